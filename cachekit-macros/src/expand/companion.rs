@@ -1,0 +1,180 @@
+//! The companion type of a free function: `user::invalidate(&id)`.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Visibility, ext::IdentExt};
+
+use super::spans::located;
+use super::{handle, site};
+use crate::model::Model;
+
+pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
+    let private = model.private();
+    let definition = site::definition(model);
+    let whole = of_the_function(model, vis);
+    // An argument of type `impl Trait` has no name that a companion could repeat.
+    let by_key = if model.function.has_impl_parameters() { TokenStream::new() } else { of_one_entry(model, vis) };
+    let cfgs: Vec<_> = model.cfgs().collect();
+    let allowed = Model::allowed_lints();
+    let doc = format!(
+        "The cache of the function `{}`: look at its entries, set them, drop them.",
+        model.name().unraw()
+    );
+    // Where a type may not stand, or one of that name stands already, the compiler says so at these.
+    let at = located(name.span());
+    let declaration = quote_spanned!(at=> enum #name {});
+    let implementation = quote_spanned!(at=> impl #name);
+    quote_spanned! {Span::mixed_site()=>
+        #(#cfgs)*
+        #[doc = #doc]
+        #allowed
+        #vis #declaration
+
+        #(#cfgs)*
+        #allowed
+        #implementation {
+            #[doc(hidden)]
+            #[inline]
+            fn __cachekit_static() -> &'static #private::Site {
+                #definition
+                &__CACHEKIT_SITE
+            }
+
+            #by_key
+            #whole
+        }
+    }
+}
+
+/// What concerns all entries.
+fn of_the_function(model: &Model, vis: &Visibility) -> TokenStream {
+    let private = model.private();
+    let mixed = Span::mixed_site();
+    let stats = model.krate.public("Stats", mixed);
+    let invalidated = model.krate.public("Invalidated", mixed);
+    let (asyncness, clear) = if model.returned.is_async() {
+        (quote!(async), quote_spanned!(mixed=> #private::site_clear_async(Self::__cachekit_static()).await))
+    } else {
+        (TokenStream::new(), quote_spanned!(mixed=> #private::site_clear(Self::__cachekit_static())))
+    };
+    quote_spanned! {mixed=>
+        /// Counters of this function's cache, over all of its generic instances.
+        #[inline]
+        #vis fn stats() -> #stats {
+            #private::site_stats(Self::__cachekit_static())
+        }
+
+        /// Drops all entries of this function.
+        #[inline]
+        #vis #asyncness fn clear() -> #invalidated {
+            #clear
+        }
+    }
+}
+
+/// What concerns the entry of some arguments.
+fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let private = model.private();
+    let turbofish = model.turbofish();
+    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
+    let arguments = model.borrowed_arguments();
+    let names = model.parameters.iter().filter(|parameter| !parameter.skipped).map(|parameter| &parameter.ident);
+    let handle_type = handle::return_type(model);
+    let handle = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
+    let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
+    let invalidated = model.krate.public("Invalidated", mixed);
+    let entry_key = model.krate.public("EntryKey", mixed);
+    let value = &model.returned.value;
+    let (asyncness, awaited) =
+        if model.returned.is_async() { (quote!(async), quote!(.await)) } else { (TokenStream::new(), TokenStream::new()) };
+    let refresh = refresh(model, vis);
+    quote_spanned! {mixed=>
+        #[doc(hidden)]
+        #[inline]
+        fn __cachekit_site #generics () -> #private::SiteRef #bounds {
+            #private::SiteRef::new(Self::__cachekit_static(), &|| ())
+        }
+
+        #[doc(hidden)]
+        #[inline]
+        fn __cachekit_handle #generics (#(#arguments),*) -> #handle_type #bounds {
+            #handle
+        }
+
+        /// Drops the entry of these arguments, so that the next call runs the function.
+        #[inline]
+        #vis #asyncness fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
+            #entry.invalidate()#awaited
+        }
+
+        /// The cached value of these arguments, without running the function.
+        #[inline]
+        #vis #asyncness fn peek #generics (#(#arguments),*) -> ::core::option::Option<#value> #bounds {
+            #entry.peek()#awaited
+        }
+
+        /// Whether there is an entry for these arguments.
+        #[inline]
+        #vis #asyncness fn contains #generics (#(#arguments),*) -> ::core::primitive::bool #bounds {
+            #entry.contains()#awaited
+        }
+
+        /// Stores a value for these arguments, as if the function had returned it.
+        #[inline]
+        #vis #asyncness fn set #generics (#(#arguments,)* value: #value) #bounds {
+            #entry.set(value)#awaited
+        }
+
+        /// The key of these arguments, to log or to compare.
+        #[inline]
+        #vis fn key #generics (#(#arguments),*) -> #entry_key #bounds {
+            #entry.key()
+        }
+
+        #refresh
+    }
+}
+
+/// Calls the function past its entry. The arguments are those of the function.
+fn refresh(model: &Model, vis: &Visibility) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let private = model.private();
+    let function = model.name();
+    let turbofish = model.turbofish();
+    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
+    let value = &model.returned.value;
+    let safety = &model.function.sig.safety;
+    let arguments = model.parameters.iter().map(|parameter| {
+        let (ident, ty) = (&parameter.companion_ident, &parameter.ty);
+        quote!(#ident: #ty)
+    });
+    let names = model.parameters.iter().map(|parameter| &parameter.companion_ident);
+    let call = quote!(#function #turbofish (#(#names),*));
+    let call = match safety {
+        syn::Safety::Unsafe(_) => quote_spanned!(mixed=> unsafe { #call }),
+        _ => call,
+    };
+    let (asyncness, run) = if model.returned.is_async() {
+        (quote!(async), quote_spanned!(mixed=> #private::refresh_async(#call).await))
+    } else {
+        (TokenStream::new(), quote_spanned!(mixed=> #private::refresh(|| #call)))
+    };
+    let safety_doc = match safety {
+        syn::Safety::Unsafe(_) => quote! {
+            #[doc = ""]
+            #[doc = "# Safety"]
+            #[doc = ""]
+            #[doc = "As for the function itself."]
+        },
+        _ => TokenStream::new(),
+    };
+    quote_spanned! {mixed=>
+        /// Runs the function and replaces the entry of these arguments.
+        #safety_doc
+        #[inline]
+        #vis #asyncness #safety fn refresh #generics (#(#arguments),*) -> #value #bounds {
+            #run
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The function: look up, and on a miss run the body.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{FnArg, Pat, PatIdent, ReturnType, Signature, Type};
+
+use super::key::{self, Arrival};
+use super::spans::{Extent, located};
+use super::{rules, site};
+use crate::model::{Model, Tier};
+use crate::signature::Flavor;
+
+pub(super) fn expand(model: &Model) -> TokenStream {
+    let function = &model.function;
+    let (attrs, vis) = (&function.attrs, &function.vis);
+    let sig = signature(model);
+    let call = call(model);
+    let here = model.here();
+    let call = match model.returned.flavor {
+        Flavor::Sync | Flavor::Async => call,
+        Flavor::BoxedFuture => quote_spanned!(here=> ::std::boxed::Box::pin(async move { #call })),
+        Flavor::ImplFuture => quote_spanned!(here=> async move { #call }),
+    };
+    let mut body = Group::new(Delimiter::Brace, call);
+    body.set_span(model.body.span());
+    let allowed = allowed_lints(model);
+    quote! {
+        #(#attrs)*
+        #allowed
+        #vis #sig #body
+    }
+}
+
+/// Lints that the attribute would otherwise provoke at code that is fine.
+fn allowed_lints(model: &Model) -> TokenStream {
+    let mut lints = Vec::new();
+    if model.returned.flavor == Flavor::ImplFuture {
+        // Our body is one async block, whatever the user's is.
+        lints.push(quote!(clippy::manual_async_fn));
+    }
+    if matches!(&model.returned.value, Type::Tuple(unit) if unit.elems.is_empty()) {
+        // We ask for it.
+        lints.push(quote!(clippy::unused_unit));
+    }
+    if model.parameters.iter().any(|parameter| parameter.ident.to_string().starts_with('_')) {
+        // Unused by the body; the key uses it.
+        lints.push(quote!(clippy::used_underscore_binding));
+    }
+    if lints.is_empty() { TokenStream::new() } else { quote!(#[allow(#(#lints),*)]) }
+}
+
+/// The user's signature, with a name for each argument, since the key needs to name it.
+fn signature(model: &Model) -> Signature {
+    let mut sig = model.function.sig.clone();
+    let typed = sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    });
+    for (typed, parameter) in typed.zip(&model.parameters) {
+        if parameter.pattern.is_some() {
+            *typed.pat = Pat::Ident(PatIdent {
+                attrs: Vec::new(),
+                by_ref: None,
+                mutability: None,
+                ident: parameter.ident.clone(),
+                subpat: None,
+            });
+        }
+    }
+    sig
+}
+
+fn call(model: &Model) -> TokenStream {
+    let here = model.here();
+    let shape = model.shape();
+    let checks = checks(model);
+    let found = look_up(model);
+    let run = run(model);
+    quote_spanned! {here=>
+        let __shape = #shape;
+        #checks
+        let __found = #found;
+        match __found {
+            ::core::result::Result::Ok(__value) => __value,
+            ::core::result::Result::Err(__miss) => #run
+        }
+    }
+}
+
+/// What the return type must be, reported on the return type.
+fn checks(model: &Model) -> TokenStream {
+    let at = Extent::of(&model.returned.value);
+    let private = model.krate.private(at.start);
+    let shape = quote_spanned!(at.end=> __shape);
+    let argument = quote_spanned!(at.start=> &#shape);
+    let shareable = match model.tier {
+        Tier::Local => TokenStream::new(),
+        Tier::Shared => quote_spanned!(at.start=> #private::check_shareable(#argument);),
+    };
+    quote_spanned!(at.start=> #private::check_value(#argument); #shareable)
+}
+
+fn look_up(model: &Model) -> TokenStream {
+    let Some(cache) = &model.own_cache else {
+        let site = site::reference(model);
+        let name = match model.tier {
+            Tier::Local => "lookup",
+            Tier::Shared => "lookup_shared",
+        };
+        return key::with(model, Arrival::AsWritten, |key| model.call_with_shape(name, &site, &key));
+    };
+    let site = site::definition(model);
+    let at = Extent::of(cache);
+    let reference = quote_spanned!(at.end=> __cache);
+    let reference = quote_spanned!(at.start=> &#reference);
+    let looked_up = key::with(model, Arrival::AsWritten, |key| {
+        let site = quote_spanned!(model.here()=> __site);
+        model.call_with_shape("lookup_in", &quote!(#reference, #site), &key)
+    });
+    quote_spanned! {model.here()=>
+        match (&(#cache), { #site &__CACHEKIT_SITE }) {
+            (__cache, __site) => #looked_up
+        }
+    }
+}
+
+/// The miss: the body runs, and its result is judged and stored.
+fn run(model: &Model) -> TokenStream {
+    let here = model.here();
+    let body = body(model);
+    let rules = rules::expand(model);
+    let is_async = model.returned.is_async();
+    let method = match (is_async, rules.is_some()) {
+        (false, false) => "run",
+        (false, true) => "run_with",
+        (true, false) => "run_async",
+        (true, true) => "run_async_with",
+    };
+    let method = Ident::new(method, here);
+    let awaited = if is_async { quote_spanned!(here=> .await) } else { TokenStream::new() };
+    match rules {
+        None => quote_spanned!(here=> __miss.#method(#body)#awaited),
+        // A statement of its own: what the options' expressions hold is let go before the body runs.
+        Some(rules) => quote_spanned! {here=>
+            {
+                let __rules = #rules;
+                __miss.#method(__rules, #body)#awaited
+            }
+        },
+    }
+}
+
+/// The body as a closure or a future.
+fn body(model: &Model) -> TokenStream {
+    let here = model.here();
+    let value = &model.returned.value;
+    let unpacked: TokenStream = model.parameters.iter().filter_map(|parameter| parameter.unpacked()).collect();
+    let body = &model.body;
+    // After a statement of ours it is a block of its own, because the items in it come first. Lints on
+    // superfluous braces must not take these for the user's.
+    let mut inner = body.clone();
+    inner.set_span(located(body.span()));
+    let body = if unpacked.is_empty() { quote!(#body) } else { quote_spanned!(here=> { #unpacked #inner }) };
+    match model.returned.flavor {
+        Flavor::Sync => quote_spanned!(here=> || -> #value #body),
+        Flavor::Async => {
+            let at = Extent::of(value);
+            // Tells the compiler what `?` and `return` in the body lead to.
+            let typed = quote_spanned! {at.start=>
+                #[allow(unreachable_code, clippy::all, clippy::pedantic)]
+                if false {
+                    let __never: #value = loop {};
+                    return __never;
+                }
+            };
+            let inner = if unpacked.is_empty() { quote!(#inner) } else { body };
+            quote_spanned!(here=> async { #typed #inner })
+        }
+        Flavor::BoxedFuture | Flavor::ImplFuture => {
+            let returns = match (&model.returned.flavor, &model.function.sig.output) {
+                (Flavor::BoxedFuture, output @ ReturnType::Type(..)) => output.to_token_stream(),
+                _ => TokenStream::new(),
+            };
+            let block = if returns.is_empty() { quote!({ #body }) } else { quote!(#body) };
+            // A closure, so that `return` leaves the user's body only. `unwrap_or_else` makes it one that
+            // is called once: the future may then borrow from what it captured.
+            quote_spanned! {here=>
+                async move {
+                    ::core::option::Option::unwrap_or_else(
+                        ::core::option::Option::None,
+                        move || #returns #block,
+                    )
+                    .await
+                }
+            }
+        }
+    }
+}

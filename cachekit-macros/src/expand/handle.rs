@@ -1,0 +1,68 @@
+//! The handle of a method: `self.user_cache(&id).invalidate()`.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Visibility, ext::IdentExt};
+
+use super::key::{self, Arrival};
+use super::site;
+use crate::model::{Model, Tier};
+
+/// The handle's function and that of the site, in the same `impl` as the method.
+pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
+    let private = model.private();
+    let definition = site::definition(model);
+    let site = site::site_of_method(model);
+    let turbofish = model.turbofish();
+    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
+    // The method's own token: the key's expression means this `self`, whichever macro it came through.
+    let receiver = model.receiver().map(|receiver| quote!(&#receiver,));
+    let arguments = model.borrowed_arguments();
+    let handle_type = return_type(model);
+    let handle = make(model, &quote!(Self::#site #turbofish ()));
+    let cfgs: Vec<_> = model.cfgs().collect();
+    let allowed = Model::allowed_lints();
+    let doc = format!("The entry of `{}` for these arguments: look at it, set it, drop it.", model.name().unraw());
+    quote_spanned! {Span::mixed_site()=>
+        #(#cfgs)*
+        #[doc(hidden)]
+        #allowed
+        #[inline]
+        fn #site #generics () -> #private::SiteRef #bounds {
+            #definition
+            #private::SiteRef::new(&__CACHEKIT_SITE, &|| ())
+        }
+
+        #(#cfgs)*
+        #[doc = #doc]
+        #allowed
+        #[inline]
+        #vis fn #name #generics (#receiver #(#arguments),*) -> #handle_type #bounds {
+            #handle
+        }
+    }
+}
+
+/// `Handle<R>`, or its async twin.
+pub(super) fn return_type(model: &Model) -> TokenStream {
+    let name = if model.returned.is_async() { "AsyncHandle" } else { "Handle" };
+    let handle = model.krate.public(name, Span::mixed_site());
+    let value = &model.returned.value;
+    quote!(#handle<#value>)
+}
+
+/// The body of a function that makes a handle.
+pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
+    let name = match (model.returned.is_async(), model.tier) {
+        (false, Tier::Local) => "handle",
+        (false, Tier::Shared) => "handle_shared",
+        (true, Tier::Local) => "async_handle",
+        (true, Tier::Shared) => "async_handle_shared",
+    };
+    let shape = model.shape();
+    let made = key::with(model, Arrival::Borrowed, |key| model.call_with_shape(name, site, &key));
+    quote_spanned! {Span::mixed_site()=>
+        let __shape = #shape;
+        #made
+    }
+}

@@ -1,0 +1,108 @@
+//! The key of a call, borrowed from its arguments.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use super::spans::{Extent, heart, located};
+use crate::model::{Model, Part};
+use crate::signature::{Form, Parameter};
+
+/// How the arguments arrive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// In the function, as its signature says.
+    AsWritten,
+    /// In a companion, all borrowed.
+    Borrowed,
+}
+
+/// A block that makes the key and hands it to `call`.
+///
+/// The borrows end with the block's statement: what `call` returns must not hold them.
+pub(super) fn with(model: &Model, arrival: Arrival, call: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
+    let here = model.here();
+    let private = model.private();
+    let mut expressions = Vec::new();
+    let mut bound = Vec::new();
+    let parts: Vec<TokenStream> = model
+        .key
+        .iter()
+        .map(|part| match part {
+            Part::Instance(word) => instance(model, word),
+            Part::Expr(expr) => {
+                let name = format_ident!("__key{}", expressions.len(), span = here);
+                let at = Extent::of(expr);
+                let part = self::part(model, &at, at.end, &quote!(#name));
+                expressions.push(expr);
+                bound.push(name);
+                part
+            }
+            Part::Argument(index) => argument(model, &model.parameters[*index], arrival),
+        })
+        .collect();
+    let call = call(quote!((#(#parts,)*)));
+    // Only here, where nothing but our own code and plain arguments stand, are the traits in scope.
+    let import = if parts.is_empty() {
+        TokenStream::new()
+    } else {
+        quote_spanned! {here=>
+            #[allow(unused_imports)]
+            use #private::part::*;
+        }
+    };
+    let made = quote_spanned!(here=> { #import #call });
+    if expressions.is_empty() {
+        return made;
+    }
+    let names = model
+        .parameters
+        .iter()
+        .filter(|parameter| !parameter.skipped)
+        .filter_map(|parameter| parameter.borrowed_names(arrival == Arrival::AsWritten));
+    // A match keeps the temporaries of the expressions alive until the key has been used; a statement
+    // of its own ends them before anything else happens, and before an await.
+    quote_spanned! {here=>
+        {
+            #(#[allow(unused_variables)] #names)*
+            let __done = match (#(&(#expressions),)*) {
+                (#(#bound,)*) => #made
+            };
+            __done
+        }
+    }
+}
+
+fn argument(model: &Model, parameter: &Parameter, arrival: Arrival) -> TokenStream {
+    let at = Extent::of(&parameter.ty);
+    let mut ident = parameter.ident.clone();
+    // The name keeps its meaning and points at the type, which is what a bad part is about.
+    ident.set_span(at.start.resolved_at(ident.span()));
+    let value = if parameter.form == Form::Value && arrival == Arrival::Borrowed {
+        quote!(#ident)
+    } else {
+        quote_spanned!(at.start=> &#ident)
+    };
+    part(model, &at, heart(&parameter.ty), &value)
+}
+
+/// The identity of `self`, reported on the word `instance` if it has none.
+fn instance(model: &Model, word: &Ident) -> TokenStream {
+    let at = located(word.span());
+    let private = model.krate.private(at);
+    // `self` keeps its meaning, as any name does.
+    let receiver = model.receiver().map(|receiver| {
+        let mut receiver = receiver.clone();
+        receiver.span = at.resolved_at(receiver.span);
+        receiver
+    });
+    let argument = quote_spanned!(at=> &#receiver);
+    quote_spanned!(at=> #private::instance_part(#argument))
+}
+
+/// One part from a reference. One more reference for each way that is tried before the last. When none
+/// fits, the error underlines the method, so that one goes to the `heart` of what the user wrote.
+fn part(model: &Model, at: &Extent, heart: Span, reference: &TokenStream) -> TokenStream {
+    let private = model.krate.private(at.start);
+    let via = quote_spanned!(heart=> via());
+    quote_spanned!(at.start=> (&&&#private::Part(#reference)).#via)
+}

@@ -1,0 +1,116 @@
+//! The static behind a function, and the reference to it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use super::rules::duration;
+use crate::args::{Capacity, Lifetime};
+use crate::model::{Companion, Model, Tier};
+
+/// The static itself, as items for the start of a block. It describes the function as written, and
+/// has no generics: all instantiations share it.
+pub(super) fn definition(model: &Model) -> TokenStream {
+    let private = model.private();
+    let function = model.name();
+    let name = function.unraw().to_string();
+    // The user's own span, not one of ours: only then is the line the function's and not that of the
+    // attribute.
+    let here = function.span();
+    let place = quote_spanned! {here=>
+        module: ::core::module_path!(),
+        file: ::core::file!(),
+        line: ::core::line!(),
+        column: ::core::column!(),
+    };
+    let tier = match model.tier {
+        Tier::Local => quote!(Local),
+        Tier::Shared => quote!(Shared),
+    };
+    let policy = policy(model);
+    quote_spanned! {Span::mixed_site()=>
+        static __CACHEKIT_SITE: #private::Site = #private::Site::new(#private::SiteInfo {
+            name: #name,
+            #place
+            tier: #private::Tier::#tier,
+            policy: #policy,
+        });
+        #private::register!(__CACHEKIT_SITE);
+    }
+}
+
+fn policy(model: &Model) -> TokenStream {
+    let private = model.private();
+    let options = &model.options;
+    let none = quote!(::core::option::Option::None);
+    let ttl = match &options.ttl_ok {
+        None => quote!(Never),
+        Some(Lifetime::Fixed(lifetime, span)) => {
+            let lifetime = duration(*lifetime, *span);
+            quote!(Fixed(#lifetime))
+        }
+        Some(Lifetime::Computed(_) | Lifetime::FromValue(_)) => quote!(Dynamic),
+    };
+    let capacity = match &options.capacity {
+        None => none.clone(),
+        Some(Capacity::Literal(entries, span)) => {
+            let mut entries = proc_macro2::Literal::u64_suffixed(*entries);
+            entries.set_span(*span);
+            quote!(::core::option::Option::Some(#entries))
+        }
+        Some(Capacity::Computed(entries)) => quote!(::core::option::Option::Some((#entries) as ::core::primitive::u64)),
+    };
+    let namespace = match &options.namespace {
+        None => none,
+        Some(namespace) => quote!(::core::option::Option::Some(#namespace)),
+    };
+    let weighted = options.weight.is_some();
+    let conditional = options.condition.is_some();
+    let version = options.version.unwrap_or_default();
+    let is_async = model.returned.is_async();
+    let own_cache = model.own_cache.is_some();
+    quote_spanned! {Span::mixed_site()=>
+        #private::Policy {
+            ttl: #private::TtlPolicy::#ttl,
+            capacity: #capacity,
+            weighted: #weighted,
+            conditional: #conditional,
+            version: #version,
+            namespace: #namespace,
+            is_async: #is_async,
+            own_cache: #own_cache,
+        }
+    }
+}
+
+/// The function in its present instantiation, as an expression of the function's body.
+pub(super) fn reference(model: &Model) -> TokenStream {
+    let private = model.private();
+    let turbofish = model.turbofish();
+    // The closure's type names all generics around it. It has to be written where they are: in the
+    // function itself, or in something that repeats them.
+    match &model.companion {
+        Companion::Type { name, .. } if model.function.has_impl_parameters() => quote_spanned! {Span::mixed_site()=>
+            #private::SiteRef::new(#name::__cachekit_static(), &|| ())
+        },
+        Companion::Type { name, .. } => quote!(#name::__cachekit_site #turbofish ()),
+        Companion::Handle { .. } => {
+            let site = site_of_method(model);
+            quote!(Self::#site #turbofish ())
+        }
+        Companion::None => {
+            let definition = definition(model);
+            quote_spanned! {Span::mixed_site()=>
+                {
+                    #definition
+                    #private::SiteRef::new(&__CACHEKIT_SITE, &|| ())
+                }
+            }
+        }
+    }
+}
+
+/// The function that returns the reference, in the same `impl` as the method.
+pub(super) fn site_of_method(model: &Model) -> proc_macro2::Ident {
+    quote::format_ident!("__cachekit_site_{}", model.name().unraw(), span = Span::mixed_site())
+}

@@ -1,0 +1,41 @@
+//! Where generated code pretends to stand, so that an error in it underlines what the user wrote.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::Type;
+
+/// The first and the last token of something the user wrote. An expression whose tokens carry the two
+/// is underlined from one end to the other.
+pub(super) struct Extent {
+    pub(super) start: Span,
+    pub(super) end: Span,
+}
+
+impl Extent {
+    pub(super) fn of(tokens: &impl ToTokens) -> Self {
+        let mut tokens = tokens.to_token_stream().into_iter().map(|token| token.span());
+        let start = tokens.next().unwrap_or_else(Span::mixed_site);
+        let end = tokens.last().unwrap_or(start);
+        Extent { start: located(start), end: located(end) }
+    }
+}
+
+/// The one token that stands best for a type, for errors that can underline only one.
+pub(super) fn heart(ty: &Type) -> Span {
+    match ty {
+        Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
+            Some(last) => located(last.ident.span()),
+            None => Extent::of(ty).start,
+        },
+        Type::Group(inner) => heart(&inner.elem),
+        Type::Paren(inner) => heart(&inner.elem),
+        Type::Reference(reference) => heart(&reference.elem),
+        other => Extent::of(other).start,
+    }
+}
+
+/// The user's place with our names: identifiers neither see nor disturb those of the user, and lints
+/// know that nobody wrote this.
+pub(super) fn located(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}

@@ -1,0 +1,200 @@
+//! A validated function. Building it is the only step that can fail; from here on code is written.
+
+mod companion;
+mod key;
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream};
+use syn::{Expr, LitStr, ReturnType, Token};
+
+use crate::args::{Args, Capacity, Lifetime};
+use crate::crate_path::CratePath;
+use crate::diagnostics::Errors;
+use crate::signature::{Form, Function, Parameter, Returned};
+
+pub(crate) use companion::Companion;
+pub(crate) use key::Part;
+
+/// Which of the attributes was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// `#[cache::local]`: this process only.
+    Local,
+    /// `#[cache]`: also the shared tier, if there is one.
+    Shared,
+}
+
+/// Everything the expansion needs, checked.
+pub(crate) struct Model {
+    pub(crate) krate: CratePath,
+    pub(crate) tier: Tier,
+    pub(crate) function: Function,
+    pub(crate) body: Group,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) returned: Returned,
+    /// The parts of the key, that of `self` first.
+    pub(crate) key: Vec<Part>,
+    /// The cache of `in = …`.
+    pub(crate) own_cache: Option<Expr>,
+    pub(crate) companion: Companion,
+    pub(crate) options: Options,
+}
+
+/// What the attribute says about values and their entries.
+pub(crate) struct Options {
+    pub(crate) ttl_ok: Option<Lifetime>,
+    pub(crate) ttl_none: Option<Lifetime>,
+    pub(crate) ttl_err: Option<Lifetime>,
+    pub(crate) condition: Option<Expr>,
+    pub(crate) weight: Option<Expr>,
+    pub(crate) capacity: Option<Capacity>,
+    pub(crate) version: Option<u32>,
+    pub(crate) namespace: Option<LitStr>,
+}
+
+impl Model {
+    /// Checks that the options fit each other and the function.
+    pub(crate) fn build(tier: Tier, args: TokenStream, item: TokenStream) -> syn::Result<Self> {
+        let function = Function::parse(item)?;
+        let mut errors = Errors::default();
+        let args = Args::parse(args, &mut errors);
+        let mut parameters = function.parameters();
+        let returned = Returned::of(&function.sig);
+        check_kind(&function, &mut errors);
+        check_attributes(&function, &parameters, &mut errors);
+        check_returned(&function, &returned, &mut errors);
+        check_own_cache(&args, &mut errors);
+        let key = key::parts(&args, &function, &mut parameters, &mut errors);
+        let companion = Companion::choose(&args, &function, &mut errors);
+
+        errors.finish()?;
+        // An instance is known by its address, which means nothing to another process; and a cache of
+        // the user's own is in this process as well.
+        let stays_here = args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
+        Ok(Model {
+            tier: if stays_here { Tier::Local } else { tier },
+            krate: args.krate.into_value().unwrap_or_default(),
+            body: function.body.clone().unwrap_or_else(|| Group::new(Delimiter::Brace, TokenStream::new())),
+            function,
+            parameters,
+            returned,
+            key,
+            own_cache: args.own_cache.into_value(),
+            companion,
+            options: Options {
+                ttl_ok: args.ttl_ok.into_value(),
+                ttl_none: args.ttl_none.into_value(),
+                ttl_err: args.ttl_err.into_value(),
+                condition: args.condition.into_value(),
+                weight: args.weight.into_value(),
+                capacity: args.capacity.into_value(),
+                version: args.version.into_value(),
+                namespace: args.namespace.into_value(),
+            },
+        })
+    }
+
+    pub(crate) fn name(&self) -> &Ident {
+        &self.function.sig.ident
+    }
+
+    /// The `self` of the receiver, if there is one.
+    pub(crate) fn receiver(&self) -> Option<&Token![self]> {
+        self.function.receiver().map(|receiver| &receiver.self_token)
+    }
+}
+
+/// The function as a whole.
+fn check_kind(function: &Function, errors: &mut Errors) {
+    let sig = &function.sig;
+    if let Some(constness) = &sig.constness {
+        errors.at(constness, "a `const fn` cannot look into a cache: remove `const` or the attribute");
+    }
+    if let Some(variadic) = &sig.variadic {
+        errors.at(variadic, "a variadic function cannot be cached: its arguments cannot be read for the key");
+    }
+    if function.body.is_none() {
+        errors.at(
+            &sig.ident,
+            format_args!(
+                "`{}` has no body to cache: put the attribute on the methods of the implementations",
+                sig.ident
+            ),
+        );
+    }
+}
+
+fn check_attributes(function: &Function, parameters: &[Parameter], errors: &mut Errors) {
+    for attr in &function.attrs {
+        let path = attr.path();
+        let last = path.segments.last().map(|segment| segment.ident.to_string());
+        let before = path.segments.iter().rev().nth(1).map(|segment| segment.ident.to_string());
+        if last.as_deref() == Some("cache") || (last.as_deref() == Some("local") && before.as_deref() == Some("cache"))
+        {
+            errors.at(attr, "this function is cached by another attribute already: keep one of them");
+        }
+    }
+    for parameter in parameters {
+        if let Some(attr) = &parameter.conditional {
+            errors.at(
+                attr,
+                "an argument that is not always there cannot be cached: write the function twice, each \
+                 under its own `#[cfg]`",
+            );
+        }
+    }
+}
+
+fn check_returned(function: &Function, returned: &Returned, errors: &mut Errors) {
+    if let ReturnType::Default = function.sig.output {
+        let name = &function.sig.ident;
+        errors.at(
+            name,
+            format_args!(
+                "`{name}` returns nothing that could be cached; add `-> ()` if it is meant to run once per key"
+            ),
+        );
+    }
+    if let Some((ty, message)) = returned.mistake() {
+        errors.at(ty, message);
+    }
+}
+
+/// With `in`, the cache is the user's: what belongs to a cache is set where it is built.
+fn check_own_cache(args: &Args, errors: &mut Errors) {
+    if !args.own_cache.is_given() {
+        return;
+    }
+    let on_the_builder = "belongs to the cache itself: with `in`, set it where that cache is built";
+    let no_companion = "is for the companion, and with `in` there is none: call the cache's own methods";
+    let in_process = "is for entries in a shared tier, and a cache of your own is in this process only: remove it";
+    let receiver = "is not needed with `in`: whose cache it is says it; if more of `self` matters, name it in \
+                    `key = …`";
+    let conflicts = [
+        (args.capacity.name(), on_the_builder),
+        (args.weight.name(), on_the_builder),
+        (args.name.name(), no_companion),
+        (args.vis.name(), no_companion),
+        (args.namespace.name(), in_process),
+        (args.version.name(), in_process),
+        (args.self_key.name(), receiver),
+    ];
+    for (option, why) in conflicts {
+        if let Some(option) = option {
+            errors.at(option, format_args!("`{option}` {why}"));
+        }
+    }
+}
+
+/// `&mut` arguments carry results out of the function, which a hit cannot do.
+fn check_mutable(parameter: &Parameter, errors: &mut Errors) {
+    if parameter.form == Form::MutableReference {
+        let name = parameter.names.first().unwrap_or(&parameter.ident);
+        errors.at(
+            &parameter.ty,
+            format_args!(
+                "a hit cannot change `{name}`: add `skip({name})` if it is a handle that does not affect the \
+                 result, or pass it by value"
+            ),
+        );
+    }
+}

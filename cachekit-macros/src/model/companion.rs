@@ -1,0 +1,79 @@
+//! Which companion the function gets, under which name.
+
+use proc_macro2::Ident;
+use quote::format_ident;
+use syn::Visibility;
+use syn::ext::IdentExt;
+
+use crate::args::Args;
+use crate::diagnostics::Errors;
+use crate::signature::Function;
+
+/// What stands beside the function to work with its entries.
+pub(crate) enum Companion {
+    /// A type of the function's name: `user::invalidate(&id)`.
+    Type { name: Ident, vis: Visibility },
+    /// A method that returns a handle: `self.user_cache(&id).invalidate()`.
+    Handle { name: Ident, vis: Visibility },
+    /// Nothing, because nothing may stand there or nothing is needed.
+    None,
+}
+
+/// Types that a companion's name must not hide.
+const PRIMITIVES: [&str; 17] = [
+    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+    "f32", "f64",
+];
+
+impl Companion {
+    pub(super) fn choose(args: &Args, function: &Function, errors: &mut Errors) -> Self {
+        if args.own_cache.is_given() {
+            return Companion::None;
+        }
+        let vis = args.vis.value().unwrap_or(&function.vis).clone();
+        if function.is_associated(args) {
+            return Self::beside_method(args, function, vis, errors);
+        }
+        let name = args.name.value().unwrap_or(&function.sig.ident).clone();
+        if PRIMITIVES.iter().any(|primitive| name == primitive) {
+            errors.at(
+                &name,
+                format_args!(
+                    "the companion `{name}` would hide the type of that name; give it another one: `name = {name}_cache`"
+                ),
+            );
+        }
+        Companion::Type { name, vis }
+    }
+
+    /// Beside a method more methods may stand, unless it implements a trait, which only shows in that
+    /// it has no visibility.
+    fn beside_method(args: &Args, function: &Function, vis: Visibility, errors: &mut Errors) -> Self {
+        let inherent = !matches!(function.vis, Visibility::Inherited);
+        if function.has_impl_parameters() {
+            for option in [args.name.name(), args.vis.name()].into_iter().flatten() {
+                errors.at(
+                    option,
+                    "a method with `impl Trait` arguments has no companion, their types cannot be named: write \
+                     `fn f<T: Trait>(x: T)` to get one",
+                );
+            }
+            return Companion::None;
+        }
+        if !inherent && !args.name.is_given() {
+            if let Some(option) = args.vis.name() {
+                errors.at(
+                    option,
+                    "this method has no companion: without a visibility it may implement a trait, where nothing can \
+                     be added; in an inherent `impl`, ask for one with `name = …`",
+                );
+            }
+            return Companion::None;
+        }
+        let name = match args.name.value() {
+            Some(name) => name.clone(),
+            None => format_ident!("{}_cache", function.sig.ident.unraw(), span = function.sig.ident.span()),
+        };
+        Companion::Handle { name, vis }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the key consists of.
+
+use proc_macro2::Ident;
+use syn::Expr;
+
+use crate::args::{Args, SelfKey};
+use crate::diagnostics::{Errors, list, nearest};
+use crate::signature::{Function, Parameter, mentions};
+
+/// One part of the key.
+pub(crate) enum Part {
+    /// `self = instance`, with the word to point at.
+    Instance(Ident),
+    /// `key = …` or `self = key(…)`.
+    Expr(Expr),
+    /// The parameter at this position.
+    Argument(usize),
+}
+
+/// What the runtime's key tuples hold besides a part for `self`.
+const MOST_PARTS: usize = 12;
+
+/// The parts, and in each parameter whether it was left out.
+pub(super) fn parts(args: &Args, function: &Function, parameters: &mut [Parameter], errors: &mut Errors) -> Vec<Part> {
+    let mut parts: Vec<Part> = receiver_part(args, function, errors).into_iter().collect();
+    let skipped = skipped(args, parameters, errors);
+    for parameter in &mut *parameters {
+        parameter.skipped = parameter.is_named_by(skipped);
+    }
+    let of_self = parts.len();
+    if args.key.is_given() {
+        parts.extend(args.key.value().map(split_tuple).unwrap_or_default().into_iter().map(Part::Expr));
+    } else {
+        for (index, parameter) in parameters.iter().enumerate() {
+            if !parameter.skipped {
+                super::check_mutable(parameter, errors);
+                parts.push(Part::Argument(index));
+            }
+        }
+    }
+    let count = parts.len() - of_self;
+    if count > MOST_PARTS {
+        let advice = format!("this key has {count} parts and can have {MOST_PARTS}");
+        match args.key.value() {
+            Some(key) => errors.at(key, format_args!("{advice}: group some of them, as in `key = ((a, b), c)`")),
+            None => errors.at(
+                &function.sig.ident,
+                format_args!("{advice}: say what matters with `key = …`, leave some out with `skip(…)`, or group \
+                              the arguments in a struct"),
+            ),
+        }
+    }
+    parts
+}
+
+/// A method must say what `self` means: a silent default would serve one object's value to another.
+fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Option<Part> {
+    let Some(receiver) = function.receiver() else {
+        if let (Some(option), Some(SelfKey::Instance(_) | SelfKey::Part(_))) =
+            (args.self_key.name(), args.self_key.value())
+        {
+            errors.at(
+                option,
+                "this function has no `self`; for an associated function without a receiver write `self = shared`",
+            );
+        }
+        return None;
+    };
+    if !args.self_key.is_given() {
+        // A key that could not be read may have said it.
+        let key_says_it = args.key.is_given() && args.key.value().is_none_or(|key| mentions(key, "self"));
+        if !key_says_it && !args.own_cache.is_given() {
+            errors.at(
+                receiver,
+                "say what `self` means for the key: `self = shared` if every instance gives the same result, \
+                 `self = instance` if each instance has entries of its own, or `self = key(self.id)` if this \
+                 part of it decides",
+            );
+        }
+        return None;
+    }
+    match args.self_key.value()? {
+        SelfKey::Shared => None,
+        SelfKey::Instance(word) => Some(Part::Instance(word.clone())),
+        SelfKey::Part(expr) => Some(Part::Expr(expr.clone())),
+    }
+}
+
+/// The names of `skip(…)`, each checked.
+fn skipped<'a>(args: &'a Args, parameters: &[Parameter], errors: &mut Errors) -> &'a [Ident] {
+    let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
+    if let (Some(option), true) = (args.skip.name(), args.key.is_given()) {
+        errors.at(option, "`key` already says what the key is: remove `skip`");
+        return skipped;
+    }
+    for (index, name) in skipped.iter().enumerate() {
+        if skipped[..index].contains(name) {
+            errors.at(name, format_args!("`{name}` stands twice in `skip`"));
+        } else if let Some(problem) = problem_with(name, skipped, parameters) {
+            errors.at(name, problem);
+        }
+    }
+    skipped
+}
+
+fn problem_with(name: &Ident, skipped: &[Ident], parameters: &[Parameter]) -> Option<String> {
+    if name == "self" {
+        return Some("`self` is left out of the key with `self = shared`".to_owned());
+    }
+    let Some(parameter) = parameters.iter().find(|parameter| parameter.names.contains(name)) else {
+        let names: Vec<String> = parameters.iter().flat_map(|parameter| &parameter.names).map(Ident::to_string).collect();
+        let names = names.iter().map(String::as_str);
+        let hint = match nearest(&name.to_string(), names.clone()) {
+            Some(meant) => format!("; did you mean `{meant}`?"),
+            None if parameters.is_empty() => "; the function has none".to_owned(),
+            None => format!("; there is {}", list(names)),
+        };
+        return Some(format!("no argument is called `{name}`{hint}"));
+    };
+    let missing = parameter.names.iter().find(|other| !skipped.contains(other))?;
+    Some(format!(
+        "`{name}` is a part of an argument, and `{missing}` of the same argument is not skipped: skip both, or \
+         say what matters with `key = …`"
+    ))
+}
+
+/// `key = (a, b)` is a key of two parts, not of one tuple.
+fn split_tuple(key: &Expr) -> Vec<Expr> {
+    match key {
+        Expr::Group(inner) => split_tuple(&inner.expr),
+        Expr::Paren(inner) => split_tuple(&inner.expr),
+        Expr::Tuple(tuple) => tuple.elems.iter().cloned().collect(),
+        other => vec![other.clone()],
+    }
+}

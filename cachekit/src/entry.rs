@@ -1,0 +1,152 @@
+//! One cached value with everything a hit has to check.
+
+use std::any::{Any, TypeId};
+use std::sync::OnceLock;
+
+use crate::clock::{NEVER, Ticks};
+use crate::counters::CounterId;
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// Whose entry it is: a function's instantiation or one [`crate::Cache`], inside a test scope or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The type of a closure inside the annotated function: it names every enclosing generic parameter.
+    pub(crate) function: TypeId,
+    /// Tells caches apart that share `function`: a `Cache` instance, or a test scope. 0 otherwise.
+    pub(crate) instance: u64,
+}
+
+impl Owner {
+    /// Spreads the owner over the hash, so that equal keys of two functions use different slots.
+    #[inline]
+    pub(crate) fn mix(&self, hash: u64) -> u64 {
+        hash ^ type_bits(self.function) ^ self.instance.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// The 64 bits that `TypeId` feeds a hasher; folded to a constant by the optimizer.
+#[inline]
+fn type_bits(id: TypeId) -> u64 {
+    use std::hash::{Hash, Hasher};
+    struct Bits(u64);
+    impl Hasher for Bits {
+        #[inline]
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        #[inline]
+        fn write(&mut self, bytes: &[u8]) {
+            for &byte in bytes {
+                self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+            }
+        }
+        #[inline]
+        fn write_u64(&mut self, bits: u64) {
+            self.0 = self.0.rotate_left(32) ^ bits;
+        }
+    }
+    let mut bits = Bits(0);
+    id.hash(&mut bits);
+    bits.finish()
+}
+
+/// Being computed, or computed and not yet published. Readers treat it as absent.
+const PENDING: u8 = 0;
+/// Published: any thread that holds the entry may serve it until it expires.
+const ALIVE: u8 = 1;
+/// Invalidated, replaced or evicted. Final.
+const DEAD: u8 = 2;
+
+/// What the type-erased store knows of an entry.
+pub(crate) struct Head {
+    pub(crate) owner: Owner,
+    /// Hash of the key, mixed with the owner: the store's key.
+    pub(crate) hash: u64,
+    /// Which hit counter the entry's hits go to.
+    pub(crate) counter: CounterId,
+    expires: AtomicU64,
+    weight: AtomicU64,
+    state: AtomicU8,
+}
+
+impl Head {
+    pub(crate) fn new(owner: Owner, hash: u64, counter: CounterId) -> Self {
+        Self {
+            owner,
+            hash,
+            counter,
+            expires: AtomicU64::new(NEVER),
+            weight: AtomicU64::new(1),
+            state: AtomicU8::new(PENDING),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_alive(&self) -> bool {
+        // Pairs with the release in `publish`: expiry and value are visible to whoever sees ALIVE.
+        self.state.load(Ordering::Acquire) == ALIVE
+    }
+
+    #[inline]
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DEAD
+    }
+
+    /// Makes the entry servable unless an invalidation came first.
+    pub(crate) fn publish(&self) -> bool {
+        self.state.compare_exchange(PENDING, ALIVE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Ends the entry for every thread at once. True if it was alive.
+    pub(crate) fn kill(&self) -> bool {
+        self.state.swap(DEAD, Ordering::AcqRel) == ALIVE
+    }
+
+    #[inline]
+    pub(crate) fn expires(&self) -> Ticks {
+        self.expires.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_expires(&self, at: Ticks) {
+        self.expires.store(at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// Only before the entry enters the store: a resident's weight must not change.
+    pub(crate) fn set_weight(&self, weight: u64) {
+        // Zero would exempt the entry from eviction.
+        self.weight.store(weight.max(1), Ordering::Relaxed);
+    }
+}
+
+/// An entry of any key and value type.
+pub(crate) trait AnyEntry: Send + Sync {
+    fn head(&self) -> &Head;
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// An entry of one key and value type. The value is absent until the fill ends.
+pub(crate) struct Entry<K, V> {
+    pub(crate) head: Head,
+    pub(crate) key: K,
+    pub(crate) value: OnceLock<V>,
+}
+
+impl<K, V> AnyEntry for Entry<K, V>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    #[inline]
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    #[inline]
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

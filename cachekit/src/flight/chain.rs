@@ -1,0 +1,140 @@
+//! Who waits for whom, so that cached functions that call each other in a circle run instead of hanging.
+//!
+//! While a leader runs (for a future: while it is polled) its flight stands on a thread-local chain. A
+//! call that would have to wait for a flight of its own chain, or for one that waits, directly or not,
+//! for a flight of its own chain, runs the function itself instead.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+
+use crate::entry::AnyEntry;
+use std::sync::Mutex;
+
+/// Identifies a flight while it lasts: the address of its entry, which the flight keeps alive.
+type Id = usize;
+
+fn id(entry: &Arc<dyn AnyEntry>) -> Id {
+    Arc::as_ptr(entry).cast::<()>() as usize
+}
+
+#[cfg(not(cachekit_model))]
+thread_local! {
+    static CHAIN: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
+}
+
+#[cfg(cachekit_model)]
+shuttle::thread_local! {
+    static CHAIN: RefCell<Vec<Id>> = RefCell::new(Vec::new());
+}
+
+/// For every flight whose leader waits: the flights it waits for.
+static WAITS: LazyLock<Mutex<HashMap<Id, Vec<Id>>>> = LazyLock::new(Mutex::default);
+
+fn waits() -> std::sync::MutexGuard<'static, HashMap<Id, Vec<Id>>> {
+    WAITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Runs a leader's function with its flight on the chain.
+pub(crate) fn run<R>(entry: &Arc<dyn AnyEntry>, f: impl FnOnce() -> R) -> R {
+    let _link = Link::new(id(entry));
+    f()
+}
+
+/// Drives a leader's future with its flight on the chain whenever it is polled.
+pub(crate) async fn drive<F: Future>(entry: &Arc<dyn AnyEntry>, future: F) -> F::Output {
+    let id = id(entry);
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| {
+        let _link = Link::new(id);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+struct Link;
+
+impl Link {
+    fn new(id: Id) -> Self {
+        // During thread teardown there is no chain; a circle through destructors of thread-locals is
+        // not worth protecting.
+        let _ = CHAIN.try_with(|chain| chain.borrow_mut().push(id));
+        Self
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = CHAIN.try_with(|chain| chain.borrow_mut().pop());
+    }
+}
+
+fn with_chain<R>(f: impl FnOnce(&[Id]) -> R) -> Option<R> {
+    CHAIN.try_with(|chain| f(&chain.borrow())).ok()
+}
+
+/// Whether waiting for `target` from here would close a circle.
+pub(crate) fn would_deadlock(target: &Arc<dyn AnyEntry>) -> bool {
+    let target = id(target);
+    with_chain(|chain| !chain.is_empty() && reaches(&waits(), target, chain)).unwrap_or(false)
+}
+
+fn reaches(waits: &HashMap<Id, Vec<Id>>, from: Id, chain: &[Id]) -> bool {
+    let mut open = vec![from];
+    let mut seen = Vec::new();
+    while let Some(flight) = open.pop() {
+        if chain.contains(&flight) {
+            return true;
+        }
+        if !seen.contains(&flight) {
+            seen.push(flight);
+            open.extend(waits.get(&flight).into_iter().flatten());
+        }
+    }
+    false
+}
+
+/// Records that every flight of the current chain waits for `target`, until dropped. `None` if that would
+/// close a circle: checked and recorded in one step, so that two callers cannot close it together.
+pub(crate) fn wait_for(target: &Arc<dyn AnyEntry>) -> Option<Waiting> {
+    let target = id(target);
+    let chain = with_chain(<[Id]>::to_vec).unwrap_or_default();
+    if chain.is_empty() {
+        return Some(Waiting { chain, target });
+    }
+    let mut waits = waits();
+    if reaches(&waits, target, &chain) {
+        return None;
+    }
+    for &flight in &chain {
+        waits.entry(flight).or_default().push(target);
+    }
+    drop(waits);
+    Some(Waiting { chain, target })
+}
+
+/// See [`wait_for`].
+pub(crate) struct Waiting {
+    chain: Vec<Id>,
+    target: Id,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.chain.is_empty() {
+            return;
+        }
+        let mut waits = waits();
+        for flight in &self.chain {
+            if let Some(targets) = waits.get_mut(flight) {
+                if let Some(at) = targets.iter().position(|&target| target == self.target) {
+                    targets.swap_remove(at);
+                }
+                if targets.is_empty() {
+                    waits.remove(flight);
+                }
+            }
+        }
+    }
+}

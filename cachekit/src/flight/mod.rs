@@ -1,0 +1,232 @@
+//! Single-flight: one running fill per key in the process; whoever else asks for the key waits for it.
+//!
+//! A flight *is* the still unpublished entry. The leader computes its value; an invalidation kills the
+//! entry, which both detaches the flight (later callers start a new one) and makes its commit fail. So an
+//! invalidation beats every fill that started before it.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::entry::{AnyEntry, Owner};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, lock};
+
+pub(crate) mod chain;
+mod wait;
+
+#[cfg(all(test, not(cachekit_model)))]
+mod tests;
+
+pub(crate) use wait::{Failure, Landing, Wait};
+
+const SHARDS: usize = 64;
+
+struct Row {
+    entry: Arc<dyn AnyEntry>,
+    /// Only ordinary fills can be joined; a forced or re-entrant one runs for its caller alone.
+    joinable: bool,
+    /// The leader is a future: a thread must not block until somebody polls it.
+    asynchronous: bool,
+    /// Made by the first waiter.
+    wait: Option<Arc<Wait>>,
+}
+
+#[derive(Default)]
+struct Shard {
+    rows: Mutex<HashTable<Row>>,
+    /// Counts landings, so that a leader knows whether one happened since it looked into the store.
+    landed: AtomicU64,
+}
+
+/// All running fills of the process (or of one model run).
+pub(crate) struct Flights {
+    shards: [Shard; SHARDS],
+}
+
+/// How a caller gets its value.
+pub(crate) enum Join {
+    /// Run the function. `recheck`: another fill landed since the store was looked into.
+    Lead { flight: Flight, recheck: bool },
+    /// Wait for the leader's entry.
+    Wait(Arc<Wait>, Arc<dyn AnyEntry>),
+}
+
+/// What the caller of [`Flights::join`] is.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) asynchronous: bool,
+    /// The number of landings when the store was looked into.
+    pub(crate) seen: u64,
+}
+
+impl Flights {
+    pub(crate) fn new() -> Self {
+        Self { shards: std::array::from_fn(|_| Shard::default()) }
+    }
+
+    /// The table of this process.
+    pub(crate) fn global() -> &'static Self {
+        static GLOBAL: std::sync::LazyLock<Flights> = std::sync::LazyLock::new(Flights::new);
+        &GLOBAL
+    }
+
+    fn shard(&self, hash: u64) -> &Shard {
+        // The lowest bits place the entry in the front, the middle ones in the store's shards.
+        #[allow(clippy::cast_possible_truncation)]
+        let index = (hash >> 52) as usize % SHARDS;
+        &self.shards[index]
+    }
+
+    /// Landings so far near `hash`; to be read before looking into the store.
+    pub(crate) fn landed(&self, hash: u64) -> u64 {
+        self.shard(hash).landed.load(Ordering::Acquire)
+    }
+
+    /// Takes the lead for `entry`'s key or joins whoever has it. `same` compares keys.
+    pub(crate) fn join(
+        &'static self,
+        entry: &Arc<dyn AnyEntry>,
+        caller: Caller,
+        same: &dyn Fn(&dyn AnyEntry) -> bool,
+    ) -> Join {
+        let hash = entry.head().hash;
+        let shard = self.shard(hash);
+        let mut rows = lock(&shard.rows);
+        let running = rows.find_mut(hash, |row| {
+            row.joinable
+                && row.entry.head().hash == hash
+                && !row.entry.head().is_dead()
+                && same(&*row.entry)
+        });
+        let joinable = match running {
+            // A thread that blocked for a future could keep the executor from ever polling it.
+            Some(row) if row.asynchronous && !caller.asynchronous => false,
+            Some(row) if chain::would_deadlock(&row.entry) => false,
+            Some(row) => {
+                let wait = Arc::clone(row.wait.get_or_insert_with(Arc::default));
+                return Join::Wait(wait, Arc::clone(&row.entry));
+            }
+            None => true,
+        };
+        let recheck = shard.landed.load(Ordering::Acquire) != caller.seen;
+        insert(&mut rows, entry, joinable, caller.asynchronous);
+        drop(rows);
+        Join::Lead { flight: self.flight(entry), recheck }
+    }
+
+    /// A fill that nobody can join, beside any that is running: forced, or re-entrant.
+    pub(crate) fn lead_alone(&'static self, entry: &Arc<dyn AnyEntry>) -> Flight {
+        let mut rows = lock(&self.shard(entry.head().hash).rows);
+        insert(&mut rows, entry, false, true);
+        drop(rows);
+        self.flight(entry)
+    }
+
+    fn flight(&'static self, entry: &Arc<dyn AnyEntry>) -> Flight {
+        Flight { flights: self, entry: Arc::clone(entry), landed: false }
+    }
+
+    /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
+    pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) -> bool {
+        let mut killed = false;
+        let rows = lock(&self.shard(hash).rows);
+        for row in rows.iter_hash(hash) {
+            if row.entry.head().hash == hash && same(&*row.entry) {
+                row.entry.head().kill();
+                killed = true;
+            }
+        }
+        killed
+    }
+
+    /// Kills every running fill of one cache.
+    pub(crate) fn kill_owner(&self, owner: Owner) {
+        for shard in &self.shards {
+            for row in lock(&shard.rows).iter() {
+                if row.entry.head().owner == owner {
+                    row.entry.head().kill();
+                }
+            }
+        }
+    }
+
+    /// Running fills, for tests.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.shards.iter().map(|shard| lock(&shard.rows).len()).sum()
+    }
+}
+
+fn insert(
+    rows: &mut HashTable<Row>,
+    entry: &Arc<dyn AnyEntry>,
+    joinable: bool,
+    asynchronous: bool,
+) {
+    let row = Row { entry: Arc::clone(entry), joinable, asynchronous, wait: None };
+    rows.insert_unique(entry.head().hash, row, |row| row.entry.head().hash);
+}
+
+/// The leader's hold on its flight. Dropping it (cancellation, panic) releases the waiters to try again.
+pub(crate) struct Flight {
+    flights: &'static Flights,
+    entry: Arc<dyn AnyEntry>,
+    landed: bool,
+}
+
+impl Flight {
+    /// Whether somebody waits right now: worth cloning a value or an error for.
+    pub(crate) fn has_waiters(&self) -> bool {
+        let hash = self.entry.head().hash;
+        let rows = lock(&self.flights.shard(hash).rows);
+        rows.find(hash, |row| Arc::ptr_eq(&row.entry, &self.entry))
+            .is_some_and(|row| row.wait.is_some())
+    }
+
+    pub(crate) fn entry(&self) -> &Arc<dyn AnyEntry> {
+        &self.entry
+    }
+
+    /// Kills the other fills of this key: this one started later and knows better.
+    pub(crate) fn overtake(&self, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+        let own = &self.entry;
+        self.flights.kill(own.head().hash, &|other| {
+            !std::ptr::addr_eq(std::ptr::from_ref(other), Arc::as_ptr(own)) && same(other)
+        });
+    }
+
+    /// Ends the flight and wakes the waiters with its result.
+    pub(crate) fn land(mut self, landing: Landing) {
+        self.finish(landing);
+    }
+
+    fn finish(&mut self, landing: Landing) {
+        self.landed = true;
+        let hash = self.entry.head().hash;
+        let shard = self.flights.shard(hash);
+        let mut rows = lock(&shard.rows);
+        let row = rows
+            .find_entry(hash, |row| Arc::ptr_eq(&row.entry, &self.entry))
+            .ok()
+            .map(|occupied| occupied.remove().0);
+        shard.landed.fetch_add(1, Ordering::Release);
+        drop(rows);
+        if let Some(wait) = row.and_then(|row| row.wait) {
+            wait.complete(landing);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.landed {
+            let landing = if std::thread::panicking() {
+                Landing::Failed(Failure::Unshared)
+            } else {
+                Landing::Cancelled
+            };
+            self.finish(landing);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The per-thread front: a small two-way table of entries this thread used lately.
+//!
+//! A hit in the front takes no lock and writes no memory another thread reads. It stays coherent because
+//! the entries themselves carry an "alive" flag: whoever invalidates, replaces or evicts an entry clears
+//! the flag, and every thread's front sees that on its next look at the entry.
+//!
+//! What the front keeps alive beyond the store is bounded: [`SLOTS`] entries a thread, dead ones are
+//! dropped when their slot is used again, by a sweep that advances with every entry remembered, and at
+//! thread exit.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
+
+use crate::clock::Ticks;
+use crate::counters::{self, ThreadCounters};
+use crate::entry::{AnyEntry, Entry, Owner};
+
+#[cfg(test)]
+mod tests;
+
+/// Entries a thread's front can hold, over all caches. At this size 1,000 hot keys find all but 3 % of
+/// themselves a slot; the table takes 128 KiB of a thread that uses caches.
+pub(crate) const SLOTS: usize = SETS * WAYS;
+
+const SETS: usize = 2048;
+
+/// Slots an entry can be in. Two of them are one cache line.
+const WAYS: usize = 2;
+
+/// Dead entries looked for with each entry remembered.
+const SWEPT_PER_INSERT: usize = 2;
+
+/// A slot that was used keeps its place against this many newcomers at most.
+const MAX_CREDIT: u32 = 4;
+
+struct Slot {
+    hash: u64,
+    /// Hits since the entry came in, halved by every newcomer it outlives.
+    uses: Cell<u32>,
+    entry: Option<Arc<dyn AnyEntry>>,
+}
+
+#[repr(align(64))]
+struct Set([Slot; WAYS]);
+
+type Table = Box<[Set; SETS]>;
+
+fn new_table() -> Table {
+    let empty = || Slot { hash: 0, uses: Cell::new(0), entry: None };
+    let sets: Vec<Set> = (0..SETS).map(|_| Set([empty(), empty()])).collect();
+    sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
+}
+
+/// What a hit gave.
+pub(crate) struct Hit<R> {
+    pub(crate) value: R,
+    /// Time to tell the store that the entry is in use, lest it is evicted behind the front.
+    pub(crate) touch: bool,
+}
+
+pub(crate) struct Front {
+    /// The test scope this thread is in, 0 outside.
+    scope: Cell<u64>,
+    /// What look-ups of functions use as their scope: [`FORCED`] while the next call has to miss.
+    pub(crate) effective: Cell<u64>,
+    table: RefCell<Option<Table>>,
+    counters: OnceCell<Arc<ThreadCounters>>,
+    /// Next slot the sweep looks at.
+    hand: Cell<usize>,
+}
+
+thread_local! {
+    static FRONT: Front = const {
+        Front {
+            scope: Cell::new(0),
+            effective: Cell::new(0),
+            table: RefCell::new(None),
+            counters: OnceCell::new(),
+            hand: Cell::new(0),
+        }
+    };
+}
+
+/// Runs `f` with this thread's front; `None` while the thread is being torn down.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&Front) -> R) -> Option<R> {
+    FRONT.try_with(f).ok()
+}
+
+/// The test scope this thread is in, 0 outside.
+pub(crate) fn scope() -> u64 {
+    with(|front| front.scope.get()).unwrap_or(0)
+}
+
+#[inline]
+fn index(hash: u64) -> usize {
+    // The masked value is below SLOTS.
+    #[allow(clippy::cast_possible_truncation)]
+    let index = (hash ^ (hash >> 32)) as usize & (SETS - 1);
+    index
+}
+
+/// A scope that owns nothing, so that the front has no hit for it.
+const FORCED: u64 = u64::MAX;
+
+impl Front {
+    /// Moves the thread into a test scope (0: out of all).
+    pub(crate) fn enter(&self, scope: u64) {
+        self.scope.set(scope);
+        self.effective.set(scope);
+    }
+
+    /// Makes the thread's next call of a cached function run the function.
+    pub(crate) fn force(&self, forced: bool) {
+        self.effective.set(if forced { FORCED } else { self.scope.get() });
+    }
+
+    /// Whether the next call is to run the function.
+    pub(crate) fn is_forced(&self) -> bool {
+        self.effective.get() == FORCED
+    }
+
+    /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for.
+    #[inline]
+    pub(crate) fn get<K, V, R>(
+        &self,
+        owner: Owner,
+        hash: u64,
+        now: impl FnOnce() -> Ticks,
+        same: impl FnOnce(&K) -> bool,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<Hit<R>>
+    where
+        K: 'static,
+        V: 'static,
+    {
+        // `same` and `read` run the user's `Eq` and `Clone`, which may come back here: a shared borrow
+        // lets them read, and `remember` gives way.
+        let table = self.table.try_borrow().ok()?;
+        let table = table.as_deref()?;
+        let [first, second] = &table[index(hash)].0;
+        let slot = if first.hash == hash { first } else { second };
+        if slot.hash != hash {
+            return None;
+        }
+        let entry = slot.entry.as_deref()?.as_any().downcast_ref::<Entry<K, V>>()?;
+        if entry.head.owner != owner || !entry.head.is_alive() {
+            return None;
+        }
+        let expires = entry.head.expires();
+        if expires != crate::clock::NEVER && expires <= now() {
+            return None;
+        }
+        if !same(&entry.key) {
+            return None;
+        }
+        let value = read(entry.value.get()?);
+        self.counters.get()?.hit(entry.head.counter);
+        let uses = slot.uses.get().wrapping_add(1);
+        slot.uses.set(uses);
+        // Early hits are reported one by one, later ones now and then: a warm entry must not look cold.
+        let touch = uses & 15 == 0 || uses.is_power_of_two();
+        Some(Hit { value, touch })
+    }
+
+    /// Counts a hit that the store served.
+    pub(crate) fn count(&self, entry: &dyn AnyEntry) {
+        self.counters.get_or_init(ThreadCounters::register).hit(entry.head().counter);
+    }
+
+    /// Puts an entry into its slot, unless the slot's owner has earned to stay.
+    pub(crate) fn remember(&self, entry: &Arc<dyn AnyEntry>) {
+        if entry.head().counter.is_none() {
+            return;
+        }
+        let mut dropped: [Option<Arc<dyn AnyEntry>>; 1 + SWEPT_PER_INSERT] = [const { None }; 3];
+        if let Ok(mut table) = self.table.try_borrow_mut() {
+            let table = table.get_or_insert_with(new_table);
+            self.counters.get_or_init(ThreadCounters::register);
+            for place in &mut dropped[1..] {
+                let hand = self.hand.get();
+                self.hand.set((hand + 1) % SLOTS);
+                let slot = &mut table[hand / WAYS].0[hand % WAYS];
+                if slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
+                    *place = slot.entry.take();
+                    slot.uses.set(0);
+                }
+            }
+            let hash = entry.head().hash;
+            let set = &mut table[index(hash)].0;
+            let held = set.iter().position(|slot| slot.hash == hash && slot.entry.is_some());
+            let free = || set.iter().position(|slot| slot.entry.is_none());
+            let place = held.or_else(free).or_else(|| {
+                // The less used one gives way, once it has used up its credit.
+                let least = usize::from(set[1].uses.get() < set[0].uses.get());
+                let uses = set[least].uses.get();
+                set[least].uses.set(uses.min(MAX_CREDIT) / 2);
+                (uses == 0).then_some(least)
+            });
+            if let Some(place) = place {
+                let slot = &mut set[place];
+                dropped[0] = slot.entry.replace(Arc::clone(entry));
+                slot.hash = hash;
+                slot.uses.set(0);
+            }
+        }
+        // Destructors of dropped values run only now: they may call back into the cache.
+        drop(dropped);
+    }
+
+    /// Drops every dead entry of this thread's front.
+    pub(crate) fn sweep(&self) {
+        let mut dropped = Vec::new();
+        if let Ok(mut table) = self.table.try_borrow_mut() {
+            if let Some(table) = table.as_deref_mut() {
+                for slot in table.iter_mut().flat_map(|set| &mut set.0) {
+                    if slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
+                        dropped.extend(slot.entry.take());
+                        slot.uses.set(0);
+                    }
+                }
+            }
+        }
+        drop(dropped);
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        if let Some(counters) = self.counters.get() {
+            counters::retire(counters);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! A cached call by its key: look at its entry, replace it, remove it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock;
+use crate::entry::{AnyEntry, Entry, Owner};
+use crate::flight::Flights;
+use crate::front;
+use crate::key::{self, CacheKey};
+use crate::read_through::remote::Removal;
+use crate::read_through::{Remote, blocking, is_same};
+use crate::rules::{Defaults, Judge, Verdict};
+use crate::shape::Shape;
+use crate::site::{Site, SiteRef, StoreRef};
+use crate::stats::Stats;
+use crate::store::Found;
+
+/// What an invalidation achieved.
+///
+/// In the process it always takes effect at once, and it beats every fill that started before it. Whether
+/// the shared tier has done its part is what [`is_confirmed`](Self::is_confirmed) tells.
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache::local]
+/// fn price(item: u32) -> u32 { item * 100 }
+///
+/// price(1);
+/// let done = price::invalidate(&1);
+/// assert!(done.was_cached() && done.is_confirmed());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the shared tier may not have confirmed the invalidation: check `is_confirmed()`, or say `.ignore()`"]
+pub struct Invalidated {
+    pub(crate) removed: u64,
+    pub(crate) shared: Removal,
+}
+
+impl Invalidated {
+    /// Whether this process held an entry.
+    pub fn was_cached(&self) -> bool {
+        self.removed > 0
+    }
+
+    /// How many entries this process held.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
+    /// Whether no tier can serve the old value any more: there is no shared tier, or it confirmed.
+    ///
+    /// The in-process tiers of other machines are not part of this answer.
+    pub fn is_confirmed(&self) -> bool {
+        self.shared != Removal::Failed
+    }
+
+    /// Says that the answer does not matter here.
+    pub fn ignore(self) {}
+}
+
+/// The identity of one cached call, for logs and for comparing; it reveals nothing of the arguments.
+///
+/// Equal exactly if both name the same function and the same arguments, up to collisions of a 64-bit hash
+/// whose seed differs from process to process.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryKey {
+    path: &'static str,
+    hash: u64,
+}
+
+impl fmt::Display for EntryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{:016x}", self.path.trim_end_matches("::{{closure}}"), self.hash)
+    }
+}
+
+impl fmt::Debug for EntryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
+
+/// One key's place in one store, with the types hidden.
+trait Place<R>: Send + Sync {
+    fn peek(&self) -> BoxFuture<'_, Option<R>>;
+    fn contains(&self) -> BoxFuture<'_, bool>;
+    fn set(&self, value: R) -> BoxFuture<'_, ()>;
+    fn invalidate(&self) -> BoxFuture<'_, Invalidated>;
+}
+
+struct Typed<K, S: Shape> {
+    /// Never published: it carries the key, the hash and the owner.
+    template: Arc<Entry<K, S::Stored>>,
+    store: StoreRef,
+    site: &'static Site,
+    remote: Remote<K, S::Stored>,
+}
+
+impl<K, S> Typed<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    fn is_same(&self, other: &dyn AnyEntry) -> bool {
+        is_same(&self.template, other)
+    }
+
+    fn local(&self) -> Option<S::Stored> {
+        if self.store.is_disabled() {
+            return None;
+        }
+        let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
+        let entry = entry.as_any().downcast_ref::<Entry<K, S::Stored>>()?;
+        if entry.key == self.template.key { entry.value.get().cloned() } else { None }
+    }
+
+    async fn stored(&self) -> Option<S::Stored> {
+        if let Some(value) = self.local() {
+            return Some(value);
+        }
+        Some(self.remote.fetch(&self.template.key, &self.store).await?.value)
+    }
+}
+
+impl<K, S> Place<S::Return> for Typed<K, S>
+where
+    K: Clone + Eq + Send + Sync + 'static,
+    S: Shape + Send + Sync + 'static,
+{
+    fn peek(&self) -> BoxFuture<'_, Option<S::Return>> {
+        Box::pin(async { self.stored().await.map(S::restore) })
+    }
+
+    fn contains(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { self.stored().await.is_some() })
+    }
+
+    fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
+        let verdict: Verdict =
+            Judge::<K, S>::judge(&Defaults, &self.template.key, &value, self.site.ttl());
+        let stored = S::stored(&value).cloned();
+        drop(value);
+        Box::pin(async move {
+            let hash = self.template.head.hash;
+            // Fills that are running now know less than the caller.
+            Flights::global().kill(hash, &|other| self.is_same(other));
+            let (Some(stored), true) = (stored, verdict.keep) else { return };
+            self.remote.store(&self.template, &stored, verdict, &self.store).await;
+            let entry = self.store.entry::<K, S::Stored>(hash, self.template.key.clone());
+            let _ = entry.value.set(stored);
+            entry.head.set_expires(clock::deadline(self.store.now(), verdict.ttl));
+            entry.head.set_weight(verdict.weight);
+            let entry: Arc<dyn AnyEntry> = entry;
+            if self.store.commit(&entry) {
+                front::with(|front| front.remember(&entry));
+            }
+        })
+    }
+
+    fn invalidate(&self) -> BoxFuture<'_, Invalidated> {
+        Box::pin(async {
+            let hash = self.template.head.hash;
+            // Running fills first: one that lands between the two steps is found by the second.
+            Flights::global().kill(hash, &|other| self.is_same(other));
+            let removed = self.store.remove(hash, &|other| self.is_same(other));
+            self.store.count_invalidation();
+            let shared = self.remote.remove(&self.template.key, &self.store).await;
+            Invalidated { removed: u64::from(removed), shared }
+        })
+    }
+}
+
+fn place<Q, S>(site: SiteRef, key: &Q, remote: Remote<Q::Owned, S::Stored>) -> Inner<S::Return>
+where
+    Q: CacheKey,
+    Q::Owned: Clone,
+    S: Shape + Send + Sync + 'static,
+{
+    let hash = Owner { function: site.function(), instance: 0 }.mix(key::hash_of(key));
+    let store = site.store();
+    let template = store.entry(hash, key.to_owned_key());
+    Inner {
+        key: EntryKey { path: site.path(), hash },
+        site: site.site,
+        place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, remote }),
+    }
+}
+
+struct Inner<R> {
+    key: EntryKey,
+    site: &'static Site,
+    place: Box<dyn Place<R>>,
+}
+
+/// One call of a sync cached method, by its key.
+///
+/// A public method `fn price(&self, item: u32)` has a companion `fn price_cache(&self, item: &u32)` that
+/// returns this.
+///
+/// # Example
+///
+/// ```
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachekit::cache::local(ttl = 60, self = shared)]
+///     pub fn price(&self, item: u32) -> u32 { item * 100 }
+/// }
+///
+/// let shop = Shop;
+/// shop.price(7);
+/// let cached = shop.price_cache(&7);
+/// assert_eq!(cached.peek(), Some(700));
+/// cached.set(650);
+/// assert_eq!(shop.price(7), 650);
+/// cached.invalidate().ignore();
+/// assert!(!cached.contains());
+/// assert_eq!(cached.refresh(|| shop.price(7)), 700);
+/// ```
+pub struct Handle<R>(Inner<R>);
+
+/// One call of an async cached method, by its key. See [`Handle`].
+///
+/// # Example
+///
+/// ```
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachekit::cache::local(ttl = 60, self = shared)]
+///     pub async fn price(&self, item: u32) -> u32 { item * 100 }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let shop = Shop;
+/// shop.price(7).await;
+/// assert_eq!(shop.price_cache(&7).peek().await, Some(700));
+/// # });
+/// ```
+pub struct AsyncHandle<R>(Inner<R>);
+
+impl<R> Handle<R> {
+    /// Removes the entry. Running fills of this key will not be stored.
+    pub fn invalidate(&self) -> Invalidated {
+        blocking::block_on(self.0.place.invalidate())
+    }
+
+    /// The cached value, without running the function and without counting as a call.
+    pub fn peek(&self) -> Option<R> {
+        blocking::block_on(self.0.place.peek())
+    }
+
+    /// Whether there is a cached value.
+    pub fn contains(&self) -> bool {
+        blocking::block_on(self.0.place.contains())
+    }
+
+    /// Stores a value as if the function had returned it now. What the function's rules never store (an
+    /// `Err`, unless the attribute says otherwise) is not stored here either.
+    pub fn set(&self, value: R) {
+        blocking::block_on(self.0.place.set(value));
+    }
+
+    /// Runs `call`, a call of the cached function, so that the function runs and its result is stored.
+    pub fn refresh(&self, call: impl FnOnce() -> R) -> R {
+        crate::read_through::refresh(call)
+    }
+
+    /// Removes all entries of the function.
+    pub fn clear(&self) -> Invalidated {
+        site_clear(self.0.site)
+    }
+
+    /// Identifies the call.
+    pub fn key(&self) -> EntryKey {
+        self.0.key
+    }
+
+    /// The function's counters.
+    pub fn stats(&self) -> Stats {
+        self.0.site.stats()
+    }
+}
+
+impl<R> AsyncHandle<R> {
+    /// Removes the entry. Running fills of this key will not be stored.
+    pub async fn invalidate(&self) -> Invalidated {
+        self.0.place.invalidate().await
+    }
+
+    /// The cached value, without running the function and without counting as a call.
+    pub async fn peek(&self) -> Option<R> {
+        self.0.place.peek().await
+    }
+
+    /// Whether there is a cached value.
+    pub async fn contains(&self) -> bool {
+        self.0.place.contains().await
+    }
+
+    /// Stores a value as if the function had returned it now. What the function's rules never store (an
+    /// `Err`, unless the attribute says otherwise) is not stored here either.
+    pub async fn set(&self, value: R) {
+        self.0.place.set(value).await;
+    }
+
+    /// Awaits `call`, a call of the cached function, so that the function runs and its result is stored.
+    pub async fn refresh(&self, call: impl Future<Output = R>) -> R {
+        crate::read_through::refresh_async(call).await
+    }
+
+    /// Removes all entries of the function.
+    pub async fn clear(&self) -> Invalidated {
+        site_clear_async(self.0.site).await
+    }
+
+    /// Identifies the call.
+    pub fn key(&self) -> EntryKey {
+        self.0.key
+    }
+
+    /// The function's counters.
+    pub fn stats(&self) -> Stats {
+        self.0.site.stats()
+    }
+}
+
+macro_rules! debug {
+    ($($handle:ident),*) => {$(
+        impl<R> fmt::Debug for $handle<R> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($handle)).field(&self.0.key).finish()
+            }
+        }
+    )*};
+}
+
+debug!(Handle, AsyncHandle);
+
+macro_rules! constructors {
+    ($local:ident, $shared:ident, $handle:ident) => {
+        /// A handle on a call whose values stay in this process.
+        pub fn $local<Q, S>(site: SiteRef, _shape: S, key: Q) -> $handle<S::Return>
+        where
+            Q: CacheKey,
+            Q::Owned: Clone,
+            S: Shape + Send + Sync + 'static,
+        {
+            $handle(place::<Q, S>(site, &key, Remote::none(site)))
+        }
+
+        /// A handle on a call whose values may go to the shared tier.
+        pub fn $shared<Q, S>(site: SiteRef, _shape: S, key: Q) -> $handle<S::Return>
+        where
+            Q: CacheKey,
+            Q::Owned: Clone + serde::Serialize,
+            S: Shape + Send + Sync + 'static,
+            S::Stored: serde::Serialize + serde::de::DeserializeOwned,
+        {
+            $handle(place::<Q, S>(site, &key, Remote::of(site)))
+        }
+    };
+}
+
+constructors!(handle, handle_shared, Handle);
+constructors!(async_handle, async_handle_shared, AsyncHandle);
+
+/// The counters of a function.
+pub fn site_stats(site: &'static Site) -> Stats {
+    site.stats()
+}
+
+/// Removes all entries of a function, in this process.
+pub fn site_clear(site: &'static Site) -> Invalidated {
+    let removed = site.clear();
+    Invalidated { removed, shared: Removal::for_clear(site) }
+}
+
+/// Removes all entries of a function, in this process.
+#[allow(clippy::unused_async)]
+pub async fn site_clear_async(site: &'static Site) -> Invalidated {
+    site_clear(site)
+}

@@ -1,0 +1,180 @@
+//! How generated code turns an argument of any type into a key part.
+//!
+//! `(&&&Part(&argument)).via()` picks, by method resolution, the first of: the type's own [`CacheKey`];
+//! `Hash + Eq + Clone`; a reference, or an optional reference, to something `Hash + Eq + ToOwned`; and
+//! else an error on the argument that says what is missing. Every step is one reference further away.
+
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
+use super::CacheKey;
+
+/// An argument on its way into the key.
+#[derive(Debug)]
+pub struct Part<'a, T: ?Sized>(pub &'a T);
+
+impl<T: ?Sized> Clone for Part<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Part<'_, T> {}
+
+/// First choice: the type says itself how.
+pub trait ViaKey {
+    /// The key part.
+    type Key;
+    /// Makes it.
+    fn via(&self) -> Self::Key;
+}
+
+impl<'a, T: CacheKey + ?Sized> ViaKey for &&Part<'a, T> {
+    type Key = KeyOf<'a, T>;
+    #[inline]
+    fn via(&self) -> KeyOf<'a, T> {
+        KeyOf(self.0)
+    }
+}
+
+/// Second choice: the standard traits.
+pub trait ViaHash {
+    /// The key part.
+    type Key;
+    /// Makes it.
+    fn via(&self) -> Self::Key;
+}
+
+impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for &Part<'a, T> {
+    type Key = ByHash<'a, T>;
+    #[inline]
+    fn via(&self) -> ByHash<'a, T> {
+        ByHash(self.0)
+    }
+}
+
+/// Third choice: a reference to something with the standard traits.
+pub trait ViaBorrow {
+    /// The key part.
+    type Key;
+    /// Makes it.
+    fn via(&self) -> Self::Key;
+}
+
+impl<'b, T> ViaBorrow for Part<'_, &'b T>
+where
+    T: Hash + Eq + ToOwned + ?Sized,
+    T::Owned: Eq + Send + Sync + 'static,
+{
+    type Key = ByBorrow<'b, T>;
+    #[inline]
+    fn via(&self) -> ByBorrow<'b, T> {
+        ByBorrow(self.0)
+    }
+}
+
+/// Third choice, for an optional reference.
+pub trait ViaOption {
+    /// The key part.
+    type Key;
+    /// Makes it.
+    fn via(&self) -> Self::Key;
+}
+
+impl<'b, T> ViaOption for Part<'_, Option<&'b T>>
+where
+    T: Hash + Eq + ToOwned + ?Sized,
+    T::Owned: Eq + Send + Sync + 'static,
+{
+    type Key = ByOption<'b, T>;
+    #[inline]
+    fn via(&self) -> ByOption<'b, T> {
+        ByOption(*self.0)
+    }
+}
+
+impl<T: ?Sized> Part<'_, T> {
+    /// No choice left: the bound fails and says why.
+    pub fn via(self) -> Unhashable
+    where
+        T: Keyable,
+    {
+        Unhashable
+    }
+}
+
+/// Implemented by nothing; its error message is its purpose.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key",
+    label = "this argument is not `Hash + Eq + Clone`, or it borrows",
+    note = "derive `Hash`, `PartialEq`, `Eq` and `Clone` for the type,",
+    note = "or leave the argument out with `skip(…)` if the result does not depend on it,",
+    note = "or say what the key is with `key = …`"
+)]
+pub trait Keyable {}
+
+/// Stands for a part that failed to compile, so that the error stays the only one.
+#[derive(Debug)]
+pub struct Unhashable;
+
+impl CacheKey for Unhashable {
+    type Owned = ();
+    fn hash_key<H: Hasher>(&self, _state: &mut H) {}
+    fn matches(&self, _owned: &()) -> bool {
+        false
+    }
+    fn to_owned_key(&self) {}
+}
+
+macro_rules! key_part {
+    ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty,
+     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<'a, $($bounds)*>($value);
+
+        impl<'a, $($bounds)*> CacheKey for $name<'a, T>
+        where
+            $owned: Eq + Send + Sync + 'static,
+        {
+            type Owned = $owned;
+            #[inline]
+            fn hash_key<H: Hasher>(&self, $state: &mut H) {
+                let $this = &self.0;
+                $hash;
+            }
+            #[inline]
+            fn matches(&self, $stored: &$owned) -> bool {
+                let $me = &self.0;
+                $same
+            }
+            #[inline]
+            fn to_owned_key(&self) -> $owned {
+                let $self_ = &self.0;
+                $own
+            }
+        }
+    };
+}
+
+key_part!(
+    /// A part by its own [`CacheKey`].
+    KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T,
+    |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key()
+);
+key_part!(
+    /// A part by `Hash + Eq + Clone`.
+    ByHash, [T: Hash + Eq + Clone], T, &'a T,
+    |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone()
+);
+key_part!(
+    /// A borrowed part by `Hash + Eq + ToOwned`.
+    ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T,
+    |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned()
+);
+key_part!(
+    /// An optional borrowed part.
+    ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>,
+    |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
+    |it| it.map(ToOwned::to_owned)
+);

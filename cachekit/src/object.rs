@@ -1,0 +1,416 @@
+//! The cache as an object: the same store, flights and fronts that stand under the attributes.
+
+use std::any::TypeId;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use equivalent::Equivalent;
+
+use crate::builder::CacheBuilder;
+use crate::clock;
+use crate::entry::{AnyEntry, Entry, Owner};
+use crate::flight::Flights;
+use crate::front::{self, Hit};
+use crate::key::{CacheKey, Lookup, hash_of};
+use crate::read_through::{Miss, Remote, Target, Weigh, find};
+use crate::shape::{OkOnly, Plain, Shape};
+use crate::site::{Site, StoreRef};
+use crate::stats::Stats;
+use crate::store::{Found, Store};
+use crate::testing::ClockSource;
+
+#[cfg(test)]
+mod tests;
+
+/// A bounded in-process cache: typed keys and values, expiry, single-flight, hits without locks.
+///
+/// Cheap to clone; all clones are one cache. Use it as a field where every object shall own its cache, and
+/// name it in the attribute of a method with `in = self.field`.
+///
+/// # Example
+///
+/// ```
+/// use cachekit::Cache;
+/// use std::time::Duration;
+///
+/// let users = Cache::<u64, String>::builder().capacity(1_000).ttl(Duration::from_secs(60)).build();
+/// assert_eq!(users.get(&7), None);
+/// let name = users.get_or_insert_with(&7, || "Ada".to_owned());
+/// assert_eq!(name, "Ada");
+/// assert_eq!(users.get(&7), Some("Ada".to_owned()));
+/// ```
+pub struct Cache<K, V> {
+    owner: Owner,
+    store: Arc<Store>,
+    config: Arc<Config<K, V>>,
+}
+
+pub(crate) struct Config<K, V> {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) weigh: Option<Weigh<K, V>>,
+}
+
+impl<K, V> Clone for Cache<K, V> {
+    fn clone(&self) -> Self {
+        Self { owner: self.owner, store: Arc::clone(&self.store), config: Arc::clone(&self.config) }
+    }
+}
+
+impl<K, V> Cache<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Starts a cache with the default capacity of 10,000 entries that do not expire.
+    pub fn builder() -> CacheBuilder<K, V> {
+        CacheBuilder::new()
+    }
+
+    /// A cache of up to `capacity` entries that do not expire.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::new(100);
+    /// cache.insert("a", 1);
+    /// assert_eq!(cache.len(), 1);
+    /// ```
+    pub fn new(capacity: u64) -> Self {
+        Self::builder().capacity(capacity).build()
+    }
+
+    pub(crate) fn from_config(capacity: u64, clock: ClockSource, config: Config<K, V>) -> Self {
+        /// The owner of what belongs to no function.
+        struct Direct;
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let owner = Owner {
+            function: TypeId::of::<Direct>(),
+            instance: NEXT.fetch_add(1, Ordering::Relaxed),
+        };
+        let store = Arc::new(Store::new(owner, capacity, clock, crate::disabled()));
+        Self { owner, store, config: Arc::new(config) }
+    }
+
+    fn place(&self, hash: u64) -> u64 {
+        self.owner.mix(hash)
+    }
+
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        self.place(Lookup(key).hash())
+    }
+
+    /// The cached value, if there is one and it has not expired.
+    ///
+    /// The key may be any borrowed form of `K`: `&str` for `String`, `(&str, u64)` for `(String, u64)`
+    /// with [`Equivalent`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::<String, u32>::new(10);
+    /// cache.insert("a".to_owned(), 1);
+    /// assert_eq!(cache.get("a"), Some(1));
+    /// ```
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        match self.front(hash, |owned| key.equivalent(owned)) {
+            Some(value) => Some(value),
+            None => self.find(hash, &|owned| key.equivalent(owned)),
+        }
+    }
+
+    #[inline]
+    fn front(&self, hash: u64, same: impl FnOnce(&K) -> bool) -> Option<V> {
+        let hit =
+            front::with(|front| front.get(self.owner, hash, || self.store.now(), same, V::clone));
+        let Hit { value, touch } = hit.flatten()?;
+        if touch {
+            self.store.touch(hash);
+        }
+        Some(value)
+    }
+
+    #[inline(never)]
+    fn find(&self, hash: u64, same: &dyn Fn(&K) -> bool) -> Option<V> {
+        if !self.store.is_disabled() {
+            if let Found::Alive(entry) = self.store.find(hash) {
+                if let Some(typed) = typed::<K, V>(&*entry, same) {
+                    let value = typed.value.get().cloned();
+                    self.store.count_hit(&*entry);
+                    front::with(|front| front.remember(&entry));
+                    return value;
+                }
+            }
+            self.store.count_miss();
+        }
+        None
+    }
+
+    /// Whether there is a value that has not expired. Does not count as a use.
+    pub fn contains<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        match self.store.find(self.hash(key)) {
+            Found::Alive(entry) => typed::<K, V>(&*entry, &|owned| key.equivalent(owned)).is_some(),
+            Found::Expired | Found::Nothing => false,
+        }
+    }
+
+    /// Stores a value for the cache's TTL. Fills of the same key that are running are not stored.
+    pub fn insert(&self, key: K, value: V) {
+        self.insert_for(key, value, self.config.ttl);
+    }
+
+    /// Stores a value for a time of its own; `None` does not expire, zero is not stored.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let tokens = cachekit::Cache::new(10);
+    /// tokens.insert_with_ttl("session", "secret", Some(Duration::from_secs(3600)));
+    /// ```
+    pub fn insert_with_ttl(&self, key: K, value: V, ttl: Option<Duration>) {
+        self.insert_for(key, value, ttl);
+    }
+
+    fn insert_for(&self, key: K, value: V, ttl: Option<Duration>) {
+        let hash = self.hash(&key);
+        Flights::global().kill(hash, &|other| self.is_same(&key, other));
+        if ttl.is_some_and(|ttl| ttl.is_zero()) {
+            self.store.remove(hash, &|other| self.is_same(&key, other));
+            return;
+        }
+        let weight = self.config.weigh.as_ref().map_or(1, |weigh| weigh(&key, &value));
+        let entry = self.store.entry(hash, key);
+        let _ = entry.value.set(value);
+        entry.head.set_expires(clock::deadline(self.store.now(), ttl));
+        entry.head.set_weight(weight);
+        let entry: Arc<dyn AnyEntry> = entry;
+        if self.store.commit(&entry) {
+            front::with(|front| front.remember(&entry));
+        }
+    }
+
+    fn is_same<Q>(&self, key: &Q, other: &dyn AnyEntry) -> bool
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        other.head().owner == self.owner
+            && typed::<K, V>(other, &|owned| key.equivalent(owned)).is_some()
+    }
+
+    /// The cached value, or the one that `f` returns, which is then cached.
+    ///
+    /// `f` runs once however many threads ask for the key at the same time; the others wait. If it
+    /// panics, one of them takes over.
+    pub fn get_or_insert_with<Q>(&self, key: &Q, f: impl FnOnce() -> V) -> V
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        match self.look_up::<Q, Plain<V>>(key) {
+            Ok(value) => value,
+            Err(miss) => miss.run(f),
+        }
+    }
+
+    /// The cached value, or the one that `f` returns, which is then cached. An error is returned and not
+    /// cached.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::<String, u32>::new(10);
+    /// assert!(cache.get_or_try_insert_with("x", || "x".parse::<u32>()).is_err());
+    /// assert_eq!(cache.get_or_try_insert_with("7", || "7".parse::<u32>()), Ok(7));
+    /// assert_eq!(cache.len(), 1);
+    /// ```
+    pub fn get_or_try_insert_with<Q, E>(
+        &self,
+        key: &Q,
+        f: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        match self.look_up::<Q, OkOnly<V, E>>(key) {
+            Ok(value) => value,
+            Err(miss) => miss.run(f),
+        }
+    }
+
+    /// The cached value, or the one the future gives, which is then cached. Needs no particular executor.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let cache = cachekit::Cache::<String, usize>::new(10);
+    /// assert_eq!(cache.get_or_insert_async("abc", async { 3 }).await, 3);
+    /// # });
+    /// ```
+    pub async fn get_or_insert_async<Q>(&self, key: &Q, future: impl Future<Output = V>) -> V
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        match self.look_up::<Q, Plain<V>>(key) {
+            Ok(value) => value,
+            Err(miss) => miss.run_async(future).await,
+        }
+    }
+
+    /// The cached value, or the one the future gives, which is then cached. An error is returned and not
+    /// cached.
+    ///
+    /// # Errors
+    ///
+    /// What the future gives.
+    pub async fn get_or_try_insert_async<Q, E>(
+        &self,
+        key: &Q,
+        future: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        match self.look_up::<Q, OkOnly<V, E>>(key) {
+            Ok(value) => value,
+            Err(miss) => miss.run_async(future).await,
+        }
+    }
+
+    fn look_up<Q, S>(&self, key: &Q) -> Result<S::Return, Miss<K, S>>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        S: Shape<Stored = V>,
+    {
+        let hash = self.hash(key);
+        if let Some(value) = self.front(hash, |owned| key.equivalent(owned)) {
+            return Ok(S::restore(value));
+        }
+        find::<_, S>(self.target(hash, None), &Borrowed(key, PhantomData::<K>), Remote::nowhere())
+            .map_err(|miss| miss.weighed(self.config.weigh.as_ref()))
+    }
+
+    fn target(&self, hash: u64, ttl: Option<Duration>) -> Target {
+        Target {
+            store: StoreRef::Shared(Arc::clone(&self.store)),
+            hash,
+            ttl: ttl.or(self.config.ttl),
+        }
+    }
+
+    /// Removes a value. Fills of the same key that are running are not stored. True if there was one.
+    pub fn invalidate<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        // Running fills first: one that lands between the two steps is found by the second.
+        Flights::global().kill(hash, &|other| self.is_same(key, other));
+        self.store.count_invalidation();
+        self.store.remove(hash, &|other| self.is_same(key, other))
+    }
+
+    /// Removes all values. Fills that are running are not stored.
+    pub fn clear(&self) {
+        Flights::global().kill_owner(self.owner);
+        self.store.count_invalidation();
+        self.store.clear();
+    }
+
+    /// Values held, expired ones that nobody asked for since included.
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether no value is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Weight of the values held; their number, unless the cache has a weigher.
+    pub fn weight(&self) -> u64 {
+        self.store.weight()
+    }
+
+    /// Counters since the cache was built.
+    pub fn stats(&self) -> Stats {
+        self.store.stats()
+    }
+}
+
+fn typed<'a, K: 'static, V: 'static>(
+    entry: &'a dyn AnyEntry,
+    same: &dyn Fn(&K) -> bool,
+) -> Option<&'a Entry<K, V>> {
+    entry.as_any().downcast_ref::<Entry<K, V>>().filter(|entry| same(&entry.key))
+}
+
+/// A borrowed key, as the read-through wants it.
+struct Borrowed<'a, Q: ?Sized, K>(&'a Q, PhantomData<K>);
+
+impl<Q, K> CacheKey for Borrowed<'_, Q, K>
+where
+    Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    K: Eq + Send + Sync + 'static,
+{
+    type Owned = K;
+    fn hash_key<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+    fn matches(&self, owned: &K) -> bool {
+        self.0.equivalent(owned)
+    }
+    fn to_owned_key(&self) -> K {
+        self.0.to_owned()
+    }
+}
+
+/// Looks a call up in the cache that its attribute names with `in = …`.
+#[inline]
+pub fn lookup_in<Q, S, V>(
+    cache: &Cache<Q::Owned, V>,
+    site: &'static Site,
+    _shape: S,
+    key: Q,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    Q::Owned: Hash,
+    V: Clone + Send + Sync + 'static,
+    S: Shape<Stored = V>,
+{
+    let hash = cache.place(hash_of(&key));
+    let forced = front::with(front::Front::is_forced).unwrap_or(false);
+    if !forced {
+        if let Some(value) = cache.front(hash, |owned| key.matches(owned)) {
+            return Ok(S::restore(value));
+        }
+    }
+    find::<Q, S>(cache.target(hash, site.ttl()), &key, Remote::nowhere())
+        .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))
+}
+
+impl<K, V> fmt::Debug for Cache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("stats", &self.store.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,83 @@
+//! No shared tier in this build: the feature `shared` is off.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::entry::Entry;
+use crate::rules::Verdict;
+use crate::site::{Site, SiteRef};
+use crate::store::Store;
+
+/// A value from the shared tier.
+pub(crate) struct Fetched<V> {
+    pub(crate) value: V,
+    pub(crate) remaining: Option<Duration>,
+    pub(crate) weight: u64,
+}
+
+/// What became of an entry in the shared tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// The function's values never go there.
+    NotUsed,
+    /// Never made without a shared tier; it keeps both builds of the callers alike.
+    #[allow(dead_code)]
+    Failed,
+}
+
+impl Removal {
+    pub(crate) fn for_clear(_site: &'static Site) -> Self {
+        Self::NotUsed
+    }
+}
+
+/// The shared tier as one function sees it: there is none.
+pub(crate) struct Remote<K, V>(PhantomData<fn() -> (K, V)>);
+
+impl<K, V> Remote<K, V> {
+    #[inline]
+    pub(crate) fn none(_site: SiteRef) -> Self {
+        Self(PhantomData)
+    }
+
+    #[inline]
+    pub(crate) fn of(_site: SiteRef) -> Self {
+        Self(PhantomData)
+    }
+
+    /// For values that belong to no function.
+    #[inline]
+    pub(crate) fn nowhere() -> Self {
+        Self(PhantomData)
+    }
+
+    #[inline]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn is_some(&self) -> bool {
+        false
+    }
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn fetch(&self, _key: &K, _store: &Store) -> Option<Fetched<V>> {
+        None
+    }
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn fence(&mut self, _key: &K, _store: &Store) {}
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn store(
+        &self,
+        _entry: &Arc<Entry<K, V>>,
+        _value: &V,
+        _verdict: Verdict,
+        _store: &Store,
+    ) {
+    }
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn remove(&self, _key: &K, _store: &Store) -> Removal {
+        Removal::NotUsed
+    }
+}

@@ -1,0 +1,216 @@
+//! The attribute's options that need the value: which results to keep, how long, at what weight.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::shape::{HasNone, Kind, Shape};
+use crate::ttl::IntoTtl;
+
+/// What to do with one result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub(crate) keep: bool,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) weight: u64,
+}
+
+/// Decides about a result.
+pub trait Judge<K, S: Shape> {
+    /// `ttl` is what the attribute or the cache says in general.
+    fn judge(&self, key: &K, ret: &S::Return, ttl: Option<Duration>) -> Verdict;
+}
+
+/// No option needs the value.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults;
+
+impl<K, S: Shape> Judge<K, S> for Defaults {
+    #[inline]
+    fn judge(&self, _key: &K, ret: &S::Return, ttl: Option<Duration>) -> Verdict {
+        Verdict { keep: S::stored(ret).is_some(), ttl, weight: 1 }
+    }
+}
+
+/// The options of one call, collected by generated code.
+#[derive(Debug)]
+pub struct Rules<K, S, T = Unset, E = Unset, P = Unset, W = Unset> {
+    ttl: T,
+    ttl_none: Option<Option<Duration>>,
+    ttl_err: E,
+    keep_if: P,
+    weight: W,
+    shape: PhantomData<fn() -> (K, S)>,
+}
+
+/// An option that was not given.
+#[derive(Clone, Copy, Debug)]
+pub struct Unset;
+
+/// A TTL that does not depend on the value.
+#[derive(Clone, Copy, Debug)]
+pub struct Given(Option<Duration>);
+
+/// A TTL, condition or weight computed from the value.
+#[derive(Clone, Copy, Debug)]
+pub struct Computed<F>(F);
+
+impl<K, S: Shape> Rules<K, S> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            ttl: Unset,
+            ttl_none: None,
+            ttl_err: Unset,
+            keep_if: Unset,
+            weight: Unset,
+            shape: PhantomData,
+        }
+    }
+}
+
+impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {
+    /// `ttl = expression`
+    pub fn ttl(self, ttl: impl IntoTtl) -> Rules<K, S, Given, E, P, W> {
+        let Self { ttl_none, ttl_err, keep_if, weight, shape, .. } = self;
+        Rules { ttl: Given(ttl.into_ttl()), ttl_none, ttl_err, keep_if, weight, shape }
+    }
+
+    /// `ttl = |v| …`
+    pub fn ttl_from<D, F>(self, f: F) -> Rules<K, S, Computed<F>, E, P, W>
+    where
+        F: Fn(&S::View) -> D,
+        D: IntoTtl,
+    {
+        let Self { ttl_none, ttl_err, keep_if, weight, shape, .. } = self;
+        Rules { ttl: Computed(f), ttl_none, ttl_err, keep_if, weight, shape }
+    }
+
+    /// `ttl(none = …)`
+    pub fn ttl_none(mut self, ttl: impl IntoTtl) -> Self
+    where
+        S: HasNone,
+    {
+        self.ttl_none = Some(ttl.into_ttl());
+        self
+    }
+
+    /// `ttl(err = …)`
+    pub fn ttl_err(self, ttl: impl IntoTtl) -> Rules<K, S, T, Given, P, W> {
+        let Self { ttl: ok, ttl_none, keep_if, weight, shape, .. } = self;
+        Rules { ttl: ok, ttl_none, ttl_err: Given(ttl.into_ttl()), keep_if, weight, shape }
+    }
+
+    /// `ttl(err = |e| …)`
+    pub fn ttl_err_from<D, F>(self, f: F) -> Rules<K, S, T, Computed<F>, P, W>
+    where
+        F: Fn(&S::Error) -> D,
+        D: IntoTtl,
+    {
+        let Self { ttl, ttl_none, keep_if, weight, shape, .. } = self;
+        Rules { ttl, ttl_none, ttl_err: Computed(f), keep_if, weight, shape }
+    }
+
+    /// `if = |v| …`
+    pub fn keep_if<F>(self, f: F) -> Rules<K, S, T, E, Computed<F>, W>
+    where
+        F: Fn(&S::View) -> bool,
+    {
+        let Self { ttl, ttl_none, ttl_err, weight, shape, .. } = self;
+        Rules { ttl, ttl_none, ttl_err, keep_if: Computed(f), weight, shape }
+    }
+
+    /// `weight = |k, v| …`
+    pub fn weight<F>(self, f: F) -> Rules<K, S, T, E, P, Computed<F>>
+    where
+        F: Fn(&K, &S::View) -> u64,
+    {
+        let Self { ttl, ttl_none, ttl_err, keep_if, shape, .. } = self;
+        Rules { ttl, ttl_none, ttl_err, keep_if, weight: Computed(f), shape }
+    }
+}
+
+/// A TTL option, given or not.
+pub trait TtlRule<V: ?Sized> {
+    /// The TTL for a value; `general` where the option says nothing.
+    fn ttl(&self, value: &V, general: Option<Duration>) -> Option<Duration>;
+}
+
+impl<V: ?Sized> TtlRule<V> for Unset {
+    fn ttl(&self, _value: &V, general: Option<Duration>) -> Option<Duration> {
+        general
+    }
+}
+
+impl<V: ?Sized> TtlRule<V> for Given {
+    fn ttl(&self, _value: &V, _general: Option<Duration>) -> Option<Duration> {
+        self.0
+    }
+}
+
+impl<V: ?Sized, D: IntoTtl, F: Fn(&V) -> D> TtlRule<V> for Computed<F> {
+    fn ttl(&self, value: &V, _general: Option<Duration>) -> Option<Duration> {
+        (self.0)(value).into_ttl()
+    }
+}
+
+/// A condition, given or not.
+pub trait KeepRule<V: ?Sized> {
+    /// Whether to keep the value.
+    fn keep(&self, value: &V) -> bool;
+}
+
+impl<V: ?Sized> KeepRule<V> for Unset {
+    fn keep(&self, _value: &V) -> bool {
+        true
+    }
+}
+
+impl<V: ?Sized, F: Fn(&V) -> bool> KeepRule<V> for Computed<F> {
+    fn keep(&self, value: &V) -> bool {
+        (self.0)(value)
+    }
+}
+
+/// A weight, given or not.
+pub trait WeightRule<K, V: ?Sized> {
+    /// The entry's weight.
+    fn weight(&self, key: &K, value: &V) -> u64;
+}
+
+impl<K, V: ?Sized> WeightRule<K, V> for Unset {
+    fn weight(&self, _key: &K, _value: &V) -> u64 {
+        1
+    }
+}
+
+impl<K, V: ?Sized, F: Fn(&K, &V) -> u64> WeightRule<K, V> for Computed<F> {
+    fn weight(&self, key: &K, value: &V) -> u64 {
+        (self.0)(key, value)
+    }
+}
+
+impl<K, S, T, E, P, W> Judge<K, S> for Rules<K, S, T, E, P, W>
+where
+    S: Shape,
+    T: TtlRule<S::View>,
+    E: TtlRule<S::Error>,
+    P: KeepRule<S::View>,
+    W: WeightRule<K, S::View>,
+{
+    fn judge(&self, key: &K, ret: &S::Return, general: Option<Duration>) -> Verdict {
+        let stored = S::stored(ret).is_some();
+        let (keep, ttl, weight) = match (S::view(ret), S::error(ret)) {
+            (Some(value), _) => {
+                let ttl = match (S::kind(ret), self.ttl_none) {
+                    (Kind::None, Some(ttl)) => ttl,
+                    _ => self.ttl.ttl(value, general),
+                };
+                (self.keep_if.keep(value), ttl, self.weight.weight(key, value))
+            }
+            (None, Some(error)) => (true, self.ttl_err.ttl(error, general), 1),
+            (None, None) => (false, None, 1),
+        };
+        // A span of zero: the author's way to say "not this one".
+        let lasts = ttl.is_none_or(|ttl| !ttl.is_zero());
+        Verdict { keep: stored && keep && lasts, ttl, weight }
+    }
+}

@@ -1,0 +1,99 @@
+//! What stands before a value in the shared tier.
+//!
+//! | bytes | field |
+//! | --- | --- |
+//! | 0..4 | magic `C1 43 4B 31`; `C1` is no first byte of any MessagePack document |
+//! | 4 | codec: 1 is MessagePack with field names |
+//! | 5 | flags, 0 |
+//! | 6..14 | fingerprint of the value's type, big-endian |
+//! | 14..22 | created at, milliseconds since 1970, big-endian |
+//! | 22..30 | fresh for, milliseconds, big-endian; 0 does not expire |
+//! | 30..38 | weight, big-endian |
+//! | 38..42 | length of the payload, big-endian |
+//! | 42.. | the payload, exactly that long |
+//!
+//! Anything else is a miss.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use blake2::digest::consts::U8;
+use blake2::{Blake2b, Digest};
+
+const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'1'];
+const CODEC_MESSAGEPACK: u8 = 1;
+pub(crate) const HEADER: usize = 42;
+
+/// A value with its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    pub(crate) fingerprint: [u8; 8],
+    pub(crate) created_ms: u64,
+    /// 0 does not expire.
+    pub(crate) fresh_ms: u64,
+    pub(crate) weight: u64,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// `None` if the payload is too long for the format.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let length = u32::try_from(self.payload.len()).ok()?;
+        let mut bytes = Vec::with_capacity(HEADER + self.payload.len());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[CODEC_MESSAGEPACK, 0]);
+        bytes.extend_from_slice(&self.fingerprint);
+        bytes.extend_from_slice(&self.created_ms.to_be_bytes());
+        bytes.extend_from_slice(&self.fresh_ms.to_be_bytes());
+        bytes.extend_from_slice(&self.weight.to_be_bytes());
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(self.payload);
+        Some(bytes)
+    }
+
+    /// `None` for anything but exactly one frame of this format.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<4>()?;
+        let (kind, rest) = rest.split_first_chunk::<2>()?;
+        let (fingerprint, rest) = rest.split_first_chunk::<8>()?;
+        let (created, rest) = rest.split_first_chunk::<8>()?;
+        let (fresh, rest) = rest.split_first_chunk::<8>()?;
+        let (weight, rest) = rest.split_first_chunk::<8>()?;
+        let (length, payload) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        if *magic != MAGIC || *kind != [CODEC_MESSAGEPACK, 0] || payload.len() != length {
+            return None;
+        }
+        Some(Self {
+            fingerprint: *fingerprint,
+            created_ms: u64::from_be_bytes(*created),
+            fresh_ms: u64::from_be_bytes(*fresh),
+            weight: u64::from_be_bytes(*weight),
+            payload,
+        })
+    }
+
+    /// How long the value may still be served: `Some(None)` without end, `None` no more.
+    ///
+    /// A frame from the future was written by a clock ahead of ours; it is good for its whole time, not
+    /// for longer.
+    pub(crate) fn remaining(&self, now_ms: u64) -> Option<Option<Duration>> {
+        if self.fresh_ms == 0 {
+            return Some(None);
+        }
+        let age = now_ms.saturating_sub(self.created_ms);
+        let left = self.fresh_ms.checked_sub(age).filter(|left| *left > 0)?;
+        Some(Some(Duration::from_millis(left)))
+    }
+}
+
+/// The wall clock, which is what machines share.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Tells value types apart: another type's bytes are a miss, however well they would decode.
+pub(crate) fn fingerprint<V>() -> [u8; 8] {
+    let digest = Blake2b::<U8>::digest(std::any::type_name::<V>().as_bytes());
+    digest.into()
+}

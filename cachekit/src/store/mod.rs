@@ -1,0 +1,308 @@
+//! The shared in-process tier of one cache: a bounded map of entries of any type.
+//!
+//! The map is keyed by the 64-bit hash alone and holds type-erased entries, so that one instantiation,
+//! compiled once, serves every annotated function. Callers compare the key themselves; two keys with the
+//! same hash share one place and can only displace, never answer for, each other.
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache as Map;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+
+use crate::clock::{self, Ticks};
+use crate::counters::HitCounter;
+use crate::entry::{AnyEntry, Entry, Head, Owner};
+use crate::front;
+use crate::stats::Stats;
+use crate::testing::ClockSource;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(test)]
+mod tests;
+
+/// Entries a cache holds unless told otherwise.
+pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
+
+/// Shards are at least this large, so that an uneven spread of keys costs little of the capacity.
+const MIN_SHARD: u64 = 512;
+
+type Resident = Arc<dyn AnyEntry>;
+
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<u64, Resident> for ByWeight {
+    #[inline]
+    fn weight(&self, _hash: &u64, entry: &Resident) -> u64 {
+        entry.head().weight()
+    }
+}
+
+/// Kills what leaves the map, inside the map's lock, so that no front serves it any more; the memory is
+/// released after the lock, because a value's destructor may call back into the cache.
+#[derive(Clone)]
+struct KillEvicted;
+
+#[derive(Default)]
+struct Evicted {
+    few: [Option<Resident>; 2],
+    more: Vec<Resident>,
+}
+
+impl Lifecycle<u64, Resident> for KillEvicted {
+    type RequestState = Evicted;
+
+    #[inline]
+    fn on_evict(&self, evicted: &mut Evicted, _hash: u64, entry: Resident) {
+        entry.head().kill();
+        match &mut evicted.few {
+            [first @ None, _] => *first = Some(entry),
+            [_, second @ None] => *second = Some(entry),
+            _ => evicted.more.push(entry),
+        }
+    }
+}
+
+/// The map's keys are hashes already.
+#[derive(Clone, Default)]
+struct Identity;
+
+#[derive(Default)]
+struct IdentityHasher(u64);
+
+impl std::hash::Hasher for IdentityHasher {
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("the map's keys are u64")
+    }
+    #[inline]
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl std::hash::BuildHasher for Identity {
+    type Hasher = IdentityHasher;
+    #[inline]
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher(0)
+    }
+}
+
+/// What a look-up found.
+pub(crate) enum Found {
+    Alive(Resident),
+    Expired,
+    Nothing,
+}
+
+/// One cache's entries and counters.
+pub(crate) struct Store {
+    owner: Owner,
+    map: Map<u64, Resident, ByWeight, Identity, KillEvicted>,
+    hits: HitCounter,
+    misses: AtomicU64,
+    loads: AtomicU64,
+    shared_hits: AtomicU64,
+    shared_errors: AtomicU64,
+    evictions: AtomicU64,
+    expirations: AtomicU64,
+    invalidations: AtomicU64,
+    clock: ClockSource,
+    disabled: bool,
+}
+
+impl Store {
+    pub(crate) fn new(owner: Owner, capacity: u64, clock: ClockSource, disabled: bool) -> Self {
+        let shards = shards(capacity);
+        // A multiple of the shard count, rounded down: the map rounds each shard up.
+        let capacity = capacity - capacity % shards;
+        let items = usize::try_from(capacity).unwrap_or(usize::MAX).min(1 << 20);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(items)
+            .weight_capacity(capacity)
+            .shards(usize::try_from(shards).unwrap_or(1))
+            .build()
+            .unwrap_or_else(|_| unreachable!("both capacities are given"));
+        Self {
+            owner,
+            map: Map::with_options(options, ByWeight, Identity, KillEvicted),
+            hits: HitCounter::new(),
+            misses: AtomicU64::new(0),
+            loads: AtomicU64::new(0),
+            shared_hits: AtomicU64::new(0),
+            shared_errors: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            expirations: AtomicU64::new(0),
+            invalidations: AtomicU64::new(0),
+            clock,
+            disabled,
+        }
+    }
+
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Ticks {
+        self.clock.now()
+    }
+
+    /// A new, still unpublished entry of this store.
+    pub(crate) fn entry<K, V>(&self, hash: u64, key: K) -> Arc<Entry<K, V>> {
+        let head = Head::new(self.owner, hash, self.hits.id());
+        Arc::new(Entry { head, key, value: std::sync::OnceLock::new() })
+    }
+
+    /// The entry under `hash`, whatever its key.
+    pub(crate) fn find(&self, hash: u64) -> Found {
+        let Some(entry) = self.map.get(&hash) else { return Found::Nothing };
+        if !entry.head().is_alive() {
+            return Found::Nothing;
+        }
+        let expires = entry.head().expires();
+        if expires != clock::NEVER && expires <= self.now() {
+            if self.remove_entry(&entry) {
+                self.expirations.fetch_add(1, Ordering::Relaxed);
+            }
+            return Found::Expired;
+        }
+        Found::Alive(entry)
+    }
+
+    /// Tells the eviction policy that an entry is in use.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn touch(&self, hash: u64) {
+        // `get` is the only call that counts as a use.
+        drop(self.map.get(&hash));
+    }
+
+    pub(crate) fn count_hit(&self, entry: &dyn AnyEntry) {
+        if self.hits.id().is_none() || front::with(|front| front.count(entry)).is_none() {
+            self.hits.count_shared();
+        }
+    }
+
+    pub(crate) fn count_miss(&self) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_load(&self) {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_shared_hit(&self) {
+        self.shared_hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_shared_error(&self) {
+        self.shared_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_invalidation(&self) {
+        self.invalidations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Stores an entry and publishes it, unless it was invalidated meanwhile.
+    pub(crate) fn commit(&self, entry: &Resident) -> bool {
+        if self.disabled || entry.head().is_dead() {
+            return false;
+        }
+        let hash = entry.head().hash;
+        let mut evicted = Evicted::default();
+        self.map.insert_with_lifecycle(hash, Arc::clone(entry), &mut evicted);
+        // From here on an invalidation finds the entry in the map; one that came before killed it as a
+        // running fill. Either way the exchange inside `publish` fails and nobody ever saw the value.
+        let published = entry.head().publish();
+        if !published {
+            self.remove_entry(entry);
+        }
+        self.settle(&evicted, hash);
+        published
+    }
+
+    fn settle(&self, evicted: &Evicted, inserted: u64) {
+        let others = evicted.few.iter().flatten().chain(&evicted.more);
+        // A replaced entry of the same key was not evicted for room.
+        let count = others.filter(|entry| entry.head().hash != inserted).count();
+        if count > 0 {
+            self.evictions.fetch_add(count as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes exactly this entry. True if the map still held it.
+    fn remove_entry(&self, entry: &Resident) -> bool {
+        let removed = self.map.remove_if(&entry.head().hash, |held| Arc::ptr_eq(held, entry));
+        entry.head().kill();
+        removed.is_some()
+    }
+
+    /// Removes the entry under `hash` if `same` accepts it. True if it was alive.
+    pub(crate) fn remove(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) -> bool {
+        let removed = self.map.remove_if(&hash, |held| same(&**held));
+        removed.is_some_and(|(_, entry)| entry.head().kill())
+    }
+
+    /// Removes everything that was there when the call started. Returns how many were alive.
+    pub(crate) fn clear(&self) -> u64 {
+        let mut killed = 0;
+        for (_, entry) in self.map.drain() {
+            killed += u64::from(entry.head().kill());
+        }
+        front::with(front::Front::sweep);
+        killed
+    }
+
+    /// Entries held, expired ones that nobody asked for since included.
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(crate) fn weight(&self) -> u64 {
+        self.map.weight()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            hits: self.hits.total(),
+            misses: self.misses.load(Ordering::Relaxed),
+            loads: self.loads.load(Ordering::Relaxed),
+            shared_hits: self.shared_hits.load(Ordering::Relaxed),
+            shared_errors: self.shared_errors.load(Ordering::Relaxed),
+            evictions: self.evictions.load(Ordering::Relaxed),
+            expirations: self.expirations.load(Ordering::Relaxed),
+            invalidations: self.invalidations.load(Ordering::Relaxed),
+            entries: self.map.len() as u64,
+            weight: self.map.weight(),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Fronts of other threads may hold entries: end them, so that the sweeps drop them.
+        self.clear();
+    }
+}
+
+/// How many shards a capacity is worth: enough for the machine's threads, none smaller than `MIN_SHARD`.
+fn shards(capacity: u64) -> u64 {
+    let threads = std::thread::available_parallelism().map_or(4, |n| n.get() as u64);
+    let wanted = (threads * 4).next_power_of_two();
+    let affordable = (capacity / MIN_SHARD).max(1);
+    let affordable =
+        if affordable.is_power_of_two() { affordable } else { affordable.next_power_of_two() / 2 };
+    wanted.min(affordable)
+}

@@ -1,0 +1,365 @@
+//! Aids for testing code that uses cached functions: an isolated cache for a test, and a clock to turn.
+//!
+//! Tests run in parallel in one process, and cached functions keep their entries in statics. A test that
+//! calls [`isolate`] gets fresh caches and its own clock instead, visible to its thread only:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! #[cachekit::cache::local(ttl = 60)]
+//! fn rate(currency: &str) -> u32 { currency.len() as u32 }
+//!
+//! let test = cachekit::testing::isolate();
+//! rate("EUR");
+//! rate("EUR");
+//! assert_eq!(rate::stats().hits, 1);
+//!
+//! test.clock().advance(Duration::from_secs(61));
+//! rate("EUR");
+//! assert_eq!(rate::stats().misses, 2);
+//! ```
+//!
+//! Work that moves to other threads takes the [`Scope`] along: [`Scope::enter`] on a thread,
+//! [`Scope::wrap`] around a future that a runtime may move.
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{self, Ticks};
+use crate::front;
+use crate::store::Store;
+
+#[cfg(test)]
+mod tests;
+
+/// Where a store reads the time.
+#[derive(Clone)]
+pub(crate) enum ClockSource {
+    Coarse,
+    Manual(Clock),
+}
+
+impl ClockSource {
+    #[inline]
+    pub(crate) fn now(&self) -> Ticks {
+        match self {
+            Self::Coarse => clock::coarse_now(),
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// The clock of the scope this thread is in, or the system's.
+    pub(crate) fn current() -> Self {
+        current().map_or(Self::Coarse, |scope| Self::Manual(scope.clock.clone()))
+    }
+}
+
+/// A clock that stands still until it is advanced. Clones show the same time.
+///
+/// # Example
+///
+/// ```
+/// use cachekit::{Cache, testing::Clock};
+/// use std::time::Duration;
+///
+/// let clock = Clock::new();
+/// let cache = Cache::builder().ttl(Duration::from_secs(5)).clock(&clock).build();
+/// cache.insert("k", 1);
+/// clock.advance(Duration::from_secs(4));
+/// assert_eq!(cache.get("k"), Some(1));
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(cache.get("k"), None);
+/// ```
+#[derive(Clone)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// A clock at an arbitrary time.
+    pub fn new() -> Self {
+        // Not zero, so that code which subtracts from "now" is exercised.
+        Self(Arc::new(AtomicU64::new(1 << 40)))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(clock::ticks(by), Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> Ticks {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&clock::duration(self.now())).finish()
+    }
+}
+
+type Stores = HashMap<(usize, TypeId), Arc<Store>>;
+
+struct Inner {
+    id: u64,
+    clock: Clock,
+    disabled: bool,
+    stores: Mutex<Stores>,
+    #[cfg(feature = "shared")]
+    backend: Mutex<Option<Arc<dyn cachekit_io::Backend>>>,
+}
+
+/// The shared backend as a test scope has it.
+#[cfg(feature = "shared")]
+pub(crate) enum ScopeBackend {
+    /// This thread is in no scope: the process's backend counts.
+    OutOfScope,
+    /// The scope's own, or none.
+    Scope(Option<Arc<dyn cachekit_io::Backend>>),
+}
+
+/// The backend of the scope this thread is in.
+#[cfg(feature = "shared")]
+pub(crate) fn backend() -> ScopeBackend {
+    match current() {
+        None => ScopeBackend::OutOfScope,
+        Some(scope) => ScopeBackend::Scope(
+            scope.backend.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        ),
+    }
+}
+
+thread_local! {
+    /// The scopes this thread has entered; the last one counts.
+    static ENTERED: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+}
+
+fn current() -> Option<Arc<Inner>> {
+    if front::scope() == 0 {
+        return None;
+    }
+    ENTERED
+        .try_with(|entered| entered.borrow().last().map(|scope| Arc::clone(&scope.0)))
+        .ok()
+        .flatten()
+}
+
+/// The time in the scope this thread is in. Only called inside one.
+#[cold]
+pub(crate) fn now() -> Ticks {
+    ClockSource::current().now()
+}
+
+/// The store of a function inside the scope this thread is in.
+pub(crate) fn store(
+    site: usize,
+    function: TypeId,
+    make: impl FnOnce(u64, ClockSource, bool) -> Store,
+) -> Option<Arc<Store>> {
+    let scope = current()?;
+    let mut stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
+    let store = stores.entry((site, function)).or_insert_with(|| {
+        Arc::new(make(scope.id, ClockSource::Manual(scope.clock.clone()), scope.disabled))
+    });
+    Some(Arc::clone(store))
+}
+
+/// The stores of a function inside the scope this thread is in; `None` outside of any.
+pub(crate) fn stores(site: usize) -> Option<Vec<Arc<Store>>> {
+    let scope = current()?;
+    let stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(
+        stores
+            .iter()
+            .filter(|((at, _), _)| *at == site)
+            .map(|(_, store)| Arc::clone(store))
+            .collect(),
+    )
+}
+
+/// Fresh caches and a standing clock for code that runs inside it.
+///
+/// Cheap to clone; all clones are the same scope. The scope's entries are dropped with its last clone.
+#[derive(Clone)]
+pub struct Scope(Arc<Inner>);
+
+impl Scope {
+    /// A scope with empty caches.
+    pub fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// A scope in which every cached function runs its body at every call.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicU32, Ordering};
+    /// static RUNS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// #[cachekit::cache::local]
+    /// fn expensive() -> u32 { RUNS.fetch_add(1, Ordering::Relaxed) }
+    ///
+    /// let _test = cachekit::testing::Scope::disabled().enter();
+    /// expensive();
+    /// expensive();
+    /// assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    /// ```
+    pub fn disabled() -> Self {
+        Self::with(true)
+    }
+
+    fn with(disabled: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(Arc::new(Inner {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            clock: Clock::new(),
+            disabled: disabled || crate::disabled(),
+            stores: Mutex::default(),
+            #[cfg(feature = "shared")]
+            backend: Mutex::default(),
+        }))
+    }
+
+    /// The scope's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Gives the scope a shared backend of its own. Without it, functions in the scope have none.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::MemoryBackend;
+    /// use std::sync::Arc;
+    ///
+    /// #[cachekit::cache(ttl = 60)]
+    /// fn double(n: u32) -> u32 { n * 2 }
+    ///
+    /// let backend = Arc::new(MemoryBackend::new());
+    /// let machine_a = cachekit::testing::Scope::new().with_backend(backend.clone());
+    /// let machine_b = cachekit::testing::Scope::new().with_backend(backend);
+    /// machine_a.run(|| double(4));
+    /// machine_b.run(|| double(4));
+    /// assert_eq!(machine_b.run(double::stats).shared_hits, 1);
+    /// ```
+    #[cfg(feature = "shared")]
+    #[must_use]
+    pub fn with_backend(self, backend: Arc<dyn cachekit_io::Backend>) -> Self {
+        *self.0.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend);
+        self
+    }
+
+    /// Puts the current thread into the scope until the guard is dropped.
+    pub fn enter(&self) -> Isolated {
+        front::with(|front| front.enter(self.0.id));
+        let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
+        Isolated { scope: self.clone(), thread: PhantomData }
+    }
+
+    /// Runs `f` in the scope.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
+    }
+
+    /// Runs a future in the scope, on whatever thread it is polled.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// #[cachekit::cache::local]
+    /// async fn answer() -> u32 { 42 }
+    ///
+    /// let scope = cachekit::testing::Scope::new();
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let task = runtime.spawn(scope.wrap(async { answer().await; answer().await }));
+    /// runtime.block_on(task).unwrap();
+    /// assert_eq!(scope.run(|| answer::stats()).hits, 1);
+    /// ```
+    pub fn wrap<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let scope = self.clone();
+        async move {
+            let mut future = pin!(future);
+            std::future::poll_fn(|cx| {
+                let _entered = scope.enter();
+                future.as_mut().poll(cx)
+            })
+            .await
+        }
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("id", &self.0.id)
+            .field("clock", &self.0.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts the current thread into a new [`Scope`] until the guard is dropped.
+pub fn isolate() -> Isolated {
+    Scope::new().enter()
+}
+
+/// Keeps the current thread in a [`Scope`]. Dropping it goes back to what was before.
+#[must_use = "the thread leaves the scope when the guard is dropped"]
+pub struct Isolated {
+    scope: Scope,
+    /// Leaving has to happen on the thread that entered.
+    thread: PhantomData<*const ()>,
+}
+
+impl Isolated {
+    /// The scope, to take to other threads.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The scope's clock.
+    pub fn clock(&self) -> &Clock {
+        self.scope.clock()
+    }
+}
+
+impl Drop for Isolated {
+    fn drop(&mut self) {
+        let _ = ENTERED.try_with(|entered| {
+            let left = {
+                let mut entered = entered.borrow_mut();
+                // Guards may be dropped out of order: take out one entry of this scope.
+                let at = entered.iter().rposition(|scope| Arc::ptr_eq(&scope.0, &self.scope.0));
+                at.map(|at| entered.remove(at))
+            };
+            let now = entered.borrow().last().map_or(0, |scope| scope.0.id);
+            front::with(|front| front.enter(now));
+            drop(left);
+        });
+    }
+}
+
+impl fmt::Debug for Isolated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Isolated").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
