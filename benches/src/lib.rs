@@ -1,1 +1,88 @@
-//! Placeholder.
+//! How fast a cached call is, measured next to the caches a Rust author would otherwise use.
+//!
+//! ```text
+//! cargo bench -p benches                          everything that needs no file
+//! cargo bench -p benches -- --quick               the same in under a minute, without `compile`
+//! cargo bench -p benches -- hits zipf             only these parts
+//! cargo bench -p benches -- traces PATH...        replay recorded traces, report hit ratios
+//!                           --capacities 600,1200 at these capacities
+//! cargo bench -p benches -- compile               what an attribute costs the compiler
+//! ```
+//!
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `traces` and
+//! `compile`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
+//! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
+//!
+//! Every workload has several contenders. They take turns, a few milliseconds each, in an order
+//! that rotates from round to round, so a busy neighbour slows all of them alike. A table shows the
+//! median and the smallest time per operation; the ratio to `quick_cache` is the median of the
+//! ratios within each round. The last table holds the project's bars against what was measured. A
+//! missed time is only printed. A wrong count (an execution too many, a caller that hangs, a cache
+//! over its capacity) makes the process exit with an error.
+
+use std::process::ExitCode;
+
+mod bars;
+mod compile;
+mod crew;
+mod harness;
+mod options;
+mod ours;
+mod peers;
+mod report;
+mod subjects;
+mod traces;
+mod workloads;
+mod zipf;
+
+use options::{Options, Part};
+use report::Report;
+
+/// Measures one part, prints its tables and leaves the results in the report.
+type Workload = fn(&Options, &mut Report);
+
+/// Runs what the arguments (without the program's name) ask for and prints the results.
+pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let options = match Options::parse(arguments) {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("{}", report::machine());
+    println!("{}", options.describe());
+
+    let mut report = Report::default();
+    let workloads: [(Part, Workload); 7] = [
+        (Part::Hits, workloads::hits::run),
+        (Part::Async, workloads::asynchronous::run),
+        (Part::Threads, workloads::threads::run),
+        (Part::Zipf, workloads::skewed::run),
+        (Part::Churn, workloads::churn::run),
+        (Part::Stampede, workloads::stampede::run),
+        (Part::Capacity, workloads::capacity::run),
+    ];
+    for (part, run) in workloads {
+        if options.wants(part) {
+            run(&options, &mut report);
+        }
+    }
+    if options.wants(Part::Traces) {
+        if let Err(problem) = traces::run(&options) {
+            report.fail(format!("traces: {problem}"));
+        }
+    }
+    if options.wants(Part::Compile) {
+        match compile::run(&options) {
+            Ok(costs) => report.compile = Some(costs),
+            Err(problem) => report.fail(format!("compile: {problem}")),
+        }
+    }
+
+    bars::print(&report);
+    for failure in &report.failures {
+        eprintln!("WRONG: {failure}");
+    }
+    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,1 +1,64 @@
-//! Placeholder.
+//! Everything of cachekit that leaves the process.
+//!
+//! The centre is the [`Backend`] trait: a byte store that several processes can share. Five
+//! operations are required (`get`, `set`, `delete`, `exists`, `health`); what a store can do beyond
+//! them is a [`Capability`], asked for and never assumed:
+//!
+//! | capability | asked for with | answers |
+//! | --- | --- | --- |
+//! | [`Locks`] | [`Backend::locks`] | may I be the one that fills this key? |
+//! | [`TtlControl`] | [`Backend::ttl`] | how long does the entry live, and can it live longer? |
+//! | [`Batch`] | [`Backend::batch`] | many keys in one round trip |
+//! | [`Fencing`] | [`Backend::fencing`] | was the key invalidated while I computed its value? |
+//! | [`InvalidationEvents`] | [`Backend::events`] | which keys did others invalidate? |
+//!
+//! [`MemoryBackend`] is always there: a bounded store with every capability and a clock that tests
+//! can move.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use cachekit_io::{Backend, BackendError, MemoryBackend, SetOptions};
+//! use std::time::Duration;
+//!
+//! # pollster::block_on(async {
+//! let backend = MemoryBackend::new();
+//! let options = SetOptions::new().ttl(Duration::from_secs(60));
+//! backend.set("greeting", Bytes::from_static(b"hello"), &options).await?;
+//!
+//! let found = backend.get("greeting").await?.expect("stored a line above");
+//! assert_eq!(found.value(), "hello");
+//! assert!(found.is_fresh());
+//! # Ok::<(), BackendError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
+//! | `testing` | `testing::FaultyBackend`: scripted faults and a log of calls |
+//!
+//! Without features the crate depends on `bytes` alone: no executor, no network, no cryptography.
+
+mod backend;
+mod capability;
+mod error;
+mod memory;
+mod operation;
+mod value;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use crate::backend::{Backend, BoxFuture};
+pub use crate::capability::{
+    Batch, BatchEntry, BatchResults, Capability, Expiry, FenceToken, Fencing, InvalidationEvent,
+    InvalidationEvents, InvalidationListener, LockToken, Locks, Subscription, TtlControl,
+};
+pub use crate::error::{BackendError, BackendErrorKind};
+pub use crate::memory::{Clock, ManualClock, MemoryBackend, MemoryBackendBuilder};
+pub use crate::operation::Operation;
+pub use crate::value::{Fetched, Freshness, Health, SetOptions};

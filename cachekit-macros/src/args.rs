@@ -14,7 +14,18 @@ pub(crate) use values::{Capacity, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
 const OPTIONS: [&str; 13] = [
-    "ttl", "capacity", "weight", "key", "skip", "self", "if", "version", "namespace", "in", "name", "vis",
+    "ttl",
+    "capacity",
+    "weight",
+    "key",
+    "skip",
+    "self",
+    "if",
+    "version",
+    "namespace",
+    "in",
+    "name",
+    "vis",
     "crate",
 ];
 
@@ -135,11 +146,18 @@ impl Args {
             return;
         };
         if content.is_empty() {
-            errors.at(name, "`ttl()` says nothing: write `ttl = 60` or `ttl(ok = 60, none = 5, err = 1)`");
+            errors.at(
+                name,
+                "`ttl()` says nothing: write `ttl = 60` or `ttl(ok = 60, none = 5, err = 1)`",
+            );
         }
         each_option(&content, errors, |input, errors| {
             let Ok(outcome) = input.call(Ident::parse_any) else {
-                not_an_option(input, "`ok`, `none` or `err`, as in `ttl(ok = 60, none = 5)`", errors);
+                not_an_option(
+                    input,
+                    "`ok`, `none` or `err`, as in `ttl(ok = 60, none = 5)`",
+                    errors,
+                );
                 return;
             };
             match outcome.to_string().as_str() {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-const UNITS: &str = "ms, s, m (or min), h, d and w, as in \"250ms\", \"5m\", \"1h30m\" or \"2 days\"";
+const UNITS: &str =
+    "ms, s, m (or min), h, d and w, as in \"250ms\", \"5m\", \"1h30m\" or \"2 days\"";
 
 /// One unit: how many milliseconds it has and the spellings we read.
 struct Unit {
@@ -54,7 +55,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             .ok()
             .and_then(|number| number.checked_mul(unit.millis))
             .and_then(|millis| total.checked_add(millis))
-            .ok_or_else(|| format!("`{text}` is too long: it does not fit in 64 bits of milliseconds"))?;
+            .ok_or_else(|| {
+                format!("`{text}` is too long: it does not fit in 64 bits of milliseconds")
+            })?;
         rest = after.trim_start();
     }
     Ok(Duration::from_millis(total))
@@ -62,7 +65,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
 
 fn unit(number: &str, word: &str) -> Result<&'static Unit, String> {
     if word.is_empty() {
-        return Err(format!("`{number}` has no unit: write \"{number}s\" for seconds; the units are {UNITS}"));
+        return Err(format!(
+            "`{number}` has no unit: write \"{number}s\" for seconds; the units are {UNITS}"
+        ));
     }
     TABLE
         .iter()

@@ -1,23 +1,215 @@
-//! Placeholder docs.
+//! The attributes of `cachekit`. Use them through that crate: generated code names its runtime.
+//!
+//! [`macro@cache`] describes every option. [`macro@local`] is the same for values that stay in this
+//! process.
+//!
+//! # How it works
+//!
+//! ```text
+//! lib ──► model ──► expand           model: a validated function, or all mistakes at once
+//!           │         │              expand: cannot fail
+//!           ▼         ▼
+//!     args, signature ──► diagnostics
+//! ```
+//!
+//! The body of a function is never parsed and stands in the output once. What is added is a look-up
+//! before it and calls into `cachekit::__private`; what that module may be asked for is the whole
+//! interface between the two crates, which are released together.
+
+#![forbid(unsafe_code)]
 
 mod args;
+mod expand;
+mod model;
+mod signature;
+
 mod crate_path;
 mod diagnostics;
 mod duration;
-mod expand;
 mod fallback;
-mod model;
-mod signature;
+
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 
 use crate::model::{Model, Tier};
 
+/// Caches the results of a function.
+///
+/// ```ignore
+/// use cachekit::cache;
+///
+/// #[cache(ttl = "5m")]
+/// async fn user(id: u64) -> Result<User, DbError> {
+///     db().load_user(id).await
+/// }
+/// ```
+///
+/// The function keeps its signature. A call first looks for the value of its arguments in this process,
+/// then in the shared tier, if one is configured; only then the body runs. Callers that ask for the same
+/// value at the same time wait for one run.
+///
+/// Without options entries do not expire, and the 10,000 most useful ones are kept.
+///
+/// # Where it goes
+///
+/// On free functions, on methods of inherent and trait `impl`s, and on provided methods of traits; sync
+/// and `async`, also under `#[async_trait]` and with a boxed or `impl Future` return type; with generics,
+/// `const` generics, borrowed arguments, `impl Trait` arguments and patterns. The value must own its data
+/// and be `Clone + Send + Sync`. With `#[cache]` it must also be `serde::Serialize` and
+/// `serde::Deserialize`, because it may leave the process; [`macro@local`] asks for neither.
+///
+/// # What is stored
+///
+/// Values are stored, `Some`, `None` and `Ok` among them. An `Err` goes to its callers and is not stored
+/// unless `ttl(err = …)` says for how long.
+///
+/// # The companion
+///
+/// Beside a free function stands a type of the same name, so that it is imported along with it:
+///
+/// ```ignore
+/// user::invalidate(&42).await;    // drop an entry
+/// user::peek(&42).await;          // look at it, without running the function
+/// user::contains(&42).await;      // is there one?
+/// user::set(&42, Ok(jane)).await; // put one there
+/// user::refresh(42).await;        // run the function and replace it
+/// user::key(&42);                 // what it is stored under
+/// user::stats();                  // counters of the whole function
+/// user::clear().await;            // drop everything
+/// ```
+///
+/// Its functions are `async` where the function is. They borrow their arguments, and leave out those that
+/// are skipped, except for `refresh`, which calls the function. With arguments of type `impl Trait` there
+/// are only `stats` and `clear`.
+///
+/// Beside a method stands another that returns a handle with the same operations:
+///
+/// ```ignore
+/// shop.price_cache(&item).invalidate();
+/// ```
+///
+/// A method without a visibility may belong to a trait `impl`, where nothing can be added. It has no
+/// handle, unless `name` asks for one.
+///
+/// # Options
+///
+/// Every option may stand once. Expressions are evaluated inside the function, where its arguments are in
+/// scope.
+///
+/// ## `ttl`: how long an entry is served
+///
+/// ```ignore
+/// #[cache(ttl = 60)]                               // seconds
+/// #[cache(ttl = "1h30m")]                          // units: ms, s, m or min, h, d, w
+/// #[cache(ttl = config().user_ttl)]                // a `Duration`, seconds, or an `Option` of these
+/// #[cache(ttl = |token| token.expires_in)]         // from the value: `T` of a `Result<T, E>`
+/// #[cache(ttl(ok = "1h", none = "1m", err = 5))]   // by outcome; errors are stored only with `err`
+/// ```
+///
+/// A literal must be positive. `ok` also speaks of `Some` and of values that are neither an `Option` nor a
+/// `Result`; it holds for `None` too unless `none` is given.
+///
+/// ## `capacity` and `weight`: how much is kept
+///
+/// ```ignore
+/// #[cache(capacity = 500)]                                    // entries
+/// #[cache(capacity = LIMITS.thumbnails)]                      // a constant expression
+/// #[cache(capacity = 64_000_000, weight = |key, image| image.len() as u64)]
+/// ```
+///
+/// ## `key` and `skip`: what the result depends on
+///
+/// All arguments are part of the key. To leave some out:
+///
+/// ```ignore
+/// #[cache(skip(db, ctx))]
+/// fn user(db: &Db, ctx: &Context, id: u64) -> User { /* … */ }
+/// ```
+///
+/// Or say what the key is; a tuple makes several parts of it. Here all arguments are references:
+///
+/// ```ignore
+/// #[cache(key = (request.path(), locale))]
+/// fn page(request: &Request, locale: Locale) -> Page { /* … */ }
+/// ```
+///
+/// An argument needs `Hash + Eq + Clone` to be part of a key, or `cachekit::key::CacheKey`, which floats
+/// and other types of the standard library have. `&mut` arguments must be skipped or replaced by a `key`.
+///
+/// ## `self`: what the object has to do with it
+///
+/// A method must say so, because either default would be wrong for somebody:
+///
+/// ```ignore
+/// #[cache(self = shared)]        // every instance gives the same result
+/// #[cache(self = instance)]      // each has entries of its own: see `cachekit::Instance`
+/// #[cache(self = key(self.id))]  // this part of it decides
+/// ```
+///
+/// A `key` that mentions `self` says it as well. For an associated function without a receiver and
+/// without the word `Self`, `self = shared` tells that it is one. With `self = instance` values stay in
+/// this process.
+///
+/// ## `if`: which values are stored
+///
+/// ```ignore
+/// #[cache(if = |page| page.is_complete())]
+/// ```
+///
+/// The closure sees what `ttl = |…|` sees. Who waited for the run gets its value all the same.
+///
+/// ## `namespace` and `version`: sharing with other processes
+///
+/// ```ignore
+/// #[cache(namespace = "shop", version = 2)]
+/// ```
+///
+/// The namespace has 1 to 64 letters, digits, dots, underscores and dashes. Another version reads no entry
+/// of this one.
+///
+/// ## `in`: a cache of your own
+///
+/// ```ignore
+/// struct Repo { users: cachekit::Cache<u64, User> }
+///
+/// impl Repo {
+///     #[cache(in = self.users, ttl = 60)]
+///     fn user(&self, id: u64) -> User { /* … */ }
+/// }
+/// ```
+///
+/// Capacity, weight and the like belong to that cache then, and there is no companion. The values stay in
+/// this process.
+///
+/// ## `name`, `vis` and `crate`: the generated code
+///
+/// ```ignore
+/// #[cache(name = users)]                     // users::invalidate(&42)
+/// #[cache(vis = pub(crate))]                 // visibility of the companion, otherwise the function's
+/// #[cache(crate = ::my_prelude::cachekit)]   // where the runtime is, for reexports; an absolute path
+/// ```
+///
+/// A `name` is needed where a type or module of the function's name exists already.
 #[proc_macro_attribute]
 pub fn cache(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Shared, options.into(), item.into()).into()
 }
 
+/// Caches the results of a function, in this process only.
+///
+/// ```ignore
+/// use cachekit::cache;
+///
+/// #[cache::local(ttl = "10s", capacity = 100)]
+/// fn parsed(source: &str) -> Arc<Ast> {
+///     Arc::new(parse(source))
+/// }
+/// ```
+///
+/// Like [`macro@cache`], with the same options, but the values never leave the process: they need no
+/// serde, and a shared tier makes no difference.
 #[proc_macro_attribute]
 pub fn local(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Local, options.into(), item.into()).into()

@@ -69,11 +69,15 @@ impl Model {
         errors.finish()?;
         // An instance is known by its address, which means nothing to another process; and a cache of
         // the user's own is in this process as well.
-        let stays_here = args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
+        let stays_here =
+            args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
         Ok(Model {
             tier: if stays_here { Tier::Local } else { tier },
             krate: args.krate.into_value().unwrap_or_default(),
-            body: function.body.clone().unwrap_or_else(|| Group::new(Delimiter::Brace, TokenStream::new())),
+            body: function
+                .body
+                .clone()
+                .unwrap_or_else(|| Group::new(Delimiter::Brace, TokenStream::new())),
             function,
             parameters,
             returned,
@@ -107,10 +111,16 @@ impl Model {
 fn check_kind(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
     if let Some(constness) = &sig.constness {
-        errors.at(constness, "a `const fn` cannot look into a cache: remove `const` or the attribute");
+        errors.at(
+            constness,
+            "a `const fn` cannot look into a cache: remove `const` or the attribute",
+        );
     }
     if let Some(variadic) = &sig.variadic {
-        errors.at(variadic, "a variadic function cannot be cached: its arguments cannot be read for the key");
+        errors.at(
+            variadic,
+            "a variadic function cannot be cached: its arguments cannot be read for the key",
+        );
     }
     if function.body.is_none() {
         errors.at(
@@ -128,9 +138,11 @@ fn check_attributes(function: &Function, parameters: &[Parameter], errors: &mut 
         let path = attr.path();
         let last = path.segments.last().map(|segment| segment.ident.to_string());
         let before = path.segments.iter().rev().nth(1).map(|segment| segment.ident.to_string());
-        if last.as_deref() == Some("cache") || (last.as_deref() == Some("local") && before.as_deref() == Some("cache"))
+        if last.as_deref() == Some("cache")
+            || (last.as_deref() == Some("local") && before.as_deref() == Some("cache"))
         {
-            errors.at(attr, "this function is cached by another attribute already: keep one of them");
+            errors
+                .at(attr, "this function is cached by another attribute already: keep one of them");
         }
     }
     for parameter in parameters {
@@ -165,7 +177,8 @@ fn check_own_cache(args: &Args, errors: &mut Errors) {
         return;
     }
     let on_the_builder = "belongs to the cache itself: with `in`, set it where that cache is built";
-    let no_companion = "is for the companion, and with `in` there is none: call the cache's own methods";
+    let no_companion =
+        "is for the companion, and with `in` there is none: call the cache's own methods";
     let in_process = "is for entries in a shared tier, and a cache of your own is in this process only: remove it";
     let receiver = "is not needed with `in`: whose cache it is says it; if more of `self` matters, name it in \
                     `key = …`";

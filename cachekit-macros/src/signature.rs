@@ -7,7 +7,9 @@ mod tokens;
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::visit::{self, Visit};
-use syn::{Attribute, FnArg, GenericParam, Receiver, Signature, Token, TypeImplTrait, Visibility, token};
+use syn::{
+    Attribute, FnArg, GenericParam, Receiver, Signature, Token, TypeImplTrait, Visibility, token,
+};
 
 use crate::args::Args;
 
@@ -56,7 +58,10 @@ impl Function {
             FnArg::Typed(typed) => Some(typed),
             FnArg::Receiver(_) => None,
         });
-        typed.enumerate().map(|(index, typed)| Parameter::new(index, typed, &self.sig.ident)).collect()
+        typed
+            .enumerate()
+            .map(|(index, typed)| Parameter::new(index, typed, &self.sig.ident))
+            .collect()
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {

@@ -135,6 +135,14 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: OnceLock<V>,
 }
 
+impl<K: Eq + 'static, V: 'static> Entry<K, V> {
+    /// Whether `other` is an entry for the same key of the same cache.
+    pub(crate) fn is_same(&self, other: &dyn AnyEntry) -> bool {
+        other.head().owner == self.head.owner
+            && other.as_any().downcast_ref::<Self>().is_some_and(|other| other.key == self.key)
+    }
+}
+
 impl<K, V> AnyEntry for Entry<K, V>
 where
     K: Send + Sync + 'static,

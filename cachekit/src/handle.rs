@@ -3,15 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::clock;
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{Entry, Owner};
 use crate::flight::Flights;
-use crate::front;
 use crate::key::{self, CacheKey};
 use crate::read_through::remote::Removal;
-use crate::read_through::{Remote, blocking, is_same};
+use crate::read_through::{Remote, blocking};
 use crate::rules::{Defaults, Judge, Verdict};
 use crate::shape::Shape;
+use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef, StoreRef};
 use crate::stats::Stats;
 use crate::store::Found;
@@ -105,10 +104,6 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    fn is_same(&self, other: &dyn AnyEntry) -> bool {
-        is_same(&self.template, other)
-    }
-
     fn local(&self) -> Option<S::Stored> {
         if self.store.is_disabled() {
             return None;
@@ -146,18 +141,12 @@ where
         drop(value);
         Box::pin(async move {
             let hash = self.template.head.hash;
-            // Fills that are running now know less than the caller.
-            Flights::global().kill(hash, &|other| self.is_same(other));
             let (Some(stored), true) = (stored, verdict.keep) else { return };
-            self.remote.store(&self.template, &stored, verdict, &self.store).await;
+            // First here: a value that is written there last wins there, and this process agrees.
             let entry = self.store.entry::<K, S::Stored>(hash, self.template.key.clone());
-            let _ = entry.value.set(stored);
-            entry.head.set_expires(clock::deadline(self.store.now(), verdict.ttl));
-            entry.head.set_weight(verdict.weight);
-            let entry: Arc<dyn AnyEntry> = entry;
-            if self.store.commit(&entry) {
-                front::with(|front| front.remember(&entry));
-            }
+            let _ = entry.value.set(stored.clone());
+            self.store.put(&entry, verdict.ttl, verdict.weight);
+            self.remote.store(&entry, &stored, verdict, &self.store).await;
         })
     }
 
@@ -165,8 +154,8 @@ where
         Box::pin(async {
             let hash = self.template.head.hash;
             // Running fills first: one that lands between the two steps is found by the second.
-            Flights::global().kill(hash, &|other| self.is_same(other));
-            let removed = self.store.remove(hash, &|other| self.is_same(other));
+            Flights::global().kill(hash, &|other| self.template.is_same(other));
+            let removed = self.store.remove(hash, &|other| self.template.is_same(other));
             self.store.count_invalidation();
             let shared = self.remote.remove(&self.template.key, &self.store).await;
             Invalidated { removed: u64::from(removed), shared }
@@ -357,9 +346,9 @@ macro_rules! constructors {
         pub fn $shared<Q, S>(site: SiteRef, _shape: S, key: Q) -> $handle<S::Return>
         where
             Q: CacheKey,
-            Q::Owned: Clone + serde::Serialize,
+            Q::Owned: Clone + ShareableKey,
             S: Shape + Send + Sync + 'static,
-            S::Stored: serde::Serialize + serde::de::DeserializeOwned,
+            S::Stored: Shareable,
         {
             $handle(place::<Q, S>(site, &key, Remote::of(site)))
         }

@@ -26,6 +26,7 @@ mod instance;
 pub mod key;
 mod rules;
 mod shape;
+mod shareable;
 mod site;
 mod ttl;
 
@@ -42,6 +43,9 @@ mod shared;
 mod clock;
 mod counters;
 mod sync;
+
+#[cfg(all(test, cachekit_model))]
+mod model;
 
 #[doc(hidden)]
 #[path = "private.rs"]

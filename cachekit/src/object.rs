@@ -11,7 +11,6 @@ use std::time::Duration;
 use equivalent::Equivalent;
 
 use crate::builder::CacheBuilder;
-use crate::clock;
 use crate::entry::{AnyEntry, Entry, Owner};
 use crate::flight::Flights;
 use crate::front::{self, Hit};
@@ -188,21 +187,25 @@ where
     }
 
     fn insert_for(&self, key: K, value: V, ttl: Option<Duration>) {
-        let hash = self.hash(&key);
-        Flights::global().kill(hash, &|other| self.is_same(&key, other));
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            self.store.remove(hash, &|other| self.is_same(&key, other));
+            self.remove(&key);
             return;
         }
+        let hash = self.hash(&key);
         let weight = self.config.weigh.as_ref().map_or(1, |weigh| weigh(&key, &value));
         let entry = self.store.entry(hash, key);
         let _ = entry.value.set(value);
-        entry.head.set_expires(clock::deadline(self.store.now(), ttl));
-        entry.head.set_weight(weight);
-        let entry: Arc<dyn AnyEntry> = entry;
-        if self.store.commit(&entry) {
-            front::with(|front| front.remember(&entry));
-        }
+        self.store.put(&entry, ttl, weight);
+    }
+
+    fn remove<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        // Running fills first: one that lands between the two steps is found by the second.
+        Flights::global().kill(hash, &|other| self.is_same(key, other));
+        self.store.remove(hash, &|other| self.is_same(key, other))
     }
 
     fn is_same<Q>(&self, key: &Q, other: &dyn AnyEntry) -> bool
@@ -322,11 +325,8 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let hash = self.hash(key);
-        // Running fills first: one that lands between the two steps is found by the second.
-        Flights::global().kill(hash, &|other| self.is_same(key, other));
         self.store.count_invalidation();
-        self.store.remove(hash, &|other| self.is_same(key, other))
+        self.remove(key)
     }
 
     /// Removes all values. Fills that are running are not stored.

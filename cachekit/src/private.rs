@@ -14,6 +14,7 @@ pub use crate::site::{Policy, Registered, Site, SiteInfo, SiteRef, Tier, TtlPoli
 pub use inventory;
 
 use crate::shape::{Holds, Value};
+use crate::shareable::Shareable;
 
 /// The traits behind `(&&&&Outcome::<R>::new()).shape()`.
 pub mod shape {
@@ -40,17 +41,6 @@ where
     S::Value: Shareable,
 {
 }
-
-/// What a value or an argument needs to go to a shared tier.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot go to a shared cache",
-    label = "needs `serde::Serialize` and `serde::Deserialize`",
-    note = "derive both traits for the type, or keep the values in this process with `#[cache::local]`"
-)]
-pub trait Shareable {}
-
-#[diagnostic::do_not_recommend]
-impl<T: serde::Serialize + serde::de::DeserializeOwned> Shareable for T {}
 
 /// Lists a function in the registry.
 #[doc(hidden)]

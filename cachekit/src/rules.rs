@@ -22,7 +22,7 @@ pub trait Judge<K, S: Shape> {
 
 /// No option needs the value.
 #[derive(Clone, Copy, Debug)]
-pub struct Defaults;
+pub(crate) struct Defaults;
 
 impl<K, S: Shape> Judge<K, S> for Defaults {
     #[inline]

@@ -15,6 +15,21 @@ pub(crate) use shuttle::{
     thread,
 };
 
+/// A thread-local that exists once per thread of the model.
+macro_rules! per_thread {
+    ($(static $name:ident: $type:ty = $new:expr;)*) => {$(
+        #[cfg(not(cachekit_model))]
+        std::thread_local! {
+            static $name: $type = const { $new };
+        }
+        #[cfg(cachekit_model)]
+        shuttle::thread_local! {
+            static $name: $type = $new;
+        }
+    )*};
+}
+pub(crate) use per_thread;
+
 /// Locks a mutex whether or not a panic poisoned it.
 ///
 /// The data behind our mutexes is consistent at every point where foreign code (an `Eq`, a `Drop`) could

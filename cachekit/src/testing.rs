@@ -84,16 +84,20 @@ impl Clock {
     /// A clock at an arbitrary time.
     pub fn new() -> Self {
         // Not zero, so that code which subtracts from "now" is exercised.
-        Self(Arc::new(AtomicU64::new(1 << 40)))
+        Self(Arc::new(AtomicU64::new(1_000_000_000_000)))
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(clock::ticks(by), Ordering::SeqCst);
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
+            Some(now.saturating_add(nanos))
+        });
     }
 
     pub(crate) fn now(&self) -> Ticks {
-        self.0.load(Ordering::SeqCst)
+        // Kept in nanoseconds and converted as a whole: small steps must not lose their fractions.
+        clock::ticks(Duration::from_nanos(self.0.load(Ordering::SeqCst)))
     }
 }
 

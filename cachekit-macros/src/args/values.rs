@@ -8,7 +8,9 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseBuffer, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprUnary, Lit, LitInt, LitStr, Path, Result, Token, UnOp, Visibility, token};
+use syn::{
+    Error, Expr, ExprUnary, Lit, LitInt, LitStr, Path, Result, Token, UnOp, Visibility, token,
+};
 
 use crate::crate_path::CratePath;
 use crate::duration;
@@ -25,7 +27,7 @@ pub(crate) enum Lifetime {
 
 pub(crate) enum Capacity {
     Literal(u64, Span),
-    Computed(Expr),
+    Computed(Box<Expr>),
 }
 
 /// What the receiver adds to the key.
@@ -38,7 +40,8 @@ pub(crate) enum SelfKey {
     Part(Expr),
 }
 
-const TTL_FORMS: &str = "`ttl = 60` (seconds), `ttl = \"5m\"`, `ttl = SOME_DURATION` or `ttl = |value| …`";
+const TTL_FORMS: &str =
+    "`ttl = 60` (seconds), `ttl = \"5m\"`, `ttl = SOME_DURATION` or `ttl = |value| …`";
 const NOT_CACHED: &str = "to cache nothing, write `if = |_| false` or remove the attribute";
 
 pub(super) fn ttl(name: &Ident, input: ParseStream<'_>) -> Result<Lifetime> {
@@ -47,10 +50,14 @@ pub(super) fn ttl(name: &Ident, input: ParseStream<'_>) -> Result<Lifetime> {
     let expr = assigned(name, input, &forms, Expr::parse)?;
     match plain(&expr) {
         Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(Lifetime::FromValue(expr)),
-        Expr::Closure(closure) => Err(wrong(closure_head(closure), "this closure takes one argument: the value")),
+        Expr::Closure(closure) => {
+            Err(wrong(closure_head(closure), "this closure takes one argument: the value"))
+        }
         Expr::Lit(literal) => match &literal.lit {
             Lit::Int(seconds) => fixed(seconds, seconds_of(seconds)?),
-            Lit::Str(text) => fixed(text, duration::parse(&text.value()).map_err(|why| wrong(text, why))?),
+            Lit::Str(text) => {
+                fixed(text, duration::parse(&text.value()).map_err(|why| wrong(text, why))?)
+            }
             Lit::Float(number) => Err(wrong(
                 number,
                 "a TTL is a whole number of seconds; write \"1500ms\" for a second and a half",
@@ -93,12 +100,14 @@ fn seconds_of(literal: &LitInt) -> Result<Duration> {
 /// Refuses `60s`, which Rust reads as a number with a suffix.
 fn whole_number(literal: &LitInt) -> Result<()> {
     match literal.suffix() {
-        "" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => {
-            Ok(())
-        }
+        "" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64"
+        | "i128" | "isize" => Ok(()),
         suffix if duration::parse(&literal.to_string()).is_ok() => Err(wrong(
             literal,
-            format_args!("a duration with a unit is written in quotes: \"{}{suffix}\"", literal.base10_digits()),
+            format_args!(
+                "a duration with a unit is written in quotes: \"{}{suffix}\"",
+                literal.base10_digits()
+            ),
         )),
         _ => Err(wrong(
             literal,
@@ -119,7 +128,9 @@ pub(super) fn capacity(name: &Ident, input: ParseStream<'_>) -> Result<Capacity>
             match number.base10_parse::<u64>() {
                 Ok(0) => Err(wrong(
                     number,
-                    format_args!("a capacity must be positive: a cache of nothing never hits; {NOT_CACHED}"),
+                    format_args!(
+                        "a capacity must be positive: a cache of nothing never hits; {NOT_CACHED}"
+                    ),
                 )),
                 Ok(entries) => Ok(Capacity::Literal(entries, number.span())),
                 Err(_) => Err(wrong(number, "this capacity does not fit in 64 bits")),
@@ -132,14 +143,16 @@ pub(super) fn capacity(name: &Ident, input: ParseStream<'_>) -> Result<Capacity>
             closure_head(closure),
             format_args!("a capacity is known before the first call: {FORMS}"),
         )),
-        _ => Ok(Capacity::Computed(expr)),
+        _ => Ok(Capacity::Computed(Box::new(expr))),
     }
 }
 
 /// A closure of `arity` arguments, or the path of a function.
 pub(super) fn function(name: &Ident, arity: usize, input: ParseStream<'_>) -> Result<Expr> {
     let (forms, arguments) = match arity {
-        1 => (format!("`{name} = |value| …` or `{name} = some_function`"), "one argument: the value"),
+        1 => {
+            (format!("`{name} = |value| …` or `{name} = some_function`"), "one argument: the value")
+        }
         _ => (
             format!("`{name} = |key, value| …` or `{name} = some_function`"),
             "two arguments: the key and the value",
@@ -151,7 +164,9 @@ pub(super) fn function(name: &Ident, arity: usize, input: ParseStream<'_>) -> Re
             Err(wrong(closure_head(closure), format_args!("this closure takes {arguments}")))
         }
         Expr::Closure(_) | Expr::Path(_) => Ok(expr),
-        other => Err(wrong(other, format_args!("expected a closure or the path of a function: {forms}"))),
+        other => {
+            Err(wrong(other, format_args!("expected a closure or the path of a function: {forms}")))
+        }
     }
 }
 
@@ -173,9 +188,9 @@ pub(super) fn skip(name: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
         return Err(wrong(name, format_args!("`skip` needs the names of arguments: {FORMS}")));
     }
     let content = parenthesized(input)?;
-    let arguments = content
-        .parse_terminated(Ident::parse_any, Token![,])
-        .map_err(|error| Error::new(error.span(), format_args!("expected the name of an argument: {FORMS}")))?;
+    let arguments = content.parse_terminated(Ident::parse_any, Token![,]).map_err(|error| {
+        Error::new(error.span(), format_args!("expected the name of an argument: {FORMS}"))
+    })?;
     if arguments.is_empty() {
         return Err(wrong(name, format_args!("`skip()` skips nothing: {FORMS}")));
     }
@@ -198,8 +213,14 @@ pub(super) fn self_key(name: &Ident, input: ParseStream<'_>) -> Result<SelfKey> 
         let part = if content.is_empty() { None } else { Some(content.parse::<Expr>()?) };
         match part {
             Some(part) if content.is_empty() => Ok(SelfKey::Part(part)),
-            Some(_) => Err(content.error("expected one expression; for several write a tuple: `key((a, b))`")),
-            None => Err(wrong(&word, "`key(…)` needs what identifies the instance: `self = key(self.id)`")),
+            Some(_) => {
+                Err(content
+                    .error("expected one expression; for several write a tuple: `key((a, b))`"))
+            }
+            None => Err(wrong(
+                &word,
+                "`key(…)` needs what identifies the instance: `self = key(self.id)`",
+            )),
         }
     } else {
         Err(wrong(&word, format_args!("expected {FORMS}")))
@@ -211,7 +232,9 @@ pub(super) fn version(name: &Ident, input: ParseStream<'_>) -> Result<u32> {
     if let Expr::Lit(literal) = plain(&expr) {
         if let Lit::Int(number) = &literal.lit {
             whole_number(number)?;
-            return number.base10_parse().map_err(|_| wrong(number, "a version is at most 4294967295"));
+            return number
+                .base10_parse()
+                .map_err(|_| wrong(number, "a version is at most 4294967295"));
         }
     }
     Err(wrong(&expr, "a version is a whole number, written out: `version = 2`"))
@@ -225,16 +248,27 @@ pub(super) fn namespace(name: &Ident, input: ParseStream<'_>) -> Result<LitStr> 
             Lit::Str(text) => text.clone(),
             other => return Err(wrong(other, "a namespace is a string: `namespace = \"my-app\"`")),
         },
-        other => return Err(wrong(other, "a namespace is a string, written out: `namespace = \"my-app\"`")),
+        other => {
+            return Err(wrong(
+                other,
+                "a namespace is a string, written out: `namespace = \"my-app\"`",
+            ));
+        }
     };
     let value = text.value();
     let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if let Some(foreign) = value.chars().find(foreign) {
-        return Err(wrong(&text, format_args!("{foreign:?} cannot be in a namespace: write {GRAMMAR}")));
+        return Err(wrong(
+            &text,
+            format_args!("{foreign:?} cannot be in a namespace: write {GRAMMAR}"),
+        ));
     }
     if value.is_empty() || value.len() > 64 {
         let count = value.len();
-        return Err(wrong(&text, format_args!("this namespace has {count} characters: write {GRAMMAR}")));
+        return Err(wrong(
+            &text,
+            format_args!("this namespace has {count} characters: write {GRAMMAR}"),
+        ));
     }
     Ok(text)
 }
@@ -249,7 +283,10 @@ pub(super) fn name(name: &Ident, input: ParseStream<'_>) -> Result<Ident> {
         // A string is a plain confusion, so it gets a plain answer.
         let text = ahead.parse::<Token![=]>().and_then(|_| ahead.parse::<LitStr>());
         match text {
-            Ok(text) => wrong(&text, format_args!("a name is written without quotes: `name = {}`", text.value())),
+            Ok(text) => wrong(
+                &text,
+                format_args!("a name is written without quotes: `name = {}`", text.value()),
+            ),
             Err(_) => Error::new(error.span(), format_args!("{error}: write `name = user_cache`")),
         }
     })
@@ -266,7 +303,8 @@ pub(super) fn vis(name: &Ident, input: ParseStream<'_>) -> Result<Visibility> {
 pub(super) fn krate(name: &Ident, input: ParseStream<'_>) -> Result<CratePath> {
     const FORMS: &str = "`crate = ::my_reexports::cachekit` or `crate = crate::vendored::cachekit`";
     let path = assigned(name, input, FORMS, |input| {
-        Path::parse_mod_style(input).map_err(|error| Error::new(error.span(), format_args!("expected a path: {FORMS}")))
+        Path::parse_mod_style(input)
+            .map_err(|error| Error::new(error.span(), format_args!("expected a path: {FORMS}")))
     })?;
     CratePath::new(path)
 }
@@ -292,7 +330,7 @@ fn assigned<T>(
     })
 }
 
-pub(super) fn parenthesized<'a>(input: ParseStream<'a>) -> Result<ParseBuffer<'a>> {
+pub(super) fn parenthesized(input: ParseStream<'_>) -> Result<ParseBuffer<'_>> {
     let content;
     syn::parenthesized!(content in input);
     Ok(content)

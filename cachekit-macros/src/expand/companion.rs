@@ -13,7 +13,11 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let definition = site::definition(model);
     let whole = of_the_function(model, vis);
     // An argument of type `impl Trait` has no name that a companion could repeat.
-    let by_key = if model.function.has_impl_parameters() { TokenStream::new() } else { of_one_entry(model, vis) };
+    let by_key = if model.function.has_impl_parameters() {
+        TokenStream::new()
+    } else {
+        of_one_entry(model, vis)
+    };
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = Model::allowed_lints();
     let doc = format!(
@@ -53,9 +57,15 @@ fn of_the_function(model: &Model, vis: &Visibility) -> TokenStream {
     let stats = model.krate.public("Stats", mixed);
     let invalidated = model.krate.public("Invalidated", mixed);
     let (asyncness, clear) = if model.returned.is_async() {
-        (quote!(async), quote_spanned!(mixed=> #private::site_clear_async(Self::__cachekit_static()).await))
+        (
+            quote!(async),
+            quote_spanned!(mixed=> #private::site_clear_async(Self::__cachekit_static()).await),
+        )
     } else {
-        (TokenStream::new(), quote_spanned!(mixed=> #private::site_clear(Self::__cachekit_static())))
+        (
+            TokenStream::new(),
+            quote_spanned!(mixed=> #private::site_clear(Self::__cachekit_static())),
+        )
     };
     quote_spanned! {mixed=>
         /// Counters of this function's cache, over all of its generic instances.
@@ -79,15 +89,22 @@ fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
     let turbofish = model.turbofish();
     let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
     let arguments = model.borrowed_arguments();
-    let names = model.parameters.iter().filter(|parameter| !parameter.skipped).map(|parameter| &parameter.ident);
+    let names = model
+        .parameters
+        .iter()
+        .filter(|parameter| !parameter.skipped)
+        .map(|parameter| &parameter.ident);
     let handle_type = handle::return_type(model);
     let handle = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
     let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
     let invalidated = model.krate.public("Invalidated", mixed);
     let entry_key = model.krate.public("EntryKey", mixed);
     let value = &model.returned.value;
-    let (asyncness, awaited) =
-        if model.returned.is_async() { (quote!(async), quote!(.await)) } else { (TokenStream::new(), TokenStream::new()) };
+    let (asyncness, awaited) = if model.returned.is_async() {
+        (quote!(async), quote!(.await))
+    } else {
+        (TokenStream::new(), TokenStream::new())
+    };
     let refresh = refresh(model, vis);
     quote_spanned! {mixed=>
         #[doc(hidden)]

@@ -8,7 +8,7 @@ use super::key::{self, Arrival};
 use super::spans::{Extent, located};
 use super::{rules, site};
 use crate::model::{Model, Tier};
-use crate::signature::Flavor;
+use crate::signature::{Flavor, Parameter};
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let function = &model.function;
@@ -107,7 +107,9 @@ fn look_up(model: &Model) -> TokenStream {
             Tier::Local => "lookup",
             Tier::Shared => "lookup_shared",
         };
-        return key::with(model, Arrival::AsWritten, |key| model.call_with_shape(name, &site, &key));
+        return key::with(model, Arrival::AsWritten, |key| {
+            model.call_with_shape(name, &site, &key)
+        });
     };
     let site = site::definition(model);
     let at = Extent::of(cache);
@@ -154,13 +156,17 @@ fn run(model: &Model) -> TokenStream {
 fn body(model: &Model) -> TokenStream {
     let here = model.here();
     let value = &model.returned.value;
-    let unpacked: TokenStream = model.parameters.iter().filter_map(|parameter| parameter.unpacked()).collect();
+    let unpacked: TokenStream = model.parameters.iter().filter_map(Parameter::unpacked).collect();
     let body = &model.body;
     // After a statement of ours it is a block of its own, because the items in it come first. Lints on
     // superfluous braces must not take these for the user's.
     let mut inner = body.clone();
     inner.set_span(located(body.span()));
-    let body = if unpacked.is_empty() { quote!(#body) } else { quote_spanned!(here=> { #unpacked #inner }) };
+    let body = if unpacked.is_empty() {
+        quote!(#body)
+    } else {
+        quote_spanned!(here=> { #unpacked #inner })
+    };
     match model.returned.flavor {
         Flavor::Sync => quote_spanned!(here=> || -> #value #body),
         Flavor::Async => {

@@ -22,7 +22,10 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let handle = make(model, &quote!(Self::#site #turbofish ()));
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = Model::allowed_lints();
-    let doc = format!("The entry of `{}` for these arguments: look at it, set it, drop it.", model.name().unraw());
+    let doc = format!(
+        "The entry of `{}` for these arguments: look at it, set it, drop it.",
+        model.name().unraw()
+    );
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #[doc(hidden)]

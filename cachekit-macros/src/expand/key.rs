@@ -19,7 +19,11 @@ pub(super) enum Arrival {
 /// A block that makes the key and hands it to `call`.
 ///
 /// The borrows end with the block's statement: what `call` returns must not hold them.
-pub(super) fn with(model: &Model, arrival: Arrival, call: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
+pub(super) fn with(
+    model: &Model,
+    arrival: Arrival,
+    call: impl FnOnce(TokenStream) -> TokenStream,
+) -> TokenStream {
     let here = model.here();
     let private = model.private();
     let mut expressions = Vec::new();
@@ -91,7 +95,7 @@ fn instance(model: &Model, word: &Ident) -> TokenStream {
     let private = model.krate.private(at);
     // `self` keeps its meaning, as any name does.
     let receiver = model.receiver().map(|receiver| {
-        let mut receiver = receiver.clone();
+        let mut receiver = *receiver;
         receiver.span = at.resolved_at(receiver.span);
         receiver
     });

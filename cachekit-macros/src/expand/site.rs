@@ -58,7 +58,9 @@ fn policy(model: &Model) -> TokenStream {
             entries.set_span(*span);
             quote!(::core::option::Option::Some(#entries))
         }
-        Some(Capacity::Computed(entries)) => quote!(::core::option::Option::Some((#entries) as ::core::primitive::u64)),
+        Some(Capacity::Computed(entries)) => {
+            quote!(::core::option::Option::Some((#entries) as ::core::primitive::u64))
+        }
     };
     let namespace = match &options.namespace {
         None => none,
@@ -90,9 +92,11 @@ pub(super) fn reference(model: &Model) -> TokenStream {
     // The closure's type names all generics around it. It has to be written where they are: in the
     // function itself, or in something that repeats them.
     match &model.companion {
-        Companion::Type { name, .. } if model.function.has_impl_parameters() => quote_spanned! {Span::mixed_site()=>
-            #private::SiteRef::new(#name::__cachekit_static(), &|| ())
-        },
+        Companion::Type { name, .. } if model.function.has_impl_parameters() => {
+            quote_spanned! {Span::mixed_site()=>
+                #private::SiteRef::new(#name::__cachekit_static(), &|| ())
+            }
+        }
         Companion::Type { name, .. } => quote!(#name::__cachekit_site #turbofish ()),
         Companion::Handle { .. } => {
             let site = site_of_method(model);

@@ -21,8 +21,8 @@ pub(crate) enum Companion {
 
 /// Types that a companion's name must not hide.
 const PRIMITIVES: [&str; 17] = [
-    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
-    "f32", "f64",
+    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64",
+    "i128", "isize", "f32", "f64",
 ];
 
 impl Companion {
@@ -48,7 +48,12 @@ impl Companion {
 
     /// Beside a method more methods may stand, unless it implements a trait, which only shows in that
     /// it has no visibility.
-    fn beside_method(args: &Args, function: &Function, vis: Visibility, errors: &mut Errors) -> Self {
+    fn beside_method(
+        args: &Args,
+        function: &Function,
+        vis: Visibility,
+        errors: &mut Errors,
+    ) -> Self {
         let inherent = !matches!(function.vis, Visibility::Inherited);
         if function.has_impl_parameters() {
             for option in [args.name.name(), args.vis.name()].into_iter().flatten() {
@@ -72,7 +77,11 @@ impl Companion {
         }
         let name = match args.name.value() {
             Some(name) => name.clone(),
-            None => format_ident!("{}_cache", function.sig.ident.unraw(), span = function.sig.ident.span()),
+            None => format_ident!(
+                "{}_cache",
+                function.sig.ident.unraw(),
+                span = function.sig.ident.span()
+            ),
         };
         Companion::Handle { name, vis }
     }

@@ -21,7 +21,12 @@ pub(crate) enum Part {
 const MOST_PARTS: usize = 12;
 
 /// The parts, and in each parameter whether it was left out.
-pub(super) fn parts(args: &Args, function: &Function, parameters: &mut [Parameter], errors: &mut Errors) -> Vec<Part> {
+pub(super) fn parts(
+    args: &Args,
+    function: &Function,
+    parameters: &mut [Parameter],
+    errors: &mut Errors,
+) -> Vec<Part> {
     let mut parts: Vec<Part> = receiver_part(args, function, errors).into_iter().collect();
     let skipped = skipped(args, parameters, errors);
     for parameter in &mut *parameters {
@@ -29,7 +34,9 @@ pub(super) fn parts(args: &Args, function: &Function, parameters: &mut [Paramete
     }
     let of_self = parts.len();
     if args.key.is_given() {
-        parts.extend(args.key.value().map(split_tuple).unwrap_or_default().into_iter().map(Part::Expr));
+        parts.extend(
+            args.key.value().map(split_tuple).unwrap_or_default().into_iter().map(Part::Expr),
+        );
     } else {
         for (index, parameter) in parameters.iter().enumerate() {
             if !parameter.skipped {
@@ -68,7 +75,8 @@ fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Optio
     };
     if !args.self_key.is_given() {
         // A key that could not be read may have said it.
-        let key_says_it = args.key.is_given() && args.key.value().is_none_or(|key| mentions(key, "self"));
+        let key_says_it =
+            args.key.is_given() && args.key.value().is_none_or(|key| mentions(key, "self"));
         if !key_says_it && !args.own_cache.is_given() {
             errors.at(
                 receiver,
@@ -108,7 +116,11 @@ fn problem_with(name: &Ident, skipped: &[Ident], parameters: &[Parameter]) -> Op
         return Some("`self` is left out of the key with `self = shared`".to_owned());
     }
     let Some(parameter) = parameters.iter().find(|parameter| parameter.names.contains(name)) else {
-        let names: Vec<String> = parameters.iter().flat_map(|parameter| &parameter.names).map(Ident::to_string).collect();
+        let names: Vec<String> = parameters
+            .iter()
+            .flat_map(|parameter| &parameter.names)
+            .map(Ident::to_string)
+            .collect();
         let names = names.iter().map(String::as_str);
         let hint = match nearest(&name.to_string(), names.clone()) {
             Some(meant) => format!("; did you mean `{meant}`?"),

@@ -1,9 +1,9 @@
 //! One parameter: how the signature, the key and the companions name it.
 
+use super::returned::plain;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::visit::{self, Visit};
-use super::returned::plain;
 use syn::{Attribute, Pat, PatIdent, PatType, Type};
 
 /// A parameter that is not the receiver.
@@ -71,7 +71,8 @@ impl Parameter {
     pub(crate) fn borrowed_type(&self) -> TokenStream {
         match plain(&self.ty) {
             Type::Reference(reference) if reference.mutability.is_some() => {
-                let (and, lifetime, elem) = (&reference.and_token, &reference.lifetime, &reference.elem);
+                let (and, lifetime, elem) =
+                    (&reference.and_token, &reference.lifetime, &reference.elem);
                 quote!(#and #lifetime #elem)
             }
             Type::Reference(reference) => quote!(#reference),
@@ -93,7 +94,9 @@ impl Parameter {
             None => Some(quote!(let #ident = #borrowed;)),
             Some(Pat::Wild(_)) => None,
             // It was written for a reference.
-            Some(pattern) if self.form == Form::Reference => Some(quote!(let #pattern = #borrowed;)),
+            Some(pattern) if self.form == Form::Reference => {
+                Some(quote!(let #pattern = #borrowed;))
+            }
             Some(pattern) => {
                 let pattern = without_modifiers(pattern.to_token_stream());
                 Some(quote!(let #pattern = #borrowed;))
@@ -138,10 +141,13 @@ fn is_conditional(attr: &Attribute) -> bool {
 fn without_modifiers(tokens: TokenStream) -> TokenStream {
     tokens
         .into_iter()
-        .filter(|token| !matches!(token, TokenTree::Ident(ident) if ident == "mut" || ident == "ref"))
+        .filter(
+            |token| !matches!(token, TokenTree::Ident(ident) if ident == "mut" || ident == "ref"),
+        )
         .map(|token| match token {
             TokenTree::Group(group) => {
-                let mut inner = proc_macro2::Group::new(group.delimiter(), without_modifiers(group.stream()));
+                let mut inner =
+                    proc_macro2::Group::new(group.delimiter(), without_modifiers(group.stream()));
                 inner.set_span(group.span());
                 TokenTree::Group(inner)
             }

@@ -2,8 +2,8 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type, TypeImplTrait,
-    TypeParamBound, TypeReference, parse_quote,
+    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type,
+    TypeImplTrait, TypeParamBound, TypeReference, parse_quote,
 };
 
 /// How the value arrives.
@@ -62,7 +62,10 @@ impl Returned {
                  `String` or `Vec<T>`, or share it with `Arc<T>`",
             )),
             value => first_impl_trait(value).map(|found| {
-                (Type::ImplTrait(found), "a cached value needs a name: write the concrete type instead of `impl …`")
+                (
+                    Type::ImplTrait(found),
+                    "a cached value needs a name: write the concrete type instead of `impl …`",
+                )
             }),
         }
     }

@@ -5,9 +5,10 @@ use quote::ToTokens;
 
 /// Whether `word` stands anywhere in the tokens, also inside macros.
 pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
-    any(tokens.into_token_stream(), &mut |token| {
-        matches!(token, TokenTree::Ident(ident) if ident == word)
-    })
+    any(
+        tokens.into_token_stream(),
+        &mut |token| matches!(token, TokenTree::Ident(ident) if ident == word),
+    )
 }
 
 fn any(tokens: TokenStream, holds: &mut impl FnMut(&TokenTree) -> bool) -> bool {
@@ -27,9 +28,15 @@ pub(crate) fn mentions_self_type(tokens: impl ToTokens) -> bool {
             TokenTree::Ident(ident) if ident == "Self" && !own_self => return true,
             TokenTree::Ident(ident) if brings_self(&ident.to_string()) => own_self = true,
             // `impl Trait` in a type, `struct Unit;`, `trait` as a fragment: the item is over.
-            TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '=') => own_self = false,
-            TokenTree::Group(group) if own_self && group.delimiter() == Delimiter::Brace => own_self = false,
-            TokenTree::Group(group) if !own_self && mentions_self_type(group.stream()) => return true,
+            TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '=') => {
+                own_self = false;
+            }
+            TokenTree::Group(group) if own_self && group.delimiter() == Delimiter::Brace => {
+                own_self = false;
+            }
+            TokenTree::Group(group) if !own_self && mentions_self_type(group.stream()) => {
+                return true;
+            }
             _ => {}
         }
     }

@@ -9,8 +9,10 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 
-use crate::entry::AnyEntry;
 use std::sync::Mutex;
+
+use crate::entry::AnyEntry;
+use crate::sync::per_thread;
 
 /// Identifies a flight while it lasts: the address of its entry, which the flight keeps alive.
 type Id = usize;
@@ -19,13 +21,7 @@ fn id(entry: &Arc<dyn AnyEntry>) -> Id {
     Arc::as_ptr(entry).cast::<()>() as usize
 }
 
-#[cfg(not(cachekit_model))]
-thread_local! {
-    static CHAIN: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
-}
-
-#[cfg(cachekit_model)]
-shuttle::thread_local! {
+per_thread! {
     static CHAIN: RefCell<Vec<Id>> = RefCell::new(Vec::new());
 }
 

@@ -67,7 +67,13 @@ impl Flights {
 
     /// The table of this process.
     pub(crate) fn global() -> &'static Self {
+        #[cfg(not(cachekit_model))]
         static GLOBAL: std::sync::LazyLock<Flights> = std::sync::LazyLock::new(Flights::new);
+        // One table per explored schedule.
+        #[cfg(cachekit_model)]
+        shuttle::lazy_static! {
+            static ref GLOBAL: Flights = Flights::new();
+        }
         &GLOBAL
     }
 
@@ -123,21 +129,28 @@ impl Flights {
         self.flight(entry)
     }
 
+    /// Puts a value that is already known in the place of every running fill of its key: those are
+    /// killed, and callers from here on join this one.
+    pub(crate) fn supersede(
+        &'static self,
+        entry: &Arc<dyn AnyEntry>,
+        same: &dyn Fn(&dyn AnyEntry) -> bool,
+    ) -> Flight {
+        let hash = entry.head().hash;
+        let mut rows = lock(&self.shard(hash).rows);
+        kill_rows(&rows, hash, same);
+        insert(&mut rows, entry, true, false);
+        drop(rows);
+        self.flight(entry)
+    }
+
     fn flight(&'static self, entry: &Arc<dyn AnyEntry>) -> Flight {
         Flight { flights: self, entry: Arc::clone(entry), landed: false }
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
-    pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) -> bool {
-        let mut killed = false;
-        let rows = lock(&self.shard(hash).rows);
-        for row in rows.iter_hash(hash) {
-            if row.entry.head().hash == hash && same(&*row.entry) {
-                row.entry.head().kill();
-                killed = true;
-            }
-        }
-        killed
+    pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+        kill_rows(&lock(&self.shard(hash).rows), hash, same);
     }
 
     /// Kills every running fill of one cache.
@@ -166,6 +179,14 @@ fn insert(
 ) {
     let row = Row { entry: Arc::clone(entry), joinable, asynchronous, wait: None };
     rows.insert_unique(entry.head().hash, row, |row| row.entry.head().hash);
+}
+
+fn kill_rows(rows: &HashTable<Row>, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+    for row in rows.iter_hash(hash) {
+        if row.entry.head().hash == hash && same(&*row.entry) {
+            row.entry.head().kill();
+        }
+    }
 }
 
 /// The leader's hold on its flight. Dropping it (cancellation, panic) releases the waiters to try again.

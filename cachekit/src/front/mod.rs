@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::clock::Ticks;
 use crate::counters::{self, ThreadCounters};
 use crate::entry::{AnyEntry, Entry, Owner};
+use crate::sync::per_thread;
 
 #[cfg(test)]
 mod tests;
@@ -69,16 +70,20 @@ pub(crate) struct Front {
     hand: Cell<usize>,
 }
 
-thread_local! {
-    static FRONT: Front = const {
-        Front {
+impl Front {
+    const fn new() -> Self {
+        Self {
             scope: Cell::new(0),
             effective: Cell::new(0),
             table: RefCell::new(None),
             counters: OnceCell::new(),
             hand: Cell::new(0),
         }
-    };
+    }
+}
+
+per_thread! {
+    static FRONT: Front = Front::new();
 }
 
 /// Runs `f` with this thread's front; `None` while the thread is being torn down.

@@ -1,7 +1,7 @@
 //! How generated code turns an argument of any type into a key part.
 //!
 //! `(&&&Part(&argument)).via()` picks, by method resolution, the first of: the type's own [`CacheKey`];
-//! `Hash + Eq + Clone`; a reference, or an optional reference, to something `Hash + Eq + ToOwned`; and
+//! a reference, or an optional reference, to something `Hash + Eq + ToOwned`; `Hash + Eq + Clone`; and
 //! else an error on the argument that says what is missing. Every step is one reference further away.
 
 use std::borrow::Borrow;
@@ -37,7 +37,7 @@ impl<'a, T: CacheKey + ?Sized> ViaKey for &&Part<'a, T> {
     }
 }
 
-/// Second choice: the standard traits.
+/// Third choice: the standard traits.
 pub trait ViaHash {
     /// The key part.
     type Key;
@@ -45,7 +45,7 @@ pub trait ViaHash {
     fn via(&self) -> Self::Key;
 }
 
-impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for &Part<'a, T> {
+impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for Part<'a, T> {
     type Key = ByHash<'a, T>;
     #[inline]
     fn via(&self) -> ByHash<'a, T> {
@@ -53,7 +53,7 @@ impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for &Part<'a, T> 
     }
 }
 
-/// Third choice: a reference to something with the standard traits.
+/// Second choice: a reference to something with the standard traits.
 pub trait ViaBorrow {
     /// The key part.
     type Key;
@@ -61,7 +61,7 @@ pub trait ViaBorrow {
     fn via(&self) -> Self::Key;
 }
 
-impl<'b, T> ViaBorrow for Part<'_, &'b T>
+impl<'b, T> ViaBorrow for &Part<'_, &'b T>
 where
     T: Hash + Eq + ToOwned + ?Sized,
     T::Owned: Eq + Send + Sync + 'static,
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// Third choice, for an optional reference.
+/// Second choice, for an optional reference.
 pub trait ViaOption {
     /// The key part.
     type Key;
@@ -81,7 +81,7 @@ pub trait ViaOption {
     fn via(&self) -> Self::Key;
 }
 
-impl<'b, T> ViaOption for Part<'_, Option<&'b T>>
+impl<'b, T> ViaOption for &Part<'_, Option<&'b T>>
 where
     T: Hash + Eq + ToOwned + ?Sized,
     T::Owned: Eq + Send + Sync + 'static,

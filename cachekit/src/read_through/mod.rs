@@ -20,6 +20,7 @@ use crate::front::{self, Hit};
 use crate::key::{self, CacheKey};
 use crate::rules::{Defaults, Judge, Rules, Verdict};
 use crate::shape::Shape;
+use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
 use crate::store::Found;
 use crate::testing;
@@ -52,9 +53,9 @@ where
 pub fn lookup_shared<Q, S>(site: SiteRef, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
-    Q::Owned: serde::Serialize,
+    Q::Owned: ShareableKey,
     S: Shape,
-    S::Stored: serde::Serialize + serde::de::DeserializeOwned,
+    S::Stored: Shareable,
 {
     lookup_tiers(site, shape, key, Remote::of)
 }
@@ -182,15 +183,6 @@ fn value_of<K: 'static, V: Clone + 'static>(
 ) -> Option<V> {
     let entry = entry.as_any().downcast_ref::<Entry<K, V>>()?;
     if same(&entry.key) { entry.value.get().cloned() } else { None }
-}
-
-/// Whether `other` is an entry for the same key of the same cache.
-pub(crate) fn is_same<K: Eq + 'static, V: 'static>(
-    entry: &Entry<K, V>,
-    other: &dyn AnyEntry,
-) -> bool {
-    other.head().owner == entry.head.owner
-        && other.as_any().downcast_ref::<Entry<K, V>>().is_some_and(|other| other.key == entry.key)
 }
 
 /// A call that found nothing. It runs the author's function, or waits for somebody who does.
@@ -340,7 +332,7 @@ where
             return Attempt::Begun(Begun::Lead(flights.lead_alone(&erased)));
         }
         let caller = Caller { asynchronous, seen: self.seen };
-        match flights.join(&erased, caller, &|other| is_same(&self.entry, other)) {
+        match flights.join(&erased, caller, &|other| self.entry.is_same(other)) {
             Join::Wait(wait, leader) => Attempt::Wait(wait, leader),
             Join::Lead { flight, recheck: false } => Attempt::Begun(Begun::Lead(flight)),
             Join::Lead { flight, recheck: true } => match self.look_again() {
@@ -452,7 +444,7 @@ where
     fn publish(&self, flight: &Flight, value: S::Stored, verdict: Verdict) {
         let head = &self.entry.head;
         if self.forced {
-            flight.overtake(&|other| is_same(&self.entry, other));
+            flight.overtake(&|other| self.entry.is_same(other));
         }
         let weight =
             self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.key, &value));

@@ -5,6 +5,7 @@
 //! same hash share one place and can only displace, never answer for, each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quick_cache::sync::Cache as Map;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
@@ -12,6 +13,7 @@ use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use crate::clock::{self, Ticks};
 use crate::counters::HitCounter;
 use crate::entry::{AnyEntry, Entry, Head, Owner};
+use crate::flight::{Flights, Landing};
 use crate::front;
 use crate::stats::Stats;
 use crate::testing::ClockSource;
@@ -231,6 +233,22 @@ impl Store {
         }
         self.settle(&evicted, hash);
         published
+    }
+
+    /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
+    pub(crate) fn put<K, V>(&self, entry: &Arc<Entry<K, V>>, ttl: Option<Duration>, weight: u64)
+    where
+        K: Eq + Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        entry.head.set_expires(clock::deadline(self.now(), ttl));
+        entry.head.set_weight(weight);
+        let erased: Resident = Arc::clone(entry) as Resident;
+        let flight = Flights::global().supersede(&erased, &|other| entry.is_same(other));
+        if self.commit(&erased) {
+            front::with(|front| front.remember(&erased));
+        }
+        flight.land(Landing::Ready);
     }
 
     fn settle(&self, evicted: &Evicted, inserted: u64) {

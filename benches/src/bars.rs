@@ -1,0 +1,167 @@
+//! The project's bars, held against what this run measured.
+
+use crate::harness::Role;
+use crate::report::{OURS, OURS_ALONE, OURS_SYNC, REFERENCE, Report, Row, Table};
+
+/// Points of hit ratio we may stay below the reference.
+const HIT_RATIO_SLACK: f64 = 0.3;
+
+/// One line of the table; `met` is `None` where this run did not measure it.
+struct Bar {
+    name: String,
+    wanted: String,
+    measured: String,
+    met: Option<bool>,
+}
+
+impl Bar {
+    fn new(name: &str, wanted: &str) -> Self {
+        Bar { name: name.to_owned(), wanted: wanted.to_owned(), measured: String::new(), met: None }
+    }
+
+    fn judged(mut self, measured: String, met: bool) -> Self {
+        self.measured = measured;
+        self.met = Some(met);
+        self
+    }
+
+    /// Our time as a multiple of `other`'s in the same table.
+    fn ratio(self, table: Option<&Table>, other: &str, limit: f64) -> Self {
+        if table.is_some_and(|table| table.void) {
+            return self.judged("void".to_owned(), false);
+        }
+        let rows = table.and_then(|table| Some((table.row(OURS)?, table.row(other)?)));
+        match rows {
+            Some((ours, other)) => {
+                let ratio = ours.ratio_to(other);
+                self.judged(format!("{ratio:.2}x"), ratio <= limit)
+            }
+            None => self,
+        }
+    }
+}
+
+/// Prints the table of bars.
+pub(crate) fn print(report: &Report) {
+    let (bars, absent): (Vec<Bar>, Vec<Bar>) =
+        bars(report).into_iter().partition(|bar| bar.met.is_some());
+    if bars.is_empty() {
+        return;
+    }
+    println!("\nbars (a missed time does not fail the run, a wrong count does)");
+    println!("  {:<44} {:<34} {:<24} ", "what", "wanted", "measured");
+    for bar in &bars {
+        let verdict = if bar.met == Some(true) { "PASS" } else { "MISS" };
+        println!("  {:<44} {:<34} {:<24} {verdict}", bar.name, bar.wanted, bar.measured);
+    }
+    let missed = bars.iter().filter(|bar| bar.met == Some(false)).count();
+    println!(
+        "  {} met, {missed} missed, {} not measured in this run",
+        bars.len() - missed,
+        absent.len()
+    );
+}
+
+fn bars(report: &Report) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    for (id, keys) in [("u64-1", "1 key"), ("u64-64", "64 keys"), ("u64-1024", "1024 keys")] {
+        let table = report.table(id);
+        let name = format!("hit u64 -> u64, {keys}");
+        bars.push(Bar::new(&name, "<= 0.85x quick_cache").ratio(table, REFERENCE, 0.85));
+        bars.push(below_every_peer(&name, table));
+    }
+    let hot = "<= 1.30x our hit from one thread";
+    bars.push(Bar::new("two threads, one key", hot).ratio(
+        report.table("threads"),
+        OURS_ALONE,
+        1.3,
+    ));
+    let sync = "<= 1.30x our sync hit";
+    bars.push(Bar::new("async hit", sync).ratio(report.table("async"), OURS_SYNC, 1.3));
+    bars.push(Bar::new("hit (&str, u64) -> struct", "<= 1.05x quick_cache").ratio(
+        report.table("struct"),
+        REFERENCE,
+        1.05,
+    ));
+    bars.push(Bar::new("hit (&str, u64) -> Arc", "< 1.00x quick_cache").ratio(
+        report.table("arc"),
+        REFERENCE,
+        1.0 - f64::EPSILON,
+    ));
+    for (id, name) in [("zipf", "Zipf 0.99, one thread"), ("zipf-2", "Zipf 0.99, two threads")] {
+        let table = report.table(id);
+        bars.push(Bar::new(name, "<= 1.10x quick_cache").ratio(table, REFERENCE, 1.1));
+        bars.push(hit_ratio(name, table));
+    }
+    bars.push(Bar::new("miss + insert + evict", "<= 1.00x cached(max_size, ttl)").ratio(
+        report.table("churn"),
+        "cached(max_size, ttl)",
+        1.0,
+    ));
+    bars.push(stampede(report));
+    bars.push(capacity(report));
+    bars.push(compile(report));
+    bars
+}
+
+fn below_every_peer(name: &str, table: Option<&Table>) -> Bar {
+    let bar = Bar::new(name, "below every peer");
+    let Some((table, ours)) = table.and_then(|table| Some((table, table.row(OURS)?))) else {
+        return bar;
+    };
+    if table.void {
+        return bar.judged("void".to_owned(), false);
+    }
+    let peers = table.rows.iter().filter(|row| row.role == Role::Peer);
+    let closest =
+        peers.map(|peer| (ours.ratio_to(peer), peer.name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match closest {
+        Some((ratio, peer)) => bar.judged(format!("{ratio:.2}x {peer}"), ratio < 1.0),
+        None => bar,
+    }
+}
+
+fn hit_ratio(name: &str, table: Option<&Table>) -> Bar {
+    let bar = Bar::new(name, "hit ratio >= quick_cache - 0.3");
+    let ratio =
+        |name: &str| table.and_then(|table| table.row(name)).and_then(|row: &Row| row.hit_ratio);
+    match ratio(OURS).zip(ratio(REFERENCE)) {
+        Some((ours, theirs)) => {
+            bar.judged(format!("{ours:.2} % to {theirs:.2} %"), ours >= theirs - HIT_RATIO_SLACK)
+        }
+        None => bar,
+    }
+}
+
+fn stampede(report: &Report) -> Bar {
+    let bar = Bar::new("1000 tasks on a cold key", "one execution, no hang, each time");
+    match &report.stampedes {
+        Some(seen) => bar.judged(
+            format!("{} of {} off, {} hangs", seen.repeated, seen.repetitions, seen.hangs),
+            seen.repeated == 0 && seen.hangs == 0,
+        ),
+        None => bar,
+    }
+}
+
+fn capacity(report: &Report) -> Bar {
+    let bar = Bar::new("entries under write pressure", "<= 1.01x capacity");
+    match &report.overshoot {
+        Some(seen) => bar.judged(
+            format!("{} of {}", seen.largest, seen.capacity),
+            seen.largest <= seen.capacity + seen.capacity / 100,
+        ),
+        None => bar,
+    }
+}
+
+fn compile(report: &Report) -> Bar {
+    let bar = Bar::new("compile time of a function", "<= #[cached]'s");
+    match &report.compile {
+        Some(costs) => bar.judged(
+            format!("{:.1} to {:.1} ms", costs.ours, costs.cached),
+            costs.ours <= costs.cached,
+        ),
+        None => bar,
+    }
+}

@@ -1,0 +1,217 @@
+//! The contract of a backend.
+
+use crate::{
+    BackendError, Batch, Fencing, Fetched, Health, InvalidationEvents, Locks, SetOptions,
+    TtlControl,
+};
+use bytes::Bytes;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A boxed future, so that [`Backend`] can be used as `dyn Backend`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A byte store that outlives the process or is shared by several.
+///
+/// # Contract
+///
+/// - **Own values only.** `get` returns the bytes last stored under exactly this key, or nothing.
+///   A store that rewrites keys must keep different keys different.
+/// - **Keys.** Every key of 1 to 400 bytes from `A-Z a-z 0-9 _ - . :` is accepted, unless the
+///   backend reserves that very name. Any other key is either stored faithfully or refused with
+///   [`InvalidKey`](crate::BackendErrorKind::InvalidKey) before anything is sent. The empty key is
+///   always refused.
+/// - **Windows.** A value is fresh for [`SetOptions::ttl`], then stale for
+///   [`SetOptions::stale_ttl`], then gone. A store that cannot tell fresh from stale drops the
+///   entry at the end of `ttl`; it never passes off a stale value as fresh. Where time is counted
+///   in whole seconds, less than one second becomes one and the rest is rounded down.
+/// - **Read your writes.** What `set` or `delete` confirmed, the next `get` through the same
+///   backend sees. An entry may vanish at any time (eviction); it never comes back.
+/// - **Lazy.** A returned future does nothing before it is first polled. Dropping it half-way
+///   leaves the store consistent; whether the operation happened is then unknown.
+/// - **No waiting in silence.** A backend that talks to something bounds every operation with a
+///   deadline of its own and reports [`Timeout`](crate::BackendErrorKind::Timeout).
+/// - **No secrets** in [`Debug`](fmt::Debug) output and errors; see [`BackendError`].
+///
+/// The crate's `conformance` feature checks all of it that can be seen from outside.
+///
+/// # Example
+///
+/// A store with one slot, to show what an implementation has to write:
+///
+/// ```
+/// use bytes::Bytes;
+/// use cachekit_io::{Backend, BackendError, BoxFuture, Fetched, Health, SetOptions};
+/// use std::sync::Mutex;
+/// use std::time::Duration;
+///
+/// #[derive(Debug, Default)]
+/// struct OneSlot(Mutex<Option<(String, Bytes)>>);
+///
+/// impl Backend for OneSlot {
+///     fn get<'a>(
+///         &'a self,
+///         key: &'a str,
+///     ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+///         Box::pin(async move {
+///             let slot = self.0.lock().unwrap();
+///             let found = slot.as_ref().filter(|(stored, _)| stored == key);
+///             Ok(found.map(|(_, value)| Fetched::fresh(value.clone())))
+///         })
+///     }
+///
+///     fn set<'a>(
+///         &'a self,
+///         key: &'a str,
+///         value: Bytes,
+///         _options: &'a SetOptions,
+///     ) -> BoxFuture<'a, Result<(), BackendError>> {
+///         Box::pin(async move {
+///             *self.0.lock().unwrap() = Some((key.to_owned(), value));
+///             Ok(())
+///         })
+///     }
+///
+///     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+///         Box::pin(async move {
+///             let mut slot = self.0.lock().unwrap();
+///             Ok(slot.take_if(|(stored, _)| stored == key).is_some())
+///         })
+///     }
+///
+///     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+///         Box::pin(async move { Ok(self.get(key).await?.is_some()) })
+///     }
+///
+///     fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+///         Box::pin(async { Ok(Health::new("one slot", Duration::ZERO)) })
+///     }
+/// }
+///
+/// # pollster::block_on(async {
+/// let backend: Box<dyn Backend> = Box::new(OneSlot::default());
+/// backend.set("k", Bytes::from_static(b"v"), &SetOptions::new()).await?;
+/// assert!(backend.exists("k").await?);
+/// assert!(backend.locks().is_none());
+/// # Ok::<(), BackendError>(())
+/// # }).unwrap();
+/// ```
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// The value stored under this key, if there is one that is fresh or stale.
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>>;
+
+    /// Stores a value, replacing whatever was there with both its windows.
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>>;
+
+    /// Removes the entry; deleting what is not there is no error.
+    ///
+    /// `false` only if the backend knows that there was nothing. Some services do not tell: they
+    /// answer `true` each time.
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>>;
+
+    /// Whether `get` would find something, without moving the value.
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>>;
+
+    /// Asks the backend whether it is up. An error means that it is not.
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>>;
+
+    /// What kind of backend this is, as a short label for logs and counters; decorators answer for
+    /// what they wrap.
+    fn backend_type(&self) -> &'static str {
+        "custom"
+    }
+
+    /// Locks that other processes see, if the backend has them.
+    fn locks(&self) -> Option<&dyn Locks> {
+        None
+    }
+
+    /// Reading and extending the life of an entry, if the backend can.
+    fn ttl(&self) -> Option<&dyn TtlControl> {
+        None
+    }
+
+    /// Many keys in one operation, if the backend can.
+    fn batch(&self) -> Option<&dyn Batch> {
+        None
+    }
+
+    /// Writes that lose against an invalidation that came in between, if the backend can.
+    fn fencing(&self) -> Option<&dyn Fencing> {
+        None
+    }
+
+    /// News of what others invalidated, if the backend tells.
+    fn events(&self) -> Option<&dyn InvalidationEvents> {
+        None
+    }
+}
+
+/// A pointer to a backend is a backend with the same capabilities.
+macro_rules! forward_to_pointee {
+    ($pointer:ident) => {
+        impl<B: Backend + ?Sized> Backend for $pointer<B> {
+            fn get<'a>(
+                &'a self,
+                key: &'a str,
+            ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+                (**self).get(key)
+            }
+
+            fn set<'a>(
+                &'a self,
+                key: &'a str,
+                value: Bytes,
+                options: &'a SetOptions,
+            ) -> BoxFuture<'a, Result<(), BackendError>> {
+                (**self).set(key, value, options)
+            }
+
+            fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+                (**self).delete(key)
+            }
+
+            fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+                (**self).exists(key)
+            }
+
+            fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+                (**self).health()
+            }
+
+            fn backend_type(&self) -> &'static str {
+                (**self).backend_type()
+            }
+
+            fn locks(&self) -> Option<&dyn Locks> {
+                (**self).locks()
+            }
+
+            fn ttl(&self) -> Option<&dyn TtlControl> {
+                (**self).ttl()
+            }
+
+            fn batch(&self) -> Option<&dyn Batch> {
+                (**self).batch()
+            }
+
+            fn fencing(&self) -> Option<&dyn Fencing> {
+                (**self).fencing()
+            }
+
+            fn events(&self) -> Option<&dyn InvalidationEvents> {
+                (**self).events()
+            }
+        }
+    };
+}
+
+forward_to_pointee!(Arc);
+forward_to_pointee!(Box);

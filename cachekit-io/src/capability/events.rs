@@ -1,0 +1,140 @@
+//! News of what was invalidated.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What a subscriber is told; called on whatever thread the news arrives.
+///
+/// It must return soon, must not block and must not panic: mark the copy as dead, and leave. It may
+/// call the backend.
+pub type InvalidationListener = Arc<dyn Fn(&InvalidationEvent) + Send + Sync>;
+
+/// Tells when entries are deleted or replaced, by whomever, so that local copies can be dropped.
+///
+/// An event is sent after the write took effect, at least once and in no particular order, also for
+/// writes through this very backend. Entries that expire or are evicted cause none. When events may
+/// have been lost, a [`Gap`](InvalidationEvent::Gap) says so.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use cachekit_io::{Backend, BackendError, InvalidationEvent, MemoryBackend, SetOptions};
+/// use std::sync::{Arc, Mutex};
+///
+/// # pollster::block_on(async {
+/// let backend = MemoryBackend::new();
+/// let seen = Arc::new(Mutex::new(Vec::new()));
+///
+/// let log = Arc::clone(&seen);
+/// let subscription = backend
+///     .events()
+///     .expect("the memory backend tells")
+///     .subscribe(Arc::new(move |event: &InvalidationEvent| {
+///         log.lock().unwrap().push(event.clone());
+///     }));
+///
+/// backend.set("k", Bytes::from_static(b"v"), &SetOptions::new()).await?;
+/// backend.delete("k").await?;
+/// drop(subscription);
+/// backend.delete("unheard").await?;
+///
+/// assert_eq!(*seen.lock().unwrap(), [InvalidationEvent::Deleted { key: "k".into() }]);
+/// # Ok::<(), BackendError>(())
+/// # }).unwrap();
+/// ```
+pub trait InvalidationEvents: Send + Sync {
+    /// Calls `listener` for every event from now on, until the subscription is dropped.
+    ///
+    /// A backend that has to connect first does so in the background and starts with a
+    /// [`Gap`](InvalidationEvent::Gap) once it listens.
+    fn subscribe(&self, listener: InvalidationListener) -> Subscription;
+}
+
+/// What happened to entries that somebody may hold copies of.
+///
+/// `Debug` shows the length of a key, never the key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InvalidationEvent {
+    /// The key was deleted, whether or not there was an entry.
+    Deleted {
+        /// Which key.
+        key: Arc<str>,
+    },
+    /// An existing entry was overwritten. Backends that cannot tell whether there was one may say
+    /// so at each write.
+    Replaced {
+        /// Which key.
+        key: Arc<str>,
+    },
+    /// Everything was deleted.
+    Cleared,
+    /// Events may have been lost: treat every copy as outdated.
+    Gap,
+}
+
+impl InvalidationEvent {
+    /// The key it is about; `None` if it is about all of them.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Deleted { key } | Self::Replaced { key } => Some(key),
+            Self::Cleared | Self::Gap => None,
+        }
+    }
+}
+
+impl fmt::Debug for InvalidationEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Deleted { .. } => "Deleted",
+            Self::Replaced { .. } => "Replaced",
+            Self::Cleared => return f.write_str("Cleared"),
+            Self::Gap => return f.write_str("Gap"),
+        };
+        f.debug_struct(name).field("key_len", &self.key().map_or(0, str::len)).finish()
+    }
+}
+
+/// Keeps a listener subscribed; dropping it ends the subscription.
+///
+/// A call that is already under way on another thread may still end after the drop.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::Subscription;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use std::sync::Arc;
+///
+/// let ended = Arc::new(AtomicBool::new(false));
+/// let flag = Arc::clone(&ended);
+/// let subscription = Subscription::new(move || flag.store(true, Ordering::Relaxed));
+/// drop(subscription);
+/// assert!(ended.load(Ordering::Relaxed));
+/// ```
+#[must_use = "dropping a subscription ends it"]
+pub struct Subscription {
+    end: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Subscription {
+    /// A subscription that ends by calling `end`, once.
+    pub fn new(end: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { end: Some(Box::new(end)) }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            end();
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subscription")
+    }
+}

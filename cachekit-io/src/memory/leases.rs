@@ -1,0 +1,68 @@
+//! The locks of one shard.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Fewer leases than this are never searched for expired ones.
+const FIRST_SWEEP: usize = 64;
+
+/// Who holds which lock until when.
+#[derive(Default)]
+pub(super) struct Leases {
+    by_key: HashMap<Box<str>, Lease>,
+    sweep_at: usize,
+}
+
+struct Lease {
+    holder: u64,
+    /// `None` is never.
+    until: Option<Duration>,
+}
+
+impl Lease {
+    fn is_held(&self, now: Duration) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl Leases {
+    /// Gives the lock to `holder` unless somebody else has it.
+    pub(super) fn try_acquire(
+        &mut self,
+        key: &str,
+        lease: Duration,
+        now: Duration,
+        holder: u64,
+    ) -> bool {
+        if self.by_key.get(key).is_some_and(|held| held.is_held(now)) {
+            return false;
+        }
+        self.sweep(now);
+        self.by_key.insert(key.into(), Lease { holder, until: now.checked_add(lease) });
+        true
+    }
+
+    /// Takes the lock back from `holder`; `false` if it does not hold it.
+    pub(super) fn release(&mut self, key: &str, now: Duration, holder: u64) -> bool {
+        let holds =
+            self.by_key.get(key).is_some_and(|lease| lease.holder == holder && lease.is_held(now));
+        if holds {
+            self.by_key.remove(key);
+        }
+        holds
+    }
+
+    /// Drops what ran out, each time the number of leases doubled since the last time.
+    fn sweep(&mut self, now: Duration) {
+        if self.by_key.len() >= self.sweep_at.max(FIRST_SWEEP) {
+            self.by_key.retain(|_, lease| lease.is_held(now));
+            self.sweep_at = self.by_key.len() * 2;
+        }
+    }
+
+    /// How many are remembered, expired ones included.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+}

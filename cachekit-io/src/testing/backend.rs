@@ -1,0 +1,184 @@
+//! The wrapper and the operations every backend has.
+
+use super::Fault;
+use super::log::Call;
+use super::script::Script;
+use crate::{
+    Backend, BackendError, BackendErrorKind, Batch, BoxFuture, Capability, Fencing, Fetched,
+    Health, InvalidationEvents, Locks, Operation, SetOptions, TtlControl,
+};
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+
+/// A backend that fails when told to and remembers its calls.
+///
+/// It offers the capabilities of the backend it wraps, less those [hidden](Self::hide). Clones
+/// share the backend, the faults and the log, so a test keeps one clone to give orders. Faults are
+/// considered in the order they were injected; of those that make a call fail the first one
+/// counts.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::testing::FaultyBackend;
+/// use cachekit_io::{Backend, BackendErrorKind, MemoryBackend};
+///
+/// # pollster::block_on(async {
+/// let orders = FaultyBackend::new(MemoryBackend::new());
+/// let backend: Box<dyn Backend> = Box::new(orders.clone());
+///
+/// orders.fail_next(2, BackendErrorKind::Transient);
+/// assert!(backend.get("k").await.is_err());
+/// assert!(backend.exists("k").await.is_err());
+/// assert!(backend.get("k").await.is_ok());
+/// assert_eq!(orders.calls().len(), 3);
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct FaultyBackend {
+    pub(super) inner: Arc<dyn Backend>,
+    pub(super) script: Arc<Script>,
+}
+
+impl FaultyBackend {
+    /// Wraps a backend; no faults yet.
+    pub fn new(inner: impl Backend) -> Self {
+        Self { inner: Arc::new(inner), script: Arc::default() }
+    }
+
+    /// Adds a fault to those in force.
+    pub fn inject(&self, fault: Fault) {
+        self.script.inject(fault);
+    }
+
+    /// Makes the next `count` calls fail with this kind, whatever they ask.
+    pub fn fail_next(&self, count: usize, kind: BackendErrorKind) {
+        self.inject(Fault::fail(kind).times(count));
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.script.heal();
+    }
+
+    /// Denies that the wrapped backend has this capability.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::testing::FaultyBackend;
+    /// use cachekit_io::{Backend, Capability, MemoryBackend};
+    ///
+    /// let backend = FaultyBackend::new(MemoryBackend::new());
+    /// backend.hide(Capability::Locks);
+    /// assert!(backend.locks().is_none());
+    /// ```
+    pub fn hide(&self, capability: Capability) {
+        self.script.hide(capability);
+    }
+
+    /// All calls so far, in order. A call is logged when it is first polled.
+    pub fn calls(&self) -> Vec<Call> {
+        self.script.calls()
+    }
+
+    /// How many calls asked for this operation.
+    pub fn count(&self, operation: Operation) -> usize {
+        self.calls().iter().filter(|call| call.operation == operation).count()
+    }
+
+    /// Empties the log.
+    pub fn forget_calls(&self) {
+        self.script.forget_calls();
+    }
+
+    /// Whether the wrapped backend has the capability and it is not hidden.
+    fn offers(&self, capability: Capability) -> bool {
+        capability.is_offered_by(&*self.inner) && !self.script.hides(capability)
+    }
+}
+
+impl fmt::Debug for FaultyBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyBackend").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl Backend for FaultyBackend {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        Box::pin(async move {
+            let mut plan = self.script.plan(Operation::Get, &[key]);
+            plan.begin(Operation::Get).await?;
+            let found = self.inner.get(key).await?;
+            Ok(found.map(|found| plan.fetched(found)))
+        })
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            let mut plan = self.script.plan(Operation::Set, &[key]);
+            plan.begin(Operation::Set).await?;
+            if plan.drops_write {
+                return Ok(());
+            }
+            self.inner.set(key, plan.value(value), options).await
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let mut plan = self.script.plan(Operation::Delete, &[key]);
+            plan.begin(Operation::Delete).await?;
+            if plan.drops_write {
+                return Ok(true);
+            }
+            self.inner.delete(key).await
+        })
+    }
+
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let mut plan = self.script.plan(Operation::Exists, &[key]);
+            plan.begin(Operation::Exists).await?;
+            self.inner.exists(key).await
+        })
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+        Box::pin(async move {
+            let mut plan = self.script.plan(Operation::Health, &[]);
+            plan.begin(Operation::Health).await?;
+            self.inner.health().await
+        })
+    }
+
+    fn backend_type(&self) -> &'static str {
+        self.inner.backend_type()
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        self.offers(Capability::Locks).then_some(self as _)
+    }
+
+    fn ttl(&self) -> Option<&dyn TtlControl> {
+        self.offers(Capability::Ttl).then_some(self as _)
+    }
+
+    fn batch(&self) -> Option<&dyn Batch> {
+        self.offers(Capability::Batch).then_some(self as _)
+    }
+
+    fn fencing(&self) -> Option<&dyn Fencing> {
+        self.offers(Capability::Fencing).then_some(self as _)
+    }
+
+    fn events(&self) -> Option<&dyn InvalidationEvents> {
+        self.offers(Capability::Events).then_some(self as _)
+    }
+}

@@ -1,0 +1,122 @@
+use super::expansion;
+
+/// Whether the expansion has these tokens in a row, however they are spaced.
+fn has(options: &str, function: &str, expected: &str) -> bool {
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    dense(&expansion(options, function)).contains(&dense(expected))
+}
+
+#[test]
+fn mistakes_leave_the_function_as_it_was() {
+    let function = "# [doc = \"x\"] pub fn f (x : u8) -> u8 { not rust }";
+    let emitted = expansion("tll = 5", function);
+    assert!(emitted.starts_with(&super::tokens(function).to_string()), "{emitted}");
+    assert!(emitted.contains("compile_error"), "{emitted}");
+}
+
+#[test]
+fn the_body_stands_once_and_unparsed() {
+    let emitted = expansion("ttl = 5", "fn f(x: u8) -> u8 { marker marker2 }");
+    assert_eq!(emitted.matches("marker marker2").count(), 1, "{emitted}");
+}
+
+#[test]
+fn a_fixed_lifetime_needs_no_rules() {
+    let function = "fn f(x: u8) -> Option<u8> { None }";
+    assert!(has("ttl = 5", function, "__miss.run(||"));
+    assert!(has("ttl = 5", function, "Fixed(::core::time::Duration::from_secs(5u64))"));
+    assert!(has(
+        "ttl = \"1500ms\"",
+        function,
+        "Fixed(::core::time::Duration::from_millis(1500u64))"
+    ));
+    assert!(has("ttl = X", function, "ttl: ::cachekit::__private::TtlPolicy::Dynamic"));
+    assert!(has("ttl = X", function, "let __rules = __miss.rules().ttl(X);"));
+    assert!(has("ttl = |v| 5", function, ".ttl_from(|v| 5)"));
+    assert!(has("ttl(ok = 5, none = 1)", function, "let __rules = __miss.rules().ttl_none("));
+    assert!(has("ttl(err = |e| 5)", function, "shape_with_err()"));
+}
+
+#[test]
+fn free_functions_have_a_companion_type() {
+    let function = "pub fn f(x: u8) -> u8 { x }";
+    assert!(has("", function, "pub enum f {}"));
+    assert!(has("name = g, vis = pub(crate)", function, "pub(crate) enum g {}"));
+    assert!(has("", function, "#[inline] pub fn refresh(x: u8) -> u8"));
+    assert!(has("skip(x)", function, "pub fn invalidate() ->"));
+    assert!(!has("", "fn f(x: impl Sized) -> u8 { 1 }", "fn invalidate"));
+    assert!(has("", "fn f(x: impl Sized) -> u8 { 1 }", "fn stats()"));
+    assert!(!has("in = USERS", function, "enum"));
+    assert!(has("", "#[cfg(unix)] fn f() -> u8 { 1 }", "#[cfg(unix)] #[doc"));
+}
+
+#[test]
+fn an_argument_called_like_the_function_does_not_hide_it() {
+    assert!(has("", "fn f(f: u8) -> u8 { f }", "fn refresh(arg0: u8) -> u8"));
+    assert!(has("", "fn f(f: u8) -> u8 { f }", "refresh(|| f(arg0))"));
+}
+
+#[test]
+fn methods_have_a_handle_where_one_may_stand() {
+    let method = "fn f(&self, x: u8) -> u8 { x }";
+    assert!(has(
+        "self = shared",
+        &format!("pub {method}"),
+        "pub fn f_cache(&self, x: &u8) -> ::cachekit::Handle<u8>"
+    ));
+    assert!(has("self = shared, name = g", method, "fn g(&self, x: &u8)"));
+    assert!(!has("self = shared", method, "Handle"));
+    assert!(has("self = shared", "pub fn r#type(&self) -> u8 { 1 }", "fn type_cache"));
+    assert!(has("self = shared", "pub fn f(x: u8) -> u8 { x }", "pub fn f_cache(x: &u8)"));
+}
+
+#[test]
+fn self_in_an_inner_item_makes_no_method() {
+    let inner = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } 1 }";
+    assert!(has("", inner, "enum f {}"));
+    let method = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } Self::g() }";
+    assert!(!has("", method, "enum"));
+    assert!(!has("", "fn f(x: impl Into<Self>) -> u8 { 1 }", "enum"));
+}
+
+#[test]
+fn shared_values_are_checked_where_they_are_shared() {
+    let method = "fn f(&self) -> u8 { 1 }";
+    assert!(has("self = shared", method, "check_shareable"));
+    assert!(has("self = shared", method, "lookup_shared"));
+    assert!(!has("self = instance", method, "check_shareable"));
+    assert!(!has("self = instance", method, "lookup_shared"));
+    assert!(!has("in = self.users", method, "check_shareable"));
+    assert!(has("in = self.users", method, "lookup_in"));
+}
+
+#[test]
+fn futures_are_seen_in_every_dress() {
+    for function in [
+        "async fn f() -> u8 { 1 }",
+        "fn f() -> Pin<Box<dyn Future<Output = u8> + Send + 'static>> { x }",
+        "fn f() -> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = u8> + ::core::marker::Send>> { x }",
+        "fn f() -> BoxFuture<'static, u8> { x }",
+        "fn f() -> futures::future::LocalBoxFuture<'static, u8> { x }",
+        "fn f() -> impl Future<Output = u8> + Send + use<> { x }",
+    ] {
+        assert!(has("", function, "AsyncHandle<u8>"), "{function}");
+        assert!(has("", function, "is_async: true"), "{function}");
+    }
+    for function in ["fn f() -> Box<dyn Future<Output = u8>> { x }", "fn f() -> Pin<Box<u8>> { x }"]
+    {
+        assert!(has("", function, "is_async: false"), "{function}");
+    }
+}
+
+#[test]
+fn the_runtime_can_be_elsewhere() {
+    let emitted = expansion("crate = ::other::kit", "fn f(x: u8) -> u8 { x }");
+    assert!(!emitted.contains("cachekit ::"), "{emitted}");
+    assert!(emitted.contains(":: other :: kit :: __private"), "{emitted}");
+}
+
+#[test]
+fn inner_attributes_move_to_the_function() {
+    assert!(has("", "fn f() -> u8 { #![allow(x)] 1 }", "#[allow(x)] fn f() -> u8"));
+}

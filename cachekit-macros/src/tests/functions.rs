@@ -1,0 +1,146 @@
+use super::{accepts, mistakes, refuses};
+
+#[test]
+fn functions_of_every_kind() {
+    for function in [
+        "fn f() -> u64 { 1 }",
+        "pub(crate) async unsafe fn f<'a, T: Clone, const N: usize>(a: &'a T, [b, c]: [u8; N]) -> u64 where T: Eq { 1 }",
+        "extern \"C\" fn f(_: u8) -> () {}",
+        "fn f(x: impl Into<String>) -> &'static str { \"\" }",
+        "fn f(x: u8) -> Pin<Box<dyn Future<Output = u8> + Send>> { Box::pin(async move { x }) }",
+        "fn f(x: u8) -> impl Future<Output = u8> + Send { async move { x } }",
+        "fn f(x: u8) -> u8 { this is not even Rust }",
+    ] {
+        accepts("", function);
+    }
+    for receiver in
+        ["self", "mut self", "&self", "&'a mut self", "self: Arc<Self>", "self: Pin<&mut Self>"]
+    {
+        accepts("self = shared", &format!("fn f({receiver}, x: u8) -> u8 {{ x }}"));
+    }
+}
+
+#[test]
+fn what_is_no_function() {
+    for (item, place) in [
+        ("struct S;", "struct"),
+        ("pub enum E {}", "enum"),
+        ("impl S { fn f() {} }", "impl"),
+        ("unsafe impl S {}", "unsafe"),
+        ("pub trait T {}", "trait"),
+        ("const X: u8 = 1;", "const"),
+        ("static X: u8 = 1;", "static"),
+        ("extern crate x;", "extern"),
+        ("extern \"C\" { fn f(); }", "extern"),
+        ("mod m {}", "mod"),
+        ("use a::b;", "use"),
+    ] {
+        refuses("tll = 5", item, place, "only a function or a method can be cached");
+    }
+}
+
+#[test]
+fn functions_that_cannot_be_cached() {
+    for (function, place, message) in [
+        ("const fn f() -> u8 { 1 }", "const", "remove `const`"),
+        ("fn f() {}", "f", "add `-> ()`"),
+        ("fn f() -> ! { loop {} }", "!", "never returns"),
+        ("fn f(x: &str) -> &str { x }", "&str", "own its data"),
+        ("fn f(x: &str) -> &'static mut str { x }", "&'static mut str", "own its data"),
+        (
+            "fn f() -> impl Iterator<Item = u8> { 0..1 }",
+            "impl Iterator<Item = u8>",
+            "write the concrete type",
+        ),
+        ("fn f() -> Option<impl Sized> { None }", "impl Sized", "write the concrete type"),
+        ("async fn f() -> impl Sized {}", "impl Sized", "write the concrete type"),
+        ("fn f() -> BoxFuture<'static, &str> {}", "&str", "own its data"),
+        ("unsafe extern \"C\" fn f(x: u8, ...) -> u8 { x }", "...", "variadic"),
+        ("fn f(x: u8) -> u8;", "f", "no body"),
+        ("fn f(out: &mut Vec<u8>) -> u8 { 1 }", "&mut Vec<u8>", "`skip(out)`"),
+        ("fn f(#[cfg(x)] a: u8) -> u8 { 1 }", "#[cfg(x)]", "not always there"),
+        ("#[cache::local] fn f() -> u8 { 1 }", "#[cache::local]", "another attribute"),
+        (
+            "#[cachekit::cache(ttl = 5)] fn f() -> u8 { 1 }",
+            "#[cachekit::cache(ttl = 5)]",
+            "another attribute",
+        ),
+        ("fn str() -> u8 { 1 }", "str", "`name = str_cache`"),
+    ] {
+        refuses("", function, place, message);
+    }
+    accepts("skip(out)", "fn f(out: &mut Vec<u8>) -> u8 { 1 }");
+    accepts("key = 5", "fn f(out: &mut Vec<u8>) -> u8 { 1 }");
+    accepts("name = string", "fn str() -> u8 { 1 }");
+}
+
+#[test]
+fn a_method_says_what_self_means() {
+    let method = "fn f(&self, x: u8) -> u8 { x }";
+    refuses("", method, "&self", "`self = shared`");
+    refuses("key = x", method, "&self", "`self = instance`");
+    for options in [
+        "self = shared",
+        "self = instance",
+        "self = key(self.id)",
+        "key = (self.id, x)",
+        "key = format!(\"{}\", self.id)",
+        "in = self.users",
+    ] {
+        accepts(options, method);
+    }
+    // A value that could not be read is one mistake, not two.
+    refuses("self = foo", method, "foo", "expected `self = shared`");
+    refuses("self = instance", "fn f(x: u8) -> u8 { x }", "self", "has no `self`");
+    accepts("self = shared", "fn f(x: u8) -> u8 { x }");
+}
+
+#[test]
+fn skipped_arguments_exist() {
+    let function = "fn f(db: &Db, (a, b): (u8, u8), State(ctx): State) -> u8 { 1 }";
+    accepts("skip(db, ctx)", function);
+    accepts("skip(a, b)", function);
+    refuses("skip(bd)", function, "bd", "did you mean `db`?");
+    refuses("skip(wholly)", function, "wholly", "there is `db`, `a`, `b` and `ctx`");
+    refuses("skip(a)", function, "a", "`b` of the same argument");
+    refuses("skip(self)", function, "self", "`self = shared`");
+    refuses("skip(x)", "fn f() -> u8 { 1 }", "x", "the function has none");
+    refuses("skip(db), key = a", function, "skip", "`key` already says");
+}
+
+#[test]
+fn keys_have_at_most_twelve_parts_and_self() {
+    let parameters =
+        |count: usize| (0..count).map(|n| format!("a{n}: u8")).collect::<Vec<_>>().join(", ");
+    accepts("self = instance", &format!("fn f(&self, {}) -> u8 {{ 1 }}", parameters(12)));
+    let thirteen = format!("fn f({}) -> u8 {{ 1 }}", parameters(13));
+    refuses("", &thirteen, "f", "13 parts");
+    accepts("skip(a3)", &thirteen);
+    accepts("key = a0", &thirteen);
+    refuses(
+        "key = (a0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)",
+        &thirteen,
+        "(a0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)",
+        "group some of them",
+    );
+}
+
+#[test]
+fn companions_are_asked_for_where_there_is_one() {
+    accepts("self = shared, vis = pub", "pub fn f(&self) -> u8 { 1 }");
+    accepts("self = shared, name = g, vis = pub", "fn f(&self) -> u8 { 1 }");
+    refuses("self = shared, vis = pub", "fn f(&self) -> u8 { 1 }", "vis", "`name = …`");
+    refuses(
+        "self = shared, name = g",
+        "fn f(&self, x: impl Sized) -> u8 { 1 }",
+        "name",
+        "impl Trait",
+    );
+}
+
+#[test]
+fn mistakes_of_options_and_function_come_together() {
+    let all = mistakes("tll = 5, ttl = 0", "const fn f(&self, x: &mut u8) -> &str { x }");
+    let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["tll", "0", "const", "&str", "&self", "&mut u8"], "{all:?}");
+}
