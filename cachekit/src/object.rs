@@ -147,8 +147,7 @@ where
             if let Found::Alive(entry) = self.store.find(hash) {
                 if let Some(typed) = typed::<K, V>(&*entry, same) {
                     let value = typed.value.get().cloned();
-                    self.store.count_hit(&*entry);
-                    front::with(|front| front.remember(&entry));
+                    self.store.count_hit(&entry);
                     return value;
                 }
             }

@@ -7,43 +7,35 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use std::sync::Mutex;
 
-use crate::entry::AnyEntry;
+use super::FlightId;
 use crate::sync::per_thread;
 
-/// Identifies a flight while it lasts: the address of its entry, which the flight keeps alive.
-type Id = usize;
-
-fn id(entry: &Arc<dyn AnyEntry>) -> Id {
-    Arc::as_ptr(entry).cast::<()>() as usize
-}
-
 per_thread! {
-    static CHAIN: RefCell<Vec<Id>> = RefCell::new(Vec::new());
+    static CHAIN: RefCell<Vec<FlightId>> = RefCell::new(Vec::new());
 }
 
 /// For every flight whose leader waits: the flights it waits for.
-static WAITS: LazyLock<Mutex<HashMap<Id, Vec<Id>>>> = LazyLock::new(Mutex::default);
+static WAITS: LazyLock<Mutex<HashMap<FlightId, Vec<FlightId>>>> = LazyLock::new(Mutex::default);
 
-fn waits() -> std::sync::MutexGuard<'static, HashMap<Id, Vec<Id>>> {
+fn waits() -> std::sync::MutexGuard<'static, HashMap<FlightId, Vec<FlightId>>> {
     WAITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Runs a leader's function with its flight on the chain.
-pub(crate) fn run<R>(entry: &Arc<dyn AnyEntry>, f: impl FnOnce() -> R) -> R {
-    let _link = Link::new(id(entry));
+pub(crate) fn run<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
+    let _link = Link::new(flight);
     f()
 }
 
 /// Drives a leader's future with its flight on the chain whenever it is polled.
-pub(crate) async fn drive<F: Future>(entry: &Arc<dyn AnyEntry>, future: F) -> F::Output {
-    let id = id(entry);
+pub(crate) async fn drive<F: Future>(flight: FlightId, future: F) -> F::Output {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| {
-        let _link = Link::new(id);
+        let _link = Link::new(flight);
         future.as_mut().poll(cx)
     })
     .await
@@ -52,10 +44,10 @@ pub(crate) async fn drive<F: Future>(entry: &Arc<dyn AnyEntry>, future: F) -> F:
 struct Link;
 
 impl Link {
-    fn new(id: Id) -> Self {
+    fn new(flight: FlightId) -> Self {
         // During thread teardown there is no chain; a circle through destructors of thread-locals is
         // not worth protecting.
-        let _ = CHAIN.try_with(|chain| chain.borrow_mut().push(id));
+        let _ = CHAIN.try_with(|chain| chain.borrow_mut().push(flight));
         Self
     }
 }
@@ -66,17 +58,16 @@ impl Drop for Link {
     }
 }
 
-fn with_chain<R>(f: impl FnOnce(&[Id]) -> R) -> Option<R> {
+fn with_chain<R>(f: impl FnOnce(&[FlightId]) -> R) -> Option<R> {
     CHAIN.try_with(|chain| f(&chain.borrow())).ok()
 }
 
 /// Whether waiting for `target` from here would close a circle.
-pub(crate) fn would_deadlock(target: &Arc<dyn AnyEntry>) -> bool {
-    let target = id(target);
+pub(crate) fn would_deadlock(target: FlightId) -> bool {
     with_chain(|chain| !chain.is_empty() && reaches(&waits(), target, chain)).unwrap_or(false)
 }
 
-fn reaches(waits: &HashMap<Id, Vec<Id>>, from: Id, chain: &[Id]) -> bool {
+fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[FlightId]) -> bool {
     let mut open = vec![from];
     let mut seen = Vec::new();
     while let Some(flight) = open.pop() {
@@ -93,9 +84,8 @@ fn reaches(waits: &HashMap<Id, Vec<Id>>, from: Id, chain: &[Id]) -> bool {
 
 /// Records that every flight of the current chain waits for `target`, until dropped. `None` if that would
 /// close a circle: checked and recorded in one step, so that two callers cannot close it together.
-pub(crate) fn wait_for(target: &Arc<dyn AnyEntry>) -> Option<Waiting> {
-    let target = id(target);
-    let chain = with_chain(<[Id]>::to_vec).unwrap_or_default();
+pub(crate) fn wait_for(target: FlightId) -> Option<Waiting> {
+    let chain = with_chain(<[FlightId]>::to_vec).unwrap_or_default();
     if chain.is_empty() {
         return Some(Waiting { chain, target });
     }
@@ -112,8 +102,8 @@ pub(crate) fn wait_for(target: &Arc<dyn AnyEntry>) -> Option<Waiting> {
 
 /// See [`wait_for`].
 pub(crate) struct Waiting {
-    chain: Vec<Id>,
-    target: Id,
+    chain: Vec<FlightId>,
+    target: FlightId,
 }
 
 impl Drop for Waiting {

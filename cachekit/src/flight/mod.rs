@@ -6,11 +6,9 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use crate::entry::{AnyEntry, Owner};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 pub(crate) mod chain;
 mod wait;
@@ -20,9 +18,11 @@ mod tests;
 
 pub(crate) use wait::{Failure, Landing, Wait};
 
-const SHARDS: usize = 64;
+/// So many that a shard rarely holds more than a few rows: they are searched one by one.
+const SHARDS: usize = 256;
 
 struct Row {
+    hash: u64,
     entry: Arc<dyn AnyEntry>,
     /// Only ordinary fills can be joined; a forced or re-entrant one runs for its caller alone.
     joinable: bool,
@@ -32,9 +32,11 @@ struct Row {
     wait: Option<Arc<Wait>>,
 }
 
+/// On a cache line of its own: fills of other keys do not disturb.
 #[derive(Default)]
+#[repr(align(64))]
 struct Shard {
-    rows: Mutex<HashTable<Row>>,
+    rows: Mutex<Vec<Row>>,
     /// Counts landings, so that a leader knows whether one happened since it looked into the store.
     landed: AtomicU64,
 }
@@ -42,6 +44,16 @@ struct Shard {
 /// All running fills of the process (or of one model run).
 pub(crate) struct Flights {
     shards: [Shard; SHARDS],
+}
+
+/// Identifies a flight while it lasts: the address of its entry, which the flight's row keeps alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FlightId(usize);
+
+impl FlightId {
+    pub(crate) fn of<T: AnyEntry + ?Sized>(entry: &Arc<T>) -> Self {
+        Self(Arc::as_ptr(entry).cast::<()>() as usize)
+    }
 }
 
 /// How a caller gets its value.
@@ -80,7 +92,7 @@ impl Flights {
     fn shard(&self, hash: u64) -> &Shard {
         // The lowest bits place the entry in the front, the middle ones in the store's shards.
         #[allow(clippy::cast_possible_truncation)]
-        let index = (hash >> 52) as usize % SHARDS;
+        let index = (hash >> 48) as usize % SHARDS;
         &self.shards[index]
     }
 
@@ -92,23 +104,20 @@ impl Flights {
     /// Takes the lead for `entry`'s key or joins whoever has it. `same` compares keys.
     pub(crate) fn join(
         &'static self,
-        entry: &Arc<dyn AnyEntry>,
+        entry: Arc<dyn AnyEntry>,
+        hash: u64,
         caller: Caller,
-        same: &dyn Fn(&dyn AnyEntry) -> bool,
+        same: impl Fn(&dyn AnyEntry) -> bool,
     ) -> Join {
-        let hash = entry.head().hash;
         let shard = self.shard(hash);
         let mut rows = lock(&shard.rows);
-        let running = rows.find_mut(hash, |row| {
-            row.joinable
-                && row.entry.head().hash == hash
-                && !row.entry.head().is_dead()
-                && same(&*row.entry)
+        let running = rows.iter_mut().find(|row| {
+            row.hash == hash && row.joinable && !row.entry.head().is_dead() && same(&*row.entry)
         });
         let joinable = match running {
             // A thread that blocked for a future could keep the executor from ever polling it.
             Some(row) if row.asynchronous && !caller.asynchronous => false,
-            Some(row) if chain::would_deadlock(&row.entry) => false,
+            Some(row) if chain::would_deadlock(FlightId::of(&row.entry)) => false,
             Some(row) => {
                 let wait = Arc::clone(row.wait.get_or_insert_with(Arc::default));
                 return Join::Wait(wait, Arc::clone(&row.entry));
@@ -116,36 +125,40 @@ impl Flights {
             None => true,
         };
         let recheck = shard.landed.load(Ordering::Acquire) != caller.seen;
-        insert(&mut rows, entry, joinable, caller.asynchronous);
-        drop(rows);
-        Join::Lead { flight: self.flight(entry), recheck }
+        let flight = self.take_off(rows, hash, entry, joinable, caller.asynchronous);
+        Join::Lead { flight, recheck }
     }
 
     /// A fill that nobody can join, beside any that is running: forced, or re-entrant.
-    pub(crate) fn lead_alone(&'static self, entry: &Arc<dyn AnyEntry>) -> Flight {
-        let mut rows = lock(&self.shard(entry.head().hash).rows);
-        insert(&mut rows, entry, false, true);
-        drop(rows);
-        self.flight(entry)
+    pub(crate) fn lead_alone(&'static self, entry: Arc<dyn AnyEntry>) -> Flight {
+        let hash = entry.head().hash;
+        self.take_off(lock(&self.shard(hash).rows), hash, entry, false, true)
     }
 
     /// Puts a value that is already known in the place of every running fill of its key: those are
     /// killed, and callers from here on join this one.
     pub(crate) fn supersede(
         &'static self,
-        entry: &Arc<dyn AnyEntry>,
+        entry: Arc<dyn AnyEntry>,
         same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) -> Flight {
         let hash = entry.head().hash;
-        let mut rows = lock(&self.shard(hash).rows);
+        let rows = lock(&self.shard(hash).rows);
         kill_rows(&rows, hash, same);
-        insert(&mut rows, entry, true, false);
-        drop(rows);
-        self.flight(entry)
+        self.take_off(rows, hash, entry, true, false)
     }
 
-    fn flight(&'static self, entry: &Arc<dyn AnyEntry>) -> Flight {
-        Flight { flights: self, entry: Arc::clone(entry), landed: false }
+    fn take_off(
+        &'static self,
+        mut rows: MutexGuard<'_, Vec<Row>>,
+        hash: u64,
+        entry: Arc<dyn AnyEntry>,
+        joinable: bool,
+        asynchronous: bool,
+    ) -> Flight {
+        let id = FlightId::of(&entry);
+        rows.push(Row { hash, entry, joinable, asynchronous, wait: None });
+        Flight { flights: self, hash, id, landed: false }
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
@@ -171,19 +184,9 @@ impl Flights {
     }
 }
 
-fn insert(
-    rows: &mut HashTable<Row>,
-    entry: &Arc<dyn AnyEntry>,
-    joinable: bool,
-    asynchronous: bool,
-) {
-    let row = Row { entry: Arc::clone(entry), joinable, asynchronous, wait: None };
-    rows.insert_unique(entry.head().hash, row, |row| row.entry.head().hash);
-}
-
-fn kill_rows(rows: &HashTable<Row>, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
-    for row in rows.iter_hash(hash) {
-        if row.entry.head().hash == hash && same(&*row.entry) {
+fn kill_rows(rows: &[Row], hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+    for row in rows {
+        if row.hash == hash && same(&*row.entry) {
             row.entry.head().kill();
         }
     }
@@ -192,29 +195,30 @@ fn kill_rows(rows: &HashTable<Row>, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> b
 /// The leader's hold on its flight. Dropping it (cancellation, panic) releases the waiters to try again.
 pub(crate) struct Flight {
     flights: &'static Flights,
-    entry: Arc<dyn AnyEntry>,
+    hash: u64,
+    id: FlightId,
     landed: bool,
 }
 
 impl Flight {
-    /// Whether somebody waits right now: worth cloning a value or an error for.
-    pub(crate) fn has_waiters(&self) -> bool {
-        let hash = self.entry.head().hash;
-        let rows = lock(&self.flights.shard(hash).rows);
-        rows.find(hash, |row| Arc::ptr_eq(&row.entry, &self.entry))
-            .is_some_and(|row| row.wait.is_some())
+    pub(crate) fn id(&self) -> FlightId {
+        self.id
     }
 
-    pub(crate) fn entry(&self) -> &Arc<dyn AnyEntry> {
-        &self.entry
+    /// Whether somebody waits right now: worth cloning a value or an error for.
+    pub(crate) fn has_waiters(&self) -> bool {
+        let rows = lock(&self.flights.shard(self.hash).rows);
+        rows.iter().any(|row| FlightId::of(&row.entry) == self.id && row.wait.is_some())
     }
 
     /// Kills the other fills of this key: this one started later and knows better.
     pub(crate) fn overtake(&self, same: &dyn Fn(&dyn AnyEntry) -> bool) {
-        let own = &self.entry;
-        self.flights.kill(own.head().hash, &|other| {
-            !std::ptr::addr_eq(std::ptr::from_ref(other), Arc::as_ptr(own)) && same(other)
-        });
+        let rows = lock(&self.flights.shard(self.hash).rows);
+        for row in rows.iter() {
+            if row.hash == self.hash && FlightId::of(&row.entry) != self.id && same(&*row.entry) {
+                row.entry.head().kill();
+            }
+        }
     }
 
     /// Ends the flight and wakes the waiters with its result.
@@ -224,14 +228,12 @@ impl Flight {
 
     fn finish(&mut self, landing: Landing) {
         self.landed = true;
-        let hash = self.entry.head().hash;
-        let shard = self.flights.shard(hash);
+        let shard = self.flights.shard(self.hash);
         let mut rows = lock(&shard.rows);
-        let row = rows
-            .find_entry(hash, |row| Arc::ptr_eq(&row.entry, &self.entry))
-            .ok()
-            .map(|occupied| occupied.remove().0);
-        shard.landed.fetch_add(1, Ordering::Release);
+        let at = rows.iter().position(|row| FlightId::of(&row.entry) == self.id);
+        let row = at.map(|at| rows.swap_remove(at));
+        // Under the lock, so a load and a store will do.
+        shard.landed.store(shard.landed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
         drop(rows);
         if let Some(wait) = row.and_then(|row| row.wait) {
             wait.complete(landing);

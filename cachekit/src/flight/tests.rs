@@ -2,7 +2,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::{Caller, Flights, Join, Landing, chain};
+use super::{Caller, FlightId, Flights, Join, Landing, chain};
 use crate::counters::CounterId;
 use crate::entry::{AnyEntry, Entry, Head, Owner};
 
@@ -19,7 +19,7 @@ fn entry(hash: u64, key: u64) -> Arc<Entry<u64, u64>> {
 fn join(flights: &'static Flights, entry: &Arc<Entry<u64, u64>>, asynchronous: bool) -> Join {
     let erased: Arc<dyn AnyEntry> = Arc::clone(entry) as Arc<dyn AnyEntry>;
     let caller = Caller { asynchronous, seen: flights.landed(entry.head.hash) };
-    flights.join(&erased, caller, &|other| entry.is_same(other))
+    flights.join(erased, entry.head.hash, caller, |other| entry.is_same(other))
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_leader_that_looked_before_a_landing_looks_again() {
     let late = entry(9, 1);
     let erased: Arc<dyn AnyEntry> = late;
     let caller = Caller { asynchronous: false, seen };
-    let Join::Lead { recheck, .. } = flights.join(&erased, caller, &|_| true) else {
+    let Join::Lead { recheck, .. } = flights.join(erased, 9, caller, |_| true) else {
         panic!("alone")
     };
     assert!(recheck);
@@ -90,7 +90,7 @@ fn waiters_learn_how_it_ended() {
 fn circles_are_seen_however_long() {
     let entries: Vec<Arc<dyn AnyEntry>> =
         (0..3).map(|n| -> Arc<dyn AnyEntry> { entry(n, n) }).collect();
-    let [a, b, c] = [&entries[0], &entries[1], &entries[2]];
+    let [a, b, c] = [0, 1, 2].map(|n: usize| FlightId::of(&entries[n]));
     assert!(!chain::would_deadlock(a), "nobody waits for anybody");
     let a_waits = chain::run(a, || chain::wait_for(b)).expect("a may wait for b");
     let b_waits = chain::run(b, || chain::wait_for(c)).expect("b may wait for c");

@@ -28,8 +28,8 @@ const SETS: usize = 2048;
 /// Slots an entry can be in. Two of them are one cache line.
 const WAYS: usize = 2;
 
-/// Dead entries looked for with each entry remembered.
-const SWEPT_PER_INSERT: usize = 2;
+/// Entries remembered for each slot that the sweep looks at: a look costs a cache miss.
+const CALLS_PER_SWEEP: usize = 4;
 
 /// A slot that was used keeps its place against this many newcomers at most.
 const MAX_CREDIT: u32 = 4;
@@ -168,49 +168,47 @@ impl Front {
         Some(Hit { value, touch })
     }
 
-    /// Counts a hit that the store served.
-    pub(crate) fn count(&self, entry: &dyn AnyEntry) {
-        self.counters.get_or_init(ThreadCounters::register).hit(entry.head().counter);
-    }
-
-    /// Puts an entry into its slot, unless the slot's owner has earned to stay.
+    /// Counts a hit that the store served, and puts the entry into its slot, unless the slot's owner has
+    /// earned to stay.
     pub(crate) fn remember(&self, entry: &Arc<dyn AnyEntry>) {
-        if entry.head().counter.is_none() {
-            return;
-        }
-        let mut dropped: [Option<Arc<dyn AnyEntry>>; 1 + SWEPT_PER_INSERT] = [const { None }; 3];
+        self.counters.get_or_init(ThreadCounters::register).hit(entry.head().counter);
+        let hash = entry.head().hash;
+        let mut dropped = (None, None);
         if let Ok(mut table) = self.table.try_borrow_mut() {
             let table = table.get_or_insert_with(new_table);
-            self.counters.get_or_init(ThreadCounters::register);
-            for place in &mut dropped[1..] {
-                let hand = self.hand.get();
-                self.hand.set((hand + 1) % SLOTS);
-                let slot = &mut table[hand / WAYS].0[hand % WAYS];
-                if slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
-                    *place = slot.entry.take();
-                    slot.uses.set(0);
-                }
-            }
-            let hash = entry.head().hash;
-            let set = &mut table[index(hash)].0;
-            let held = set.iter().position(|slot| slot.hash == hash && slot.entry.is_some());
-            let free = || set.iter().position(|slot| slot.entry.is_none());
-            let place = held.or_else(free).or_else(|| {
-                // The less used one gives way, once it has used up its credit.
-                let least = usize::from(set[1].uses.get() < set[0].uses.get());
-                let uses = set[least].uses.get();
-                set[least].uses.set(uses.min(MAX_CREDIT) / 2);
-                (uses == 0).then_some(least)
-            });
-            if let Some(place) = place {
-                let slot = &mut set[place];
-                dropped[0] = slot.entry.replace(Arc::clone(entry));
+            let [first, second] = &mut table[index(hash)].0;
+            // Its own slot, else an empty one, else the less used one.
+            let worth = |slot: &Slot| match slot.entry {
+                Some(_) if slot.hash != hash => slot.uses.get().saturating_add(2),
+                Some(_) => 0,
+                None => 1,
+            };
+            let slot = if worth(first) <= worth(second) { first } else { second };
+            if slot.hash == hash || slot.uses.get() == 0 {
+                dropped.0 = slot.entry.replace(Arc::clone(entry));
                 slot.hash = hash;
                 slot.uses.set(0);
+            } else {
+                // The less used one gives way, once it has used up its credit.
+                slot.uses.set(slot.uses.get().min(MAX_CREDIT) / 2);
             }
+            dropped.1 = self.sweep_next(table);
         }
         // Destructors of dropped values run only now: they may call back into the cache.
         drop(dropped);
+    }
+
+    /// Looks at one slot in passing, every few calls, and takes its entry if it is dead.
+    fn sweep_next(&self, table: &mut Table) -> Option<Arc<dyn AnyEntry>> {
+        let tick = self.hand.get();
+        self.hand.set((tick + 1) % (SLOTS * CALLS_PER_SWEEP));
+        if tick % CALLS_PER_SWEEP != 0 {
+            return None;
+        }
+        let at = tick / CALLS_PER_SWEEP;
+        let slot = &mut table[at / WAYS].0[at % WAYS];
+        let dead = slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead());
+        if dead { slot.entry.take() } else { None }
     }
 
     /// Drops every dead entry of this thread's front.

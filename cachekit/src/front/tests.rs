@@ -39,7 +39,7 @@ fn serves_only_what_is_asked_for() {
     assert_eq!(get(&front, other, 5, 1), None, "another owner");
     let typed = front.get::<u64, u32, u32>(OWNER, 5, clock::coarse_now, |_| true, |v| *v);
     assert!(typed.is_none(), "another type");
-    assert_eq!(hits.total(), 1);
+    assert_eq!(hits.total(), 2, "one from the store, one from the front");
 }
 
 #[test]
@@ -90,12 +90,9 @@ fn what_the_front_keeps_alive_is_bounded() {
     }
     drop(dead);
     let before = alive.load(Ordering::SeqCst);
-    // One round of the sweep passes every slot.
-    for n in 30_000..30_000 + SLOTS as u64 {
-        remember(n).head().kill();
-    }
     front.sweep();
-    assert!(alive.load(Ordering::SeqCst) < before);
+    let after = alive.load(Ordering::SeqCst);
+    assert!(after < before && after >= before - 500, "{before} to {after}");
     drop(front);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
@@ -127,7 +124,7 @@ fn hits_of_ended_threads_stay_counted() {
             let head = Head::new(OWNER, 77, id);
             let entry: Arc<dyn AnyEntry> = Arc::new(Entry { head, key: 1u64, value: 2u64.into() });
             for _ in 0..3 {
-                front.count(&*entry);
+                front.remember(&entry);
             }
         });
     })

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::clock::{self, NEVER};
 use crate::entry::{AnyEntry, Entry, Owner};
-use crate::flight::{Caller, Failure, Flight, Flights, Join, Landing, Wait, chain};
+use crate::flight::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, chain};
 use crate::front::{self, Hit};
 use crate::key::{self, CacheKey};
 use crate::rules::{Defaults, Judge, Rules, Verdict};
@@ -141,8 +141,7 @@ where
             if let Some(value) =
                 value_of::<Q::Owned, S::Stored>(&*entry, |owned| key.matches(owned))
             {
-                store.count_hit(&*entry);
-                front::with(|front| front.remember(&entry));
+                store.count_hit(&entry);
                 return Ok(S::restore(value));
             }
         }
@@ -259,7 +258,7 @@ where
             Begun::Value(value) => value,
             Begun::Disabled => f(),
             Begun::Lead(flight) => {
-                let ret = chain::run(flight.entry(), f);
+                let ret = chain::run(flight.id(), f);
                 let verdict = rules.judge(&this.entry.key, &ret, this.ttl);
                 this.finish_blocking(flight, &ret, verdict);
                 ret
@@ -283,7 +282,7 @@ where
             Begun::Value(value) => value,
             Begun::Disabled => future.await,
             Begun::Lead(flight) => {
-                let ret = chain::drive(flight.entry(), future).await;
+                let ret = chain::drive(flight.id(), future).await;
                 let verdict = rules.judge(&this.entry.key, &ret, this.ttl);
                 this.finish(flight, &ret, verdict).await;
                 ret
@@ -329,10 +328,11 @@ where
         let flights = Flights::global();
         let erased: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
         if self.forced || self.failed >= MAX_FAILED_WAITS {
-            return Attempt::Begun(Begun::Lead(flights.lead_alone(&erased)));
+            return Attempt::Begun(Begun::Lead(flights.lead_alone(erased)));
         }
         let caller = Caller { asynchronous, seen: self.seen };
-        match flights.join(&erased, caller, &|other| self.entry.is_same(other)) {
+        let hash = self.entry.head.hash;
+        match flights.join(erased, hash, caller, |other| self.entry.is_same(other)) {
             Join::Wait(wait, leader) => Attempt::Wait(wait, leader),
             Join::Lead { flight, recheck: false } => Attempt::Begun(Begun::Lead(flight)),
             Join::Lead { flight, recheck: true } => match self.look_again() {
@@ -349,13 +349,12 @@ where
     fn look_again(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
         let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.key)?;
-        front::with(|front| front.remember(&entry));
         Some(S::restore(value))
     }
 
     /// Waits for the leader. `None`: try again.
     async fn wait(&mut self, wait: &Wait, leader: &Arc<dyn AnyEntry>) -> Option<S::Return> {
-        let Some(waiting) = chain::wait_for(leader) else {
+        let Some(waiting) = chain::wait_for(FlightId::of(leader)) else {
             // Another caller closed the circle just now: go alone.
             self.failed = MAX_FAILED_WAITS;
             return None;
@@ -455,9 +454,9 @@ where
         };
         head.set_expires(expires);
         head.set_weight(weight);
-        if self.store.commit(flight.entry()) {
-            front::with(|front| front.remember(flight.entry()));
-        }
+        // Not into the front yet: that is for entries that are used again.
+        let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
+        self.store.commit(entry);
     }
 }
 

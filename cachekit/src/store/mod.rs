@@ -48,20 +48,20 @@ struct KillEvicted;
 
 #[derive(Default)]
 struct Evicted {
-    few: [Option<Resident>; 2],
-    more: Vec<Resident>,
+    few: [Option<(u64, Resident)>; 2],
+    more: Vec<(u64, Resident)>,
 }
 
 impl Lifecycle<u64, Resident> for KillEvicted {
     type RequestState = Evicted;
 
     #[inline]
-    fn on_evict(&self, evicted: &mut Evicted, _hash: u64, entry: Resident) {
+    fn on_evict(&self, evicted: &mut Evicted, hash: u64, entry: Resident) {
         entry.head().kill();
         match &mut evicted.few {
-            [first @ None, _] => *first = Some(entry),
-            [_, second @ None] => *second = Some(entry),
-            _ => evicted.more.push(entry),
+            [first @ None, _] => *first = Some((hash, entry)),
+            [_, second @ None] => *second = Some((hash, entry)),
+            _ => evicted.more.push((hash, entry)),
         }
     }
 }
@@ -189,8 +189,9 @@ impl Store {
         drop(self.map.get(&hash));
     }
 
-    pub(crate) fn count_hit(&self, entry: &dyn AnyEntry) {
-        if self.hits.id().is_none() || front::with(|front| front.count(entry)).is_none() {
+    /// Counts a hit and lets this thread's front have the entry.
+    pub(crate) fn count_hit(&self, entry: &Resident) {
+        if self.hits.id().is_none() || front::with(|front| front.remember(entry)).is_none() {
             self.hits.count_shared();
         }
     }
@@ -218,18 +219,19 @@ impl Store {
     }
 
     /// Stores an entry and publishes it, unless it was invalidated meanwhile.
-    pub(crate) fn commit(&self, entry: &Resident) -> bool {
-        if self.disabled || entry.head().is_dead() {
+    pub(crate) fn commit(&self, entry: Resident) -> bool {
+        let head = entry.head();
+        if self.disabled || head.is_dead() {
             return false;
         }
-        let hash = entry.head().hash;
+        let hash = head.hash;
         let mut evicted = Evicted::default();
-        self.map.insert_with_lifecycle(hash, Arc::clone(entry), &mut evicted);
+        self.map.insert_with_lifecycle(hash, Arc::clone(&entry), &mut evicted);
         // From here on an invalidation finds the entry in the map; one that came before killed it as a
         // running fill. Either way the exchange inside `publish` fails and nobody ever saw the value.
-        let published = entry.head().publish();
+        let published = head.publish();
         if !published {
-            self.remove_entry(entry);
+            self.remove_entry(&entry);
         }
         self.settle(&evicted, hash);
         published
@@ -243,18 +245,16 @@ impl Store {
     {
         entry.head.set_expires(clock::deadline(self.now(), ttl));
         entry.head.set_weight(weight);
-        let erased: Resident = Arc::clone(entry) as Resident;
-        let flight = Flights::global().supersede(&erased, &|other| entry.is_same(other));
-        if self.commit(&erased) {
-            front::with(|front| front.remember(&erased));
-        }
+        let erased = || Arc::clone(entry) as Resident;
+        let flight = Flights::global().supersede(erased(), &|other| entry.is_same(other));
+        self.commit(erased());
         flight.land(Landing::Ready);
     }
 
     fn settle(&self, evicted: &Evicted, inserted: u64) {
         let others = evicted.few.iter().flatten().chain(&evicted.more);
         // A replaced entry of the same key was not evicted for room.
-        let count = others.filter(|entry| entry.head().hash != inserted).count();
+        let count = others.filter(|(hash, _)| *hash != inserted).count();
         if count > 0 {
             self.evictions.fetch_add(count as u64, Ordering::Relaxed);
         }
