@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock;
 use crate::object::{Cache, Config};
 use crate::read_through::Weigh;
 use crate::store::DEFAULT_CAPACITY;
@@ -87,7 +88,11 @@ where
     #[must_use]
     pub fn build(self) -> Cache<K, V> {
         let clock = self.clock.map_or_else(ClockSource::current, ClockSource::Manual);
-        Cache::from_config(self.capacity, clock, Config { ttl: self.ttl, weigh: self.weigh })
+        Cache::from_config(
+            self.capacity,
+            clock,
+            Config { ttl: clock::span(self.ttl), weigh: self.weigh },
+        )
     }
 }
 

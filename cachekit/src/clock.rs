@@ -30,9 +30,14 @@ pub(crate) fn ticks(span: Duration) -> Ticks {
     ((span.as_secs() << 32) | fraction).max(u64::from(!span.is_zero()))
 }
 
-/// The moment `span` after `now`; `None` never comes.
-pub(crate) fn deadline(now: Ticks, span: Option<Duration>) -> Ticks {
-    span.map_or(NEVER, |span| now.saturating_add(ticks(span)).min(NEVER - 1))
+/// Converts a time to live; `None` does not end.
+pub(crate) fn span(ttl: Option<Duration>) -> Ticks {
+    ttl.map_or(NEVER, ticks)
+}
+
+/// The moment a span after `now`.
+pub(crate) fn deadline(now: impl FnOnce() -> Ticks, span: Ticks) -> Ticks {
+    if span == NEVER { NEVER } else { now().saturating_add(span).min(NEVER - 1) }
 }
 
 /// Converts ticks back, for reports.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use equivalent::Equivalent;
 
 use crate::builder::CacheBuilder;
+use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Entry, Owner};
 use crate::flight::Flights;
 use crate::front::{self, Hit};
@@ -49,7 +50,7 @@ pub struct Cache<K, V> {
 }
 
 pub(crate) struct Config<K, V> {
-    pub(crate) ttl: Option<Duration>,
+    pub(crate) ttl: Ticks,
     pub(crate) weigh: Option<Weigh<K, V>>,
 }
 
@@ -182,11 +183,11 @@ where
     /// tokens.insert_with_ttl("session", "secret", Some(Duration::from_secs(3600)));
     /// ```
     pub fn insert_with_ttl(&self, key: K, value: V, ttl: Option<Duration>) {
-        self.insert_for(key, value, ttl);
+        self.insert_for(key, value, clock::span(ttl));
     }
 
-    fn insert_for(&self, key: K, value: V, ttl: Option<Duration>) {
-        if ttl.is_some_and(|ttl| ttl.is_zero()) {
+    fn insert_for(&self, key: K, value: V, ttl: Ticks) {
+        if ttl == 0 {
             self.remove(&key);
             return;
         }
@@ -307,16 +308,17 @@ where
         if let Some(value) = self.front(hash, |owned| key.equivalent(owned)) {
             return Ok(S::restore(value));
         }
-        find::<_, S>(self.target(hash, None), &Borrowed(key, PhantomData::<K>), Remote::nowhere())
+        let borrowed = Borrowed(key, PhantomData::<K>);
+        find::<_, S>(self.target(hash, NEVER), &borrowed, Remote::nowhere(), || self.keep())
             .map_err(|miss| miss.weighed(self.config.weigh.as_ref()))
     }
 
-    fn target(&self, hash: u64, ttl: Option<Duration>) -> Target {
-        Target {
-            store: StoreRef::Shared(Arc::clone(&self.store)),
-            hash,
-            ttl: ttl.or(self.config.ttl),
-        }
+    fn keep(&self) -> StoreRef {
+        StoreRef::Shared(Arc::clone(&self.store))
+    }
+
+    fn target(&self, hash: u64, ttl: Ticks) -> Target<'_> {
+        Target { store: &self.store, hash, ttl: if ttl == NEVER { self.config.ttl } else { ttl } }
     }
 
     /// Removes a value. Fills of the same key that are running are not stored. True if there was one.
@@ -404,7 +406,7 @@ where
             return Ok(S::restore(value));
         }
     }
-    find::<Q, S>(cache.target(hash, site.ttl()), &key, Remote::nowhere())
+    find::<Q, S>(cache.target(hash, site.ttl()), &key, Remote::nowhere(), || cache.keep())
         .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))
 }
 

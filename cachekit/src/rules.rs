@@ -1,8 +1,8 @@
 //! The attribute's options that need the value: which results to keep, how long, at what weight.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
+use crate::clock::{self, NEVER, Ticks};
 use crate::shape::{HasNone, Kind, Shape};
 use crate::ttl::IntoTtl;
 
@@ -10,14 +10,15 @@ use crate::ttl::IntoTtl;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub(crate) keep: bool,
-    pub(crate) ttl: Option<Duration>,
+    /// In ticks; `NEVER` does not expire.
+    pub(crate) ttl: Ticks,
     pub(crate) weight: u64,
 }
 
 /// Decides about a result.
 pub trait Judge<K, S: Shape> {
     /// `ttl` is what the attribute or the cache says in general.
-    fn judge(&self, key: &K, ret: &S::Return, ttl: Option<Duration>) -> Verdict;
+    fn judge(&self, key: &K, ret: &S::Return, ttl: Ticks) -> Verdict;
 }
 
 /// No option needs the value.
@@ -26,7 +27,7 @@ pub(crate) struct Defaults;
 
 impl<K, S: Shape> Judge<K, S> for Defaults {
     #[inline]
-    fn judge(&self, _key: &K, ret: &S::Return, ttl: Option<Duration>) -> Verdict {
+    fn judge(&self, _key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
         Verdict { keep: S::stored(ret).is_some(), ttl, weight: 1 }
     }
 }
@@ -35,7 +36,7 @@ impl<K, S: Shape> Judge<K, S> for Defaults {
 #[derive(Debug)]
 pub struct Rules<K, S, T = Unset, E = Unset, P = Unset, W = Unset> {
     ttl: T,
-    ttl_none: Option<Option<Duration>>,
+    ttl_none: Option<Ticks>,
     ttl_err: E,
     keep_if: P,
     weight: W,
@@ -48,7 +49,7 @@ pub struct Unset;
 
 /// A TTL that does not depend on the value.
 #[derive(Clone, Copy, Debug)]
-pub struct Given(Option<Duration>);
+pub struct Given(Ticks);
 
 /// A TTL, condition or weight computed from the value.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,7 @@ impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {
     /// `ttl = expression`
     pub fn ttl(self, ttl: impl IntoTtl) -> Rules<K, S, Given, E, P, W> {
         let Self { ttl_none, ttl_err, keep_if, weight, shape, .. } = self;
-        Rules { ttl: Given(ttl.into_ttl()), ttl_none, ttl_err, keep_if, weight, shape }
+        Rules { ttl: Given(clock::span(ttl.into_ttl())), ttl_none, ttl_err, keep_if, weight, shape }
     }
 
     /// `ttl = |v| …`
@@ -89,14 +90,21 @@ impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {
     where
         S: HasNone,
     {
-        self.ttl_none = Some(ttl.into_ttl());
+        self.ttl_none = Some(clock::span(ttl.into_ttl()));
         self
     }
 
     /// `ttl(err = …)`
     pub fn ttl_err(self, ttl: impl IntoTtl) -> Rules<K, S, T, Given, P, W> {
         let Self { ttl: ok, ttl_none, keep_if, weight, shape, .. } = self;
-        Rules { ttl: ok, ttl_none, ttl_err: Given(ttl.into_ttl()), keep_if, weight, shape }
+        Rules {
+            ttl: ok,
+            ttl_none,
+            ttl_err: Given(clock::span(ttl.into_ttl())),
+            keep_if,
+            weight,
+            shape,
+        }
     }
 
     /// `ttl(err = |e| …)`
@@ -131,24 +139,24 @@ impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {
 /// A TTL option, given or not.
 pub trait TtlRule<V: ?Sized> {
     /// The TTL for a value; `general` where the option says nothing.
-    fn ttl(&self, value: &V, general: Option<Duration>) -> Option<Duration>;
+    fn ttl(&self, value: &V, general: Ticks) -> Ticks;
 }
 
 impl<V: ?Sized> TtlRule<V> for Unset {
-    fn ttl(&self, _value: &V, general: Option<Duration>) -> Option<Duration> {
+    fn ttl(&self, _value: &V, general: Ticks) -> Ticks {
         general
     }
 }
 
 impl<V: ?Sized> TtlRule<V> for Given {
-    fn ttl(&self, _value: &V, _general: Option<Duration>) -> Option<Duration> {
+    fn ttl(&self, _value: &V, _general: Ticks) -> Ticks {
         self.0
     }
 }
 
 impl<V: ?Sized, D: IntoTtl, F: Fn(&V) -> D> TtlRule<V> for Computed<F> {
-    fn ttl(&self, value: &V, _general: Option<Duration>) -> Option<Duration> {
-        (self.0)(value).into_ttl()
+    fn ttl(&self, value: &V, _general: Ticks) -> Ticks {
+        clock::span((self.0)(value).into_ttl())
     }
 }
 
@@ -196,7 +204,7 @@ where
     P: KeepRule<S::View>,
     W: WeightRule<K, S::View>,
 {
-    fn judge(&self, key: &K, ret: &S::Return, general: Option<Duration>) -> Verdict {
+    fn judge(&self, key: &K, ret: &S::Return, general: Ticks) -> Verdict {
         let stored = S::stored(ret).is_some();
         let (keep, ttl, weight) = match (S::view(ret), S::error(ret)) {
             (Some(value), _) => {
@@ -207,10 +215,9 @@ where
                 (self.keep_if.keep(value), ttl, self.weight.weight(key, value))
             }
             (None, Some(error)) => (true, self.ttl_err.ttl(error, general), 1),
-            (None, None) => (false, None, 1),
+            (None, None) => (false, NEVER, 1),
         };
         // A span of zero: the author's way to say "not this one".
-        let lasts = ttl.is_none_or(|ttl| !ttl.is_zero());
-        Verdict { keep: stored && keep && lasts, ttl, weight }
+        Verdict { keep: stored && keep && ttl > 0, ttl, weight }
     }
 }

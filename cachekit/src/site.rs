@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::clock::{self, Ticks};
 use crate::entry::Owner;
 use crate::flight::Flights;
 use crate::front;
@@ -109,10 +110,10 @@ impl Site {
     }
 
     /// The general TTL of the attribute.
-    pub(crate) fn ttl(&self) -> Option<Duration> {
+    pub(crate) fn ttl(&self) -> Ticks {
         match self.info.policy.ttl {
-            TtlPolicy::Fixed(ttl) => Some(ttl),
-            TtlPolicy::Never | TtlPolicy::Dynamic => None,
+            TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
+            TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
         }
     }
 

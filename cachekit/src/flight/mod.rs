@@ -222,11 +222,15 @@ impl Flight {
     }
 
     /// Ends the flight and wakes the waiters with its result.
+    #[inline]
     pub(crate) fn land(mut self, landing: Landing) {
-        self.finish(landing);
+        if let Some(wait) = self.finish() {
+            wait.complete(landing);
+        }
     }
 
-    fn finish(&mut self, landing: Landing) {
+    /// Takes the flight off the table. Who waits for it still has to be told.
+    fn finish(&mut self) -> Option<Arc<Wait>> {
         self.landed = true;
         let shard = self.flights.shard(self.hash);
         let mut rows = lock(&shard.rows);
@@ -235,9 +239,7 @@ impl Flight {
         // Under the lock, so a load and a store will do.
         shard.landed.store(shard.landed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
         drop(rows);
-        if let Some(wait) = row.and_then(|row| row.wait) {
-            wait.complete(landing);
-        }
+        row?.wait
     }
 }
 
@@ -249,7 +251,9 @@ impl Drop for Flight {
             } else {
                 Landing::Cancelled
             };
-            self.finish(landing);
+            if let Some(wait) = self.finish() {
+                wait.complete(landing);
+            }
         }
     }
 }

@@ -28,8 +28,8 @@ const SETS: usize = 2048;
 /// Slots an entry can be in. Two of them are one cache line.
 const WAYS: usize = 2;
 
-/// Entries remembered for each slot that the sweep looks at: a look costs a cache miss.
-const CALLS_PER_SWEEP: usize = 4;
+/// Hits from the store for each entry that is remembered.
+const HITS_PER_ADMISSION: u32 = 4;
 
 /// A slot that was used keeps its place against this many newcomers at most.
 const MAX_CREDIT: u32 = 4;
@@ -68,6 +68,8 @@ pub(crate) struct Front {
     counters: OnceCell<Arc<ThreadCounters>>,
     /// Next slot the sweep looks at.
     hand: Cell<usize>,
+    /// Hits that the store served to this thread.
+    served: Cell<u32>,
 }
 
 impl Front {
@@ -78,6 +80,7 @@ impl Front {
             table: RefCell::new(None),
             counters: OnceCell::new(),
             hand: Cell::new(0),
+            served: Cell::new(0),
         }
     }
 }
@@ -168,10 +171,19 @@ impl Front {
         Some(Hit { value, touch })
     }
 
-    /// Counts a hit that the store served, and puts the entry into its slot, unless the slot's owner has
-    /// earned to stay.
-    pub(crate) fn remember(&self, entry: &Arc<dyn AnyEntry>) {
+    /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by
+    /// again soon, and what is not would only push others out.
+    pub(crate) fn served(&self, entry: &Arc<dyn AnyEntry>) {
         self.counters.get_or_init(ThreadCounters::register).hit(entry.head().counter);
+        let served = self.served.get().wrapping_add(1);
+        self.served.set(served);
+        if served % HITS_PER_ADMISSION == 0 {
+            self.remember(entry);
+        }
+    }
+
+    /// Puts an entry into its slot, unless the slot's owner has earned to stay.
+    fn remember(&self, entry: &Arc<dyn AnyEntry>) {
         let hash = entry.head().hash;
         let mut dropped = (None, None);
         if let Ok(mut table) = self.table.try_borrow_mut() {
@@ -198,14 +210,10 @@ impl Front {
         drop(dropped);
     }
 
-    /// Looks at one slot in passing, every few calls, and takes its entry if it is dead.
+    /// Looks at one slot in passing, and takes its entry if it is dead.
     fn sweep_next(&self, table: &mut Table) -> Option<Arc<dyn AnyEntry>> {
-        let tick = self.hand.get();
-        self.hand.set((tick + 1) % (SLOTS * CALLS_PER_SWEEP));
-        if tick % CALLS_PER_SWEEP != 0 {
-            return None;
-        }
-        let at = tick / CALLS_PER_SWEEP;
+        let at = self.hand.get();
+        self.hand.set((at + 1) % SLOTS);
         let slot = &mut table[at / WAYS].0[at % WAYS];
         let dead = slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead());
         if dead { slot.entry.take() } else { None }

@@ -11,9 +11,8 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::clock::{self, NEVER};
+use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry, Owner};
 use crate::flight::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, chain};
 use crate::front::{self, Hit};
@@ -22,7 +21,7 @@ use crate::rules::{Defaults, Judge, Rules, Verdict};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
-use crate::store::Found;
+use crate::store::{Found, Store};
 use crate::testing;
 
 pub(crate) mod blocking;
@@ -111,23 +110,25 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let target = Target { store: site.store(), hash, ttl: site.site.ttl() };
-    find(target, key, remote(site))
+    let store = site.store();
+    let target = Target { store: &store, hash, ttl: site.site.ttl() };
+    find(target, key, remote(site), || store.clone())
 }
 
 /// Where a call's entry belongs.
-pub(crate) struct Target {
-    pub(crate) store: StoreRef,
+pub(crate) struct Target<'a> {
+    pub(crate) store: &'a Store,
     pub(crate) hash: u64,
     /// How long entries live if the attribute has nothing better to say.
-    pub(crate) ttl: Option<Duration>,
+    pub(crate) ttl: Ticks,
 }
 
-/// Looks into the store. A miss carries what a fill needs.
+/// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
 pub(crate) fn find<Q, S>(
-    target: Target,
+    target: Target<'_>,
     key: &Q,
     remote: Remote<Q::Owned, S::Stored>,
+    keep: impl FnOnce() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -136,31 +137,30 @@ where
     let Target { store, hash, ttl } = target;
     let forced = take_forced();
     let seen = Flights::global().landed(hash);
-    if !forced && !store.is_disabled() {
-        if let Found::Alive(entry) = store.find(hash) {
-            if let Some(value) =
-                value_of::<Q::Owned, S::Stored>(&*entry, |owned| key.matches(owned))
-            {
-                store.count_hit(&entry);
+    if !store.is_disabled() {
+        if !forced {
+            if let Some(value) = stored::<Q, S>(store, hash, key) {
                 return Ok(S::restore(value));
             }
         }
-    }
-    if !store.is_disabled() {
         store.count_miss();
     }
     let entry = store.entry(hash, key.to_owned_key());
-    Err(Miss {
-        entry,
-        store,
-        seen,
-        forced,
-        ttl,
-        failed: 0,
-        remote,
-        weigh: None,
-        shape: PhantomData,
-    })
+    let store = keep();
+    let shape = PhantomData;
+    Err(Miss { entry, store, seen, forced, ttl, failed: 0, remote, weigh: None, shape })
+}
+
+/// A copy of the value that the store has for a key.
+fn stored<Q, S>(store: &Store, hash: u64, key: &Q) -> Option<S::Stored>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let Found::Alive(entry) = store.find(hash) else { return None };
+    let value = value_of::<Q::Owned, S::Stored>(&*entry, |owned| key.matches(owned))?;
+    store.count_hit(&entry);
+    Some(value)
 }
 
 /// Whether the next call on this thread is to run its function; asked once.
@@ -194,7 +194,7 @@ pub struct Miss<K, S: Shape> {
     seen: u64,
     /// Run the function whatever else is going on.
     forced: bool,
-    ttl: Option<Duration>,
+    ttl: Ticks,
     /// Failed runs waited for.
     failed: u8,
     remote: Remote<K, S::Stored>,
@@ -252,15 +252,14 @@ where
 
     /// Runs a sync function under rules.
     #[inline(never)]
-    pub fn run_with(self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        let mut this = self;
-        match this.begin_blocking() {
+    pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        match self.begin_blocking() {
             Begun::Value(value) => value,
             Begun::Disabled => f(),
             Begun::Lead(flight) => {
                 let ret = chain::run(flight.id(), f);
-                let verdict = rules.judge(&this.entry.key, &ret, this.ttl);
-                this.finish_blocking(flight, &ret, verdict);
+                let verdict = rules.judge(&self.entry.key, &ret, self.ttl);
+                self.finish_blocking(flight, &ret, verdict);
                 ret
             }
         }
@@ -389,10 +388,7 @@ where
         let Some(found) = self.remote.fetch(&self.entry.key, &self.store).await else {
             return Begun::Lead(flight);
         };
-        let ttl = match (self.ttl, found.remaining) {
-            (Some(ttl), Some(remaining)) => Some(ttl.min(remaining)),
-            (ttl, remaining) => ttl.or(remaining),
-        };
+        let ttl = self.ttl.min(clock::span(found.remaining));
         let ret = S::restore(found.value.clone());
         self.publish(&flight, found.value, Verdict { keep: true, ttl, weight: found.weight });
         flight.land(Landing::Ready);
@@ -448,10 +444,7 @@ where
         let weight =
             self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.key, &value));
         let _ = self.entry.value.set(value);
-        let expires = match verdict.ttl {
-            Some(_) => clock::deadline(self.store.now(), verdict.ttl),
-            None => NEVER,
-        };
+        let expires = clock::deadline(|| self.store.now(), verdict.ttl);
         head.set_expires(expires);
         head.set_weight(weight);
         // Not into the front yet: that is for entries that are used again.

@@ -10,6 +10,7 @@ use cachekit_io::{Backend, FenceToken, SetOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock;
 use crate::entry::Entry;
 use crate::rules::Verdict;
 pub(crate) use crate::shared::Removal;
@@ -137,8 +138,9 @@ impl<K, V> Remote<K, V> {
             store.count_shared_error();
             return;
         };
+        let ttl = (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl));
         let fresh_ms =
-            verdict.ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
+            ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
         let frame = Frame {
             fingerprint: fingerprint::<V>(),
             created_ms: now_ms(),
@@ -147,7 +149,7 @@ impl<K, V> Remote<K, V> {
             payload: &payload,
         };
         let Some(bytes) = frame.encode() else { return };
-        let options = verdict.ttl.map_or_else(SetOptions::new, |ttl| SetOptions::new().ttl(ttl));
+        let options = ttl.map_or_else(SetOptions::new, |ttl| SetOptions::new().ttl(ttl));
         let written = match (backend.fencing(), &self.fence) {
             (Some(fencing), Some(token)) => {
                 fencing.set_fenced(&text, Bytes::from(bytes), &options, token).await.map(|_| ())

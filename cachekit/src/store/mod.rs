@@ -5,7 +5,6 @@
 //! same hash share one place and can only displace, never answer for, each other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use quick_cache::sync::Cache as Map;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
@@ -189,9 +188,9 @@ impl Store {
         drop(self.map.get(&hash));
     }
 
-    /// Counts a hit and lets this thread's front have the entry.
+    /// Counts a hit; this thread's front may remember the entry.
     pub(crate) fn count_hit(&self, entry: &Resident) {
-        if self.hits.id().is_none() || front::with(|front| front.remember(entry)).is_none() {
+        if self.hits.id().is_none() || front::with(|front| front.served(entry)).is_none() {
             self.hits.count_shared();
         }
     }
@@ -238,12 +237,12 @@ impl Store {
     }
 
     /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
-    pub(crate) fn put<K, V>(&self, entry: &Arc<Entry<K, V>>, ttl: Option<Duration>, weight: u64)
+    pub(crate) fn put<K, V>(&self, entry: &Arc<Entry<K, V>>, ttl: Ticks, weight: u64)
     where
         K: Eq + Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        entry.head.set_expires(clock::deadline(self.now(), ttl));
+        entry.head.set_expires(clock::deadline(|| self.now(), ttl));
         entry.head.set_weight(weight);
         let erased = || Arc::clone(entry) as Resident;
         let flight = Flights::global().supersede(erased(), &|other| entry.is_same(other));

@@ -21,7 +21,7 @@ fn hash(n: u64) -> u64 {
 fn put(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Arc<dyn AnyEntry> {
     let entry = store.entry::<u64, u64>(hash(n), n);
     entry.value.set(n).unwrap();
-    store.put(&entry, ttl, weight);
+    store.put(&entry, clock::span(ttl), weight);
     entry
 }
 
@@ -112,8 +112,8 @@ fn small_caches_have_one_shard() {
 
 #[test]
 fn deadlines_saturate_before_never() {
-    assert_eq!(clock::deadline(5, None), clock::NEVER);
-    assert!(clock::deadline(u64::MAX - 3, Some(Duration::MAX)) < clock::NEVER);
+    assert_eq!(clock::deadline(|| 5, clock::NEVER), clock::NEVER);
+    assert!(clock::deadline(|| u64::MAX - 3, clock::ticks(Duration::MAX)) < clock::NEVER);
     assert_eq!(clock::ticks(Duration::from_nanos(0)), 0);
     assert!(clock::ticks(Duration::from_nanos(1)) > 0);
     let span = Duration::from_millis(1_500);
