@@ -309,7 +309,7 @@ where
             return Ok(S::restore(value));
         }
         let borrowed = Borrowed(key, PhantomData::<K>);
-        find::<_, S>(self.target(hash, NEVER), &borrowed, Remote::nowhere(), || self.keep())
+        find::<_, S>(&self.target(hash, NEVER), &borrowed, Remote::nowhere(), || self.keep())
             .map_err(|miss| miss.weighed(self.config.weigh.as_ref()))
     }
 
@@ -406,7 +406,7 @@ where
             return Ok(S::restore(value));
         }
     }
-    find::<Q, S>(cache.target(hash, site.ttl()), &key, Remote::nowhere(), || cache.keep())
+    find::<Q, S>(&cache.target(hash, site.ttl()), &key, Remote::nowhere(), || cache.keep())
         .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))
 }
 

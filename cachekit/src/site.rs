@@ -40,7 +40,7 @@ pub enum TtlPolicy {
 
 /// What the attribute says.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs)]
+#[allow(clippy::exhaustive_structs, clippy::struct_excessive_bools)] // A list of what was written.
 pub struct Policy {
     /// How long entries live.
     pub ttl: TtlPolicy,

@@ -58,19 +58,14 @@ impl Wait {
             if let Some(landing) = &state.landing {
                 return Poll::Ready(landing.clone());
             }
-            match place.index {
-                Some(index) => {
-                    if let Some(slot) = state.wakers.get_mut(index) {
-                        match slot {
-                            Some(waker) => waker.clone_from(cx.waker()),
-                            None => *slot = Some(cx.waker().clone()),
-                        }
-                    }
+            if let Some(slot) = place.index.and_then(|index| state.wakers.get_mut(index)) {
+                match slot {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    None => *slot = Some(cx.waker().clone()),
                 }
-                None => {
-                    place.index = Some(state.wakers.len());
-                    state.wakers.push(Some(cx.waker().clone()));
-                }
+            } else {
+                place.index = Some(state.wakers.len());
+                state.wakers.push(Some(cx.waker().clone()));
             }
             Poll::Pending
         })

@@ -28,6 +28,9 @@ const SETS: usize = 2048;
 /// Slots an entry can be in. Two of them are one cache line.
 const WAYS: usize = 2;
 
+/// Hits after which the store hears that an entry is in use.
+const HITS_PER_TOUCH: u32 = 16;
+
 /// Hits from the store for each entry that is remembered.
 const HITS_PER_ADMISSION: u32 = 4;
 
@@ -167,7 +170,7 @@ impl Front {
         let uses = slot.uses.get().wrapping_add(1);
         slot.uses.set(uses);
         // Early hits are reported one by one, later ones now and then: a warm entry must not look cold.
-        let touch = uses & 15 == 0 || uses.is_power_of_two();
+        let touch = uses % HITS_PER_TOUCH == 0 || uses.is_power_of_two();
         Some(Hit { value, touch })
     }
 

@@ -112,7 +112,7 @@ where
 {
     let store = site.store();
     let target = Target { store: &store, hash, ttl: site.site.ttl() };
-    find(target, key, remote(site), || store.clone())
+    find(&target, key, remote(site), || store.clone())
 }
 
 /// Where a call's entry belongs.
@@ -125,7 +125,7 @@ pub(crate) struct Target<'a> {
 
 /// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
 pub(crate) fn find<Q, S>(
-    target: Target<'_>,
+    target: &Target<'_>,
     key: &Q,
     remote: Remote<Q::Owned, S::Stored>,
     keep: impl FnOnce() -> StoreRef,
@@ -134,7 +134,7 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let Target { store, hash, ttl } = target;
+    let &Target { store, hash, ttl } = target;
     let forced = take_forced();
     let seen = Flights::global().landed(hash);
     if !store.is_disabled() {
@@ -252,6 +252,7 @@ where
 
     /// Runs a sync function under rules.
     #[inline(never)]
+    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
         match self.begin_blocking() {
             Begun::Value(value) => value,
@@ -388,7 +389,7 @@ where
         let Some(found) = self.remote.fetch(&self.entry.key, &self.store).await else {
             return Begun::Lead(flight);
         };
-        let ttl = self.ttl.min(clock::span(found.remaining));
+        let ttl = self.ttl.min(found.remaining);
         let ret = S::restore(found.value.clone());
         self.publish(&flight, found.value, Verdict { keep: true, ttl, weight: found.weight });
         flight.land(Landing::Ready);
@@ -449,7 +450,7 @@ where
         head.set_weight(weight);
         // Not into the front yet: that is for entries that are used again.
         let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
-        self.store.commit(entry);
+        self.store.commit(&entry);
     }
 }
 

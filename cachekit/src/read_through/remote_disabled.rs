@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::clock::Ticks;
 use crate::entry::Entry;
 use crate::rules::Verdict;
 use crate::site::{Site, SiteRef};
@@ -12,7 +12,7 @@ use crate::store::Store;
 /// A value from the shared tier.
 pub(crate) struct Fetched<V> {
     pub(crate) value: V,
-    pub(crate) remaining: Option<Duration>,
+    pub(crate) remaining: Ticks,
     pub(crate) weight: u64,
 }
 

@@ -1,16 +1,14 @@
 //! The shared tier as one function sees it. No failure leaves this file: a tier that is down, slow or
 //! corrupt is a miss.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use cachekit_io::{Backend, FenceToken, SetOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock;
+use crate::clock::{self, Ticks};
 use crate::entry::Entry;
 use crate::rules::Verdict;
 pub(crate) use crate::shared::Removal;
@@ -33,7 +31,8 @@ impl Removal {
 /// A value from the shared tier.
 pub(crate) struct Fetched<V> {
     pub(crate) value: V,
-    pub(crate) remaining: Option<Duration>,
+    /// `NEVER` without end.
+    pub(crate) remaining: Ticks,
     pub(crate) weight: u64,
 }
 
@@ -46,23 +45,33 @@ struct Wire<K, V> {
 }
 
 /// The shared tier of one call: a function that may use it, and the backend there was when it started.
-pub(crate) struct Remote<K, V> {
-    target: Option<(SiteRef, Arc<dyn Backend>, Wire<K, V>)>,
+struct Target<K, V> {
+    site: SiteRef,
+    backend: Arc<dyn Backend>,
+    wire: Wire<K, V>,
     /// Taken before the value was computed; a removal since then makes the backend refuse the value.
     fence: Option<FenceToken>,
-    types: PhantomData<fn() -> (K, V)>,
 }
+
+impl<K, V> Target<K, V> {
+    fn key(&self, key: &K) -> Option<String> {
+        (self.wire.key)(self.site, key)
+    }
+}
+
+/// The shared tier of one call, if there is one. Boxed: most calls carry none.
+pub(crate) struct Remote<K, V>(Option<Box<Target<K, V>>>);
 
 impl<K, V> Remote<K, V> {
     #[inline]
     pub(crate) fn none(_site: SiteRef) -> Self {
-        Self::nowhere()
+        Self(None)
     }
 
     /// For values that belong to no function.
     #[inline]
     pub(crate) fn nowhere() -> Self {
-        Self { target: None, fence: None, types: PhantomData }
+        Self(None)
     }
 
     pub(crate) fn of(site: SiteRef) -> Self
@@ -71,55 +80,46 @@ impl<K, V> Remote<K, V> {
         V: Serialize + DeserializeOwned,
     {
         let wire = Wire { key: key::storage_key, encode: codec::encode, decode: codec::decode };
-        let target = backend().map(|backend| (site, backend, wire));
-        Self { target, fence: None, types: PhantomData }
+        Self(backend().map(|backend| Box::new(Target { site, backend, wire, fence: None })))
     }
 
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.target.is_some()
+        self.0.is_some()
     }
 
     /// The value, if the tier has a whole and fresh one.
     pub(crate) async fn fetch(&self, key: &K, store: &Store) -> Option<Fetched<V>> {
-        let (site, backend, wire) = self.target.as_ref()?;
-        let text = (wire.key)(*site, key)?;
-        let fetched = match backend.get(&text).await {
-            Ok(fetched) => fetched?,
-            Err(_) => {
-                store.count_shared_error();
-                return None;
-            }
+        let target = self.0.as_deref()?;
+        let text = target.key(key)?;
+        let Ok(fetched) = target.backend.get(&text).await else {
+            store.count_shared_error();
+            return None;
         };
-        let bytes = fetched.value();
-        let found = Frame::decode(bytes)
-            .filter(|frame| frame.fingerprint == fingerprint::<V>())
-            .and_then(|frame| Some((frame.remaining(now_ms())?, frame)))
-            .and_then(|(remaining, frame)| {
-                let value = (wire.decode)(frame.payload)?;
-                Some(Fetched { value, remaining, weight: frame.weight })
-            })?;
-        // What the backend calls stale is not for this tier to keep.
-        let bound = if fetched.is_fresh() { fetched.fresh_for() } else { Some(Duration::ZERO) };
-        let remaining = match (found.remaining, bound) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        if remaining.is_some_and(|remaining| remaining.is_zero()) {
+        let fetched = fetched?;
+        let frame = Frame::decode(fetched.value())?;
+        if frame.fingerprint != fingerprint::<V>() {
             return None;
         }
+        // What the backend calls stale is not for this tier to keep.
+        let bound = if fetched.is_fresh() { clock::span(fetched.fresh_for()) } else { 0 };
+        let remaining = frame.remaining(now_ms()).min(bound);
+        if remaining == 0 {
+            return None;
+        }
+        let value = (target.wire.decode)(frame.payload)?;
         store.count_shared_hit();
-        Some(Fetched { remaining, ..found })
+        Some(Fetched { value, remaining, weight: frame.weight })
     }
 
     /// Asks the backend to refuse the value if the entry is removed from here on.
     pub(crate) async fn fence(&mut self, key: &K, store: &Store) {
-        let Some((site, backend, wire)) = self.target.as_ref() else { return };
-        let (Some(fencing), Some(text)) = (backend.fencing(), (wire.key)(*site, key)) else {
+        let Some(target) = self.0.as_deref_mut() else { return };
+        let (Some(fencing), Some(text)) = (target.backend.fencing(), target.key(key)) else {
             return;
         };
         match fencing.fence(&text).await {
-            Ok(token) => self.fence = Some(token),
+            Ok(token) => target.fence = Some(token),
             Err(_) => store.count_shared_error(),
         }
     }
@@ -132,9 +132,9 @@ impl<K, V> Remote<K, V> {
         verdict: Verdict,
         store: &Store,
     ) {
-        let Some((site, backend, wire)) = self.target.as_ref() else { return };
-        let Some(text) = (wire.key)(*site, &entry.key) else { return };
-        let Some(payload) = (wire.encode)(value) else {
+        let Some(target) = self.0.as_deref() else { return };
+        let Some(text) = target.key(&entry.key) else { return };
+        let Some(payload) = (target.wire.encode)(value) else {
             store.count_shared_error();
             return;
         };
@@ -150,11 +150,11 @@ impl<K, V> Remote<K, V> {
         };
         let Some(bytes) = frame.encode() else { return };
         let options = ttl.map_or_else(SetOptions::new, |ttl| SetOptions::new().ttl(ttl));
-        let written = match (backend.fencing(), &self.fence) {
+        let written = match (target.backend.fencing(), &target.fence) {
             (Some(fencing), Some(token)) => {
                 fencing.set_fenced(&text, Bytes::from(bytes), &options, token).await.map(|_| ())
             }
-            _ => backend.set(&text, Bytes::from(bytes), &options).await,
+            _ => target.backend.set(&text, Bytes::from(bytes), &options).await,
         };
         if written.is_err() {
             store.count_shared_error();
@@ -167,14 +167,12 @@ impl<K, V> Remote<K, V> {
     }
 
     pub(crate) async fn remove(&self, key: &K, store: &Store) -> Removal {
-        let Some((site, backend, wire)) = self.target.as_ref() else { return Removal::NotUsed };
-        let Some(text) = (wire.key)(*site, key) else { return Removal::Failed };
-        match backend.delete(&text).await {
-            Ok(_) => Removal::Confirmed,
-            Err(_) => {
-                store.count_shared_error();
-                Removal::Failed
-            }
+        let Some(target) = self.0.as_deref() else { return Removal::NotUsed };
+        let Some(text) = target.key(key) else { return Removal::Failed };
+        if target.backend.delete(&text).await.is_err() {
+            store.count_shared_error();
+            return Removal::Failed;
         }
+        Removal::Confirmed
     }
 }

@@ -19,6 +19,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use blake2::digest::consts::U8;
 use blake2::{Blake2b, Digest};
 
+use crate::clock::{self, NEVER, Ticks};
+
 const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'1'];
 const CODEC_MESSAGEPACK: u8 = 1;
 pub(crate) const HEADER: usize = 42;
@@ -72,17 +74,16 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// How long the value may still be served: `Some(None)` without end, `None` no more.
+    /// How long the value may still be served: 0 no more, `NEVER` without end.
     ///
     /// A frame from the future was written by a clock ahead of ours; it is good for its whole time, not
     /// for longer.
-    pub(crate) fn remaining(&self, now_ms: u64) -> Option<Option<Duration>> {
+    pub(crate) fn remaining(&self, now_ms: u64) -> Ticks {
         if self.fresh_ms == 0 {
-            return Some(None);
+            return NEVER;
         }
         let age = now_ms.saturating_sub(self.created_ms);
-        let left = self.fresh_ms.checked_sub(age).filter(|left| *left > 0)?;
-        Some(Some(Duration::from_millis(left)))
+        clock::ticks(Duration::from_millis(self.fresh_ms.saturating_sub(age)))
     }
 }
 

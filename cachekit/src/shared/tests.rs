@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::codec;
 use super::frame::{Frame, HEADER, fingerprint};
+use crate::clock::{NEVER, ticks};
 
 fn frame(payload: &[u8]) -> Frame<'_> {
     Frame {
@@ -36,11 +37,12 @@ fn a_frame_reads_back_and_nothing_else_does() {
 #[test]
 fn a_frame_is_good_for_its_time() {
     let frame = frame(b"");
-    assert_eq!(frame.remaining(1_000), Some(Some(Duration::from_millis(500))));
-    assert_eq!(frame.remaining(1_499), Some(Some(Duration::from_millis(1))));
-    assert_eq!(frame.remaining(1_500), None);
-    assert_eq!(frame.remaining(0), Some(Some(Duration::from_millis(500))), "a clock ahead of ours");
-    assert_eq!(Frame { fresh_ms: 0, ..frame }.remaining(u64::MAX), Some(None));
+    let millis = |n| ticks(Duration::from_millis(n));
+    assert_eq!(frame.remaining(1_000), millis(500));
+    assert_eq!(frame.remaining(1_499), millis(1));
+    assert_eq!(frame.remaining(1_500), 0);
+    assert_eq!(frame.remaining(0), millis(500), "a clock ahead of ours");
+    assert_eq!(Frame { fresh_ms: 0, ..frame }.remaining(u64::MAX), NEVER);
 }
 
 #[test]

@@ -218,19 +218,19 @@ impl Store {
     }
 
     /// Stores an entry and publishes it, unless it was invalidated meanwhile.
-    pub(crate) fn commit(&self, entry: Resident) -> bool {
+    pub(crate) fn commit(&self, entry: &Resident) -> bool {
         let head = entry.head();
         if self.disabled || head.is_dead() {
             return false;
         }
         let hash = head.hash;
         let mut evicted = Evicted::default();
-        self.map.insert_with_lifecycle(hash, Arc::clone(&entry), &mut evicted);
+        self.map.insert_with_lifecycle(hash, Arc::clone(entry), &mut evicted);
         // From here on an invalidation finds the entry in the map; one that came before killed it as a
         // running fill. Either way the exchange inside `publish` fails and nobody ever saw the value.
         let published = head.publish();
         if !published {
-            self.remove_entry(&entry);
+            self.remove_entry(entry);
         }
         self.settle(&evicted, hash);
         published
@@ -246,7 +246,7 @@ impl Store {
         entry.head.set_weight(weight);
         let erased = || Arc::clone(entry) as Resident;
         let flight = Flights::global().supersede(erased(), &|other| entry.is_same(other));
-        self.commit(erased());
+        self.commit(&erased());
         flight.land(Landing::Ready);
     }
 

@@ -97,7 +97,7 @@ fn an_invalidated_fill_is_not_stored() {
     entry.value.set(1).unwrap();
     entry.head.kill();
     let entry: Arc<dyn AnyEntry> = entry;
-    assert!(!store.commit(entry));
+    assert!(!store.commit(&entry));
     assert!(!found(&store, 1) && store.len() == 0);
 }
 
