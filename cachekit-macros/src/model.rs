@@ -67,7 +67,7 @@ impl Model {
         let companion = Companion::choose(&args, &function, &mut errors);
 
         errors.finish()?;
-        // An instance is known by its address, which means nothing to another process; and a cache of
+        // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));

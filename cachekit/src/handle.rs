@@ -8,7 +8,7 @@ use crate::flight::Flights;
 use crate::key::{self, CacheKey};
 use crate::read_through::remote::Removal;
 use crate::read_through::{Remote, blocking};
-use crate::rules::{Defaults, Judge, Verdict};
+use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef, StoreRef};
@@ -96,6 +96,7 @@ struct Typed<K, S: Shape> {
     template: Arc<Entry<K, S::Stored>>,
     store: StoreRef,
     site: &'static Site,
+    judge: Box<dyn Judge<K, S> + Send + Sync>,
     remote: Remote<K, S::Stored>,
 }
 
@@ -111,6 +112,13 @@ where
         let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
         let entry = entry.as_any().downcast_ref::<Entry<K, S::Stored>>()?;
         if entry.key == self.template.key { entry.value.get().cloned() } else { None }
+    }
+
+    fn remove_local(&self) -> bool {
+        let hash = self.template.head.hash;
+        // Running fills first: one that lands between the two steps is found by the second.
+        Flights::global().kill(hash, &|other| self.template.is_same(other));
+        self.store.remove(hash, &|other| self.template.is_same(other))
     }
 
     async fn stored(&self) -> Option<S::Stored> {
@@ -135,13 +143,16 @@ where
     }
 
     fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
-        let verdict: Verdict =
-            Judge::<K, S>::judge(&Defaults, &self.template.key, &value, self.site.ttl());
+        let verdict = self.judge.judge(&self.template.key, &value, self.site.ttl());
         let stored = S::stored(&value).cloned();
         drop(value);
         Box::pin(async move {
             let hash = self.template.head.hash;
-            let (Some(stored), true) = (stored, verdict.keep) else { return };
+            let (Some(stored), true) = (stored, verdict.keep) else {
+                // What the rules do not keep still outdates what is there.
+                self.invalidate().await.ignore();
+                return;
+            };
             // First here: a value that is written there last wins there, and this process agrees.
             let entry = self.store.entry::<K, S::Stored>(hash, self.template.key.clone());
             let _ = entry.value.set(stored.clone());
@@ -152,18 +163,24 @@ where
 
     fn invalidate(&self) -> BoxFuture<'_, Invalidated> {
         Box::pin(async {
-            let hash = self.template.head.hash;
-            // Running fills first: one that lands between the two steps is found by the second.
-            Flights::global().kill(hash, &|other| self.template.is_same(other));
-            let removed = self.store.remove(hash, &|other| self.template.is_same(other));
             self.store.count_invalidation();
+            let removed = self.remove_local();
             let shared = self.remote.remove(&self.template.key, &self.store).await;
+            if self.remote.is_some() {
+                // A call that came in between may have found the old value still there.
+                self.remove_local();
+            }
             Invalidated { removed: u64::from(removed), shared }
         })
     }
 }
 
-fn place<Q, S>(site: SiteRef, key: &Q, remote: Remote<Q::Owned, S::Stored>) -> Inner<S::Return>
+fn place<Q, S>(
+    site: SiteRef,
+    key: &Q,
+    judge: Box<dyn Judge<Q::Owned, S> + Send + Sync>,
+    remote: Remote<Q::Owned, S::Stored>,
+) -> Inner<S::Return>
 where
     Q: CacheKey,
     Q::Owned: Clone,
@@ -175,7 +192,7 @@ where
     Inner {
         key: EntryKey { path: site.path(), hash },
         site: site.site,
-        place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, remote }),
+        place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, judge, remote }),
     }
 }
 
@@ -248,8 +265,9 @@ impl<R> Handle<R> {
         blocking::block_on(self.0.place.contains())
     }
 
-    /// Stores a value as if the function had returned it now. What the function's rules never store (an
-    /// `Err`, unless the attribute says otherwise) is not stored here either.
+    /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
+    /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
+    /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub fn set(&self, value: R) {
         blocking::block_on(self.0.place.set(value));
     }
@@ -291,8 +309,9 @@ impl<R> AsyncHandle<R> {
         self.0.place.contains().await
     }
 
-    /// Stores a value as if the function had returned it now. What the function's rules never store (an
-    /// `Err`, unless the attribute says otherwise) is not stored here either.
+    /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
+    /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
+    /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub async fn set(&self, value: R) {
         self.0.place.set(value).await;
     }
@@ -333,24 +352,30 @@ debug!(Handle, AsyncHandle);
 macro_rules! constructors {
     ($local:ident, $shared:ident, $handle:ident) => {
         /// A handle on a call whose values stay in this process.
-        pub fn $local<Q, S>(site: SiteRef, _shape: S, key: Q) -> $handle<S::Return>
+        pub fn $local<Q, S, F, J>(site: SiteRef, _shape: S, key: Q, rules: F) -> $handle<S::Return>
         where
             Q: CacheKey,
             Q::Owned: Clone,
             S: Shape + Send + Sync + 'static,
+            F: FnOnce(Rules<Q::Owned, S>) -> J,
+            J: Judge<Q::Owned, S> + Send + Sync + 'static,
         {
-            $handle(place::<Q, S>(site, &key, Remote::none(site)))
+            let judge = Box::new(rules(Rules::new()));
+            $handle(place::<Q, S>(site, &key, judge, Remote::none(site)))
         }
 
         /// A handle on a call whose values may go to the shared tier.
-        pub fn $shared<Q, S>(site: SiteRef, _shape: S, key: Q) -> $handle<S::Return>
+        pub fn $shared<Q, S, F, J>(site: SiteRef, _shape: S, key: Q, rules: F) -> $handle<S::Return>
         where
             Q: CacheKey,
             Q::Owned: Clone + ShareableKey,
             S: Shape + Send + Sync + 'static,
             S::Stored: Shareable,
+            F: FnOnce(Rules<Q::Owned, S>) -> J,
+            J: Judge<Q::Owned, S> + Send + Sync + 'static,
         {
-            $handle(place::<Q, S>(site, &key, Remote::of(site)))
+            let judge = Box::new(rules(Rules::new()));
+            $handle(place::<Q, S>(site, &key, judge, Remote::of(site)))
         }
     };
 }

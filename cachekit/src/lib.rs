@@ -1,4 +1,4 @@
-//! Caching by attribute: put `#[cache(ttl = 60)]` on a function and it is memoized.
+//! Caching by attribute: put `#[cache(ttl = 60)]` on a function and it is memoized, correctly and fast.
 //!
 //! ```
 //! use cachekit::cache;
@@ -13,6 +13,35 @@
 //! distance("Vienna", "Rome"); // a hit: the body does not run
 //! assert_eq!(distance::stats().hits, 1);
 //! ```
+//!
+//! - [`macro@cache`] and [`cache::local`] are the attributes; their pages list every option.
+//! - Beside a function `user` stands a type `user` with `invalidate`, `refresh`, `peek`, `set`, `contains`,
+//!   `key`, `stats` and `clear`; a public method `get` has a companion `get_cache` that returns a
+//!   [`Handle`].
+//! - [`Cache`] is the same cache as an object, for a struct's field or for code without attributes.
+//! - [`functions`] lists every annotated function with its policy and counters.
+//! - [`testing`] isolates tests from each other and turns the clock.
+//!
+//! # What a call does
+//!
+//! A hit compares the arguments themselves, checks the expiry against a coarse clock and clones the value:
+//! no lock, no allocation, no write to memory that another thread reads. A miss runs the function once
+//! however many callers ask at the same time; the others wait for its result. An invalidation takes effect
+//! for all threads at once and beats every run that started before it.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
+//! | `shared` | `set_default_backend`: `#[cache]` functions share values through a `cachekit_io::Backend` |
+//!
+//! Features add API, they never change behaviour.
+//!
+//! # Environment
+//!
+//! `CACHEKIT_DISABLE`: set to anything but `0`, `false`, `no`, `off` or nothing, every cached function runs
+//! its body at every call and nothing is stored. Read once, when the first cache is used.
 
 // What an annotated function runs through, in the order of a call.
 mod entry;
@@ -79,4 +108,37 @@ pub(crate) fn disabled() -> bool {
             .is_some_and(|value| !matches!(value.to_str(), Some("" | "0" | "false" | "no" | "off")))
     });
     *DISABLED
+}
+
+/// The README and the book: every code block in them is a test.
+#[cfg(all(doctest, feature = "shared"))]
+mod book {
+    macro_rules! pages {
+        ($($name:ident: $path:literal)*) => {$(
+            #[doc = include_str!($path)]
+            struct $name;
+        )*};
+    }
+
+    pages! {
+        Readme: "../../README.md"
+        Architecture: "../../docs/src/architecture.md"
+        Companions: "../../docs/src/companions.md"
+        Faq: "../../docs/src/faq.md"
+        GettingStarted: "../../docs/src/getting-started.md"
+        HowACallWorks: "../../docs/src/how-a-call-works.md"
+        Introduction: "../../docs/src/introduction.md"
+        OptionsCapacity: "../../docs/src/options/capacity.md"
+        OptionsExpiry: "../../docs/src/options/expiry.md"
+        OptionsIndex: "../../docs/src/options/index.md"
+        OptionsKeys: "../../docs/src/options/keys.md"
+        OptionsMethods: "../../docs/src/options/methods.md"
+        OptionsNaming: "../../docs/src/options/naming.md"
+        OptionsOutcomes: "../../docs/src/options/outcomes.md"
+        OwnCaches: "../../docs/src/own-caches.md"
+        Performance: "../../docs/src/performance.md"
+        Recipes: "../../docs/src/recipes.md"
+        Testing: "../../docs/src/testing.md"
+        TwoTiers: "../../docs/src/two-tiers.md"
+    }
 }

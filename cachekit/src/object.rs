@@ -20,7 +20,7 @@ use crate::read_through::{Miss, Remote, Target, Weigh, find};
 use crate::shape::{OkOnly, Plain, Shape};
 use crate::site::{Site, StoreRef};
 use crate::stats::Stats;
-use crate::store::{Found, Store};
+use crate::store::{Capacity, Found, Store};
 use crate::testing::ClockSource;
 
 #[cfg(test)]
@@ -94,6 +94,10 @@ where
         let owner = Owner {
             function: TypeId::of::<Direct>(),
             instance: NEXT.fetch_add(1, Ordering::Relaxed),
+        };
+        let capacity = match config.weigh {
+            Some(_) => Capacity::Weight(capacity),
+            None => Capacity::Entries(capacity),
         };
         let store = Arc::new(Store::new(owner, capacity, clock, crate::disabled()));
         Self { owner, store, config: Arc::new(config) }

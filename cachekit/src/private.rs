@@ -9,6 +9,7 @@ pub use crate::instance::instance_part;
 pub use crate::key::Part;
 pub use crate::object::lookup_in;
 pub use crate::read_through::{Miss, lookup, lookup_shared, refresh, refresh_async};
+pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::Outcome;
 pub use crate::site::{Policy, Registered, Site, SiteInfo, SiteRef, Tier, TtlPolicy};
 pub use inventory;

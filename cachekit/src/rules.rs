@@ -23,12 +23,22 @@ pub trait Judge<K, S: Shape> {
 
 /// No option needs the value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Defaults;
+pub struct Defaults;
 
 impl<K, S: Shape> Judge<K, S> for Defaults {
     #[inline]
     fn judge(&self, _key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
         Verdict { keep: S::stored(ret).is_some(), ttl, weight: 1 }
+    }
+}
+
+/// An option needs what only the function's call has: nothing can be said about a value without it.
+#[derive(Clone, Copy, Debug)]
+pub struct Unknown;
+
+impl<K, S: Shape> Judge<K, S> for Unknown {
+    fn judge(&self, _key: &K, _ret: &S::Return, _ttl: Ticks) -> Verdict {
+        Verdict { keep: false, ttl: 0, weight: 1 }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::entry::Owner;
 use crate::flight::Flights;
 use crate::front;
 use crate::stats::Stats;
-use crate::store::{DEFAULT_CAPACITY, Store};
+use crate::store::{Capacity, DEFAULT_CAPACITY, Store};
 use crate::testing::{self, ClockSource};
 
 /// Which tiers a function's values may go to.
@@ -106,6 +106,11 @@ impl Site {
 
     fn make(&self, function: TypeId, instance: u64, clock: ClockSource, disabled: bool) -> Store {
         let capacity = self.info.policy.capacity.unwrap_or(DEFAULT_CAPACITY);
+        let capacity = if self.info.policy.weighted {
+            Capacity::Weight(capacity)
+        } else {
+            Capacity::Entries(capacity)
+        };
         Store::new(Owner { function, instance }, capacity, clock, disabled)
     }
 

@@ -73,10 +73,14 @@ impl AddAssign for Stats {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} hits, {} misses", self.hits, self.misses)?;
+        let plural =
+            |n: u64, one: &'static str, many: &'static str| if n == 1 { one } else { many };
+        let hits = plural(self.hits, "hit", "hits");
+        let misses = plural(self.misses, "miss", "misses");
+        write!(f, "{} {hits}, {} {misses}", self.hits, self.misses)?;
         if let Some(ratio) = self.hit_ratio() {
             write!(f, " ({:.1} % hits)", ratio * 100.0)?;
         }
-        write!(f, ", {} entries", self.entries)
+        write!(f, ", {} {}", self.entries, plural(self.entries, "entry", "entries"))
     }
 }

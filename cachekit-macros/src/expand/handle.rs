@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
-use super::site;
+use super::{rules, site};
 use crate::model::{Model, Tier};
 
 /// The handle's function and that of the site, in the same `impl` as the method.
@@ -63,7 +63,10 @@ pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
         (true, Tier::Shared) => "async_handle_shared",
     };
     let shape = model.shape();
-    let made = key::with(model, Arrival::Borrowed, |key| model.call_with_shape(name, site, &key));
+    let rules = rules::for_set(model);
+    let made = key::with(model, Arrival::Borrowed, |key| {
+        model.call_with_shape(name, site, &quote!(#key, #rules))
+    });
     quote_spanned! {Span::mixed_site()=>
         let __shape = #shape;
         #made

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::spans::{Extent, located};
@@ -11,6 +11,55 @@ use crate::model::Model;
 
 /// The chain that collects them, or nothing when the site's policy says it all.
 pub(super) fn expand(model: &Model) -> Option<TokenStream> {
+    let chain = chain(model);
+    if chain.is_empty() {
+        return None;
+    }
+    // Asked of the miss, which knows the types of the key and of the value.
+    Some(quote_spanned!(Span::mixed_site()=> __miss.rules()#chain))
+}
+
+/// The same for a value that is set from outside, where there is no call and so no argument.
+pub(super) fn for_set(model: &Model) -> TokenStream {
+    let private = model.private();
+    let chain = chain(model);
+    if chain.is_empty() {
+        return quote_spanned!(Span::mixed_site()=> |_| #private::Defaults);
+    }
+    if mentions_a_call(model, chain.clone()) {
+        return quote_spanned!(Span::mixed_site()=> |_| #private::Unknown);
+    }
+    quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain)
+}
+
+/// Whether an option's expression names an argument or `self`. A closure's own parameter of that name
+/// counts, too: then `set` only removes, which is never wrong.
+fn mentions_a_call(model: &Model, tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => mentions_a_call(model, group.stream()),
+        TokenTree::Ident(ident) => {
+            ident == "self"
+                || model.parameters.iter().any(|parameter| {
+                    parameter.ident == ident
+                        || parameter.pattern.as_ref().is_some_and(|pattern| names(pattern, &ident))
+                })
+        }
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+fn names(pattern: &impl ToTokens, name: &Ident) -> bool {
+    fn any(tokens: TokenStream, name: &Ident) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Group(group) => any(group.stream(), name),
+            TokenTree::Ident(ident) => ident == *name,
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        })
+    }
+    any(pattern.to_token_stream(), name)
+}
+
+fn chain(model: &Model) -> TokenStream {
     let options = &model.options;
     let mut chain = TokenStream::new();
     match &options.ttl_ok {
@@ -30,11 +79,7 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     if let Some(weight) = &options.weight {
         chain.extend(call("weight", weight));
     }
-    if chain.is_empty() {
-        return None;
-    }
-    // Asked of the miss, which knows the types of the key and of the value.
-    Some(quote_spanned!(Span::mixed_site()=> __miss.rules()#chain))
+    chain
 }
 
 fn ttl(method: &str, lifetime: &Lifetime) -> TokenStream {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::entry::{AnyEntry, Owner};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, lock};
 
 pub(crate) mod chain;
 mod wait;
@@ -110,29 +110,49 @@ impl Flights {
         same: impl Fn(&dyn AnyEntry) -> bool,
     ) -> Join {
         let shard = self.shard(hash);
-        let mut rows = lock(&shard.rows);
-        let running = rows.iter_mut().find(|row| {
-            row.hash == hash && row.joinable && !row.entry.head().is_dead() && same(&*row.entry)
-        });
-        let joinable = match running {
-            // A thread that blocked for a future could keep the executor from ever polling it.
-            Some(row) if row.asynchronous && !caller.asynchronous => false,
-            Some(row) if chain::would_deadlock(FlightId::of(&row.entry)) => false,
-            Some(row) => {
-                let wait = Arc::clone(row.wait.get_or_insert_with(Arc::default));
-                return Join::Wait(wait, Arc::clone(&row.entry));
+        let mut others: Vec<FlightId> = Vec::new();
+        loop {
+            let mut rows = lock(&shard.rows);
+            let candidate = rows.iter().find(|row| {
+                row.hash == hash
+                    && row.joinable
+                    && !row.entry.head().is_dead()
+                    && !others.contains(&FlightId::of(&row.entry))
+            });
+            let Some(candidate) = candidate.map(|row| Arc::clone(&row.entry)) else {
+                let recheck = shard.landed.load(Ordering::Acquire) != caller.seen;
+                let flight = self.take_off(&mut rows, hash, entry, true, caller.asynchronous);
+                return Join::Lead { flight, recheck };
+            };
+            drop(rows);
+            // The user's `Eq` runs without our lock: it may call a cached function itself.
+            let id = FlightId::of(&candidate);
+            if !same(&*candidate) {
+                others.push(id);
+                continue;
             }
-            None => true,
-        };
-        let recheck = shard.landed.load(Ordering::Acquire) != caller.seen;
-        let flight = self.take_off(rows, hash, entry, joinable, caller.asynchronous);
-        Join::Lead { flight, recheck }
+            let mut rows = lock(&shard.rows);
+            let Some(row) = rows.iter_mut().find(|row| FlightId::of(&row.entry) == id) else {
+                // It landed meanwhile: its value may be in the store.
+                let recheck = true;
+                let flight = self.take_off(&mut rows, hash, entry, true, caller.asynchronous);
+                return Join::Lead { flight, recheck };
+            };
+            // A thread that blocked for a future could keep the executor from ever polling it.
+            let blocks = row.asynchronous && !caller.asynchronous;
+            if blocks || chain::would_deadlock(id) {
+                let flight = self.take_off(&mut rows, hash, entry, false, caller.asynchronous);
+                return Join::Lead { flight, recheck: false };
+            }
+            let wait = Arc::clone(row.wait.get_or_insert_with(Arc::default));
+            return Join::Wait(wait, candidate);
+        }
     }
 
     /// A fill that nobody can join, beside any that is running: forced, or re-entrant.
     pub(crate) fn lead_alone(&'static self, entry: Arc<dyn AnyEntry>) -> Flight {
         let hash = entry.head().hash;
-        self.take_off(lock(&self.shard(hash).rows), hash, entry, false, true)
+        self.take_off(&mut lock(&self.shard(hash).rows), hash, entry, false, true)
     }
 
     /// Puts a value that is already known in the place of every running fill of its key: those are
@@ -143,14 +163,14 @@ impl Flights {
         same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) -> Flight {
         let hash = entry.head().hash;
-        let rows = lock(&self.shard(hash).rows);
-        kill_rows(&rows, hash, same);
-        self.take_off(rows, hash, entry, true, false)
+        let flight = self.take_off(&mut lock(&self.shard(hash).rows), hash, entry, true, false);
+        flight.overtake(same);
+        flight
     }
 
     fn take_off(
         &'static self,
-        mut rows: MutexGuard<'_, Vec<Row>>,
+        rows: &mut Vec<Row>,
         hash: u64,
         entry: Arc<dyn AnyEntry>,
         joinable: bool,
@@ -163,7 +183,23 @@ impl Flights {
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
     pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
-        kill_rows(&lock(&self.shard(hash).rows), hash, same);
+        self.kill_except(hash, None, same);
+    }
+
+    fn kill_except(&self, hash: u64, kept: Option<FlightId>, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+        let rows = lock(&self.shard(hash).rows);
+        let candidates: Vec<_> = rows
+            .iter()
+            .filter(|row| row.hash == hash && Some(FlightId::of(&row.entry)) != kept)
+            .map(|row| Arc::clone(&row.entry))
+            .collect();
+        drop(rows);
+        // The user's `Eq` runs without our lock. A fill that lands meanwhile dies all the same.
+        for entry in candidates {
+            if same(&*entry) {
+                entry.head().kill();
+            }
+        }
     }
 
     /// Kills every running fill of one cache.
@@ -181,14 +217,6 @@ impl Flights {
     #[cfg(test)]
     pub(crate) fn running(&self) -> usize {
         self.shards.iter().map(|shard| lock(&shard.rows).len()).sum()
-    }
-}
-
-fn kill_rows(rows: &[Row], hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
-    for row in rows {
-        if row.hash == hash && same(&*row.entry) {
-            row.entry.head().kill();
-        }
     }
 }
 
@@ -213,12 +241,7 @@ impl Flight {
 
     /// Kills the other fills of this key: this one started later and knows better.
     pub(crate) fn overtake(&self, same: &dyn Fn(&dyn AnyEntry) -> bool) {
-        let rows = lock(&self.flights.shard(self.hash).rows);
-        for row in rows.iter() {
-            if row.hash == self.hash && FlightId::of(&row.entry) != self.id && same(&*row.entry) {
-                row.entry.head().kill();
-            }
-        }
+        self.flights.kill_except(self.hash, Some(self.id), same);
     }
 
     /// Ends the flight and wakes the waiters with its result.

@@ -106,7 +106,7 @@ impl<T: ?Sized> Part<'_, T> {
 /// Implemented by nothing; its error message is its purpose.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
-    label = "this argument is not `Hash + Eq + Clone`, or it borrows",
+    label = "needs `Hash + Eq + Clone + Send + Sync`, and to own its data or be a plain reference",
     note = "derive `Hash`, `PartialEq`, `Eq` and `Clone` for the type,",
     note = "or leave the argument out with `skip(…)` if the result does not depend on it,",
     note = "or say what the key is with `key = …`"

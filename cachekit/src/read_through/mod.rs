@@ -397,10 +397,10 @@ where
     }
 
     /// Stores a leader's result and lets the waiters have it.
-    async fn finish(&self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+    async fn finish(&self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
         if self.remote.is_some() {
             if let (true, Some(stored)) = (verdict.keep, S::stored(ret)) {
-                self.remote.store(&self.entry, stored, verdict, &self.store).await;
+                verdict.keep = self.remote.store(&self.entry, stored, verdict, &self.store).await;
             }
         }
         self.settle(flight, ret, verdict);
@@ -455,12 +455,44 @@ where
 }
 
 /// Runs a cached call so that its function runs whatever is cached, and the result is stored.
+///
+/// The first cached function that `call` enters is refreshed: compute arguments that are cached calls
+/// themselves before.
+///
+/// # Example
+///
+/// ```
+/// # use std::sync::atomic::{AtomicU32, Ordering};
+/// static VERSION: AtomicU32 = AtomicU32::new(1);
+///
+/// #[cachekit::cache::local]
+/// fn version() -> u32 { VERSION.load(Ordering::Relaxed) }
+///
+/// assert_eq!(version(), 1);
+/// VERSION.store(2, Ordering::Relaxed);
+/// assert_eq!(version(), 1);
+/// assert_eq!(cachekit::refresh(|| version()), 2);
+/// assert_eq!(version(), 2);
+/// ```
 pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
     let _forcing = Forcing::new();
     call()
 }
 
-/// Drives a cached call so that its function runs whatever is cached, and the result is stored.
+/// Drives a cached call so that its function runs whatever is cached, and the result is stored. See
+/// [`refresh`].
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache::local]
+/// async fn answer() -> u32 { 42 }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(cachekit::refresh_async(answer()).await, 42);
+/// assert_eq!(answer::stats().loads, 1);
+/// # });
+/// ```
 pub async fn refresh_async<F: Future>(call: F) -> F::Output {
     let mut call = std::pin::pin!(call);
     let mut pending = true;

@@ -73,7 +73,8 @@ impl<K, V> Remote<K, V> {
         _value: &V,
         _verdict: Verdict,
         _store: &Store,
-    ) {
+    ) -> bool {
+        true
     }
 
     #[allow(clippy::unused_async)]

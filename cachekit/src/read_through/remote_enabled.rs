@@ -124,19 +124,20 @@ impl<K, V> Remote<K, V> {
         }
     }
 
-    /// Writes a value, unless it was invalidated meanwhile.
+    /// Writes a value, unless it was invalidated meanwhile. False if the backend knows of an
+    /// invalidation: the value is not to be kept here either.
     pub(crate) async fn store(
         &self,
         entry: &Arc<Entry<K, V>>,
         value: &V,
         verdict: Verdict,
         store: &Store,
-    ) {
-        let Some(target) = self.0.as_deref() else { return };
-        let Some(text) = target.key(&entry.key) else { return };
+    ) -> bool {
+        let Some(target) = self.0.as_deref() else { return true };
+        let Some(text) = target.key(&entry.key) else { return true };
         let Some(payload) = (target.wire.encode)(value) else {
             store.count_shared_error();
-            return;
+            return true;
         };
         let ttl = (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl));
         let fresh_ms =
@@ -148,22 +149,23 @@ impl<K, V> Remote<K, V> {
             weight: verdict.weight,
             payload: &payload,
         };
-        let Some(bytes) = frame.encode() else { return };
+        let Some(bytes) = frame.encode() else { return true };
         let options = ttl.map_or_else(SetOptions::new, |ttl| SetOptions::new().ttl(ttl));
         let written = match (target.backend.fencing(), &target.fence) {
             (Some(fencing), Some(token)) => {
-                fencing.set_fenced(&text, Bytes::from(bytes), &options, token).await.map(|_| ())
+                fencing.set_fenced(&text, Bytes::from(bytes), &options, token).await
             }
-            _ => target.backend.set(&text, Bytes::from(bytes), &options).await,
+            _ => target.backend.set(&text, Bytes::from(bytes), &options).await.map(|()| true),
         };
         if written.is_err() {
             store.count_shared_error();
         }
         // An invalidation that came while the write was under way may have reached the backend before
         // it: take the value back.
-        if entry.head.is_dead() && self.remove(&entry.key, store).await == Removal::Failed {
-            store.count_shared_error();
+        if entry.head.is_dead() {
+            self.remove(&entry.key, store).await;
         }
+        !matches!(written, Ok(false))
     }
 
     pub(crate) async fn remove(&self, key: &K, store: &Store) -> Removal {

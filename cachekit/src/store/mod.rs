@@ -94,6 +94,13 @@ impl std::hash::BuildHasher for Identity {
     }
 }
 
+/// How much a store holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Capacity {
+    Entries(u64),
+    Weight(u64),
+}
+
 /// What a look-up found.
 pub(crate) enum Found {
     Alive(Resident),
@@ -118,8 +125,17 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(owner: Owner, capacity: u64, clock: ClockSource, disabled: bool) -> Self {
-        let shards = shards(capacity);
+    pub(crate) fn new(
+        owner: Owner,
+        capacity: Capacity,
+        clock: ClockSource,
+        disabled: bool,
+    ) -> Self {
+        let (capacity, shards) = match capacity {
+            Capacity::Entries(entries) => (entries, shards(entries)),
+            // An entry has to fit into a shard, and only the author knows how heavy they get.
+            Capacity::Weight(weight) => (weight, 1),
+        };
         // A multiple of the shard count, rounded down: the map rounds each shard up.
         let capacity = capacity - capacity % shards;
         let items = usize::try_from(capacity).unwrap_or(usize::MAX).min(1 << 20);
@@ -268,8 +284,15 @@ impl Store {
 
     /// Removes the entry under `hash` if `same` accepts it. True if it was alive.
     pub(crate) fn remove(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) -> bool {
-        let removed = self.map.remove_if(&hash, |held| same(&**held));
-        removed.is_some_and(|(_, entry)| entry.head().kill())
+        // The user's `Eq` runs without the map's lock. What replaces the entry meanwhile is newer than
+        // the removal.
+        let Some(entry) = self.map.peek(&hash) else { return false };
+        if !same(&*entry) {
+            return false;
+        }
+        let alive = entry.head().kill();
+        self.remove_entry(&entry);
+        alive
     }
 
     /// Removes everything that was there when the call started. Returns how many were alive.

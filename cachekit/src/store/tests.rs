@@ -2,12 +2,16 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Found, Store, shards};
+use super::{Capacity, Found, Store, shards};
 use crate::clock;
 use crate::entry::{AnyEntry, Owner};
 use crate::testing::{Clock, ClockSource};
 
 fn store(capacity: u64) -> (Store, Clock) {
+    store_of(Capacity::Entries(capacity))
+}
+
+fn store_of(capacity: Capacity) -> (Store, Clock) {
     let clock = Clock::new();
     let owner = Owner { function: TypeId::of::<Store>(), instance: 0 };
     (Store::new(owner, capacity, ClockSource::Manual(clock.clone()), false), clock)
@@ -81,11 +85,13 @@ fn capacity_is_never_exceeded() {
 
 #[test]
 fn weight_is_never_exceeded_and_what_is_too_heavy_is_not_kept() {
-    let (store, _) = store(1_000);
+    let (store, _) = store_of(Capacity::Weight(1_000));
     for n in 0..1_000 {
         put(&store, n, None, 1 + n % 90);
         assert!(store.weight() <= 1_000);
     }
+    put(&store, 4_000, None, 900);
+    assert!(found(&store, 4_000), "one entry may take most of the cache");
     let heavy = put(&store, 5_000, None, 1_001);
     assert!(heavy.head().is_dead() && !found(&store, 5_000));
 }
