@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use shuttle::{future, thread};
+use shuttle::{Config, Runner, future, thread};
 
 use crate::Cache;
 
@@ -22,8 +23,14 @@ fn explore(scenario: impl Fn() + Send + Sync + 'static) {
         .unwrap_or(2_000);
     let scenario = Arc::new(scenario);
     let again = Arc::clone(&scenario);
-    shuttle::check_random(move || again(), iterations);
-    shuttle::check_pct(move || scenario(), iterations, 3);
+    let config = || {
+        let mut config = Config::default();
+        // The table of flights is made on the stack of the thread that comes first.
+        config.stack_size = 1 << 20;
+        config
+    };
+    Runner::new(RandomScheduler::new(iterations), config()).run(move || again());
+    Runner::new(PctScheduler::new(3, iterations), config()).run(move || scenario());
 }
 
 fn cache() -> Cache<u64, u64> {

@@ -133,10 +133,8 @@ impl Flights {
             }
             let mut rows = lock(&shard.rows);
             let Some(row) = rows.iter_mut().find(|row| FlightId::of(&row.entry) == id) else {
-                // It landed meanwhile: its value may be in the store.
-                let recheck = true;
-                let flight = self.take_off(&mut rows, hash, entry, true, caller.asynchronous);
-                return Join::Lead { flight, recheck };
+                // It landed meanwhile; somebody else may have taken the lead since.
+                continue;
             };
             // A thread that blocked for a future could keep the executor from ever polling it.
             let blocks = row.asynchronous && !caller.asynchronous;
