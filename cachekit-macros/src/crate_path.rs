@@ -17,12 +17,18 @@ impl CratePath {
             return Ok(CratePath(path));
         }
         let written = path.to_token_stream().to_string().replace(' ', "");
+        let advice = match first.as_deref() {
+            Some("self" | "super" | "Self") => {
+                "start at the crate's root, `crate = crate::…`".to_owned()
+            }
+            _ => format!(
+                "write `crate = ::{written}` for a crate of that name, or `crate = crate::…` for \
+                 something in this crate"
+            ),
+        };
         Err(syn::Error::new_spanned(
             &path,
-            format_args!(
-                "the path must mean the same everywhere: write `crate = ::{written}` for a crate \
-                 of that name, or `crate = crate::…` for something in this crate"
-            ),
+            format_args!("the path must mean the same everywhere: {advice}"),
         ))
     }
 
@@ -40,7 +46,14 @@ impl CratePath {
 
     fn located(&self, span: Span) -> TokenStream {
         let mut path = self.0.clone();
-        for segment in &mut path.segments {
+        if let Some(colons) = &mut path.leading_colon {
+            colons.spans = [span; 2];
+        }
+        for pair in path.segments.pairs_mut() {
+            let (segment, colons) = pair.into_tuple();
+            if let Some(colons) = colons {
+                colons.spans = [span; 2];
+            }
             // Where it points changes, what it means does not: `$crate` lives in its hygiene.
             segment.ident.set_span(span.resolved_at(segment.ident.span()));
         }

@@ -78,6 +78,11 @@ impl<T> Slot<T> {
         self.value
     }
 
+    /// The option's name and its value.
+    pub(crate) fn into_named(self) -> Option<(Ident, T)> {
+        self.name.zip(self.value)
+    }
+
     pub(crate) fn is_given(&self) -> bool {
         self.name.is_some()
     }

@@ -16,7 +16,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Attribute;
 
-use crate::model::{Companion, Model};
+use crate::model::{Companion, Model, Tier};
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let function = function::expand(model);
@@ -56,31 +56,45 @@ impl Model {
         let at = spans::Extent::of(&self.returned.value);
         let private = self.krate.private(at.start);
         let value = &self.returned.value;
-        let method = if self.options.ttl_err.is_some() { "shape_with_err" } else { "shape" };
-        let method = Ident::new(method, at.end);
+        let reach = match self.tier {
+            Tier::Local => Ident::new("InProcess", at.start),
+            Tier::Shared => Ident::new("Anywhere", at.start),
+        };
+        let method = match self.options.ttl_err {
+            None => Ident::new("__cachekit_shape", at.end),
+            Some(_) => Ident::new("__cachekit_shape_with_err", at.end),
+        };
         let call = quote_spanned!(at.end=> #method());
         // One reference for each shape that is tried before the plain one.
         quote_spanned! {at.start=>
             {
                 #[allow(unused_imports)]
                 use #private::shape::*;
-                (&&&&#private::Outcome::<#value>::new()).#call
+                (&&&&#private::Outcome::<#value, #private::#reach>::new()).#call
             }
         }
     }
 
     /// A call into `__private` that has to do with the value: `name(first, __shape, key)`.
     ///
-    /// The call and its `__shape` stand on the whole return type, so that whatever the runtime asks of
-    /// values is reported there, and once.
-    fn call_with_shape(&self, name: &str, first: &TokenStream, key: &TokenStream) -> TokenStream {
+    /// Its `__shape` stands on the whole return type, so that whatever the runtime asks of values is
+    /// reported there. So does `name`, unless the call is the business of other tokens.
+    fn call_with_shape(
+        &self,
+        name: &str,
+        callee: Option<&spans::Extent>,
+        first: &TokenStream,
+        key: &TokenStream,
+    ) -> TokenStream {
         let at = spans::Extent::of(&self.returned.value);
-        let private = self.krate.private(at.start);
-        let name = Ident::new(name, at.start);
+        let callee = callee.unwrap_or(&at);
+        let private = self.krate.private(callee.start);
+        let name = Ident::new(name, callee.end);
+        let name = quote_spanned!(callee.start=> #private::#name);
         let shape = quote_spanned!(at.end=> __shape);
         let shape = quote_spanned!(at.start=> *&#shape);
         let arguments = quote_spanned!(at.end=> (#first, #shape, #key));
-        quote_spanned!(at.start=> #private::#name #arguments)
+        quote!(#name #arguments)
     }
 
     /// `name: &Type, …`: the arguments that a companion needs.

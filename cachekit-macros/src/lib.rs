@@ -222,6 +222,6 @@ fn attribute(
 ) -> proc_macro2::TokenStream {
     match Model::build(tier, options, item.clone()) {
         Ok(model) => expand::expand(&model),
-        Err(error) => fallback::unchanged(item, error),
+        Err(error) => fallback::unchanged(item, &error),
     }
 }

@@ -33,19 +33,22 @@ pub(crate) struct Model {
     pub(crate) returned: Returned,
     /// The parts of the key, that of `self` first.
     pub(crate) key: Vec<Part>,
+    /// The word `key`, if the option says what they are.
+    pub(crate) key_option: Option<Ident>,
     /// The cache of `in = …`.
     pub(crate) own_cache: Option<Expr>,
     pub(crate) companion: Companion,
     pub(crate) options: Options,
 }
 
-/// What the attribute says about values and their entries.
+/// What the attribute says about values and their entries. Some go with their name as it was written, to
+/// point at.
 pub(crate) struct Options {
-    pub(crate) ttl_ok: Option<Lifetime>,
-    pub(crate) ttl_none: Option<Lifetime>,
-    pub(crate) ttl_err: Option<Lifetime>,
-    pub(crate) condition: Option<Expr>,
-    pub(crate) weight: Option<Expr>,
+    pub(crate) ttl_ok: Option<(Ident, Lifetime)>,
+    pub(crate) ttl_none: Option<(Ident, Lifetime)>,
+    pub(crate) ttl_err: Option<(Ident, Lifetime)>,
+    pub(crate) condition: Option<(Ident, Expr)>,
+    pub(crate) weight: Option<(Ident, Expr)>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) version: Option<u32>,
     pub(crate) namespace: Option<LitStr>,
@@ -61,18 +64,19 @@ impl Model {
         let returned = Returned::of(&function.sig);
         check_kind(&function, &mut errors);
         check_attributes(&function, &parameters, &mut errors);
-        check_returned(&function, &returned, &mut errors);
         check_own_cache(&args, &mut errors);
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
         let companion = Companion::choose(&args, &function, &mut errors);
-
-        errors.finish()?;
         // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
+        let tier = if stays_here { Tier::Local } else { tier };
+        check_returned(&function, &returned, (tier, &args), &mut errors);
+
+        errors.finish()?;
         Ok(Model {
-            tier: if stays_here { Tier::Local } else { tier },
+            tier,
             krate: args.krate.into_value().unwrap_or_default(),
             body: function
                 .body
@@ -82,14 +86,15 @@ impl Model {
             parameters,
             returned,
             key,
+            key_option: args.key.name().cloned(),
             own_cache: args.own_cache.into_value(),
             companion,
             options: Options {
-                ttl_ok: args.ttl_ok.into_value(),
-                ttl_none: args.ttl_none.into_value(),
-                ttl_err: args.ttl_err.into_value(),
-                condition: args.condition.into_value(),
-                weight: args.weight.into_value(),
+                ttl_ok: args.ttl_ok.into_named(),
+                ttl_none: args.ttl_none.into_named(),
+                ttl_err: args.ttl_err.into_named(),
+                condition: args.condition.into_named(),
+                weight: args.weight.into_named(),
                 capacity: args.capacity.into_value(),
                 version: args.version.into_value(),
                 namespace: args.namespace.into_value(),
@@ -156,7 +161,12 @@ fn check_attributes(function: &Function, parameters: &[Parameter], errors: &mut 
     }
 }
 
-fn check_returned(function: &Function, returned: &Returned, errors: &mut Errors) {
+fn check_returned(
+    function: &Function,
+    returned: &Returned,
+    (tier, args): (Tier, &Args),
+    errors: &mut Errors,
+) {
     if let ReturnType::Default = function.sig.output {
         let name = &function.sig.ident;
         errors.at(
@@ -166,8 +176,9 @@ fn check_returned(function: &Function, returned: &Returned, errors: &mut Errors)
             ),
         );
     }
-    if let Some((ty, message)) = returned.mistake() {
-        errors.at(ty, message);
+    if let Some((place, message)) = returned.mistake(tier == Tier::Shared, args.ttl_err.is_given())
+    {
+        errors.at(place, message);
     }
 }
 

@@ -65,13 +65,14 @@ impl Invalidated {
 /// whose seed differs from process to process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey {
-    path: &'static str,
+    module: &'static str,
+    name: &'static str,
     hash: u64,
 }
 
 impl fmt::Display for EntryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{:016x}", self.path.trim_end_matches("::{{closure}}"), self.hash)
+        write!(f, "{}::{}#{:016x}", self.module, self.name, self.hash)
     }
 }
 
@@ -125,7 +126,7 @@ where
         if let Some(value) = self.local() {
             return Some(value);
         }
-        Some(self.remote.fetch(&self.template.key, &self.store).await?.value)
+        Some(self.remote.fetch(&self.store).await?.value)
     }
 }
 
@@ -165,7 +166,7 @@ where
         Box::pin(async {
             self.store.count_invalidation();
             let removed = self.remove_local();
-            let shared = self.remote.remove(&self.template.key, &self.store).await;
+            let shared = self.remote.remove(&self.store).await;
             if self.remote.is_some() {
                 // A call that came in between may have found the old value still there.
                 self.remove_local();
@@ -190,7 +191,7 @@ where
     let store = site.store();
     let template = store.entry(hash, key.to_owned_key());
     Inner {
-        key: EntryKey { path: site.path(), hash },
+        key: EntryKey { module: site.site.info.module, name: site.site.info.name, hash },
         site: site.site,
         place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, judge, remote }),
     }
@@ -361,7 +362,7 @@ macro_rules! constructors {
             J: Judge<Q::Owned, S> + Send + Sync + 'static,
         {
             let judge = Box::new(rules(Rules::new()));
-            $handle(place::<Q, S>(site, &key, judge, Remote::none(site)))
+            $handle(place::<Q, S>(site, &key, judge, Remote::nowhere()))
         }
 
         /// A handle on a call whose values may go to the shared tier.
@@ -375,7 +376,8 @@ macro_rules! constructors {
             J: Judge<Q::Owned, S> + Send + Sync + 'static,
         {
             let judge = Box::new(rules(Rules::new()));
-            $handle(place::<Q, S>(site, &key, judge, Remote::of(site)))
+            let remote = Remote::of(site, &key);
+            $handle(place::<Q, S>(site, &key, judge, remote))
         }
     };
 }

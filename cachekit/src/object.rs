@@ -391,7 +391,7 @@ where
 
 /// Looks a call up in the cache that its attribute names with `in = …`.
 #[inline]
-pub fn lookup_in<Q, S, V>(
+pub(crate) fn lookup_in<Q, S, V>(
     cache: &Cache<Q::Owned, V>,
     site: &'static Site,
     _shape: S,

@@ -7,40 +7,80 @@ pub use crate::handle::{
 };
 pub use crate::instance::instance_part;
 pub use crate::key::Part;
-pub use crate::object::lookup_in;
 pub use crate::read_through::{Miss, lookup, lookup_shared, refresh, refresh_async};
 pub use crate::rules::{Defaults, Unknown};
-pub use crate::shape::Outcome;
+pub use crate::shape::own::lookup_in;
+pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 pub use crate::site::{Policy, Registered, Site, SiteInfo, SiteRef, Tier, TtlPolicy};
 pub use inventory;
 
-use crate::shape::{Holds, Value};
-use crate::shareable::Shareable;
+// Not named by generated code, but by the compiler's advice to generic functions.
+pub use crate::key::Keyable;
+pub use crate::shape::checks::{Copied, ForAllThreads};
+pub use crate::shareable::{Shareable, ShareableKey};
 
-/// The traits behind `(&&&&Outcome::<R>::new()).shape()`.
+use crate::shape::checks::Holds;
+
+/// The traits behind `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()`, without names that could hide
+/// the user's.
 pub mod shape {
-    pub use crate::shape::{OptionShape, PlainShape, ResultBoth, ResultOnly, ResultShared};
+    pub use crate::shape::pick::{
+        BothRejected as _, OptionRejected as _, OptionShape as _, PlainShape as _, ResultBoth as _,
+        ResultOnly as _, ResultRejected as _, ResultShared as _,
+    };
 }
 
-/// The traits behind `(&&&Part(&argument)).via()`.
+/// The traits behind `(&&&&Part(&argument)).__cachekit_via().__cachekit_shared()`, likewise.
 pub mod part {
-    pub use crate::key::{ViaBorrow, ViaHash, ViaKey, ViaOption};
+    pub use crate::key::{
+        Shared as _, Unshared as _, ViaBorrow as _, ViaHash as _, ViaKey as _, ViaNothing as _,
+        ViaOption as _,
+    };
 }
 
 /// Fails to compile, on the return type, if its values cannot be cached.
 #[inline]
 pub fn check_value<S: Holds>(_shape: &S)
 where
-    S::Value: Value,
+    S::Value: Copied + ForAllThreads,
 {
 }
 
-/// Fails to compile, on the return type, if its values cannot go to a shared tier.
+/// Fails to compile, on the return type, if its values cannot be cached or cannot go to a shared tier.
 #[inline]
 pub fn check_shareable<S: Holds>(_shape: &S)
 where
-    S::Value: Shareable,
+    S::Value: Copied + ForAllThreads + Shareable,
 {
+}
+
+/// Fails to compile, on the return type, if its errors cannot be cached.
+#[inline]
+pub fn check_error<S: Holds>(_shape: &S)
+where
+    S::Error: Copied + ForAllThreads,
+{
+}
+
+/// As [`check_error`], for errors that go to a shared tier.
+#[inline]
+pub fn check_shareable_error<S: Holds>(_shape: &S)
+where
+    S::Error: Copied + ForAllThreads + Shareable,
+{
+}
+
+/// The capacity of an attribute that is not a literal.
+///
+/// # Panics
+///
+/// Always at compile time: the attribute is the initializer of a static.
+#[track_caller]
+pub const fn entries(capacity: i128) -> Option<u64> {
+    assert!(capacity > 0, "a capacity must be positive: a cache of nothing never hits");
+    assert!(capacity <= u64::MAX as i128, "this capacity does not fit in 64 bits");
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some(capacity as u64)
 }
 
 /// Lists a function in the registry.

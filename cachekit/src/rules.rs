@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::clock::{self, NEVER, Ticks};
-use crate::shape::{HasNone, Kind, Shape};
+use crate::shape::checks::{IsOption, IsResult};
+use crate::shape::{Kind, Shape};
 use crate::ttl::IntoTtl;
 
 /// What to do with one result.
@@ -61,9 +62,19 @@ pub struct Unset;
 #[derive(Clone, Copy, Debug)]
 pub struct Given(Ticks);
 
-/// A TTL, condition or weight computed from the value.
+/// A TTL, condition or weight computed from the value: what the attribute says, and how to call it.
+///
+/// That it can be called was checked where the two were put together. Nothing asks again, so that a wrong
+/// closure is one error, at the option.
 #[derive(Clone, Copy, Debug)]
-pub struct Computed<F>(F);
+pub struct Computed<F, Call>(F, Call);
+
+/// A TTL computed from the value, or from the error.
+pub(crate) type ComputedTtl<F, V> = Computed<F, fn(&F, &V) -> Ticks>;
+/// A condition on the value.
+pub(crate) type Condition<F, V> = Computed<F, fn(&F, &V) -> bool>;
+/// A weight computed from the key and the value.
+pub(crate) type Weight<F, K, V> = Computed<F, fn(&F, &K, &V) -> u64>;
 
 impl<K, S: Shape> Rules<K, S> {
     pub(crate) const fn new() -> Self {
@@ -86,26 +97,30 @@ impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {
     }
 
     /// `ttl = |v| …`
-    pub fn ttl_from<D, F>(self, f: F) -> Rules<K, S, Computed<F>, E, P, W>
+    pub fn ttl_from<D, F>(self, f: F) -> Rules<K, S, ComputedTtl<F, S::View>, E, P, W>
     where
         F: Fn(&S::View) -> D,
         D: IntoTtl,
     {
         let Self { ttl_none, ttl_err, keep_if, weight, shape, .. } = self;
-        Rules { ttl: Computed(f), ttl_none, ttl_err, keep_if, weight, shape }
+        let ttl = Computed(f, ttl_of as fn(&F, &S::View) -> Ticks);
+        Rules { ttl, ttl_none, ttl_err, keep_if, weight, shape }
     }
 
     /// `ttl(none = …)`
     pub fn ttl_none(mut self, ttl: impl IntoTtl) -> Self
     where
-        S: HasNone,
+        S::Return: IsOption,
     {
         self.ttl_none = Some(clock::span(ttl.into_ttl()));
         self
     }
 
     /// `ttl(err = …)`
-    pub fn ttl_err(self, ttl: impl IntoTtl) -> Rules<K, S, T, Given, P, W> {
+    pub fn ttl_err(self, ttl: impl IntoTtl) -> Rules<K, S, T, Given, P, W>
+    where
+        S::Return: IsResult,
+    {
         let Self { ttl: ok, ttl_none, keep_if, weight, shape, .. } = self;
         Rules {
             ttl: ok,
@@ -118,32 +133,41 @@ impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {
     }
 
     /// `ttl(err = |e| …)`
-    pub fn ttl_err_from<D, F>(self, f: F) -> Rules<K, S, T, Computed<F>, P, W>
+    pub fn ttl_err_from<D, F>(self, f: F) -> Rules<K, S, T, ComputedTtl<F, S::Error>, P, W>
     where
+        S::Return: IsResult,
         F: Fn(&S::Error) -> D,
         D: IntoTtl,
     {
         let Self { ttl, ttl_none, keep_if, weight, shape, .. } = self;
-        Rules { ttl, ttl_none, ttl_err: Computed(f), keep_if, weight, shape }
+        let ttl_err = Computed(f, ttl_of as fn(&F, &S::Error) -> Ticks);
+        Rules { ttl, ttl_none, ttl_err, keep_if, weight, shape }
     }
 
     /// `if = |v| …`
-    pub fn keep_if<F>(self, f: F) -> Rules<K, S, T, E, Computed<F>, W>
+    pub fn keep_if<F>(self, f: F) -> Rules<K, S, T, E, Condition<F, S::View>, W>
     where
         F: Fn(&S::View) -> bool,
     {
         let Self { ttl, ttl_none, ttl_err, weight, shape, .. } = self;
-        Rules { ttl, ttl_none, ttl_err, keep_if: Computed(f), weight, shape }
+        let keep_if = Computed(f, (|f, value| f(value)) as fn(&F, &S::View) -> bool);
+        Rules { ttl, ttl_none, ttl_err, keep_if, weight, shape }
     }
 
     /// `weight = |k, v| …`
-    pub fn weight<F>(self, f: F) -> Rules<K, S, T, E, P, Computed<F>>
+    #[allow(clippy::type_complexity)] // One parameter for each option.
+    pub fn weight<F>(self, f: F) -> Rules<K, S, T, E, P, Weight<F, K, S::View>>
     where
         F: Fn(&K, &S::View) -> u64,
     {
         let Self { ttl, ttl_none, ttl_err, keep_if, shape, .. } = self;
-        Rules { ttl, ttl_none, ttl_err, keep_if, weight: Computed(f), shape }
+        let weight = Computed(f, (|f, key, value| f(key, value)) as fn(&F, &K, &S::View) -> u64);
+        Rules { ttl, ttl_none, ttl_err, keep_if, weight, shape }
     }
+}
+
+fn ttl_of<V: ?Sized, D: IntoTtl, F: Fn(&V) -> D>(f: &F, value: &V) -> Ticks {
+    clock::span(f(value).into_ttl())
 }
 
 /// A TTL option, given or not.
@@ -164,9 +188,9 @@ impl<V: ?Sized> TtlRule<V> for Given {
     }
 }
 
-impl<V: ?Sized, D: IntoTtl, F: Fn(&V) -> D> TtlRule<V> for Computed<F> {
+impl<V: ?Sized, F> TtlRule<V> for ComputedTtl<F, V> {
     fn ttl(&self, value: &V, _general: Ticks) -> Ticks {
-        clock::span((self.0)(value).into_ttl())
+        (self.1)(&self.0, value)
     }
 }
 
@@ -182,9 +206,9 @@ impl<V: ?Sized> KeepRule<V> for Unset {
     }
 }
 
-impl<V: ?Sized, F: Fn(&V) -> bool> KeepRule<V> for Computed<F> {
+impl<V: ?Sized, F> KeepRule<V> for Condition<F, V> {
     fn keep(&self, value: &V) -> bool {
-        (self.0)(value)
+        (self.1)(&self.0, value)
     }
 }
 
@@ -200,9 +224,9 @@ impl<K, V: ?Sized> WeightRule<K, V> for Unset {
     }
 }
 
-impl<K, V: ?Sized, F: Fn(&K, &V) -> u64> WeightRule<K, V> for Computed<F> {
+impl<K, V: ?Sized, F> WeightRule<K, V> for Weight<F, K, V> {
     fn weight(&self, key: &K, value: &V) -> u64 {
-        (self.0)(key, value)
+        (self.1)(&self.0, key, value)
     }
 }
 

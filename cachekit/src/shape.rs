@@ -1,11 +1,15 @@
 //! What a function returns, as the cache sees it: a value, an `Option` or a `Result`.
 //!
-//! `(&&&&Outcome::<R>::new()).shape()` picks the shape by method resolution on the type itself, so that
-//! aliases (`anyhow::Result`, `type Res<T>`) are seen through. Every step is one reference further away.
+//! [`pick`] finds the shape of a return type, [`checks`] say what is wrong with one that has none, and
+//! [`own`] whether it suits a cache of the user's.
 
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
+
+pub(crate) mod checks;
+pub(crate) mod own;
+pub(crate) mod pick;
 
 /// What came out of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +55,6 @@ pub trait Shape: Copy {
     }
 }
 
-/// A return type whose shape is asked for.
-#[derive(Debug)]
-pub struct Outcome<R>(PhantomData<fn() -> R>);
-
-impl<R> Outcome<R> {
-    /// Asks.
-    #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident<$($param:ident),*>),* $(,)?) => {$(
         $(#[$doc])*
@@ -94,6 +86,10 @@ shapes! {
     OkShared<T, E>,
     /// `Ok` and `Err` are stored, each for its own time.
     Both<T, E>,
+    /// A return type `R` that cannot be cached, because of its value `T` or its error `E`. It takes the
+    /// place of the shape that would see `View` and `Error`, so that the check which names the reason is
+    /// the only thing that does not compile.
+    Rejected<R, View, Error, T, E>,
 }
 
 impl<R: Clone + Send + Sync + 'static> Shape for Plain<R> {
@@ -219,152 +215,21 @@ where
     }
 }
 
-/// First choice: a `Result` whose error can be copied to waiters.
-pub trait ResultShared {
-    /// The shape.
-    type Shape;
-    /// Picks it.
-    fn shape(&self) -> Self::Shape;
-}
-
-impl<T, E> ResultShared for &&&Outcome<Result<T, E>>
-where
-    E: Clone + Send + Sync + 'static,
-{
-    type Shape = OkShared<T, E>;
-    #[inline]
-    fn shape(&self) -> OkShared<T, E> {
-        OkShared::new()
+impl<R, View, Error, T, E> Shape for Rejected<R, View, Error, T, E> {
+    type Return = R;
+    type Stored = ();
+    type View = View;
+    type Error = Error;
+    fn kind(_ret: &R) -> Kind {
+        Kind::Value
     }
-}
-
-/// Second choice: any other `Result`.
-pub trait ResultOnly {
-    /// The shape.
-    type Shape;
-    /// Picks it.
-    fn shape(&self) -> Self::Shape;
-}
-
-impl<T, E> ResultOnly for &&Outcome<Result<T, E>> {
-    type Shape = OkOnly<T, E>;
-    #[inline]
-    fn shape(&self) -> OkOnly<T, E> {
-        OkOnly::new()
+    fn stored(_ret: &R) -> Option<&()> {
+        None
     }
-}
-
-/// Third choice: an `Option`.
-pub trait OptionShape {
-    /// The shape.
-    type Shape;
-    /// Picks it.
-    fn shape(&self) -> Self::Shape;
-}
-
-impl<T> OptionShape for &Outcome<Option<T>> {
-    type Shape = Optional<T>;
-    #[inline]
-    fn shape(&self) -> Optional<T> {
-        Optional::new()
+    fn view(_ret: &R) -> Option<&View> {
+        None
     }
-}
-
-/// Anything else.
-pub trait PlainShape {
-    /// The shape.
-    type Shape;
-    /// Picks it.
-    fn shape(&self) -> Self::Shape;
-}
-
-impl<R> PlainShape for Outcome<R> {
-    type Shape = Plain<R>;
-    #[inline]
-    fn shape(&self) -> Plain<R> {
-        Plain::new()
+    fn restore(_stored: ()) -> R {
+        unreachable!("a function with this return type does not compile")
     }
-}
-
-/// For `ttl(err = …)`: a `Result` whose error can be stored.
-pub trait ResultBoth {
-    /// The shape.
-    type Shape;
-    /// Picks it.
-    fn shape_with_err(&self) -> Self::Shape;
-}
-
-impl<T, E> ResultBoth for &&&Outcome<Result<T, E>>
-where
-    E: Clone + Send + Sync + 'static,
-{
-    type Shape = Both<T, E>;
-    #[inline]
-    fn shape_with_err(&self) -> Both<T, E> {
-        Both::new()
-    }
-}
-
-impl<R> Outcome<R> {
-    /// No `Result` with a storable error: the bound fails and says so.
-    pub fn shape_with_err(&self) -> Plain<R>
-    where
-        R: StoresErrors,
-    {
-        Plain::new()
-    }
-}
-
-/// Implemented by nothing; its error message is its purpose.
-#[diagnostic::on_unimplemented(
-    message = "`ttl(err = …)` stores errors, but `{Self}` has none that can be stored",
-    label = "needs `Result<T, E>` with `E: Clone + Send + Sync + 'static`",
-    note = "return a `Result` whose error type is `Clone`, or remove `err = …`"
-)]
-pub trait StoresErrors {}
-
-/// Shapes that know `None`.
-#[diagnostic::on_unimplemented(
-    message = "`ttl(none = …)` is for functions that return an `Option`",
-    label = "the return type is no `Option`"
-)]
-pub trait HasNone {}
-
-impl<T> HasNone for Optional<T> {}
-
-/// What a value needs to be cached.
-#[diagnostic::on_unimplemented(
-    message = "a value of type `{Self}` cannot be cached",
-    label = "needs `Clone + Send + Sync` and must own its data",
-    note = "a hit returns a copy: derive `Clone` for the type, or return an `Arc` of it"
-)]
-pub trait Value {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Value for T {}
-
-/// What a shape stores, whether it can be stored or not.
-pub trait Holds {
-    /// The type to blame.
-    type Value;
-}
-
-impl<R> Holds for Plain<R> {
-    type Value = R;
-}
-
-impl<T> Holds for Optional<T> {
-    type Value = T;
-}
-
-impl<T, E> Holds for OkOnly<T, E> {
-    type Value = T;
-}
-
-impl<T, E> Holds for OkShared<T, E> {
-    type Value = T;
-}
-
-impl<T, E> Holds for Both<T, E> {
-    type Value = T;
 }

@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 
 /// A value that can go to a shared tier.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot go to a shared cache",
-    label = "needs `serde::Serialize` and `serde::Deserialize`",
-    note = "derive both traits for the type, or keep the values in this process with `#[cache::local]`"
+    message = "`{Self}` cannot go to a shared cache: it is not `Serialize` and `Deserialize`",
+    label = "`#[cache]` may send this value to other processes",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type and what is in it,",
+    note = "or keep the values in this process with `#[cache::local]`"
 )]
 pub trait Shareable: Serialize + DeserializeOwned {}
 
@@ -16,9 +17,11 @@ impl<T: Serialize + DeserializeOwned> Shareable for T {}
 
 /// A key that can go to a shared tier.
 #[diagnostic::on_unimplemented(
-    message = "the arguments cannot be the key of a shared cache: `{Self}` is not `Serialize`",
-    label = "one of these types needs `serde::Serialize`",
-    note = "derive `Serialize` for the argument's type, leave the argument out with `skip(…)`, say what the key is with `key = …`, or keep the values in this process with `#[cache::local]`"
+    message = "`{Self}` cannot be part of the key of a shared cache: it is not `Serialize`",
+    label = "`#[cache]` may send this to other processes as part of the key",
+    note = "derive `serde::Serialize` for the type,",
+    note = "or keep the values in this process with `#[cache::local]`,",
+    note = "or leave the argument out with `skip(…)`, or say what the key is with `key = …`"
 )]
 pub trait ShareableKey: Serialize {}
 

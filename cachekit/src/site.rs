@@ -122,6 +122,19 @@ impl Site {
         }
     }
 
+    /// Its place, in the order of the source, among the functions of its name in its module: blocks can
+    /// hold several.
+    #[cfg(feature = "shared")]
+    pub(crate) fn ordinal(&'static self) -> u32 {
+        let place = |site: &Site| (site.info.file, site.info.line, site.info.column);
+        let before = inventory::iter::<Registered>().map(|entry| entry.0).filter(|other| {
+            other.info.module == self.info.module
+                && other.info.name == self.info.name
+                && place(other) < place(self)
+        });
+        u32::try_from(before.count()).unwrap_or(u32::MAX)
+    }
+
     fn store(&'static self, function: TypeId) -> StoreRef {
         if front::scope() != 0 {
             let make = |id, clock, disabled| self.make(function, id, clock, disabled);

@@ -137,7 +137,7 @@ pub(super) fn capacity(name: &Ident, input: ParseStream<'_>) -> Result<Capacity>
             }
         }
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr: inner, .. }) if is_number(inner) => {
-            Err(wrong(&expr, "a capacity must be positive"))
+            Err(wrong(&expr, format_args!("a capacity must be positive: {FORMS}")))
         }
         Expr::Closure(closure) => Err(wrong(
             closure_head(closure),

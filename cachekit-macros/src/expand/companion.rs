@@ -11,13 +11,10 @@ use crate::model::Model;
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
     let private = model.private();
     let definition = site::definition(model);
-    let whole = of_the_function(model, vis);
+    let whole = of_the_function(model);
     // An argument of type `impl Trait` has no name that a companion could repeat.
-    let by_key = if model.function.has_impl_parameters() {
-        TokenStream::new()
-    } else {
-        of_one_entry(model, vis)
-    };
+    let by_key =
+        if model.function.has_impl_parameters() { TokenStream::new() } else { of_one_entry(model) };
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = Model::allowed_lints();
     let doc = format!(
@@ -50,8 +47,10 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     }
 }
 
+// Its functions are as visible as the type: where that cannot be seen, one error says so.
+
 /// What concerns all entries.
-fn of_the_function(model: &Model, vis: &Visibility) -> TokenStream {
+fn of_the_function(model: &Model) -> TokenStream {
     let private = model.private();
     let mixed = Span::mixed_site();
     let stats = model.krate.public("Stats", mixed);
@@ -70,20 +69,20 @@ fn of_the_function(model: &Model, vis: &Visibility) -> TokenStream {
     quote_spanned! {mixed=>
         /// Counters of this function's cache, over all of its generic instances.
         #[inline]
-        #vis fn stats() -> #stats {
+        pub fn stats() -> #stats {
             #private::site_stats(Self::__cachekit_static())
         }
 
         /// Drops all entries of this function.
         #[inline]
-        #vis #asyncness fn clear() -> #invalidated {
+        pub #asyncness fn clear() -> #invalidated {
             #clear
         }
     }
 }
 
 /// What concerns the entry of some arguments.
-fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
+fn of_one_entry(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
     let turbofish = model.turbofish();
@@ -95,7 +94,9 @@ fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
         .filter(|parameter| !parameter.skipped)
         .map(|parameter| &parameter.ident);
     let handle_type = handle::return_type(model);
-    let handle = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
+    let made = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
+    // Calls by path: a trait of the user's for all types may have methods of these names.
+    let handle = handle::name(model);
     let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
     let invalidated = model.krate.public("Invalidated", mixed);
     let entry_key = model.krate.public("EntryKey", mixed);
@@ -105,7 +106,7 @@ fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
     } else {
         (TokenStream::new(), TokenStream::new())
     };
-    let refresh = refresh(model, vis);
+    let refresh = refresh(model);
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]
@@ -116,37 +117,37 @@ fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
         #[doc(hidden)]
         #[inline]
         fn __cachekit_handle #generics (#(#arguments),*) -> #handle_type #bounds {
-            #handle
+            #made
         }
 
         /// Drops the entry of these arguments, so that the next call runs the function.
         #[inline]
-        #vis #asyncness fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
-            #entry.invalidate()#awaited
+        pub #asyncness fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
+            #handle::invalidate(&#entry)#awaited
         }
 
         /// The cached value of these arguments, without running the function.
         #[inline]
-        #vis #asyncness fn peek #generics (#(#arguments),*) -> ::core::option::Option<#value> #bounds {
-            #entry.peek()#awaited
+        pub #asyncness fn peek #generics (#(#arguments),*) -> ::core::option::Option<#value> #bounds {
+            #handle::peek(&#entry)#awaited
         }
 
         /// Whether there is an entry for these arguments.
         #[inline]
-        #vis #asyncness fn contains #generics (#(#arguments),*) -> ::core::primitive::bool #bounds {
-            #entry.contains()#awaited
+        pub #asyncness fn contains #generics (#(#arguments),*) -> ::core::primitive::bool #bounds {
+            #handle::contains(&#entry)#awaited
         }
 
         /// Stores a value for these arguments, as if the function had returned it.
         #[inline]
-        #vis #asyncness fn set #generics (#(#arguments,)* value: #value) #bounds {
-            #entry.set(value)#awaited
+        pub #asyncness fn set #generics (#(#arguments,)* value: #value) #bounds {
+            #handle::set(&#entry, value)#awaited
         }
 
         /// The key of these arguments, to log or to compare.
         #[inline]
-        #vis fn key #generics (#(#arguments),*) -> #entry_key #bounds {
-            #entry.key()
+        pub fn key #generics (#(#arguments),*) -> #entry_key #bounds {
+            #handle::key(&#entry)
         }
 
         #refresh
@@ -154,7 +155,7 @@ fn of_one_entry(model: &Model, vis: &Visibility) -> TokenStream {
 }
 
 /// Calls the function past its entry. The arguments are those of the function.
-fn refresh(model: &Model, vis: &Visibility) -> TokenStream {
+fn refresh(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
     let function = model.name();
@@ -190,7 +191,7 @@ fn refresh(model: &Model, vis: &Visibility) -> TokenStream {
         /// Runs the function and replaces the entry of these arguments.
         #safety_doc
         #[inline]
-        #vis #asyncness #safety fn refresh #generics (#(#arguments),*) -> #value #bounds {
+        pub #asyncness #safety fn refresh #generics (#(#arguments),*) -> #value #bounds {
             #run
         }
     }

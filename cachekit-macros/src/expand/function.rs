@@ -89,15 +89,18 @@ fn call(model: &Model) -> TokenStream {
 
 /// What the return type must be, reported on the return type.
 fn checks(model: &Model) -> TokenStream {
+    let (of_value, of_error) = match model.tier {
+        Tier::Local => ("check_value", "check_error"),
+        Tier::Shared => ("check_shareable", "check_shareable_error"),
+    };
+    let of_error = model.options.ttl_err.as_ref().map(|_| of_error);
     let at = Extent::of(&model.returned.value);
     let private = model.krate.private(at.start);
     let shape = quote_spanned!(at.end=> __shape);
     let argument = quote_spanned!(at.start=> &#shape);
-    let shareable = match model.tier {
-        Tier::Local => TokenStream::new(),
-        Tier::Shared => quote_spanned!(at.start=> #private::check_shareable(#argument);),
-    };
-    quote_spanned!(at.start=> #private::check_value(#argument); #shareable)
+    let names = [of_value].into_iter().chain(of_error).map(|name| Ident::new(name, at.end));
+    let argument = quote_spanned!(at.end=> (#argument));
+    quote_spanned!(at.start=> #(#private::#names #argument;)*)
 }
 
 fn look_up(model: &Model) -> TokenStream {
@@ -108,7 +111,7 @@ fn look_up(model: &Model) -> TokenStream {
             Tier::Shared => "lookup_shared",
         };
         return key::with(model, Arrival::AsWritten, |key| {
-            model.call_with_shape(name, &site, &key)
+            model.call_with_shape(name, None, &site, &key)
         });
     };
     let site = site::definition(model);
@@ -117,7 +120,7 @@ fn look_up(model: &Model) -> TokenStream {
     let reference = quote_spanned!(at.start=> &#reference);
     let looked_up = key::with(model, Arrival::AsWritten, |key| {
         let site = quote_spanned!(model.here()=> __site);
-        model.call_with_shape("lookup_in", &quote!(#reference, #site), &key)
+        model.call_with_shape("lookup_in", Some(&at), &quote!(#reference, #site), &key)
     });
     quote_spanned! {model.here()=>
         match (&(#cache), { #site &__CACHEKIT_SITE }) {

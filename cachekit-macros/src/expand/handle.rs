@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
+use super::spans::located;
 use super::{rules, site};
 use crate::model::{Model, Tier};
 
@@ -26,7 +27,17 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
         "The entry of `{}` for these arguments: look at it, set it, drop it.",
         model.name().unraw()
     );
-    quote_spanned! {Span::mixed_site()=>
+    // In a trait's `impl` nothing can be added: the compiler says so at the name.
+    let at = located(name.span());
+    quote_spanned! {at=>
+        #(#cfgs)*
+        #[doc = #doc]
+        #allowed
+        #[inline]
+        #vis fn #name #generics (#receiver #(#arguments),*) -> #handle_type #bounds {
+            #handle
+        }
+
         #(#cfgs)*
         #[doc(hidden)]
         #allowed
@@ -35,21 +46,18 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
             #definition
             #private::SiteRef::new(&__CACHEKIT_SITE, &|| ())
         }
-
-        #(#cfgs)*
-        #[doc = #doc]
-        #allowed
-        #[inline]
-        #vis fn #name #generics (#receiver #(#arguments),*) -> #handle_type #bounds {
-            #handle
-        }
     }
+}
+
+/// `Handle`, or its async twin.
+pub(super) fn name(model: &Model) -> TokenStream {
+    let name = if model.returned.is_async() { "AsyncHandle" } else { "Handle" };
+    model.krate.public(name, Span::mixed_site())
 }
 
 /// `Handle<R>`, or its async twin.
 pub(super) fn return_type(model: &Model) -> TokenStream {
-    let name = if model.returned.is_async() { "AsyncHandle" } else { "Handle" };
-    let handle = model.krate.public(name, Span::mixed_site());
+    let handle = name(model);
     let value = &model.returned.value;
     quote!(#handle<#value>)
 }
@@ -65,7 +73,7 @@ pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
     let shape = model.shape();
     let rules = rules::for_set(model);
     let made = key::with(model, Arrival::Borrowed, |key| {
-        model.call_with_shape(name, site, &quote!(#key, #rules))
+        model.call_with_shape(name, None, site, &quote!(#key, #rules))
     });
     quote_spanned! {Span::mixed_site()=>
         let __shape = #shape;

@@ -1,10 +1,10 @@
 //! The key of a call, borrowed from its arguments.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::spans::{Extent, heart, located};
-use crate::model::{Model, Part};
+use crate::model::{Model, Part, Tier};
 use crate::signature::{Form, Parameter};
 
 /// How the arguments arrive.
@@ -44,7 +44,9 @@ pub(super) fn with(
             Part::Argument(index) => argument(model, &model.parameters[*index], arrival),
         })
         .collect();
-    let call = call(quote!((#(#parts,)*)));
+    let mut key = Group::new(Delimiter::Parenthesis, quote!(#(#parts,)*));
+    key.set_span(whole(model));
+    let call = call(key.into_token_stream());
     // Only here, where nothing but our own code and plain arguments stand, are the traits in scope.
     let import = if parts.is_empty() {
         TokenStream::new()
@@ -74,6 +76,14 @@ pub(super) fn with(
             __done
         }
     }
+}
+
+/// Where the key as a whole is said.
+fn whole(model: &Model) -> Span {
+    located(match &model.key_option {
+        Some(name) => name.span(),
+        None => model.function.sig.paren_token.span.join(),
+    })
 }
 
 fn argument(model: &Model, parameter: &Parameter, arrival: Arrival) -> TokenStream {
@@ -107,6 +117,9 @@ fn instance(model: &Model, word: &Ident) -> TokenStream {
 /// fits, the error underlines the method, so that one goes to the `heart` of what the user wrote.
 fn part(model: &Model, at: &Extent, heart: Span, reference: &TokenStream) -> TokenStream {
     let private = model.krate.private(at.start);
-    let via = quote_spanned!(heart=> via());
-    quote_spanned!(at.start=> (&&&#private::Part(#reference)).#via)
+    let mut methods = quote_spanned!(heart=> __cachekit_via());
+    if model.tier == Tier::Shared {
+        methods.extend(quote_spanned!(heart=> .__cachekit_shared()));
+    }
+    quote_spanned!(at.start=> (&&&&#private::Part(#reference)).#methods)
 }

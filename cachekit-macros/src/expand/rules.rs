@@ -16,7 +16,8 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
         return None;
     }
     // Asked of the miss, which knows the types of the key and of the value.
-    Some(quote_spanned!(Span::mixed_site()=> __miss.rules()#chain))
+    let private = model.private();
+    Some(quote_spanned!(Span::mixed_site()=> #private::Miss::rules(&__miss)#chain))
 }
 
 /// The same for a value that is set from outside, where there is no call and so no argument.
@@ -64,36 +65,36 @@ fn chain(model: &Model) -> TokenStream {
     let mut chain = TokenStream::new();
     match &options.ttl_ok {
         // The policy has it.
-        None | Some(Lifetime::Fixed(..)) => {}
-        Some(lifetime) => chain.extend(ttl("ttl", lifetime)),
+        None | Some((_, Lifetime::Fixed(..))) => {}
+        Some((name, lifetime)) => chain.extend(ttl("ttl", name, lifetime)),
     }
-    if let Some(lifetime) = &options.ttl_none {
-        chain.extend(ttl("ttl_none", lifetime));
+    if let Some((name, lifetime)) = &options.ttl_none {
+        chain.extend(ttl("ttl_none", name, lifetime));
     }
-    if let Some(lifetime) = &options.ttl_err {
-        chain.extend(ttl("ttl_err", lifetime));
+    if let Some((name, lifetime)) = &options.ttl_err {
+        chain.extend(ttl("ttl_err", name, lifetime));
     }
-    if let Some(condition) = &options.condition {
-        chain.extend(call("keep_if", condition));
+    if let Some((name, condition)) = &options.condition {
+        chain.extend(call("keep_if", name, condition));
     }
-    if let Some(weight) = &options.weight {
-        chain.extend(call("weight", weight));
+    if let Some((name, weight)) = &options.weight {
+        chain.extend(call("weight", name, weight));
     }
     chain
 }
 
-fn ttl(method: &str, lifetime: &Lifetime) -> TokenStream {
+fn ttl(method: &str, name: &Ident, lifetime: &Lifetime) -> TokenStream {
     match lifetime {
-        Lifetime::Fixed(lifetime, span) => call(method, &duration(*lifetime, *span)),
-        Lifetime::Computed(expr) => call(method, expr),
-        Lifetime::FromValue(closure) => call(&format!("{method}_from"), closure),
+        Lifetime::Fixed(lifetime, span) => call(method, name, &duration(*lifetime, *span)),
+        Lifetime::Computed(expr) => call(method, name, expr),
+        Lifetime::FromValue(closure) => call(&format!("{method}_from"), name, closure),
     }
 }
 
-/// `.method(value)`, standing where the value does.
-fn call(method: &str, value: &impl ToTokens) -> TokenStream {
+/// `.method(value)`, standing where the user wrote `name = value`.
+fn call(method: &str, name: &Ident, value: &impl ToTokens) -> TokenStream {
     let at = Extent::of(value);
-    let method = Ident::new(method, at.start);
+    let method = Ident::new(method, located(name.span()));
     quote_spanned!(at.start=> .#method(#value))
 }
 

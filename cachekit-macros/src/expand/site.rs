@@ -1,10 +1,11 @@
 //! The static behind a function, and the reference to it.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::rules::duration;
+use super::spans::Extent;
 use crate::args::{Capacity, Lifetime};
 use crate::model::{Companion, Model, Tier};
 
@@ -45,11 +46,11 @@ fn policy(model: &Model) -> TokenStream {
     let none = quote!(::core::option::Option::None);
     let ttl = match &options.ttl_ok {
         None => quote!(Never),
-        Some(Lifetime::Fixed(lifetime, span)) => {
+        Some((_, Lifetime::Fixed(lifetime, span))) => {
             let lifetime = duration(*lifetime, *span);
             quote!(Fixed(#lifetime))
         }
-        Some(Lifetime::Computed(_) | Lifetime::FromValue(_)) => quote!(Dynamic),
+        Some((_, Lifetime::Computed(_) | Lifetime::FromValue(_))) => quote!(Dynamic),
     };
     let capacity = match &options.capacity {
         None => none.clone(),
@@ -59,7 +60,14 @@ fn policy(model: &Model) -> TokenStream {
             quote!(::core::option::Option::Some(#entries))
         }
         Some(Capacity::Computed(entries)) => {
-            quote!(::core::option::Option::Some((#entries) as ::core::primitive::u64))
+            let at = Extent::of(entries);
+            let private = model.krate.private(at.start);
+            // The cast gives numbers their type, and whatever is no number an error of its own.
+            let cast = quote_spanned!(at.end=> as ::core::primitive::i128);
+            let cast = quote_spanned!(at.start=> (#entries) #cast);
+            let name = Ident::new("entries", at.end);
+            let arguments = quote_spanned!(at.end=> (#cast));
+            quote_spanned!(at.start=> #private::#name #arguments)
         }
     };
     let namespace = match &options.namespace {

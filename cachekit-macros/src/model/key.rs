@@ -68,7 +68,7 @@ fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Optio
         {
             errors.at(
                 option,
-                "this function has no `self`; for an associated function without a receiver write `self = shared`",
+                "this function has no `self`: remove the option, or write `self = shared` if this is an associated function",
             );
         }
         return None;

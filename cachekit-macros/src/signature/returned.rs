@@ -1,9 +1,12 @@
 //! What the function returns: the value to cache, and how the function hands it over.
 
+use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type,
-    TypeImplTrait, TypeParamBound, TypeReference, parse_quote,
+    AssocType, GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments,
+    PathSegment, ReturnType, Signature, TraitBound, Type, TypeFnPtr, TypeImplTrait, TypeParamBound,
+    TypeReference, parse_quote,
 };
 
 /// How the value arrives.
@@ -49,26 +52,98 @@ impl Returned {
         self.flavor != Flavor::Sync
     }
 
-    /// Why the value cannot be cached, and the type to underline.
-    pub(crate) fn mistake(&self) -> Option<(Type, &'static str)> {
-        match plain(&self.value) {
-            Type::Never(_) => Some((
-                self.value.clone(),
-                "a function that never returns has no value to cache: remove the attribute",
-            )),
-            Type::Reference(reference) if !is_static(reference) => Some((
-                self.value.clone(),
-                "a cached value must own its data, it outlives this call: return an owned type such as \
-                 `String` or `Vec<T>`, or share it with `Arc<T>`",
-            )),
-            value => first_impl_trait(value).map(|found| {
-                (
-                    Type::ImplTrait(found),
-                    "a cached value needs a name: write the concrete type instead of `impl …`",
-                )
-            }),
+    /// Why the value cannot be cached, and what to underline. `leaves` says whether it may go to a shared
+    /// tier, `with_err` whether errors are stored too.
+    pub(crate) fn mistake(&self, leaves: bool, with_err: bool) -> Option<(TokenStream, String)> {
+        if let Type::Never(never) = plain(&self.value) {
+            let message =
+                "a function that never returns has no value to cache: remove the attribute";
+            return Some((never.to_token_stream(), message.to_owned()));
+        }
+        let mut found = Finder { leaves, with_err, mistake: None };
+        found.visit_type(&self.value);
+        found.mistake
+    }
+}
+
+/// The first part of a type that cannot be cached.
+struct Finder {
+    leaves: bool,
+    with_err: bool,
+    mistake: Option<(TokenStream, String)>,
+}
+
+impl Finder {
+    fn found(&mut self, tokens: &impl ToTokens, message: impl Into<String>) {
+        self.mistake.get_or_insert_with(|| (tokens.to_token_stream(), message.into()));
+    }
+}
+
+const BORROWED: &str = "a cached value must own its data, it outlives this call: return an owned type such as \
+                        `String` or `Vec<T>`, or share it with `Arc<T>`";
+
+impl Visit<'_> for Finder {
+    fn visit_type_reference(&mut self, reference: &TypeReference) {
+        if !is_static(reference) {
+            self.found(reference, BORROWED);
+        } else if self.leaves {
+            let message = format!(
+                "a value from a shared cache is not borrowed from this program: return an owned type in place of \
+                 `{}`, or keep the values in this process with `#[cache::local]`",
+                written(reference)
+            );
+            self.found(reference, message);
+        }
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_path_segment(&mut self, segment: &PathSegment) {
+        // What an error is does not matter where it is not stored.
+        if segment.ident == "Result" && !self.with_err {
+            if let Some(value) = first_type(segment) {
+                self.visit_type(value);
+            }
+            return;
+        }
+        // Of types that we do not know, nobody says that they hold what stands in their brackets.
+        let known = ["Option", "Result", "Vec", "Box", "Arc"];
+        let leaves = self.leaves;
+        self.leaves &= known.iter().any(|name| segment.ident == name);
+        visit::visit_path_segment(self, segment);
+        self.leaves = leaves;
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+        if lifetime.ident != "static" {
+            self.found(lifetime, BORROWED);
         }
     }
+
+    fn visit_type_impl_trait(&mut self, found: &TypeImplTrait) {
+        self.found(
+            found,
+            "a cached value needs a name: write the concrete type instead of `impl …`",
+        );
+    }
+
+    // What a function takes and returns is not in the value.
+    fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
+
+    fn visit_trait_bound(&mut self, bound: &TraitBound) {
+        // `for<'a>` brings lifetimes of its own.
+        if bound.lifetimes.is_none() {
+            visit::visit_trait_bound(self, bound);
+        }
+    }
+}
+
+/// A type as people write it.
+fn written(ty: &impl ToTokens) -> String {
+    let spaced = ty.to_token_stream().to_string();
+    [("& ", "&"), (" < ", "<"), (" >", ">"), (" ,", ","), ("[ ", "["), (" ]", "]"), (" :: ", "::")]
+        .iter()
+        .fold(spaced, |text, (from, to)| text.replace(from, to))
 }
 
 /// The type inside the invisible groups of `macro_rules!` and inside parentheses.
@@ -141,16 +216,4 @@ fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
         _ => None,
     };
     bracketed.into_iter().flatten()
-}
-
-fn first_impl_trait(ty: &Type) -> Option<TypeImplTrait> {
-    struct Finder(Option<TypeImplTrait>);
-    impl Visit<'_> for Finder {
-        fn visit_type_impl_trait(&mut self, found: &TypeImplTrait) {
-            self.0.get_or_insert_with(|| found.clone());
-        }
-    }
-    let mut finder = Finder(None);
-    visit::visit_type(&mut finder, ty);
-    finder.0
 }

@@ -6,7 +6,11 @@ fn functions_of_every_kind() {
         "fn f() -> u64 { 1 }",
         "pub(crate) async unsafe fn f<'a, T: Clone, const N: usize>(a: &'a T, [b, c]: [u8; N]) -> u64 where T: Eq { 1 }",
         "extern \"C\" fn f(_: u8) -> () {}",
-        "fn f(x: impl Into<String>) -> &'static str { \"\" }",
+        "fn f(x: impl Into<String>) -> Result<String, &'static str> { Err(\"\") }",
+        "fn f(x: u8) -> Named<u8, &'static str> { Named }",
+        "fn f(x: u8) -> fn(&str) -> &str { id }",
+        "fn f(x: u8) -> Arc<dyn for<'a> Named<'a> + 'static> { x }",
+        "fn f(x: u8) -> Arc<dyn Fn(&str) -> &str> { x }",
         "fn f(x: u8) -> Pin<Box<dyn Future<Output = u8> + Send>> { Box::pin(async move { x }) }",
         "fn f(x: u8) -> impl Future<Output = u8> + Send { async move { x } }",
         "fn f(x: u8) -> u8 { this is not even Rust }",
@@ -47,6 +51,11 @@ fn functions_that_cannot_be_cached() {
         ("fn f() -> ! { loop {} }", "!", "never returns"),
         ("fn f(x: &str) -> &str { x }", "&str", "own its data"),
         ("fn f(x: &str) -> &'static mut str { x }", "&'static mut str", "own its data"),
+        ("fn f(x: &str) -> Option<&str> { x }", "&str", "own its data"),
+        ("fn f(x: &str) -> Result<Cow<'_, str>, &str> { x }", "'_", "own its data"),
+        ("fn f<'a>(x: &'a str) -> Parsed<'a> { x }", "'a", "own its data"),
+        ("fn f(x: u8) -> &'static str { x }", "&'static str", "in place of `&'static str`"),
+        ("fn f(x: u8) -> Vec<(u8, &'static [u8])> { x }", "&'static [u8]", "`&'static [u8]`"),
         (
             "fn f() -> impl Iterator<Item = u8> { 0..1 }",
             "impl Iterator<Item = u8>",
@@ -72,6 +81,17 @@ fn functions_that_cannot_be_cached() {
     accepts("skip(out)", "fn f(out: &mut Vec<u8>) -> u8 { 1 }");
     accepts("key = 5", "fn f(out: &mut Vec<u8>) -> u8 { 1 }");
     accepts("name = string", "fn str() -> u8 { 1 }");
+}
+
+#[test]
+fn static_references_stay_in_the_process() {
+    let method = "fn f(&self) -> &'static str { \"\" }";
+    accepts("self = instance", method);
+    accepts("in = self.texts", method);
+    refuses("self = shared", method, "&'static str", "`#[cache::local]`");
+    let fallible = "fn f() -> Result<u8, &'static str> { Ok(1) }";
+    accepts("", fallible);
+    refuses("ttl(err = 5)", fallible, "&'static str", "`#[cache::local]`");
 }
 
 #[test]
@@ -142,5 +162,5 @@ fn companions_are_asked_for_where_there_is_one() {
 fn mistakes_of_options_and_function_come_together() {
     let all = mistakes("tll = 5, ttl = 0", "const fn f(&self, x: &mut u8) -> &str { x }");
     let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
-    assert_eq!(places, ["tll", "0", "const", "&str", "&self", "&mut u8"], "{all:?}");
+    assert_eq!(places, ["tll", "0", "const", "&self", "&mut u8", "&str"], "{all:?}");
 }

@@ -92,6 +92,7 @@ fn other_values_of_the_wrong_shape() {
         ("name = 5", "5", "`name = user_cache`"),
         ("vis = x", "x", "`vis = pub(crate)`"),
         ("crate = foo::bar", "foo::bar", "`crate = ::foo::bar`"),
+        ("crate = super::kit", "super::kit", "start at the crate's root"),
         ("crate = \"foo\"", "\"foo\"", "expected a path"),
         ("self = foo", "foo", "`self = shared`"),
         ("self = key()", "key", "`self = key(self.id)`"),

@@ -16,8 +16,8 @@ mod tests;
 pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
-    ByBorrow, ByHash, ByOption, KeyOf, Keyable, Part, Unhashable, ViaBorrow, ViaHash, ViaKey,
-    ViaOption,
+    ByBorrow, ByHash, ByOption, KeyOf, Keyable, Part, Shared, Unhashable, Unshared, ViaBorrow,
+    ViaHash, ViaKey, ViaNothing, ViaOption,
 };
 
 /// How a value takes part in a cache key.

@@ -1,13 +1,16 @@
 //! How generated code turns an argument of any type into a key part.
 //!
-//! `(&&&Part(&argument)).via()` picks, by method resolution, the first of: the type's own [`CacheKey`];
-//! a reference, or an optional reference, to something `Hash + Eq + ToOwned`; `Hash + Eq + Clone`; and
-//! else an error on the argument that says what is missing. Every step is one reference further away.
+//! `(&&&&Part(&argument)).__cachekit_via()` picks, by method resolution, the first of: the type's own
+//! [`CacheKey`]; a reference, or an optional reference, to something `Hash + Eq + ToOwned`;
+//! `Hash + Eq + Clone`; and else an error on the argument that says what is missing. Every step is one
+//! reference further away.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 
 use super::CacheKey;
+use crate::shareable::ShareableKey;
 
 /// An argument on its way into the key.
 #[derive(Debug)]
@@ -26,29 +29,29 @@ pub trait ViaKey {
     /// The key part.
     type Key;
     /// Makes it.
-    fn via(&self) -> Self::Key;
+    fn __cachekit_via(&self) -> Self::Key;
 }
 
-impl<'a, T: CacheKey + ?Sized> ViaKey for &&Part<'a, T> {
+impl<'a, T: CacheKey + ?Sized> ViaKey for &&&Part<'a, T> {
     type Key = KeyOf<'a, T>;
     #[inline]
-    fn via(&self) -> KeyOf<'a, T> {
+    fn __cachekit_via(&self) -> KeyOf<'a, T> {
         KeyOf(self.0)
     }
 }
 
-/// Third choice: the standard traits.
+/// Fourth choice: the standard traits.
 pub trait ViaHash {
     /// The key part.
     type Key;
     /// Makes it.
-    fn via(&self) -> Self::Key;
+    fn __cachekit_via(&self) -> Self::Key;
 }
 
 impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for Part<'a, T> {
     type Key = ByHash<'a, T>;
     #[inline]
-    fn via(&self) -> ByHash<'a, T> {
+    fn __cachekit_via(&self) -> ByHash<'a, T> {
         ByHash(self.0)
     }
 }
@@ -58,17 +61,17 @@ pub trait ViaBorrow {
     /// The key part.
     type Key;
     /// Makes it.
-    fn via(&self) -> Self::Key;
+    fn __cachekit_via(&self) -> Self::Key;
 }
 
-impl<'b, T> ViaBorrow for &Part<'_, &'b T>
+impl<'b, T> ViaBorrow for &&Part<'_, &'b T>
 where
     T: Hash + Eq + ToOwned + ?Sized,
     T::Owned: Eq + Send + Sync + 'static,
 {
     type Key = ByBorrow<'b, T>;
     #[inline]
-    fn via(&self) -> ByBorrow<'b, T> {
+    fn __cachekit_via(&self) -> ByBorrow<'b, T> {
         ByBorrow(self.0)
     }
 }
@@ -78,32 +81,47 @@ pub trait ViaOption {
     /// The key part.
     type Key;
     /// Makes it.
-    fn via(&self) -> Self::Key;
+    fn __cachekit_via(&self) -> Self::Key;
 }
 
-impl<'b, T> ViaOption for &Part<'_, Option<&'b T>>
+impl<'b, T> ViaOption for &&Part<'_, Option<&'b T>>
 where
     T: Hash + Eq + ToOwned + ?Sized,
     T::Owned: Eq + Send + Sync + 'static,
 {
     type Key = ByOption<'b, T>;
     #[inline]
-    fn via(&self) -> ByOption<'b, T> {
+    fn __cachekit_via(&self) -> ByOption<'b, T> {
         ByOption(*self.0)
     }
 }
 
-impl<T: ?Sized> Part<'_, T> {
-    /// No choice left: the bound fails and says why.
-    pub fn via(self) -> Unhashable
+/// Third choice: any other reference, which the fourth must not take for a value. The bound fails and
+/// says what the type behind it, `T`, lacks.
+pub trait ViaNothing<T: ?Sized> {
+    /// Nothing, so that the error stays the only one.
+    fn __cachekit_via<K>(&self) -> Unhashable<K>
     where
         T: Keyable,
     {
-        Unhashable
+        Unhashable(PhantomData)
     }
 }
 
-/// Implemented by nothing; its error message is its purpose.
+impl<T: ?Sized> ViaNothing<T> for &Part<'_, &T> {}
+impl<T: ?Sized> ViaNothing<T> for &Part<'_, Option<&T>> {}
+
+impl<T: ?Sized> Part<'_, T> {
+    /// No choice left: the bound fails and says why.
+    pub fn __cachekit_via<K>(self) -> Unhashable<K>
+    where
+        T: Keyable,
+    {
+        Unhashable(PhantomData)
+    }
+}
+
+/// What [`ViaHash`] takes. Never true where it is asked for: its error message is its purpose.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
     label = "needs `Hash + Eq + Clone + Send + Sync`, and to own its data or be a plain reference",
@@ -111,20 +129,55 @@ impl<T: ?Sized> Part<'_, T> {
     note = "or leave the argument out with `skip(…)` if the result does not depend on it,",
     note = "or say what the key is with `key = …`"
 )]
-pub trait Keyable {}
+pub trait Keyable: Hash + Eq + Clone + Send + Sync + 'static {}
 
-/// Stands for a part that failed to compile, so that the error stays the only one.
+#[diagnostic::do_not_recommend]
+impl<T: Hash + Eq + Clone + Send + Sync + 'static> Keyable for T {}
+
+/// Stands for a part that failed to compile, so that the error stays the only one. It is whatever key is
+/// expected.
 #[derive(Debug)]
-pub struct Unhashable;
+pub struct Unhashable<K>(PhantomData<fn() -> K>);
 
-impl CacheKey for Unhashable {
-    type Owned = ();
+impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
+    type Owned = K;
     fn hash_key<H: Hasher>(&self, _state: &mut H) {}
-    fn matches(&self, _owned: &()) -> bool {
+    fn matches(&self, _owned: &K) -> bool {
         false
     }
-    fn to_owned_key(&self) {}
+    fn to_owned_key(&self) -> K {
+        unreachable!("a call with this key does not compile")
+    }
 }
+
+/// For a shared tier: a part that can go there stays what it is.
+pub trait Shared: Sized {
+    /// The part.
+    fn __cachekit_shared(self) -> Self;
+}
+
+impl<K: CacheKey> Shared for K
+where
+    K::Owned: ShareableKey,
+{
+    #[inline]
+    fn __cachekit_shared(self) -> Self {
+        self
+    }
+}
+
+/// Any other part, one reference further away: the bound fails and says why.
+pub trait Unshared<Owned> {
+    /// Nothing, so that the error stays the only one.
+    fn __cachekit_shared(&self) -> Unhashable<()>
+    where
+        Owned: ShareableKey,
+    {
+        Unhashable(PhantomData)
+    }
+}
+
+impl<K: CacheKey> Unshared<K::Owned> for K {}
 
 macro_rules! key_part {
     ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty,

@@ -44,7 +44,7 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    lookup_tiers(site, shape, key, Remote::none)
+    lookup_tiers(site, shape, key, |_, _| Remote::nowhere())
 }
 
 /// Looks a call up; on a miss the shared tier will be asked too.
@@ -56,7 +56,7 @@ where
     S: Shape,
     S::Stored: Shareable,
 {
-    lookup_tiers(site, shape, key, Remote::of)
+    lookup_tiers(site, shape, key, Remote::of::<Q>)
 }
 
 #[inline]
@@ -64,7 +64,7 @@ fn lookup_tiers<Q, S>(
     site: SiteRef,
     _shape: S,
     key: Q,
-    remote: fn(SiteRef) -> Remote<Q::Owned, S::Stored>,
+    remote: fn(SiteRef, &Q) -> Remote<Q::Owned, S::Stored>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -104,7 +104,7 @@ fn find_site<Q, S>(
     site: SiteRef,
     hash: u64,
     key: &Q,
-    remote: fn(SiteRef) -> Remote<Q::Owned, S::Stored>,
+    remote: fn(SiteRef, &Q) -> Remote<Q::Owned, S::Stored>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -112,7 +112,7 @@ where
 {
     let store = site.store();
     let target = Target { store: &store, hash, ttl: site.site.ttl() };
-    find(&target, key, remote(site), || store.clone())
+    find(&target, key, remote(site, key), || store.clone())
 }
 
 /// Where a call's entry belongs.
@@ -258,10 +258,13 @@ where
             Begun::Value(value) => value,
             Begun::Disabled => f(),
             Begun::Lead(flight) => {
-                let ret = chain::run(flight.id(), f);
-                let verdict = rules.judge(&self.entry.key, &ret, self.ttl);
-                self.finish_blocking(flight, &ret, verdict);
-                ret
+                // The rules and the value's `Clone` belong to the run: they, too, may call the function.
+                chain::run(flight.id(), || {
+                    let ret = f();
+                    let verdict = rules.judge(&self.entry.key, &ret, self.ttl);
+                    self.finish_blocking(flight, &ret, verdict);
+                    ret
+                })
             }
         }
     }
@@ -282,10 +285,14 @@ where
             Begun::Value(value) => value,
             Begun::Disabled => future.await,
             Begun::Lead(flight) => {
-                let ret = chain::drive(flight.id(), future).await;
-                let verdict = rules.judge(&this.entry.key, &ret, this.ttl);
-                this.finish(flight, &ret, verdict).await;
-                ret
+                let id = flight.id();
+                let run = async {
+                    let ret = future.await;
+                    let verdict = rules.judge(&this.entry.key, &ret, this.ttl);
+                    this.finish(flight, &ret, verdict).await;
+                    ret
+                };
+                chain::drive(id, run).await
             }
         }
     }
@@ -293,7 +300,9 @@ where
     async fn begin(&mut self) -> Begun<S::Return> {
         loop {
             match self.attempt(true) {
-                Attempt::Begun(Begun::Lead(flight)) => return self.ask_remote(flight).await,
+                Attempt::Begun(Begun::Lead(flight)) => {
+                    return chain::drive(flight.id(), self.ask_remote(flight)).await;
+                }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
                     if let Some(value) = self.wait(&wait, &leader).await {
@@ -308,7 +317,7 @@ where
         loop {
             match self.attempt(false) {
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
-                    return blocking::block_on(self.ask_remote(flight));
+                    return chain::run(flight.id(), || blocking::block_on(self.ask_remote(flight)));
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
@@ -382,14 +391,15 @@ where
     /// Asks the shared tier before running the function.
     async fn ask_remote(&mut self, flight: Flight) -> Begun<S::Return> {
         // The fence stands before the look: a removal between the two is noticed.
-        self.remote.fence(&self.entry.key, &self.store).await;
+        self.remote.fence(&self.store).await;
         if self.forced {
             return Begun::Lead(flight);
         }
-        let Some(found) = self.remote.fetch(&self.entry.key, &self.store).await else {
+        let Some(found) = self.remote.fetch(&self.store).await else {
             return Begun::Lead(flight);
         };
         let ttl = self.ttl.min(found.remaining);
+        self.store.count_shared_hit();
         let ret = S::restore(found.value.clone());
         self.publish(&flight, found.value, Verdict { keep: true, ttl, weight: found.weight });
         flight.land(Landing::Ready);

@@ -36,19 +36,14 @@ impl Removal {
 pub(crate) struct Remote<K, V>(PhantomData<fn() -> (K, V)>);
 
 impl<K, V> Remote<K, V> {
-    #[inline]
-    pub(crate) fn none(_site: SiteRef) -> Self {
-        Self(PhantomData)
-    }
-
-    #[inline]
-    pub(crate) fn of(_site: SiteRef) -> Self {
-        Self(PhantomData)
-    }
-
     /// For values that belong to no function.
     #[inline]
     pub(crate) fn nowhere() -> Self {
+        Self(PhantomData)
+    }
+
+    #[inline]
+    pub(crate) fn of<Q>(_site: SiteRef, _key: &Q) -> Self {
         Self(PhantomData)
     }
 
@@ -59,12 +54,12 @@ impl<K, V> Remote<K, V> {
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn fetch(&self, _key: &K, _store: &Store) -> Option<Fetched<V>> {
+    pub(crate) async fn fetch(&self, _store: &Store) -> Option<Fetched<V>> {
         None
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn fence(&mut self, _key: &K, _store: &Store) {}
+    pub(crate) async fn fence(&mut self, _store: &Store) {}
 
     #[allow(clippy::unused_async)]
     pub(crate) async fn store(
@@ -78,7 +73,7 @@ impl<K, V> Remote<K, V> {
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn remove(&self, _key: &K, _store: &Store) -> Removal {
+    pub(crate) async fn remove(&self, _store: &Store) -> Removal {
         Removal::NotUsed
     }
 }

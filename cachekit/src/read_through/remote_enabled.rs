@@ -1,6 +1,7 @@
 //! The shared tier as one function sees it. No failure leaves this file: a tier that is down, slow or
 //! corrupt is a miss.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,10 +11,12 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::{self, Ticks};
 use crate::entry::Entry;
+use crate::key::CacheKey;
 use crate::rules::Verdict;
 pub(crate) use crate::shared::Removal;
-use crate::shared::frame::{Frame, fingerprint, now_ms};
-use crate::shared::{backend, codec, key};
+use crate::shared::frame::{Frame, Place, now_ms};
+use crate::shared::key::storage_key;
+use crate::shared::{backend, codec};
 use crate::site::{Site, SiteRef, Tier};
 use crate::store::Store;
 
@@ -36,51 +39,49 @@ pub(crate) struct Fetched<V> {
     pub(crate) weight: u64,
 }
 
-/// How the types of one function go over the wire, as plain function pointers: one per type, not one per
-/// function.
-struct Wire<K, V> {
-    key: fn(SiteRef, &K) -> Option<String>,
-    encode: fn(&V) -> Option<Vec<u8>>,
-    decode: fn(&[u8]) -> Option<V>,
+/// How a value goes over the wire, as plain function pointers: one per type, not one per function.
+struct Wire<V> {
+    encode: fn(&V) -> Option<(Vec<u8>, u64)>,
+    decode: fn(&[u8], u64) -> Option<V>,
 }
 
-/// The shared tier of one call: a function that may use it, and the backend there was when it started.
-struct Target<K, V> {
-    site: SiteRef,
+/// The shared tier of one call: its place there, and the backend there was when it started.
+struct Target<V> {
+    key: String,
     backend: Arc<dyn Backend>,
-    wire: Wire<K, V>,
+    wire: Wire<V>,
     /// Taken before the value was computed; a removal since then makes the backend refuse the value.
     fence: Option<FenceToken>,
 }
 
-impl<K, V> Target<K, V> {
-    fn key(&self, key: &K) -> Option<String> {
-        (self.wire.key)(self.site, key)
+impl<V> Target<V> {
+    fn place(&self) -> Place<'_> {
+        Place { key: &self.key, type_name: std::any::type_name::<V>() }
     }
 }
 
 /// The shared tier of one call, if there is one. Boxed: most calls carry none.
-pub(crate) struct Remote<K, V>(Option<Box<Target<K, V>>>);
+pub(crate) struct Remote<K, V>(Option<Box<Target<V>>>, PhantomData<fn() -> K>);
 
 impl<K, V> Remote<K, V> {
-    #[inline]
-    pub(crate) fn none(_site: SiteRef) -> Self {
-        Self(None)
-    }
-
-    /// For values that belong to no function.
+    /// For values that stay in the process.
     #[inline]
     pub(crate) fn nowhere() -> Self {
-        Self(None)
+        Self(None, PhantomData)
     }
 
-    pub(crate) fn of(site: SiteRef) -> Self
+    pub(crate) fn of<Q>(site: SiteRef, key: &Q) -> Self
     where
+        Q: CacheKey<Owned = K>,
         K: Serialize,
         V: Serialize + DeserializeOwned,
     {
-        let wire = Wire { key: key::storage_key, encode: codec::encode, decode: codec::decode };
-        Self(backend().map(|backend| Box::new(Target { site, backend, wire, fence: None })))
+        let target = backend().and_then(|backend| {
+            let key = storage_key(site, key)?;
+            let wire = Wire { encode: codec::encode, decode: codec::decode };
+            Some(Box::new(Target { key, backend, wire, fence: None }))
+        });
+        Self(target, PhantomData)
     }
 
     #[inline]
@@ -89,36 +90,29 @@ impl<K, V> Remote<K, V> {
     }
 
     /// The value, if the tier has a whole and fresh one.
-    pub(crate) async fn fetch(&self, key: &K, store: &Store) -> Option<Fetched<V>> {
+    pub(crate) async fn fetch(&self, store: &Store) -> Option<Fetched<V>> {
         let target = self.0.as_deref()?;
-        let text = target.key(key)?;
-        let Ok(fetched) = target.backend.get(&text).await else {
+        let Ok(fetched) = target.backend.get(&target.key).await else {
             store.count_shared_error();
             return None;
         };
         let fetched = fetched?;
-        let frame = Frame::decode(fetched.value())?;
-        if frame.fingerprint != fingerprint::<V>() {
-            return None;
-        }
+        let frame = Frame::decode(fetched.value(), target.place())?;
         // What the backend calls stale is not for this tier to keep.
         let bound = if fetched.is_fresh() { clock::span(fetched.fresh_for()) } else { 0 };
         let remaining = frame.remaining(now_ms()).min(bound);
         if remaining == 0 {
             return None;
         }
-        let value = (target.wire.decode)(frame.payload)?;
-        store.count_shared_hit();
+        let value = (target.wire.decode)(frame.payload, frame.trace)?;
         Some(Fetched { value, remaining, weight: frame.weight })
     }
 
     /// Asks the backend to refuse the value if the entry is removed from here on.
-    pub(crate) async fn fence(&mut self, key: &K, store: &Store) {
+    pub(crate) async fn fence(&mut self, store: &Store) {
         let Some(target) = self.0.as_deref_mut() else { return };
-        let (Some(fencing), Some(text)) = (target.backend.fencing(), target.key(key)) else {
-            return;
-        };
-        match fencing.fence(&text).await {
+        let Some(fencing) = target.backend.fencing() else { return };
+        match fencing.fence(&target.key).await {
             Ok(token) => target.fence = Some(token),
             Err(_) => store.count_shared_error(),
         }
@@ -134,44 +128,40 @@ impl<K, V> Remote<K, V> {
         store: &Store,
     ) -> bool {
         let Some(target) = self.0.as_deref() else { return true };
-        let Some(text) = target.key(&entry.key) else { return true };
-        let Some(payload) = (target.wire.encode)(value) else {
+        if entry.head.is_dead() {
+            return false;
+        }
+        let Some((payload, trace)) = (target.wire.encode)(value) else {
             store.count_shared_error();
             return true;
         };
         let ttl = (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl));
         let fresh_ms =
             ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
-        let frame = Frame {
-            fingerprint: fingerprint::<V>(),
-            created_ms: now_ms(),
-            fresh_ms,
-            weight: verdict.weight,
-            payload: &payload,
-        };
-        let Some(bytes) = frame.encode() else { return true };
+        let weight = verdict.weight;
+        let frame = Frame { created_ms: now_ms(), fresh_ms, weight, trace, payload: &payload };
+        let Some(bytes) = frame.encode(target.place()).map(Bytes::from) else { return true };
         let options = ttl.map_or_else(SetOptions::new, |ttl| SetOptions::new().ttl(ttl));
         let written = match (target.backend.fencing(), &target.fence) {
             (Some(fencing), Some(token)) => {
-                fencing.set_fenced(&text, Bytes::from(bytes), &options, token).await
+                fencing.set_fenced(&target.key, bytes, &options, token).await
             }
-            _ => target.backend.set(&text, Bytes::from(bytes), &options).await.map(|()| true),
+            _ => target.backend.set(&target.key, bytes, &options).await.map(|()| true),
         };
         if written.is_err() {
             store.count_shared_error();
         }
         // An invalidation that came while the write was under way may have reached the backend before
-        // it: take the value back.
-        if entry.head.is_dead() {
-            self.remove(&entry.key, store).await;
+        // it: take the value back. A refused one is not there.
+        if entry.head.is_dead() && !matches!(written, Ok(false)) {
+            self.remove(store).await;
         }
         !matches!(written, Ok(false))
     }
 
-    pub(crate) async fn remove(&self, key: &K, store: &Store) -> Removal {
+    pub(crate) async fn remove(&self, store: &Store) -> Removal {
         let Some(target) = self.0.as_deref() else { return Removal::NotUsed };
-        let Some(text) = target.key(key) else { return Removal::Failed };
-        if target.backend.delete(&text).await.is_err() {
+        if target.backend.delete(&target.key).await.is_err() {
             store.count_shared_error();
             return Removal::Failed;
         }

@@ -1,22 +1,44 @@
-//! Values as bytes: MessagePack with field names.
+//! Values as bytes: MessagePack with field names, and beside them a trace of the value.
 //!
-//! A value of another shape does not decode, or decodes to what its names say: the format describes
-//! itself. What is left over is an error, too.
+//! The bytes alone do not say what was written. MessagePack has one `nil`, so that `Some(None)` and
+//! `Some(())` read back as `None`; and a type that has changed since may read old bytes as something
+//! nobody wrote: a renamed field falls back to its default, an integer passes for a wider one. A cache
+//! must not serve such values. So the writer records a digest of the value as it was serialized, names
+//! and kinds included, and the reader compares it with that of the value it decoded. A value that
+//! does not come back the same is a miss, never a wrong value.
+//!
+//! The price is that types whose serialization is asymmetric (fields that are skipped and filled in
+//! differently, say) always miss, and so do values nested deeper than [`depth`] allows.
+//!
+//! The limit on nesting cannot reach into what serde buffers itself, as it does for untagged and
+//! internally tagged enums and for flattened fields.
 
-use serde::Serialize;
+use rmp_serde::Deserializer;
+use rmp_serde::decode::Error;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-/// Nesting that is decoded; more would be an attack on the stack.
-const MAX_DEPTH: usize = 100;
+#[path = "depth.rs"]
+mod depth;
+#[path = "trace.rs"]
+mod trace;
 
-pub(crate) fn encode<V: Serialize>(value: &V) -> Option<Vec<u8>> {
-    rmp_serde::to_vec_named(value).ok()
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;
+
+/// The value's bytes and its trace. `None` if it does not serialize.
+pub(crate) fn encode<V: Serialize>(value: &V) -> Option<(Vec<u8>, u64)> {
+    let bytes = rmp_serde::to_vec_named(value).ok()?;
+    Some((bytes, trace::of(value)?))
 }
 
-pub(crate) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
-    let mut rest = bytes;
-    let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
-    deserializer.set_max_depth(MAX_DEPTH);
-    let value = V::deserialize(&mut deserializer).ok()?;
-    rest.is_empty().then_some(value)
+/// The value that was encoded to these bytes with this trace, or nothing.
+pub(crate) fn decode<V: Serialize + DeserializeOwned>(bytes: &[u8], trace: u64) -> Option<V> {
+    let mut deserializer = Deserializer::from_read_ref(bytes);
+    let value = V::deserialize(depth::Limited::new(&mut deserializer)).ok()?;
+    // The deserializer does not tell what it has left. Reading a bool takes one marker, so that not
+    // finding any means the end, also if a marker was looked at and put back.
+    let end = matches!(bool::deserialize(&mut deserializer), Err(Error::InvalidMarkerRead(_)));
+    (end && trace::of(&value)? == trace).then_some(value)
 }

@@ -1,14 +1,22 @@
 //! Storage keys: `ns:{namespace}:func:{function}:args:{hash}:{codec}`.
 //!
-//! The hash is Blake2b-256 over the function's full path with its generics, the version the author gave
-//! and the arguments in MessagePack. The readable part is for people; the hash alone tells keys apart.
+//! The hash is Blake2b-256 over everything that tells calls apart: the function's full path with its
+//! generics, its place among functions of one name, the version the author gave, and the arguments twice:
+//! in MessagePack, and as their `Hash` feeds it. The first is canonical; the second knows what
+//! serialization leaves out (`Some(None)`, skipped fields) and `Eq` does not. The readable part is for
+//! people.
 
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::hash::Hasher;
+use std::sync::{Mutex, PoisonError};
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
 use serde::Serialize;
 
+use crate::key::CacheKey;
 use crate::site::SiteRef;
 
 /// Readable characters of the function's path. With the longest namespace the key stays below 250.
@@ -17,23 +25,71 @@ const MAX_PATH: usize = 96;
 /// The namespace of functions that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// The key of one call; `None` if the arguments cannot be serialized.
-pub(crate) fn storage_key<K: Serialize>(site: SiteRef, key: &K) -> Option<String> {
-    let arguments = rmp_serde::to_vec_named(key).ok()?;
+/// The key of one call; `None` if nothing that other processes agree on tells it from others.
+pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q) -> Option<String>
+where
+    Q: CacheKey<Owned: Serialize>,
+{
+    if !is_unambiguous(site) {
+        return None;
+    }
+    let arguments = rmp_serde::to_vec_named(&key.to_owned_key()).ok()?;
     let info = &site.site.info;
     let mut digest = Blake2b::<U32>::new();
-    for part in [site.path().as_bytes(), &info.policy.version.to_be_bytes(), &arguments] {
+    let version = info.policy.version.to_be_bytes();
+    let ordinal = site.site.ordinal().to_be_bytes();
+    for part in [site.path().as_bytes(), &ordinal, &version, &arguments] {
         // Lengths keep neighbouring parts apart.
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
+    let mut fed = Fed(digest);
+    key.hash_key(&mut fed);
     let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
     let mut text = format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name));
-    for byte in digest.finalize() {
+    for byte in fed.0.finalize() {
         let _ = write!(text, "{byte:02x}");
     }
     text.push_str(":m");
     Some(text)
+}
+
+/// Lets `Hash` feed the digest.
+struct Fed(Blake2b<U32>);
+
+impl Hasher for Fed {
+    fn finish(&self) -> u64 {
+        unreachable!("the digest is taken whole")
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+}
+
+/// Whether the function's path names one instantiation only. Closures have no names, and types of
+/// different blocks can have the same: such calls stay in the process.
+fn is_unambiguous(site: SiteRef) -> bool {
+    static SEEN: Mutex<Option<HashMap<(usize, &'static str), Option<TypeId>>>> = Mutex::new(None);
+    let path = site.path();
+    let own = path.strip_suffix("::{{closure}}").unwrap_or(path);
+    if generics(own).contains("{{closure}}") {
+        return false;
+    }
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = (std::ptr::from_ref(site.site) as usize, path);
+    let owner =
+        seen.get_or_insert_with(HashMap::new).entry(place).or_insert_with(|| Some(site.function()));
+    if *owner != Some(site.function()) {
+        // Neither of the two may be shared from here on.
+        *owner = None;
+    }
+    owner.is_some()
+}
+
+/// What stands in angle brackets.
+fn generics(path: &str) -> &str {
+    path.find('<').map_or("", |at| &path[at..])
 }
 
 fn readable(module: &str, name: &str) -> String {

@@ -1,0 +1,105 @@
+//! From a return type to its shape.
+//!
+//! `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()` picks it by method resolution on the type itself,
+//! so that aliases (`anyhow::Result`, `type Res<T>`) are seen through. Every choice is one reference
+//! further away. The last ones take what cannot be cached: they compile, and the checks do not.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Both, OkOnly, OkShared, Optional, Plain, Rejected};
+
+/// A return type whose shape is asked for, for values that get as far as `Reach`.
+#[derive(Debug)]
+pub struct Outcome<R, Reach>(PhantomData<fn() -> (R, Reach)>);
+
+impl<R, Reach> Clone for Outcome<R, Reach> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, Reach> Copy for Outcome<R, Reach> {}
+
+impl<R, Reach> Outcome<R, Reach> {
+    /// Asks.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// Values stay in this process.
+#[derive(Debug)]
+pub struct InProcess;
+
+/// Values may go to a shared tier.
+#[derive(Debug)]
+pub struct Anywhere;
+
+/// Whether values of a type can get as far as `Reach`.
+pub trait Fits<Reach> {}
+
+impl<T: Clone + Send + Sync + 'static> Fits<InProcess> for T {}
+impl<T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static> Fits<Anywhere> for T {}
+
+macro_rules! choices {
+    ($method:ident: $(
+        $(#[$doc:meta])*
+        $choice:ident for $from:ty, [$($param:ident $(: $bound:ty)?),*] => $shape:ident<$($arg:ty),*>;
+    )*) => {$(
+        $(#[$doc])*
+        pub trait $choice {
+            /// The shape.
+            type Shape;
+            /// Picks it.
+            fn $method(&self) -> Self::Shape;
+        }
+
+        impl<$($param $(: Fits<$bound>)?,)* X> $choice for $from {
+            type Shape = $shape<$($arg),*>;
+            #[inline]
+            fn $method(&self) -> Self::Shape {
+                $shape::new()
+            }
+        }
+    )*};
+}
+
+choices! { __cachekit_shape:
+    /// First choice: a `Result` whose error can be copied to waiters.
+    ResultShared for &&&Outcome<Result<T, E>, X>, [T: X, E: InProcess] => OkShared<T, E>;
+    /// Second choice: any other `Result`.
+    ResultOnly for &&Outcome<Result<T, E>, X>, [T: X, E] => OkOnly<T, E>;
+    /// Second choice: an `Option`.
+    OptionShape for &&Outcome<Option<T>, X>, [T: X] => Optional<T>;
+    /// Third choice: any other value.
+    PlainShape for &Outcome<R, X>, [R: X] => Plain<R>;
+    /// A `Result` that cannot be cached.
+    ResultRejected for Outcome<Result<T, E>, X>, [T, E] => Rejected<Result<T, E>, T, E, T, ()>;
+    /// An `Option` that cannot be cached.
+    OptionRejected for Outcome<Option<T>, X>, [T] => Rejected<Option<T>, Option<T>, (), T, ()>;
+}
+
+choices! { __cachekit_shape_with_err:
+    /// For `ttl(err = …)`: a `Result` whose error can be stored.
+    ResultBoth for &&&Outcome<Result<T, E>, X>, [T: X, E: X] => Both<T, E>;
+    /// For `ttl(err = …)`: a `Result` that cannot be cached.
+    BothRejected for Outcome<Result<T, E>, X>, [T, E] => Rejected<Result<T, E>, T, E, T, E>;
+}
+
+impl<R, X> Outcome<R, X> {
+    /// Any other value that cannot be cached.
+    #[inline]
+    pub fn __cachekit_shape(self) -> Rejected<R, R, (), R, ()> {
+        Rejected::new()
+    }
+
+    /// For `ttl(err = …)`: what has no error.
+    #[inline]
+    pub fn __cachekit_shape_with_err(self) -> Rejected<R, R, (), R, ()> {
+        Rejected::new()
+    }
+}

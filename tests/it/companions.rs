@@ -1,0 +1,200 @@
+//! What stands beside a cached function.
+
+use std::collections::HashSet;
+
+use cachekit::testing::isolate;
+use cachekit::{EntryKey, Handle, Stats, cache};
+use cachekit_tests::{Runs, block_on};
+
+static RUNS: Runs = Runs::new();
+
+#[cache]
+fn user(id: u64, name: &str) -> String {
+    RUNS.add();
+    format!("{id}{name}")
+}
+
+#[test]
+fn peek_neither_runs_nor_counts() {
+    let _test = isolate();
+    assert_eq!(user::peek(&1, "a"), None);
+    assert!(!user::contains(&1, "a"));
+    assert_eq!(user(1, "a"), "1a");
+    let before = user::stats();
+    for _ in 0..5 {
+        assert_eq!(user::peek(&1, "a").as_deref(), Some("1a"));
+        assert!(user::contains(&1, "a"));
+        assert_eq!(user::peek(&2, "a"), None);
+    }
+    assert_eq!((user::stats(), RUNS.take()), (before, 1));
+}
+
+#[test]
+fn set_puts_a_value_there() {
+    let _test = isolate();
+    user::set(&1, "a", "other".to_owned());
+    assert_eq!(user(1, "a"), "other");
+    user::set(&1, "a", "another".to_owned());
+    assert_eq!(user(1, "a"), "another");
+    assert_eq!((RUNS.take(), user::stats().hits, user::stats().entries), (0, 2, 1));
+}
+
+#[test]
+fn invalidate_tells_what_there_was() {
+    let _test = isolate();
+    user(1, "a");
+    user(2, "a");
+    let done = user::invalidate(&1, "a");
+    assert!(done.was_cached() && done.is_confirmed());
+    assert_eq!(done.removed(), 1);
+    assert_eq!(user::invalidate(&1, "a").removed(), 0);
+    assert!(user::contains(&2, "a"));
+    assert_eq!(user::stats().invalidations, 2);
+    RUNS.take();
+    user(1, "a");
+    assert_eq!(RUNS.take(), 1);
+}
+
+#[test]
+fn clear_drops_all_of_one_function() {
+    #[cache]
+    fn other(n: u32) -> u32 {
+        n
+    }
+    let _test = isolate();
+    other(1);
+    for id in 0..10 {
+        user(id, "a");
+    }
+    let done = user::clear();
+    assert_eq!((done.removed(), done.is_confirmed()), (10, true));
+    assert_eq!((user::stats().entries, other::stats().entries), (0, 1));
+    RUNS.take();
+    user(3, "a");
+    assert_eq!(RUNS.take(), 1);
+}
+
+#[test]
+fn refresh_runs_and_stores() {
+    #[cache]
+    fn counted(n: u32) -> u32 {
+        RUNS.add() * 10 + n
+    }
+    let _test = isolate();
+    assert_eq!(counted::refresh(1), 11);
+    assert_eq!((counted(1), counted::refresh(1), counted(1)), (11, 21, 21));
+    assert_eq!((counted::stats().loads, counted::stats().entries), (2, 1));
+}
+
+#[test]
+fn keys_tell_calls_apart() {
+    #[cache]
+    fn twin(id: u64, name: &str) -> String {
+        format!("{id}{name}")
+    }
+    let _test = isolate();
+    let mut keys: HashSet<EntryKey> = (0..1_000).map(|id| user::key(&id, "secret")).collect();
+    keys.extend((0..1_000).map(|id| user::key(&id, "")));
+    keys.extend((0..1_000).map(|id| twin::key(&id, "")));
+    assert_eq!(keys.len(), 3_000);
+    assert_eq!(user::key(&7, "x"), user::key(&7, "x"));
+    let shown = user::key(&7, "secret").to_string();
+    assert!(!shown.contains("__cachekit"), "{shown}");
+    assert!(shown.contains("companions::user#"), "{shown}");
+    assert!(
+        !shown.contains("secret") && !format!("{:?}", user::key(&7, "secret")).contains("secret")
+    );
+}
+
+#[test]
+fn stats_count_what_happened() {
+    let _test = isolate();
+    assert_eq!(user::stats(), Stats::default());
+    assert_eq!(user::stats().hit_ratio(), None);
+    user(1, "a");
+    user(1, "a");
+    user(1, "a");
+    user(2, "a");
+    let stats = user::stats();
+    assert_eq!((stats.hits, stats.misses, stats.loads, stats.entries), (2, 2, 2, 2));
+    assert_eq!(stats.hit_ratio(), Some(0.5));
+    assert_eq!(stats.to_string(), "2 hits, 2 misses (50.0 % hits), 2 entries");
+}
+
+#[test]
+fn stats_are_exact_over_threads() {
+    #[cache::local]
+    fn shared(n: u64) -> u64 {
+        n
+    }
+    let test = isolate();
+    let scope = test.scope();
+    cachekit_tests::together(4, |_| {
+        let _in = scope.enter();
+        for n in 0..10_000 {
+            assert_eq!(shared(n % 100), n % 100);
+        }
+        // What a thread counted is there when its calls have returned, also before it ends.
+        assert!(shared::stats().hits + shared::stats().misses >= 10_000);
+    });
+    let stats = shared::stats();
+    assert_eq!((stats.hits + stats.misses, stats.loads, stats.entries), (40_000, 100, 100));
+}
+
+#[test]
+fn companions_take_what_the_function_borrows() {
+    #[cache]
+    fn mixed(list: Vec<u32>, text: String, slice: &[u8], n: Option<u32>) -> usize {
+        list.len() + text.len() + slice.len() + n.map_or(0, |n| n as usize)
+    }
+    let _test = isolate();
+    assert_eq!(mixed(vec![1], "ab".into(), &[1, 2, 3], Some(4)), 10);
+    let (list, text) = (vec![1], "ab".to_owned());
+    assert_eq!(mixed::peek(&list, &text, &[1, 2, 3], &Some(4)), Some(10));
+    assert!(mixed::invalidate(&list, &text, &[1, 2, 3], &Some(4)).was_cached());
+    assert_eq!(mixed::refresh(list, text, &[1, 2, 3], Some(4)), 10);
+}
+
+#[test]
+fn handles_can_be_kept_and_sent() {
+    struct Shop;
+    impl Shop {
+        #[cache(self = shared)]
+        pub(crate) fn price(&self, item: u32) -> Option<u32> {
+            RUNS.add();
+            (item > 0).then_some(item * 100)
+        }
+
+        #[cache(self = shared)]
+        pub(crate) async fn later(&self, item: u32) -> u32 {
+            RUNS.add();
+            item * 100
+        }
+    }
+    let _test = isolate();
+    let handle: Handle<Option<u32>> = Shop.price_cache(&7);
+    assert_eq!(handle.peek(), None);
+    Shop.price(7);
+    assert_eq!(handle.peek(), Some(Some(700)));
+    handle.set(None);
+    let handle = std::thread::spawn(move || {
+        // A handle is about the cache it was made for, wherever it goes.
+        assert_eq!(handle.peek(), Some(None));
+        handle
+    })
+    .join()
+    .unwrap();
+    assert_eq!(Shop.price(7), None);
+    assert_eq!(handle.refresh(|| Shop.price(7)), Some(700));
+    assert_eq!(handle.stats().loads, 2);
+    assert!(format!("{handle:?}").contains("price"));
+    block_on(async {
+        let handle = Shop.later_cache(&7);
+        assert_eq!(handle.refresh(Shop.later(7)).await, 700);
+        handle.set(5).await;
+        assert_eq!((Shop.later(7).await, handle.peek().await), (5, Some(5)));
+        assert!(handle.invalidate().await.was_cached());
+        assert!(!handle.contains().await);
+        assert_eq!(handle.clear().await.removed(), 0);
+    });
+}

@@ -1,0 +1,41 @@
+//! What a user of cachekit can rely on, shown through the attributes as a user writes them.
+//!
+//! One file per topic. Every test has its own scope (`cachekit::testing::isolate`) or its own cache, so
+//! all of them run in parallel.
+
+extern crate cachekit as other;
+
+mod allocations;
+mod companions;
+mod destructors;
+mod disable;
+mod executors;
+mod forms;
+mod forms_async;
+mod forms_generic;
+mod forms_hygiene;
+mod forms_methods;
+mod forms_more;
+mod forms_references;
+mod forms_tracing;
+mod invalidation;
+mod options;
+mod outcomes;
+mod own_cache;
+mod recursion;
+mod registry;
+mod shared_faults;
+mod shared_identity;
+mod shared_invalidation;
+mod shared_tier;
+mod single_flight;
+mod testing_aids;
+mod ttl;
+mod ui;
+
+/// The crate where a library would re-export it.
+mod reexport {
+    pub(crate) mod inside {
+        pub(crate) use cachekit::*;
+    }
+}

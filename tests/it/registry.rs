@@ -1,0 +1,166 @@
+//! `cachekit::functions()`: every annotated function of the program.
+
+use std::time::Duration;
+
+use cachekit::testing::isolate;
+use cachekit::{Cache, Function, Tier, TtlPolicy, cache, functions};
+
+mod listed {
+    use cachekit::cache;
+
+    #[cache::local(ttl = "5m", capacity = 7)]
+    pub(super) fn called(n: u32) -> u32 {
+        n
+    }
+
+    // Nobody calls these.
+    #[cache(ttl = |n| *n, version = 2, namespace = "ns")]
+    #[allow(dead_code)]
+    fn never_called(n: u64) -> u64 {
+        n
+    }
+
+    pub(super) fn around() {
+        fn deeper() {
+            #[cache(weight = |_, _| 1, if = |_| true)]
+            async fn nested_never_called(n: u32) -> u32 {
+                n
+            }
+            let _ = nested_never_called;
+        }
+        let _ = deeper;
+    }
+}
+
+struct Shop {
+    cache: Cache<u32, u32>,
+}
+
+trait Priced {
+    fn trait_method(&self, n: u32) -> u32;
+}
+
+impl Shop {
+    #[cache(self = shared, ttl = 60)]
+    pub(crate) fn method(&self, n: u32) -> u32 {
+        n
+    }
+
+    #[cache(in = self.cache)]
+    fn own_cache_method(&self, n: u32) -> u32 {
+        n
+    }
+}
+
+impl Priced for Shop {
+    #[cache(self = shared)]
+    fn trait_method(&self, n: u32) -> u32 {
+        n
+    }
+}
+
+#[cache::local]
+fn generic_listed<T>(n: usize) -> usize {
+    size_of::<T>() * n
+}
+
+fn find(name: &str) -> Function {
+    let here = |function: &Function| function.file().ends_with("it/registry.rs");
+    let mut all =
+        functions().into_iter().filter(|function| function.name() == name && here(function));
+    let found = all.next().unwrap_or_else(|| panic!("`{name}` is not listed"));
+    assert!(all.next().is_none(), "`{name}` is listed twice");
+    found
+}
+
+#[test]
+fn functions_are_listed_with_their_place() {
+    // What is told of a line is told of the next function's name.
+    const BEFORE: u32 = line!();
+    #[cache(ttl = 60)]
+    fn placed(n: u32) -> u32 {
+        n
+    }
+    let _test = isolate();
+    placed(1);
+    let function = find("placed");
+    assert_eq!(function.line(), BEFORE + 2);
+    assert!(function.file().ends_with("it/registry.rs"));
+    assert_eq!(function.module(), "it::registry");
+    assert_eq!(function.tier(), Tier::Shared);
+}
+
+#[test]
+fn functions_that_nobody_called_are_listed() {
+    listed::around();
+    let never = find("never_called");
+    assert_eq!(never.module(), "it::registry::listed");
+    let policy = never.policy();
+    assert_eq!((policy.ttl, policy.version, policy.namespace), (TtlPolicy::Dynamic, 2, Some("ns")));
+    assert!(!policy.is_async && !policy.weighted && !policy.conditional && !policy.own_cache);
+    let nested = find("nested_never_called").policy();
+    assert!(nested.is_async && nested.weighted && nested.conditional);
+    assert_eq!((nested.ttl, nested.capacity), (TtlPolicy::Never, None));
+    assert_eq!(never.stats(), cachekit::Stats::default());
+}
+
+#[test]
+fn methods_and_generics_are_listed_once() {
+    let _test = isolate();
+    let shop = Shop { cache: Cache::new(5) };
+    for n in 0..3 {
+        shop.method(n);
+        shop.own_cache_method(n);
+        shop.trait_method(n);
+    }
+    generic_listed::<u8>(1);
+    generic_listed::<u64>(1);
+    generic_listed::<u64>(1);
+    assert_eq!(find("method").policy().ttl, TtlPolicy::Fixed(Duration::from_secs(60)));
+    assert_eq!(find("trait_method").stats().misses, 3);
+    let generic = find("generic_listed").stats();
+    assert_eq!((generic.misses, generic.hits, generic.entries), (2, 1, 2));
+    let own = find("own_cache_method");
+    assert!(own.policy().own_cache);
+    assert_eq!((own.stats().misses, shop.cache.stats().misses), (0, 3));
+}
+
+#[test]
+fn the_registry_counts_and_clears() {
+    let _test = isolate();
+    listed::called(1);
+    listed::called(1);
+    let function = find("called");
+    assert_eq!(function.tier(), Tier::Local);
+    assert_eq!(function.policy().capacity, Some(7));
+    assert_eq!((function.stats().hits, function.stats().misses), (1, 1));
+    assert_eq!(function.stats(), listed::called::stats());
+    assert_eq!(function.clear_local(), 1);
+    listed::called(1);
+    assert_eq!(function.stats().misses, 2);
+    let shown = format!("{function:?}");
+    assert!(shown.contains("called") && shown.contains("registry.rs"), "{shown}");
+}
+
+#[test]
+fn the_list_is_in_the_order_of_the_source() {
+    let all = functions();
+    let places: Vec<_> = all.iter().map(|function| (function.file(), function.line())).collect();
+    assert!(places.is_sorted());
+    let mine: Vec<_> = all
+        .iter()
+        .filter(|function| function.file().ends_with("it/registry.rs"))
+        .map(Function::name)
+        .collect();
+    let expected = [
+        "called",
+        "never_called",
+        "nested_never_called",
+        "method",
+        "own_cache_method",
+        "trait_method",
+        "generic_listed",
+        "placed",
+    ];
+    assert_eq!(mine, expected);
+}

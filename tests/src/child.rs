@@ -1,0 +1,77 @@
+//! Tests in a process of their own.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Tells the child which it is.
+const MARK: &str = "CACHEKIT_TESTS_CHILD";
+
+/// Far more than any such test takes; a child that is still there then hangs for good.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How a child ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Whether it passed; `None` if it hung and had to be killed.
+    pub passed: Option<bool>,
+    /// What it printed.
+    pub output: String,
+}
+
+/// Whether this process is one that [`run_child`] started.
+pub fn is_child() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
+/// Runs one test of this binary, given by its full name, in a new process.
+pub fn run_child(test: &str, environment: &[(&str, &str)]) -> Finished {
+    let mut child = Command::new(std::env::current_exe().expect("the test binary"))
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(MARK, "1")
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the test binary starts");
+    let mut pipes: [Box<dyn Read + Send>; 2] = [
+        Box::new(child.stdout.take().expect("piped")),
+        Box::new(child.stderr.take().expect("piped")),
+    ];
+    let (done, ended) = mpsc::channel();
+    let readers = std::thread::spawn(move || {
+        let mut output = String::new();
+        for pipe in &mut pipes {
+            // What cannot be read is missing from the report, nothing more.
+            let _ = pipe.read_to_string(&mut output);
+        }
+        let _ = done.send(());
+        output
+    });
+    // Both pipes close when the child ends.
+    let hung = ended.recv_timeout(DEADLINE).is_err();
+    if hung {
+        child.kill().expect("the child can be killed");
+    }
+    let status = child.wait().expect("the child ends");
+    let output = readers.join().expect("reading the child's output");
+    let ran = output.contains("1 passed") || output.contains("1 failed");
+    assert!(hung || ran || !status.success(), "there is no test `{test}`:\n{output}");
+    Finished { passed: (!hung).then(|| status.success()), output }
+}
+
+/// Runs a test's body in a process of its own, where a hang or an abort harms no other test.
+///
+/// `test` is the full name of the calling test.
+pub fn in_child(test: &str, body: impl FnOnce()) {
+    if is_child() {
+        return body();
+    }
+    let finished = run_child(test, &[]);
+    match finished.passed {
+        Some(true) => {}
+        Some(false) => panic!("`{test}` failed in its process:\n{}", finished.output),
+        None => panic!("`{test}` hung in its process:\n{}", finished.output),
+    }
+}

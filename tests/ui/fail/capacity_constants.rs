@@ -1,0 +1,18 @@
+//! What only evaluation shows; the compiler evaluates when it has found no other mistake.
+
+use cachekit::cache;
+
+const NONE: usize = 0;
+const BELOW: i32 = -5;
+
+#[cache(capacity = NONE)]
+fn zero(id: u64) -> u64 {
+    id
+}
+
+#[cache(capacity = BELOW)]
+fn negative(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

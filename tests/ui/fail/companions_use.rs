@@ -1,0 +1,42 @@
+//! Mistakes in calls of a companion read as those in any other call.
+
+#![deny(unused_must_use)]
+
+use cachekit::cache;
+
+mod users {
+    use cachekit::cache;
+
+    #[cache]
+    pub fn user(id: u64) -> u64 {
+        id
+    }
+
+    #[cache(vis = pub(self))]
+    pub fn member(id: u64) -> u64 {
+        id
+    }
+}
+
+#[cache]
+fn item(id: u64, name: &str) -> u64 {
+    id
+}
+
+struct Shop;
+
+impl Shop {
+    #[cache(self = shared)]
+    pub fn price(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {
+    item::invalidate(5, "x").ignore();
+    item::invalidate(&5).ignore();
+    item::frobnicate(&5, "x");
+    users::user::set(&5, "x");
+    users::member::stats();
+    Shop.price_cache(5).invalidate().ignore();
+}
