@@ -45,6 +45,7 @@ fn allowed_lints(model: &Model) -> TokenStream {
     if model.parameters.iter().any(|parameter| parameter.ident.to_string().starts_with('_')) {
         // Unused by the body; the key uses it.
         lints.push(quote!(clippy::used_underscore_binding));
+        lints.push(quote!(clippy::no_effect_underscore_binding));
     }
     if lints.is_empty() { TokenStream::new() } else { quote!(#[allow(#(#lints),*)]) }
 }

@@ -69,7 +69,7 @@ pub(super) fn with(
     // of its own ends them before anything else happens, and before an await.
     quote_spanned! {here=>
         {
-            #(#[allow(unused_variables)] #names)*
+            #(#[allow(unused_variables, clippy::no_effect_underscore_binding)] #names)*
             let __done = match (#(&(#expressions),)*) {
                 (#(#bound,)*) => #made
             };

@@ -59,12 +59,15 @@ where
     lookup_tiers(site, shape, key, Remote::of::<Q>)
 }
 
+/// Makes what a call needs of the shared tier, on a miss.
+type MakeRemote<Q, S> = fn(SiteRef, &Q) -> Remote<<Q as CacheKey>::Owned, <S as Shape>::Stored>;
+
 #[inline]
 fn lookup_tiers<Q, S>(
     site: SiteRef,
     _shape: S,
     key: Q,
-    remote: fn(SiteRef, &Q) -> Remote<Q::Owned, S::Stored>,
+    remote: MakeRemote<Q, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -104,7 +107,7 @@ fn find_site<Q, S>(
     site: SiteRef,
     hash: u64,
     key: &Q,
-    remote: fn(SiteRef, &Q) -> Remote<Q::Owned, S::Stored>,
+    remote: MakeRemote<Q, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,

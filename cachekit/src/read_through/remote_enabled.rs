@@ -41,7 +41,7 @@ pub(crate) struct Fetched<V> {
 
 /// How a value goes over the wire, as plain function pointers: one per type, not one per function.
 struct Wire<V> {
-    encode: fn(&V) -> Option<(Vec<u8>, u64)>,
+    encode: fn(&V) -> Option<codec::Encoded>,
     decode: fn(&[u8], u64) -> Option<V>,
 }
 

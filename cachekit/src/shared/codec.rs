@@ -25,10 +25,20 @@ mod trace;
 
 #[cfg(test)]
 #[path = "codec_tests.rs"]
+#[allow(
+    // Hostile inputs are large, and types stand next to what is said of them.
+    clippy::large_stack_arrays,
+    clippy::items_after_statements,
+    clippy::unnecessary_wraps,
+    clippy::zero_sized_map_values
+)]
 mod tests;
 
-/// The value's bytes and its trace. `None` if it does not serialize.
-pub(crate) fn encode<V: Serialize>(value: &V) -> Option<(Vec<u8>, u64)> {
+/// A value's bytes and its trace.
+pub(crate) type Encoded = (Vec<u8>, u64);
+
+/// `None` if the value does not serialize.
+pub(crate) fn encode<V: Serialize>(value: &V) -> Option<Encoded> {
     let bytes = rmp_serde::to_vec_named(value).ok()?;
     Some((bytes, trace::of(value)?))
 }

@@ -67,10 +67,13 @@ impl Hasher for Fed {
     }
 }
 
+/// For a site and a path: the one instantiation of that path, or `None` once there were two.
+type Seen = HashMap<(usize, &'static str), Option<TypeId>>;
+
 /// Whether the function's path names one instantiation only. Closures have no names, and types of
 /// different blocks can have the same: such calls stay in the process.
 fn is_unambiguous(site: SiteRef) -> bool {
-    static SEEN: Mutex<Option<HashMap<(usize, &'static str), Option<TypeId>>>> = Mutex::new(None);
+    static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
     let path = site.path();
     let own = path.strip_suffix("::{{closure}}").unwrap_or(path);
     if generics(own).contains("{{closure}}") {

@@ -116,7 +116,7 @@ fn scalar(kind: Kind, word: impl Into<u64>) -> u64 {
 }
 
 fn signed(kind: Kind, value: impl Into<i64>) -> u64 {
-    scalar(kind, u64::from_le_bytes(value.into().to_le_bytes()))
+    scalar(kind, u64::from_ne_bytes(value.into().to_ne_bytes()))
 }
 
 /// Methods that do not fail.
@@ -213,18 +213,12 @@ impl Ordered {
     fn new(state: u64) -> Self {
         Self { state, count: 0 }
     }
-
-    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.state = mix(self.state, value.serialize(Trace)?);
-        self.count += 1;
-        Ok(())
-    }
 }
 
 /// Sequences and maps: in any order, because sets are sequences to serde and have none. The sum counts
 /// what is there twice; an exclusive or would lose it.
 struct Unordered {
-    kind: Kind,
+    state: u64,
     sum: u64,
     count: u64,
     key: u64,
@@ -232,16 +226,13 @@ struct Unordered {
 
 impl Unordered {
     fn new(kind: Kind) -> Self {
-        Self { kind, sum: 0, count: 0, key: 0 }
+        Self { state: start(kind), sum: 0, count: 0, key: 0 }
     }
 
-    fn add(&mut self, digest: u64) {
-        self.sum = self.sum.wrapping_add(digest);
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.sum = self.sum.wrapping_add(mix(self.key, value.serialize(Trace)?));
         self.count += 1;
-    }
-
-    fn finish(self) -> u64 {
-        mix(mix(start(self.kind), self.sum), self.count)
+        Ok(())
     }
 }
 
@@ -257,7 +248,9 @@ macro_rules! ordered {
                 value: &T,
             ) -> Result<()> {
                 $(self.state = mix(self.state, text($key.as_bytes(), Kind::Str));)?
-                self.add(value)
+                self.state = mix(self.state, value.serialize(Trace)?);
+                self.count += 1;
+                Ok(())
             }
 
             fn end(self) -> Result {
@@ -280,12 +273,11 @@ impl ser::SerializeSeq for Unordered {
     type Error = Refused;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.add(value.serialize(Trace)?);
-        Ok(())
+        self.add(value)
     }
 
     fn end(self) -> Result {
-        Ok(self.finish())
+        Ok(mix(mix(self.state, self.sum), self.count))
     }
 }
 
@@ -299,11 +291,10 @@ impl ser::SerializeMap for Unordered {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.add(mix(self.key, value.serialize(Trace)?));
-        Ok(())
+        self.add(value)
     }
 
     fn end(self) -> Result {
-        Ok(self.finish())
+        Ok(mix(mix(self.state, self.sum), self.count))
     }
 }
