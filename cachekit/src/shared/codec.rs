@@ -4,11 +4,12 @@
 //! `Some(())` read back as `None`; and a type that has changed since may read old bytes as something
 //! nobody wrote: a renamed field falls back to its default, an integer passes for a wider one. A cache
 //! must not serve such values. So the writer records a digest of the value as it was serialized, names
-//! and kinds included, and the reader compares it with that of the value it decoded. A value that
-//! does not come back the same is a miss, never a wrong value.
+//! and kinds included, and the reader compares it with that of the value it decoded. A value that does
+//! not serialize the same again is a miss.
 //!
-//! The price is that types whose serialization is asymmetric (fields that are skipped and filled in
-//! differently, say) always miss, and so do values nested deeper than [`depth`] allows.
+//! The price is that values whose serialization is asymmetric (a field left out that is filled in with
+//! something else, say) miss, and so do values nested deeper than [`depth`] allows. What a type never
+//! serializes (`#[serde(skip)]`) nothing here can see: it comes back as its default.
 //!
 //! The limit on nesting cannot reach into what serde buffers itself, as it does for untagged and
 //! internally tagged enums and for flattened fields.
