@@ -41,18 +41,20 @@ impl ThreadCounters {
         counters
     }
 
-    /// Counts one hit. A plain load and store suffice: no other thread writes here.
+    /// Counts one hit and returns the new count. A plain load and store suffice: no other thread writes
+    /// here.
     #[inline(always)]
-    pub(crate) fn hit(&self, id: CounterId) {
+    pub(crate) fn hit(&self, id: CounterId) -> u64 {
         let index = id.0 as usize;
-        if let Some(block) = self.blocks.get(index / BLOCK) {
-            let block = match block.get() {
-                Some(block) => block,
-                None => block.get_or_init(new_block),
-            };
-            let counter = &block[index % BLOCK];
-            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        }
+        let Some(block) = self.blocks.get(index / BLOCK) else { return 0 };
+        let block = match block.get() {
+            Some(block) => block,
+            None => block.get_or_init(new_block),
+        };
+        let counter = &block[index % BLOCK];
+        let count = counter.load(Ordering::Relaxed) + 1;
+        counter.store(count, Ordering::Relaxed);
+        count
     }
 
     fn read(&self, id: CounterId) -> u64 {

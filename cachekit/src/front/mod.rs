@@ -29,7 +29,7 @@ const SETS: usize = 2048;
 const WAYS: usize = 2;
 
 /// Hits after which the store hears that an entry is in use.
-const HITS_PER_TOUCH: u32 = 16;
+const HITS_PER_TOUCH: u64 = 8;
 
 /// Hits from the store for each entry that is remembered.
 const HITS_PER_ADMISSION: u32 = 4;
@@ -39,8 +39,8 @@ const MAX_CREDIT: u32 = 4;
 
 struct Slot {
     hash: u64,
-    /// Hits since the entry came in, halved by every newcomer it outlives.
-    uses: Cell<u32>,
+    /// How many newcomers the entry outlives; renewed when a hit of it is in the sample.
+    credit: Cell<u32>,
     entry: Option<Arc<dyn AnyEntry>>,
 }
 
@@ -50,7 +50,7 @@ struct Set([Slot; WAYS]);
 type Table = Box<[Set; SETS]>;
 
 fn new_table() -> Table {
-    let empty = || Slot { hash: 0, uses: Cell::new(0), entry: None };
+    let empty = || Slot { hash: 0, credit: Cell::new(0), entry: None };
     let sets: Vec<Set> = (0..SETS).map(|_| Set([empty(), empty()])).collect();
     sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
 }
@@ -166,11 +166,13 @@ impl Front {
             return None;
         }
         let value = read(entry.value.get()?);
-        self.counters.get()?.hit(entry.head.counter);
-        let uses = slot.uses.get().wrapping_add(1);
-        slot.uses.set(uses);
-        // Early hits are reported one by one, later ones now and then: a warm entry must not look cold.
-        let touch = uses % HITS_PER_TOUCH == 0 || uses.is_power_of_two();
+        let count = self.counters.get()?.hit(entry.head.counter);
+        // A sample of all hits: the more an entry is used, the likelier it is in it. A count per slot
+        // would be a store to a place that only this look-up knows, and hold up the next one.
+        let touch = count % HITS_PER_TOUCH == 0;
+        if touch {
+            slot.credit.set(MAX_CREDIT);
+        }
         Some(Hit { value, touch })
     }
 
@@ -194,18 +196,18 @@ impl Front {
             let [first, second] = &mut table[index(hash)].0;
             // Its own slot, else an empty one, else the less used one.
             let worth = |slot: &Slot| match slot.entry {
-                Some(_) if slot.hash != hash => slot.uses.get().saturating_add(2),
+                Some(_) if slot.hash != hash => slot.credit.get() + 2,
                 Some(_) => 0,
                 None => 1,
             };
             let slot = if worth(first) <= worth(second) { first } else { second };
-            if slot.hash == hash || slot.uses.get() == 0 {
+            if slot.hash == hash || slot.credit.get() == 0 {
                 dropped.0 = slot.entry.replace(Arc::clone(entry));
                 slot.hash = hash;
-                slot.uses.set(0);
+                slot.credit.set(0);
             } else {
                 // The less used one gives way, once it has used up its credit.
-                slot.uses.set(slot.uses.get().min(MAX_CREDIT) / 2);
+                slot.credit.set(slot.credit.get() / 2);
             }
             dropped.1 = self.sweep_next(table);
         }
@@ -230,7 +232,7 @@ impl Front {
                 for slot in table.iter_mut().flat_map(|set| &mut set.0) {
                     if slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
                         dropped.extend(slot.entry.take());
-                        slot.uses.set(0);
+                        slot.credit.set(0);
                     }
                 }
             }

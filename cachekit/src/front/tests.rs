@@ -115,7 +115,8 @@ fn used_entries_outlast_a_few_newcomers() {
     let hash = |n: u64| n << 52;
     front.remember(&entry(&hits, hash(1), 1, 1u64));
     front.remember(&entry(&hits, hash(2), 2, 2u64));
-    for _ in 0..4 {
+    // Enough hits for one of them to be in the sample.
+    for _ in 0..super::HITS_PER_TOUCH {
         assert_eq!(get(&front, OWNER, hash(1), 1), Some(1));
     }
     front.remember(&entry(&hits, hash(3), 3, 3u64));
