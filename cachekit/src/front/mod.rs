@@ -167,11 +167,13 @@ impl Front {
         }
         let value = read(entry.value.get()?);
         let count = self.counters.get()?.hit(entry.head.counter);
-        // A sample of all hits: the more an entry is used, the likelier it is in it. A count per slot
-        // would be a store to a place that only this look-up knows, and hold up the next one.
-        let touch = count % HITS_PER_TOUCH == 0;
+        // An entry's first hit, and a sample of all hits: the more an entry is used, the likelier it is in
+        // it. A count per slot would be a store to a place that only this look-up knows, and hold up the
+        // next one.
+        let first = slot.credit.get() == 0;
+        let touch = first || count % HITS_PER_TOUCH == 0;
         if touch {
-            slot.credit.set(MAX_CREDIT);
+            slot.credit.set(if first { 1 } else { MAX_CREDIT });
         }
         Some(Hit { value, touch })
     }
