@@ -1,0 +1,74 @@
+//! Calls that run their function whatever is cached.
+
+use crate::front;
+
+/// Runs a cached call so that its function runs whatever is cached, and the result is stored.
+///
+/// The first cached function that `call` enters is refreshed: compute arguments that are cached calls
+/// themselves before.
+///
+/// # Example
+///
+/// ```
+/// # use std::sync::atomic::{AtomicU32, Ordering};
+/// static VERSION: AtomicU32 = AtomicU32::new(1);
+///
+/// #[cachekit::cache::local]
+/// fn version() -> u32 { VERSION.load(Ordering::Relaxed) }
+///
+/// assert_eq!(version(), 1);
+/// VERSION.store(2, Ordering::Relaxed);
+/// assert_eq!(version(), 1);
+/// assert_eq!(cachekit::refresh(|| version()), 2);
+/// assert_eq!(version(), 2);
+/// ```
+pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
+    let _forcing = Forcing::new();
+    call()
+}
+
+/// Drives a cached call so that its function runs whatever is cached, and the result is stored. See
+/// [`refresh`].
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache::local]
+/// async fn answer() -> u32 { 42 }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(cachekit::refresh_async(answer()).await, 42);
+/// assert_eq!(answer::stats().loads, 1);
+/// # });
+/// ```
+pub async fn refresh_async<F: Future>(call: F) -> F::Output {
+    let mut call = std::pin::pin!(call);
+    let mut pending = true;
+    std::future::poll_fn(|cx| {
+        if !pending {
+            return call.as_mut().poll(cx);
+        }
+        let _forcing = Forcing::new();
+        let polled = call.as_mut().poll(cx);
+        // Taken by the call's look-up, or still to be.
+        pending = front::with(front::Front::is_forced).unwrap_or(false);
+        polled
+    })
+    .await
+}
+
+/// Forces the thread's next cached call; takes the order back if there was none.
+struct Forcing;
+
+impl Forcing {
+    fn new() -> Self {
+        front::with(|front| front.force(true));
+        Self
+    }
+}
+
+impl Drop for Forcing {
+    fn drop(&mut self) {
+        front::with(|front| front.force(false));
+    }
+}
