@@ -25,23 +25,24 @@ fn waits() -> std::sync::MutexGuard<'static, HashMap<FlightId, Vec<FlightId>>> {
     WAITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Runs a leader's function with its flight on the chain.
-pub(crate) fn run<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
-    let _link = Link::new(flight);
-    f()
+/// Puts a leader's flight on the chain while its function runs.
+#[must_use]
+pub(crate) fn enter(flight: FlightId) -> Link {
+    Link::new(flight)
 }
 
 /// Drives a leader's future with its flight on the chain whenever it is polled.
 pub(crate) async fn drive<F: Future>(flight: FlightId, future: F) -> F::Output {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| {
-        let _link = Link::new(flight);
+        let _link = enter(flight);
         future.as_mut().poll(cx)
     })
     .await
 }
 
-struct Link;
+/// Takes its flight off the chain when dropped.
+pub(crate) struct Link;
 
 impl Link {
     fn new(flight: FlightId) -> Self {

@@ -86,21 +86,26 @@ fn waiters_learn_how_it_ended() {
     assert!(matches!(landing.as_mut().poll(&mut cx), Poll::Ready(Landing::Cancelled)));
 }
 
+fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
+    let _link = chain::enter(flight);
+    f()
+}
+
 #[test]
 fn circles_are_seen_however_long() {
     let entries: Vec<Arc<dyn AnyEntry>> =
         (0..3).map(|n| -> Arc<dyn AnyEntry> { entry(n, n) }).collect();
     let [a, b, c] = [0, 1, 2].map(|n: usize| FlightId::of(&entries[n]));
     assert!(!chain::would_deadlock(a), "nobody waits for anybody");
-    let a_waits = chain::run(a, || chain::wait_for(b)).expect("a may wait for b");
-    let b_waits = chain::run(b, || chain::wait_for(c)).expect("b may wait for c");
-    chain::run(c, || {
+    let a_waits = on_chain(a, || chain::wait_for(b)).expect("a may wait for b");
+    let b_waits = on_chain(b, || chain::wait_for(c)).expect("b may wait for c");
+    on_chain(c, || {
         assert!(chain::would_deadlock(c), "itself");
         assert!(chain::would_deadlock(b), "b waits for c");
         assert!(chain::would_deadlock(a), "a waits for b");
         assert!(chain::wait_for(a).is_none());
     });
     drop(b_waits);
-    chain::run(c, || assert!(!chain::would_deadlock(a), "b waits no more"));
+    on_chain(c, || assert!(!chain::would_deadlock(a), "b waits no more"));
     drop(a_waits);
 }

@@ -93,12 +93,11 @@ where
             Begun::Disabled => f(),
             Begun::Lead(flight) => {
                 // The rules and the value's `Clone` belong to the run: they, too, may call the function.
-                chain::run(flight.id(), || {
-                    let ret = f();
-                    let verdict = rules.judge(&self.entry.key, &ret, self.ttl);
-                    self.finish_blocking(flight, &ret, verdict);
-                    ret
-                })
+                let _link = chain::enter(flight.id());
+                let ret = f();
+                let verdict = rules.judge(&self.entry.key, &ret, self.ttl);
+                self.finish_blocking(flight, &ret, verdict);
+                ret
             }
         }
     }
@@ -151,7 +150,8 @@ where
         loop {
             match self.attempt(false) {
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
-                    return chain::run(flight.id(), || blocking::block_on(self.ask_remote(flight)));
+                    let _link = chain::enter(flight.id());
+                    return blocking::block_on(self.ask_remote(flight));
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
