@@ -107,9 +107,6 @@ where
     S: Shape,
 {
     fn local(&self) -> Option<S::Stored> {
-        if self.store.is_disabled() {
-            return None;
-        }
         let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
         let entry = entry.as_any().downcast_ref::<Entry<K, S::Stored>>()?;
         if entry.key == self.template.key { entry.value.get().cloned() } else { None }
@@ -123,6 +120,9 @@ where
     }
 
     async fn stored(&self) -> Option<S::Stored> {
+        if self.store.is_disabled() {
+            return None;
+        }
         if let Some(value) = self.local() {
             return Some(value);
         }
@@ -149,8 +149,10 @@ where
         drop(value);
         Box::pin(async move {
             let hash = self.template.head.hash;
-            let (Some(stored), true) = (stored, verdict.keep) else {
-                // What the rules do not keep still outdates what is there.
+            let keep = verdict.keep && !self.store.is_disabled();
+            let (Some(stored), true) = (stored, keep) else {
+                // What is not kept, by the rules or because caching is off here, still outdates what is
+                // there.
                 self.invalidate().await.ignore();
                 return;
             };

@@ -1,7 +1,10 @@
 //! `CACHEKIT_DISABLE`: every call runs its function.
 
+use std::sync::Arc;
+
 use cachekit::testing::Scope;
 use cachekit::{Cache, cache};
+use cachekit_io::MemoryBackend;
 use cachekit_tests::{Runs, block_on, is_child, run_child};
 
 static RUNS: Runs = Runs::new();
@@ -74,4 +77,24 @@ fn without_it_or_with_a_no_caching_is_on() {
     for value in ["", "0", "false", "no", "off"] {
         assert_eq!(runs_with(Some(value)), "runs: 4 in scope: 4", "{value:?}");
     }
+}
+
+#[test]
+fn companions_do_not_use_the_shared_tier_either_but_invalidate_it() {
+    let backend = MemoryBackend::new();
+    let on = Scope::new().with_backend(Arc::new(backend.clone()));
+    let off = Scope::disabled().with_backend(Arc::new(backend.clone()));
+    off.run(|| double::set(&3, 1));
+    assert_eq!(backend.len(), 0, "nothing is stored");
+    on.run(|| double(3));
+    assert_eq!(backend.len(), 1);
+    off.run(|| {
+        assert_eq!((double::peek(&3), double::contains(&3)), (None, false));
+        // Others are not switched off: an invalidation must not be lost on them.
+        assert!(double::invalidate(&3).is_confirmed());
+    });
+    assert_eq!(backend.len(), 0);
+    on.run(|| double(3));
+    off.run(|| double::set(&3, 7));
+    assert_eq!(backend.len(), 0, "a value that is set outdates the one that is there");
 }
