@@ -1,9 +1,11 @@
 //! In the shared tier as in the process: no call is answered with the value of another one.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use cachekit::cache;
 use cachekit::testing::Scope;
+use cachekit_io::MemoryBackend;
 use serde::Serialize;
 
 use crate::shared_tier::machines;
@@ -101,4 +103,29 @@ fn generic_instantiations_are_apart() {
     assert_eq!(shop(&a), ("u8 1".into(), "u16 1".into()));
     assert_eq!(shop(&b), shop(&a));
     assert_eq!(b.run(name::stats).shared_hits, 3);
+}
+
+#[test]
+fn what_was_shared_before_a_name_had_two_owners_is_still_removed() {
+    #[cache]
+    fn size<T>(n: usize) -> usize {
+        size_of::<T>() * n
+    }
+    let invalidate: fn() -> bool;
+    let first: fn(usize) -> usize = {
+        struct Same(#[allow(dead_code)] u8);
+        invalidate = || size::invalidate::<Same>(&1).is_confirmed();
+        size::<Same>
+    };
+    let second: fn(usize) -> usize = {
+        struct Same(#[allow(dead_code)] u64);
+        size::<Same>
+    };
+    let backend = MemoryBackend::new();
+    let machine = Scope::new().with_backend(Arc::new(backend.clone()));
+    machine.run(|| first(1));
+    assert_eq!(backend.len(), 1);
+    machine.run(|| second(1));
+    assert!(machine.run(invalidate));
+    assert!(backend.is_empty(), "no other process may be served it");
 }

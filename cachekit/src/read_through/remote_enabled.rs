@@ -48,6 +48,9 @@ struct Wire<V> {
 /// The shared tier of one call: its place there, and the backend there was when it started.
 struct Target<V> {
     key: String,
+    /// The key names this call and no other. Else only removals go there: a value may have been written
+    /// before the second owner of the name appeared, and removing is always safe.
+    unambiguous: bool,
     backend: Arc<dyn Backend>,
     wire: Wire<V>,
     /// Taken before the value was computed; a removal since then makes the backend refuse the value.
@@ -77,11 +80,16 @@ impl<K, V> Remote<K, V> {
         V: Serialize + DeserializeOwned,
     {
         let target = backend().and_then(|backend| {
-            let key = storage_key(site, key)?;
+            let (key, unambiguous) = storage_key(site, key)?;
             let wire = Wire { encode: codec::encode, decode: codec::decode };
-            Some(Box::new(Target { key, backend, wire, fence: None }))
+            Some(Box::new(Target { key, unambiguous, backend, wire, fence: None }))
         });
         Self(target, PhantomData)
+    }
+
+    /// The tier, if it may hold this call's value.
+    fn holding(&self) -> Option<&Target<V>> {
+        self.0.as_deref().filter(|target| target.unambiguous)
     }
 
     #[inline]
@@ -91,7 +99,7 @@ impl<K, V> Remote<K, V> {
 
     /// The value, if the tier has a whole and fresh one.
     pub(crate) async fn fetch(&self, store: &Store) -> Option<Fetched<V>> {
-        let target = self.0.as_deref()?;
+        let target = self.holding()?;
         let Ok(fetched) = target.backend.get(&target.key).await else {
             store.count_shared_error();
             return None;
@@ -110,7 +118,9 @@ impl<K, V> Remote<K, V> {
 
     /// Asks the backend to refuse the value if the entry is removed from here on.
     pub(crate) async fn fence(&mut self, store: &Store) {
-        let Some(target) = self.0.as_deref_mut() else { return };
+        let Some(target) = self.0.as_deref_mut().filter(|target| target.unambiguous) else {
+            return;
+        };
         let Some(fencing) = target.backend.fencing() else { return };
         match fencing.fence(&target.key).await {
             Ok(token) => target.fence = Some(token),
@@ -127,7 +137,7 @@ impl<K, V> Remote<K, V> {
         verdict: Verdict,
         store: &Store,
     ) -> bool {
-        let Some(target) = self.0.as_deref() else { return true };
+        let Some(target) = self.holding() else { return true };
         if entry.head.is_dead() {
             return false;
         }

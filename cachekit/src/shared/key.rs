@@ -25,14 +25,12 @@ const MAX_PATH: usize = 96;
 /// The namespace of functions that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// The key of one call; `None` if nothing that other processes agree on tells it from others.
-pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q) -> Option<String>
+/// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
+/// not serialize.
+pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q) -> Option<(String, bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    if !is_unambiguous(site) {
-        return None;
-    }
     let arguments = rmp_serde::to_vec_named(&key.to_owned_key()).ok()?;
     let info = &site.site.info;
     let mut digest = Blake2b::<U32>::new();
@@ -51,7 +49,7 @@ where
         let _ = write!(text, "{byte:02x}");
     }
     text.push_str(":m");
-    Some(text)
+    Some((text, is_unambiguous(site)))
 }
 
 /// Lets `Hash` feed the digest.
