@@ -37,6 +37,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
+//! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
 //! | `testing` | `testing::FaultyBackend`: scripted faults and a log of calls |
 //!
 //! Without features the crate depends on `bytes` alone: no executor, no network, no cryptography.
@@ -52,6 +53,8 @@ mod value;
 pub mod conformance;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use crate::backend::{Backend, BoxFuture};
 pub use crate::capability::{

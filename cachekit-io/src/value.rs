@@ -1,6 +1,6 @@
 //! What goes into a backend and what comes out of it.
 
-use crate::{BackendError, BackendErrorKind, Operation};
+use crate::{BackendError, BackendErrorKind, LockToken, Operation};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
@@ -158,6 +158,10 @@ pub struct SetOptions {
     pub ttl: Option<Duration>,
     /// For how long after that it may be served as stale; `None` or zero not at all.
     pub stale_ttl: Option<Duration>,
+    /// The lock under which the value was computed. Where a backend knows such locks, it refuses the
+    /// value ([`Superseded`](BackendErrorKind::Superseded)) once the lock is no longer held, and once
+    /// the key was written or deleted by somebody else since the lock was taken. Other backends ignore it.
+    pub lock: Option<LockToken>,
 }
 
 impl SetOptions {
@@ -175,6 +179,12 @@ impl SetOptions {
     /// Stale for this long after the time to live.
     pub fn stale_ttl(mut self, stale_ttl: Duration) -> Self {
         self.stale_ttl = Some(stale_ttl);
+        self
+    }
+
+    /// Computed under this lock.
+    pub fn lock(mut self, lock: LockToken) -> Self {
+        self.lock = Some(lock);
         self
     }
 

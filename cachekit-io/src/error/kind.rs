@@ -13,6 +13,7 @@ use std::fmt;
 /// | [`Backpressure`](Self::Backpressure) | no | no | yes |
 /// | [`TooLarge`](Self::TooLarge) | no | no | yes |
 /// | [`Unsupported`](Self::Unsupported) | no | no | yes |
+/// | [`Superseded`](Self::Superseded) | no | no | yes |
 /// | [`Authentication`](Self::Authentication) | no | no | no |
 /// | [`Permanent`](Self::Permanent) | no | no | no |
 /// | [`InvalidKey`](Self::InvalidKey) | no | no | no |
@@ -59,6 +60,10 @@ pub enum BackendErrorKind {
     /// The backend cannot do this, whatever the key. Not retried; not counted by a breaker; fails
     /// open.
     Unsupported,
+    /// A value written under a lock came too late: the lock is gone, or the key was changed by somebody
+    /// else since it was taken. Not retried; not counted by a breaker; fails open: what is stored is
+    /// newer.
+    Superseded,
     /// The credentials are missing, wrong, or not enough for this. Not retried; not counted by a
     /// breaker; does not fail open.
     Authentication,
@@ -86,6 +91,7 @@ impl BackendErrorKind {
         Self::Backpressure,
         Self::TooLarge,
         Self::Unsupported,
+        Self::Superseded,
         Self::Authentication,
         Self::Permanent,
         Self::InvalidKey,
@@ -112,7 +118,8 @@ impl BackendErrorKind {
             | Self::CircuitOpen
             | Self::Backpressure
             | Self::TooLarge
-            | Self::Unsupported => true,
+            | Self::Unsupported
+            | Self::Superseded => true,
             Self::Authentication
             | Self::Permanent
             | Self::InvalidKey
@@ -131,6 +138,7 @@ impl BackendErrorKind {
             Self::Backpressure => "backpressure",
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
+            Self::Superseded => "superseded",
             Self::Authentication => "authentication",
             Self::Permanent => "permanent",
             Self::InvalidKey => "invalid_key",
@@ -150,6 +158,7 @@ impl fmt::Display for BackendErrorKind {
             Self::Backpressure => "too many calls under way",
             Self::TooLarge => "value too large",
             Self::Unsupported => "not supported by this backend",
+            Self::Superseded => "superseded by a newer change",
             Self::Authentication => "credentials refused",
             Self::Permanent => "refused",
             Self::InvalidKey => "key not accepted",

@@ -177,6 +177,11 @@ impl BackendError {
         self.kind() == BackendErrorKind::Backpressure
     }
 
+    /// Whether a write under a lock came too late ([`Superseded`](BackendErrorKind::Superseded)).
+    pub fn is_superseded(&self) -> bool {
+        self.kind() == BackendErrorKind::Superseded
+    }
+
     /// Whether the backend cannot do this at all ([`Unsupported`](BackendErrorKind::Unsupported)).
     pub fn is_unsupported(&self) -> bool {
         self.kind() == BackendErrorKind::Unsupported

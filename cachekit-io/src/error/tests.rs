@@ -62,13 +62,14 @@ fn policy_of_the_kinds_is_consistent() {
 #[test]
 fn each_predicate_answers_to_its_kind_only() {
     type Predicate = fn(&BackendError) -> bool;
-    let table: [(Predicate, BackendErrorKind); 9] = [
+    let table: [(Predicate, BackendErrorKind); 10] = [
         (BackendError::is_transient, BackendErrorKind::Transient),
         (BackendError::is_timeout, BackendErrorKind::Timeout),
         (BackendError::is_authentication, BackendErrorKind::Authentication),
         (BackendError::is_circuit_open, BackendErrorKind::CircuitOpen),
         (BackendError::is_backpressure, BackendErrorKind::Backpressure),
         (BackendError::is_unsupported, BackendErrorKind::Unsupported),
+        (BackendError::is_superseded, BackendErrorKind::Superseded),
         (BackendError::is_invalid_key, BackendErrorKind::InvalidKey),
         (BackendError::is_invalid_option, BackendErrorKind::InvalidOption),
         (BackendError::is_too_large, BackendErrorKind::TooLarge),

@@ -1,0 +1,116 @@
+//! JSON bodies. Unknown fields are ignored when read, and none are written: published clients refuse
+//! what they do not know.
+
+use serde::{Deserialize, Serialize};
+
+/// Asks for a lock: body of `POST …/lock`.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::body::LockRequest;
+///
+/// let body = serde_json::to_string(&LockRequest { timeout_ms: 5000 })?;
+/// assert_eq!(body, r#"{"timeout_ms":5000}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockRequest {
+    /// How long the lock is held unless it is released, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Answers [`LockRequest`], always with `200`.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::body::LockResponse;
+///
+/// let contested: LockResponse = serde_json::from_str(r#"{"lock_id":null}"#)?;
+/// assert_eq!(contested.lock_id, None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockResponse {
+    /// The lock, or `None` if somebody else holds it.
+    #[serde(default)]
+    pub lock_id: Option<String>,
+}
+
+impl std::fmt::Debug for LockResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Whoever knows the id can release the lock.
+        let lock_id = self.lock_id.as_ref().map(|_| "..");
+        f.debug_struct("LockResponse").field("lock_id", &lock_id).finish()
+    }
+}
+
+/// What `GET …/ttl` answers.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::body::TtlResponse;
+///
+/// assert_eq!(serde_json::to_string(&TtlResponse { ttl: None })?, r#"{"ttl":null}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TtlResponse {
+    /// Seconds until the entry is gone, stale window included and rounded up; `None` if it does not
+    /// expire.
+    pub ttl: Option<u64>,
+}
+
+/// What `PATCH …/ttl` asks for.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::body::TtlRequest;
+///
+/// let wanted: TtlRequest = serde_json::from_str(r#"{"ttl":60}"#)?;
+/// assert_eq!(wanted.ttl, 60);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TtlRequest {
+    /// The new time to live in seconds, from now.
+    pub ttl: u64,
+}
+
+/// What `DELETE` and `PATCH` answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Always true: failures have a status of their own.
+    pub success: bool,
+}
+
+/// What `GET /v1/cache/health` answers.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::body::HealthResponse;
+///
+/// let health: HealthResponse =
+///     serde_json::from_str(r#"{"status":"ok","cache_entries":3,"active_locks":0}"#)?;
+/// assert_eq!(health.cache_entries, Some(3));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthResponse {
+    /// `ok`.
+    #[serde(default)]
+    pub status: String,
+    /// Entries of the caller's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_entries: Option<u64>,
+    /// Locks that the caller's tenant holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_locks: Option<u64>,
+    /// The server's version, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}

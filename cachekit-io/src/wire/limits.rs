@@ -1,0 +1,52 @@
+//! Times to live and sizes that the service accepts.
+
+use std::time::Duration;
+
+/// The longest time to live, and the longest sum of a time to live and a stale window: 30 days.
+pub const MAX_TTL: Duration = Duration::from_secs(MAX_TTL_SECONDS);
+/// [`MAX_TTL`] in seconds.
+pub const MAX_TTL_SECONDS: u64 = 2_592_000;
+/// The largest value the service takes, in bytes.
+pub const MAX_VALUE_BYTES: usize = 25 * 1024 * 1024;
+/// The longest key the service takes, in characters after decoding.
+pub const MAX_KEY_LENGTH: usize = 400;
+
+/// A time to live as the API counts it: whole seconds, rounded up so that what was to live a moment
+/// lives one.
+///
+/// `None` for zero and for more than [`MAX_TTL`].
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::limits::seconds;
+/// use std::time::Duration;
+///
+/// assert_eq!(seconds(Duration::from_millis(10)), Some(1));
+/// assert_eq!(seconds(Duration::from_secs(60)), Some(60));
+/// assert_eq!(seconds(Duration::ZERO), None);
+/// assert_eq!(seconds(Duration::from_secs(2_592_001)), None);
+/// ```
+pub fn seconds(ttl: Duration) -> Option<u64> {
+    let whole = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
+    (1..=MAX_TTL_SECONDS).contains(&whole).then_some(whole)
+}
+
+/// Reads a time to live from a header or a body: ASCII digits, from 1 to [`MAX_TTL_SECONDS`].
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::wire::limits::parse_seconds;
+///
+/// assert_eq!(parse_seconds(b"300"), Some(300));
+/// assert_eq!(parse_seconds(b"0"), None);
+/// assert_eq!(parse_seconds(b"+5"), None);
+/// ```
+pub fn parse_seconds(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 7 || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let whole = text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    (1..=MAX_TTL_SECONDS).contains(&whole).then_some(whole)
+}
