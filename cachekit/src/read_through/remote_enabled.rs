@@ -14,7 +14,7 @@ use crate::entry::Entry;
 use crate::key::CacheKey;
 use crate::rules::Verdict;
 pub(crate) use crate::shared::Removal;
-use crate::shared::frame::{Frame, Place, now_ms};
+use crate::shared::frame::{Compression, Frame, Lifetime, Place, now_ms};
 use crate::shared::key::storage_key;
 use crate::shared::{backend, codec};
 use crate::site::{Site, SiteRef, Tier};
@@ -41,8 +41,8 @@ pub(crate) struct Fetched<V> {
 
 /// How a value goes over the wire, as plain function pointers: one per type, not one per function.
 struct Wire<V> {
-    encode: fn(&V) -> Option<codec::Encoded>,
-    decode: fn(&[u8], u64) -> Option<V>,
+    encode: fn(&V, codec::Choice) -> Option<codec::Encoded>,
+    decode: fn(codec::EncodedRef<'_>) -> Option<V>,
 }
 
 /// The shared tier of one call: its place there, and the backend there was when it started.
@@ -108,11 +108,12 @@ impl<K, V> Remote<K, V> {
         let frame = Frame::decode(fetched.value(), target.place())?;
         // What the backend calls stale is not for this tier to keep.
         let bound = if fetched.is_fresh() { clock::span(fetched.fresh_for()) } else { 0 };
-        let remaining = frame.remaining(now_ms()).min(bound);
+        let Lifetime::Fresh(remaining) = frame.lifetime(now_ms()) else { return None };
+        let remaining = remaining.min(bound);
         if remaining == 0 {
             return None;
         }
-        let value = (target.wire.decode)(frame.payload, frame.trace)?;
+        let value = (target.wire.decode)(frame.encoded())?;
         Some(Fetched { value, remaining, weight: frame.weight })
     }
 
@@ -141,16 +142,24 @@ impl<K, V> Remote<K, V> {
         if entry.head.is_dead() {
             return false;
         }
-        let Some((payload, trace)) = (target.wire.encode)(value) else {
+        let Some(encoded) = (target.wire.encode)(value, codec::Choice::Auto) else {
             store.count_shared_error();
             return true;
         };
         let ttl = (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl));
         let fresh_ms =
             ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
-        let weight = verdict.weight;
-        let frame = Frame { created_ms: now_ms(), fresh_ms, weight, trace, payload: &payload };
-        let Some(bytes) = frame.encode(target.place()).map(Bytes::from) else { return true };
+        let frame = Frame {
+            created_ms: now_ms(),
+            fresh_ms,
+            stale_ms: 0,
+            cost_us: 0,
+            weight: verdict.weight,
+            codec: encoded.stamp,
+            payload: encoded.bytes.into(),
+        };
+        let bytes = frame.encode(target.place(), Compression::Lz4);
+        let Some(bytes) = bytes.map(Bytes::from) else { return true };
         let options = ttl.map_or_else(SetOptions::new, |ttl| SetOptions::new().ttl(ttl));
         let written = match (target.backend.fencing(), &target.fence) {
             (Some(fencing), Some(token)) => {

@@ -2,43 +2,85 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 0..4 | magic `C1 43 4B 31`; `C1` is no first byte of any MessagePack document |
-//! | 4 | codec: 1 is MessagePack with field names |
-//! | 5 | flags, 0 |
-//! | 6..14 | checksum: Blake2b-64 of the storage key, the value's type and all that follows |
-//! | 14..22 | created at, milliseconds since 1970, big-endian |
-//! | 22..30 | fresh for, milliseconds, big-endian; 0 does not expire |
-//! | 30..38 | weight, big-endian |
-//! | 38..46 | trace of the value ([`super::codec`]), big-endian |
-//! | 46..50 | length of the payload, big-endian |
-//! | 50.. | the payload, exactly that long |
+//! | 0..3 | magic `C1 43 4B`; `C1` is no first byte of any MessagePack document |
+//! | 3 | version of the format: `32` |
+//! | 4 | codec: 1 is MessagePack with field names, 2 is bincode |
+//! | 5 | flags: bit 0, the payload is an LZ4 block; bit 7 is reserved for sealed payloads |
+//! | 6..14 | checksum: Blake2b-64 of the storage key, the value's type and everything else in the frame |
+//! | 14..22 | fingerprint of the type's schema; 0 exactly for MessagePack |
+//! | 22..30 | trace of the value ([`super::codec`]) |
+//! | 30..38 | created at, milliseconds since 1970 |
+//! | 38..46 | fresh for, milliseconds; 0 does not expire |
+//! | 46..54 | stale but usable for, milliseconds after that; 0 not at all |
+//! | 54..62 | what computing it took, microseconds |
+//! | 62..70 | weight |
+//! | 70..74 | length of the value's bytes |
+//! | 74..78 | length of the payload, which is those bytes or their LZ4 block |
+//! | 78.. | the payload, exactly that long |
 //!
-//! Anything else is a miss. The checksum finds damage, and values in the place of others; it is no
-//! protection against somebody who means to deceive: that is what sealing is for.
+//! Numbers are big-endian. Anything else is a miss: another length, a flag that is not known, a value that
+//! does not expire and yet becomes stale, an LZ4 block that saved nothing or claims more than LZ4 can pack.
+//! Nothing is allocated before all that is checked, and never more than the claim or
+//! [`MAX_VALUE`].
+//!
+//! The checksum finds damage, and values in the place of others; it is no protection against somebody who
+//! means to deceive: that is what sealing is for.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use blake2::digest::consts::U8;
 use blake2::{Blake2b, Digest};
 
+use super::codec::{Codec, EncodedRef, Stamp};
 use crate::clock::{self, NEVER, Ticks};
 
-const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'1'];
-const CODEC_MESSAGEPACK: u8 = 1;
-pub(crate) const HEADER: usize = 50;
+const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'2'];
+const LZ4: u8 = 1;
+pub(crate) const HEADER: usize = 78;
 
-/// Where the checksum ends and what it covers begins.
-const COVERED: usize = 14;
+/// Where the checksum stands.
+const CHECKSUM: std::ops::Range<usize> = 6..14;
+
+/// Bytes of the largest value that goes to the shared tier or is taken from there: 64 MiB.
+pub(crate) const MAX_VALUE: usize = 64 << 20;
+
+/// Bytes from which on a value is worth compressing.
+const COMPRESS_FROM: usize = 4 << 10;
+
+/// What one byte of an LZ4 block can stand for, at most.
+const MAX_RATIO: usize = 255;
 
 /// A value with its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) created_ms: u64,
     /// 0 does not expire.
     pub(crate) fresh_ms: u64,
+    /// How long after that it may stand in for a new one; 0 not at all.
+    pub(crate) stale_ms: u64,
+    /// What computing the value took.
+    pub(crate) cost_us: u64,
     pub(crate) weight: u64,
-    pub(crate) trace: u64,
-    pub(crate) payload: &'a [u8],
+    pub(crate) codec: Stamp,
+    /// The value's bytes as the codec made them, never compressed.
+    pub(crate) payload: Cow<'a, [u8]>,
+}
+
+// Values stay out of logs.
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("created_ms", &self.created_ms)
+            .field("fresh_ms", &self.fresh_ms)
+            .field("stale_ms", &self.stale_ms)
+            .field("cost_us", &self.cost_us)
+            .field("weight", &self.weight)
+            .field("codec", &self.codec)
+            .field("length", &self.payload.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a frame is for: the place it was written to, and the type of its value.
@@ -48,60 +90,127 @@ pub(crate) struct Place<'a> {
     pub(crate) type_name: &'static str,
 }
 
+/// Whether large payloads are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// For payloads that are sealed: their length would tell about what they hold.
+    #[allow(dead_code, reason = "payloads are not sealed yet")]
+    Off,
+    /// LZ4, where it saves at least an eighth.
+    Lz4,
+}
+
+/// What may be done with a value now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// Serve it, for this long; `NEVER` without end.
+    Fresh(Ticks),
+    /// It may stand in for a new one for this long.
+    Stale(Ticks),
+    /// Neither.
+    Gone,
+}
+
 impl<'a> Frame<'a> {
-    /// `None` if the payload is too long for the format.
-    pub(crate) fn encode(&self, place: Place<'_>) -> Option<Vec<u8>> {
-        let length = u32::try_from(self.payload.len()).ok()?;
-        let mut bytes = Vec::with_capacity(HEADER + self.payload.len());
+    /// The value, to be decoded.
+    pub(crate) fn encoded(&self) -> EncodedRef<'_> {
+        EncodedRef { stamp: self.codec, bytes: &self.payload }
+    }
+
+    /// `None` if the payload is longer than [`MAX_VALUE`], or the fields contradict each other.
+    pub(crate) fn encode(&self, place: Place<'_>, compression: Compression) -> Option<Vec<u8>> {
+        if !self.is_consistent() || self.payload.len() > MAX_VALUE {
+            return None;
+        }
+        let block = match compression {
+            Compression::Lz4 => compress(&self.payload),
+            Compression::Off => None,
+        };
+        let stored = block.as_deref().unwrap_or(&self.payload);
+        let mut bytes = Vec::with_capacity(HEADER + stored.len());
         bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&[CODEC_MESSAGEPACK, 0]);
+        bytes.push(self.codec.codec as u8);
+        bytes.push(if block.is_some() { LZ4 } else { 0 });
         bytes.extend_from_slice(&[0; 8]);
-        for field in [self.created_ms, self.fresh_ms, self.weight, self.trace] {
+        for field in [
+            self.codec.fingerprint,
+            self.codec.trace,
+            self.created_ms,
+            self.fresh_ms,
+            self.stale_ms,
+            self.cost_us,
+            self.weight,
+        ] {
             bytes.extend_from_slice(&field.to_be_bytes());
         }
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(self.payload);
-        let checksum = checksum(place, &bytes[COVERED..]);
-        bytes[COVERED - 8..COVERED].copy_from_slice(&checksum);
+        for length in [self.payload.len(), stored.len()] {
+            bytes.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
+        }
+        bytes.extend_from_slice(stored);
+        sign(&mut bytes, place);
         Some(bytes)
     }
 
     /// `None` for anything but exactly one frame of this format, written to this place.
     pub(crate) fn decode(bytes: &'a [u8], place: Place<'_>) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<4>()?;
-        let (kind, rest) = rest.split_first_chunk::<2>()?;
-        let (found, covered) = rest.split_first_chunk::<8>()?;
-        let (created, rest) = covered.split_first_chunk::<8>()?;
-        let (fresh, rest) = rest.split_first_chunk::<8>()?;
-        let (weight, rest) = rest.split_first_chunk::<8>()?;
-        let (trace, rest) = rest.split_first_chunk::<8>()?;
-        let (length, payload) = rest.split_first_chunk::<4>()?;
+        let ([codec, flags], rest) = rest.split_first_chunk::<2>()?;
+        let (found, mut rest) = rest.split_first_chunk::<8>()?;
+        let mut number = || {
+            let (number, after) = rest.split_first_chunk::<8>()?;
+            rest = after;
+            Some(u64::from_be_bytes(*number))
+        };
+        let (fingerprint, trace) = (number()?, number()?);
+        let (created_ms, fresh_ms, stale_ms) = (number()?, number()?, number()?);
+        let (cost_us, weight) = (number()?, number()?);
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (stored_length, stored) = rest.split_first_chunk::<4>()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        if *magic != MAGIC || *kind != [CODEC_MESSAGEPACK, 0] || payload.len() != length {
+        let stored_length = usize::try_from(u32::from_be_bytes(*stored_length)).ok()?;
+        if *magic != MAGIC || stored.len() != stored_length || length > MAX_VALUE {
             return None;
         }
-        if *found != checksum(place, covered) {
+        let stamp = Stamp { codec: Codec::from_id(*codec)?, fingerprint, trace };
+        if *found != checksum(place, bytes) {
             return None;
         }
-        Some(Self {
-            created_ms: u64::from_be_bytes(*created),
-            fresh_ms: u64::from_be_bytes(*fresh),
-            weight: u64::from_be_bytes(*weight),
-            trace: u64::from_be_bytes(*trace),
-            payload,
-        })
+        let payload = match *flags {
+            0 if length == stored_length => Cow::Borrowed(stored),
+            LZ4 => Cow::Owned(decompress(stored, length)?),
+            _ => return None,
+        };
+        let frame = Self { created_ms, fresh_ms, stale_ms, cost_us, weight, codec: stamp, payload };
+        frame.is_consistent().then_some(frame)
     }
 
-    /// How long the value may still be served: 0 no more, `NEVER` without end.
-    ///
-    /// A frame from the future was written by a clock ahead of ours; it is good for its whole time, not
-    /// for longer.
-    pub(crate) fn remaining(&self, now_ms: u64) -> Ticks {
+    fn is_consistent(&self) -> bool {
+        let Stamp { codec, fingerprint, .. } = self.codec;
+        (fingerprint == 0) == (codec == Codec::MessagePack)
+            && (self.fresh_ms != 0 || self.stale_ms == 0)
+    }
+
+    /// How long ago the value was computed, in milliseconds. A frame from the future was written by a clock
+    /// ahead of ours; it is good for its whole time, not for longer.
+    pub(crate) fn age(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.created_ms)
+    }
+
+    /// What may be done with the value at a time of the wall clock.
+    pub(crate) fn lifetime(&self, now_ms: u64) -> Lifetime {
         if self.fresh_ms == 0 {
-            return NEVER;
+            return Lifetime::Fresh(NEVER);
         }
-        let age = now_ms.saturating_sub(self.created_ms);
-        clock::ticks(Duration::from_millis(self.fresh_ms.saturating_sub(age)))
+        let age = self.age(now_ms);
+        let end = self.fresh_ms.saturating_add(self.stale_ms);
+        let left = |until: u64| clock::ticks(Duration::from_millis(until - age));
+        if age < self.fresh_ms {
+            Lifetime::Fresh(left(self.fresh_ms))
+        } else if age < end {
+            Lifetime::Stale(left(end))
+        } else {
+            Lifetime::Gone
+        }
     }
 }
 
@@ -111,9 +220,37 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn checksum(place: Place<'_>, covered: &[u8]) -> [u8; 8] {
+/// An LZ4 block of these bytes, if that is worth it.
+fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() < COMPRESS_FROM {
+        return None;
+    }
+    let block = lz4_flex::block::compress(bytes);
+    (block.len() <= bytes.len() - bytes.len() / 8).then_some(block)
+}
+
+/// What an LZ4 block stands for, if that is exactly `length` bytes.
+fn decompress(block: &[u8], length: usize) -> Option<Vec<u8>> {
+    // A lie, or not worth it; both are known before anything is allocated.
+    if length > block.len().saturating_mul(MAX_RATIO) || length <= block.len() {
+        return None;
+    }
+    let mut bytes = vec![0; length];
+    let written = lz4_flex::block::decompress_into(block, &mut bytes).ok()?;
+    (written == length).then_some(bytes)
+}
+
+/// Puts the checksum in its place.
+pub(super) fn sign(frame: &mut [u8], place: Place<'_>) {
+    let checksum = checksum(place, frame);
+    frame[CHECKSUM].copy_from_slice(&checksum);
+}
+
+/// Of a frame, whatever stands in the place of its checksum.
+fn checksum(place: Place<'_>, frame: &[u8]) -> [u8; 8] {
+    let (before, after) = (&frame[..CHECKSUM.start], &frame[CHECKSUM.end..]);
     let mut digest = Blake2b::<U8>::new();
-    for part in [place.key.as_bytes(), place.type_name.as_bytes(), covered] {
+    for part in [place.key.as_bytes(), place.type_name.as_bytes(), before, after] {
         // Lengths keep neighbouring parts apart.
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);

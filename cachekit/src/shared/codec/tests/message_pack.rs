@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::{self, Debug};
 use std::time::Duration;
@@ -7,8 +7,21 @@ use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::depth::{Limited, MAX_DEPTH};
-use super::{DeserializeOwned, decode, encode, trace};
+use super::{Choice, Codec, DeserializeOwned, EncodedRef, Stamp};
+use crate::shared::codec::depth::{Limited, MAX_DEPTH};
+use crate::shared::codec::{self, trace};
+
+/// A value's bytes and its trace.
+fn encode<V: Serialize + DeserializeOwned>(value: &V) -> Option<(Vec<u8>, u64)> {
+    let encoded = codec::encode(value, Choice::MessagePack)?;
+    assert_eq!((encoded.stamp.codec, encoded.stamp.fingerprint), (Codec::MessagePack, 0));
+    Some((encoded.bytes, encoded.stamp.trace))
+}
+
+fn decode<V: Serialize + DeserializeOwned>(bytes: &[u8], trace: u64) -> Option<V> {
+    let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace };
+    codec::decode(EncodedRef { stamp, bytes })
+}
 
 fn through<V: Serialize + DeserializeOwned>(value: &V) -> Option<V> {
     let (bytes, trace) = encode(value).unwrap();
@@ -22,7 +35,7 @@ fn round<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
 
 /// Whether what was written as one type is served as another. The bytes alone would do for either.
 #[track_caller]
-fn served<A: Serialize, B: Serialize + DeserializeOwned>(value: &A) -> bool {
+fn served<A: Serialize + DeserializeOwned, B: Serialize + DeserializeOwned>(value: &A) -> bool {
     let (bytes, trace) = encode(value).unwrap();
     rmp_serde::from_slice::<B>(&bytes).unwrap_or_else(|error| panic!("does not decode: {error}"));
     decode::<B>(&bytes, trace).is_some()
@@ -37,7 +50,8 @@ fn a_chain_that_consumes_nothing_ends() {
     assert_eq!(decode(&[0xc0], end), Some(Chain(None)));
     assert_eq!(decode::<Chain>(&[0x01], end), None);
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(&[0x01]);
-    let error = Chain::deserialize(Limited::new(&mut deserializer)).unwrap_err();
+    let error =
+        Chain::deserialize(Limited::new(&mut deserializer, &Cell::new(1 << 20))).unwrap_err();
     assert_eq!(error.to_string(), "nested too deep");
 }
 
@@ -63,7 +77,8 @@ fn nesting_is_legal_up_to_the_limit() {
     let arrays = |n: usize| [vec![0x91; n], vec![0x07]].concat();
     let decodes = |bytes: &[u8]| {
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-        serde::de::IgnoredAny::deserialize(Limited::new(&mut deserializer)).is_ok()
+        serde::de::IgnoredAny::deserialize(Limited::new(&mut deserializer, &Cell::new(1 << 20)))
+            .is_ok()
     };
     assert!(decodes(&arrays(MAX_DEPTH - 1)));
     assert!(!decodes(&arrays(MAX_DEPTH)));

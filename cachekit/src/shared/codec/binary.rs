@@ -1,0 +1,70 @@
+//! Bincode, for values that conform to their type's schema.
+//!
+//! The crate is complete and no longer maintained, so nothing here relies on it against hostile or
+//! mistaken bytes: the schema's fingerprint decides whether they are looked at, [`Limited`] bounds what
+//! decoding takes, and what was decoded has to be able to reproduce them. Its type appears in no signature outside this file.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+use bincode::config::{Configuration, standard};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
+use bincode::serde::{encode_into_writer, encode_to_vec, seed_decode_from_slice};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
+
+use super::conform;
+use super::depth::{Limited, budget};
+use super::schema::Schema;
+
+/// Little-endian, variable-length integers.
+const CONFIG: Configuration = standard();
+
+/// `None` if the value does not serialize as its schema says.
+pub(super) fn encode<V: Serialize>(value: &V, schema: &Schema) -> Option<Vec<u8>> {
+    let walk = conform::Walk::new(schema);
+    let bytes = encode_to_vec(walk.value(value), CONFIG).ok()?;
+    // The same sum as the reader's: only collections of nothing, `Vec<()>`, can exceed it.
+    (walk.claimed() <= budget(bytes.len())).then_some(bytes)
+}
+
+/// A value that these bytes, all of them, can be read as. Only the fingerprint says whether they were
+/// written as one.
+pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
+    let budget = Cell::new(budget(bytes.len()));
+    let seed = Seed { budget: &budget, value: PhantomData::<V> };
+    let (value, used) = seed_decode_from_slice(seed, bytes, CONFIG).ok()?;
+    (used == bytes.len()).then_some(value)
+}
+
+/// Whether the value serializes, as its schema says, to exactly these bytes. Then they were written by a
+/// value that serializes the same: under one schema, bytes say everything.
+pub(super) fn reproduces<V: Serialize>(value: &V, schema: &Schema, bytes: &[u8]) -> bool {
+    let walk = conform::Walk::new(schema);
+    let mut rest = Rest(bytes);
+    encode_into_writer(walk.value(value), &mut rest, CONFIG).is_ok() && rest.0.is_empty()
+}
+
+/// What is still to be written, for it to be the same.
+struct Rest<'a>(&'a [u8]);
+
+impl Writer for Rest<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(EncodeError::Other("other bytes"))?;
+        Ok(())
+    }
+}
+
+struct Seed<'b, V> {
+    budget: &'b Cell<usize>,
+    value: PhantomData<V>,
+}
+
+impl<'de, V: DeserializeOwned> DeserializeSeed<'de> for Seed<'_, V> {
+    type Value = V;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<V, D::Error> {
+        V::deserialize(Limited::new(inner, self.budget))
+    }
+}

@@ -1,0 +1,187 @@
+//! Values as bytes, and the guards that make what is read what was written.
+//!
+//! Two codecs. **Bincode** writes neither names nor kinds: it is the fastest and the shortest, and alone it
+//! would read a changed struct as a wrong value without noticing. **MessagePack** with field names carries
+//! everything else.
+//!
+//! # Why a decoded value is the value that was written, or a miss
+//!
+//! Bincode bytes mean something only together with the type that wrote them. So:
+//!
+//! 1. *One schema.* They are written only for types whose [`schema`] could be recorded in full, and read only
+//!    by a type of the same name whose schema has the same fingerprint: names, order and kinds of all fields
+//!    and variants. A changed struct misses before a byte of it is decoded.
+//! 2. *The value conforms.* A value may serialize otherwise than its type is read: `skip_serializing_if`
+//!    leaves out what bincode would read all the same. So every serialization is held against the schema
+//!    ([`conform`]), and a value that deviates is written as MessagePack. Under one schema, the bytes of
+//!    conforming values are equal only if the values serialize equally, to the last name and kind.
+//! 3. *The value reproduces its bytes.* The reader serializes what it decoded, and unless that conforms, too,
+//!    and gives the stored bytes again, it is a miss. Whatever went wrong in between, in the codec, in a type
+//!    that reads differently now, or in a `Deserialize` that is not the inverse of its `Serialize`, shows
+//!    here. Hash maps and sets have another order in every process: for types with such, a *trace* takes the
+//!    place of the bytes, a digest of the value as it is serialized that does not depend on their order
+//!    ([`trace`]). The writer does what a reader will do, and writes MessagePack if that would fail.
+//!
+//! MessagePack has no schema, and says less than was written: it has one `nil` for `None`, `Some(None)` and
+//! `()`, and a changed type may read it as something nobody wrote. There the trace, which has names and
+//! kinds, decides alone.
+//!
+//! Both have to use up their payload exactly.
+//!
+//! Hostile bytes cost no more than they weigh: nesting is limited and so is the sum of all lengths that
+//! collections claim ([`depth`]), and strings are taken out of the payload, never allocated by their claim.
+//!
+//! What a type never serializes (`#[serde(skip)]`) nothing here can see: it comes back as its default.
+//! Values whose serialization is asymmetric (a field left out that is filled in with something else, say)
+//! always miss, and so do values nested deeper than [`depth`] allows. The limit on nesting cannot reach
+//! into what serde buffers itself, as it does for untagged and internally tagged enums and for flattened
+//! fields; such types have no schema and go as MessagePack.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+mod binary;
+mod conform;
+mod depth;
+mod message_pack;
+mod schema;
+mod trace;
+
+use schema::Schema;
+
+#[cfg(test)]
+#[allow(
+    // Types stand next to what is said of them, and the odd ones are the ones to try.
+    clippy::items_after_statements,
+    clippy::option_option,
+    clippy::unnecessary_wraps,
+    clippy::zero_sized_map_values,
+    // Hostile inputs are large.
+    clippy::large_stack_arrays
+)]
+mod tests;
+
+/// Which codec a value should be written with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(dead_code, reason = "no attribute chooses yet")]
+pub(crate) enum Choice {
+    /// Bincode where it is safe, else MessagePack.
+    #[default]
+    Auto,
+    /// Bincode. What it cannot carry still goes as MessagePack.
+    Bincode,
+    /// MessagePack.
+    MessagePack,
+}
+
+/// How a value was written. The numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    MessagePack = 1,
+    Bincode = 2,
+}
+
+impl Codec {
+    pub(crate) fn from_id(id: u8) -> Option<Self> {
+        [Self::MessagePack, Self::Bincode].into_iter().find(|codec| *codec as u8 == id)
+    }
+}
+
+/// What has to be known of a payload to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) codec: Codec,
+    /// Of the schema, for bincode; else 0.
+    pub(crate) fingerprint: u64,
+    /// Of the value; 0, for bincode, if its bytes are compared instead.
+    pub(crate) trace: u64,
+}
+
+/// A value's bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) stamp: Stamp,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The same, borrowed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EncodedRef<'a> {
+    pub(crate) stamp: Stamp,
+    pub(crate) bytes: &'a [u8],
+}
+
+// Values stay out of logs.
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        EncodedRef { stamp: self.stamp, bytes: &self.bytes }.fmt(f)
+    }
+}
+
+impl fmt::Debug for EncodedRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("stamp", &self.stamp)
+            .field("length", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// `None` if the value does not serialize.
+pub(crate) fn encode<V: Serialize + DeserializeOwned>(
+    value: &V,
+    choice: Choice,
+) -> Option<Encoded> {
+    if choice != Choice::MessagePack {
+        if let Some(encoded) = schema::of::<V>().and_then(|schema| as_bincode(value, schema)) {
+            return Some(encoded);
+        }
+    }
+    let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace: trace::of(value)? };
+    Some(Encoded { stamp, bytes: message_pack::encode(value)? })
+}
+
+/// `None` if nobody could read it back.
+fn as_bincode<V: Serialize + DeserializeOwned>(value: &V, schema: &Schema) -> Option<Encoded> {
+    let bytes = binary::encode(value, schema)?;
+    let read = binary::decode::<V>(&bytes)?;
+    let trace = if schema.is_ordered() && binary::reproduces(&read, schema, &bytes) {
+        NO_TRACE
+    } else {
+        // Also for orders that the schema does not show, as in a list made from a hash map.
+        unordered_trace(value).filter(|trace| unordered_trace(&read) == Some(*trace))?
+    };
+    let stamp = Stamp { codec: Codec::Bincode, fingerprint: schema.fingerprint(), trace };
+    Some(Encoded { stamp, bytes })
+}
+
+/// The value that was encoded to these bytes with this stamp, or nothing.
+pub(crate) fn decode<V: Serialize + DeserializeOwned>(encoded: EncodedRef<'_>) -> Option<V> {
+    let EncodedRef { stamp, bytes } = encoded;
+    match stamp.codec {
+        Codec::MessagePack if stamp.fingerprint == 0 => {
+            let value = message_pack::decode(bytes)?;
+            (trace::of(&value)? == stamp.trace).then_some(value)
+        }
+        Codec::Bincode => {
+            let schema = schema::of::<V>().filter(|it| it.fingerprint() == stamp.fingerprint)?;
+            let value = binary::decode(bytes)?;
+            let same = if stamp.trace == NO_TRACE {
+                binary::reproduces(&value, schema, bytes)
+            } else {
+                unordered_trace(&value) == Some(stamp.trace)
+            };
+            same.then_some(value)
+        }
+        Codec::MessagePack => None,
+    }
+}
+
+/// In place of a trace: the value has to reproduce its bytes.
+const NO_TRACE: u64 = 0;
+
+fn unordered_trace<V: Serialize>(value: &V) -> Option<u64> {
+    trace::of(value).map(|trace| trace.max(1))
+}

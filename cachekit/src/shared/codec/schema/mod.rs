@@ -1,0 +1,171 @@
+//! What a type asks a deserializer for: the names, the order and the kinds of everything it reads.
+//!
+//! [`of`] runs a type's `Deserialize` against a deserializer that has no input but answers with plausible
+//! values and records what it was asked ([`probe`], [`record`]). The result is a graph: recursive types
+//! point back into it. Its fingerprint is the same in every process and on every platform.
+//!
+//! A type has no schema if it asks for whatever comes (`deserialize_any`: untagged and internally tagged
+//! enums, flattened fields, `serde_json::Value`), if it refuses every value it is offered, if what it asks
+//! for depends on the values it was given, or if recording takes too many steps.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use blake2::digest::consts::U8;
+use blake2::{Blake2b, Digest};
+use serde::de::DeserializeOwned;
+
+mod probe;
+mod record;
+
+type Name = &'static str;
+type Names = &'static [&'static str];
+
+/// What is asked for in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[rustfmt::skip]
+pub(super) enum Shape {
+    Bool, I8, I16, I32, I64, I128, U8, U16, U32, U64, U128, F32, F64, Char, Str, Bytes, Unit,
+    UnitStruct(Name),
+    // One child: what is wrapped, or repeated.
+    NewtypeStruct(Name), Option, Seq, NewtypeVariant,
+    // Two: key and value.
+    Map,
+    // One for each element, field or variant.
+    Tuple(usize), TupleStruct(Name, usize), Struct(Name, Names), Enum(Name, Names),
+    UnitVariant, TupleVariant(usize), StructVariant(Names),
+}
+
+impl Shape {
+    /// How many places there are below this one.
+    fn arity(self) -> usize {
+        match self {
+            Self::NewtypeStruct(_) | Self::Option | Self::Seq | Self::NewtypeVariant => 1,
+            Self::Map => 2,
+            Self::Tuple(len) | Self::TupleStruct(_, len) | Self::TupleVariant(len) => len,
+            Self::Struct(_, names) | Self::Enum(_, names) | Self::StructVariant(names) => {
+                names.len()
+            }
+            _ => 0,
+        }
+    }
+
+    /// What the fingerprint has of it: a number that never changes, a name and names, lengths.
+    fn parts(self) -> (u8, Name, Names) {
+        match self {
+            Self::Bool => (1, "", &[]),
+            Self::I8 => (2, "", &[]),
+            Self::I16 => (3, "", &[]),
+            Self::I32 => (4, "", &[]),
+            Self::I64 => (5, "", &[]),
+            Self::I128 => (6, "", &[]),
+            Self::U8 => (7, "", &[]),
+            Self::U16 => (8, "", &[]),
+            Self::U32 => (9, "", &[]),
+            Self::U64 => (10, "", &[]),
+            Self::U128 => (11, "", &[]),
+            Self::F32 => (12, "", &[]),
+            Self::F64 => (13, "", &[]),
+            Self::Char => (14, "", &[]),
+            Self::Str => (15, "", &[]),
+            Self::Bytes => (16, "", &[]),
+            Self::Unit => (17, "", &[]),
+            Self::UnitStruct(name) => (18, name, &[]),
+            Self::NewtypeStruct(name) => (19, name, &[]),
+            Self::Option => (20, "", &[]),
+            Self::Seq => (21, "", &[]),
+            Self::Map => (22, "", &[]),
+            Self::Tuple(_) => (23, "", &[]),
+            Self::TupleStruct(name, _) => (24, name, &[]),
+            Self::Struct(name, names) => (25, name, names),
+            Self::Enum(name, names) => (26, name, names),
+            Self::UnitVariant => (27, "", &[]),
+            Self::NewtypeVariant => (28, "", &[]),
+            Self::TupleVariant(_) => (29, "", &[]),
+            Self::StructVariant(names) => (30, "", names),
+        }
+    }
+}
+
+/// One place of a type, and the places below it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) shape: Shape,
+    pub(super) children: Vec<u32>,
+}
+
+/// A type as it is read. The first node is the type itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Schema {
+    nodes: Vec<Node>,
+    fingerprint: u64,
+    is_ordered: bool,
+}
+
+impl Schema {
+    fn new(nodes: Vec<Node>, is_ordered: bool) -> Self {
+        let fingerprint = fingerprint(&nodes);
+        Self { nodes, fingerprint, is_ordered }
+    }
+
+    /// Whether all collections in it are known to keep their order. No part of the fingerprint: what was
+    /// written by a set may be read by a list.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.is_ordered
+    }
+
+    /// Never 0.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    pub(super) fn node(&self, index: u32) -> &Node {
+        &self.nodes[index as usize]
+    }
+}
+
+fn fingerprint(nodes: &[Node]) -> u64 {
+    fn number(digest: &mut Blake2b<U8>, n: usize) {
+        digest.update((n as u64).to_be_bytes());
+    }
+    fn text(digest: &mut Blake2b<U8>, text: &str) {
+        number(digest, text.len());
+        digest.update(text);
+    }
+    let mut digest = Blake2b::<U8>::new();
+    text(&mut digest, "cachekit schema 1");
+    for node in nodes {
+        let (kind, name, names) = node.shape.parts();
+        digest.update([kind]);
+        text(&mut digest, name);
+        number(&mut digest, names.len());
+        for name in names {
+            text(&mut digest, name);
+        }
+        number(&mut digest, node.children.len());
+        for &child in &node.children {
+            number(&mut digest, child as usize);
+        }
+    }
+    // 0 says that there is none.
+    u64::from_be_bytes(digest.finalize().into()).max(1)
+}
+
+/// The schema of a type, or `None` if it has none. Recorded once in a process, at its first use.
+pub(super) fn of<V: DeserializeOwned>() -> Option<&'static Schema> {
+    type Known = HashMap<TypeId, Option<&'static Schema>, foldhash::fast::FixedState>;
+    static KNOWN: RwLock<Known> =
+        RwLock::new(HashMap::with_hasher(foldhash::fast::FixedState::with_seed(0)));
+
+    // Types that differ in lifetimes only are one type here, and read alike.
+    let id = typeid::of::<V>();
+    if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        return *known;
+    }
+    // Not under the lock: this runs code of the type.
+    let schema = record::record::<V>();
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    // One for each type of the program, for as long as it runs.
+    *known.entry(id).or_insert_with(|| schema.map(|schema| &*Box::leak(Box::new(schema))))
+}

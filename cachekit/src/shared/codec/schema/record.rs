@@ -1,0 +1,306 @@
+//! Recording a schema in as many runs of `Deserialize` as it takes to visit every variant.
+//!
+//! A run goes where something is left to explore, and elsewhere takes the shortest way: `None`, empty
+//! collections, and of an enum the variant that was completed first. The last cannot contain itself, or
+//! the inner one would have been completed before; so also recursive types come to an end.
+
+use std::any::TypeId;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::de::DeserializeOwned;
+
+use super::probe::Probe;
+use super::{Node, Schema, Shape};
+use crate::shared::codec::depth::MAX_DEPTH;
+
+/// Questions answered for one type, in all runs together: about a millisecond's worth.
+const MAX_STEPS: usize = 1 << 14;
+
+/// Collections that keep their order. If one is missing here, or has moved, its values take longer.
+const ORDERED: [&str; 4] = [
+    "alloc::vec::Vec<",
+    "alloc::collections::btree::",
+    "alloc::collections::vec_deque::VecDeque<",
+    "alloc::collections::linked_list::LinkedList<",
+];
+
+/// Nothing below is unexplored.
+const EXPLORED: u32 = u32::MAX;
+
+/// A place in the graph while it is recorded.
+struct Place {
+    shape: Shape,
+    children: Vec<Option<u32>>,
+    /// Of an enum: the variant that was completed first.
+    base: Option<u32>,
+    /// How many steps below the next unexplored place is, as of the start of the run.
+    distance: u32,
+}
+
+impl Place {
+    fn new(shape: Shape) -> Self {
+        let children = vec![None; shape.arity()];
+        Self { shape, children, base: None, distance: EXPLORED }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Good,
+    /// A value was refused, and there is another one to offer.
+    Again,
+    /// This type has no schema.
+    GivenUp,
+}
+
+/// What is known of a type so far.
+pub(super) struct Recording {
+    places: RefCell<Vec<Place>>,
+    /// A place is known by who asks and for what. Who asks is a visitor, and every type has its own.
+    known: RefCell<HashMap<(TypeId, Shape), u32>>,
+    /// What the run is inside of, with the child it is in.
+    path: RefCell<Vec<(u32, u32)>>,
+    /// Which value a place below another one is offered, if not the first.
+    candidates: RefCell<HashMap<(u32, u32), usize>>,
+    /// Where the last value was offered in this run.
+    offered: Cell<Option<(u32, u32)>>,
+    is_ordered: Cell<bool>,
+    steps: Cell<usize>,
+    outcome: Cell<Outcome>,
+    /// Whether this run has found out anything.
+    progress: Cell<bool>,
+}
+
+/// `None` if the type cannot be recorded in full.
+pub(super) fn record<V: DeserializeOwned>() -> Option<Schema> {
+    let recording = Recording::new();
+    while recording.steps.get() < MAX_STEPS {
+        recording.start();
+        // A type may assume more of its input than its `Deserialize` says, and panic.
+        let run = || V::deserialize(Probe::root(&recording)).is_ok();
+        let finished = catch_unwind(AssertUnwindSafe(run)).ok()?;
+        if !finished {
+            recording.refused();
+        }
+        match recording.outcome.get() {
+            Outcome::Good if !recording.is_open() => return Some(recording.schema()),
+            Outcome::Good | Outcome::Again if recording.progress.get() => {}
+            Outcome::Good | Outcome::Again | Outcome::GivenUp => return None,
+        }
+    }
+    None
+}
+
+impl Recording {
+    fn new() -> Self {
+        // The first place is above the type.
+        Self {
+            places: RefCell::new(vec![Place::new(Shape::NewtypeVariant)]),
+            known: RefCell::default(),
+            path: RefCell::default(),
+            candidates: RefCell::default(),
+            offered: Cell::new(None),
+            is_ordered: Cell::new(true),
+            steps: Cell::new(0),
+            outcome: Cell::new(Outcome::Good),
+            progress: Cell::new(false),
+        }
+    }
+
+    fn start(&self) {
+        self.path.borrow_mut().clear();
+        self.offered.set(None);
+        self.outcome.set(Outcome::Good);
+        self.progress.set(false);
+        self.measure();
+    }
+
+    /// How far every place is from an unexplored one. Whoever follows falling distances gets there, past no
+    /// place twice.
+    fn measure(&self) {
+        let mut places = self.places.borrow_mut();
+        let mut parents = vec![Vec::new(); places.len()];
+        let mut next = VecDeque::new();
+        for (place, index) in places.iter_mut().zip(0_u32..) {
+            place.distance = EXPLORED;
+            if place.children.contains(&None) {
+                place.distance = 0;
+                next.push_back(index);
+            }
+            for &child in place.children.iter().flatten() {
+                parents[child as usize].push(index);
+            }
+        }
+        while let Some(index) = next.pop_front() {
+            let distance = places[index as usize].distance + 1;
+            for &parent in &parents[index as usize] {
+                let parent_place = &mut places[parent as usize];
+                if parent_place.distance == EXPLORED {
+                    parent_place.distance = distance;
+                    next.push_back(parent);
+                }
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.measure();
+        self.places.borrow()[0].distance != EXPLORED
+    }
+
+    /// What was recorded, numbered in the order in which it is reached: the same whatever the order of
+    /// exploration.
+    fn schema(&self) -> Schema {
+        let places = self.places.borrow();
+        let mut numbers = vec![None; places.len()];
+        let mut order = Vec::new();
+        let mut ahead: Vec<u32> = places[0].children.iter().flatten().copied().collect();
+        while let Some(index) = ahead.pop() {
+            if numbers[index as usize].is_some() {
+                continue;
+            }
+            numbers[index as usize] = u32::try_from(order.len()).ok();
+            order.push(index);
+            ahead.extend(places[index as usize].children.iter().rev().flatten());
+        }
+        let node = |index: u32| {
+            let Place { shape, children, .. } = &places[index as usize];
+            let number = |child: &u32| numbers[*child as usize];
+            Node { shape: *shape, children: children.iter().flatten().filter_map(number).collect() }
+        };
+        Schema::new(order.into_iter().map(node).collect(), self.is_ordered.get())
+    }
+
+    /// Stands for good: this type has no schema.
+    pub(super) fn give_up(&self) {
+        self.outcome.set(Outcome::GivenUp);
+    }
+
+    /// Notes a collection of some type. Those that are not known may have another order in another process.
+    pub(super) fn collection(&self, type_name: &str) {
+        let is_ordered = ORDERED.iter().any(|known| type_name.starts_with(known));
+        self.is_ordered.set(self.is_ordered.get() && is_ordered);
+    }
+
+    /// Which value to offer.
+    pub(super) fn candidate(&self, parent: (u32, u32)) -> usize {
+        self.offered.set(Some(parent));
+        self.candidates.borrow().get(&parent).copied().unwrap_or(0)
+    }
+
+    /// Notes that something was refused, unless that is a consequence of what was noted before. Most likely
+    /// it was the last value, and there may be others.
+    pub(super) fn refused(&self) {
+        if self.outcome.get() != Outcome::Good {
+            return;
+        }
+        let Some(parent) = self.offered.get() else { return self.give_up() };
+        *self.candidates.borrow_mut().entry(parent).or_insert(0) += 1;
+        self.outcome.set(Outcome::Again);
+        self.progress.set(true);
+    }
+
+    /// The place below `parent`, for a visitor that asks for this shape. `None`, and given up, if something
+    /// else was asked for there before.
+    pub(super) fn enter(&self, parent: (u32, u32), asks: TypeId, shape: Shape) -> Option<u32> {
+        let next = self.next_place();
+        let place = *self.known.borrow_mut().entry((asks, shape)).or_insert(next);
+        self.put(parent, place, shape)
+    }
+
+    /// The place of a variant's content, which belongs to its enum alone.
+    pub(super) fn enter_variant(&self, parent: (u32, u32), shape: Shape) -> Option<u32> {
+        let place = self.child(parent).unwrap_or_else(|| self.next_place());
+        self.put(parent, place, shape)
+    }
+
+    fn next_place(&self) -> u32 {
+        u32::try_from(self.places.borrow().len()).unwrap_or(u32::MAX)
+    }
+
+    fn put(&self, parent: (u32, u32), place: u32, shape: Shape) -> Option<u32> {
+        let steps = self.steps.get().saturating_add(1).saturating_add(shape.arity());
+        self.steps.set(steps);
+        let child = self.child(parent);
+        // Tuples of any length can be asked for without having them.
+        let feasible = steps <= MAX_STEPS && self.path.borrow().len() < MAX_DEPTH;
+        let mut places = self.places.borrow_mut();
+        let new = place as usize == places.len();
+        let fits = new || places[place as usize].shape == shape;
+        if !feasible || !fits || child.is_some_and(|child| child != place) {
+            drop(places);
+            self.give_up();
+            return None;
+        }
+        if new {
+            places.push(Place::new(shape));
+        }
+        if child.is_none() {
+            places[parent.0 as usize].children[parent.1 as usize] = Some(place);
+            self.progress.set(true);
+        }
+        Some(place)
+    }
+
+    pub(super) fn child(&self, (place, child): (u32, u32)) -> Option<u32> {
+        self.places.borrow()[place as usize].children[child as usize]
+    }
+
+    /// Whether everything below this place was asked for.
+    pub(super) fn is_full(&self, place: u32) -> bool {
+        !self.places.borrow()[place as usize].children.contains(&None)
+    }
+
+    /// Steps inside; `leave` steps out.
+    pub(super) fn go(&self, place: u32, child: u32) {
+        self.path.borrow_mut().push((place, child));
+    }
+
+    pub(super) fn leave(&self) {
+        self.path.borrow_mut().pop();
+    }
+
+    fn is_inside(&self, place: u32) -> bool {
+        self.path.borrow().iter().any(|&(above, _)| above == place)
+    }
+
+    /// Whether it is worth going into something that can as well be left out.
+    pub(super) fn wants(&self, place: u32) -> bool {
+        let open = {
+            let places = self.places.borrow();
+            let Place { children, distance, .. } = &places[place as usize];
+            *distance != EXPLORED || children.contains(&None)
+        };
+        open && !self.is_inside(place)
+    }
+
+    /// Which variant to offer; `None`, and given up, if there is none that would come to an end.
+    pub(super) fn variant(&self, place: u32) -> Option<u32> {
+        let places = self.places.borrow();
+        let Place { children, base, .. } = &places[place as usize];
+        let path = self.path.borrow();
+        let mut indices = (0_u32..).take(children.len());
+        // What was not visited is at hand.
+        let distance = |index: &u32| {
+            children[*index as usize].map_or(0, |child| places[child as usize].distance)
+        };
+        let nearest = indices.clone().min_by_key(distance).filter(|i| distance(i) != EXPLORED);
+        let chosen = nearest
+            .filter(|_| !self.is_inside(place))
+            .or(*base)
+            .or_else(|| indices.find(|i| !path.contains(&(place, *i))));
+        drop((places, path));
+        if chosen.is_none() {
+            self.give_up();
+        }
+        chosen
+    }
+
+    /// Notes that a variant could be read to its end.
+    pub(super) fn completed(&self, place: u32, variant: u32) {
+        self.places.borrow_mut()[place as usize].base.get_or_insert(variant);
+    }
+}

@@ -1,0 +1,95 @@
+use std::fmt::{self, Debug};
+
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use super::{Choice, Codec, Encoded, EncodedRef, Stamp, decode, encode, schema};
+
+mod fallback;
+mod hostile;
+mod message_pack;
+mod properties;
+mod round_trips;
+mod schemas;
+
+impl Encoded {
+    fn as_ref(&self) -> EncodedRef<'_> {
+        EncodedRef { stamp: self.stamp, bytes: &self.bytes }
+    }
+}
+
+fn fingerprint<V: DeserializeOwned>() -> Option<u64> {
+    schema::of::<V>().map(schema::Schema::fingerprint)
+}
+
+/// Written as bincode, and read back.
+#[track_caller]
+fn round<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
+    let encoded = encode(value, Choice::Auto).unwrap();
+    assert_eq!(encoded.stamp.codec, Codec::Bincode, "{value:?}");
+    assert_eq!(Some(encoded.stamp.fingerprint), fingerprint::<V>());
+    assert_eq!(decode(encoded.as_ref()).as_ref(), Some(value));
+    assert_eq!(encode(value, Choice::Bincode), Some(encoded));
+}
+
+/// Written as MessagePack, because bincode would not do, and read back.
+#[track_caller]
+fn round_named<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
+    for choice in [Choice::Auto, Choice::Bincode, Choice::MessagePack] {
+        let encoded = encode(value, choice).unwrap();
+        assert_eq!(encoded.stamp.codec, Codec::MessagePack, "{value:?}");
+        assert_eq!(encoded.stamp.fingerprint, 0);
+        assert_eq!(decode(encoded.as_ref()).as_ref(), Some(value));
+    }
+}
+
+/// Bytes as such, not as a list of numbers.
+#[derive(Clone, Debug, PartialEq)]
+struct Binary(Vec<u8>);
+
+impl Serialize for Binary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Binary;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Binary, E> {
+                Ok(Binary(bytes.to_vec()))
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Binary, E> {
+                Ok(Binary(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}
+
+/// Recursive in every way there is, and the way out comes last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Expr {
+    Not(Box<Expr>),
+    Both(Box<Expr>, Box<Expr>),
+    Any(Vec<Expr>),
+    Let { name: String, value: Option<Box<Expr>>, body: Box<Expr> },
+    Literal(f64),
+    Nothing,
+}
+
+fn expressions() -> Expr {
+    let literal = || Box::new(Expr::Literal(1.5));
+    Expr::Any(vec![
+        Expr::Not(literal()),
+        Expr::Both(literal(), Box::new(Expr::Nothing)),
+        Expr::Let { name: "x".into(), value: Some(literal()), body: literal() },
+        Expr::Let { name: "y".into(), value: None, body: Box::new(Expr::Any(Vec::new())) },
+    ])
+}
