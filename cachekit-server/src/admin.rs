@@ -1,0 +1,78 @@
+//! The operator's listener: is it alive, is it ready, what does it do.
+
+use crate::http::Service;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// Enough for probes and scrapers; more wait in the backlog.
+const MAX_CONNECTIONS: usize = 32;
+/// The longest life of a connection: probes are short.
+const LIFE: Duration = Duration::from_secs(60);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves the three pages until it is aborted.
+pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining: Arc<AtomicBool>) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let permit = Arc::clone(&room).acquire_owned().await;
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (service, draining) = (Arc::clone(&service), Arc::clone(&draining));
+        tokio::spawn(async move {
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let page = page(&request, &service, !draining.load(Ordering::Relaxed));
+                async move { Ok::<_, Infallible>(page) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), answer);
+            // An error here is a probe that went away.
+            let _ = timeout(LIFE, connection).await;
+            drop(permit);
+        });
+    }
+}
+
+fn page<B>(request: &Request<B>, service: &Service, ready: bool) -> Response<Full<Bytes>> {
+    const TEXT: &str = "text/plain; charset=utf-8";
+    const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+    let (status, kind, text) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+        (&Method::GET | &Method::HEAD, "/readyz") if ready => {
+            (StatusCode::OK, TEXT, "ready\n".to_owned())
+        }
+        (&Method::GET | &Method::HEAD, "/readyz") => {
+            (StatusCode::SERVICE_UNAVAILABLE, TEXT, "draining\n".to_owned())
+        }
+        (&Method::GET | &Method::HEAD, "/metrics") => {
+            let locks = service.locks.active_total(service.now());
+            let text = service.metrics.render(&service.store.stats(), locks);
+            (StatusCode::OK, PROMETHEUS, text)
+        }
+        (_, "/healthz" | "/readyz" | "/metrics") => {
+            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".to_owned())
+        }
+        _ => (StatusCode::NOT_FOUND, TEXT, "/healthz, /readyz, /metrics\n".to_owned()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,238 @@
+//! What may stand on the command line.
+
+use cachekit_server::{KeyKind, Scope};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A server for the HTTP API of cachekit.io.
+///
+/// `cachekit-server --dev` starts at once, with a certificate and an API key of its own. In production give
+/// it `--tls-cert`, `--tls-key` and `--api-keys`; all three are read again on SIGHUP. SIGTERM and ctrl-c end
+/// it in an orderly way.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Makes and lists API keys.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// Makes an API key. It is printed once, alone on standard output; what is kept is a salted hash.
+    New(NewKey),
+    /// Lists the keys of a file: class and id, tenant, scopes, limits.
+    List {
+        /// The key file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct NewKey {
+    /// Whose entries the key opens: 1 to 64 letters, digits, `.`, `_` and `-`.
+    #[arg(long)]
+    pub(super) tenant: String,
+    /// The key's class: `sdk` writes to `ns:` and unprefixed keys, `api` to `nsapi:` and unprefixed keys,
+    /// `live` everywhere.
+    #[arg(long, default_value = "live")]
+    pub(super) kind: KeyKind,
+    /// What the key may do; repeat it or separate by commas. Without it: everything.
+    #[arg(long = "scope", value_name = "read|write|delete|lock", value_delimiter = ',')]
+    pub(super) scopes: Vec<Scope>,
+    /// Appends the key's line to this file, which is made if it is not there. Without it the line goes to
+    /// standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(super) append: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) limits: LimitOptions,
+}
+
+/// Limits of a tenant, all its keys together.
+#[derive(Args, Clone, Copy)]
+pub(super) struct LimitOptions {
+    /// Requests per second of one tenant; more are answered 429 with Retry-After.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) rate_limit: Option<u32>,
+    /// Requests of one tenant at once, on top of the rate. Without it, a second's worth.
+    #[arg(long, value_name = "N", requires = "rate_limit",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) rate_burst: Option<u32>,
+    /// Requests of one tenant per day (UTC); more are answered 429 with X-CacheKit-Deny-Reason.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) quota_requests: Option<u64>,
+    /// Bytes one tenant may have stored; more are answered 429 with X-CacheKit-Deny-Reason.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) quota_bytes: Option<Size>,
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// For development: makes a certificate and an API key, and prints what a client needs.
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key", "api_keys", "cleartext"])]
+    pub(super) dev: bool,
+    /// With --dev: one more name or address the certificate is for; repeatable. `localhost`, `127.0.0.1`
+    /// and `::1` are always in it.
+    #[arg(long = "dev-host", value_name = "NAME", requires = "dev")]
+    pub(super) dev_hosts: Vec<String>,
+    /// With --dev: keeps the authority and the API key in this directory and uses them again next time.
+    /// Without it: a fresh temporary directory with the authority's certificate, removed at the end.
+    #[arg(long, value_name = "DIR", requires = "dev")]
+    pub(super) dev_dir: Option<PathBuf>,
+    /// With --dev: also writes the environment of a client to this file, once the server is ready.
+    #[arg(long, value_name = "FILE", requires = "dev")]
+    pub(super) env_file: Option<PathBuf>,
+
+    /// Where to listen. Port 0 is a free port.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
+    pub(super) listen: SocketAddr,
+    /// The certificate chain as PEM, leaf first. Read again on SIGHUP.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate as PEM. Read again on SIGHUP.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// No TLS. Only on a loopback address, for a proxy on the same machine.
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(super) cleartext: bool,
+    /// The API keys, as `cachekit-server key new --append` wrote them. Read again on SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    pub(super) api_keys: Option<PathBuf>,
+    /// Where to listen for /healthz, /readyz and /metrics, in cleartext and without keys.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) admin: Option<SocketAddr>,
+
+    /// Where entries live: `memory`, or `disk:DIR`.
+    #[arg(long, value_name = "memory|disk:DIR", default_value = "memory")]
+    pub(super) store: StoreChoice,
+    /// Room for entries: keys, values and book-keeping. Beyond it, entries are evicted.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    pub(super) max_bytes: Size,
+    /// The largest value.
+    #[arg(long, value_name = "SIZE", default_value = "25MiB")]
+    pub(super) max_value_bytes: Size,
+    /// Accepts keys of any characters, up to 1,024 bytes, instead of those of cachekit.io.
+    #[arg(long)]
+    pub(super) any_key: bool,
+
+    /// Connections at the same time.
+    #[arg(long, value_name = "N", default_value_t = 1024,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max_connections: u32,
+    /// Requests at the same time on one HTTP/2 connection.
+    #[arg(long, value_name = "N", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) max_streams: u32,
+    /// All header lines of a request together.
+    #[arg(long, value_name = "SIZE", default_value = "16KiB")]
+    pub(super) max_header_bytes: Size,
+    /// Seconds for the TLS handshake.
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    pub(super) handshake_timeout: Seconds,
+    /// Seconds for the head of a request.
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    pub(super) header_timeout: Seconds,
+    /// Seconds for the body of a request; every 64 KiB received add one.
+    #[arg(long, value_name = "SECONDS", default_value = "20")]
+    pub(super) body_timeout: Seconds,
+    /// Seconds without a request after which a connection is closed.
+    #[arg(long, value_name = "SECONDS", default_value = "400")]
+    pub(super) idle_timeout: Seconds,
+    /// Seconds without progress of a running request after which its connection is cut.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(super) stall_timeout: Seconds,
+    /// Seconds that running requests get at the end.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub(super) drain_timeout: Seconds,
+
+    #[command(flatten)]
+    pub(super) limits: LimitOptions,
+
+    /// How the log is written, to standard error. What is logged is chosen by `RUST_LOG` (`info` without
+    /// it). Keys, values and API keys are never logged.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) log: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object in each line.
+    Json,
+}
+
+/// Where entries live.
+#[derive(Clone)]
+pub(super) enum StoreChoice {
+    Memory,
+    Disk(PathBuf),
+}
+
+impl FromStr for StoreChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Self::Memory),
+            Some(("disk", directory)) if !directory.is_empty() => Ok(Self::Disk(directory.into())),
+            _ => Err("a store is `memory` or `disk:DIR`"),
+        }
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Size(pub(super) u64);
+
+impl Size {
+    pub(super) fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "a size is a positive number of bytes, or one with KiB, MiB or GiB";
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let factor: u64 = match &text[digits.len()..] {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(WRONG),
+        };
+        let number: u64 = digits.trim_end().parse().map_err(|_| WRONG)?;
+        number.checked_mul(factor).filter(|bytes| *bytes > 0).map(Self).ok_or(WRONG)
+    }
+}
+
+/// A time of up to a day.
+#[derive(Clone, Copy)]
+pub(super) struct Seconds(pub(super) std::time::Duration);
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "a time is a number of seconds from 0.001 to 86400";
+        let seconds: f64 = text.parse().map_err(|_| WRONG)?;
+        let formed = (0.001..=86_400.0).contains(&seconds);
+        let time = std::time::Duration::try_from_secs_f64(seconds).map_err(|_| WRONG)?;
+        if formed { Ok(Self(time)) } else { Err(WRONG) }
+    }
+}

@@ -1,0 +1,158 @@
+//! Starting the server that the command line describes, and running it to its end.
+
+use super::Failure;
+use super::arguments::{LogFormat, Serve, StoreChoice};
+use super::development::{Development, write_private};
+use super::signals::{Signal, Signals};
+use cachekit_server::{
+    ApiKeys, Builder, Identity, KeyRule, Limits, MemoryStore, Running, Server, StartError,
+};
+use std::io::IsTerminal;
+use std::path::Path;
+use tracing_subscriber::EnvFilter;
+
+pub(super) fn run(options: &Serve) -> Result<(), Failure> {
+    start_log(options.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::runtime(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: &Serve) -> Result<(), Failure> {
+    let mut builder = configured(options)?;
+    let mut development = None;
+    if options.dev {
+        let mut prepared = Development::prepare(options)?;
+        let keys = std::mem::take(&mut prepared.keys);
+        builder = builder.tls(prepared.identity.clone()).api_keys(keys);
+        development = Some(prepared);
+    } else {
+        builder = production(builder, options)?;
+    }
+    // Before the server is reachable: a signal must not be lost.
+    let mut signals = Signals::install()
+        .map_err(|error| Failure::runtime(format!("cannot listen for signals: {error}")))?;
+    let server = builder.bind().await.map_err(|error| match error {
+        StartError::Listen { .. } => Failure::runtime(error),
+        _ => Failure::usage(format!("{error}; see --help")),
+    })?;
+    tracing::info!(address = %server.local_addr(), "listening");
+    if let Some(address) = server.admin_addr() {
+        tracing::info!(%address, "admin listening");
+    }
+    if let Some(development) = &development {
+        let lines = development.environment(server.local_addr());
+        println!("# for the clients of this server:\n{lines}");
+        if let Some(file) = &options.env_file {
+            write_private(file, &lines).map_err(|error| {
+                Failure::usage(format!("cannot write {}: {error}", file.display()))
+            })?;
+        }
+    }
+    while signals.next().await == Signal::Reload {
+        reload(&server, options);
+    }
+    tracing::info!("draining");
+    let drained = server.shutdown().await;
+    tracing::info!(drained, "stopped");
+    Ok(())
+}
+
+fn configured(options: &Serve) -> Result<Builder, Failure> {
+    let mut limits = Limits::default();
+    limits.max_connections = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
+    limits.max_streams = options.max_streams;
+    limits.max_header_bytes = u32::try_from(options.max_header_bytes.0)
+        .map_err(|_| Failure::usage("--max-header-bytes has to be less than 4 GiB"))?;
+    limits.max_value_bytes = options.max_value_bytes.bytes();
+    // One body of the largest size has to fit.
+    limits.max_receiving_bytes = limits.max_receiving_bytes.max(limits.max_value_bytes);
+    limits.handshake_timeout = options.handshake_timeout.0;
+    limits.header_timeout = options.header_timeout.0;
+    limits.body_timeout = options.body_timeout.0;
+    limits.idle_timeout = options.idle_timeout.0;
+    limits.stall_timeout = options.stall_timeout.0;
+    limits.drain_timeout = options.drain_timeout.0;
+    let mut builder = Server::builder()
+        .listen(options.listen)
+        .limits(limits)
+        .tenant_limits(options.limits.into())
+        .key_rule(if options.any_key { KeyRule::Any } else { KeyRule::Strict });
+    if let Some(address) = options.admin {
+        builder = builder.admin(address);
+    }
+    let capacity = options.max_bytes.0;
+    Ok(match &options.store {
+        StoreChoice::Memory => builder.store(MemoryStore::new(capacity)),
+        StoreChoice::Disk(directory) => builder.store(open_disk(directory, capacity)?),
+    })
+}
+
+fn production(mut builder: Builder, options: &Serve) -> Result<Builder, Failure> {
+    builder = match (&options.tls_cert, &options.tls_key) {
+        (Some(chain), Some(key)) => {
+            builder.tls(Identity::load(chain, key).map_err(Failure::usage)?)
+        }
+        _ if options.cleartext => builder.cleartext(),
+        _ => {
+            return Err(Failure::usage(
+                "give --tls-cert and --tls-key, or --dev to try it, or --cleartext behind a proxy",
+            ));
+        }
+    };
+    let Some(file) = &options.api_keys else {
+        return Err(Failure::usage("give --api-keys FILE; `cachekit-server key new` makes keys"));
+    };
+    Ok(builder.api_keys(ApiKeys::load(file).map_err(Failure::usage)?))
+}
+
+/// Reads everything first: what is wrong changes nothing, and what was there goes on.
+fn reload(server: &Running, options: &Serve) {
+    let keys = options.api_keys.as_deref().map(ApiKeys::load).transpose();
+    let identity = match (&options.tls_cert, &options.tls_key) {
+        (Some(chain), Some(key)) => Identity::load(chain, key).map(Some),
+        _ => Ok(None),
+    };
+    let mut well = true;
+    match keys {
+        Ok(Some(keys)) => {
+            tracing::info!(keys = keys.len(), "the API keys were read again");
+            server.replace_api_keys(keys);
+        }
+        Ok(None) => {}
+        Err(error) => {
+            well = false;
+            tracing::error!(%error, "the old API keys stay");
+        }
+    }
+    match identity {
+        Ok(Some(identity)) => {
+            tracing::info!("the certificate was read again");
+            server.replace_identity(identity);
+        }
+        Ok(None) => {}
+        Err(error) => {
+            well = false;
+            tracing::error!(%error, "the old certificate stays");
+        }
+    }
+    server.note_reload(well);
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn open_disk(_directory: &Path, _capacity: u64) -> Result<MemoryStore, Failure> {
+    Err(Failure::usage("no disk yet"))
+}

@@ -1,0 +1,195 @@
+//! Connections: accepting them, the handshake, and an eye on each.
+
+use crate::http::Service;
+use crate::limits::Limits;
+use crate::tls::CurrentIdentity;
+use crate::watch::{Pulse, Verdict};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// How long a connection that was told to close may take for it.
+const GRACE: Duration = Duration::from_secs(5);
+/// After an error of `accept`, most of all a lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Both directions of one HTTP/2 stream: a value of this size travels without a pause.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+/// All streams of a connection together.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// How much of the answers of one connection waits to be sent.
+const SEND_BUFFER: usize = 1024 * 1024;
+
+/// Where a server is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(crate) enum Phase {
+    Serving,
+    Draining,
+    /// What still runs is dropped.
+    Cut,
+}
+
+/// What a connection speaks.
+#[derive(Clone, Copy)]
+enum Speaks {
+    Http1,
+    Http2,
+    /// In cleartext nothing was negotiated: the first bytes tell.
+    Either,
+}
+
+/// Accepts connections until the server drains.
+pub(crate) async fn accept_forever(
+    listener: TcpListener,
+    service: Arc<Service>,
+    identity: Option<Arc<CurrentIdentity>>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let room =
+        Arc::new(Semaphore::new(service.limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    loop {
+        let accepted = async {
+            // Room first: who does not fit waits in the backlog.
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accepted => accepted,
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (service, identity, phase) = (Arc::clone(&service), identity.clone(), phase.clone());
+        tokio::spawn(async move {
+            connected(stream, &service, identity.as_deref(), phase).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn connected(
+    stream: TcpStream,
+    service: &Arc<Service>,
+    identity: Option<&CurrentIdentity>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let _open = service.metrics.connected();
+    // Answers are written whole; waiting for more to send only adds time.
+    let _ = stream.set_nodelay(true);
+    let Some(identity) = identity else {
+        return serve(stream, Speaks::Either, service, phase).await;
+    };
+    let acceptor = TlsAcceptor::from(identity.config());
+    let handshake = timeout(service.limits.handshake_timeout, acceptor.accept(stream));
+    let handshake = tokio::select! {
+        handshake = handshake => handshake,
+        _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => {
+            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let speaks = if h2 { Speaks::Http2 } else { Speaks::Http1 };
+            serve(stream, speaks, service, phase).await;
+        }
+        Ok(Err(error)) => {
+            service.metrics.handshake_failed();
+            tracing::debug!(%error, "the TLS handshake failed");
+        }
+        Err(_) => {
+            service.metrics.handshake_failed();
+            tracing::debug!("the TLS handshake took too long");
+        }
+    }
+}
+
+async fn serve<T>(
+    stream: T,
+    speaks: Speaks,
+    service: &Arc<Service>,
+    mut phase: watch::Receiver<Phase>,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pulse = Pulse::new();
+    let answer = service_fn(|request: Request<Incoming>| {
+        let (service, running) = (Arc::clone(service), pulse.begin());
+        async move { Ok::<_, Infallible>(service.answer(request, running).await) }
+    });
+    let builder = protocol(&service.limits, speaks);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
+    let mut check = pin!(sleep(service.limits.header_timeout));
+    let mut closing = false;
+    let mut cut = phase.clone();
+    loop {
+        tokio::select! {
+            done = connection.as_mut() => {
+                if let Err(error) = done {
+                    tracing::debug!(%error, "a connection ended with an error");
+                }
+                return;
+            }
+            _ = cut.wait_for(|phase| *phase == Phase::Cut) => return,
+            _ = phase.wait_for(|phase| *phase == Phase::Draining), if !closing => {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = check.as_mut() => match pulse.verdict(&service.limits) {
+                Verdict::Fine(wait) => check.set(sleep(wait)),
+                Verdict::Idle if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                    check.set(sleep(GRACE));
+                }
+                Verdict::Idle | Verdict::Stalled => {
+                    service.metrics.connection_cut();
+                    tracing::debug!("a connection without progress was cut");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn protocol(limits: &Limits, speaks: Speaks) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    let header_bytes = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        // hyper's least is 8 KiB.
+        .max_buf_size(header_bytes.max(8192));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_streams)
+        .max_header_list_size(limits.max_header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(limits.max_pending_reset_streams)
+        .max_local_error_reset_streams(limits.max_local_reset_streams)
+        .keep_alive_interval(limits.keep_alive_interval)
+        .keep_alive_timeout(limits.keep_alive_timeout);
+    match speaks {
+        Speaks::Http1 => builder.http1_only(),
+        Speaks::Http2 => builder.http2_only(),
+        Speaks::Either => builder,
+    }
+}

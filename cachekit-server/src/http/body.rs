@@ -1,0 +1,155 @@
+//! Receiving a body: with a limit, a deadline and a share of the memory.
+
+use super::reply::Refusal;
+use crate::limits::Limits;
+use crate::watch::InFlight;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
+use http_body::Body;
+use http_body_util::BodyExt;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+/// What is read and thrown away so that a client gets to its answer, beyond the largest value.
+const DRAIN_BEYOND: usize = 8 * 1024 * 1024;
+/// The least that is allocated for a body of unknown length.
+const FIRST_CHUNK: usize = 16 * 1024;
+const UNIT: usize = 1024;
+
+/// The body of a request.
+pub(super) struct Upload<'a, B> {
+    body: B,
+    length: Option<usize>,
+    /// The client waits for a `100 Continue` before it sends: an answer reaches it without a drain.
+    waits: bool,
+    received: usize,
+    began: Instant,
+    over: bool,
+    limits: &'a Limits,
+    running: &'a InFlight,
+}
+
+impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
+    pub(super) fn new(
+        body: B,
+        headers: &HeaderMap,
+        limits: &'a Limits,
+        running: &'a InFlight,
+    ) -> Self {
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let waits = headers
+            .get(EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let over = body.is_end_stream();
+        Self { body, length, waits, received: 0, began: Instant::now(), over, limits, running }
+    }
+
+    /// Bytes received so far.
+    pub(super) fn received(&self) -> usize {
+        self.received
+    }
+
+    /// Reads it all, up to `max` bytes. The permits stand for the memory it takes.
+    pub(super) async fn read<'s>(
+        &mut self,
+        max: usize,
+        room: &'s Semaphore,
+    ) -> Result<(Bytes, Option<SemaphorePermit<'s>>), Refusal> {
+        const TOO_LARGE: Refusal =
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than the limit");
+        if self.length.is_some_and(|length| length > max) {
+            return Err(TOO_LARGE);
+        }
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut permits: Option<SemaphorePermit<'s>> = None;
+        while let Some(chunk) = self.next().await? {
+            let needed = bytes.len() + chunk.len();
+            if needed > max {
+                return Err(TOO_LARGE);
+            }
+            if needed > bytes.capacity() {
+                // Memory follows what arrived, not what was announced.
+                let announced = self.length.unwrap_or(usize::MAX).min(max);
+                let wanted = needed.max(2 * bytes.capacity()).max(FIRST_CHUNK);
+                let capacity = wanted.min(announced).max(needed);
+                let permit = reserve(room, capacity - bytes.capacity())?;
+                match &mut permits {
+                    Some(permits) => permits.merge(permit),
+                    None => permits = Some(permit),
+                }
+                bytes.reserve_exact(capacity - bytes.len());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        // What is kept is kept for long: not a byte more than the value.
+        bytes.shrink_to_fit();
+        Ok((Bytes::from(bytes), permits))
+    }
+
+    /// Reads what is left and throws it away; false if that is too much or takes too long.
+    pub(super) async fn drain(&mut self) -> bool {
+        if self.over {
+            return true;
+        }
+        if self.waits && self.received == 0 {
+            return false;
+        }
+        let most = self.limits.max_value_bytes.saturating_add(DRAIN_BEYOND);
+        if self.length.is_some_and(|length| length > most) {
+            return false;
+        }
+        while self.received <= most {
+            match self.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        while !self.over {
+            let earned = self.received / self.limits.min_body_rate.max(1);
+            let earned = Duration::from_secs(u64::try_from(earned).unwrap_or(u64::MAX));
+            let deadline = self.began + self.limits.body_timeout + earned;
+            let Ok(frame) = timeout_at(deadline, self.body.frame()).await else {
+                self.over = true;
+                let slow = Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly");
+                return Err(slow.closing());
+            };
+            match frame {
+                None => self.over = true,
+                Some(Err(_)) => {
+                    self.over = true;
+                    return Err(Refusal::bad_request("the body ended early").closing());
+                }
+                Some(Ok(frame)) => {
+                    self.running.beat();
+                    // Trailers mean nothing here.
+                    if let Ok(data) = frame.into_data() {
+                        self.received = self.received.saturating_add(data.len());
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn reserve(room: &Semaphore, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
+    let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+    room.try_acquire_many(units).map_err(|_| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many bodies are being received")
+            .retry_after(1)
+    })
+}
+
+/// How many units of room there are for so many bytes.
+pub(crate) fn units(bytes: usize) -> usize {
+    (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS)
+}

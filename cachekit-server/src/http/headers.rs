@@ -1,0 +1,88 @@
+//! What the headers of a request say. Whatever can be read in two ways is refused.
+
+use super::reply::Refusal;
+use crate::auth::KeyKind;
+use cachekit_io::wire::header as name;
+use cachekit_io::wire::limits::{MAX_TTL_SECONDS, parse_seconds};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING};
+use http::{HeaderMap, StatusCode};
+
+/// The value of a header that may be there once; `Err` if it is there twice.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, ()> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next();
+    if lines.next().is_some() { Err(()) } else { Ok(first.map(http::HeaderValue::as_bytes)) }
+}
+
+/// The API key that a request presents.
+pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let line = single(headers, AUTHORIZATION.as_str()).ok()??;
+    let (scheme, key) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("Bearer") && !key.is_empty()).then_some(key)
+}
+
+/// SDK keys have to say what their own cache did.
+pub(super) fn check_l1_status(headers: &HeaderMap, kind: KeyKind) -> Result<(), Refusal> {
+    if kind != KeyKind::Sdk {
+        return Ok(());
+    }
+    match single(headers, name::L1_STATUS) {
+        Ok(Some(b"hit" | b"miss" | b"disabled")) => Ok(()),
+        _ => Err(Refusal::bad_request(
+            "X-CacheKit-L1-Status is required with this API key: hit, miss or disabled",
+        )),
+    }
+}
+
+/// The life a `PUT` asks for: seconds fresh and seconds stale; `None` is for ever.
+pub(super) fn lifetime(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusal> {
+    const TTL: Refusal = Refusal::bad_request("X-CacheKit-TTL is one number from 1 to 2592000");
+    const STALE: Refusal = Refusal::bad_request(
+        "X-CacheKit-Stale-TTL is one number from 1 to 2591999, beside X-CacheKit-TTL",
+    );
+    let ttl = single(headers, name::TTL).map_err(|()| TTL)?;
+    let stale = single(headers, name::STALE_TTL).map_err(|()| STALE)?;
+    let Some(ttl) = ttl else {
+        return if stale.is_some() { Err(STALE) } else { Ok(None) };
+    };
+    let ttl = parse_seconds(ttl).ok_or(TTL)?;
+    let stale = match stale {
+        Some(stale) => parse_seconds(stale).ok_or(STALE)?,
+        None => 0,
+    };
+    check_sum(ttl, stale)?;
+    Ok(Some((ttl, stale)))
+}
+
+/// A time to live and the stale window behind it have a limit together.
+pub(super) fn check_sum(ttl: u64, stale: u64) -> Result<(), Refusal> {
+    if ttl.saturating_add(stale) > MAX_TTL_SECONDS {
+        return Err(Refusal::bad_request(
+            "the time to live and the stale window together are at most 2592000 seconds",
+        ));
+    }
+    Ok(())
+}
+
+/// The lock that a request names.
+pub(super) fn lock_id(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    match single(headers, name::LOCK_ID) {
+        Ok(Some(b"")) | Err(()) => {
+            Err(Refusal::bad_request("X-CacheKit-Lock-Id is one id that a lock was answered with"))
+        }
+        Ok(id) => Ok(id),
+    }
+}
+
+/// Bodies are stored as they come, and go out without an encoding: one is not accepted.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encoded = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        let reason = "encoded bodies are not accepted";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    }
+    Ok(())
+}

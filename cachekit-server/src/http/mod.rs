@@ -1,0 +1,215 @@
+//! One request, from its head to the answer.
+
+mod body;
+mod headers;
+mod keys;
+mod operations;
+mod reply;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::body::units;
+pub use self::keys::KeyRule;
+pub(crate) use self::reply::ReplyBody;
+
+use self::body::Upload;
+use self::reply::{Refusal, Reply};
+use crate::auth::{ApiKeys, Caller, Scope};
+use crate::clock::Timestamp;
+use crate::limits::Limits;
+use crate::locks::Locks;
+use crate::metrics::{Action, Metrics};
+use crate::store::{EntryKey, Store};
+use crate::tenant::{Denied, TenantLimits, Tenants};
+use crate::watch::InFlight;
+use bytes::Bytes;
+use cachekit_io::Clock;
+use cachekit_io::wire::path::{self, Part, PathError, Target};
+use http::header::{ALLOW, HOST};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+use tokio::sync::Semaphore;
+
+/// Everything requests share.
+pub(crate) struct Service {
+    pub(crate) keys: RwLock<Arc<ApiKeys>>,
+    pub(crate) tenants: Tenants,
+    /// For tenants whose keys say nothing.
+    pub(crate) default_limits: TenantLimits,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) locks: Locks,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) key_rule: KeyRule,
+    pub(crate) metrics: Metrics,
+    /// Room for bodies that are being received, in units of 1 KiB.
+    pub(crate) receiving: Semaphore,
+}
+
+/// A request that may be done.
+struct Admitted {
+    caller: Caller,
+    action: Action,
+    /// `None` for the health check.
+    key: Option<EntryKey>,
+}
+
+impl Service {
+    /// Answers a request. Never fails: what goes wrong is an answer, too.
+    pub(crate) async fn answer<B>(
+        &self,
+        request: Request<B>,
+        running: InFlight,
+    ) -> Response<ReplyBody>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let began = Instant::now();
+        let (head, body) = request.into_parts();
+        let mut upload = Upload::new(body, &head.headers, &self.limits, &running);
+        let (action, result) = match self.admit(&head) {
+            Ok(None) => (Action::Options, Ok(options())),
+            Ok(Some(admitted)) => {
+                let action = admitted.action;
+                (action, self.perform(admitted, &head.headers, &mut upload).await)
+            }
+            Err(refusal) => (Action::Refused, Err(refusal)),
+        };
+        // HTTP/1.1 clients read an answer only after they sent their body, so it is read to its end.
+        let drained = upload.drain().await;
+        self.metrics.received(upload.received());
+        drop(upload);
+        let reply = result.unwrap_or_else(|mut refusal| {
+            self.metrics.refused(refusal.status);
+            refusal.close = head.version < Version::HTTP_2 && (refusal.close || !drained);
+            refusal.into_reply()
+        });
+        self.metrics.answered(action, reply.status(), reply.body().len(), began.elapsed());
+        tracing::debug!(
+            action = action.name(),
+            status = reply.status().as_u16(),
+            micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        reply::finish(reply, head.method == Method::HEAD, running)
+    }
+
+    /// Everything that can be refused by the head alone. `None` asks for the options.
+    fn admit(&self, head: &http::request::Parts) -> Result<Option<Admitted>, Refusal> {
+        // Before authentication: browsers ask it without.
+        if head.method == Method::OPTIONS {
+            return Ok(None);
+        }
+        let caller = headers::api_key(&head.headers)
+            .and_then(|key| self.api_keys().verify(key))
+            .ok_or_else(Refusal::unauthorized)?;
+        check_host(head)?;
+        self.admit_rate(&caller)?;
+        let target = target(head)?;
+        let (action, scope) = allowed(&head.method, &target)?;
+        headers::check_l1_status(&head.headers, caller.kind)?;
+        let Target::Entry(key, part) = target else {
+            return Ok(Some(Admitted { caller, action, key: None }));
+        };
+        if !self.key_rule.accepts(&key) {
+            return Err(Refusal::bad_request(
+                "the key has characters or a length not allowed here",
+            ));
+        }
+        let changes = scope != Scope::Read || part == Part::Lock;
+        if changes && !keys::may_change(caller.kind, &key) {
+            let reason = "an API key of this class may not write to this part of the keys";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+        }
+        if !caller.may(scope) {
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "the API key lacks the scope for this",
+            ));
+        }
+        let key = EntryKey::new(&caller.tenant, &key);
+        Ok(Some(Admitted { caller, action, key: Some(key) }))
+    }
+
+    fn admit_rate(&self, caller: &Caller) -> Result<(), Refusal> {
+        let limits = caller.limits.or(self.default_limits);
+        self.tenants.admit(&caller.tenant, &limits, self.now()).map_err(|denied| match denied {
+            Denied::Rate(seconds) => {
+                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests")
+                    .retry_after(seconds)
+            }
+            Denied::Quota(seconds) => {
+                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "the day's requests are spent")
+                    .denied("request-quota")
+                    .retry_after(seconds)
+            }
+        })
+    }
+
+    pub(crate) fn api_keys(&self) -> Arc<ApiKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace_api_keys(&self, keys: ApiKeys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::of(&self.clock)
+    }
+}
+
+fn options() -> Reply {
+    let mut reply = reply::empty(StatusCode::NO_CONTENT);
+    let methods = "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS";
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    reply
+}
+
+/// RFC 9112 §3.2: a request without `Host`, or with two, is refused. hyper lets it pass.
+fn check_host(head: &http::request::Parts) -> Result<(), Refusal> {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    let wrong = match head.version {
+        Version::HTTP_11 => hosts != 1,
+        Version::HTTP_2 => hosts > 1 || (hosts == 0 && head.uri.authority().is_none()),
+        _ => hosts > 1,
+    };
+    if wrong { Err(Refusal::bad_request("a request needs one Host")) } else { Ok(()) }
+}
+
+fn target(head: &http::request::Parts) -> Result<Target, Refusal> {
+    if head.uri.query().is_some() {
+        // A `?` that was not encoded belongs to a key: what is before it is another key.
+        return Err(Refusal::bad_request("the API has no query parameters; encode `?` as %3F"));
+    }
+    path::parse(head.uri.path()).map_err(|error| match error {
+        PathError::NotFound => Refusal::new(StatusCode::NOT_FOUND, "no such path"),
+        PathError::Encoding => Refusal::bad_request("the key is not percent-encoded UTF-8"),
+        _ => Refusal::bad_request("the key is empty or reserved"),
+    })
+}
+
+fn allowed(method: &Method, target: &Target) -> Result<(Action, Scope), Refusal> {
+    let (part, allow) = match target {
+        Target::Health => (None, "GET, HEAD, OPTIONS"),
+        Target::Entry(_, Part::Value) => (Some(Part::Value), "GET, HEAD, PUT, DELETE, OPTIONS"),
+        Target::Entry(_, Part::Ttl) => (Some(Part::Ttl), "GET, PATCH, OPTIONS"),
+        Target::Entry(_, Part::Lock) => (Some(Part::Lock), "POST, DELETE, OPTIONS"),
+    };
+    let allowed = match (part, method.as_str()) {
+        (None, "GET" | "HEAD") => (Action::Health, Scope::Read),
+        (Some(Part::Value), "GET") => (Action::Get, Scope::Read),
+        (Some(Part::Value), "HEAD") => (Action::Exists, Scope::Read),
+        (Some(Part::Value), "PUT") => (Action::Set, Scope::Write),
+        (Some(Part::Value), "DELETE") => (Action::Delete, Scope::Delete),
+        (Some(Part::Ttl), "GET") => (Action::Ttl, Scope::Read),
+        (Some(Part::Ttl), "PATCH") => (Action::Refresh, Scope::Write),
+        (Some(Part::Lock), "POST") => (Action::Lock, Scope::Lock),
+        (Some(Part::Lock), "DELETE") => (Action::Unlock, Scope::Lock),
+        _ => return Err(Refusal::method_not_allowed(allow)),
+    };
+    Ok(allowed)
+}

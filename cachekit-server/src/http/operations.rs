@@ -1,0 +1,240 @@
+//! What each request does, once it may.
+
+use super::body::Upload;
+use super::reply::{Refusal, Reply, empty, json, with_bytes};
+use super::{Admitted, Service, headers};
+use crate::auth::random_hex;
+use crate::clock::Timestamp;
+use crate::locks::Acquired;
+use crate::metrics::Action;
+use crate::store::{Entry, EntryKey, Lifetime, StoreError};
+use bytes::Bytes;
+use cachekit_io::wire::body::{
+    Done, HealthResponse, LockRequest, LockResponse, TtlRequest, TtlResponse,
+};
+use cachekit_io::wire::header as name;
+use cachekit_io::wire::limits::MAX_TTL_SECONDS;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body;
+use serde::de::DeserializeOwned;
+
+/// The largest JSON body, in bytes.
+const MAX_JSON_BYTES: usize = 4096;
+
+const DONE: Done = Done { success: true };
+
+impl Service {
+    pub(super) async fn perform<B>(
+        &self,
+        request: Admitted,
+        headers: &HeaderMap,
+        upload: &mut Upload<'_, B>,
+    ) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let Some(key) = &request.key else { return self.health(&request.caller.tenant).await };
+        match request.action {
+            Action::Get => self.get(key).await,
+            Action::Exists => self.exists(key).await,
+            Action::Set => {
+                let quota = request.caller.limits.or(self.default_limits).stored_bytes;
+                self.set(key, headers, upload, quota).await
+            }
+            Action::Delete => self.delete(key).await,
+            Action::Ttl => self.ttl(key).await,
+            Action::Refresh => self.refresh(key, upload).await,
+            Action::Lock => self.lock(key, upload).await,
+            Action::Unlock => self.unlock(key, headers),
+            Action::Health | Action::Options | Action::Refused => {
+                Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
+            }
+        }
+    }
+
+    async fn health(&self, tenant: &str) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let usage = self.store.usage(tenant, now).await.map_err(refuse)?;
+        let locks = self.locks.active(tenant, now);
+        let health = HealthResponse {
+            status: "ok".to_owned(),
+            cache_entries: Some(usage.entries),
+            active_locks: Some(u64::try_from(locks).unwrap_or(u64::MAX)),
+            version: None,
+        };
+        Ok(json(StatusCode::OK, &health))
+    }
+
+    async fn get(&self, key: &EntryKey) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let Some(entry) = self.store.get(key, now).await.map_err(refuse)? else {
+            self.metrics.missed();
+            return Err(absent());
+        };
+        self.metrics.hit();
+        let mut reply = with_bytes(StatusCode::OK, name::OCTET_STREAM, entry.value);
+        say_freshness(reply.headers_mut(), entry.lifetime, now);
+        if let Some(left) = fresh_for(entry.lifetime, now) {
+            reply.headers_mut().insert(name::FRESH_FOR, HeaderValue::from(left));
+        }
+        Ok(reply)
+    }
+
+    async fn exists(&self, key: &EntryKey) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let lifetime = self.store.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
+        let mut reply = empty(StatusCode::OK);
+        say_freshness(reply.headers_mut(), lifetime, now);
+        Ok(reply)
+    }
+
+    async fn set<B>(
+        &self,
+        key: &EntryKey,
+        headers: &HeaderMap,
+        upload: &mut Upload<'_, B>,
+        quota: Option<u64>,
+    ) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        headers::check_encoding(headers)?;
+        let lifetime = headers::lifetime(headers)?;
+        let lock_id = headers::lock_id(headers)?;
+        // The permit lives until the value is stored: it stands for the memory of both copies.
+        let (value, _room) = upload.read(self.limits.max_value_bytes, &self.receiving).await?;
+
+        let _turn = self.locks.turn(key).await;
+        let now = self.now();
+        match lock_id {
+            None => self.locks.overtake(key),
+            Some(id) if self.locks.allows_write(key, id, now) => {}
+            Some(_) => {
+                let reason = "the lock is not held any more, or the key changed since it was taken";
+                return Err(Refusal::new(StatusCode::PRECONDITION_FAILED, reason));
+            }
+        }
+        let lifetime = lifetime
+            .map_or(Lifetime::UNBOUNDED, |(ttl, stale)| Lifetime::starting(now, ttl, stale));
+        let entry = Entry { value, lifetime };
+        self.store.put(key, entry, quota, now).await.map_err(refuse)?;
+        Ok(json(StatusCode::OK, &DONE))
+    }
+
+    async fn delete(&self, key: &EntryKey) -> Result<Reply, Refusal> {
+        let _turn = self.locks.turn(key).await;
+        self.locks.overtake(key);
+        self.store.delete(key).await.map_err(refuse)?;
+        Ok(json(StatusCode::OK, &DONE))
+    }
+
+    async fn ttl(&self, key: &EntryKey) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let lifetime = self.store.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
+        // An entry that exists has something left, so this is never zero.
+        let ttl = lifetime.is_bounded().then(|| lifetime.gone_at.millis_since(now).div_ceil(1000));
+        Ok(json(StatusCode::OK, &TtlResponse { ttl }))
+    }
+
+    async fn refresh<B>(&self, key: &EntryKey, upload: &mut Upload<'_, B>) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let TtlRequest { ttl } = self.json_body(upload, r#"{"ttl":n}, n in seconds"#).await?;
+        if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
+            return Err(Refusal::bad_request("ttl is a number from 1 to 2592000"));
+        }
+        let _turn = self.locks.turn(key).await;
+        let now = self.now();
+        let Some(lifetime) = self.store.lifetime(key, now).await.map_err(refuse)? else {
+            // What is absent stays absent, and that is no mistake.
+            return Ok(json(StatusCode::OK, &DONE));
+        };
+        if !lifetime.is_fresh(now) {
+            let reason = "the entry is stale: put a new value";
+            return Err(Refusal::new(StatusCode::CONFLICT, reason));
+        }
+        // Whole seconds, as they were put.
+        let stale = lifetime.gone_at.millis_since(lifetime.fresh_until) / 1000;
+        headers::check_sum(ttl, stale)?;
+        let lifetime = Lifetime::starting(now, ttl, stale);
+        self.store.set_lifetime(key, lifetime).await.map_err(refuse)?;
+        Ok(json(StatusCode::OK, &DONE))
+    }
+
+    async fn lock<B>(&self, key: &EntryKey, upload: &mut Upload<'_, B>) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let LockRequest { timeout_ms } =
+            self.json_body(upload, r#"{"timeout_ms":n}, n in milliseconds"#).await?;
+        let id = random_hex().map_err(|_| unavailable())?;
+        let _turn = self.locks.turn(key).await;
+        let lock_id = match self.locks.acquire(key, id, timeout_ms, self.now()) {
+            Acquired::Granted(id) => Some(id),
+            Acquired::Contested => None,
+            Acquired::TooMany => {
+                let reason = "the tenant holds too many locks";
+                return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason).retry_after(1));
+            }
+        };
+        Ok(json(StatusCode::OK, &LockResponse { lock_id }))
+    }
+
+    fn unlock(&self, key: &EntryKey, headers: &HeaderMap) -> Result<Reply, Refusal> {
+        let id = headers::lock_id(headers)?
+            .ok_or_else(|| Refusal::bad_request("X-CacheKit-Lock-Id is required"))?;
+        if self.locks.release(key, id, self.now()) {
+            Ok(json(StatusCode::OK, &DONE))
+        } else {
+            Err(Refusal::new(StatusCode::NOT_FOUND, "this id does not hold the lock"))
+        }
+    }
+
+    async fn json_body<B, T>(
+        &self,
+        upload: &mut Upload<'_, B>,
+        wanted: &'static str,
+    ) -> Result<T, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        T: DeserializeOwned,
+    {
+        let (text, _room) = upload.read(MAX_JSON_BYTES, &self.receiving).await?;
+        serde_json::from_slice(&text).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, wanted))
+    }
+}
+
+fn absent() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "no such entry")
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the store is not available").retry_after(1)
+}
+
+fn refuse(error: StoreError) -> Refusal {
+    match error {
+        StoreError::TooLarge => {
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the value is larger than the store")
+        }
+        StoreError::Quota => {
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "the quota of stored bytes is spent")
+                .denied("storage-quota")
+        }
+        StoreError::Unavailable(reason) => {
+            tracing::error!(%reason, "the store failed");
+            unavailable()
+        }
+    }
+}
+
+fn say_freshness(headers: &mut HeaderMap, lifetime: Lifetime, now: Timestamp) {
+    let word = if lifetime.is_fresh(now) { name::FRESH } else { name::STALE };
+    headers.insert(name::FRESHNESS, HeaderValue::from_static(word));
+}
+
+/// For how many whole seconds a copy may be kept; `None` is for ever.
+fn fresh_for(lifetime: Lifetime, now: Timestamp) -> Option<u64> {
+    lifetime.is_bounded().then(|| lifetime.fresh_until.millis_since(now) / 1000)
+}

@@ -1,0 +1,46 @@
+//! A server for the HTTP API of cachekit.io: for self-hosting, and for every test that needs the
+//! service.
+//!
+//! `cachekit-server --dev` starts one on the command line; [`Server::builder`] starts one in the process.
+//! What it answers is the API that published clients know; the operator's guide is the page *Operating the
+//! server* of the documentation.
+//!
+//! ```text
+//! TCP ─► TLS (ALPN h2, http/1.1) ─► hyper ─► authentication ─► rate and quota ─► path, method, key, scope
+//!                                                                ─► locks ─► Store (memory, disk)
+//! ```
+//!
+//! | type | what |
+//! | --- | --- |
+//! | [`Server`], [`Builder`], [`Running`] | start, reload, stop |
+//! | [`ApiKeys`], [`ApiKey`], [`KeyKind`], [`Scope`], [`TenantLimits`] | who may do what, and how much |
+//! | [`Store`], [`MemoryStore`] | where entries live |
+//! | [`Identity`], [`DevAuthority`] | certificates |
+//! | [`Limits`], [`KeyRule`] | what is allowed |
+
+mod admin;
+mod auth;
+mod clock;
+mod connection;
+mod dev;
+mod http;
+mod limits;
+mod locks;
+mod metrics;
+mod server;
+mod store;
+mod tenant;
+mod tls;
+mod watch;
+
+pub use crate::auth::{ApiKey, ApiKeyError, ApiKeys, KeyFileError, KeyKind, Scope};
+pub use crate::clock::{Timestamp, wall_clock};
+pub use crate::dev::{DevAuthority, DevError};
+pub use crate::http::KeyRule;
+pub use crate::limits::Limits;
+pub use crate::server::{Builder, Running, Server, StartError};
+pub use crate::store::{
+    ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store, StoreError, StoreStats, Usage,
+};
+pub use crate::tenant::TenantLimits;
+pub use crate::tls::{Identity, TlsError};

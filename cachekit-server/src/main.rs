@@ -1,0 +1,7 @@
+//! `cachekit-server`: see `cachekit-server --help`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

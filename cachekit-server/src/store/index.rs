@@ -1,0 +1,277 @@
+//! The list of what is stored: bounded by bytes, swept by time, counted by tenant.
+//!
+//! Both stores use it. In memory a slot holds the value itself, on disk nothing: there the index says what
+//! exists, so that misses, `HEAD` and eviction never touch the disk.
+
+use super::{ENTRY_OVERHEAD, EntryKey, Lifetime, StoreError, StoreStats, Usage};
+use crate::clock::Timestamp;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+const SHARDS: usize = 32;
+
+/// Everything that is stored, in shards.
+pub(super) struct Index<P> {
+    shards: Box<[Mutex<Shard<P>>]>,
+    /// Keys come from outside: the seed is random.
+    hasher: RandomState,
+    capacity: u64,
+    /// Bytes stored and about to be stored.
+    reserved: AtomicU64,
+    next_id: AtomicU64,
+    tenants: RwLock<HashMap<Box<str>, Arc<TenantUsage>>>,
+    evicted: AtomicU64,
+    expired: AtomicU64,
+}
+
+#[derive(Default)]
+struct TenantUsage {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+}
+
+struct Shard<P> {
+    slots: HashMap<EntryKey, Slot<P>>,
+    /// Who is evicted next, by key and id; a pair whose slot has another id is left over.
+    queue: VecDeque<(EntryKey, u64)>,
+    /// The slots that expire, soonest first.
+    expiry: BTreeMap<(Timestamp, u64), EntryKey>,
+}
+
+struct Slot<P> {
+    payload: P,
+    lifetime: Lifetime,
+    weight: u64,
+    id: u64,
+    /// Read since it was queued: eviction passes it once.
+    visited: AtomicBool,
+    usage: Arc<TenantUsage>,
+}
+
+/// What an entry is charged.
+pub(super) fn weight(key: &EntryKey, value_length: usize) -> u64 {
+    let length = key.as_bytes().len().saturating_add(value_length);
+    u64::try_from(length).unwrap_or(u64::MAX).saturating_add(ENTRY_OVERHEAD)
+}
+
+impl<P: Clone> Index<P> {
+    pub(super) fn new(capacity: u64) -> Self {
+        let shard =
+            || Shard { slots: HashMap::new(), queue: VecDeque::new(), expiry: BTreeMap::new() };
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
+            hasher: RandomState::new(),
+            capacity,
+            reserved: AtomicU64::new(0),
+            next_id: AtomicU64::new(0),
+            tenants: RwLock::default(),
+            evicted: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+        }
+    }
+
+    fn position(&self, key: &EntryKey) -> usize {
+        // Far fewer shards than hashes: the cut does not matter.
+        #[allow(clippy::cast_possible_truncation)]
+        let hash = self.hasher.hash_one(key.as_bytes()) as usize;
+        hash % SHARDS
+    }
+
+    fn lock(&self, position: usize) -> MutexGuard<'_, Shard<P>> {
+        // Nothing in a shard's critical sections panics half-way.
+        self.shards[position].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is stored under the key and alive, marked as used.
+    pub(super) fn get(&self, key: &EntryKey, now: Timestamp) -> Option<(P, Lifetime)> {
+        let shard = self.lock(self.position(key));
+        let slot = shard.slots.get(key.as_bytes())?;
+        if !slot.lifetime.is_alive(now) {
+            return None;
+        }
+        slot.visited.store(true, Relaxed);
+        Some((slot.payload.clone(), slot.lifetime))
+    }
+
+    /// Stores a slot and says what had to go for it.
+    pub(super) fn insert(
+        &self,
+        key: &EntryKey,
+        payload: P,
+        lifetime: Lifetime,
+        weight: u64,
+        quota: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Vec<EntryKey>, StoreError> {
+        if weight > self.capacity {
+            return Err(StoreError::TooLarge);
+        }
+        let position = self.position(key);
+        let usage = self.tenant(key.tenant());
+        let gone = {
+            let mut shard = self.lock(position);
+            let old = shard.slots.get(key.as_bytes()).map_or(0, |slot| slot.weight);
+            let bytes = usage.bytes.fetch_add(weight, Relaxed).saturating_add(weight);
+            if quota.is_some_and(|quota| bytes.saturating_sub(old) > quota) {
+                usage.bytes.fetch_sub(weight, Relaxed);
+                return Err(StoreError::Quota);
+            }
+            self.expire(&mut shard, now)
+        };
+        // The room is taken before it is used, so that what is stored never exceeds the capacity.
+        self.reserved.fetch_add(weight, Relaxed);
+        let mut gone = gone;
+        gone.extend(self.make_room(position));
+
+        let id = self.next_id.fetch_add(1, Relaxed);
+        usage.entries.fetch_add(1, Relaxed);
+        let slot = Slot { payload, lifetime, weight, id, visited: AtomicBool::new(false), usage };
+        let mut shard = self.lock(position);
+        if let Some(old) = shard.slots.insert(key.clone(), slot) {
+            self.forget(&mut shard, &old);
+        }
+        shard.queue.push_back((key.clone(), id));
+        if lifetime.is_bounded() {
+            shard.expiry.insert((lifetime.gone_at, id), key.clone());
+        }
+        shard.tidy();
+        Ok(gone)
+    }
+
+    pub(super) fn remove(&self, key: &EntryKey) -> bool {
+        let mut shard = self.lock(self.position(key));
+        let removed = shard.slots.remove(key.as_bytes());
+        if let Some(slot) = &removed {
+            self.forget(&mut shard, slot);
+            shard.tidy();
+        }
+        removed.is_some()
+    }
+
+    pub(super) fn set_lifetime(&self, key: &EntryKey, lifetime: Lifetime) -> bool {
+        let mut shard = self.lock(self.position(key));
+        let Some(slot) = shard.slots.get_mut(key.as_bytes()) else { return false };
+        let (before, id) = (slot.lifetime, slot.id);
+        slot.lifetime = lifetime;
+        shard.expiry.remove(&(before.gone_at, id));
+        if lifetime.is_bounded() {
+            shard.expiry.insert((lifetime.gone_at, id), key.clone());
+        }
+        true
+    }
+
+    /// Removes what expired and says what it was.
+    pub(super) fn sweep(&self, now: Timestamp) -> Vec<EntryKey> {
+        (0..SHARDS).flat_map(|position| self.expire(&mut self.lock(position), now)).collect()
+    }
+
+    pub(super) fn usage(&self, tenant: &str) -> Usage {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(tenant).map_or_else(Usage::default, |usage| usage.read())
+    }
+
+    pub(super) fn stats(&self) -> StoreStats {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let usage = tenants.values().fold(Usage::default(), |sum, usage| {
+            let one = usage.read();
+            Usage { entries: sum.entries + one.entries, bytes: sum.bytes + one.bytes }
+        });
+        StoreStats {
+            usage,
+            capacity: self.capacity,
+            evicted: self.evicted.load(Relaxed),
+            expired: self.expired.load(Relaxed),
+            damaged: 0,
+        }
+    }
+
+    fn tenant(&self, name: &str) -> Arc<TenantUsage> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(usage) = tenants.get(name) {
+            return Arc::clone(usage);
+        }
+        drop(tenants);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tenants.entry(name.into()).or_default())
+    }
+
+    /// Evicts until what is reserved fits: from the given shard first, then from the others.
+    fn make_room(&self, first: usize) -> Vec<EntryKey> {
+        let mut gone = Vec::new();
+        for turn in 0..SHARDS {
+            if self.reserved.load(Relaxed) <= self.capacity {
+                break;
+            }
+            let mut shard = self.lock((first + turn) % SHARDS);
+            while self.reserved.load(Relaxed) > self.capacity {
+                let Some((key, slot)) = shard.evict() else { break };
+                self.forget(&mut shard, &slot);
+                self.evicted.fetch_add(1, Relaxed);
+                gone.push(key);
+            }
+        }
+        gone
+    }
+
+    fn expire(&self, shard: &mut Shard<P>, now: Timestamp) -> Vec<EntryKey> {
+        let mut gone = Vec::new();
+        while let Some(first) = shard.expiry.first_entry() {
+            if first.key().0 > now {
+                break;
+            }
+            let key = first.remove();
+            if let Some(slot) = shard.slots.remove(key.as_bytes()) {
+                self.forget(shard, &slot);
+                self.expired.fetch_add(1, Relaxed);
+                gone.push(key);
+            }
+        }
+        if !gone.is_empty() {
+            shard.tidy();
+        }
+        gone
+    }
+
+    /// Gives back what a removed slot held.
+    fn forget(&self, shard: &mut Shard<P>, slot: &Slot<P>) {
+        shard.expiry.remove(&(slot.lifetime.gone_at, slot.id));
+        self.reserved.fetch_sub(slot.weight, Relaxed);
+        slot.usage.bytes.fetch_sub(slot.weight, Relaxed);
+        slot.usage.entries.fetch_sub(1, Relaxed);
+    }
+}
+
+impl TenantUsage {
+    fn read(&self) -> Usage {
+        Usage { entries: self.entries.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+    }
+}
+
+impl<P> Shard<P> {
+    /// Takes out the oldest slot that was not read since it was queued.
+    fn evict(&mut self) -> Option<(EntryKey, Slot<P>)> {
+        loop {
+            let (key, id) = self.queue.pop_front()?;
+            let Some(slot) = self.slots.get(key.as_bytes()).filter(|slot| slot.id == id) else {
+                continue;
+            };
+            if slot.visited.swap(false, Relaxed) {
+                self.queue.push_back((key, id));
+                continue;
+            }
+            let slot = self.slots.remove(key.as_bytes())?;
+            return Some((key, slot));
+        }
+    }
+
+    /// Drops left-over pairs when they are the majority.
+    fn tidy(&mut self) {
+        if self.queue.len() > 2 * self.slots.len() + 64 {
+            let slots = &self.slots;
+            self.queue
+                .retain(|(key, id)| slots.get(key.as_bytes()).is_some_and(|slot| slot.id == *id));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Entries in the memory of the process.
+
+use super::index::{Index, weight};
+use super::{Entry, EntryKey, Lifetime, Store, StoreError, StoreStats, Usage};
+use crate::clock::Timestamp;
+use bytes::Bytes;
+use cachekit_io::BoxFuture;
+use std::future::ready;
+
+/// A store in memory, bounded by bytes: the oldest entry that was not read goes first.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use cachekit_server::{Entry, EntryKey, Lifetime, MemoryStore, Store, Timestamp};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let store = MemoryStore::new(64 * 1024 * 1024);
+/// let key = EntryKey::new("acme", "greeting");
+/// let now = Timestamp::from_millis(0);
+/// let entry = Entry { value: Bytes::from_static(b"hi"), lifetime: Lifetime::starting(now, 60, 0) };
+/// store.put(&key, entry.clone(), None, now).await?;
+/// assert_eq!(store.get(&key, now).await?, Some(entry));
+/// assert_eq!(store.get(&key, Timestamp::from_millis(60_000)).await?, None);
+/// # Ok::<(), cachekit_server::StoreError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MemoryStore {
+    index: Index<Bytes>,
+}
+
+impl MemoryStore {
+    /// An empty store for `capacity` bytes of keys, values and book-keeping.
+    pub fn new(capacity: u64) -> Self {
+        Self { index: Index::new(capacity) }
+    }
+}
+
+impl Store for MemoryStore {
+    fn get<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
+        let found = self.index.get(key, now);
+        Box::pin(ready(Ok(found.map(|(value, lifetime)| Entry { value, lifetime }))))
+    }
+
+    fn lifetime<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>> {
+        Box::pin(ready(Ok(self.index.get(key, now).map(|(_, lifetime)| lifetime))))
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        entry: Entry,
+        quota: Option<u64>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let weight = weight(key, entry.value.len());
+        let stored = self.index.insert(key, entry.value, entry.lifetime, weight, quota, now);
+        Box::pin(ready(stored.map(drop)))
+    }
+
+    fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.index.remove(key);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn set_lifetime<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        lifetime: Lifetime,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.index.set_lifetime(key, lifetime);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn usage<'a>(
+        &'a self,
+        tenant: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Usage, StoreError>> {
+        self.index.sweep(now);
+        Box::pin(ready(Ok(self.index.usage(tenant))))
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        self.index.sweep(now);
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.index.stats()
+    }
+}

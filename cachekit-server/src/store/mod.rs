@@ -1,0 +1,190 @@
+//! Where entries live: the [`Store`] contract, in memory and on disk.
+
+// mod disk;
+mod index;
+mod key;
+mod memory;
+
+#[cfg(test)]
+mod tests;
+
+// pub use self::disk::DiskStore;
+pub use self::key::EntryKey;
+pub use self::memory::MemoryStore;
+
+use crate::clock::Timestamp;
+use bytes::Bytes;
+use cachekit_io::BoxFuture;
+use std::sync::Arc;
+
+/// What one entry is charged beyond its key and its value, in bytes: the book-keeping around it.
+pub const ENTRY_OVERHEAD: u64 = 256;
+
+/// Until when an entry is fresh, and until when it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// The entry is fresh before this moment and stale from then on.
+    pub fresh_until: Timestamp,
+    /// The entry is gone from this moment on. Not before [`fresh_until`](Self::fresh_until).
+    pub gone_at: Timestamp,
+}
+
+impl Lifetime {
+    /// The life of an entry that does not expire.
+    pub const UNBOUNDED: Self = Self { fresh_until: Timestamp::NEVER, gone_at: Timestamp::NEVER };
+
+    /// The life that begins `now`: `ttl` seconds fresh, then `stale` seconds stale.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_server::{Lifetime, Timestamp};
+    ///
+    /// let life = Lifetime::starting(Timestamp::from_millis(500), 60, 10);
+    /// assert!(life.is_fresh(Timestamp::from_millis(60_499)));
+    /// assert!(!life.is_fresh(Timestamp::from_millis(60_500)));
+    /// assert!(life.is_alive(Timestamp::from_millis(70_499)));
+    /// assert!(!life.is_alive(Timestamp::from_millis(70_500)));
+    /// ```
+    pub const fn starting(now: Timestamp, ttl: u64, stale: u64) -> Self {
+        let fresh_until = now.plus_seconds(ttl);
+        Self { fresh_until, gone_at: fresh_until.plus_seconds(stale) }
+    }
+
+    /// Whether the entry expires at all.
+    pub fn is_bounded(self) -> bool {
+        self.gone_at != Timestamp::NEVER
+    }
+
+    /// Whether the entry is fresh at `now`.
+    pub fn is_fresh(self, now: Timestamp) -> bool {
+        now < self.fresh_until
+    }
+
+    /// Whether the entry exists at `now`.
+    pub fn is_alive(self, now: Timestamp) -> bool {
+        now < self.gone_at
+    }
+}
+
+/// A value with its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The bytes, exactly as they were put.
+    pub value: Bytes,
+    /// Until when they are fresh, and until when they exist.
+    pub lifetime: Lifetime,
+}
+
+/// What a tenant, or all tenants together, have stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries, those that expired and were not swept yet included.
+    pub entries: u64,
+    /// Bytes of keys and values, and [`ENTRY_OVERHEAD`] for each entry.
+    pub bytes: u64,
+}
+
+/// What a store did so far, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// What is stored now, by all tenants.
+    pub usage: Usage,
+    /// How many bytes may be stored.
+    pub capacity: u64,
+    /// Entries that had to go for lack of room.
+    pub evicted: u64,
+    /// Entries that were swept after their time.
+    pub expired: u64,
+    /// Entries that were damaged on the disk, and therefore dropped.
+    pub damaged: u64,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The entry is larger than the whole store.
+    #[error("the entry is larger than the whole store; raise --max-bytes")]
+    TooLarge,
+    /// The tenant's quota of bytes would be exceeded.
+    #[error("the tenant's quota of stored bytes is spent")]
+    Quota,
+    /// The store cannot be reached, or failed.
+    #[error("the store failed: {0}")]
+    Unavailable(Arc<str>),
+}
+
+impl StoreError {
+    /// A failure of the store itself. The text goes to the log: no keys and no values in it.
+    pub fn unavailable(reason: &impl ToString) -> Self {
+        Self::Unavailable(reason.to_string().into())
+    }
+}
+
+/// Where entries live.
+///
+/// A store keeps no time of its own: every call says when it happens, so that a test that moves the
+/// server's clock moves the store's. Calls for one key that change it are made one after the other;
+/// everything else is concurrent. An answered write is visible to every later call.
+///
+/// Room is bounded by the store: it evicts what it likes, and a lost entry is a miss. It never answers
+/// with bytes that were not put under exactly this key.
+pub trait Store: Send + Sync + 'static {
+    /// The entry, if it exists at `now`.
+    fn get<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>>;
+
+    /// The entry's life, if it exists at `now`, without reading its value.
+    fn lifetime<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>>;
+
+    /// Stores an entry in place of what was there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Quota`] if the tenant would then have more than `quota` bytes stored, and
+    /// [`StoreError::TooLarge`] if the entry cannot fit: nothing changed. [`StoreError::Unavailable`]
+    /// leaves open whether the entry was stored.
+    fn put<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        entry: Entry,
+        quota: Option<u64>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Removes an entry, if there is one.
+    fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Gives an entry another life. Without an entry nothing happens.
+    fn set_lifetime<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        lifetime: Lifetime,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// What a tenant has stored at `now`.
+    fn usage<'a>(
+        &'a self,
+        tenant: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Usage, StoreError>>;
+
+    /// Frees the room of entries whose time was up at `now`. Called about once a second.
+    fn sweep(&self, now: Timestamp);
+
+    /// What the store did so far.
+    fn stats(&self) -> StoreStats;
+
+    /// Finishes what was begun; called once, after the last request.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
