@@ -3,7 +3,7 @@
 use crate::http::Service;
 use crate::limits::Limits;
 use crate::tls::CurrentIdentity;
-use crate::watch::{Pulse, Verdict};
+use crate::watch::{Heard, Pulse, Verdict};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -93,7 +93,7 @@ async fn connected(
     // Answers are written whole; waiting for more to send only adds time.
     let _ = stream.set_nodelay(true);
     let Some(identity) = identity else {
-        return serve(stream, Speaks::Either, service, phase).await;
+        return serve(stream, Speaks::Either, service, Pulse::new(), phase).await;
     };
     let acceptor = TlsAcceptor::from(identity.config());
     let handshake = timeout(service.limits.handshake_timeout, acceptor.accept(stream));
@@ -104,8 +104,12 @@ async fn connected(
     match handshake {
         Ok(Ok(stream)) => {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let speaks = if h2 { Speaks::Http2 } else { Speaks::Http1 };
-            serve(stream, speaks, service, phase).await;
+            let pulse = Pulse::new();
+            if h2 {
+                serve(stream, Speaks::Http2, service, pulse, phase).await;
+            } else {
+                serve(Heard::new(stream, &pulse), Speaks::Http1, service, pulse, phase).await;
+            }
         }
         Ok(Err(error)) => {
             service.metrics.handshake_failed();
@@ -122,18 +126,19 @@ async fn serve<T>(
     stream: T,
     speaks: Speaks,
     service: &Arc<Service>,
+    pulse: Arc<Pulse>,
     mut phase: watch::Receiver<Phase>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pulse = Pulse::new();
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, running) = (Arc::clone(service), pulse.begin());
         async move { Ok::<_, Infallible>(service.answer(request, running).await) }
     });
     let builder = protocol(&service.limits, speaks);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
-    let mut check = pin!(sleep(service.limits.header_timeout));
+    let first_check = service.limits.header_timeout.min(service.limits.stall_timeout);
+    let mut check = pin!(sleep(first_check));
     let mut closing = false;
     let mut cut = phase.clone();
     loop {
@@ -171,8 +176,8 @@ fn protocol(limits: &Limits, speaks: Speaks) -> Builder<TokioExecutor> {
     let header_bytes = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // hyper's own timeout for heads also ends connections that are idle; `Pulse` tells them apart.
+        .header_read_timeout(None)
         // hyper's least is 8 KiB.
         .max_buf_size(header_bytes.max(8192));
     builder

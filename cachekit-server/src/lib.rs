@@ -14,9 +14,14 @@
 //! | --- | --- |
 //! | [`Server`], [`Builder`], [`Running`] | start, reload, stop |
 //! | [`ApiKeys`], [`ApiKey`], [`KeyKind`], [`Scope`], [`TenantLimits`] | who may do what, and how much |
-//! | [`Store`], [`MemoryStore`] | where entries live |
+//! | [`Store`], [`MemoryStore`], [`DiskStore`] | where entries live |
 //! | [`Identity`], [`DevAuthority`] | certificates |
 //! | [`Limits`], [`KeyRule`] | what is allowed |
+
+// The guide's examples run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/server.md")]
+struct Guide;
 
 mod admin;
 mod auth;
@@ -40,7 +45,8 @@ pub use crate::http::KeyRule;
 pub use crate::limits::Limits;
 pub use crate::server::{Builder, Running, Server, StartError};
 pub use crate::store::{
-    ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store, StoreError, StoreStats, Usage,
+    DiskStore, DiskStoreError, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store,
+    StoreError, StoreStats, Usage,
 };
 pub use crate::tenant::TenantLimits;
 pub use crate::tls::{Identity, TlsError};

@@ -5,7 +5,8 @@ use super::arguments::{LogFormat, Serve, StoreChoice};
 use super::development::{Development, write_private};
 use super::signals::{Signal, Signals};
 use cachekit_server::{
-    ApiKeys, Builder, Identity, KeyRule, Limits, MemoryStore, Running, Server, StartError,
+    ApiKeys, Builder, DiskStore, Identity, KeyRule, Limits, MemoryStore, Running, Server,
+    StartError, Timestamp, wall_clock,
 };
 use std::io::IsTerminal;
 use std::path::Path;
@@ -153,6 +154,7 @@ fn start_log(format: LogFormat) {
     }
 }
 
-fn open_disk(_directory: &Path, _capacity: u64) -> Result<MemoryStore, Failure> {
-    Err(Failure::usage("no disk yet"))
+fn open_disk(directory: &Path, capacity: u64) -> Result<DiskStore, Failure> {
+    let now = Timestamp::of(&wall_clock());
+    DiskStore::open(directory, capacity, now).map_err(Failure::usage)
 }

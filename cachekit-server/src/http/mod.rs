@@ -6,9 +6,6 @@ mod keys;
 mod operations;
 mod reply;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use self::body::units;
 pub use self::keys::KeyRule;
 pub(crate) use self::reply::ReplyBody;

@@ -109,7 +109,7 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
 }
 
 /// Adds what every answer carries, and takes the body away where there must be none.
-pub(crate) fn finish(reply: Reply, head: bool, guard: InFlight) -> Response<ReplyBody> {
+pub(crate) fn finish(reply: Reply, head: bool, running: InFlight) -> Response<ReplyBody> {
     let (mut parts, body) = reply.into_parts();
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     parts.headers.insert(VARY, HeaderValue::from_static("Authorization"));
@@ -119,13 +119,17 @@ pub(crate) fn finish(reply: Reply, head: bool, guard: InFlight) -> Response<Repl
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     let data = if bodiless || body.is_empty() { None } else { Some(body) };
-    Response::from_parts(parts, ReplyBody { data, _guard: guard })
+    Response::from_parts(parts, ReplyBody { data, running })
 }
 
-/// A body in one piece. The request counts as running until the body is sent or dropped.
+/// At most this much is handed out at once, without a copy: what was handed out counts as sent, and a
+/// reader that stops has to be noticed before all of it was.
+const PIECE: usize = 256 * 1024;
+
+/// A body that is there as a whole. The request counts as running until the body is sent or dropped.
 pub(crate) struct ReplyBody {
     data: Option<Bytes>,
-    _guard: InFlight,
+    running: InFlight,
 }
 
 impl Body for ReplyBody {
@@ -136,7 +140,13 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+        let Some(data) = &mut self.data else { return Poll::Ready(None) };
+        let piece = data.split_to(data.len().min(PIECE));
+        if data.is_empty() {
+            self.data = None;
+        }
+        self.running.beat();
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

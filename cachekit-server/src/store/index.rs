@@ -200,7 +200,8 @@ impl<P: Clone> Index<P> {
     /// Evicts until what is reserved fits: from the given shard first, then from the others.
     fn make_room(&self, first: usize) -> Vec<EntryKey> {
         let mut gone = Vec::new();
-        for turn in 0..SHARDS {
+        // In the second round nothing is spared that was not read since the first.
+        for turn in 0..2 * SHARDS {
             if self.reserved.load(Relaxed) <= self.capacity {
                 break;
             }
@@ -250,9 +251,9 @@ impl TenantUsage {
 }
 
 impl<P> Shard<P> {
-    /// Takes out the oldest slot that was not read since it was queued.
+    /// Takes out the oldest slot that was not read since it was queued; `None` if all were.
     fn evict(&mut self) -> Option<(EntryKey, Slot<P>)> {
-        loop {
+        for _ in 0..self.queue.len() {
             let (key, id) = self.queue.pop_front()?;
             let Some(slot) = self.slots.get(key.as_bytes()).filter(|slot| slot.id == id) else {
                 continue;
@@ -264,6 +265,7 @@ impl<P> Shard<P> {
             let slot = self.slots.remove(key.as_bytes())?;
             return Some((key, slot));
         }
+        None
     }
 
     /// Drops left-over pairs when they are the majority.

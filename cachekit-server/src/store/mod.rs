@@ -1,6 +1,6 @@
 //! Where entries live: the [`Store`] contract, in memory and on disk.
 
-// mod disk;
+mod disk;
 mod index;
 mod key;
 mod memory;
@@ -8,7 +8,7 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-// pub use self::disk::DiskStore;
+pub use self::disk::{DiskStore, DiskStoreError};
 pub use self::key::EntryKey;
 pub use self::memory::MemoryStore;
 
@@ -119,6 +119,13 @@ impl StoreError {
     /// A failure of the store itself. The text goes to the log: no keys and no values in it.
     pub fn unavailable(reason: &impl ToString) -> Self {
         Self::Unavailable(reason.to_string().into())
+    }
+
+    fn reason(&self) -> String {
+        match self {
+            Self::Unavailable(reason) => reason.to_string(),
+            other => other.to_string(),
+        }
     }
 }
 

@@ -1,1 +1,141 @@
+//! Both stores against the same promises.
 
+use super::{DiskStore, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store, StoreError};
+use crate::clock::Timestamp;
+use bytes::Bytes;
+
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+fn key(name: &str) -> EntryKey {
+    EntryKey::new("t", name)
+}
+
+fn entry(value: Vec<u8>, lifetime: Lifetime) -> Entry {
+    Entry { value: Bytes::from(value), lifetime }
+}
+
+/// A capacity for this many entries with ten bytes of key and value.
+const fn room_for(entries: u64) -> u64 {
+    entries * (ENTRY_OVERHEAD + 10 + 3)
+}
+
+async fn in_both<F: AsyncFn(&dyn Store)>(capacity: u64, check: F) {
+    check(&MemoryStore::new(capacity)).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = DiskStore::open(directory.path(), capacity, START).expect("opens");
+    check(&disk).await;
+    disk.close().await;
+}
+
+#[tokio::test]
+async fn the_capacity_holds_and_what_is_read_stays() {
+    in_both(room_for(10), async |store| {
+        for at in 0..100_u8 {
+            let name = format!("k{at:03}");
+            let life = Lifetime::UNBOUNDED;
+            store.put(&key(&name), entry(vec![at; 6], life), None, START).await.expect("stored");
+            // Read every time: the others go before it.
+            assert!(store.get(&key("k000"), START).await.expect("works").is_some(), "{at}");
+            assert!(store.stats().usage.bytes <= room_for(10));
+        }
+        let stats = store.stats();
+        assert_eq!((stats.usage.entries, stats.evicted), (10, 90));
+        let large = entry(vec![0; 10_000], Lifetime::UNBOUNDED);
+        let refused = store.put(&key("large"), large, None, START).await;
+        assert!(matches!(refused, Err(StoreError::TooLarge)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_expired_leaves_no_room_taken() {
+    in_both(room_for(1000), async |store| {
+        for at in 0..100_u8 {
+            let life = Lifetime::starting(START, 1 + u64::from(at % 2), 0);
+            let name = key(&format!("k{at:03}"));
+            store.put(&name, entry(vec![at; 6], life), None, START).await.expect("stored");
+        }
+        let later = START.plus_seconds(1);
+        assert_eq!(store.usage("t", later).await.expect("works").entries, 50);
+        // A longer life is counted anew, a deletion gives its room back.
+        store.set_lifetime(&key("k001"), Lifetime::starting(later, 60, 0)).await.expect("works");
+        store.delete(&key("k003")).await.expect("works");
+        store.delete(&key("k003")).await.expect("works");
+        let last = START.plus_seconds(2);
+        assert_eq!(store.usage("t", last).await.expect("works").entries, 1);
+        assert!(store.get(&key("k001"), last).await.expect("works").is_some());
+        store.delete(&key("k001")).await.expect("works");
+        let stats = store.stats();
+        assert_eq!((stats.usage.entries, stats.usage.bytes), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_keeps_lives_and_forgets_what_does_not_fit() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = |capacity, now| DiskStore::open(directory.path(), capacity, now).expect("opens");
+    let store = open(room_for(100), START);
+    let (short, long) = (Lifetime::starting(START, 1, 0), Lifetime::starting(START, 60, 5));
+    store.put(&key("short"), entry(vec![1], short), None, START).await.expect("stored");
+    store.put(&key("long"), entry(vec![2], long), None, START).await.expect("stored");
+    // Written by a clock that was far ahead.
+    let wrong = Lifetime::starting(START.plus_seconds(100 * 86_400), 2_592_000, 0);
+    store.put(&key("wrong"), entry(vec![3], wrong), None, START).await.expect("stored");
+    store.close().await;
+    drop(store);
+
+    let later = START.plus_seconds(1);
+    let store = open(room_for(100), later);
+    assert_eq!(store.usage("t", later).await.expect("works").entries, 1);
+    let found = store.get(&key("long"), later).await.expect("works");
+    assert_eq!(found, Some(entry(vec![2], long)));
+    for at in 0..50_u8 {
+        let name = key(&format!("k{at:03}"));
+        store.put(&name, entry(vec![at; 6], long), None, later).await.expect("stored");
+    }
+    store.close().await;
+    drop(store);
+    let store = open(room_for(5), later);
+    assert!(store.usage("t", later).await.expect("works").entries <= 5);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn damage_on_the_disk_is_a_miss() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let value: Vec<u8> = b"0123456789abcdef".repeat(200);
+    let store = DiskStore::open(directory.path(), 1 << 20, START).expect("opens");
+    let whole = entry(value.clone(), Lifetime::UNBOUNDED);
+    store.put(&key("k"), whole.clone(), None, START).await.expect("stored");
+    store.close().await;
+    drop(store);
+
+    let file = directory.path().join("entries.redb");
+    let mut bytes = std::fs::read(&file).expect("the file");
+    let at = bytes.windows(value.len()).position(|window| window == value).expect("the value");
+    bytes[at + 1000] ^= 1;
+    std::fs::write(&file, &bytes).expect("written");
+
+    let store = DiskStore::open(directory.path(), 1 << 20, START).expect("opens");
+    assert_eq!(store.get(&key("k"), START).await.expect("works"), None);
+    assert_eq!(store.stats().damaged, 1);
+    // The writer has taken it out by the time it does something else, and the key can be filled again.
+    store.put(&key("k"), whole.clone(), None, START).await.expect("stored");
+    assert_eq!(store.get(&key("k"), START).await.expect("works"), Some(whole));
+    store.close().await;
+}
+
+#[test]
+fn keys_of_entries_are_read_in_one_way() {
+    for (tenant, name) in
+        [("", ""), ("a", ""), ("", "a"), ("ab", "c"), ("a", "bc"), ("\0", "\0\u{1}")]
+    {
+        let key = EntryKey::new(tenant, name);
+        assert_eq!((key.tenant(), key.key()), (tenant, name));
+        assert_eq!(EntryKey::from_bytes(key.as_bytes()), Some(key));
+    }
+    for bytes in [&[][..], &[0], &[0, 2, b'a'], &[0, 1, 0xff], &[0, 0, 0xff]] {
+        assert_eq!(EntryKey::from_bytes(bytes), None);
+    }
+}

@@ -1,1 +1,11 @@
+//! The server over real sockets, asked with bytes that are written here: nothing of the wire types of
+//! the workspace is used to check what they say.
 
+mod access;
+mod fuzz;
+mod hostile;
+mod lives;
+mod locks;
+mod process;
+mod protocol;
+mod support;

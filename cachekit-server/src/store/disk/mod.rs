@@ -1,0 +1,249 @@
+//! Entries in a file, over redb.
+//!
+//! One thread writes: it takes what waits, makes one transaction of it, and answers when that is on the disk.
+//! The index in memory says what exists; every read is checked against what was written.
+
+mod table;
+mod writer;
+
+use self::table::Tables;
+use self::writer::Order;
+use super::index::Index;
+use super::{Entry, EntryKey, Lifetime, Store, StoreError, StoreStats, Usage};
+use crate::clock::Timestamp;
+use cachekit_io::BoxFuture;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+
+/// What waits for the writer; more wait before they are queued.
+const QUEUE: usize = 1024;
+
+/// Why a disk store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiskStoreError {
+    /// The directory cannot be made.
+    #[error("cannot make the directory {path}: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be used.
+    #[error(
+        "cannot use {path}: {reason}. If no other server uses it, removing the file helps: what it \
+         held is computed anew"
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A store in one file of a directory; a server that starts again, even after it was killed, finds its
+/// entries there.
+///
+/// **What was answered is on the disk.** Writes and deletions are answered after the transaction that
+/// holds them was synchronised, many in one; a deleted value cannot come back after a crash. Whatever is
+/// read carries a checksum over its key, its life and its bytes; what does not match is dropped and is a
+/// miss.
+///
+/// The capacity bounds the entries as the file needs room for them: larger ones are charged the next power
+/// of two of their size. The file itself grows to about that and does not shrink.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use cachekit_server::{DiskStore, Entry, EntryKey, Lifetime, Store, Timestamp};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let directory = tempfile::tempdir()?;
+/// let (key, now) = (EntryKey::new("acme", "greeting"), Timestamp::from_millis(0));
+/// let entry = Entry { value: Bytes::from_static(b"hi"), lifetime: Lifetime::starting(now, 60, 0) };
+/// {
+///     let store = DiskStore::open(directory.path(), 1024 * 1024, now)?;
+///     store.put(&key, entry.clone(), None, now).await?;
+///     store.close().await;
+/// }
+/// let store = DiskStore::open(directory.path(), 1024 * 1024, now)?;
+/// assert_eq!(store.get(&key, now).await?, Some(entry));
+/// # store.close().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct DiskStore {
+    shared: Arc<Shared>,
+    orders: Mutex<Option<mpsc::Sender<Order>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What readers and the writer share.
+struct Shared {
+    index: Index<()>,
+    tables: Tables,
+    damaged: AtomicU64,
+}
+
+impl DiskStore {
+    /// Opens the store of a directory, or makes one, for `capacity` bytes. Entries whose time was up at
+    /// `now` are gone, and as many as do not fit.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskStoreError`] says which file or directory cannot be used, for example because another
+    /// process uses it.
+    pub fn open(directory: &Path, capacity: u64, now: Timestamp) -> Result<Self, DiskStoreError> {
+        make_directory(directory)
+            .map_err(|source| DiskStoreError::Directory { path: directory.to_owned(), source })?;
+        let path = directory.join("entries.redb");
+        let failed =
+            |error: StoreError| DiskStoreError::File { path: path.clone(), reason: error.reason() };
+        let tables = Tables::open(&path).map_err(failed)?;
+        let index = Index::new(capacity);
+        let damaged = tables.load(&index, now).map_err(failed)?;
+        let shared = Arc::new(Shared { index, tables, damaged: AtomicU64::new(damaged) });
+        let (orders, queue) = mpsc::channel(QUEUE);
+        let writing = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("cachekit-disk".to_owned())
+            .spawn(move || writer::run(&writing, queue))
+            .map_err(|error| failed(StoreError::unavailable(&error)))?;
+        Ok(Self { shared, orders: Mutex::new(Some(orders)), writer: Mutex::new(Some(writer)) })
+    }
+
+    fn orders(&self) -> Option<mpsc::Sender<Order>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has the writer do something, and waits until it is on the disk.
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Order,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::unavailable(&"the store is closed");
+        let (answer, answered) = oneshot::channel();
+        let orders = self.orders().ok_or_else(closed)?;
+        orders.send(order(answer)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+}
+
+impl Store for DiskStore {
+    fn get<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
+        Box::pin(async move {
+            if self.shared.index.get(key, now).is_none() {
+                return Ok(None);
+            }
+            let (shared, wanted) = (Arc::clone(&self.shared), key.clone());
+            let read = tokio::task::spawn_blocking(move || shared.tables.read(&wanted));
+            match read.await.map_err(|error| StoreError::unavailable(&error))?? {
+                table::Found::Entry(entry) => Ok(entry.lifetime.is_alive(now).then_some(entry)),
+                // Not written yet, or not any more.
+                table::Found::Nothing => Ok(None),
+                table::Found::Damaged(row) => {
+                    self.shared.damaged.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!("a damaged entry was dropped");
+                    if let Some(orders) = self.orders() {
+                        // Without room in the queue the next read finds it again.
+                        let _ = orders.try_send(Order::Purge { key: key.clone(), row });
+                    }
+                    Ok(None)
+                }
+            }
+        })
+    }
+
+    fn lifetime<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>> {
+        let found = self.shared.index.get(key, now).map(|((), lifetime)| lifetime);
+        Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        entry: Entry,
+        quota: Option<u64>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let key = key.clone();
+        Box::pin(self.order(move |answer| Order::Put { key, entry, quota, now, answer }))
+    }
+
+    fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        let key = key.clone();
+        Box::pin(self.order(move |answer| Order::Delete { key, answer }))
+    }
+
+    fn set_lifetime<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        lifetime: Lifetime,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let key = key.clone();
+        Box::pin(self.order(move |answer| Order::SetLifetime { key, lifetime, answer }))
+    }
+
+    fn usage<'a>(
+        &'a self,
+        tenant: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Usage, StoreError>> {
+        Box::pin(async move {
+            self.order(|answer| Order::Sweep { now, answer: Some(answer) }).await?;
+            Ok(self.shared.index.usage(tenant))
+        })
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        if let Some(orders) = self.orders() {
+            // A full queue sweeps another time.
+            let _ = orders.try_send(Order::Sweep { now, answer: None });
+        }
+    }
+
+    fn stats(&self) -> StoreStats {
+        let damaged = self.shared.damaged.load(Ordering::Relaxed);
+        StoreStats { damaged, ..self.shared.index.stats() }
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The writer ends when nobody can order any more.
+        drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Box::pin(async move {
+            if let Some(writer) = writer {
+                let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+                if !matches!(joined, Ok(Ok(()))) {
+                    tracing::error!("the disk writer failed");
+                }
+            }
+        })
+    }
+}
+
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}

@@ -1,0 +1,215 @@
+//! What stands in the file: a row of facts and the value for each key.
+
+use super::super::index::Index;
+use super::super::{ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, StoreError};
+use crate::clock::Timestamp;
+use bytes::Bytes;
+use cachekit_io::wire::limits::MAX_TTL_SECONDS;
+use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
+use std::path::Path;
+use twox_hash::XxHash3_64;
+
+/// Fresh until, gone at, length of the value, checksum of the value, checksum of all that and the key.
+pub(super) type Row = (u64, u64, u64, u64, u64);
+
+const ROWS: TableDefinition<'static, &[u8], Row> = TableDefinition::new("rows-1");
+const VALUES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("values-1");
+
+/// Pages of the file that redb keeps in memory, in bytes; the system's cache has the others.
+const PAGE_CACHE: usize = 64 * 1024 * 1024;
+/// An entry that would live longer than any can was written by a clock that was wrong.
+const LONGEST_LIFE_SECONDS: u64 = MAX_TTL_SECONDS + 86_400;
+/// Up to this size, entries share a page.
+const SHARED_PAGE: usize = 2048;
+
+/// The file.
+pub(super) struct Tables(Database);
+
+/// What is in the file under a key.
+pub(super) enum Found {
+    Entry(Entry),
+    Nothing,
+    /// A row whose checksums do not match.
+    Damaged(Row),
+}
+
+/// What an entry is charged: about the room it takes in the file.
+pub(super) fn weight(key: &EntryKey, length: usize) -> u64 {
+    let bytes = key.as_bytes().len().saturating_add(length);
+    let room = if bytes <= SHARED_PAGE { Some(bytes) } else { bytes.checked_next_power_of_two() };
+    room.and_then(|room| u64::try_from(room).ok())
+        .unwrap_or(u64::MAX)
+        .saturating_add(ENTRY_OVERHEAD)
+}
+
+impl Tables {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database =
+            Database::builder().set_cache_size(PAGE_CACHE).create(path).map_err(failed)?;
+        let tables = Self(database);
+        let transaction = tables.write()?;
+        // Tables that are there can be read by everybody.
+        transaction.rows()?;
+        transaction.values()?;
+        transaction.commit()?;
+        Ok(tables)
+    }
+
+    /// Fills an index with what is there, and removes what is not worth it. Returns how many rows were
+    /// damaged.
+    pub(super) fn load(&self, index: &Index<()>, now: Timestamp) -> Result<u64, StoreError> {
+        let latest = now.plus_seconds(LONGEST_LIFE_SECONDS);
+        let mut unwanted = Vec::new();
+        let mut damaged = 0;
+        let reading = self.0.begin_read().map_err(failed)?;
+        for item in reading.open_table(ROWS).map_err(failed)?.iter().map_err(failed)? {
+            let (name, row) = item.map_err(failed)?;
+            let (name, row) = (name.value(), row.value());
+            let Some(key) = EntryKey::from_bytes(name).filter(|_| is_sound(name, &row)) else {
+                damaged += 1;
+                unwanted.push(name.to_vec());
+                continue;
+            };
+            let lifetime = lifetime(&row);
+            let plausible = !lifetime.is_bounded() || lifetime.gone_at <= latest;
+            if !plausible || !lifetime.is_alive(now) {
+                unwanted.push(name.to_vec());
+                continue;
+            }
+            let weight = weight(&key, usize::try_from(row.2).unwrap_or(usize::MAX));
+            match index.insert(&key, (), lifetime, weight, None, now) {
+                Ok(gone) => unwanted.extend(gone.iter().map(|key| key.as_bytes().to_vec())),
+                Err(_) => unwanted.push(name.to_vec()),
+            }
+        }
+        drop(reading);
+        let transaction = self.write()?;
+        {
+            let (mut rows, mut values) = (transaction.rows()?, transaction.values()?);
+            for name in unwanted {
+                rows.remove(name.as_slice()).map_err(failed)?;
+                values.remove(name.as_slice()).map_err(failed)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(damaged)
+    }
+
+    /// Row and value, as one transaction left them.
+    pub(super) fn read(&self, key: &EntryKey) -> Result<Found, StoreError> {
+        let reading = self.0.begin_read().map_err(failed)?;
+        let name = key.as_bytes();
+        let rows = reading.open_table(ROWS).map_err(failed)?;
+        let Some(row) = rows.get(name).map_err(failed)?.map(|row| row.value()) else {
+            return Ok(Found::Nothing);
+        };
+        let values = reading.open_table(VALUES).map_err(failed)?;
+        let value = values.get(name).map_err(failed)?;
+        let Some(value) = value.as_ref().map(redb::AccessGuard::value) else {
+            return Ok(Found::Damaged(row));
+        };
+        let whole = is_sound(name, &row)
+            && u64::try_from(value.len()) == Ok(row.2)
+            && checksum(&[name, value]) == row.3;
+        if !whole {
+            return Ok(Found::Damaged(row));
+        }
+        let value = Bytes::copy_from_slice(value);
+        Ok(Found::Entry(Entry { value, lifetime: lifetime(&row) }))
+    }
+
+    /// Begins a transaction that is on the disk once it is committed, and after which the file opens
+    /// without a repair that would read all of it.
+    pub(super) fn write(&self) -> Result<Writing, StoreError> {
+        let mut transaction = self.0.begin_write().map_err(failed)?;
+        transaction.set_durability(redb::Durability::Immediate);
+        transaction.set_quick_repair(true);
+        Ok(Writing(transaction))
+    }
+}
+
+/// A transaction that writes.
+pub(super) struct Writing(WriteTransaction);
+
+impl Writing {
+    fn rows(&self) -> Result<Table<'_, &'static [u8], Row>, StoreError> {
+        self.0.open_table(ROWS).map_err(failed)
+    }
+
+    fn values(&self) -> Result<Table<'_, &'static [u8], &'static [u8]>, StoreError> {
+        self.0.open_table(VALUES).map_err(failed)
+    }
+
+    pub(super) fn put(&self, key: &EntryKey, entry: &Entry) -> Result<(), StoreError> {
+        let name = key.as_bytes();
+        let length = u64::try_from(entry.value.len()).unwrap_or(u64::MAX);
+        let row = sealed(name, entry.lifetime, length, checksum(&[name, &entry.value]));
+        self.rows()?.insert(name, row).map_err(failed)?;
+        self.values()?.insert(name, entry.value.as_ref()).map_err(failed)?;
+        Ok(())
+    }
+
+    pub(super) fn delete(&self, key: &EntryKey) -> Result<(), StoreError> {
+        self.rows()?.remove(key.as_bytes()).map_err(failed)?;
+        self.values()?.remove(key.as_bytes()).map_err(failed)?;
+        Ok(())
+    }
+
+    pub(super) fn set_lifetime(
+        &self,
+        key: &EntryKey,
+        lifetime: Lifetime,
+    ) -> Result<(), StoreError> {
+        let name = key.as_bytes();
+        let mut rows = self.rows()?;
+        let found = rows.get(name).map_err(failed)?.map(|row| row.value());
+        // A damaged row stays one: giving it new checksums would hide the damage.
+        if let Some(row) = found.filter(|row| is_sound(name, row)) {
+            rows.insert(name, sealed(name, lifetime, row.2, row.3)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this is still the row of the key.
+    pub(super) fn has_row(&self, key: &EntryKey, row: &Row) -> Result<bool, StoreError> {
+        let rows = self.rows()?;
+        let found = rows.get(key.as_bytes()).map_err(failed)?;
+        Ok(found.is_some_and(|found| found.value() == *row))
+    }
+
+    pub(super) fn commit(self) -> Result<(), StoreError> {
+        self.0.commit().map_err(failed)
+    }
+}
+
+fn lifetime(row: &Row) -> Lifetime {
+    Lifetime { fresh_until: Timestamp::from_millis(row.0), gone_at: Timestamp::from_millis(row.1) }
+}
+
+fn sealed(name: &[u8], lifetime: Lifetime, length: u64, value_sum: u64) -> Row {
+    let (fresh, gone) = (lifetime.fresh_until.as_millis(), lifetime.gone_at.as_millis());
+    (fresh, gone, length, value_sum, row_sum(name, [fresh, gone, length, value_sum]))
+}
+
+fn is_sound(name: &[u8], row: &Row) -> bool {
+    row.4 == row_sum(name, [row.0, row.1, row.2, row.3])
+}
+
+fn row_sum(name: &[u8], facts: [u64; 4]) -> u64 {
+    let facts = facts.map(u64::to_le_bytes);
+    checksum(&[name, facts.as_flattened()])
+}
+
+/// XXH3 over the parts; the first has its length before it, so that no other split is the same.
+fn checksum(parts: &[&[u8]; 2]) -> u64 {
+    use std::hash::Hasher;
+    let mut hasher = XxHash3_64::new();
+    hasher.write(&u64::try_from(parts[0].len()).unwrap_or(u64::MAX).to_le_bytes());
+    hasher.write(parts[0]);
+    hasher.write(parts[1]);
+    hasher.finish()
+}
+
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    StoreError::unavailable(&error.into())
+}
