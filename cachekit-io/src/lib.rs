@@ -37,6 +37,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
+//! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
 //! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
 //! | `testing` | `testing::FaultyBackend`: scripted faults and a log of calls |
 //!
@@ -49,8 +50,12 @@ mod memory;
 mod operation;
 mod value;
 
+#[cfg(feature = "http")]
+pub mod blocking;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "wire")]
@@ -62,6 +67,8 @@ pub use crate::capability::{
     InvalidationEvents, InvalidationListener, LockToken, Locks, Subscription, TtlControl,
 };
 pub use crate::error::{BackendError, BackendErrorKind};
+#[cfg(feature = "http")]
+pub use crate::http::CachekitIo;
 pub use crate::memory::{Clock, ManualClock, MemoryBackend, MemoryBackendBuilder};
 pub use crate::operation::Operation;
 pub use crate::value::{Fetched, Freshness, Health, SetOptions};

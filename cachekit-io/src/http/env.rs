@@ -1,0 +1,113 @@
+//! Settings from the environment.
+
+use super::CachekitIo;
+use super::builder::{CachekitIoBuilder, configuration};
+use crate::BackendError;
+use std::time::Duration;
+
+/// What a variable holds; nothing if it is not set, an error if it is not Unicode.
+pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Result<Option<String>, NotUnicode>;
+
+/// A variable holds bytes that are no text.
+#[derive(Debug)]
+pub(super) struct NotUnicode;
+
+/// The process's own environment.
+pub(super) fn process(name: &str) -> Result<Option<String>, NotUnicode> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(NotUnicode),
+    }
+}
+
+/// A client from variables; whatever is wrong with them is reported at once.
+pub(super) fn client(lookup: Lookup<'_>) -> Result<CachekitIo, BackendError> {
+    let mut wrong = Vec::new();
+    let builder = builder(lookup, &mut wrong);
+    match builder.try_build(&mut wrong) {
+        Some(client) if wrong.is_empty() => Ok(client),
+        _ => Err(configuration(&wrong)),
+    }
+}
+
+pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIoBuilder {
+    let mut read = |name: &'static str| match lookup(name) {
+        // Deployment tools set what is unset to nothing.
+        Ok(value) => value.filter(|value| !value.is_empty()),
+        Err(NotUnicode) => {
+            wrong.push(format!("{name} is not Unicode"));
+            None
+        }
+    };
+    let api_key = read("CACHEKIT_API_KEY");
+    let api_url = read("CACHEKIT_API_URL");
+    let timeout = read("CACHEKIT_TIMEOUT");
+    let max_retries = read("CACHEKIT_MAX_RETRIES");
+    let pool_size = read("CACHEKIT_CONNECTION_POOL_SIZE");
+    let custom_host = read("CACHEKIT_ALLOW_CUSTOM_HOST");
+    let ca_file = read("CACHEKIT_CA_FILE");
+    let private = read("CACHEKIT_ALLOW_PRIVATE_ADDRESSES");
+
+    let mut builder = CachekitIoBuilder::default();
+    if let Some(key) = api_key {
+        builder = builder.api_key(key);
+    }
+    if let Some(url) = api_url {
+        builder = builder.api_url(url);
+    }
+    if let Some(path) = ca_file {
+        builder = builder.ca_file(path);
+    }
+    if let Some(text) = timeout {
+        match seconds(&text) {
+            Some(timeout) => builder = builder.timeout(timeout),
+            None => wrong.push(
+                "CACHEKIT_TIMEOUT must be a number of seconds such as 5 or 0.5, more than 0 and at \
+                 most 3600"
+                    .to_owned(),
+            ),
+        }
+    }
+    if let Some(text) = max_retries {
+        match text.parse() {
+            Ok(retries @ 0..=100) => builder = builder.max_retries(retries),
+            _ => wrong.push("CACHEKIT_MAX_RETRIES must be a whole number from 0 to 100".to_owned()),
+        }
+    }
+    if let Some(text) = pool_size {
+        match text.parse() {
+            Ok(size @ 1..=1000) => builder = builder.pool_size(size),
+            _ => wrong.push(
+                "CACHEKIT_CONNECTION_POOL_SIZE must be a whole number from 1 to 1000".to_owned(),
+            ),
+        }
+    }
+    if let Some(allow) = switch("CACHEKIT_ALLOW_CUSTOM_HOST", custom_host, wrong) {
+        builder = builder.allow_custom_host(allow);
+    }
+    if let Some(allow) = switch("CACHEKIT_ALLOW_PRIVATE_ADDRESSES", private, wrong) {
+        builder = builder.allow_private_addresses(allow);
+    }
+    builder
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    // Digits and one point: neither `inf` nor `1e9` nor `+5`.
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let timeout = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
+    (!timeout.is_zero() && timeout <= Duration::from_secs(3600)).then_some(timeout)
+}
+
+fn switch(name: &str, text: Option<String>, wrong: &mut Vec<String>) -> Option<bool> {
+    match text?.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => {
+            wrong.push(format!("{name} must be true or false (also 1, 0, yes, no, on, off)"));
+            None
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Connections that speak HTTP/1.1: one request at a time.
+
+use super::answer::{Answer, Collector};
+use super::failure::{Again, Failure};
+use super::h2::IDLE_TIMEOUT;
+use super::runtime::{Home, Place};
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+
+/// One connection, in the hands of one request or idle.
+pub(super) struct Conn {
+    sender: SendRequest<Full<Bytes>>,
+    home: Home,
+    last_use: Instant,
+}
+
+impl Conn {
+    /// Speaks HTTP/1.1 over a stream, and drives it where it was made.
+    pub(super) async fn open<S>(stream: S, place: &Place) -> Result<Self, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let shaken = handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.map_err(|error| {
+            Failure::transport(Again::Unsent, "the HTTP/1.1 handshake failed", error)
+        })?;
+        place.handle.spawn(async move {
+            // Whoever waits for an answer learns about it there.
+            let _ = connection.await;
+        });
+        Ok(Self { sender, home: place.home, last_use: Instant::now() })
+    }
+
+    /// Sends a request and reads the answer; also whether the connection is good for another.
+    async fn exchange(
+        &mut self,
+        request: Request<()>,
+        body: Option<Bytes>,
+        limit: usize,
+    ) -> Result<(Answer, bool), Failure> {
+        let is_head = request.method() == Method::HEAD;
+        let request = request.map(|()| Full::new(body.unwrap_or_default()));
+        self.sender.ready().await.map_err(|error| {
+            Failure::transport(Again::Unsent, "the connection was closed", error)
+        })?;
+        let sent = self.sender.try_send_request(request).await;
+        let (head, mut incoming) = sent
+            .map_err(|error| match error.message() {
+                Some(_) => (Again::Unsent, error.into_error()),
+                None => (Again::IfIdempotent, error.into_error()),
+            })
+            .map_err(|(again, error)| Failure::transport(again, "the connection broke", error))?
+            .into_parts();
+        let mut collector = Collector::new(head.status, &head.headers, limit)?;
+        let mut whole = true;
+        if !is_head {
+            while let Some(frame) = incoming.frame().await {
+                let frame = frame.map_err(|error| {
+                    Failure::transport(Again::IfIdempotent, "the connection broke", error)
+                })?;
+                // Trailers mean nothing here.
+                let Ok(piece) = frame.into_data() else { continue };
+                if !collector.push(piece)? {
+                    whole = false;
+                    break;
+                }
+            }
+        }
+        let answer =
+            Answer { status: head.status, headers: head.headers, body: collector.finish() };
+        Ok((answer, whole))
+    }
+}
+
+/// So many connections, each reused while it lasts.
+pub(super) struct Lanes {
+    permits: Semaphore,
+    idle: Mutex<Vec<Conn>>,
+}
+
+impl Lanes {
+    pub(super) fn new(size: usize) -> Self {
+        Self { permits: Semaphore::new(size), idle: Mutex::default() }
+    }
+
+    /// Waits for its turn, first come first served.
+    pub(super) async fn enter(&self) -> Lane<'_> {
+        // The semaphore is never closed; if it were, one more connection would do no harm.
+        let permit = self.permits.acquire().await.ok();
+        Lane { lanes: self, _permit: permit }
+    }
+
+    /// Keeps a connection for the next request.
+    pub(super) fn put(&self, mut conn: Conn) {
+        conn.last_use = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|conn| !conn.sender.is_closed() && conn.last_use.elapsed() < IDLE_TIMEOUT);
+        idle.push(conn);
+    }
+
+    fn take(&self, home: Home) -> Option<Conn> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|conn| !conn.sender.is_closed() && conn.last_use.elapsed() < IDLE_TIMEOUT);
+        // The one used last is the least likely to have been closed by the other end.
+        let usable = |conn: &Conn| conn.home == Home::Anywhere || conn.home == home;
+        let found = idle.iter().rposition(usable)?;
+        Some(idle.remove(found))
+    }
+}
+
+/// The right to one connection.
+pub(super) struct Lane<'a> {
+    lanes: &'a Lanes,
+    _permit: Option<tokio::sync::SemaphorePermit<'a>>,
+}
+
+impl Lane<'_> {
+    /// A connection that waits for work and can be used from there.
+    pub(super) fn idle(&self, home: Home) -> Option<Conn> {
+        self.lanes.take(home)
+    }
+
+    /// Sends a request over a connection of this lane, and keeps the connection if it lasts.
+    pub(super) async fn exchange(
+        self,
+        mut conn: Conn,
+        request: Request<()>,
+        body: Option<Bytes>,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let (answer, reusable) = conn.exchange(request, body, limit).await?;
+        if reusable {
+            self.lanes.put(conn);
+        }
+        Ok(answer)
+    }
+}

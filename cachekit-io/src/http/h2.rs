@@ -1,0 +1,275 @@
+//! A connection that speaks HTTP/2: many requests at once.
+
+use super::answer::{Answer, Collector};
+use super::failure::{Again, Failure};
+use super::runtime::{Background, Home, Place};
+use bytes::Bytes;
+use h2::client::{Connection, SendRequest};
+use h2::{Ping, PingPong, Reason};
+use http::{Method, Request};
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+
+/// Requests on one connection before the pool opens another.
+const SOFT_LIMIT: usize = 256;
+/// How much of one answer, and of all together, may be under way unread.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+/// Frames as large as this arrive in one piece.
+const MAX_FRAME: u32 = 64 * 1024;
+const MAX_HEADER_LIST: u32 = 16 * 1024;
+/// A connection in use is asked whether it is alive this often, and has so long to answer.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// The service's edge closes idle connections after 400 seconds.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(390);
+/// Giving up on an answer after less than this says nothing about the connection.
+const SUSPICIOUS: Duration = Duration::from_millis(250);
+
+/// One connection. It ends when the last user lets go of it.
+pub(super) struct Conn {
+    sender: SendRequest<Bytes>,
+    home: Home,
+    closed: AtomicBool,
+    /// An answer did not come; new requests go elsewhere until a ping is answered.
+    suspect: AtomicBool,
+    look: Arc<Notify>,
+    in_flight: AtomicUsize,
+    capacity: AtomicUsize,
+    opened: Instant,
+    /// When the last request began, in milliseconds after `opened`.
+    last_use: AtomicU64,
+}
+
+impl Conn {
+    /// Speaks HTTP/2 over a stream, and drives it where it was made.
+    pub(super) async fn open<S>(
+        stream: S,
+        place: &Place,
+        background: Background,
+    ) -> Result<Arc<Self>, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(MAX_FRAME)
+            .max_header_list_size(MAX_HEADER_LIST)
+            .handshake(stream);
+        let (sender, mut connection) = handshake.await.map_err(|error| {
+            Failure::transport(Again::Unsent, "the HTTP/2 handshake failed", error)
+        })?;
+        let pings = connection.ping_pong();
+        let conn = Arc::new(Self {
+            sender,
+            home: place.home,
+            closed: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
+            look: Arc::default(),
+            in_flight: AtomicUsize::new(0),
+            capacity: AtomicUsize::new(SOFT_LIMIT),
+            opened: Instant::now(),
+            last_use: AtomicU64::new(0),
+        });
+        let guard = CloseOnDrop(Arc::downgrade(&conn));
+        let look = Arc::clone(&conn.look);
+        place.handle.spawn(drive(connection, pings, look, guard, background));
+        Ok(conn)
+    }
+
+    pub(super) fn home(&self) -> Home {
+        self.home
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn load(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether one more request is welcome.
+    pub(super) fn has_room(&self) -> bool {
+        self.load() < self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Takes part in the use of the connection.
+    pub(super) fn lease(self: &Arc<Self>, now: Instant) -> Lease {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let age = now.saturating_duration_since(self.opened).as_millis();
+        self.last_use.store(u64::try_from(age).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Lease { conn: Arc::clone(self), since: now, answered: false }
+    }
+
+    fn idle_for(&self) -> Duration {
+        let used = Duration::from_millis(self.last_use.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(used)
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The use of a connection for one request.
+pub(super) struct Lease {
+    conn: Arc<Conn>,
+    since: Instant,
+    answered: bool,
+}
+
+impl Lease {
+    /// Sends a request and reads the answer.
+    pub(super) async fn exchange(
+        mut self,
+        request: Request<()>,
+        body: Option<Bytes>,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let answer = self.run(request, body, limit).await;
+        self.answered = true;
+        if answer.is_err() && self.conn.sender_is_gone().await {
+            self.conn.close();
+        }
+        answer
+    }
+
+    async fn run(
+        &self,
+        request: Request<()>,
+        body: Option<Bytes>,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let is_head = request.method() == Method::HEAD;
+        let mut sender = self.conn.sender.clone();
+        poll_fn(|cx| sender.poll_ready(cx)).await.map_err(unsent)?;
+        let (answer, mut stream) = sender.send_request(request, body.is_none()).map_err(unsent)?;
+        if let Some(body) = body {
+            // Not waiting for capacity: the bytes are in memory anyway, and an answer that comes
+            // before they are sent is read at once.
+            stream.send_data(body, true).map_err(maybe_sent)?;
+        }
+        let (head, mut incoming) = answer.await.map_err(maybe_sent)?.into_parts();
+        // An answer comes after the peer's settings.
+        let peer_limit = sender.current_max_send_streams().clamp(1, SOFT_LIMIT);
+        self.conn.capacity.store(peer_limit, Ordering::Relaxed);
+
+        let mut collector = Collector::new(head.status, &head.headers, limit)?;
+        if !is_head {
+            while let Some(piece) = poll_fn(|cx| incoming.poll_data(cx)).await {
+                let piece = piece.map_err(maybe_sent)?;
+                // It fails only where the connection does, which the next piece tells.
+                let _ = incoming.flow_control().release_capacity(piece.len());
+                if !collector.push(piece)? {
+                    break;
+                }
+            }
+        }
+        Ok(Answer { status: head.status, headers: head.headers, body: collector.finish() })
+    }
+}
+
+impl Conn {
+    /// Whether the connection takes no more requests.
+    async fn sender_is_gone(&self) -> bool {
+        let mut sender = self.sender.clone();
+        poll_fn(|cx| {
+            std::task::Poll::Ready(matches!(sender.poll_ready(cx), std::task::Poll::Ready(Err(_))))
+        })
+        .await
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.conn.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !self.answered && self.since.elapsed() >= SUSPICIOUS {
+            self.conn.suspect.store(true, Ordering::Relaxed);
+            self.conn.look.notify_one();
+        }
+    }
+}
+
+fn unsent(error: h2::Error) -> Failure {
+    Failure::transport(Again::Unsent, "the connection was closed", error)
+}
+
+fn maybe_sent(error: h2::Error) -> Failure {
+    let refused = error.is_remote()
+        && if error.is_go_away() {
+            // Streams that a graceful shutdown still serves end by themselves; these it does not.
+            error.reason() == Some(Reason::NO_ERROR)
+        } else {
+            error.reason() == Some(Reason::REFUSED_STREAM)
+        };
+    let again = if refused { Again::Unsent } else { Again::IfIdempotent };
+    Failure::transport(again, "the connection broke", error)
+}
+
+/// Marks the connection as closed when its task ends, also when that was dropped with its runtime.
+struct CloseOnDrop(Weak<Conn>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if let Some(conn) = self.0.upgrade() {
+            conn.close();
+        }
+    }
+}
+
+/// Moves the bytes, and watches whether the other end is alive.
+async fn drive<S>(
+    connection: Connection<S, Bytes>,
+    pings: Option<PingPong>,
+    look: Arc<Notify>,
+    guard: CloseOnDrop,
+    background: Background,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut connection = std::pin::pin!(connection);
+    let watching = watch(pings, &look, &guard.0, background);
+    let mut watching = std::pin::pin!(watching);
+    poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        watching.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// Ends when the connection is dead or was idle for too long.
+async fn watch(pings: Option<PingPong>, look: &Notify, conn: &Weak<Conn>, background: Background) {
+    let Some(mut pings) = pings else { return };
+    let mut wait = PING_INTERVAL;
+    loop {
+        let asked = background.before(Instant::now() + wait, look.notified()).await.is_some();
+        wait = PING_INTERVAL;
+        let Some(conn) = conn.upgrade() else { return };
+        if !asked && conn.load() == 0 {
+            let left = IDLE_TIMEOUT.saturating_sub(conn.idle_for());
+            if left.is_zero() {
+                return;
+            }
+            wait = wait.min(left);
+            continue;
+        }
+        let pong = background.before(Instant::now() + PING_TIMEOUT, pings.ping(Ping::opaque()));
+        match pong.await {
+            Some(Ok(_)) => conn.suspect.store(false, Ordering::Relaxed),
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The connections of a client and all that share them.
+//!
+//! One HTTP/2 connection serves until it is full; then there is another, up to the size of the pool,
+//! while requests go on over the ones there are. Only who finds no connection at all waits for one,
+//! together with everybody else who does. With a service that speaks HTTP/1.1 each connection serves one
+//! request, and who finds all of them busy waits in line.
+
+use super::connector::{Connector, Protocol};
+use super::failure::{Again, Failure};
+use super::runtime::{Background, Home, Place};
+use super::{answer::Answer, h1, h2};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::Request;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often a request starts over because the connection just made for it was gone at once.
+const MAX_DIALS: usize = 4;
+
+type Outcome = Option<Result<(), Failure>>;
+
+/// Requests that need no connection of their own yet.
+pub(super) struct Pool {
+    connector: Connector,
+    background: Background,
+    size: usize,
+    connect_timeout: Duration,
+    h2: ArcSwap<Vec<Arc<h2::Conn>>>,
+    h1: h1::Lanes,
+    /// What the service was last found to speak.
+    speaks_h1: AtomicBool,
+    /// The dials under way, one for each home at most. Also held while `h2` is replaced.
+    dials: Mutex<Vec<(Home, watch::Receiver<Outcome>)>>,
+}
+
+/// A connection found for a request.
+pub(super) enum Lease<'a> {
+    H2(h2::Lease),
+    H1(h1::Lane<'a>, h1::Conn),
+}
+
+impl Lease<'_> {
+    /// Whether the connection takes the short form of a request: only the path.
+    pub(super) fn protocol(&self) -> Protocol {
+        match self {
+            Self::H2(_) => Protocol::Http2,
+            Self::H1(..) => Protocol::Http1,
+        }
+    }
+
+    /// Sends a request and reads the answer.
+    pub(super) async fn exchange(
+        self,
+        request: Request<()>,
+        body: Option<Bytes>,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        match self {
+            Self::H2(lease) => lease.exchange(request, body, limit).await,
+            Self::H1(lane, conn) => lane.exchange(conn, request, body, limit).await,
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(
+        connector: Connector,
+        background: Background,
+        size: usize,
+        connect_timeout: Duration,
+    ) -> Self {
+        Self {
+            connector,
+            background,
+            size,
+            connect_timeout,
+            h2: ArcSwap::default(),
+            h1: h1::Lanes::new(size),
+            speaks_h1: AtomicBool::new(false),
+            dials: Mutex::default(),
+        }
+    }
+
+    /// A connection for one request.
+    pub(super) async fn lease(self: &Arc<Self>, now: Instant) -> Result<Lease<'_>, Failure> {
+        for dial in 0..MAX_DIALS {
+            let mut place = self.background.place();
+            if let Some(lease) = self.find_h2(&place, now) {
+                return Ok(Lease::H2(lease));
+            }
+            if self.speaks_h1.load(Ordering::Relaxed) {
+                let lane = self.h1.enter().await;
+                if let Some(conn) = lane.idle(place.home) {
+                    return Ok(Lease::H1(lane, conn));
+                }
+                if let Some(conn) = self.dial_h1(place).await? {
+                    return Ok(Lease::H1(lane, conn));
+                }
+                continue;
+            }
+            if dial > 0 {
+                // The caller's runtime may be on its way out, or have no network.
+                place = self.background.own_place();
+            }
+            let mut outcome = self.dial(place);
+            match outcome.wait_for(Option::is_some).await.as_deref() {
+                Ok(Some(Err(failure))) => return Err(failure.clone()),
+                // Made, or given up with its runtime: have another look.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Err(Failure::transport(Again::Unsent, "could not connect", "connections do not last"))
+    }
+
+    /// How many connections there are, idle HTTP/1.1 ones not counted.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> usize {
+        self.h2.load().iter().filter(|conn| !conn.is_closed()).count()
+    }
+
+    /// The least loaded connection; asks for one more where all are full.
+    fn find_h2(self: &Arc<Self>, place: &Place, now: Instant) -> Option<h2::Lease> {
+        let conns = self.h2.load();
+        let usable = conns.iter().filter(|conn| {
+            !conn.is_closed() && (conn.home() == Home::Anywhere || conn.home() == place.home)
+        });
+        let mut count = 0;
+        let best = usable
+            .inspect(|_| count += 1)
+            .min_by_key(|conn| (conn.is_suspect(), !conn.has_room(), conn.load()))?;
+        if (best.is_suspect() || !best.has_room()) && count < self.size {
+            let place = Place { home: place.home, handle: place.handle.clone() };
+            drop(self.dial(place));
+        }
+        // A full connection takes more: they wait inside for a stream to end.
+        Some(best.lease(now))
+    }
+
+    /// Starts a dial, or joins the one under way.
+    fn dial(self: &Arc<Self>, place: Place) -> watch::Receiver<Outcome> {
+        let mut dials = self.dials.lock().unwrap_or_else(PoisonError::into_inner);
+        // A dial that lost its runtime sends nothing any more.
+        dials.retain(|(_, outcome)| outcome.has_changed().is_ok());
+        if let Some((_, outcome)) = dials.iter().find(|(home, _)| *home == place.home) {
+            return outcome.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        dials.push((place.home, receiver.clone()));
+        drop(dials);
+
+        let pool = Arc::clone(self);
+        let handle = place.handle.clone();
+        handle.spawn(async move {
+            let home = place.home;
+            let result = pool.connect(&place).await;
+            let result = result.map(|conn| match conn {
+                Dialed::H2(conn) => pool.add(conn),
+                Dialed::H1(conn) => {
+                    pool.speaks_h1.store(true, Ordering::Relaxed);
+                    pool.h1.put(conn);
+                }
+            });
+            pool.dials
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|(other, _)| *other != home);
+            // Nobody may be waiting.
+            let _ = sender.send(Some(result));
+        });
+        receiver
+    }
+
+    /// A connection for one HTTP/1.1 request; nothing if the service speaks HTTP/2 by now.
+    async fn dial_h1(self: &Arc<Self>, place: Place) -> Result<Option<h1::Conn>, Failure> {
+        let pool = Arc::clone(self);
+        let handle = place.handle.clone();
+        let dialed = handle.spawn(async move { pool.connect(&place).await }).await;
+        match dialed {
+            Ok(Ok(Dialed::H1(conn))) => Ok(Some(conn)),
+            Ok(Ok(Dialed::H2(conn))) => {
+                self.speaks_h1.store(false, Ordering::Relaxed);
+                self.add(conn);
+                Ok(None)
+            }
+            Ok(Err(failure)) => Err(failure),
+            Err(gone) => Err(Failure::transport(Again::Unsent, "could not connect", gone)),
+        }
+    }
+
+    async fn connect(&self, place: &Place) -> Result<Dialed, Failure> {
+        let connecting = async {
+            let (stream, protocol) = self.connector.connect().await?;
+            Ok(match protocol {
+                Protocol::Http2 => {
+                    Dialed::H2(h2::Conn::open(stream, place, self.background).await?)
+                }
+                Protocol::Http1 => Dialed::H1(h1::Conn::open(stream, place).await?),
+            })
+        };
+        let deadline = Instant::now() + self.connect_timeout;
+        self.background.before(deadline, connecting).await.unwrap_or_else(|| {
+            Err(Failure::new(
+                crate::BackendErrorKind::Timeout,
+                Again::Unsent,
+                "could not connect in time",
+            ))
+        })
+    }
+
+    /// Puts a connection into use, and closed ones out of it.
+    fn add(&self, conn: Arc<h2::Conn>) {
+        let _replacing = self.dials.lock().unwrap_or_else(PoisonError::into_inner);
+        self.speaks_h1.store(false, Ordering::Relaxed);
+        let mut conns: Vec<_> =
+            self.h2.load().iter().filter(|conn| !conn.is_closed()).cloned().collect();
+        conns.push(conn);
+        self.h2.store(Arc::new(conns));
+    }
+}
+
+/// A new connection, by what it speaks.
+enum Dialed {
+    H2(Arc<h2::Conn>),
+    H1(h1::Conn),
+}

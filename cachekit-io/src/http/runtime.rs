@@ -1,0 +1,136 @@
+//! Where connections live and who keeps time.
+//!
+//! Futures of the client run on any executor. What they need from tokio is found here: a connection is
+//! driven by the runtime that asked for it where that is safe, else by one background thread of the
+//! process; deadlines are always kept by that thread, so that they fire whatever the caller's executor
+//! does.
+
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::time::Sleep;
+
+/// The background thread's runtime.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Background {
+    handle: &'static Handle,
+}
+
+static HANDLE: OnceLock<Handle> = OnceLock::new();
+static STARTING: Mutex<()> = Mutex::new(());
+
+impl Background {
+    /// Starts the thread at the first call.
+    pub(crate) fn start() -> io::Result<Self> {
+        if let Some(handle) = HANDLE.get() {
+            return Ok(Self { handle });
+        }
+        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = HANDLE.get() {
+            return Ok(Self { handle });
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        std::thread::Builder::new()
+            .name("cachekit-io".to_owned())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+        Ok(Self { handle: HANDLE.get_or_init(|| handle) })
+    }
+
+    /// Whether this is its thread, which must not be blocked.
+    pub(crate) fn is_here(self) -> bool {
+        Handle::try_current().is_ok_and(|current| current.id() == self.handle.id())
+    }
+
+    /// Runs a future there.
+    pub(crate) fn spawn<F>(self, future: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// The place where work for the current caller is best done.
+    pub(super) fn place(self) -> Place {
+        match Handle::try_current() {
+            Ok(current) if current.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                Place { home: Home::Anywhere, handle: current }
+            }
+            Ok(current) if current.id() != self.handle.id() => {
+                Place { home: Home::Only(current.id()), handle: current }
+            }
+            _ => self.own_place(),
+        }
+    }
+
+    /// The thread itself.
+    pub(super) fn own_place(self) -> Place {
+        Place { home: Home::Anywhere, handle: self.handle.clone() }
+    }
+
+    fn sleep_until(self, deadline: Instant) -> Sleep {
+        let _entered = self.handle.enter();
+        tokio::time::sleep_until(deadline.into())
+    }
+
+    /// Waits.
+    pub(super) async fn sleep(self, until: Instant) {
+        self.sleep_until(until).await;
+    }
+
+    /// The future's output, or nothing once the deadline is there.
+    pub(super) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
+        Before { future, sleep: None, deadline, background: self }
+    }
+}
+
+/// Who can use a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// Its runtime runs by itself: everybody.
+    Anywhere,
+    /// A current-thread runtime stands still unless somebody is inside: only who is.
+    Only(Id),
+}
+
+/// A runtime to put work on.
+pub(super) struct Place {
+    pub(super) home: Home,
+    pub(super) handle: Handle,
+}
+
+pin_project! {
+    /// See [`Background::before`].
+    pub(super) struct Before<F> {
+        #[pin]
+        future: F,
+        // Set up when the future is found not to be ready at once.
+        #[pin]
+        sleep: Option<Sleep>,
+        deadline: Instant,
+        background: Background,
+    }
+}
+
+impl<F: Future> Future for Before<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        if this.sleep.is_none() {
+            this.sleep.set(Some(this.background.sleep_until(*this.deadline)));
+        }
+        match this.sleep.as_pin_mut() {
+            Some(sleep) => sleep.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    }
+}
