@@ -14,7 +14,7 @@
 //!
 //! let hands = ManualClock::new();
 //! let backend = MemoryBackend::builder().clock(hands.clock()).build();
-//! let subject = Subject::new(&backend).advance(move |by| {
+//! let subject = Subject::new(&backend).with_lock_fencing().advance(move |by| {
 //!     hands.advance(by);
 //!     std::future::ready(())
 //! });
@@ -29,6 +29,7 @@ pub mod events;
 pub mod expiry;
 pub mod fencing;
 pub mod keys;
+pub mod lock_fencing;
 pub mod locks;
 mod probe;
 mod report;
@@ -96,6 +97,13 @@ checks! {
         a_lease_ends
         locks_and_values_are_apart
         a_lease_of_zero_is_refused;
+    lock_fencing:
+        the_holder_writes_as_often_as_it_likes
+        a_released_lock_writes_nothing
+        an_ended_lease_writes_nothing
+        a_delete_overtakes_the_holder
+        a_write_overtakes_the_holder
+        the_next_holder_starts_afresh;
     batch:
         results_come_in_order
         set_many_sets_each

@@ -134,6 +134,10 @@ impl<'a> Probe<'a> {
         Failure { check: self.check, expected, found }
     }
 
+    pub(super) fn has_lock_fencing(&self) -> bool {
+        self.subject.has_lock_fencing()
+    }
+
     pub(super) fn can_advance(&self) -> bool {
         self.subject.can_advance()
     }

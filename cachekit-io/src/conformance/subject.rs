@@ -29,6 +29,7 @@ pub struct Subject<'a> {
     advance: Option<Box<Advance<'a>>>,
     time_unit: Duration,
     key_prefix: String,
+    lock_fencing: bool,
 }
 
 type Advance<'a> = dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync + 'a;
@@ -41,6 +42,7 @@ impl<'a> Subject<'a> {
             advance: None,
             time_unit: Duration::from_secs(1),
             key_prefix: "conformance:".to_owned(),
+            lock_fencing: false,
         }
     }
 
@@ -69,6 +71,13 @@ impl<'a> Subject<'a> {
         self
     }
 
+    /// Also checks that the backend honours [`SetOptions::lock`](crate::SetOptions::lock); not every
+    /// backend with locks does.
+    pub fn with_lock_fencing(mut self) -> Self {
+        self.lock_fencing = true;
+        self
+    }
+
     /// The backend to be checked.
     pub fn backend(&self) -> &'a dyn Backend {
         self.backend
@@ -76,6 +85,10 @@ impl<'a> Subject<'a> {
 
     pub(super) fn prefix(&self) -> &str {
         &self.key_prefix
+    }
+
+    pub(super) fn has_lock_fencing(&self) -> bool {
+        self.lock_fencing
     }
 
     /// So many steps of time.
@@ -102,6 +115,7 @@ impl fmt::Debug for Subject<'_> {
             .field("can_advance", &self.can_advance())
             .field("time_unit", &self.time_unit)
             .field("key_prefix", &self.key_prefix)
+            .field("lock_fencing", &self.lock_fencing)
             .finish()
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 fn check<B: Backend>(build: impl FnOnce(MemoryBackend) -> B) -> Report {
     let hands = ManualClock::new();
     let backend = build(MemoryBackend::builder().clock(hands.clock()).build());
-    let subject = Subject::new(&backend).advance(move |by| {
+    let subject = Subject::new(&backend).with_lock_fencing().advance(move |by| {
         hands.advance(by);
         std::future::ready(())
     });
@@ -54,7 +54,7 @@ fn names_in_failures_are_those_in_the_list() {
     // A backend that fails at everything makes each check fail under the name it calls itself.
     let backend = FaultyBackend::new(MemoryBackend::new());
     backend.inject(Fault::fail(crate::BackendErrorKind::Transient));
-    let subject = Subject::new(&backend).advance(|_| std::future::ready(()));
+    let subject = Subject::new(&backend).with_lock_fencing().advance(|_| std::future::ready(()));
     for (name, check) in CHECKS {
         match pollster::block_on(check(&subject)) {
             Err(failure) => assert_eq!(failure.check(), *name),
@@ -113,6 +113,7 @@ enum Flaw {
     LockNotExclusive,
     AnyTokenReleases,
     LeaseIgnored,
+    LockOfWriteIgnored,
     FenceIgnored,
     FenceMovedByEntriesOnly,
     BatchReversed,
@@ -147,6 +148,7 @@ impl Broken {
     fn options(&self, options: &SetOptions) -> SetOptions {
         match (self.flaw, options.ttl) {
             (Flaw::TtlIgnored, _) => SetOptions::new(),
+            (Flaw::LockOfWriteIgnored, _) => SetOptions { lock: None, ..options.clone() },
             (Flaw::StaleLooksFresh, Some(ttl)) => {
                 SetOptions::new().ttl(ttl + options.stale_ttl.unwrap_or_default())
             }
@@ -342,6 +344,10 @@ fn each_flaw_is_caught_by_the_check_made_for_it() {
         (Flaw::LockNotExclusive, "locks::a_lock_is_exclusive"),
         (Flaw::AnyTokenReleases, "locks::only_the_holder_releases"),
         (Flaw::LeaseIgnored, "locks::a_lease_ends"),
+        (Flaw::LockOfWriteIgnored, "lock_fencing::a_released_lock_writes_nothing"),
+        (Flaw::LockOfWriteIgnored, "lock_fencing::an_ended_lease_writes_nothing"),
+        (Flaw::LockOfWriteIgnored, "lock_fencing::a_delete_overtakes_the_holder"),
+        (Flaw::LockOfWriteIgnored, "lock_fencing::a_write_overtakes_the_holder"),
         (Flaw::FenceIgnored, "fencing::a_delete_moves_the_fence"),
         (Flaw::FenceMovedByEntriesOnly, "fencing::a_delete_of_nothing_moves_the_fence"),
         (Flaw::BatchReversed, "batch::results_come_in_order"),

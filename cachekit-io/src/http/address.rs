@@ -33,23 +33,22 @@ pub(super) fn reach(address: IpAddr) -> Reach {
     }
 }
 
+// One comment for each range.
+#[allow(clippy::match_same_arms, clippy::unnested_or_patterns)]
 fn reach_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
-        // This host and network; link-local; protocol assignments; 6to4 relays; documentation.
-        [0, ..]
-        | [169, 254, ..]
-        | [192, 0, 0 | 2, _]
-        | [192, 88, 99, _]
-        | [198, 51, 100, _]
-        | [203, 0, 113, _]
-        // Multicast, reserved and broadcast.
-        | [224..=255, ..] => Reach::Never,
-        // Loopback, private, carrier-grade NAT, benchmarks.
-        [10 | 127, ..]
-        | [100, 64..=127, ..]
-        | [172, 16..=31, ..]
-        | [192, 168, ..]
-        | [198, 18 | 19, ..] => Reach::Private,
+        // This host and network, multicast, reserved and broadcast.
+        [0 | 224..=255, ..] => Reach::Never,
+        // Link-local; cloud metadata lives there.
+        [169, 254, ..] => Reach::Never,
+        // Protocol assignments, 6to4 relays and documentation.
+        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => {
+            Reach::Never
+        }
+        // Loopback and private networks.
+        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] => Reach::Private,
+        // Carrier-grade NAT and benchmarks.
+        [100, 64..=127, ..] | [198, 18 | 19, ..] => Reach::Private,
         _ => Reach::Public,
     }
 }

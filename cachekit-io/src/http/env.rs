@@ -32,13 +32,13 @@ pub(super) fn client(lookup: Lookup<'_>) -> Result<CachekitIo, BackendError> {
 }
 
 pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIoBuilder {
-    let mut read = |name: &'static str| match lookup(name) {
-        // Deployment tools set what is unset to nothing.
-        Ok(value) => value.filter(|value| !value.is_empty()),
-        Err(NotUnicode) => {
+    let mut read = |name: &'static str| {
+        let value = lookup(name).unwrap_or_else(|NotUnicode| {
             wrong.push(format!("{name} is not Unicode"));
             None
-        }
+        });
+        // Deployment tools set what is unset to nothing.
+        value.filter(|value| !value.is_empty())
     };
     let api_key = read("CACHEKIT_API_KEY");
     let api_url = read("CACHEKIT_API_URL");

@@ -106,10 +106,9 @@ impl Pool {
                 place = self.background.own_place();
             }
             let mut outcome = self.dial(place);
-            match outcome.wait_for(Option::is_some).await.as_deref() {
-                Ok(Some(Err(failure))) => return Err(failure.clone()),
-                // Made, or given up with its runtime: have another look.
-                Ok(_) | Err(_) => {}
+            // Otherwise it was made, or given up with its runtime: have another look.
+            if let Ok(Some(Err(failure))) = outcome.wait_for(Option::is_some).await.as_deref() {
+                return Err(failure.clone());
             }
         }
         Err(Failure::transport(Again::Unsent, "could not connect", "connections do not last"))

@@ -112,7 +112,7 @@ impl Blocked {
             }
             // An io::Error shows the source of what it wraps and not the thing itself.
             let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            if wrapped.is_some_and(|inner| inner.is::<Self>()) {
+            if matches!(wrapped, Some(inner) if inner.is::<Self>()) {
                 return true;
             }
             next = error.source();

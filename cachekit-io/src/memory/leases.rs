@@ -17,6 +17,8 @@ struct Lease {
     holder: u64,
     /// `None` is never.
     until: Option<Duration>,
+    /// Whether somebody else wrote or deleted the key since the lock was taken.
+    overtaken: bool,
 }
 
 impl Lease {
@@ -38,7 +40,8 @@ impl Leases {
             return false;
         }
         self.sweep(now);
-        self.by_key.insert(key.into(), Lease { holder, until: now.checked_add(lease) });
+        self.by_key
+            .insert(key.into(), Lease { holder, until: now.checked_add(lease), overtaken: false });
         true
     }
 
@@ -50,6 +53,27 @@ impl Leases {
             self.by_key.remove(key);
         }
         holds
+    }
+
+    /// Whether `holder` may still store what it computed under the lock.
+    pub(super) fn may_write(&self, key: &str, now: Duration, holder: u64) -> bool {
+        self.by_key
+            .get(key)
+            .is_some_and(|lease| lease.holder == holder && lease.is_held(now) && !lease.overtaken)
+    }
+
+    /// Notes a write or delete of a key by somebody who does not hold its lock.
+    pub(super) fn overtake(&mut self, key: &str) {
+        if let Some(lease) = self.by_key.get_mut(key) {
+            lease.overtaken = true;
+        }
+    }
+
+    /// Notes that all keys were deleted.
+    pub(super) fn overtake_all(&mut self) {
+        for lease in self.by_key.values_mut() {
+            lease.overtaken = true;
+        }
     }
 
     /// Drops what ran out, each time the number of leases doubled since the last time.

@@ -14,7 +14,7 @@ mod tests;
 pub use self::builder::MemoryBackendBuilder;
 pub use self::clock::{Clock, ManualClock};
 
-use self::store::Store;
+use self::store::{Store, Stored};
 use crate::{
     Backend, BackendError, BackendErrorKind, Batch, BoxFuture, Fencing, Fetched, Health,
     InvalidationEvents, Locks, Operation, SetOptions, TtlControl,
@@ -121,7 +121,13 @@ impl MemoryBackend {
                 .with_context("the entry is larger than the whole store")
                 .with_key(key));
         }
-        Ok(self.store.set(key, value, options, fence))
+        match self.store.set(key, value, options, fence) {
+            Stored::Done => Ok(true),
+            Stored::FenceMoved => Ok(false),
+            Stored::LockLost => Err(BackendError::new(BackendErrorKind::Superseded, operation)
+                .with_context("the lock is not held any more, or the key changed under it")
+                .with_key(key)),
+        }
     }
 }
 

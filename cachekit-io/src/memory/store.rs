@@ -31,6 +31,14 @@ pub(super) struct Store {
     evicting: Mutex<()>,
 }
 
+/// What came of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    Done,
+    FenceMoved,
+    LockLost,
+}
+
 #[derive(Default)]
 struct Shard {
     entries: Entries,
@@ -87,18 +95,28 @@ impl Store {
         self.shard(key).entries.contains(key, now)
     }
 
-    /// Stores a value; with a fence only if that fence stands.
+    /// Stores a value; with a fence only if that fence stands, with a lock only if it is held and
+    /// nobody else changed the key since it was taken.
     pub(super) fn set(
         &self,
         key: &str,
         value: Bytes,
         options: &SetOptions,
         fence: Option<u64>,
-    ) -> bool {
+    ) -> Stored {
         let now = self.clock.now();
         let mut shard = self.shard(key);
         if fence.is_some_and(|number| !shard.fences.stands(key, number)) {
-            return false;
+            return Stored::FenceMoved;
+        }
+        match &options.lock {
+            Some(token) => {
+                let holder = token.as_str().parse();
+                if !holder.is_ok_and(|holder| shard.leases.may_write(key, now, holder)) {
+                    return Stored::LockLost;
+                }
+            }
+            None => shard.leases.overtake(key),
         }
         shard.fences.move_on(key);
         let was_there = shard.entries.contains(key, now);
@@ -114,13 +132,14 @@ impl Store {
         if was_there {
             self.listeners.publish(|| InvalidationEvent::Replaced { key: name });
         }
-        true
+        Stored::Done
     }
 
     pub(super) fn delete(&self, key: &str) -> bool {
         let now = self.clock.now();
         let mut shard = self.shard(key);
         shard.fences.move_on(key);
+        shard.leases.overtake(key);
         let was_there = shard.entries.contains(key, now);
         let removed = shard.entries.remove(key);
         self.forget(removed.as_ref());
@@ -136,6 +155,7 @@ impl Store {
         for shard in &self.shards {
             let mut shard = lock(shard);
             shard.fences = Fences::default();
+            shard.leases.overtake_all();
             let entries = std::mem::take(&mut shard.entries);
             self.used_bytes.fetch_sub(entries.cost(), Ordering::Relaxed);
             drop(shard);

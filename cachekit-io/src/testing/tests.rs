@@ -34,7 +34,7 @@ fn without_faults_it_keeps_the_contract() {
     let hands = ManualClock::new();
     let memory = MemoryBackend::builder().clock(hands.clock()).build();
     let backend = FaultyBackend::new(memory);
-    let subject = conformance::Subject::new(&backend).advance(move |by| {
+    let subject = conformance::Subject::new(&backend).with_lock_fencing().advance(move |by| {
         hands.advance(by);
         std::future::ready(())
     });
