@@ -10,11 +10,12 @@ use syn::{Expr, LitStr, Token, Visibility, token};
 use crate::crate_path::CratePath;
 use crate::diagnostics::{Errors, Slot, list, nearest};
 
-pub(crate) use values::{Capacity, Lifetime, SelfKey};
+pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
-const OPTIONS: [&str; 13] = [
+const OPTIONS: [&str; 16] = [
     "ttl",
+    "stale",
     "capacity",
     "weight",
     "key",
@@ -23,6 +24,8 @@ const OPTIONS: [&str; 13] = [
     "if",
     "version",
     "namespace",
+    "backend",
+    "fill_lock",
     "in",
     "name",
     "vis",
@@ -30,7 +33,12 @@ const OPTIONS: [&str; 13] = [
 ];
 
 /// What people who come from other caching crates write, and what it is called here.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 22] = [
+    ("swr", "stale"),
+    ("stale_while_revalidate", "stale"),
+    ("grace", "stale"),
+    ("store", "backend"),
+    ("lock", "fill_lock"),
     ("time", "ttl"),
     ("expire", "ttl"),
     ("expires", "ttl"),
@@ -57,6 +65,7 @@ pub(crate) struct Args {
     pub(crate) ttl_ok: Slot<Lifetime>,
     pub(crate) ttl_none: Slot<Lifetime>,
     pub(crate) ttl_err: Slot<Lifetime>,
+    pub(crate) stale: Slot<(std::time::Duration, proc_macro2::Span)>,
     pub(crate) capacity: Slot<Capacity>,
     pub(crate) weight: Slot<Expr>,
     pub(crate) key: Slot<Expr>,
@@ -65,6 +74,8 @@ pub(crate) struct Args {
     pub(crate) condition: Slot<Expr>,
     pub(crate) version: Slot<u32>,
     pub(crate) namespace: Slot<LitStr>,
+    pub(crate) backend: Slot<Expr>,
+    pub(crate) fill_lock: Slot<FillLock>,
     pub(crate) own_cache: Slot<Expr>,
     pub(crate) name: Slot<Ident>,
     pub(crate) vis: Slot<Visibility>,
@@ -79,6 +90,7 @@ impl Args {
             ttl_ok: Slot::EMPTY,
             ttl_none: Slot::EMPTY,
             ttl_err: Slot::EMPTY,
+            stale: Slot::EMPTY,
             capacity: Slot::EMPTY,
             weight: Slot::EMPTY,
             key: Slot::EMPTY,
@@ -87,6 +99,8 @@ impl Args {
             condition: Slot::EMPTY,
             version: Slot::EMPTY,
             namespace: Slot::EMPTY,
+            backend: Slot::EMPTY,
+            fill_lock: Slot::EMPTY,
             own_cache: Slot::EMPTY,
             name: Slot::EMPTY,
             vis: Slot::EMPTY,
@@ -112,6 +126,9 @@ impl Args {
         };
         match name.to_string().as_str() {
             "ttl" => self.read_ttl(&name, input, errors),
+            "stale" => self.stale.set_once(&name, values::stale(&name, input), errors),
+            "backend" => self.backend.set_once(&name, values::backend(&name, input), errors),
+            "fill_lock" => self.fill_lock.set_once(&name, values::fill_lock(&name, input), errors),
             "capacity" => self.capacity.set_once(&name, values::capacity(&name, input), errors),
             "weight" => self.weight.set_once(&name, values::function(&name, 2, input), errors),
             "key" => self.key.set_once(&name, values::key(&name, input), errors),

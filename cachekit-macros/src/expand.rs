@@ -4,6 +4,7 @@
 //! `__private`. What we add lives in scopes of its own: no name and no import of ours is visible to
 //! the body or to an expression of the attribute.
 
+mod again;
 mod companion;
 mod function;
 mod handle;
@@ -58,7 +59,7 @@ impl Model {
         let value = &self.returned.value;
         let reach = match self.tier {
             Tier::Local => Ident::new("InProcess", at.start),
-            Tier::Shared => Ident::new("Anywhere", at.start),
+            Tier::Shared | Tier::Io => Ident::new("Anywhere", at.start),
         };
         let method = match self.options.ttl_err {
             None => Ident::new("__cachekit_shape", at.end),

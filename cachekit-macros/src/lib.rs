@@ -1,7 +1,7 @@
 //! The attributes of `cachekit`. Use them through that crate: generated code names its runtime.
 //!
 //! [`macro@cache`] describes every option. [`macro@local`] is the same for values that stay in this
-//! process.
+//! process, [`macro@io`] for those that are shared through cachekit.io.
 //!
 //! # How it works
 //!
@@ -111,6 +111,16 @@ use crate::model::{Model, Tier};
 /// A literal must be positive. `ok` also speaks of `Some` and of values that are neither an `Option` nor a
 /// `Result`; it holds for `None` too unless `none` is given.
 ///
+/// ## `stale`: serving what is past its time while the function runs again
+///
+/// ```ignore
+/// #[cache(ttl = "1m", stale = "30s")]
+/// ```
+///
+/// For so long after `ttl`, calls get the old value at once, and one of them has the function run in the
+/// background, with copies of its arguments: these, and a method's `self`, have to be `Clone + Send +
+/// 'static`, and an async function's future `Send`. What fails there leaves the old value.
+///
 /// ## `capacity` and `weight`: how much is kept
 ///
 /// ```ignore
@@ -169,6 +179,17 @@ use crate::model::{Model, Tier};
 /// The namespace has 1 to 64 letters, digits, dots, underscores and dashes. Another version reads no entry
 /// of this one.
 ///
+/// ## `backend` and `fill_lock`: where and how they share
+///
+/// ```ignore
+/// #[cache(backend = self.backend)]     // an `Arc` of a `cachekit_io::Backend`
+/// #[cache(fill_lock = "10s")]          // wait so long for another process that runs the function
+/// #[cache(fill_lock = off)]            // do not ask whether there is one
+/// ```
+///
+/// The expression of `backend` is evaluated at each call, and also in the companions: there, arguments are
+/// borrowed, and skipped ones are missing. Entries of different backends are never mixed up.
+///
 /// ## `in`: a cache of your own
 ///
 /// ```ignore
@@ -213,6 +234,25 @@ pub fn cache(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn local(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Local, options.into(), item.into()).into()
+}
+
+/// Caches the results of a function, in this process and in the API of cachekit.io.
+///
+/// ```ignore
+/// use cachekit::cache;
+///
+/// #[cache::io(ttl = 300, namespace = "my-app")]
+/// async fn user(id: u64) -> Result<User, DbError> {
+///     db().load_user(id).await
+/// }
+/// ```
+///
+/// Like [`macro@cache`], with the same options. Where no other backend is named, by `backend = …` or for the
+/// whole process, the environment has to say how to reach the API: `CACHEKIT_API_KEY`. Needs the feature
+/// `io` of `cachekit`. A `namespace` has no dots here.
+#[proc_macro_attribute]
+pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(Tier::Io, options.into(), item.into()).into()
 }
 
 fn attribute(

@@ -2,17 +2,22 @@
 
 mod companion;
 mod key;
+mod places;
+mod stale;
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream};
+use std::time::Duration;
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use syn::{Expr, LitStr, ReturnType, Token};
 
-use crate::args::{Args, Capacity, Lifetime};
+use crate::args::{Args, Capacity, FillLock, Lifetime};
 use crate::crate_path::CratePath;
 use crate::diagnostics::Errors;
 use crate::signature::{Form, Function, Parameter, Returned};
 
 pub(crate) use companion::Companion;
 pub(crate) use key::Part;
+pub(crate) use stale::pointee;
 
 /// Which of the attributes was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +26,8 @@ pub(crate) enum Tier {
     Local,
     /// `#[cache]`: also the shared tier, if there is one.
     Shared,
+    /// `#[cache::io]`: also the shared tier, by default the API of cachekit.io.
+    Io,
 }
 
 /// Everything the expansion needs, checked.
@@ -37,6 +44,8 @@ pub(crate) struct Model {
     pub(crate) key_option: Option<Ident>,
     /// The cache of `in = …`.
     pub(crate) own_cache: Option<Expr>,
+    /// The backend of `backend = …`.
+    pub(crate) backend: Option<Expr>,
     pub(crate) companion: Companion,
     pub(crate) options: Options,
 }
@@ -47,6 +56,9 @@ pub(crate) struct Options {
     pub(crate) ttl_ok: Option<(Ident, Lifetime)>,
     pub(crate) ttl_none: Option<(Ident, Lifetime)>,
     pub(crate) ttl_err: Option<(Ident, Lifetime)>,
+    /// How long stale values are served, and where that was written.
+    pub(crate) stale: Option<(Duration, Span)>,
+    pub(crate) fill_lock: Option<FillLock>,
     pub(crate) condition: Option<(Ident, Expr)>,
     pub(crate) weight: Option<(Ident, Expr)>,
     pub(crate) capacity: Option<Capacity>,
@@ -66,11 +78,13 @@ impl Model {
         check_attributes(&function, &parameters, &mut errors);
         check_own_cache(&args, &mut errors);
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
-        let companion = Companion::choose(&args, &function, &mut errors);
+        let companion = Companion::choose(&args, (&function, &parameters), &mut errors);
         // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
+        places::check((tier, stays_here), &args, (&function, &parameters), &mut errors);
+        stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };
         check_returned(&function, &returned, (tier, &args), &mut errors);
 
@@ -88,11 +102,14 @@ impl Model {
             key,
             key_option: args.key.name().cloned(),
             own_cache: args.own_cache.into_value(),
+            backend: args.backend.into_value(),
             companion,
             options: Options {
                 ttl_ok: args.ttl_ok.into_named(),
                 ttl_none: args.ttl_none.into_named(),
                 ttl_err: args.ttl_err.into_named(),
+                stale: args.stale.into_value(),
+                fill_lock: args.fill_lock.into_value(),
                 condition: args.condition.into_named(),
                 weight: args.weight.into_named(),
                 capacity: args.capacity.into_value(),
@@ -104,6 +121,16 @@ impl Model {
 
     pub(crate) fn name(&self) -> &Ident {
         &self.function.sig.ident
+    }
+
+    /// Whether a companion can say which entry some arguments have: it can name their types, and finds the
+    /// backend with what it is given.
+    pub(crate) fn has_entries_by_key(&self) -> bool {
+        let hidden = self
+            .backend
+            .as_ref()
+            .is_some_and(|backend| companion::skipped_in(backend, &self.parameters).is_some());
+        !self.function.has_impl_parameters() && !hidden
     }
 
     /// The `self` of the receiver, if there is one.
@@ -144,7 +171,8 @@ fn check_attributes(function: &Function, parameters: &[Parameter], errors: &mut 
         let last = path.segments.last().map(|segment| segment.ident.to_string());
         let before = path.segments.iter().rev().nth(1).map(|segment| segment.ident.to_string());
         if last.as_deref() == Some("cache")
-            || (last.as_deref() == Some("local") && before.as_deref() == Some("cache"))
+            || (matches!(last.as_deref(), Some("local" | "io"))
+                && before.as_deref() == Some("cache"))
         {
             errors
                 .at(attr, "this function is cached by another attribute already: keep one of them");
@@ -176,8 +204,7 @@ fn check_returned(
             ),
         );
     }
-    if let Some((place, message)) = returned.mistake(tier == Tier::Shared, args.ttl_err.is_given())
-    {
+    if let Some((place, message)) = returned.mistake(tier != Tier::Local, args.ttl_err.is_given()) {
         errors.at(place, message);
     }
 }
@@ -200,6 +227,9 @@ fn check_own_cache(args: &Args, errors: &mut Errors) {
         (args.vis.name(), no_companion),
         (args.namespace.name(), in_process),
         (args.version.name(), in_process),
+        (args.backend.name(), in_process),
+        (args.fill_lock.name(), in_process),
+        (args.stale.name(), "is not there for a cache of your own yet: remove it, or remove `in`"),
         (args.self_key.name(), receiver),
     ];
     for (option, why) in conflicts {

@@ -64,7 +64,12 @@ pub(crate) struct Head {
     pub(crate) hash: u64,
     /// Which hit counter the entry's hits go to.
     pub(crate) counter: CounterId,
+    /// When it stops being fresh: the one thing a hit compares with the time.
     expires: AtomicU64,
+    /// Until when it may be served while it is replaced; 0: no longer than it is fresh.
+    stale_until: AtomicU64,
+    /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
+    refresh_from: AtomicU64,
     weight: AtomicU64,
     state: AtomicU8,
 }
@@ -76,6 +81,8 @@ impl Head {
             hash,
             counter,
             expires: AtomicU64::new(NEVER),
+            stale_until: AtomicU64::new(0),
+            refresh_from: AtomicU64::new(0),
             weight: AtomicU64::new(1),
             state: AtomicU8::new(PENDING),
         }
@@ -109,6 +116,33 @@ impl Head {
 
     pub(crate) fn set_expires(&self, at: Ticks) {
         self.expires.store(at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stale_until(&self) -> Ticks {
+        self.stale_until.load(Ordering::Relaxed)
+    }
+
+    /// Lets the entry be served for a while after it expires.
+    pub(crate) fn set_window(&self, window: Ticks) {
+        let expires = self.expires();
+        if window > 0 && expires != NEVER {
+            self.stale_until.store(expires.saturating_add(window), Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the caller the one who refreshes the entry, unless somebody is at it or failed just now.
+    pub(crate) fn claim_refresh(&self, now: Ticks) -> bool {
+        let from = self.refresh_from.load(Ordering::Acquire);
+        from <= now
+            && self
+                .refresh_from
+                .compare_exchange(from, NEVER, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Lets somebody else try, from a moment on.
+    pub(crate) fn release_refresh(&self, from: Ticks) {
+        self.refresh_from.store(from, Ordering::Release);
     }
 
     pub(crate) fn weight(&self) -> u64 {

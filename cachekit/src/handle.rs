@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "shared")]
+use crate::backend_option::{At, IntoBackend, Pinned};
 use crate::entry::{Entry, Owner};
 use crate::flight::Flights;
 use crate::key::{self, CacheKey};
 use crate::read_through::remote::Removal;
 use crate::read_through::{Remote, blocking};
 use crate::rules::{Judge, Rules};
-use crate::shape::Shape;
+use crate::shape::{Kind, Shape};
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef, StoreRef};
 use crate::stats::Stats;
@@ -126,7 +128,7 @@ where
         if let Some(value) = self.local() {
             return Some(value);
         }
-        Some(self.remote.fetch(&self.store).await?.value)
+        self.remote.peek(&self.store).await
     }
 }
 
@@ -146,6 +148,7 @@ where
     fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
         let verdict = self.judge.judge(&self.template.key, &value, self.site.ttl());
         let stored = S::stored(&value).cloned();
+        let is_error = S::kind(&value) == Kind::Err;
         drop(value);
         Box::pin(async move {
             let hash = self.template.head.hash;
@@ -159,8 +162,9 @@ where
             // First here: a value that is written there last wins there, and this process agrees.
             let entry = self.store.entry::<K, S::Stored>(hash, self.template.key.clone());
             let _ = entry.value.set(stored.clone());
-            self.store.put(&entry, verdict.ttl, verdict.weight);
-            self.remote.store(&entry, &stored, verdict, &self.store).await;
+            let window = if is_error { 0 } else { self.site.window() };
+            self.store.put(&entry, (verdict.ttl, window), verdict.weight);
+            self.remote.store(&entry, &stored, (verdict, window), &self.store).await;
         })
     }
 
@@ -353,7 +357,30 @@ macro_rules! debug {
 debug!(Handle, AsyncHandle);
 
 macro_rules! constructors {
-    ($local:ident, $shared:ident, $handle:ident) => {
+    ($local:ident, $shared:ident, $at:ident, $handle:ident) => {
+        /// A handle on a call whose values may go to the backend that the attribute names.
+        #[cfg(feature = "shared")]
+        pub fn $at<Q, S, B, F, J>(
+            site: SiteRef,
+            backend: &B,
+            _shape: S,
+            key: Q,
+            rules: F,
+        ) -> $handle<S::Return>
+        where
+            Q: CacheKey,
+            Q::Owned: Clone + ShareableKey,
+            S: Shape + Send + Sync + 'static,
+            S::Stored: Shareable,
+            B: IntoBackend + ?Sized,
+            F: FnOnce(Rules<Q::Owned, S>) -> J,
+            J: Judge<Pinned<Q::Owned>, S> + Send + Sync + 'static,
+        {
+            let judge = Box::new(rules(Rules::new()));
+            let remote = Remote::at(site, &key, backend.to_backend());
+            $handle(place::<_, S>(site, &At { key, backend }, judge, remote))
+        }
+
         /// A handle on a call whose values stay in this process.
         pub fn $local<Q, S, F, J>(site: SiteRef, _shape: S, key: Q, rules: F) -> $handle<S::Return>
         where
@@ -384,8 +411,8 @@ macro_rules! constructors {
     };
 }
 
-constructors!(handle, handle_shared, Handle);
-constructors!(async_handle, async_handle_shared, AsyncHandle);
+constructors!(handle, handle_shared, handle_at, Handle);
+constructors!(async_handle, async_handle_shared, async_handle_at, AsyncHandle);
 
 /// The counters of a function.
 pub fn site_stats(site: &'static Site) -> Stats {

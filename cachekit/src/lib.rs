@@ -52,6 +52,7 @@ mod store;
 
 // What the attributes say.
 mod instance;
+mod kept;
 pub mod key;
 mod rules;
 mod shape;
@@ -60,6 +61,9 @@ mod site;
 mod ttl;
 
 // What people call.
+#[cfg(feature = "shared")]
+mod backend_option;
+mod background;
 mod builder;
 mod handle;
 mod object;
@@ -86,9 +90,12 @@ pub mod cache {
     //! The attributes beside `#[cache]`. `use cachekit::cache;` imports the attribute and this module: they
     //! share the name.
 
-    pub use cachekit_macros::local;
+    pub use cachekit_macros::{io, local};
 }
 
+#[cfg(feature = "shared")]
+pub use backend_option::IntoBackend;
+pub use background::set_spawner;
 pub use builder::CacheBuilder;
 pub use equivalent::Equivalent;
 pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
@@ -96,7 +103,7 @@ pub use instance::{Instance, InstanceId};
 pub use object::Cache;
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
-pub use shared::{clear_default_backend, set_default_backend};
+pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
 pub use site::{Function, Policy, Tier, TtlPolicy, functions};
 pub use stats::Stats;
 pub use ttl::IntoTtl;

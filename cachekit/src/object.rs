@@ -168,7 +168,7 @@ where
     {
         match self.store.find(self.hash(key)) {
             Found::Alive(entry) => typed::<K, V>(&*entry, &|owned| key.equivalent(owned)).is_some(),
-            Found::Expired | Found::Nothing => false,
+            Found::Stale(_) | Found::Expired | Found::Nothing => false,
         }
     }
 
@@ -199,7 +199,7 @@ where
         let weight = self.config.weigh.as_ref().map_or(1, |weigh| weigh(&key, &value));
         let entry = self.store.entry(hash, key);
         let _ = entry.value.set(value);
-        self.store.put(&entry, ttl, weight);
+        self.store.put(&entry, (ttl, 0), weight);
     }
 
     fn remove<Q>(&self, key: &Q) -> bool
@@ -313,7 +313,7 @@ where
             return Ok(S::restore(value));
         }
         let borrowed = Borrowed(key, PhantomData::<K>);
-        find::<_, S>(&self.target(hash, NEVER), &borrowed, Remote::nowhere(), || self.keep())
+        find::<_, S>(&self.target(hash, NEVER), &borrowed, Remote::nowhere, || self.keep())
             .map_err(|miss| miss.weighed(self.config.weigh.as_ref()))
     }
 
@@ -322,7 +322,12 @@ where
     }
 
     fn target(&self, hash: u64, ttl: Ticks) -> Target<'_> {
-        Target { store: &self.store, hash, ttl: if ttl == NEVER { self.config.ttl } else { ttl } }
+        Target {
+            store: &self.store,
+            hash,
+            ttl: if ttl == NEVER { self.config.ttl } else { ttl },
+            window: 0,
+        }
     }
 
     /// Removes a value. Fills of the same key that are running are not stored. True if there was one.
@@ -410,7 +415,7 @@ where
             return Ok(S::restore(value));
         }
     }
-    find::<Q, S>(&cache.target(hash, site.ttl()), &key, Remote::nowhere(), || cache.keep())
+    find::<Q, S>(&cache.target(hash, site.ttl()), &key, Remote::nowhere, || cache.keep())
         .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))
 }
 

@@ -1,13 +1,22 @@
 //! Everything generated code may name, and nothing else. Not covered by semantic versioning: the macros
 //! and the runtime are pinned to each other's exact version.
 
+#[cfg(feature = "shared")]
+pub use crate::backend_option::Pinned;
 pub use crate::handle::{
     async_handle, async_handle_shared, handle, handle_shared, site_clear, site_clear_async,
     site_stats,
 };
+#[cfg(feature = "shared")]
+pub use crate::handle::{async_handle_at, handle_at};
 pub use crate::instance::instance_part;
+pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
-pub use crate::read_through::{Miss, lookup, lookup_shared, refresh, refresh_async};
+#[cfg(feature = "shared")]
+pub use crate::read_through::lookup_at;
+pub use crate::read_through::{
+    Asked, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
+};
 pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::own::lookup_in;
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
@@ -15,11 +24,15 @@ pub use crate::site::{Policy, Registered, Site, SiteInfo, SiteRef, Tier, TtlPoli
 pub use inventory;
 
 // Not named by generated code, but by the compiler's advice to generic functions.
+pub use crate::kept::{Keep, KeepBorrowed};
 pub use crate::key::Keyable;
 pub use crate::shape::checks::{Copied, ForAllThreads};
 pub use crate::shareable::{Shareable, ShareableKey};
 
 use crate::shape::checks::Holds;
+
+/// How long a call waits for another process that runs the function, unless the attribute says.
+pub const DEFAULT_FILL_LOCK: Option<std::time::Duration> = Some(std::time::Duration::from_secs(5));
 
 /// The traits behind `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()`, without names that could hide
 /// the user's.

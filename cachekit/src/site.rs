@@ -24,6 +24,8 @@ pub enum Tier {
     Local,
     /// `#[cache]`: also the shared backend, if one is installed.
     Shared,
+    /// `#[cache::io]`: also the shared backend, which is the cachekit.io API unless another is installed.
+    Io,
 }
 
 /// What the attribute says about expiry.
@@ -58,6 +60,13 @@ pub struct Policy {
     pub is_async: bool,
     /// Whether the entries live in a [`crate::Cache`] that the attribute names.
     pub own_cache: bool,
+    /// Whether the attribute names a backend.
+    pub own_backend: bool,
+    /// For how long after their time values are served while the function runs again.
+    pub stale: Option<Duration>,
+    /// How long a call waits for another process that runs the function; `None`: not at all, each process
+    /// runs its own.
+    pub fill_lock: Option<Duration>,
 }
 
 /// Where and what an annotated function is. Built by generated code.
@@ -120,6 +129,11 @@ impl Site {
             TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
             TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
         }
+    }
+
+    /// For how long after their time entries may be served while the function runs again.
+    pub(crate) fn window(&self) -> Ticks {
+        self.info.policy.stale.map_or(0, clock::ticks)
     }
 
     /// Its place, in the order of the source, among the functions of its name in its module: blocks can

@@ -34,6 +34,17 @@ pub struct Stats {
     pub shared_hits: u64,
     /// Operations of the shared tier that failed. The calls went on without it.
     pub shared_errors: u64,
+    /// Calls that left the shared tier alone because it was down.
+    pub shared_skips: u64,
+    /// Misses that waited for another process which was running the function.
+    pub lock_waits: u64,
+    /// Calls answered with a stale value while the function ran again; those from the in-process tier are
+    /// `hits` as well, those from the shared tier `shared_hits`.
+    pub stale_hits: u64,
+    /// Refreshes in the background whose value was stored.
+    pub refreshes: u64,
+    /// Refreshes in the background that panicked, or whose result was not to be stored.
+    pub failed_refreshes: u64,
     /// Entries that had to make room.
     pub evictions: u64,
     /// Entries found expired.
@@ -63,6 +74,11 @@ impl AddAssign for Stats {
         self.loads += other.loads;
         self.shared_hits += other.shared_hits;
         self.shared_errors += other.shared_errors;
+        self.shared_skips += other.shared_skips;
+        self.lock_waits += other.lock_waits;
+        self.stale_hits += other.stale_hits;
+        self.refreshes += other.refreshes;
+        self.failed_refreshes += other.failed_refreshes;
         self.evictions += other.evictions;
         self.expirations += other.expirations;
         self.invalidations += other.invalidations;

@@ -36,8 +36,28 @@ use crate::clock::{self, Ticks};
 use crate::front;
 use crate::store::Store;
 
+mod pending;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use pending::Pending;
+pub use pending::{settle, settled};
+
+/// Notes that something goes on in the background, until the guard is dropped.
+pub(crate) fn pending() -> pending::Guard {
+    in_background().start()
+}
+
+/// The scope this thread is in.
+pub(crate) fn current_scope() -> Option<Scope> {
+    current().map(Scope)
+}
+
+/// The background of the scope this thread is in, or of the process.
+fn in_background() -> Arc<Pending> {
+    static PROCESS: std::sync::LazyLock<Arc<Pending>> = std::sync::LazyLock::new(Arc::default);
+    current().map_or_else(|| Arc::clone(&PROCESS), |scope| Arc::clone(&scope.pending))
+}
 
 /// Where a store reads the time.
 #[derive(Clone)]
@@ -122,6 +142,10 @@ struct Inner {
     stores: Mutex<Stores>,
     #[cfg(feature = "shared")]
     backend: Mutex<Option<Arc<dyn cachekit_io::Backend>>>,
+    #[cfg(feature = "shared")]
+    budget: Mutex<Option<Duration>>,
+    /// What goes on in the background.
+    pending: Arc<Pending>,
 }
 
 /// The shared backend as a test scope has it.
@@ -142,6 +166,18 @@ pub(crate) fn backend() -> ScopeBackend {
             scope.backend.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         ),
     }
+}
+
+/// The budget of the scope this thread is in, if it has one of its own.
+#[cfg(feature = "shared")]
+pub(crate) fn budget() -> Option<Duration> {
+    current().and_then(|scope| *scope.budget.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The number of the scope this thread is in, 0 outside.
+#[cfg(feature = "shared")]
+pub(crate) fn scope() -> u64 {
+    front::scope()
 }
 
 thread_local! {
@@ -233,6 +269,9 @@ impl Scope {
             stores: Mutex::default(),
             #[cfg(feature = "shared")]
             backend: Mutex::default(),
+            #[cfg(feature = "shared")]
+            budget: Mutex::default(),
+            pending: Arc::default(),
         }))
     }
 
@@ -263,6 +302,14 @@ impl Scope {
     #[must_use]
     pub fn with_backend(self, backend: Arc<dyn cachekit_io::Backend>) -> Self {
         *self.0.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend);
+        self
+    }
+
+    /// Gives the scope a budget of its own for the shared tier; see `cachekit::set_shared_budget`.
+    #[cfg(feature = "shared")]
+    #[must_use]
+    pub fn with_shared_budget(self, budget: Duration) -> Self {
+        *self.0.budget.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
         self
     }
 

@@ -1,5 +1,7 @@
 //! A shared tier that is damaged, failing or slow is a miss, never a wrong value and never in the way.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use cachekit::cache;
 use cachekit::testing::Scope;
@@ -186,7 +188,8 @@ fn a_failing_backend_is_not_in_the_way() {
         assert_eq!(RUNS.take(), 2);
     });
     backend.heal();
-    // It is back, without a restart.
+    // It is back, without a restart, as soon as it has been left alone for a while.
+    a.clock().advance(Duration::from_secs(5));
     a.run(|| number(11));
     assert_eq!(machine(&backend).run(|| number(11)), 11_000_033);
     assert_eq!(RUNS.take(), 1);

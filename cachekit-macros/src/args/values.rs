@@ -30,6 +30,14 @@ pub(crate) enum Capacity {
     Computed(Box<Expr>),
 }
 
+/// What a call does while another process runs the function.
+pub(crate) enum FillLock {
+    /// Runs it as well.
+    Off,
+    /// Waits this long at most.
+    Wait(Duration, Span),
+}
+
 /// What the receiver adds to the key.
 pub(crate) enum SelfKey {
     /// Nothing: all instances share their entries.
@@ -79,6 +87,63 @@ pub(super) fn ttl_none(name: &Ident, input: ParseStream<'_>) -> Result<Lifetime>
             "there is no value in `None` to look at: write `none = 5`, `none = \"5s\"` or an expression",
         )),
         lifetime => Ok(lifetime),
+    }
+}
+
+pub(super) fn stale(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Span)> {
+    const FORMS: &str = "`stale = \"30s\"` or `stale = 30` (seconds)";
+    written_out(name, input, FORMS, "a window for stale values")
+}
+
+pub(super) fn fill_lock(name: &Ident, input: ParseStream<'_>) -> Result<FillLock> {
+    const FORMS: &str = "`fill_lock = \"10s\"`, the longest wait, or `fill_lock = off`";
+    let ahead = input.fork();
+    let off = ahead.parse::<Token![=]>().and_then(|_| ahead.parse::<Ident>());
+    if off.is_ok_and(|word| word == "off") {
+        input.parse::<Token![=]>()?;
+        input.parse::<Ident>()?;
+        return Ok(FillLock::Off);
+    }
+    let (wait, span) = written_out(name, input, FORMS, "a wait")?;
+    Ok(FillLock::Wait(wait, span))
+}
+
+/// A positive duration that is a literal.
+fn written_out(
+    name: &Ident,
+    input: ParseStream<'_>,
+    forms: &str,
+    what: &str,
+) -> Result<(Duration, Span)> {
+    let expr = assigned(name, input, forms, Expr::parse)?;
+    let duration = match plain(&expr) {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(seconds) => seconds_of(seconds)?,
+            Lit::Str(text) => duration::parse(&text.value()).map_err(|why| wrong(text, why))?,
+            other => return Err(wrong(other, format_args!("{what} is written {forms}"))),
+        },
+        other => return Err(wrong(other, format_args!("{what} is a literal: write {forms}"))),
+    };
+    if duration.is_zero() {
+        return Err(wrong(
+            &expr,
+            format_args!("{what} must be positive; leave `{name}` out to have none"),
+        ));
+    }
+    Ok((duration, expr.span()))
+}
+
+pub(super) fn backend(name: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+    const FORMS: &str = "`backend = self.backend` or `backend = SESSIONS`, an `Arc` of a backend";
+    let expr = assigned(name, input, FORMS, Expr::parse)?;
+    match plain(&expr) {
+        Expr::Closure(closure) => Err(wrong(
+            closure_head(closure),
+            "a backend is an expression, not a closure: the arguments are in scope, as in \
+             `backend = tenant.backend()`",
+        )),
+        Expr::Lit(literal) => Err(wrong(literal, format_args!("a backend is written {FORMS}"))),
+        _ => Ok(expr),
     }
 }
 
@@ -261,6 +326,12 @@ pub(super) fn namespace(name: &Ident, input: ParseStream<'_>) -> Result<LitStr> 
         return Err(wrong(
             &text,
             format_args!("{foreign:?} cannot be in a namespace: write {GRAMMAR}"),
+        ));
+    }
+    if value.contains("..") {
+        return Err(wrong(
+            &text,
+            "a namespace has no two dots in a row: stores may refuse such keys",
         ));
     }
     if value.is_empty() || value.len() > 64 {

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
 use super::spans::located;
-use super::{handle, site};
+use super::{again, handle, site};
 use crate::model::Model;
 
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
@@ -13,8 +13,8 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let definition = site::definition(model);
     let whole = of_the_function(model);
     // An argument of type `impl Trait` has no name that a companion could repeat.
-    let by_key =
-        if model.function.has_impl_parameters() { TokenStream::new() } else { of_one_entry(model) };
+    let by_key = if model.has_entries_by_key() { of_one_entry(model) } else { TokenStream::new() };
+    let again = again::function(model);
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = Model::allowed_lints();
     let doc = format!(
@@ -42,6 +42,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
             }
 
             #by_key
+            #again
             #whole
         }
     }

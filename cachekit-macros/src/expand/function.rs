@@ -6,7 +6,7 @@ use syn::{FnArg, Pat, PatIdent, ReturnType, Signature, Type};
 
 use super::key::{self, Arrival};
 use super::spans::{Extent, located};
-use super::{rules, site};
+use super::{again, rules, site};
 use crate::model::{Model, Tier};
 use crate::signature::{Flavor, Parameter};
 
@@ -92,7 +92,7 @@ fn call(model: &Model) -> TokenStream {
 fn checks(model: &Model) -> TokenStream {
     let (of_value, of_error) = match model.tier {
         Tier::Local => ("check_value", "check_error"),
-        Tier::Shared => ("check_shareable", "check_shareable_error"),
+        Tier::Shared | Tier::Io => ("check_shareable", "check_shareable_error"),
     };
     let of_error = model.options.ttl_err.as_ref().map(|_| of_error);
     let at = Extent::of(&model.returned.value);
@@ -109,10 +109,13 @@ fn look_up(model: &Model) -> TokenStream {
         let site = site::reference(model);
         let name = match model.tier {
             Tier::Local => "lookup",
-            Tier::Shared => "lookup_shared",
+            _ if model.backend.is_some() => "lookup_at",
+            Tier::Shared | Tier::Io => "lookup_shared",
         };
-        return key::with(model, Arrival::AsWritten, |key| {
-            model.call_with_shape(name, None, &site, &key)
+        return at_backend(model, |backend| {
+            key::with(model, Arrival::AsWritten, |key| {
+                model.call_with_shape(name, None, &quote!(#site #backend), &key)
+            })
         });
     };
     let site = site::definition(model);
@@ -126,6 +129,24 @@ fn look_up(model: &Model) -> TokenStream {
     quote_spanned! {model.here()=>
         match (&(#cache), { #site &__CACHEKIT_SITE }) {
             (__cache, __site) => #looked_up
+        }
+    }
+}
+
+/// A call that gets the backend of `backend = …` as one more argument, if there is one.
+pub(super) fn at_backend(
+    model: &Model,
+    call: impl FnOnce(TokenStream) -> TokenStream,
+) -> TokenStream {
+    let Some(backend) = &model.backend else { return call(TokenStream::new()) };
+    let at = Extent::of(backend);
+    // Named where the user wrote it, so that what is wrong with it is said there.
+    let name = quote_spanned!(at.start=> __backend);
+    let call = call(quote!(, #name));
+    // As with the key: its temporaries live until the call is over.
+    quote_spanned! {model.here()=>
+        match &(#backend) {
+            __backend => #call
         }
     }
 }
@@ -144,7 +165,7 @@ fn run(model: &Model) -> TokenStream {
     };
     let method = Ident::new(method, here);
     let awaited = if is_async { quote_spanned!(here=> .await) } else { TokenStream::new() };
-    match rules {
+    let run = match rules {
         None => quote_spanned!(here=> __miss.#method(#body)#awaited),
         // A statement of its own: what the options' expressions hold is let go before the body runs.
         Some(rules) => quote_spanned! {here=>
@@ -153,7 +174,8 @@ fn run(model: &Model) -> TokenStream {
                 __miss.#method(__rules, #body)#awaited
             }
         },
-    }
+    };
+    if model.options.stale.is_some() { again::ask(model, &run) } else { run }
 }
 
 /// The body as a closure or a future.

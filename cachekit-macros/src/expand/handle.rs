@@ -6,7 +6,7 @@ use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
 use super::spans::located;
-use super::{rules, site};
+use super::{again, function, rules, site};
 use crate::model::{Model, Tier};
 
 /// The handle's function and that of the site, in the same `impl` as the method.
@@ -27,6 +27,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
         "The entry of `{}` for these arguments: look at it, set it, drop it.",
         model.name().unraw()
     );
+    let again = again::function(model);
     // In a trait's `impl` nothing can be added: the compiler says so at the name.
     let at = located(name.span());
     quote_spanned! {at=>
@@ -46,6 +47,8 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
             #definition
             #private::SiteRef::new(&__CACHEKIT_SITE, &|| ())
         }
+
+        #again
     }
 }
 
@@ -66,14 +69,18 @@ pub(super) fn return_type(model: &Model) -> TokenStream {
 pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
     let name = match (model.returned.is_async(), model.tier) {
         (false, Tier::Local) => "handle",
-        (false, Tier::Shared) => "handle_shared",
+        (false, _) if model.backend.is_some() => "handle_at",
+        (false, Tier::Shared | Tier::Io) => "handle_shared",
         (true, Tier::Local) => "async_handle",
-        (true, Tier::Shared) => "async_handle_shared",
+        (true, _) if model.backend.is_some() => "async_handle_at",
+        (true, Tier::Shared | Tier::Io) => "async_handle_shared",
     };
     let shape = model.shape();
     let rules = rules::for_set(model);
-    let made = key::with(model, Arrival::Borrowed, |key| {
-        model.call_with_shape(name, None, site, &quote!(#key, #rules))
+    let made = function::at_backend(model, |backend| {
+        key::with(model, Arrival::Borrowed, |key| {
+            model.call_with_shape(name, None, &quote!(#site #backend), &quote!(#key, #rules))
+        })
     });
     quote_spanned! {Span::mixed_site()=>
         let __shape = #shape;

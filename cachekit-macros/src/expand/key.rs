@@ -118,7 +118,7 @@ fn instance(model: &Model, word: &Ident) -> TokenStream {
 fn part(model: &Model, at: &Extent, heart: Span, reference: &TokenStream) -> TokenStream {
     let private = model.krate.private(at.start);
     let mut methods = quote_spanned!(heart=> __cachekit_via());
-    if model.tier == Tier::Shared {
+    if model.tier != Tier::Local {
         methods.extend(quote_spanned!(heart=> .__cachekit_shared()));
     }
     quote_spanned!(at.start=> (&&&&#private::Part(#reference)).#methods)

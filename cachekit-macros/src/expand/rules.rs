@@ -17,7 +17,9 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     }
     // Asked of the miss, which knows the types of the key and of the value.
     let private = model.private();
-    Some(quote_spanned!(Span::mixed_site()=> #private::Miss::rules(&__miss)#chain))
+    let holder = if model.options.stale.is_some() { quote!(Lead) } else { quote!(Miss) };
+    let method = if model.backend.is_some() { quote!(rules_at) } else { quote!(rules) };
+    Some(quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss)#chain))
 }
 
 /// The same for a value that is set from outside, where there is no call and so no argument.

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::rules::duration;
 use super::spans::Extent;
-use crate::args::{Capacity, Lifetime};
+use crate::args::{Capacity, FillLock, Lifetime};
 use crate::model::{Companion, Model, Tier};
 
 /// The static itself, as items for the start of a block. It describes the function as written, and
@@ -27,6 +27,7 @@ pub(super) fn definition(model: &Model) -> TokenStream {
     let tier = match model.tier {
         Tier::Local => quote!(Local),
         Tier::Shared => quote!(Shared),
+        Tier::Io => quote!(Io),
     };
     let policy = policy(model);
     quote_spanned! {Span::mixed_site()=>
@@ -79,6 +80,21 @@ fn policy(model: &Model) -> TokenStream {
     let version = options.version.unwrap_or_default();
     let is_async = model.returned.is_async();
     let own_cache = model.own_cache.is_some();
+    let own_backend = model.backend.is_some();
+    let some = |length, span| {
+        let length = duration(length, span);
+        quote!(::core::option::Option::Some(#length))
+    };
+    let none = || quote!(::core::option::Option::None);
+    let stale = options.stale.map_or_else(none, |(window, span)| some(window, span));
+    let fill_lock = match &options.fill_lock {
+        None => {
+            let private = model.private();
+            quote!(#private::DEFAULT_FILL_LOCK)
+        }
+        Some(FillLock::Off) => none(),
+        Some(FillLock::Wait(wait, span)) => some(*wait, *span),
+    };
     quote_spanned! {Span::mixed_site()=>
         #private::Policy {
             ttl: #private::TtlPolicy::#ttl,
@@ -89,6 +105,9 @@ fn policy(model: &Model) -> TokenStream {
             namespace: #namespace,
             is_async: #is_async,
             own_cache: #own_cache,
+            own_backend: #own_backend,
+            stale: #stale,
+            fill_lock: #fill_lock,
         }
     }
 }
@@ -100,7 +119,7 @@ pub(super) fn reference(model: &Model) -> TokenStream {
     // The closure's type names all generics around it. It has to be written where they are: in the
     // function itself, or in something that repeats them.
     match &model.companion {
-        Companion::Type { name, .. } if model.function.has_impl_parameters() => {
+        Companion::Type { name, .. } if !model.has_entries_by_key() => {
             quote_spanned! {Span::mixed_site()=>
                 #private::SiteRef::new(#name::__cachekit_static(), &|| ())
             }

@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 
 use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::Function;
+use crate::signature::{Function, Parameter, mentions};
 
 /// What stands beside the function to work with its entries.
 pub(crate) enum Companion {
@@ -26,13 +26,17 @@ const PRIMITIVES: [&str; 17] = [
 ];
 
 impl Companion {
-    pub(super) fn choose(args: &Args, function: &Function, errors: &mut Errors) -> Self {
+    pub(super) fn choose(
+        args: &Args,
+        (function, parameters): (&Function, &[Parameter]),
+        errors: &mut Errors,
+    ) -> Self {
         if args.own_cache.is_given() {
             return Companion::None;
         }
         let vis = args.vis.value().unwrap_or(&function.vis).clone();
         if function.is_associated(args) {
-            return Self::beside_method(args, function, vis, errors);
+            return Self::beside_method(args, (function, parameters), vis, errors);
         }
         let name = args.name.value().unwrap_or(&function.sig.ident).clone();
         if PRIMITIVES.iter().any(|primitive| name == primitive) {
@@ -50,11 +54,24 @@ impl Companion {
     /// it has no visibility.
     fn beside_method(
         args: &Args,
-        function: &Function,
+        (function, parameters): (&Function, &[Parameter]),
         vis: Visibility,
         errors: &mut Errors,
     ) -> Self {
         let inherent = !matches!(function.vis, Visibility::Inherited);
+        if let (true, Some(name)) = (inherent || args.name.is_given(), hidden(args, parameters)) {
+            // Where a companion is wanted it says so, else there is none.
+            for option in [args.name.name(), args.vis.name()].into_iter().flatten() {
+                errors.at(
+                    option,
+                    format_args!(
+                        "this method has no companion: `backend` needs the argument `{name}`, which is skipped, so \
+                         that the companion does not get it"
+                    ),
+                );
+            }
+            return Companion::None;
+        }
         if function.has_impl_parameters() {
             for option in [args.name.name(), args.vis.name()].into_iter().flatten() {
                 errors.at(
@@ -85,4 +102,16 @@ impl Companion {
         };
         Companion::Handle { name, vis }
     }
+}
+
+/// The argument that `backend` needs and a companion does not get.
+pub(crate) fn hidden<'a>(args: &Args, parameters: &'a [Parameter]) -> Option<&'a Ident> {
+    let backend = args.backend.value()?;
+    skipped_in(backend, parameters)
+}
+
+/// The first skipped argument that an expression names.
+pub(crate) fn skipped_in<'a>(expr: &syn::Expr, parameters: &'a [Parameter]) -> Option<&'a Ident> {
+    let skipped = parameters.iter().filter(|parameter| parameter.skipped);
+    skipped.map(|parameter| &parameter.ident).find(|name| mentions(expr, &name.to_string()))
 }

@@ -3,12 +3,16 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Remote, blocking, value_of};
+use super::refresh_ahead::Ticket;
+use super::remote::{Answer, Fetched};
+use super::{Purpose, Remote, blocking, value_of};
+#[cfg(feature = "shared")]
+use crate::backend_option::Pinned;
 use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry};
 use crate::flight::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, chain};
 use crate::rules::{Defaults, Judge, Rules, Verdict};
-use crate::shape::Shape;
+use crate::shape::{Kind, Shape};
 use crate::site::StoreRef;
 use crate::store::Found;
 
@@ -29,6 +33,12 @@ pub struct Miss<K, S: Shape> {
     /// Run the function whatever else is going on.
     pub(super) forced: bool,
     pub(super) ttl: Ticks,
+    /// For how long after that the value may be served while the function runs again.
+    pub(super) window: Ticks,
+    /// A stale value was found, and this call is to see to its refresh.
+    pub(super) stale: Option<Ticket>,
+    /// This call is the refresh.
+    pub(super) refresh: Option<Ticket>,
     /// Failed runs waited for.
     pub(super) failed: u8,
     pub(super) remote: Remote<K, S::Stored>,
@@ -46,10 +56,37 @@ impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
     }
 }
 
+/// How a miss of a function with `stale` goes on.
+#[derive(Debug)]
+pub enum Asked<K, S: Shape> {
+    /// Somebody else's result.
+    Value(S::Return),
+    /// A stale value, and the duty to have it refreshed.
+    Stale(S::Return, Ticket),
+    /// Run the function.
+    Lead(Lead<K, S>),
+}
+
+/// A call whose turn it is to run the function.
+#[must_use]
+pub struct Lead<K, S: Shape> {
+    miss: Miss<K, S>,
+    /// None where caching is off.
+    flight: Option<Flight>,
+}
+
+impl<K, S: Shape> std::fmt::Debug for Lead<K, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lead").finish_non_exhaustive()
+    }
+}
+
 /// How a miss goes on.
 enum Begun<R> {
     /// Somebody else's result.
     Value(R),
+    /// A stale value; the ticket for its refresh is in the miss.
+    Stale(R),
     /// Run the function; the flight is ours.
     Lead(Flight),
     /// Run the function, tell nobody: caching is off.
@@ -86,19 +123,11 @@ where
 
     /// Runs a sync function under rules.
     #[inline(never)]
-    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        match self.begin_blocking() {
-            Begun::Value(value) => value,
-            Begun::Disabled => f(),
-            Begun::Lead(flight) => {
-                // The rules and the value's `Clone` belong to the run: they, too, may call the function.
-                let _link = chain::enter(flight.id());
-                let ret = f();
-                let verdict = rules.judge(&self.entry.key, &ret, self.ttl);
-                self.finish_blocking(flight, &ret, verdict);
-                ret
-            }
+        let begun = self.begin_blocking();
+        match self.asked(begun) {
+            Asked::Value(value) | Asked::Stale(value, _) => value,
+            Asked::Lead(lead) => lead.run_with(rules, f),
         }
     }
 
@@ -114,27 +143,61 @@ where
         future: impl Future<Output = S::Return>,
     ) -> S::Return {
         let mut this = self;
-        match this.begin().await {
-            Begun::Value(value) => value,
-            Begun::Disabled => future.await,
-            Begun::Lead(flight) => {
-                let id = flight.id();
-                let run = async {
-                    let ret = future.await;
-                    let verdict = rules.judge(&this.entry.key, &ret, this.ttl);
-                    this.finish(flight, &ret, verdict).await;
-                    ret
-                };
-                chain::drive(id, run).await
-            }
+        let begun = this.begin().await;
+        match this.asked(begun) {
+            Asked::Value(value) | Asked::Stale(value, _) => value,
+            Asked::Lead(lead) => lead.run_async_with(rules, future).await,
         }
     }
 
+    /// Looks for a value everywhere else before a sync function runs.
+    #[inline(never)]
+    pub fn ask(mut self) -> Asked<K, S> {
+        let begun = self.begin_blocking();
+        self.asked(begun)
+    }
+
+    /// Looks for a value everywhere else before an async function runs.
+    pub async fn ask_async(self) -> Asked<K, S> {
+        let mut this = self;
+        let begun = this.begin().await;
+        this.asked(begun)
+    }
+
+    fn asked(mut self, begun: Begun<S::Return>) -> Asked<K, S> {
+        match begun {
+            Begun::Value(value) => {
+                if let Some(ticket) = self.refresh.take() {
+                    ticket.moot();
+                }
+                Asked::Value(value)
+            }
+            Begun::Stale(value) => match self.stale.take() {
+                Some(ticket) => Asked::Stale(value, ticket),
+                None => Asked::Value(value),
+            },
+            Begun::Lead(flight) => Asked::Lead(Lead { miss: self, flight: Some(flight) }),
+            Begun::Disabled => Asked::Lead(Lead { miss: self, flight: None }),
+        }
+    }
+
+    /// The stale value that the look-up found here.
+    fn found_stale(&self) -> Option<Begun<S::Return>> {
+        let ticket = self.stale.as_ref()?;
+        let owner = self.entry.head.owner;
+        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
+        Some(Begun::Stale(S::restore(entry.value.get()?.clone())))
+    }
+
     async fn begin(&mut self) -> Begun<S::Return> {
+        if let Some(stale) = self.found_stale() {
+            return stale;
+        }
         loop {
             match self.attempt(true) {
-                Attempt::Begun(Begun::Lead(flight)) => {
-                    return chain::drive(flight.id(), self.ask_remote(flight)).await;
+                Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
+                    // Boxed: without a shared tier the caller's future does not carry this one.
+                    return Box::pin(chain::drive(flight.id(), self.ask_remote(flight))).await;
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
@@ -147,6 +210,9 @@ where
     }
 
     fn begin_blocking(&mut self) -> Begun<S::Return> {
+        if let Some(stale) = self.found_stale() {
+            return stale;
+        }
         loop {
             match self.attempt(false) {
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
@@ -176,7 +242,19 @@ where
         let caller = Caller { asynchronous, seen: self.seen };
         let hash = self.entry.head.hash;
         match flights.join(erased, hash, caller, |other| self.entry.is_same(other)) {
+            // A refresh that finds somebody at it stands down.
+            Join::Wait(..) if self.refresh.is_some() => match self.served_before() {
+                Some(value) => Attempt::Begun(Begun::Value(value)),
+                None => Attempt::Begun(Begun::Disabled),
+            },
             Join::Wait(wait, leader) => Attempt::Wait(wait, leader),
+            Join::Lead { flight, .. } if self.refresh.is_some() => match self.superseded() {
+                Some(value) => {
+                    flight.land(Landing::Cancelled);
+                    Attempt::Begun(Begun::Value(value))
+                }
+                None => Attempt::Begun(Begun::Lead(flight)),
+            },
             Join::Lead { flight, recheck: false } => Attempt::Begun(Begun::Lead(flight)),
             Join::Lead { flight, recheck: true } => match self.look_again() {
                 Some(value) => {
@@ -193,6 +271,25 @@ where
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
         let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.key)?;
         Some(S::restore(value))
+    }
+
+    /// For a refresh: what was served when it was ordered, for a caller that is not there.
+    fn served_before(&self) -> Option<S::Return> {
+        let owner = self.entry.head.owner;
+        let ticket = self.refresh.as_ref()?;
+        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
+        Some(S::restore(entry.value.get()?.clone()))
+    }
+
+    /// For a refresh that leads: some value, if there is nothing left to refresh.
+    ///
+    /// An invalidation from here on kills the flight; one that came before shows in the stale entry.
+    fn superseded(&self) -> Option<S::Return> {
+        let ticket = self.refresh.as_ref()?;
+        if ticket.is_outdated() {
+            return self.served_before();
+        }
+        if ticket.is_resident() { None } else { self.look_again() }
     }
 
     /// Waits for the leader. `None`: try again.
@@ -224,33 +321,60 @@ where
 
     /// Asks the shared tier before running the function.
     async fn ask_remote(&mut self, flight: Flight) -> Begun<S::Return> {
-        // The fence stands before the look: a removal between the two is noticed.
-        self.remote.fence(&self.store).await;
-        if self.forced {
-            return Begun::Lead(flight);
-        }
-        let Some(found) = self.remote.fetch(&self.store).await else {
-            return Begun::Lead(flight);
+        let purpose = match (self.forced, &self.refresh) {
+            (true, _) => Purpose::Forced,
+            (false, Some(_)) => Purpose::Refresh,
+            (false, None) => Purpose::Fill,
         };
+        match self.remote.consult(&self.store, purpose).await {
+            Answer::Run => Begun::Lead(flight),
+            Answer::Fresh(found) => {
+                self.store.count_shared_hit();
+                let ret = S::restore(found.value.clone());
+                self.keep_found(flight, found);
+                Begun::Value(ret)
+            }
+            Answer::Stale(found) => {
+                self.store.count_shared_hit();
+                self.store.count_stale_hit();
+                let ret = S::restore(found.value.clone());
+                // Good for this call and for who waits for it, and not to be kept.
+                self.entry.head.kill();
+                let _ = self.entry.value.set(found.value);
+                flight.land(Landing::Ready);
+                let entry = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
+                self.stale = Some(Ticket::passing(entry, self.store.clone()));
+                Begun::Stale(ret)
+            }
+            Answer::StandDown => match self.served_before() {
+                Some(value) => {
+                    flight.land(Landing::Cancelled);
+                    Begun::Value(value)
+                }
+                None => Begun::Lead(flight),
+            },
+        }
+    }
+
+    /// Keeps what the shared tier has.
+    fn keep_found(&self, flight: Flight, found: Fetched<S::Stored>) {
         let ttl = self.ttl.min(found.remaining);
-        self.store.count_shared_hit();
-        let ret = S::restore(found.value.clone());
-        self.publish(&flight, found.value, Verdict { keep: true, ttl, weight: found.weight });
+        let verdict = Verdict { keep: true, ttl, weight: found.weight };
+        self.publish(&flight, found.value, verdict, found.window.min(self.window));
         flight.land(Landing::Ready);
-        Begun::Value(ret)
     }
 
     /// Stores a leader's result and lets the waiters have it.
-    async fn finish(&self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
-        if self.remote.is_some() {
-            if let (true, Some(stored)) = (verdict.keep, S::stored(ret)) {
-                verdict.keep = self.remote.store(&self.entry, stored, verdict, &self.store).await;
-            }
+    async fn finish(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
+        if let (true, true, Some(stored)) = (self.remote.is_some(), verdict.keep, S::stored(ret)) {
+            let windows = (verdict, self.window_of(ret));
+            let stored = self.remote.store(&self.entry, stored, windows, &self.store);
+            verdict.keep = Box::pin(stored).await;
         }
         self.settle(flight, ret, verdict);
     }
 
-    fn finish_blocking(&self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+    fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         if self.remote.is_some() {
             blocking::block_on(self.finish(flight, ret, verdict));
         } else {
@@ -258,11 +382,23 @@ where
         }
     }
 
-    fn settle(&self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+    /// Errors are not served beyond their time.
+    fn window_of(&self, ret: &S::Return) -> Ticks {
+        if S::kind(ret) == Kind::Err { 0 } else { self.window }
+    }
+
+    fn settle(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
         self.store.count_load();
+        // What the refresh was for is gone: whoever asks now runs the function, or has done so.
+        let outdated = self.refresh.as_ref().is_some_and(Ticket::is_outdated);
+        verdict.keep &= !outdated;
         let landing = match (S::stored(ret), verdict.keep) {
             (Some(stored), true) => {
-                self.publish(&flight, stored.clone(), verdict);
+                let window = self.window_of(ret);
+                let published = self.publish(&flight, stored.clone(), verdict, window);
+                if let Some(ticket) = self.refresh.take() {
+                    if published { ticket.stored() } else { ticket.moot() }
+                }
                 Landing::Ready
             }
             // Not to be stored, but whoever waited for this very run gets it.
@@ -277,11 +413,14 @@ where
             }
             (None, _) => Landing::Failed(Failure::Unshared),
         };
+        if let (true, Some(ticket)) = (outdated, self.refresh.take()) {
+            ticket.moot();
+        }
         flight.land(landing);
     }
 
     /// Puts a value into the entry and the entry into the store, unless it was invalidated meanwhile.
-    fn publish(&self, flight: &Flight, value: S::Stored, verdict: Verdict) {
+    fn publish(&self, flight: &Flight, value: S::Stored, verdict: Verdict, window: Ticks) -> bool {
         let head = &self.entry.head;
         if self.forced {
             flight.overtake(&|other| self.entry.is_same(other));
@@ -291,9 +430,77 @@ where
         let _ = self.entry.value.set(value);
         let expires = clock::deadline(|| self.store.now(), verdict.ttl);
         head.set_expires(expires);
+        head.set_window(window);
         head.set_weight(weight);
         // Not into the front yet: that is for entries that are used again.
         let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
-        self.store.commit(&entry);
+        self.store.commit(&entry)
+    }
+}
+
+impl<K, S> Lead<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    /// Starts the options that need the value.
+    pub fn rules(&self) -> Rules<K, S> {
+        Rules::new()
+    }
+
+    /// Runs a sync function.
+    pub fn run(self, f: impl FnOnce() -> S::Return) -> S::Return {
+        self.run_with(Defaults, f)
+    }
+
+    /// Runs a sync function under rules.
+    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
+    pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let Some(flight) = self.flight.take() else { return f() };
+        // The rules and the value's `Clone` belong to the run: they, too, may call the function.
+        let _link = chain::enter(flight.id());
+        let ret = f();
+        let verdict = rules.judge(&self.miss.entry.key, &ret, self.miss.ttl);
+        self.miss.finish_blocking(flight, &ret, verdict);
+        ret
+    }
+
+    /// Runs an async function.
+    pub async fn run_async(self, future: impl Future<Output = S::Return>) -> S::Return {
+        self.run_async_with(Defaults, future).await
+    }
+
+    /// Runs an async function under rules.
+    pub async fn run_async_with(
+        self,
+        rules: impl Judge<K, S>,
+        future: impl Future<Output = S::Return>,
+    ) -> S::Return {
+        let mut this = self;
+        let Some(flight) = this.flight.take() else { return future.await };
+        let id = flight.id();
+        let run = async {
+            let ret = future.await;
+            let verdict = rules.judge(&this.miss.entry.key, &ret, this.miss.ttl);
+            this.miss.finish(flight, &ret, verdict).await;
+            ret
+        };
+        chain::drive(id, run).await
+    }
+}
+
+#[cfg(feature = "shared")]
+impl<K, S: Shape> Miss<Pinned<K>, S> {
+    /// Starts the options that need the value.
+    pub fn rules_at(&self) -> Rules<K, S> {
+        Rules::new()
+    }
+}
+
+#[cfg(feature = "shared")]
+impl<K, S: Shape> Lead<Pinned<K>, S> {
+    /// Starts the options that need the value.
+    pub fn rules_at(&self) -> Rules<K, S> {
+        Rules::new()
     }
 }

@@ -10,7 +10,10 @@
 //! Only steps 1 and 5 are compiled into every annotated function.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
+#[cfg(feature = "shared")]
+use crate::backend_option::{At, IntoBackend, Pinned};
 use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry, Owner};
 use crate::flight::Flights;
@@ -25,14 +28,28 @@ use crate::testing;
 pub(crate) mod blocking;
 mod miss;
 mod refresh;
+mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
 
-pub use miss::Miss;
 pub(crate) use miss::Weigh;
+pub use miss::{Asked, Lead, Miss};
 pub use refresh::{refresh, refresh_async};
+pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
+
+/// Why the shared tier is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "shared"), allow(dead_code))]
+pub(crate) enum Purpose {
+    /// A call found nothing here.
+    Fill,
+    /// The function is to run whatever is cached.
+    Forced,
+    /// A stale value is being replaced, and nobody waits for it.
+    Refresh,
+}
 
 /// Looks a call up in this process.
 #[inline]
@@ -54,6 +71,27 @@ where
     S::Stored: Shareable,
 {
     lookup_tiers(site, shape, key, Remote::of::<Q>)
+}
+
+/// Looks a call up for the backend that its attribute names; on a miss that will be asked too.
+#[cfg(feature = "shared")]
+#[inline]
+pub fn lookup_at<Q, S, B>(
+    site: SiteRef,
+    backend: &B,
+    shape: S,
+    key: Q,
+) -> Result<S::Return, Miss<Pinned<Q::Owned>, S>>
+where
+    Q: CacheKey,
+    Q::Owned: ShareableKey,
+    S: Shape,
+    S::Stored: Shareable,
+    B: IntoBackend + ?Sized,
+{
+    lookup_tiers(site, shape, At { key, backend }, |site, at| {
+        Remote::at(site, &at.key, at.backend.to_backend())
+    })
 }
 
 /// Makes what a call needs of the shared tier, on a miss.
@@ -111,8 +149,8 @@ where
     S: Shape,
 {
     let store = site.store();
-    let target = Target { store: &store, hash, ttl: site.site.ttl() };
-    find(&target, key, remote(site, key), || store.clone())
+    let target = Target { store: &store, hash, ttl: site.site.ttl(), window: site.site.window() };
+    find(&target, key, || remote(site, key), || store.clone())
 }
 
 /// Where a call's entry belongs.
@@ -121,46 +159,92 @@ pub(crate) struct Target<'a> {
     pub(crate) hash: u64,
     /// How long entries live if the attribute has nothing better to say.
     pub(crate) ttl: Ticks,
+    /// For how long after that they may be served while the function runs again.
+    pub(crate) window: Ticks,
 }
 
 /// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
 pub(crate) fn find<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    remote: Remote<Q::Owned, S::Stored>,
+    remote: impl FnOnce() -> Remote<Q::Owned, S::Stored>,
     keep: impl FnOnce() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
     S: Shape,
 {
-    let &Target { store, hash, ttl } = target;
+    let &Target { store, hash, ttl, window } = target;
     let forced = take_forced();
+    let order = if forced { refresh_ahead::take_order() } else { None };
+    let forced = forced && order.is_none();
+    // An order for another call than this one, which should not have come here, is dropped.
+    let refresh = order.filter(|ticket| {
+        let own = ticket.entry_of::<Q::Owned, S::Stored>(store.owner(), |owned| key.matches(owned));
+        own.is_some()
+    });
     let seen = Flights::global().landed(hash);
-    if !store.is_disabled() {
+    let mut stale = None;
+    if !store.is_disabled() && refresh.is_none() {
         if !forced {
-            if let Some(value) = stored::<Q, S>(store, hash, key) {
-                return Ok(S::restore(value));
+            match stored::<Q, S>(store, hash, key, window) {
+                Stored::Fresh(value) => return Ok(S::restore(value)),
+                Stored::Stale(entry) => stale = Some(entry),
+                Stored::Nothing => store.count_miss(),
             }
+        } else {
+            store.count_miss();
         }
-        store.count_miss();
     }
     let entry = store.entry(hash, key.to_owned_key());
     let store = keep();
+    let stale = stale.map(|entry| Ticket::resident(entry, store.clone()));
     let shape = PhantomData;
-    Err(Miss { entry, store, seen, forced, ttl, failed: 0, remote, weigh: None, shape })
+    Err(Miss {
+        entry,
+        store,
+        seen,
+        forced,
+        ttl,
+        window,
+        stale,
+        refresh,
+        failed: 0,
+        remote: remote(),
+        weigh: None,
+        shape,
+    })
 }
 
-/// A copy of the value that the store has for a key.
-fn stored<Q, S>(store: &Store, hash: u64, key: &Q) -> Option<S::Stored>
+/// What the store has for a key.
+enum Stored<V> {
+    /// A copy of its value.
+    Fresh(V),
+    /// An entry past its time that may be served, and that this call is to refresh.
+    Stale(Arc<dyn AnyEntry>),
+    Nothing,
+}
+
+fn stored<Q, S>(store: &Store, hash: u64, key: &Q, window: Ticks) -> Stored<S::Stored>
 where
     Q: CacheKey,
     S: Shape,
 {
-    let Found::Alive(entry) = store.find(hash) else { return None };
-    let value = value_of::<Q::Owned, S::Stored>(&*entry, |owned| key.matches(owned))?;
+    let (entry, stale) = match store.find(hash) {
+        Found::Alive(entry) => (entry, false),
+        Found::Stale(entry) if window > 0 => (entry, true),
+        Found::Stale(_) | Found::Expired | Found::Nothing => return Stored::Nothing,
+    };
+    let value = value_of::<Q::Owned, S::Stored>(&*entry, |owned| key.matches(owned));
+    let Some(value) = value else { return Stored::Nothing };
     store.count_hit(&entry);
-    Some(value)
+    if stale {
+        store.count_stale_hit();
+        if entry.head().claim_refresh(store.now()) {
+            return Stored::Stale(entry);
+        }
+    }
+    Stored::Fresh(value)
 }
 
 /// Whether the next call on this thread is to run its function; asked once.

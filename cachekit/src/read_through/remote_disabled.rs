@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::Purpose;
 use crate::clock::Ticks;
 use crate::entry::Entry;
 use crate::rules::Verdict;
@@ -13,7 +14,17 @@ use crate::store::Store;
 pub(crate) struct Fetched<V> {
     pub(crate) value: V,
     pub(crate) remaining: Ticks,
+    pub(crate) window: Ticks,
     pub(crate) weight: u64,
+}
+
+/// What the tier has for a call: nothing.
+#[allow(dead_code)] // The other build's answers, for the same code to read.
+pub(crate) enum Answer<V> {
+    Fresh(Fetched<V>),
+    Stale(Fetched<V>),
+    Run,
+    StandDown,
 }
 
 /// What became of an entry in the shared tier.
@@ -54,19 +65,21 @@ impl<K, V> Remote<K, V> {
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn fetch(&self, _store: &Store) -> Option<Fetched<V>> {
+    pub(crate) async fn peek(&self, _store: &Store) -> Option<V> {
         None
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn fence(&mut self, _store: &Store) {}
+    pub(crate) async fn consult(&mut self, _store: &Store, _purpose: Purpose) -> Answer<V> {
+        Answer::Run
+    }
 
     #[allow(clippy::unused_async)]
     pub(crate) async fn store(
         &self,
         _entry: &Arc<Entry<K, V>>,
         _value: &V,
-        _verdict: Verdict,
+        _verdict: (Verdict, Ticks),
         _store: &Store,
     ) -> bool {
         true

@@ -3,20 +3,35 @@
 //! `#[cache]` functions use it once a backend is installed; `#[cache::local]` functions never do.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use cachekit_io::Backend;
 
 use crate::testing;
 
+mod breaker;
 pub(crate) mod codec;
+mod connect;
+pub(crate) mod fill_lock;
 pub(crate) mod frame;
 pub(crate) mod key;
+pub(crate) mod link;
+pub(crate) mod resolve;
+mod runtime;
 
 #[cfg(test)]
 mod tests;
 
-static DEFAULT: RwLock<Option<Arc<dyn Backend>>> = RwLock::new(None);
+pub(crate) use resolve::backend;
+use resolve::replace;
+
+/// How long a call waits for the shared tier before its function runs, and again after it, at most.
+const DEFAULT_BUDGET: Duration = Duration::from_secs(5);
+
+/// In milliseconds; 0: the default.
+static BUDGET: AtomicU64 = AtomicU64::new(0);
 
 /// Installs the backend that `#[cache]` functions share their values through, for the whole process.
 ///
@@ -53,18 +68,33 @@ pub fn clear_default_backend() -> Option<Arc<dyn Backend>> {
     replace(None)
 }
 
-fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backend>> {
-    let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut *default, backend)
+/// Sets how long a call waits for the shared tier, for the whole process; 5 seconds unless set.
+///
+/// All steps before the function runs share one budget, and those after it share another. A call whose
+/// budget is spent goes on as if the tier had nothing: the function runs, or its result is returned. The
+/// wait for another process that runs the function is not part of it: the attribute's `fill_lock` bounds
+/// that. Less than a millisecond counts as one.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// cachekit::set_shared_budget(Duration::from_millis(250));
+/// ```
+pub fn set_shared_budget(budget: Duration) {
+    let millis = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX).max(1);
+    BUDGET.store(millis, Ordering::Relaxed);
 }
 
-/// The backend for a call on this thread: the test scope's, or the process's.
-pub(crate) fn backend() -> Option<Arc<dyn Backend>> {
-    match testing::backend() {
-        testing::ScopeBackend::OutOfScope => {
-            DEFAULT.read().unwrap_or_else(PoisonError::into_inner).clone()
-        }
-        testing::ScopeBackend::Scope(backend) => backend,
+/// The budget for calls on this thread.
+fn budget() -> Duration {
+    if let Some(budget) = testing::budget() {
+        return budget;
+    }
+    match BUDGET.load(Ordering::Relaxed) {
+        0 => DEFAULT_BUDGET,
+        // A deadline has to fit into an `Instant`.
+        millis => Duration::from_millis(millis.min(86_400_000)),
     }
 }
 

@@ -104,8 +104,20 @@ pub(crate) enum Capacity {
 /// What a look-up found.
 pub(crate) enum Found {
     Alive(Resident),
+    /// Past its time, and within the window in which it may be served while it is replaced.
+    Stale(Resident),
     Expired,
     Nothing,
+}
+
+/// What is counted off the hit path, and seldom.
+#[derive(Default)]
+struct Background {
+    shared_skips: AtomicU64,
+    lock_waits: AtomicU64,
+    stale_hits: AtomicU64,
+    refreshes: AtomicU64,
+    failed_refreshes: AtomicU64,
 }
 
 /// One cache's entries and counters.
@@ -117,6 +129,7 @@ pub(crate) struct Store {
     loads: AtomicU64,
     shared_hits: AtomicU64,
     shared_errors: AtomicU64,
+    background: Background,
     evictions: AtomicU64,
     expirations: AtomicU64,
     invalidations: AtomicU64,
@@ -153,6 +166,7 @@ impl Store {
             loads: AtomicU64::new(0),
             shared_hits: AtomicU64::new(0),
             shared_errors: AtomicU64::new(0),
+            background: Background::default(),
             evictions: AtomicU64::new(0),
             expirations: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
@@ -188,6 +202,9 @@ impl Store {
         }
         let expires = entry.head().expires();
         if expires != clock::NEVER && expires <= self.now() {
+            if entry.head().stale_until() > self.now() {
+                return Found::Stale(entry);
+            }
             if self.remove_entry(&entry) {
                 self.expirations.fetch_add(1, Ordering::Relaxed);
             }
@@ -228,6 +245,28 @@ impl Store {
         self.shared_errors.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_shared_skip(&self) {
+        self.background.shared_skips.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_lock_wait(&self) {
+        self.background.lock_waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_stale_hit(&self) {
+        self.background.stale_hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_refresh(&self) {
+        self.background.refreshes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_failed_refresh(&self) {
+        self.background.failed_refreshes.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn count_invalidation(&self) {
         self.invalidations.fetch_add(1, Ordering::Relaxed);
     }
@@ -252,12 +291,17 @@ impl Store {
     }
 
     /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
-    pub(crate) fn put<K, V>(&self, entry: &Arc<Entry<K, V>>, ttl: Ticks, weight: u64)
-    where
+    pub(crate) fn put<K, V>(
+        &self,
+        entry: &Arc<Entry<K, V>>,
+        (ttl, window): (Ticks, Ticks),
+        weight: u64,
+    ) where
         K: Eq + Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
         entry.head.set_expires(clock::deadline(|| self.now(), ttl));
+        entry.head.set_window(window);
         entry.head.set_weight(weight);
         let erased = || Arc::clone(entry) as Resident;
         let flight = Flights::global().supersede(erased(), &|other| entry.is_same(other));
@@ -320,6 +364,11 @@ impl Store {
             loads: self.loads.load(Ordering::Relaxed),
             shared_hits: self.shared_hits.load(Ordering::Relaxed),
             shared_errors: self.shared_errors.load(Ordering::Relaxed),
+            shared_skips: self.background.shared_skips.load(Ordering::Relaxed),
+            lock_waits: self.background.lock_waits.load(Ordering::Relaxed),
+            stale_hits: self.background.stale_hits.load(Ordering::Relaxed),
+            refreshes: self.background.refreshes.load(Ordering::Relaxed),
+            failed_refreshes: self.background.failed_refreshes.load(Ordering::Relaxed),
             evictions: self.evictions.load(Ordering::Relaxed),
             expirations: self.expirations.load(Ordering::Relaxed),
             invalidations: self.invalidations.load(Ordering::Relaxed),

@@ -25,7 +25,7 @@ fn hash(n: u64) -> u64 {
 fn put(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Arc<dyn AnyEntry> {
     let entry = store.entry::<u64, u64>(hash(n), n);
     entry.value.set(n).unwrap();
-    store.put(&entry, clock::span(ttl), weight);
+    store.put(&entry, (clock::span(ttl), 0), weight);
     entry
 }
 

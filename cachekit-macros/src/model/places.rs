@@ -1,0 +1,94 @@
+//! Where values may go, and what that takes.
+
+use proc_macro2::Span;
+
+use super::Tier;
+use crate::args::Args;
+use crate::diagnostics::Errors;
+use crate::signature::{Function, Parameter, mentions};
+
+/// Checks the attribute and the options that have to do with the shared tier. `stays` says that the values
+/// cannot leave the process.
+pub(super) fn check(
+    (tier, stays): (Tier, bool),
+    args: &Args,
+    (function, parameters): (&Function, &[Parameter]),
+    errors: &mut Errors,
+) {
+    if tier == Tier::Io && !cfg!(feature = "io") {
+        errors.push(syn::Error::new(
+            Span::call_site(),
+            "`#[cache::io]` needs the feature `io` of cachekit: in Cargo.toml, write \
+             `cachekit = { version = \"0.1\", features = [\"io\"] }`",
+        ));
+    }
+    if tier == Tier::Io && stays {
+        errors.at(
+            args.self_key.name().or(args.own_cache.name()).unwrap_or(&function.sig.ident),
+            "this keeps the values in this process, and `#[cache::io]` shares them: write `#[cache::local]`, \
+             or say what identifies the instance everywhere with `self = key(self.id)`",
+        );
+    }
+    check_namespace(tier, args, errors);
+    let local = [args.backend.name(), args.fill_lock.name()].into_iter().flatten();
+    for option in local {
+        if tier == Tier::Local {
+            errors.at(
+                option,
+                format_args!(
+                    "`{option}` is for a shared tier, and `#[cache::local]` keeps values in this process: write \
+                     `#[cache]`, or remove it"
+                ),
+            );
+        } else if stays && args.self_key.is_given() {
+            errors.at(
+                option,
+                format_args!(
+                    "`{option}` is for a shared tier, and with `self = instance` values stay in this process: \
+                     say what identifies the instance everywhere with `self = key(self.id)`"
+                ),
+            );
+        } else if !cfg!(feature = "shared") {
+            errors.at(
+                option,
+                format_args!(
+                    "`{option}` needs the feature `shared` of cachekit: in Cargo.toml, write \
+                     `cachekit = {{ version = \"0.1\", features = [\"shared\"] }}`"
+                ),
+            );
+        }
+    }
+    check_backend(args, parameters, errors);
+}
+
+/// The service is stricter than we are.
+fn check_namespace(tier: Tier, args: &Args, errors: &mut Errors) {
+    let Some(namespace) = args.namespace.value().filter(|_| tier == Tier::Io) else { return };
+    let value = namespace.value();
+    if value.contains('.') {
+        errors.at(
+            namespace,
+            format_args!(
+                "cachekit.io takes no dots in a namespace: write \"{}\"",
+                value.replace('.', "-")
+            ),
+        );
+    }
+}
+
+/// The expression is evaluated before a pattern is taken apart, and in companions too.
+fn check_backend(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
+    let Some(backend) = args.backend.value() else { return };
+    for parameter in parameters.iter().filter(|parameter| parameter.pattern.is_some()) {
+        if let Some(name) = parameter.names.iter().find(|name| mentions(backend, &name.to_string()))
+        {
+            errors.at(
+                backend,
+                format_args!(
+                    "`{name}` is a part of a pattern, which is not taken apart yet when the backend is looked \
+                     for: give the argument a plain name"
+                ),
+            );
+        }
+    }
+}

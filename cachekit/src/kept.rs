@@ -1,0 +1,61 @@
+//! `stale = …`: copies of a call's arguments, for the run of its function that comes later.
+
+use std::borrow::Borrow;
+
+/// An argument that can be copied for later.
+#[diagnostic::on_unimplemented(
+    message = "`stale` cannot keep a copy of `{Self}`",
+    label = "`stale` runs the function again in the background, with a copy of this",
+    note = "the type has to be `Clone + Send + 'static`: put what cannot be copied or sent into an `Arc`"
+)]
+pub trait Keep: Clone + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + 'static> Keep for T {}
+
+/// What a borrowed argument points at, which can be copied for later.
+#[diagnostic::on_unimplemented(
+    message = "`stale` cannot keep a copy of `{Self}`",
+    label = "`stale` runs the function again in the background, with a copy of this",
+    note = "the type has to be `Clone + Send + 'static`: put what cannot be copied or sent into an `Arc`"
+)]
+pub trait KeepBorrowed {
+    /// The copy.
+    type Kept: Send + 'static;
+    /// Makes it.
+    fn kept(&self) -> Self::Kept;
+    /// Borrows from it.
+    fn lent(kept: &Self::Kept) -> &Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> KeepBorrowed for T
+where
+    T: ToOwned<Owned: Send + 'static> + ?Sized,
+{
+    type Kept = T::Owned;
+    fn kept(&self) -> T::Owned {
+        self.to_owned()
+    }
+    fn lent(kept: &T::Owned) -> &T {
+        kept.borrow()
+    }
+}
+
+/// The copy of a borrowed argument.
+pub type Kept<T> = <T as KeepBorrowed>::Kept;
+
+/// Copies an argument.
+pub fn keep<T: Keep>(value: &T) -> T {
+    value.clone()
+}
+
+/// Copies what an argument points at.
+pub fn keep_borrowed<T: KeepBorrowed + ?Sized>(value: &T) -> T::Kept {
+    value.kept()
+}
+
+/// The copy, as the function wants it.
+pub fn lend<T: KeepBorrowed + ?Sized>(kept: &T::Kept) -> &T {
+    T::lent(kept)
+}

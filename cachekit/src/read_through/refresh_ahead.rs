@@ -1,0 +1,167 @@
+//! `stale = …`: a value past its time is served, and the function runs again behind the caller's back.
+//!
+//! Whoever is served the stale value gets a [`Ticket`] and starts the function with it, in the background.
+//! The function's own look-up takes the ticket and goes on as the one refresh of its entry.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::background;
+use crate::clock;
+use crate::entry::{AnyEntry, Entry, Owner};
+use crate::front;
+use crate::site::StoreRef;
+
+/// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
+/// process at it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// For the look-up that the thread's next cached call makes.
+    static ORDERED: RefCell<Option<Ticket>> = const { RefCell::new(None) };
+}
+
+/// The right and the duty to refresh one entry. Dropping it says that it failed.
+pub struct Ticket {
+    /// What was served.
+    entry: Arc<dyn AnyEntry>,
+    store: StoreRef,
+    /// It stands in the store, and the refresh is for as long as it does. Else it came from the shared
+    /// tier and never stood here.
+    resident: bool,
+    settled: bool,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").finish_non_exhaustive()
+    }
+}
+
+impl Ticket {
+    /// For an entry that expired in this process; its refresh has been claimed.
+    pub(crate) fn resident(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Self {
+        Self { entry, store, resident: true, settled: false }
+    }
+
+    /// For a value that the shared tier called stale.
+    pub(crate) fn passing(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Self {
+        Self { entry, store, resident: false, settled: false }
+    }
+
+    /// The entry, if it is that of a call with this owner and key.
+    pub(crate) fn entry_of<K: 'static, V: 'static>(
+        &self,
+        owner: Owner,
+        same: impl FnOnce(&K) -> bool,
+    ) -> Option<&Entry<K, V>> {
+        let entry = self.entry.as_any().downcast_ref::<Entry<K, V>>()?;
+        (entry.head.owner == owner && same(&entry.key)).then_some(entry)
+    }
+
+    /// Whether the entry was invalidated, replaced or evicted since the stale value was served.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.resident && self.entry.head().is_dead()
+    }
+
+    pub(crate) fn is_resident(&self) -> bool {
+        self.resident
+    }
+
+    /// The new value is stored.
+    pub(crate) fn stored(mut self) {
+        self.settled = true;
+        self.store.count_refresh();
+    }
+
+    /// Nothing had to be done, or somebody else has done it.
+    pub(crate) fn moot(mut self) {
+        self.settled = true;
+        self.pause();
+    }
+
+    /// Leaves the entry alone for a while.
+    fn pause(&self) {
+        let again = self.store.now().saturating_add(clock::ticks(PAUSE));
+        self.entry.head().release_refresh(again);
+    }
+
+    /// Starts a sync function in the background.
+    pub fn run<R>(self, call: impl FnOnce() -> R + Send + 'static) {
+        background::spawn_closure(move || {
+            let _order = Order::place(self);
+            // A panic has been reported by the hook; here it is a refresh that failed.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(call())));
+        });
+    }
+
+    /// Starts an async function in the background.
+    pub fn run_async<R, F>(self, call: F)
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        background::spawn_future(async move {
+            let mut call = pin!(call);
+            let mut ticket = Some(self);
+            poll_fn(move |cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| match ticket.take() {
+                    Some(order) => {
+                        let order = Order::place(order);
+                        let polled = call.as_mut().poll(cx);
+                        // Unless the call's look-up took it, it is for the next poll.
+                        ticket = order.take_back();
+                        polled
+                    }
+                    None => call.as_mut().poll(cx),
+                }));
+                match polled {
+                    Ok(Poll::Pending) => Poll::Pending,
+                    Ok(Poll::Ready(_)) | Err(_) => Poll::Ready(()),
+                }
+            })
+            .await;
+        });
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.store.count_failed_refresh();
+            self.pause();
+        }
+    }
+}
+
+/// Makes the thread's next cached call take the ticket.
+struct Order;
+
+impl Order {
+    fn place(ticket: Ticket) -> Self {
+        // During thread teardown the ticket is dropped: the refresh failed.
+        let _ = ORDERED.try_with(|ordered| ordered.replace(Some(ticket)));
+        front::with(|front| front.force(true));
+        Self
+    }
+
+    fn take_back(self) -> Option<Ticket> {
+        take_order()
+    }
+}
+
+impl Drop for Order {
+    fn drop(&mut self) {
+        front::with(|front| front.force(false));
+        drop(take_order());
+    }
+}
+
+/// The order for this thread's next cached call, if there is one.
+pub(crate) fn take_order() -> Option<Ticket> {
+    ORDERED.try_with(|ordered| ordered.borrow_mut().take()).ok().flatten()
+}

@@ -1,0 +1,104 @@
+//! Leaving a backend alone that is down, so that not every miss pays for finding out.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use cachekit_io::Backend;
+
+use crate::clock::{self, Ticks};
+
+/// Failures in a row after which a backend is left alone.
+const FAILURES: u32 = 5;
+
+/// For how long; then one call tries it again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What is known of one backend's health.
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    failures: AtomicU32,
+    /// 0 while calls go through.
+    open_until: AtomicU64,
+}
+
+impl Breaker {
+    /// Whether a call may ask the backend now. After a pause one call may, to find out.
+    pub(crate) fn admits(&self, now: Ticks) -> bool {
+        let until = self.open_until.load(Ordering::Relaxed);
+        if until == 0 {
+            return true;
+        }
+        let again = now.saturating_add(clock::ticks(PAUSE));
+        now >= until
+            && self
+                .open_until
+                .compare_exchange(until, again, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// The backend answered.
+    pub(crate) fn succeeded(&self) {
+        // Read first: in good times nothing is written.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+            self.open_until.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The backend is in trouble.
+    pub(crate) fn failed(&self, now: Ticks) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failures >= FAILURES {
+            self.open_until.store(now.saturating_add(clock::ticks(PAUSE)), Ordering::Relaxed);
+        }
+    }
+}
+
+/// A test scope, and a backend's address. The backend is alive while its entry counts.
+type Known = HashMap<(u64, usize), (Weak<dyn Backend>, Arc<Breaker>)>;
+
+/// The breaker of a backend, as calls in a test scope (0: in none) see it.
+pub(crate) fn of(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Breaker> {
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+    let address = Arc::as_ptr(backend).cast::<()>() as usize;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((seen, breaker)) = known.get(&(scope, address)) {
+        // Not one that lived at this address before.
+        if seen.strong_count() > 0 {
+            return Arc::clone(breaker);
+        }
+    }
+    known.retain(|_, (seen, _)| seen.strong_count() > 0);
+    let breaker = Arc::new(Breaker::default());
+    known.insert((scope, address), (Arc::downgrade(backend), Arc::clone(&breaker)));
+    breaker
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_after_failures_in_a_row_and_lets_one_call_try() {
+        let breaker = Breaker::default();
+        let second = clock::ticks(Duration::from_secs(1));
+        for _ in 0..FAILURES - 1 {
+            breaker.failed(second);
+        }
+        breaker.succeeded();
+        for _ in 0..FAILURES {
+            assert!(breaker.admits(second));
+            breaker.failed(second);
+        }
+        assert!(!breaker.admits(5 * second));
+        assert!(breaker.admits(6 * second), "one call may try");
+        assert!(!breaker.admits(6 * second), "and no second one");
+        breaker.failed(6 * second);
+        assert!(!breaker.admits(10 * second));
+        assert!(breaker.admits(11 * second));
+        breaker.succeeded();
+        assert!(breaker.admits(11 * second) && breaker.admits(11 * second));
+    }
+}

@@ -1,0 +1,79 @@
+//! One run of the function among all processes: the lock taken before it, and the wait for who has it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use cachekit_io::LockToken;
+
+use super::link::Link;
+use super::runtime;
+
+/// For how long a process may hold the lock: what a fill takes at most before others stop waiting for it.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A lock that is held. Dropping it gives it back.
+pub(crate) struct Held {
+    link: Link,
+    token: Option<LockToken>,
+}
+
+impl Held {
+    pub(crate) fn new(link: &Link, token: LockToken) -> Self {
+        Self { link: link.clone(), token: Some(token) }
+    }
+
+    pub(crate) fn token(&self) -> Option<LockToken> {
+        self.token.clone()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.link.release(token);
+        }
+    }
+}
+
+/// The pauses between two looks at what somebody else is filling, until the wait is over.
+pub(crate) struct Waiting {
+    until: Instant,
+    pause: Duration,
+    random: RandomState,
+    round: u64,
+}
+
+impl Waiting {
+    pub(crate) fn new(most: Duration) -> Self {
+        let until = Instant::now() + most;
+        Self { until, pause: FIRST_PAUSE, random: RandomState::new(), round: 0 }
+    }
+
+    /// When the wait is over.
+    pub(crate) fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Waits a little longer than the last time. False once the time is up.
+    pub(crate) async fn pause(&mut self, blocking: bool) -> bool {
+        let now = Instant::now();
+        if now >= self.until {
+            return false;
+        }
+        // Between half and one and a half: processes that began together do not stay in step.
+        self.round += 1;
+        let share = self.random.hash_one(self.round) % 1000 + 500;
+        let pause = self.pause * u32::try_from(share).unwrap_or(1000) / 1000;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let end = (now + pause).min(self.until);
+        if blocking {
+            std::thread::sleep(end.saturating_duration_since(now));
+        } else {
+            runtime::sleep(end).await;
+        }
+        true
+    }
+}
