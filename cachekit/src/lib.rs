@@ -34,7 +34,9 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
-//! | `shared` | `set_default_backend`: `#[cache]` functions share values through a `cachekit_io::Backend` |
+//! | `shared` | `set_default_backend` and `backend = …`: functions share values through a `cachekit_io::Backend` |
+//! | `io` | [`cache::io`]: functions share values through cachekit.io; turns `shared` on |
+//! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.
 //!
@@ -42,6 +44,10 @@
 //!
 //! `CACHEKIT_DISABLE`: set to anything but `0`, `false`, `no`, `off` or nothing, every cached function runs
 //! its body at every call and nothing is stored. Read once, when the first cache is used.
+//!
+//! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, where
+//! `set_shared_budget` says nothing. With `io`: `CACHEKIT_API_KEY` and its companions; see [`cache::io`].
+//! [`init`] tells what is wrong with any of them.
 
 // What an annotated function runs through, in the order of a call.
 mod entry;
@@ -65,8 +71,10 @@ mod ttl;
 mod backend_option;
 mod background;
 mod builder;
+mod error;
 mod handle;
 mod object;
+mod start;
 mod stats;
 pub mod testing;
 
@@ -98,6 +106,7 @@ pub use backend_option::IntoBackend;
 pub use background::set_spawner;
 pub use builder::CacheBuilder;
 pub use equivalent::Equivalent;
+pub use error::{Error, ErrorKind, Problem};
 pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
 pub use instance::{Instance, InstanceId};
 pub use object::Cache;
@@ -105,6 +114,7 @@ pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
 pub use site::{Function, Policy, Tier, TtlPolicy, functions};
+pub use start::{check, init};
 pub use stats::Stats;
 pub use ttl::IntoTtl;
 

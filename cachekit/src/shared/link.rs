@@ -178,6 +178,17 @@ impl Link {
         });
     }
 
+    /// Asks a backend whether it is up. `Err(None)`: no answer.
+    pub(crate) async fn health(backend: Arc<dyn Backend>) -> Result<(), Option<BackendError>> {
+        let until = Instant::now() + super::budget();
+        let answer = runtime::bounded(until, async move { backend.health().await }).await;
+        match answer {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Some(error)),
+            Err(_) => Err(None),
+        }
+    }
+
     /// One operation: bounded, counted, and told to the breaker.
     async fn ask<T, F>(&self, store: &Store, until: Instant, operation: F) -> Result<T, Failed>
     where

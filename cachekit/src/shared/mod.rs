@@ -3,8 +3,8 @@
 //! `#[cache]` functions use it once a backend is installed; `#[cache::local]` functions never do.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cachekit_io::Backend;
@@ -24,6 +24,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use link::Link;
 pub(crate) use resolve::backend;
 use resolve::replace;
 
@@ -86,13 +87,39 @@ pub fn set_shared_budget(budget: Duration) {
     BUDGET.store(millis, Ordering::Relaxed);
 }
 
+/// The variable for the budget, in milliseconds.
+const VARIABLE: &str = "CACHEKIT_SHARED_BUDGET";
+
+/// What the environment says. Read once.
+static ENVIRONMENT: LazyLock<Result<Option<Duration>, String>> =
+    LazyLock::new(|| match std::env::var_os(VARIABLE) {
+        None => Ok(None),
+        Some(value) => read_budget(&value.to_string_lossy()).map(Some),
+    });
+
+fn read_budget(value: &str) -> Result<Duration, String> {
+    match value.parse() {
+        Ok(millis @ 1..=86_400_000) => Ok(Duration::from_millis(millis)),
+        _ => Err(format!(
+            "{VARIABLE} is {value:?}: write whole milliseconds from 1 to 86400000, such as 2000; until then \
+             the budget is {} ms",
+            DEFAULT_BUDGET.as_millis()
+        )),
+    }
+}
+
+/// What is wrong with the budget that the environment sets.
+pub(crate) fn wrong_budget() -> Option<String> {
+    ENVIRONMENT.as_ref().err().cloned()
+}
+
 /// The budget for calls on this thread.
 fn budget() -> Duration {
     if let Some(budget) = testing::budget() {
         return budget;
     }
     match BUDGET.load(Ordering::Relaxed) {
-        0 => DEFAULT_BUDGET,
+        0 => ENVIRONMENT.as_ref().ok().copied().flatten().unwrap_or(DEFAULT_BUDGET),
         // A deadline has to fit into an `Instant`.
         millis => Duration::from_millis(millis.min(86_400_000)),
     }

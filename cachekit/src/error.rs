@@ -1,0 +1,132 @@
+//! What `init` and `check` report.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a problem is about.
+///
+/// None of them stops a cached function: it runs, in the process it is cached all the same, and what could
+/// not be done is counted in its [`Stats`](crate::Stats). They are for the start of a program, where a
+/// wrong setting is cheap to notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The environment or the settings ask for something that cannot be had: a variable is missing or has a
+    /// value that is not accepted, two variables contradict each other. Lasts until it is changed; the
+    /// program has to be started again.
+    Configuration,
+    /// A backend does not answer, or refuses. May pass by itself.
+    Unreachable,
+    /// What an annotated function asks for does not fit its backend. Lasts until the code is changed.
+    Function,
+}
+
+/// The problems that [`init`](crate::init) or [`check`](crate::check) found: all of them, one a line.
+///
+/// Opaque: ask [`kind`](Self::kind), or look at [`problems`](Self::problems). It holds no key, no value and
+/// no credential.
+///
+/// # Example
+///
+/// ```
+/// match cachekit::init() {
+///     Ok(()) => {}
+///     Err(error) => eprintln!("caching starts with a problem: {error}"),
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Error {
+    problems: Arc<[Problem]>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone)]
+pub struct Problem {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: ErrorKind, message: String) -> Self {
+        Self { kind, message, source: None }
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Problem")
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Error {
+    /// `Ok` if there is no problem.
+    pub(crate) fn of(problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems: problems.into() }) }
+    }
+
+    /// What the first problem is about; the more lasting ones come first.
+    pub fn kind(&self) -> ErrorKind {
+        self.problems.first().map_or(ErrorKind::Configuration, Problem::kind)
+    }
+
+    /// Whether a setting has to be changed.
+    pub fn is_configuration(&self) -> bool {
+        self.problems.iter().any(|problem| problem.kind == ErrorKind::Configuration)
+    }
+
+    /// Whether a backend did not answer as it should.
+    pub fn is_unreachable(&self) -> bool {
+        self.problems.iter().any(|problem| problem.kind == ErrorKind::Unreachable)
+    }
+
+    /// Everything that is wrong.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.problems.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("problems", &self.problems).finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.problems.first()?.source.as_deref()?;
+        Some(source)
+    }
+}

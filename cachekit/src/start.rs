@@ -1,0 +1,143 @@
+//! `init` and `check`: finding at the start of a program what would otherwise only be counted.
+
+use crate::error::Error;
+#[cfg(feature = "shared")]
+use crate::error::{ErrorKind, Problem};
+#[cfg(feature = "shared")]
+use crate::shared::{Link, backend};
+use crate::site;
+#[cfg(feature = "shared")]
+use crate::site::{Function, Tier};
+
+/// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
+///
+/// Only what the program's functions use is looked at: without a `#[cache::io]` function a missing
+/// `CACHEKIT_API_KEY` is no problem. Nothing is sent; [`check`] asks the backends whether they are there.
+///
+/// # Errors
+///
+/// Every problem found. Functions work in spite of them, cached in the process only.
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache(ttl = 60)]
+/// fn square(n: u64) -> u64 { n * n }
+///
+/// cachekit::init()?;
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+pub fn init() -> Result<(), Error> {
+    Error::of(settings(&site::functions()))
+}
+
+/// Checks every annotated function of the program and asks the backends that they use whether they are
+/// there.
+///
+/// That takes as long as the slowest answer, the budget for the shared tier at most (5 seconds unless set).
+/// Backends that attributes name with `backend = …` are known to their calls only, and not asked.
+///
+/// # Errors
+///
+/// Every problem found, what [`init`] finds among them.
+///
+/// # Example
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// cachekit::check().await?;
+/// # Ok::<(), cachekit::Error>(())
+/// # }).unwrap();
+/// ```
+#[allow(clippy::unused_async)] // Without a shared tier there is nothing to wait for.
+pub async fn check() -> Result<(), Error> {
+    let functions = site::functions();
+    #[allow(unused_mut)]
+    let mut problems = settings(&functions);
+    #[cfg(feature = "shared")]
+    for function in &functions {
+        problems.extend(fits(function));
+    }
+    #[cfg(feature = "shared")]
+    problems.extend(reachable(&functions).await);
+    Error::of(problems)
+}
+
+#[cfg(not(feature = "shared"))]
+fn settings(_functions: &[site::Function]) -> Vec<crate::error::Problem> {
+    Vec::new()
+}
+
+#[cfg(feature = "shared")]
+fn tiers(functions: &[Function]) -> impl Iterator<Item = Tier> {
+    let used = |tier: &Tier| {
+        functions.iter().any(|function| {
+            let policy = function.policy();
+            function.tier() == *tier && !policy.own_backend && !policy.own_cache
+        })
+    };
+    [Tier::Shared, Tier::Io].into_iter().filter(used)
+}
+
+#[cfg(feature = "shared")]
+fn settings(functions: &[Function]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(message) = crate::shared::wrong_budget() {
+        problems.push(Problem::new(ErrorKind::Configuration, message));
+    }
+    for tier in tiers(functions) {
+        if let Err(error) = backend(tier) {
+            let asking = match tier {
+                Tier::Io => "`#[cache::io]` functions have no backend",
+                Tier::Shared | Tier::Local => "`#[cache]` functions have no shared backend",
+            };
+            let message = format!("{asking}, and cache in this process only: {error}");
+            problems.push(Problem::new(ErrorKind::Configuration, message).with_source(error));
+        }
+    }
+    problems
+}
+
+/// Whether a function suits the service it may use.
+#[cfg(feature = "shared")]
+fn fits(function: &Function) -> Option<Problem> {
+    let policy = function.policy();
+    // The attribute checked it; a function can be built without one.
+    let wrong = match (function.tier(), policy.namespace) {
+        (Tier::Io, Some(namespace)) => namespace
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+            .map(|c| format!("{c:?} cannot be in a namespace of cachekit.io")),
+        _ => None,
+    }?;
+    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
+    Some(Problem::new(ErrorKind::Function, format!("{place}: {wrong}")))
+}
+
+#[cfg(feature = "shared")]
+async fn reachable(functions: &[Function]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut asked = Vec::new();
+    for tier in tiers(functions) {
+        let Ok(Some(backend)) = backend(tier) else { continue };
+        // Two tiers mostly have one backend.
+        if asked.iter().any(|known| std::sync::Arc::ptr_eq(known, &backend)) {
+            continue;
+        }
+        asked.push(std::sync::Arc::clone(&backend));
+        let kind = backend.backend_type();
+        match Link::health(backend).await {
+            Ok(()) => {}
+            Err(Some(error)) => {
+                let message = format!("the backend of type `{kind}` does not answer well: {error}");
+                let problem = Problem::new(ErrorKind::Unreachable, message);
+                problems.push(problem.with_source(error));
+            }
+            Err(None) => problems.push(Problem::new(
+                ErrorKind::Unreachable,
+                format!("the backend of type `{kind}` gives no answer in time"),
+            )),
+        }
+    }
+    problems
+}

@@ -1,0 +1,82 @@
+//! `init` and `check` say at the start what calls would only count.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachekit::cache;
+use cachekit::testing::Scope;
+use cachekit::{ErrorKind, check, init};
+use cachekit_io::testing::{Fault, FaultyBackend};
+use cachekit_io::{BackendError, BackendErrorKind, MemoryBackend, Operation};
+use cachekit_tests::{block_on, in_child, is_child, run_child};
+
+use crate::shared_tier::machines;
+
+// This binary has functions of every tier; one more, so that this file stands for itself.
+#[cache::io(ttl = 60, namespace = "init-check")]
+fn value(n: u64) -> u64 {
+    n
+}
+
+#[test]
+fn a_missing_api_key_is_reported_and_stops_nothing() {
+    in_child("init_check::a_missing_api_key_is_reported_and_stops_nothing", || {
+        let error = init().unwrap_err();
+        assert_eq!((error.kind(), error.is_configuration()), (ErrorKind::Configuration, true));
+        assert_eq!(error.problems().len(), 1, "{error}");
+        assert!(error.to_string().contains("`#[cache::io]` functions have no backend"), "{error}");
+        let source = error.source().and_then(|source| source.downcast_ref::<BackendError>());
+        assert_eq!(source.map(BackendError::kind), Some(BackendErrorKind::Configuration));
+        assert_eq!(value(7), 7);
+        // It lasts, and is said each time.
+        assert_eq!(block_on(check()).unwrap_err().to_string(), error.to_string());
+    });
+}
+
+#[test]
+fn a_backend_for_the_process_is_enough() {
+    in_child("init_check::a_backend_for_the_process_is_enough", || {
+        let backend = FaultyBackend::new(MemoryBackend::new());
+        cachekit::set_default_backend(Arc::new(backend.clone()));
+        init().unwrap();
+        assert!(backend.calls().is_empty(), "it sends nothing");
+        block_on(check()).unwrap();
+        assert_eq!(backend.count(Operation::Health), 1, "one backend is asked once");
+    });
+}
+
+#[test]
+fn a_backend_that_is_down_is_unreachable() {
+    let (scope, _, backend) = machines();
+    backend.inject(Fault::fail(BackendErrorKind::Transient).on(Operation::Health));
+    scope.run(|| {
+        init().unwrap();
+        let error = block_on(check()).unwrap_err();
+        assert_eq!((error.kind(), error.is_unreachable()), (ErrorKind::Unreachable, true));
+        assert!(error.to_string().contains("memory"), "{error}");
+    });
+}
+
+#[test]
+fn a_backend_that_does_not_answer_does_not_hold_the_check() {
+    let (_, _, backend) = machines();
+    backend.inject(Fault::wait(std::future::pending).on(Operation::Health));
+    let scope =
+        Scope::new().with_backend(Arc::new(backend)).with_shared_budget(Duration::from_millis(20));
+    let error = scope.run(|| block_on(check())).unwrap_err();
+    assert!(error.is_unreachable() && error.to_string().contains("no answer in time"), "{error}");
+}
+
+#[test]
+fn a_wrong_budget_is_reported() {
+    let test = "init_check::a_wrong_budget_is_reported";
+    if is_child() {
+        let (scope, _, _) = machines();
+        let error = scope.run(init).unwrap_err();
+        assert!(error.to_string().starts_with("CACHEKIT_SHARED_BUDGET is \"soon\""), "{error}");
+        return;
+    }
+    let finished = run_child(test, &[("CACHEKIT_SHARED_BUDGET", "soon")]);
+    assert_eq!(finished.passed, Some(true), "{}", finished.output);
+}
