@@ -5,6 +5,8 @@ mod expansion;
 mod functions;
 mod names;
 mod options;
+mod sharing;
+mod stale;
 
 use std::str::FromStr;
 
@@ -18,7 +20,11 @@ fn tokens(source: &str) -> TokenStream {
 
 /// The mistakes, each as the text it underlines and its message.
 fn mistakes(options: &str, function: &str) -> Vec<(String, String)> {
-    let Err(error) = Model::build(Tier::Shared, tokens(options), tokens(function)) else {
+    mistakes_at(Tier::Shared, options, function)
+}
+
+fn mistakes_at(tier: Tier, options: &str, function: &str) -> Vec<(String, String)> {
+    let Err(error) = Model::build(tier, tokens(options), tokens(function)) else {
         return Vec::new();
     };
     error

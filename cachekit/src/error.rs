@@ -48,6 +48,8 @@ pub struct Problem {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
+// Without a shared tier nothing can be wrong yet.
+#[cfg_attr(not(feature = "shared"), allow(dead_code))]
 impl Problem {
     pub(crate) fn new(kind: ErrorKind, message: String) -> Self {
         Self { kind, message, source: None }

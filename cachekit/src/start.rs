@@ -55,9 +55,7 @@ pub async fn check() -> Result<(), Error> {
     #[allow(unused_mut)]
     let mut problems = settings(&functions);
     #[cfg(feature = "shared")]
-    for function in &functions {
-        problems.extend(fits(function));
-    }
+    problems.extend(functions.iter().copied().filter_map(fits));
     #[cfg(feature = "shared")]
     problems.extend(reachable(&functions).await);
     Error::of(problems)
@@ -100,7 +98,7 @@ fn settings(functions: &[Function]) -> Vec<Problem> {
 
 /// Whether a function suits the service it may use.
 #[cfg(feature = "shared")]
-fn fits(function: &Function) -> Option<Problem> {
+fn fits(function: Function) -> Option<Problem> {
     let policy = function.policy();
     // The attribute checked it; a function can be built without one.
     let wrong = match (function.tier(), policy.namespace) {

@@ -24,9 +24,10 @@ struct Copied {
 pub(super) fn ask(model: &Model, run: &TokenStream) -> TokenStream {
     let private = model.private();
     let here = model.here();
-    let (ask, awaited) = match model.returned.is_async() {
-        true => (quote!(ask_async), quote_spanned!(here=> .await)),
-        false => (quote!(ask), TokenStream::new()),
+    let (ask, awaited) = if model.returned.is_async() {
+        (quote!(ask_async), quote_spanned!(here=> .await))
+    } else {
+        (quote!(ask), TokenStream::new())
     };
     let start = start(model);
     quote_spanned! {here=>
@@ -59,12 +60,11 @@ fn start(model: &Model) -> TokenStream {
         },
         Flavor::Async | Flavor::ImplFuture => {
             let turbofish = model.turbofish();
-            let again = match &model.companion {
-                Companion::Type { name, .. } => quote_spanned!(mixed=> #name::__cachekit_again),
-                _ => {
-                    let again = of_method(model);
-                    quote!(Self::#again)
-                }
+            let again = if let Companion::Type { name, .. } = &model.companion {
+                quote_spanned!(mixed=> #name::__cachekit_again)
+            } else {
+                let again = of_method(model);
+                quote!(Self::#again)
             };
             quote_spanned! {mixed=>
                 #private::Ticket::run_async(__ticket, #again #turbofish (#(#names),*))
@@ -122,9 +122,10 @@ fn call(model: &Model, copies: &[Copied]) -> TokenStream {
     let turbofish = model.turbofish();
     let given = copies.iter().map(|copy| &copy.given);
     // An associated function is one of `Self`, with a receiver or without.
-    let path = match &model.companion {
-        Companion::Type { .. } => quote!(#function),
-        _ => quote!(Self::#function),
+    let path = if let Companion::Type { .. } = &model.companion {
+        quote!(#function)
+    } else {
+        quote!(Self::#function)
     };
     quote!(#path #turbofish (#(#given),*))
 }

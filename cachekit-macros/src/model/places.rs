@@ -30,8 +30,10 @@ pub(super) fn check(
         );
     }
     check_namespace(tier, args, errors);
-    let local = [args.backend.name(), args.fill_lock.name()].into_iter().flatten();
-    for option in local {
+    // What could not be read has been complained of.
+    let backend = args.backend.name().filter(|_| args.backend.value().is_some());
+    let fill_lock = args.fill_lock.name().filter(|_| args.fill_lock.value().is_some());
+    for option in [backend, fill_lock].into_iter().flatten() {
         if tier == Tier::Local {
             errors.at(
                 option,

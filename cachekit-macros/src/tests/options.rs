@@ -38,7 +38,7 @@ fn every_form_of_every_option() {
 fn unknown_options_name_the_likely_one() {
     refuses("tll = 60", FUNCTION, "tll", "unknown option `tll`; did you mean `ttl`?");
     refuses("max_size = 60", FUNCTION, "max_size", "did you mean `capacity`?");
-    refuses("frobnicate", FUNCTION, "frobnicate", "the options are `ttl`, `capacity`");
+    refuses("frobnicate", FUNCTION, "frobnicate", "the options are `ttl`, `stale`, `capacity`");
     refuses("60", FUNCTION, "60", "expected an option such as `ttl = 60`");
     refuses("ttl(okay = 60)", FUNCTION, "okay", "`ok`");
 }

@@ -36,9 +36,9 @@ pub struct Miss<K, S: Shape> {
     /// For how long after that the value may be served while the function runs again.
     pub(super) window: Ticks,
     /// A stale value was found, and this call is to see to its refresh.
-    pub(super) stale: Option<Ticket>,
+    pub(super) stale: Option<Box<Ticket>>,
     /// This call is the refresh.
-    pub(super) refresh: Option<Ticket>,
+    pub(super) refresh: Option<Box<Ticket>>,
     /// Failed runs waited for.
     pub(super) failed: u8,
     pub(super) remote: Remote<K, S::Stored>,
@@ -173,7 +173,7 @@ where
                 Asked::Value(value)
             }
             Begun::Stale(value) => match self.stale.take() {
-                Some(ticket) => Asked::Stale(value, ticket),
+                Some(ticket) => Asked::Stale(value, *ticket),
                 None => Asked::Value(value),
             },
             Begun::Lead(flight) => Asked::Lead(Lead { miss: self, flight: Some(flight) }),
@@ -343,7 +343,7 @@ where
                 let _ = self.entry.value.set(found.value);
                 flight.land(Landing::Ready);
                 let entry = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
-                self.stale = Some(Ticket::passing(entry, self.store.clone()));
+                self.stale = Some(Box::new(Ticket::passing(entry, self.store.clone())));
                 Begun::Stale(ret)
             }
             Answer::StandDown => match self.served_before() {
@@ -390,7 +390,7 @@ where
     fn settle(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
         self.store.count_load();
         // What the refresh was for is gone: whoever asks now runs the function, or has done so.
-        let outdated = self.refresh.as_ref().is_some_and(Ticket::is_outdated);
+        let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
         verdict.keep &= !outdated;
         let landing = match (S::stored(ret), verdict.keep) {
             (Some(stored), true) => {

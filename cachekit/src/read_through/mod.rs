@@ -179,26 +179,26 @@ where
     let order = if forced { refresh_ahead::take_order() } else { None };
     let forced = forced && order.is_none();
     // An order for another call than this one, which should not have come here, is dropped.
-    let refresh = order.filter(|ticket| {
+    let refresh = order.map(Box::new).filter(|ticket| {
         let own = ticket.entry_of::<Q::Owned, S::Stored>(store.owner(), |owned| key.matches(owned));
         own.is_some()
     });
     let seen = Flights::global().landed(hash);
     let mut stale = None;
     if !store.is_disabled() && refresh.is_none() {
-        if !forced {
+        if forced {
+            store.count_miss();
+        } else {
             match stored::<Q, S>(store, hash, key, window) {
                 Stored::Fresh(value) => return Ok(S::restore(value)),
                 Stored::Stale(entry) => stale = Some(entry),
                 Stored::Nothing => store.count_miss(),
             }
-        } else {
-            store.count_miss();
         }
     }
     let entry = store.entry(hash, key.to_owned_key());
     let store = keep();
-    let stale = stale.map(|entry| Ticket::resident(entry, store.clone()));
+    let stale = stale.map(|entry| Box::new(Ticket::resident(entry, store.clone())));
     let shape = PhantomData;
     Err(Miss {
         entry,

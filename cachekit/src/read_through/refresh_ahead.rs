@@ -111,10 +111,10 @@ impl Ticket {
             poll_fn(move |cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| match ticket.take() {
                     Some(order) => {
-                        let order = Order::place(order);
+                        let _order = Order::place(order);
                         let polled = call.as_mut().poll(cx);
                         // Unless the call's look-up took it, it is for the next poll.
-                        ticket = order.take_back();
+                        ticket = take_order();
                         polled
                     }
                     None => call.as_mut().poll(cx),
@@ -147,10 +147,6 @@ impl Order {
         let _ = ORDERED.try_with(|ordered| ordered.replace(Some(ticket)));
         front::with(|front| front.force(true));
         Self
-    }
-
-    fn take_back(self) -> Option<Ticket> {
-        take_order()
     }
 }
 
