@@ -1,6 +1,7 @@
 //! `stale = …`: copies of a call's arguments, for the run of its function that comes later.
 
-use std::borrow::Borrow;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 /// An argument that can be copied for later.
 #[diagnostic::on_unimplemented(
@@ -28,18 +29,39 @@ pub trait KeepBorrowed {
     fn lent(kept: &Self::Kept) -> &Self;
 }
 
+// Not for all of `ToOwned`: the compiler would speak of that where `Clone` is what is missing.
 #[diagnostic::do_not_recommend]
-impl<T> KeepBorrowed for T
-where
-    T: ToOwned<Owned: Send + 'static> + ?Sized,
-{
-    type Kept = T::Owned;
-    fn kept(&self) -> T::Owned {
-        self.to_owned()
+impl<T: Clone + Send + 'static> KeepBorrowed for T {
+    type Kept = T;
+    fn kept(&self) -> T {
+        self.clone()
     }
-    fn lent(kept: &T::Owned) -> &T {
-        kept.borrow()
+    fn lent(kept: &T) -> &T {
+        kept
     }
+}
+
+macro_rules! unsized_types {
+    ($([$($generics:tt)*] $borrowed:ty, $owned:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> KeepBorrowed for $borrowed {
+            type Kept = $owned;
+            fn kept(&self) -> $owned {
+                self.to_owned()
+            }
+            fn lent(kept: &$owned) -> &$borrowed {
+                kept
+            }
+        }
+    )*};
+}
+
+unsized_types! {
+    [] str, String;
+    [T: Clone + Send + 'static] [T], Vec<T>;
+    [] Path, PathBuf;
+    [] OsStr, OsString;
+    [] CStr, CString;
 }
 
 /// The copy of a borrowed argument.

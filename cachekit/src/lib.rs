@@ -140,7 +140,9 @@ mod book {
     pages! {
         Readme: "../../README.md"
         Architecture: "../../docs/src/architecture.md"
+        Backends: "../../docs/src/backends.md"
         Companions: "../../docs/src/companions.md"
+        Failures: "../../docs/src/failures.md"
         Faq: "../../docs/src/faq.md"
         GettingStarted: "../../docs/src/getting-started.md"
         HowACallWorks: "../../docs/src/how-a-call-works.md"
@@ -152,6 +154,8 @@ mod book {
         OptionsMethods: "../../docs/src/options/methods.md"
         OptionsNaming: "../../docs/src/options/naming.md"
         OptionsOutcomes: "../../docs/src/options/outcomes.md"
+        OptionsSharing: "../../docs/src/options/sharing.md"
+        OptionsStale: "../../docs/src/options/stale.md"
         OwnCaches: "../../docs/src/own-caches.md"
         Performance: "../../docs/src/performance.md"
         Recipes: "../../docs/src/recipes.md"

@@ -12,7 +12,18 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use shuttle::{Config, Runner, future, thread};
 
+use std::any::TypeId;
+use std::time::Duration;
+
 use crate::Cache;
+use crate::clock::ticks;
+use crate::entry::Owner;
+use crate::flight::Flights;
+use crate::read_through::{Asked, Remote, Target, find};
+use crate::shape::Plain;
+use crate::site::StoreRef;
+use crate::store::{Capacity, Store};
+use crate::testing::{Clock, ClockSource};
 
 /// Explores schedules at random and with few, well-placed preemptions: the second finds what needs one
 /// exact switch.
@@ -311,5 +322,90 @@ fn eviction_never_lets_a_front_serve_what_an_invalidation_cannot_reach() {
         evictor.join().unwrap();
         reader.join().unwrap();
         assert!(cache.len() <= 1);
+    });
+}
+
+/// A store with a clock of its own, and an entry for the key 7 in it that is past its time.
+fn stale_store() -> StoreRef {
+    let clock = Clock::new();
+    let owner = Owner { function: TypeId::of::<Stale>(), instance: 1 };
+    let source = ClockSource::Manual(clock.clone());
+    let store = StoreRef::Shared(Arc::new(Store::new(owner, Capacity::Entries(64), source, false)));
+    let Asked::Lead(lead) = ask(&store) else { panic!("the store is empty") };
+    assert_eq!(lead.run(|| 1), 1);
+    clock.advance(Duration::from_secs(15));
+    store
+}
+
+struct Stale;
+
+/// A call of a function with `ttl = 10, stale = 10`, up to its turn to run.
+fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
+    let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
+    let target = Target { store, hash: 7, ttl, window };
+    match find::<u64, Plain<u64>>(&target, &7, Remote::nowhere, || store.clone()) {
+        Ok(value) => Asked::Value(value),
+        Err(miss) => miss.ask(),
+    }
+}
+
+/// The whole call. A refresh that it has to see to runs at once, in its place.
+fn call(store: &StoreRef, f: &dyn Fn() -> u64) -> u64 {
+    match ask(store) {
+        Asked::Value(value) => value,
+        Asked::Lead(lead) => lead.run(f),
+        Asked::Stale(value, ticket) => {
+            ticket.carry_out(|| match ask(store) {
+                Asked::Lead(lead) => lead.run(f),
+                Asked::Value(value) | Asked::Stale(value, _) => value,
+            });
+            value
+        }
+    }
+}
+
+#[test]
+fn one_refresh_for_all_who_are_served_the_stale_value() {
+    explore(|| {
+        let store = stale_store();
+        let runs = Arc::new(AtomicU64::new(0));
+        let callers: Vec<_> = (0..3)
+            .map(|_| {
+                let (store, runs) = (store.clone(), Arc::clone(&runs));
+                thread::spawn(move || {
+                    let run = || {
+                        thread::yield_now();
+                        runs.fetch_add(1, Ordering::SeqCst) + 2
+                    };
+                    assert!(matches!(call(&store, &run), 1 | 2));
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.join().unwrap();
+        }
+        assert_eq!((runs.load(Ordering::SeqCst), call(&store, &|| 9)), (1, 2));
+    });
+}
+
+#[test]
+fn an_invalidation_beats_the_refreshes_that_started_before_it() {
+    explore(|| {
+        let store = stale_store();
+        let source = Arc::new(AtomicU64::new(2));
+        let caller = {
+            let (store, source) = (store.clone(), Arc::clone(&source));
+            thread::spawn(move || {
+                call(&store, &|| source.load(Ordering::SeqCst));
+            })
+        };
+        source.store(3, Ordering::SeqCst);
+        Flights::global().kill(7, &|_| true);
+        store.remove(7, &|_| true);
+        // From here on nobody may see what was read before the change.
+        assert_eq!(call(&store, &|| source.load(Ordering::SeqCst)), 3);
+        caller.join().unwrap();
+        assert_eq!(call(&store, &|| source.load(Ordering::SeqCst)), 3);
+        assert_eq!(Flights::global().running(), 0);
     });
 }

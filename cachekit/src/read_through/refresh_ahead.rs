@@ -16,14 +16,14 @@ use crate::clock;
 use crate::entry::{AnyEntry, Entry, Owner};
 use crate::front;
 use crate::site::StoreRef;
+use crate::sync::per_thread;
 
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
 /// process at it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-thread_local! {
-    /// For the look-up that the thread's next cached call makes.
-    static ORDERED: RefCell<Option<Ticket>> = const { RefCell::new(None) };
+per_thread! {
+    static ORDERED: RefCell<Option<Ticket>> = RefCell::new(None);
 }
 
 /// The right and the duty to refresh one entry. Dropping it says that it failed.
@@ -93,11 +93,16 @@ impl Ticket {
 
     /// Starts a sync function in the background.
     pub fn run<R>(self, call: impl FnOnce() -> R + Send + 'static) {
+        // A panic has been reported by the hook; here it is a refresh that failed.
         background::spawn_closure(move || {
-            let _order = Order::place(self);
-            // A panic has been reported by the hook; here it is a refresh that failed.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(call())));
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(self.carry_out(call))));
         });
+    }
+
+    /// Makes a call, here and now, whose look-up takes the ticket.
+    pub(crate) fn carry_out<R>(self, call: impl FnOnce() -> R) -> R {
+        let _order = Order::place(self);
+        call()
     }
 
     /// Starts an async function in the background.
