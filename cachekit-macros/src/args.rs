@@ -1,5 +1,6 @@
 //! What the attribute says: every option read, each mistake kept.
 
+mod sharing;
 mod values;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -126,9 +127,9 @@ impl Args {
         };
         match name.to_string().as_str() {
             "ttl" => self.read_ttl(&name, input, errors),
-            "stale" => self.stale.set_once(&name, values::stale(&name, input), errors),
-            "backend" => self.backend.set_once(&name, values::backend(&name, input), errors),
-            "fill_lock" => self.fill_lock.set_once(&name, values::fill_lock(&name, input), errors),
+            "stale" => self.stale.set_once(&name, sharing::stale(&name, input), errors),
+            "backend" => self.backend.set_once(&name, sharing::backend(&name, input), errors),
+            "fill_lock" => self.fill_lock.set_once(&name, sharing::fill_lock(&name, input), errors),
             "capacity" => self.capacity.set_once(&name, values::capacity(&name, input), errors),
             "weight" => self.weight.set_once(&name, values::function(&name, 2, input), errors),
             "key" => self.key.set_once(&name, values::key(&name, input), errors),

@@ -10,7 +10,7 @@ use cachekit_io::{
     Backend, BackendError, BackendErrorKind, BoxFuture, Fetched, Health, Locks, ManualClock,
     MemoryBackend, Operation, SetOptions,
 };
-use cachekit_tests::{Gate, Polled, Runs, block_on, together};
+use cachekit_tests::{Gate, Polled, Runs, block_on, in_child, together};
 
 use crate::shared_tier::{machine, machines};
 
@@ -238,4 +238,19 @@ fn a_superseded_write_is_not_kept_here_either() {
         assert_eq!(value::stats().shared_errors, 0, "it is no failure");
     });
     assert!(backend.0.is_empty());
+}
+
+#[test]
+fn a_call_from_inside_its_own_run_does_not_wait_for_itself() {
+    static RUNS: Runs = Runs::new();
+    #[cache(ttl = 60, key = (), fill_lock = "600s")]
+    fn inside(depth: u32) -> u32 {
+        RUNS.add();
+        if depth == 0 { 1 } else { inside(depth - 1) + 1 }
+    }
+    in_child("fill_lock::a_call_from_inside_its_own_run_does_not_wait_for_itself", || {
+        let (a, _, _) = machines();
+        // Every one of them has the key that the outermost has locked.
+        assert_eq!((a.run(|| inside(3)), RUNS.take()), (4, 4));
+    });
 }

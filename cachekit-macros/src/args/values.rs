@@ -90,63 +90,6 @@ pub(super) fn ttl_none(name: &Ident, input: ParseStream<'_>) -> Result<Lifetime>
     }
 }
 
-pub(super) fn stale(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Span)> {
-    const FORMS: &str = "`stale = \"30s\"` or `stale = 30` (seconds)";
-    written_out(name, input, FORMS, "a window for stale values")
-}
-
-pub(super) fn fill_lock(name: &Ident, input: ParseStream<'_>) -> Result<FillLock> {
-    const FORMS: &str = "`fill_lock = \"10s\"`, the longest wait, or `fill_lock = off`";
-    let ahead = input.fork();
-    let off = ahead.parse::<Token![=]>().and_then(|_| ahead.parse::<Ident>());
-    if off.is_ok_and(|word| word == "off") {
-        input.parse::<Token![=]>()?;
-        input.parse::<Ident>()?;
-        return Ok(FillLock::Off);
-    }
-    let (wait, span) = written_out(name, input, FORMS, "a wait")?;
-    Ok(FillLock::Wait(wait, span))
-}
-
-/// A positive duration that is a literal.
-fn written_out(
-    name: &Ident,
-    input: ParseStream<'_>,
-    forms: &str,
-    what: &str,
-) -> Result<(Duration, Span)> {
-    let expr = assigned(name, input, forms, Expr::parse)?;
-    let duration = match plain(&expr) {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Int(seconds) => seconds_of(seconds)?,
-            Lit::Str(text) => duration::parse(&text.value()).map_err(|why| wrong(text, why))?,
-            other => return Err(wrong(other, format_args!("{what} is written {forms}"))),
-        },
-        other => return Err(wrong(other, format_args!("{what} is a literal: write {forms}"))),
-    };
-    if duration.is_zero() {
-        return Err(wrong(
-            &expr,
-            format_args!("{what} must be positive; leave `{name}` out to have none"),
-        ));
-    }
-    Ok((duration, expr.span()))
-}
-
-pub(super) fn backend(name: &Ident, input: ParseStream<'_>) -> Result<Expr> {
-    const FORMS: &str = "`backend = self.backend` or `backend = SESSIONS`, an `Arc` of a backend";
-    let expr = assigned(name, input, FORMS, Expr::parse)?;
-    match plain(&expr) {
-        Expr::Closure(closure) => Err(wrong(
-            closure_head(closure),
-            "a backend is an expression, not a closure: the arguments are in scope, as in \
-             `backend = tenant.backend()`",
-        )),
-        Expr::Lit(literal) => Err(wrong(literal, format_args!("a backend is written {FORMS}"))),
-        _ => Ok(expr),
-    }
-}
-
 fn fixed(literal: impl ToTokens, lifetime: Duration) -> Result<Lifetime> {
     if lifetime.is_zero() {
         return Err(wrong(literal, format_args!("a TTL must be positive; {NOT_CACHED}")));
@@ -154,7 +97,7 @@ fn fixed(literal: impl ToTokens, lifetime: Duration) -> Result<Lifetime> {
     Ok(Lifetime::Fixed(lifetime, literal.span()))
 }
 
-fn seconds_of(literal: &LitInt) -> Result<Duration> {
+pub(super) fn seconds_of(literal: &LitInt) -> Result<Duration> {
     whole_number(literal)?;
     let seconds = literal
         .base10_parse::<u64>()
@@ -381,7 +324,7 @@ pub(super) fn krate(name: &Ident, input: ParseStream<'_>) -> Result<CratePath> {
 }
 
 /// What follows `name =`; when nothing does, the error names the accepted forms.
-fn assigned<T>(
+pub(super) fn assigned<T>(
     name: &Ident,
     input: ParseStream<'_>,
     forms: &str,
@@ -421,11 +364,11 @@ fn is_number(expr: &Expr) -> bool {
 }
 
 /// The `|a, b|` of a closure: what a wrong number of arguments should underline.
-fn closure_head(closure: &syn::ExprClosure) -> impl ToTokens {
+pub(super) fn closure_head(closure: &syn::ExprClosure) -> impl ToTokens {
     let (begin, inputs, end) = (&closure.inputs_begin, &closure.inputs, &closure.inputs_end);
     quote::quote!(#begin #inputs #end)
 }
 
-fn wrong(tokens: impl ToTokens, message: impl Display) -> Error {
+pub(super) fn wrong(tokens: impl ToTokens, message: impl Display) -> Error {
     Error::new_spanned(tokens, message)
 }

@@ -176,7 +176,7 @@ impl Flights {
     ) -> Flight {
         let id = FlightId::of(&entry);
         rows.push(Row { hash, entry, joinable, asynchronous, wait: None });
-        Flight { flights: self, hash, id, landed: false }
+        Flight { flights: self, hash, id, joinable, landed: false }
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
@@ -223,12 +223,19 @@ pub(crate) struct Flight {
     flights: &'static Flights,
     hash: u64,
     id: FlightId,
+    /// Whether it is the one that others of its key wait for.
+    joinable: bool,
     landed: bool,
 }
 
 impl Flight {
     pub(crate) fn id(&self) -> FlightId {
         self.id
+    }
+
+    /// Whether it leads for its caller alone: beside another of its key, that may even be waiting for it.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.joinable
     }
 
     /// Whether somebody waits right now: worth cloning a value or an error for.

@@ -3,11 +3,10 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
 use super::remote::{Answer, Fetched};
 use super::{Purpose, Remote, blocking, value_of};
-#[cfg(feature = "shared")]
-use crate::backend_option::Pinned;
 use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry};
 use crate::flight::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, chain};
@@ -53,31 +52,6 @@ pub(crate) type Weigh<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Miss").finish_non_exhaustive()
-    }
-}
-
-/// How a miss of a function with `stale` goes on.
-#[derive(Debug)]
-pub enum Asked<K, S: Shape> {
-    /// Somebody else's result.
-    Value(S::Return),
-    /// A stale value, and the duty to have it refreshed.
-    Stale(S::Return, Ticket),
-    /// Run the function.
-    Lead(Lead<K, S>),
-}
-
-/// A call whose turn it is to run the function.
-#[must_use]
-pub struct Lead<K, S: Shape> {
-    miss: Miss<K, S>,
-    /// None where caching is off.
-    flight: Option<Flight>,
-}
-
-impl<K, S: Shape> std::fmt::Debug for Lead<K, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lead").finish_non_exhaustive()
     }
 }
 
@@ -324,6 +298,7 @@ where
         let purpose = match (self.forced, &self.refresh) {
             (true, _) => Purpose::Forced,
             (false, Some(_)) => Purpose::Refresh,
+            (false, None) if flight.is_alone() => Purpose::Alone,
             (false, None) => Purpose::Fill,
         };
         match self.remote.consult(&self.store, purpose).await {
@@ -365,7 +340,7 @@ where
     }
 
     /// Stores a leader's result and lets the waiters have it.
-    async fn finish(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
+    pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
         if let (true, true, Some(stored)) = (self.remote.is_some(), verdict.keep, S::stored(ret)) {
             let windows = (verdict, self.window_of(ret));
             let stored = self.remote.store(&self.entry, stored, windows, &self.store);
@@ -374,7 +349,7 @@ where
         self.settle(flight, ret, verdict);
     }
 
-    fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+    pub(super) fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         if self.remote.is_some() {
             blocking::block_on(self.finish(flight, ret, verdict));
         } else {
@@ -435,72 +410,5 @@ where
         // Not into the front yet: that is for entries that are used again.
         let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
         self.store.commit(&entry)
-    }
-}
-
-impl<K, S> Lead<K, S>
-where
-    K: Eq + Send + Sync + 'static,
-    S: Shape,
-{
-    /// Starts the options that need the value.
-    pub fn rules(&self) -> Rules<K, S> {
-        Rules::new()
-    }
-
-    /// Runs a sync function.
-    pub fn run(self, f: impl FnOnce() -> S::Return) -> S::Return {
-        self.run_with(Defaults, f)
-    }
-
-    /// Runs a sync function under rules.
-    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        let Some(flight) = self.flight.take() else { return f() };
-        // The rules and the value's `Clone` belong to the run: they, too, may call the function.
-        let _link = chain::enter(flight.id());
-        let ret = f();
-        let verdict = rules.judge(&self.miss.entry.key, &ret, self.miss.ttl);
-        self.miss.finish_blocking(flight, &ret, verdict);
-        ret
-    }
-
-    /// Runs an async function.
-    pub async fn run_async(self, future: impl Future<Output = S::Return>) -> S::Return {
-        self.run_async_with(Defaults, future).await
-    }
-
-    /// Runs an async function under rules.
-    pub async fn run_async_with(
-        self,
-        rules: impl Judge<K, S>,
-        future: impl Future<Output = S::Return>,
-    ) -> S::Return {
-        let mut this = self;
-        let Some(flight) = this.flight.take() else { return future.await };
-        let id = flight.id();
-        let run = async {
-            let ret = future.await;
-            let verdict = rules.judge(&this.miss.entry.key, &ret, this.miss.ttl);
-            this.miss.finish(flight, &ret, verdict).await;
-            ret
-        };
-        chain::drive(id, run).await
-    }
-}
-
-#[cfg(feature = "shared")]
-impl<K, S: Shape> Miss<Pinned<K>, S> {
-    /// Starts the options that need the value.
-    pub fn rules_at(&self) -> Rules<K, S> {
-        Rules::new()
-    }
-}
-
-#[cfg(feature = "shared")]
-impl<K, S: Shape> Lead<Pinned<K>, S> {
-    /// Starts the options that need the value.
-    pub fn rules_at(&self) -> Rules<K, S> {
-        Rules::new()
     }
 }

@@ -26,6 +26,7 @@ use crate::store::{Found, Store};
 use crate::testing;
 
 pub(crate) mod blocking;
+mod lead;
 mod miss;
 mod refresh;
 mod refresh_ahead;
@@ -33,8 +34,9 @@ mod refresh_ahead;
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
 
+pub use lead::{Asked, Lead};
+pub use miss::Miss;
 pub(crate) use miss::Weigh;
-pub use miss::{Asked, Lead, Miss};
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
@@ -45,6 +47,8 @@ pub(crate) use remote::Remote;
 pub(crate) enum Purpose {
     /// A call found nothing here.
     Fill,
+    /// So did this one, and beside another of its key: it must not wait for what that one holds.
+    Alone,
     /// The function is to run whatever is cached.
     Forced,
     /// A stale value is being replaced, and nobody waits for it.

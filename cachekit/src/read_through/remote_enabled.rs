@@ -131,6 +131,7 @@ impl<V> Target<V> {
         match purpose {
             Purpose::Forced => Ok(Answer::Run),
             Purpose::Refresh => self.refresh(store, until).await,
+            Purpose::Alone => self.look(store, until).await,
             Purpose::Fill => match self.look(store, until).await? {
                 Answer::Run => self.lead(store, until).await,
                 found => Ok(found),

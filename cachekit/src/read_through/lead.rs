@@ -1,0 +1,102 @@
+//! Whose turn it is to run the function, and what came instead.
+
+use crate::flight::{Flight, chain};
+use crate::rules::{Defaults, Judge, Rules};
+use crate::shape::Shape;
+
+use super::Miss;
+use super::refresh_ahead::Ticket;
+#[cfg(feature = "shared")]
+use crate::backend_option::Pinned;
+
+/// How a miss of a function with `stale` goes on.
+#[derive(Debug)]
+pub enum Asked<K, S: Shape> {
+    /// Somebody else's result.
+    Value(S::Return),
+    /// A stale value, and the duty to have it refreshed.
+    Stale(S::Return, Ticket),
+    /// Run the function.
+    Lead(Lead<K, S>),
+}
+
+/// A call whose turn it is to run the function.
+#[must_use]
+pub struct Lead<K, S: Shape> {
+    pub(super) miss: Miss<K, S>,
+    /// None where caching is off.
+    pub(super) flight: Option<Flight>,
+}
+
+impl<K, S: Shape> std::fmt::Debug for Lead<K, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lead").finish_non_exhaustive()
+    }
+}
+
+impl<K, S> Lead<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    /// Starts the options that need the value.
+    pub fn rules(&self) -> Rules<K, S> {
+        Rules::new()
+    }
+
+    /// Runs a sync function.
+    pub fn run(self, f: impl FnOnce() -> S::Return) -> S::Return {
+        self.run_with(Defaults, f)
+    }
+
+    /// Runs a sync function under rules.
+    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
+    pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let Some(flight) = self.flight.take() else { return f() };
+        // The rules and the value's `Clone` belong to the run: they, too, may call the function.
+        let _link = chain::enter(flight.id());
+        let ret = f();
+        let verdict = rules.judge(&self.miss.entry.key, &ret, self.miss.ttl);
+        self.miss.finish_blocking(flight, &ret, verdict);
+        ret
+    }
+
+    /// Runs an async function.
+    pub async fn run_async(self, future: impl Future<Output = S::Return>) -> S::Return {
+        self.run_async_with(Defaults, future).await
+    }
+
+    /// Runs an async function under rules.
+    pub async fn run_async_with(
+        self,
+        rules: impl Judge<K, S>,
+        future: impl Future<Output = S::Return>,
+    ) -> S::Return {
+        let mut this = self;
+        let Some(flight) = this.flight.take() else { return future.await };
+        let id = flight.id();
+        let run = async {
+            let ret = future.await;
+            let verdict = rules.judge(&this.miss.entry.key, &ret, this.miss.ttl);
+            this.miss.finish(flight, &ret, verdict).await;
+            ret
+        };
+        chain::drive(id, run).await
+    }
+}
+
+#[cfg(feature = "shared")]
+impl<K, S: Shape> Miss<Pinned<K>, S> {
+    /// Starts the options that need the value.
+    pub fn rules_at(&self) -> Rules<K, S> {
+        Rules::new()
+    }
+}
+
+#[cfg(feature = "shared")]
+impl<K, S: Shape> Lead<Pinned<K>, S> {
+    /// Starts the options that need the value.
+    pub fn rules_at(&self) -> Rules<K, S> {
+        Rules::new()
+    }
+}
