@@ -330,6 +330,7 @@ fn the_shared_tier_keeps_values_for_the_window_too() {
     let call = || block_on(shared(&[1, 2], 3, source.clone()));
     let (a, clock, backend) = shared_machine();
     a.run(call).unwrap();
+    a.run(settle);
     clock.advance(TTL + Duration::from_secs(1));
     source.set(1);
     // Another machine, which knows nothing: the tier calls the value stale.
@@ -351,6 +352,7 @@ fn what_the_shared_tier_calls_stale_is_not_kept_here() {
     let call = || block_on(shared(&[1, 2], 3, source.clone()));
     let (a, clock, backend) = shared_machine();
     a.run(call).unwrap();
+    a.run(settle);
     clock.advance(TTL + Duration::from_secs(1));
     // The refresh finds the lock taken: it stands down.
     backend.inject(Fault::fail(BackendErrorKind::Transient).on(Operation::Lock).times(1));
@@ -368,6 +370,7 @@ fn a_refresh_takes_what_another_machine_has_stored() {
     let call = || block_on(shared(&[1, 2], 3, source.clone()));
     let (a, _, backend) = shared_machine();
     a.run(call).unwrap();
+    a.run(settle);
     source.set(1);
     machine(&backend).run(|| block_on(shared::refresh(&[1, 2], 3, source.clone()))).unwrap();
     a.clock().advance(TTL + Duration::from_secs(1));
@@ -383,7 +386,9 @@ fn a_refresh_yields_to_another_machine() {
     let (a, clock, backend) = shared_machine();
     let b = machine(&backend);
     a.run(call).unwrap();
+    a.run(settle);
     b.run(call).unwrap();
+    b.run(settle);
     clock.advance(TTL + Duration::from_secs(1));
     for scope in [&a, &b] {
         scope.clock().advance(TTL + Duration::from_secs(1));
@@ -409,6 +414,7 @@ fn what_was_removed_there_is_not_brought_back() {
     let call = || block_on(shared(&[1, 2], 3, source.clone()));
     let (a, clock, backend) = shared_machine();
     a.run(call).unwrap();
+    a.run(settle);
     clock.advance(TTL + Duration::from_secs(1));
     a.clock().advance(TTL + Duration::from_secs(1));
     let gate = source.hold();
