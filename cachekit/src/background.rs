@@ -58,7 +58,9 @@ pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     };
     let spawner = SPAWNER.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(spawner) = spawner {
-        return spawner(future);
+        // Whoever was served the stale value is not to pay for a spawner that fails.
+        let _ = catch_unwind(AssertUnwindSafe(|| spawner(future)));
+        return;
     }
     #[cfg(feature = "tokio")]
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -80,3 +80,37 @@ fn a_wrong_budget_is_reported() {
     let finished = run_child(test, &[("CACHEKIT_SHARED_BUDGET", "soon")]);
     assert_eq!(finished.passed, Some(true), "{}", finished.output);
 }
+
+#[test]
+fn a_variable_with_a_bad_value_concerns_every_function_that_would_use_it() {
+    let test = "init_check::a_variable_with_a_bad_value_concerns_every_function_that_would_use_it";
+    if is_child() {
+        let error = init().unwrap_err();
+        assert!(error.is_configuration());
+        let said = error.to_string();
+        assert!(said.contains("`#[cache]` functions have no shared backend"), "{said}");
+        assert!(said.contains("`#[cache::io]` functions have no backend"), "{said}");
+        assert!(!format!("{said} {error:?}").contains("not a key"), "{said}");
+        assert_eq!(value(7), 7);
+        return;
+    }
+    let finished = run_child(test, &[("CACHEKIT_API_KEY", "not a key")]);
+    assert_eq!(finished.passed, Some(true), "{}", finished.output);
+}
+
+#[test]
+fn a_variable_for_what_is_not_built_in_is_ignored() {
+    let test = "init_check::a_variable_for_what_is_not_built_in_is_ignored";
+    if is_child() {
+        #[cache(ttl = 60)]
+        fn plain(n: u64) -> u64 {
+            n
+        }
+        assert_eq!((plain(7), plain(7), plain::stats().shared_errors), (7, 7, 0));
+        assert_eq!(init().unwrap_err().problems().len(), 1, "that of `#[cache::io]`");
+        return;
+    }
+    let finished =
+        run_child(test, &[("CACHEKIT_REDIS_URL", "redis://example"), ("REDIS_URL", "x")]);
+    assert_eq!(finished.passed, Some(true), "{}", finished.output);
+}

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cachekit::cache;
+use cachekit::testing::settle;
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{BackendErrorKind, Capability, Operation};
 use cachekit_tests::{Gate, Polled, block_on};
@@ -53,6 +54,7 @@ fn invalidate_deletes_there_and_says_so() {
     let (a, b, backend) = machines();
     let source = Source::open();
     a.run(|| block_on(read(1, &source)));
+    a.run(settle);
     source.now.store(1, Ordering::SeqCst);
     let done = a.run(|| block_on(read::invalidate(&1, &source)));
     assert!(done.was_cached() && done.is_confirmed());
@@ -159,6 +161,7 @@ fn a_removal_between_fence_and_look() {
     let (a, _, backend) = machines();
     let source = Source::open();
     a.run(|| block_on(read(1, &source)));
+    a.run(settle);
     let b = machine(&backend);
     let gate = hold(&backend, Operation::Get);
     let mut fill = Polled::new(b.wrap(read(1, &source)));
@@ -174,6 +177,7 @@ fn a_call_while_the_removal_is_under_way_brings_nothing_back() {
     let (a, _, backend) = machines();
     let source = Source::open();
     a.run(|| block_on(read(1, &source)));
+    a.run(settle);
     source.now.store(1, Ordering::SeqCst);
     let gate = hold(&backend, Operation::Delete);
     a.run(|| {
@@ -244,6 +248,7 @@ fn a_refresh_replaces_what_is_there() {
     let (a, b, backend) = machines();
     let source = Source::open();
     a.run(|| block_on(read(1, &source)));
+    a.run(settle);
     source.now.store(1, Ordering::SeqCst);
     assert_eq!(a.run(|| block_on(read::refresh(1, &source))), 1);
     assert_eq!(b.run(|| block_on(read(1, &source))), 1);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cachekit::cache;
-use cachekit::testing::{Clock, Scope};
+use cachekit::testing::{Clock, Scope, settle};
 use cachekit_io::testing::FaultyBackend;
 use cachekit_io::{Backend, ManualClock, MemoryBackend, Operation};
 use cachekit_tests::{Runs, block_on, in_child};
@@ -50,6 +50,7 @@ async fn user_later(id: u64) -> Result<User, String> {
 fn the_second_machine_finds_what_the_first_computed() {
     let (a, b, backend) = machines();
     let first = a.run(|| user(1));
+    a.run(settle);
     assert_eq!((RUNS.take(), backend.count(Operation::SetFenced)), (1, 1));
     b.run(|| {
         assert_eq!(user(1), first);
@@ -305,6 +306,7 @@ fn the_default_backend_serves_the_whole_process() {
         for function in cachekit::functions() {
             function.clear_local();
         }
+        settle();
         let calls = backend.calls().len();
         assert_eq!((counted(1), backend.calls().len()), (12, calls));
     });

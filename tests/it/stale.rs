@@ -450,3 +450,32 @@ fn a_dropped_call_has_ordered_its_refresh() {
     settle();
     assert_eq!(source.runs(), 2);
 }
+
+#[test]
+fn a_spawner_runs_async_refreshes() {
+    use cachekit_tests::in_child;
+    in_child("stale::a_spawner_runs_async_refreshes", || {
+        static SPAWNED: AtomicU32 = AtomicU32::new(0);
+        cachekit::set_spawner(|future| {
+            SPAWNED.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || block_on(future));
+        });
+        let source = Source::default();
+        let call = || block_on(shared(&[1, 2], 3, source.clone()));
+        let test = past(call);
+        source.set(1);
+        assert_eq!(call(), Ok(0));
+        settle();
+        assert_eq!((call(), SPAWNED.load(Ordering::SeqCst)), (Ok(1), 1));
+
+        // One that fails is not the caller's affair.
+        cachekit::set_spawner(|future| {
+            drop(future);
+            panic!("on purpose")
+        });
+        test.clock().advance(TTL);
+        assert_eq!(call(), Ok(1));
+        settle();
+        assert_eq!(shared::stats().failed_refreshes, 1);
+    });
+}

@@ -161,9 +161,11 @@ impl<V> Target<V> {
         };
         let mut waiting = None;
         loop {
-            // A lock that cannot be asked for keeps nobody from running.
-            let Ok(token) = self.link.try_acquire(store, until, LEASE).await else {
-                return Ok(Answer::Run);
+            let token = match self.link.try_acquire(store, until, LEASE).await {
+                Ok(token) => token,
+                Err(Failed::Late) => return Err(Failed::Late),
+                // A lock that cannot be asked for keeps nobody from running.
+                Err(_) => return Ok(Answer::Run),
             };
             if let Some(token) = token {
                 self.lock = Some(Held::new(&self.link, token));
@@ -184,12 +186,11 @@ impl<V> Target<V> {
             if !waiting.pause(self.blocking).await {
                 return Ok(Answer::Run);
             }
-            until = waiting.until().min(self.link.deadline());
-            match self.look(store, until).await {
-                Ok(Answer::Run) => {}
-                Ok(found) => return Ok(found),
-                // The wait ran out during the look; or the backend did.
-                Err(_) => return Ok(Answer::Run),
+            // A budget of their own for each round: what is cut short here would count as a failure.
+            until = self.link.deadline();
+            match self.look(store, until).await? {
+                Answer::Run => {}
+                found => return Ok(found),
             }
         }
     }

@@ -52,11 +52,6 @@ impl Waiting {
         Self { until, pause: FIRST_PAUSE, random: RandomState::new(), round: 0 }
     }
 
-    /// When the wait is over.
-    pub(crate) fn until(&self) -> Instant {
-        self.until
-    }
-
     /// Waits a little longer than the last time. False once the time is up.
     pub(crate) async fn pause(&mut self, blocking: bool) -> bool {
         let now = Instant::now();

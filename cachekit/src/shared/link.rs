@@ -1,6 +1,7 @@
 //! One call's way to its backend: every operation is bounded in time, and no failure gets through.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,12 @@ impl Link {
     }
 
     pub(crate) fn has_locks(&self) -> bool {
-        self.backend.locks().is_some()
+        self.offers(|backend| backend.locks().is_some())
+    }
+
+    /// Asks for a capability. A backend that panics has none.
+    fn offers(&self, asked: impl FnOnce(&dyn Backend) -> bool) -> bool {
+        catch_unwind(AssertUnwindSafe(|| asked(&*self.backend))).unwrap_or(false)
     }
 
     pub(crate) async fn get(
@@ -105,7 +111,7 @@ impl Link {
         store: &Store,
         until: Instant,
     ) -> Result<Option<FenceToken>, Failed> {
-        if self.backend.fencing().is_none() {
+        if !self.offers(|backend| backend.fencing().is_some()) {
             return Ok(None);
         }
         self.ask(store, until, |backend, key| {
