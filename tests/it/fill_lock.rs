@@ -80,6 +80,31 @@ fn sync_functions_wait_as_well() {
 }
 
 #[test]
+fn many_callers_on_two_machines_run_it_once() {
+    static RUNS: Runs = Runs::new();
+    #[cache(ttl = 60)]
+    async fn value(n: u64) -> u64 {
+        RUNS.add();
+        tokio::task::yield_now().await;
+        n + 1
+    }
+    let (a, b, _) = machines();
+    let values = together(2, |machine| {
+        let scope = [&a, &b][machine];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let calls: Vec<_> = (0..100).map(|_| tokio::spawn(scope.wrap(value(1)))).collect();
+            let mut values = Vec::new();
+            for call in calls {
+                values.push(call.await.unwrap());
+            }
+            values
+        })
+    });
+    assert_eq!((values, RUNS.all()), (vec![vec![2; 100]; 2], 1));
+}
+
+#[test]
 fn the_wait_is_bounded() {
     static RUNS: Runs = Runs::new();
     #[cache(ttl = 60, fill_lock = "40ms")]
