@@ -31,6 +31,13 @@ pub(super) fn client(lookup: Lookup<'_>) -> Result<CachekitIo, BackendError> {
     }
 }
 
+/// The settings from variables; whatever is wrong with them is reported at once.
+pub(super) fn settings(lookup: Lookup<'_>) -> Result<CachekitIoBuilder, BackendError> {
+    let mut wrong = Vec::new();
+    let builder = builder(lookup, &mut wrong);
+    if wrong.is_empty() { Ok(builder) } else { Err(configuration(&wrong)) }
+}
+
 pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIoBuilder {
     let mut read = |name: &'static str| {
         let value = lookup(name).unwrap_or_else(|NotUnicode| {

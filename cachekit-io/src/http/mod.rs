@@ -73,8 +73,8 @@ use std::time::Duration;
 ///
 /// # Times to live
 ///
-/// The service counts whole seconds: times to live and stale windows are rounded up. Together they are
-/// at most 30 days.
+/// The service counts whole seconds: times to live and stale windows are rounded down, to one second at
+/// least. Together they are at most 30 days.
 ///
 /// # Example
 ///
@@ -134,6 +134,15 @@ impl CachekitIo {
     /// what it accepts; never the key.
     pub fn from_env() -> Result<Self, BackendError> {
         env::client(&env::process)
+    }
+
+    /// The settings of [`from_env`](Self::from_env), to be completed in code.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env), except for what is only found when the client is built.
+    pub fn builder_from_env() -> Result<CachekitIoBuilder, BackendError> {
+        env::settings(&env::process)
     }
 
     /// The same client, with the same connections, and another timeout for its operations. Zero makes

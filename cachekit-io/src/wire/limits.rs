@@ -11,8 +11,8 @@ pub const MAX_VALUE_BYTES: usize = 25 * 1024 * 1024;
 /// The longest key the service takes, in characters after decoding.
 pub const MAX_KEY_LENGTH: usize = 400;
 
-/// A time to live as the API counts it: whole seconds, rounded up so that what was to live a moment
-/// lives one.
+/// A time to live as the API counts it: whole seconds, rounded down so that nothing lives longer than
+/// it was to. What was to live less than one second lives one: there is nothing shorter.
 ///
 /// `None` for zero and for more than [`MAX_TTL`].
 ///
@@ -28,8 +28,7 @@ pub const MAX_KEY_LENGTH: usize = 400;
 /// assert_eq!(seconds(Duration::from_secs(2_592_001)), None);
 /// ```
 pub fn seconds(ttl: Duration) -> Option<u64> {
-    let whole = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
-    (1..=MAX_TTL_SECONDS).contains(&whole).then_some(whole)
+    (!ttl.is_zero() && ttl <= MAX_TTL).then(|| ttl.as_secs().max(1))
 }
 
 /// Reads a time to live from a header or a body: ASCII digits, from 1 to [`MAX_TTL_SECONDS`].

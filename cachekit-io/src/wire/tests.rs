@@ -84,8 +84,8 @@ fn paths_that_are_no_entry_are_told_apart() {
 }
 
 #[test]
-fn a_time_to_live_rounds_up_and_has_a_limit() {
-    assert_eq!(limits::seconds(Duration::from_millis(1500)), Some(2));
+fn a_time_to_live_rounds_down_and_has_limits() {
+    assert_eq!(limits::seconds(Duration::from_millis(1999)), Some(1));
     assert_eq!(limits::seconds(limits::MAX_TTL), Some(2_592_000));
     assert_eq!(limits::seconds(limits::MAX_TTL + Duration::from_nanos(1)), None);
     assert_eq!(limits::seconds(Duration::MAX), None);

@@ -7,13 +7,9 @@ use cachekit_io::{Backend, BackendError};
 /// The client of the cachekit.io API, from `CACHEKIT_API_KEY` and its companions.
 #[cfg(feature = "io")]
 pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
-    // With the feature `http` of `cachekit-io`:
-    // cachekit_io::CachekitIo::from_env().map(|client| Arc::new(client) as Arc<dyn Backend>)
-    Err(BackendError::new(
-        cachekit_io::BackendErrorKind::Configuration,
-        cachekit_io::Operation::Connect,
-    )
-    .with_context("this build has no HTTP client"))
+    let builder = cachekit_io::CachekitIo::builder_from_env()?;
+    let client = builder.session_metrics(session::metrics).build()?;
+    Ok(Arc::new(client))
 }
 
 #[cfg(not(feature = "io"))]
@@ -23,4 +19,41 @@ pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
         cachekit_io::Operation::Connect,
     )
     .with_context("the client of cachekit.io needs the feature `io` of cachekit"))
+}
+
+/// What the client tells the service about this process: how often its caches answered.
+#[cfg(feature = "io")]
+mod session {
+    use std::sync::Mutex;
+    use std::time::{Duration, Instant};
+
+    use cachekit_io::http::SessionMetrics;
+
+    /// Every request carries the counts, and adding them up looks at every function and every thread.
+    const KEPT: Duration = Duration::from_secs(1);
+
+    static LAST: Mutex<Option<(Instant, SessionMetrics)>> = Mutex::new(None);
+
+    pub(super) fn metrics() -> SessionMetrics {
+        // Nothing but this holds the lock, and only a panic while adding up could poison it.
+        let Ok(mut last) = LAST.lock() else { return SessionMetrics::default() };
+        match *last {
+            Some((at, metrics)) if at.elapsed() < KEPT => metrics,
+            _ => last.insert((Instant::now(), sum())).1,
+        }
+    }
+
+    fn sum() -> SessionMetrics {
+        let all = crate::functions();
+        let stats = all.iter().map(crate::Function::stats);
+        stats.fold(SessionMetrics::default(), |sum, stats| {
+            // A look-up that this process did not answer is counted as a miss here, whoever answered.
+            let elsewhere = stats.misses.saturating_sub(stats.shared_hits);
+            SessionMetrics::new(
+                sum.l1_hits.saturating_add(stats.hits),
+                sum.l2_hits.saturating_add(stats.shared_hits),
+                sum.misses.saturating_add(elsewhere),
+            )
+        })
+    }
 }
