@@ -5,6 +5,7 @@ use super::failure::{Again, Failure};
 use super::resolver::{Blocked, Checked, Resolve};
 use crate::BackendErrorKind;
 use http::Uri;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -13,9 +14,8 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::error::Error;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 /// What the service speaks on a connection.
@@ -29,14 +29,12 @@ pub(super) enum Protocol {
 pub(super) struct Connector {
     target: Uri,
     route: Route,
-    server_name: ServerName<'static>,
-    tls: TlsConnector,
 }
 
 /// The way to the service.
 enum Route {
-    Direct(HttpConnector<Checked>),
-    Proxied(Tunnel<HttpConnector<Checked>>),
+    Direct(HttpsConnector<HttpConnector<Checked>>),
+    Proxied(HttpsConnector<Tunnel<HttpConnector<Checked>>>),
 }
 
 impl Connector {
@@ -51,9 +49,10 @@ impl Connector {
         let target = endpoint.connect_uri().map_err(|_| "the API URL has an unusable host")?;
         let server_name = ServerName::try_from(endpoint.host().to_owned())
             .map_err(|_| "the API URL has a host that TLS cannot check")?;
+        let tls = Tls { config: tls, server_name };
         let proxy = proxies.and_then(|proxies| proxies.intercept(&target));
         let route = match proxy {
-            None => Route::Direct(tcp(Checked::new(resolver, private_addresses))),
+            None => Route::Direct(tls.over(tcp(Checked::new(resolver, private_addresses)))),
             Some(proxy) => {
                 if proxy.uri().scheme_str() != Some("http") {
                     return Err(
@@ -66,29 +65,43 @@ impl Connector {
                 if let Some(credentials) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(credentials.clone());
                 }
-                Route::Proxied(tunnel)
+                Route::Proxied(tls.over(tunnel))
             }
         };
-        Ok(Self { target, route, server_name, tls: TlsConnector::from(tls) })
+        Ok(Self { target, route })
     }
 
     /// Connects; must run on a tokio runtime.
-    pub(super) async fn connect(&self) -> Result<(TlsStream<TcpStream>, Protocol), Failure> {
+    pub(super) async fn connect(
+        &self,
+    ) -> Result<(impl AsyncRead + AsyncWrite + Unpin + Send + use<>, Protocol), Failure> {
         let stream = match &self.route {
             Route::Direct(connector) => call(connector.clone(), self.target.clone()).await?,
-            Route::Proxied(tunnel) => call(tunnel.clone(), self.target.clone()).await?,
+            Route::Proxied(connector) => call(connector.clone(), self.target.clone()).await?,
         };
-        let stream = self.tls.connect(self.server_name.clone(), stream.into_inner()).await;
-        let stream = stream.map_err(|error| {
-            // Trying again does not make a certificate valid.
-            let again = if is_about_certificate(&error) { Again::Never } else { Again::Unsent };
-            Failure::transport(again, "the TLS handshake failed", error)
-        })?;
+        let MaybeHttpsStream::Https(stream) = stream else {
+            // The target's scheme is https, and the connector insists on it.
+            return Err(Failure::malformed("the connection is not encrypted"));
+        };
+        let stream = stream.into_inner();
         let protocol = match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
         Ok((stream, protocol))
+    }
+}
+
+/// How connections are encrypted.
+struct Tls {
+    config: Arc<ClientConfig>,
+    server_name: ServerName<'static>,
+}
+
+impl Tls {
+    fn over<C>(self, transport: C) -> HttpsConnector<C> {
+        let name = Arc::new(FixedServerNameResolver::new(self.server_name));
+        HttpsConnector::new(transport, self.config, true, name)
     }
 }
 
@@ -100,9 +113,12 @@ fn tcp(resolver: Checked) -> HttpConnector<Checked> {
     connector
 }
 
-async fn call<C>(mut connector: C, target: Uri) -> Result<TokioIo<TcpStream>, Failure>
+async fn call<C>(
+    mut connector: C,
+    target: Uri,
+) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, Failure>
 where
-    C: Service<Uri, Response = TokioIo<TcpStream>>,
+    C: Service<Uri, Response = MaybeHttpsStream<TokioIo<TcpStream>>>,
     C::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connected = async {
@@ -116,11 +132,29 @@ where
                         own needs them allowed (CACHEKIT_ALLOW_PRIVATE_ADDRESSES)";
             return Failure::new(BackendErrorKind::Configuration, Again::Never, what);
         }
-        Failure::transport(Again::Unsent, "could not connect", error)
+        match tls_error(&*error) {
+            // Trying again does not make a certificate valid.
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                Failure::transport(Again::Never, "the TLS handshake failed", error)
+            }
+            Some(_) => Failure::transport(Again::Unsent, "the TLS handshake failed", error),
+            None => Failure::transport(Again::Unsent, "could not connect", error),
+        }
     })
 }
 
-fn is_about_certificate(error: &std::io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+/// What TLS itself complained about, if it did. I/O errors hide what they hold from `source`.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match held {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    None
 }
