@@ -38,6 +38,8 @@
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
 //! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
+//! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |
+//! | `aws-lc-rs` | the same seal by `aws-lc-rs`, several times faster; needs a C compiler |
 //! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
 //! | `testing` | `testing::FaultyBackend`: scripted faults and a log of calls |
 //!
@@ -56,6 +58,8 @@ pub mod blocking;
 pub mod conformance;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "envelope")]
+pub mod envelope;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "wire")]

@@ -1,0 +1,93 @@
+//! AES-256-GCM, from one of two libraries.
+
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+mod rustcrypto;
+
+#[cfg(feature = "aws-lc-rs")]
+use self::aws_lc::AwsLc as Fastest;
+#[cfg(not(feature = "aws-lc-rs"))]
+use self::rustcrypto::RustCrypto as Fastest;
+
+use std::fmt;
+
+pub(crate) const KEY_LEN: usize = 32;
+pub(crate) const NONCE_LEN: usize = 12;
+pub(crate) const TAG_LEN: usize = 16;
+
+pub(crate) type Key = [u8; KEY_LEN];
+pub(crate) type Nonce = [u8; NONCE_LEN];
+pub(crate) type Tag = [u8; TAG_LEN];
+
+/// The AEAD refused: a wrong tag, or more data than it takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused;
+
+/// A cipher with its key schedule.
+pub(crate) trait Cipher: Send + Sync {
+    /// Encrypts in place and returns the tag.
+    fn seal(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused>;
+
+    /// Checks the tag and decrypts in place. After a refusal `data` holds nothing of use.
+    fn open(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused>;
+}
+
+/// A library that offers the cipher.
+pub(crate) trait Library: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// A cipher to keep.
+    fn cipher(&self, key: &Key) -> Box<dyn Cipher>;
+
+    /// Seals once under `key`; no allocation for the cipher.
+    fn seal(&self, key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused>;
+
+    /// Opens once under `key`; no allocation for the cipher.
+    fn open(
+        &self,
+        key: &Key,
+        nonce: &Nonce,
+        aad: &[u8],
+        data: &mut [u8],
+        tag: &Tag,
+    ) -> Result<(), Refused>;
+}
+
+/// Which library computes AES-256-GCM. The bytes are the same whichever it is.
+///
+/// The default is the fastest one that is compiled in: `aws-lc-rs` with the feature of that name,
+/// else `aes-gcm`.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::envelope::Provider;
+///
+/// assert_eq!(Provider::aes_gcm().name(), "aes-gcm");
+/// ```
+#[derive(Clone, Copy)]
+pub struct Provider(pub(crate) &'static dyn Library);
+
+impl Provider {
+    /// The `aes-gcm` crate of the `RustCrypto` project, in Rust alone.
+    pub const fn aes_gcm() -> Self {
+        Self(&rustcrypto::RustCrypto)
+    }
+
+    /// The name of the crate.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self(&Fastest)
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Provider").field(&self.name()).finish()
+    }
+}

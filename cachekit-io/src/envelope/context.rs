@@ -1,0 +1,125 @@
+//! What an entry is for. An entry opens under exactly the context it was sealed with.
+
+use super::EnvelopeError;
+use super::error::EnvelopeErrorKind as Kind;
+use super::layout::{HEADER_LEN, PLACE_LEN, SALT_LEN};
+use siphasher::sip::SipHasher24;
+use std::fmt;
+
+/// The longest tenant and the longest namespace, in bytes.
+pub const MAX_NAME_LEN: usize = 255;
+
+/// The longest storage key, codec name and fingerprint, in bytes.
+const MAX_PART_LEN: usize = 64 * 1024;
+
+/// Whose entry it is, where it is stored and how its value reads.
+///
+/// Tenant and namespace choose the keys; all five are authenticated. `Debug` shows lengths only.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::envelope::Context;
+///
+/// let context = Context::new("acme", "users", "s1:5d41…").codec("msgpack").fingerprint(b"\x01\x02");
+/// assert!(!format!("{context:?}").contains("acme"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Context<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) codec: &'a str,
+    pub(crate) fingerprint: &'a [u8],
+}
+
+impl<'a> Context<'a> {
+    /// For the entry of this tenant and namespace (1 to [`MAX_NAME_LEN`] bytes each) that is stored
+    /// under `key`, as the backend sees it.
+    pub fn new(tenant: &'a str, namespace: &'a str, key: &'a str) -> Self {
+        Self { tenant, namespace, key, codec: "", fingerprint: &[] }
+    }
+
+    /// The codec that wrote the value.
+    pub fn codec(mut self, codec: &'a str) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// The fingerprint of the value's schema.
+    pub fn fingerprint(mut self, fingerprint: &'a [u8]) -> Self {
+        self.fingerprint = fingerprint;
+        self
+    }
+
+    /// Room for a header, then every part with its length before it, so that no two contexts give
+    /// the same bytes.
+    pub(crate) fn associated_data(&self) -> Result<AssociatedData, EnvelopeError> {
+        let parts: [&[u8]; 5] = [
+            self.tenant.as_bytes(),
+            self.namespace.as_bytes(),
+            self.key.as_bytes(),
+            self.codec.as_bytes(),
+            self.fingerprint,
+        ];
+        let len: usize = parts.iter().map(|part| part.len().saturating_add(4)).sum();
+        let mut bytes = Vec::with_capacity(HEADER_LEN + len);
+        bytes.resize(HEADER_LEN, 0);
+        for part in parts {
+            if part.len() > MAX_PART_LEN {
+                let context = "a key, codec or fingerprint of more than 64 KiB";
+                return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
+            }
+            push_part(&mut bytes, part);
+        }
+        Ok(AssociatedData(bytes))
+    }
+}
+
+/// Appends the length (four bytes, big-endian) and the bytes; they are far shorter than 4 GiB.
+#[expect(clippy::cast_possible_truncation, reason = "callers bound the length")]
+pub(crate) fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(part);
+}
+
+/// Checks a tenant or a namespace: an empty one is a forgotten one.
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), EnvelopeError> {
+    if name.is_empty() || name.len() > MAX_NAME_LEN {
+        let context =
+            format!("the {what} has {} bytes; 1 to {MAX_NAME_LEN} are allowed", name.len());
+        return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("tenant_len", &self.tenant.len())
+            .field("namespace_len", &self.namespace.len())
+            .field("key_len", &self.key.len())
+            .field("codec", &self.codec)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The data that is authenticated and not encrypted: header, then context.
+pub(crate) struct AssociatedData(Vec<u8>);
+
+impl AssociatedData {
+    pub(crate) fn with_header(&mut self, header: &[u8; HEADER_LEN]) -> &[u8] {
+        self.0[..HEADER_LEN].copy_from_slice(header);
+        &self.0
+    }
+
+    /// A short keyed hash of the context, different for every salt. It says "this is somebody
+    /// else's entry" when the tag does not fit; nothing is ever accepted because of it.
+    pub(crate) fn place(&self, key: &[u8; 16], salt: &[u8; SALT_LEN]) -> [u8; PLACE_LEN] {
+        use std::hash::Hasher as _;
+        let mut hasher = SipHasher24::new_with_key(key);
+        hasher.write(salt);
+        hasher.write(&self.0[HEADER_LEN..]);
+        hasher.finish().to_be_bytes()
+    }
+}

@@ -1,0 +1,115 @@
+//! After a drop, the key bytes are nowhere in the process image.
+//!
+//! The keys live in a child process, which this one inspects from outside: a process that searches
+//! itself finds its own search buffers.
+
+use super::*;
+use crate::envelope::derive::ScopeKey;
+use crate::envelope::interop::{InteropEnvelope, derive};
+use crate::envelope::{FileKeySource, Header};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+const CHILD: &str = "CACHEKIT_TEST_HOLD_KEYS";
+
+/// Reads keys from the file, uses them, says what it did, and waits for a line between the steps.
+fn hold_keys(path: &str) {
+    let pause = || drop(std::io::stdin().lines().next());
+    let ring = Arc::new(Keyring::from_source(FileKeySource::new(path)).unwrap());
+    let (native, interop) = (Envelope::new(Arc::clone(&ring)), InteropEnvelope::new(ring));
+    let entry = sealed(&native, b"value");
+    open(&native, &CONTEXT(), &entry).unwrap();
+    let mut other = Vec::new();
+    interop.seal("acme", "a:b:c", b"value", &mut other).unwrap();
+    println!("step {}", hex::encode(&entry));
+    pause();
+    drop((native, interop));
+    println!("step dropped");
+    pause();
+}
+
+fn next_step(lines: &mut BufReader<ChildStdout>) -> String {
+    let mut line = String::new();
+    while lines.read_line(&mut line).unwrap() > 0 {
+        if let Some((_, step)) = line.trim_end().split_once("step ") {
+            return step.to_owned();
+        }
+        line.clear();
+    }
+    panic!("the child ended early");
+}
+
+/// How often each needle occurs in what the process can write: heap, stacks, statics.
+fn occurrences(child: &Child, needles: &[&[u8]]) -> Vec<usize> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).unwrap();
+    let mut memory = File::open(format!("/proc/{}/mem", child.id())).unwrap();
+    let mut found = vec![0; needles.len()];
+    let mut scanned = 0;
+    for line in maps.lines() {
+        let mut fields = line.split_whitespace();
+        let (range, mode) = (fields.next().unwrap(), fields.next().unwrap());
+        if !mode.starts_with("rw") {
+            continue;
+        }
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let mut region = vec![0; usize::try_from(end - start).unwrap()];
+        memory.seek(SeekFrom::Start(start)).unwrap();
+        // Guard pages of a mapping may be unreadable.
+        if memory.read_exact(&mut region).is_err() {
+            continue;
+        }
+        scanned += region.len();
+        for (found, needle) in found.iter_mut().zip(needles) {
+            *found += region.windows(needle.len()).filter(|window| window == needle).count();
+        }
+    }
+    assert!(scanned > 100_000, "the image of the child was not readable");
+    found
+}
+
+#[test]
+fn dropped_keys_are_gone_from_the_process() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        return hold_keys(path.to_str().unwrap());
+    }
+    let secret = MasterKey::generate().unwrap();
+    let text = secret.to_hex();
+    let path = std::env::temp_dir().join(format!("cachekit-memory-{}", std::process::id()));
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&path).unwrap().write_all(text.as_bytes()).unwrap();
+
+    let name = "envelope::tests::memory::dropped_keys_are_gone_from_the_process";
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, &path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut input = child.stdin.take().unwrap();
+
+    let entry = hex::decode(next_step(&mut lines)).unwrap();
+    let header = Header::parse(&entry).unwrap();
+    let data_key = ScopeKey::derive(&secret, "acme", "users").data_key(&header.salt);
+    let interop_key = derive(&secret, "acme");
+    let needles = [secret.expose(), &interop_key[..], &data_key[..], text.as_bytes()];
+    let alive = occurrences(&child, &needles);
+    writeln!(input).unwrap();
+    assert_eq!(next_step(&mut lines), "dropped");
+    let dropped = occurrences(&child, &needles);
+    writeln!(input).unwrap();
+    child.wait().unwrap();
+    fs::remove_file(&path).unwrap();
+
+    // The search finds what is there: the master key and the cipher that is kept for a tenant.
+    assert!(alive[0] > 0 && alive[1] > 0, "{alive:?}");
+    // The data key and the text of the file are gone as soon as they were used.
+    assert_eq!(alive[2..], [0, 0], "data key, key file: {alive:?}");
+    assert_eq!(dropped, [0, 0, 0, 0], "master, tenant, data key, key file");
+}
