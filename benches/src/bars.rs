@@ -2,6 +2,7 @@
 
 use crate::harness::Role;
 use crate::report::{OURS, OURS_ALONE, OURS_SYNC, REFERENCE, Report, Row, Table};
+use crate::workloads::seal::{BARE_AES_GCM, BARE_AWS_LC, SEAL_AES_GCM, SEAL_AWS_LC, SEAL_CORE};
 
 /// Points of hit ratio we may stay below the reference.
 const HIT_RATIO_SLACK: f64 = 0.3;
@@ -30,7 +31,11 @@ impl Bar {
         if table.is_some_and(|table| table.void) {
             return self.judged("void".to_owned(), false);
         }
-        let rows = table.and_then(|table| Some((table.row(OURS)?, table.row(other)?)));
+        self.below(table.and_then(|table| Some((table.row(OURS)?, table.row(other)?))), limit)
+    }
+
+    /// The first row's time as a multiple of the second's.
+    fn below(self, rows: Option<(&Row, &Row)>, limit: f64) -> Self {
         match rows {
             Some((ours, other)) => {
                 let ratio = ours.ratio_to(other);
@@ -101,7 +106,39 @@ fn bars(report: &Report) -> Vec<Bar> {
     bars.push(stampede(report));
     bars.push(capacity(report));
     bars.push(compile(report));
+    seal(report, &mut bars);
     bars
+}
+
+/// Sealing against the bare cipher of the same library, and against the ecosystem's implementation.
+fn seal(report: &Report, bars: &mut Vec<Bar>) {
+    let pairs = [("aes-gcm", SEAL_AES_GCM, BARE_AES_GCM), ("aws-lc-rs", SEAL_AWS_LC, BARE_AWS_LC)];
+    for (provider, sealed, bare) in pairs {
+        for (id, size) in [("seal-64", "64 B"), ("seal-1024", "1 KiB")] {
+            let bar =
+                Bar::new(&format!("seal + open {size}, {provider}"), "<= bare cipher + 800 ns");
+            bars.push(match rows(report, id, sealed, bare) {
+                Some((sealed, floor)) => {
+                    let more = sealed.median() - floor.median();
+                    bar.judged(format!("+{more:.0} ns"), more <= 800.0)
+                }
+                None => bar,
+            });
+        }
+        let name = format!("seal + open 16 KiB, {provider}");
+        let bar = Bar::new(&name, "<= 1.10x the bare cipher");
+        bars.push(bar.below(rows(report, "seal-16384", sealed, bare), 1.1));
+    }
+    for (id, size, limit) in [("seal-16384", "16 KiB", 0.75), ("seal-262144", "256 KiB", 0.4)] {
+        let name = format!("seal + open {size}, aws-lc-rs");
+        let bar = Bar::new(&name, &format!("<= {limit:.2}x {SEAL_CORE}"));
+        bars.push(bar.below(rows(report, id, SEAL_AWS_LC, SEAL_CORE), limit));
+    }
+}
+
+fn rows<'a>(report: &'a Report, id: &str, ours: &str, other: &str) -> Option<(&'a Row, &'a Row)> {
+    let table = report.table(id)?;
+    Some((table.row(ours)?, table.row(other)?))
 }
 
 fn below_every_peer(name: &str, table: Option<&Table>) -> Bar {

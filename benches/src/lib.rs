@@ -9,8 +9,8 @@
 //! cargo bench -p benches -- compile               what an attribute costs the compiler
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `traces` and
-//! `compile`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `traces`
+//! and `compile`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
 //! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
@@ -54,7 +54,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     println!("{}", options.describe());
 
     let mut report = Report::default();
-    let workloads: [(Part, Workload); 7] = [
+    let workloads: [(Part, Workload); 8] = [
         (Part::Hits, workloads::hits::run),
         (Part::Async, workloads::asynchronous::run),
         (Part::Threads, workloads::threads::run),
@@ -62,6 +62,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         (Part::Churn, workloads::churn::run),
         (Part::Stampede, workloads::stampede::run),
         (Part::Capacity, workloads::capacity::run),
+        (Part::Seal, workloads::seal::run),
     ];
     for (part, run) in workloads {
         if options.wants(part) {

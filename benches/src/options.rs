@@ -12,12 +12,13 @@ pub(crate) enum Part {
     Churn,
     Stampede,
     Capacity,
+    Seal,
     Traces,
     Compile,
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 9] = [
+    const WORDS: [(&'static str, Part); 10] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -25,6 +26,7 @@ impl Part {
         ("churn", Part::Churn),
         ("stampede", Part::Stampede),
         ("capacity", Part::Capacity),
+        ("seal", Part::Seal),
         ("traces", Part::Traces),
         ("compile", Part::Compile),
     ];

@@ -4,6 +4,7 @@ pub(crate) mod asynchronous;
 pub(crate) mod capacity;
 pub(crate) mod churn;
 pub(crate) mod hits;
+pub(crate) mod seal;
 pub(crate) mod skewed;
 pub(crate) mod stampede;
 pub(crate) mod threads;

@@ -1,0 +1,146 @@
+//! `seal`: what it costs to seal a value and to open it again.
+//!
+//! Ours works in one buffer that is reused. The bare ciphers do the same with a new key for every
+//! pair of calls and without anything around it, so they are the floor.
+
+use aes_gcm::aead::AeadInOut as _;
+use aes_gcm::aead::inout::InOutBuf;
+use aes_gcm::{Aes256Gcm, KeyInit as _};
+use aws_lc_rs::aead as aws;
+use cachekit_core::encryption::ZeroKnowledgeEncryptor;
+use cachekit_io::envelope::interop::InteropEnvelope;
+use cachekit_io::envelope::{
+    Context, Envelope, HEADER_LEN, KeySet, Keyring, MasterKey, OVERHEAD, Provider,
+};
+use ring::aead as ring_aead;
+
+use crate::harness::{Batch, Contender, Role, measure};
+use crate::options::Options;
+use crate::report::{Expected, Report};
+
+pub(crate) const SEAL_AES_GCM: &str = "cachekit, aes-gcm";
+pub(crate) const SEAL_AWS_LC: &str = "cachekit, aws-lc-rs";
+pub(crate) const SEAL_CORE: &str = "cachekit-core";
+pub(crate) const BARE_AES_GCM: &str = "bare aes-gcm, new key";
+pub(crate) const BARE_AWS_LC: &str = "bare aws-lc-rs, new key";
+
+const STORAGE_KEY: &str = "s1:8064bf5f945dba521b017bb3f32b31a293a6e16944838d171ea9e77fab085e8e";
+const TAG_LEN: usize = 16;
+
+pub(crate) fn run(options: &Options, report: &mut Report) {
+    for (id, size) in [
+        ("seal-64", 64),
+        ("seal-1024", 1024),
+        ("seal-16384", 16 * 1024),
+        ("seal-262144", 256 * 1024),
+    ] {
+        let title = format!("seal and open again, {size} bytes");
+        let contenders = vec![
+            native(SEAL_AES_GCM, Provider::aes_gcm(), size),
+            native(SEAL_AWS_LC, Provider::aws_lc_rs(), size),
+            interop(size),
+            core(size),
+            bare_ring(size),
+            bare_aes_gcm(size),
+            bare_aws_lc(size),
+        ];
+        let table = measure(options, id, &title, Batch::Calibrated, contenders);
+        report.add(table, Expected::Mixed);
+    }
+}
+
+fn keyring() -> Keyring {
+    let master = MasterKey::generate().expect("random bytes");
+    Keyring::new(KeySet::new(master, []).expect("one key"))
+}
+
+fn native(name: &'static str, provider: Provider, size: usize) -> Contender<'static> {
+    let envelope = Envelope::new(keyring()).provider(provider);
+    let context = Context::new("acme", "users", STORAGE_KEY).codec("msgpack").fingerprint(&[7; 8]);
+    let mut buffer = Vec::with_capacity(size + OVERHEAD);
+    buffer.resize(HEADER_LEN + size, 7);
+    Contender::indexed(name, Role::Ours, move |_| {
+        // What was opened lies where the next value is sealed.
+        buffer.truncate(HEADER_LEN + size);
+        envelope.seal_in_place(&context, &mut buffer).expect("it seals");
+        envelope.open_in_place(&context, &mut buffer).expect("it opens").value().len()
+    })
+}
+
+fn interop(size: usize) -> Contender<'static> {
+    let envelope = InteropEnvelope::new(keyring());
+    let value = vec![7; size];
+    let (mut entry, mut opened) = (Vec::new(), Vec::new());
+    Contender::indexed("cachekit interop", Role::Ours, move |_| {
+        envelope.seal("acme", STORAGE_KEY, &value, &mut entry).expect("it seals");
+        envelope.open("acme", STORAGE_KEY, &entry, &mut opened).expect("it opens");
+        opened.len()
+    })
+}
+
+fn core(size: usize) -> Contender<'static> {
+    let encryptor = ZeroKnowledgeEncryptor::new().expect("random bytes");
+    let value = vec![7; size];
+    Contender::indexed(SEAL_CORE, Role::Peer, move |_| {
+        let aad = STORAGE_KEY.as_bytes();
+        let entry = encryptor.encrypt_aes_gcm(&value, &[1; 32], aad).expect("it seals");
+        encryptor.decrypt_aes_gcm(&entry, &[1; 32], aad).expect("it opens").len()
+    })
+}
+
+/// Another key for every index; the cost of random ones is not the cipher's.
+fn key(index: u64) -> [u8; 32] {
+    let mut key = [1; 32];
+    key[..8].copy_from_slice(&index.to_le_bytes());
+    key
+}
+
+fn bare_aes_gcm(size: usize) -> Contender<'static> {
+    let mut buffer = vec![7; size];
+    Contender::indexed(BARE_AES_GCM, Role::Floor, move |index| {
+        let (nonce, aad, key) = ([0; 12], STORAGE_KEY.as_bytes(), key(index));
+        let sealing = Aes256Gcm::new((&key).into());
+        let body = InOutBuf::from(&mut buffer[..]);
+        let tag = sealing.encrypt_inout_detached((&nonce).into(), aad, body).expect("it seals");
+        let opening = Aes256Gcm::new((&key).into());
+        let body = InOutBuf::from(&mut buffer[..]);
+        opening.decrypt_inout_detached((&nonce).into(), aad, body, &tag).expect("it opens");
+    })
+}
+
+fn bare_aws_lc(size: usize) -> Contender<'static> {
+    let mut buffer = vec![7; size];
+    buffer.reserve(TAG_LEN);
+    Contender::indexed(BARE_AWS_LC, Role::Floor, move |index| {
+        let key = key(index);
+        let keyed = || {
+            let key = aws::UnboundKey::new(&aws::AES_256_GCM, &key).expect("a key");
+            (aws::LessSafeKey::new(key), aws::Nonce::assume_unique_for_key([0; 12]))
+        };
+        let (sealing, nonce) = keyed();
+        let aad = || aws::Aad::from(STORAGE_KEY);
+        sealing.seal_in_place_append_tag(nonce, aad(), &mut buffer).expect("it seals");
+        let (opening, nonce) = keyed();
+        opening.open_in_place(nonce, aad(), &mut buffer).expect("it opens");
+        buffer.truncate(size);
+    })
+}
+
+fn bare_ring(size: usize) -> Contender<'static> {
+    let mut buffer = vec![7; size];
+    buffer.reserve(TAG_LEN);
+    Contender::indexed("bare ring, new key", Role::Floor, move |index| {
+        let key = key(index);
+        let keyed = || {
+            let key = ring_aead::UnboundKey::new(&ring_aead::AES_256_GCM, &key).expect("a key");
+            let nonce = ring_aead::Nonce::assume_unique_for_key([0; 12]);
+            (ring_aead::LessSafeKey::new(key), nonce)
+        };
+        let (sealing, nonce) = keyed();
+        let aad = || ring_aead::Aad::from(STORAGE_KEY);
+        sealing.seal_in_place_append_tag(nonce, aad(), &mut buffer).expect("it seals");
+        let (opening, nonce) = keyed();
+        opening.open_in_place(nonce, aad(), &mut buffer).expect("it opens");
+        buffer.truncate(size);
+    })
+}
