@@ -56,10 +56,10 @@ mod value;
 pub mod blocking;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-#[cfg(feature = "http")]
-pub mod http;
 #[cfg(feature = "envelope")]
 pub mod envelope;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "wire")]

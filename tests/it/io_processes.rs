@@ -3,63 +3,28 @@
 //! The workers are this very test binary, started again with the environment a deployment would have.
 
 use std::io::Read as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cachekit::cache;
-use cachekit_server::{
-    ApiKey, ApiKeys, DevAuthority, KeyKind, Running, Scope, Server, TenantLimits,
-};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 
+use crate::service::{Service, child, is_child};
+
 const CALLERS: usize = 100;
 
-struct Service {
-    running: Running,
-    key: String,
-    ca: PathBuf,
-    _dir: tempfile::TempDir,
-}
+const ASYNC: &str = "io_processes::async_callers";
+const SYNC: &str = "io_processes::sync_callers";
+const TWICE: &str = "io_processes::twice";
 
-async fn service() -> Service {
-    let authority = DevAuthority::new().unwrap();
-    let identity = authority.issue(&["localhost".into()]).unwrap();
-    let key = ApiKey::generate(KeyKind::Live).unwrap();
-    let mut keys = ApiKeys::new();
-    keys.add(&key, "tests", &Scope::ALL, TenantLimits::default()).unwrap();
-    let server = Server::builder().listen("127.0.0.1:0".parse().unwrap());
-    let running = server.tls(identity).api_keys(keys).bind().await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let ca = dir.path().join("ca.pem");
-    std::fs::write(&ca, authority.certificate_pem()).unwrap();
-    Service { running, key: key.expose().to_owned(), ca, _dir: dir }
-}
-
-impl Service {
-    /// Starts a worker. Whatever it prints is kept for the message if it fails.
-    fn worker(&self, test: &str, gate: u16) -> Child {
-        let mut program = Command::new(std::env::current_exe().unwrap());
-        program
-            .args(["--exact", &format!("io_processes::{test}"), "--nocapture"])
-            .env("CACHEKIT_TEST_CHILD", test)
-            .env("CACHEKIT_TEST_GATE", gate.to_string())
-            .env("CACHEKIT_API_KEY", &self.key)
-            .env("CACHEKIT_API_URL", format!("https://{}", self.running.local_addr()))
-            .env("CACHEKIT_ALLOW_CUSTOM_HOST", "true")
-            .env("CACHEKIT_ALLOW_PRIVATE_ADDRESSES", "true")
-            .env("CACHEKIT_CA_FILE", &self.ca)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        program.spawn().unwrap()
-    }
-}
-
-/// Whether this process is the worker of a test.
-fn is_worker(test: &str) -> bool {
-    std::env::var("CACHEKIT_TEST_CHILD").as_deref() == Ok(test)
+/// Starts a worker. Whatever it prints is kept for the message if it fails.
+fn worker(service: &Service, test: &str, gate: u16) -> Child {
+    let mut program = child(test);
+    service.configure(&mut program, "127.0.0.1");
+    program.env("CACHEKIT_TEST_GATE", gate.to_string());
+    program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Tells the parent that this worker is ready, and waits until all are.
@@ -113,11 +78,11 @@ fn slow_cube(n: u64) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_with_a_hundred_callers_each_run_a_function_once() {
-    for (worker, result) in [("async_callers", 49), ("sync_callers", 343)] {
-        let service = service().await;
+    for (test, result) in [(ASYNC, 49), (SYNC, 343)] {
+        let service = Service::start(&[]).await;
         let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = gate.local_addr().unwrap().port();
-        let workers = [service.worker(worker, port), service.worker(worker, port)];
+        let workers = [worker(&service, test, port), worker(&service, test, port)];
         open_the_gate(gate, workers.len()).await;
         let reports = tokio::task::spawn_blocking(move || workers.map(report)).await.unwrap();
         let all: Vec<Vec<u64>> = reports
@@ -126,10 +91,10 @@ async fn two_processes_with_a_hundred_callers_each_run_a_function_once() {
             .collect();
         // Loads, hits in the shared tier, errors there, and the sum of all results.
         let runs: u64 = all.iter().map(|report| report[0]).sum();
-        assert_eq!(runs, 1, "{worker}: {reports:?}");
-        assert_eq!(all.iter().map(|report| report[1]).sum::<u64>(), 1, "{worker}: {reports:?}");
+        assert_eq!(runs, 1, "{test}: {reports:?}");
+        assert_eq!(all.iter().map(|report| report[1]).sum::<u64>(), 1, "{test}: {reports:?}");
         for report in &all {
-            assert_eq!(report[2..], [0, result * CALLERS as u64], "{worker}: {reports:?}");
+            assert_eq!(report[2..], [0, result * CALLERS as u64], "{test}: {reports:?}");
         }
         service.running.shutdown().await;
     }
@@ -137,7 +102,7 @@ async fn two_processes_with_a_hundred_callers_each_run_a_function_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn async_callers() {
-    if !is_worker("async_callers") {
+    if !is_child(ASYNC) {
         return;
     }
     cachekit::init().unwrap();
@@ -162,7 +127,7 @@ async fn async_callers() {
 
 #[test]
 fn sync_callers() {
-    if !is_worker("sync_callers") {
+    if !is_child(SYNC) {
         return;
     }
     cachekit::init().unwrap();
@@ -183,11 +148,11 @@ fn sync_callers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_process_finds_what_the_first_one_left() {
-    let service = service().await;
+    let service = Service::start(&[]).await;
     let mut reports = Vec::new();
     for _ in 0..2 {
         let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let worker = service.worker("twice", gate.local_addr().unwrap().port());
+        let worker = worker(&service, TWICE, gate.local_addr().unwrap().port());
         open_the_gate(gate, 1).await;
         reports.push(tokio::task::spawn_blocking(move || report(worker)).await.unwrap());
     }
@@ -199,7 +164,7 @@ async fn a_restarted_process_finds_what_the_first_one_left() {
 /// Calls twice in one process, on a single-threaded runtime and from a sync function inside it.
 #[tokio::test]
 async fn twice() {
-    if !is_worker("twice") {
+    if !is_child(TWICE) {
         return;
     }
     cachekit::check().await.unwrap();

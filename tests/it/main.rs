@@ -31,6 +31,7 @@ mod own_cache;
 mod published;
 mod recursion;
 mod registry;
+mod service;
 mod shared_faults;
 mod shared_identity;
 mod shared_invalidation;

@@ -10,104 +10,43 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cachekit_io::{CachekitIo, SetOptions};
-use cachekit_server::{
-    ApiKey, ApiKeys, DevAuthority, KeyKind, Running, Scope, Server, TenantLimits,
-};
+use cachekit_io::SetOptions;
 use published::backend::cachekitio::CachekitIO;
 use published::backend::{Backend, LockableBackend, TtlInspectable};
 use published::error::BackendErrorKind;
 
+use crate::service::{Service, child, is_child};
+
 /// The name in the URL that the Python client gets.
 const HOST: &str = "cachekit.test";
+const RUST_CHILD: &str = "published::rust_client_in_a_process_of_its_own";
 
-struct Service {
-    running: Running,
-    key: String,
-    ca: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let authority = DevAuthority::new().unwrap();
-        let identity = authority.issue(&["localhost".into(), HOST.into()]).unwrap();
-        let key = ApiKey::generate(KeyKind::Live).unwrap();
-        let mut keys = ApiKeys::new();
-        keys.add(&key, "tests", &Scope::ALL, TenantLimits::default()).unwrap();
-        let server = Server::builder().listen("127.0.0.1:0".parse().unwrap());
-        let running = server.tls(identity).api_keys(keys).bind().await.unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let ca = dir.path().join("ca.pem");
-        std::fs::write(&ca, authority.certificate_pem()).unwrap();
-        Self { running, key: key.expose().to_owned(), ca, _dir: dir }
-    }
-
-    fn url(&self, host: &str) -> String {
-        format!("https://{host}:{}", self.running.local_addr().port())
-    }
-
-    fn client(&self) -> CachekitIo {
-        CachekitIo::builder()
-            .api_key(&self.key)
-            .api_url(self.url("localhost"))
-            .allow_custom_host(true)
-            .allow_private_addresses(true)
-            .ca_file(&self.ca)
-            .proxy(false)
-            .build()
-            .unwrap()
-    }
-
-    /// Runs a program with the environment of a client, and shows what it said if it fails.
-    async fn run(&self, mut program: Command, host: &str) {
-        program
-            .env("CACHEKIT_API_KEY", &self.key)
-            .env("CACHEKIT_API_URL", self.url(host))
-            .env("CACHEKIT_ALLOW_CUSTOM_HOST", "true")
-            .env("CACHEKIT_TEST_HOST", host)
-            .env("SSL_CERT_FILE", &self.ca);
-        for proxy in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-            program.env_remove(proxy);
-        }
-        let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}\n{errors}");
-    }
+/// Runs a program with the environment of a client, and shows what it said if it fails.
+async fn run(service: &Service, mut program: Command, host: &str) {
+    service.configure(&mut program, host);
+    let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{errors}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_published_rust_client_works_with_our_server() {
-    let service = Service::start().await;
+    let service = Service::start(&["localhost", HOST]).await;
     let ours = service.client();
     let minute = SetOptions::new().ttl(Duration::from_secs(60));
     ours.set("ours:value", Bytes::from_static(b"from us"), &minute).await.unwrap();
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    program.args(["--exact", "published::rust_client_in_a_process_of_its_own", "--nocapture"]);
-    service.run(program.marked(), "localhost").await;
+    run(&service, child(RUST_CHILD), "localhost").await;
     let theirs = ours.get("rs:for-us").await.unwrap().expect("the other process has stored it");
     assert_eq!(theirs.value(), "from them");
     assert!(theirs.is_fresh());
     service.running.shutdown().await;
 }
 
-/// Marks the child, so that the same test does nothing in an ordinary run.
-trait Marked {
-    fn marked(self) -> Command;
-}
-
-impl Marked for Command {
-    fn marked(mut self) -> Command {
-        self.env("CACHEKIT_TEST_CHILD", "published-rust");
-        self
-    }
-}
-
 /// The child of the test above: the client reads `SSL_CERT_FILE`, which only a new process can be given.
 #[tokio::test]
 async fn rust_client_in_a_process_of_its_own() {
-    if std::env::var("CACHEKIT_TEST_CHILD").as_deref() != Ok("published-rust") {
+    if !is_child(RUST_CHILD) {
         return;
     }
     let variable = |name: &str| std::env::var(name).unwrap();
@@ -127,7 +66,7 @@ async fn rust_client_in_a_process_of_its_own() {
     assert!(!backend.exists("rs:value").await.unwrap());
     let minute = Some(Duration::from_secs(60));
     for size in [0, 1, 100, 16 * 1024, 3 * 1024 * 1024] {
-        let value: Vec<u8> = (0..size).map(|n: usize| (n % 251) as u8).collect();
+        let value: Vec<u8> = (0..=250).cycle().take(size).collect();
         backend.set("rs:value", value.clone(), minute).await.unwrap();
         let (found, freshness) = backend.get_with_freshness("rs:value").await.unwrap().unwrap();
         assert_eq!(found, value);
@@ -165,13 +104,13 @@ async fn rust_client_in_a_process_of_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_published_python_client_works_with_our_server() {
     let python = tokio::task::spawn_blocking(virtual_environment).await.unwrap();
-    let service = Service::start().await;
+    let service = Service::start(&["localhost", HOST]).await;
     let ours = service.client();
     let bytes: Vec<u8> = (0..=255).collect();
     ours.set("rust:value", Bytes::from(bytes.clone()), &SetOptions::new()).await.unwrap();
     let mut program = Command::new(python);
     program.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("published/client.py"));
-    service.run(program, HOST).await;
+    run(&service, program, HOST).await;
     let theirs = ours.get("py:for-rust").await.unwrap().expect("the script has stored it");
     let reversed: Vec<u8> = bytes.into_iter().rev().collect();
     assert_eq!(theirs.value(), &reversed);
