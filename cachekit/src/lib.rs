@@ -128,7 +128,7 @@ pub(crate) fn disabled() -> bool {
 }
 
 /// The README and the book: every code block in them is a test.
-#[cfg(all(doctest, feature = "shared"))]
+#[cfg(all(doctest, feature = "io"))]
 mod book {
     macro_rules! pages {
         ($($name:ident: $path:literal)*) => {$(
@@ -142,10 +142,12 @@ mod book {
         Architecture: "../../docs/src/architecture.md"
         Backends: "../../docs/src/backends.md"
         Companions: "../../docs/src/companions.md"
+        Configuration: "../../docs/src/configuration.md"
         Failures: "../../docs/src/failures.md"
         Faq: "../../docs/src/faq.md"
         GettingStarted: "../../docs/src/getting-started.md"
         HowACallWorks: "../../docs/src/how-a-call-works.md"
+        HttpApi: "../../docs/src/http-api.md"
         Introduction: "../../docs/src/introduction.md"
         OptionsCapacity: "../../docs/src/options/capacity.md"
         OptionsExpiry: "../../docs/src/options/expiry.md"
