@@ -8,7 +8,7 @@ use cachekit_io::{Backend, BackendError};
 #[cfg(feature = "io")]
 pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
     let builder = cachekit_io::CachekitIo::builder_from_env()?;
-    let client = builder.session_metrics(session::metrics).build()?;
+    let client = builder.l1(true).session_metrics(session::metrics).build()?;
     Ok(Arc::new(client))
 }
 
