@@ -21,6 +21,7 @@ mod forms_methods;
 mod forms_more;
 mod forms_references;
 mod forms_tracing;
+mod http;
 mod init_check;
 mod invalidation;
 mod io_attribute;

@@ -1,0 +1,232 @@
+//! Many readers and writers at once, and a model that knows what each may see.
+//!
+//! Each key has one writer, which counts its writes and puts the number into the value. A read that
+//! begins after a write was confirmed must see that write or a later one: never an older one, never
+//! another key's, never a damaged one. In a store that keeps what it confirmed it must not miss it either.
+
+use bytes::Bytes;
+use cachekit_io::{BackendError, CachekitIo, SetOptions};
+use fastrand::Rng;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const KEYS: usize = 96;
+const WRITERS: usize = 8;
+const READERS: usize = 8;
+
+/// What is known of a key; the numbers count the writes and deletions of its one writer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    issued: u64,
+    confirmed: u64,
+    last_deletion: u64,
+}
+
+/// The load and what came of it.
+pub(crate) struct Load {
+    client: CachekitIo,
+    keeps: bool,
+    seed: u64,
+    known: Vec<Mutex<Known>>,
+    stop: AtomicBool,
+    done: watch::Sender<u64>,
+    counts: Counts,
+    wrong: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    writes: AtomicU64,
+    locked_writes: AtomicU64,
+    deletions: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// A load that runs.
+pub(crate) struct Running {
+    pub(crate) load: Arc<Load>,
+    tasks: JoinSet<()>,
+}
+
+impl Load {
+    /// Starts it on this runtime. `keeps`: the store keeps all it confirmed, whatever happens.
+    pub(crate) fn start(client: &CachekitIo, keeps: bool, seed: u64) -> Running {
+        let load = Arc::new(Self {
+            client: client.clone(),
+            keeps,
+            seed,
+            known: (0..KEYS).map(|_| Mutex::default()).collect(),
+            stop: AtomicBool::new(false),
+            done: watch::channel(0).0,
+            counts: Counts::default(),
+            wrong: Mutex::default(),
+        });
+        let mut tasks = JoinSet::new();
+        for index in 0..WRITERS {
+            tasks.spawn(Arc::clone(&load).write(index));
+        }
+        for index in 0..READERS {
+            tasks.spawn(Arc::clone(&load).read(index));
+        }
+        Running { load, tasks }
+    }
+
+    fn known(&self, index: usize) -> std::sync::MutexGuard<'_, Known> {
+        self.known[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(self: Arc<Self>, writer: usize) {
+        let mut random = Rng::with_seed(self.seed ^ writer as u64);
+        while !self.stop.load(SeqCst) {
+            let index = random.usize(0..KEYS / WRITERS) * WRITERS + writer;
+            let number = self.known(index).issued + 1;
+            let deletes = random.u8(..) < 32;
+            {
+                let mut known = self.known(index);
+                known.issued = number;
+                if deletes {
+                    known.last_deletion = number;
+                }
+            }
+            let done = if deletes {
+                self.client.delete(&key(index)).await.map(|_| &self.counts.deletions)
+            } else {
+                self.put(index, number, &mut random).await
+            };
+            if self.note(done) {
+                self.known(index).confirmed = number;
+            }
+        }
+    }
+
+    /// Stores the value of this number, now and then under a lock.
+    async fn put(
+        &self,
+        index: usize,
+        number: u64,
+        random: &mut Rng,
+    ) -> Result<&AtomicU64, BackendError> {
+        let key = key(index);
+        let mut options = SetOptions::new().ttl(Duration::from_secs(3600));
+        if random.u8(..) >= 32 {
+            self.client.set(&key, value(index, number), &options).await?;
+            return Ok(&self.counts.writes);
+        }
+        let lock = self.client.acquire_lock(&key, Duration::from_secs(20)).await?;
+        if let Some(lock) = &lock {
+            options = options.lock(lock.token());
+        }
+        self.client.set(&key, value(index, number), &options).await?;
+        if let Some(lock) = lock {
+            lock.release().await?;
+        }
+        Ok(&self.counts.locked_writes)
+    }
+
+    async fn read(self: Arc<Self>, reader: usize) {
+        let mut random = Rng::with_seed(!self.seed ^ reader as u64);
+        while !self.stop.load(SeqCst) {
+            let index = random.usize(0..KEYS);
+            let found = self.look(index).await;
+            self.note(found);
+        }
+    }
+
+    /// Reads a key and compares with what is known.
+    async fn look(&self, index: usize) -> Result<&AtomicU64, BackendError> {
+        let before = *self.known(index);
+        let found = self.client.get(&key(index)).await?;
+        let after = *self.known(index);
+        let Some(found) = found else {
+            if self.keeps && after.last_deletion < before.confirmed {
+                self.report(format!("{}: lost what was confirmed: {before:?}", key(index)));
+            }
+            return Ok(&self.counts.misses);
+        };
+        let allowed = before.confirmed.max(1)..=after.issued;
+        match number_of(index, found.value()) {
+            Some(number) if allowed.contains(&number) => {}
+            Some(number) => {
+                self.report(format!("{}: number {number}, not {allowed:?}", key(index)));
+            }
+            None => self.report(format!("{}: {} foreign bytes", key(index), found.value().len())),
+        }
+        Ok(&self.counts.hits)
+    }
+
+    fn report(&self, wrong: String) {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(wrong);
+    }
+
+    /// Counts what was done; whether it was.
+    fn note(&self, done: Result<&AtomicU64, BackendError>) -> bool {
+        match done {
+            Ok(counter) => {
+                counter.fetch_add(1, SeqCst);
+                self.done.send_modify(|done| *done += 1);
+                true
+            }
+            Err(error) => {
+                // A fault of the server is an excuse; a mistake of the client is none.
+                if !error.fails_open() {
+                    self.report(format!("an operation failed for good: {error:?}"));
+                }
+                self.counts.failures.fetch_add(1, SeqCst);
+                false
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Waits until so many more operations were done.
+    pub(crate) async fn progress(&self, operations: u64) {
+        let mut done = self.load.done.subscribe();
+        let goal = *done.borrow() + operations;
+        let reached = done.wait_for(|done| *done >= goal);
+        let reached = tokio::time::timeout(super::local::PATIENCE, reached).await;
+        reached.expect("operations go on").expect("the load lives");
+    }
+
+    /// Ends it and looks once more at every key. Panics if anything was wrong; else tells the counts.
+    pub(crate) async fn finish(mut self) -> String {
+        self.load.stop.store(true, SeqCst);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("no task panics");
+        }
+        for index in 0..KEYS {
+            let found = self.load.look(index).await;
+            self.load.note(found);
+        }
+        let wrong = self.load.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(wrong.is_empty(), "{} wrong, at first {:#?}", wrong.len(), &wrong[..1]);
+        let counts = &self.load.counts;
+        assert!(counts.hits.load(SeqCst) > 0 && counts.writes.load(SeqCst) > 0);
+        format!("{counts:?}, wrong: {}", wrong.len())
+    }
+}
+
+fn key(index: usize) -> String {
+    format!("load:{index}")
+}
+
+/// The value of a write: its number, and bytes that follow from key and number.
+fn value(index: usize, number: u64) -> Bytes {
+    let mut random = Rng::with_seed(number.wrapping_mul(0x1_0001) ^ (index as u64) << 48);
+    // Now and then larger than a window of HTTP/2.
+    let length = if random.u8(..) == 0 { 200_000 } else { random.usize(0..8_000) };
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.extend(std::iter::repeat_with(|| random.u8(..)).take(length));
+    bytes.into()
+}
+
+/// The number in a value, if it is one of this key and whole.
+fn number_of(index: usize, found: &Bytes) -> Option<u64> {
+    let number = u64::from_be_bytes(*found.first_chunk()?);
+    (value(index, number) == found).then_some(number)
+}

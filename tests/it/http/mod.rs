@@ -1,0 +1,37 @@
+//! Client and server of the HTTP API against each other, over TLS: the client as its users see it, the
+//! server as a library and as the program that operators start.
+//!
+//! | file | what holds |
+//! | --- | --- |
+//! | `conformance` | the contract of a backend, over every protocol, store and front |
+//! | `raw_h1`, `raw_h2` | the bytes that published clients rely on, without code of the client |
+//! | `restarts`, `drain`, `broken` | what a dying, ending or failing server may cost |
+//! | `refusals` | 401, 413, 429 and slow answers |
+//! | `certificates`, `addresses` | whom the client does not talk to |
+//! | `locks` | one holder among several processes |
+//! | `lives` | expiry and staleness |
+//! | `sync_api` | calls without async, from everywhere |
+//! | `secrets` | what is never written anywhere |
+//! | `soak` | all at once, for as long as one likes |
+
+mod addresses;
+mod broken;
+mod certificates;
+mod conformance;
+mod drain;
+mod fronts;
+mod lives;
+mod load;
+mod local;
+mod locks;
+mod program;
+mod raw;
+mod raw_h1;
+mod raw_h2;
+mod refusals;
+mod relay;
+mod restarts;
+mod secrets;
+mod soak;
+mod sync_api;
+mod trust;
