@@ -189,8 +189,10 @@ impl Running {
         let mut done = self.load.done.subscribe();
         let goal = *done.borrow() + operations;
         let reached = done.wait_for(|done| *done >= goal);
-        let reached = tokio::time::timeout(super::local::PATIENCE, reached).await;
-        reached.expect("operations go on").expect("the load lives");
+        match tokio::time::timeout(super::local::PATIENCE, reached).await {
+            Ok(reached) => drop(reached.expect("the load lives")),
+            Err(_) => panic!("operations do not go on: {:?}", self.load.counts),
+        }
     }
 
     /// Ends it and looks once more at every key. Panics if anything was wrong; else tells the counts.
@@ -204,7 +206,7 @@ impl Running {
             self.load.note(found);
         }
         let wrong = self.load.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(wrong.is_empty(), "{} wrong, at first {:#?}", wrong.len(), &wrong[..1]);
+        assert!(wrong.is_empty(), "{} wrong values, at first {:#?}", wrong.len(), &wrong[..1]);
         let counts = &self.load.counts;
         assert!(counts.hits.load(SeqCst) > 0 && counts.writes.load(SeqCst) > 0);
         format!("{counts:?}, wrong: {}", wrong.len())
@@ -220,8 +222,10 @@ fn value(index: usize, number: u64) -> Bytes {
     let mut random = Rng::with_seed(number.wrapping_mul(0x1_0001) ^ (index as u64) << 48);
     // Now and then larger than a window of HTTP/2.
     let length = if random.u8(..) == 0 { 200_000 } else { random.usize(0..8_000) };
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.extend(std::iter::repeat_with(|| random.u8(..)).take(length));
+    let mut bytes = vec![0; 8 + length];
+    let (head, rest) = bytes.split_at_mut(8);
+    head.copy_from_slice(&number.to_be_bytes());
+    random.fill(rest);
     bytes.into()
 }
 

@@ -66,18 +66,17 @@ impl Program {
             .spawn()
             .expect("the program starts");
         let output = child.stdout.take().expect("piped");
-        // It prints them once it listens.
+        // It prints them once it listens, and an empty line at the end. Who closes the pipe before that
+        // breaks it.
         for line in BufReader::new(output).lines() {
             let line = line.expect("text");
-            let Some((name, value)) =
-                line.strip_prefix("export ").and_then(|line| line.split_once('='))
-            else {
-                continue;
-            };
-            self.environment.insert(name.to_owned(), value.to_owned());
-            if name == "CACHEKIT_ALLOW_PRIVATE_ADDRESSES" {
+            if line.is_empty() {
                 self.child = Some(child);
                 return;
+            }
+            let setting = line.strip_prefix("export ").and_then(|line| line.split_once('='));
+            if let Some((name, value)) = setting {
+                self.environment.insert(name.to_owned(), value.to_owned());
             }
         }
         let status = child.wait().expect("it ended");
