@@ -82,6 +82,10 @@ fn over_http_1_with_the_disk_store() {
 
 #[test]
 fn through_the_blocking_api() {
-    keeps_the_contract(Protocol::H2, Store::Memory, |client| ThroughBlocking(Blocking::new(client)));
-    keeps_the_contract(Protocol::H1, Store::Memory, |client| ThroughBlocking(Blocking::new(client)));
+    keeps_the_contract(Protocol::H2, Store::Memory, |client| {
+        ThroughBlocking(Blocking::new(client))
+    });
+    keeps_the_contract(Protocol::H1, Store::Memory, |client| {
+        ThroughBlocking(Blocking::new(client))
+    });
 }

@@ -195,6 +195,11 @@ impl Running {
         }
     }
 
+    /// How many operations failed so far.
+    pub(crate) fn failures(&self) -> u64 {
+        self.load.counts.failures.load(SeqCst)
+    }
+
     /// Ends it and looks once more at every key. Panics if anything was wrong; else tells the counts.
     pub(crate) async fn finish(mut self) -> String {
         self.load.stop.store(true, SeqCst);

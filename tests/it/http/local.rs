@@ -45,10 +45,20 @@ impl Local {
         kind: KeyKind,
         adapt: impl FnOnce(Builder) -> Builder,
     ) -> Self {
-        let authority = Authority::new();
         let key = ApiKey::generate(kind).expect("random bytes");
+        Self::knowing(&key, leaf, adapt)
+    }
+
+    /// Another server that knows the same API key.
+    pub(crate) fn twin(&self) -> Self {
+        let key = ApiKey::parse(&self.key).expect("it is one");
+        Self::knowing(&key, Leaf::Good, |builder| builder)
+    }
+
+    fn knowing(key: &ApiKey, leaf: Leaf, adapt: impl FnOnce(Builder) -> Builder) -> Self {
+        let authority = Authority::new();
         let mut keys = ApiKeys::new();
-        keys.add(&key, "acme", &Scope::ALL, TenantLimits::default()).expect("a good key");
+        keys.add(key, "acme", &Scope::ALL, TenantLimits::default()).expect("a good key");
         let hands = ManualClock::new();
         // Some day, so that nothing depends on the beginning of time.
         hands.advance(Duration::from_secs(1_800_000_000));

@@ -7,8 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -24,6 +24,8 @@ pub(crate) struct Relay {
 }
 
 struct State {
+    /// Where connections go from now on.
+    target: Mutex<SocketAddr>,
     /// Connections accepted.
     accepted: AtomicU64,
     /// Bytes from the server that may still pass; then the connection is cut, once.
@@ -38,9 +40,8 @@ const ENDLESS: u64 = u64::MAX;
 impl Relay {
     /// Passes bytes on as they are.
     pub(crate) fn tcp(server: &Local) -> Self {
-        let target = server.address;
-        Self::start(move |client, state| async move {
-            if let Ok(server) = TcpStream::connect(target).await {
+        Self::start(server, |client, state| async move {
+            if let Ok(server) = TcpStream::connect(state.target()).await {
                 pass(client, server, &state).await;
             }
         })
@@ -48,25 +49,14 @@ impl Relay {
 
     /// Ends the client's TLS, offering HTTP/1.1 alone, and speaks HTTP/1.1 over TLS with the server.
     pub(crate) fn http1(server: &Local) -> Self {
-        let (chain, key) = server.authority.issue_pem(Leaf::Good);
-        let chain = CertificateDer::from_pem_slice(chain.as_bytes()).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![chain], key)
-            .expect("a certificate with its key");
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = http1_acceptor(server);
         let connector =
             TlsConnector::from(Arc::new(tls_config(&server.authority.pem, &[b"http/1.1"])));
-        let target = server.address;
-        Self::start(move |client, state| {
+        Self::start(server, move |client, state| {
             let (acceptor, connector) = (acceptor.clone(), connector.clone());
             async move {
                 let name = ServerName::try_from("localhost").expect("a name");
-                let Ok(server) = TcpStream::connect(target).await else { return };
+                let Ok(server) = TcpStream::connect(state.target()).await else { return };
                 let (Ok(client), Ok(server)) =
                     (acceptor.accept(client).await, connector.connect(name, server).await)
                 else {
@@ -77,7 +67,26 @@ impl Relay {
         })
     }
 
-    fn start<F>(serve: impl Fn(TcpStream, Arc<State>) -> F + Send + 'static) -> Self
+    /// Ends the client's TLS and gives every request the same answer over HTTP/1.1.
+    pub(crate) fn answering(server: &Local, answer: String) -> Self {
+        let acceptor = http1_acceptor(server);
+        Self::start(server, move |client, _| {
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut chunk = vec![0; 16 * 1024];
+                // The requests are small: each comes in one piece.
+                while let Ok(1..) = client.read(&mut chunk).await {
+                    if client.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    let _ = client.flush().await;
+                }
+            }
+        })
+    }
+
+    fn start<F>(target: &Local, serve: impl Fn(TcpStream, Arc<State>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -90,6 +99,7 @@ impl Relay {
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(State {
+            target: Mutex::new(target.address),
             accepted: AtomicU64::new(0),
             budget: AtomicU64::new(ENDLESS),
             stalled: watch::channel(false).0,
@@ -109,6 +119,11 @@ impl Relay {
         format!("https://localhost:{}", self.address.port())
     }
 
+    /// New connections go there from now on.
+    pub(crate) fn lead_to(&self, target: SocketAddr) {
+        *self.state.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+    }
+
     /// How many connections were made.
     pub(crate) fn accepted(&self) -> u64 {
         self.state.accepted.load(SeqCst)
@@ -126,6 +141,10 @@ impl Relay {
 }
 
 impl State {
+    fn target(&self) -> SocketAddr {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes so many bytes from the budget; how many of them may pass if it is spent.
     fn spend(&self, count: u64) -> Option<u64> {
         let mut left = self.budget.load(SeqCst);
@@ -175,6 +194,21 @@ where
         () = up => {}
         () = down => {}
     }
+}
+
+/// A server's side of TLS that offers HTTP/1.1 alone.
+fn http1_acceptor(server: &Local) -> TlsAcceptor {
+    let (chain, key) = server.authority.issue_pem(Leaf::Good);
+    let chain = CertificateDer::from_pem_slice(chain.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .expect("a certificate with its key");
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// A client's TLS configuration with one authority and these protocols.

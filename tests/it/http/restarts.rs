@@ -18,7 +18,8 @@ async fn killed_under_load(store: Store) {
         // With the client there was, and no other.
         load.progress(300).await;
     }
-    let found = client.get("before").await.expect("an answer").map(cachekit_io::Fetched::into_value);
+    let found =
+        client.get("before").await.expect("an answer").map(cachekit_io::Fetched::into_value);
     match store {
         Store::Disk => assert_eq!(found, Some(before), "the disk is warm"),
         Store::Memory => assert_eq!(found, None, "the memory is empty"),
