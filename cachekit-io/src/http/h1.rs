@@ -109,7 +109,7 @@ impl Lanes {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|conn| !conn.sender.is_closed() && conn.last_use.elapsed() < IDLE_TIMEOUT);
         // The one used last is the least likely to have been closed by the other end.
-        let usable = |conn: &Conn| conn.home == Home::Anywhere || conn.home == home;
+        let usable = |conn: &Conn| home.can_use(conn.home);
         let found = idle.iter().rposition(usable)?;
         Some(idle.remove(found))
     }

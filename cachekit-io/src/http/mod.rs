@@ -19,7 +19,8 @@
 //!
 //! Futures of the client can be polled by any executor. On a multi-threaded tokio runtime connections
 //! are driven there; on a current-thread runtime too, and are then used only from inside of it; from
-//! anywhere else by one background thread, which also keeps all deadlines.
+//! anywhere else by one background thread, which also keeps all deadlines. Calls without async are made by
+//! that thread and use only its connections: they may hold up the runtime they are made in.
 
 mod address;
 mod answer;

@@ -123,9 +123,8 @@ impl Pool {
     /// The least loaded connection; asks for one more where all are full.
     fn find_h2(self: &Arc<Self>, place: &Place, now: Instant) -> Option<h2::Lease> {
         let conns = self.h2.load();
-        let usable = conns.iter().filter(|conn| {
-            !conn.is_closed() && (conn.home() == Home::Anywhere || conn.home() == place.home)
-        });
+        let usable =
+            conns.iter().filter(|conn| !conn.is_closed() && place.home.can_use(conn.home()));
         let mut count = 0;
         let best = usable
             .inspect(|_| count += 1)

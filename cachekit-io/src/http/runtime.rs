@@ -70,7 +70,7 @@ impl Background {
 
     /// The thread itself.
     pub(super) fn own_place(self) -> Place {
-        Place { home: Home::Anywhere, handle: self.handle.clone() }
+        Place { home: Home::Background, handle: self.handle.clone() }
     }
 
     fn sleep_until(self, deadline: Instant) -> Sleep {
@@ -89,13 +89,28 @@ impl Background {
     }
 }
 
-/// Who can use a connection.
+/// Where a connection is driven, and where a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Home {
-    /// Its runtime runs by itself: everybody.
+    /// The background thread, which nobody can hold up.
+    Background,
+    /// A multi-threaded runtime.
     Anywhere,
-    /// A current-thread runtime stands still unless somebody is inside: only who is.
+    /// A current-thread runtime, which stands still unless somebody is inside.
     Only(Id),
+}
+
+impl Home {
+    /// Whether who is here can wait for a connection that lives there.
+    pub(super) fn can_use(self, there: Self) -> bool {
+        match there {
+            Self::Background => true,
+            // Blocking calls come from the background thread, and may hold up all workers of the runtime
+            // that they were made in.
+            Self::Anywhere => self != Self::Background,
+            Self::Only(_) => self == there,
+        }
+    }
 }
 
 /// A runtime to put work on.
