@@ -35,6 +35,8 @@ pub(crate) struct Load {
     done: watch::Sender<u64>,
     counts: Counts,
     wrong: Mutex<Vec<String>>,
+    /// What failed and had an excuse; the first few.
+    excused: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,8 @@ struct Counts {
     writes: AtomicU64,
     locked_writes: AtomicU64,
     deletions: AtomicU64,
+    /// Writes refused because the lock was lost, with the server or to another write.
+    superseded: AtomicU64,
     failures: AtomicU64,
 }
 
@@ -65,6 +69,7 @@ impl Load {
             done: watch::channel(0).0,
             counts: Counts::default(),
             wrong: Mutex::default(),
+            excused: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         for index in 0..WRITERS {
@@ -171,12 +176,19 @@ impl Load {
                 self.done.send_modify(|done| *done += 1);
                 true
             }
+            Err(error) if error.is_superseded() => {
+                self.counts.superseded.fetch_add(1, SeqCst);
+                false
+            }
             Err(error) => {
                 // A fault of the server is an excuse; a mistake of the client is none.
                 if !error.fails_open() {
                     self.report(format!("an operation failed for good: {error:?}"));
                 }
-                self.counts.failures.fetch_add(1, SeqCst);
+                if self.counts.failures.fetch_add(1, SeqCst) < 10 {
+                    let mut excused = self.excused.lock().unwrap_or_else(PoisonError::into_inner);
+                    excused.push(format!("{error:?}"));
+                }
                 false
             }
         }
@@ -195,9 +207,9 @@ impl Running {
         }
     }
 
-    /// How many operations failed so far.
-    pub(crate) fn failures(&self) -> u64 {
-        self.load.counts.failures.load(SeqCst)
+    /// The first few operations that failed so far.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.load.excused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends it and looks once more at every key. Panics if anything was wrong; else tells the counts.
@@ -238,4 +250,18 @@ fn value(index: usize, number: u64) -> Bytes {
 fn number_of(index: usize, found: &Bytes) -> Option<u64> {
     let number = u64::from_be_bytes(*found.first_chunk()?);
     (value(index, number) == found).then_some(number)
+}
+
+#[test]
+fn a_value_is_known_by_its_key_its_number_and_every_byte() {
+    let whole = value(3, 17);
+    assert_eq!(number_of(3, &whole), Some(17));
+    assert_eq!(number_of(4, &whole), None);
+    assert_eq!(number_of(3, &whole.slice(..whole.len() - 1)), None);
+    assert_eq!(number_of(3, &Bytes::new()), None);
+    for at in [0, 7, 8, whole.len() - 1] {
+        let mut damaged = whole.to_vec();
+        damaged[at] ^= 1;
+        assert_eq!(number_of(3, &damaged.into()), None);
+    }
 }

@@ -4,10 +4,9 @@ use super::local::client_of;
 use cachekit_io::CachekitIo;
 use cachekit_io::http::CachekitIoBuilder;
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
@@ -88,10 +87,6 @@ impl Program {
         std::fs::read_to_string(self.directory.path().join("log")).expect("a log")
     }
 
-    pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
     pub(crate) fn key(&self) -> &str {
         &self.environment["CACHEKIT_API_KEY"]
     }
@@ -118,11 +113,6 @@ impl Program {
         let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
         child.wait().expect("it ended")
-    }
-
-    /// A file for the worker processes of a test.
-    pub(crate) fn make_file(&self, name: &str) -> File {
-        File::create(self.directory.path().join(name)).expect("a file")
     }
 }
 

@@ -20,7 +20,7 @@ fn everything(client: &CachekitIo) {
     assert!(client.refresh_ttl("k", Duration::from_secs(90)).expect("an answer"));
     assert!(client.delete("k").expect("an answer"));
     assert!(client.get("k").expect("an answer").is_none());
-    assert_eq!(client.health().expect("an answer").backend_type, "cachekitio");
+    assert_eq!(client.health().expect("an answer").backend_type, "cachekit.io");
     let entries = ["a", "b", "c"].map(|key| BatchEntry::new(key, key.into()));
     assert!(client.set_many(&entries).iter().all(Result::is_ok));
     let found = client.get_many(&["a", "b", "c", "d"]);
