@@ -26,5 +26,6 @@ fn no_request_is_lost() {
     assert_eq!(load.failures(), [""; 0], "every request was answered");
     runtime.block_on(load.finish());
     assert!(next.requests() >= 200);
-    assert_eq!(next.metric("cachekit_connections_total"), 1);
+    let connections = next.metric("cachekit_connections_total");
+    assert!((1..=10).contains(&connections), "{connections} connections, more than the pool has");
 }

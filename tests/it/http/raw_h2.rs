@@ -95,7 +95,7 @@ async fn no_header_of_http_1_is_sent() {
     let server = started().await;
     let mut raw = Raw::connect(&server).await;
     raw.key.push('x');
-    let refused = raw.call("PUT", "k", &[7; 100_000]).await;
+    let refused = raw.call("PUT", "k", &vec![7; 100_000]).await;
     assert_eq!(refused.status, 401);
     for name in ["connection", "keep-alive", "transfer-encoding", "upgrade"] {
         assert!(!refused.headers.contains_key(name), "{name}");

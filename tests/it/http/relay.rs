@@ -178,8 +178,7 @@ where
     let down = async {
         let mut stalled = state.stalled.subscribe();
         let mut chunk = vec![0; 16 * 1024];
-        loop {
-            let Ok(count @ 1..) = from_server.read(&mut chunk).await else { break };
+        while let Ok(count @ 1..) = from_server.read(&mut chunk).await {
             let _ = stalled.wait_for(|stalled| !stalled).await;
             let cut = state.spend(count as u64);
             let passed = cut.map_or(count, |left| usize::try_from(left).unwrap_or(count));

@@ -50,13 +50,13 @@ impl<'a> MakeWriter<'a> for Memory {
 
 /// Every way to print an error.
 fn printed(error: &BackendError) -> String {
-    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut texts = vec![format!("{error} {error:?} {error:#?}")];
     let mut next = error.source();
     while let Some(source) = next {
-        text += &format!(" {source} {source:?} {source:#?}");
+        texts.push(format!("{source} {source:?} {source:#?}"));
         next = source.source();
     }
-    text
+    texts.join("\n")
 }
 
 /// The parts of an API key that must not be found: the whole, and its secret part in every half.
