@@ -7,10 +7,11 @@
 //! cargo bench -p benches -- traces PATH...        replay recorded traces, report hit ratios
 //!                           --capacities 600,1200 at these capacities
 //! cargo bench -p benches -- compile               what an attribute costs the compiler
+//! cargo bench -p benches -- http                  a GET over loopback TLS, next to other clients
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `traces`
-//! and `compile`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `traces`,
+//! `compile` and `http`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
 //! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
@@ -26,6 +27,7 @@ mod bars;
 mod compile;
 mod crew;
 mod harness;
+mod http;
 mod options;
 mod ours;
 mod peers;
@@ -50,6 +52,9 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if !options.wants_more_than_http() {
+        return ExitCode::SUCCESS;
+    }
     println!("{}", report::machine());
     println!("{}", options.describe());
 
@@ -82,8 +87,40 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     }
 
     bars::print(&report);
-    for failure in &report.failures {
+    verdict(&report.failures)
+}
+
+/// The same for the part `http`, or the server that it asks if that is what the arguments say.
+/// `count` runs work in this thread and returns how many allocations that made.
+pub fn http_main(
+    arguments: impl Iterator<Item = String>,
+    count: fn(&mut dyn FnMut()) -> u64,
+) -> ExitCode {
+    let arguments: Vec<String> = arguments.collect();
+    if arguments.first().is_some_and(|first| first == http::SERVE) {
+        return http::serve();
+    }
+    let options = match Options::parse(arguments.into_iter()) {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
+    if !options.wants(Part::Http) {
+        return ExitCode::SUCCESS;
+    }
+    println!("{}", report::machine());
+    println!("{}", options.describe());
+    match http::run(&options, count) {
+        Ok(failures) => verdict(&failures),
+        Err(problem) => verdict(&[problem]),
+    }
+}
+
+fn verdict(failures: &[String]) -> ExitCode {
+    for failure in failures {
         eprintln!("WRONG: {failure}");
     }
-    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,6 +15,7 @@ pub(crate) enum Part {
     Seal,
     Traces,
     Compile,
+    Http,
 }
 
 impl Part {
@@ -29,6 +30,7 @@ impl Part {
         ("seal", Part::Seal),
         ("traces", Part::Traces),
         ("compile", Part::Compile),
+        ("http", Part::Http),
     ];
 }
 
@@ -83,6 +85,11 @@ impl Options {
             Part::Compile => !self.quick,
             _ => true,
         }
+    }
+
+    /// Whether any part but `http` runs, which has a program of its own.
+    pub(crate) fn wants_more_than_http(&self) -> bool {
+        self.parts.iter().any(|part| *part != Part::Http) || self.parts.is_empty()
     }
 
     /// `quick` in a quick run, else `full`.
