@@ -7,8 +7,8 @@
 # Debian or Ubuntu with two cores: each server has one to itself, who asks has the other. Installs
 # nginx-light, nghttp2-client and redis-server if they are missing; needs root for that alone. Prints for
 # each server the median of requests per second and of its processor time per request, how busy its core
-# was, and its peak memory, then the ratios. What is near 100 % busy is limited by its own core; the
-# others by who asks.
+# was, and its peak memory; the ratios are ours to its. What is near 100 % busy is limited by its own core;
+# the others by who asks, or by what else runs on the machine: then only processor times compare.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -149,13 +149,14 @@ echo "$CONNECTIONS connections with $STREAMS requests each under way (redis: the
     "without pipelining); $REQUESTS requests, $ROUNDS rounds, medians"
 median() { awk -v name="$1" -v column="$2" '$1 == name { print $column }' "$work/samples" | sort -n |
     awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-printf '%-36s %10s %10s %10s %14s\n' server req/s 'CPU us' 'busy %' 'req/s vs ours'
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'; }
+printf '%-36s %10s %10s %10s %12s %12s\n' server req/s 'CPU us' 'busy %' 'rate ratio' 'CPU ratio'
 for size in 100 16384; do
-    ours="$(median "cachekit-server_$size" 2)"
+    ours="$(median "cachekit-server_$size" 2)" cpu="$(median "cachekit-server_$size" 3)"
     for name in cachekit-server nginx redis redis,_pipelined redis,_pipelined,_TLS; do
-        rate="$(median "${name}_$size" 2)"
-        printf '%-36s %10s %10s %10s %13sx\n' "${name//_/ }, $size B" "$rate" "$(median "${name}_$size" 3)" \
-            "$(median "${name}_$size" 4)" "$(awk -v a="$ours" -v b="$rate" 'BEGIN { printf "%.2f", b / a }')"
+        its_rate="$(median "${name}_$size" 2)" its_cpu="$(median "${name}_$size" 3)"
+        printf '%-36s %10s %10s %10s %11sx %11sx\n' "${name//_/ }, $size B" "$its_rate" "$its_cpu" \
+            "$(median "${name}_$size" 4)" "$(ratio "$ours" "$its_rate")" "$(ratio "$cpu" "$its_cpu")"
     done
 done
 ours="$(peak "$cachekit")" theirs=$(($(peak "$nginx") + $(peak "$worker"))) redis_peak="$(peak "$redis")"

@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     benches::http_main(std::env::args().skip(1), |work| {
-        allocation_counter::measure(|| work()).count_total
+        allocation_counter::measure(work).count_total
     })
 }

@@ -57,7 +57,7 @@ pub(super) trait Client: Send + Sync + 'static {
 impl Client for CachekitIo {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let found = CachekitIo::get(self, &target.key).await.map_err(text)?;
-        found.map(|found| found.into_value()).ok_or_else(|| "absent".to_owned())
+        found.map(cachekit_io::Fetched::into_value).ok_or_else(|| "absent".to_owned())
     }
 }
 
@@ -106,8 +106,15 @@ impl Pooled {
         // The builder of the connector sets ALPN itself.
         let mut tls = tls(server)?;
         tls.alpn_protocols.clear();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http2().build();
+        // What its default lacks and everybody else here has.
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_http2()
+            .wrap_connector(tcp);
         let client = legacy::Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self { client, headers: headers(server)? })
     }

@@ -129,7 +129,7 @@ async fn load<C: Client>(
         }
     }
     let elapsed = start.elapsed();
-    let cpu = cpu_time() - cpu;
+    let cpu = cpu_time().saturating_sub(cpu);
     latencies.sort_unstable();
     Sample { requests: requests as u64, elapsed, cpu, latencies, wrong }
 }

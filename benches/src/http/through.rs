@@ -68,7 +68,7 @@ pub(super) fn run(
     cachekit::set_default_backend(Arc::clone(&backend));
     let subject = Arc::new(runtime.block_on(store(server, client, KEYS, SIZE))?);
     let through = Arc::new(Through);
-    let bare = Arc::new(Bare(backend));
+    let direct = Arc::new(Bare(backend));
     // Puts every value into the tier.
     through.ask(runtime, &subject, KEYS)?;
     let filled = RUNS.load(Ordering::Relaxed);
@@ -82,7 +82,7 @@ pub(super) fn run(
             samples: Vec::new(),
             allocations: f64::NAN,
         };
-        let mut rows: [Row<'_>; 2] = [row(THROUGH, &through), row(BARE, &bare)];
+        let mut rows: [Row<'_>; 2] = [row(THROUGH, &through), row(BARE, &direct)];
         measure(options, runtime, &subject, concurrency, &mut rows);
         print(&title, &rows);
         for row in &rows {
