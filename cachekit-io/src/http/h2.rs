@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
-/// Requests on one connection before the pool opens another. The fuller a connection, the more requests
-/// share one write and one read; two half-full ones cost a fifth more processor time.
+/// Requests on one connection before the pool opens another. The fuller a connection, the more of them
+/// share one write, one read and one TLS record.
 const SOFT_LIMIT: usize = 512;
 /// How much of one answer, and of all together, may be under way unread.
 const STREAM_WINDOW: u32 = 1024 * 1024;
