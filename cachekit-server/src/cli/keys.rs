@@ -11,7 +11,7 @@ pub(super) fn run(command: &KeyCommand) -> Result<(), Failure> {
         KeyCommand::New(options) => new(options),
         KeyCommand::List { file } => {
             for line in ApiKeys::describe(file).map_err(Failure::usage)? {
-                println!("{line}");
+                print(&line)?;
             }
             Ok(())
         }
@@ -38,8 +38,13 @@ fn new(options: &NewKey) -> Result<(), Failure> {
             opened.write_all(format!("{line}\n").as_bytes()).map_err(failed)?;
         }
     }
-    println!("{}", key.expose());
-    Ok(())
+    // It is shown this once: not being able to is a failure.
+    print(key.expose())
+}
+
+fn print(line: &str) -> Result<(), Failure> {
+    let written = writeln!(std::io::stdout(), "{line}");
+    written.map_err(|error| Failure::runtime(format!("cannot write to standard output: {error}")))
 }
 
 impl From<LimitOptions> for TenantLimits {

@@ -9,6 +9,7 @@ use cachekit_server::{
     StartError, Timestamp, wall_clock,
 };
 use std::io::IsTerminal;
+use std::io::Write as _;
 use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
@@ -45,7 +46,11 @@ async fn serve(options: &Serve) -> Result<(), Failure> {
     }
     if let Some(development) = &development {
         let lines = development.environment(server.local_addr());
-        println!("# for the clients of this server:\n{lines}");
+        let mut stdout = std::io::stdout();
+        if writeln!(stdout, "# for the clients of this server:\n{lines}").is_err() {
+            // Whoever started it may have closed the pipe; --env-file still has the lines.
+            tracing::warn!("nobody reads the lines for the clients of this server");
+        }
         if let Some(file) = &options.env_file {
             write_private(file, &lines).map_err(|error| {
                 Failure::usage(format!("cannot write {}: {error}", file.display()))
