@@ -19,7 +19,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 10] = [
+    const WORDS: [(&'static str, Part); 11] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
