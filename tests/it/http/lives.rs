@@ -62,10 +62,10 @@ fn a_refresh_begins_the_life_anew_and_a_write_replaces_both_windows() {
 }
 
 #[test]
-fn a_part_of_a_second_is_rounded_up() {
+fn a_part_of_a_second_is_cut_off_after_the_first() {
     let server = Local::start();
     let client = server.client();
-    for (ttl, whole) in [(1, 1), (1000, 1), (1001, 2)] {
+    for (ttl, whole) in [(1, 1), (1999, 1), (2000, 2)] {
         let options = SetOptions::new().ttl(Duration::from_millis(ttl));
         block_on(client.set("k", VALUE, &options)).expect("stored");
         assert_eq!(seen(&client), Some((Freshness::Fresh, Some(seconds(whole)))));
