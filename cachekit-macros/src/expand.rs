@@ -116,9 +116,6 @@ impl Model {
             #[allow(
                 dead_code,
                 deprecated,
-                missing_copy_implementations,
-                missing_debug_implementations,
-                non_camel_case_types,
                 private_bounds,
                 private_interfaces,
                 unreachable_pub,

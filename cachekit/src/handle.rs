@@ -357,15 +357,53 @@ macro_rules! debug {
 debug!(Handle, AsyncHandle);
 
 macro_rules! constructors {
-    ($local:ident, $shared:ident, $at:ident, $handle:ident) => {
+    ($local:ident, $shared:ident, $at:ident, $handle:ident, $($rules:ident: $f:ident, $j:ident)?) => {
+        /// A handle on a call whose values stay in this process.
+        pub fn $local<Q, S, J $(, $f)?>(
+            site: SiteRef,
+            _shape: S,
+            key: Q,
+            judge: constructors!(@argument J $($f)?),
+        ) -> $handle<S::Return>
+        where
+            Q: CacheKey,
+            Q::Owned: Clone,
+            S: Shape + Send + Sync + 'static,
+            J: Judge<Q::Owned, S> + Send + Sync + 'static,
+            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
+        {
+            $(let judge = $rules(judge);)?
+            $handle(place::<Q, S>(site, &key, Box::new(judge), Remote::nowhere()))
+        }
+
+        /// A handle on a call whose values may go to the shared tier.
+        pub fn $shared<Q, S, J $(, $f)?>(
+            site: SiteRef,
+            _shape: S,
+            key: Q,
+            judge: constructors!(@argument J $($f)?),
+        ) -> $handle<S::Return>
+        where
+            Q: CacheKey,
+            Q::Owned: Clone + ShareableKey,
+            S: Shape + Send + Sync + 'static,
+            S::Stored: Shareable,
+            J: Judge<Q::Owned, S> + Send + Sync + 'static,
+            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
+        {
+            $(let judge = $rules(judge);)?
+            let remote = Remote::of(site, &key);
+            $handle(place::<Q, S>(site, &key, Box::new(judge), remote))
+        }
+
         /// A handle on a call whose values may go to the backend that the attribute names.
         #[cfg(feature = "shared")]
-        pub fn $at<Q, S, B, F, J>(
+        pub fn $at<Q, S, B, J $(, $f)?>(
             site: SiteRef,
             backend: &B,
             _shape: S,
             key: Q,
-            rules: F,
+            judge: constructors!(@argument J $($f)?),
         ) -> $handle<S::Return>
         where
             Q: CacheKey,
@@ -373,46 +411,34 @@ macro_rules! constructors {
             S: Shape + Send + Sync + 'static,
             S::Stored: Shareable,
             B: IntoBackend + ?Sized,
-            F: FnOnce(Rules<Q::Owned, S>) -> J,
             J: Judge<Pinned<Q::Owned>, S> + Send + Sync + 'static,
+            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
         {
-            let judge = Box::new(rules(Rules::new()));
+            $(let judge = $rules(judge);)?
             let remote = Remote::at(site, &key, backend.to_backend());
-            $handle(place::<_, S>(site, &At { key, backend }, judge, remote))
-        }
-
-        /// A handle on a call whose values stay in this process.
-        pub fn $local<Q, S, F, J>(site: SiteRef, _shape: S, key: Q, rules: F) -> $handle<S::Return>
-        where
-            Q: CacheKey,
-            Q::Owned: Clone,
-            S: Shape + Send + Sync + 'static,
-            F: FnOnce(Rules<Q::Owned, S>) -> J,
-            J: Judge<Q::Owned, S> + Send + Sync + 'static,
-        {
-            let judge = Box::new(rules(Rules::new()));
-            $handle(place::<Q, S>(site, &key, judge, Remote::nowhere()))
-        }
-
-        /// A handle on a call whose values may go to the shared tier.
-        pub fn $shared<Q, S, F, J>(site: SiteRef, _shape: S, key: Q, rules: F) -> $handle<S::Return>
-        where
-            Q: CacheKey,
-            Q::Owned: Clone + ShareableKey,
-            S: Shape + Send + Sync + 'static,
-            S::Stored: Shareable,
-            F: FnOnce(Rules<Q::Owned, S>) -> J,
-            J: Judge<Q::Owned, S> + Send + Sync + 'static,
-        {
-            let judge = Box::new(rules(Rules::new()));
-            let remote = Remote::of(site, &key);
-            $handle(place::<Q, S>(site, &key, judge, remote))
+            $handle(place::<_, S>(site, &At { key, backend }, Box::new(judge), remote))
         }
     };
+    (@argument $judge:ident) => { $judge };
+    (@argument $judge:ident $rules:ident) => { $rules };
 }
 
-constructors!(handle, handle_shared, handle_at, Handle);
-constructors!(async_handle, async_handle_shared, async_handle_at, AsyncHandle);
+// A closure costs the compiler more than a value: without rules there is none.
+constructors!(handle, handle_shared, handle_at, Handle,);
+constructors!(async_handle, async_handle_shared, async_handle_at, AsyncHandle,);
+constructors!(handle_ruled, handle_shared_ruled, handle_at_ruled, Handle, ruled: F, J);
+constructors!(
+    async_handle_ruled,
+    async_handle_shared_ruled,
+    async_handle_at_ruled,
+    AsyncHandle,
+    ruled: F, J
+);
+
+/// The rules of a value that is set from outside.
+fn ruled<K, S: Shape, J>(rules: impl FnOnce(Rules<K, S>) -> J) -> J {
+    rules(Rules::new())
+}
 
 /// The counters of a function.
 pub fn site_stats(site: &'static Site) -> Stats {

@@ -71,6 +71,8 @@ mod ttl;
 mod backend_option;
 mod background;
 mod builder;
+#[doc(hidden)]
+pub mod companion;
 mod error;
 mod handle;
 mod object;

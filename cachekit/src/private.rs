@@ -3,12 +3,13 @@
 
 #[cfg(feature = "shared")]
 pub use crate::backend_option::Pinned;
+pub use crate::companion;
 pub use crate::handle::{
-    async_handle, async_handle_shared, handle, handle_shared, site_clear, site_clear_async,
-    site_stats,
+    async_handle, async_handle_ruled, async_handle_shared, async_handle_shared_ruled, handle,
+    handle_ruled, handle_shared, handle_shared_ruled, site_clear, site_clear_async, site_stats,
 };
 #[cfg(feature = "shared")]
-pub use crate::handle::{async_handle_at, handle_at};
+pub use crate::handle::{async_handle_at, async_handle_at_ruled, handle_at, handle_at_ruled};
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
@@ -20,7 +21,7 @@ pub use crate::read_through::{
 pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::own::lookup_in;
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
-pub use crate::site::{Policy, Registered, Site, SiteInfo, SiteRef, Tier, TtlPolicy};
+pub use crate::site::{POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
 pub use inventory;
 
 // Not named by generated code, but by the compiler's advice to generic functions.
@@ -30,9 +31,6 @@ pub use crate::shape::checks::{Copied, ForAllThreads};
 pub use crate::shareable::{Shareable, ShareableKey};
 
 use crate::shape::checks::Holds;
-
-/// How long a call waits for another process that runs the function, unless the attribute says.
-pub const DEFAULT_FILL_LOCK: Option<std::time::Duration> = Some(std::time::Duration::from_secs(5));
 
 /// The traits behind `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()`, without names that could hide
 /// the user's.

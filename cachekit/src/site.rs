@@ -3,8 +3,8 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -69,33 +69,49 @@ pub struct Policy {
     pub fill_lock: Option<Duration>,
 }
 
-/// Where and what an annotated function is. Built by generated code.
+/// An attribute without options.
+pub const POLICY: Policy = Policy {
+    ttl: TtlPolicy::Never,
+    capacity: None,
+    weighted: false,
+    conditional: false,
+    version: 0,
+    namespace: None,
+    is_async: false,
+    own_cache: false,
+    own_backend: false,
+    stale: None,
+    fill_lock: Some(Duration::from_secs(5)),
+};
+
+/// Where and what an annotated function is.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs)]
-pub struct SiteInfo {
+pub(crate) struct SiteInfo {
     /// The function's name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The module it stands in.
-    pub module: &'static str,
-    /// The source file.
-    pub file: &'static str,
-    /// The line in it.
-    pub line: u32,
-    /// The column in that.
-    pub column: u32,
+    pub(crate) module: &'static str,
+    /// Where its name stands.
+    pub(crate) place: &'static Location<'static>,
     /// Which tiers its values may go to.
-    pub tier: Tier,
+    pub(crate) tier: Tier,
     /// What the attribute says.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
 }
 
-/// The static behind one annotated function.
+/// The static behind one annotated function. Small, because the compiler evaluates one for each function.
 pub struct Site {
     pub(crate) info: SiteInfo,
+    stores: OnceLock<Box<Stores>>,
+}
+
+/// A function's stores. They live as long as the process, like the function itself.
+#[derive(Default)]
+struct Stores {
     /// The first instantiation; the only one of a function that is not generic.
     first: OnceLock<(TypeId, Store)>,
-    /// The others. They live as long as the process, like the function itself.
-    more: RwLock<Option<HashMap<TypeId, &'static Store>>>,
+    /// The others.
+    more: RwLock<HashMap<TypeId, &'static Store>>,
 }
 
 /// A function's listing in the registry.
@@ -104,9 +120,15 @@ pub struct Registered(pub &'static Site);
 inventory::collect!(Registered);
 
 impl Site {
-    /// The static of a function.
-    pub const fn new(info: SiteInfo) -> Self {
-        Self { info, first: OnceLock::new(), more: RwLock::new(None) }
+    /// The static of a function. The call stands where the function's name does.
+    #[track_caller]
+    pub const fn new(name: &'static str, module: &'static str, tier: Tier, policy: Policy) -> Self {
+        let info = SiteInfo { name, module, place: Location::caller(), tier, policy };
+        Self { info, stores: OnceLock::new() }
+    }
+
+    fn all(&self) -> &Stores {
+        self.stores.get_or_init(Box::default)
     }
 
     fn address(&'static self) -> usize {
@@ -140,11 +162,10 @@ impl Site {
     /// hold several.
     #[cfg(feature = "shared")]
     pub(crate) fn ordinal(&'static self) -> u32 {
-        let place = |site: &Site| (site.info.file, site.info.line, site.info.column);
         let before = inventory::iter::<Registered>().map(|entry| entry.0).filter(|other| {
             other.info.module == self.info.module
                 && other.info.name == self.info.name
-                && place(other) < place(self)
+                && other.info.place < self.info.place
         });
         u32::try_from(before.count()).unwrap_or(u32::MAX)
     }
@@ -157,21 +178,17 @@ impl Site {
             }
         }
         let make = || self.make(function, 0, ClockSource::Coarse, crate::disabled());
-        let (first, store) = self.first.get_or_init(|| (function, make()));
+        let Stores { first, more } = self.all();
+        let (first, store) = first.get_or_init(|| (function, make()));
         if *first == function {
             return StoreRef::Static(store);
         }
-        let known = self.more.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = known.as_ref().and_then(|more| more.get(&function)) {
+        let known = more.read().unwrap_or_else(PoisonError::into_inner).get(&function).copied();
+        if let Some(store) = known {
             return StoreRef::Static(store);
         }
-        drop(known);
-        let mut more = self.more.write().unwrap_or_else(PoisonError::into_inner);
-        let store = more
-            .get_or_insert_with(HashMap::new)
-            .entry(function)
-            .or_insert_with(|| Box::leak(Box::new(make())));
-        StoreRef::Static(store)
+        let mut more = more.write().unwrap_or_else(PoisonError::into_inner);
+        StoreRef::Static(more.entry(function).or_insert_with(|| Box::leak(Box::new(make()))))
     }
 
     /// The stores of all instantiations used so far.
@@ -179,15 +196,12 @@ impl Site {
         if let Some(stores) = testing::stores(self.address()) {
             return stores.into_iter().map(StoreRef::Shared).collect();
         }
-        let more = self.more.read().unwrap_or_else(PoisonError::into_inner);
-        let more = more.iter().flat_map(|more| more.values()).copied();
-        self.first
-            .get()
-            .map(|(_, store)| store)
-            .into_iter()
-            .chain(more)
-            .map(StoreRef::Static)
-            .collect()
+        let Some(Stores { first, more }) = self.stores.get().map(Box::as_ref) else {
+            return Vec::new();
+        };
+        let more = more.read().unwrap_or_else(PoisonError::into_inner);
+        let first = first.get().map(|(_, store)| store);
+        first.into_iter().chain(more.values().copied()).map(StoreRef::Static).collect()
     }
 
     pub(crate) fn stats(&'static self) -> Stats {
@@ -236,38 +250,37 @@ impl Deref for StoreRef {
 /// An annotated function in one instantiation of all the generics around it.
 #[derive(Clone, Copy)]
 pub struct SiteRef {
-    pub(crate) site: &'static Site,
-    instantiation: &'static Instantiation,
-}
-
-/// Behind a reference, so that a `SiteRef` travels in two registers; the hit path sees through it.
-struct Instantiation {
-    function: fn() -> TypeId,
-    path: fn() -> &'static str,
-}
-
-struct Of<F>(PhantomData<F>);
-
-impl<F> Of<F> {
-    const INSTANTIATION: Instantiation =
-        Instantiation { function: typeid::of::<F>, path: std::any::type_name::<F> };
+    /// Its static.
+    pub site: &'static Site,
+    /// A type that names the instantiation.
+    function: TypeId,
+    /// Its name, where there can be several.
+    #[cfg_attr(not(feature = "shared"), allow(dead_code))]
+    path: Option<fn() -> &'static str>,
 }
 
 impl SiteRef {
+    /// A function without generics around it; `function` is a type of its own.
+    #[inline]
+    pub fn new(site: &'static Site, function: TypeId) -> Self {
+        Self { site, function, path: None }
+    }
+
     /// `closure` is written in the function itself: its type names every generic parameter around it.
     #[inline]
-    pub fn new<F>(site: &'static Site, _closure: &F) -> Self {
-        Self { site, instantiation: &Of::<F>::INSTANTIATION }
+    pub fn generic<F>(site: &'static Site, _closure: &F) -> Self {
+        Self { site, function: typeid::of::<F>(), path: Some(std::any::type_name::<F>) }
     }
 
     #[inline]
     pub(crate) fn function(self) -> TypeId {
-        (self.instantiation.function)()
+        self.function
     }
 
-    /// Names the function with its generics, the same in every process of one build.
-    pub(crate) fn path(self) -> &'static str {
-        (self.instantiation.path)()
+    /// Names the instantiation, the same in every process of one build; `None` if there is only one.
+    #[cfg(feature = "shared")]
+    pub(crate) fn path(self) -> Option<&'static str> {
+        self.path.map(|path| path())
     }
 
     pub(crate) fn store(self) -> StoreRef {
@@ -277,7 +290,7 @@ impl SiteRef {
 
 impl fmt::Debug for SiteRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SiteRef").field(&self.path()).finish()
+        f.debug_tuple("SiteRef").field(&self.site.info.name).finish()
     }
 }
 
@@ -300,12 +313,12 @@ impl Function {
 
     /// The source file.
     pub fn file(&self) -> &'static str {
-        self.site.info.file
+        self.site.info.place.file()
     }
 
     /// The line of the function's name.
     pub fn line(&self) -> u32 {
-        self.site.info.line
+        self.site.info.place.line()
     }
 
     /// Which tiers its values may go to.
@@ -359,6 +372,6 @@ impl fmt::Debug for Function {
 pub fn functions() -> Vec<Function> {
     let mut all: Vec<Function> =
         inventory::iter::<Registered>().map(|entry| Function { site: entry.0 }).collect();
-    all.sort_by_key(|function| (function.file(), function.line(), function.site.info.column));
+    all.sort_by_key(|function| function.site.info.place);
     all
 }

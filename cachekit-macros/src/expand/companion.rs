@@ -9,14 +9,26 @@ use super::{again, handle, site};
 use crate::model::Model;
 
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
-    let private = model.private();
-    let definition = site::definition(model);
+    let sites = sites(model);
     let whole = of_the_function(model);
     // An argument of type `impl Trait` has no name that a companion could repeat.
     let by_key = if model.has_entries_by_key() { of_one_entry(model) } else { TokenStream::new() };
     let again = again::function(model);
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = Model::allowed_lints();
+    let allowed_of_type = quote! {
+        #[allow(
+            dead_code,
+            missing_copy_implementations,
+            missing_debug_implementations,
+            non_camel_case_types,
+            unreachable_pub,
+            clippy::all,
+            clippy::nursery,
+            clippy::pedantic,
+            clippy::restriction
+        )]
+    };
     let doc = format!(
         "The cache of the function `{}`: look at its entries, set them, drop them.",
         model.name().unraw()
@@ -28,23 +40,59 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #[doc = #doc]
-        #allowed
+        #allowed_of_type
         #vis #declaration
 
         #(#cfgs)*
         #allowed
         #implementation {
-            #[doc(hidden)]
-            #[inline]
-            fn __cachekit_static() -> &'static #private::Site {
-                #definition
-                &__CACHEKIT_SITE
-            }
-
+            #sites
             #by_key
             #again
             #whole
         }
+    }
+}
+
+/// Whether the companion's own type names the function's one instantiation.
+fn is_plain(model: &Model) -> bool {
+    model.has_entries_by_key() && model.function.turbofish().is_empty()
+}
+
+/// The static, and the function in one instantiation.
+fn sites(model: &Model) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let private = model.private();
+    let definition = site::definition(model);
+    if is_plain(model) {
+        return quote_spanned! {mixed=>
+            #[doc(hidden)]
+            #[inline]
+            fn __cachekit_site() -> #private::SiteRef {
+                #definition
+                #private::SiteRef::new(&__CACHEKIT_SITE, ::core::any::TypeId::of::<Self>())
+            }
+        };
+    }
+    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
+    let reference = model.has_entries_by_key().then(|| {
+        quote_spanned! {mixed=>
+            #[doc(hidden)]
+            #[inline]
+            fn __cachekit_site #generics () -> #private::SiteRef #bounds {
+                #private::SiteRef::generic(Self::__cachekit_static(), &|| ())
+            }
+        }
+    });
+    quote_spanned! {mixed=>
+        #[doc(hidden)]
+        #[inline]
+        fn __cachekit_static() -> &'static #private::Site {
+            #definition
+            &__CACHEKIT_SITE
+        }
+
+        #reference
     }
 }
 
@@ -56,22 +104,21 @@ fn of_the_function(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let stats = model.krate.public("Stats", mixed);
     let invalidated = model.krate.public("Invalidated", mixed);
-    let (asyncness, clear) = if model.returned.is_async() {
-        (
-            quote!(async),
-            quote_spanned!(mixed=> #private::site_clear_async(Self::__cachekit_static()).await),
-        )
+    let site = if is_plain(model) {
+        quote_spanned!(mixed=> Self::__cachekit_site().site)
     } else {
-        (
-            TokenStream::new(),
-            quote_spanned!(mixed=> #private::site_clear(Self::__cachekit_static())),
-        )
+        quote_spanned!(mixed=> Self::__cachekit_static())
+    };
+    let (asyncness, clear) = if model.returned.is_async() {
+        (quote!(async), quote_spanned!(mixed=> #private::site_clear_async(#site).await))
+    } else {
+        (TokenStream::new(), quote_spanned!(mixed=> #private::site_clear(#site)))
     };
     quote_spanned! {mixed=>
         /// Counters of this function's cache, over all of its generic instances.
         #[inline]
         pub fn stats() -> #stats {
-            #private::site_stats(Self::__cachekit_static())
+            #private::site_stats(#site)
         }
 
         /// Drops all entries of this function.
@@ -83,6 +130,9 @@ fn of_the_function(model: &Model) -> TokenStream {
 }
 
 /// What concerns the entry of some arguments.
+///
+/// Each is a call by path, since a trait of the user's for all types may have methods of these names, and
+/// hands the handle over, so that there is nothing left to drop: each costs the compiler little.
 fn of_one_entry(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
@@ -96,25 +146,17 @@ fn of_one_entry(model: &Model) -> TokenStream {
         .map(|parameter| &parameter.ident);
     let handle_type = handle::return_type(model);
     let made = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
-    // Calls by path: a trait of the user's for all types may have methods of these names.
-    let handle = handle::name(model);
     let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
     let invalidated = model.krate.public("Invalidated", mixed);
     let entry_key = model.krate.public("EntryKey", mixed);
     let value = &model.returned.value;
-    let (asyncness, awaited) = if model.returned.is_async() {
-        (quote!(async), quote!(.await))
+    let (asyncness, module, awaited) = if model.returned.is_async() {
+        (quote!(async), quote!(companion::of_async), quote!(.await))
     } else {
-        (TokenStream::new(), TokenStream::new())
+        (TokenStream::new(), quote!(companion), TokenStream::new())
     };
     let refresh = refresh(model);
     quote_spanned! {mixed=>
-        #[doc(hidden)]
-        #[inline]
-        fn __cachekit_site #generics () -> #private::SiteRef #bounds {
-            #private::SiteRef::new(Self::__cachekit_static(), &|| ())
-        }
-
         #[doc(hidden)]
         #[inline]
         fn __cachekit_handle #generics (#(#arguments),*) -> #handle_type #bounds {
@@ -124,31 +166,31 @@ fn of_one_entry(model: &Model) -> TokenStream {
         /// Drops the entry of these arguments, so that the next call runs the function.
         #[inline]
         pub #asyncness fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
-            #handle::invalidate(&#entry)#awaited
+            #private::#module::invalidate(#entry)#awaited
         }
 
         /// The cached value of these arguments, without running the function.
         #[inline]
         pub #asyncness fn peek #generics (#(#arguments),*) -> ::core::option::Option<#value> #bounds {
-            #handle::peek(&#entry)#awaited
+            #private::#module::peek(#entry)#awaited
         }
 
         /// Whether there is an entry for these arguments.
         #[inline]
         pub #asyncness fn contains #generics (#(#arguments),*) -> ::core::primitive::bool #bounds {
-            #handle::contains(&#entry)#awaited
+            #private::#module::contains(#entry)#awaited
         }
 
         /// Stores a value for these arguments, as if the function had returned it.
         #[inline]
         pub #asyncness fn set #generics (#(#arguments,)* value: #value) #bounds {
-            #handle::set(&#entry, value)#awaited
+            #private::#module::set(#entry, value)#awaited
         }
 
         /// The key of these arguments, to log or to compare.
         #[inline]
         pub fn key #generics (#(#arguments),*) -> #entry_key #bounds {
-            #handle::key(&#entry)
+            #private::#module::key(#entry)
         }
 
         #refresh

@@ -45,7 +45,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
         #[inline]
         fn #site #generics () -> #private::SiteRef #bounds {
             #definition
-            #private::SiteRef::new(&__CACHEKIT_SITE, &|| ())
+            #private::SiteRef::generic(&__CACHEKIT_SITE, &|| ())
         }
 
         #again
@@ -76,7 +76,11 @@ pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
         (true, Tier::Shared | Tier::Io) => "async_handle_shared",
     };
     let shape = model.shape();
-    let rules = rules::for_set(model);
+    let (suffix, rules) = match rules::for_set(model) {
+        rules::ForSet::Judge(judge) => ("", judge),
+        rules::ForSet::Rules(closure) => ("_ruled", closure),
+    };
+    let name = &format!("{name}{suffix}");
     let made = function::at_backend(model, |backend| {
         key::with(model, Arrival::Borrowed, |key| {
             model.call_with_shape(name, None, &quote!(#site #backend), &quote!(#key, #rules))

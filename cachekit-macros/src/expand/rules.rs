@@ -22,17 +22,25 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     Some(quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss)#chain))
 }
 
+/// What decides about a value that is set from outside.
+pub(super) enum ForSet {
+    /// A value that does.
+    Judge(TokenStream),
+    /// A closure that makes one.
+    Rules(TokenStream),
+}
+
 /// The same for a value that is set from outside, where there is no call and so no argument.
-pub(super) fn for_set(model: &Model) -> TokenStream {
+pub(super) fn for_set(model: &Model) -> ForSet {
     let private = model.private();
     let chain = chain(model);
     if chain.is_empty() {
-        return quote_spanned!(Span::mixed_site()=> |_| #private::Defaults);
+        return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Defaults));
     }
     if mentions_a_call(model, chain.clone()) {
-        return quote_spanned!(Span::mixed_site()=> |_| #private::Unknown);
+        return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Unknown));
     }
-    quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain)
+    ForSet::Rules(quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain))
 }
 
 /// Whether an option's expression names an argument or `self`. A closure's own parameter of that name

@@ -15,50 +15,54 @@ pub(super) fn definition(model: &Model) -> TokenStream {
     let private = model.private();
     let function = model.name();
     let name = function.unraw().to_string();
-    // The user's own span, not one of ours: only then is the line the function's and not that of the
-    // attribute.
-    let here = function.span();
-    let place = quote_spanned! {here=>
-        module: ::core::module_path!(),
-        file: ::core::file!(),
-        line: ::core::line!(),
-        column: ::core::column!(),
-    };
     let tier = match model.tier {
         Tier::Local => quote!(Local),
         Tier::Shared => quote!(Shared),
         Tier::Io => quote!(Io),
     };
     let policy = policy(model);
-    quote_spanned! {Span::mixed_site()=>
-        static __CACHEKIT_SITE: #private::Site = #private::Site::new(#private::SiteInfo {
-            name: #name,
-            #place
-            tier: #private::Tier::#tier,
-            policy: #policy,
-        });
+    let mixed = Span::mixed_site();
+    let arguments = quote_spanned! {mixed=>
+        #name, ::core::module_path!(), #private::Tier::#tier, #policy
+    };
+    // The call takes down its place. It has to stand at the user's own span, not at one of ours: only
+    // then is the line the function's and not that of the attribute.
+    let here = function.span();
+    let private_here = model.krate.private(here);
+    let new = quote_spanned!(here=> #private_here::Site::new(#arguments));
+    quote_spanned! {mixed=>
+        static __CACHEKIT_SITE: #private::Site = #new;
         #private::register!(__CACHEKIT_SITE);
     }
 }
 
 fn policy(model: &Model) -> TokenStream {
     let private = model.private();
+    let mixed = Span::mixed_site();
     let options = &model.options;
-    let none = quote!(::core::option::Option::None);
-    let ttl = match &options.ttl_ok {
-        None => quote!(Never),
+    let some = |value: TokenStream| quote_spanned!(mixed=> ::core::option::Option::Some(#value));
+    // Only what was said: what the compiler has to read costs each function time.
+    let mut fields = TokenStream::new();
+    let mut field = |name: &str, value: TokenStream| {
+        let name = Ident::new(name, mixed);
+        fields.extend(quote_spanned!(mixed=> #name: #value,));
+    };
+    match &options.ttl_ok {
+        None => {}
         Some((_, Lifetime::Fixed(lifetime, span))) => {
             let lifetime = duration(*lifetime, *span);
-            quote!(Fixed(#lifetime))
+            field("ttl", quote_spanned!(mixed=> #private::TtlPolicy::Fixed(#lifetime)));
         }
-        Some((_, Lifetime::Computed(_) | Lifetime::FromValue(_))) => quote!(Dynamic),
-    };
-    let capacity = match &options.capacity {
-        None => none.clone(),
+        Some((_, Lifetime::Computed(_) | Lifetime::FromValue(_))) => {
+            field("ttl", quote_spanned!(mixed=> #private::TtlPolicy::Dynamic));
+        }
+    }
+    match &options.capacity {
+        None => {}
         Some(Capacity::Literal(entries, span)) => {
             let mut entries = proc_macro2::Literal::u64_suffixed(*entries);
             entries.set_span(*span);
-            quote!(::core::option::Option::Some(#entries))
+            field("capacity", some(quote!(#entries)));
         }
         Some(Capacity::Computed(entries)) => {
             let at = Extent::of(entries);
@@ -68,48 +72,39 @@ fn policy(model: &Model) -> TokenStream {
             let cast = quote_spanned!(at.start=> (#entries) #cast);
             let name = Ident::new("entries", at.end);
             let arguments = quote_spanned!(at.end=> (#cast));
-            quote_spanned!(at.start=> #private::#name #arguments)
-        }
-    };
-    let namespace = match &options.namespace {
-        None => none,
-        Some(namespace) => quote!(::core::option::Option::Some(#namespace)),
-    };
-    let weighted = options.weight.is_some();
-    let conditional = options.condition.is_some();
-    let version = options.version.unwrap_or_default();
-    let is_async = model.returned.is_async();
-    let own_cache = model.own_cache.is_some();
-    let own_backend = model.backend.is_some();
-    let some = |length, span| {
-        let length = duration(length, span);
-        quote!(::core::option::Option::Some(#length))
-    };
-    let none = || quote!(::core::option::Option::None);
-    let stale = options.stale.map_or_else(none, |(window, span)| some(window, span));
-    let fill_lock = match &options.fill_lock {
-        None => {
-            let private = model.private();
-            quote!(#private::DEFAULT_FILL_LOCK)
-        }
-        Some(FillLock::Off) => none(),
-        Some(FillLock::Wait(wait, span)) => some(*wait, *span),
-    };
-    quote_spanned! {Span::mixed_site()=>
-        #private::Policy {
-            ttl: #private::TtlPolicy::#ttl,
-            capacity: #capacity,
-            weighted: #weighted,
-            conditional: #conditional,
-            version: #version,
-            namespace: #namespace,
-            is_async: #is_async,
-            own_cache: #own_cache,
-            own_backend: #own_backend,
-            stale: #stale,
-            fill_lock: #fill_lock,
+            field("capacity", quote_spanned!(at.start=> #private::#name #arguments));
         }
     }
+    if let Some(namespace) = &options.namespace {
+        field("namespace", some(quote!(#namespace)));
+    }
+    if let Some(version) = options.version {
+        field("version", quote!(#version));
+    }
+    let flags = [
+        ("weighted", options.weight.is_some()),
+        ("conditional", options.condition.is_some()),
+        ("is_async", model.returned.is_async()),
+        ("own_cache", model.own_cache.is_some()),
+        ("own_backend", model.backend.is_some()),
+    ];
+    for (name, _) in flags.into_iter().filter(|(_, set)| *set) {
+        field(name, quote_spanned!(mixed=> true));
+    }
+    if let Some((window, span)) = options.stale {
+        field("stale", some(duration(window, span)));
+    }
+    match &options.fill_lock {
+        None => {}
+        Some(FillLock::Off) => {
+            field("fill_lock", quote_spanned!(mixed=> ::core::option::Option::None))
+        }
+        Some(FillLock::Wait(wait, span)) => field("fill_lock", some(duration(*wait, *span))),
+    }
+    if fields.is_empty() {
+        return quote_spanned!(mixed=> #private::POLICY);
+    }
+    quote_spanned!(mixed=> #private::Policy { #fields ..#private::POLICY })
 }
 
 /// The function in its present instantiation, as an expression of the function's body.
@@ -121,7 +116,7 @@ pub(super) fn reference(model: &Model) -> TokenStream {
     match &model.companion {
         Companion::Type { name, .. } if !model.has_entries_by_key() => {
             quote_spanned! {Span::mixed_site()=>
-                #private::SiteRef::new(#name::__cachekit_static(), &|| ())
+                #private::SiteRef::generic(#name::__cachekit_static(), &|| ())
             }
         }
         Companion::Type { name, .. } => quote!(#name::__cachekit_site #turbofish ()),
@@ -134,7 +129,7 @@ pub(super) fn reference(model: &Model) -> TokenStream {
             quote_spanned! {Span::mixed_site()=>
                 {
                     #definition
-                    #private::SiteRef::new(&__CACHEKIT_SITE, &|| ())
+                    #private::SiteRef::generic(&__CACHEKIT_SITE, &|| ())
                 }
             }
         }

@@ -5,6 +5,7 @@ use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
 
 use super::Miss;
+use super::miss::Running;
 use super::refresh_ahead::Ticket;
 #[cfg(feature = "shared")]
 use crate::backend_option::Pinned;
@@ -52,12 +53,9 @@ where
     /// Runs a sync function under rules.
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        let Some(flight) = self.flight.take() else { return f() };
-        // The rules and the value's `Clone` belong to the run: they, too, may call the function.
-        let _link = chain::enter(flight.id());
+        let running = Running::new(self.flight.take());
         let ret = f();
-        let verdict = rules.judge(&self.miss.entry.key, &ret, self.miss.ttl);
-        self.miss.finish_blocking(flight, &ret, verdict);
+        self.miss.complete(running, &rules, &ret);
         ret
     }
 

@@ -9,6 +9,7 @@ use super::remote::{Answer, Fetched};
 use super::{Purpose, Remote, blocking, value_of};
 use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry};
+use crate::flight::chain::Link;
 use crate::flight::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, chain};
 use crate::rules::{Defaults, Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
@@ -67,6 +68,27 @@ enum Begun<R> {
     Disabled,
 }
 
+/// What a sync call does next.
+enum Start<R> {
+    Value(R),
+    Run(Running),
+}
+
+/// A sync function that runs, and what comes after it: the rules and the value's `Clone` belong to the
+/// run, since they, too, may call the function.
+pub(super) struct Running {
+    /// Left before the flight lands.
+    _link: Option<Link>,
+    /// None where caching is off.
+    flight: Option<Flight>,
+}
+
+impl Running {
+    pub(super) fn new(flight: Option<Flight>) -> Self {
+        Self { _link: flight.as_ref().map(|flight| chain::enter(flight.id())), flight }
+    }
+}
+
 /// What one attempt to begin came to.
 enum Attempt<R> {
     Begun(Begun<R>),
@@ -91,17 +113,56 @@ where
     /// Runs a sync function.
     // Out of line, so that the annotated function itself is little more than its hit path.
     #[inline(never)]
-    pub fn run(self, f: impl FnOnce() -> S::Return) -> S::Return {
-        self.run_with(Defaults, f)
+    pub fn run(mut self, f: impl FnOnce() -> S::Return) -> S::Return {
+        // Compiled for each function, so it does nothing itself.
+        match self.start() {
+            Start::Value(value) => value,
+            Start::Run(running) => {
+                let ret = f();
+                self.complete(running, &Defaults, &ret);
+                ret
+            }
+        }
     }
 
     /// Runs a sync function under rules.
     #[inline(never)]
+    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        let begun = self.begin_blocking();
-        match self.asked(begun) {
-            Asked::Value(value) | Asked::Stale(value, _) => value,
-            Asked::Lead(lead) => lead.run_with(rules, f),
+        match self.start() {
+            Start::Value(value) => value,
+            Start::Run(running) => {
+                let ret = f();
+                self.complete(running, &rules, &ret);
+                ret
+            }
+        }
+    }
+
+    fn start(&mut self) -> Start<S::Return> {
+        match self.begin_blocking() {
+            Begun::Value(value) => {
+                if let Some(ticket) = self.refresh.take() {
+                    ticket.moot();
+                }
+                Start::Value(value)
+            }
+            Begun::Stale(value) => Start::Value(value),
+            Begun::Lead(flight) => Start::Run(Running::new(Some(flight))),
+            Begun::Disabled => Start::Run(Running::new(None)),
+        }
+    }
+
+    /// Judges what a sync function returned and keeps it.
+    pub(super) fn complete(
+        &mut self,
+        mut running: Running,
+        rules: &dyn Judge<K, S>,
+        ret: &S::Return,
+    ) {
+        if let Some(flight) = running.flight.take() {
+            let verdict = rules.judge(&self.entry.key, ret, self.ttl);
+            self.finish_blocking(flight, ret, verdict);
         }
     }
 

@@ -36,7 +36,16 @@ where
     let mut digest = Blake2b::<U32>::new();
     let version = info.policy.version.to_be_bytes();
     let ordinal = site.site.ordinal().to_be_bytes();
-    for part in [site.path().as_bytes(), &ordinal, &version, &arguments] {
+    // Without generics the module and the name say it all.
+    let path = site.path().unwrap_or_default();
+    for part in [
+        info.module.as_bytes(),
+        info.name.as_bytes(),
+        path.as_bytes(),
+        &ordinal,
+        &version,
+        &arguments,
+    ] {
         // Lengths keep neighbouring parts apart.
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
@@ -72,7 +81,7 @@ type Seen = HashMap<(usize, &'static str), Option<TypeId>>;
 /// different blocks can have the same: such calls stay in the process.
 fn is_unambiguous(site: SiteRef) -> bool {
     static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
-    let path = site.path();
+    let Some(path) = site.path() else { return true };
     let own = path.strip_suffix("::{{closure}}").unwrap_or(path);
     if generics(own).contains("{{closure}}") {
         return false;
