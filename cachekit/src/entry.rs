@@ -109,6 +109,12 @@ impl Head {
         self.state.swap(DEAD, Ordering::AcqRel) == ALIVE
     }
 
+    /// As [`kill`](Self::kill), for who need not know what it was.
+    #[inline]
+    pub(crate) fn evict(&self) {
+        self.state.store(DEAD, Ordering::Release);
+    }
+
     #[inline]
     pub(crate) fn expires(&self) -> Ticks {
         self.expires.load(Ordering::Relaxed)

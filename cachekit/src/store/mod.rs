@@ -31,12 +31,15 @@ const MIN_SHARD: u64 = 512;
 type Resident = Arc<dyn AnyEntry>;
 
 #[derive(Clone)]
-struct ByWeight;
+struct ByWeight {
+    /// Otherwise every entry weighs one, and need not be looked at.
+    weighted: bool,
+}
 
 impl Weighter<u64, Resident> for ByWeight {
     #[inline]
     fn weight(&self, _hash: &u64, entry: &Resident) -> u64 {
-        entry.head().weight()
+        if self.weighted { entry.head().weight() } else { 1 }
     }
 }
 
@@ -56,7 +59,7 @@ impl Lifecycle<u64, Resident> for KillEvicted {
 
     #[inline]
     fn on_evict(&self, evicted: &mut Evicted, hash: u64, entry: Resident) {
-        entry.head().kill();
+        entry.head().evict();
         match &mut evicted.few {
             [first @ None, _] => *first = Some((hash, entry)),
             [_, second @ None] => *second = Some((hash, entry)),
@@ -144,6 +147,7 @@ impl Store {
         clock: ClockSource,
         disabled: bool,
     ) -> Self {
+        let weighted = matches!(capacity, Capacity::Weight(_));
         let (capacity, shards) = match capacity {
             Capacity::Entries(entries) => (entries, shards(entries)),
             // An entry has to fit into a shard, and only the author knows how heavy they get.
@@ -160,7 +164,7 @@ impl Store {
             .unwrap_or_else(|_| unreachable!("both capacities are given"));
         Self {
             owner,
-            map: Map::with_options(options, ByWeight, Identity, KillEvicted),
+            map: Map::with_options(options, ByWeight { weighted }, Identity, KillEvicted),
             hits: HitCounter::new(),
             misses: AtomicU64::new(0),
             loads: AtomicU64::new(0),
