@@ -60,6 +60,8 @@ mod store;
 mod instance;
 mod kept;
 pub mod key;
+#[cfg(feature = "shared")]
+mod pinned;
 mod rules;
 mod shape;
 mod shareable;
@@ -80,6 +82,11 @@ mod start;
 mod stats;
 pub mod testing;
 
+#[cfg_attr(feature = "secure", path = "secure/seal.rs")]
+#[cfg_attr(not(feature = "secure"), path = "secure/no_seal.rs")]
+mod seal;
+#[cfg(feature = "secure")]
+pub mod secure;
 #[cfg(feature = "shared")]
 mod shared;
 
@@ -100,7 +107,7 @@ pub mod cache {
     //! The attributes beside `#[cache]`. `use cachekit::cache;` imports the attribute and this module: they
     //! share the name.
 
-    pub use cachekit_macros::{io, local};
+    pub use cachekit_macros::{io, local, secure};
 }
 
 #[cfg(feature = "shared")]
@@ -115,9 +122,9 @@ pub use object::Cache;
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
-pub use site::{Function, Policy, Tier, TtlPolicy, functions};
+pub use site::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, functions};
 pub use start::{check, init};
-pub use stats::Stats;
+pub use stats::{Refusals, Stats};
 pub use ttl::IntoTtl;
 
 /// Whether `CACHEKIT_DISABLE` switched caching off when the process first asked.

@@ -74,7 +74,7 @@ fn tiers(functions: &[Function]) -> impl Iterator<Item = Tier> {
             function.tier() == *tier && !policy.own_backend && !policy.own_cache
         })
     };
-    [Tier::Shared, Tier::Io].into_iter().filter(used)
+    [Tier::Shared, Tier::Io, Tier::Secure].into_iter().filter(used)
 }
 
 #[cfg(feature = "shared")]
@@ -87,6 +87,7 @@ fn settings(functions: &[Function]) -> Vec<Problem> {
         if let Err(error) = backend(tier) {
             let asking = match tier {
                 Tier::Io => "`#[cache::io]` functions have no backend",
+                Tier::Secure => "`#[cache::secure]` functions have no shared backend",
                 Tier::Shared | Tier::Local => "`#[cache]` functions have no shared backend",
             };
             let message = format!("{asking}, and cache in this process only: {error}");

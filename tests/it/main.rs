@@ -32,6 +32,7 @@ mod own_cache;
 mod published;
 mod recursion;
 mod registry;
+mod secure;
 mod service;
 mod shared_faults;
 mod shared_identity;

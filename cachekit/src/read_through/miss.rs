@@ -41,7 +41,7 @@ pub struct Miss<K, S: Shape> {
     pub(super) refresh: Option<Box<Ticket>>,
     /// Failed runs waited for.
     pub(super) failed: u8,
-    pub(super) remote: Remote<K, S::Stored>,
+    pub(super) remote: Remote<K, S>,
     /// What the cache says of an entry's weight, over what the attribute says.
     pub(super) weigh: Option<Weigh<K, S::Stored>>,
     pub(super) shape: PhantomData<S>,
@@ -221,12 +221,26 @@ where
         let ticket = self.stale.as_ref()?;
         let owner = self.entry.head.owner;
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
-        Some(Begun::Stale(S::restore(entry.value.get()?.clone())))
+        match S::open(entry.value.get()?.clone()) {
+            Ok(ret) => Some(Begun::Stale(ret)),
+            Err(refusal) => {
+                ticket.void(refusal);
+                None
+            }
+        }
+    }
+
+    /// What the call comes to before anybody is asked.
+    fn settled_at_once(&mut self) -> Option<Begun<S::Return>> {
+        if let Some(ret) = self.remote.refused(&self.store) {
+            return Some(Begun::Value(ret));
+        }
+        self.found_stale()
     }
 
     async fn begin(&mut self) -> Begun<S::Return> {
-        if let Some(stale) = self.found_stale() {
-            return stale;
+        if let Some(begun) = self.settled_at_once() {
+            return begun;
         }
         loop {
             match self.attempt(true) {
@@ -245,8 +259,8 @@ where
     }
 
     fn begin_blocking(&mut self) -> Begun<S::Return> {
-        if let Some(stale) = self.found_stale() {
-            return stale;
+        if let Some(begun) = self.settled_at_once() {
+            return begun;
         }
         loop {
             match self.attempt(false) {
@@ -305,7 +319,7 @@ where
     fn look_again(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
         let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.key)?;
-        Some(S::restore(value))
+        S::open(value).ok()
     }
 
     /// For a refresh: what was served when it was ordered, for a caller that is not there.
@@ -313,7 +327,7 @@ where
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
-        Some(S::restore(entry.value.get()?.clone()))
+        S::open(entry.value.get()?.clone()).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
@@ -341,7 +355,7 @@ where
         match landing {
             Landing::Ready => {
                 let value = value_of::<K, S::Stored>(&**leader, |_| true)?;
-                Some(S::restore(value))
+                S::open(value).ok()
             }
             Landing::Failed(failure) => {
                 self.failed += 1;
@@ -366,22 +380,29 @@ where
             Answer::Run => Begun::Lead(flight),
             Answer::Fresh(found) => {
                 self.store.count_shared_hit();
-                let ret = S::restore(found.value.clone());
-                self.keep_found(flight, found);
+                let moved = found.moved;
+                let ret = self.keep_found(flight, found);
+                if moved && self.entry.head.is_dead() {
+                    // Invalidated meanwhile: what was written again must not outlive that.
+                    self.remote.remove(&self.store).await;
+                }
                 Begun::Value(ret)
             }
             Answer::Stale(found) => {
                 self.store.count_shared_hit();
                 self.store.count_stale_hit();
-                let ret = S::restore(found.value.clone());
-                // Good for this call and for who waits for it, and not to be kept.
-                self.entry.head.kill();
-                let _ = self.entry.value.set(found.value);
-                flight.land(Landing::Ready);
+                let ret = self.pass_on(flight, found.value);
                 let entry = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
                 self.stale = Some(Box::new(Ticket::passing(entry, self.store.clone())));
                 Begun::Stale(ret)
             }
+            Answer::Refused(error) => match S::refuse(&error) {
+                Some(ret) => {
+                    flight.land(Landing::Failed(failure_of::<S>(&ret)));
+                    Begun::Value(ret)
+                }
+                None => Begun::Lead(flight),
+            },
             Answer::StandDown => match self.served_before() {
                 Some(value) => {
                     flight.land(Landing::Cancelled);
@@ -393,28 +414,45 @@ where
     }
 
     /// Keeps what the shared tier has.
-    fn keep_found(&self, flight: Flight, found: Fetched<S::Stored>) {
+    fn keep_found(&self, flight: Flight, found: Fetched<S>) -> S::Return {
+        let Some(kept) = found.kept else { return self.pass_on(flight, found.value) };
         let ttl = self.ttl.min(found.remaining);
         let verdict = Verdict { keep: true, ttl, weight: found.weight };
-        self.publish(&flight, found.value, verdict, found.window.min(self.window));
+        self.publish(&flight, kept, verdict, found.window.min(self.window));
         flight.land(Landing::Ready);
+        S::restore(found.value)
+    }
+
+    /// Gives who waits for it a value that is good for this call and not to be kept.
+    fn pass_on(&self, flight: Flight, value: S::Value) -> S::Return {
+        self.entry.head.kill();
+        let _ = self.entry.value.set(S::kept(&value));
+        flight.land(Landing::Ready);
+        S::restore(value)
     }
 
     /// Stores a leader's result and lets the waiters have it.
-    pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
-        if let (true, true, Some(stored)) = (self.remote.is_some(), verdict.keep, S::stored(ret)) {
+    pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+        let mut kept = None;
+        if let (true, Some(value)) = (verdict.keep, S::stored(ret)) {
             let windows = (verdict, self.window_of(ret));
-            let stored = self.remote.store(&self.entry, stored, windows, &self.store);
-            verdict.keep = Box::pin(stored).await;
+            kept = if self.remote.is_some() {
+                Box::pin(self.remote.store(&self.entry, value, windows, &self.store)).await
+            } else {
+                self.remote.keep(value, windows)
+            };
         }
-        self.settle(flight, ret, verdict);
+        self.settle(flight, ret, verdict, kept);
     }
 
     pub(super) fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         if self.remote.is_some() {
             blocking::block_on(self.finish(flight, ret, verdict));
         } else {
-            self.settle(flight, ret, verdict);
+            let value = S::stored(ret).filter(|_| verdict.keep);
+            let kept =
+                value.and_then(|value| self.remote.keep(value, (verdict, self.window_of(ret))));
+            self.settle(flight, ret, verdict, kept);
         }
     }
 
@@ -423,30 +461,34 @@ where
         if S::kind(ret) == Kind::Err { 0 } else { self.window }
     }
 
-    fn settle(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
+    /// `kept` is what this process is to keep of the result, if anything.
+    fn settle(
+        &mut self,
+        flight: Flight,
+        ret: &S::Return,
+        verdict: Verdict,
+        kept: Option<S::Stored>,
+    ) {
         self.store.count_load();
         // What the refresh was for is gone: whoever asks now runs the function, or has done so.
         let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
-        verdict.keep &= !outdated;
-        let landing = match (S::stored(ret), verdict.keep) {
-            (Some(stored), true) => {
+        let landing = match (S::stored(ret), kept.filter(|_| !outdated)) {
+            (Some(_), Some(kept)) => {
                 let window = self.window_of(ret);
-                let published = self.publish(&flight, stored.clone(), verdict, window);
+                let published = self.publish(&flight, kept, verdict, window);
                 if let Some(ticket) = self.refresh.take() {
                     if published { ticket.stored() } else { ticket.moot() }
                 }
                 Landing::Ready
             }
             // Not to be stored, but whoever waited for this very run gets it.
-            (Some(stored), false) if flight.has_waiters() => {
+            (Some(value), None) if flight.has_waiters() => {
                 self.entry.head.kill();
-                let _ = self.entry.value.set(stored.clone());
+                let _ = self.entry.value.set(S::kept(value));
                 Landing::Ready
             }
-            (Some(_), false) => Landing::Cancelled,
-            (None, _) if flight.has_waiters() => {
-                Landing::Failed(S::share(ret).map_or(Failure::Unshared, Failure::Shared))
-            }
+            (Some(_), None) => Landing::Cancelled,
+            (None, _) if flight.has_waiters() => Landing::Failed(failure_of::<S>(ret)),
             (None, _) => Landing::Failed(Failure::Unshared),
         };
         if let (true, Some(ticket)) = (outdated, self.refresh.take()) {
@@ -472,4 +514,9 @@ where
         let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
         self.store.commit(&entry)
     }
+}
+
+/// What a result that is no value means to those who waited for it.
+fn failure_of<S: Shape>(ret: &S::Return) -> Failure {
+    S::share(ret).map_or(Failure::Unshared, Failure::Shared)
 }

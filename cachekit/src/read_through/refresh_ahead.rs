@@ -16,6 +16,7 @@ use crate::clock;
 use crate::entry::{AnyEntry, Entry, Owner};
 use crate::front;
 use crate::site::StoreRef;
+use crate::stats::Refusal;
 use crate::sync::per_thread;
 
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
@@ -83,6 +84,14 @@ impl Ticket {
     pub(crate) fn moot(mut self) {
         self.settled = true;
         self.pause();
+    }
+
+    /// What was to be served did not open: the entry goes, and the hit that was counted for it.
+    pub(crate) fn void(&self, refusal: Refusal) {
+        let entry = &self.entry;
+        let same = |other: &dyn AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
+        self.store.drop_refused(entry.head().hash, refusal, &same);
+        self.store.count_miss();
     }
 
     /// Leaves the entry alone for a while.

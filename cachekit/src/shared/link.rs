@@ -66,6 +66,12 @@ impl Link {
         Self { backend, breaker, key: key.into(), clock, budget, blocking: !is_async }
     }
 
+    /// The same backend, another key.
+    #[cfg(feature = "secure")]
+    pub(crate) fn at(&self, key: &str) -> Self {
+        Self { key: key.into(), ..self.clone() }
+    }
+
     pub(crate) fn key(&self) -> &str {
         &self.key
     }
