@@ -13,6 +13,7 @@ use crate::pinned::{At, Pinned};
 use crate::read_through::remote::Removal;
 use crate::read_through::{Remote, blocking};
 use crate::rules::{Judge, Rules};
+use crate::seal::BlindedKey;
 #[cfg(feature = "secure")]
 use crate::secure::call::{self as secure, AtBackend, OfTenant};
 use crate::shape::{Kind, Shape};
@@ -69,15 +70,22 @@ impl Invalidated {
 ///
 /// Equal exactly if both name the same function and the same arguments, up to collisions of a 64-bit hash
 /// whose seed differs from process to process.
+///
+/// That of a `#[cache::secure]` call shows the key that its entry is stored under: a keyed hash, the same in
+/// every process that has the key. Without a key it is as any other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey {
     module: &'static str,
     name: &'static str,
     hash: u64,
+    blinded: Option<BlindedKey>,
 }
 
 impl fmt::Display for EntryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(blinded) = &self.blinded {
+            return blinded.fmt(f);
+        }
         write!(f, "{}::{}#{:016x}", self.module, self.name, self.hash)
     }
 }
@@ -208,8 +216,10 @@ where
     let hash = Owner { function: site.function(), instance: 0 }.mix(key::hash_of(key));
     let store = site.store();
     let template = store.entry(hash, key.to_owned_key());
+    let info = &site.site.info;
+    let blinded = remote.blinded();
     Inner {
-        key: EntryKey { module: site.site.info.module, name: site.site.info.name, hash },
+        key: EntryKey { module: info.module, name: info.name, hash, blinded },
         site: site.site,
         place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, judge, remote }),
     }

@@ -12,11 +12,13 @@ use crate::site::{Function, Tier};
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
 ///
 /// Only what the program's functions use is looked at: without a `#[cache::io]` function a missing
-/// `CACHEKIT_API_KEY` is no problem. Nothing is sent; [`check`] asks the backends whether they are there.
+/// `CACHEKIT_API_KEY` is no problem, and without a `#[cache::secure]` function a missing `CACHEKIT_MASTER_KEY`.
+/// Nothing is sent; [`check`] asks the backends whether they are there.
 ///
 /// # Errors
 ///
-/// Every problem found. Functions work in spite of them, cached in the process only.
+/// Every problem found. Functions work in spite of them, cached in the process only; but `#[cache::secure]`
+/// functions without a key return an error, or run each time.
 ///
 /// # Example
 ///
@@ -83,6 +85,7 @@ fn settings(functions: &[Function]) -> Vec<Problem> {
     if let Some(message) = crate::shared::wrong_budget() {
         problems.push(Problem::new(ErrorKind::Configuration, message));
     }
+    problems.extend(crate::seal::keys_for(functions));
     for tier in tiers(functions) {
         if let Err(error) = backend(tier) {
             let asking = match tier {
@@ -103,6 +106,7 @@ fn fits(function: Function) -> Option<Problem> {
     let policy = function.policy();
     // The attribute checked it; a function can be built without one.
     let wrong = match (function.tier(), policy.namespace) {
+        (Tier::Secure, namespace) => crate::seal::wrong_namespace(namespace),
         (Tier::Io, Some(namespace)) => namespace
             .chars()
             .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))

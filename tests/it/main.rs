@@ -33,6 +33,7 @@ mod published;
 mod recursion;
 mod registry;
 mod secure;
+mod secure_modes;
 mod service;
 mod shared_faults;
 mod shared_identity;

@@ -29,6 +29,7 @@ use crate::store::{Found, Store};
 use crate::testing;
 
 pub(crate) mod blocking;
+mod land;
 mod lead;
 mod miss;
 mod refresh;

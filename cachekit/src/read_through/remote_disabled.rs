@@ -8,6 +8,7 @@ use crate::clock::Ticks;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::rules::Verdict;
+use crate::seal::BlindedKey;
 use crate::shape::Shape;
 use crate::site::{Site, SiteRef};
 use crate::store::Store;
@@ -72,6 +73,10 @@ impl<K, S: Shape> Remote<K, S> {
         Self(PhantomData)
     }
 
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        None
+    }
+
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
         false
@@ -112,8 +117,8 @@ impl<K, S: Shape> Remote<K, S> {
         value: &S::Value,
         windows: Windows,
         _store: &Store,
-    ) -> Option<S::Stored> {
-        self.keep(value, windows)
+    ) -> Option<Prepared<S>> {
+        Some(self.prepare(value, windows))
     }
 
     #[allow(clippy::unused_async)]

@@ -3,30 +3,27 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use cachekit_io::{Backend, FenceToken, SetOptions};
+use cachekit_io::{Backend, SetOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Purpose;
-use crate::clock::{self, Ticks};
+use crate::clock;
 use crate::entry::Entry;
-use crate::error::Error;
 use crate::key::CacheKey;
-use crate::rules::Verdict;
-use crate::seal::{Seal, SealedBytes, Unsealed};
+use crate::seal::{BlindedKey, Seal, Unsealed};
 use crate::shape::Shape;
 pub(crate) use crate::shared::Removal;
-use crate::shared::fill_lock::{Held, LEASE, Waiting};
-use crate::shared::frame::{Compression, Frame, Lifetime, Place, now_ms};
+use crate::shared::backend;
+use crate::shared::fill_lock::Held;
 use crate::shared::key::storage_key;
 use crate::shared::link::{Failed, Link, Written};
-use crate::shared::{backend, codec};
+use crate::shared::target::Target;
+pub(crate) use crate::shared::target::{Answer, Fetched};
+use crate::shared::wire::{Prepared, Windows, Wire, lifetime};
 use crate::site::{Site, SiteRef, Tier};
-use crate::stats::Refusal;
 use crate::store::Store;
 
 impl Removal {
@@ -36,391 +33,6 @@ impl Removal {
         let uses_one = site.info.policy.own_backend || !matches!(backend(tier), Ok(None));
         if tier != Tier::Local && uses_one { Self::Failed } else { Self::NotUsed }
     }
-}
-
-/// A value from the shared tier.
-pub(crate) struct Fetched<S: Shape> {
-    pub(crate) value: S::Value,
-    /// The same for an entry of this process, if it may be kept.
-    pub(crate) kept: Option<S::Stored>,
-    /// How long it may be served from here: `NEVER` without end, 0 not beyond this call.
-    pub(crate) remaining: Ticks,
-    /// For how long after that it may be served while the function runs again.
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
-    /// It was written again, because a previous key had sealed it.
-    pub(crate) moved: bool,
-}
-
-/// What the tier has for a call.
-pub(crate) enum Answer<S: Shape> {
-    /// A fresh value.
-    Fresh(Fetched<S>),
-    /// One that may be served while the function runs again.
-    Stale(Fetched<S>),
-    /// Nothing: run the function.
-    Run,
-    /// Nothing, and another process is about to refresh it: leave it alone.
-    StandDown,
-    /// An entry that nobody sealed for this call, and the function is not to run because of it.
-    Refused(Error),
-}
-
-impl<S: Shape> Answer<S> {
-    fn moved(mut self) -> Self {
-        if let Self::Fresh(found) | Self::Stale(found) = &mut self {
-            found.moved = true;
-        }
-        self
-    }
-}
-
-/// How a value goes over the wire, as plain function pointers: one per type, not one per function.
-struct Wire<V> {
-    encode: fn(&V, codec::Choice) -> Option<codec::Encoded>,
-    decode: fn(codec::EncodedRef<'_>) -> Option<V>,
-}
-
-impl<V> Clone for Wire<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Wire<V> {}
-
-impl<V> Wire<V> {
-    fn of() -> Self
-    where
-        V: Serialize + DeserializeOwned,
-    {
-        Self { encode: codec::encode, decode: codec::decode }
-    }
-
-    fn frame(&self, value: &V, (verdict, window): Windows) -> Option<Frame<'static>> {
-        let encoded = (self.encode)(value, codec::Choice::Auto)?;
-        let ttl = lifetime(&verdict);
-        let fresh_ms =
-            ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
-        Some(Frame {
-            created_ms: now_ms(),
-            fresh_ms,
-            stale_ms: if ttl.is_some() { millis(window) } else { 0 },
-            cost_us: 0,
-            weight: verdict.weight,
-            codec: encoded.stamp,
-            payload: encoded.bytes.into(),
-        })
-    }
-}
-
-/// What became of a result's judgement, and for how long it may be served after its time.
-pub(crate) type Windows = (Verdict, Ticks);
-
-/// How long a value is fresh; `None` without end.
-fn lifetime(verdict: &Verdict) -> Option<Duration> {
-    (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl))
-}
-
-/// A value on its way to where it is kept.
-pub(crate) struct Prepared<S: Shape> {
-    /// For an entry of this process, if it may be kept there.
-    pub(crate) kept: Option<S::Stored>,
-    /// For the shared tier, if it goes there.
-    bytes: Option<Bytes>,
-    windows: Windows,
-}
-
-/// What an entry of the shared tier came to.
-struct Read<S: Shape> {
-    answer: Answer<S>,
-    /// The entry sealed anew, where a previous key had sealed it.
-    again: Option<(SealedBytes, SetOptions)>,
-}
-
-/// The shared tier of one call: its place there, and the backend there was when it started.
-struct Target<S: Shape> {
-    /// The key names this call and no other. Else only removals go there: a value may have been written
-    /// before the second owner of the name appeared, and removing is always safe.
-    unambiguous: bool,
-    link: Link,
-    /// What the entries are sealed with, for functions that seal.
-    seal: Option<Box<Seal>>,
-    /// Where the entry is if a previous key sealed it.
-    previous: Vec<Link>,
-    /// Nothing is there: it was looked.
-    previous_clear: AtomicBool,
-    /// An entry was refused.
-    refused: AtomicBool,
-    /// What is found there is moved to where the current key puts it.
-    moves: bool,
-    wire: Wire<S::Value>,
-    /// Taken before the value was computed; a removal since then makes the backend refuse the value.
-    fence: Option<FenceToken>,
-    /// The lock that keeps other processes from running the function meanwhile.
-    lock: Option<Held>,
-    /// The tier is left alone, because it is down or has used up this call's time.
-    given_up: bool,
-    /// Results may be served for so long after their time.
-    window: Ticks,
-    /// How long to wait for another process that runs the function.
-    lock_wait: Option<Duration>,
-    blocking: bool,
-}
-
-impl<S: Shape> Target<S> {
-    fn place(&self) -> Place<'_> {
-        Place { key: self.link.key(), type_name: std::any::type_name::<S::Value>() }
-    }
-
-    /// Looks for a whole value that may be served.
-    async fn look(&self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        let Some(fetched) = self.link.get(store, until).await? else {
-            return if self.previous.is_empty() {
-                Ok(Answer::Run)
-            } else {
-                Box::pin(self.look_back(store, until)).await
-            };
-        };
-        match self.read(&fetched, 0) {
-            Ok(Some(read)) => self.settle(read, None, store, until).await,
-            Ok(None) => Ok(Answer::Run),
-            Err(refusal) => Ok(self.refused(refusal, store)),
-        }
-    }
-
-    /// Looks where previous keys put the entry, the latest first.
-    async fn look_back(&self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        let mut clear = true;
-        for (index, link) in self.previous.iter().enumerate() {
-            let Some(fetched) = link.get(store, until).await? else { continue };
-            clear = false;
-            match self.read(&fetched, index + 1) {
-                Ok(Some(read)) => return self.settle(read, Some(link), store, until).await,
-                Ok(None) => {}
-                Err(refusal) => match self.refused(refusal, store) {
-                    Answer::Run => {}
-                    error => return Ok(error),
-                },
-            }
-        }
-        self.previous_clear.store(clear, Ordering::Relaxed);
-        Ok(Answer::Run)
-    }
-
-    /// Moves an entry that a previous key had sealed to where it belongs.
-    async fn settle(
-        &self,
-        read: Read<S>,
-        from: Option<&Link>,
-        store: &Store,
-        until: Instant,
-    ) -> Result<Answer<S>, Failed> {
-        let Read { answer, again } = read;
-        let Some((sealed, mut options)) = again.filter(|_| self.moves) else { return Ok(answer) };
-        if let Some(token) = self.lock.as_ref().and_then(Held::token) {
-            options = options.lock(token);
-        }
-        let options = (options, self.fence.clone());
-        match self.link.set(store, until, sealed.into_bytes(), options).await {
-            Written::Stored => {
-                if let Some(link) = from {
-                    let _ = link.delete(store).await;
-                }
-                Ok(answer.moved())
-            }
-            // It was invalidated, or there is something newer.
-            Written::Refused => Ok(Answer::Run),
-            Written::Unknown => Ok(answer.moved()),
-        }
-    }
-
-    /// Counts an entry that was refused: once for a call, which may look at it several times.
-    fn refused(&self, refusal: Refusal, store: &Store) -> Answer<S> {
-        if !self.refused.swap(true, Ordering::Relaxed) {
-            store.count_refused(refusal);
-        }
-        match &self.seal {
-            Some(seal) => seal.on_refusal(refusal).map_or(Answer::Run, Answer::Refused),
-            None => Answer::Run,
-        }
-    }
-
-    /// Reads an entry from where the key of this index put it.
-    fn read(
-        &self,
-        fetched: &cachekit_io::Fetched,
-        index: usize,
-    ) -> Result<Option<Read<S>>, Refusal> {
-        let Some(seal) = &self.seal else {
-            let frame = Frame::decode(fetched.value(), self.place());
-            let answer = frame.and_then(|frame| self.judge(&frame, fetched, None));
-            return Ok(answer.map(|answer| Read { answer, again: None }));
-        };
-        seal.open(fetched.value(), index, |frame, is_current| {
-            // For this process, too, what is kept is sealed with the current key.
-            let sealed = if is_current {
-                Some(seal.as_current(fetched.value().clone()))
-            } else {
-                seal.seal(frame).ok()
-            };
-            let answer = self.judge(frame, fetched, sealed.clone())?;
-            let again = sealed.filter(|_| !is_current).zip(rest(frame, fetched));
-            Some(Read { answer, again })
-        })
-    }
-
-    fn judge(
-        &self,
-        frame: &Frame<'_>,
-        fetched: &cachekit_io::Fetched,
-        sealed: Option<SealedBytes>,
-    ) -> Option<Answer<S>> {
-        let now = now_ms();
-        // What the backend calls stale is not for this process to keep, and what it bounds not beyond.
-        let bound = if fetched.is_fresh() { clock::span(fetched.fresh_for()) } else { 0 };
-        let lifetime = frame.lifetime(now);
-        let (remaining, in_window) = match lifetime {
-            Lifetime::Fresh(left) => (left.min(bound), true),
-            // The writer's window and ours: the shorter one counts.
-            Lifetime::Stale(_) => {
-                (0, frame.age(now) < frame.fresh_ms.saturating_add(millis(self.window)))
-            }
-            Lifetime::Gone => (0, false),
-        };
-        let in_window = self.window > 0 && in_window;
-        if remaining == 0 && !in_window {
-            return None;
-        }
-        let value = (self.wire.decode)(frame.encoded())?;
-        let window = if fetched.fresh_for().is_none() { self.window } else { 0 };
-        let kept = self.kept(&value, sealed);
-        let found = Fetched { value, kept, remaining, window, weight: frame.weight, moved: false };
-        Some(if remaining > 0 { Answer::Fresh(found) } else { Answer::Stale(found) })
-    }
-
-    /// What an entry of this process holds of a value, if it may be kept here.
-    fn kept(&self, value: &S::Value, sealed: Option<SealedBytes>) -> Option<S::Stored> {
-        match &self.seal {
-            Some(seal) => seal.kept::<S>(value, sealed),
-            None => Some(S::kept(value)),
-        }
-    }
-
-    fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
-        let goes = self.unambiguous && !self.given_up;
-        let frame = || self.wire.frame(value, windows);
-        let Some(seal) = &self.seal else {
-            let frame = goes.then(frame).flatten();
-            let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));
-            let kept = Some(S::kept(value));
-            return Prepared { kept, bytes: bytes.map(Bytes::from), windows };
-        };
-        let frame = if goes || S::SEALED { frame() } else { None };
-        let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
-        let bytes = sealed.as_ref().map(SealedBytes::bytes);
-        Prepared { kept: seal.kept::<S>(value, sealed), bytes, windows }
-    }
-
-    async fn take_fence(&mut self, store: &Store, until: Instant) -> Result<(), Failed> {
-        self.fence = self.link.fence(store, until).await?;
-        Ok(())
-    }
-
-    /// All steps before the function runs.
-    async fn consult(&mut self, store: &Store, purpose: Purpose) -> Result<Answer<S>, Failed> {
-        self.moves = true;
-        let until = self.link.deadline();
-        // The fence stands before the look: a removal between the two is noticed.
-        if self.take_fence(store, until).await == Err(Failed::Late) {
-            return Err(Failed::Late);
-        }
-        match purpose {
-            Purpose::Forced => Ok(Answer::Run),
-            Purpose::Refresh => self.refresh(store, until).await,
-            Purpose::Alone => self.look(store, until).await,
-            Purpose::Fill => match self.look(store, until).await? {
-                Answer::Run => self.lead(store, until).await,
-                found => Ok(found),
-            },
-        }
-    }
-
-    /// For a refresh: nobody waits for it, so it yields to any other process that is at it.
-    async fn refresh(&mut self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        if self.lock_wait.is_some() && self.link.has_locks() {
-            match self.link.try_acquire(store, until, LEASE).await {
-                Ok(Some(token)) => self.lock = Some(Held::new(&self.link, token)),
-                Ok(None) | Err(_) => return Ok(Answer::StandDown),
-            }
-        }
-        Ok(match self.look(store, until).await? {
-            // Another process was faster.
-            Answer::Fresh(found) => Answer::Fresh(found),
-            _ => Answer::Run,
-        })
-    }
-
-    /// For a miss: one process runs the function, the others wait for its value, up to a time.
-    async fn lead(&mut self, store: &Store, mut until: Instant) -> Result<Answer<S>, Failed> {
-        let Some(most) = self.lock_wait.filter(|_| self.link.has_locks()) else {
-            return Ok(Answer::Run);
-        };
-        let mut waiting = None;
-        loop {
-            let token = match self.link.try_acquire(store, until, LEASE).await {
-                Ok(token) => token,
-                Err(Failed::Late) => return Err(Failed::Late),
-                // A lock that cannot be asked for keeps nobody from running.
-                Err(_) => return Ok(Answer::Run),
-            };
-            if let Some(token) = token {
-                self.lock = Some(Held::new(&self.link, token));
-                if waiting.is_some() {
-                    // Who had the lock before may have written meanwhile.
-                    self.take_fence(store, until).await?;
-                }
-                let answer = self.look(store, until).await?;
-                if !matches!(answer, Answer::Run) {
-                    self.lock = None;
-                }
-                return Ok(answer);
-            }
-            let waiting = waiting.get_or_insert_with(|| {
-                store.count_lock_wait();
-                Waiting::new(most)
-            });
-            if !waiting.pause(self.blocking).await {
-                return Ok(Answer::Run);
-            }
-            // A budget of their own for each round: what is cut short here would count as a failure.
-            until = self.link.deadline();
-            match self.look(store, until).await? {
-                Answer::Run => {}
-                found => return Ok(found),
-            }
-        }
-    }
-}
-
-fn millis(span: Ticks) -> u64 {
-    u64::try_from(clock::duration(span).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What is left of an entry's life, for writing it again; `None` if it is past its time.
-fn rest(frame: &Frame<'_>, fetched: &cachekit_io::Fetched) -> Option<SetOptions> {
-    let left = match frame.lifetime(now_ms()) {
-        Lifetime::Fresh(left) if fetched.is_fresh() => left.min(clock::span(fetched.fresh_for())),
-        _ => return None,
-    };
-    if left == clock::NEVER {
-        return Some(SetOptions::new());
-    }
-    let options = SetOptions::new().ttl(clock::duration(left));
-    Some(match frame.stale_ms {
-        0 => options,
-        stale_ms => options.stale_ttl(Duration::from_millis(stale_ms)),
-    })
 }
 
 /// The shared tier of one call, if there is one, and what its values are sealed with, if they are.
@@ -474,28 +86,12 @@ impl<K, S: Shape> Remote<K, S> {
         site: SiteRef,
         link: Link,
         unambiguous: bool,
-        (seal, previous): (Option<Box<Seal>>, Vec<Link>),
+        sealing: (Option<Box<Seal>>, Vec<Link>),
     ) -> Self
     where
         S::Value: Serialize + DeserializeOwned,
     {
-        let policy = &site.site.info.policy;
-        let target = Target {
-            unambiguous,
-            link,
-            seal,
-            previous,
-            previous_clear: AtomicBool::new(false),
-            refused: AtomicBool::new(false),
-            moves: false,
-            wire: Wire::of(),
-            fence: None,
-            lock: None,
-            given_up: false,
-            window: site.site.window(),
-            lock_wait: policy.fill_lock,
-            blocking: !policy.is_async,
-        };
+        let target = Target::new(site, link, unambiguous, sealing);
         Self(Tiers::Shared(Box::new(target)), PhantomData)
     }
 
@@ -538,6 +134,15 @@ impl<K, S: Shape> Remote<K, S> {
     /// The tier, if it may hold this call's value.
     fn holding(&self) -> Option<&Target<S>> {
         self.target().filter(|target| target.unambiguous)
+    }
+
+    /// Where the entry is stored, if it is sealed.
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        match &self.0 {
+            Tiers::Shared(target) => target.seal.as_ref()?.blinded(),
+            Tiers::Here(seal, _) => seal.blinded(),
+            Tiers::Nowhere | Tiers::Nothing(_) => None,
+        }
     }
 
     #[inline]
@@ -617,23 +222,21 @@ impl<K, S: Shape> Remote<K, S> {
         }
     }
 
-    /// Writes a value, unless it was invalidated meanwhile. Gives what this process is to keep of it: nothing
-    /// if the backend knows of an invalidation.
+    /// Writes a value, unless it was invalidated meanwhile. `None` if the backend knows of an invalidation:
+    /// then it is not to be kept here either.
     pub(crate) async fn store(
         &self,
         entry: &Arc<Entry<K, S::Stored>>,
         value: &S::Value,
         windows: Windows,
         store: &Store,
-    ) -> Option<S::Stored> {
+    ) -> Option<Prepared<S>> {
         if entry.head.is_dead() {
             return None;
         }
         let prepared = self.prepare(value, windows);
-        if !self.write(entry, &prepared, store).await {
-            return None;
-        }
-        prepared.kept
+        let accepted = self.write(entry, &prepared, store).await;
+        accepted.then_some(prepared)
     }
 
     /// Writes what was prepared. False if the backend knows of an invalidation.

@@ -18,7 +18,7 @@ use crate::shape::Shape;
 use crate::shared::codec;
 use crate::shared::frame::{Compression, Frame, Place};
 use crate::shared::key::identity;
-use crate::site::{L1, OnTamper, Site, SiteRef};
+use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::store::Store;
 
@@ -75,6 +75,24 @@ impl fmt::Debug for SealedBytes {
     }
 }
 
+/// Where a sealed entry is stored: `s1:{hash}` or `ns:{namespace}:s1:{hash}`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BlindedKey {
+    /// Where it shows.
+    namespace: Option<&'static str>,
+    hash: [u8; 32],
+}
+
+impl fmt::Display for BlindedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(namespace) = self.namespace {
+            write!(f, "ns:{namespace}:")?;
+        }
+        f.write_str("s1:")?;
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The keys and the places of one call.
 pub(crate) struct Seal {
     envelope: Envelope,
@@ -123,6 +141,19 @@ impl Seal {
     /// Where previous keys put it, the latest first.
     pub(crate) fn previous(&self) -> impl Iterator<Item = &str> {
         self.previous.iter().map(String::as_str)
+    }
+
+    /// The same, for [`crate::EntryKey`].
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        let key = self.key();
+        let (front, digits) = key.split_at(key.len().saturating_sub(64));
+        let mut hash = [0; 32];
+        for (byte, digits) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default();
+            *byte = u8::try_from(digit(digits[0]) * 16 + digit(digits[1])).unwrap_or_default();
+        }
+        let namespace = front.starts_with("ns:").then_some(self.spot.namespace);
+        Some(BlindedKey { namespace, hash })
     }
 
     /// Seals with the current key.
@@ -286,4 +317,20 @@ impl Unsealed {
         }
         refused
     }
+}
+
+/// What is wrong with the keys of these functions, if one of them seals.
+pub(crate) fn keys_for(functions: &[Function]) -> Option<Problem> {
+    let first = functions.iter().find(|function| function.tier() == Tier::Secure)?;
+    let reason = resolve::envelope().err()?;
+    let whose = format!("`#[cache::secure]` functions such as `{}` store nothing: ", first.name());
+    Some(problem(ErrorKind::Configuration, whose, &reason))
+}
+
+/// What is wrong with the namespace of a function that seals.
+pub(crate) fn wrong_namespace(namespace: Option<&str>) -> Option<String> {
+    // Without keys, these are what is wrong.
+    let envelope = resolve::envelope().ok()?;
+    let keys = envelope.storage_keys("default", namespace.unwrap_or_default(), &[]);
+    keys.err().map(|error| error.to_string())
 }
