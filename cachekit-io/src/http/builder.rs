@@ -3,6 +3,7 @@
 use super::api_key::ApiKey;
 use super::connector::Connector;
 use super::endpoint::{Allowance, DEFAULT_URL, Endpoint};
+use super::keep_alive::KeepAlive;
 use super::pool::Pool;
 use super::request::CommonHeaders;
 use super::resolver::{Resolve, SystemResolver};
@@ -55,6 +56,7 @@ pub struct CachekitIoBuilder {
     proxy: bool,
     #[cfg(test)]
     pub(super) proxies: Option<Matcher>,
+    keep_alive: KeepAlive,
     l1: L1,
     max_answer_bytes: usize,
     resolver: Arc<dyn Resolve>,
@@ -75,6 +77,7 @@ impl Default for CachekitIoBuilder {
             proxy: true,
             #[cfg(test)]
             proxies: None,
+            keep_alive: KeepAlive::DEFAULT,
             l1: L1::default(),
             max_answer_bytes: MAX_VALUE_BYTES + ANSWER_MARGIN,
             resolver: Arc::new(SystemResolver),
@@ -195,6 +198,12 @@ impl CachekitIoBuilder {
         self
     }
 
+    #[cfg(test)]
+    pub(super) fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
     /// Checks the settings and makes the client. Nothing is connected yet.
     ///
     /// # Errors
@@ -265,7 +274,7 @@ impl CachekitIoBuilder {
             Err(error) => return note(wrong, format!("the background thread: {error}")),
         };
         let common = CommonHeaders::new(&api_key, &endpoint, self.l1);
-        let pool = Pool::new(connector, background, self.pool_size, self.timeout);
+        let pool = Pool::new(connector, background, self.pool_size, self.timeout, self.keep_alive);
         let shared = Shared {
             endpoint,
             api_key,

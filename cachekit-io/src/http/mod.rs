@@ -33,6 +33,7 @@ mod env;
 mod failure;
 mod h1;
 mod h2;
+mod keep_alive;
 mod locks;
 mod many;
 mod operations;

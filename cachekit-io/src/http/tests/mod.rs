@@ -5,6 +5,8 @@ mod conformance;
 mod env;
 mod executors;
 mod faults;
+mod keep_alive;
+mod relay;
 mod requests;
 mod schedule;
 mod server;
