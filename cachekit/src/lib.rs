@@ -36,6 +36,8 @@
 //! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
 //! | `shared` | `set_default_backend` and `backend = …`: functions share values through a `cachekit_io::Backend` |
 //! | `io` | [`cache::io`]: functions share values through cachekit.io; turns `shared` on |
+//! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
+//! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.
@@ -47,7 +49,8 @@
 //!
 //! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, where
 //! `set_shared_budget` says nothing. With `io`: `CACHEKIT_API_KEY` and its companions; see [`cache::io`].
-//! [`init`] tells what is wrong with any of them.
+//! With `secure`: `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] tells what is wrong with any of
+//! them.
 
 // What an annotated function runs through, in the order of a call.
 mod entry;
@@ -172,5 +175,10 @@ mod book {
         Recipes: "../../docs/src/recipes.md"
         Testing: "../../docs/src/testing.md"
         TwoTiers: "../../docs/src/two-tiers.md"
+    }
+
+    #[cfg(feature = "secure")]
+    pages! {
+        OptionsSecure: "../../docs/src/options/secure.md"
     }
 }

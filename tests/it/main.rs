@@ -34,6 +34,7 @@ mod recursion;
 mod registry;
 mod secure;
 mod secure_modes;
+mod secure_start;
 mod service;
 mod shared_faults;
 mod shared_identity;

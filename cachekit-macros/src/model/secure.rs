@@ -40,7 +40,7 @@ pub(super) fn check(
              `cachekit = { version = \"0.1\", features = [\"secure\"] }`",
         ));
     }
-    if !args.namespace.is_given() {
+    if !args.namespace.is_given() && !args.own_cache.is_given() {
         errors.push(syn::Error::new(
             Span::call_site(),
             "`#[cache::secure]` needs a namespace, which is part of what its keys are derived from: add \

@@ -233,6 +233,9 @@ where
 
     /// What the call comes to before anybody is asked.
     fn settled_at_once(&mut self) -> Option<Begun<S::Return>> {
+        if self.store.is_disabled() {
+            return None;
+        }
         if let Some(ret) = self.remote.refused(&self.store) {
             return Some(Begun::Value(ret));
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cachekit_io::envelope::{Context, Envelope, EnvelopeErrorKind};
+use cachekit_io::envelope::{Context, Envelope, EnvelopeErrorKind, HEADER_LEN};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroize as _;
@@ -16,14 +16,14 @@ use crate::secure::problem;
 use crate::secure::resolve::{self, Reason};
 use crate::shape::Shape;
 use crate::shared::codec;
-use crate::shared::frame::{Compression, Frame, Place};
+use crate::shared::frame::{Compression, Frame, MAGIC, Place};
 use crate::shared::key::identity;
 use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::store::Store;
 
-/// What is sealed. Another version of the frame is another name: its entries are other entries.
-const FORMAT: &str = "cachekit-frame-2";
+/// What is sealed. Its version is part of the fingerprint.
+const FORMAT: &str = "cachekit-frame";
 
 /// Buffers above this size are not kept for the next entry.
 const MAX_KEPT: usize = 64 << 10;
@@ -34,7 +34,7 @@ struct Spot {
     namespace: &'static str,
     key: Box<str>,
     type_name: &'static str,
-    /// Of the type: its schema and its name.
+    /// Of how the value reads: the version of the frame, the schema of the type and its name.
     fingerprint: Box<[u8]>,
 }
 
@@ -112,14 +112,11 @@ impl Seal {
         let namespace = site.site.info.policy.namespace.unwrap_or_default();
         let (identity, unambiguous) = identity(site, key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
-        let mut fingerprint = codec::fingerprint::<V>().to_be_bytes().to_vec();
-        fingerprint.extend_from_slice(type_name.as_bytes());
-        // Another type is another entry, so that a changed struct is a miss and no sign of tampering.
-        let mut logical = identity.to_vec();
-        for part in [FORMAT.as_bytes(), &fingerprint] {
-            logical.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            logical.extend_from_slice(part);
-        }
+        let schema = codec::fingerprint::<V>().to_be_bytes();
+        let fingerprint = [&MAGIC, &schema[..], type_name.as_bytes()].concat();
+        // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first
+        // three parts have one length each.
+        let logical = [&identity[..], &fingerprint].concat();
         let keys = envelope.storage_keys(tenant, namespace, &logical);
         let mut keys = keys.map_err(Reason::Context)?.into_iter();
         let spot = Spot {
@@ -159,13 +156,11 @@ impl Seal {
     /// Seals with the current key.
     pub(crate) fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
         let place = Place { key: &self.spot.key, type_name: self.spot.type_name };
-        let mut plain = frame.encode(place, Compression::Off).ok_or(Refusal::Unread)?;
-        let mut sealed = Vec::new();
-        let context = self.spot.context(&self.spot.key);
-        let done = self.envelope.seal(&context, &plain, &mut sealed);
-        plain.zeroize();
-        done.map_err(|_| Refusal::Unread)?;
-        Ok(self.as_current(sealed.into()))
+        let bytes = frame.encode_after(HEADER_LEN, place, Compression::Off);
+        let mut bytes = bytes.ok_or(Refusal::Unread)?;
+        let sealed = self.envelope.seal_in_place(&self.spot.context(&self.spot.key), &mut bytes);
+        sealed.map_err(|_| Refusal::Unread)?;
+        Ok(self.as_current(bytes.into()))
     }
 
     /// Bytes that the current key sealed for this call.
