@@ -25,8 +25,13 @@ pub(super) fn wrap_shape(model: &Model) -> TokenStream {
         OnTamper::Recompute => TokenStream::new(),
         OnTamper::Error(word) => {
             let word = located(word);
-            let private = model.krate.private(word);
-            quote_spanned!(word=> #private::check_on_tamper::<#value>();)
+            let on_word = model.krate.private(word);
+            // Named where the option stands, so that what is wrong is said there.
+            let returned = Ident::new("__returned", word);
+            quote_spanned! {word=>
+                let #returned = #private::Refusing::<#value>::new();
+                #on_word::check_on_tamper(#returned);
+            }
         }
     };
     quote_spanned! {at.start=>

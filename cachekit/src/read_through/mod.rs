@@ -20,7 +20,7 @@ use crate::flight::Flights;
 use crate::front::{self, Hit};
 use crate::key::{self, CacheKey};
 #[cfg(feature = "shared")]
-use crate::pinned::{At, Pinned};
+use crate::pinned::{At, LookedUp};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
@@ -89,7 +89,7 @@ pub fn lookup_at<Q, S, B>(
     backend: &B,
     shape: S,
     key: Q,
-) -> Result<S::Return, Miss<Pinned<Q::Owned, BackendPin>, S>>
+) -> LookedUp<Q, BackendPin, S>
 where
     Q: CacheKey,
     Q::Owned: ShareableKey,

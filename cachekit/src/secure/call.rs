@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use cachekit_io::Backend;
 
-use crate::backend_option::IntoBackend;
+use crate::backend_option::{BackendPin, IntoBackend};
 use crate::key::CacheKey;
-use crate::pinned::{At, Pinned, Spot};
+use crate::pinned::{At, LookedUp, Spot};
 use crate::read_through::remote::configured;
-use crate::read_through::{Miss, Remote, lookup_tiers};
+use crate::read_through::{Remote, lookup_tiers};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::SiteRef;
@@ -91,16 +91,35 @@ impl AtBackend for () {
     }
 }
 
-impl<B: IntoBackend + ?Sized> AtBackend for &B {
-    fn backend(&self, _site: SiteRef) -> Option<Arc<dyn Backend>> {
-        Some(self.to_backend())
-    }
-}
+/// The backend of a call that names one. A type of its own, so that what leads to no backend is one error.
+#[derive(Clone, Copy)]
+pub struct Named<'a>(&'a dyn IntoBackend);
 
 /// Takes the value of `backend = …`.
 #[inline]
-pub fn backend<B: IntoBackend + ?Sized>(backend: &B) -> &B {
-    backend
+pub fn backend<B: IntoBackend>(backend: &B) -> Named<'_> {
+    Named(backend)
+}
+
+impl Spot for Named<'_> {
+    type Pin = BackendPin;
+    #[inline]
+    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_spot(state);
+    }
+    #[inline]
+    fn matches(&self, pin: &BackendPin) -> bool {
+        self.0.matches(pin)
+    }
+    fn pin(&self) -> BackendPin {
+        self.0.pin()
+    }
+}
+
+impl AtBackend for Named<'_> {
+    fn backend(&self, _site: SiteRef) -> Option<Arc<dyn Backend>> {
+        Some(self.0.to_backend())
+    }
 }
 
 /// The shared tier of a call.
@@ -121,7 +140,7 @@ pub fn lookup<Q, S, B, T>(
     spot: (B, T),
     shape: S,
     key: Q,
-) -> Result<S::Return, Miss<Pinned<Q::Owned, (B::Pin, T::Pin)>, S>>
+) -> LookedUp<Q, (B::Pin, T::Pin), S>
 where
     Q: CacheKey<Owned: ShareableKey>,
     S: Shape<Value: Shareable>,

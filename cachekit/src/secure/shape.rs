@@ -91,7 +91,7 @@ impl<T, E: From<Error>> CarriesError for Result<T, E> {}
 
 /// Fails to compile, on the option, if the function cannot return our error.
 #[inline]
-pub fn check_on_tamper<R: CarriesError>() {}
+pub fn check_on_tamper<R: CarriesError>(_returned: Refusing<R>) {}
 
 macro_rules! wrappers {
     ($($(#[$doc:meta])* $name:ident, $make:ident;)*) => {$(

@@ -76,6 +76,11 @@ impl Link {
         &self.key
     }
 
+    /// Whether the caller is a plain thread and blocks.
+    pub(crate) fn blocks(&self) -> bool {
+        self.blocking
+    }
+
     /// When the time is up for steps that begin now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.budget

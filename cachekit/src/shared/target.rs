@@ -92,7 +92,6 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
     pub(crate) lock_wait: Option<Duration>,
-    pub(crate) blocking: bool,
 }
 
 impl<S: Shape> Target<S> {
@@ -121,7 +120,6 @@ impl<S: Shape> Target<S> {
             given_up: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
-            blocking: !policy.is_async,
         }
     }
 
@@ -350,7 +348,7 @@ impl<S: Shape> Target<S> {
                 store.count_lock_wait();
                 Waiting::new(most)
             });
-            if !waiting.pause(self.blocking).await {
+            if !waiting.pause(self.link.blocks()).await {
                 return Ok(Answer::Run);
             }
             // A budget of their own for each round: what is cut short here would count as a failure.
