@@ -23,6 +23,7 @@ mod forms_references;
 mod forms_tracing;
 mod http;
 mod init_check;
+mod interop;
 mod invalidation;
 mod io_attribute;
 mod io_processes;
