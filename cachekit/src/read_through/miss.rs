@@ -384,9 +384,12 @@ where
             Answer::Run => Begun::Lead(flight),
             Answer::Fresh(found) => {
                 self.store.count_shared_hit();
-                let moved = found.moved;
+                let (moved, kept) = (found.moved, found.kept.is_some());
+                let mut invalidated = self.entry.head.is_dead();
                 let ret = self.keep_found(flight, found);
-                if moved && self.entry.head.is_dead() {
+                // What is not kept here is dead by now in any case.
+                invalidated |= kept && self.entry.head.is_dead();
+                if moved && invalidated {
                     // Invalidated meanwhile: what was written again must not outlive that.
                     self.remote.remove(&self.store).await;
                 }
