@@ -120,6 +120,26 @@ pub fn keyring() -> Result<Arc<Keyring>, Error> {
     }
 }
 
+/// What `cachekit open --fingerprint` takes for entries with values of this type: the return type of the
+/// function, or `T` where it returns a `Result<T, E>` and its errors are not cached.
+///
+/// It is authenticated with each entry and stored with none, and it changes when the type does. It is no secret.
+///
+/// # Example
+///
+/// ```
+/// println!("--fingerprint {}", cachekit::secure::fingerprint::<Vec<String>>());
+/// ```
+pub fn fingerprint<T: serde::de::DeserializeOwned>() -> String {
+    use std::fmt::Write as _;
+    let bytes = crate::seal::fingerprint::<T>();
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
 /// A problem with the keys, after a few words about whose it is.
 pub(crate) fn problem(kind: ErrorKind, mut whose: String, reason: &resolve::Reason) -> Problem {
     whose.push_str(&reason.to_string());

@@ -93,6 +93,12 @@ impl fmt::Display for BlindedKey {
     }
 }
 
+/// How values of this type read: the version of the frame, the schema of the type and its name.
+pub(crate) fn fingerprint<V: DeserializeOwned>() -> Vec<u8> {
+    let schema = codec::fingerprint::<V>().to_be_bytes();
+    [&MAGIC, &schema[..], std::any::type_name::<V>().as_bytes()].concat()
+}
+
 /// The keys and the places of one call.
 pub(crate) struct Seal {
     envelope: Envelope,
@@ -112,8 +118,7 @@ impl Seal {
         let namespace = site.site.info.policy.namespace.unwrap_or_default();
         let (identity, unambiguous) = identity(site, key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
-        let schema = codec::fingerprint::<V>().to_be_bytes();
-        let fingerprint = [&MAGIC, &schema[..], type_name.as_bytes()].concat();
+        let fingerprint = fingerprint::<V>();
         // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first
         // three parts have one length each.
         let logical = [&identity[..], &fingerprint].concat();
