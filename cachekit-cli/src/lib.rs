@@ -1,7 +1,7 @@
 //! The command `cachekit`: makes and rotates master keys, and looks into sealed entries.
 //!
-//! The manual is the chapter [`manual`]; `cachekit --help` is its short form. This crate is a program: its only
-//! public function is the one that runs it.
+//! `cachekit --help` lists its commands and options; the book tells more, in "The command `cachekit`". This crate
+//! is a program: its only public function is the one that runs it.
 
 mod arguments;
 mod entry;
@@ -15,9 +15,6 @@ mod open;
 mod output;
 mod redact;
 mod rotate;
-
-#[doc = include_str!("../../docs/src/cli.md")]
-pub mod manual {}
 
 use crate::arguments::{Arguments, Command};
 use clap::Parser as _;

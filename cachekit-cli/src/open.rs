@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 /// What `#[cache::secure]` names its codec, and the envelope's default. The name is authenticated and not stored,
 /// so both are tried; an entry opens under the one it was sealed with.
-const CODECS: [&str; 2] = ["cachekit-frame-2", ""];
+const CODECS: [&str; 2] = ["cachekit-frame", ""];
 
 pub(crate) fn run(options: &Open) -> Result<(), Failure> {
     if options.entry.is_on_stdin() && options.keys.are_on_stdin() {

@@ -179,6 +179,8 @@ mod book {
 
     #[cfg(feature = "secure")]
     pages! {
+        Command: "../../docs/src/cli.md"
         OptionsSecure: "../../docs/src/options/secure.md"
+        SecurityRotation: "../../docs/src/security/rotation.md"
     }
 }
