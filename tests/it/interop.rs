@@ -3,7 +3,7 @@
 //!
 //! The published Rust implementation, `cachekit-core`, is compared in the unit tests of `cachekit-io`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -112,9 +112,9 @@ fn value(rng: &mut Rng, depth: usize, out: &mut Vec<u8>) {
         }
         _ => {
             let keys = 0..*rng.choice(&lens).unwrap();
-            let map: BTreeMap<String, ()> = keys.map(|_| (text(rng, 40), ())).collect();
-            rmp::encode::write_map_len(out, u32::try_from(map.len()).unwrap()).unwrap();
-            for key in map.keys() {
+            let keys: BTreeSet<String> = keys.map(|_| text(rng, 40)).collect();
+            rmp::encode::write_map_len(out, u32::try_from(keys.len()).unwrap()).unwrap();
+            for key in &keys {
                 rmp::encode::write_str(out, key).unwrap();
                 value(rng, depth + 1, out);
             }

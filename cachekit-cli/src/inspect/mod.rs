@@ -33,9 +33,9 @@ impl Verdict {
             Self::Plaintext => Err(Failure::refused(
                 "plaintext! The entry is not sealed: whoever reads the store reads the value",
             )),
-            Self::Damaged => {
-                Err(Failure::refused("the entry is damaged: no writer makes such bytes"))
-            }
+            Self::Damaged => Err(Failure::refused(
+                "no entry that could be opened: damaged, or of an unknown version",
+            )),
         }
     }
 }

@@ -61,7 +61,7 @@ fn damaged_headers_are_no_sealed_entries() {
         entry[at] = byte;
         let ended = inspect(&entry);
         says(&ended, 3, &[("format", format)]);
-        ended.failed(3, "damaged");
+        ended.failed(3, "no entry that could be opened");
     }
     says(&inspect(&entry[..111]), 3, &[("bytes", "111")]);
 }
