@@ -45,6 +45,7 @@ mod shared_invalidation;
 mod shared_tier;
 mod single_flight;
 mod stale;
+mod stale_failures;
 mod testing_aids;
 mod ttl;
 mod ui;

@@ -123,17 +123,22 @@ impl Conn {
 
     /// Takes part in the use of the connection, unless it was closed meanwhile.
     pub(super) fn lease(self: &Arc<Self>, now: Instant) -> Option<Lease> {
+        let age = now.saturating_duration_since(self.opened).as_millis();
+        let age = u64::try_from(age).unwrap_or(u64::MAX);
+        let before = self.last_use.swap(age, Ordering::Relaxed);
+        let wakes = self.load() == 0
+            && Duration::from_millis(age.saturating_sub(before)) >= self.ping_interval;
+        if wakes {
+            // Before the watch sees that there is something to wait for.
+            self.woken.store(true, Ordering::SeqCst);
+        }
         // Together with `retire`: of a request and the end of an idle connection one sees the other.
-        let others = self.in_flight.fetch_add(1, Ordering::SeqCst);
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
         let lease = Lease { conn: Arc::clone(self), since: now, answered: true };
         if self.is_closed() {
             return None;
         }
-        let age = now.saturating_duration_since(self.opened).as_millis();
-        let age = u64::try_from(age).unwrap_or(u64::MAX);
-        let before = self.last_use.swap(age, Ordering::Relaxed);
-        if others == 0 && Duration::from_millis(age.saturating_sub(before)) >= self.ping_interval {
-            self.woken.store(true, Ordering::Relaxed);
+        if wakes {
             self.look.notify_one();
         }
         Some(lease)
@@ -311,7 +316,7 @@ async fn watch(
             wait = wait.min(left.max(Duration::from_millis(1)));
             continue;
         }
-        let woken = conn.woken.swap(false, Ordering::Relaxed);
+        let woken = conn.woken.swap(false, Ordering::SeqCst);
         let patience = if woken { wake_timeout } else { ping_timeout };
         let pong = background.before(Instant::now() + patience, pings.ping(Ping::opaque()));
         match pong.await {

@@ -38,6 +38,7 @@ mod locks;
 mod many;
 mod operations;
 mod pool;
+mod proxy;
 mod request;
 mod resolver;
 mod retry;
@@ -45,6 +46,7 @@ pub(crate) mod runtime;
 mod send;
 mod session;
 mod tls;
+mod why;
 
 #[cfg(test)]
 mod tests;

@@ -230,7 +230,7 @@ impl Pool {
             Err(Failure::new(
                 crate::BackendErrorKind::Timeout,
                 Again::Unsent,
-                "could not connect in time",
+                "could not connect in time; is the service reachable from here (CACHEKIT_API_URL)?",
             ))
         })
     }

@@ -400,7 +400,7 @@ where
                 self.store.count_stale_hit();
                 let ret = self.pass_on(flight, found.value);
                 let entry = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
-                self.stale = Some(Box::new(Ticket::passing(entry, self.store.clone())));
+                self.stale = Ticket::passing(entry, self.store.clone()).map(Box::new);
                 Begun::Stale(ret)
             }
             Answer::Refused(error) => match S::refuse(&error) {

@@ -32,6 +32,7 @@ pub(crate) mod blocking;
 mod land;
 mod lead;
 mod miss;
+mod pauses;
 mod refresh;
 mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]

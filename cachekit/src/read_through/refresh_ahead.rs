@@ -7,10 +7,11 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::pauses::Pauses;
 use crate::background;
 use crate::clock;
 use crate::entry::{AnyEntry, Entry, Owner};
@@ -22,6 +23,8 @@ use crate::sync::per_thread;
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
 /// process at it.
 const PAUSE: Duration = Duration::from_secs(1);
+
+static PAUSES: LazyLock<Pauses> = LazyLock::new(Pauses::default);
 
 per_thread! {
     static ORDERED: RefCell<Option<Ticket>> = RefCell::new(None);
@@ -50,9 +53,10 @@ impl Ticket {
         Self { entry, store, resident: true, settled: false }
     }
 
-    /// For a value that the shared tier called stale.
-    pub(crate) fn passing(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Self {
-        Self { entry, store, resident: false, settled: false }
+    /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
+    pub(crate) fn passing(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Option<Self> {
+        let paused = PAUSES.is_on(entry.head().hash, store.now());
+        (!paused).then_some(Self { entry, store, resident: false, settled: false })
     }
 
     /// The entry, if it is that of a call with this owner and key.
@@ -96,8 +100,13 @@ impl Ticket {
 
     /// Leaves the entry alone for a while.
     fn pause(&self) {
-        let again = self.store.now().saturating_add(clock::ticks(PAUSE));
-        self.entry.head().release_refresh(again);
+        let now = self.store.now();
+        let again = now.saturating_add(clock::ticks(PAUSE));
+        let head = self.entry.head();
+        head.release_refresh(again);
+        if !self.resident {
+            PAUSES.begin(head.hash, now, again);
+        }
     }
 
     /// Starts a sync function in the background.
