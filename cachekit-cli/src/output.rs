@@ -1,6 +1,7 @@
 //! Where results go.
 
 use crate::failure::Failure;
+use crate::redact::redact;
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -13,7 +14,7 @@ pub(crate) struct Table(String);
 impl Table {
     pub(crate) fn row(&mut self, name: &str, value: impl Display) -> &mut Self {
         let name = format!("{name}:");
-        self.0.extend([format!("{name:<14}{value}\n")]);
+        self.0.extend([redact(&format!("{name:<14}{value}\n"))]);
         self
     }
 
@@ -39,7 +40,7 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
 /// Tells what happened beside the result, on standard error.
 pub(crate) fn note(text: &str) {
     // Nobody has to read it.
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(redact(text).as_bytes());
 }
 
 /// Makes a file that its owner alone can read. One that is there is left alone.

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::fingerprint::table;
 use crate::keys;
 use crate::output::{note, print, write_private};
+use crate::redact::redact;
 use cachekit_io::envelope::{KeySet, Keyring, MAX_PREVIOUS, MasterKey};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ fn guide(options: &Rotate, present: KeySet) -> Result<(), Failure> {
     let names = keys::names(&keyring, &options.scope)?;
     let mut text = table(&keyring, &options.scope)?.text().to_owned();
     text.push('\n');
-    text.push_str(&guide::steps(&names, &options.keys.as_option()));
+    text.push_str(&redact(&guide::steps(&names, &options.keys.as_option())));
     print(text.as_bytes())
 }
 

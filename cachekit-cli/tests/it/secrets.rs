@@ -32,6 +32,19 @@ fn a_key_on_the_command_line_is_refused_and_not_repeated() {
     }
     let ended = Run::new(&["fingerprint", &digits]).secret(&digits).end();
     ended.failed(2, "make another one");
+
+    // Where any text is good, it is taken for what it stands for, and still not repeated.
+    let files = Files::new();
+    let keys = files.keys("keys", &[2]);
+    for command in ["fingerprint", "rotate"] {
+        let arguments = [command, "--key-file", &keys, "--tenant", &digits, "--namespace", &digits];
+        let ended = Run::new(&arguments).secret(&digits).secret(&key(2)).end();
+        assert!(ended.succeeded().text().contains("[hidden]"));
+    }
+    let file = files.keys(&digits, &[2]);
+    let ended = Run::new(&["rotate", "--key-file", &file]).secret(&digits).end();
+    assert!(ended.succeeded().text().contains("[hidden]"));
+    Run::new(&["keygen", "--out", &files.name(&digits[..63])]).secret(&digits).end().succeeded();
 }
 
 #[test]
