@@ -12,6 +12,7 @@
 //! | `lives` | expiry and staleness |
 //! | `sync_api` | calls without async, from everywhere |
 //! | `secrets` | what is never written anywhere |
+//! | `tap` | what wire, disk and logs show of sealed functions |
 //! | `soak` | all at once, for as long as one likes |
 
 mod addresses;
@@ -34,4 +35,5 @@ mod restarts;
 mod secrets;
 mod soak;
 mod sync_api;
+mod tap;
 mod trust;

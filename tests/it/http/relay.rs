@@ -32,6 +32,8 @@ struct State {
     budget: AtomicU64,
     /// While true, nothing passes from the server.
     stalled: watch::Sender<bool>,
+    /// What passed in both directions, after TLS where the relay ends it.
+    tapped: Mutex<Vec<u8>>,
 }
 
 /// No cut.
@@ -103,6 +105,7 @@ impl Relay {
             accepted: AtomicU64::new(0),
             budget: AtomicU64::new(ENDLESS),
             stalled: watch::channel(false).0,
+            tapped: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         runtime.spawn(async move {
@@ -129,6 +132,11 @@ impl Relay {
         self.state.accepted.load(SeqCst)
     }
 
+    /// All bytes that passed so far.
+    pub(crate) fn tapped(&self) -> Vec<u8> {
+        self.state.tapped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Cuts the connection after so many more bytes from the server; only one, and only once.
     pub(crate) fn cut_after(&self, bytes: u64) {
         self.state.budget.store(bytes, SeqCst);
@@ -143,6 +151,10 @@ impl Relay {
 impl State {
     fn target(&self) -> SocketAddr {
         *self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tap(&self, bytes: &[u8]) {
+        self.tapped.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 
     /// Takes so many bytes from the budget; how many of them may pass if it is spent.
@@ -171,7 +183,14 @@ where
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = split(server);
     let up = async {
-        let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+        let mut chunk = vec![0; 16 * 1024];
+        while let Ok(count @ 1..) = from_client.read(&mut chunk).await {
+            state.tap(&chunk[..count]);
+            let sent = to_server.write_all(&chunk[..count]).await;
+            if sent.is_err() || to_server.flush().await.is_err() {
+                break;
+            }
+        }
         let _ = to_server.shutdown().await;
         std::future::pending::<()>().await;
     };
@@ -182,6 +201,7 @@ where
             let _ = stalled.wait_for(|stalled| !stalled).await;
             let cut = state.spend(count as u64);
             let passed = cut.map_or(count, |left| usize::try_from(left).unwrap_or(count));
+            state.tap(&chunk[..passed]);
             let sent = to_client.write_all(&chunk[..passed]).await;
             if sent.is_err() || to_client.flush().await.is_err() || cut.is_some() {
                 return;
