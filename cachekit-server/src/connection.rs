@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::HandshakeKind;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -103,7 +104,11 @@ async fn connected(
     };
     match handshake {
         Ok(Ok(stream)) => {
-            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let tls = stream.get_ref().1;
+            if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
+                service.metrics.handshake_resumed();
+            }
+            let h2 = tls.alpn_protocol() == Some(b"h2");
             let pulse = Pulse::new();
             if h2 {
                 serve(stream, Speaks::Http2, service, pulse, phase).await;

@@ -29,13 +29,14 @@ pub struct Limits {
     pub max_locks_per_tenant: usize,
     /// From the accepted connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// For the head of a request on HTTP/1.1, and for the first request on any connection.
+    /// For the head of a request on HTTP/1.1, for the first request on any connection, and between the
+    /// requests of a connection that has shown no valid API key yet.
     pub header_timeout: Duration,
     /// For a request's body; each [`min_body_rate`](Self::min_body_rate) bytes received add a second.
     pub body_timeout: Duration,
     /// Bytes per second; see [`body_timeout`](Self::body_timeout).
     pub min_body_rate: usize,
-    /// After this long without a request, a connection is closed.
+    /// After this long without a request, a connection that has shown a valid API key is closed.
     pub idle_timeout: Duration,
     /// After this long without any progress of its requests, a connection is cut.
     pub stall_timeout: Duration,

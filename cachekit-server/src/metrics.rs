@@ -77,6 +77,7 @@ pub(crate) struct Metrics {
     open: AtomicU64,
     cut: AtomicU64,
     handshakes_failed: AtomicU64,
+    handshakes_resumed: AtomicU64,
     reloads: AtomicU64,
     reloads_failed: AtomicU64,
 }
@@ -128,6 +129,10 @@ impl Metrics {
         add(&self.handshakes_failed, 1);
     }
 
+    pub(crate) fn handshake_resumed(&self) {
+        add(&self.handshakes_resumed, 1);
+    }
+
     pub(crate) fn connection_cut(&self) {
         add(&self.cut, 1);
     }
@@ -173,6 +178,11 @@ impl Metrics {
                 "cachekit_handshakes_failed_total",
                 "TLS handshakes that failed.",
                 &self.handshakes_failed,
+            ),
+            (
+                "cachekit_handshakes_resumed_total",
+                "TLS handshakes that went on from an earlier session.",
+                &self.handshakes_resumed,
             ),
             ("cachekit_reloads_total", "Reloads of certificate and keys.", &self.reloads),
             ("cachekit_reloads_failed_total", "Failed reloads.", &self.reloads_failed),

@@ -4,7 +4,7 @@ use crate::limits::Limits;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +15,8 @@ pub(crate) struct Pulse {
     opened: Instant,
     running: AtomicUsize,
     served: AtomicU64,
+    /// Some request showed a valid API key.
+    trusted: AtomicBool,
     /// Milliseconds after `opened`.
     moved: AtomicU64,
     /// When the head of a request began to come: milliseconds after `opened`, plus one; zero is never.
@@ -38,6 +40,7 @@ impl Pulse {
             opened: Instant::now(),
             running: AtomicUsize::new(0),
             served: AtomicU64::new(0),
+            trusted: AtomicBool::new(false),
             moved: AtomicU64::new(0),
             heard: AtomicU64::new(0),
         })
@@ -76,6 +79,9 @@ impl Pulse {
             (limits.header_timeout, heard - 1, Verdict::Stalled)
         } else if self.served.load(Relaxed) == 0 {
             (limits.header_timeout, 0, Verdict::Stalled)
+        } else if !self.trusted.load(Relaxed) {
+            // Strangers do not hold connections for the price of one refused request.
+            (limits.header_timeout, self.moved.load(Relaxed), Verdict::Idle)
         } else {
             (limits.idle_timeout, self.moved.load(Relaxed), Verdict::Idle)
         };
@@ -96,6 +102,11 @@ pub(crate) struct InFlight(Arc<Pulse>);
 impl InFlight {
     pub(crate) fn beat(&self) {
         self.0.beat();
+    }
+
+    /// Notes that the request has a valid API key: its connection may be idle for longer.
+    pub(crate) fn trust(&self) {
+        self.0.trusted.store(true, Relaxed);
     }
 }
 

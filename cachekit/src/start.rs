@@ -104,17 +104,50 @@ fn settings(functions: &[Function]) -> Vec<Problem> {
 #[cfg(feature = "shared")]
 fn fits(function: Function) -> Option<Problem> {
     let policy = function.policy();
-    // The attribute checked it; a function can be built without one.
-    let wrong = match (function.tier(), policy.namespace) {
-        (Tier::Secure, namespace) => crate::seal::wrong_namespace(namespace),
-        (Tier::Io, Some(namespace)) => namespace
-            .chars()
-            .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
-            .map(|c| format!("{c:?} cannot be in a namespace of cachekit.io")),
-        _ => None,
+    let wrong = match function.tier() {
+        Tier::Secure => crate::seal::wrong_namespace(policy.namespace),
+        _ => refused_namespace(function),
     }?;
     let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
     Some(Problem::new(ErrorKind::Function, format!("{place}: {wrong}")))
+}
+
+/// What the service has against the function's namespace. `#[cache::io]` checked it already; `#[cache]`
+/// does not know where its values go, and a function can be built without an attribute.
+#[cfg(feature = "shared")]
+fn refused_namespace(function: Function) -> Option<String> {
+    let namespace = function.policy().namespace.filter(|_| uses_the_service(function))?;
+    if !(1..=MAX_NAMESPACE).contains(&namespace.len()) {
+        return Some(format!(
+            "a namespace of cachekit.io has from 1 to {MAX_NAMESPACE} characters"
+        ));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let odd = namespace.chars().find(|c| !legal(*c))?;
+    Some(format!(
+        "{odd:?} cannot be in a namespace of cachekit.io, which refuses the values of {namespace:?}"
+    ))
+}
+
+/// Characters in a namespace of the service at most.
+#[cfg(feature = "shared")]
+const MAX_NAMESPACE: usize = 64;
+
+/// Whether the function's values go to the HTTP API, as far as that is known before a call.
+#[cfg(feature = "shared")]
+fn uses_the_service(function: Function) -> bool {
+    let policy = function.policy();
+    match function.tier() {
+        // Sealed values have rules of their own.
+        Tier::Local | Tier::Secure => false,
+        _ if policy.own_cache => false,
+        Tier::Io => true,
+        Tier::Shared => {
+            let backend = if policy.own_backend { Ok(None) } else { backend(Tier::Shared) };
+            // What the client of the API calls itself.
+            matches!(backend, Ok(Some(backend)) if backend.backend_type() == "cachekit.io")
+        }
+    }
 }
 
 #[cfg(feature = "shared")]

@@ -170,7 +170,11 @@ async fn twice() {
         return;
     }
     crate::secure::set_keys();
-    cachekit::check().await.unwrap();
+    // Other files of this binary have functions that are not for the service.
+    if let Err(error) = cachekit::check().await {
+        let known = |problem: &cachekit::Problem| problem.kind() == cachekit::ErrorKind::Function;
+        assert!(error.problems().iter().all(known), "{error}");
+    }
     pass_the_gate().await;
     assert_eq!(cube_twice(), [125, 125]);
     let stats = cube::stats();

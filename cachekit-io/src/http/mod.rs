@@ -15,6 +15,12 @@
 //! A request that certainly never reached the service, because the connection it was meant for had
 //! just been closed, is repeated at once, whatever it is.
 //!
+//! # Connections
+//!
+//! A connection in use is pinged every 30 seconds and given up 10 seconds after a ping without answer. One
+//! that was quiet for 30 seconds is pinged when it is used again, and given up after 2: routers forget
+//! connections without a word. Idle ones are closed after 390 seconds. TLS sessions are resumed.
+//!
 //! # Executors
 //!
 //! Futures of the client can be polled by any executor. On a multi-threaded tokio runtime connections

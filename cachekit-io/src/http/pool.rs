@@ -145,7 +145,8 @@ impl Pool {
             .inspect(|_| count += 1)
             .min_by_key(|conn| (conn.is_suspect(), !conn.has_room(), conn.load()));
         let Some(best) = best else { return Found::None };
-        if is_short_of(best) && count < self.size {
+        let may_dial = count < self.size && !self.speaks_h1.load(Ordering::Relaxed);
+        if is_short_of(best) && may_dial {
             let place = Place { home: place.home, handle: place.handle.clone() };
             let dialed = self.dial(place, true);
             if best.is_suspect() {

@@ -67,7 +67,7 @@ impl Service {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let mut upload = Upload::new(body, &head.headers, &self.limits, &running);
-        let (action, result) = match self.admit(&head) {
+        let (action, result) = match self.admit(&head, &running) {
             Ok(None) => (Action::Options, Ok(options())),
             Ok(Some(admitted)) => {
                 let action = admitted.action;
@@ -95,7 +95,11 @@ impl Service {
     }
 
     /// Everything that can be refused by the head alone. `None` asks for the options.
-    fn admit(&self, head: &http::request::Parts) -> Result<Option<Admitted>, Refusal> {
+    fn admit(
+        &self,
+        head: &http::request::Parts,
+        running: &InFlight,
+    ) -> Result<Option<Admitted>, Refusal> {
         // Before authentication: browsers ask it without.
         if head.method == Method::OPTIONS {
             return Ok(None);
@@ -103,6 +107,7 @@ impl Service {
         let caller = headers::api_key(&head.headers)
             .and_then(|key| self.api_keys().verify(key))
             .ok_or_else(Refusal::unauthorized)?;
+        running.trust();
         check_host(head)?;
         self.admit_rate(&caller)?;
         let target = target(head)?;

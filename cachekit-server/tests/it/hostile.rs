@@ -139,6 +139,28 @@ async fn a_connection_without_requests_is_closed() {
 }
 
 #[tokio::test]
+async fn who_shows_no_key_does_not_stay() {
+    // The idle time of those who do is far longer than this test may take.
+    let fixture = with_limits(|limits| limits.header_timeout = SHORT).await;
+    for request in ["GET /v1/cache/k", "OPTIONS /v1/cache/k"] {
+        let mut wire = raw(&fixture).await;
+        wire.send(format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+        let status = wire.answer(false).await.expect("an answer").status;
+        assert!([401, 204].contains(&status), "{status}");
+        assert!(wire.is_closed().await);
+    }
+    let (sender, connection) =
+        h2::client::handshake(fixture.tls(&[b"h2"]).await).await.expect("h2");
+    let mut sender = sender.ready().await.expect("ready");
+    let request = http::Request::get("https://localhost/v1/cache/k").body(()).expect("a request");
+    let (answer, _) = sender.send_request(request, true).expect("sent");
+    let ended = tokio::spawn(connection);
+    assert_eq!(answer.await.expect("an answer").status(), 401);
+    // The server says goodbye, while this end would stay.
+    let _ = ended.await.expect("no panic");
+}
+
+#[tokio::test]
 async fn a_body_that_crawls_is_refused() {
     let fixture = with_limits(|limits| limits.body_timeout = SHORT).await;
     let mut wire = raw(&fixture).await;

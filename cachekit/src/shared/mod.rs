@@ -96,12 +96,16 @@ const VARIABLE: &str = "CACHEKIT_SHARED_BUDGET";
 static ENVIRONMENT: LazyLock<Result<Option<Duration>, String>> =
     LazyLock::new(|| match std::env::var_os(VARIABLE) {
         None => Ok(None),
-        Some(value) => read_budget(&value.to_string_lossy()).map(Some),
+        Some(value) => read_budget(&value.to_string_lossy()),
     });
 
-fn read_budget(value: &str) -> Result<Duration, String> {
+fn read_budget(value: &str) -> Result<Option<Duration>, String> {
+    // Deployment tools set what is unset to nothing.
+    if value.is_empty() {
+        return Ok(None);
+    }
     match value.parse() {
-        Ok(millis @ 1..=86_400_000) => Ok(Duration::from_millis(millis)),
+        Ok(millis @ 1..=86_400_000) => Ok(Some(Duration::from_millis(millis))),
         _ => Err(format!(
             "{VARIABLE} is {value:?}: write whole milliseconds from 1 to 86400000, such as 2000; until then \
              the budget is {} ms",

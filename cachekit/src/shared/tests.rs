@@ -173,3 +173,17 @@ fn a_frame_has_its_time() {
     let long = Frame { fresh_ms: u64::MAX, stale_ms: u64::MAX, ..frame };
     assert!(matches!(long.lifetime(u64::MAX), Lifetime::Fresh(left) if left < NEVER));
 }
+
+#[test]
+fn the_budget_of_the_environment_is_whole_milliseconds_or_not_set() {
+    let read = super::read_budget;
+    assert_eq!(read(""), Ok(None), "as if it were not set");
+    assert_eq!(read("250"), Ok(Some(Duration::from_millis(250))));
+    for wrong in ["0", "-1", "0.5", "5s", " 5", "86400001"] {
+        let error = read(wrong).unwrap_err();
+        assert!(
+            error.contains("CACHEKIT_SHARED_BUDGET") && error.contains("1 to 86400000"),
+            "{error}"
+        );
+    }
+}

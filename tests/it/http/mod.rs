@@ -8,6 +8,8 @@
 //! | `restarts`, `drain`, `broken` | what a dying, ending or failing server may cost |
 //! | `refusals` | 401, 413, 429 and slow answers |
 //! | `certificates`, `addresses` | whom the client does not talk to |
+//! | `sessions` | TLS sessions that go on |
+//! | `namespaces` | functions whose names the service refuses |
 //! | `locks` | one holder among several processes |
 //! | `lives` | expiry and staleness |
 //! | `sync_api` | calls without async, from everywhere |
@@ -25,6 +27,7 @@ mod lives;
 mod load;
 mod local;
 mod locks;
+mod namespaces;
 mod program;
 mod raw;
 mod raw_h1;
@@ -33,6 +36,7 @@ mod refusals;
 mod relay;
 mod restarts;
 mod secrets;
+mod sessions;
 mod soak;
 mod sync_api;
 mod tap;

@@ -6,6 +6,8 @@ mod conformance;
 mod env;
 mod executors;
 mod faults;
+mod frames;
+mod goaway;
 mod keep_alive;
 mod proxies;
 mod relay;

@@ -81,14 +81,14 @@ const OPEN: &str = "HTTP/1.1 200 OK\r\n\r\n";
 #[tokio::test]
 async fn a_proxy_is_asked_for_a_tunnel() {
     let server = Server::new(|_| reply(200, "v"));
-    let (port, mut heard) = http_proxy(&server, None, OPEN).await;
+    let (port, mut asked) = http_proxy(&server, None, OPEN).await;
     // The host's address is not looked up here, so a resolver that would be refused is not asked.
     let client = proxied(&server, format!("http://me:pw@127.0.0.1:{port}"))
         .resolver(fixed(FORBIDDEN))
         .build()
         .unwrap();
     assert_eq!(value(&client).await, "v");
-    let head = heard.recv().await.unwrap();
+    let head = asked.recv().await.unwrap();
     assert!(head.starts_with(&format!("CONNECT {HOST}:{} ", server.port)), "{head}");
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic bwu6chc="), "{head}");
 }
@@ -97,7 +97,7 @@ async fn a_proxy_is_asked_for_a_tunnel() {
 async fn a_proxy_that_refuses_is_named() {
     let server = Server::new(|_| reply(200, "v"));
     let answer = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
-    let (port, _heard) = http_proxy(&server, None, answer).await;
+    let (port, _asked) = http_proxy(&server, None, answer).await;
     let builder = proxied(&server, format!("http://127.0.0.1:{port}")).max_retries(0);
     let error = builder.build().unwrap().get("k").await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
@@ -121,16 +121,16 @@ async fn a_proxy_may_speak_tls() {
     // It would rather speak HTTP/2, and is not offered it.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let (port, mut heard) = http_proxy(&server, Some(acceptor), OPEN).await;
+    let (port, mut asked) = http_proxy(&server, Some(acceptor), OPEN).await;
     let builder = || proxied(&server, format!("https://me:pw@proxy.test:{port}")).max_retries(0);
 
     let error = builder().build().unwrap().get("k").await.unwrap_err();
     assert!(error.to_string().contains("CACHEKIT_CA_FILE"), "not believed: {error}");
-    assert!(heard.try_recv().is_err(), "it was asked for nothing, and got no credentials");
+    assert!(asked.try_recv().is_err(), "it was asked for nothing, and got no credentials");
 
     let client = builder().ca_pem(certified.cert.pem()).build().unwrap();
     assert_eq!(value(&client).await, "v");
-    let head = heard.recv().await.unwrap();
+    let head = asked.recv().await.unwrap();
     assert!(head.starts_with(&format!("CONNECT {HOST}:{} ", server.port)), "{head}");
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic bwu6chc="), "{head}");
 }
@@ -182,29 +182,29 @@ async fn socks_proxy(server: &Server) -> (u16, mpsc::UnboundedReceiver<String>) 
 #[tokio::test]
 async fn a_socks_proxy_is_told_the_name_where_it_looks_it_up() {
     let server = Server::new(|_| reply(200, "v"));
-    let (port, mut heard) = socks_proxy(&server).await;
+    let (port, mut asked) = socks_proxy(&server).await;
     let client = proxied(&server, format!("socks5h://me:pw@127.0.0.1:{port}"))
         .resolver(fixed(FORBIDDEN))
         .build()
         .unwrap();
     assert_eq!(value(&client).await, "v");
-    assert_eq!(heard.recv().await.unwrap(), format!("{HOST}:{}", server.port));
+    assert_eq!(asked.recv().await.unwrap(), format!("{HOST}:{}", server.port));
 }
 
 #[tokio::test]
 async fn a_socks_proxy_is_told_a_checked_address_where_the_client_looks_it_up() {
     let server = Server::new(|_| reply(200, "v"));
-    let (port, mut heard) = socks_proxy(&server).await;
+    let (port, mut asked) = socks_proxy(&server).await;
     let builder = || proxied(&server, format!("socks5://me:pw@127.0.0.1:{port}"));
     let client = builder().resolver(fixed("10.1.2.3")).build().unwrap();
     assert_eq!(value(&client).await, "v");
-    assert_eq!(heard.recv().await.unwrap(), format!("10.1.2.3:{}", server.port));
+    assert_eq!(asked.recv().await.unwrap(), format!("10.1.2.3:{}", server.port));
     for (address, private_too) in [(FORBIDDEN, true), ("10.1.2.3", false)] {
         let client = builder().resolver(fixed(address)).allow_private_addresses(private_too);
         let error = client.build().unwrap().get("k").await.unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::Configuration, "{address}: {error}");
     }
-    assert!(heard.try_recv().is_err(), "it was not asked again");
+    assert!(asked.try_recv().is_err(), "it was not asked again");
 }
 
 #[tokio::test]
@@ -232,9 +232,12 @@ fn other_proxies_are_refused_when_the_client_is_made() {
     }
 }
 
+/// Variables, and which of them cannot be used.
+type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
+
 #[test]
 fn a_variable_that_names_no_proxy_is_not_passed_over() {
-    let cases: &[(&[(&str, &str)], Option<&str>)] = &[
+    let cases: &[Case] = &[
         (&[], None),
         (&[("HTTPS_PROXY", "")], None),
         (&[("HTTPS_PROXY", "http://p:1")], None),

@@ -114,6 +114,12 @@ struct State {
 pub(super) enum Speaks {
     H2,
     H1,
+    /// HTTP/2; the first connection goes away after so many requests, of which it serves some.
+    GoAway {
+        after: usize,
+        served: usize,
+        answer: &'static str,
+    },
 }
 
 impl Server {
@@ -136,7 +142,7 @@ impl Server {
             .with_single_cert(vec![certified.cert.der().clone()], PrivateKeyDer::Pkcs8(key))
             .unwrap();
         config.alpn_protocols = vec![match speaks {
-            Speaks::H2 => b"h2".to_vec(),
+            Speaks::H2 | Speaks::GoAway { .. } => b"h2".to_vec(),
             Speaks::H1 => b"http/1.1".to_vec(),
         }];
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -232,7 +238,10 @@ async fn listen(
                 }
                 let _open = Open::count(&state.open);
                 match speaks {
-                    Speaks::H2 => serve_h2(stream, &state, number).await,
+                    Speaks::GoAway { after, served, answer } if number == 1 => {
+                        super::frames::go_away(stream, after, served, answer).await;
+                    }
+                    Speaks::H2 | Speaks::GoAway { .. } => serve_h2(stream, &state, number).await,
                     Speaks::H1 => serve_h1(stream, &state, number).await,
                 }
             };
