@@ -197,8 +197,9 @@ impl Lease {
         let (answer, mut stream) = sender.send_request(request, body.is_none()).map_err(unsent)?;
         if let Some(body) = body {
             // Not waiting for capacity: the bytes are in memory anyway, and an answer that comes
-            // before they are sent is read at once.
-            stream.send_data(body, true).map_err(maybe_sent)?;
+            // before they are sent is read at once. It fails where the stream ended already: the answer
+            // says why, and whether the service did anything.
+            let _ = stream.send_data(body, true);
         }
         let (head, mut incoming) = answer.await.map_err(maybe_sent)?.into_parts();
         // An answer comes after the peer's settings.

@@ -6,34 +6,49 @@
 use std::collections::HashMap;
 
 use crate::clock::Ticks;
+use crate::entry::Head;
 use crate::sync::{Mutex, lock};
 
 /// Notes kept at the same time. Beyond it a failing refresh is tried again sooner, and memory stays small.
 const LIMIT: usize = 8192;
 
-/// Until when each hash is left alone.
+/// Names an entry well enough: whoever shares the name waits a little, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Mark {
+    /// The cache, or the test scope: the hash does not tell those apart, and each has its clock.
+    instance: u64,
+    hash: u64,
+}
+
+impl Mark {
+    pub(super) fn of(head: &Head) -> Self {
+        Self { instance: head.owner.instance, hash: head.hash }
+    }
+}
+
+/// Until when each entry is left alone.
 #[derive(Debug, Default)]
-pub(super) struct Pauses(Mutex<HashMap<u64, Ticks>>);
+pub(super) struct Pauses(Mutex<HashMap<Mark, Ticks>>);
 
 impl Pauses {
-    /// Leaves the entry of this hash alone until then.
-    pub(super) fn begin(&self, hash: u64, now: Ticks, until: Ticks) {
+    /// Leaves the entry alone until then.
+    pub(super) fn begin(&self, mark: Mark, now: Ticks, until: Ticks) {
         let mut paused = lock(&self.0);
         if paused.len() >= LIMIT {
             paused.retain(|_, until| *until > now);
         }
-        if paused.len() < LIMIT || paused.contains_key(&hash) {
-            paused.insert(hash, until);
+        if paused.len() < LIMIT || paused.contains_key(&mark) {
+            paused.insert(mark, until);
         }
     }
 
-    /// Whether the entry of this hash is to be left alone.
-    pub(super) fn is_on(&self, hash: u64, now: Ticks) -> bool {
+    /// Whether the entry is to be left alone.
+    pub(super) fn is_on(&self, mark: Mark, now: Ticks) -> bool {
         let mut paused = lock(&self.0);
-        let Some(until) = paused.get(&hash) else { return false };
+        let Some(until) = paused.get(&mark) else { return false };
         let on = *until > now;
         if !on {
-            paused.remove(&hash);
+            paused.remove(&mark);
         }
         on
     }
@@ -41,25 +56,30 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use super::{LIMIT, Pauses};
+    use super::{LIMIT, Mark, Pauses};
+
+    fn mark(hash: usize) -> Mark {
+        Mark { instance: 0, hash: hash as u64 }
+    }
 
     #[test]
-    fn a_pause_is_for_one_hash_and_ends() {
+    fn a_pause_is_for_one_entry_and_ends() {
         let pauses = Pauses::default();
-        pauses.begin(1, 0, 10);
-        assert!(pauses.is_on(1, 9));
-        assert!(!pauses.is_on(2, 9));
-        assert!(!pauses.is_on(1, 10));
+        pauses.begin(mark(1), 0, 10);
+        assert!(pauses.is_on(mark(1), 9));
+        assert!(!pauses.is_on(mark(2), 9));
+        assert!(!pauses.is_on(Mark { instance: 1, hash: 1 }, 9));
+        assert!(!pauses.is_on(mark(1), 10));
     }
 
     #[test]
     fn notes_are_bounded_and_those_that_ended_make_room() {
         let pauses = Pauses::default();
-        for hash in 0..2 * LIMIT as u64 {
-            pauses.begin(hash, 0, 10);
+        for hash in 0..2 * LIMIT {
+            pauses.begin(mark(hash), 0, 10);
         }
-        assert!(pauses.is_on(0, 9) && !pauses.is_on(LIMIT as u64, 9));
-        pauses.begin(LIMIT as u64, 10, 20);
-        assert!(pauses.is_on(LIMIT as u64, 19) && !pauses.is_on(0, 19));
+        assert!(pauses.is_on(mark(0), 9) && !pauses.is_on(mark(LIMIT), 9));
+        pauses.begin(mark(LIMIT), 10, 20);
+        assert!(pauses.is_on(mark(LIMIT), 19) && !pauses.is_on(mark(0), 19));
     }
 }

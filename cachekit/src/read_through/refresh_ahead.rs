@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::pauses::Pauses;
+use super::pauses::{Mark, Pauses};
 use crate::background;
 use crate::clock;
 use crate::entry::{AnyEntry, Entry, Owner};
@@ -55,7 +55,7 @@ impl Ticket {
 
     /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
     pub(crate) fn passing(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Option<Self> {
-        let paused = PAUSES.is_on(entry.head().hash, store.now());
+        let paused = PAUSES.is_on(Mark::of(entry.head()), store.now());
         (!paused).then_some(Self { entry, store, resident: false, settled: false })
     }
 
@@ -105,7 +105,7 @@ impl Ticket {
         let head = self.entry.head();
         head.release_refresh(again);
         if !self.resident {
-            PAUSES.begin(head.hash, now, again);
+            PAUSES.begin(Mark::of(head), now, again);
         }
     }
 
