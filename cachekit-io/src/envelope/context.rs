@@ -51,37 +51,6 @@ impl<'a> Context<'a> {
         self.fingerprint = fingerprint;
         self
     }
-
-    /// Room for a header, then every part with its length before it, so that no two contexts give
-    /// the same bytes, then zeros up to a whole number of cipher blocks.
-    pub(crate) fn associated_data(&self) -> Result<AssociatedData, EnvelopeError> {
-        let parts: [&[u8]; 5] = [
-            self.tenant.as_bytes(),
-            self.namespace.as_bytes(),
-            self.key.as_bytes(),
-            self.codec.as_bytes(),
-            self.fingerprint,
-        ];
-        if parts.iter().any(|part| part.len() > MAX_PART_LEN) {
-            let context = "a key, codec or fingerprint of more than 64 KiB";
-            return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
-        }
-        let len: usize = parts.iter().map(|part| LEN_LEN + part.len()).sum();
-        let len = HEADER_LEN + len.next_multiple_of(ALIGNMENT);
-        let mut data = AssociatedData { short: [0; SHORT], long: Vec::new(), len };
-        if len > SHORT {
-            data.long = vec![0; len];
-        }
-        let mut rest = &mut data.bytes_mut()[HEADER_LEN..];
-        for part in parts {
-            let (here, after) = rest.split_at_mut(LEN_LEN + part.len());
-            let (prefix, content) = here.split_at_mut(LEN_LEN);
-            prefix.copy_from_slice(&len_prefix(part));
-            content.copy_from_slice(part);
-            rest = after;
-        }
-        Ok(data)
-    }
 }
 
 /// Bytes of the length before a part.
@@ -134,7 +103,42 @@ pub(crate) struct AssociatedData {
 }
 
 impl AssociatedData {
-    pub(crate) fn with_header(&mut self, header: &[u8; HEADER_LEN]) -> &[u8] {
+    pub(crate) const fn new() -> Self {
+        Self { short: [0; SHORT], long: Vec::new(), len: 0 }
+    }
+
+    /// Room for a header, then every part with its length before it, so that no two contexts give
+    /// the same bytes, then zeros up to a whole number of cipher blocks. Once for each value.
+    pub(crate) fn fill(&mut self, context: &Context<'_>) -> Result<(), EnvelopeError> {
+        let parts: [&[u8]; 5] = [
+            context.tenant.as_bytes(),
+            context.namespace.as_bytes(),
+            context.key.as_bytes(),
+            context.codec.as_bytes(),
+            context.fingerprint,
+        ];
+        if parts.iter().any(|part| part.len() > MAX_PART_LEN) {
+            let context = "a key, codec or fingerprint of more than 64 KiB";
+            return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
+        }
+        let len: usize = parts.iter().map(|part| LEN_LEN + part.len()).sum();
+        self.len = HEADER_LEN + len.next_multiple_of(ALIGNMENT);
+        if self.len > SHORT {
+            self.long = vec![0; self.len];
+        }
+        let mut rest = &mut self.bytes_mut()[HEADER_LEN..];
+        for part in parts {
+            let (here, after) = rest.split_at_mut(LEN_LEN + part.len());
+            let (prefix, content) = here.split_at_mut(LEN_LEN);
+            prefix.copy_from_slice(&len_prefix(part));
+            content.copy_from_slice(part);
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Header and context. What is authenticated are the bytes of the entry, not what was read from them.
+    pub(crate) fn with_header(&mut self, header: &[u8]) -> &[u8] {
         let bytes = self.bytes_mut();
         bytes[..HEADER_LEN].copy_from_slice(header);
         bytes

@@ -1,9 +1,10 @@
 //! Sealing and opening in the native format.
 
 use super::aead::{KEY_LEN, NONCE_LEN, Nonce, TAG_LEN};
+use super::context::AssociatedData;
 use super::derive::ScopeKey;
 use super::error::EnvelopeErrorKind as Kind;
-use super::layout::SALT_LEN;
+use super::layout::{COMMITMENT_LEN, SALT_LEN};
 use super::{
     Context, EnvelopeError, HEADER_LEN, Header, Keyring, MAX_VALUE_LEN, Padding, Provider,
 };
@@ -143,7 +144,8 @@ impl Envelope {
     }
 
     fn try_seal(&self, context: &Context<'_>, buffer: &mut Vec<u8>) -> Result<(), EnvelopeError> {
-        let mut data = context.associated_data()?;
+        let mut data = AssociatedData::new();
+        data.fill(context)?;
         self.padding.pad(buffer, HEADER_LEN)?;
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| EnvelopeError::from(Kind::Random))?;
@@ -176,23 +178,21 @@ impl Envelope {
         entry: &'a mut [u8],
     ) -> Result<Opened<'a>, EnvelopeError> {
         let (tenant, namespace) = (context.tenant, context.namespace);
-        let mut data = context.associated_data()?;
+        let mut data = AssociatedData::new();
+        data.fill(context)?;
         let mut data_key = Zeroizing::new([0; KEY_LEN]);
+        let header = Header::parse(entry);
         let known = self.keyring.scope(tenant, namespace, |scope| {
-            let header = Header::parse(entry)?;
-            let (slot, key) = scope.find(header.key_id()).ok_or(Kind::WrongKey)?;
+            let header = header.as_ref().ok()?;
+            let (slot, key) = scope.find(header.key_id())?;
             let commitment = key.entry(&header.salt, &mut data_key);
-            if !bool::from(commitment.ct_eq(&header.commitment)) {
-                return Err(EnvelopeError::from(Kind::WrongKey));
-            }
-            Ok((header, slot, scope.counter(slot)))
-        });
-        let (header, slot, counter) = known??;
-        // Taken from the bytes, not encoded anew: what is authenticated is what was received.
-        let mut front = [0; HEADER_LEN];
-        front.copy_from_slice(&entry[..HEADER_LEN]);
-        let (sealed, tag) = entry[HEADER_LEN..].split_last_chunk_mut().ok_or(Kind::Damaged)?;
-        let opened = self.provider.0.open(&data_key, &NONCE, data.with_header(&front), sealed, tag);
+            equal(&commitment, &header.commitment).then(|| (slot, scope.counter(slot)))
+        })?;
+        let header = header?;
+        let (slot, counter) = known.ok_or(Kind::WrongKey)?;
+        let (front, body) = entry.split_at_mut(HEADER_LEN);
+        let (sealed, tag) = body.split_last_chunk_mut().ok_or(Kind::Damaged)?;
+        let opened = self.provider.0.open(&data_key, &NONCE, data.with_header(front), sealed, tag);
         if opened.is_err() {
             sealed.zeroize();
             let place = self.keyring.scope(tenant, namespace, |scope| {
@@ -257,6 +257,18 @@ impl Envelope {
             scope.keys().map(|key| format!("{prefix}s1:{}", blind(key))).collect()
         })
     }
+}
+
+/// Equality in constant time, eight bytes at once.
+fn equal(a: &[u8; COMMITMENT_LEN], b: &[u8; COMMITMENT_LEN]) -> bool {
+    let words = |bytes: &[u8; COMMITMENT_LEN]| {
+        let mut words = [0; COMMITMENT_LEN / 8];
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
+        }
+        words
+    };
+    words(a).ct_eq(&words(b)).into()
 }
 
 impl fmt::Debug for Envelope {

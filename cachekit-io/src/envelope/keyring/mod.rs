@@ -10,6 +10,7 @@ use super::EnvelopeError;
 use super::context::check_name;
 use super::derive::ScopeKey;
 use super::interop::TenantKeys;
+use foldhash::fast::RandomState as Hashing;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,14 +71,14 @@ struct State {
     keys: KeySet,
     /// Per previous key: how many entries it opened.
     hits: Vec<Arc<AtomicU64>>,
-    scopes: HashMap<String, HashMap<String, ScopeKeys>>,
+    scopes: HashMap<String, HashMap<String, ScopeKeys, Hashing>, Hashing>,
     scopes_len: usize,
     tenants: HashMap<String, Arc<TenantKeys>>,
 }
 
 impl State {
     fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>) -> Self {
-        let (scopes, tenants) = (HashMap::new(), HashMap::new());
+        let (scopes, tenants) = (HashMap::default(), HashMap::new());
         Self { keys, hits, scopes, scopes_len: 0, tenants }
     }
 
