@@ -129,9 +129,9 @@ impl AssociatedData {
         let mut rest = &mut self.bytes_mut()[HEADER_LEN..];
         for part in parts {
             let (here, after) = rest.split_at_mut(LEN_LEN + part.len());
-            let (prefix, content) = here.split_at_mut(LEN_LEN);
+            let (prefix, bytes) = here.split_at_mut(LEN_LEN);
             prefix.copy_from_slice(&len_prefix(part));
-            content.copy_from_slice(part);
+            bytes.copy_from_slice(part);
             rest = after;
         }
         Ok(())
