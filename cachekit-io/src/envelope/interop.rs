@@ -23,7 +23,7 @@ use super::aead::{Cipher, KEY_LEN, Key, NONCE_LEN, TAG_LEN};
 use super::context::push_part;
 use super::error::EnvelopeErrorKind as Kind;
 use super::keyring::{KeyId, Keyring, MasterKey, count};
-use super::{EnvelopeError, MAX_VALUE_LEN, Provider};
+use super::{EnvelopeError, MAX_VALUE_LEN, Provider, random};
 use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -82,7 +82,7 @@ impl InteropEnvelope {
             return Err(Kind::TooLarge.into());
         }
         let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| EnvelopeError::from(Kind::Random))?;
+        random::fill(&mut nonce)?;
         out.reserve(value.len() + OVERHEAD);
         out.extend_from_slice(&nonce);
         out.extend_from_slice(value);

@@ -36,6 +36,7 @@ pub mod interop;
 mod keyring;
 mod layout;
 mod padding;
+mod random;
 mod seal;
 mod secret;
 #[cfg(test)]

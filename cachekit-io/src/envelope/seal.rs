@@ -6,7 +6,7 @@ use super::derive::ScopeKey;
 use super::error::EnvelopeErrorKind as Kind;
 use super::layout::{COMMITMENT_LEN, SALT_LEN};
 use super::{
-    Context, EnvelopeError, HEADER_LEN, Header, Keyring, MAX_VALUE_LEN, Padding, Provider,
+    Context, EnvelopeError, HEADER_LEN, Header, Keyring, MAX_VALUE_LEN, Padding, Provider, random,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -148,7 +148,7 @@ impl Envelope {
         data.fill(context)?;
         self.padding.pad(buffer, HEADER_LEN)?;
         let mut salt = [0; SALT_LEN];
-        getrandom::fill(&mut salt).map_err(|_| EnvelopeError::from(Kind::Random))?;
+        random::fill(&mut salt)?;
         let mut data_key = Zeroizing::new([0; KEY_LEN]);
         let header = self.keyring.scope(context.tenant, context.namespace, |scope| {
             let key = scope.current();
