@@ -3,7 +3,7 @@
 //! The input is what the server writes on an HTTP/1.1 connection, after which it hangs up.
 #![no_main]
 
-use cachekit_io::{Backend as _, BackendError, CachekitIo, Fetched};
+use cachekit_io::{BackendError, CachekitIo, Fetched};
 use libfuzzer_sys::fuzz_target;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

@@ -18,7 +18,8 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(whole.key(), key);
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let prefix = ["ck_sdk_", "ck_api_", "ck_live_"].iter().find(|prefix| text.starts_with(**prefix));
+    let prefix =
+        ["ck_sdk_", "ck_api_", "ck_live_"].iter().find(|prefix| text.starts_with(**prefix));
     assert_eq!(KeyKind::of(text).map(KeyKind::prefix), prefix.copied());
     if let Ok(key) = ApiKey::parse(text) {
         assert_eq!(key.expose(), text);

@@ -3,7 +3,7 @@
 //! Lines of the input that say `KEY` carry the API key, so that requests get past authentication.
 #![no_main]
 
-use cachekit_server::{ApiKey, ApiKeys, KeyKind, KeyRule, Running, Scope, Server, TenantLimits};
+use cachekit_server::{ApiKey, ApiKeys, KeyRule, Running, Scope, Server, TenantLimits};
 use libfuzzer_sys::fuzz_target;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -3,9 +3,9 @@
 
 use cachekit_io::Freshness;
 use cachekit_io::wire::body::{LockRequest, LockResponse, TtlResponse};
+use cachekit_io::wire::freshness;
 use cachekit_io::wire::limits::{MAX_TTL_SECONDS, parse_seconds};
 use cachekit_io::wire::path::{Part, Target, is_reserved, parse, push};
-use cachekit_io::wire::freshness;
 use libfuzzer_sys::fuzz_target;
 use std::time::Duration;
 
