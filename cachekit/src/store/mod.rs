@@ -142,6 +142,9 @@ pub(crate) struct Store {
     invalidations: AtomicU64,
     clock: ClockSource,
     disabled: bool,
+    /// What the names of its entries in the shared tier have in common.
+    #[cfg(feature = "shared")]
+    origin: std::sync::OnceLock<Box<crate::shared::key::Origin>>,
 }
 
 impl Store {
@@ -180,7 +183,18 @@ impl Store {
             invalidations: AtomicU64::new(0),
             clock,
             disabled,
+            #[cfg(feature = "shared")]
+            origin: std::sync::OnceLock::new(),
         }
+    }
+
+    /// What the names of its entries in the shared tier have in common; made at the first use.
+    #[cfg(feature = "shared")]
+    pub(crate) fn origin(
+        &self,
+        make: impl FnOnce() -> crate::shared::key::Origin,
+    ) -> &crate::shared::key::Origin {
+        self.origin.get_or_init(|| Box::new(make()))
     }
 
     pub(crate) fn owner(&self) -> Owner {

@@ -50,9 +50,16 @@ pub(super) fn reproduces<V: Serialize>(value: &V, schema: &Schema, bytes: &[u8])
 struct Rest<'a>(&'a [u8]);
 
 impl Writer for Rest<'_> {
+    // Most pieces are short and of a length known here once this is inlined.
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(EncodeError::Other("other bytes"))?;
-        Ok(())
+        match self.0.split_at_checked(bytes.len()) {
+            Some((head, rest)) if head == bytes => {
+                self.0 = rest;
+                Ok(())
+            }
+            _ => Err(EncodeError::Other("other bytes")),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl<'s> Walk<'s> {
 
     /// The whole value, to be serialized.
     pub(super) fn value<'w, T: ?Sized>(&'w self, value: &'w T) -> Conforming<'w, T> {
-        Conforming { inner: value, at: At { walk: self, node: 0 } }
+        Conforming { inner: value, at: At { walk: self, node: self.schema.node(0) } }
     }
 
     fn claim<E: Error>(&self, len: Option<usize>) -> Result<usize, E> {
@@ -45,28 +45,23 @@ impl<'s> Walk<'s> {
 #[derive(Clone, Copy)]
 struct At<'w> {
     walk: &'w Walk<'w>,
-    node: u32,
+    node: &'w Node,
 }
 
 impl<'w> At<'w> {
+    fn expect<E: Error>(self, shape: Shape) -> Result<(), E> {
+        if self.node.shape == shape { Ok(()) } else { Err(deviates()) }
+    }
+
     #[inline]
-    fn node(self) -> &'w Node {
-        self.walk.schema.node(self.node)
-    }
-
-    fn expect<E: Error>(self, shape: Shape) -> Result<&'w Node, E> {
-        let node = self.node();
-        if node.shape == shape { Ok(node) } else { Err(deviates()) }
-    }
-
     fn child<E: Error>(self, index: usize) -> Result<Self, E> {
-        let node = *self.node().children.get(index).ok_or_else(deviates)?;
-        Ok(Self { node, ..self })
+        let node = *self.node.children.get(index).ok_or_else(deviates)?;
+        Ok(Self { node: self.walk.schema.node(node), ..self })
     }
 
     fn variant<E: Error>(self, name: Name, index: u32, variant: Name) -> Result<Self, E> {
         let index = index as usize;
-        match self.node().shape {
+        match self.node.shape {
             Shape::Enum(known, variants)
                 if is_same(known, name)
                     && variants.get(index).is_some_and(|known| is_same(known, variant)) =>
@@ -79,7 +74,7 @@ impl<'w> At<'w> {
 
     /// What was announced to have `len` fields.
     fn fields<E: Error, C>(self, len: usize, inner: C) -> Result<Fields<'w, C>, E> {
-        let Node { shape, children } = self.node();
+        let Node { shape, children } = self.node;
         if children.len() != len {
             return Err(deviates());
         }
@@ -109,6 +104,7 @@ pub(super) struct Conforming<'w, T: ?Sized> {
 }
 
 impl<T: Serialize + ?Sized> Serialize for Conforming<'_, T> {
+    #[inline]
     fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
         self.inner.serialize(Checked { inner, at: self.at })
     }
@@ -123,7 +119,7 @@ macro_rules! scalars {
     ($($method:ident($type:ty) = $shape:ident;)*) => {$(
         #[inline]
         fn $method(self, v: $type) -> Result<S::Ok, S::Error> {
-            if !matches!(self.at.node().shape, Shape::$shape) {
+            if !matches!(self.at.node.shape, Shape::$shape) {
                 return Err(deviates());
             }
             self.inner.$method(v)
@@ -218,7 +214,8 @@ impl<'w, S: Serializer> Serializer for Checked<'w, S> {
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
         self.at.expect::<S::Error>(Shape::Seq)?;
         let left = self.at.walk.claim(len)?;
-        Ok(Items { inner: self.inner.serialize_seq(len)?, at: self.at, left })
+        let element = self.at.child(0)?;
+        Ok(Items { inner: self.inner.serialize_seq(len)?, key: element, element, left })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
@@ -250,11 +247,12 @@ impl<'w, S: Serializer> Serializer for Checked<'w, S> {
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         self.at.expect::<S::Error>(Shape::Map)?;
         let left = self.at.walk.claim(len)?;
-        Ok(Items { inner: self.inner.serialize_map(len)?, at: self.at, left })
+        let (key, element) = (self.at.child(0)?, self.at.child(1)?);
+        Ok(Items { inner: self.inner.serialize_map(len)?, key, element, left })
     }
 
     fn serialize_struct(self, name: Name, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        match self.at.node().shape {
+        match self.at.node.shape {
             Shape::Struct(known, _) if is_same(known, name) => {
                 self.at.fields(len, self.inner.serialize_struct(name, len)?)
             }
@@ -270,7 +268,7 @@ impl<'w, S: Serializer> Serializer for Checked<'w, S> {
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
         let content = self.at.variant(name, index, variant)?;
-        match content.node().shape {
+        match content.node.shape {
             Shape::StructVariant(_) => {
                 content.fields(len, self.inner.serialize_struct_variant(name, index, variant, len)?)
             }
@@ -291,11 +289,14 @@ impl<'w, S: Serializer> Serializer for Checked<'w, S> {
 /// A sequence or a map, and how many elements are still to come.
 struct Items<'w, C> {
     inner: C,
-    at: At<'w>,
+    key: At<'w>,
+    /// Of a map: the value.
+    element: At<'w>,
     left: usize,
 }
 
 impl<C> Items<'_, C> {
+    #[inline]
     fn count<E: Error>(&mut self) -> Result<(), E> {
         self.left = self.left.checked_sub(1).ok_or_else(deviates)?;
         Ok(())
@@ -310,9 +311,10 @@ impl<C: ser::SerializeSeq> ser::SerializeSeq for Items<'_, C> {
     type Ok = C::Ok;
     type Error = C::Error;
 
+    #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
         self.count()?;
-        self.inner.serialize_element(&Conforming { at: self.at.child(0)?, inner: value })
+        self.inner.serialize_element(&Conforming { at: self.element, inner: value })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -326,11 +328,11 @@ impl<C: ser::SerializeMap> ser::SerializeMap for Items<'_, C> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
         self.count()?;
-        self.inner.serialize_key(&Conforming { at: self.at.child(0)?, inner: key })
+        self.inner.serialize_key(&Conforming { at: self.key, inner: key })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_value(&Conforming { at: self.at.child(1)?, inner: value })
+        self.inner.serialize_value(&Conforming { at: self.element, inner: value })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -352,7 +354,7 @@ impl<'w, C> Fields<'w, C> {
     fn next<E: Error>(&mut self) -> Result<At<'w>, E> {
         let (&node, rest) = self.children.split_first().ok_or_else(deviates)?;
         self.children = rest;
-        Ok(At { walk: self.walk, node })
+        Ok(At { walk: self.walk, node: self.walk.schema.node(node) })
     }
 
     #[inline]

@@ -46,6 +46,7 @@ impl<'b, T> Limited<'b, T> {
     }
 
     /// The same limits around something else.
+    #[inline]
     fn around<U>(&self, inner: U) -> Limited<'b, U> {
         Limited { inner, left: self.left, budget: self.budget, claims: false }
     }
@@ -62,6 +63,7 @@ impl<'b, T> Limited<'b, T> {
 
 macro_rules! deserialize {
     ($($method:ident($($arg:ident: $type:ty),*) = $inner:ident, $claims:literal;)*) => {$(
+        #[inline]
         fn $method<V: Visitor<'de>>(
             self,
             $($arg: $type,)*
@@ -121,6 +123,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Limited<'_, D> {
 
 macro_rules! visit {
     ($($method:ident($type:ty);)*) => {$(
+        #[inline]
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
             self.inner.$method(value)
         }
@@ -196,6 +199,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Limited<'_, V> {
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Limited<'_, S> {
     type Value = S::Value;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
         let inner = self.around(inner);
         self.inner.deserialize(inner)
@@ -205,6 +209,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Limited<'_, S> {
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Limited<'_, A> {
     type Error = A::Error;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         inner: S,
@@ -221,6 +226,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Limited<'_, A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Limited<'_, A> {
     type Error = A::Error;
 
+    #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         inner: S,
@@ -229,6 +235,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Limited<'_, A> {
         self.inner.next_key_seed(inner)
     }
 
+    #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, inner: S) -> Result<S::Value, A::Error> {
         let inner = self.around(inner);
         self.inner.next_value_seed(inner)
