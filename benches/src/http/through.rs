@@ -1,4 +1,4 @@
-//! A hit in the shared tier through a `#[cache]` function, next to the GET inside it.
+//! A hit in the shared tier through a `#[cache::io]` function, next to the GET inside it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,12 +19,12 @@ use crate::options::Options;
 const KEYS: usize = 2048;
 const SIZE: usize = 100;
 
-const THROUGH: &str = "#[cache], hit in the tier";
+const THROUGH: &str = "#[cache::io], hit in the tier";
 pub(super) const BARE: &str = "the backend's GET";
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-#[cache(ttl = "1h", namespace = "bench", capacity = 4096)]
+#[cache::io(ttl = "1h", namespace = "bench", capacity = 4096)]
 async fn annotated(id: u64) -> Vec<u8> {
     RUNS.fetch_add(1, Ordering::Relaxed);
     super::value(id, SIZE).into()

@@ -99,6 +99,10 @@ impl Link {
         self.offers(|backend| backend.locks().is_some())
     }
 
+    pub(crate) fn has_fences(&self) -> bool {
+        self.offers(|backend| backend.fencing().is_some())
+    }
+
     /// Asks for a capability. A backend that panics has none.
     fn offers(&self, asked: impl FnOnce(&dyn Backend) -> bool) -> bool {
         catch_unwind(AssertUnwindSafe(|| asked(&*self.backend))).unwrap_or(false)
@@ -122,7 +126,7 @@ impl Link {
         store: &Store,
         until: Instant,
     ) -> Result<Option<FenceToken>, Failed> {
-        if !self.offers(|backend| backend.fencing().is_some()) {
+        if !self.has_fences() {
             return Ok(None);
         }
         self.ask(store, until, |backend, key| {
@@ -214,12 +218,12 @@ impl Link {
             + Send
             + 'static,
     {
-        let (backend, key) = (Arc::clone(&self.backend), Arc::clone(&self.key));
-        let answer = async move { operation(&*backend, &key).await };
         let answer = if self.blocking {
-            runtime::elsewhere(until, answer)
+            let (backend, key) = (Arc::clone(&self.backend), Arc::clone(&self.key));
+            runtime::elsewhere(until, async move { operation(&*backend, &key).await })
         } else {
-            runtime::bounded(until, answer).await
+            // In the future, so that a panic before there is one is caught, too.
+            runtime::bounded(until, async { operation(&*self.backend, &self.key).await }).await
         };
         let failed = match answer {
             Ok(Ok(answer)) => {

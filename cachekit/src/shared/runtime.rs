@@ -5,7 +5,7 @@
 //! single-threaded runtime. So its requests are made here, where nothing blocks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{OnceLock, mpsc};
 use std::task::Poll;
 use std::time::Instant;
@@ -36,16 +36,16 @@ fn handle() -> Option<&'static Handle> {
         .as_ref()
 }
 
-fn timer(until: Instant) -> Option<Pin<Box<Sleep>>> {
+fn timer(until: Instant) -> Option<Sleep> {
     // The timer belongs to our thread, whoever polls it.
     let _inside = handle()?.enter();
-    Some(Box::pin(tokio::time::sleep_until(until.into())))
+    Some(tokio::time::sleep_until(until.into()))
 }
 
 /// Drives a future, here and now, until it is ready, its time is up, or it panics.
 pub(crate) async fn bounded<F: Future>(until: Instant, future: F) -> Result<F::Output, Unanswered> {
     let mut future = pin!(future);
-    let mut alarm = None;
+    let mut alarm = pin!(None);
     std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
@@ -53,10 +53,13 @@ pub(crate) async fn bounded<F: Future>(until: Instant, future: F) -> Result<F::O
             Err(_) => return Poll::Ready(Err(Unanswered::Panicked)),
         }
         // Most answers of a store in this process are there at once, and need no timer.
-        let Some(alarm) = alarm.get_or_insert_with(|| timer(until)) else {
-            return Poll::Ready(Err(Unanswered::Late));
-        };
-        alarm.as_mut().poll(cx).map(|()| Err(Unanswered::Late))
+        if alarm.is_none() {
+            alarm.set(timer(until));
+        }
+        match alarm.as_mut().as_pin_mut() {
+            Some(alarm) => alarm.poll(cx).map(|()| Err(Unanswered::Late)),
+            None => Poll::Ready(Err(Unanswered::Late)),
+        }
     })
     .await
 }

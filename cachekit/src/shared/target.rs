@@ -289,18 +289,21 @@ impl<S: Shape> Target<S> {
     ) -> Result<Answer<S>, Failed> {
         self.moves = true;
         let until = self.link.deadline();
+        // Boxed, but for the look: a hit pays for the memory of its own steps only.
         // The fence stands before the look: a removal between the two is noticed.
-        if self.take_fence(store, until).await == Err(Failed::Late) {
+        if self.link.has_fences()
+            && Box::pin(self.take_fence(store, until)).await == Err(Failed::Late)
+        {
             return Err(Failed::Late);
         }
         match purpose {
-            Purpose::Forced => Ok(Answer::Run),
-            Purpose::Refresh => self.refresh(store, until).await,
-            Purpose::Alone => self.look(store, until).await,
-            Purpose::Fill => match self.look(store, until).await? {
-                Answer::Run => self.lead(store, until).await,
-                found => Ok(found),
-            },
+            Purpose::Forced => return Ok(Answer::Run),
+            Purpose::Refresh => return Box::pin(self.refresh(store, until)).await,
+            Purpose::Alone | Purpose::Fill => {}
+        }
+        match self.look(store, until).await? {
+            Answer::Run if purpose == Purpose::Fill => Box::pin(self.lead(store, until)).await,
+            found => Ok(found),
         }
     }
 
