@@ -46,6 +46,8 @@ mod shared_tier;
 mod single_flight;
 mod stale;
 mod stale_failures;
+mod stale_refresh;
+mod stale_shared;
 mod testing_aids;
 mod ttl;
 mod ui;

@@ -8,9 +8,12 @@ use cachekit_server::{
     ApiKey, ApiKeys, DevAuthority, KeyKind, Running, Scope, Server, TenantLimits,
 };
 
+use crate::http::local::client_of;
+
 pub(crate) struct Service {
     pub(crate) running: Running,
     key: String,
+    ca_pem: String,
     ca: PathBuf,
     _dir: tempfile::TempDir,
 }
@@ -28,8 +31,9 @@ impl Service {
         let running = server.tls(identity).api_keys(keys).bind().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca.pem");
-        std::fs::write(&ca, authority.certificate_pem()).unwrap();
-        Self { running, key: key.expose().to_owned(), ca, _dir: dir }
+        let ca_pem = authority.certificate_pem().to_owned();
+        std::fs::write(&ca, &ca_pem).unwrap();
+        Self { running, key: key.expose().to_owned(), ca_pem, ca, _dir: dir }
     }
 
     pub(crate) fn url(&self, host: &str) -> String {
@@ -38,15 +42,7 @@ impl Service {
 
     /// Our client for it.
     pub(crate) fn client(&self) -> CachekitIo {
-        CachekitIo::builder()
-            .api_key(&self.key)
-            .api_url(self.url("127.0.0.1"))
-            .allow_custom_host(true)
-            .allow_private_addresses(true)
-            .ca_file(&self.ca)
-            .proxy(false)
-            .build()
-            .unwrap()
+        client_of(&self.url("127.0.0.1"), &self.key, &self.ca_pem).build().unwrap()
     }
 
     /// Gives a program the environment of a client: of ours, and of the published ones.

@@ -105,7 +105,7 @@ fn foreign_entries_are_misses() {
         b"",
         b"{}",
         b"\xc1",
-        b"\xc1CK2",
+        b"\xc1CK3",
         b"\xcd\x03\xe8",
         b"\x80\x04\x95pickle of another program",
     ];

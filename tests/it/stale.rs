@@ -1,29 +1,24 @@
 //! `stale = …`: a value past its time is served at once, and replaced behind the caller's back.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachekit::cache;
-use cachekit::testing::{Isolated, Scope, isolate, settle, settled};
-use cachekit_io::testing::{Fault, FaultyBackend};
-use cachekit_io::{BackendErrorKind, ManualClock, MemoryBackend, Operation};
-use cachekit_tests::{Gate, Polled, block_on};
+use cachekit::testing::{Isolated, isolate, settle};
+use cachekit_tests::{Gate, block_on};
 
-use crate::shared_tier::machine;
-
-const TTL: Duration = Duration::from_secs(60);
+pub(crate) const TTL: Duration = Duration::from_secs(60);
 
 /// What the functions under test read; every run counts.
 #[derive(Clone, Default)]
-struct Source(Arc<(AtomicU32, AtomicU32, Mutex<Option<Gate>>)>);
+pub(crate) struct Source(Arc<(AtomicU32, AtomicU32, Mutex<Option<Gate>>)>);
 
 impl Source {
-    fn set(&self, value: u32) {
+    pub(crate) fn set(&self, value: u32) {
         self.0.0.store(value, Ordering::SeqCst);
     }
-    fn read(&self) -> u32 {
+    pub(crate) fn read(&self) -> u32 {
         self.0.1.fetch_add(1, Ordering::SeqCst);
         let read = self.0.0.load(Ordering::SeqCst);
         let gate = self.0.2.lock().unwrap().clone();
@@ -32,11 +27,11 @@ impl Source {
         }
         read
     }
-    fn runs(&self) -> u32 {
+    pub(crate) fn runs(&self) -> u32 {
         self.0.1.load(Ordering::SeqCst)
     }
     /// Holds the runs from here on.
-    fn hold(&self) -> Gate {
+    pub(crate) fn hold(&self) -> Gate {
         let gate = Gate::new();
         *self.0.2.lock().unwrap() = Some(gate.clone());
         gate
@@ -44,7 +39,7 @@ impl Source {
 }
 
 /// A scope, and an entry in it that is past its time.
-fn past<R>(first: impl FnOnce() -> R) -> Isolated {
+pub(crate) fn past<R>(first: impl FnOnce() -> R) -> Isolated {
     let test = isolate();
     first();
     test.clock().advance(TTL + Duration::from_secs(1));
@@ -58,7 +53,7 @@ fn local(name: &str, source: &Source) -> u32 {
 }
 
 #[cache(ttl = 60, stale = 30, skip(source))]
-async fn shared(list: &[u8], count: u64, source: Source) -> Result<u32, String> {
+pub(crate) async fn shared(list: &[u8], count: u64, source: Source) -> Result<u32, String> {
     assert_eq!((list, count), (&[1, 2][..], 3));
     match source.read() {
         13 => Err("unlucky".into()),
@@ -224,212 +219,6 @@ fn values_without_an_end_are_never_stale() {
 }
 
 #[test]
-fn async_functions_refresh_on_the_runtime_of_their_caller() {
-    #[cache::local(ttl = 60, stale = 30, key = ())]
-    async fn on_tokio(source: &Source) -> u32 {
-        // Panics outside of a runtime.
-        let _runtime = tokio::runtime::Handle::current();
-        tokio::task::yield_now().await;
-        source.read()
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (scope, source) = (Scope::new(), Source::default());
-    runtime.block_on(scope.wrap(async {
-        assert_eq!(on_tokio(&source).await, 0);
-        scope.clock().advance(TTL);
-        source.set(1);
-        assert_eq!(on_tokio(&source).await, 0);
-        settled().await;
-        assert_eq!(on_tokio(&source).await, 1);
-    }));
-    assert_eq!(scope.run(on_tokio::stats).refreshes, 1);
-}
-
-#[derive(Clone)]
-struct Shop {
-    source: Source,
-}
-
-trait Named {
-    fn name(&self, id: u64) -> u32;
-}
-
-impl Shop {
-    #[cache::local(ttl = 60, stale = 30, self = shared)]
-    pub(crate) fn price(
-        &self,
-        item: String,
-        (a, b): (u8, u8),
-        kind: Option<Cow<'static, str>>,
-    ) -> u32 {
-        assert_eq!((&*item, a, b, kind.as_deref()), ("book", 1, 2, None));
-        self.source.read()
-    }
-
-    #[cache::local(ttl = 60, stale = 30, self = shared)]
-    pub(crate) async fn price_later<T: Clone + Send + Sync + Eq + std::hash::Hash + 'static>(
-        self: Arc<Self>,
-        item: T,
-    ) -> u32 {
-        drop(item);
-        self.source.read()
-    }
-}
-
-impl Named for Shop {
-    #[cache::local(ttl = 60, stale = 30, self = shared)]
-    fn name(&self, id: u64) -> u32 {
-        assert_eq!(id, 5);
-        self.source.read()
-    }
-}
-
-#[async_trait::async_trait]
-trait Remote {
-    async fn fetch(&self, id: &str) -> u32;
-}
-
-#[async_trait::async_trait]
-impl Remote for Shop {
-    #[cache::local(ttl = 60, stale = 30, self = shared)]
-    async fn fetch(&self, id: &str) -> u32 {
-        assert_eq!(id, "id");
-        self.source.read()
-    }
-}
-
-#[test]
-fn methods_are_called_on_a_copy_of_their_object() {
-    let shop = Shop { source: Source::default() };
-    let call = || {
-        [
-            shop.price("book".into(), (1, 2), None),
-            block_on(Arc::new(shop.clone()).price_later(3_u8)),
-            shop.name(5),
-            block_on(shop.fetch("id")),
-        ]
-    };
-    let _test = past(call);
-    shop.source.set(1);
-    assert_eq!(call(), [0; 4]);
-    settle();
-    assert_eq!((call(), shop.source.runs()), ([1; 4], 8));
-}
-
-/// A machine whose shared tier has a clock of its own, and that clock.
-fn shared_machine() -> (Scope, ManualClock, FaultyBackend) {
-    let clock = ManualClock::new();
-    let memory = MemoryBackend::builder().clock(clock.clock()).build();
-    let backend = FaultyBackend::new(memory);
-    (machine(&backend), clock, backend)
-}
-
-#[test]
-fn the_shared_tier_keeps_values_for_the_window_too() {
-    let source = Source::default();
-    let call = || block_on(shared(&[1, 2], 3, source.clone()));
-    let (a, clock, backend) = shared_machine();
-    a.run(call).unwrap();
-    a.run(settle);
-    clock.advance(TTL + Duration::from_secs(1));
-    source.set(1);
-    // Another machine, which knows nothing: the tier calls the value stale.
-    let b = machine(&backend);
-    b.run(|| {
-        assert_eq!(call(), Ok(0), "served, while the function runs");
-        settle();
-        assert_eq!((call(), source.runs()), (Ok(1), 2));
-        let stats = shared::stats();
-        assert_eq!((stats.stale_hits, stats.shared_hits, stats.refreshes), (1, 1, 1));
-    });
-    // And it is there for the next one.
-    assert_eq!((machine(&backend).run(call), source.runs()), (Ok(1), 2));
-}
-
-#[test]
-fn what_the_shared_tier_calls_stale_is_not_kept_here() {
-    let source = Source::default();
-    let call = || block_on(shared(&[1, 2], 3, source.clone()));
-    let (a, clock, backend) = shared_machine();
-    a.run(call).unwrap();
-    a.run(settle);
-    clock.advance(TTL + Duration::from_secs(1));
-    // The refresh finds the lock taken: it stands down.
-    backend.inject(Fault::fail(BackendErrorKind::Transient).on(Operation::Lock).times(1));
-    let b = machine(&backend);
-    b.run(|| {
-        assert_eq!(call(), Ok(0));
-        settle();
-        assert_eq!((source.runs(), shared::stats().entries), (1, 0));
-    });
-}
-
-#[test]
-fn a_refresh_takes_what_another_machine_has_stored() {
-    let source = Source::default();
-    let call = || block_on(shared(&[1, 2], 3, source.clone()));
-    let (a, _, backend) = shared_machine();
-    a.run(call).unwrap();
-    a.run(settle);
-    source.set(1);
-    machine(&backend).run(|| block_on(shared::refresh(&[1, 2], 3, source.clone()))).unwrap();
-    a.clock().advance(TTL + Duration::from_secs(1));
-    assert_eq!(a.run(call), Ok(0));
-    a.run(settle);
-    assert_eq!((a.run(call), source.runs()), (Ok(1), 2));
-}
-
-#[test]
-fn a_refresh_yields_to_another_machine() {
-    let source = Source::default();
-    let call = || block_on(shared(&[1, 2], 3, source.clone()));
-    let (a, clock, backend) = shared_machine();
-    let b = machine(&backend);
-    a.run(call).unwrap();
-    a.run(settle);
-    b.run(call).unwrap();
-    b.run(settle);
-    clock.advance(TTL + Duration::from_secs(1));
-    for scope in [&a, &b] {
-        scope.clock().advance(TTL + Duration::from_secs(1));
-        scope.run(settle);
-    }
-    let gate = source.hold();
-    source.set(1);
-    assert_eq!(a.run(call), Ok(0));
-    gate.wait_reached();
-    assert_eq!((b.run(call), b.run(call)), (Ok(0), Ok(0)));
-    b.run(settle);
-    assert_eq!(source.runs(), 2, "one of the two refreshes");
-    gate.open();
-    a.run(settle);
-    assert_eq!(a.run(call), Ok(1));
-    // The other one finds it there.
-    assert_eq!((b.run(call), source.runs()), (Ok(1), 2));
-}
-
-#[test]
-fn what_was_removed_there_is_not_brought_back() {
-    let source = Source::default();
-    let call = || block_on(shared(&[1, 2], 3, source.clone()));
-    let (a, clock, backend) = shared_machine();
-    a.run(call).unwrap();
-    a.run(settle);
-    clock.advance(TTL + Duration::from_secs(1));
-    a.clock().advance(TTL + Duration::from_secs(1));
-    let gate = source.hold();
-    source.set(1);
-    assert_eq!(a.run(call), Ok(0));
-    gate.wait_reached();
-    source.set(2);
-    let removed = machine(&backend).run(|| block_on(shared::invalidate(&[1, 2], &3)));
-    assert!(removed.is_confirmed());
-    gate.open();
-    a.run(settle);
-    assert_eq!(machine(&backend).run(call), Ok(2));
-}
-
-#[test]
 fn peek_and_contains_do_not_see_stale_values() {
     let source = Source::default();
     let _test = past(|| local("x", &source));
@@ -437,45 +226,4 @@ fn peek_and_contains_do_not_see_stale_values() {
     // And do not end them.
     assert_eq!((local("x", &source), local::stats().stale_hits), (0, 1));
     settle();
-}
-
-#[test]
-fn a_dropped_call_has_ordered_its_refresh() {
-    let source = Source::default();
-    let call = || shared(&[1, 2], 3, source.clone());
-    let _test = past(|| block_on(call()));
-    let mut polled = Polled::new(call());
-    assert_eq!(polled.poll(), Some(Ok(0)));
-    drop(polled);
-    settle();
-    assert_eq!(source.runs(), 2);
-}
-
-#[test]
-fn a_spawner_runs_async_refreshes() {
-    use cachekit_tests::in_child;
-    in_child("stale::a_spawner_runs_async_refreshes", || {
-        static SPAWNED: AtomicU32 = AtomicU32::new(0);
-        cachekit::set_spawner(|future| {
-            SPAWNED.fetch_add(1, Ordering::SeqCst);
-            std::thread::spawn(move || block_on(future));
-        });
-        let source = Source::default();
-        let call = || block_on(shared(&[1, 2], 3, source.clone()));
-        let test = past(call);
-        source.set(1);
-        assert_eq!(call(), Ok(0));
-        settle();
-        assert_eq!((call(), SPAWNED.load(Ordering::SeqCst)), (Ok(1), 1));
-
-        // One that fails is not the caller's affair.
-        cachekit::set_spawner(|future| {
-            drop(future);
-            panic!("on purpose")
-        });
-        test.clock().advance(TTL);
-        assert_eq!(call(), Ok(1));
-        settle();
-        assert_eq!(shared::stats().failed_refreshes, 1);
-    });
 }

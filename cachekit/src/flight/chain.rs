@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::LazyLock;
 
 use std::sync::Mutex;
@@ -31,9 +31,9 @@ pub(crate) fn enter(flight: FlightId) -> Link {
     Link::new(flight)
 }
 
-/// Drives a leader's future with its flight on the chain whenever it is polled.
-pub(crate) async fn drive<F: Future>(flight: FlightId, future: F) -> F::Output {
-    let mut future = pin!(future);
+/// Drives a leader's future with its flight on the chain whenever it is polled. Pinned by the caller: by
+/// value it would take its place twice, as an argument and while it is driven.
+pub(crate) async fn drive<F: Future>(flight: FlightId, mut future: Pin<&mut F>) -> F::Output {
     std::future::poll_fn(|cx| {
         let _link = enter(flight);
         future.as_mut().poll(cx)

@@ -1,5 +1,7 @@
 //! Whose turn it is to run the function, and what came instead.
 
+use std::pin::pin;
+
 use crate::flight::{Flight, chain};
 use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
@@ -60,8 +62,11 @@ where
     }
 
     /// Runs an async function.
-    pub async fn run_async(self, future: impl Future<Output = S::Return>) -> S::Return {
-        self.run_async_with(Defaults, future).await
+    pub fn run_async(
+        self,
+        future: impl Future<Output = S::Return>,
+    ) -> impl Future<Output = S::Return> {
+        self.run_async_with(Defaults, future)
     }
 
     /// Runs an async function under rules.
@@ -73,12 +78,12 @@ where
         let mut this = self;
         let Some(flight) = this.flight.take() else { return future.await };
         let id = flight.id();
-        let run = async {
+        let run = pin!(async {
             let ret = future.await;
             let verdict = rules.judge(&this.miss.entry.key, &ret, this.miss.ttl);
             this.miss.finish(flight, &ret, verdict).await;
             ret
-        };
+        });
         chain::drive(id, run).await
     }
 }

@@ -168,8 +168,11 @@ where
     }
 
     /// Runs an async function.
-    pub async fn run_async(self, future: impl Future<Output = S::Return>) -> S::Return {
-        self.run_async_with(Defaults, future).await
+    pub fn run_async(
+        self,
+        future: impl Future<Output = S::Return>,
+    ) -> impl Future<Output = S::Return> {
+        self.run_async_with(Defaults, future)
     }
 
     /// Runs an async function under rules.
@@ -250,7 +253,9 @@ where
             match self.attempt(true) {
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
-                    return Box::pin(chain::drive(flight.id(), self.ask_remote(flight))).await;
+                    let id = flight.id();
+                    let mut asked = Box::pin(self.ask_remote(flight));
+                    return chain::drive(id, asked.as_mut()).await;
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {

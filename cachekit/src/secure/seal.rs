@@ -58,7 +58,7 @@ impl SealedBytes {
     }
 
     /// The value, opened with the keys of now.
-    pub(crate) fn decode<V: Serialize + DeserializeOwned>(&self) -> Result<V, Refusal> {
+    pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(&self) -> Result<V, Refusal> {
         let (bytes, spot) = &*self.0;
         // A key that is gone is no reason to serve what it sealed.
         let envelope = resolve::envelope().map_err(|_| Refusal::Unread)?;

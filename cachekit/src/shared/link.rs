@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ pub(crate) enum Written {
 pub(crate) struct Link {
     backend: Arc<dyn Backend>,
     breaker: Arc<Breaker>,
-    key: Arc<str>,
+    key: String,
     clock: ClockSource,
     /// For all steps before the function runs, and again for those after.
     budget: Duration,
@@ -63,7 +64,7 @@ impl Link {
         let breaker = breaker::of(&backend, testing::scope());
         let budget = super::budget();
         let clock = ClockSource::current();
-        Self { backend, breaker, key: key.into(), clock, budget, blocking: !is_async }
+        Self { backend, breaker, key, clock, budget, blocking: !is_async }
     }
 
     /// The same backend, another key.
@@ -185,25 +186,25 @@ impl Link {
     /// Gives a lock back, without anybody waiting for it.
     pub(crate) fn release(&self, token: LockToken) {
         let until = self.deadline();
-        let (backend, key) = (Arc::clone(&self.backend), Arc::clone(&self.key));
+        let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
         let pending = testing::pending();
         runtime::detach(async move {
             let _pending = pending;
             // One that is not released runs out by itself.
-            let _ = runtime::bounded(until, async {
+            let released = pin!(async {
                 if let Some(locks) = backend.locks() {
                     let _ = locks.release(&key, &token).await;
                 }
-            })
-            .await;
+            });
+            let _ = runtime::bounded(until, released).await;
         });
     }
 
     /// Asks a backend whether it is up. `Err(None)`: no answer.
     pub(crate) async fn health(backend: Arc<dyn Backend>) -> Result<(), Option<BackendError>> {
         let until = Instant::now() + super::budget();
-        let answer = runtime::bounded(until, async move { backend.health().await }).await;
-        match answer {
+        let answer = pin!(async { backend.health().await });
+        match runtime::bounded(until, answer).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Some(error)),
             Err(_) => Err(None),
@@ -219,11 +220,12 @@ impl Link {
             + 'static,
     {
         let answer = if self.blocking {
-            let (backend, key) = (Arc::clone(&self.backend), Arc::clone(&self.key));
+            let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
             runtime::elsewhere(until, async move { operation(&*backend, &key).await })
         } else {
             // In the future, so that a panic before there is one is caught, too.
-            runtime::bounded(until, async { operation(&*self.backend, &self.key).await }).await
+            let answer = pin!(async { operation(&*self.backend, &self.key).await });
+            runtime::bounded(until, answer).await
         };
         let failed = match answer {
             Ok(Ok(answer)) => {

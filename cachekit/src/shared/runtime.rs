@@ -5,7 +5,7 @@
 //! single-threaded runtime. So its requests are made here, where nothing blocks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{OnceLock, mpsc};
 use std::task::Poll;
 use std::time::Instant;
@@ -42,9 +42,12 @@ fn timer(until: Instant) -> Option<Sleep> {
     Some(tokio::time::sleep_until(until.into()))
 }
 
-/// Drives a future, here and now, until it is ready, its time is up, or it panics.
-pub(crate) async fn bounded<F: Future>(until: Instant, future: F) -> Result<F::Output, Unanswered> {
-    let mut future = pin!(future);
+/// Drives a future, here and now, until it is ready, its time is up, or it panics. Pinned by the caller: by
+/// value it would take its place twice, as an argument and while it is driven.
+pub(crate) async fn bounded<F: Future>(
+    until: Instant,
+    mut future: Pin<&mut F>,
+) -> Result<F::Output, Unanswered> {
     let mut alarm = pin!(None);
     std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -73,7 +76,7 @@ pub(crate) fn elsewhere<T: Send + 'static>(
     let (done, answer) = mpsc::sync_channel(1);
     handle.spawn(async move {
         // Who asked may have given up.
-        let _ = done.send(bounded(until, future).await);
+        let _ = done.send(bounded(until, pin!(future)).await);
     });
     match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
         Ok(answer) => answer,

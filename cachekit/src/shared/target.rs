@@ -137,7 +137,8 @@ impl<S: Shape> Target<S> {
             };
         };
         match self.read(&fetched, 0) {
-            Ok(Some(read)) => self.settle(read, None, store, until).await,
+            Ok(Some(Read { answer, again: None })) => Ok(answer),
+            Ok(Some(read)) => Box::pin(self.settle(read, None, store, until)).await,
             Ok(None) => Ok(Answer::Run),
             Err(refusal) => Ok(self.refused(refusal, store)),
         }

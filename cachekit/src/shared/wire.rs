@@ -29,7 +29,7 @@ impl<V> Copy for Wire<V> {}
 impl<V> Wire<V> {
     pub(crate) fn of() -> Self
     where
-        V: Serialize + DeserializeOwned,
+        V: Serialize + DeserializeOwned + 'static,
     {
         Self { encode: codec::encode, decode: codec::decode }
     }

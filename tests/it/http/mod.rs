@@ -25,7 +25,7 @@ mod drain;
 mod fronts;
 mod lives;
 mod load;
-mod local;
+pub(crate) mod local;
 mod locks;
 mod namespaces;
 mod program;

@@ -4,6 +4,7 @@
 //! mistaken bytes: the schema's fingerprint decides whether they are looked at, [`Limited`] bounds what
 //! decoding takes, and what was decoded has to be able to reproduce them. Its type appears in no signature outside this file.
 
+use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::marker::PhantomData;
 
@@ -22,7 +23,12 @@ use super::schema::Schema;
 const CONFIG: Configuration = standard();
 
 /// `None` if the value does not serialize as its schema says.
-pub(super) fn encode<V: Serialize>(value: &V, schema: &Schema) -> Option<Vec<u8>> {
+pub(super) fn encode<V: Serialize + 'static>(value: &V, schema: &Schema) -> Option<Vec<u8>> {
+    if let Some(value) = as_bytes(value) {
+        let mut bytes = bincode::encode_to_vec(value.len() as u64, CONFIG).ok()?;
+        bytes.extend_from_slice(value);
+        return Some(bytes);
+    }
     let walk = conform::Walk::new(schema);
     let bytes = encode_to_vec(walk.value(value), CONFIG).ok()?;
     // The same sum as the reader's: only collections of nothing, `Vec<()>`, can exceed it.
@@ -31,7 +37,13 @@ pub(super) fn encode<V: Serialize>(value: &V, schema: &Schema) -> Option<Vec<u8>
 
 /// A value that these bytes, all of them, can be read as. Only the fingerprint says whether they were
 /// written as one.
-pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
+pub(super) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Option<V> {
+    if TypeId::of::<V>() == TypeId::of::<Vec<u8>>() {
+        let (length, used) = bincode::decode_from_slice::<u64, _>(bytes, CONFIG).ok()?;
+        let mut value = Some(bytes[used..].to_vec()).filter(|value| value.len() as u64 == length);
+        let value: &mut dyn Any = &mut value;
+        return value.downcast_mut::<Option<V>>()?.take();
+    }
     let budget = Cell::new(budget(bytes.len()));
     let seed = Seed { budget: &budget, value: PhantomData::<V> };
     let (value, used) = seed_decode_from_slice(seed, bytes, CONFIG).ok()?;
@@ -40,10 +52,21 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
 
 /// Whether the value serializes, as its schema says, to exactly these bytes. Then they were written by a
 /// value that serializes the same: under one schema, bytes say everything.
-pub(super) fn reproduces<V: Serialize>(value: &V, schema: &Schema, bytes: &[u8]) -> bool {
-    let walk = conform::Walk::new(schema);
+pub(super) fn reproduces<V: Serialize + 'static>(value: &V, schema: &Schema, bytes: &[u8]) -> bool {
     let mut rest = Rest(bytes);
+    if let Some(value) = as_bytes(value) {
+        let length = bincode::encode_into_writer(value.len() as u64, &mut rest, CONFIG);
+        return length.is_ok() && rest.0 == value;
+    }
+    let walk = conform::Walk::new(schema);
     encode_into_writer(walk.value(value), &mut rest, CONFIG).is_ok() && rest.0.is_empty()
+}
+
+/// The value, if it is a `Vec<u8>`. To serde that is a sequence like any other, and one step for each byte;
+/// here it is one piece, of the same bytes.
+fn as_bytes<V: 'static>(value: &V) -> Option<&[u8]> {
+    let value: &dyn Any = value;
+    value.downcast_ref::<Vec<u8>>().map(Vec::as_slice)
 }
 
 /// What is still to be written, for it to be the same.

@@ -130,7 +130,7 @@ impl fmt::Debug for EncodedRef<'_> {
 }
 
 /// `None` if the value does not serialize.
-pub(crate) fn encode<V: Serialize + DeserializeOwned>(
+pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     choice: Choice,
 ) -> Option<Encoded> {
@@ -150,7 +150,10 @@ pub(crate) fn fingerprint<V: DeserializeOwned>() -> u64 {
 }
 
 /// `None` if nobody could read it back.
-fn as_bincode<V: Serialize + DeserializeOwned>(value: &V, schema: &Schema) -> Option<Encoded> {
+fn as_bincode<V: Serialize + DeserializeOwned + 'static>(
+    value: &V,
+    schema: &Schema,
+) -> Option<Encoded> {
     let bytes = binary::encode(value, schema)?;
     let read = binary::decode::<V>(&bytes)?;
     let trace = if schema.is_ordered() && binary::reproduces(&read, schema, &bytes) {
@@ -164,7 +167,9 @@ fn as_bincode<V: Serialize + DeserializeOwned>(value: &V, schema: &Schema) -> Op
 }
 
 /// The value that was encoded to these bytes with this stamp, or nothing.
-pub(crate) fn decode<V: Serialize + DeserializeOwned>(encoded: EncodedRef<'_>) -> Option<V> {
+pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
+    encoded: EncodedRef<'_>,
+) -> Option<V> {
     let EncodedRef { stamp, bytes } = encoded;
     match stamp.codec {
         Codec::MessagePack if stamp.fingerprint == 0 => {

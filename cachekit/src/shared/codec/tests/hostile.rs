@@ -15,7 +15,7 @@ use crate::shared::codec::{binary, message_pack};
 use crate::shared::frame::{Frame, HEADER, Place};
 
 /// Decodes as bincode, whatever the trace.
-fn read<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
+fn read<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Option<V> {
     binary::decode(bytes)
 }
 
@@ -171,7 +171,7 @@ impl Random {
 }
 
 /// Whatever decodes has to encode to something that decodes to the same.
-fn try_as<V: Serialize + DeserializeOwned + Debug>(bytes: &[u8]) -> bool {
+fn try_as<V: Serialize + DeserializeOwned + Debug + 'static>(bytes: &[u8]) -> bool {
     let values = [binary::decode::<V>(bytes), message_pack::decode::<V>(bytes)];
     for value in values.iter().flatten() {
         let encoded = encode(value, Choice::Auto).unwrap();

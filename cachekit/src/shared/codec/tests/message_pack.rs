@@ -12,30 +12,32 @@ use crate::shared::codec::depth::{Limited, MAX_DEPTH};
 use crate::shared::codec::{self, trace};
 
 /// A value's bytes and its trace.
-fn encode<V: Serialize + DeserializeOwned>(value: &V) -> Option<(Vec<u8>, u64)> {
+fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<(Vec<u8>, u64)> {
     let encoded = codec::encode(value, Choice::MessagePack)?;
     assert_eq!((encoded.stamp.codec, encoded.stamp.fingerprint), (Codec::MessagePack, 0));
     Some((encoded.bytes, encoded.stamp.trace))
 }
 
-fn decode<V: Serialize + DeserializeOwned>(bytes: &[u8], trace: u64) -> Option<V> {
+fn decode<V: Serialize + DeserializeOwned + 'static>(bytes: &[u8], trace: u64) -> Option<V> {
     let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace };
     codec::decode(EncodedRef { stamp, bytes })
 }
 
-fn through<V: Serialize + DeserializeOwned>(value: &V) -> Option<V> {
+fn through<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<V> {
     let (bytes, trace) = encode(value).unwrap();
     decode(&bytes, trace)
 }
 
 #[track_caller]
-fn round<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
+fn round<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
     assert_eq!(through(value).as_ref(), Some(value));
 }
 
 /// Whether what was written as one type is served as another. The bytes alone would do for either.
 #[track_caller]
-fn served<A: Serialize + DeserializeOwned, B: Serialize + DeserializeOwned>(value: &A) -> bool {
+fn served<A: Serialize + DeserializeOwned + 'static, B: Serialize + DeserializeOwned + 'static>(
+    value: &A,
+) -> bool {
     let (bytes, trace) = encode(value).unwrap();
     rmp_serde::from_slice::<B>(&bytes).unwrap_or_else(|error| panic!("does not decode: {error}"));
     decode::<B>(&bytes, trace).is_some()

@@ -25,7 +25,7 @@ fn fingerprint<V: DeserializeOwned>() -> Option<u64> {
 
 /// Written as bincode, and read back.
 #[track_caller]
-fn round<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
+fn round<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
     let encoded = encode(value, Choice::Auto).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::Bincode, "{value:?}");
     assert_eq!(Some(encoded.stamp.fingerprint), fingerprint::<V>());
@@ -35,7 +35,7 @@ fn round<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
 
 /// Written as MessagePack, because bincode would not do, and read back.
 #[track_caller]
-fn round_named<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: &V) {
+fn round_named<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
     for choice in [Choice::Auto, Choice::Bincode, Choice::MessagePack] {
         let encoded = encode(value, choice).unwrap();
         assert_eq!(encoded.stamp.codec, Codec::MessagePack, "{value:?}");

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Binary, Choice, decode, encode, expressions, round};
+use super::{Binary, Choice, EncodedRef, decode, encode, expressions, round};
 
 #[test]
 fn scalars() {
@@ -46,6 +46,25 @@ fn what_message_pack_cannot_tell_apart() {
     round(&option(()));
     round(&option(option(())));
     round(&vec![option(None), option(option(1)), None]);
+}
+
+/// `Vec<u8>` is written and read as a whole: to the same bytes, and as strictly, as element by element.
+#[test]
+fn lists_of_bytes() {
+    for length in [0, 1, 250, 251, 65_535, 65_536, 1 << 20] {
+        let list = vec![7_u8; length];
+        round(&list);
+        let encoded = encode(&list, Choice::Auto).unwrap();
+        let other = VecDeque::from(list);
+        assert_eq!(encode(&other, Choice::Auto), Some(encoded.clone()));
+        assert_eq!(decode(encoded.as_ref()), Some(other));
+
+        for bytes in [&encoded.bytes[1..], &[], &[250], &[251, 0, 0], &[251, 1, 0, 7], &[0, 0]] {
+            let damaged = EncodedRef { bytes, ..encoded.as_ref() };
+            assert_eq!(decode::<VecDeque<u8>>(damaged), None, "{bytes:?}");
+            assert_eq!(decode::<Vec<u8>>(damaged), None, "{bytes:?}");
+        }
+    }
 }
 
 #[test]
@@ -146,7 +165,7 @@ fn record<T: Clone>(value: &T) -> Record<T> {
 
 #[test]
 fn structs_and_enums() {
-    fn all<T: Serialize + DeserializeOwned + PartialEq + Debug + Clone>(value: &T) {
+    fn all<T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + 'static>(value: &T) {
         round(&record(value));
         round(&Newtype(Newtype(record(value))));
         round(&Tuple(vec![record(value)], Unit, 9));

@@ -142,8 +142,8 @@ fn what_serializes_alike_has_one_schema() {
 #[track_caller]
 fn served<A, B>(value: &A) -> bool
 where
-    A: Serialize + DeserializeOwned,
-    B: Serialize + DeserializeOwned,
+    A: Serialize + DeserializeOwned + 'static,
+    B: Serialize + DeserializeOwned + 'static,
 {
     let encoded = encode(value, Choice::Bincode).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::Bincode);
@@ -155,7 +155,7 @@ where
 fn only_what_has_no_order_needs_a_trace() {
     use std::collections::{BTreeSet, VecDeque};
 
-    fn trace<V: Serialize + DeserializeOwned>(value: &V) -> u64 {
+    fn trace<V: Serialize + DeserializeOwned + 'static>(value: &V) -> u64 {
         encode(value, Choice::Bincode).unwrap().stamp.trace
     }
     assert_eq!(trace(&vec![(1, "a".to_owned())]), 0);
