@@ -10,8 +10,8 @@
 //! cargo bench -p benches -- http                  a GET over loopback TLS, next to other clients
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `traces`,
-//! `compile` and `http`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `sealed`,
+//! `traces`, `compile` and `http`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
 //! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
@@ -59,7 +59,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     println!("{}", options.describe());
 
     let mut report = Report::default();
-    let workloads: [(Part, Workload); 8] = [
+    let workloads: [(Part, Workload); 9] = [
         (Part::Hits, workloads::hits::run),
         (Part::Async, workloads::asynchronous::run),
         (Part::Threads, workloads::threads::run),
@@ -68,6 +68,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         (Part::Stampede, workloads::stampede::run),
         (Part::Capacity, workloads::capacity::run),
         (Part::Seal, workloads::seal::run),
+        (Part::Sealed, workloads::sealed::run),
     ];
     for (part, run) in workloads {
         if options.wants(part) {

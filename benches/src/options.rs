@@ -13,13 +13,14 @@ pub(crate) enum Part {
     Stampede,
     Capacity,
     Seal,
+    Sealed,
     Traces,
     Compile,
     Http,
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 11] = [
+    const WORDS: [(&'static str, Part); 12] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -28,6 +29,7 @@ impl Part {
         ("stampede", Part::Stampede),
         ("capacity", Part::Capacity),
         ("seal", Part::Seal),
+        ("sealed", Part::Sealed),
         ("traces", Part::Traces),
         ("compile", Part::Compile),
         ("http", Part::Http),

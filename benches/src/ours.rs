@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cachekit::cache;
 
-use crate::subjects::{self, Counter, Profile};
+use crate::subjects::{self, Counter, Person, Profile};
 
 /// Runs of the functions that the workloads of hits call: one for each key.
 pub(crate) static HIT_RUNS: Counter = Counter::new();
@@ -47,6 +47,24 @@ pub(crate) fn vector(key: u64) -> Vec<u8> {
 pub(crate) fn shared_bytes(key: u64) -> Bytes {
     HIT_RUNS.add();
     subjects::bytes(key)
+}
+
+#[cache(ttl = 60, capacity = 10_000)]
+pub(crate) fn person(id: u64) -> Person {
+    HIT_RUNS.add();
+    subjects::person(id)
+}
+
+#[cache::secure(ttl = 60, capacity = 10_000, namespace = "benches")]
+pub(crate) fn person_sealed(id: u64) -> Person {
+    HIT_RUNS.add();
+    subjects::person(id)
+}
+
+#[cache::secure(ttl = 60, capacity = 10_000, namespace = "benches", l1 = typed)]
+pub(crate) fn person_typed(id: u64) -> Person {
+    HIT_RUNS.add();
+    subjects::person(id)
 }
 
 #[cache(ttl = 60, capacity = 10_000)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use equivalent::Equivalent;
+use serde::{Deserialize, Serialize};
 
 /// The bound every bounded contender gets.
 pub(crate) const CAPACITY: u64 = 10_000;
@@ -20,6 +21,18 @@ const BLOB: usize = 4096;
 pub(crate) struct Profile {
     pub(crate) _name: String,
     pub(crate) _email: String,
+}
+
+/// A small struct that goes through a codec.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) email: String,
+}
+
+pub(crate) fn person(id: u64) -> Person {
+    Person { id, name: format!("User {id:08}"), email: format!("user{id:08}@acme.example") }
 }
 
 /// A computation that costs next to nothing, so that only the cache is measured.

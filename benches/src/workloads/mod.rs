@@ -5,6 +5,7 @@ pub(crate) mod capacity;
 pub(crate) mod churn;
 pub(crate) mod hits;
 pub(crate) mod seal;
+pub(crate) mod sealed;
 pub(crate) mod skewed;
 pub(crate) mod stampede;
 pub(crate) mod threads;
