@@ -40,7 +40,7 @@ fn ruled(n: u64) -> u64 {
     n
 }
 
-#[cache::secure(namespace = "app")]
+#[cache::secure(namespace = "app", skip(make))]
 fn generic<T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static>(
     n: u64,
     make: fn(u64) -> T,
