@@ -110,8 +110,8 @@ where
 {
     fn local(&self) -> Option<S::Stored> {
         let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
-        let entry = entry.as_any().downcast_ref::<Entry<K, S::Stored>>()?;
-        if entry.key == self.template.key { entry.value.get().cloned() } else { None }
+        let entry = entry.body_as::<K, S::Stored>()?;
+        if entry.key == self.template.body.key { entry.value.get().cloned() } else { None }
     }
 
     fn remove_local(&self) -> bool {
@@ -146,7 +146,7 @@ where
     }
 
     fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
-        let verdict = self.judge.judge(&self.template.key, &value, self.site.ttl());
+        let verdict = self.judge.judge(&self.template.body.key, &value, self.site.ttl());
         let stored = S::stored(&value).cloned();
         let is_error = S::kind(&value) == Kind::Err;
         drop(value);
@@ -160,8 +160,8 @@ where
                 return;
             };
             // First here: a value that is written there last wins there, and this process agrees.
-            let entry = self.store.entry::<K, S::Stored>(hash, self.template.key.clone());
-            let _ = entry.value.set(stored.clone());
+            let entry = self.store.entry::<K, S::Stored>(hash, self.template.body.key.clone());
+            let _ = entry.body.value.set(stored.clone());
             let window = if is_error { 0 } else { self.site.window() };
             self.store.put(&entry, (verdict.ttl, window), verdict.weight);
             self.remote.store(&entry, &stored, (verdict, window), &self.store).await;

@@ -92,7 +92,7 @@ impl Running {
 /// What one attempt to begin came to.
 enum Attempt<R> {
     Begun(Begun<R>),
-    Wait(Arc<Wait>, Arc<dyn AnyEntry>),
+    Wait(Arc<Wait>, Arc<AnyEntry>),
 }
 
 impl<K, S> Miss<K, S>
@@ -161,7 +161,7 @@ where
         ret: &S::Return,
     ) {
         if let Some(flight) = running.flight.take() {
-            let verdict = rules.judge(&self.entry.key, ret, self.ttl);
+            let verdict = rules.judge(&self.entry.body.key, ret, self.ttl);
             self.finish_blocking(flight, ret, verdict);
         }
     }
@@ -220,7 +220,7 @@ where
     fn found_stale(&self) -> Option<Begun<S::Return>> {
         let ticket = self.stale.as_ref()?;
         let owner = self.entry.head.owner;
-        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
+        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
         Some(Begun::Stale(S::restore(entry.value.get()?.clone())))
     }
 
@@ -270,7 +270,7 @@ where
             return Attempt::Begun(Begun::Disabled);
         }
         let flights = Flights::global();
-        let erased: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
+        let erased: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
         if self.forced || self.failed >= MAX_FAILED_WAITS {
             return Attempt::Begun(Begun::Lead(flights.lead_alone(erased)));
         }
@@ -304,7 +304,7 @@ where
     /// Another fill may have landed between our look at the store and our taking the lead.
     fn look_again(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
-        let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.key)?;
+        let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.body.key)?;
         Some(S::restore(value))
     }
 
@@ -312,7 +312,7 @@ where
     fn served_before(&self) -> Option<S::Return> {
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
-        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
+        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
         Some(S::restore(entry.value.get()?.clone()))
     }
 
@@ -328,7 +328,7 @@ where
     }
 
     /// Waits for the leader. `None`: try again.
-    async fn wait(&mut self, wait: &Wait, leader: &Arc<dyn AnyEntry>) -> Option<S::Return> {
+    async fn wait(&mut self, wait: &Wait, leader: &Arc<AnyEntry>) -> Option<S::Return> {
         let Some(waiting) = chain::wait_for(FlightId::of(leader)) else {
             // Another caller closed the circle just now: go alone.
             self.failed = MAX_FAILED_WAITS;
@@ -376,9 +376,9 @@ where
                 let ret = S::restore(found.value.clone());
                 // Good for this call and for who waits for it, and not to be kept.
                 self.entry.head.kill();
-                let _ = self.entry.value.set(found.value);
+                let _ = self.entry.body.value.set(found.value);
                 flight.land(Landing::Ready);
-                let entry = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
+                let entry = Arc::clone(&self.entry) as Arc<AnyEntry>;
                 self.stale = Some(Box::new(Ticket::passing(entry, self.store.clone())));
                 Begun::Stale(ret)
             }
@@ -440,7 +440,7 @@ where
             // Not to be stored, but whoever waited for this very run gets it.
             (Some(stored), false) if flight.has_waiters() => {
                 self.entry.head.kill();
-                let _ = self.entry.value.set(stored.clone());
+                let _ = self.entry.body.value.set(stored.clone());
                 Landing::Ready
             }
             (Some(_), false) => Landing::Cancelled,
@@ -462,14 +462,14 @@ where
             flight.overtake(&|other| self.entry.is_same(other));
         }
         let weight =
-            self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.key, &value));
-        let _ = self.entry.value.set(value);
+            self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.body.key, &value));
+        let _ = self.entry.body.value.set(value);
         let expires = clock::deadline(|| self.store.now(), verdict.ttl);
         head.set_expires(expires);
         head.set_window(window);
         head.set_weight(weight);
         // Not into the front yet: that is for entries that are used again.
-        let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
-        self.store.commit(&entry)
+        let entry: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
+        self.store.commit(entry, head)
     }
 }

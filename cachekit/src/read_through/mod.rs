@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[cfg(feature = "shared")]
 use crate::backend_option::{At, IntoBackend, Pinned};
 use crate::clock::{self, Ticks};
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{AnyEntry, Owner};
 use crate::flight::Flights;
 use crate::front::{self, Hit};
 use crate::key::{self, CacheKey};
@@ -225,7 +225,7 @@ enum Stored<V> {
     /// A copy of its value.
     Fresh(V),
     /// An entry past its time that may be served, and that this call is to refresh.
-    Stale(Arc<dyn AnyEntry>),
+    Stale(Arc<AnyEntry>),
     Nothing,
 }
 
@@ -244,7 +244,7 @@ where
     store.count_hit(&entry);
     if stale {
         store.count_stale_hit();
-        if entry.head().claim_refresh(store.now()) {
+        if entry.head.claim_refresh(store.now()) {
             return Stored::Stale(entry);
         }
     }
@@ -265,9 +265,9 @@ fn take_forced() -> bool {
 
 /// A copy of an entry's value if its types and key are the ones asked for.
 fn value_of<K: 'static, V: Clone + 'static>(
-    entry: &dyn AnyEntry,
+    entry: &AnyEntry,
     same: impl FnOnce(&K) -> bool,
 ) -> Option<V> {
-    let entry = entry.as_any().downcast_ref::<Entry<K, V>>()?;
+    let entry = entry.body_as::<K, V>()?;
     if same(&entry.key) { entry.value.get().cloned() } else { None }
 }

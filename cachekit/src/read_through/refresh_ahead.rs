@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::background;
 use crate::clock;
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{AnyEntry, Body, Owner};
 use crate::front;
 use crate::site::StoreRef;
 use crate::sync::per_thread;
@@ -29,7 +29,7 @@ per_thread! {
 /// The right and the duty to refresh one entry. Dropping it says that it failed.
 pub struct Ticket {
     /// What was served.
-    entry: Arc<dyn AnyEntry>,
+    entry: Arc<AnyEntry>,
     store: StoreRef,
     /// It stands in the store, and the refresh is for as long as it does. Else it came from the shared
     /// tier and never stood here.
@@ -45,12 +45,12 @@ impl std::fmt::Debug for Ticket {
 
 impl Ticket {
     /// For an entry that expired in this process; its refresh has been claimed.
-    pub(crate) fn resident(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Self {
+    pub(crate) fn resident(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
         Self { entry, store, resident: true, settled: false }
     }
 
     /// For a value that the shared tier called stale.
-    pub(crate) fn passing(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Self {
+    pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
         Self { entry, store, resident: false, settled: false }
     }
 
@@ -59,14 +59,14 @@ impl Ticket {
         &self,
         owner: Owner,
         same: impl FnOnce(&K) -> bool,
-    ) -> Option<&Entry<K, V>> {
-        let entry = self.entry.as_any().downcast_ref::<Entry<K, V>>()?;
-        (entry.head.owner == owner && same(&entry.key)).then_some(entry)
+    ) -> Option<&Body<K, V>> {
+        let body = self.entry.body_as::<K, V>()?;
+        (self.entry.head.owner == owner && same(&body.key)).then_some(body)
     }
 
     /// Whether the entry was invalidated, replaced or evicted since the stale value was served.
     pub(crate) fn is_outdated(&self) -> bool {
-        self.resident && self.entry.head().is_dead()
+        self.resident && self.entry.head.is_dead()
     }
 
     pub(crate) fn is_resident(&self) -> bool {
@@ -88,7 +88,7 @@ impl Ticket {
     /// Leaves the entry alone for a while.
     fn pause(&self) {
         let again = self.store.now().saturating_add(clock::ticks(PAUSE));
-        self.entry.head().release_refresh(again);
+        self.entry.head.release_refresh(again);
     }
 
     /// Starts a sync function in the background.
