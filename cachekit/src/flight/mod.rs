@@ -107,7 +107,7 @@ impl Flights {
         entry: Arc<AnyEntry>,
         hash: u64,
         caller: Caller,
-        same: impl Fn(&AnyEntry) -> bool,
+        same: &dyn Fn(&AnyEntry) -> bool,
     ) -> Join {
         let shard = self.shard(hash);
         let mut others: Vec<FlightId> = Vec::new();
@@ -176,7 +176,14 @@ impl Flights {
     ) -> Flight {
         let id = FlightId::of(&entry);
         rows.push(Row { hash, entry, joinable, asynchronous, wait: None });
-        Flight { flights: self, hash, id, joinable, landed: false }
+        Flight {
+            flights: self,
+            hash,
+            id,
+            #[cfg(feature = "shared")]
+            joinable,
+            landed: false,
+        }
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
@@ -224,6 +231,7 @@ pub(crate) struct Flight {
     hash: u64,
     id: FlightId,
     /// Whether it is the one that others of its key wait for.
+    #[cfg(feature = "shared")]
     joinable: bool,
     landed: bool,
 }
@@ -234,6 +242,7 @@ impl Flight {
     }
 
     /// Whether it leads for its caller alone: beside another of its key, that may even be waiting for it.
+    #[cfg(feature = "shared")]
     pub(crate) fn is_alone(&self) -> bool {
         !self.joinable
     }

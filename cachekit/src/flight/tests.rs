@@ -19,7 +19,7 @@ fn entry(hash: u64, key: u64) -> Arc<Entry<u64, u64>> {
 fn join(flights: &'static Flights, entry: &Arc<Entry<u64, u64>>, asynchronous: bool) -> Join {
     let erased: Arc<AnyEntry> = Arc::clone(entry) as Arc<AnyEntry>;
     let caller = Caller { asynchronous, seen: flights.landed(entry.head.hash) };
-    flights.join(erased, entry.head.hash, caller, |other| entry.is_same(other))
+    flights.join(erased, entry.head.hash, caller, &|other| entry.is_same(other))
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_leader_that_looked_before_a_landing_looks_again() {
     let late = entry(9, 1);
     let erased: Arc<AnyEntry> = late;
     let caller = Caller { asynchronous: false, seen };
-    let Join::Lead { recheck, .. } = flights.join(erased, 9, caller, |_| true) else {
+    let Join::Lead { recheck, .. } = flights.join(erased, 9, caller, &|_| true) else {
         panic!("alone")
     };
     assert!(recheck);
@@ -93,8 +93,7 @@ fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
 
 #[test]
 fn circles_are_seen_however_long() {
-    let entries: Vec<Arc<AnyEntry>> =
-        (0..3).map(|n| -> Arc<AnyEntry> { entry(n, n) }).collect();
+    let entries: Vec<Arc<AnyEntry>> = (0..3).map(|n| -> Arc<AnyEntry> { entry(n, n) }).collect();
     let [a, b, c] = [0, 1, 2].map(|n: usize| FlightId::of(&entries[n]));
     assert!(!chain::would_deadlock(a), "nobody waits for anybody");
     let a_waits = on_chain(a, || chain::wait_for(b)).expect("a may wait for b");

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::clock::Ticks;
 use crate::counters::{self, ThreadCounters};
-use crate::entry::{AnyEntry, Owner};
+use crate::entry::{AnyEntry, Head, Owner};
 use crate::sync::per_thread;
 
 #[cfg(test)]
@@ -176,11 +176,7 @@ impl Front {
         K: 'static,
         V: 'static,
     {
-        let [first, second] = &self.table.get()?[index(hash)].0;
-        let slot = if first.tag.get() == tag(hash) { first } else { second };
-        if slot.tag.get() != tag(hash) {
-            return None;
-        }
+        let slot = self.slot(hash)?;
         // `same` and `read` run the user's `Eq` and `Clone`, which may come back here: a shared borrow
         // lets them read, and `remember` gives way.
         let entry = slot.entry.try_borrow().ok()?;
@@ -197,7 +193,25 @@ impl Front {
             return None;
         }
         let value = read(body.value.get()?);
-        let count = self.counters.get()?.hit(entry.head.counter);
+        let touch = self.count(slot, &entry.head)?;
+        Some(Hit { value, touch })
+    }
+
+    // What does not depend on the types is in functions of its own, which are compiled once and not for
+    // each pair of them.
+
+    /// The slot that may hold the entry with this hash.
+    #[inline]
+    fn slot(&self, hash: u64) -> Option<&Slot> {
+        let [first, second] = &self.table.get()?[index(hash)].0;
+        let slot = if first.tag.get() == tag(hash) { first } else { second };
+        if slot.tag.get() == tag(hash) { Some(slot) } else { None }
+    }
+
+    /// Counts a hit. True: the store should hear of it.
+    #[inline]
+    fn count(&self, slot: &Slot, head: &Head) -> Option<bool> {
+        let count = self.counters.get()?.hit(head.counter);
         // An entry's first hit, and a sample of all hits: the more an entry is used, the likelier it is in
         // it. A count per slot would be a store to a place that only this look-up knows, and hold up the
         // next one.
@@ -206,7 +220,7 @@ impl Front {
         if touch {
             slot.credit.set(if first { 1 } else { MAX_CREDIT });
         }
-        Some(Hit { value, touch })
+        Some(touch)
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by

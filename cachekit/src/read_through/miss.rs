@@ -3,10 +3,13 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+#[cfg(feature = "shared")]
+use super::Purpose;
 use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
+#[cfg(feature = "shared")]
 use super::remote::{Answer, Fetched};
-use super::{Purpose, Remote, blocking, value_of};
+use super::{Remote, blocking, value_of};
 use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry};
 use crate::flight::chain::Link;
@@ -93,6 +96,22 @@ impl Running {
 enum Attempt<R> {
     Begun(Begun<R>),
     Wait(Arc<Wait>, Arc<AnyEntry>),
+}
+
+// What does not depend on the types of the key and the value is compiled once, here, and not with each
+// function.
+
+/// Waits until the leader's flight has landed. `None`: that would close a circle.
+async fn wait_for(wait: &Wait, leader: &Arc<AnyEntry>) -> Option<Landing> {
+    let waiting = chain::wait_for(FlightId::of(leader))?;
+    let landing = wait.landing().await;
+    drop(waiting);
+    Some(landing)
+}
+
+/// As [`wait_for`], for a thread.
+fn block_for(wait: &Wait, leader: &Arc<AnyEntry>) -> Option<Landing> {
+    blocking::block_on(wait_for(wait, leader))
 }
 
 impl<K, S> Miss<K, S>
@@ -230,13 +249,15 @@ where
         }
         loop {
             match self.attempt(true) {
+                #[cfg(feature = "shared")]
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
                     return Box::pin(chain::drive(flight.id(), self.ask_remote(flight))).await;
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
-                    if let Some(value) = self.wait(&wait, &leader).await {
+                    let waited = wait_for(&wait, &leader).await;
+                    if let Some(value) = self.waited(waited, &leader) {
                         return Begun::Value(value);
                     }
                 }
@@ -250,13 +271,15 @@ where
         }
         loop {
             match self.attempt(false) {
+                #[cfg(feature = "shared")]
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
                     let _link = chain::enter(flight.id());
                     return blocking::block_on(self.ask_remote(flight));
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
-                    if let Some(value) = blocking::block_on(self.wait(&wait, &leader)) {
+                    let waited = block_for(&wait, &leader);
+                    if let Some(value) = self.waited(waited, &leader) {
                         return Begun::Value(value);
                     }
                 }
@@ -276,7 +299,7 @@ where
         }
         let caller = Caller { asynchronous, seen: self.seen };
         let hash = self.entry.head.hash;
-        match flights.join(erased, hash, caller, |other| self.entry.is_same(other)) {
+        match flights.join(erased, hash, caller, &|other| self.entry.is_same(other)) {
             // A refresh that finds somebody at it stands down.
             Join::Wait(..) if self.refresh.is_some() => match self.served_before() {
                 Some(value) => Attempt::Begun(Begun::Value(value)),
@@ -327,20 +350,18 @@ where
         if ticket.is_resident() { None } else { self.look_again() }
     }
 
-    /// Waits for the leader. `None`: try again.
-    async fn wait(&mut self, wait: &Wait, leader: &Arc<AnyEntry>) -> Option<S::Return> {
-        let Some(waiting) = chain::wait_for(FlightId::of(leader)) else {
+    /// Takes what the leader's flight came to. `None`: try again.
+    fn waited(&mut self, landing: Option<Landing>, leader: &AnyEntry) -> Option<S::Return> {
+        let Some(landing) = landing else {
             // Another caller closed the circle just now: go alone.
             self.failed = MAX_FAILED_WAITS;
             return None;
         };
-        let landing = wait.landing().await;
-        drop(waiting);
         // What the next attempt finds in the store is newer than this.
         self.seen = Flights::global().landed(self.entry.head.hash).wrapping_sub(1);
         match landing {
             Landing::Ready => {
-                let value = value_of::<K, S::Stored>(&**leader, |_| true)?;
+                let value = value_of::<K, S::Stored>(leader, |_| true)?;
                 Some(S::restore(value))
             }
             Landing::Failed(failure) => {
@@ -355,6 +376,7 @@ where
     }
 
     /// Asks the shared tier before running the function.
+    #[cfg(feature = "shared")]
     async fn ask_remote(&mut self, flight: Flight) -> Begun<S::Return> {
         let purpose = match (self.forced, &self.refresh) {
             (true, _) => Purpose::Forced,
@@ -393,6 +415,7 @@ where
     }
 
     /// Keeps what the shared tier has.
+    #[cfg(feature = "shared")]
     fn keep_found(&self, flight: Flight, found: Fetched<S::Stored>) {
         let ttl = self.ttl.min(found.remaining);
         let verdict = Verdict { keep: true, ttl, weight: found.weight };
@@ -411,11 +434,12 @@ where
     }
 
     pub(super) fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+        #[cfg(feature = "shared")]
         if self.remote.is_some() {
             blocking::block_on(self.finish(flight, ret, verdict));
-        } else {
-            self.settle(flight, ret, verdict);
+            return;
         }
+        self.settle(flight, ret, verdict);
     }
 
     /// Errors are not served beyond their time.

@@ -42,8 +42,8 @@ pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
 
 /// Why the shared tier is asked.
+#[cfg(feature = "shared")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "shared"), allow(dead_code))]
 pub(crate) enum Purpose {
     /// A call found nothing here.
     Fill,

@@ -50,6 +50,7 @@ impl Ticket {
     }
 
     /// For a value that the shared tier called stale.
+    #[cfg(feature = "shared")]
     pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
         Self { entry, store, resident: false, settled: false }
     }

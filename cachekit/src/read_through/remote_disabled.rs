@@ -3,29 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::Purpose;
 use crate::clock::Ticks;
 use crate::entry::Entry;
 use crate::rules::Verdict;
 use crate::site::{Site, SiteRef};
 use crate::store::Store;
-
-/// A value from the shared tier.
-pub(crate) struct Fetched<V> {
-    pub(crate) value: V,
-    pub(crate) remaining: Ticks,
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
-}
-
-/// What the tier has for a call: nothing.
-#[allow(dead_code)] // The other build's answers, for the same code to read.
-pub(crate) enum Answer<V> {
-    Fresh(Fetched<V>),
-    Stale(Fetched<V>),
-    Run,
-    StandDown,
-}
 
 /// What became of an entry in the shared tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +49,6 @@ impl<K, V> Remote<K, V> {
     #[allow(clippy::unused_async)]
     pub(crate) async fn peek(&self, _store: &Store) -> Option<V> {
         None
-    }
-
-    #[allow(clippy::unused_async)]
-    pub(crate) async fn consult(&mut self, _store: &Store, _purpose: Purpose) -> Answer<V> {
-        Answer::Run
     }
 
     #[allow(clippy::unused_async)]

@@ -254,6 +254,7 @@ impl Store {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "shared")]
     pub(crate) fn count_shared_hit(&self) {
         self.shared_hits.fetch_add(1, Ordering::Relaxed);
     }
