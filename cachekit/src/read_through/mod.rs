@@ -22,7 +22,7 @@ use crate::key::{self, CacheKey};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
-use crate::store::{Found, Store};
+use crate::store::{self, Found, Store};
 use crate::testing;
 
 pub(crate) mod blocking;
@@ -138,7 +138,9 @@ where
 #[cold]
 #[inline(never)]
 fn touch_site(site: SiteRef, hash: u64) {
-    site.store().touch(hash);
+    if store::notes_uses() {
+        site.store().touch(hash);
+    }
 }
 
 #[inline(never)]

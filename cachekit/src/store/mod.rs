@@ -17,7 +17,7 @@ use crate::front;
 use crate::stats::Stats;
 use crate::testing::ClockSource;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[cfg(test)]
 mod tests;
@@ -111,6 +111,14 @@ impl std::hash::BuildHasher for Identity {
 pub(crate) enum Capacity {
     Entries(u64),
     Weight(u64),
+}
+
+/// Whether any store of the process has evicted something: while none has, no use needs to be noted.
+static EVICTING: AtomicBool = AtomicBool::new(false);
+
+/// Whether stores may have to hear that entries are in use.
+pub(crate) fn notes_uses() -> bool {
+    EVICTING.load(Ordering::Relaxed)
 }
 
 /// What a look-up found.
@@ -333,6 +341,9 @@ impl Store {
         // A replaced entry of the same key was not evicted for room.
         let count = others.filter(|(hash, _)| *hash != inserted).count();
         if count > 0 {
+            if !EVICTING.load(Ordering::Relaxed) {
+                EVICTING.store(true, Ordering::Relaxed);
+            }
             self.evictions.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
