@@ -97,7 +97,7 @@ fn policy(model: &Model) -> TokenStream {
     match &options.fill_lock {
         None => {}
         Some(FillLock::Off) => {
-            field("fill_lock", quote_spanned!(mixed=> ::core::option::Option::None))
+            field("fill_lock", quote_spanned!(mixed=> ::core::option::Option::None));
         }
         Some(FillLock::Wait(wait, span)) => field("fill_lock", some(duration(*wait, *span))),
     }
