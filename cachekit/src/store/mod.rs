@@ -350,7 +350,7 @@ impl Store {
 
     /// Removes exactly this entry. True if the map still held it.
     fn remove_entry(&self, head: &Head) -> bool {
-        let removed = self.map.remove_if(&head.hash, |held| std::ptr::eq(&held.head, head));
+        let removed = self.map.remove_if(&head.hash, |held| std::ptr::eq(&raw const held.head, head));
         head.kill();
         removed.is_some()
     }
