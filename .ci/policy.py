@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUDGETS = {"cachekit": 19, "cachekit-io": 2}
 
 # The crates that people depend on.
-PUBLISHED = ["cachekit", "cachekit-io", "cachekit-macros", "cachekit-server"]
+PUBLISHED = ["cachekit", "cachekit-io", "cachekit-macros", "cachekit-server", "cachekit-cli"]
 
 # What must not be linked with default features. Features may bring it.
 NOT_BY_DEFAULT = re.compile(

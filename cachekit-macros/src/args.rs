@@ -1,5 +1,6 @@
 //! What the attribute says: every option read, each mistake kept.
 
+mod secure;
 mod sharing;
 mod values;
 
@@ -11,10 +12,11 @@ use syn::{Expr, LitStr, Token, Visibility, token};
 use crate::crate_path::CratePath;
 use crate::diagnostics::{Errors, Slot, list, nearest};
 
+pub(crate) use secure::{L1, OnTamper};
 pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 19] = [
     "ttl",
     "stale",
     "capacity",
@@ -27,6 +29,9 @@ const OPTIONS: [&str; 16] = [
     "namespace",
     "backend",
     "fill_lock",
+    "tenant",
+    "l1",
+    "on_tamper",
     "in",
     "name",
     "vis",
@@ -77,6 +82,9 @@ pub(crate) struct Args {
     pub(crate) namespace: Slot<LitStr>,
     pub(crate) backend: Slot<Expr>,
     pub(crate) fill_lock: Slot<FillLock>,
+    pub(crate) tenant: Slot<Expr>,
+    pub(crate) l1: Slot<L1>,
+    pub(crate) on_tamper: Slot<OnTamper>,
     pub(crate) own_cache: Slot<Expr>,
     pub(crate) name: Slot<Ident>,
     pub(crate) vis: Slot<Visibility>,
@@ -102,6 +110,9 @@ impl Args {
             namespace: Slot::EMPTY,
             backend: Slot::EMPTY,
             fill_lock: Slot::EMPTY,
+            tenant: Slot::EMPTY,
+            l1: Slot::EMPTY,
+            on_tamper: Slot::EMPTY,
             own_cache: Slot::EMPTY,
             name: Slot::EMPTY,
             vis: Slot::EMPTY,
@@ -138,6 +149,9 @@ impl Args {
             "if" => self.condition.set_once(&name, values::function(&name, 1, input), errors),
             "version" => self.version.set_once(&name, values::version(&name, input), errors),
             "namespace" => self.namespace.set_once(&name, values::namespace(&name, input), errors),
+            "tenant" => self.tenant.set_once(&name, secure::tenant(&name, input), errors),
+            "l1" => self.l1.set_once(&name, secure::l1(&name, input), errors),
+            "on_tamper" => self.on_tamper.set_once(&name, secure::on_tamper(&name, input), errors),
             "in" => self.own_cache.set_once(&name, values::own_cache(&name, input), errors),
             "name" => self.name.set_once(&name, values::name(&name, input), errors),
             "vis" => self.vis.set_once(&name, values::vis(&name, input), errors),

@@ -10,6 +10,7 @@ mod function;
 mod handle;
 mod key;
 mod rules;
+mod secure;
 mod site;
 mod spans;
 
@@ -59,7 +60,7 @@ impl Model {
         let value = &self.returned.value;
         let reach = match self.tier {
             Tier::Local => Ident::new("InProcess", at.start),
-            Tier::Shared | Tier::Io => Ident::new("Anywhere", at.start),
+            Tier::Shared | Tier::Io | Tier::Secure => Ident::new("Anywhere", at.start),
         };
         let method = match self.options.ttl_err {
             None => Ident::new("__cachekit_shape", at.end),
@@ -90,8 +91,8 @@ impl Model {
         let at = spans::Extent::of(&self.returned.value);
         let callee = callee.unwrap_or(&at);
         let private = self.krate.private(callee.start);
-        let name = Ident::new(name, callee.end);
-        let name = quote_spanned!(callee.start=> #private::#name);
+        let path = name.split("::").map(|part| Ident::new(part, callee.end));
+        let name = quote_spanned!(callee.start=> #private #(::#path)*);
         let shape = quote_spanned!(at.end=> __shape);
         let shape = quote_spanned!(at.start=> *&#shape);
         let arguments = quote_spanned!(at.end=> (#first, #shape, #key));

@@ -1,7 +1,8 @@
 //! The attributes of `cachekit`. Use them through that crate: generated code names its runtime.
 //!
 //! [`macro@cache`] describes every option. [`macro@local`] is the same for values that stay in this
-//! process, [`macro@io`] for those that are shared through cachekit.io.
+//! process, [`macro@io`] for those that are shared through cachekit.io, [`macro@secure`] for those that are
+//! sealed.
 //!
 //! # How it works
 //!
@@ -253,6 +254,47 @@ pub fn local(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Io, options.into(), item.into()).into()
+}
+
+/// Caches the results of a function, sealed wherever they are stored.
+///
+/// ```ignore
+/// use cachekit::cache;
+///
+/// #[cache::secure(ttl = 3600, namespace = "sensitive-data")]
+/// async fn diagnosis(patient: u64) -> Result<Diagnosis, AppError> {
+///     db().diagnosis(patient).await
+/// }
+/// ```
+///
+/// Like [`macro@cache`], with the same options and backends, and with a key: `CACHEKIT_MASTER_KEY`, or
+/// `cachekit::secure::set_keyring`. Values leave the process encrypted and authenticated, and what they are
+/// stored under is a keyed hash. Whoever has the store, or writes to it, reads nothing and makes no call
+/// receive anything but what a key holder stored for exactly this call. Needs the feature `secure` of
+/// `cachekit`.
+///
+/// Without a key, nothing is stored anywhere. If the function's error type is `From<cachekit::Error>`, calls
+/// return that error; else the function runs each time, which is logged once and counted.
+/// `cachekit::init()` reports it at the start.
+///
+/// # More options
+///
+/// A `namespace` is required, and has no dots. `in` and `self = instance` are not there.
+///
+/// ```ignore
+/// #[cache::secure(namespace = "crm", tenant = account.tenant)]  // a string; keys are derived for it
+/// #[cache::secure(namespace = "crm", l1 = sealed)]      // in this process, sealed bytes: the default
+/// #[cache::secure(namespace = "crm", l1 = typed)]       // the values themselves: faster hits
+/// #[cache::secure(namespace = "crm", l1 = off)]         // nothing
+/// #[cache::secure(namespace = "crm", on_tamper = recompute)]  // a forged entry is a miss: the default
+/// #[cache::secure(namespace = "crm", on_tamper = error)]      // it is an error, of the function's error type
+/// ```
+///
+/// The expression of `tenant` is evaluated at each call, and also in the companions, as that of `backend`.
+/// Tenants never share an entry or a run, in this process either. Without it, the tenant is `default`.
+#[proc_macro_attribute]
+pub fn secure(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(Tier::Secure, options.into(), item.into()).into()
 }
 
 fn attribute(

@@ -3,6 +3,7 @@
 mod companion;
 mod key;
 mod places;
+mod secure;
 mod stale;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use syn::{Expr, LitStr, ReturnType, Token};
 
-use crate::args::{Args, Capacity, FillLock, Lifetime};
+use crate::args::{Args, Capacity, FillLock, L1, Lifetime, OnTamper};
 use crate::crate_path::CratePath;
 use crate::diagnostics::Errors;
 use crate::signature::{Form, Function, Parameter, Returned};
@@ -28,6 +29,8 @@ pub(crate) enum Tier {
     Shared,
     /// `#[cache::io]`: also the shared tier, by default the API of cachekit.io.
     Io,
+    /// `#[cache::secure]`: also the shared tier, sealed.
+    Secure,
 }
 
 /// Everything the expansion needs, checked.
@@ -46,6 +49,8 @@ pub(crate) struct Model {
     pub(crate) own_cache: Option<Expr>,
     /// The backend of `backend = …`.
     pub(crate) backend: Option<Expr>,
+    /// The tenant of `tenant = …`.
+    pub(crate) tenant: Option<Expr>,
     pub(crate) companion: Companion,
     pub(crate) options: Options,
 }
@@ -64,6 +69,9 @@ pub(crate) struct Options {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) version: Option<u32>,
     pub(crate) namespace: Option<LitStr>,
+    /// For sealed values.
+    pub(crate) l1: L1,
+    pub(crate) on_tamper: OnTamper,
 }
 
 impl Model {
@@ -84,6 +92,7 @@ impl Model {
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
         places::check((tier, stays_here), &args, (&function, &parameters), &mut errors);
+        secure::check(tier, stays_here, &args, &function, &mut errors);
         stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };
         check_returned(&function, &returned, (tier, &args), &mut errors);
@@ -103,6 +112,7 @@ impl Model {
             key_option: args.key.name().cloned(),
             own_cache: args.own_cache.into_value(),
             backend: args.backend.into_value(),
+            tenant: args.tenant.into_value(),
             companion,
             options: Options {
                 ttl_ok: args.ttl_ok.into_named(),
@@ -115,6 +125,8 @@ impl Model {
                 capacity: args.capacity.into_value(),
                 version: args.version.into_value(),
                 namespace: args.namespace.into_value(),
+                l1: args.l1.into_value().unwrap_or(L1::Sealed),
+                on_tamper: args.on_tamper.into_value().unwrap_or(OnTamper::Recompute),
             },
         })
     }
@@ -123,13 +135,16 @@ impl Model {
         &self.function.sig.ident
     }
 
+    /// The expressions that say where an entry is, besides its key.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Expr> {
+        self.backend.iter().chain(&self.tenant)
+    }
+
     /// Whether a companion can say which entry some arguments have: it can name their types, and finds the
     /// backend with what it is given.
     pub(crate) fn has_entries_by_key(&self) -> bool {
-        let hidden = self
-            .backend
-            .as_ref()
-            .is_some_and(|backend| companion::skipped_in(backend, &self.parameters).is_some());
+        let hidden =
+            self.places().any(|place| companion::skipped_in(place, &self.parameters).is_some());
         !self.function.has_impl_parameters() && !hidden
     }
 
@@ -171,7 +186,7 @@ fn check_attributes(function: &Function, parameters: &[Parameter], errors: &mut 
         let last = path.segments.last().map(|segment| segment.ident.to_string());
         let before = path.segments.iter().rev().nth(1).map(|segment| segment.ident.to_string());
         if last.as_deref() == Some("cache")
-            || (matches!(last.as_deref(), Some("local" | "io"))
+            || (matches!(last.as_deref(), Some("local" | "io" | "secure"))
                 && before.as_deref() == Some("cache"))
         {
             errors

@@ -5,6 +5,7 @@ mod expansion;
 mod functions;
 mod names;
 mod options;
+mod secure;
 mod sharing;
 mod stale;
 

@@ -1,4 +1,4 @@
-//! `backend = …`: a backend that the attribute names, and keys that tell backends apart.
+//! `backend = …`: a backend that the attribute names.
 
 use std::hash::Hasher;
 use std::ops::Deref;
@@ -6,9 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use cachekit_io::Backend;
 
-use crate::key::CacheKey;
-use crate::rules::{Judge, Rules, Verdict};
-use crate::shape::Shape;
+use crate::pinned::Spot;
 
 mod sealed {
     pub trait Sealed {}
@@ -93,68 +91,35 @@ through! {
     [T: IntoBackend, F: FnOnce() -> T] LazyLock<T, F>;
 }
 
-/// A call's key and its backend.
-pub(crate) struct At<'a, Q, B: ?Sized> {
-    pub(crate) key: Q,
-    pub(crate) backend: &'a B,
+impl<B: IntoBackend + ?Sized> Spot for &B {
+    type Pin = BackendPin;
+    #[inline]
+    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.address());
+    }
+    #[inline]
+    fn matches(&self, pin: &BackendPin) -> bool {
+        self.address() == pin.address()
+    }
+    fn pin(&self) -> BackendPin {
+        BackendPin(self.to_backend())
+    }
 }
 
-/// The key of an entry that belongs to one backend. It keeps the backend alive, so that no other can come
-/// to its place.
-pub struct Pinned<K> {
-    pub(crate) key: K,
-    backend: Arc<dyn Backend>,
-}
+/// Keeps a backend alive for as long as entries belong to it, so that no other can come to its place.
+#[derive(Clone)]
+pub struct BackendPin(Arc<dyn Backend>);
 
-impl<K> Pinned<K> {
+impl BackendPin {
     fn address(&self) -> usize {
-        Arc::as_ptr(&self.backend).cast::<()>() as usize
+        Arc::as_ptr(&self.0).cast::<()>() as usize
     }
 }
 
-impl<K: Clone> Clone for Pinned<K> {
-    fn clone(&self) -> Self {
-        Self { key: self.key.clone(), backend: Arc::clone(&self.backend) }
-    }
-}
-
-impl<K: PartialEq> PartialEq for Pinned<K> {
+impl PartialEq for BackendPin {
     fn eq(&self, other: &Self) -> bool {
-        self.address() == other.address() && self.key == other.key
+        self.address() == other.address()
     }
 }
 
-impl<K: Eq> Eq for Pinned<K> {}
-
-impl<K> std::fmt::Debug for Pinned<K> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pinned").finish_non_exhaustive()
-    }
-}
-
-impl<Q: CacheKey, B: IntoBackend + ?Sized> CacheKey for At<'_, Q, B> {
-    type Owned = Pinned<Q::Owned>;
-    #[inline]
-    fn hash_key<H: Hasher>(&self, state: &mut H) {
-        self.key.hash_key(state);
-        state.write_usize(self.backend.address());
-    }
-    #[inline]
-    fn matches(&self, owned: &Pinned<Q::Owned>) -> bool {
-        self.backend.address() == owned.address() && self.key.matches(&owned.key)
-    }
-    fn to_owned_key(&self) -> Pinned<Q::Owned> {
-        Pinned { key: self.key.to_owned_key(), backend: self.backend.to_backend() }
-    }
-}
-
-/// Rules see the arguments; the backend is not their business.
-impl<K, S, T, E, P, W> Judge<Pinned<K>, S> for Rules<K, S, T, E, P, W>
-where
-    S: Shape,
-    Self: Judge<K, S>,
-{
-    fn judge(&self, key: &Pinned<K>, ret: &S::Return, ttl: crate::clock::Ticks) -> Verdict {
-        Judge::<K, S>::judge(self, &key.key, ret, ttl)
-    }
-}
+impl Eq for BackendPin {}

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 /// What a problem is about.
 ///
-/// None of them stops a cached function: it runs, in the process it is cached all the same, and what could
-/// not be done is counted in its [`Stats`](crate::Stats). They are for the start of a program, where a
-/// wrong setting is cheap to notice.
+/// The first three do not stop a cached function: it runs, in the process it is cached all the same, and what
+/// could not be done is counted in its [`Stats`](crate::Stats). They are for the start of a program, where a
+/// wrong setting is cheap to notice. The last two are what a `#[cache::secure]` function returns whose error
+/// type is `From<cachekit::Error>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -20,9 +21,20 @@ pub enum ErrorKind {
     Unreachable,
     /// What an annotated function asks for does not fit its backend. Lasts until the code is changed.
     Function,
+    /// There is no key, tenant or namespace that a `#[cache::secure]` function could seal with. Where the call
+    /// can return an error it returns this one: the function was not run and nothing was looked up, so that a
+    /// missing key is noticed. It fails closed, is not retried, and lasts until the keyring or the tenant is
+    /// set right. [`init`](crate::init) reports it for keys.
+    Unsealed,
+    /// The shared tier answered a `#[cache::secure]` function with `on_tamper = error` with an entry that was
+    /// not sealed for this very call: changed, moved, plaintext, or sealed with a key that is not in the
+    /// keyring. The function was not run. The entry stays where it is until it expires or the call is
+    /// invalidated, refreshed or set; until then each call returns this. It fails closed and is not retried.
+    Refused,
 }
 
-/// The problems that [`init`](crate::init) or [`check`](crate::check) found: all of them, one a line.
+/// The problems that [`init`](crate::init) or [`check`](crate::check) found, all of them, one a line; or why a
+/// `#[cache::secure]` function could not be called.
 ///
 /// Opaque: ask [`kind`](Self::kind), or look at [`problems`](Self::problems). It holds no key, no value and
 /// no credential.
@@ -85,6 +97,12 @@ impl Error {
     /// `Ok` if there is no problem.
     pub(crate) fn of(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems: problems.into() }) }
+    }
+
+    /// An error of one problem.
+    #[cfg(feature = "secure")]
+    pub(crate) fn one(problem: Problem) -> Self {
+        Self { problems: Arc::from([problem]) }
     }
 
     /// What the first problem is about; the more lasting ones come first.

@@ -4,13 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 #[cfg(feature = "shared")]
-use crate::backend_option::{At, IntoBackend, Pinned};
+use crate::backend_option::{BackendPin, IntoBackend};
 use crate::entry::{Entry, Owner};
 use crate::flight::Flights;
 use crate::key::{self, CacheKey};
+#[cfg(feature = "shared")]
+use crate::pinned::{At, Pinned};
 use crate::read_through::remote::Removal;
 use crate::read_through::{Remote, blocking};
 use crate::rules::{Judge, Rules};
+use crate::seal::BlindedKey;
+#[cfg(feature = "secure")]
+use crate::secure::call::{self as secure, AtBackend, OfTenant};
 use crate::shape::{Kind, Shape};
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef, StoreRef};
@@ -65,15 +70,22 @@ impl Invalidated {
 ///
 /// Equal exactly if both name the same function and the same arguments, up to collisions of a 64-bit hash
 /// whose seed differs from process to process.
+///
+/// That of a `#[cache::secure]` call shows the key that its entry is stored under: a keyed hash, the same in
+/// every process that has the key. Without a key it is as any other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey {
     module: &'static str,
     name: &'static str,
     hash: u64,
+    blinded: Option<BlindedKey>,
 }
 
 impl fmt::Display for EntryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(blinded) = &self.blinded {
+            return blinded.fmt(f);
+        }
         write!(f, "{}::{}#{:016x}", self.module, self.name, self.hash)
     }
 }
@@ -100,7 +112,7 @@ struct Typed<K, S: Shape> {
     store: StoreRef,
     site: &'static Site,
     judge: Box<dyn Judge<K, S> + Send + Sync>,
-    remote: Remote<K, S::Stored>,
+    remote: Remote<K, S>,
 }
 
 impl<K, S> Typed<K, S>
@@ -108,10 +120,13 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    fn local(&self) -> Option<S::Stored> {
+    fn local(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
         let entry = entry.body_as::<K, S::Stored>()?;
-        if entry.key == self.template.body.key { entry.value.get().cloned() } else { None }
+        if entry.key != self.template.body.key {
+            return None;
+        }
+        S::open(entry.value.get()?.clone()).ok()
     }
 
     fn remove_local(&self) -> bool {
@@ -121,14 +136,14 @@ where
         self.store.remove(hash, &|other| self.template.is_same(other))
     }
 
-    async fn stored(&self) -> Option<S::Stored> {
+    async fn stored(&self) -> Option<S::Return> {
         if self.store.is_disabled() {
             return None;
         }
         if let Some(value) = self.local() {
             return Some(value);
         }
-        self.remote.peek(&self.store).await
+        self.remote.peek(&self.store).await.map(S::restore)
     }
 }
 
@@ -138,7 +153,7 @@ where
     S: Shape + Send + Sync + 'static,
 {
     fn peek(&self) -> BoxFuture<'_, Option<S::Return>> {
-        Box::pin(async { self.stored().await.map(S::restore) })
+        Box::pin(async { self.stored().await })
     }
 
     fn contains(&self) -> BoxFuture<'_, bool> {
@@ -152,7 +167,7 @@ where
         drop(value);
         Box::pin(async move {
             let hash = self.template.head.hash;
-            let keep = verdict.keep && !self.store.is_disabled();
+            let keep = verdict.keep && !self.store.is_disabled() && !self.remote.stores_nothing();
             let (Some(stored), true) = (stored, keep) else {
                 // What is not kept, by the rules or because caching is off here, still outdates what is
                 // there.
@@ -161,10 +176,15 @@ where
             };
             // First here: a value that is written there last wins there, and this process agrees.
             let entry = self.store.entry::<K, S::Stored>(hash, self.template.body.key.clone());
-            let _ = entry.body.value.set(stored.clone());
             let window = if is_error { 0 } else { self.site.window() };
-            self.store.put(&entry, (verdict.ttl, window), verdict.weight);
-            self.remote.store(&entry, &stored, (verdict, window), &self.store).await;
+            let mut prepared = self.remote.prepare(&stored, (verdict, window));
+            if let Some(kept) = prepared.kept.take() {
+                let _ = entry.body.value.set(kept);
+                self.store.put(&entry, (verdict.ttl, window), verdict.weight);
+            } else {
+                self.remove_local();
+            }
+            self.remote.write(&entry, &prepared, &self.store).await;
         })
     }
 
@@ -186,7 +206,7 @@ fn place<Q, S>(
     site: SiteRef,
     key: &Q,
     judge: Box<dyn Judge<Q::Owned, S> + Send + Sync>,
-    remote: Remote<Q::Owned, S::Stored>,
+    remote: Remote<Q::Owned, S>,
 ) -> Inner<S::Return>
 where
     Q: CacheKey,
@@ -196,8 +216,10 @@ where
     let hash = Owner { function: site.function(), instance: 0 }.mix(key::hash_of(key));
     let store = site.store();
     let template = store.entry(hash, key.to_owned_key());
+    let info = &site.site.info;
+    let blinded = remote.blinded();
     Inner {
-        key: EntryKey { module: site.site.info.module, name: site.site.info.name, hash },
+        key: EntryKey { module: info.module, name: info.name, hash, blinded },
         site: site.site,
         place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, judge, remote }),
     }
@@ -357,7 +379,7 @@ macro_rules! debug {
 debug!(Handle, AsyncHandle);
 
 macro_rules! constructors {
-    ($local:ident, $shared:ident, $at:ident, $handle:ident, $($rules:ident: $f:ident, $j:ident)?) => {
+    ($local:ident, $shared:ident, $at:ident, $secure:ident, $handle:ident, $($rules:ident: $f:ident, $j:ident)?) => {
         /// A handle on a call whose values stay in this process.
         pub fn $local<Q, S, J $(, $f)?>(
             site: SiteRef,
@@ -387,7 +409,7 @@ macro_rules! constructors {
             Q: CacheKey,
             Q::Owned: Clone + ShareableKey,
             S: Shape + Send + Sync + 'static,
-            S::Stored: Shareable,
+            S::Value: Shareable,
             J: Judge<Q::Owned, S> + Send + Sync + 'static,
             $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
         {
@@ -409,14 +431,38 @@ macro_rules! constructors {
             Q: CacheKey,
             Q::Owned: Clone + ShareableKey,
             S: Shape + Send + Sync + 'static,
-            S::Stored: Shareable,
+            S::Value: Shareable,
             B: IntoBackend + ?Sized,
-            J: Judge<Pinned<Q::Owned>, S> + Send + Sync + 'static,
+            J: Judge<Pinned<Q::Owned, BackendPin>, S> + Send + Sync + 'static,
             $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
         {
             $(let judge = $rules(judge);)?
             let remote = Remote::at(site, &key, backend.to_backend());
-            $handle(place::<_, S>(site, &At { key, backend }, Box::new(judge), remote))
+            $handle(place::<_, S>(site, &At { key, spot: backend }, Box::new(judge), remote))
+        }
+
+        /// A handle on a call whose values are sealed.
+        #[cfg(feature = "secure")]
+        pub fn $secure<Q, S, B, T, J $(, $f)?>(
+            site: SiteRef,
+            spot: (B, T),
+            _shape: S,
+            key: Q,
+            judge: constructors!(@argument J $($f)?),
+        ) -> $handle<S::Return>
+        where
+            Q: CacheKey,
+            Q::Owned: Clone + ShareableKey,
+            S: Shape + Send + Sync + 'static,
+            S::Value: Shareable,
+            B: AtBackend,
+            T: OfTenant,
+            J: Judge<Pinned<Q::Owned, (B::Pin, T::Pin)>, S> + Send + Sync + 'static,
+            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
+        {
+            $(let judge = $rules(judge);)?
+            let remote = secure::remote(site, &key, &spot);
+            $handle(place::<_, S>(site, &At { key, spot }, Box::new(judge), remote))
         }
     };
     (@argument $judge:ident) => { $judge };
@@ -424,13 +470,21 @@ macro_rules! constructors {
 }
 
 // A closure costs the compiler more than a value: without rules there is none.
-constructors!(handle, handle_shared, handle_at, Handle,);
-constructors!(async_handle, async_handle_shared, async_handle_at, AsyncHandle,);
-constructors!(handle_ruled, handle_shared_ruled, handle_at_ruled, Handle, ruled: F, J);
+constructors!(handle, handle_shared, handle_at, handle_secure, Handle,);
+constructors!(async_handle, async_handle_shared, async_handle_at, async_handle_secure, AsyncHandle,);
+constructors!(
+    handle_ruled,
+    handle_shared_ruled,
+    handle_at_ruled,
+    handle_secure_ruled,
+    Handle,
+    ruled: F, J
+);
 constructors!(
     async_handle_ruled,
     async_handle_shared_ruled,
     async_handle_at_ruled,
+    async_handle_secure_ruled,
     AsyncHandle,
     ruled: F, J
 );

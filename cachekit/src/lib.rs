@@ -36,6 +36,8 @@
 //! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
 //! | `shared` | `set_default_backend` and `backend = …`: functions share values through a `cachekit_io::Backend` |
 //! | `io` | [`cache::io`]: functions share values through cachekit.io; turns `shared` on |
+//! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
+//! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.
@@ -47,7 +49,8 @@
 //!
 //! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, where
 //! `set_shared_budget` says nothing. With `io`: `CACHEKIT_API_KEY` and its companions; see [`cache::io`].
-//! [`init`] tells what is wrong with any of them.
+//! With `secure`: `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] tells what is wrong with any of
+//! them.
 
 // What an annotated function runs through, in the order of a call.
 mod entry;
@@ -60,6 +63,8 @@ mod store;
 mod instance;
 mod kept;
 pub mod key;
+#[cfg(feature = "shared")]
+mod pinned;
 mod rules;
 mod shape;
 mod shareable;
@@ -80,6 +85,11 @@ mod start;
 mod stats;
 pub mod testing;
 
+#[cfg_attr(feature = "secure", path = "secure/seal.rs")]
+#[cfg_attr(not(feature = "secure"), path = "secure/no_seal.rs")]
+mod seal;
+#[cfg(feature = "secure")]
+pub mod secure;
 #[cfg(feature = "shared")]
 mod shared;
 
@@ -100,7 +110,7 @@ pub mod cache {
     //! The attributes beside `#[cache]`. `use cachekit::cache;` imports the attribute and this module: they
     //! share the name.
 
-    pub use cachekit_macros::{io, local};
+    pub use cachekit_macros::{io, local, secure};
 }
 
 #[cfg(feature = "shared")]
@@ -115,9 +125,9 @@ pub use object::Cache;
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
-pub use site::{Function, Policy, Tier, TtlPolicy, functions};
+pub use site::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, functions};
 pub use start::{check, init};
-pub use stats::Stats;
+pub use stats::{Refusals, Stats};
 pub use ttl::IntoTtl;
 
 /// Whether `CACHEKIT_DISABLE` switched caching off when the process first asked.
@@ -165,5 +175,12 @@ mod book {
         Recipes: "../../docs/src/recipes.md"
         Testing: "../../docs/src/testing.md"
         TwoTiers: "../../docs/src/two-tiers.md"
+    }
+
+    #[cfg(feature = "secure")]
+    pages! {
+        Command: "../../docs/src/cli.md"
+        OptionsSecure: "../../docs/src/options/secure.md"
+        SecurityRotation: "../../docs/src/security/rotation.md"
     }
 }

@@ -310,7 +310,9 @@ where
     {
         let hash = self.hash(key);
         if let Some(value) = self.front(hash, |owned| key.equivalent(owned)) {
-            return Ok(S::restore(value));
+            if let Ok(value) = S::open(value) {
+                return Ok(value);
+            }
         }
         let borrowed = Borrowed(key, PhantomData::<K>);
         find::<_, S>(&self.target(hash, NEVER), &borrowed, Remote::nowhere, || self.keep())
@@ -412,7 +414,9 @@ where
     let forced = front::with(front::Front::is_forced).unwrap_or(false);
     if !forced {
         if let Some(value) = cache.front(hash, |owned| key.matches(owned)) {
-            return Ok(S::restore(value));
+            if let Ok(value) = S::open(value) {
+                return Ok(value);
+            }
         }
     }
     find::<Q, S>(&cache.target(hash, site.ttl()), &key, Remote::nowhere, || cache.keep())

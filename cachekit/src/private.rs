@@ -1,8 +1,6 @@
 //! Everything generated code may name, and nothing else. Not covered by semantic versioning: the macros
 //! and the runtime are pinned to each other's exact version.
 
-#[cfg(feature = "shared")]
-pub use crate::backend_option::Pinned;
 pub use crate::companion;
 pub use crate::handle::{
     async_handle, async_handle_ruled, async_handle_shared, async_handle_shared_ruled, handle,
@@ -10,18 +8,28 @@ pub use crate::handle::{
 };
 #[cfg(feature = "shared")]
 pub use crate::handle::{async_handle_at, async_handle_at_ruled, handle_at, handle_at_ruled};
+#[cfg(feature = "secure")]
+pub use crate::handle::{
+    async_handle_secure, async_handle_secure_ruled, handle_secure, handle_secure_ruled,
+};
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
+#[cfg(feature = "shared")]
+pub use crate::pinned::Pinned;
 #[cfg(feature = "shared")]
 pub use crate::read_through::lookup_at;
 pub use crate::read_through::{
     Asked, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
 };
 pub use crate::rules::{Defaults, Unknown};
+#[cfg(feature = "secure")]
+pub use crate::secure::call as secure;
+#[cfg(feature = "secure")]
+pub use crate::secure::shape::{Refusing, check_on_tamper, sealed, typed};
 pub use crate::shape::own::lookup_in;
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
-pub use crate::site::{POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
+pub use crate::site::{L1, OnTamper, POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
 pub use inventory;
 
 // Not named by generated code, but by the compiler's advice to generic functions.
@@ -39,6 +47,12 @@ pub mod shape {
         BothRejected as _, OptionRejected as _, OptionShape as _, PlainShape as _, ResultBoth as _,
         ResultOnly as _, ResultRejected as _, ResultShared as _,
     };
+}
+
+/// The trait behind `(&Refusing::<R>::new()).__cachekit_refuse()`, likewise.
+#[cfg(feature = "secure")]
+pub mod refusing {
+    pub use crate::secure::shape::CanFail as _;
 }
 
 /// The traits behind `(&&&&Part(&argument)).__cachekit_via().__cachekit_shared()`, likewise.

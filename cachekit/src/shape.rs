@@ -7,6 +7,10 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::error::Error;
+use crate::seal::SealedBytes;
+use crate::stats::Refusal;
+
 pub(crate) mod checks;
 pub(crate) mod own;
 pub(crate) mod pick;
@@ -26,7 +30,9 @@ pub enum Kind {
 pub trait Shape: Copy {
     /// The function's return type.
     type Return;
-    /// What an entry holds.
+    /// What of it can be stored.
+    type Value: Clone + Send + Sync + 'static;
+    /// What an entry of this process holds: the value, or what it is sealed into.
     type Stored: Clone + Send + Sync + 'static;
     /// What the closures of the attribute see: `T` of a `Result<T, E>`, otherwise the return type.
     type View: ?Sized;
@@ -36,7 +42,7 @@ pub trait Shape: Copy {
     /// Classifies.
     fn kind(ret: &Self::Return) -> Kind;
     /// What to store, if anything.
-    fn stored(ret: &Self::Return) -> Option<&Self::Stored>;
+    fn stored(ret: &Self::Return) -> Option<&Self::Value>;
     /// What the attribute's closures see, if there is a value.
     fn view(ret: &Self::Return) -> Option<&Self::View>;
     /// The error, if there is one.
@@ -44,7 +50,22 @@ pub trait Shape: Copy {
         None
     }
     /// The function's return value again.
-    fn restore(stored: Self::Stored) -> Self::Return;
+    fn restore(value: Self::Value) -> Self::Return;
+    /// Whether entries may hold nothing but what [`sealed`](Self::sealed) makes.
+    const SEALED: bool = false;
+    /// The value for an entry of this process; where entries are sealed, only for callers that wait for
+    /// one that is stored nowhere.
+    fn kept(value: &Self::Value) -> Self::Stored;
+    /// The value for an entry of this process, where its sealed bytes are known.
+    fn sealed(value: &Self::Value, _bytes: SealedBytes) -> Self::Stored {
+        Self::kept(value)
+    }
+    /// The function's return value from an entry of this process.
+    fn open(stored: Self::Stored) -> Result<Self::Return, Refusal>;
+    /// What the function returns where it cannot be called; `None`: it is called all the same.
+    fn refuse(_error: &Error) -> Option<Self::Return> {
+        None
+    }
     /// A copy of a value that is not stored, for callers that waited for it.
     fn share(_ret: &Self::Return) -> Option<Arc<dyn Any + Send + Sync>> {
         None
@@ -75,6 +96,20 @@ macro_rules! shapes {
     )*};
 }
 
+/// For shapes whose entries hold the value itself.
+macro_rules! held_as_it_is {
+    () => {
+        #[inline]
+        fn kept(value: &Self::Value) -> Self::Stored {
+            value.clone()
+        }
+        #[inline]
+        fn open(stored: Self::Stored) -> Result<Self::Return, Refusal> {
+            Ok(Self::restore(stored))
+        }
+    };
+}
+
 shapes! {
     /// The value itself is stored.
     Plain<R>,
@@ -94,6 +129,7 @@ shapes! {
 
 impl<R: Clone + Send + Sync + 'static> Shape for Plain<R> {
     type Return = R;
+    type Value = R;
     type Stored = R;
     type View = R;
     type Error = ();
@@ -110,10 +146,12 @@ impl<R: Clone + Send + Sync + 'static> Shape for Plain<R> {
     fn restore(stored: R) -> R {
         stored
     }
+    held_as_it_is!();
 }
 
 impl<T: Clone + Send + Sync + 'static> Shape for Optional<T> {
     type Return = Option<T>;
+    type Value = Option<T>;
     type Stored = Option<T>;
     type View = Option<T>;
     type Error = ();
@@ -130,10 +168,12 @@ impl<T: Clone + Send + Sync + 'static> Shape for Optional<T> {
     fn restore(stored: Option<T>) -> Option<T> {
         stored
     }
+    held_as_it_is!();
 }
 
 impl<T: Clone + Send + Sync + 'static, E> Shape for OkOnly<T, E> {
     type Return = Result<T, E>;
+    type Value = T;
     type Stored = T;
     type View = T;
     type Error = E;
@@ -153,6 +193,7 @@ impl<T: Clone + Send + Sync + 'static, E> Shape for OkOnly<T, E> {
     fn restore(stored: T) -> Result<T, E> {
         Ok(stored)
     }
+    held_as_it_is!();
 }
 
 impl<T, E> Shape for OkShared<T, E>
@@ -161,6 +202,7 @@ where
     E: Clone + Send + Sync + 'static,
 {
     type Return = Result<T, E>;
+    type Value = T;
     type Stored = T;
     type View = T;
     type Error = E;
@@ -180,6 +222,7 @@ where
     fn restore(stored: T) -> Result<T, E> {
         Ok(stored)
     }
+    held_as_it_is!();
     fn share(ret: &Result<T, E>) -> Option<Arc<dyn Any + Send + Sync>> {
         ret.as_ref().err().map(|error| Arc::new(error.clone()) as Arc<dyn Any + Send + Sync>)
     }
@@ -194,6 +237,7 @@ where
     E: Clone + Send + Sync + 'static,
 {
     type Return = Result<T, E>;
+    type Value = Result<T, E>;
     type Stored = Result<T, E>;
     type View = T;
     type Error = E;
@@ -213,10 +257,12 @@ where
     fn restore(stored: Result<T, E>) -> Result<T, E> {
         stored
     }
+    held_as_it_is!();
 }
 
 impl<R, View, Error, T, E> Shape for Rejected<R, View, Error, T, E> {
     type Return = R;
+    type Value = ();
     type Stored = ();
     type View = View;
     type Error = Error;
@@ -232,4 +278,5 @@ impl<R, View, Error, T, E> Shape for Rejected<R, View, Error, T, E> {
     fn restore(_stored: ()) -> R {
         unreachable!("a function with this return type does not compile")
     }
+    held_as_it_is!();
 }

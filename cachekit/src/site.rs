@@ -26,6 +26,32 @@ pub enum Tier {
     Shared,
     /// `#[cache::io]`: also the shared backend, which is the cachekit.io API unless another is installed.
     Io,
+    /// `#[cache::secure]`: also the shared backend, if one is installed; everything that goes there is
+    /// sealed.
+    Secure,
+}
+
+/// What a `#[cache::secure]` function keeps in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum L1 {
+    /// `l1 = sealed`, the default: the sealed bytes, opened and decoded at each hit.
+    Sealed,
+    /// `l1 = typed`: the values themselves. So do all other functions.
+    Typed,
+    /// `l1 = off`: nothing. Callers at the same time still share one run.
+    Off,
+}
+
+/// What a `#[cache::secure]` function does when the shared tier answers with an entry that was not sealed for
+/// the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnTamper {
+    /// `on_tamper = recompute`, the default: runs, and overwrites the entry.
+    Recompute,
+    /// `on_tamper = error`: returns an error of kind [`Refused`](crate::ErrorKind::Refused).
+    Error,
 }
 
 /// What the attribute says about expiry.
@@ -67,6 +93,10 @@ pub struct Policy {
     /// How long a call waits for another process that runs the function; `None`: not at all, each process
     /// runs its own.
     pub fill_lock: Option<Duration>,
+    /// What is kept in this process; anything but `Typed` for `#[cache::secure]` only.
+    pub l1: L1,
+    /// What a refused entry leads to; for `#[cache::secure]`.
+    pub on_tamper: OnTamper,
 }
 
 /// An attribute without options.
@@ -82,6 +112,8 @@ pub const POLICY: Policy = Policy {
     own_backend: false,
     stale: None,
     fill_lock: Some(Duration::from_secs(5)),
+    l1: L1::Typed,
+    on_tamper: OnTamper::Recompute,
 };
 
 /// Where and what an annotated function is.

@@ -12,11 +12,13 @@ use crate::site::{Function, Tier};
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
 ///
 /// Only what the program's functions use is looked at: without a `#[cache::io]` function a missing
-/// `CACHEKIT_API_KEY` is no problem. Nothing is sent; [`check`] asks the backends whether they are there.
+/// `CACHEKIT_API_KEY` is no problem, and without a `#[cache::secure]` function a missing `CACHEKIT_MASTER_KEY`.
+/// Nothing is sent; [`check`] asks the backends whether they are there.
 ///
 /// # Errors
 ///
-/// Every problem found. Functions work in spite of them, cached in the process only.
+/// Every problem found. Functions work in spite of them, cached in the process only; but `#[cache::secure]`
+/// functions without a key return an error, or run each time.
 ///
 /// # Example
 ///
@@ -74,7 +76,7 @@ fn tiers(functions: &[Function]) -> impl Iterator<Item = Tier> {
             function.tier() == *tier && !policy.own_backend && !policy.own_cache
         })
     };
-    [Tier::Shared, Tier::Io].into_iter().filter(used)
+    [Tier::Shared, Tier::Io, Tier::Secure].into_iter().filter(used)
 }
 
 #[cfg(feature = "shared")]
@@ -83,10 +85,12 @@ fn settings(functions: &[Function]) -> Vec<Problem> {
     if let Some(message) = crate::shared::wrong_budget() {
         problems.push(Problem::new(ErrorKind::Configuration, message));
     }
+    problems.extend(crate::seal::keys_for(functions));
     for tier in tiers(functions) {
         if let Err(error) = backend(tier) {
             let asking = match tier {
                 Tier::Io => "`#[cache::io]` functions have no backend",
+                Tier::Secure => "`#[cache::secure]` functions have no shared backend",
                 Tier::Shared | Tier::Local => "`#[cache]` functions have no shared backend",
             };
             let message = format!("{asking}, and cache in this process only: {error}");
@@ -102,6 +106,7 @@ fn fits(function: Function) -> Option<Problem> {
     let policy = function.policy();
     // The attribute checked it; a function can be built without one.
     let wrong = match (function.tier(), policy.namespace) {
+        (Tier::Secure, namespace) => crate::seal::wrong_namespace(namespace),
         (Tier::Io, Some(namespace)) => namespace
             .chars()
             .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))

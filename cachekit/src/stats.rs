@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What happened in a cache since the process started.
 ///
@@ -51,6 +52,11 @@ pub struct Stats {
     pub expirations: u64,
     /// Calls of `invalidate` and `clear`.
     pub invalidations: u64,
+    /// Sealed entries that came back and were not used, by reason. All zero but for `#[cache::secure]`.
+    pub refused: Refusals,
+    /// Calls of a `#[cache::secure]` function that ran without a key, tenant or namespace that could be
+    /// used, and whose results were stored nowhere.
+    pub unsealed: u64,
     /// Entries held now, expired ones that nobody asked for since included.
     pub entries: u64,
     /// Their weight.
@@ -82,8 +88,94 @@ impl AddAssign for Stats {
         self.evictions += other.evictions;
         self.expirations += other.expirations;
         self.invalidations += other.invalidations;
+        self.refused += other.refused;
+        self.unsealed += other.unsealed;
         self.entries += other.entries;
         self.weight += other.weight;
+    }
+}
+
+/// Sealed entries that came back and were refused, by what was wrong with them.
+///
+/// None of them was decoded, let alone served: to the call, each was a miss, or an error where the attribute
+/// says `on_tamper = error`. The kinds are as exact as cryptography allows; the book's threat model lists
+/// what can be told from what.
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache::local]
+/// fn square(n: u64) -> u64 { n * n }
+///
+/// square(3);
+/// assert_eq!(square::stats().refused.total(), 0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// Sealed for this place with a known key, and changed since.
+    pub tampered: u64,
+    /// Sealed with no key of the keyring, or for another tenant or namespace.
+    pub wrong_key: u64,
+    /// Sealed for another entry, function, type or version of it.
+    pub wrong_place: u64,
+    /// Not sealed in this format at all: plaintext, another format, another version.
+    pub downgraded: u64,
+    /// Cut short, or with fields that no writer produces.
+    pub damaged: u64,
+}
+
+impl Refusals {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.tampered + self.wrong_key + self.wrong_place + self.downgraded + self.damaged
+    }
+}
+
+impl AddAssign for Refusals {
+    fn add_assign(&mut self, other: Self) {
+        self.tampered += other.tampered;
+        self.wrong_key += other.wrong_key;
+        self.wrong_place += other.wrong_place;
+        self.downgraded += other.downgraded;
+        self.damaged += other.damaged;
+    }
+}
+
+/// Why an entry could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "secure"), allow(dead_code))]
+pub enum Refusal {
+    /// See [`Refusals`]; so for the next four.
+    Tampered,
+    /// Another key.
+    WrongKey,
+    /// Another place.
+    WrongPlace,
+    /// Another format.
+    Downgraded,
+    /// Not whole.
+    Damaged,
+    /// It was not looked at, because there is no key; or it holds what this type does not read. Nothing is
+    /// wrong with the entry.
+    Unread,
+}
+
+/// The counters behind [`Refusals`].
+#[derive(Default)]
+pub(crate) struct RefusalCounters([AtomicU64; 5]);
+
+impl RefusalCounters {
+    pub(crate) fn count(&self, refusal: Refusal) {
+        if let Some(counter) = self.0.get(refusal as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Refusals {
+        let [tampered, wrong_key, wrong_place, downgraded, damaged] =
+            self.0.each_ref().map(|counter| counter.load(Ordering::Relaxed));
+        Refusals { tampered, wrong_key, wrong_place, downgraded, damaged }
     }
 }
 

@@ -144,6 +144,8 @@ struct Inner {
     backend: Mutex<Option<Arc<dyn cachekit_io::Backend>>>,
     #[cfg(feature = "shared")]
     budget: Mutex<Option<Duration>>,
+    #[cfg(feature = "secure")]
+    envelope: Mutex<Option<crate::secure::Envelope>>,
     /// What goes on in the background.
     pending: Arc<Pending>,
 }
@@ -172,6 +174,13 @@ pub(crate) fn backend() -> ScopeBackend {
 #[cfg(feature = "shared")]
 pub(crate) fn budget() -> Option<Duration> {
     current().and_then(|scope| *scope.budget.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The keys of the scope this thread is in, if it has some of its own.
+#[cfg(feature = "secure")]
+pub(crate) fn envelope() -> Option<crate::secure::Envelope> {
+    current()
+        .and_then(|scope| scope.envelope.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }
 
 /// The number of the scope this thread is in, 0 outside.
@@ -271,6 +280,8 @@ impl Scope {
             backend: Mutex::default(),
             #[cfg(feature = "shared")]
             budget: Mutex::default(),
+            #[cfg(feature = "secure")]
+            envelope: Mutex::default(),
             pending: Arc::default(),
         }))
     }
@@ -310,6 +321,36 @@ impl Scope {
     #[must_use]
     pub fn with_shared_budget(self, budget: Duration) -> Self {
         *self.0.budget.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
+        self
+    }
+
+    /// Gives the scope keys of its own for `#[cache::secure]` functions. Without them, those of the process
+    /// count. Given anew, they take the place of the ones before.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit::secure::{KeySet, Keyring, MasterKey};
+    ///
+    /// #[cachekit::cache::secure(ttl = 60, namespace = "sensitive")]
+    /// fn secret(n: u32) -> u32 { n * 2 }
+    ///
+    /// let keyring = Keyring::new(KeySet::new(MasterKey::generate()?, [])?);
+    /// let scope = cachekit::testing::Scope::new().with_keyring(keyring);
+    /// assert_eq!(scope.run(|| (secret(2), secret(2), secret::stats().hits)), (4, 4, 1));
+    /// # Ok::<(), cachekit::secure::EnvelopeError>(())
+    /// ```
+    #[cfg(feature = "secure")]
+    #[must_use]
+    pub fn with_keyring(self, keyring: impl Into<Arc<crate::secure::Keyring>>) -> Self {
+        self.with_envelope(crate::secure::Envelope::new(keyring))
+    }
+
+    /// As [`with_keyring`](Self::with_keyring), with the settings of the envelope.
+    #[cfg(feature = "secure")]
+    #[must_use]
+    pub fn with_envelope(self, envelope: crate::secure::Envelope) -> Self {
+        *self.0.envelope.lock().unwrap_or_else(PoisonError::into_inner) = Some(envelope);
         self
     }
 

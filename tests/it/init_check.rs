@@ -11,6 +11,7 @@ use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{BackendError, BackendErrorKind, MemoryBackend, Operation};
 use cachekit_tests::{block_on, in_child, is_child, run_child};
 
+use crate::secure::set_keys;
 use crate::shared_tier::machines;
 
 // This binary has functions of every tier; one more, so that this file stands for itself.
@@ -22,6 +23,7 @@ fn value(n: u64) -> u64 {
 #[test]
 fn a_missing_api_key_is_reported_and_stops_nothing() {
     in_child("init_check::a_missing_api_key_is_reported_and_stops_nothing", || {
+        set_keys();
         let error = init().unwrap_err();
         assert_eq!((error.kind(), error.is_configuration()), (ErrorKind::Configuration, true));
         assert_eq!(error.problems().len(), 1, "{error}");
@@ -37,6 +39,7 @@ fn a_missing_api_key_is_reported_and_stops_nothing() {
 #[test]
 fn a_backend_for_the_process_is_enough() {
     in_child("init_check::a_backend_for_the_process_is_enough", || {
+        set_keys();
         let backend = FaultyBackend::new(MemoryBackend::new());
         cachekit::set_default_backend(Arc::new(backend.clone()));
         init().unwrap();
@@ -107,6 +110,7 @@ fn a_variable_for_what_is_not_built_in_is_ignored() {
             n
         }
         assert_eq!((plain(7), plain(7), plain::stats().shared_errors), (7, 7, 0));
+        set_keys();
         assert_eq!(init().unwrap_err().problems().len(), 1, "that of `#[cache::io]`");
         return;
     }

@@ -105,6 +105,7 @@ async fn async_callers() {
     if !is_child(ASYNC) {
         return;
     }
+    crate::secure::set_keys();
     cachekit::init().unwrap();
     pass_the_gate().await;
     let barrier = Arc::new(Barrier::new(CALLERS));
@@ -130,6 +131,7 @@ fn sync_callers() {
     if !is_child(SYNC) {
         return;
     }
+    crate::secure::set_keys();
     cachekit::init().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(pass_the_gate());
@@ -167,6 +169,7 @@ async fn twice() {
     if !is_child(TWICE) {
         return;
     }
+    crate::secure::set_keys();
     cachekit::check().await.unwrap();
     pass_the_gate().await;
     assert_eq!(cube_twice(), [125, 125]);

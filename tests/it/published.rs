@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -118,7 +119,13 @@ async fn the_published_python_client_works_with_our_server() {
 }
 
 /// A Python that has the published client. Made once, and kept with the build's other files.
-fn virtual_environment() -> PathBuf {
+pub(crate) fn virtual_environment() -> PathBuf {
+    // Tests that need it run at the same time.
+    static MADE: LazyLock<PathBuf> = LazyLock::new(make_virtual_environment);
+    MADE.clone()
+}
+
+fn make_virtual_environment() -> PathBuf {
     const CLIENT: &str = "cachekit==0.24.1";
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("published-python");
     let python = place.join("bin/python");

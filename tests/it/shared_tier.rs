@@ -17,13 +17,15 @@ static RUNS: Runs = Runs::new();
 /// Two machines, and what their backend is asked.
 pub(crate) fn machines() -> (Scope, Scope, FaultyBackend) {
     let backend = FaultyBackend::new(MemoryBackend::new());
-    let machine = || Scope::new().with_backend(Arc::new(backend.clone()));
-    (machine(), machine(), backend)
+    (machine(&backend), machine(&backend), backend)
 }
 
 /// A machine that has just started.
 pub(crate) fn machine(backend: &FaultyBackend) -> Scope {
-    Scope::new().with_backend(Arc::new(backend.clone()))
+    // A key, because this binary has functions that seal.
+    Scope::new()
+        .with_backend(Arc::new(backend.clone()))
+        .with_keyring(crate::secure::keyring(1, &[]))
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,12 +6,15 @@
 //! scope key ── Expand("key-id") ──► 16 bytes, in every header
 //!           ── Expand("blind") ──► HMAC key of the storage keys
 //!           ── Expand("place") ──► 16 bytes, key of the place field
-//!           ── Expand("data" ‖ salt) ──► AES-256 key of one entry
-//!           ── Expand("commit" ‖ salt) ──► commitment of one entry
+//!           ── Expand("entry") ──► 60 bytes, the secret Z of all entries
+//! Z ── SHA-256(00000001 ‖ Z ‖ "data" ‖ salt) ──► AES-256 key of one entry
+//!   ── SHA-256(00000001 ‖ Z ‖ "commit" ‖ salt) ──► commitment of one entry
 //! ```
 //!
-//! Under one key no label is a prefix of another label's input of the same length, so no two
-//! purposes share an output.
+//! No two labels under one key have the same length and the same bytes, so no two purposes share an
+//! output. The last step is the one-step key derivation of NIST SP 800-56C. With its counter, Z fills
+//! the first block of SHA-256: what that block makes of the hash is computed once for a scope, and
+//! an entry costs one compression for each of its two outputs.
 
 use super::KeyId;
 use super::aead::{KEY_LEN, Key};
@@ -22,61 +25,98 @@ use super::secret::Secret;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use sha2::block_api::compress256;
 use std::convert::Infallible;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing, zeroize_stack};
 
 const EXTRACT_SALT: &[u8] = b"cachekit/seal/v1";
 const SCOPE: &[u8] = b"scope";
 const KEY_ID: &[u8] = b"key-id";
 const BLIND: &[u8] = b"blind";
 const PLACE: &[u8] = b"place";
+const ENTRY: &[u8] = b"entry";
 const DATA: &[u8] = b"data";
 const COMMIT: &[u8] = b"commit";
 
-/// Everything one master key gives for one tenant and namespace. The HMAC states are computed once;
-/// an entry costs two expansions of one block each.
+/// Bytes that SHA-256 takes at once.
+const BLOCK_LEN: usize = 64;
+/// The counter of the one-step derivation; one hash gives all that is wanted.
+const COUNTER: [u8; 4] = [0, 0, 0, 1];
+/// What a new SHA-256 starts from (FIPS 180-4, section 5.3.3).
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// Everything one master key gives for one tenant and namespace.
+///
+/// Every secret has an allocation of its own, so that moving this leaves no copies behind.
 pub(crate) struct ScopeKey {
     pub(crate) id: KeyId,
-    entry: Hkdf<Sha256>,
-    blind: Hmac<Sha256>,
+    /// SHA-256 after the block with the secret of the entries.
+    entry: Box<Zeroizing<[u32; 8]>>,
+    blind: Box<Hmac<Sha256>>,
     place: Box<Zeroizing<[u8; 16]>>,
 }
 
 impl ScopeKey {
     pub(crate) fn derive(master: &MasterKey, tenant: &str, namespace: &str) -> Self {
+        let scope = Self::derive_on_the_stack(master, tenant, namespace);
+        // The libraries wipe their states, and not what moving them left on the stack.
+        zeroize_stack::<4096>();
+        scope
+    }
+
+    #[inline(never)]
+    fn derive_on_the_stack(master: &MasterKey, tenant: &str, namespace: &str) -> Self {
         let (mut prk, root) = Hkdf::<Sha256>::extract(Some(EXTRACT_SALT), master.expose());
-        wipe(&mut prk);
+        prk.as_mut_slice().zeroize();
         let mut info = SCOPE.to_vec();
         push_part(&mut info, tenant.as_bytes());
         push_part(&mut info, namespace.as_bytes());
         let scope = secret(&root, &info);
-        let entry = Hkdf::from_prk(scope.expose()).expect("32 bytes are enough for HKDF-SHA256");
-        let blind = secret(&entry, BLIND);
+        let scope =
+            Hkdf::<Sha256>::from_prk(scope.expose()).expect("32 bytes are enough for HKDF-SHA256");
         let mut id = KeyId([0; 16]);
-        expand(&entry, &[KEY_ID], &mut id.0);
+        expand(&scope, KEY_ID, &mut id.0);
         let mut place = Box::new(Zeroizing::new([0; 16]));
-        expand(&entry, &[PLACE], place.as_mut_slice());
+        expand(&scope, PLACE, place.as_mut_slice());
+        let blind = secret(&scope, BLIND);
         let blind = Hmac::new_from_slice(blind.expose()).expect("HMAC takes keys of any length");
-        Self { id, entry, blind, place }
+        let mut block = Zeroizing::new([0; BLOCK_LEN]);
+        block[..COUNTER.len()].copy_from_slice(&COUNTER);
+        expand(&scope, ENTRY, &mut block[COUNTER.len()..]);
+        let mut entry = Box::new(Zeroizing::new(START));
+        compress256(&mut entry, std::slice::from_ref(&*block));
+        Self { id, entry, blind: Box::new(blind), place }
     }
 
-    /// The AES-256 key of the entry with this salt.
-    pub(crate) fn data_key(&self, salt: &[u8; SALT_LEN]) -> Zeroizing<Key> {
-        let mut key = Zeroizing::new([0; KEY_LEN]);
-        expand(&self.entry, &[DATA, salt], key.as_mut_slice());
-        key
-    }
-
-    /// What binds the entry with this salt to this very key.
-    pub(crate) fn commitment(&self, salt: &[u8; SALT_LEN]) -> [u8; COMMITMENT_LEN] {
+    /// Writes the AES-256 key of the entry with this salt to `key`, and returns what binds the entry
+    /// to this very key.
+    pub(crate) fn entry(&self, salt: &[u8; SALT_LEN], key: &mut Key) -> [u8; COMMITMENT_LEN] {
+        let blocks = [last_block(DATA, salt), last_block(COMMIT, salt)];
+        // Copied into place: a copy on the way would not be wiped.
+        let mut states = Zeroizing::new([[0; 8]; 2]);
+        states[0].copy_from_slice(&**self.entry);
+        states[1].copy_from_slice(&**self.entry);
+        // One right after the other: neither waits for the other, so the processor overlaps them.
+        compress256(&mut states[0], &blocks[..1]);
+        compress256(&mut states[1], &blocks[1..]);
         let mut commitment = [0; COMMITMENT_LEN];
-        expand(&self.entry, &[COMMIT, salt], &mut commitment);
+        write_words(&states[0], key);
+        write_words(&states[1], &mut commitment);
         commitment
     }
 
     /// The keyed hash that stands in for a logical key.
     pub(crate) fn blind(&self, logical_key: &[u8]) -> [u8; 32] {
-        let mut mac = self.blind.clone();
+        let mut mac = Hmac::clone(&self.blind);
         mac.update(logical_key);
         mac.finalize().into_bytes().into()
     }
@@ -86,18 +126,32 @@ impl ScopeKey {
     }
 }
 
+/// The second and last block of SHA-256 over one block, a label and a salt, with its padding.
+fn last_block(label: &[u8], salt: &[u8; SALT_LEN]) -> [u8; BLOCK_LEN] {
+    let mut block = [0; BLOCK_LEN];
+    let len = label.len() + SALT_LEN;
+    block[..label.len()].copy_from_slice(label);
+    block[label.len()..len].copy_from_slice(salt);
+    block[len] = 0x80;
+    let bits = 8 * (BLOCK_LEN + len) as u64;
+    block[BLOCK_LEN - 8..].copy_from_slice(&bits.to_be_bytes());
+    block
+}
+
+fn write_words(words: &[u32; 8], bytes: &mut [u8; 32]) {
+    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+}
+
 fn secret(from: &Hkdf<Sha256>, info: &[u8]) -> Secret {
     let filled = Secret::fill(KEY_LEN, |bytes| {
-        expand(from, &[info], bytes);
+        expand(from, info, bytes);
         Ok::<_, Infallible>(())
     });
     filled.unwrap_or_else(|never| match never {})
 }
 
-fn expand(from: &Hkdf<Sha256>, info: &[&[u8]], out: &mut [u8]) {
-    from.expand_multi_info(info, out).expect("at most 32 bytes are asked for");
-}
-
-fn wipe(bytes: &mut [u8]) {
-    zeroize::Zeroize::zeroize(bytes);
+fn expand(from: &Hkdf<Sha256>, info: &[u8], out: &mut [u8]) {
+    from.expand(info, out).expect("at most 60 bytes are asked for");
 }

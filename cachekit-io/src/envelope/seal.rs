@@ -1,16 +1,17 @@
 //! Sealing and opening in the native format.
 
-use super::aead::{NONCE_LEN, Nonce, TAG_LEN};
+use super::aead::{KEY_LEN, NONCE_LEN, Nonce, TAG_LEN};
+use super::derive::ScopeKey;
 use super::error::EnvelopeErrorKind as Kind;
-use super::keyring::ScopeKeys;
 use super::layout::SALT_LEN;
 use super::{
     Context, EnvelopeError, HEADER_LEN, Header, Keyring, MAX_VALUE_LEN, Padding, Provider,
 };
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// One nonce for all entries: every entry has a key of its own, derived from a random salt, so the
 /// pair of key and nonce is as fresh as the key.
@@ -142,19 +143,21 @@ impl Envelope {
     }
 
     fn try_seal(&self, context: &Context<'_>, buffer: &mut Vec<u8>) -> Result<(), EnvelopeError> {
-        let scope = self.keyring.scope(context.tenant, context.namespace)?;
-        let key = scope.current();
         let mut data = context.associated_data()?;
         self.padding.pad(buffer, HEADER_LEN)?;
-
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| EnvelopeError::from(Kind::Random))?;
-        let place = data.place(key.place_key(), &salt);
-        let header = Header::new(self.padding, key.id, salt, key.commitment(&salt), place).encode();
+        let mut data_key = Zeroizing::new([0; KEY_LEN]);
+        let header = self.keyring.scope(context.tenant, context.namespace, |scope| {
+            let key = scope.current();
+            let commitment = key.entry(&salt, &mut data_key);
+            let place = data.place(key.place_key(), &salt);
+            Header::new(self.padding, key.id, salt, commitment, place).encode()
+        })?;
         let data = data.with_header(&header);
         let (front, body) = buffer.split_at_mut(HEADER_LEN);
         front.copy_from_slice(&header);
-        let tag = self.provider.0.seal(&key.data_key(&salt), &NONCE, data, body);
+        let tag = self.provider.0.seal(&data_key, &NONCE, data, body);
         let tag = tag.map_err(|_| EnvelopeError::from(Kind::TooLarge))?;
         buffer.extend_from_slice(&tag);
         Ok(())
@@ -172,30 +175,40 @@ impl Envelope {
         context: &Context<'_>,
         entry: &'a mut [u8],
     ) -> Result<Opened<'a>, EnvelopeError> {
-        let scope = self.keyring.scope(context.tenant, context.namespace)?;
-        let header = Header::parse(entry)?;
-        let (slot, key) = scope.find(header.key_id()).ok_or(Kind::WrongKey)?;
-        let commitment = key.commitment(&header.salt);
-        if !bool::from(commitment.ct_eq(&header.commitment)) {
-            return Err(Kind::WrongKey.into());
-        }
+        let (tenant, namespace) = (context.tenant, context.namespace);
         let mut data = context.associated_data()?;
+        let mut data_key = Zeroizing::new([0; KEY_LEN]);
+        let known = self.keyring.scope(tenant, namespace, |scope| {
+            let header = Header::parse(entry)?;
+            let (slot, key) = scope.find(header.key_id()).ok_or(Kind::WrongKey)?;
+            let commitment = key.entry(&header.salt, &mut data_key);
+            if !bool::from(commitment.ct_eq(&header.commitment)) {
+                return Err(EnvelopeError::from(Kind::WrongKey));
+            }
+            Ok((header, slot, scope.counter(slot)))
+        });
+        let (header, slot, counter) = known??;
         // Taken from the bytes, not encoded anew: what is authenticated is what was received.
         let mut front = [0; HEADER_LEN];
         front.copy_from_slice(&entry[..HEADER_LEN]);
         let (sealed, tag) = entry[HEADER_LEN..].split_last_chunk_mut().ok_or(Kind::Damaged)?;
-        let data_key = key.data_key(&header.salt);
         let opened = self.provider.0.open(&data_key, &NONCE, data.with_header(&front), sealed, tag);
         if opened.is_err() {
             sealed.zeroize();
-            let here = data.place(key.place_key(), &header.salt) == header.place;
+            let place = self.keyring.scope(tenant, namespace, |scope| {
+                let (_, key) = scope.find(header.key_id())?;
+                Some(data.place(key.place_key(), &header.salt))
+            });
+            let here = place? == Some(header.place);
             return Err(if here { Kind::Tampered } else { Kind::WrongPlace }.into());
         }
         let Some(len) = header.padding().unpadded_len(sealed) else {
             sealed.zeroize();
             return Err(Kind::Damaged.into());
         };
-        ScopeKeys::count(&scope, slot);
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(Opened { value: &mut sealed[..len], slot })
     }
 
@@ -230,7 +243,6 @@ impl Envelope {
         namespace: &str,
         logical_key: &[u8],
     ) -> Result<Vec<String>, EnvelopeError> {
-        let scope = self.keyring.scope(tenant, namespace)?;
         let mut prefix = String::new();
         if self.readable_namespace {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -240,9 +252,10 @@ impl Envelope {
             }
             prefix = format!("ns:{namespace}:");
         }
-        let keys =
-            scope.keys().map(|key| format!("{prefix}s1:{}", hex::encode(key.blind(logical_key))));
-        Ok(keys.collect())
+        self.keyring.scope(tenant, namespace, |scope| {
+            let blind = |key: &ScopeKey| hex::encode(key.blind(logical_key));
+            scope.keys().map(|key| format!("{prefix}s1:{}", blind(key))).collect()
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 use super::api_key::ApiKey;
 use super::connector::Connector;
 use super::endpoint::{Allowance, DEFAULT_URL, Endpoint};
+use super::keep_alive::KeepAlive;
 use super::pool::Pool;
+use super::proxy;
 use super::request::CommonHeaders;
 use super::resolver::{Resolve, SystemResolver};
 use super::runtime::Background;
@@ -55,6 +57,7 @@ pub struct CachekitIoBuilder {
     proxy: bool,
     #[cfg(test)]
     pub(super) proxies: Option<Matcher>,
+    keep_alive: KeepAlive,
     l1: L1,
     max_answer_bytes: usize,
     resolver: Arc<dyn Resolve>,
@@ -75,6 +78,7 @@ impl Default for CachekitIoBuilder {
             proxy: true,
             #[cfg(test)]
             proxies: None,
+            keep_alive: KeepAlive::DEFAULT,
             l1: L1::default(),
             max_answer_bytes: MAX_VALUE_BYTES + ANSWER_MARGIN,
             resolver: Arc::new(SystemResolver),
@@ -150,10 +154,13 @@ impl CachekitIoBuilder {
     }
 
     /// Whether to use the proxy that `HTTPS_PROXY` or `ALL_PROXY` names and `NO_PROXY` does not
-    /// exclude, as at first. Only `http://` proxies that do `CONNECT`.
+    /// exclude, as at first: `http://` and `https://` ones that do `CONNECT`, and `socks5://` and
+    /// `socks5h://`, with `user:password@` where the proxy wants it. An `https://` proxy's certificate is
+    /// checked like the service's.
     ///
-    /// Through a proxy it is the proxy that looks up the service's host: the check of the addresses
-    /// found does not apply. The proxy itself may have any address.
+    /// The proxy itself may have any address. With `socks5://` the client looks up the service's host, and
+    /// the check of the addresses found applies; with the others the proxy looks it up, and it does not.
+    /// The check of the URL always does.
     pub fn proxy(mut self, use_proxy: bool) -> Self {
         self.proxy = use_proxy;
         self
@@ -192,6 +199,12 @@ impl CachekitIoBuilder {
     #[cfg(test)]
     pub(super) fn proxies(mut self, proxies: Matcher) -> Self {
         self.proxies = Some(proxies);
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
         self
     }
 
@@ -246,6 +259,11 @@ impl CachekitIoBuilder {
         };
         let (api_key, endpoint, tls) = (api_key?, endpoint?, tls?);
 
+        let variable = |name: &str| std::env::var(name).ok();
+        let target = endpoint.connect_uri().ok().filter(|_| self.proxy);
+        if let Some(name) = target.and_then(|target| proxy::unusable(&target, variable)) {
+            return note(wrong, format!("{name} cannot be used: {}", proxy::ACCEPTED));
+        }
         let proxies = self.proxy.then(Matcher::from_env);
         #[cfg(test)]
         let proxies = self.proxies.or(proxies);
@@ -265,7 +283,7 @@ impl CachekitIoBuilder {
             Err(error) => return note(wrong, format!("the background thread: {error}")),
         };
         let common = CommonHeaders::new(&api_key, &endpoint, self.l1);
-        let pool = Pool::new(connector, background, self.pool_size, self.timeout);
+        let pool = Pool::new(connector, background, self.pool_size, self.timeout, self.keep_alive);
         let shared = Shared {
             endpoint,
             api_key,

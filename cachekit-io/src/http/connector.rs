@@ -1,21 +1,19 @@
 //! From nothing to a connection that speaks HTTP.
 
 use super::endpoint::Endpoint;
-use super::failure::{Again, Failure};
-use super::resolver::{Blocked, Checked, Resolve};
-use crate::BackendErrorKind;
+use super::failure::Failure;
+use super::proxy::{BoxError, Hop, Plain, Proxy, Socks, Tcp};
+use super::resolver::{Checked, Resolve};
+use super::why;
 use http::Uri;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use std::error::Error;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tower_service::Service;
 
 /// What the service speaks on a connection.
@@ -33,8 +31,9 @@ pub(super) struct Connector {
 
 /// The way to the service.
 enum Route {
-    Direct(HttpsConnector<HttpConnector<Checked>>),
-    Proxied(HttpsConnector<Tunnel<HttpConnector<Checked>>>),
+    Direct(HttpsConnector<Plain>),
+    Tunnel(HttpsConnector<Tunnel<HttpsConnector<Tcp>>>),
+    Socks(HttpsConnector<Socks>),
 }
 
 impl Connector {
@@ -49,23 +48,21 @@ impl Connector {
         let target = endpoint.connect_uri().map_err(|_| "the API URL has an unusable host")?;
         let server_name = ServerName::try_from(endpoint.host().to_owned())
             .map_err(|_| "the API URL has a host that TLS cannot check")?;
-        let tls = Tls { config: tls, server_name };
         let proxy = proxies.and_then(|proxies| proxies.intercept(&target));
+        let lookups = Checked::new(Arc::clone(&resolver), private_addresses);
         let route = match proxy {
-            None => Route::Direct(tls.over(tcp(Checked::new(resolver, private_addresses)))),
+            None => {
+                let tls = Tls { config: tls, server_name };
+                Route::Direct(tls.over(Plain(tcp(lookups))))
+            }
             Some(proxy) => {
-                if proxy.uri().scheme_str() != Some("http") {
-                    return Err(
-                        "the proxy of the environment is not an http:// one; use one that \
-                                is, exclude the service with NO_PROXY, or switch proxies off",
-                    );
+                let hop = tcp(Checked::unchecked(resolver));
+                let proxy = Proxy::new(&proxy, &tls, hop, lookups)?;
+                let tls = Tls { config: tls, server_name };
+                match proxy {
+                    Proxy::Tunnel(tunnel) => Route::Tunnel(tls.over(tunnel)),
+                    Proxy::Socks(socks) => Route::Socks(tls.over(socks)),
                 }
-                let mut tunnel =
-                    Tunnel::new(proxy.uri().clone(), tcp(Checked::unchecked(resolver)));
-                if let Some(credentials) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(credentials.clone());
-                }
-                Route::Proxied(tls.over(tunnel))
             }
         };
         Ok(Self { target, route })
@@ -76,9 +73,12 @@ impl Connector {
         &self,
     ) -> Result<(impl AsyncRead + AsyncWrite + Unpin + Send + use<>, Protocol), Failure> {
         let stream = match &self.route {
-            Route::Direct(connector) => call(connector.clone(), self.target.clone()).await?,
-            Route::Proxied(connector) => call(connector.clone(), self.target.clone()).await?,
+            Route::Direct(connector) => call(connector.clone(), self.target.clone()).await,
+            Route::Tunnel(connector) => call(connector.clone(), self.target.clone()).await,
+            Route::Socks(connector) => call(connector.clone(), self.target.clone()).await,
         };
+        let is_direct = matches!(self.route, Route::Direct(_));
+        let stream = stream.map_err(|error| why::not_connected(error, is_direct))?;
         let MaybeHttpsStream::Https(stream) = stream else {
             // The target's scheme is https, and the connector insists on it.
             return Err(Failure::malformed("the connection is not encrypted"));
@@ -106,55 +106,17 @@ impl Tls {
 }
 
 /// TCP with both address families, and no waiting for more to send.
-fn tcp(resolver: Checked) -> HttpConnector<Checked> {
+fn tcp(resolver: Checked) -> Tcp {
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector
 }
 
-async fn call<C>(
-    mut connector: C,
-    target: Uri,
-) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, Failure>
+async fn call<C>(mut connector: C, target: Uri) -> Result<MaybeHttpsStream<Hop>, BoxError>
 where
-    C: Service<Uri, Response = MaybeHttpsStream<TokioIo<TcpStream>>>,
-    C::Error: Into<Box<dyn Error + Send + Sync>>,
+    C: Service<Uri, Response = MaybeHttpsStream<Hop>, Error = BoxError>,
 {
-    let connected = async {
-        std::future::poll_fn(|cx| connector.poll_ready(cx)).await?;
-        connector.call(target).await
-    };
-    connected.await.map_err(|error| {
-        let error = error.into();
-        if Blocked::is_cause_of(&*error) {
-            let what = "the host resolves only to private or reserved addresses; a service of your \
-                        own needs them allowed (CACHEKIT_ALLOW_PRIVATE_ADDRESSES)";
-            return Failure::new(BackendErrorKind::Configuration, Again::Never, what);
-        }
-        match tls_error(&*error) {
-            // Trying again does not make a certificate valid.
-            Some(rustls::Error::InvalidCertificate(_)) => {
-                Failure::transport(Again::Never, "the TLS handshake failed", error)
-            }
-            Some(_) => Failure::transport(Again::Unsent, "the TLS handshake failed", error),
-            None => Failure::transport(Again::Unsent, "could not connect", error),
-        }
-    })
-}
-
-/// What TLS itself complained about, if it did. I/O errors hide what they hold from `source`.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<rustls::Error>() {
-            return Some(found);
-        }
-        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match held {
-            Some(held) => Some(held),
-            None => error.source(),
-        };
-    }
-    None
+    std::future::poll_fn(|cx| connector.poll_ready(cx)).await?;
+    connector.call(target).await
 }

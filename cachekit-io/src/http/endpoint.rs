@@ -1,6 +1,6 @@
 //! Where the service is: a URL that was checked once and is taken apart for requests.
 
-use super::address::reach;
+use super::address::{Reach, reach};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use std::net::IpAddr;
@@ -184,7 +184,10 @@ fn check_host(host: &Host<&str>, allowance: Allowance) -> Result<(), &'static st
                 return Err("has an empty label in its host");
             }
             if is_localhost(name) && !allowance.private_addresses {
-                return Err("names this machine, and private addresses are not allowed");
+                return Err(
+                    "names this machine; a service of your own needs private addresses allowed \
+                            (CACHEKIT_ALLOW_PRIVATE_ADDRESSES)",
+                );
             }
             None
         }
@@ -192,13 +195,21 @@ fn check_host(host: &Host<&str>, allowance: Allowance) -> Result<(), &'static st
         Host::Ipv6(address) => Some(IpAddr::V6(address)),
     };
     if let Some(address) = address {
-        if !reach(address).is_allowed(allowance.private_addresses) {
-            return Err("names an address that is private or reserved");
+        match reach(address) {
+            Reach::Never => return Err("names an address that is reserved; no service has one"),
+            Reach::Private if !allowance.private_addresses => {
+                return Err("names a private address; a service of your own needs them allowed \
+                            (CACHEKIT_ALLOW_PRIVATE_ADDRESSES)");
+            }
+            _ => {}
         }
     }
     let is_known = matches!(host, Host::Domain(name) if KNOWN_HOSTS.contains(name));
     if !is_known && !allowance.custom_host {
-        return Err("names a host that is not the managed service");
+        return Err(
+            "names a host that is not the managed service; one of your own needs it allowed \
+                    (CACHEKIT_ALLOW_CUSTOM_HOST)",
+        );
     }
     Ok(())
 }

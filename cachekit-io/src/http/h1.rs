@@ -2,15 +2,14 @@
 
 use super::answer::{Answer, Collector};
 use super::failure::{Again, Failure};
-use super::h2::IDLE_TIMEOUT;
-use super::runtime::{Home, Place};
+use super::runtime::{Background, Home, Place};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
@@ -82,12 +81,27 @@ impl Conn {
 /// So many connections, each reused while it lasts.
 pub(super) struct Lanes {
     permits: Semaphore,
-    idle: Mutex<Vec<Conn>>,
+    idle: Arc<Idle>,
+    background: Background,
+}
+
+/// Connections that wait for work.
+struct Idle {
+    state: Mutex<Waiting>,
+    timeout: Duration,
+}
+
+#[derive(Default)]
+struct Waiting {
+    conns: Vec<Conn>,
+    /// Somebody closes those that wait for too long.
+    swept: bool,
 }
 
 impl Lanes {
-    pub(super) fn new(size: usize) -> Self {
-        Self { permits: Semaphore::new(size), idle: Mutex::default() }
+    pub(super) fn new(size: usize, background: Background, idle_timeout: Duration) -> Self {
+        let idle = Arc::new(Idle { state: Mutex::default(), timeout: idle_timeout });
+        Self { permits: Semaphore::new(size), idle, background }
     }
 
     /// Waits for its turn, first come first served.
@@ -100,18 +114,47 @@ impl Lanes {
     /// Keeps a connection for the next request.
     pub(super) fn put(&self, mut conn: Conn) {
         conn.last_use = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|conn| !conn.sender.is_closed() && conn.last_use.elapsed() < IDLE_TIMEOUT);
-        idle.push(conn);
+        let mut waiting = self.idle.usable();
+        waiting.conns.push(conn);
+        if !waiting.swept {
+            waiting.swept = true;
+            let sweeping = sweep(Arc::downgrade(&self.idle), self.background);
+            drop(self.background.spawn(sweeping));
+        }
     }
 
     fn take(&self, home: Home) -> Option<Conn> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|conn| !conn.sender.is_closed() && conn.last_use.elapsed() < IDLE_TIMEOUT);
+        let mut waiting = self.idle.usable();
         // The one used last is the least likely to have been closed by the other end.
         let usable = |conn: &Conn| home.can_use(conn.home);
-        let found = idle.iter().rposition(usable)?;
-        Some(idle.remove(found))
+        let found = waiting.conns.iter().rposition(usable)?;
+        Some(waiting.conns.remove(found))
+    }
+}
+
+impl Idle {
+    /// What waits, without what is closed or waited for too long.
+    fn usable(&self) -> MutexGuard<'_, Waiting> {
+        let mut waiting = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |conn: &Conn| !conn.sender.is_closed() && conn.last_use.elapsed() < self.timeout;
+        waiting.conns.retain(fits);
+        waiting
+    }
+
+    /// When to look again; never once nothing waits.
+    fn next_look(&self) -> Option<Instant> {
+        let mut waiting = self.usable();
+        let next = waiting.conns.iter().map(|conn| conn.last_use + self.timeout).min();
+        waiting.swept = next.is_some();
+        next
+    }
+}
+
+/// Closes what waits for too long, for as long as anything waits.
+async fn sweep(idle: Weak<Idle>, background: Background) {
+    loop {
+        let Some(next) = idle.upgrade().and_then(|idle| idle.next_look()) else { return };
+        background.sleep(next).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Collector};
 use super::failure::{Again, Failure};
+use super::keep_alive::KeepAlive;
 use super::runtime::{Background, Home, Place};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
@@ -23,11 +24,6 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// Frames as large as this arrive in one piece.
 const MAX_FRAME: u32 = 64 * 1024;
 const MAX_HEADER_LIST: u32 = 16 * 1024;
-/// A connection in use is asked whether it is alive this often, and has so long to answer.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// The service's edge closes idle connections after 400 seconds.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(390);
 /// Giving up on an answer after less than this says nothing about the connection.
 const SUSPICIOUS: Duration = Duration::from_millis(250);
 
@@ -38,7 +34,13 @@ pub(super) struct Conn {
     closed: AtomicBool,
     /// An answer did not come; new requests go elsewhere until a ping is answered.
     suspect: AtomicBool,
+    /// Told when a ping was answered.
+    well: Notify,
+    /// Asks for a ping now.
     look: Arc<Notify>,
+    /// The ping is for a connection that was idle for long.
+    woken: AtomicBool,
+    ping_interval: Duration,
     in_flight: AtomicUsize,
     capacity: AtomicUsize,
     opened: Instant,
@@ -52,6 +54,7 @@ impl Conn {
         stream: S,
         place: &Place,
         background: Background,
+        keep_alive: KeepAlive,
     ) -> Result<Arc<Self>, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -72,7 +75,10 @@ impl Conn {
             home: place.home,
             closed: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
+            well: Notify::new(),
             look: Arc::default(),
+            woken: AtomicBool::new(false),
+            ping_interval: keep_alive.ping_interval,
             in_flight: AtomicUsize::new(0),
             capacity: AtomicUsize::new(SOFT_LIMIT),
             opened: Instant::now(),
@@ -80,7 +86,7 @@ impl Conn {
         });
         let guard = CloseOnDrop(Arc::downgrade(&conn));
         let look = Arc::clone(&conn.look);
-        place.handle.spawn(drive(connection, pings, look, guard, background));
+        place.handle.spawn(drive(connection, pings, look, guard, background, keep_alive));
         Ok(conn)
     }
 
@@ -89,15 +95,25 @@ impl Conn {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_suspect(&self) -> bool {
-        self.suspect.load(Ordering::Relaxed)
+        self.suspect.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the connection is no longer suspect; for ever if it is dead.
+    pub(super) async fn sign_of_life(&self) {
+        let mut well = std::pin::pin!(self.well.notified());
+        // From here on no sign is missed.
+        well.as_mut().enable();
+        if self.is_suspect() {
+            well.await;
+        }
     }
 
     pub(super) fn load(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// Whether one more request is welcome.
@@ -105,12 +121,33 @@ impl Conn {
         self.load() < self.capacity.load(Ordering::Relaxed)
     }
 
-    /// Takes part in the use of the connection.
-    pub(super) fn lease(self: &Arc<Self>, now: Instant) -> Lease {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    /// Takes part in the use of the connection, unless it was closed meanwhile.
+    pub(super) fn lease(self: &Arc<Self>, now: Instant) -> Option<Lease> {
         let age = now.saturating_duration_since(self.opened).as_millis();
-        self.last_use.store(u64::try_from(age).unwrap_or(u64::MAX), Ordering::Relaxed);
-        Lease { conn: Arc::clone(self), since: now, answered: false }
+        let age = u64::try_from(age).unwrap_or(u64::MAX);
+        let before = self.last_use.swap(age, Ordering::Relaxed);
+        let wakes = self.load() == 0
+            && Duration::from_millis(age.saturating_sub(before)) >= self.ping_interval;
+        if wakes {
+            // Before the watch sees that there is something to wait for.
+            self.woken.store(true, Ordering::SeqCst);
+        }
+        // Together with `retire`: of a request and the end of an idle connection one sees the other.
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        let lease = Lease { conn: Arc::clone(self), since: now, answered: true };
+        if self.is_closed() {
+            return None;
+        }
+        if wakes {
+            self.look.notify_one();
+        }
+        Some(lease)
+    }
+
+    /// Closes the connection to new requests; whether there is none under way.
+    fn retire(&self) -> bool {
+        self.close();
+        self.load() == 0
     }
 
     fn idle_for(&self) -> Duration {
@@ -119,7 +156,7 @@ impl Conn {
     }
 
     fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.closed.store(true, Ordering::SeqCst);
     }
 }
 
@@ -127,6 +164,7 @@ impl Conn {
 pub(super) struct Lease {
     conn: Arc<Conn>,
     since: Instant,
+    /// No answer is being waited for.
     answered: bool,
 }
 
@@ -138,6 +176,7 @@ impl Lease {
         body: Option<Bytes>,
         limit: usize,
     ) -> Result<Answer, Failure> {
+        self.answered = false;
         let answer = self.run(request, body, limit).await;
         self.answered = true;
         if answer.is_err() && self.conn.sender_is_gone().await {
@@ -194,9 +233,9 @@ impl Conn {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.conn.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.conn.in_flight.fetch_sub(1, Ordering::SeqCst);
         if !self.answered && self.since.elapsed() >= SUSPICIOUS {
-            self.conn.suspect.store(true, Ordering::Relaxed);
+            self.conn.suspect.store(true, Ordering::SeqCst);
             self.conn.look.notify_one();
         }
     }
@@ -236,11 +275,12 @@ async fn drive<S>(
     look: Arc<Notify>,
     guard: CloseOnDrop,
     background: Background,
+    keep_alive: KeepAlive,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut connection = std::pin::pin!(connection);
-    let watching = watch(pings, &look, &guard.0, background);
+    let watching = watch(pings, &look, &guard.0, background, keep_alive);
     let mut watching = std::pin::pin!(watching);
     poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {
@@ -252,24 +292,38 @@ async fn drive<S>(
 }
 
 /// Ends when the connection is dead or was idle for too long.
-async fn watch(pings: Option<PingPong>, look: &Notify, conn: &Weak<Conn>, background: Background) {
+async fn watch(
+    pings: Option<PingPong>,
+    look: &Notify,
+    conn: &Weak<Conn>,
+    background: Background,
+    keep_alive: KeepAlive,
+) {
     let Some(mut pings) = pings else { return };
-    let mut wait = PING_INTERVAL;
+    let KeepAlive { ping_interval, ping_timeout, wake_timeout, idle_timeout } = keep_alive;
+    let look_again = ping_interval.min(idle_timeout);
+    let mut wait = look_again;
     loop {
         let asked = background.before(Instant::now() + wait, look.notified()).await.is_some();
-        wait = PING_INTERVAL;
+        wait = look_again;
         let Some(conn) = conn.upgrade() else { return };
         if !asked && conn.load() == 0 {
-            let left = IDLE_TIMEOUT.saturating_sub(conn.idle_for());
-            if left.is_zero() {
+            let left = idle_timeout.saturating_sub(conn.idle_for());
+            // Whoever came in at the last moment is still served.
+            if (left.is_zero() || conn.is_closed()) && conn.retire() {
                 return;
             }
-            wait = wait.min(left);
+            wait = wait.min(left.max(Duration::from_millis(1)));
             continue;
         }
-        let pong = background.before(Instant::now() + PING_TIMEOUT, pings.ping(Ping::opaque()));
+        let woken = conn.woken.swap(false, Ordering::SeqCst);
+        let patience = if woken { wake_timeout } else { ping_timeout };
+        let pong = background.before(Instant::now() + patience, pings.ping(Ping::opaque()));
         match pong.await {
-            Some(Ok(_)) => conn.suspect.store(false, Ordering::Relaxed),
+            Some(Ok(_)) => {
+                conn.suspect.store(false, Ordering::SeqCst);
+                conn.well.notify_waiters();
+            }
             _ => return,
         }
     }

@@ -33,10 +33,12 @@ mod env;
 mod failure;
 mod h1;
 mod h2;
+mod keep_alive;
 mod locks;
 mod many;
 mod operations;
 mod pool;
+mod proxy;
 mod request;
 mod resolver;
 mod retry;
@@ -44,6 +46,7 @@ pub(crate) mod runtime;
 mod send;
 mod session;
 mod tls;
+mod why;
 
 #[cfg(test)]
 mod tests;

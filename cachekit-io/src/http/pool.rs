@@ -7,11 +7,14 @@
 
 use super::connector::{Connector, Protocol};
 use super::failure::{Again, Failure};
+use super::keep_alive::KeepAlive;
 use super::runtime::{Background, Home, Place};
 use super::{answer::Answer, h1, h2};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::Request;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +31,7 @@ pub(super) struct Pool {
     background: Background,
     size: usize,
     connect_timeout: Duration,
+    keep_alive: KeepAlive,
     h2: ArcSwap<Vec<Arc<h2::Conn>>>,
     h1: h1::Lanes,
     /// What the service was last found to speak.
@@ -71,14 +75,16 @@ impl Pool {
         background: Background,
         size: usize,
         connect_timeout: Duration,
+        keep_alive: KeepAlive,
     ) -> Self {
         Self {
             connector,
             background,
             size,
             connect_timeout,
+            keep_alive,
             h2: ArcSwap::default(),
-            h1: h1::Lanes::new(size),
+            h1: h1::Lanes::new(size, background, keep_alive.idle_timeout),
             speaks_h1: AtomicBool::new(false),
             dials: Mutex::default(),
         }
@@ -88,8 +94,19 @@ impl Pool {
     pub(super) async fn lease(self: &Arc<Self>, now: Instant) -> Result<Lease<'_>, Failure> {
         for dial in 0..MAX_DIALS {
             let mut place = self.background.place();
-            if let Some(lease) = self.find_h2(&place, now) {
-                return Ok(Lease::H2(lease));
+            match self.find_h2(&place, now) {
+                Found::Lease(lease) => return Ok(Lease::H2(lease)),
+                Found::Suspect(conn, mut dialed) => {
+                    let sign = pin!(conn.sign_of_life());
+                    let made = pin!(dialed.wait_for(Option::is_some));
+                    if let Either::Left((Ok(made), _)) = select(made, sign).await {
+                        if let Some(Err(failure)) = made.as_ref() {
+                            return Err(failure.clone());
+                        }
+                    }
+                    continue;
+                }
+                Found::None => {}
             }
             if self.speaks_h1.load(Ordering::Relaxed) {
                 let lane = self.h1.enter().await;
@@ -105,7 +122,7 @@ impl Pool {
                 // The caller's runtime may be on its way out, or have no network.
                 place = self.background.own_place();
             }
-            let mut outcome = self.dial(place);
+            let mut outcome = self.dial(place, false);
             // Otherwise it was made, or given up with its runtime: have another look.
             if let Ok(Some(Err(failure))) = outcome.wait_for(Option::is_some).await.as_deref() {
                 return Err(failure.clone());
@@ -121,29 +138,39 @@ impl Pool {
     }
 
     /// The least loaded connection; asks for one more where all are full.
-    fn find_h2(self: &Arc<Self>, place: &Place, now: Instant) -> Option<h2::Lease> {
+    fn find_h2(self: &Arc<Self>, place: &Place, now: Instant) -> Found {
         let conns = self.h2.load();
-        let usable =
-            conns.iter().filter(|conn| !conn.is_closed() && place.home.can_use(conn.home()));
         let mut count = 0;
-        let best = usable
+        let best = usable(&conns, place.home)
             .inspect(|_| count += 1)
-            .min_by_key(|conn| (conn.is_suspect(), !conn.has_room(), conn.load()))?;
-        if (best.is_suspect() || !best.has_room()) && count < self.size {
+            .min_by_key(|conn| (conn.is_suspect(), !conn.has_room(), conn.load()));
+        let Some(best) = best else { return Found::None };
+        if is_short_of(best) && count < self.size {
             let place = Place { home: place.home, handle: place.handle.clone() };
-            drop(self.dial(place));
+            let dialed = self.dial(place, true);
+            if best.is_suspect() {
+                return Found::Suspect(Arc::clone(best), dialed);
+            }
         }
         // A full connection takes more: they wait inside for a stream to end.
-        Some(best.lease(now))
+        best.lease(now).map_or(Found::None, Found::Lease)
     }
 
-    /// Starts a dial, or joins the one under way.
-    fn dial(self: &Arc<Self>, place: Place) -> watch::Receiver<Outcome> {
+    /// Starts a dial, or joins the one under way. Only for `more` connections if there is one already:
+    /// a dial that was under way when the caller looked may be over by now.
+    pub(super) fn dial(self: &Arc<Self>, place: Place, more: bool) -> watch::Receiver<Outcome> {
         let mut dials = self.dials.lock().unwrap_or_else(PoisonError::into_inner);
         // A dial that lost its runtime sends nothing any more.
         dials.retain(|(_, outcome)| outcome.has_changed().is_ok());
         if let Some((_, outcome)) = dials.iter().find(|(home, _)| *home == place.home) {
             return outcome.clone();
+        }
+        let conns = self.h2.load();
+        let mut found = usable(&conns, place.home);
+        let is_there =
+            if more { !found.all(|conn| is_short_of(conn)) } else { found.next().is_some() };
+        if is_there || self.speaks_h1.load(Ordering::Relaxed) {
+            return watch::channel(Some(Ok(()))).1;
         }
         let (sender, receiver) = watch::channel(None);
         dials.push((place.home, receiver.clone()));
@@ -192,9 +219,9 @@ impl Pool {
         let connecting = async {
             let (stream, protocol) = self.connector.connect().await?;
             Ok(match protocol {
-                Protocol::Http2 => {
-                    Dialed::H2(h2::Conn::open(stream, place, self.background).await?)
-                }
+                Protocol::Http2 => Dialed::H2(
+                    h2::Conn::open(stream, place, self.background, self.keep_alive).await?,
+                ),
                 Protocol::Http1 => Dialed::H1(h1::Conn::open(stream, place).await?),
             })
         };
@@ -203,7 +230,7 @@ impl Pool {
             Err(Failure::new(
                 crate::BackendErrorKind::Timeout,
                 Again::Unsent,
-                "could not connect in time",
+                "could not connect in time; is the service reachable from here (CACHEKIT_API_URL)?",
             ))
         })
     }
@@ -217,6 +244,24 @@ impl Pool {
         conns.push(conn);
         self.h2.store(Arc::new(conns));
     }
+}
+
+/// What there is for a request over HTTP/2.
+enum Found {
+    Lease(h2::Lease),
+    /// Only connections that may be dead; another is on its way.
+    Suspect(Arc<h2::Conn>, watch::Receiver<Outcome>),
+    None,
+}
+
+/// The connections that a request from there can use.
+fn usable(conns: &[Arc<h2::Conn>], home: Home) -> impl Iterator<Item = &Arc<h2::Conn>> {
+    conns.iter().filter(move |conn| !conn.is_closed() && home.can_use(conn.home()))
+}
+
+/// Whether another connection would help.
+fn is_short_of(best: &h2::Conn) -> bool {
+    best.is_suspect() || !best.has_room()
 }
 
 /// A new connection, by what it speaks.

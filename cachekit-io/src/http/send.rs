@@ -5,6 +5,7 @@ use super::answer::Answer;
 use super::failure::{Again, Failure, describe};
 use super::request::Call;
 use super::retry::{Attempts, retry_after};
+use super::why;
 use crate::wire::header::DENY_REASON;
 use crate::wire::status::classify;
 use crate::{BackendError, BackendErrorKind, Operation};
@@ -44,7 +45,7 @@ impl CachekitIo {
             None => Failure::new(
                 BackendErrorKind::Timeout,
                 Again::Never,
-                format!("nothing within {:?}", self.timeout),
+                format!("nothing within {:?} (CACHEKIT_TIMEOUT)", self.timeout),
             ),
         };
         Err(failure.into_error(operation, key))
@@ -99,10 +100,11 @@ impl CachekitIo {
     #[cold]
     fn refusal(&self, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();
-        let text = describe(status, &answer.body, &self.shared.api_key);
+        let mut text = describe(status, &answer.body, &self.shared.api_key);
         if answer.status.is_success() {
             return Failure::malformed(format!("an answer the API does not know: {text}"));
         }
+        text.push_str(why::advice(status));
         let kind = classify(status, answer.headers.contains_key(DENY_REASON));
         let again = if kind.is_retryable() { Again::IfIdempotent } else { Again::Never };
         let mut failure = Failure::new(kind, again, text);

@@ -6,7 +6,7 @@ use syn::{FnArg, Pat, PatIdent, ReturnType, Signature, Type};
 
 use super::key::{self, Arrival};
 use super::spans::{Extent, located};
-use super::{again, rules, site};
+use super::{again, rules, secure, site};
 use crate::model::{Model, Tier};
 use crate::signature::{Flavor, Parameter};
 
@@ -75,11 +75,13 @@ fn call(model: &Model) -> TokenStream {
     let here = model.here();
     let shape = model.shape();
     let checks = checks(model);
+    let sealing = secure::wrap_shape(model);
     let found = look_up(model);
     let run = run(model);
     quote_spanned! {here=>
         let __shape = #shape;
         #checks
+        #sealing
         let __found = #found;
         match __found {
             ::core::result::Result::Ok(__value) => __value,
@@ -92,7 +94,7 @@ fn call(model: &Model) -> TokenStream {
 fn checks(model: &Model) -> TokenStream {
     let (of_value, of_error) = match model.tier {
         Tier::Local => ("check_value", "check_error"),
-        Tier::Shared | Tier::Io => ("check_shareable", "check_shareable_error"),
+        Tier::Shared | Tier::Io | Tier::Secure => ("check_shareable", "check_shareable_error"),
     };
     let of_error = model.options.ttl_err.as_ref().map(|_| of_error);
     let at = Extent::of(&model.returned.value);
@@ -109,6 +111,7 @@ fn look_up(model: &Model) -> TokenStream {
         let site = site::reference(model);
         let name = match model.tier {
             Tier::Local => "lookup",
+            Tier::Secure => "secure::lookup",
             _ if model.backend.is_some() => "lookup_at",
             Tier::Shared | Tier::Io => "lookup_shared",
         };
@@ -133,11 +136,15 @@ fn look_up(model: &Model) -> TokenStream {
     }
 }
 
-/// A call that gets the backend of `backend = …` as one more argument, if there is one.
+/// A call that gets the backend of `backend = …` as one more argument, if there is one; and if values are
+/// sealed, also the tenant.
 pub(super) fn at_backend(
     model: &Model,
     call: impl FnOnce(TokenStream) -> TokenStream,
 ) -> TokenStream {
+    if model.tier == Tier::Secure {
+        return secure::at_spot(model, call);
+    }
     let Some(backend) = &model.backend else { return call(TokenStream::new()) };
     let at = Extent::of(backend);
     // Named where the user wrote it, so that what is wrong with it is said there.

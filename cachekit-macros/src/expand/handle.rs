@@ -6,7 +6,7 @@ use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
 use super::spans::located;
-use super::{again, function, rules, site};
+use super::{again, function, rules, secure, site};
 use crate::model::{Model, Tier};
 
 /// The handle's function and that of the site, in the same `impl` as the method.
@@ -69,9 +69,11 @@ pub(super) fn return_type(model: &Model) -> TokenStream {
 pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
     let name = match (model.returned.is_async(), model.tier) {
         (false, Tier::Local) => "handle",
+        (false, Tier::Secure) => "handle_secure",
         (false, _) if model.backend.is_some() => "handle_at",
         (false, Tier::Shared | Tier::Io) => "handle_shared",
         (true, Tier::Local) => "async_handle",
+        (true, Tier::Secure) => "async_handle_secure",
         (true, _) if model.backend.is_some() => "async_handle_at",
         (true, Tier::Shared | Tier::Io) => "async_handle_shared",
     };
@@ -81,6 +83,7 @@ pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
         rules::ForSet::Rules(closure) => ("_ruled", closure),
     };
     let name = &format!("{name}{suffix}");
+    let sealing = secure::wrap_shape(model);
     let made = function::at_backend(model, |backend| {
         key::with(model, Arrival::Borrowed, |key| {
             model.call_with_shape(name, None, &quote!(#site #backend), &quote!(#key, #rules))
@@ -88,6 +91,7 @@ pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
     });
     quote_spanned! {Span::mixed_site()=>
         let __shape = #shape;
+        #sealing
         #made
     }
 }

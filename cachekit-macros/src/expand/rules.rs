@@ -7,7 +7,7 @@ use quote::{ToTokens, quote, quote_spanned};
 
 use super::spans::{Extent, located};
 use crate::args::Lifetime;
-use crate::model::Model;
+use crate::model::{Model, Tier};
 
 /// The chain that collects them, or nothing when the site's policy says it all.
 pub(super) fn expand(model: &Model) -> Option<TokenStream> {
@@ -18,7 +18,11 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     // Asked of the miss, which knows the types of the key and of the value.
     let private = model.private();
     let holder = if model.options.stale.is_some() { quote!(Lead) } else { quote!(Miss) };
-    let method = if model.backend.is_some() { quote!(rules_at) } else { quote!(rules) };
+    let method = if model.backend.is_some() || model.tier == Tier::Secure {
+        quote!(rules_at)
+    } else {
+        quote!(rules)
+    };
     Some(quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss)#chain))
 }
 

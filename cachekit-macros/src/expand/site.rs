@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::rules::duration;
 use super::spans::Extent;
-use crate::args::{Capacity, FillLock, Lifetime};
+use crate::args::{Capacity, FillLock, L1, Lifetime, OnTamper};
 use crate::model::{Companion, Model, Tier};
 
 /// The static itself, as items for the start of a block. It describes the function as written, and
@@ -19,6 +19,7 @@ pub(super) fn definition(model: &Model) -> TokenStream {
         Tier::Local => quote!(Local),
         Tier::Shared => quote!(Shared),
         Tier::Io => quote!(Io),
+        Tier::Secure => quote!(Secure),
     };
     let policy = policy(model);
     let mixed = Span::mixed_site();
@@ -100,6 +101,16 @@ fn policy(model: &Model) -> TokenStream {
             field("fill_lock", quote_spanned!(mixed=> ::core::option::Option::None));
         }
         Some(FillLock::Wait(wait, span)) => field("fill_lock", some(duration(*wait, *span))),
+    }
+    if model.tier == Tier::Secure {
+        match options.l1 {
+            L1::Sealed => field("l1", quote_spanned!(mixed=> #private::L1::Sealed)),
+            L1::Typed => {}
+            L1::Off => field("l1", quote_spanned!(mixed=> #private::L1::Off)),
+        }
+        if let OnTamper::Error(_) = options.on_tamper {
+            field("on_tamper", quote_spanned!(mixed=> #private::OnTamper::Error));
+        }
     }
     if fields.is_empty() {
         return quote_spanned!(mixed=> #private::POLICY);

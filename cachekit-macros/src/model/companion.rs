@@ -59,13 +59,15 @@ impl Companion {
         errors: &mut Errors,
     ) -> Self {
         let inherent = !matches!(function.vis, Visibility::Inherited);
-        if let (true, Some(name)) = (inherent || args.name.is_given(), hidden(args, parameters)) {
+        if let (true, Some((what, name))) =
+            (inherent || args.name.is_given(), hidden(args, parameters))
+        {
             // Where a companion is wanted it says so, else there is none.
             for option in [args.name.name(), args.vis.name()].into_iter().flatten() {
                 errors.at(
                     option,
                     format_args!(
-                        "this method has no companion: `backend` needs the argument `{name}`, which is skipped, so \
+                        "this method has no companion: `{what}` needs the argument `{name}`, which is skipped, so \
                          that the companion does not get it"
                     ),
                 );
@@ -104,10 +106,17 @@ impl Companion {
     }
 }
 
-/// The argument that `backend` needs and a companion does not get.
-pub(crate) fn hidden<'a>(args: &Args, parameters: &'a [Parameter]) -> Option<&'a Ident> {
-    let backend = args.backend.value()?;
-    skipped_in(backend, parameters)
+/// The argument that `backend` or `tenant` needs and a companion does not get.
+pub(crate) fn hidden<'a>(
+    args: &Args,
+    parameters: &'a [Parameter],
+) -> Option<(&'static str, &'a Ident)> {
+    let backend = args.backend.value().map(|backend| ("backend", backend));
+    let tenant = args.tenant.value().map(|tenant| ("tenant", tenant));
+    backend
+        .into_iter()
+        .chain(tenant)
+        .find_map(|(what, expr)| Some((what, skipped_in(expr, parameters)?)))
 }
 
 /// The first skipped argument that an expression names.

@@ -63,31 +63,35 @@ pub(super) fn check(
     check_backend(args, parameters, errors);
 }
 
-/// The service is stricter than we are.
+/// Where namespaces show, they are stricter.
 fn check_namespace(tier: Tier, args: &Args, errors: &mut Errors) {
-    let Some(namespace) = args.namespace.value().filter(|_| tier == Tier::Io) else { return };
+    let who = match tier {
+        Tier::Io => "cachekit.io takes",
+        Tier::Secure => "storage keys may show the namespace of sealed values, and take",
+        Tier::Local | Tier::Shared => return,
+    };
+    let Some(namespace) = args.namespace.value() else { return };
     let value = namespace.value();
     if value.contains('.') {
         errors.at(
             namespace,
-            format_args!(
-                "cachekit.io takes no dots in a namespace: write \"{}\"",
-                value.replace('.', "-")
-            ),
+            format_args!("{who} no dots in a namespace: write \"{}\"", value.replace('.', "-")),
         );
     }
 }
 
 /// The expression is evaluated before a pattern is taken apart, and in companions too.
 fn check_backend(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
-    let Some(backend) = args.backend.value() else { return };
-    for parameter in parameters.iter().filter(|parameter| parameter.pattern.is_some()) {
-        if let Some(name) = parameter.names.iter().find(|name| mentions(backend, &name.to_string()))
-        {
+    let backend = args.backend.value().map(|backend| (backend, "backend"));
+    let tenant = args.tenant.value().map(|tenant| (tenant, "tenant"));
+    for (expr, what) in backend.into_iter().chain(tenant) {
+        for parameter in parameters.iter().filter(|parameter| parameter.pattern.is_some()) {
+            let mut names = parameter.names.iter();
+            let Some(name) = names.find(|name| mentions(expr, &name.to_string())) else { continue };
             errors.at(
-                backend,
+                expr,
                 format_args!(
-                    "`{name}` is a part of a pattern, which is not taken apart yet when the backend is looked \
+                    "`{name}` is a part of a pattern, which is not taken apart yet when the {what} is looked \
                      for: give the argument a plain name"
                 ),
             );

@@ -176,14 +176,7 @@ impl Flights {
     ) -> Flight {
         let id = FlightId::of(&entry);
         rows.push(Row { hash, entry, joinable, asynchronous, wait: None });
-        Flight {
-            flights: self,
-            hash,
-            id,
-            #[cfg(feature = "shared")]
-            joinable,
-            landed: false,
-        }
+        Flight { flights: self, hash, id, joinable, landed: false }
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
@@ -231,7 +224,6 @@ pub(crate) struct Flight {
     hash: u64,
     id: FlightId,
     /// Whether it is the one that others of its key wait for.
-    #[cfg(feature = "shared")]
     joinable: bool,
     landed: bool,
 }
@@ -242,7 +234,6 @@ impl Flight {
     }
 
     /// Whether it leads for its caller alone: beside another of its key, that may even be waiting for it.
-    #[cfg(feature = "shared")]
     pub(crate) fn is_alone(&self) -> bool {
         !self.joinable
     }

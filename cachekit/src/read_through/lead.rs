@@ -8,7 +8,7 @@ use super::Miss;
 use super::miss::Running;
 use super::refresh_ahead::Ticket;
 #[cfg(feature = "shared")]
-use crate::backend_option::Pinned;
+use crate::pinned::Pinned;
 
 /// How a miss of a function with `stale` goes on.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ where
 }
 
 #[cfg(feature = "shared")]
-impl<K, S: Shape> Miss<Pinned<K>, S> {
+impl<K, P, S: Shape> Miss<Pinned<K, P>, S> {
     /// Starts the options that need the value.
     pub fn rules_at(&self) -> Rules<K, S> {
         Rules::new()
@@ -92,7 +92,7 @@ impl<K, S: Shape> Miss<Pinned<K>, S> {
 }
 
 #[cfg(feature = "shared")]
-impl<K, S: Shape> Lead<Pinned<K>, S> {
+impl<K, P, S: Shape> Lead<Pinned<K, P>, S> {
     /// Starts the options that need the value.
     pub fn rules_at(&self) -> Rules<K, S> {
         Rules::new()

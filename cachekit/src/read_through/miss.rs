@@ -3,19 +3,17 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-#[cfg(feature = "shared")]
-use super::Purpose;
+use super::land::failure_of;
 use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
-#[cfg(feature = "shared")]
-use super::remote::{Answer, Fetched};
-use super::{Remote, blocking, value_of};
-use crate::clock::{self, Ticks};
+use super::remote::Answer;
+use super::{Purpose, Remote, blocking, value_of};
+use crate::clock::Ticks;
 use crate::entry::{AnyEntry, Entry};
 use crate::flight::chain::Link;
 use crate::flight::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, chain};
-use crate::rules::{Defaults, Judge, Rules, Verdict};
-use crate::shape::{Kind, Shape};
+use crate::rules::{Defaults, Judge, Rules};
+use crate::shape::Shape;
 use crate::site::StoreRef;
 use crate::store::Found;
 
@@ -44,7 +42,7 @@ pub struct Miss<K, S: Shape> {
     pub(super) refresh: Option<Box<Ticket>>,
     /// Failed runs waited for.
     pub(super) failed: u8,
-    pub(super) remote: Remote<K, S::Stored>,
+    pub(super) remote: Remote<K, S>,
     /// What the cache says of an entry's weight, over what the attribute says.
     pub(super) weigh: Option<Weigh<K, S::Stored>>,
     pub(super) shape: PhantomData<S>,
@@ -96,22 +94,6 @@ impl Running {
 enum Attempt<R> {
     Begun(Begun<R>),
     Wait(Arc<Wait>, Arc<AnyEntry>),
-}
-
-// What does not depend on the types of the key and the value is compiled once, here, and not with each
-// function.
-
-/// Waits until the leader's flight has landed. `None`: that would close a circle.
-async fn wait_for(wait: &Wait, leader: &Arc<AnyEntry>) -> Option<Landing> {
-    let waiting = chain::wait_for(FlightId::of(leader))?;
-    let landing = wait.landing().await;
-    drop(waiting);
-    Some(landing)
-}
-
-/// As [`wait_for`], for a thread.
-fn block_for(wait: &Wait, leader: &Arc<AnyEntry>) -> Option<Landing> {
-    blocking::block_on(wait_for(wait, leader))
 }
 
 impl<K, S> Miss<K, S>
@@ -240,24 +222,39 @@ where
         let ticket = self.stale.as_ref()?;
         let owner = self.entry.head.owner;
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
-        Some(Begun::Stale(S::restore(entry.value.get()?.clone())))
+        match S::open(entry.value.get()?.clone()) {
+            Ok(ret) => Some(Begun::Stale(ret)),
+            Err(refusal) => {
+                ticket.void(refusal);
+                None
+            }
+        }
+    }
+
+    /// What the call comes to before anybody is asked.
+    fn settled_at_once(&mut self) -> Option<Begun<S::Return>> {
+        if self.store.is_disabled() {
+            return None;
+        }
+        if let Some(ret) = self.remote.refused(&self.store) {
+            return Some(Begun::Value(ret));
+        }
+        self.found_stale()
     }
 
     async fn begin(&mut self) -> Begun<S::Return> {
-        if let Some(stale) = self.found_stale() {
-            return stale;
+        if let Some(begun) = self.settled_at_once() {
+            return begun;
         }
         loop {
             match self.attempt(true) {
-                #[cfg(feature = "shared")]
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
                     return Box::pin(chain::drive(flight.id(), self.ask_remote(flight))).await;
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
-                    let waited = wait_for(&wait, &leader).await;
-                    if let Some(value) = self.waited(waited, &leader) {
+                    if let Some(value) = self.wait(&wait, &leader).await {
                         return Begun::Value(value);
                     }
                 }
@@ -266,20 +263,18 @@ where
     }
 
     fn begin_blocking(&mut self) -> Begun<S::Return> {
-        if let Some(stale) = self.found_stale() {
-            return stale;
+        if let Some(begun) = self.settled_at_once() {
+            return begun;
         }
         loop {
             match self.attempt(false) {
-                #[cfg(feature = "shared")]
                 Attempt::Begun(Begun::Lead(flight)) if self.remote.is_some() => {
                     let _link = chain::enter(flight.id());
                     return blocking::block_on(self.ask_remote(flight));
                 }
                 Attempt::Begun(begun) => return begun,
                 Attempt::Wait(wait, leader) => {
-                    let waited = block_for(&wait, &leader);
-                    if let Some(value) = self.waited(waited, &leader) {
+                    if let Some(value) = blocking::block_on(self.wait(&wait, &leader)) {
                         return Begun::Value(value);
                     }
                 }
@@ -328,7 +323,7 @@ where
     fn look_again(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
         let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.body.key)?;
-        Some(S::restore(value))
+        S::open(value).ok()
     }
 
     /// For a refresh: what was served when it was ordered, for a caller that is not there.
@@ -336,7 +331,7 @@ where
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
-        Some(S::restore(entry.value.get()?.clone()))
+        S::open(entry.value.get()?.clone()).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
@@ -350,19 +345,21 @@ where
         if ticket.is_resident() { None } else { self.look_again() }
     }
 
-    /// Takes what the leader's flight came to. `None`: try again.
-    fn waited(&mut self, landing: Option<Landing>, leader: &AnyEntry) -> Option<S::Return> {
-        let Some(landing) = landing else {
+    /// Waits for the leader. `None`: try again.
+    async fn wait(&mut self, wait: &Wait, leader: &Arc<AnyEntry>) -> Option<S::Return> {
+        let Some(waiting) = chain::wait_for(FlightId::of(leader)) else {
             // Another caller closed the circle just now: go alone.
             self.failed = MAX_FAILED_WAITS;
             return None;
         };
+        let landing = wait.landing().await;
+        drop(waiting);
         // What the next attempt finds in the store is newer than this.
         self.seen = Flights::global().landed(self.entry.head.hash).wrapping_sub(1);
         match landing {
             Landing::Ready => {
-                let value = value_of::<K, S::Stored>(leader, |_| true)?;
-                Some(S::restore(value))
+                let value = value_of::<K, S::Stored>(&**leader, |_| true)?;
+                S::open(value).ok()
             }
             Landing::Failed(failure) => {
                 self.failed += 1;
@@ -376,7 +373,6 @@ where
     }
 
     /// Asks the shared tier before running the function.
-    #[cfg(feature = "shared")]
     async fn ask_remote(&mut self, flight: Flight) -> Begun<S::Return> {
         let purpose = match (self.forced, &self.refresh) {
             (true, _) => Purpose::Forced,
@@ -388,22 +384,32 @@ where
             Answer::Run => Begun::Lead(flight),
             Answer::Fresh(found) => {
                 self.store.count_shared_hit();
-                let ret = S::restore(found.value.clone());
-                self.keep_found(flight, found);
+                let (moved, kept) = (found.moved, found.kept.is_some());
+                let mut invalidated = self.entry.head.is_dead();
+                let ret = self.keep_found(flight, found);
+                // What is not kept here is dead by now in any case.
+                invalidated |= kept && self.entry.head.is_dead();
+                if moved && invalidated {
+                    // Invalidated meanwhile: what was written again must not outlive that.
+                    self.remote.remove(&self.store).await;
+                }
                 Begun::Value(ret)
             }
             Answer::Stale(found) => {
                 self.store.count_shared_hit();
                 self.store.count_stale_hit();
-                let ret = S::restore(found.value.clone());
-                // Good for this call and for who waits for it, and not to be kept.
-                self.entry.head.kill();
-                let _ = self.entry.body.value.set(found.value);
-                flight.land(Landing::Ready);
+                let ret = self.pass_on(flight, found.value);
                 let entry = Arc::clone(&self.entry) as Arc<AnyEntry>;
-                self.stale = Some(Box::new(Ticket::passing(entry, self.store.clone())));
+                self.stale = Ticket::passing(entry, self.store.clone()).map(Box::new);
                 Begun::Stale(ret)
             }
+            Answer::Refused(error) => match S::refuse(&error) {
+                Some(ret) => {
+                    flight.land(Landing::Failed(failure_of::<S>(&ret)));
+                    Begun::Value(ret)
+                }
+                None => Begun::Lead(flight),
+            },
             Answer::StandDown => match self.served_before() {
                 Some(value) => {
                     flight.land(Landing::Cancelled);
@@ -412,88 +418,5 @@ where
                 None => Begun::Lead(flight),
             },
         }
-    }
-
-    /// Keeps what the shared tier has.
-    #[cfg(feature = "shared")]
-    fn keep_found(&self, flight: Flight, found: Fetched<S::Stored>) {
-        let ttl = self.ttl.min(found.remaining);
-        let verdict = Verdict { keep: true, ttl, weight: found.weight };
-        self.publish(&flight, found.value, verdict, found.window.min(self.window));
-        flight.land(Landing::Ready);
-    }
-
-    /// Stores a leader's result and lets the waiters have it.
-    pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
-        if let (true, true, Some(stored)) = (self.remote.is_some(), verdict.keep, S::stored(ret)) {
-            let windows = (verdict, self.window_of(ret));
-            let stored = self.remote.store(&self.entry, stored, windows, &self.store);
-            verdict.keep = Box::pin(stored).await;
-        }
-        self.settle(flight, ret, verdict);
-    }
-
-    pub(super) fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
-        #[cfg(feature = "shared")]
-        if self.remote.is_some() {
-            blocking::block_on(self.finish(flight, ret, verdict));
-            return;
-        }
-        self.settle(flight, ret, verdict);
-    }
-
-    /// Errors are not served beyond their time.
-    fn window_of(&self, ret: &S::Return) -> Ticks {
-        if S::kind(ret) == Kind::Err { 0 } else { self.window }
-    }
-
-    fn settle(&mut self, flight: Flight, ret: &S::Return, mut verdict: Verdict) {
-        self.store.count_load();
-        // What the refresh was for is gone: whoever asks now runs the function, or has done so.
-        let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
-        verdict.keep &= !outdated;
-        let landing = match (S::stored(ret), verdict.keep) {
-            (Some(stored), true) => {
-                let window = self.window_of(ret);
-                let published = self.publish(&flight, stored.clone(), verdict, window);
-                if let Some(ticket) = self.refresh.take() {
-                    if published { ticket.stored() } else { ticket.moot() }
-                }
-                Landing::Ready
-            }
-            // Not to be stored, but whoever waited for this very run gets it.
-            (Some(stored), false) if flight.has_waiters() => {
-                self.entry.head.kill();
-                let _ = self.entry.body.value.set(stored.clone());
-                Landing::Ready
-            }
-            (Some(_), false) => Landing::Cancelled,
-            (None, _) if flight.has_waiters() => {
-                Landing::Failed(S::share(ret).map_or(Failure::Unshared, Failure::Shared))
-            }
-            (None, _) => Landing::Failed(Failure::Unshared),
-        };
-        if let (true, Some(ticket)) = (outdated, self.refresh.take()) {
-            ticket.moot();
-        }
-        flight.land(landing);
-    }
-
-    /// Puts a value into the entry and the entry into the store, unless it was invalidated meanwhile.
-    fn publish(&self, flight: &Flight, value: S::Stored, verdict: Verdict, window: Ticks) -> bool {
-        let head = &self.entry.head;
-        if self.forced {
-            flight.overtake(&|other| self.entry.is_same(other));
-        }
-        let weight =
-            self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.body.key, &value));
-        let _ = self.entry.body.value.set(value);
-        let expires = clock::deadline(|| self.store.now(), verdict.ttl);
-        head.set_expires(expires);
-        head.set_window(window);
-        head.set_weight(weight);
-        // Not into the front yet: that is for entries that are used again.
-        let entry: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
-        self.store.commit(entry, head)
     }
 }

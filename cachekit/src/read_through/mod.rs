@@ -13,21 +13,26 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 #[cfg(feature = "shared")]
-use crate::backend_option::{At, IntoBackend, Pinned};
+use crate::backend_option::{BackendPin, IntoBackend};
 use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Owner};
 use crate::flight::Flights;
 use crate::front::{self, Hit};
 use crate::key::{self, CacheKey};
+#[cfg(feature = "shared")]
+use crate::pinned::{At, LookedUp};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
+use crate::stats::Refusal;
 use crate::store::{self, Found, Store};
 use crate::testing;
 
 pub(crate) mod blocking;
+mod land;
 mod lead;
 mod miss;
+mod pauses;
 mod refresh;
 mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
@@ -42,8 +47,8 @@ pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
 
 /// Why the shared tier is asked.
-#[cfg(feature = "shared")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "shared"), allow(dead_code))]
 pub(crate) enum Purpose {
     /// A call found nothing here.
     Fill,
@@ -72,7 +77,7 @@ where
     Q: CacheKey,
     Q::Owned: ShareableKey,
     S: Shape,
-    S::Stored: Shareable,
+    S::Value: Shareable,
 {
     lookup_tiers(site, shape, key, Remote::of::<Q>)
 }
@@ -85,24 +90,24 @@ pub fn lookup_at<Q, S, B>(
     backend: &B,
     shape: S,
     key: Q,
-) -> Result<S::Return, Miss<Pinned<Q::Owned>, S>>
+) -> LookedUp<Q, BackendPin, S>
 where
     Q: CacheKey,
     Q::Owned: ShareableKey,
     S: Shape,
-    S::Stored: Shareable,
+    S::Value: Shareable,
     B: IntoBackend + ?Sized,
 {
-    lookup_tiers(site, shape, At { key, backend }, |site, at| {
-        Remote::at(site, &at.key, at.backend.to_backend())
+    lookup_tiers(site, shape, At { key, spot: backend }, |site, at| {
+        Remote::at(site, &at.key, at.spot.to_backend())
     })
 }
 
 /// Makes what a call needs of the shared tier, on a miss.
-type MakeRemote<Q, S> = fn(SiteRef, &Q) -> Remote<<Q as CacheKey>::Owned, <S as Shape>::Stored>;
+type MakeRemote<Q, S> = fn(SiteRef, &Q) -> Remote<<Q as CacheKey>::Owned, S>;
 
 #[inline]
-fn lookup_tiers<Q, S>(
+pub(crate) fn lookup_tiers<Q, S>(
     site: SiteRef,
     _shape: S,
     key: Q,
@@ -129,10 +134,38 @@ where
             if touch {
                 touch_site(site, hash);
             }
-            Ok(S::restore(value))
+            match S::open(value) {
+                Ok(ret) => Ok(ret),
+                Err(refusal) => refused_site(site, hash, &key, remote, refusal),
+            }
         }
         _ => find_site(site, hash, &key, remote),
     }
+}
+
+/// An entry did not open: it goes, and the call is a miss.
+#[cold]
+#[inline(never)]
+fn refused_site<Q, S>(
+    site: SiteRef,
+    hash: u64,
+    key: &Q,
+    remote: MakeRemote<Q, S>,
+    refusal: Refusal,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    drop_refused::<Q, S>(&site.store(), hash, key, refusal);
+    find_site(site, hash, key, remote)
+}
+
+fn drop_refused<Q: CacheKey, S: Shape>(store: &Store, hash: u64, key: &Q, refusal: Refusal) {
+    store.drop_refused(hash, refusal, &|other| {
+        let other = other.body_as::<Q::Owned, S::Stored>();
+        other.is_some_and(|other| key.matches(&other.key))
+    });
 }
 
 #[cold]
@@ -173,7 +206,7 @@ pub(crate) struct Target<'a> {
 pub(crate) fn find<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    remote: impl FnOnce() -> Remote<Q::Owned, S::Stored>,
+    remote: impl FnOnce() -> Remote<Q::Owned, S>,
     keep: impl FnOnce() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -196,7 +229,13 @@ where
             store.count_miss();
         } else {
             match stored::<Q, S>(store, hash, key, window) {
-                Stored::Fresh(value) => return Ok(S::restore(value)),
+                Stored::Fresh(value) => match S::open(value) {
+                    Ok(ret) => return Ok(ret),
+                    Err(refusal) => {
+                        drop_refused::<Q, S>(store, hash, key, refusal);
+                        store.count_miss();
+                    }
+                },
                 Stored::Stale(entry) => stale = Some(entry),
                 Stored::Nothing => store.count_miss(),
             }

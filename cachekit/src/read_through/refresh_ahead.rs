@@ -7,20 +7,24 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::pauses::Pauses;
 use crate::background;
 use crate::clock;
 use crate::entry::{AnyEntry, Body, Owner};
 use crate::front;
 use crate::site::StoreRef;
+use crate::stats::Refusal;
 use crate::sync::per_thread;
 
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
 /// process at it.
 const PAUSE: Duration = Duration::from_secs(1);
+
+static PAUSES: LazyLock<Pauses> = LazyLock::new(Pauses::default);
 
 per_thread! {
     static ORDERED: RefCell<Option<Ticket>> = RefCell::new(None);
@@ -49,10 +53,10 @@ impl Ticket {
         Self { entry, store, resident: true, settled: false }
     }
 
-    /// For a value that the shared tier called stale.
-    #[cfg(feature = "shared")]
-    pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
-        Self { entry, store, resident: false, settled: false }
+    /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
+    pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Option<Self> {
+        let paused = PAUSES.is_on(entry.head.hash, store.now());
+        (!paused).then_some(Self { entry, store, resident: false, settled: false })
     }
 
     /// The entry, if it is that of a call with this owner and key.
@@ -86,10 +90,23 @@ impl Ticket {
         self.pause();
     }
 
+    /// What was to be served did not open: the entry goes, and the hit that was counted for it.
+    pub(crate) fn void(&self, refusal: Refusal) {
+        let entry = &self.entry;
+        let same = |other: &AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
+        self.store.drop_refused(entry.head.hash, refusal, &same);
+        self.store.count_miss();
+    }
+
     /// Leaves the entry alone for a while.
     fn pause(&self) {
-        let again = self.store.now().saturating_add(clock::ticks(PAUSE));
-        self.entry.head.release_refresh(again);
+        let now = self.store.now();
+        let again = now.saturating_add(clock::ticks(PAUSE));
+        let head = &self.entry.head;
+        head.release_refresh(again);
+        if !self.resident {
+            PAUSES.begin(head.hash, now, again);
+        }
     }
 
     /// Starts a sync function in the background.

@@ -3,11 +3,35 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::Purpose;
 use crate::clock::Ticks;
 use crate::entry::Entry;
+use crate::error::Error;
 use crate::rules::Verdict;
+use crate::seal::BlindedKey;
+use crate::shape::Shape;
 use crate::site::{Site, SiteRef};
 use crate::store::Store;
+
+/// A value from the shared tier.
+pub(crate) struct Fetched<S: Shape> {
+    pub(crate) value: S::Value,
+    pub(crate) kept: Option<S::Stored>,
+    pub(crate) remaining: Ticks,
+    pub(crate) window: Ticks,
+    pub(crate) weight: u64,
+    pub(crate) moved: bool,
+}
+
+/// What the tier has for a call: nothing.
+#[allow(dead_code)] // The other build's answers, for the same code to read.
+pub(crate) enum Answer<S: Shape> {
+    Fresh(Fetched<S>),
+    Stale(Fetched<S>),
+    Run,
+    StandDown,
+    Refused(Error),
+}
 
 /// What became of an entry in the shared tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +49,19 @@ impl Removal {
     }
 }
 
-/// The shared tier as one function sees it: there is none.
-pub(crate) struct Remote<K, V>(PhantomData<fn() -> (K, V)>);
+/// What became of a result's judgement, and for how long it may be served after its time.
+pub(crate) type Windows = (Verdict, Ticks);
 
-impl<K, V> Remote<K, V> {
+/// A value on its way to where it is kept.
+pub(crate) struct Prepared<S: Shape> {
+    pub(crate) kept: Option<S::Stored>,
+}
+
+/// The shared tier as one function sees it: there is none.
+pub(crate) struct Remote<K, S>(PhantomData<fn() -> (K, S)>);
+
+#[allow(clippy::unused_self)]
+impl<K, S: Shape> Remote<K, S> {
     /// For values that belong to no function.
     #[inline]
     pub(crate) fn nowhere() -> Self {
@@ -40,23 +73,59 @@ impl<K, V> Remote<K, V> {
         Self(PhantomData)
     }
 
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        None
+    }
+
     #[inline]
-    #[allow(clippy::unused_self)]
     pub(crate) fn is_some(&self) -> bool {
         false
     }
 
-    #[allow(clippy::unused_async)]
-    pub(crate) async fn peek(&self, _store: &Store) -> Option<V> {
+    #[inline]
+    pub(crate) fn refused(&self, _store: &Store) -> Option<S::Return> {
         None
+    }
+
+    pub(crate) fn stores_nothing(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    pub(crate) fn keep(&self, value: &S::Value, _windows: Windows) -> Option<S::Stored> {
+        Some(S::kept(value))
+    }
+
+    pub(crate) fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
+        Prepared { kept: self.keep(value, windows) }
+    }
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn peek(&self, _store: &Store) -> Option<S::Value> {
+        None
+    }
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn consult(&mut self, _store: &Store, _purpose: Purpose) -> Answer<S> {
+        Answer::Run
     }
 
     #[allow(clippy::unused_async)]
     pub(crate) async fn store(
         &self,
-        _entry: &Arc<Entry<K, V>>,
-        _value: &V,
-        _verdict: (Verdict, Ticks),
+        _entry: &Arc<Entry<K, S::Stored>>,
+        value: &S::Value,
+        windows: Windows,
+        _store: &Store,
+    ) -> Option<Prepared<S>> {
+        Some(self.prepare(value, windows))
+    }
+
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn write(
+        &self,
+        _entry: &Arc<Entry<K, S::Stored>>,
+        _prepared: &Prepared<S>,
         _store: &Store,
     ) -> bool {
         true

@@ -3,24 +3,26 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use cachekit_io::{Backend, FenceToken, SetOptions};
+use cachekit_io::{Backend, SetOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Purpose;
-use crate::clock::{self, Ticks};
+use crate::clock;
 use crate::entry::Entry;
 use crate::key::CacheKey;
-use crate::rules::Verdict;
+use crate::seal::{BlindedKey, Seal, Unsealed};
+use crate::shape::Shape;
 pub(crate) use crate::shared::Removal;
-use crate::shared::fill_lock::{Held, LEASE, Waiting};
-use crate::shared::frame::{Compression, Frame, Lifetime, Place, now_ms};
+use crate::shared::backend;
+use crate::shared::fill_lock::Held;
 use crate::shared::key::storage_key;
 use crate::shared::link::{Failed, Link, Written};
-use crate::shared::{backend, codec};
+use crate::shared::target::Target;
+pub(crate) use crate::shared::target::{Answer, Fetched};
+use crate::shared::wire::{Prepared, Windows, Wire, lifetime};
 use crate::site::{Site, SiteRef, Tier};
 use crate::store::Store;
 
@@ -33,197 +35,39 @@ impl Removal {
     }
 }
 
-/// A value from the shared tier.
-pub(crate) struct Fetched<V> {
-    pub(crate) value: V,
-    /// How long it may be served from here: `NEVER` without end, 0 not beyond this call.
-    pub(crate) remaining: Ticks,
-    /// For how long after that it may be served while the function runs again.
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
+/// The shared tier of one call, if there is one, and what its values are sealed with, if they are.
+pub(crate) struct Remote<K, S: Shape>(Tiers<S>, PhantomData<fn() -> K>);
+
+/// Boxed: most calls carry none.
+enum Tiers<S: Shape> {
+    /// Values stay in this process, as they are.
+    Nowhere,
+    /// They go to a backend.
+    Shared(Box<Target<S>>),
+    /// They stay in this process, sealed.
+    #[allow(dead_code)] // Without the feature `secure` nothing is sealed.
+    Here(Box<Seal>, Wire<S::Value>),
+    /// They would have to be sealed, and cannot be: they are stored nowhere.
+    #[allow(dead_code)]
+    Nothing(Box<Unsealed>),
 }
 
-/// What the tier has for a call.
-pub(crate) enum Answer<V> {
-    /// A fresh value.
-    Fresh(Fetched<V>),
-    /// One that may be served while the function runs again.
-    Stale(Fetched<V>),
-    /// Nothing: run the function.
-    Run,
-    /// Nothing, and another process is about to refresh it: leave it alone.
-    StandDown,
-}
-
-/// How a value goes over the wire, as plain function pointers: one per type, not one per function.
-struct Wire<V> {
-    encode: fn(&V, codec::Choice) -> Option<codec::Encoded>,
-    decode: fn(codec::EncodedRef<'_>) -> Option<V>,
-}
-
-/// The shared tier of one call: its place there, and the backend there was when it started.
-struct Target<V> {
-    /// The key names this call and no other. Else only removals go there: a value may have been written
-    /// before the second owner of the name appeared, and removing is always safe.
-    unambiguous: bool,
-    link: Link,
-    wire: Wire<V>,
-    /// Taken before the value was computed; a removal since then makes the backend refuse the value.
-    fence: Option<FenceToken>,
-    /// The lock that keeps other processes from running the function meanwhile.
-    lock: Option<Held>,
-    /// The tier is left alone, because it is down or has used up this call's time.
-    given_up: bool,
-    /// Results may be served for so long after their time.
-    window: Ticks,
-    /// How long to wait for another process that runs the function.
-    lock_wait: Option<Duration>,
-    blocking: bool,
-}
-
-impl<V> Target<V> {
-    fn place(&self) -> Place<'_> {
-        Place { key: self.link.key(), type_name: std::any::type_name::<V>() }
-    }
-
-    /// Looks for a whole value that may be served.
-    async fn look(&self, store: &Store, until: Instant) -> Result<Answer<V>, Failed> {
-        let Some(fetched) = self.link.get(store, until).await? else { return Ok(Answer::Run) };
-        Ok(self.read(&fetched).unwrap_or(Answer::Run))
-    }
-
-    fn read(&self, fetched: &cachekit_io::Fetched) -> Option<Answer<V>> {
-        let frame = Frame::decode(fetched.value(), self.place())?;
-        let now = now_ms();
-        // What the backend calls stale is not for this process to keep, and what it bounds not beyond.
-        let bound = if fetched.is_fresh() { clock::span(fetched.fresh_for()) } else { 0 };
-        let lifetime = frame.lifetime(now);
-        let (remaining, in_window) = match lifetime {
-            Lifetime::Fresh(left) => (left.min(bound), true),
-            // The writer's window and ours: the shorter one counts.
-            Lifetime::Stale(_) => {
-                (0, frame.age(now) < frame.fresh_ms.saturating_add(millis(self.window)))
-            }
-            Lifetime::Gone => (0, false),
-        };
-        let in_window = self.window > 0 && in_window;
-        if remaining == 0 && !in_window {
-            return None;
-        }
-        let value = (self.wire.decode)(frame.encoded())?;
-        let window = if fetched.fresh_for().is_none() { self.window } else { 0 };
-        let found = Fetched { value, remaining, window, weight: frame.weight };
-        Some(if remaining > 0 { Answer::Fresh(found) } else { Answer::Stale(found) })
-    }
-
-    async fn take_fence(&mut self, store: &Store, until: Instant) -> Result<(), Failed> {
-        self.fence = self.link.fence(store, until).await?;
-        Ok(())
-    }
-
-    /// All steps before the function runs.
-    async fn consult(&mut self, store: &Store, purpose: Purpose) -> Result<Answer<V>, Failed> {
-        let until = self.link.deadline();
-        // The fence stands before the look: a removal between the two is noticed.
-        if self.take_fence(store, until).await == Err(Failed::Late) {
-            return Err(Failed::Late);
-        }
-        match purpose {
-            Purpose::Forced => Ok(Answer::Run),
-            Purpose::Refresh => self.refresh(store, until).await,
-            Purpose::Alone => self.look(store, until).await,
-            Purpose::Fill => match self.look(store, until).await? {
-                Answer::Run => self.lead(store, until).await,
-                found => Ok(found),
-            },
-        }
-    }
-
-    /// For a refresh: nobody waits for it, so it yields to any other process that is at it.
-    async fn refresh(&mut self, store: &Store, until: Instant) -> Result<Answer<V>, Failed> {
-        if self.lock_wait.is_some() && self.link.has_locks() {
-            match self.link.try_acquire(store, until, LEASE).await {
-                Ok(Some(token)) => self.lock = Some(Held::new(&self.link, token)),
-                Ok(None) | Err(_) => return Ok(Answer::StandDown),
-            }
-        }
-        Ok(match self.look(store, until).await? {
-            // Another process was faster.
-            Answer::Fresh(found) => Answer::Fresh(found),
-            _ => Answer::Run,
-        })
-    }
-
-    /// For a miss: one process runs the function, the others wait for its value, up to a time.
-    async fn lead(&mut self, store: &Store, mut until: Instant) -> Result<Answer<V>, Failed> {
-        let Some(most) = self.lock_wait.filter(|_| self.link.has_locks()) else {
-            return Ok(Answer::Run);
-        };
-        let mut waiting = None;
-        loop {
-            let token = match self.link.try_acquire(store, until, LEASE).await {
-                Ok(token) => token,
-                Err(Failed::Late) => return Err(Failed::Late),
-                // A lock that cannot be asked for keeps nobody from running.
-                Err(_) => return Ok(Answer::Run),
-            };
-            if let Some(token) = token {
-                self.lock = Some(Held::new(&self.link, token));
-                if waiting.is_some() {
-                    // Who had the lock before may have written meanwhile.
-                    self.take_fence(store, until).await?;
-                }
-                let answer = self.look(store, until).await?;
-                if !matches!(answer, Answer::Run) {
-                    self.lock = None;
-                }
-                return Ok(answer);
-            }
-            let waiting = waiting.get_or_insert_with(|| {
-                store.count_lock_wait();
-                Waiting::new(most)
-            });
-            if !waiting.pause(self.blocking).await {
-                return Ok(Answer::Run);
-            }
-            // A budget of their own for each round: what is cut short here would count as a failure.
-            until = self.link.deadline();
-            match self.look(store, until).await? {
-                Answer::Run => {}
-                found => return Ok(found),
-            }
-        }
-    }
-}
-
-fn millis(span: Ticks) -> u64 {
-    u64::try_from(clock::duration(span).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The shared tier of one call, if there is one. Boxed: most calls carry none.
-pub(crate) struct Remote<K, V>(Option<Box<Target<V>>>, PhantomData<fn() -> K>);
-
-impl<K, V> Remote<K, V> {
+impl<K, S: Shape> Remote<K, S> {
     /// For values that stay in the process.
     #[inline]
     pub(crate) fn nowhere() -> Self {
-        Self(None, PhantomData)
+        Self(Tiers::Nowhere, PhantomData)
     }
 
     /// At the backend that is configured, if there is one.
     pub(crate) fn of<Q>(site: SiteRef, key: &Q) -> Self
     where
         Q: CacheKey<Owned: Serialize>,
-        V: Serialize + DeserializeOwned,
+        S::Value: Serialize + DeserializeOwned,
     {
-        match backend(site.site.info.tier) {
-            Ok(Some(backend)) => Self::at(site, key, backend),
-            Ok(None) => Self::nowhere(),
-            Err(_) => {
-                // Asked for and not to be had; `check` says why.
-                site.store().count_shared_error();
-                Self::nowhere()
-            }
+        match configured(site) {
+            Some(backend) => Self::at(site, key, backend),
+            None => Self::nowhere(),
         }
     }
 
@@ -231,36 +75,123 @@ impl<K, V> Remote<K, V> {
     pub(crate) fn at<Q>(site: SiteRef, key: &Q, backend: Arc<dyn Backend>) -> Self
     where
         Q: CacheKey<Owned: Serialize>,
-        V: Serialize + DeserializeOwned,
+        S::Value: Serialize + DeserializeOwned,
     {
         let Some((key, unambiguous)) = storage_key(site, key) else { return Self::nowhere() };
-        let policy = &site.site.info.policy;
-        let target = Target {
-            unambiguous,
-            link: Link::new(backend, key, policy.is_async),
-            wire: Wire { encode: codec::encode, decode: codec::decode },
-            fence: None,
-            lock: None,
-            given_up: false,
-            window: site.site.window(),
-            lock_wait: policy.fill_lock,
-            blocking: !policy.is_async,
+        let link = Link::new(backend, key, site.site.info.policy.is_async);
+        Self::shared(site, link, unambiguous, (None, Vec::new()))
+    }
+
+    fn shared(
+        site: SiteRef,
+        link: Link,
+        unambiguous: bool,
+        sealing: (Option<Box<Seal>>, Vec<Link>),
+    ) -> Self
+    where
+        S::Value: Serialize + DeserializeOwned,
+    {
+        let target = Target::new(site, link, unambiguous, sealing);
+        Self(Tiers::Shared(Box::new(target)), PhantomData)
+    }
+
+    /// Sealed, at this backend or, without one, in this process.
+    #[cfg(feature = "secure")]
+    pub(crate) fn sealed<Q>(
+        site: SiteRef,
+        key: &Q,
+        backend: Option<Arc<dyn Backend>>,
+        tenant: &str,
+    ) -> Self
+    where
+        Q: CacheKey<Owned: Serialize>,
+        S::Value: Serialize + DeserializeOwned,
+    {
+        let (seal, unambiguous) = match Seal::new::<Q, S::Value>(site, key, tenant) {
+            Ok(sealed) => sealed,
+            Err(reason) => {
+                let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
+                return Self(Tiers::Nothing(Box::new(unsealed)), PhantomData);
+            }
         };
-        Self(Some(Box::new(target)), PhantomData)
+        let seal = Box::new(seal);
+        let Some(backend) = backend else {
+            return Self(Tiers::Here(seal, Wire::of()), PhantomData);
+        };
+        let is_async = site.site.info.policy.is_async;
+        let link = Link::new(backend, seal.key().to_owned(), is_async);
+        let previous = seal.previous().map(|key| link.at(key)).collect();
+        Self::shared(site, link, unambiguous, (Some(seal), previous))
+    }
+
+    fn target(&self) -> Option<&Target<S>> {
+        match &self.0 {
+            Tiers::Shared(target) => Some(target),
+            _ => None,
+        }
     }
 
     /// The tier, if it may hold this call's value.
-    fn holding(&self) -> Option<&Target<V>> {
-        self.0.as_deref().filter(|target| target.unambiguous)
+    fn holding(&self) -> Option<&Target<S>> {
+        self.target().filter(|target| target.unambiguous)
+    }
+
+    /// Where the entry is stored, if it is sealed.
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        match &self.0 {
+            Tiers::Shared(target) => target.seal.as_ref()?.blinded(),
+            Tiers::Here(seal, _) => seal.blinded(),
+            Tiers::Nowhere | Tiers::Nothing(_) => None,
+        }
     }
 
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.0.is_some()
+        matches!(self.0, Tiers::Shared(_))
+    }
+
+    /// What the call returns because nothing could be sealed. `None`: it goes on.
+    #[inline]
+    pub(crate) fn refused(&self, store: &Store) -> Option<S::Return> {
+        match &self.0 {
+            Tiers::Nothing(unsealed) => unsealed.refuse::<S>(store),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing may be stored anywhere.
+    pub(crate) fn stores_nothing(&self) -> bool {
+        matches!(self.0, Tiers::Nothing(_))
+    }
+
+    /// What this process keeps of a value that goes to no backend.
+    #[inline]
+    pub(crate) fn keep(&self, value: &S::Value, windows: Windows) -> Option<S::Stored> {
+        match &self.0 {
+            Tiers::Nowhere => Some(S::kept(value)),
+            _ => self.prepare(value, windows).kept,
+        }
+    }
+
+    /// A value for all tiers.
+    pub(crate) fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
+        match &self.0 {
+            Tiers::Nowhere => Prepared { kept: Some(S::kept(value)), bytes: None, windows },
+            Tiers::Shared(target) => target.prepare(value, windows),
+            Tiers::Here(seal, wire) => {
+                let sealed = if S::SEALED {
+                    wire.frame(value, windows).and_then(|frame| seal.seal(&frame).ok())
+                } else {
+                    None
+                };
+                Prepared { kept: seal.kept::<S>(value, sealed), bytes: None, windows }
+            }
+            Tiers::Nothing(_) => Prepared { kept: None, bytes: None, windows },
+        }
     }
 
     /// The value, if the tier has a whole and fresh one.
-    pub(crate) async fn peek(&self, store: &Store) -> Option<V> {
+    pub(crate) async fn peek(&self, store: &Store) -> Option<S::Value> {
         let target = self.holding()?;
         if !target.link.admits(store) {
             return None;
@@ -272,10 +203,11 @@ impl<K, V> Remote<K, V> {
     }
 
     /// Asks the tier before the function runs.
-    pub(crate) async fn consult(&mut self, store: &Store, purpose: Purpose) -> Answer<V> {
-        let Some(target) = self.0.as_deref_mut().filter(|target| target.unambiguous) else {
+    pub(crate) async fn consult(&mut self, store: &Store, purpose: Purpose) -> Answer<S> {
+        let Tiers::Shared(target) = &mut self.0 else { return Answer::Run };
+        if !target.unambiguous {
             return Answer::Run;
-        };
+        }
         // Who forces a run wants the old value gone there, too: that is tried in any case.
         if purpose != Purpose::Forced && !target.link.admits(store) {
             target.given_up = true;
@@ -290,13 +222,28 @@ impl<K, V> Remote<K, V> {
         }
     }
 
-    /// Writes a value, unless it was invalidated meanwhile. False if the backend knows of an
-    /// invalidation: the value is not to be kept here either.
+    /// Writes a value, unless it was invalidated meanwhile. `None` if the backend knows of an invalidation:
+    /// then it is not to be kept here either.
     pub(crate) async fn store(
         &self,
-        entry: &Arc<Entry<K, V>>,
-        value: &V,
-        (verdict, window): (Verdict, Ticks),
+        entry: &Arc<Entry<K, S::Stored>>,
+        value: &S::Value,
+        windows: Windows,
+        store: &Store,
+    ) -> Option<Prepared<S>> {
+        if entry.head.is_dead() {
+            return None;
+        }
+        let prepared = self.prepare(value, windows);
+        let accepted = self.write(entry, &prepared, store).await;
+        accepted.then_some(prepared)
+    }
+
+    /// Writes what was prepared. False if the backend knows of an invalidation.
+    pub(crate) async fn write(
+        &self,
+        entry: &Arc<Entry<K, S::Stored>>,
+        prepared: &Prepared<S>,
         store: &Store,
     ) -> bool {
         let Some(target) = self.holding() else { return true };
@@ -306,26 +253,13 @@ impl<K, V> Remote<K, V> {
         if target.given_up {
             return true;
         }
-        let Some(encoded) = (target.wire.encode)(value, codec::Choice::Auto) else {
+        let Some(bytes) = prepared.bytes.clone() else {
             store.count_shared_error();
             return true;
         };
-        let ttl = (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl));
-        let fresh_ms =
-            ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
-        let frame = Frame {
-            created_ms: now_ms(),
-            fresh_ms,
-            stale_ms: if ttl.is_some() { millis(window) } else { 0 },
-            cost_us: 0,
-            weight: verdict.weight,
-            codec: encoded.stamp,
-            payload: encoded.bytes.into(),
-        };
-        let bytes = frame.encode(target.place(), Compression::Lz4);
-        let Some(bytes) = bytes.map(Bytes::from) else { return true };
+        let (verdict, window) = prepared.windows;
         let mut options = SetOptions::new();
-        if let Some(ttl) = ttl {
+        if let Some(ttl) = lifetime(&verdict) {
             options = options.ttl(ttl);
             if window > 0 {
                 options = options.stale_ttl(clock::duration(window));
@@ -336,6 +270,12 @@ impl<K, V> Remote<K, V> {
         }
         let until = target.link.deadline();
         let written = target.link.set(store, until, bytes, (options, target.fence.clone())).await;
+        if !target.previous.is_empty() && !target.previous_clear.load(Ordering::Relaxed) {
+            // What a previous key left must not come back when this entry goes.
+            for link in &target.previous {
+                let _ = link.delete(store).await;
+            }
+        }
         // An invalidation that came while the write was under way may have reached the backend before
         // it: take the value back. A refused one is not there.
         if entry.head.is_dead() && written != Written::Refused {
@@ -345,10 +285,27 @@ impl<K, V> Remote<K, V> {
     }
 
     pub(crate) async fn remove(&self, store: &Store) -> Removal {
-        let Some(target) = self.0.as_deref() else { return Removal::NotUsed };
-        match target.link.delete(store).await {
-            Ok(_) => Removal::Confirmed,
-            Err(_) => Removal::Failed,
+        let target = match &self.0 {
+            Tiers::Shared(target) => target,
+            // Where the entry is, only the key tells.
+            Tiers::Nothing(unsealed) if unsealed.has_backend() => return Removal::Failed,
+            _ => return Removal::NotUsed,
+        };
+        let mut removal = Removal::Confirmed;
+        for link in std::iter::once(&target.link).chain(&target.previous) {
+            if link.delete(store).await.is_err() {
+                removal = Removal::Failed;
+            }
         }
+        removal
     }
+}
+
+/// The backend that is configured for a function.
+pub(crate) fn configured(site: SiteRef) -> Option<Arc<dyn Backend>> {
+    backend(site.site.info.tier).unwrap_or_else(|_| {
+        // Asked for and not to be had; `check` says why.
+        site.store().count_shared_error();
+        None
+    })
 }

@@ -36,7 +36,7 @@ use blake2::{Blake2b, Digest};
 use super::codec::{Codec, EncodedRef, Stamp};
 use crate::clock::{self, NEVER, Ticks};
 
-const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'2'];
+pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'2'];
 const LZ4: u8 = 1;
 pub(crate) const HEADER: usize = 78;
 
@@ -94,7 +94,7 @@ pub(crate) struct Place<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     /// For payloads that are sealed: their length would tell about what they hold.
-    #[allow(dead_code, reason = "payloads are not sealed yet")]
+    #[cfg_attr(not(feature = "secure"), allow(dead_code))]
     Off,
     /// LZ4, where it saves at least an eighth.
     Lz4,
@@ -119,6 +119,16 @@ impl<'a> Frame<'a> {
 
     /// `None` if the payload is longer than [`MAX_VALUE`], or the fields contradict each other.
     pub(crate) fn encode(&self, place: Place<'_>, compression: Compression) -> Option<Vec<u8>> {
+        self.encode_after(0, place, compression)
+    }
+
+    /// The same, after as many bytes of room.
+    pub(crate) fn encode_after(
+        &self,
+        room: usize,
+        place: Place<'_>,
+        compression: Compression,
+    ) -> Option<Vec<u8>> {
         if !self.is_consistent() || self.payload.len() > MAX_VALUE {
             return None;
         }
@@ -127,7 +137,10 @@ impl<'a> Frame<'a> {
             Compression::Off => None,
         };
         let stored = block.as_deref().unwrap_or(&self.payload);
-        let mut bytes = Vec::with_capacity(HEADER + stored.len());
+        // What is sealed in place gets a tag of 16 bytes, too.
+        let tag = if room > 0 { 16 } else { 0 };
+        let mut bytes = Vec::with_capacity(room + HEADER + stored.len() + tag);
+        bytes.resize(room, 0);
         bytes.extend_from_slice(&MAGIC);
         bytes.push(self.codec.codec as u8);
         bytes.push(if block.is_some() { LZ4 } else { 0 });
@@ -147,7 +160,7 @@ impl<'a> Frame<'a> {
             bytes.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
         }
         bytes.extend_from_slice(stored);
-        sign(&mut bytes, place);
+        sign(&mut bytes[room..], place);
         Some(bytes)
     }
 

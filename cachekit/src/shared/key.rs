@@ -31,6 +31,23 @@ pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q) -> Option<(String, bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
+    let info = &site.site.info;
+    let (digest, unambiguous) = identity(site, key)?;
+    let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
+    let mut text = format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name));
+    for byte in digest {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push_str(":m");
+    Some((text, unambiguous))
+}
+
+/// The hash of everything that tells calls apart, and whether other processes agree on what it names.
+/// `None` if the arguments do not serialize.
+pub(crate) fn identity<Q>(site: SiteRef, key: &Q) -> Option<([u8; 32], bool)>
+where
+    Q: CacheKey<Owned: Serialize>,
+{
     let arguments = rmp_serde::to_vec_named(&key.to_owned_key()).ok()?;
     let info = &site.site.info;
     let mut digest = Blake2b::<U32>::new();
@@ -52,13 +69,7 @@ where
     }
     let mut fed = Fed(digest);
     key.hash_key(&mut fed);
-    let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
-    let mut text = format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name));
-    for byte in fed.0.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push_str(":m");
-    Some((text, is_unambiguous(site)))
+    Some((fed.0.finalize().into(), is_unambiguous(site)))
 }
 
 /// Lets `Hash` feed the digest.

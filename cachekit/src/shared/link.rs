@@ -66,8 +66,19 @@ impl Link {
         Self { backend, breaker, key: key.into(), clock, budget, blocking: !is_async }
     }
 
+    /// The same backend, another key.
+    #[cfg(feature = "secure")]
+    pub(crate) fn at(&self, key: &str) -> Self {
+        Self { key: key.into(), ..self.clone() }
+    }
+
     pub(crate) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Whether the caller is a plain thread and blocks.
+    pub(crate) fn blocks(&self) -> bool {
+        self.blocking
     }
 
     /// When the time is up for steps that begin now.

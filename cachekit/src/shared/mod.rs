@@ -20,6 +20,8 @@ pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod resolve;
 mod runtime;
+pub(crate) mod target;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

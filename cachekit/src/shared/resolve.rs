@@ -87,7 +87,7 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
     match (default, tier) {
         (Some(backend), _) => Ok(Some(backend)),
         (None, Tier::Local) => Ok(None),
-        (None, Tier::Shared) => from_environment(),
+        (None, Tier::Shared | Tier::Secure) => from_environment(),
         (None, Tier::Io) => cachekit_io().map(Some),
     }
 }

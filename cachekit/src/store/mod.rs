@@ -14,7 +14,7 @@ use crate::counters::HitCounter;
 use crate::entry::{AnyEntry, Entry, Head, Owner};
 use crate::flight::{Flights, Landing};
 use crate::front;
-use crate::stats::Stats;
+use crate::stats::{Refusal, RefusalCounters, Stats};
 use crate::testing::ClockSource;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -138,6 +138,10 @@ struct Background {
     stale_hits: AtomicU64,
     refreshes: AtomicU64,
     failed_refreshes: AtomicU64,
+    refused: RefusalCounters,
+    /// Hits counted before the entry turned out not to open.
+    void_hits: AtomicU64,
+    unsealed: AtomicU64,
 }
 
 /// One cache's entries and counters.
@@ -262,7 +266,6 @@ impl Store {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }
 
-    #[cfg(feature = "shared")]
     pub(crate) fn count_shared_hit(&self) {
         self.shared_hits.fetch_add(1, Ordering::Relaxed);
     }
@@ -292,6 +295,31 @@ impl Store {
 
     pub(crate) fn count_failed_refresh(&self) {
         self.background.failed_refreshes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an entry of the shared tier that was refused.
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_refused(&self, refusal: Refusal) {
+        self.background.refused.count(refusal);
+    }
+
+    /// Drops an entry of this process that does not open, and takes back the hit that was counted for it.
+    #[cold]
+    pub(crate) fn drop_refused(
+        &self,
+        hash: u64,
+        refusal: Refusal,
+        same: &dyn Fn(&AnyEntry) -> bool,
+    ) {
+        self.remove(hash, same);
+        self.background.refused.count(refusal);
+        self.background.void_hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call that ran because nothing could be sealed. True the first time.
+    #[cfg(feature = "secure")]
+    pub(crate) fn count_unsealed(&self) -> bool {
+        self.background.unsealed.fetch_add(1, Ordering::Relaxed) == 0
     }
 
     pub(crate) fn count_invalidation(&self) {
@@ -350,7 +378,8 @@ impl Store {
 
     /// Removes exactly this entry. True if the map still held it.
     fn remove_entry(&self, head: &Head) -> bool {
-        let removed = self.map.remove_if(&head.hash, |held| std::ptr::eq(&raw const held.head, head));
+        let removed =
+            self.map.remove_if(&head.hash, |held| std::ptr::eq(&raw const held.head, head));
         head.kill();
         removed.is_some()
     }
@@ -389,7 +418,10 @@ impl Store {
 
     pub(crate) fn stats(&self) -> Stats {
         Stats {
-            hits: self.hits.total(),
+            hits: self
+                .hits
+                .total()
+                .saturating_sub(self.background.void_hits.load(Ordering::Relaxed)),
             misses: self.misses.load(Ordering::Relaxed),
             loads: self.loads.load(Ordering::Relaxed),
             shared_hits: self.shared_hits.load(Ordering::Relaxed),
@@ -399,6 +431,8 @@ impl Store {
             stale_hits: self.background.stale_hits.load(Ordering::Relaxed),
             refreshes: self.background.refreshes.load(Ordering::Relaxed),
             failed_refreshes: self.background.failed_refreshes.load(Ordering::Relaxed),
+            refused: self.background.refused.read(),
+            unsealed: self.background.unsealed.load(Ordering::Relaxed),
             evictions: self.evictions.load(Ordering::Relaxed),
             expirations: self.expirations.load(Ordering::Relaxed),
             invalidations: self.invalidations.load(Ordering::Relaxed),

@@ -48,6 +48,7 @@ fn an_unknown_authority_is_named_as_the_reason() {
     let message = disbelief(&server, &relay, &client.expect("a client"));
     assert!(message.contains("certificate"), "{message}");
     assert!(message.contains("UnknownIssuer") || message.contains("BadSignature"), "{message}");
+    assert!(message.contains("CACHEKIT_CA_FILE"), "{message}");
 }
 
 #[test]
@@ -55,7 +56,8 @@ fn a_certificate_for_another_name_is_refused() {
     let (server, relay) = presenting(Leaf::OtherName);
     let client = server.builder().api_url(relay.url()).build().expect("a client");
     let message = disbelief(&server, &relay, &client);
-    assert!(message.contains("certificate") && message.contains("name"), "{message}");
+    assert!(message.contains("certificate is for another host name"), "{message}");
+    assert!(message.contains("CACHEKIT_API_URL"), "{message}");
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn an_expired_certificate_is_refused() {
     let (server, relay) = presenting(Leaf::Expired);
     let client = server.builder().api_url(relay.url()).build().expect("a client");
     let message = disbelief(&server, &relay, &client);
-    assert!(message.contains("certificate") && message.contains("expired"), "{message}");
+    assert!(message.contains("certificate has expired; renew it"), "{message}");
 }
 
 #[test]

@@ -164,6 +164,36 @@ impl KeySet {
         Self::new(current, previous.collect::<Result<Vec<_>, _>>()?)
     }
 
+    /// Keys as [`FileKeySource`](super::FileKeySource) reads them from a file: the current key in hex
+    /// on the first line, previous ones on the lines after it. Empty lines and lines that start with
+    /// `#` are skipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new) and [`MasterKey::from_hex`], naming the line; also if there is no key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::envelope::KeySet;
+    ///
+    /// let keys = KeySet::from_lines(&format!("# since May\n{}\n", "07".repeat(32)))?;
+    /// assert_eq!(keys.previous_len(), 0);
+    /// # Ok::<(), cachekit_io::envelope::EnvelopeError>(())
+    /// ```
+    pub fn from_lines(text: &str) -> Result<Self, EnvelopeError> {
+        let mut keys = Vec::with_capacity(1 + MAX_PREVIOUS);
+        for (line, number) in text.lines().map(str::trim).zip(1..) {
+            if !line.is_empty() && !line.starts_with('#') {
+                let key = MasterKey::from_hex(line);
+                keys.push(key.map_err(|error| error.named(&format!("line {number}")))?);
+            }
+        }
+        let mut keys = keys.into_iter();
+        let current = keys.next();
+        Self::new(current.ok_or_else(|| EnvelopeError::configuration("no key"))?, keys)
+    }
+
     /// Keys from the environment variables [`CURRENT_VARIABLE`] and [`PREVIOUS_VARIABLE`].
     ///
     /// The environment itself keeps its copy; a [`KeySource`](super::KeySource) over a file or a
@@ -202,6 +232,24 @@ impl KeySet {
     /// How many previous keys there are.
     pub fn previous_len(&self) -> usize {
         self.previous.len()
+    }
+
+    /// The keys one by one, the current one first: to write the next set of a rotation.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::envelope::{KeySet, MasterKey};
+    ///
+    /// # fn main() -> Result<(), cachekit_io::envelope::EnvelopeError> {
+    /// let keys = KeySet::new(MasterKey::generate()?, [])?;
+    /// let rotated = KeySet::new(MasterKey::generate()?, keys.into_keys())?;
+    /// assert_eq!(rotated.previous_len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_keys(self) -> impl Iterator<Item = MasterKey> {
+        std::iter::once(self.current).chain(self.previous)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &MasterKey> {

@@ -70,7 +70,7 @@ struct State {
     keys: KeySet,
     /// Per previous key: how many entries it opened.
     hits: Vec<Arc<AtomicU64>>,
-    scopes: HashMap<String, HashMap<String, Arc<ScopeKeys>>>,
+    scopes: HashMap<String, HashMap<String, ScopeKeys>>,
     scopes_len: usize,
     tenants: HashMap<String, Arc<TenantKeys>>,
 }
@@ -79,6 +79,10 @@ impl State {
     fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>) -> Self {
         let (scopes, tenants) = (HashMap::new(), HashMap::new());
         Self { keys, hits, scopes, scopes_len: 0, tenants }
+    }
+
+    fn scope(&self, tenant: &str, namespace: &str) -> Option<&ScopeKeys> {
+        self.scopes.get(tenant)?.get(namespace)
     }
 }
 
@@ -158,35 +162,37 @@ impl Keyring {
     ///
     /// [`InvalidContext`](super::EnvelopeErrorKind::InvalidContext) for an empty or overlong name.
     pub fn key_ids(&self, tenant: &str, namespace: &str) -> Result<Vec<KeyId>, EnvelopeError> {
-        Ok(self.scope(tenant, namespace)?.keys().map(|key| key.id).collect())
+        self.scope(tenant, namespace, |scope| scope.keys().map(|key| key.id).collect())
     }
 
-    /// What is derived for a tenant and namespace.
-    pub(crate) fn scope(
+    /// Uses what is derived for a tenant and namespace. No other key comes or goes meanwhile, so `use_it`
+    /// derives what it needs and returns: encryption happens afterwards, and so does every other
+    /// call of the keyring.
+    pub(crate) fn scope<R>(
         &self,
         tenant: &str,
         namespace: &str,
-    ) -> Result<Arc<ScopeKeys>, EnvelopeError> {
-        let known = |state: &State| state.scopes.get(tenant)?.get(namespace).map(Arc::clone);
-        if let Some(scope) = known(&self.read()) {
-            return Ok(scope);
+        use_it: impl FnOnce(&ScopeKeys) -> R,
+    ) -> Result<R, EnvelopeError> {
+        if let Some(scope) = self.read().scope(tenant, namespace) {
+            return Ok(use_it(scope));
         }
         check_name("tenant", tenant)?;
         check_name("namespace", namespace)?;
         let mut state = self.write();
-        if let Some(scope) = known(&state) {
-            return Ok(scope);
+        if let Some(scope) = state.scope(tenant, namespace) {
+            return Ok(use_it(scope));
         }
+        let state = &mut *state;
         if state.scopes_len >= MAX_SCOPES {
             state.scopes.clear();
             state.scopes_len = 0;
         }
-        let keys = state.keys.iter().map(|key| ScopeKey::derive(key, tenant, namespace));
-        let scope = Arc::new(ScopeKeys { keys: keys.collect(), hits: state.hits.clone() });
-        let of_tenant = state.scopes.entry(tenant.to_owned()).or_default();
-        of_tenant.insert(namespace.to_owned(), Arc::clone(&scope));
         state.scopes_len += 1;
-        Ok(scope)
+        let keys = state.keys.iter().map(|key| ScopeKey::derive(key, tenant, namespace)).collect();
+        let of_tenant = state.scopes.entry(tenant.to_owned()).or_default();
+        let scope = of_tenant.entry(namespace.to_owned());
+        Ok(use_it(scope.or_insert(ScopeKeys { keys, hits: state.hits.clone() })))
     }
 
     /// What is derived for a tenant in the ecosystem's format.
@@ -240,9 +246,9 @@ impl ScopeKeys {
         self.keys.iter().enumerate().find(|(_, key)| key.id == id)
     }
 
-    /// Notes that the key in this place opened an entry.
-    pub(crate) fn count(&self, slot: usize) {
-        count(&self.hits, slot);
+    /// Counts the entries that the key in this place opens; `None` for the current key.
+    pub(crate) fn counter(&self, slot: usize) -> Option<Arc<AtomicU64>> {
+        slot.checked_sub(1).and_then(|index| self.hits.get(index)).map(Arc::clone)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where keys come from when they can change while the process runs.
 
-use super::master::{KeySet, MasterKey};
+use super::master::KeySet;
 use crate::envelope::EnvelopeError;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -96,19 +96,7 @@ impl KeySource for FileKeySource {
         }
         let text = std::str::from_utf8(&bytes[..len])
             .map_err(|_| EnvelopeError::configuration("the key file is not text"))?;
-        let mut keys = Vec::new();
-        for (line, number) in text.lines().map(str::trim).zip(1..) {
-            if !line.is_empty() && !line.starts_with('#') {
-                let key = MasterKey::from_hex(line);
-                keys.push(key.map_err(|error| error.named(&format!("key file, line {number}")))?);
-            }
-        }
-        let mut keys = keys.into_iter();
-        let current = keys.next();
-        KeySet::new(
-            current.ok_or_else(|| EnvelopeError::configuration("the key file holds no key"))?,
-            keys,
-        )
+        KeySet::from_lines(text).map_err(|error| error.named("key file"))
     }
 }
 

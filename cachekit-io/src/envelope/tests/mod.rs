@@ -5,7 +5,11 @@ mod keys;
 mod memory;
 mod native;
 mod providers;
+mod swaps;
+mod tree;
+#[cfg(unix)]
 mod uniqueness;
+mod vectors;
 mod wycheproof;
 
 use super::{

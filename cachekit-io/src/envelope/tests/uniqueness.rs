@@ -22,31 +22,52 @@ fn a_million_seals_repeat_no_salt_and_no_nonce() {
     }
 }
 
-/// Two processes that start from the same image with the same key, as far as safe Rust gets them.
-/// A real fork has the same state at a later point of the program; but there is no state here that
-/// it could copy: every salt and nonce is asked from the kernel when it is needed.
+/// What a process prints for each entry it seals: the salt, and the nonce of an interop entry.
+fn seal_and_print(envelope: &Envelope, interop: &InteropEnvelope, entries: usize) {
+    let (mut native, mut foreign) = (Vec::new(), Vec::new());
+    for _ in 0..entries {
+        envelope.seal(&CONTEXT(), b"", &mut native).unwrap();
+        interop.seal("acme", "a:b:c", b"", &mut foreign).unwrap();
+        let salt = Header::parse(&native).unwrap().salt;
+        println!("sealed: {} {}", hex::encode(salt), hex::encode(&foreign[..12]));
+    }
+}
+
+/// Real forks of one process that has sealed before: all copies go on from the same memory, the same keys
+/// and the same buffers. That is also what a snapshot restores, so far as it is ours: the memory of a
+/// process. What the kernel restores beside it is the subject of the documentation.
 #[test]
-fn processes_of_one_image_share_no_salt() {
+fn forks_of_one_image_share_no_salt_and_no_nonce() {
+    const BEFORE: usize = 50;
+    const AFTER: usize = 500;
     if std::env::var_os(CHILD).is_some() {
-        let envelope = envelope(1, &[]);
-        for _ in 0..1000 {
-            let entry = sealed(&envelope, b"");
-            println!("child: {}", hex::encode(Header::parse(&entry).unwrap().salt));
+        let (envelope, interop) = (envelope(1, &[]), InteropEnvelope::new(keyring(1, &[])));
+        seal_and_print(&envelope, &interop, BEFORE);
+        // Twice: one image becomes four processes, the last of them forks of a fork.
+        for _ in 0..2 {
+            let _ = fork::fork().unwrap();
         }
-        return;
+        seal_and_print(&envelope, &interop, AFTER);
+        // Not back into the test harness, which would report a test four times.
+        std::process::exit(0);
     }
-    let name = "envelope::tests::uniqueness::processes_of_one_image_share_no_salt";
-    let mut salts = HashSet::new();
-    for _ in 0..2 {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        let output = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        for line in text.lines() {
-            // The harness prints the test's name without a line break before the first salt.
-            if let Some((_, salt)) = line.split_once("child: ") {
-                assert!(salts.insert(salt.to_owned()), "a salt came twice");
-            }
-        }
+    let name = "envelope::tests::uniqueness::forks_of_one_image_share_no_salt_and_no_nonce";
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    // With one test thread the harness runs the test on the main thread: nothing else can hold a lock
+    // while the process forks.
+    child.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    // Ends when the last of the four has closed its end of the pipe.
+    let output = child.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (mut seen, mut lines) = (HashSet::new(), 0);
+    for line in text.lines() {
+        // The harness prints the test's name without a line break before the first line.
+        let Some((_, pair)) = line.split_once("sealed: ") else { continue };
+        let (salt, nonce) = pair.split_once(' ').unwrap();
+        assert_eq!((salt.len(), nonce.len()), (64, 24), "{line}");
+        assert!(seen.insert(salt.to_owned()), "a salt came twice");
+        assert!(seen.insert(nonce.to_owned()), "a nonce came twice");
+        lines += 1;
     }
-    assert_eq!(salts.len(), 2000);
+    assert_eq!(lines, BEFORE + 4 * AFTER, "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -3,11 +3,9 @@ use crate::{BackendErrorKind, CachekitIo, SetOptions};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::Reason;
-use hyper_util::client::proxy::matcher::Matcher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -253,38 +251,4 @@ async fn http_1_uses_each_connection_for_one_request() {
     assert_eq!(server.seen()[0].header("host").unwrap(), format!("cache.test:{}", server.port));
     assert!(client.exists("k").await.unwrap());
     client.set("k", Bytes::new(), &SetOptions::new()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_proxy_is_asked_for_a_tunnel() {
-    let server = Server::new(|_| reply(200, "v"));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let proxy_port = listener.local_addr().unwrap().port();
-    let server_port = server.port;
-    let proxy = tokio::spawn(async move {
-        let (mut inbound, _) = listener.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(inbound.read_u8().await.unwrap());
-        }
-        inbound.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-        let mut outbound =
-            tokio::net::TcpStream::connect(("127.0.0.1", server_port)).await.unwrap();
-        tokio::spawn(async move {
-            let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
-        });
-        String::from_utf8(head).unwrap()
-    });
-    let matcher = Matcher::builder().https(format!("http://me:pw@127.0.0.1:{proxy_port}")).build();
-    // The host's address is not looked up here, so a resolver that would be refused is not asked.
-    let client = server
-        .builder()
-        .resolver(super::server::Fixed(vec!["169.254.169.254".parse().unwrap()]))
-        .proxies(matcher)
-        .build()
-        .unwrap();
-    assert_eq!(value(&client).await, "v");
-    let head = proxy.await.unwrap();
-    assert!(head.starts_with(&format!("CONNECT cache.test:{server_port} ")), "{head}");
-    assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic bwu6chc="), "{head}");
 }

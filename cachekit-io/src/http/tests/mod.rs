@@ -1,10 +1,14 @@
 //! The client against a server that does what a test tells it to.
 
 mod address;
+mod advice;
 mod conformance;
 mod env;
 mod executors;
 mod faults;
+mod keep_alive;
+mod proxies;
+mod relay;
 mod requests;
 mod schedule;
 mod server;

@@ -7,8 +7,8 @@ use h2::Reason;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{HandshakeKind, ServerConfig};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -103,6 +103,9 @@ struct State {
     seen: Mutex<Vec<Seen>>,
     requests: AtomicUsize,
     connections: AtomicUsize,
+    /// Connections whose TLS session went on from an earlier one.
+    resumed: AtomicUsize,
+    open: watch::Sender<usize>,
     generation: watch::Sender<usize>,
     max_streams: u32,
 }
@@ -149,6 +152,8 @@ impl Server {
             seen: Mutex::default(),
             requests: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            resumed: AtomicUsize::new(0),
+            open: watch::channel(0).0,
             generation: watch::channel(0).0,
             max_streams,
         });
@@ -179,6 +184,16 @@ impl Server {
 
     pub(super) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn resumed(&self) -> usize {
+        self.state.resumed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many connections are open.
+    pub(super) async fn open(&self, wanted: usize) {
+        let mut open = self.state.open.subscribe();
+        open.wait_for(|open| *open == wanted).await.unwrap();
     }
 
     /// Closes every connection there is.
@@ -212,6 +227,10 @@ async fn listen(
             let serving = async {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let number = state.connections.fetch_add(1, Ordering::SeqCst) + 1;
+                if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                    state.resumed.fetch_add(1, Ordering::SeqCst);
+                }
+                let _open = Open::count(&state.open);
                 match speaks {
                     Speaks::H2 => serve_h2(stream, &state, number).await,
                     Speaks::H1 => serve_h1(stream, &state, number).await,
@@ -222,6 +241,22 @@ async fn listen(
                 _ = generation.changed() => {}
             }
         });
+    }
+}
+
+/// Counts an open connection.
+struct Open<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Open<'a> {
+    fn count(open: &'a watch::Sender<usize>) -> Self {
+        open.send_modify(|open| *open += 1);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 

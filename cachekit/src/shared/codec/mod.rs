@@ -143,6 +143,12 @@ pub(crate) fn encode<V: Serialize + DeserializeOwned>(
     Some(Encoded { stamp, bytes: message_pack::encode(value)? })
 }
 
+/// What is known of how a type is read: the fingerprint of its schema, or 0.
+#[cfg(feature = "secure")]
+pub(crate) fn fingerprint<V: DeserializeOwned>() -> u64 {
+    schema::of::<V>().map_or(0, Schema::fingerprint)
+}
+
 /// `None` if nobody could read it back.
 fn as_bincode<V: Serialize + DeserializeOwned>(value: &V, schema: &Schema) -> Option<Encoded> {
     let bytes = binary::encode(value, schema)?;

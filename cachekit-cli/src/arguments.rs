@@ -1,0 +1,173 @@
+//! What may stand on the command line. No option takes a key: command lines are in shell histories and
+//! process lists.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something in the environment did not work: a file, the network, the service
+  2  wrong command line, keys or settings
+  3  the entry was refused, or is not sealed
+  4  there is no such entry";
+
+/// Makes and rotates master keys, and looks into sealed entries.
+///
+/// Keys come from a file, from standard input or from the environment (`CACHEKIT_MASTER_KEY`,
+/// `CACHEKIT_PREVIOUS_MASTER_KEYS`), never from the command line. They are printed by `keygen`, and by `rotate`
+/// into the file it is told to write; by nothing else.
+#[derive(Parser)]
+#[command(name = "cachekit", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Makes a master key: 32 random bytes in hex.
+    Keygen(Keygen),
+    /// Prints the public names of the keys, which say nothing about them.
+    Fingerprint(Fingerprint),
+    /// Says what a stored entry is, without any key.
+    Inspect(Inspect),
+    /// Opens a sealed entry, and writes its value.
+    Open(Open),
+    /// Leads through a change of the master key, and writes the key files for it.
+    Rotate(Rotate),
+}
+
+#[derive(Args)]
+pub(crate) struct Keygen {
+    /// Writes the key to this new file, readable by its owner alone, instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How the key is written.
+    #[arg(long, value_enum, default_value = "lines")]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One key in each line, the current one first: for `FileKeySource` and `--key-file`.
+    Lines,
+    /// The lines of an environment file, as systemd, Docker and shells read them.
+    Env,
+}
+
+/// Where the keys come from.
+#[derive(Args)]
+pub(crate) struct KeyOptions {
+    /// The keys, in hex: the current one on the first line, previous ones after it; `-` is standard input.
+    /// Without it: the variables `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// Whose keys are named.
+#[derive(Args)]
+pub(crate) struct ScopeOptions {
+    /// The tenant.
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// The namespace: key ids of the native format are different in each. Without it, only the fingerprints
+    /// of the interop format are printed.
+    #[arg(long)]
+    pub(crate) namespace: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Fingerprint {
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+    #[command(flatten)]
+    pub(crate) scope: ScopeOptions,
+}
+
+/// Where the entry comes from: one of two.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct EntryOptions {
+    /// A file with the entry's bytes; `-` is standard input.
+    #[arg(value_name = "FILE", conflicts_with = "from_service")]
+    pub(crate) file: Option<PathBuf>,
+    /// Reads the entry from the service that the variables `CACHEKIT_API_KEY`, `CACHEKIT_API_URL` and so on
+    /// name.
+    #[arg(long)]
+    pub(crate) from_service: bool,
+    /// The service's base URL, in place of `CACHEKIT_API_URL`.
+    #[arg(long, requires = "from_service")]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) entry: EntryOptions,
+    /// The key under which the service has the entry.
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "from_service",
+        required_if_eq("from_service", "true")
+    )]
+    pub(crate) storage_key: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Open {
+    #[command(flatten)]
+    pub(crate) entry: EntryOptions,
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+    /// The key under which the entry is stored, as the backend sees it.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) storage_key: String,
+    /// The tenant that the entry was sealed for.
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// The namespace that the entry was sealed for. Interop entries have theirs in the storage key.
+    #[arg(long, required_unless_present = "interop", conflicts_with = "interop")]
+    pub(crate) namespace: Option<String>,
+    /// The codec that the entry was sealed for. Without it, those of `#[cache::secure]` are tried.
+    #[arg(long, value_name = "NAME", conflicts_with = "interop")]
+    pub(crate) codec: Option<String>,
+    /// The fingerprint of the value's schema that the entry was sealed for, in hex.
+    #[arg(long, value_name = "HEX", conflicts_with = "interop")]
+    pub(crate) fingerprint: Option<String>,
+    /// The entry has the format that all SDKs of the ecosystem share.
+    #[arg(long)]
+    pub(crate) interop: bool,
+    /// Writes the value as JSON; it has to be `MessagePack`.
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// Writes everything that was sealed, with the frame that `#[cache::secure]` puts before a value.
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) raw: bool,
+    /// Writes to this new file, readable by its owner alone, instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Without `--out` and `--next`: prints where the keys stand, and the steps.
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+    #[command(flatten)]
+    pub(crate) scope: ScopeOptions,
+    /// Writes the next keys to this new file, readable by its owner alone: a new current key, and today's as
+    /// the first of the previous ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// With --out: no new key; the oldest previous key is left out.
+    #[arg(long, requires = "out")]
+    pub(crate) drop_oldest: bool,
+    /// How --out is written.
+    #[arg(long, value_enum, default_value = "lines", requires = "out")]
+    pub(crate) format: Format,
+    /// Checks that these keys may follow the present ones.
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    pub(crate) next: Option<PathBuf>,
+}

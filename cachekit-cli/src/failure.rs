@@ -1,0 +1,122 @@
+//! Why the command ends early: what to tell, and with which code to exit.
+
+use crate::redact::{hides, redact};
+use cachekit_io::envelope::EnvelopeError;
+use cachekit_io::{BackendError, BackendErrorKind};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// See `EXIT_CODES` in the arguments, and the manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    Environment = 1,
+    Usage = 2,
+    Refused = 3,
+    NotFound = 4,
+}
+
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    code: Code,
+}
+
+impl Failure {
+    /// Something in the environment did not work.
+    pub(crate) fn environment(message: impl Display) -> Self {
+        Self { message: message.to_string(), code: Code::Environment }
+    }
+
+    /// The command line, the keys or a setting have to change.
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self { message: message.to_string(), code: Code::Usage }
+    }
+
+    /// The entry is not what it should be.
+    pub(crate) fn refused(message: impl Display) -> Self {
+        Self { message: message.to_string(), code: Code::Refused }
+    }
+
+    /// There is no entry.
+    pub(crate) fn not_found(message: impl Display) -> Self {
+        Self { message: message.to_string(), code: Code::NotFound }
+    }
+
+    /// A file could not be read or written.
+    pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self::environment(format!("cannot {what} {}: {error}", path.display()))
+    }
+
+    /// Says first what it is about.
+    pub(crate) fn about(self, what: &dyn Display) -> Self {
+        Self { message: format!("{what}: {}", self.message), code: self.code }
+    }
+
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self::environment(format!("cannot write to standard output: {error}"))
+    }
+
+    /// Says on standard error what happened.
+    pub(crate) fn report(&self) -> ExitCode {
+        if !self.message.is_empty() {
+            // Whoever closed standard error still gets the code.
+            let _ = writeln!(io::stderr(), "cachekit: {}", redact(&self.message));
+        }
+        ExitCode::from(self.code as u8)
+    }
+}
+
+/// Keys that cannot be used, or an entry that was refused.
+impl From<EnvelopeError> for Failure {
+    fn from(error: EnvelopeError) -> Self {
+        let message = chain(&error);
+        if error.is_refusal() { Self::refused(message) } else { Self::usage(message) }
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        let message = chain(&error);
+        if error.kind() == BackendErrorKind::Configuration {
+            Self::usage(message)
+        } else {
+            Self::environment(message)
+        }
+    }
+}
+
+/// An error with its causes, outermost first.
+fn chain(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Some print their cause themselves.
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
+}
+
+/// What clap has to say: help and version, or a mistake, which it likes to quote.
+pub(crate) fn from_command_line(error: &clap::Error) -> Result<(), Failure> {
+    if !error.use_stderr() {
+        return error.print().map_err(|error| Failure::output(&error));
+    }
+    let rendered = error.render();
+    let text = rendered.to_string();
+    if hides(&text) {
+        let hint = "If that was a master key, it is in the shell's history now: make another one. Keys come \
+                    from --key-file, from standard input (--key-file -) or from the environment.";
+        return Err(Failure::usage(format!("{}\n{hint}", text.trim_end())));
+    }
+    // As it is: with colours, where there are some.
+    let _ = error.print();
+    Err(Failure::usage(""))
+}

@@ -1,0 +1,5 @@
+//! `cachekit`: see `cachekit --help`.
+
+fn main() -> std::process::ExitCode {
+    cachekit_cli::main()
+}

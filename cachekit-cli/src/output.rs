@@ -1,0 +1,72 @@
+//! Where results go.
+
+use crate::failure::Failure;
+use std::fmt::Display;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Lines of a name and what it stands for, for people and for `grep`.
+#[derive(Default)]
+pub(crate) struct Table(String);
+
+impl Table {
+    pub(crate) fn row(&mut self, name: &str, value: impl Display) -> &mut Self {
+        let name = format!("{name}:");
+        self.0.extend([format!("{name:<14}{value}\n")]);
+        self
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Writes to the file, if one is named, or else to standard output.
+pub(crate) fn deliver(file: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+    match file {
+        Some(path) => write_private(path, bytes),
+        None => print(bytes),
+    }
+}
+
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(|error| Failure::output(&error))
+}
+
+/// Tells what happened beside the result, on standard error.
+pub(crate) fn note(text: &str) {
+    // Nobody has to read it.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Makes a file that its owner alone can read. One that is there is left alone.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    private(&mut options);
+    let mut file = options.open(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            let name = path.display();
+            return Failure::usage(format!("{name} exists already; nothing is overwritten"));
+        }
+        Failure::file("write", path, &error)
+    })?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
+        // Half a key is no key. If it cannot even be removed, the first failure is the one to tell.
+        let _ = fs::remove_file(path);
+        Failure::file("write", path, &error)
+    })
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600);
+}
+
+/// Other systems decide by the directory.
+#[cfg(not(unix))]
+fn private(_: &mut OpenOptions) {}

@@ -1,0 +1,95 @@
+//! The derivation tree once more, straight from the documentation and with the libraries' own HMAC,
+//! HKDF and SHA-256: no line of it is shared with what it checks.
+
+use super::*;
+use crate::envelope::derive::ScopeKey;
+use hkdf::Hkdf;
+use sha2::block_api::compress256;
+use sha2::{Digest as _, Sha256};
+
+/// Every secret between a master key and an entry.
+pub(super) struct Tree {
+    pub(super) root: [u8; 32],
+    pub(super) scope: [u8; 32],
+    pub(super) key_id: [u8; 16],
+    pub(super) blind: [u8; 32],
+    pub(super) place: [u8; 16],
+    pub(super) entry: [u8; 60],
+}
+
+impl Tree {
+    pub(super) fn of(master: &MasterKey, tenant: &str, namespace: &str) -> Self {
+        let (root, _) = Hkdf::<Sha256>::extract(Some(b"cachekit/seal/v1"), master.expose());
+        let mut info = b"scope".to_vec();
+        for name in [tenant, namespace] {
+            info.extend_from_slice(&u32::try_from(name.len()).unwrap().to_be_bytes());
+            info.extend_from_slice(name.as_bytes());
+        }
+        let scope: [u8; 32] = expand(&root, &info);
+        Self {
+            root: root.into(),
+            key_id: expand(&scope, b"key-id"),
+            blind: expand(&scope, b"blind"),
+            place: expand(&scope, b"place"),
+            entry: expand(&scope, b"entry"),
+            scope,
+        }
+    }
+
+    /// The states that are kept to compute with: of the entries' derivation, and of the HMAC of the
+    /// storage keys, inner and outer.
+    pub(super) fn kept_states(&self) -> [Vec<u8>; 3] {
+        let entry: [u8; 64] = [&[0, 0, 0, 1][..], &self.entry].concat().try_into().unwrap();
+        let mut key = [0; 64];
+        key[..32].copy_from_slice(&self.blind);
+        [entry, key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c)].map(|block| state(&block))
+    }
+
+    /// The data key and the commitment of one entry.
+    pub(super) fn of_entry(&self, salt: &[u8; 32]) -> [[u8; 32]; 2] {
+        [&b"data"[..], b"commit"].map(|label| {
+            let hash = Sha256::new().chain_update([0, 0, 0, 1]).chain_update(self.entry);
+            hash.chain_update(label).chain_update(salt).finalize().into()
+        })
+    }
+}
+
+/// What SHA-256 makes of its first block, as it lies in memory.
+fn state(block: &[u8; 64]) -> Vec<u8> {
+    let mut state = [2, 3, 5, 7, 11, 13, 17, 19].map(fraction_of_root);
+    compress256(&mut state, std::slice::from_ref(block));
+    state.into_iter().flat_map(u32::to_ne_bytes).collect()
+}
+
+/// The first 32 bits of the fraction of a square root: SHA-256 starts from those of eight primes.
+fn fraction_of_root(number: u64) -> u32 {
+    u32::try_from((u128::from(number) << 64).isqrt() & u128::from(u32::MAX)).unwrap()
+}
+
+fn expand<const N: usize>(key: &[u8], info: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    Hkdf::<Sha256>::from_prk(key).unwrap().expand(info, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn the_derivation_is_the_documented_one() {
+    let mut cases = Cases::new(17);
+    for _ in 0..200 {
+        let lens = (1 + cases.below(255), 1 + cases.below(255), cases.below(300));
+        let (tenant, namespace) = (cases.text(lens.0), cases.text(lens.1));
+        let master = MasterKey::from_bytes(&cases.bytes(32)).unwrap();
+        let salt: [u8; 32] = cases.bytes(32).try_into().unwrap();
+        let tree = Tree::of(&master, &tenant, &namespace);
+        let scope = ScopeKey::derive(&master, &tenant, &namespace);
+        let mut key = [0; 32];
+        let commitment = scope.entry(&salt, &mut key);
+        assert_eq!([key, commitment], tree.of_entry(&salt));
+        assert_eq!(scope.id.0, tree.key_id);
+        assert_eq!(*scope.place_key(), tree.place);
+        let logical_key = cases.bytes(lens.2);
+        let mut mac = <hmac::Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&tree.blind).unwrap();
+        hmac::Mac::update(&mut mac, &logical_key);
+        assert_eq!(scope.blind(&logical_key)[..], hmac::Mac::finalize(mac).into_bytes()[..]);
+    }
+}

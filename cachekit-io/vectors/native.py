@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Writes native.json: sealed entries of the native format, made from its documentation alone.
+
+Nothing here is shared with the Rust code; AES-GCM is OpenSSL's. Needs Python 3.11 and the package
+`cryptography`. Run it again only when the format gets a new version.
+"""
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+MASK = (1 << 64) - 1
+
+
+def lp(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def expand(key: bytes, info: bytes, length: int) -> bytes:
+    out, last, counter = b"", b"", 1
+    while len(out) < length:
+        last = mac(key, last + info + bytes([counter]))
+        out, counter = out + last, counter + 1
+    return out[:length]
+
+
+def rotate(word: int, by: int) -> int:
+    return (word << by | word >> 64 - by) & MASK
+
+
+def siphash13(key: bytes, message: bytes) -> bytes:
+    k0, k1 = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little")
+    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+
+    def round_() -> None:
+        v[0] = v[0] + v[1] & MASK
+        v[1] = rotate(v[1], 13) ^ v[0]
+        v[0] = rotate(v[0], 32)
+        v[2] = v[2] + v[3] & MASK
+        v[3] = rotate(v[3], 16) ^ v[2]
+        v[0] = v[0] + v[3] & MASK
+        v[3] = rotate(v[3], 21) ^ v[0]
+        v[2] = v[2] + v[1] & MASK
+        v[1] = rotate(v[1], 17) ^ v[2]
+        v[2] = rotate(v[2], 32)
+
+    whole = len(message) // 8 * 8
+    words = [message[at : at + 8] for at in range(0, whole, 8)]
+    words.append(message[whole:].ljust(7, b"\0") + bytes([len(message) & 0xFF]))
+    for word in words:
+        number = int.from_bytes(word, "little")
+        v[3] ^= number
+        round_()
+        v[0] ^= number
+    v[2] ^= 0xFF
+    for _ in range(3):
+        round_()
+    return (v[0] ^ v[1] ^ v[2] ^ v[3]).to_bytes(8, "big")
+
+
+def padded(value: bytes, mode: int) -> bytes:
+    if mode == 0:
+        return value
+    least = max(len(value) + 4, 64)
+    if mode == 1:
+        exponent = least.bit_length() - 1
+        mask = (1 << exponent - exponent.bit_length()) - 1
+        total = least + mask & ~mask
+    else:
+        total = 1 << (least - 1).bit_length()
+    return value.ljust(total - 4, b"\0") + len(value).to_bytes(4, "big")
+
+
+def seal(master, tenant, namespace, key, codec, fingerprint, mode, salt, value):
+    root = mac(b"cachekit/seal/v1", master)
+    scope = expand(root, b"scope" + lp(tenant) + lp(namespace), 32)
+    block = bytes([0, 0, 0, 1]) + expand(scope, b"entry", 60)
+    data_key = hashlib.sha256(block + b"data" + salt).digest()
+    commitment = hashlib.sha256(block + b"commit" + salt).digest()
+    context = lp(tenant) + lp(namespace) + lp(key) + lp(codec) + lp(fingerprint)
+    context += bytes(-len(context) % 16)
+    place = siphash13(expand(scope, b"place", 16), salt + context)
+    key_id = expand(scope, b"key-id", 16)
+    header = b"\xc1CKS\x01\x01" + bytes([mode, 0]) + key_id + salt + commitment + place
+    body = AESGCM(data_key).encrypt(bytes(12), padded(value, mode), header + context)
+    return key_id, header + body
+
+
+def storage_key(master, tenant, namespace, logical_key):
+    root = mac(b"cachekit/seal/v1", master)
+    scope = expand(root, b"scope" + lp(tenant) + lp(namespace), 32)
+    return "s1:" + mac(expand(scope, b"blind", 32), logical_key).hex()
+
+
+def vector(name, master, tenant, namespace, logical_key, codec, fingerprint, mode, value):
+    salt = hashlib.sha256(b"salt of " + name.encode()).digest()
+    key = storage_key(master, tenant.encode(), namespace.encode(), logical_key)
+    parts = (tenant.encode(), namespace.encode(), key.encode(), codec.encode())
+    key_id, entry = seal(master, *parts, fingerprint, mode, salt, value)
+    return {
+        "name": name,
+        "master_key_hex": master.hex(),
+        "tenant": tenant,
+        "namespace": namespace,
+        "logical_key_hex": logical_key.hex(),
+        "storage_key": key,
+        "codec": codec,
+        "fingerprint_hex": fingerprint.hex(),
+        "padding": mode,
+        "key_id": key_id.hex(),
+        "value_hex": value.hex(),
+        "entry_hex": entry.hex(),
+    }
+
+
+def main() -> None:
+    one, two = bytes(range(32)), bytes([0xA5]) * 32
+    vectors = [
+        vector("empty value", one, "default", "users", b"user:42", "msgpack", bytes(8), 0, b""),
+        vector("short value", one, "acme", "users", b"user:42", "msgpack", bytes(range(8)), 0, b"Ada Lovelace"),
+        vector("no codec, no fingerprint", two, "acme", "users", b"", "", b"", 0, b"\xc1CKS"),
+        vector("longest names", two, "t" * 255, "\u00fc" * 127, bytes(range(256)), "bincode", bytes(8), 0, b"v"),
+        vector("padded by Padme", one, "acme", "users", b"k", "msgpack", b"\x01", 1, bytes(range(100))),
+        vector("padded to a power of two", two, "acme", "users", b"k", "msgpack", b"\x01", 2, b"x" * 61),
+        vector("several blocks", one, "acme", "orders", b"k" * 500, "bincode", b"\x02" * 8, 0, bytes(range(256)) * 5),
+    ]
+    path = Path(__file__).with_name("native.json")
+    path.write_text(json.dumps({"version": 1, "vectors": vectors}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+//! Keys of entries that belong to one backend or one tenant: the same arguments elsewhere are another entry.
+
+use std::hash::Hasher;
+
+use crate::key::CacheKey;
+use crate::read_through::Miss;
+use crate::rules::{Judge, Rules, Verdict};
+use crate::shape::Shape;
+
+/// What sets a call's entries apart besides its arguments.
+#[allow(unreachable_pub)] // Named by what generated code calls.
+pub trait Spot {
+    /// The form that entries keep.
+    type Pin: Clone + Eq + Send + Sync + 'static;
+
+    /// Feeds the hasher of the key.
+    fn hash_spot<H: Hasher>(&self, state: &mut H);
+    /// Whether it is the stored one.
+    fn matches(&self, pin: &Self::Pin) -> bool;
+    /// The form to keep, made on a miss.
+    fn pin(&self) -> Self::Pin;
+}
+
+/// Nothing does.
+impl Spot for () {
+    type Pin = ();
+    #[inline]
+    fn hash_spot<H: Hasher>(&self, _state: &mut H) {}
+    #[inline]
+    fn matches(&self, _pin: &()) -> bool {
+        true
+    }
+    #[inline]
+    fn pin(&self) {}
+}
+
+/// Two things do.
+impl<A: Spot, B: Spot> Spot for (A, B) {
+    type Pin = (A::Pin, B::Pin);
+    #[inline]
+    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_spot(state);
+        self.1.hash_spot(state);
+    }
+    #[inline]
+    fn matches(&self, pin: &Self::Pin) -> bool {
+        self.0.matches(&pin.0) && self.1.matches(&pin.1)
+    }
+    fn pin(&self) -> Self::Pin {
+        (self.0.pin(), self.1.pin())
+    }
+}
+
+/// A call's key and its spot.
+pub(crate) struct At<Q, P> {
+    pub(crate) key: Q,
+    pub(crate) spot: P,
+}
+
+/// The key of an entry that belongs to a spot.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pinned<K, P> {
+    pub(crate) key: K,
+    pin: P,
+}
+
+/// What a look-up of a call at a spot comes to.
+pub(crate) type LookedUp<Q, P, S> =
+    Result<<S as Shape>::Return, Miss<Pinned<<Q as CacheKey>::Owned, P>, S>>;
+
+impl<K, P> std::fmt::Debug for Pinned<K, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pinned").finish_non_exhaustive()
+    }
+}
+
+impl<Q: CacheKey, P: Spot> CacheKey for At<Q, P> {
+    type Owned = Pinned<Q::Owned, P::Pin>;
+    #[inline]
+    fn hash_key<H: Hasher>(&self, state: &mut H) {
+        self.key.hash_key(state);
+        self.spot.hash_spot(state);
+    }
+    #[inline]
+    fn matches(&self, owned: &Self::Owned) -> bool {
+        self.spot.matches(&owned.pin) && self.key.matches(&owned.key)
+    }
+    fn to_owned_key(&self) -> Self::Owned {
+        Pinned { key: self.key.to_owned_key(), pin: self.spot.pin() }
+    }
+}
+
+/// Rules see the arguments; the spot is not their business.
+impl<K, P, S, T, E, C, W> Judge<Pinned<K, P>, S> for Rules<K, S, T, E, C, W>
+where
+    S: Shape,
+    Self: Judge<K, S>,
+{
+    fn judge(&self, key: &Pinned<K, P>, ret: &S::Return, ttl: crate::clock::Ticks) -> Verdict {
+        Judge::<K, S>::judge(self, &key.key, ret, ttl)
+    }
+}

@@ -1,0 +1,85 @@
+//! Which keys a call uses: those of the test scope, of the process, of the environment.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use cachekit_io::envelope::{
+    CURRENT_VARIABLE, Envelope, EnvelopeError, KeySet, Keyring, PREVIOUS_VARIABLE,
+};
+
+use crate::testing;
+
+/// Why nothing can be sealed.
+#[derive(Clone, Debug)]
+pub(crate) enum Reason {
+    /// No keys are set.
+    NoKeys,
+    /// The environment has keys that cannot be used.
+    Keys(EnvelopeError),
+    /// The tenant or the namespace cannot be used.
+    Context(EnvelopeError),
+    /// The arguments do not serialize, so that nothing says which entry it is.
+    Arguments,
+}
+
+impl Reason {
+    pub(crate) fn source(&self) -> Option<EnvelopeError> {
+        match self {
+            Self::Keys(error) | Self::Context(error) => Some(error.clone()),
+            Self::NoKeys | Self::Arguments => None,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKeys => write!(
+                f,
+                "there is no key to seal with: set {CURRENT_VARIABLE}, or call `cachekit::secure::set_keyring`"
+            ),
+            Self::Keys(error) => write!(f, "the keys of the environment cannot be used: {error}"),
+            Self::Context(error) => write!(f, "nothing can be sealed for this call: {error}"),
+            Self::Arguments => f.write_str(
+                "the arguments do not serialize, so nothing says which entry they mean: say what the key is \
+                 with `key = …`",
+            ),
+        }
+    }
+}
+
+static DEFAULT: RwLock<Option<Envelope>> = RwLock::new(None);
+
+/// Replaces the process's envelope.
+pub(super) fn replace(envelope: Option<Envelope>) -> Option<Envelope> {
+    let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *default, envelope)
+}
+
+/// What calls on this thread seal with.
+pub(crate) fn envelope() -> Result<Envelope, Reason> {
+    if let Some(envelope) = testing::envelope() {
+        return Ok(envelope);
+    }
+    if let Some(envelope) = &*DEFAULT.read().unwrap_or_else(PoisonError::into_inner) {
+        return Ok(envelope.clone());
+    }
+    from_environment()
+}
+
+/// What the environment says. Read once.
+fn from_environment() -> Result<Envelope, Reason> {
+    static RESOLVED: OnceLock<Result<Envelope, Reason>> = OnceLock::new();
+    RESOLVED
+        .get_or_init(|| {
+            // An empty variable is a mistake, and no word for "none". Previous keys alone say that somebody
+            // meant to set the current one.
+            let set = |name: &str| std::env::var_os(name).is_some();
+            if !set(CURRENT_VARIABLE) && !set(PREVIOUS_VARIABLE) {
+                return Err(Reason::NoKeys);
+            }
+            let keys = KeySet::from_env().map_err(Reason::Keys)?;
+            Ok(Envelope::new(Arc::new(Keyring::new(keys))))
+        })
+        .clone()
+}

@@ -1,0 +1,337 @@
+//! What one call of a `#[cache::secure]` function seals and opens with.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cachekit_io::envelope::{Context, Envelope, EnvelopeErrorKind, HEADER_LEN};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroize as _;
+
+use crate::error::{Error, ErrorKind, Problem};
+use crate::key::CacheKey;
+use crate::secure::problem;
+use crate::secure::resolve::{self, Reason};
+use crate::shape::Shape;
+use crate::shared::codec;
+use crate::shared::frame::{Compression, Frame, MAGIC, Place};
+use crate::shared::key::identity;
+use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
+use crate::stats::Refusal;
+use crate::store::Store;
+
+/// What is sealed. Its version is part of the fingerprint.
+const FORMAT: &str = "cachekit-frame";
+
+/// Buffers above this size are not kept for the next entry.
+const MAX_KEPT: usize = 64 << 10;
+
+/// Whose entry it is and where it is.
+struct Spot {
+    tenant: Box<str>,
+    namespace: &'static str,
+    key: Box<str>,
+    type_name: &'static str,
+    /// Of how the value reads: the version of the frame, the schema of the type and its name.
+    fingerprint: Box<[u8]>,
+}
+
+impl Spot {
+    fn context<'a>(&'a self, key: &'a str) -> Context<'a> {
+        Context::new(&self.tenant, self.namespace, key).codec(FORMAT).fingerprint(&self.fingerprint)
+    }
+}
+
+/// A sealed entry, with what it takes to open it except for the keys.
+#[derive(Clone)]
+pub struct SealedBytes(Arc<(Bytes, Arc<Spot>)>);
+
+impl SealedBytes {
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.0.0.clone()
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes()
+    }
+
+    /// The value, opened with the keys of now.
+    pub(crate) fn decode<V: Serialize + DeserializeOwned>(&self) -> Result<V, Refusal> {
+        let (bytes, spot) = &*self.0;
+        // A key that is gone is no reason to serve what it sealed.
+        let envelope = resolve::envelope().map_err(|_| Refusal::Unread)?;
+        let value = open(&envelope, (spot, &spot.key), bytes, |frame, _| {
+            codec::decode::<V>(frame.encoded())
+        })?;
+        value.ok_or(Refusal::Unread)
+    }
+}
+
+impl fmt::Debug for SealedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedBytes").field("length", &self.0.0.len()).finish()
+    }
+}
+
+/// Where a sealed entry is stored: `s1:{hash}` or `ns:{namespace}:s1:{hash}`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BlindedKey {
+    /// Where it shows.
+    namespace: Option<&'static str>,
+    hash: [u8; 32],
+}
+
+impl fmt::Display for BlindedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(namespace) = self.namespace {
+            write!(f, "ns:{namespace}:")?;
+        }
+        f.write_str("s1:")?;
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// How values of this type read: the version of the frame, the schema of the type and its name.
+pub(crate) fn fingerprint<V: DeserializeOwned>() -> Vec<u8> {
+    let schema = codec::fingerprint::<V>().to_be_bytes();
+    [&MAGIC, &schema[..], std::any::type_name::<V>().as_bytes()].concat()
+}
+
+/// The keys and the places of one call.
+pub(crate) struct Seal {
+    envelope: Envelope,
+    spot: Arc<Spot>,
+    previous: Vec<String>,
+    site: &'static Site,
+}
+
+impl Seal {
+    /// For a call, and whether other processes agree on what its key names.
+    pub(crate) fn new<Q, V>(site: SiteRef, key: &Q, tenant: &str) -> Result<(Self, bool), Reason>
+    where
+        Q: CacheKey<Owned: Serialize>,
+        V: Serialize + DeserializeOwned,
+    {
+        let envelope = resolve::envelope()?;
+        let namespace = site.site.info.policy.namespace.unwrap_or_default();
+        let (identity, unambiguous) = identity(site, key).ok_or(Reason::Arguments)?;
+        let type_name = std::any::type_name::<V>();
+        let fingerprint = fingerprint::<V>();
+        // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first
+        // three parts have one length each.
+        let logical = [&identity[..], &fingerprint].concat();
+        let keys = envelope.storage_keys(tenant, namespace, &logical);
+        let mut keys = keys.map_err(Reason::Context)?.into_iter();
+        let spot = Spot {
+            tenant: tenant.into(),
+            namespace,
+            key: keys.next().unwrap_or_default().into(),
+            type_name,
+            fingerprint: fingerprint.into(),
+        };
+        let previous = keys.collect();
+        Ok((Self { envelope, spot: Arc::new(spot), previous, site: site.site }, unambiguous))
+    }
+
+    /// Where the current key puts the entry.
+    pub(crate) fn key(&self) -> &str {
+        &self.spot.key
+    }
+
+    /// Where previous keys put it, the latest first.
+    pub(crate) fn previous(&self) -> impl Iterator<Item = &str> {
+        self.previous.iter().map(String::as_str)
+    }
+
+    /// The same, for [`crate::EntryKey`].
+    #[allow(clippy::unnecessary_wraps)] // The build that seals nothing has none.
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        let key = self.key();
+        let (front, digits) = key.split_at(key.len().saturating_sub(64));
+        let mut hash = [0; 32];
+        for (byte, digits) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default();
+            *byte = u8::try_from(digit(digits[0]) * 16 + digit(digits[1])).unwrap_or_default();
+        }
+        let namespace = front.starts_with("ns:").then_some(self.spot.namespace);
+        Some(BlindedKey { namespace, hash })
+    }
+
+    /// Seals with the current key.
+    pub(crate) fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
+        let place = Place { key: &self.spot.key, type_name: self.spot.type_name };
+        let bytes = frame.encode_after(HEADER_LEN, place, Compression::Off);
+        let mut bytes = bytes.ok_or(Refusal::Unread)?;
+        let sealed = self.envelope.seal_in_place(&self.spot.context(&self.spot.key), &mut bytes);
+        sealed.map_err(|_| Refusal::Unread)?;
+        Ok(self.as_current(bytes.into()))
+    }
+
+    /// Bytes that the current key sealed for this call.
+    pub(crate) fn as_current(&self, bytes: Bytes) -> SealedBytes {
+        SealedBytes(Arc::new((bytes, Arc::clone(&self.spot))))
+    }
+
+    /// Opens an entry from where the key of this index puts it, and says whether that is where and how the
+    /// current key would have it.
+    pub(crate) fn open<T>(
+        &self,
+        bytes: &[u8],
+        index: usize,
+        read: impl FnOnce(&Frame<'_>, bool) -> T,
+    ) -> Result<T, Refusal> {
+        let key = match index.checked_sub(1) {
+            None => &*self.spot.key,
+            Some(index) => &self.previous[index],
+        };
+        open(&self.envelope, (&self.spot, key), bytes, |frame, used_previous| {
+            read(frame, index == 0 && !used_previous)
+        })
+    }
+
+    /// What an entry of this process holds.
+    pub(crate) fn kept<S: Shape>(
+        &self,
+        value: &S::Value,
+        sealed: Option<SealedBytes>,
+    ) -> Option<S::Stored> {
+        match self.site.info.policy.l1 {
+            L1::Off => None,
+            L1::Typed => Some(S::kept(value)),
+            L1::Sealed => sealed.map(|sealed| S::sealed(value, sealed)),
+        }
+    }
+
+    /// The error that a refused entry leads to, if it does.
+    pub(crate) fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
+        let why = match refusal {
+            Refusal::Tampered => "it was changed",
+            Refusal::WrongKey => "no key of the keyring sealed it",
+            Refusal::WrongPlace => "it was sealed for another place",
+            Refusal::Downgraded => "it is not sealed",
+            Refusal::Damaged => "it is damaged",
+            Refusal::Unread => return None,
+        };
+        if self.site.info.policy.on_tamper == OnTamper::Recompute {
+            return None;
+        }
+        let name = Name(self.site);
+        let message = format!(
+            "{name}: an entry of the shared tier was refused, because {why}; find out who writes there, then \
+             drop it with `invalidate`"
+        );
+        Some(Error::one(Problem::new(ErrorKind::Refused, message)))
+    }
+}
+
+/// Opens a copy of an entry and reads the frame in it. The copy is wiped.
+fn open<T>(
+    envelope: &Envelope,
+    (spot, key): (&Spot, &str),
+    bytes: &[u8],
+    read: impl FnOnce(&Frame<'_>, bool) -> T,
+) -> Result<T, Refusal> {
+    with_buffer(bytes, |buffer| {
+        let opened = envelope.open_in_place(&spot.context(key), buffer);
+        let opened = opened.map_err(|error| refusal_of(error.kind()))?;
+        let used_previous = opened.used_previous();
+        let place = Place { key, type_name: spot.type_name };
+        // Who has the key wrote something else than a frame.
+        let frame = Frame::decode(opened.value(), place).ok_or(Refusal::Damaged)?;
+        Ok(read(&frame, used_previous))
+    })
+}
+
+fn refusal_of(kind: EnvelopeErrorKind) -> Refusal {
+    match kind {
+        EnvelopeErrorKind::Tampered => Refusal::Tampered,
+        EnvelopeErrorKind::WrongKey => Refusal::WrongKey,
+        EnvelopeErrorKind::WrongPlace => Refusal::WrongPlace,
+        EnvelopeErrorKind::Downgraded => Refusal::Downgraded,
+        EnvelopeErrorKind::Damaged => Refusal::Damaged,
+        _ => Refusal::Unread,
+    }
+}
+
+/// Hands over a copy of `bytes` in a buffer of this thread, and wipes it.
+fn with_buffer<R>(bytes: &[u8], read: impl FnOnce(&mut [u8]) -> R) -> R {
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    /// Wipes also when a decoder panics.
+    struct Lent(Vec<u8>);
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            self.0.as_mut_slice().zeroize();
+            self.0.clear();
+            if self.0.capacity() <= MAX_KEPT {
+                let buffer = std::mem::take(&mut self.0);
+                let _ = BUFFER.try_with(|kept| kept.set(buffer));
+            }
+        }
+    }
+    // Taken out: a decoder may call a cached function itself, which then has a buffer of its own.
+    let mut lent = Lent(BUFFER.try_with(Cell::take).unwrap_or_default());
+    lent.0.extend_from_slice(bytes);
+    read(&mut lent.0)
+}
+
+/// A function, for messages.
+struct Name(&'static Site);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}::{}`", self.0.info.module, self.0.info.name)
+    }
+}
+
+/// A call for which nothing can be sealed.
+pub(crate) struct Unsealed {
+    site: &'static Site,
+    has_backend: bool,
+    reason: Reason,
+}
+
+impl Unsealed {
+    pub(crate) fn new(site: &'static Site, has_backend: bool, reason: Reason) -> Self {
+        Self { site, has_backend, reason }
+    }
+
+    pub(crate) fn has_backend(&self) -> bool {
+        self.has_backend
+    }
+
+    /// What the call returns; `None`: its function runs, which is counted and said once.
+    pub(crate) fn refuse<S: Shape>(&self, store: &Store) -> Option<S::Return> {
+        let name = Name(self.site);
+        let problem = problem(ErrorKind::Unsealed, format!("{name}: "), &self.reason);
+        let refused = S::refuse(&Error::one(problem));
+        if refused.is_none() && store.count_unsealed() {
+            tracing::warn!(
+                target: "cachekit",
+                function = %name,
+                reason = %self.reason,
+                "nothing can be sealed: the function runs at each call and its results are not stored"
+            );
+        }
+        refused
+    }
+}
+
+/// What is wrong with the keys of these functions, if one of them seals.
+pub(crate) fn keys_for(functions: &[Function]) -> Option<Problem> {
+    let first = functions.iter().find(|function| function.tier() == Tier::Secure)?;
+    let reason = resolve::envelope().err()?;
+    let whose = format!("`#[cache::secure]` functions such as `{}` store nothing: ", first.name());
+    Some(problem(ErrorKind::Configuration, whose, &reason))
+}
+
+/// What is wrong with the namespace of a function that seals.
+pub(crate) fn wrong_namespace(namespace: Option<&str>) -> Option<String> {
+    // Without keys, these are what is wrong.
+    let envelope = resolve::envelope().ok()?;
+    let keys = envelope.storage_keys("default", namespace.unwrap_or_default(), &[]);
+    keys.err().map(|error| error.to_string())
+}

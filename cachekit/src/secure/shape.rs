@@ -1,0 +1,216 @@
+//! Return types of `#[cache::secure]` functions: what an entry of this process holds of them, and what they can
+//! return where nothing can be sealed.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::seal::SealedBytes;
+use crate::shape::{Kind, Shape};
+use crate::stats::Refusal;
+
+/// What a function returns where it cannot be called.
+pub trait Refuse<R> {
+    /// `None`: it is called all the same.
+    fn refuse(error: &Error) -> Option<R>;
+}
+
+/// Its error type takes ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Fails;
+
+impl<T, E: From<Error>> Refuse<Result<T, E>> for Fails {
+    fn refuse(error: &Error) -> Option<Result<T, E>> {
+        Some(Err(error.clone().into()))
+    }
+}
+
+/// It cannot say that anything is wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs;
+
+impl<R> Refuse<R> for Runs {
+    fn refuse(_error: &Error) -> Option<R> {
+        None
+    }
+}
+
+/// A return type, asked whether it can carry an error of ours:
+/// `(&Refusing::<R>::new()).__cachekit_refuse()`, by method resolution, so that aliases are seen through.
+#[derive(Debug)]
+pub struct Refusing<R>(PhantomData<fn() -> R>);
+
+impl<R> Refusing<R> {
+    /// Asks.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// Last choice: it cannot.
+    pub fn __cachekit_refuse(self) -> Runs {
+        Runs
+    }
+}
+
+impl<R> Clone for Refusing<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Refusing<R> {}
+
+/// First choice: it can.
+pub trait CanFail {
+    /// Says so.
+    fn __cachekit_refuse(&self) -> Fails;
+}
+
+impl<T, E: From<Error>> CanFail for Refusing<Result<T, E>> {
+    fn __cachekit_refuse(&self) -> Fails {
+        Fails
+    }
+}
+
+/// What `on_tamper = error` needs.
+#[diagnostic::on_unimplemented(
+    message = "`on_tamper = error` needs an error type that is `From<cachekit::Error>`",
+    label = "the function returns `{Self}`, which cannot carry the error",
+    note = "return a `Result` whose error type implements `From<cachekit::Error>`, or write `on_tamper = recompute`"
+)]
+pub trait CarriesError {}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<Error>> CarriesError for Result<T, E> {}
+
+/// Fails to compile, on the option, if the function cannot return our error.
+#[inline]
+pub fn check_on_tamper<R: CarriesError>(_returned: Refusing<R>) {}
+
+macro_rules! wrappers {
+    ($($(#[$doc:meta])* $name:ident, $make:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name<S, F>(PhantomData<fn() -> (S, F)>);
+
+        impl<S, F> Clone for $name<S, F> {
+            #[inline]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<S, F> Copy for $name<S, F> {}
+
+        impl<S, F> fmt::Debug for $name<S, F> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+
+        $(#[$doc])*
+        #[inline]
+        pub fn $make<S, F>(_shape: S, _refuse: F) -> $name<S, F> {
+            $name(PhantomData)
+        }
+    )*};
+}
+
+wrappers! {
+    /// Entries of this process hold the value.
+    Typed, typed;
+    /// They hold sealed bytes.
+    Sealed, sealed;
+}
+
+/// What both have of the shape they wrap.
+macro_rules! as_before {
+    () => {
+        type Return = S::Return;
+        type Value = S::Value;
+        type View = S::View;
+        type Error = S::Error;
+        fn kind(ret: &S::Return) -> Kind {
+            S::kind(ret)
+        }
+        fn stored(ret: &S::Return) -> Option<&S::Value> {
+            S::stored(ret)
+        }
+        fn view(ret: &S::Return) -> Option<&S::View> {
+            S::view(ret)
+        }
+        fn error(ret: &S::Return) -> Option<&S::Error> {
+            S::error(ret)
+        }
+        #[inline]
+        fn restore(value: S::Value) -> S::Return {
+            S::restore(value)
+        }
+        fn refuse(error: &Error) -> Option<S::Return> {
+            F::refuse(error)
+        }
+        fn share(ret: &S::Return) -> Option<Arc<dyn Any + Send + Sync>> {
+            S::share(ret)
+        }
+        fn unshare(shared: &(dyn Any + Send + Sync)) -> Option<S::Return> {
+            S::unshare(shared)
+        }
+    };
+}
+
+impl<S: Shape, F: Refuse<S::Return>> Shape for Typed<S, F> {
+    type Stored = S::Stored;
+    as_before!();
+    #[inline]
+    fn kept(value: &S::Value) -> S::Stored {
+        S::kept(value)
+    }
+    #[inline]
+    fn open(stored: S::Stored) -> Result<S::Return, Refusal> {
+        S::open(stored)
+    }
+}
+
+impl<S, F> Shape for Sealed<S, F>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    F: Refuse<S::Return>,
+{
+    type Stored = SealedValue<S::Value>;
+    const SEALED: bool = true;
+    as_before!();
+    fn kept(value: &S::Value) -> Self::Stored {
+        SealedValue(Held::Passing(value.clone()))
+    }
+    fn sealed(_value: &S::Value, bytes: SealedBytes) -> Self::Stored {
+        SealedValue(Held::Sealed(bytes))
+    }
+    fn open(stored: Self::Stored) -> Result<S::Return, Refusal> {
+        match stored.0 {
+            Held::Sealed(bytes) => bytes.decode().map(S::restore),
+            Held::Passing(value) => Ok(S::restore(value)),
+        }
+    }
+}
+
+/// What an entry holds in place of its value.
+#[derive(Clone)]
+pub struct SealedValue<V>(Held<V>);
+
+#[derive(Clone)]
+enum Held<V> {
+    Sealed(SealedBytes),
+    /// For callers that wait for this very run, in an entry that nobody else ever finds.
+    Passing(V),
+}
+
+impl<V> fmt::Debug for SealedValue<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedValue")
+    }
+}
