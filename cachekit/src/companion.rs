@@ -2,6 +2,9 @@
 //!
 //! They take it by value. The companion has nothing left to drop then, and costs the compiler little.
 
+// That is the point, as said above.
+#![allow(clippy::needless_pass_by_value)]
+
 use crate::handle::{EntryKey, Handle, Invalidated};
 
 /// `f::invalidate(…)`

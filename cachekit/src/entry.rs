@@ -58,19 +58,21 @@ const ALIVE: u8 = 1;
 const DEAD: u8 = 2;
 
 /// What the type-erased store knows of an entry.
+// What a hit reads stands last, next to the key and the value: as few cache lines as can be.
+#[repr(C)]
 pub(crate) struct Head {
-    pub(crate) owner: Owner,
     /// Hash of the key, mixed with the owner: the store's key.
     pub(crate) hash: u64,
-    /// Which hit counter the entry's hits go to.
-    pub(crate) counter: CounterId,
-    /// When it stops being fresh: the one thing a hit compares with the time.
-    expires: AtomicU64,
     /// Until when it may be served while it is replaced; 0: no longer than it is fresh.
     stale_until: AtomicU64,
     /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
     refresh_from: AtomicU64,
     weight: AtomicU64,
+    pub(crate) owner: Owner,
+    /// When it stops being fresh: the one thing a hit compares with the time.
+    expires: AtomicU64,
+    /// Which hit counter the entry's hits go to.
+    pub(crate) counter: CounterId,
     state: AtomicU8,
 }
 
@@ -162,39 +164,45 @@ impl Head {
     }
 }
 
-/// An entry of any key and value type.
-pub(crate) trait AnyEntry: Send + Sync {
-    fn head(&self) -> &Head;
-    fn as_any(&self) -> &dyn Any;
+/// An entry: what it is about, and after it the key and the value.
+///
+/// `B` is a [`Body`], or [`dyn Any`](Any) where many types meet: the head is read without asking which.
+pub(crate) struct Held<B: ?Sized> {
+    pub(crate) head: Head,
+    pub(crate) body: B,
 }
 
-/// An entry of one key and value type. The value is absent until the fill ends.
-pub(crate) struct Entry<K, V> {
-    pub(crate) head: Head,
+/// A key and its value. The value is absent until the fill ends.
+pub(crate) struct Body<K, V> {
     pub(crate) key: K,
     pub(crate) value: OnceLock<V>,
 }
 
-impl<K: Eq + 'static, V: 'static> Entry<K, V> {
-    /// Whether `other` is an entry for the same key of the same cache.
-    pub(crate) fn is_same(&self, other: &dyn AnyEntry) -> bool {
-        other.head().owner == self.head.owner
-            && other.as_any().downcast_ref::<Self>().is_some_and(|other| other.key == self.key)
+/// An entry of one key and value type.
+pub(crate) type Entry<K, V> = Held<Body<K, V>>;
+
+/// An entry of any key and value type.
+pub(crate) type AnyEntry = Held<dyn Any + Send + Sync>;
+
+impl<K, V> Held<Body<K, V>> {
+    /// An entry that waits for its value.
+    pub(crate) fn new(head: Head, key: K) -> Self {
+        Self { head, body: Body { key, value: OnceLock::new() } }
     }
 }
 
-impl<K, V> AnyEntry for Entry<K, V>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
+impl AnyEntry {
+    /// The key and the value, if they are of these types.
     #[inline]
-    fn head(&self) -> &Head {
-        &self.head
+    pub(crate) fn body_as<K: 'static, V: 'static>(&self) -> Option<&Body<K, V>> {
+        self.body.downcast_ref()
     }
+}
 
-    #[inline]
-    fn as_any(&self) -> &dyn Any {
-        self
+impl<K: Eq + 'static, V: 'static> Entry<K, V> {
+    /// Whether `other` is an entry for the same key of the same cache.
+    pub(crate) fn is_same(&self, other: &AnyEntry) -> bool {
+        other.head.owner == self.head.owner
+            && other.body_as::<K, V>().is_some_and(|other| other.key == self.body.key)
     }
 }

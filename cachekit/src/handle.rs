@@ -122,8 +122,8 @@ where
 {
     fn local(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
-        let entry = entry.as_any().downcast_ref::<Entry<K, S::Stored>>()?;
-        if entry.key != self.template.key {
+        let entry = entry.body_as::<K, S::Stored>()?;
+        if entry.key != self.template.body.key {
             return None;
         }
         S::open(entry.value.get()?.clone()).ok()
@@ -161,7 +161,7 @@ where
     }
 
     fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
-        let verdict = self.judge.judge(&self.template.key, &value, self.site.ttl());
+        let verdict = self.judge.judge(&self.template.body.key, &value, self.site.ttl());
         let stored = S::stored(&value).cloned();
         let is_error = S::kind(&value) == Kind::Err;
         drop(value);
@@ -175,11 +175,11 @@ where
                 return;
             };
             // First here: a value that is written there last wins there, and this process agrees.
-            let entry = self.store.entry::<K, S::Stored>(hash, self.template.key.clone());
+            let entry = self.store.entry::<K, S::Stored>(hash, self.template.body.key.clone());
             let window = if is_error { 0 } else { self.site.window() };
             let mut prepared = self.remote.prepare(&stored, (verdict, window));
             if let Some(kept) = prepared.kept.take() {
-                let _ = entry.value.set(kept);
+                let _ = entry.body.value.set(kept);
                 self.store.put(&entry, (verdict.ttl, window), verdict.weight);
             } else {
                 self.remove_local();

@@ -12,7 +12,7 @@ use equivalent::Equivalent;
 
 use crate::builder::CacheBuilder;
 use crate::clock::{self, NEVER, Ticks};
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{AnyEntry, Body, Owner};
 use crate::flight::Flights;
 use crate::front::{self, Hit};
 use crate::key::{CacheKey, Lookup, hash_of};
@@ -198,7 +198,7 @@ where
         let hash = self.hash(&key);
         let weight = self.config.weigh.as_ref().map_or(1, |weigh| weigh(&key, &value));
         let entry = self.store.entry(hash, key);
-        let _ = entry.value.set(value);
+        let _ = entry.body.value.set(value);
         self.store.put(&entry, (ttl, 0), weight);
     }
 
@@ -212,11 +212,11 @@ where
         self.store.remove(hash, &|other| self.is_same(key, other))
     }
 
-    fn is_same<Q>(&self, key: &Q, other: &dyn AnyEntry) -> bool
+    fn is_same<Q>(&self, key: &Q, other: &AnyEntry) -> bool
     where
         Q: Equivalent<K> + ?Sized,
     {
-        other.head().owner == self.owner
+        other.head.owner == self.owner
             && typed::<K, V>(other, &|owned| key.equivalent(owned)).is_some()
     }
 
@@ -370,10 +370,10 @@ where
 }
 
 fn typed<'a, K: 'static, V: 'static>(
-    entry: &'a dyn AnyEntry,
+    entry: &'a AnyEntry,
     same: &dyn Fn(&K) -> bool,
-) -> Option<&'a Entry<K, V>> {
-    entry.as_any().downcast_ref::<Entry<K, V>>().filter(|entry| same(&entry.key))
+) -> Option<&'a Body<K, V>> {
+    entry.body_as::<K, V>().filter(|body| same(&body.key))
 }
 
 /// A borrowed key, as the read-through wants it.

@@ -280,7 +280,9 @@ impl Deref for StoreRef {
 }
 
 /// An annotated function in one instantiation of all the generics around it.
+// It travels through memory, and a processor is slow to read back what it just wrote across two lines.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 pub struct SiteRef {
     /// Its static.
     pub site: &'static Site,

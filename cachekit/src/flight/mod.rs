@@ -23,7 +23,7 @@ const SHARDS: usize = 256;
 
 struct Row {
     hash: u64,
-    entry: Arc<dyn AnyEntry>,
+    entry: Arc<AnyEntry>,
     /// Only ordinary fills can be joined; a forced or re-entrant one runs for its caller alone.
     joinable: bool,
     /// The leader is a future: a thread must not block until somebody polls it.
@@ -51,7 +51,7 @@ pub(crate) struct Flights {
 pub(crate) struct FlightId(usize);
 
 impl FlightId {
-    pub(crate) fn of<T: AnyEntry + ?Sized>(entry: &Arc<T>) -> Self {
+    pub(crate) fn of<T: ?Sized>(entry: &Arc<T>) -> Self {
         Self(Arc::as_ptr(entry).cast::<()>() as usize)
     }
 }
@@ -61,7 +61,7 @@ pub(crate) enum Join {
     /// Run the function. `recheck`: another fill landed since the store was looked into.
     Lead { flight: Flight, recheck: bool },
     /// Wait for the leader's entry.
-    Wait(Arc<Wait>, Arc<dyn AnyEntry>),
+    Wait(Arc<Wait>, Arc<AnyEntry>),
 }
 
 /// What the caller of [`Flights::join`] is.
@@ -104,10 +104,10 @@ impl Flights {
     /// Takes the lead for `entry`'s key or joins whoever has it. `same` compares keys.
     pub(crate) fn join(
         &'static self,
-        entry: Arc<dyn AnyEntry>,
+        entry: Arc<AnyEntry>,
         hash: u64,
         caller: Caller,
-        same: impl Fn(&dyn AnyEntry) -> bool,
+        same: &dyn Fn(&AnyEntry) -> bool,
     ) -> Join {
         let shard = self.shard(hash);
         let mut others: Vec<FlightId> = Vec::new();
@@ -116,7 +116,7 @@ impl Flights {
             let candidate = rows.iter().find(|row| {
                 row.hash == hash
                     && row.joinable
-                    && !row.entry.head().is_dead()
+                    && !row.entry.head.is_dead()
                     && !others.contains(&FlightId::of(&row.entry))
             });
             let Some(candidate) = candidate.map(|row| Arc::clone(&row.entry)) else {
@@ -148,8 +148,8 @@ impl Flights {
     }
 
     /// A fill that nobody can join, beside any that is running: forced, or re-entrant.
-    pub(crate) fn lead_alone(&'static self, entry: Arc<dyn AnyEntry>) -> Flight {
-        let hash = entry.head().hash;
+    pub(crate) fn lead_alone(&'static self, entry: Arc<AnyEntry>) -> Flight {
+        let hash = entry.head.hash;
         self.take_off(&mut lock(&self.shard(hash).rows), hash, entry, false, true)
     }
 
@@ -157,10 +157,10 @@ impl Flights {
     /// killed, and callers from here on join this one.
     pub(crate) fn supersede(
         &'static self,
-        entry: Arc<dyn AnyEntry>,
-        same: &dyn Fn(&dyn AnyEntry) -> bool,
+        entry: Arc<AnyEntry>,
+        same: &dyn Fn(&AnyEntry) -> bool,
     ) -> Flight {
-        let hash = entry.head().hash;
+        let hash = entry.head.hash;
         let flight = self.take_off(&mut lock(&self.shard(hash).rows), hash, entry, true, false);
         flight.overtake(same);
         flight
@@ -170,7 +170,7 @@ impl Flights {
         &'static self,
         rows: &mut Vec<Row>,
         hash: u64,
-        entry: Arc<dyn AnyEntry>,
+        entry: Arc<AnyEntry>,
         joinable: bool,
         asynchronous: bool,
     ) -> Flight {
@@ -180,11 +180,11 @@ impl Flights {
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
-    pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+    pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&AnyEntry) -> bool) {
         self.kill_except(hash, None, same);
     }
 
-    fn kill_except(&self, hash: u64, kept: Option<FlightId>, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+    fn kill_except(&self, hash: u64, kept: Option<FlightId>, same: &dyn Fn(&AnyEntry) -> bool) {
         let rows = lock(&self.shard(hash).rows);
         let candidates: Vec<_> = rows
             .iter()
@@ -195,7 +195,7 @@ impl Flights {
         // The user's `Eq` runs without our lock. A fill that lands meanwhile dies all the same.
         for entry in candidates {
             if same(&*entry) {
-                entry.head().kill();
+                entry.head.kill();
             }
         }
     }
@@ -204,8 +204,8 @@ impl Flights {
     pub(crate) fn kill_owner(&self, owner: Owner) {
         for shard in &self.shards {
             for row in lock(&shard.rows).iter() {
-                if row.entry.head().owner == owner {
-                    row.entry.head().kill();
+                if row.entry.head.owner == owner {
+                    row.entry.head.kill();
                 }
             }
         }
@@ -245,7 +245,7 @@ impl Flight {
     }
 
     /// Kills the other fills of this key: this one started later and knows better.
-    pub(crate) fn overtake(&self, same: &dyn Fn(&dyn AnyEntry) -> bool) {
+    pub(crate) fn overtake(&self, same: &dyn Fn(&AnyEntry) -> bool) {
         self.flights.kill_except(self.hash, Some(self.id), same);
     }
 

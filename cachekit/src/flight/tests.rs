@@ -13,13 +13,13 @@ fn flights() -> &'static Flights {
 fn entry(hash: u64, key: u64) -> Arc<Entry<u64, u64>> {
     let owner = Owner { function: TypeId::of::<Flights>(), instance: 0 };
     let head = Head::new(owner, hash, CounterId::NONE);
-    Arc::new(Entry { head, key, value: std::sync::OnceLock::new() })
+    Arc::new(Entry::new(head, key))
 }
 
 fn join(flights: &'static Flights, entry: &Arc<Entry<u64, u64>>, asynchronous: bool) -> Join {
-    let erased: Arc<dyn AnyEntry> = Arc::clone(entry) as Arc<dyn AnyEntry>;
+    let erased: Arc<AnyEntry> = Arc::clone(entry) as Arc<AnyEntry>;
     let caller = Caller { asynchronous, seen: flights.landed(entry.head.hash) };
-    flights.join(erased, entry.head.hash, caller, |other| entry.is_same(other))
+    flights.join(erased, entry.head.hash, caller, &|other| entry.is_same(other))
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn a_leader_that_looked_before_a_landing_looks_again() {
     assert!(!recheck);
     flight.land(Landing::Ready);
     let late = entry(9, 1);
-    let erased: Arc<dyn AnyEntry> = late;
+    let erased: Arc<AnyEntry> = late;
     let caller = Caller { asynchronous: false, seen };
-    let Join::Lead { recheck, .. } = flights.join(erased, 9, caller, |_| true) else {
+    let Join::Lead { recheck, .. } = flights.join(erased, 9, caller, &|_| true) else {
         panic!("alone")
     };
     assert!(recheck);
@@ -93,8 +93,7 @@ fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
 
 #[test]
 fn circles_are_seen_however_long() {
-    let entries: Vec<Arc<dyn AnyEntry>> =
-        (0..3).map(|n| -> Arc<dyn AnyEntry> { entry(n, n) }).collect();
+    let entries: Vec<Arc<AnyEntry>> = (0..3).map(|n| -> Arc<AnyEntry> { entry(n, n) }).collect();
     let [a, b, c] = [0, 1, 2].map(|n: usize| FlightId::of(&entries[n]));
     assert!(!chain::would_deadlock(a), "nobody waits for anybody");
     let a_waits = on_chain(a, || chain::wait_for(b)).expect("a may wait for b");

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::clock::Ticks;
 use crate::counters::{self, ThreadCounters};
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{AnyEntry, Head, Owner};
 use crate::sync::per_thread;
 
 #[cfg(test)]
@@ -29,7 +29,7 @@ const SETS: usize = 2048;
 const WAYS: usize = 2;
 
 /// Hits after which the store hears that an entry is in use.
-const HITS_PER_TOUCH: u64 = 8;
+const HITS_PER_TOUCH: u64 = 4;
 
 /// Hits from the store for each entry that is remembered.
 const HITS_PER_ADMISSION: u32 = 4;
@@ -38,10 +38,36 @@ const HITS_PER_ADMISSION: u32 = 4;
 const MAX_CREDIT: u32 = 4;
 
 struct Slot {
-    hash: u64,
+    /// Half of the entry's hash. The key decides; this only spares comparing it for nothing.
+    tag: Cell<u32>,
     /// How many newcomers the entry outlives; renewed when a hit of it is in the sample.
     credit: Cell<u32>,
-    entry: Option<Arc<dyn AnyEntry>>,
+    /// Borrowed slot by slot: a mark for the whole table would be written by every hit, and each would
+    /// have to wait for the one before.
+    entry: RefCell<Option<Arc<AnyEntry>>>,
+}
+
+impl Slot {
+    /// How much would be lost with what is in it, for an entry with this tag. 0: nothing, it is its own.
+    fn worth(&self, tag: u32) -> u32 {
+        match self.entry.try_borrow().as_deref() {
+            // The user's code is at work on it.
+            Err(_) => u32::MAX,
+            Ok(None) => 1,
+            Ok(Some(_)) if self.tag.get() == tag => 0,
+            Ok(Some(_)) => self.credit.get() + 2,
+        }
+    }
+
+    /// Takes the entry out if it is dead, to be dropped by the caller.
+    fn take_dead(&self) -> Option<Arc<AnyEntry>> {
+        let mut entry = self.entry.try_borrow_mut().ok()?;
+        if !entry.as_ref()?.head.is_dead() {
+            return None;
+        }
+        self.credit.set(0);
+        entry.take()
+    }
 }
 
 #[repr(align(64))]
@@ -50,7 +76,7 @@ struct Set([Slot; WAYS]);
 type Table = Box<[Set; SETS]>;
 
 fn new_table() -> Table {
-    let empty = || Slot { hash: 0, credit: Cell::new(0), entry: None };
+    let empty = || Slot { tag: Cell::new(0), credit: Cell::new(0), entry: RefCell::new(None) };
     let sets: Vec<Set> = (0..SETS).map(|_| Set([empty(), empty()])).collect();
     sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
 }
@@ -67,7 +93,7 @@ pub(crate) struct Front {
     scope: Cell<u64>,
     /// What look-ups of functions use as their scope: [`FORCED`] while the next call has to miss.
     pub(crate) effective: Cell<u64>,
-    table: RefCell<Option<Table>>,
+    table: OnceCell<Table>,
     counters: OnceCell<Arc<ThreadCounters>>,
     /// Next slot the sweep looks at.
     hand: Cell<usize>,
@@ -80,7 +106,7 @@ impl Front {
         Self {
             scope: Cell::new(0),
             effective: Cell::new(0),
-            table: RefCell::new(None),
+            table: OnceCell::new(),
             counters: OnceCell::new(),
             hand: Cell::new(0),
             served: Cell::new(0),
@@ -109,6 +135,11 @@ fn index(hash: u64) -> usize {
     #[allow(clippy::cast_possible_truncation)]
     let index = (hash ^ (hash >> 32)) as usize & (SETS - 1);
     index
+}
+
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// A scope that owns nothing, so that the front has no hit for it.
@@ -145,16 +176,11 @@ impl Front {
         K: 'static,
         V: 'static,
     {
+        let slot = self.slot(hash)?;
         // `same` and `read` run the user's `Eq` and `Clone`, which may come back here: a shared borrow
         // lets them read, and `remember` gives way.
-        let table = self.table.try_borrow().ok()?;
-        let table = table.as_deref()?;
-        let [first, second] = &table[index(hash)].0;
-        let slot = if first.hash == hash { first } else { second };
-        if slot.hash != hash {
-            return None;
-        }
-        let entry = slot.entry.as_deref()?.as_any().downcast_ref::<Entry<K, V>>()?;
+        let entry = slot.entry.try_borrow().ok()?;
+        let entry = entry.as_deref()?;
         if entry.head.owner != owner || !entry.head.is_alive() {
             return None;
         }
@@ -162,11 +188,30 @@ impl Front {
         if expires != crate::clock::NEVER && expires <= now() {
             return None;
         }
-        if !same(&entry.key) {
+        let body = entry.body_as::<K, V>()?;
+        if !same(&body.key) {
             return None;
         }
-        let value = read(entry.value.get()?);
-        let count = self.counters.get()?.hit(entry.head.counter);
+        let value = read(body.value.get()?);
+        let touch = self.count(slot, &entry.head)?;
+        Some(Hit { value, touch })
+    }
+
+    // What does not depend on the types is in functions of its own, which are compiled once and not for
+    // each pair of them.
+
+    /// The slot that may hold the entry with this hash.
+    #[inline]
+    fn slot(&self, hash: u64) -> Option<&Slot> {
+        let [first, second] = &self.table.get()?[index(hash)].0;
+        let slot = if first.tag.get() == tag(hash) { first } else { second };
+        if slot.tag.get() == tag(hash) { Some(slot) } else { None }
+    }
+
+    /// Counts a hit. True: the store should hear of it.
+    #[inline]
+    fn count(&self, slot: &Slot, head: &Head) -> Option<bool> {
+        let count = self.counters.get()?.hit(head.counter);
         // An entry's first hit, and a sample of all hits: the more an entry is used, the likelier it is in
         // it. A count per slot would be a store to a place that only this look-up knows, and hold up the
         // next one.
@@ -175,13 +220,13 @@ impl Front {
         if touch {
             slot.credit.set(if first { 1 } else { MAX_CREDIT });
         }
-        Some(Hit { value, touch })
+        Some(touch)
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by
     /// again soon, and what is not would only push others out.
-    pub(crate) fn served(&self, entry: &Arc<dyn AnyEntry>) {
-        self.counters.get_or_init(ThreadCounters::register).hit(entry.head().counter);
+    pub(crate) fn served(&self, entry: &Arc<AnyEntry>) {
+        self.counters.get_or_init(ThreadCounters::register).hit(entry.head.counter);
         let served = self.served.get().wrapping_add(1);
         self.served.set(served);
         if served % HITS_PER_ADMISSION == 0 {
@@ -190,55 +235,39 @@ impl Front {
     }
 
     /// Puts an entry into its slot, unless the slot's owner has earned to stay.
-    fn remember(&self, entry: &Arc<dyn AnyEntry>) {
-        let hash = entry.head().hash;
-        let mut dropped = (None, None);
-        if let Ok(mut table) = self.table.try_borrow_mut() {
-            let table = table.get_or_insert_with(new_table);
-            let [first, second] = &mut table[index(hash)].0;
-            // Its own slot, else an empty one, else the less used one.
-            let worth = |slot: &Slot| match slot.entry {
-                Some(_) if slot.hash != hash => slot.credit.get() + 2,
-                Some(_) => 0,
-                None => 1,
-            };
-            let slot = if worth(first) <= worth(second) { first } else { second };
-            if slot.hash == hash || slot.credit.get() == 0 {
-                dropped.0 = slot.entry.replace(Arc::clone(entry));
-                slot.hash = hash;
+    fn remember(&self, entry: &Arc<AnyEntry>) {
+        let table = self.table.get_or_init(new_table);
+        let (hash, tag) = (entry.head.hash, tag(entry.head.hash));
+        let [first, second] = &table[index(hash)].0;
+        // Its own slot, else an empty one, else the less used one.
+        let slot = if first.worth(tag) <= second.worth(tag) { first } else { second };
+        let mut dropped = None;
+        if slot.tag.get() == tag || slot.credit.get() == 0 {
+            if let Ok(mut held) = slot.entry.try_borrow_mut() {
+                dropped = held.replace(Arc::clone(entry));
+                slot.tag.set(tag);
                 slot.credit.set(0);
-            } else {
-                // The less used one gives way, once it has used up its credit.
-                slot.credit.set(slot.credit.get() / 2);
             }
-            dropped.1 = self.sweep_next(table);
+        } else {
+            // The less used one gives way, once it has used up its credit.
+            slot.credit.set(slot.credit.get() / 2);
         }
+        let swept = self.sweep_next(table);
         // Destructors of dropped values run only now: they may call back into the cache.
-        drop(dropped);
+        drop((dropped, swept));
     }
 
     /// Looks at one slot in passing, and takes its entry if it is dead.
-    fn sweep_next(&self, table: &mut Table) -> Option<Arc<dyn AnyEntry>> {
+    fn sweep_next(&self, table: &Table) -> Option<Arc<AnyEntry>> {
         let at = self.hand.get();
         self.hand.set((at + 1) % SLOTS);
-        let slot = &mut table[at / WAYS].0[at % WAYS];
-        let dead = slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead());
-        if dead { slot.entry.take() } else { None }
+        table[at / WAYS].0[at % WAYS].take_dead()
     }
 
     /// Drops every dead entry of this thread's front.
     pub(crate) fn sweep(&self) {
-        let mut dropped = Vec::new();
-        if let Ok(mut table) = self.table.try_borrow_mut() {
-            if let Some(table) = table.as_deref_mut() {
-                for slot in table.iter_mut().flat_map(|set| &mut set.0) {
-                    if slot.entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
-                        dropped.extend(slot.entry.take());
-                        slot.credit.set(0);
-                    }
-                }
-            }
-        }
+        let slots = self.table.get().into_iter().flat_map(|table| table.iter());
+        let dropped: Vec<_> = slots.flat_map(|set| &set.0).filter_map(Slot::take_dead).collect();
         drop(dropped);
     }
 }

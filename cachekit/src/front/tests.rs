@@ -20,9 +20,10 @@ fn entry<V: Send + Sync + 'static>(
     hash: u64,
     key: u64,
     value: V,
-) -> Arc<dyn AnyEntry> {
+) -> Arc<AnyEntry> {
     let head = Head::new(OWNER, hash, hits.id());
-    let entry = Entry { head, key, value: value.into() };
+    let entry = Entry::new(head, key);
+    assert!(entry.body.value.set(value).is_ok());
     assert!(entry.head.publish());
     Arc::new(entry)
 }
@@ -58,11 +59,11 @@ fn a_dead_or_expired_entry_is_a_miss() {
     let front = counted_front();
     let killed = entry(&hits, 5, 1, 10u64);
     front.remember(&killed);
-    killed.head().kill();
+    killed.head.kill();
     assert_eq!(get(&front, OWNER, 5, 1), None);
 
     let expiring = entry(&hits, 5, 1, 11u64);
-    expiring.head().set_expires(100);
+    expiring.head.set_expires(100);
     front.remember(&expiring);
     let at =
         |now| front.get::<u64, u64, u64>(OWNER, 5, || now, |_| true, |v| *v).map(|hit| hit.value);
@@ -96,7 +97,7 @@ fn what_the_front_keeps_alive_is_bounded() {
     }
     let dead: Vec<_> = (20_000..20_500).map(remember).collect();
     for entry in &dead {
-        entry.head().kill();
+        entry.head.kill();
     }
     drop(dead);
     let before = alive.load(Ordering::SeqCst);
@@ -133,7 +134,7 @@ fn hits_of_ended_threads_stay_counted() {
     std::thread::spawn(move || {
         super::with(|front| {
             let head = Head::new(OWNER, 77, id);
-            let entry: Arc<dyn AnyEntry> = Arc::new(Entry { head, key: 1u64, value: 2u64.into() });
+            let entry: Arc<AnyEntry> = Arc::new(Entry::<u64, u64>::new(head, 1));
             for _ in 0..3 {
                 front.served(&entry);
             }

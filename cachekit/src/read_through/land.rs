@@ -29,7 +29,7 @@ where
     /// Gives who waits for it a value that is good for this call and not to be kept.
     pub(super) fn pass_on(&self, flight: Flight, value: S::Value) -> S::Return {
         self.entry.head.kill();
-        let _ = self.entry.value.set(S::kept(&value));
+        let _ = self.entry.body.value.set(S::kept(&value));
         flight.land(Landing::Ready);
         S::restore(value)
     }
@@ -95,7 +95,7 @@ where
             // Not to be stored, but whoever waited for this very run gets it.
             (Some(value), None) if flight.has_waiters() => {
                 self.entry.head.kill();
-                let _ = self.entry.value.set(S::kept(value));
+                let _ = self.entry.body.value.set(S::kept(value));
                 Landing::Ready
             }
             (Some(_), None) => Landing::Cancelled,
@@ -115,15 +115,15 @@ where
             flight.overtake(&|other| self.entry.is_same(other));
         }
         let weight =
-            self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.key, &value));
-        let _ = self.entry.value.set(value);
+            self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.body.key, &value));
+        let _ = self.entry.body.value.set(value);
         let expires = clock::deadline(|| self.store.now(), verdict.ttl);
         head.set_expires(expires);
         head.set_window(window);
         head.set_weight(weight);
         // Not into the front yet: that is for entries that are used again.
-        let entry: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
-        self.store.commit(&entry)
+        let entry: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
+        self.store.commit(entry, head)
     }
 }
 

@@ -80,7 +80,7 @@ where
         let id = flight.id();
         let run = pin!(async {
             let ret = future.await;
-            let verdict = rules.judge(&this.miss.entry.key, &ret, this.miss.ttl);
+            let verdict = rules.judge(&this.miss.entry.body.key, &ret, this.miss.ttl);
             this.miss.finish(flight, &ret, verdict).await;
             ret
         });

@@ -93,7 +93,7 @@ impl Running {
 /// What one attempt to begin came to.
 enum Attempt<R> {
     Begun(Begun<R>),
-    Wait(Arc<Wait>, Arc<dyn AnyEntry>),
+    Wait(Arc<Wait>, Arc<AnyEntry>),
 }
 
 impl<K, S> Miss<K, S>
@@ -162,7 +162,7 @@ where
         ret: &S::Return,
     ) {
         if let Some(flight) = running.flight.take() {
-            let verdict = rules.judge(&self.entry.key, ret, self.ttl);
+            let verdict = rules.judge(&self.entry.body.key, ret, self.ttl);
             self.finish_blocking(flight, ret, verdict);
         }
     }
@@ -224,7 +224,7 @@ where
     fn found_stale(&self) -> Option<Begun<S::Return>> {
         let ticket = self.stale.as_ref()?;
         let owner = self.entry.head.owner;
-        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
+        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
         match S::open(entry.value.get()?.clone()) {
             Ok(ret) => Some(Begun::Stale(ret)),
             Err(refusal) => {
@@ -293,13 +293,13 @@ where
             return Attempt::Begun(Begun::Disabled);
         }
         let flights = Flights::global();
-        let erased: Arc<dyn AnyEntry> = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
+        let erased: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
         if self.forced || self.failed >= MAX_FAILED_WAITS {
             return Attempt::Begun(Begun::Lead(flights.lead_alone(erased)));
         }
         let caller = Caller { asynchronous, seen: self.seen };
         let hash = self.entry.head.hash;
-        match flights.join(erased, hash, caller, |other| self.entry.is_same(other)) {
+        match flights.join(erased, hash, caller, &|other| self.entry.is_same(other)) {
             // A refresh that finds somebody at it stands down.
             Join::Wait(..) if self.refresh.is_some() => match self.served_before() {
                 Some(value) => Attempt::Begun(Begun::Value(value)),
@@ -327,7 +327,7 @@ where
     /// Another fill may have landed between our look at the store and our taking the lead.
     fn look_again(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
-        let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.key)?;
+        let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.body.key)?;
         S::open(value).ok()
     }
 
@@ -335,7 +335,7 @@ where
     fn served_before(&self) -> Option<S::Return> {
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
-        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.key)?;
+        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
         S::open(entry.value.get()?.clone()).ok()
     }
 
@@ -351,7 +351,7 @@ where
     }
 
     /// Waits for the leader. `None`: try again.
-    async fn wait(&mut self, wait: &Wait, leader: &Arc<dyn AnyEntry>) -> Option<S::Return> {
+    async fn wait(&mut self, wait: &Wait, leader: &Arc<AnyEntry>) -> Option<S::Return> {
         let Some(waiting) = chain::wait_for(FlightId::of(leader)) else {
             // Another caller closed the circle just now: go alone.
             self.failed = MAX_FAILED_WAITS;
@@ -404,7 +404,7 @@ where
                 self.store.count_shared_hit();
                 self.store.count_stale_hit();
                 let ret = self.pass_on(flight, found.value);
-                let entry = Arc::clone(&self.entry) as Arc<dyn AnyEntry>;
+                let entry = Arc::clone(&self.entry) as Arc<AnyEntry>;
                 self.stale = Ticket::passing(entry, self.store.clone()).map(Box::new);
                 Begun::Stale(ret)
             }

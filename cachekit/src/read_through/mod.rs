@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[cfg(feature = "shared")]
 use crate::backend_option::{BackendPin, IntoBackend};
 use crate::clock::{self, Ticks};
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{AnyEntry, Owner};
 use crate::flight::Flights;
 use crate::front::{self, Hit};
 use crate::key::{self, CacheKey};
@@ -25,7 +25,7 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
 use crate::stats::Refusal;
-use crate::store::{Found, Store};
+use crate::store::{self, Found, Store};
 use crate::testing;
 
 pub(crate) mod blocking;
@@ -163,7 +163,7 @@ where
 
 fn drop_refused<Q: CacheKey, S: Shape>(store: &Store, hash: u64, key: &Q, refusal: Refusal) {
     store.drop_refused(hash, refusal, &|other| {
-        let other = other.as_any().downcast_ref::<Entry<Q::Owned, S::Stored>>();
+        let other = other.body_as::<Q::Owned, S::Stored>();
         other.is_some_and(|other| key.matches(&other.key))
     });
 }
@@ -171,7 +171,9 @@ fn drop_refused<Q: CacheKey, S: Shape>(store: &Store, hash: u64, key: &Q, refusa
 #[cold]
 #[inline(never)]
 fn touch_site(site: SiteRef, hash: u64) {
-    site.store().touch(hash);
+    if store::notes_uses() {
+        site.store().touch(hash);
+    }
 }
 
 #[inline(never)]
@@ -264,7 +266,7 @@ enum Stored<V> {
     /// A copy of its value.
     Fresh(V),
     /// An entry past its time that may be served, and that this call is to refresh.
-    Stale(Arc<dyn AnyEntry>),
+    Stale(Arc<AnyEntry>),
     Nothing,
 }
 
@@ -283,7 +285,7 @@ where
     store.count_hit(&entry);
     if stale {
         store.count_stale_hit();
-        if entry.head().claim_refresh(store.now()) {
+        if entry.head.claim_refresh(store.now()) {
             return Stored::Stale(entry);
         }
     }
@@ -304,9 +306,9 @@ fn take_forced() -> bool {
 
 /// A copy of an entry's value if its types and key are the ones asked for.
 fn value_of<K: 'static, V: Clone + 'static>(
-    entry: &dyn AnyEntry,
+    entry: &AnyEntry,
     same: impl FnOnce(&K) -> bool,
 ) -> Option<V> {
-    let entry = entry.as_any().downcast_ref::<Entry<K, V>>()?;
+    let entry = entry.body_as::<K, V>()?;
     if same(&entry.key) { entry.value.get().cloned() } else { None }
 }

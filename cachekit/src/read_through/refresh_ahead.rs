@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::pauses::{Mark, Pauses};
 use crate::background;
 use crate::clock;
-use crate::entry::{AnyEntry, Entry, Owner};
+use crate::entry::{AnyEntry, Body, Owner};
 use crate::front;
 use crate::site::StoreRef;
 use crate::stats::Refusal;
@@ -33,7 +33,7 @@ per_thread! {
 /// The right and the duty to refresh one entry. Dropping it says that it failed.
 pub struct Ticket {
     /// What was served.
-    entry: Arc<dyn AnyEntry>,
+    entry: Arc<AnyEntry>,
     store: StoreRef,
     /// It stands in the store, and the refresh is for as long as it does. Else it came from the shared
     /// tier and never stood here.
@@ -49,13 +49,13 @@ impl std::fmt::Debug for Ticket {
 
 impl Ticket {
     /// For an entry that expired in this process; its refresh has been claimed.
-    pub(crate) fn resident(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Self {
+    pub(crate) fn resident(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
         Self { entry, store, resident: true, settled: false }
     }
 
     /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
-    pub(crate) fn passing(entry: Arc<dyn AnyEntry>, store: StoreRef) -> Option<Self> {
-        let paused = PAUSES.is_on(Mark::of(entry.head()), store.now());
+    pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Option<Self> {
+        let paused = PAUSES.is_on(Mark::of(&entry.head), store.now());
         (!paused).then_some(Self { entry, store, resident: false, settled: false })
     }
 
@@ -64,14 +64,14 @@ impl Ticket {
         &self,
         owner: Owner,
         same: impl FnOnce(&K) -> bool,
-    ) -> Option<&Entry<K, V>> {
-        let entry = self.entry.as_any().downcast_ref::<Entry<K, V>>()?;
-        (entry.head.owner == owner && same(&entry.key)).then_some(entry)
+    ) -> Option<&Body<K, V>> {
+        let body = self.entry.body_as::<K, V>()?;
+        (self.entry.head.owner == owner && same(&body.key)).then_some(body)
     }
 
     /// Whether the entry was invalidated, replaced or evicted since the stale value was served.
     pub(crate) fn is_outdated(&self) -> bool {
-        self.resident && self.entry.head().is_dead()
+        self.resident && self.entry.head.is_dead()
     }
 
     pub(crate) fn is_resident(&self) -> bool {
@@ -93,8 +93,8 @@ impl Ticket {
     /// What was to be served did not open: the entry goes, and the hit that was counted for it.
     pub(crate) fn void(&self, refusal: Refusal) {
         let entry = &self.entry;
-        let same = |other: &dyn AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
-        self.store.drop_refused(entry.head().hash, refusal, &same);
+        let same = |other: &AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
+        self.store.drop_refused(entry.head.hash, refusal, &same);
         self.store.count_miss();
     }
 
@@ -102,7 +102,7 @@ impl Ticket {
     fn pause(&self) {
         let now = self.store.now();
         let again = now.saturating_add(clock::ticks(PAUSE));
-        let head = self.entry.head();
+        let head = &self.entry.head;
         head.release_refresh(again);
         if !self.resident {
             PAUSES.begin(Mark::of(head), now, again);

@@ -17,7 +17,7 @@ use crate::front;
 use crate::stats::{Refusal, RefusalCounters, Stats};
 use crate::testing::ClockSource;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,16 @@ pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
 /// Shards are at least this large, so that an uneven spread of keys costs little of the capacity.
 const MIN_SHARD: u64 = 512;
 
-type Resident = Arc<dyn AnyEntry>;
+/// The share of the capacity for entries that have been asked for again. More resists loops better, less
+/// adapts faster.
+const HOT: f64 = 0.98;
+
+/// How many evicted keys are remembered, as a share of the capacity: one that comes back enters as hot. Few
+/// enough that a loop somewhat longer than the cache is not among them, or each of its keys would push out
+/// another.
+const GHOSTS: f64 = 0.34;
+
+type Resident = Arc<AnyEntry>;
 
 #[derive(Clone)]
 struct ByWeight {
@@ -39,7 +48,7 @@ struct ByWeight {
 impl Weighter<u64, Resident> for ByWeight {
     #[inline]
     fn weight(&self, _hash: &u64, entry: &Resident) -> u64 {
-        if self.weighted { entry.head().weight() } else { 1 }
+        if self.weighted { entry.head.weight() } else { 1 }
     }
 }
 
@@ -59,7 +68,7 @@ impl Lifecycle<u64, Resident> for KillEvicted {
 
     #[inline]
     fn on_evict(&self, evicted: &mut Evicted, hash: u64, entry: Resident) {
-        entry.head().evict();
+        entry.head.evict();
         match &mut evicted.few {
             [first @ None, _] => *first = Some((hash, entry)),
             [_, second @ None] => *second = Some((hash, entry)),
@@ -102,6 +111,14 @@ impl std::hash::BuildHasher for Identity {
 pub(crate) enum Capacity {
     Entries(u64),
     Weight(u64),
+}
+
+/// Whether any store of the process has evicted something: while none has, no use needs to be noted.
+static EVICTING: AtomicBool = AtomicBool::new(false);
+
+/// Whether stores may have to hear that entries are in use.
+pub(crate) fn notes_uses() -> bool {
+    EVICTING.load(Ordering::Relaxed)
 }
 
 /// What a look-up found.
@@ -167,6 +184,8 @@ impl Store {
             .estimated_items_capacity(items)
             .weight_capacity(capacity)
             .shards(usize::try_from(shards).unwrap_or(1))
+            .hot_allocation(HOT)
+            .ghost_allocation(GHOSTS)
             .build()
             .unwrap_or_else(|_| unreachable!("both capacities are given"));
         Self {
@@ -213,21 +232,21 @@ impl Store {
     /// A new, still unpublished entry of this store.
     pub(crate) fn entry<K, V>(&self, hash: u64, key: K) -> Arc<Entry<K, V>> {
         let head = Head::new(self.owner, hash, self.hits.id());
-        Arc::new(Entry { head, key, value: std::sync::OnceLock::new() })
+        Arc::new(Entry::new(head, key))
     }
 
     /// The entry under `hash`, whatever its key.
     pub(crate) fn find(&self, hash: u64) -> Found {
         let Some(entry) = self.map.get(&hash) else { return Found::Nothing };
-        if !entry.head().is_alive() {
+        if !entry.head.is_alive() {
             return Found::Nothing;
         }
-        let expires = entry.head().expires();
+        let expires = entry.head.expires();
         if expires != clock::NEVER && expires <= self.now() {
-            if entry.head().stale_until() > self.now() {
+            if entry.head.stale_until() > self.now() {
                 return Found::Stale(entry);
             }
-            if self.remove_entry(&entry) {
+            if self.remove_entry(&entry.head) {
                 self.expirations.fetch_add(1, Ordering::Relaxed);
             }
             return Found::Expired;
@@ -239,8 +258,11 @@ impl Store {
     #[cold]
     #[inline(never)]
     pub(crate) fn touch(&self, hash: u64) {
-        // `get` is the only call that counts as a use.
-        drop(self.map.get(&hash));
+        // Nobody is choosing yet. What is in a front by now has been seen in use on its way there.
+        if self.evictions.load(Ordering::Relaxed) > 0 {
+            // `get` is the only call that counts as a use.
+            drop(self.map.get(&hash));
+        }
     }
 
     /// Counts a hit; this thread's front may remember the entry.
@@ -301,7 +323,7 @@ impl Store {
         &self,
         hash: u64,
         refusal: Refusal,
-        same: &dyn Fn(&dyn AnyEntry) -> bool,
+        same: &dyn Fn(&AnyEntry) -> bool,
     ) {
         self.remove(hash, same);
         self.background.refused.count(refusal);
@@ -318,20 +340,20 @@ impl Store {
         self.invalidations.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Stores an entry and publishes it, unless it was invalidated meanwhile.
-    pub(crate) fn commit(&self, entry: &Resident) -> bool {
-        let head = entry.head();
+    /// Stores an entry and publishes it, unless it was invalidated meanwhile. `head` is the entry's, which
+    /// the map may have let go of again.
+    pub(crate) fn commit(&self, entry: Resident, head: &Head) -> bool {
         if self.disabled || head.is_dead() {
             return false;
         }
         let hash = head.hash;
         let mut evicted = Evicted::default();
-        self.map.insert_with_lifecycle(hash, Arc::clone(entry), &mut evicted);
+        self.map.insert_with_lifecycle(hash, entry, &mut evicted);
         // From here on an invalidation finds the entry in the map; one that came before killed it as a
         // running fill. Either way the exchange inside `publish` fails and nobody ever saw the value.
         let published = head.publish();
         if !published {
-            self.remove_entry(entry);
+            self.remove_entry(head);
         }
         self.settle(&evicted, hash);
         published
@@ -352,7 +374,7 @@ impl Store {
         entry.head.set_weight(weight);
         let erased = || Arc::clone(entry) as Resident;
         let flight = Flights::global().supersede(erased(), &|other| entry.is_same(other));
-        self.commit(&erased());
+        self.commit(erased(), &entry.head);
         flight.land(Landing::Ready);
     }
 
@@ -361,27 +383,31 @@ impl Store {
         // A replaced entry of the same key was not evicted for room.
         let count = others.filter(|(hash, _)| *hash != inserted).count();
         if count > 0 {
+            if !EVICTING.load(Ordering::Relaxed) {
+                EVICTING.store(true, Ordering::Relaxed);
+            }
             self.evictions.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
 
     /// Removes exactly this entry. True if the map still held it.
-    fn remove_entry(&self, entry: &Resident) -> bool {
-        let removed = self.map.remove_if(&entry.head().hash, |held| Arc::ptr_eq(held, entry));
-        entry.head().kill();
+    fn remove_entry(&self, head: &Head) -> bool {
+        let removed =
+            self.map.remove_if(&head.hash, |held| std::ptr::eq(&raw const held.head, head));
+        head.kill();
         removed.is_some()
     }
 
     /// Removes the entry under `hash` if `same` accepts it. True if it was alive.
-    pub(crate) fn remove(&self, hash: u64, same: &dyn Fn(&dyn AnyEntry) -> bool) -> bool {
+    pub(crate) fn remove(&self, hash: u64, same: &dyn Fn(&AnyEntry) -> bool) -> bool {
         // The user's `Eq` runs without the map's lock. What replaces the entry meanwhile is newer than
         // the removal.
         let Some(entry) = self.map.peek(&hash) else { return false };
         if !same(&*entry) {
             return false;
         }
-        let alive = entry.head().kill();
-        self.remove_entry(&entry);
+        let alive = entry.head.kill();
+        self.remove_entry(&entry.head);
         alive
     }
 
@@ -389,7 +415,7 @@ impl Store {
     pub(crate) fn clear(&self) -> u64 {
         let mut killed = 0;
         for (_, entry) in self.map.drain() {
-            killed += u64::from(entry.head().kill());
+            killed += u64::from(entry.head.kill());
         }
         front::with(front::Front::sweep);
         killed

@@ -22,9 +22,9 @@ fn hash(n: u64) -> u64 {
     n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn put(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Arc<dyn AnyEntry> {
+fn put(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Arc<AnyEntry> {
     let entry = store.entry::<u64, u64>(hash(n), n);
-    entry.value.set(n).unwrap();
+    entry.body.value.set(n).unwrap();
     store.put(&entry, (clock::span(ttl), 0), weight);
     entry
 }
@@ -41,7 +41,7 @@ fn an_entry_lives_until_its_time_and_no_longer() {
     assert!(found(&store, 1));
     clock.advance(Duration::from_millis(1));
     assert!(matches!(store.find(hash(1)), Found::Expired));
-    assert!(entry.head().is_dead());
+    assert!(entry.head.is_dead());
     assert_eq!((store.len(), store.stats().expirations), (0, 1));
 }
 
@@ -50,24 +50,24 @@ fn replaced_evicted_removed_and_cleared_entries_are_dead() {
     let (store, _) = store(1);
     let replaced = put(&store, 1, None, 1);
     let evicted = put(&store, 1, None, 1);
-    assert!(replaced.head().is_dead() && evicted.head().is_alive());
+    assert!(replaced.head.is_dead() && evicted.head.is_alive());
     assert_eq!(store.stats().evictions, 0);
 
     let removed = put(&store, 2, None, 1);
-    assert!(evicted.head().is_dead());
+    assert!(evicted.head.is_dead());
     assert_eq!(store.stats().evictions, 1);
 
     assert!(!store.remove(hash(2), &|_| false));
     assert!(store.remove(hash(2), &|_| true));
-    assert!(removed.head().is_dead());
+    assert!(removed.head.is_dead());
 
     let cleared = put(&store, 3, None, 1);
     assert_eq!(store.clear(), 1);
-    assert!(cleared.head().is_dead());
+    assert!(cleared.head.is_dead());
 
     let dropped = put(&store, 4, None, 1);
     drop(store);
-    assert!(dropped.head().is_dead());
+    assert!(dropped.head.is_dead());
 }
 
 #[test]
@@ -93,17 +93,17 @@ fn weight_is_never_exceeded_and_what_is_too_heavy_is_not_kept() {
     put(&store, 4_000, None, 900);
     assert!(found(&store, 4_000), "one entry may take most of the cache");
     let heavy = put(&store, 5_000, None, 1_001);
-    assert!(heavy.head().is_dead() && !found(&store, 5_000));
+    assert!(heavy.head.is_dead() && !found(&store, 5_000));
 }
 
 #[test]
 fn an_invalidated_fill_is_not_stored() {
     let (store, _) = store(10);
     let entry = store.entry::<u64, u64>(hash(1), 1);
-    entry.value.set(1).unwrap();
+    entry.body.value.set(1).unwrap();
     entry.head.kill();
-    let entry: Arc<dyn AnyEntry> = entry;
-    assert!(!store.commit(&entry));
+    let entry: Arc<AnyEntry> = entry;
+    assert!(!store.commit(Arc::clone(&entry), &entry.head));
     assert!(!found(&store, 1) && store.len() == 0);
 }
 
