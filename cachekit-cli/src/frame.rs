@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// The first bytes of a frame of any version.
 const MAGIC: [u8; 3] = [0xc1, b'C', b'K'];
-const VERSION: u8 = b'2';
+const VERSION: u8 = b'3';
 const HEADER: usize = 78;
 const LZ4: u8 = 1;
 
