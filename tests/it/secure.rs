@@ -138,9 +138,9 @@ fn in_the_process_alone_it_caches_too() {
     scope.run(|| {
         assert_eq!(patient(1, "x"), patient(1, "x"));
         assert_eq!((RUNS.take(), patient::stats().hits), (1, 1));
-        assert!(patient::contains(&1, &"x"));
-        assert!(patient::invalidate(&1, &"x").is_confirmed());
-        assert_eq!(patient::peek(&1, &"x"), None);
+        assert!(patient::contains(&1, "x"));
+        assert!(patient::invalidate(&1, "x").is_confirmed());
+        assert_eq!(patient::peek(&1, "x"), None);
         patient(1, "x");
         assert_eq!(RUNS.take(), 1);
     });
@@ -156,7 +156,8 @@ fn a_forged_entry_is_a_miss_that_is_counted_and_overwritten() {
     *flipped.last_mut().unwrap() ^= 1;
     let mut cut = sealed.to_vec();
     cut.truncate(50);
-    let kinds: [(&[u8], fn(&cachekit::Refusals) -> u64); 3] = [
+    type Count = fn(&cachekit::Refusals) -> u64;
+    let kinds: [(&[u8], Count); 3] = [
         (&flipped, |refused| refused.tampered),
         (&cut, |refused| refused.damaged),
         (b"plain", |refused| refused.downgraded),
@@ -197,7 +198,7 @@ fn tenants_share_nothing() {
         assert_eq!((keyed("a".into(), 1), keyed("b".into(), 1)), ("a 1".into(), "b 1".into()));
         assert_eq!((RUNS.take(), keyed::stats().hits), (2, 2));
         of_tenant("a", 1);
-        assert!(of_tenant::contains(&"a", &1) && !of_tenant::contains(&"b", &1));
+        assert!(of_tenant::contains("a", &1) && !of_tenant::contains("b", &1));
     });
     RUNS.take();
     let keys = written(&store);
@@ -239,7 +240,7 @@ fn without_a_key_nothing_is_stored() {
         assert_eq!(patient(1, "x"), patient(1, "x"));
         assert_eq!((RUNS.take(), patient::stats().unsealed), (2, 2));
         assert_eq!((patient::stats().entries, fallible::stats().entries), (0, 0));
-        assert!(!patient::invalidate(&1, &"x").is_confirmed(), "where it is, only the key tells");
+        assert!(!patient::invalidate(&1, "x").is_confirmed(), "where it is, only the key tells");
     });
     assert!(written(&store).is_empty());
     // An empty tenant is a forgotten one.
@@ -273,7 +274,7 @@ fn a_forged_entry_is_an_error_where_that_is_asked_for() {
         }
         assert_eq!((RUNS.take(), strict::stats().refused.downgraded), (0, 2));
         assert_eq!(entry(&store, &key).unwrap(), "plain", "it is left to be looked at");
-        assert!(strict::invalidate(&"t", &1).is_confirmed());
+        assert!(strict::invalidate("t", &1).is_confirmed());
         assert_eq!(strict("t", 1), Ok(2));
     });
 }

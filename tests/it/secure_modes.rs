@@ -136,7 +136,7 @@ fn companions_work_on_sealed_entries() {
         );
         assert!(sealed::contains(&1));
         let shown = sealed::key(&1).to_string();
-        assert_eq!(written(&store), [shown.clone()]);
+        assert_eq!(written(&store), std::slice::from_ref(&shown));
         assert!(shown.starts_with("s1:") && shown.len() == 67, "{shown}");
         assert_ne!(sealed::key(&2), sealed::key(&1));
         assert_eq!(sealed::key(&1), sealed::key(&1));

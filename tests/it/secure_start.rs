@@ -168,8 +168,8 @@ fn it_is_logged_once_for_each_function_and_tells_no_secret() {
             }
         });
         Scope::new().with_keyring(crate::secure::keyring(7, &[])).run(|| {
-            let long = SECRET.repeat(100);
-            of_tenant(&long);
+            let overlong = SECRET.repeat(100);
+            of_tenant(&overlong);
             length(SECRET);
         });
     });

@@ -60,7 +60,7 @@ pub(crate) struct Prepared<S: Shape> {
 /// The shared tier as one function sees it: there is none.
 pub(crate) struct Remote<K, S>(PhantomData<fn() -> (K, S)>);
 
-#[allow(clippy::unused_self)]
+#[allow(clippy::unused_self, clippy::unnecessary_wraps)] // As the other build has it.
 impl<K, S: Shape> Remote<K, S> {
     /// For values that belong to no function.
     #[inline]

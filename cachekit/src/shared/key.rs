@@ -133,12 +133,11 @@ impl Hasher for Fed {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
         // The length before each piece keeps them apart. One byte, or 255 and eight.
-        match u8::try_from(bytes.len()) {
-            Ok(length @ 0..=254) => self.ahead.push(length),
-            _ => {
-                self.ahead.push(255);
-                self.ahead.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-            }
+        if let Ok(length @ 0..=254) = u8::try_from(bytes.len()) {
+            self.ahead.push(length);
+        } else {
+            self.ahead.push(255);
+            self.ahead.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
         }
         if bytes.len() > Self::MOST {
             self.pass_on();

@@ -183,19 +183,19 @@ fn nobody_learns_what_is_sealed() {
         let (before, after) = machines.split_at(2);
         call_everything(before);
         call_everything(after);
-        let mut said = String::new();
+        let mut said = Vec::new();
         for machine in &machines {
             machine.run(|| {
                 let stats = sealed_for::stats();
                 assert_eq!((stats.shared_errors, stats.unsealed, stats.refused.total()), (0, 0, 0));
-                said += &format!(
+                said.push(format!(
                     "{stats:?} {:?} {:?}",
                     cachekit::functions(),
                     cachekit::secure::keyring()
-                );
-                said += &format!("{:?} {client:?}", sealed_for::key(&NAME, &NUMBER));
+                ));
+                said.push(format!("{:?} {client:?}", sealed_for::key(NAME, &NUMBER)));
                 assert!(std::panic::catch_unwind(|| fails(NAME, NUMBER)).is_err());
-                said += &format!("{:?}", sealed_for::invalidate(&NAME, &NUMBER));
+                said.push(format!("{:?}", sealed_for::invalidate(NAME, &NUMBER)));
             });
         }
         // The first wrote, the second read, and the third moved it to the key that is current now.
@@ -213,7 +213,7 @@ fn nobody_learns_what_is_sealed() {
             ("on the disk", stored),
             ("in the log", log.text().into_bytes()),
             ("in metrics", metrics.into_bytes()),
-            ("in what debug prints", said.into_bytes()),
+            ("in what debug prints", said.join("\n").into_bytes()),
             ("in what panics print", panics.lock().unwrap().clone()),
         ];
         for (place, bytes) in &seen {
