@@ -71,15 +71,17 @@ struct State {
     keys: KeySet,
     /// Per previous key: how many entries it opened.
     hits: Vec<Arc<AtomicU64>>,
+    /// Per previous key: it was the current one of this keyring, and is not to be so again.
+    replaced: Vec<bool>,
     scopes: HashMap<String, HashMap<String, ScopeKeys, Hashing>, Hashing>,
     scopes_len: usize,
     tenants: HashMap<String, Arc<TenantKeys>>,
 }
 
 impl State {
-    fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>) -> Self {
+    fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>, replaced: Vec<bool>) -> Self {
         let (scopes, tenants) = (HashMap::default(), HashMap::new());
-        Self { keys, hits, scopes, scopes_len: 0, tenants }
+        Self { keys, hits, replaced, scopes, scopes_len: 0, tenants }
     }
 
     fn scope(&self, tenant: &str, namespace: &str) -> Option<&ScopeKeys> {
@@ -91,8 +93,10 @@ impl Keyring {
     /// A keyring with these keys for good.
     pub fn new(keys: KeySet) -> Self {
         let hits = keys.previous.iter().map(|_| Arc::default()).collect();
+        // What was before this keyring, nobody knows.
+        let replaced = vec![false; keys.previous.len()];
         Self {
-            state: RwLock::new(State::new(keys, hits)),
+            state: RwLock::new(State::new(keys, hits, replaced)),
             source: None,
             reloading: Mutex::default(),
         }
@@ -123,8 +127,9 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// As the source; also if a key that only opens would seal again, because keys go one way. The
-    /// keyring then keeps the keys it has.
+    /// As the source; also if a key that was replaced would seal again, because keys go one way. The
+    /// keyring then keeps the keys it has. A previous key that this keyring never sealed with may become
+    /// the current one: so a new key can be made known everywhere before anybody seals with it.
     pub fn reload(&self) -> Result<bool, EnvelopeError> {
         let Some(source) = &self.source else {
             return Ok(false);
@@ -133,21 +138,25 @@ impl Keyring {
         let keys = source.load()?;
         let mut state = self.write();
         let old = &state.keys;
-        if old.previous.iter().any(|previous| previous.ct_eq(&keys.current)) {
-            let context = "the new current key is a previous one; a key that was replaced must not \
-                           seal again";
+        let known = |key: &MasterKey| old.previous.iter().position(|previous| previous.ct_eq(key));
+        if known(&keys.current).is_some_and(|index| state.replaced[index]) {
+            let context = "the new current key is one that was replaced, and must not seal again";
             return Err(EnvelopeError::configuration(context));
         }
         let same_len = old.previous.len() == keys.previous.len();
         if same_len && old.iter().zip(keys.iter()).all(|(old, new)| old.ct_eq(new)) {
             return Ok(false);
         }
-        let hits = keys.previous.iter().map(|key| {
-            let known = old.previous.iter().position(|previous| previous.ct_eq(key));
-            known.map_or_else(Arc::default, |index| Arc::clone(&state.hits[index]))
+        let hits = keys.previous.iter().map(|key| match known(key) {
+            Some(index) => Arc::clone(&state.hits[index]),
+            None => Arc::default(),
         });
-        let hits = hits.collect();
-        *state = State::new(keys, hits);
+        let replaced = keys.previous.iter().map(|key| match known(key) {
+            Some(index) => state.replaced[index],
+            None => old.current.ct_eq(key),
+        });
+        let (hits, replaced) = (hits.collect(), replaced.collect());
+        *state = State::new(keys, hits, replaced);
         Ok(true)
     }
 

@@ -110,6 +110,31 @@ fn a_reload_rotates_forward_only_and_keeps_counting() {
 }
 
 #[test]
+fn a_key_is_made_known_before_it_seals_and_not_after_it_was_replaced() {
+    let source = Changing(Arc::new(Mutex::new((1, vec![]))));
+    let envelope = Envelope::new(Keyring::from_source(source.clone()).unwrap());
+    let ring = Arc::clone(envelope.keyring());
+    let first = sealed(&envelope, b"first");
+
+    // Two machines: the other one seals with key 2 already, and this one can open that.
+    source.set(1, &[2]);
+    assert!(ring.reload().unwrap());
+    let ahead = Keyring::new(KeySet::new(master(2), [master(1)]).unwrap());
+    let theirs = sealed(&Envelope::new(ahead), b"theirs");
+    assert_eq!(open(&envelope, &CONTEXT(), &theirs), Ok(b"theirs".to_vec()));
+
+    source.set(2, &[1]);
+    assert!(ring.reload().unwrap());
+    assert_eq!(open(&envelope, &CONTEXT(), &first), Ok(b"first".to_vec()));
+
+    for (current, previous) in [(1, &[2][..]), (3, &[1, 2]), (1, &[3, 2]), (2, &[3])] {
+        source.set(current, previous);
+        let forward = current == 3;
+        assert_eq!(ring.reload().is_ok(), forward, "{current}");
+    }
+}
+
+#[test]
 fn scopes_are_bounded_and_come_back() {
     let envelope = envelope(1, &[]);
     let entry = sealed(&envelope, b"value");
