@@ -56,9 +56,11 @@ fn bodies(input: &[u8]) {
         let written = serde_json::to_vec(&request).expect("numbers are JSON");
         assert_eq!(serde_json::from_slice::<LockRequest>(&written).ok(), Some(request));
     }
-    if let Ok(response) = serde_json::from_slice::<LockResponse>(input) {
-        let id = response.lock_id.clone().filter(|id| id.len() > 2);
-        assert!(id.is_none_or(|id| !format!("{response:?}").contains(&id)), "an id was shown");
+    if let Ok(mut response) = serde_json::from_slice::<LockResponse>(input) {
+        // What is shown does not depend on the id: any text may stand in one, also this one.
+        let shown = format!("{response:?}");
+        response.lock_id = response.lock_id.map(|_| "another".to_owned());
+        assert_eq!(shown, format!("{response:?}"), "an id was shown");
     }
     let _ = serde_json::from_slice::<TtlResponse>(input);
 }
