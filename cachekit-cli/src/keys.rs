@@ -2,7 +2,7 @@
 
 use crate::arguments::{Format, KeyOptions, ScopeOptions};
 use crate::failure::Failure;
-use cachekit_io::envelope::interop::InteropEnvelope;
+use cachekit_io::envelope::interop::{Fingerprint, InteropEnvelope};
 use cachekit_io::envelope::{
     CURRENT_VARIABLE, FileKeySource, KeyId, KeySet, KeySource as _, Keyring, MasterKey,
     PREVIOUS_VARIABLE,
@@ -69,7 +69,7 @@ pub(crate) struct Name {
     /// Its id in the native format, for one tenant and namespace.
     pub(crate) id: Option<KeyId>,
     /// Its fingerprint in the ecosystem's format, for one tenant.
-    pub(crate) fingerprint: KeyId,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// The names of all keys, current first.

@@ -2,7 +2,7 @@
 """Writes native.json: sealed entries of the native format, made from its documentation alone.
 
 Nothing here is shared with the Rust code; AES-GCM is OpenSSL's. Needs Python 3.11 and the package
-`cryptography`. Run it again only when the format gets a new version.
+`cryptography` and `xxhash`. Run it again only when the format gets a new version.
 """
 
 import hashlib
@@ -10,9 +10,8 @@ import hmac
 import json
 from pathlib import Path
 
+import xxhash
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-MASK = (1 << 64) - 1
 
 
 def lp(part: bytes) -> bytes:
@@ -29,40 +28,6 @@ def expand(key: bytes, info: bytes, length: int) -> bytes:
         last = mac(key, last + info + bytes([counter]))
         out, counter = out + last, counter + 1
     return out[:length]
-
-
-def rotate(word: int, by: int) -> int:
-    return (word << by | word >> 64 - by) & MASK
-
-
-def siphash13(key: bytes, message: bytes) -> bytes:
-    k0, k1 = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little")
-    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
-
-    def round_() -> None:
-        v[0] = v[0] + v[1] & MASK
-        v[1] = rotate(v[1], 13) ^ v[0]
-        v[0] = rotate(v[0], 32)
-        v[2] = v[2] + v[3] & MASK
-        v[3] = rotate(v[3], 16) ^ v[2]
-        v[0] = v[0] + v[3] & MASK
-        v[3] = rotate(v[3], 21) ^ v[0]
-        v[2] = v[2] + v[1] & MASK
-        v[1] = rotate(v[1], 17) ^ v[2]
-        v[2] = rotate(v[2], 32)
-
-    whole = len(message) // 8 * 8
-    words = [message[at : at + 8] for at in range(0, whole, 8)]
-    words.append(message[whole:].ljust(7, b"\0") + bytes([len(message) & 0xFF]))
-    for word in words:
-        number = int.from_bytes(word, "little")
-        v[3] ^= number
-        round_()
-        v[0] ^= number
-    v[2] ^= 0xFF
-    for _ in range(3):
-        round_()
-    return (v[0] ^ v[1] ^ v[2] ^ v[3]).to_bytes(8, "big")
 
 
 def padded(value: bytes, mode: int) -> bytes:
@@ -83,13 +48,12 @@ def seal(master, tenant, namespace, key, codec, fingerprint, mode, salt, value):
     scope = expand(root, b"scope" + lp(tenant) + lp(namespace), 32)
     block = bytes([0, 0, 0, 1]) + expand(scope, b"entry", 60)
     data_key = hashlib.sha256(block + b"data" + salt).digest()
-    commitment = hashlib.sha256(block + b"commit" + salt).digest()
     context = lp(tenant) + lp(namespace) + lp(key) + lp(codec) + lp(fingerprint)
     context += bytes(-len(context) % 16)
-    place = siphash13(expand(scope, b"place", 16), salt + context)
-    key_id = expand(scope, b"key-id", 16)
-    header = b"\xc1CKS\x01\x01" + bytes([mode, 0]) + key_id + salt + commitment + place
-    body = AESGCM(data_key).encrypt(bytes(12), padded(value, mode), header + context)
+    preamble = bytes(40) + xxhash.xxh3_64_digest(context)
+    key_id = expand(scope, b"key-id", 8)
+    header = b"\xc1CKS\x02\x01" + bytes([mode, 0]) + key_id + salt
+    body = AESGCM(data_key).encrypt(bytes(12), preamble + padded(value, mode), header + context)
     return key_id, header + body
 
 
@@ -132,7 +96,7 @@ def main() -> None:
         vector("several blocks", one, "acme", "orders", b"k" * 500, "bincode", b"\x02" * 8, 0, bytes(range(256)) * 5),
     ]
     path = Path(__file__).with_name("native.json")
-    path.write_text(json.dumps({"version": 1, "vectors": vectors}, indent=2) + "\n")
+    path.write_text(json.dumps({"version": 2, "vectors": vectors}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

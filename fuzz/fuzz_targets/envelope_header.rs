@@ -4,7 +4,7 @@
 use cachekit_io::envelope::{EnvelopeErrorKind, HEADER_LEN, Header, OVERHEAD, Padding};
 use libfuzzer_sys::fuzz_target;
 
-const START: [u8; 6] = [0xc1, b'C', b'K', b'S', 1, 1];
+const START: [u8; 6] = [0xc1, b'C', b'K', b'S', 2, 1];
 
 fuzz_target!(|input: &[u8]| {
     let padding = match input.get(6) {
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         Ok(header) => {
             assert!(input.len() >= OVERHEAD && input.starts_with(&START) && input[7] == 0);
             assert_eq!(Some(header.padding()), padding);
-            let id: String = input[8..24].iter().map(|byte| format!("{byte:02x}")).collect();
+            let id: String = input[8..16].iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(header.key_id().to_string(), id);
             // Nothing behind the header has a say in it.
             let shorter = [&input[..HEADER_LEN], &[0; OVERHEAD - HEADER_LEN]].concat();

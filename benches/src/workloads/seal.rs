@@ -49,6 +49,19 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
     }
 }
 
+/// Room for `len` bytes that do not begin on a cache line, as an allocator gives three times out of four. AES of
+/// 16 KiB is 4 % faster where they do: that would be luck, of one contender and not of another.
+fn buffer(len: usize) -> Vec<u8> {
+    let mut lucky = Vec::new();
+    loop {
+        let buffer = Vec::<u8>::with_capacity(len + 16 * lucky.len());
+        if buffer.as_ptr().addr() % 64 != 0 {
+            return buffer;
+        }
+        lucky.push(buffer);
+    }
+}
+
 fn keyring() -> Keyring {
     let master = MasterKey::generate().expect("random bytes");
     Keyring::new(KeySet::new(master, []).expect("one key"))
@@ -57,7 +70,7 @@ fn keyring() -> Keyring {
 fn native(name: &'static str, provider: Provider, size: usize) -> Contender<'static> {
     let envelope = Envelope::new(keyring()).provider(provider);
     let context = Context::new("acme", "users", STORAGE_KEY).codec("msgpack").fingerprint(&[7; 8]);
-    let mut buffer = Vec::with_capacity(size + OVERHEAD);
+    let mut buffer = buffer(size + OVERHEAD);
     buffer.resize(HEADER_LEN + size, 7);
     Contender::indexed(name, Role::Ours, move |_| {
         // What was opened lies where the next value is sealed.
@@ -96,7 +109,8 @@ fn key(index: u64) -> [u8; 32] {
 }
 
 fn bare_aes_gcm(size: usize) -> Contender<'static> {
-    let mut buffer = vec![7; size];
+    let mut buffer = buffer(size);
+    buffer.resize(size, 7);
     Contender::indexed(BARE_AES_GCM, Role::Floor, move |index| {
         let (nonce, aad, key) = ([0; 12], STORAGE_KEY.as_bytes(), key(index));
         let sealing = Aes256Gcm::new((&key).into());
@@ -109,8 +123,8 @@ fn bare_aes_gcm(size: usize) -> Contender<'static> {
 }
 
 fn bare_aws_lc(size: usize) -> Contender<'static> {
-    let mut buffer = vec![7; size];
-    buffer.reserve(TAG_LEN);
+    let mut buffer = buffer(size + TAG_LEN);
+    buffer.resize(size, 7);
     Contender::indexed(BARE_AWS_LC, Role::Floor, move |index| {
         let key = key(index);
         let keyed = || {
@@ -127,8 +141,8 @@ fn bare_aws_lc(size: usize) -> Contender<'static> {
 }
 
 fn bare_ring(size: usize) -> Contender<'static> {
-    let mut buffer = vec![7; size];
-    buffer.reserve(TAG_LEN);
+    let mut buffer = buffer(size + TAG_LEN);
+    buffer.resize(size, 7);
     Contender::indexed("bare ring, new key", Role::Floor, move |index| {
         let key = key(index);
         let keyed = || {

@@ -7,7 +7,7 @@ use crate::arguments::Inspect;
 use crate::failure::Failure;
 use crate::frame::Frame;
 use crate::output::{Table, print};
-use cachekit_io::envelope::{HEADER_LEN, Header, OVERHEAD, Padding, interop};
+use cachekit_io::envelope::{HEADER_LEN, Header, OVERHEAD, Padding, SEALED_LEN, interop};
 
 pub(crate) fn run(options: &Inspect) -> Result<(), Failure> {
     let bytes = options.entry.read(options.storage_key.as_deref())?;
@@ -113,7 +113,7 @@ fn sealed(bytes: &[u8], header: &Header, table: &mut Table) {
         .row("suite", format!("{} (HKDF-SHA256, HMAC-SHA256, AES-256-GCM)", bytes[5]))
         .row("key id", header.key_id())
         .row("padding", padding)
-        .row("header", format!("{HEADER_LEN} bytes"))
+        .row("header", format!("{HEADER_LEN} bytes, of which {SEALED_LEN} are sealed"))
         .row("value", value);
 }
 

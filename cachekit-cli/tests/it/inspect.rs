@@ -37,7 +37,7 @@ fn sealed_entries_show_their_header_without_a_key() {
         let entry = seal(&[1], padding, &[7; 100]);
         let rows = [
             ("format", "sealed, native"),
-            ("version", "1"),
+            ("version", "2"),
             ("suite", "1 (HKDF-SHA256, HMAC-SHA256, AES-256-GCM)"),
             ("key id", id.as_str()),
             ("padding", name),

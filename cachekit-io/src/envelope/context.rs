@@ -2,9 +2,9 @@
 
 use super::EnvelopeError;
 use super::error::EnvelopeErrorKind as Kind;
-use super::layout::{HEADER_LEN, PLACE_LEN, SALT_LEN};
-use siphasher::sip::SipHasher13;
+use super::layout::{CLEAR_LEN, PLACE_LEN};
 use std::fmt;
+use twox_hash::XxHash3_64;
 
 /// The longest tenant and the longest namespace, in bytes.
 pub const MAX_NAME_LEN: usize = 255;
@@ -122,11 +122,11 @@ impl AssociatedData {
             return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
         }
         let len: usize = parts.iter().map(|part| LEN_LEN + part.len()).sum();
-        self.len = HEADER_LEN + len.next_multiple_of(ALIGNMENT);
+        self.len = (CLEAR_LEN + len).next_multiple_of(ALIGNMENT);
         if self.len > SHORT {
             self.long = vec![0; self.len];
         }
-        let mut rest = &mut self.bytes_mut()[HEADER_LEN..];
+        let mut rest = &mut self.bytes_mut()[CLEAR_LEN..];
         for part in parts {
             let (here, after) = rest.split_at_mut(LEN_LEN + part.len());
             let (prefix, bytes) = here.split_at_mut(LEN_LEN);
@@ -140,18 +140,15 @@ impl AssociatedData {
     /// Header and context. What is authenticated are the bytes of the entry, not what was read from them.
     pub(crate) fn with_header(&mut self, header: &[u8]) -> &[u8] {
         let bytes = self.bytes_mut();
-        bytes[..HEADER_LEN].copy_from_slice(header);
+        bytes[..CLEAR_LEN].copy_from_slice(header);
         bytes
     }
 
-    /// A short keyed hash of the context, different for every salt. It says "this is somebody
-    /// else's entry" when the tag does not fit; nothing is ever accepted because of it.
-    pub(crate) fn place(&self, key: &[u8; 16], salt: &[u8; SALT_LEN]) -> [u8; PLACE_LEN] {
-        use std::hash::Hasher as _;
-        let mut hasher = SipHasher13::new_with_key(key);
-        hasher.write(salt);
-        hasher.write(&self.bytes()[HEADER_LEN..]);
-        hasher.finish().to_be_bytes()
+    /// A short hash of the context, without the header. It says "this is somebody else's entry" when the tag
+    /// does not fit; nothing is ever accepted because of it. It is encrypted with the value, under a key of
+    /// this one entry, so it needs no key of its own.
+    pub(crate) fn place(&self) -> [u8; PLACE_LEN] {
+        XxHash3_64::oneshot(&self.bytes()[CLEAR_LEN..]).to_be_bytes()
     }
 
     fn bytes(&self) -> &[u8] {

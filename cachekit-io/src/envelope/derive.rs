@@ -3,24 +3,22 @@
 //! ```text
 //! master key ── HKDF-Extract(salt = "cachekit/seal/v1") ──► root
 //! root ── Expand("scope" ‖ len ‖ tenant ‖ len ‖ namespace) ──► scope key        one per tenant and namespace
-//! scope key ── Expand("key-id") ──► 16 bytes, in every header
+//! scope key ── Expand("key-id") ──► 8 bytes, in every header
 //!           ── Expand("blind") ──► HMAC key of the storage keys
-//!           ── Expand("place") ──► 16 bytes, key of the place field
 //!           ── Expand("entry") ──► 60 bytes, the secret Z of all entries
 //! Z ── SHA-256(00000001 ‖ Z ‖ "data" ‖ salt) ──► AES-256 key of one entry
-//!   ── SHA-256(00000001 ‖ Z ‖ "commit" ‖ salt) ──► commitment of one entry
 //! ```
 //!
 //! No two labels under one key have the same length and the same bytes, so no two purposes share an
 //! output. The last step is the one-step key derivation of NIST SP 800-56C. With its counter, Z fills
 //! the first block of SHA-256: what that block makes of the hash is computed once for a scope, and
-//! an entry costs one compression for each of its two outputs.
+//! an entry costs one compression.
 
 use super::KeyId;
 use super::aead::{KEY_LEN, Key};
 use super::context::push_part;
 use super::keyring::MasterKey;
-use super::layout::{COMMITMENT_LEN, SALT_LEN};
+use super::layout::SALT_LEN;
 use super::secret::Secret;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -33,13 +31,13 @@ const EXTRACT_SALT: &[u8] = b"cachekit/seal/v1";
 const SCOPE: &[u8] = b"scope";
 const KEY_ID: &[u8] = b"key-id";
 const BLIND: &[u8] = b"blind";
-const PLACE: &[u8] = b"place";
 const ENTRY: &[u8] = b"entry";
 const DATA: &[u8] = b"data";
-const COMMIT: &[u8] = b"commit";
 
 /// Bytes that SHA-256 takes at once.
 const BLOCK_LEN: usize = 64;
+/// Bytes in the last block of an entry's derivation, before the hash's padding.
+const LAST_LEN: usize = DATA.len() + SALT_LEN;
 /// The counter of the one-step derivation; one hash gives all that is wanted.
 const COUNTER: [u8; 4] = [0, 0, 0, 1];
 /// What a new SHA-256 starts from (FIPS 180-4, section 5.3.3).
@@ -62,7 +60,6 @@ pub(crate) struct ScopeKey {
     /// SHA-256 after the block with the secret of the entries.
     entry: Box<Zeroizing<[u32; 8]>>,
     blind: Box<Hmac<Sha256>>,
-    place: Box<Zeroizing<[u8; 16]>>,
 }
 
 impl ScopeKey {
@@ -83,10 +80,8 @@ impl ScopeKey {
         let scope = secret(&root, &info);
         let scope =
             Hkdf::<Sha256>::from_prk(scope.expose()).expect("32 bytes are enough for HKDF-SHA256");
-        let mut id = KeyId([0; 16]);
+        let mut id = KeyId([0; 8]);
         expand(&scope, KEY_ID, &mut id.0);
-        let mut place = Box::new(Zeroizing::new([0; 16]));
-        expand(&scope, PLACE, place.as_mut_slice());
         let blind = secret(&scope, BLIND);
         let blind = Hmac::new_from_slice(blind.expose()).expect("HMAC takes keys of any length");
         let mut block = Zeroizing::new([0; BLOCK_LEN]);
@@ -94,24 +89,25 @@ impl ScopeKey {
         expand(&scope, ENTRY, &mut block[COUNTER.len()..]);
         let mut entry = Box::new(Zeroizing::new(START));
         compress256(&mut entry, std::slice::from_ref(&*block));
-        Self { id, entry, blind: Box::new(blind), place }
+        Self { id, entry, blind: Box::new(blind) }
     }
 
-    /// Writes the AES-256 key of the entry with this salt to `key`, and returns what binds the entry
-    /// to this very key.
-    pub(crate) fn entry(&self, salt: &[u8; SALT_LEN], key: &mut Key) -> [u8; COMMITMENT_LEN] {
-        let blocks = [last_block(DATA, salt), last_block(COMMIT, salt)];
+    /// Writes the AES-256 key of the entry with this salt to `key`.
+    pub(crate) fn entry(&self, salt: &[u8; SALT_LEN], key: &mut Key) {
+        let mut block = [0; BLOCK_LEN];
+        block[..DATA.len()].copy_from_slice(DATA);
+        block[DATA.len()..LAST_LEN].copy_from_slice(salt);
+        // The padding of FIPS 180-4, section 5.1.1: a bit, and how many there were.
+        block[LAST_LEN] = 0x80;
+        let bits = 8 * (BLOCK_LEN + LAST_LEN) as u64;
+        block[BLOCK_LEN - 8..].copy_from_slice(&bits.to_be_bytes());
         // Copied into place: a copy on the way would not be wiped.
-        let mut states = Zeroizing::new([[0; 8]; 2]);
-        states[0].copy_from_slice(&**self.entry);
-        states[1].copy_from_slice(&**self.entry);
-        // One right after the other: neither waits for the other, so the processor overlaps them.
-        compress256(&mut states[0], &blocks[..1]);
-        compress256(&mut states[1], &blocks[1..]);
-        let mut commitment = [0; COMMITMENT_LEN];
-        write_words(&states[0], key);
-        write_words(&states[1], &mut commitment);
-        commitment
+        let mut state = Zeroizing::new([0; 8]);
+        state.copy_from_slice(&**self.entry);
+        compress256(&mut state, std::slice::from_ref(&block));
+        for (bytes, word) in key.chunks_exact_mut(4).zip(&*state) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
     }
 
     /// The keyed hash that stands in for a logical key.
@@ -119,28 +115,6 @@ impl ScopeKey {
         let mut mac = Hmac::clone(&self.blind);
         mac.update(logical_key);
         mac.finalize().into_bytes().into()
-    }
-
-    pub(crate) fn place_key(&self) -> &[u8; 16] {
-        &self.place
-    }
-}
-
-/// The second and last block of SHA-256 over one block, a label and a salt, with its padding.
-fn last_block(label: &[u8], salt: &[u8; SALT_LEN]) -> [u8; BLOCK_LEN] {
-    let mut block = [0; BLOCK_LEN];
-    let len = label.len() + SALT_LEN;
-    block[..label.len()].copy_from_slice(label);
-    block[label.len()..len].copy_from_slice(salt);
-    block[len] = 0x80;
-    let bits = 8 * (BLOCK_LEN + len) as u64;
-    block[BLOCK_LEN - 8..].copy_from_slice(&bits.to_be_bytes());
-    block
-}
-
-fn write_words(words: &[u32; 8], bytes: &mut [u8; 32]) {
-    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words) {
-        bytes.copy_from_slice(&word.to_be_bytes());
     }
 }
 

@@ -22,7 +22,7 @@
 use super::aead::{Cipher, KEY_LEN, Key, NONCE_LEN, TAG_LEN};
 use super::context::push_part;
 use super::error::EnvelopeErrorKind as Kind;
-use super::keyring::{KeyId, Keyring, MasterKey, count};
+use super::keyring::{Keyring, MasterKey, count};
 use super::{EnvelopeError, MAX_VALUE_LEN, Provider, random};
 use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
@@ -118,7 +118,7 @@ impl InteropEnvelope {
     /// # Errors
     ///
     /// [`InvalidContext`](Kind::InvalidContext) for an empty or overlong tenant.
-    pub fn fingerprints(&self, tenant: &str) -> Result<Vec<KeyId>, EnvelopeError> {
+    pub fn fingerprints(&self, tenant: &str) -> Result<Vec<Fingerprint>, EnvelopeError> {
         Ok(self.keyring.tenant(tenant)?.keys.iter().map(|key| key.fingerprint).collect())
     }
 }
@@ -131,7 +131,7 @@ pub(crate) struct TenantKeys {
 
 struct TenantKey {
     cipher: Box<dyn Cipher>,
-    fingerprint: KeyId,
+    fingerprint: Fingerprint,
 }
 
 impl TenantKeys {
@@ -142,7 +142,7 @@ impl TenantKeys {
     ) -> Self {
         let keys = masters.map(|master| {
             let key = derive(master, tenant);
-            let fingerprint = KeyId(fingerprint(&key));
+            let fingerprint = Fingerprint::of(&key);
             TenantKey { cipher: Provider::default().0.cipher(&key), fingerprint }
         });
         Self { keys: keys.collect(), hits }
@@ -185,12 +185,43 @@ pub(crate) fn derive(master: &MasterKey, tenant: &str) -> Zeroizing<Key> {
     key
 }
 
-/// The public name of a derived key.
-fn fingerprint(key: &Key) -> [u8; 16] {
-    let digest = Sha256::new().chain_update(b"key_fingerprint_v1").chain_update(key).finalize();
-    let mut fingerprint = [0; 16];
-    fingerprint.copy_from_slice(&digest[..16]);
-    fingerprint
+/// Names a tenant's key as the other SDKs do. It says nothing about the key.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::envelope::interop::{DEFAULT_TENANT, InteropEnvelope};
+/// use cachekit_io::envelope::{KeySet, Keyring};
+///
+/// # fn main() -> Result<(), cachekit_io::envelope::EnvelopeError> {
+/// let envelope = InteropEnvelope::new(Keyring::new(KeySet::from_hex(&"07".repeat(32), &[])?));
+/// let fingerprints = envelope.fingerprints(DEFAULT_TENANT)?;
+/// assert_eq!(fingerprints[0].to_string().len(), 32);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    fn of(key: &Key) -> Self {
+        let digest = Sha256::new().chain_update(b"key_fingerprint_v1").chain_update(key).finalize();
+        let mut fingerprint = [0; 16];
+        fingerprint.copy_from_slice(&digest[..16]);
+        Self(fingerprint)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
 }
 
 /// The data authenticated beside a value, version 3. Interop entries have four components, with

@@ -3,33 +3,49 @@
 //! | bytes | field |
 //! | --- | --- |
 //! | 0..4 | magic `C1 43 4B 53`; `C1` is no first byte of any MessagePack document |
-//! | 4 | version, 1 |
+//! | 4 | version, 2 |
 //! | 5 | suite, 1: HKDF-SHA256, AES-256-GCM |
 //! | 6 | padding: 0 none, 1 Padmé, 2 powers of two |
 //! | 7 | reserved, 0 |
-//! | 8..24 | key id |
-//! | 24..56 | salt |
-//! | 56..88 | key commitment |
-//! | 88..96 | place |
-//! | 96.. | ciphertext, then 16 bytes of tag |
+//! | 8..16 | key id |
+//! | 16..48 | salt |
+//! | 48..88 | encrypted: zeros, the key commitment |
+//! | 88..96 | encrypted: place |
+//! | 96.. | encrypted: the padded value, then 16 bytes of tag |
+//!
+//! Encrypted zeros commit to the key: what AES makes of two counter blocks and half of a third is the same
+//! for two keys only if somebody found a collision of 320 bits. They cost nothing, because the cipher is at
+//! work anyway; so does the place, which is encrypted and therefore needs no keyed hash.
 
 use super::aead::TAG_LEN;
 use super::error::EnvelopeErrorKind as Kind;
 use super::padding::Padding;
 use super::{EnvelopeError, KeyId};
+use subtle::ConstantTimeEq as _;
 
 const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'S'];
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SUITE: u8 = 1;
 
-/// Bytes before the ciphertext of a sealed entry.
-pub const HEADER_LEN: usize = 96;
+/// Bytes of the readable header.
+pub(crate) const CLEAR_LEN: usize = 48;
+
+/// Bytes that are encrypted before the value: zeros, then the place.
+pub(crate) const PREAMBLE_LEN: usize = COMMITMENT_LEN + PLACE_LEN;
+
+/// How many of the [`HEADER_LEN`] bytes before the value are sealed like the value itself. The others can be
+/// [read](Header::parse) by everybody.
+pub const SEALED_LEN: usize = PREAMBLE_LEN;
+
+/// Bytes before the encrypted value of a sealed entry: its readable header, and what is encrypted with the
+/// value to tell keys and places apart.
+pub const HEADER_LEN: usize = CLEAR_LEN + PREAMBLE_LEN;
 
 /// Bytes by which a sealed entry is longer than its unpadded value.
 pub const OVERHEAD: usize = HEADER_LEN + TAG_LEN;
 
 pub(crate) const SALT_LEN: usize = 32;
-pub(crate) const COMMITMENT_LEN: usize = 32;
+pub(crate) const COMMITMENT_LEN: usize = 40;
 pub(crate) const PLACE_LEN: usize = 8;
 
 /// What the header of a sealed entry says, readable without any key.
@@ -58,19 +74,11 @@ pub struct Header {
     padding: Padding,
     key_id: KeyId,
     pub(crate) salt: [u8; SALT_LEN],
-    pub(crate) commitment: [u8; COMMITMENT_LEN],
-    pub(crate) place: [u8; PLACE_LEN],
 }
 
 impl Header {
-    pub(crate) fn new(
-        padding: Padding,
-        key_id: KeyId,
-        salt: [u8; SALT_LEN],
-        commitment: [u8; COMMITMENT_LEN],
-        place: [u8; PLACE_LEN],
-    ) -> Self {
-        Self { padding, key_id, salt, commitment, place }
+    pub(crate) fn new(padding: Padding, key_id: KeyId, salt: [u8; SALT_LEN]) -> Self {
+        Self { padding, key_id, salt }
     }
 
     /// Reads the header of an entry.
@@ -93,25 +101,17 @@ impl Header {
         let (Some(padding), 0) = (Padding::from_byte(entry[6]), entry[7]) else {
             return Err(Kind::Damaged.into());
         };
-        Ok(Self {
-            padding,
-            key_id: KeyId(field(entry, 8)),
-            salt: field(entry, 24),
-            commitment: field(entry, 56),
-            place: field(entry, 88),
-        })
+        Ok(Self { padding, key_id: KeyId(field(entry, 8)), salt: field(entry, 16) })
     }
 
-    pub(crate) fn encode(&self) -> [u8; HEADER_LEN] {
-        let mut bytes = [0; HEADER_LEN];
+    pub(crate) fn encode(&self) -> [u8; CLEAR_LEN] {
+        let mut bytes = [0; CLEAR_LEN];
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;
         bytes[5] = SUITE;
         bytes[6] = self.padding.to_byte();
-        bytes[8..24].copy_from_slice(&self.key_id.0);
-        bytes[24..56].copy_from_slice(&self.salt);
-        bytes[56..88].copy_from_slice(&self.commitment);
-        bytes[88..].copy_from_slice(&self.place);
+        bytes[8..16].copy_from_slice(&self.key_id.0);
+        bytes[16..].copy_from_slice(&self.salt);
         bytes
     }
 
@@ -124,6 +124,20 @@ impl Header {
     pub fn key_id(&self) -> KeyId {
         self.key_id
     }
+}
+
+/// What is encrypted before a value.
+pub(crate) fn preamble(place: [u8; PLACE_LEN]) -> [u8; PREAMBLE_LEN] {
+    let mut bytes = [0; PREAMBLE_LEN];
+    bytes[COMMITMENT_LEN..].copy_from_slice(&place);
+    bytes
+}
+
+/// Whether the key that decrypted this is the one that encrypted it. In constant time.
+pub(crate) fn is_committed(preamble: &[u8; PREAMBLE_LEN]) -> bool {
+    let words = preamble[..COMMITMENT_LEN].chunks_exact(8);
+    let any = words.fold(0, |any, word| any | u64::from_ne_bytes(field(word, 0)));
+    any.ct_eq(&0).into()
 }
 
 /// The `N` bytes from `start`; the caller has checked the length.

@@ -49,6 +49,6 @@ pub use self::keyring::{
     CURRENT_VARIABLE, FileKeySource, KeyId, KeySet, KeySource, Keyring, MAX_PREVIOUS, MasterKey,
     PREVIOUS_VARIABLE,
 };
-pub use self::layout::{HEADER_LEN, Header, OVERHEAD};
+pub use self::layout::{HEADER_LEN, Header, OVERHEAD, SEALED_LEN};
 pub use self::padding::{MAX_VALUE_LEN, Padding};
 pub use self::seal::{Envelope, Opened};

@@ -1,17 +1,16 @@
 //! Sealing and opening in the native format.
 
-use super::aead::{KEY_LEN, NONCE_LEN, Nonce, TAG_LEN};
+use super::aead::{KEY_LEN, Key, NONCE_LEN, Nonce, TAG_LEN, decrypt_first};
 use super::context::AssociatedData;
 use super::derive::ScopeKey;
 use super::error::EnvelopeErrorKind as Kind;
-use super::layout::{COMMITMENT_LEN, SALT_LEN};
+use super::layout::{CLEAR_LEN, COMMITMENT_LEN, PREAMBLE_LEN, SALT_LEN, is_committed, preamble};
 use super::{
     Context, EnvelopeError, HEADER_LEN, Header, Keyring, MAX_VALUE_LEN, Padding, Provider, random,
 };
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// One nonce for all entries: every entry has a key of its own, derived from a random salt, so the
@@ -150,15 +149,16 @@ impl Envelope {
         let mut salt = [0; SALT_LEN];
         random::fill(&mut salt)?;
         let mut data_key = Zeroizing::new([0; KEY_LEN]);
-        let header = self.keyring.scope(context.tenant, context.namespace, |scope| {
+        let key_id = self.keyring.scope(context.tenant, context.namespace, |scope| {
             let key = scope.current();
-            let commitment = key.entry(&salt, &mut data_key);
-            let place = data.place(key.place_key(), &salt);
-            Header::new(self.padding, key.id, salt, commitment, place).encode()
+            key.entry(&salt, &mut data_key);
+            key.id
         })?;
-        let data = data.with_header(&header);
-        let (front, body) = buffer.split_at_mut(HEADER_LEN);
+        let header = Header::new(self.padding, key_id, salt).encode();
+        let (front, body) = buffer.split_at_mut(CLEAR_LEN);
         front.copy_from_slice(&header);
+        body[..PREAMBLE_LEN].copy_from_slice(&preamble(data.place()));
+        let data = data.with_header(&header);
         let tag = self.provider.0.seal(&data_key, &NONCE, data, body);
         let tag = tag.map_err(|_| EnvelopeError::from(Kind::TooLarge))?;
         buffer.extend_from_slice(&tag);
@@ -177,31 +177,28 @@ impl Envelope {
         context: &Context<'_>,
         entry: &'a mut [u8],
     ) -> Result<Opened<'a>, EnvelopeError> {
-        let (tenant, namespace) = (context.tenant, context.namespace);
         let mut data = AssociatedData::new();
         data.fill(context)?;
         let mut data_key = Zeroizing::new([0; KEY_LEN]);
         let header = Header::parse(entry);
-        let known = self.keyring.scope(tenant, namespace, |scope| {
+        let known = self.keyring.scope(context.tenant, context.namespace, |scope| {
             let header = header.as_ref().ok()?;
             let (slot, key) = scope.find(header.key_id())?;
-            let commitment = key.entry(&header.salt, &mut data_key);
-            equal(&commitment, &header.commitment).then(|| (slot, scope.counter(slot)))
+            key.entry(&header.salt, &mut data_key);
+            Some((slot, scope.counter(slot)))
         })?;
         let header = header?;
         let (slot, counter) = known.ok_or(Kind::WrongKey)?;
-        let (front, body) = entry.split_at_mut(HEADER_LEN);
-        let (sealed, tag) = body.split_last_chunk_mut().ok_or(Kind::Damaged)?;
-        let opened = self.provider.0.open(&data_key, &NONCE, data.with_header(front), sealed, tag);
-        if opened.is_err() {
-            sealed.zeroize();
-            let place = self.keyring.scope(tenant, namespace, |scope| {
-                let (_, key) = scope.find(header.key_id())?;
-                Some(data.place(key.place_key(), &header.salt))
-            });
-            let here = place? == Some(header.place);
-            return Err(if here { Kind::Tampered } else { Kind::WrongPlace }.into());
+        let (front, body) = entry.split_at_mut(CLEAR_LEN);
+        let (body, tag) = body.split_last_chunk_mut().ok_or(Kind::Damaged)?;
+        let found = *body.first_chunk().ok_or(Kind::Damaged)?;
+        let opened = self.provider.0.open(&data_key, &NONCE, data.with_header(front), body, tag);
+        let opened = opened.is_ok() && body.first_chunk().is_some_and(is_committed);
+        if !opened {
+            body.zeroize();
+            return Err(why_refused(&data_key, found, &data).into());
         }
+        let sealed = &mut body[PREAMBLE_LEN..];
         let Some(len) = header.padding().unpadded_len(sealed) else {
             sealed.zeroize();
             return Err(Kind::Damaged.into());
@@ -259,16 +256,17 @@ impl Envelope {
     }
 }
 
-/// Equality in constant time, eight bytes at once.
-fn equal(a: &[u8; COMMITMENT_LEN], b: &[u8; COMMITMENT_LEN]) -> bool {
-    let words = |bytes: &[u8; COMMITMENT_LEN]| {
-        let mut words = [0; COMMITMENT_LEN / 8];
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
-        }
-        words
-    };
-    words(a).ct_eq(&words(b)).into()
+/// What is wrong with an entry that did not open, by what was encrypted before its value.
+#[cold]
+fn why_refused(key: &Key, mut found: [u8; PREAMBLE_LEN], data: &AssociatedData) -> Kind {
+    decrypt_first(key, &NONCE, &mut found);
+    if !is_committed(&found) {
+        Kind::WrongKey
+    } else if found[COMMITMENT_LEN..] != data.place() {
+        Kind::WrongPlace
+    } else {
+        Kind::Tampered
+    }
 }
 
 impl fmt::Debug for Envelope {

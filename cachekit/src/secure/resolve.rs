@@ -1,8 +1,9 @@
 //! Which keys a call uses: those of the test scope, of the process, of the environment.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use cachekit_io::envelope::{
     CURRENT_VARIABLE, Envelope, EnvelopeError, KeySet, Keyring, PREVIOUS_VARIABLE,
 };
@@ -48,38 +49,42 @@ impl fmt::Display for Reason {
     }
 }
 
-static DEFAULT: RwLock<Option<Envelope>> = RwLock::new(None);
+/// Read at each hit on a sealed entry: without a lock, and without a count that threads share.
+static DEFAULT: ArcSwapOption<Envelope> = ArcSwapOption::const_empty();
 
 /// Replaces the process's envelope.
 pub(super) fn replace(envelope: Option<Envelope>) -> Option<Envelope> {
-    let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut *default, envelope)
+    DEFAULT.swap(envelope.map(Arc::new)).map(|old| Envelope::clone(&old))
 }
 
 /// What calls on this thread seal with.
 pub(crate) fn envelope() -> Result<Envelope, Reason> {
+    with_envelope(Envelope::clone)
+}
+
+/// The same, for as long as `use_it` takes.
+#[inline]
+pub(crate) fn with_envelope<R>(use_it: impl FnOnce(&Envelope) -> R) -> Result<R, Reason> {
     if let Some(envelope) = testing::envelope() {
-        return Ok(envelope);
+        return Ok(use_it(&envelope));
     }
-    if let Some(envelope) = &*DEFAULT.read().unwrap_or_else(PoisonError::into_inner) {
-        return Ok(envelope.clone());
+    if let Some(envelope) = &*DEFAULT.load() {
+        return Ok(use_it(envelope));
     }
-    from_environment()
+    from_environment().as_ref().map(use_it).map_err(Reason::clone)
 }
 
 /// What the environment says. Read once.
-fn from_environment() -> Result<Envelope, Reason> {
+fn from_environment() -> &'static Result<Envelope, Reason> {
     static RESOLVED: OnceLock<Result<Envelope, Reason>> = OnceLock::new();
-    RESOLVED
-        .get_or_init(|| {
-            // An empty variable is a mistake, and no word for "none". Previous keys alone say that somebody
-            // meant to set the current one.
-            let set = |name: &str| std::env::var_os(name).is_some();
-            if !set(CURRENT_VARIABLE) && !set(PREVIOUS_VARIABLE) {
-                return Err(Reason::NoKeys);
-            }
-            let keys = KeySet::from_env().map_err(Reason::Keys)?;
-            Ok(Envelope::new(Arc::new(Keyring::new(keys))))
-        })
-        .clone()
+    RESOLVED.get_or_init(|| {
+        // An empty variable is a mistake, and no word for "none". Previous keys alone say that somebody
+        // meant to set the current one.
+        let set = |name: &str| std::env::var_os(name).is_some();
+        if !set(CURRENT_VARIABLE) && !set(PREVIOUS_VARIABLE) {
+            return Err(Reason::NoKeys);
+        }
+        let keys = KeySet::from_env().map_err(Reason::Keys)?;
+        Ok(Envelope::new(Arc::new(Keyring::new(keys))))
+    })
 }

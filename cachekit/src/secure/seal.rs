@@ -60,12 +60,14 @@ impl SealedBytes {
     /// The value, opened with the keys of now.
     pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(&self) -> Result<V, Refusal> {
         let (bytes, spot) = &*self.0;
+        let value = resolve::with_envelope(|envelope| {
+            // What is kept was encoded here, or decoded before: see `codec::decode_again`.
+            open(envelope, (spot, &spot.key), bytes, |frame, _| {
+                codec::decode_again::<V>(frame.encoded())
+            })
+        });
         // A key that is gone is no reason to serve what it sealed.
-        let envelope = resolve::envelope().map_err(|_| Refusal::Unread)?;
-        let value = open(&envelope, (spot, &spot.key), bytes, |frame, _| {
-            codec::decode::<V>(frame.encoded())
-        })?;
-        value.ok_or(Refusal::Unread)
+        value.unwrap_or(Err(Refusal::Unread))?.ok_or(Refusal::Unread)
     }
 }
 
@@ -237,9 +239,8 @@ fn open<T>(
         let opened = envelope.open_in_place(&spot.context(key), buffer);
         let opened = opened.map_err(|error| refusal_of(error.kind()))?;
         let used_previous = opened.used_previous();
-        let place = Place { key, type_name: spot.type_name };
         // Who has the key wrote something else than a frame.
-        let frame = Frame::decode(opened.value(), place).ok_or(Refusal::Damaged)?;
+        let frame = Frame::decode_authentic(opened.value()).ok_or(Refusal::Damaged)?;
         Ok(read(&frame, used_previous))
     })
 }

@@ -166,6 +166,17 @@ impl<'a> Frame<'a> {
 
     /// `None` for anything but exactly one frame of this format, written to this place.
     pub(crate) fn decode(bytes: &'a [u8], place: Place<'_>) -> Option<Self> {
+        Self::decode_if(bytes, |bytes, found| found == checksum(place, bytes))
+    }
+
+    /// The same for bytes whose origin and place are proven: the seal binds both, so the checksum is not looked at.
+    #[cfg(feature = "secure")]
+    pub(crate) fn decode_authentic(bytes: &'a [u8]) -> Option<Self> {
+        Self::decode_if(bytes, |_, _| true)
+    }
+
+    #[inline]
+    fn decode_if(bytes: &'a [u8], is_whole: impl FnOnce(&[u8], [u8; 8]) -> bool) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<4>()?;
         let ([codec, flags], rest) = rest.split_first_chunk::<2>()?;
         let (found, mut rest) = rest.split_first_chunk::<8>()?;
@@ -185,7 +196,7 @@ impl<'a> Frame<'a> {
             return None;
         }
         let stamp = Stamp { codec: Codec::from_id(*codec)?, fingerprint, trace };
-        if *found != checksum(place, bytes) {
+        if !is_whole(bytes, *found) {
             return None;
         }
         let payload = match *flags {

@@ -9,8 +9,12 @@ use self::aws_lc::AwsLc as Fastest;
 #[cfg(not(feature = "aws-lc-rs"))]
 use self::rustcrypto::RustCrypto as Fastest;
 
+use aes_gcm::KeyInit as _;
+use aes_gcm::aes::cipher::BlockCipherEncrypt as _;
+use aes_gcm::aes::{Aes256Enc, Block};
 use std::fmt;
 
+const BLOCK_LEN: usize = 16;
 pub(crate) const KEY_LEN: usize = 32;
 pub(crate) const NONCE_LEN: usize = 12;
 pub(crate) const TAG_LEN: usize = 16;
@@ -30,6 +34,22 @@ pub(crate) trait Cipher: Send + Sync {
 
     /// Checks the tag and decrypts in place. After a refusal `data` holds nothing of use.
     fn open(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused>;
+}
+
+/// What the first bytes of a ciphertext decrypt to, unauthenticated: to find out what is wrong with one whose
+/// tag is wrong. Both libraries keep that to themselves, and so should whoever asks.
+pub(crate) fn decrypt_first(key: &Key, nonce: &Nonce, bytes: &mut [u8; 3 * BLOCK_LEN]) {
+    let cipher = Aes256Enc::new(key.into());
+    let mut stream = [Block::default(); 3];
+    // The first block of a message is the second of its counter (NIST SP 800-38D, section 7.1).
+    for (block, counter) in stream.iter_mut().zip(2_u32..) {
+        block[..NONCE_LEN].copy_from_slice(nonce);
+        block[NONCE_LEN..].copy_from_slice(&counter.to_be_bytes());
+    }
+    cipher.encrypt_blocks(&mut stream);
+    for (byte, mask) in bytes.iter_mut().zip(stream.iter().flatten()) {
+        *byte ^= mask;
+    }
 }
 
 /// A library that offers the cipher.

@@ -1,29 +1,32 @@
 //! The keys a process seals and opens with.
 
 mod master;
+mod scopes;
 mod source;
 
 pub use self::master::{CURRENT_VARIABLE, KeySet, MAX_PREVIOUS, MasterKey, PREVIOUS_VARIABLE};
+pub(crate) use self::scopes::ScopeKeys;
 pub use self::source::{FileKeySource, KeySource};
 
+use self::scopes::Scopes;
 use super::EnvelopeError;
 use super::context::check_name;
 use super::derive::ScopeKey;
 use super::interop::TenantKeys;
-use foldhash::fast::RandomState as Hashing;
+use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// How many tenants and namespaces have their derived keys at hand. One more, and the collection
-/// starts anew: deriving again costs microseconds, an unbounded map would cost the process.
-const MAX_SCOPES: usize = 1024;
+/// How many tenants have their keys of the ecosystem's format at hand. One more, and the collection starts
+/// anew.
+const MAX_TENANTS: usize = 1024;
 
 /// Names the key that sealed an entry, for one tenant and namespace. Derived, so it says nothing
 /// about the master key; the same key has other ids elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId(pub(crate) [u8; 16]);
+pub struct KeyId(pub(crate) [u8; 8]);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,8 +42,8 @@ impl fmt::Debug for KeyId {
 
 /// One current key that seals, and up to three previous ones that open.
 ///
-/// What is derived for a tenant and namespace is kept (for up to 1,024 of them) and wiped when it
-/// goes.
+/// What is derived for a tenant and namespace is kept (for more than a thousand of them) and wiped when it
+/// goes. Threads that use it take no lock.
 ///
 /// # Example
 ///
@@ -60,11 +63,17 @@ impl fmt::Debug for KeyId {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Keyring {
-    state: RwLock<State>,
-    source: Option<Box<dyn KeySource>>,
-    /// One reload at a time, so that an older load never replaces a newer one.
-    reloading: Mutex<()>,
+pub struct Keyring(Held);
+
+enum Held {
+    /// For good.
+    Fixed(State),
+    Replaceable {
+        state: ArcSwap<State>,
+        source: Box<dyn KeySource>,
+        /// One reload at a time, so that an older load never replaces a newer one.
+        reloading: Mutex<()>,
+    },
 }
 
 struct State {
@@ -73,33 +82,68 @@ struct State {
     hits: Vec<Arc<AtomicU64>>,
     /// Per previous key: it was the current one of this keyring, and is not to be so again.
     replaced: Vec<bool>,
-    scopes: HashMap<String, HashMap<String, ScopeKeys, Hashing>, Hashing>,
-    scopes_len: usize,
-    tenants: HashMap<String, Arc<TenantKeys>>,
+    scopes: Scopes,
+    tenants: RwLock<HashMap<String, Arc<TenantKeys>>>,
 }
 
 impl State {
-    fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>, replaced: Vec<bool>) -> Self {
-        let (scopes, tenants) = (HashMap::default(), HashMap::new());
-        Self { keys, hits, replaced, scopes, scopes_len: 0, tenants }
+    fn first(keys: KeySet) -> Self {
+        let hits = keys.previous.iter().map(|_| Arc::default()).collect();
+        // What was before this keyring, nobody knows.
+        let replaced = vec![false; keys.previous.len()];
+        Self::new(keys, hits, replaced)
     }
 
-    fn scope(&self, tenant: &str, namespace: &str) -> Option<&ScopeKeys> {
-        self.scopes.get(tenant)?.get(namespace)
+    fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>, replaced: Vec<bool>) -> Self {
+        Self { keys, hits, replaced, scopes: Scopes::new(), tenants: RwLock::default() }
+    }
+
+    /// What follows on these keys, with what is known of them; `None` if they are the same.
+    fn replaced_by(&self, keys: KeySet) -> Result<Option<Self>, EnvelopeError> {
+        let old = &self.keys;
+        let known = |key: &MasterKey| old.previous.iter().position(|previous| previous.ct_eq(key));
+        if known(&keys.current).is_some_and(|index| self.replaced[index]) {
+            let context = "the new current key is one that was replaced, and must not seal again";
+            return Err(EnvelopeError::configuration(context));
+        }
+        let same_len = old.previous.len() == keys.previous.len();
+        if same_len && old.iter().zip(keys.iter()).all(|(old, new)| old.ct_eq(new)) {
+            return Ok(None);
+        }
+        let hits = keys.previous.iter().map(|key| match known(key) {
+            Some(index) => Arc::clone(&self.hits[index]),
+            None => Arc::default(),
+        });
+        let replaced = keys.previous.iter().map(|key| match known(key) {
+            Some(index) => self.replaced[index],
+            None => old.current.ct_eq(key),
+        });
+        let (hits, replaced) = (hits.collect(), replaced.collect());
+        Ok(Some(Self::new(keys, hits, replaced)))
+    }
+
+    /// Derives what is not there yet.
+    #[cold]
+    fn derive<R>(
+        &self,
+        tenant: &str,
+        namespace: &str,
+        use_it: impl FnOnce(&ScopeKeys) -> R,
+    ) -> Result<R, EnvelopeError> {
+        check_name("tenant", tenant)?;
+        check_name("namespace", namespace)?;
+        let keys = self.keys.iter().map(|key| ScopeKey::derive(key, tenant, namespace)).collect();
+        let keys = ScopeKeys { keys, hits: self.hits.clone() };
+        let result = use_it(&keys);
+        self.scopes.insert(tenant, namespace, keys);
+        Ok(result)
     }
 }
 
 impl Keyring {
     /// A keyring with these keys for good.
     pub fn new(keys: KeySet) -> Self {
-        let hits = keys.previous.iter().map(|_| Arc::default()).collect();
-        // What was before this keyring, nobody knows.
-        let replaced = vec![false; keys.previous.len()];
-        Self {
-            state: RwLock::new(State::new(keys, hits, replaced)),
-            source: None,
-            reloading: Mutex::default(),
-        }
+        Self(Held::Fixed(State::first(keys)))
     }
 
     /// A keyring with the keys of the environment; see [`KeySet::from_env`].
@@ -117,9 +161,9 @@ impl Keyring {
     ///
     /// As the source.
     pub fn from_source(source: impl KeySource + 'static) -> Result<Self, EnvelopeError> {
-        let mut keyring = Self::new(source.load()?);
-        keyring.source = Some(Box::new(source));
-        Ok(keyring)
+        let state = ArcSwap::from_pointee(State::first(source.load()?));
+        let (source, reloading) = (Box::new(source), Mutex::default());
+        Ok(Self(Held::Replaceable { state, source, reloading }))
     }
 
     /// Loads the keys anew; `true` if they changed. Calls that are under way finish with the keys
@@ -131,39 +175,22 @@ impl Keyring {
     /// keyring then keeps the keys it has. A previous key that this keyring never sealed with may become
     /// the current one: so a new key can be made known everywhere before anybody seals with it.
     pub fn reload(&self) -> Result<bool, EnvelopeError> {
-        let Some(source) = &self.source else {
+        let Held::Replaceable { state, source, reloading } = &self.0 else {
             return Ok(false);
         };
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = source.load()?;
-        let mut state = self.write();
-        let old = &state.keys;
-        let known = |key: &MasterKey| old.previous.iter().position(|previous| previous.ct_eq(key));
-        if known(&keys.current).is_some_and(|index| state.replaced[index]) {
-            let context = "the new current key is one that was replaced, and must not seal again";
-            return Err(EnvelopeError::configuration(context));
+        let _one_at_a_time = reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = state.load().replaced_by(source.load()?)?;
+        let changed = next.is_some();
+        if let Some(next) = next {
+            state.store(Arc::new(next));
         }
-        let same_len = old.previous.len() == keys.previous.len();
-        if same_len && old.iter().zip(keys.iter()).all(|(old, new)| old.ct_eq(new)) {
-            return Ok(false);
-        }
-        let hits = keys.previous.iter().map(|key| match known(key) {
-            Some(index) => Arc::clone(&state.hits[index]),
-            None => Arc::default(),
-        });
-        let replaced = keys.previous.iter().map(|key| match known(key) {
-            Some(index) => state.replaced[index],
-            None => old.current.ct_eq(key),
-        });
-        let (hits, replaced) = (hits.collect(), replaced.collect());
-        *state = State::new(keys, hits, replaced);
-        Ok(true)
+        Ok(changed)
     }
 
     /// How many entries each previous key opened since it became one, in the keyring's order. A key
     /// whose number stays while the longest time to live passes can be dropped.
     pub fn previous_hits(&self) -> Vec<u64> {
-        self.read().hits.iter().map(|hits| hits.load(Ordering::Relaxed)).collect()
+        self.now(|state| state.hits.iter().map(|hits| hits.load(Ordering::Relaxed)).collect())
     }
 
     /// The key ids of the native format for a tenant and namespace, current key first.
@@ -175,56 +202,46 @@ impl Keyring {
         self.scope(tenant, namespace, |scope| scope.keys().map(|key| key.id).collect())
     }
 
-    /// Uses what is derived for a tenant and namespace. No other key comes or goes meanwhile, so `use_it`
-    /// derives what it needs and returns: encryption happens afterwards, and so does every other
-    /// call of the keyring.
+    /// Uses what is derived for a tenant and namespace. The keys of now stay in memory meanwhile, so `use_it`
+    /// derives what it needs and returns: encryption happens afterwards.
+    #[inline]
     pub(crate) fn scope<R>(
         &self,
         tenant: &str,
         namespace: &str,
         use_it: impl FnOnce(&ScopeKeys) -> R,
     ) -> Result<R, EnvelopeError> {
-        if let Some(scope) = self.read().scope(tenant, namespace) {
-            return Ok(use_it(scope));
-        }
-        check_name("tenant", tenant)?;
-        check_name("namespace", namespace)?;
-        let mut state = self.write();
-        if let Some(scope) = state.scope(tenant, namespace) {
-            return Ok(use_it(scope));
-        }
-        let state = &mut *state;
-        if state.scopes_len >= MAX_SCOPES {
-            state.scopes.clear();
-            state.scopes_len = 0;
-        }
-        state.scopes_len += 1;
-        let keys = state.keys.iter().map(|key| ScopeKey::derive(key, tenant, namespace)).collect();
-        let of_tenant = state.scopes.entry(tenant.to_owned()).or_default();
-        let scope = of_tenant.entry(namespace.to_owned());
-        Ok(use_it(scope.or_insert(ScopeKeys { keys, hits: state.hits.clone() })))
+        self.now(|state| match state.scopes.get(tenant, namespace, use_it) {
+            Ok(result) => Ok(result),
+            Err(use_it) => state.derive(tenant, namespace, use_it),
+        })
     }
 
     /// What is derived for a tenant in the ecosystem's format.
     pub(crate) fn tenant(&self, tenant: &str) -> Result<Arc<TenantKeys>, EnvelopeError> {
-        if let Some(keys) = self.read().tenants.get(tenant) {
-            return Ok(Arc::clone(keys));
-        }
-        check_name("tenant", tenant)?;
-        let mut state = self.write();
-        if state.tenants.len() >= MAX_SCOPES {
-            state.tenants.clear();
-        }
-        let keys = Arc::new(TenantKeys::derive(state.keys.iter(), state.hits.clone(), tenant));
-        Ok(Arc::clone(state.tenants.entry(tenant.to_owned()).or_insert(keys)))
+        self.now(|state| {
+            let tenants = state.tenants.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(keys) = tenants.get(tenant) {
+                return Ok(Arc::clone(keys));
+            }
+            drop(tenants);
+            check_name("tenant", tenant)?;
+            let mut tenants = state.tenants.write().unwrap_or_else(PoisonError::into_inner);
+            if tenants.len() >= MAX_TENANTS {
+                tenants.clear();
+            }
+            let keys = TenantKeys::derive(state.keys.iter(), state.hits.clone(), tenant);
+            Ok(Arc::clone(tenants.entry(tenant.to_owned()).or_insert(Arc::new(keys))))
+        })
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    /// Uses the keys of now.
+    #[inline]
+    fn now<R>(&self, use_it: impl FnOnce(&State) -> R) -> R {
+        match &self.0 {
+            Held::Fixed(state) => use_it(state),
+            Held::Replaceable { state, .. } => use_it(&state.load()),
+        }
     }
 }
 
@@ -236,35 +253,14 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// The keys of one tenant and namespace, current first.
-pub(crate) struct ScopeKeys {
-    keys: Box<[ScopeKey]>,
-    hits: Vec<Arc<AtomicU64>>,
-}
-
-impl ScopeKeys {
-    pub(crate) fn current(&self) -> &ScopeKey {
-        &self.keys[0]
-    }
-
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &ScopeKey> {
-        self.keys.iter()
-    }
-
-    /// The key with this id and its place in the keyring. Ids are public: no secret is compared.
-    pub(crate) fn find(&self, id: KeyId) -> Option<(usize, &ScopeKey)> {
-        self.keys.iter().enumerate().find(|(_, key)| key.id == id)
-    }
-
-    /// Counts the entries that the key in this place opens; `None` for the current key.
-    pub(crate) fn counter(&self, slot: usize) -> Option<Arc<AtomicU64>> {
-        slot.checked_sub(1).and_then(|index| self.hits.get(index)).map(Arc::clone)
-    }
+/// The count of the entries that the key in this place of the keyring opened; the current one has none.
+fn count_of(hits: &[Arc<AtomicU64>], slot: usize) -> Option<&Arc<AtomicU64>> {
+    slot.checked_sub(1).and_then(|index| hits.get(index))
 }
 
 /// Counts an entry that a previous key (`slot` 1 and above) opened.
 pub(crate) fn count(hits: &[Arc<AtomicU64>], slot: usize) {
-    if let Some(hits) = slot.checked_sub(1).and_then(|index| hits.get(index)) {
+    if let Some(hits) = count_of(hits, slot) {
         hits.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::envelope::interop::InteropEnvelope;
-use crate::envelope::{HEADER_LEN, Header, Padding};
+use crate::envelope::layout::CLEAR_LEN;
+use crate::envelope::{Header, Padding};
 
 #[test]
 fn nothing_but_what_was_sealed_ever_opens() {
@@ -25,7 +26,7 @@ fn nothing_but_what_was_sealed_ever_opens() {
         for _ in 0..cases.below(6) {
             mutate(&mut input, &mut cases);
         }
-        if Header::parse(&input).is_ok_and(|header| header.encode() == input[..HEADER_LEN]) {
+        if Header::parse(&input).is_ok_and(|header| header.encode() == input[..CLEAR_LEN]) {
             parsed += 1;
         } else {
             assert!(Header::parse(&input).is_err(), "what is read is what would be written");

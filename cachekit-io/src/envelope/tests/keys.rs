@@ -4,7 +4,8 @@ use EnvelopeErrorKind::Configuration;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 
 fn hex_of(byte: u8) -> String {
     hex::encode([byte; 32])
@@ -143,6 +144,67 @@ fn scopes_are_bounded_and_come_back() {
         envelope.storage_keys(&name, "users", b"k").unwrap();
     }
     assert_eq!(open(&envelope, &CONTEXT(), &entry), Ok(b"value".to_vec()));
+}
+
+#[test]
+fn threads_that_meet_at_new_names_use_the_same_keys() {
+    const THREADS: usize = 4;
+    let meeting = Barrier::new(THREADS);
+    // Few names at once in fresh keyrings: all threads derive, and one of them is kept.
+    for round in 0..200 {
+        let envelope = envelope(1, &[]);
+        let names: Vec<String> = (0..3).map(|name| format!("{round} {name}")).collect();
+        let keys = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|first| {
+                    let (envelope, names, meeting) = (&envelope, &names, &meeting);
+                    scope.spawn(move || {
+                        meeting.wait();
+                        let mut keys: Vec<_> = (0..names.len())
+                            .map(|step| &names[(first + step) % names.len()])
+                            .map(|name| (name, envelope.storage_keys("t", name, b"k").unwrap()))
+                            .collect();
+                        keys.sort();
+                        keys
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(keys.iter().all(|other| *other == keys[0]));
+        for (name, key) in &keys[0] {
+            assert_eq!(*key, envelope.storage_keys("t", name, b"k").unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_reload_while_others_seal_loses_nothing() {
+    let source = Changing(Arc::new(Mutex::new((1, vec![]))));
+    let envelope = Envelope::new(Keyring::from_source(source.clone()).unwrap());
+    let (opened, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let entry = sealed(&envelope, b"value");
+                assert_eq!(open(&envelope, &CONTEXT(), &entry), Ok(b"value".to_vec()));
+                opened.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for current in 2..=200 {
+            // The worker may be between the two: what sealed a moment ago still opens.
+            let previous: Vec<u8> = (1..current).rev().take(3).collect();
+            source.set(current, &previous);
+            assert!(envelope.keyring().reload().unwrap());
+            let before = opened.load(Ordering::Relaxed);
+            while opened.load(Ordering::Relaxed) == before && !worker.is_finished() {
+                std::thread::yield_now();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        worker.join().unwrap();
+    });
+    assert!(opened.load(Ordering::Relaxed) >= 199);
 }
 
 struct TestFile(PathBuf);

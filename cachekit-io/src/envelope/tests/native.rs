@@ -1,4 +1,7 @@
 use super::*;
+use crate::envelope::context::AssociatedData;
+use crate::envelope::derive::ScopeKey;
+use crate::envelope::layout::{COMMITMENT_LEN, PREAMBLE_LEN, preamble};
 use crate::envelope::{HEADER_LEN, Header, MAX_VALUE_LEN, OVERHEAD, Padding};
 use EnvelopeErrorKind::{Damaged, Downgraded, InvalidContext, Tampered, WrongKey, WrongPlace};
 use std::fmt::Write as _;
@@ -34,6 +37,7 @@ fn every_flipped_bit_is_refused_for_its_reason() {
                 // Another padding is a possible padding, so only the tag notices.
                 6 => &[Damaged, Tampered],
                 7 => &[Damaged],
+                // Id, salt and commitment; then what is encrypted of the place.
                 8..88 => &[WrongKey],
                 88..96 => &[WrongPlace],
                 _ => &[Tampered],
@@ -115,7 +119,7 @@ fn no_key_opens_what_another_sealed() {
     assert_eq!(open(&ring, &CONTEXT(), &old), Err(WrongKey));
     // Not even under the other key's id: the commitment does not fit.
     let mut relabelled = old.clone();
-    relabelled[8..24].copy_from_slice(&sealed(&ring, b"")[8..24]);
+    relabelled[8..16].copy_from_slice(&sealed(&ring, b"")[8..16]);
     assert_eq!(open(&ring, &CONTEXT(), &relabelled), Err(WrongKey));
     // A member of the ring under another member's id.
     let both = envelope(2, &[1]);
@@ -124,12 +128,40 @@ fn no_key_opens_what_another_sealed() {
 }
 
 #[test]
+fn a_valid_tag_without_the_commitment_opens_nothing() {
+    // What somebody with the keys can make: an entry whose tag fits, and whose key is not committed to.
+    for provider in super::providers::ALL {
+        let (envelope, context) = (envelope(1, &[]).provider(provider), CONTEXT());
+        let scope = ScopeKey::derive(&master(1), context.tenant, context.namespace);
+        let salt = [9; 32];
+        let header = Header::new(Padding::None, scope.id, salt).encode();
+        let mut data = AssociatedData::new();
+        data.fill(&context).unwrap();
+        let place = data.place();
+        let make = |preamble: [u8; PREAMBLE_LEN], data: &[u8]| {
+            let mut key = [0; 32];
+            scope.entry(&salt, &mut key);
+            let mut body = [&preamble[..], b"value"].concat();
+            let tag = provider.0.seal(&key, &[0; 12], data, &mut body).unwrap();
+            [&header[..], &body, &tag].concat()
+        };
+        let data = data.with_header(&header);
+        assert_eq!(open(&envelope, &context, &make(preamble(place), data)), Ok(b"value".to_vec()));
+        for bit in 0..COMMITMENT_LEN * 8 {
+            let mut wrong = preamble(place);
+            wrong[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&envelope, &context, &make(wrong, data)), Err(WrongKey), "bit {bit}");
+        }
+    }
+}
+
+#[test]
 fn plaintext_and_foreign_entries_are_downgrades() {
     let envelope = envelope(1, &[]);
     let plain_frame = [&[0xc1, b'C', b'K', b'1', 1, 0][..], &[0; 200]].concat();
     let entry = sealed(&envelope, b"value");
     let mut newer = entry.clone();
-    newer[4] = 2;
+    newer[4] = 3;
     for foreign in [&plain_frame[..], &[0x2a; 300], b"{\"json\": true}", b"CK\x03", &[0x81], &newer]
     {
         assert_eq!(open(&envelope, &CONTEXT(), foreign), Err(Downgraded));

@@ -11,9 +11,8 @@ use sha2::{Digest as _, Sha256};
 pub(super) struct Tree {
     pub(super) root: [u8; 32],
     pub(super) scope: [u8; 32],
-    pub(super) key_id: [u8; 16],
+    pub(super) key_id: [u8; 8],
     pub(super) blind: [u8; 32],
-    pub(super) place: [u8; 16],
     pub(super) entry: [u8; 60],
 }
 
@@ -30,7 +29,6 @@ impl Tree {
             root: root.into(),
             key_id: expand(&scope, b"key-id"),
             blind: expand(&scope, b"blind"),
-            place: expand(&scope, b"place"),
             entry: expand(&scope, b"entry"),
             scope,
         }
@@ -45,12 +43,10 @@ impl Tree {
         [entry, key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c)].map(|block| state(&block))
     }
 
-    /// The data key and the commitment of one entry.
-    pub(super) fn of_entry(&self, salt: &[u8; 32]) -> [[u8; 32]; 2] {
-        [&b"data"[..], b"commit"].map(|label| {
-            let hash = Sha256::new().chain_update([0, 0, 0, 1]).chain_update(self.entry);
-            hash.chain_update(label).chain_update(salt).finalize().into()
-        })
+    /// The data key of one entry.
+    pub(super) fn of_entry(&self, salt: &[u8; 32]) -> [u8; 32] {
+        let hash = Sha256::new().chain_update([0, 0, 0, 1]).chain_update(self.entry);
+        hash.chain_update(b"data").chain_update(salt).finalize().into()
     }
 }
 
@@ -83,10 +79,9 @@ fn the_derivation_is_the_documented_one() {
         let tree = Tree::of(&master, &tenant, &namespace);
         let scope = ScopeKey::derive(&master, &tenant, &namespace);
         let mut key = [0; 32];
-        let commitment = scope.entry(&salt, &mut key);
-        assert_eq!([key, commitment], tree.of_entry(&salt));
+        scope.entry(&salt, &mut key);
+        assert_eq!(key, tree.of_entry(&salt));
         assert_eq!(scope.id.0, tree.key_id);
-        assert_eq!(*scope.place_key(), tree.place);
         let logical_key = cases.bytes(lens.2);
         let mut mac = <hmac::Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&tree.blind).unwrap();
         hmac::Mac::update(&mut mac, &logical_key);

@@ -190,6 +190,20 @@ pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
     }
 }
 
+/// The same for bytes that [`encode`] returned in this process, or that [`decode`] read, for this very type, and
+/// that are still the same bytes: for sealed ones, that is what opening them shows.
+///
+/// Bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack is not.
+#[cfg(feature = "secure")]
+pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
+    encoded: EncodedRef<'_>,
+) -> Option<V> {
+    match encoded.stamp.codec {
+        Codec::Bincode => binary::decode(encoded.bytes),
+        Codec::MessagePack => decode(encoded),
+    }
+}
+
 /// In place of a trace: the value has to reproduce its bytes.
 const NO_TRACE: u64 = 0;
 
