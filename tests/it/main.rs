@@ -37,6 +37,7 @@ mod registry;
 mod rotation;
 mod secure;
 mod secure_modes;
+mod secure_moves;
 mod secure_start;
 mod service;
 mod shared_faults;

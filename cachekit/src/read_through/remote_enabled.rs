@@ -292,7 +292,9 @@ impl<K, S: Shape> Remote<K, S> {
             _ => return Removal::NotUsed,
         };
         let mut removal = Removal::Confirmed;
-        for link in std::iter::once(&target.link).chain(&target.previous) {
+        // The current place comes last: who finds the entry in a previous one before that is kept from moving it
+        // by what happens here, and who looks later finds nothing to move.
+        for link in target.previous.iter().chain([&target.link]) {
             if link.delete(store).await.is_err() {
                 removal = Removal::Failed;
             }

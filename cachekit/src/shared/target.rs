@@ -81,6 +81,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) refused: AtomicBool,
     /// What is found there is moved to where the current key puts it.
     pub(crate) moves: bool,
+    /// Nobody looked there yet: that has to be done under the lock.
+    pub(crate) unsought: AtomicBool,
     pub(crate) wire: Wire<S::Value>,
     /// Taken before the value was computed; a removal since then makes the backend refuse the value.
     pub(crate) fence: Option<FenceToken>,
@@ -114,6 +116,7 @@ impl<S: Shape> Target<S> {
             previous_clear: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             moves: false,
+            unsought: AtomicBool::new(false),
             wire: Wire::of(),
             fence: None,
             lock: None,
@@ -146,6 +149,11 @@ impl<S: Shape> Target<S> {
 
     /// Looks where previous keys put the entry, the latest first.
     async fn look_back(&self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
+        if self.moves && self.fence.is_none() && self.lock.is_none() && self.link.has_locks() {
+            // Nothing would show that an entry was invalidated between its reading and its writing.
+            self.unsought.store(true, Ordering::Relaxed);
+            return Ok(Answer::Run);
+        }
         let mut clear = true;
         for (index, link) in self.previous.iter().enumerate() {
             let Some(fetched) = link.get(store, until).await? else { continue };
@@ -302,10 +310,34 @@ impl<S: Shape> Target<S> {
             Purpose::Refresh => return Box::pin(self.refresh(store, until)).await,
             Purpose::Alone | Purpose::Fill => {}
         }
-        match self.look(store, until).await? {
-            Answer::Run if purpose == Purpose::Fill => Box::pin(self.lead(store, until)).await,
+        let mut answer = self.look(store, until).await?;
+        if self.unsought.load(Ordering::Relaxed) {
+            answer = Box::pin(self.look_back_locked(store, until)).await?;
+        }
+        match answer {
+            Answer::Run if purpose == Purpose::Fill && self.lock.is_none() => {
+                Box::pin(self.lead(store, until)).await
+            }
             found => Ok(found),
         }
+    }
+
+    /// Looks again under the lock, where previous keys put the entry, too. If somebody else holds the lock, what is
+    /// found there is served and stays where it is.
+    async fn look_back_locked(
+        &mut self,
+        store: &Store,
+        until: Instant,
+    ) -> Result<Answer<S>, Failed> {
+        match self.link.try_acquire(store, until, LEASE).await {
+            Ok(Some(token)) => self.lock = Some(Held::new(&self.link, token)),
+            Ok(None) | Err(_) => self.moves = false,
+        }
+        let answer = self.look(store, until).await?;
+        if !matches!(answer, Answer::Run) {
+            self.lock = None;
+        }
+        Ok(answer)
     }
 
     /// For a refresh: nobody waits for it, so it yields to any other process that is at it.
@@ -316,6 +348,8 @@ impl<S: Shape> Target<S> {
                 Ok(None) | Err(_) => return Ok(Answer::StandDown),
             }
         }
+        // Nothing is moved without a lock; and the next call that finds it sees to that.
+        self.moves = self.lock.is_some() || self.fence.is_some();
         Ok(match self.look(store, until).await? {
             // Another process was faster.
             Answer::Fresh(found) => Answer::Fresh(found),

@@ -67,7 +67,7 @@ pub struct Keyring(Held);
 
 enum Held {
     /// For good.
-    Fixed(State),
+    Fixed(Box<State>),
     Replaceable {
         state: ArcSwap<State>,
         source: Box<dyn KeySource>,
@@ -143,7 +143,7 @@ impl State {
 impl Keyring {
     /// A keyring with these keys for good.
     pub fn new(keys: KeySet) -> Self {
-        Self(Held::Fixed(State::first(keys)))
+        Self(Held::Fixed(Box::new(State::first(keys))))
     }
 
     /// A keyring with the keys of the environment; see [`KeySet::from_env`].

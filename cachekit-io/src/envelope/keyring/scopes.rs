@@ -18,13 +18,16 @@ const PROBES: usize = 8;
 /// microseconds, an unbounded map would cost the process.
 const MAX_OUTSIDE: usize = 1024;
 
+/// A tenant and a namespace.
+type Name = (Box<str>, Box<str>);
+
 /// Everything derived from one set of keys.
 ///
 /// A slot that is taken stays taken, so reading it is one load: threads that open entries of one namespace do
 /// not meet at a lock. Whoever finds no slot is kept in an ordinary map.
 pub(super) struct Scopes {
     table: Box<[OnceLock<Box<Scope>>]>,
-    outside: RwLock<HashMap<(Box<str>, Box<str>), Arc<ScopeKeys>>>,
+    outside: RwLock<HashMap<Name, Arc<ScopeKeys>>>,
     /// Of its own for each process, so that nobody who chooses names fills one row of slots.
     hashing: RandomState,
 }
