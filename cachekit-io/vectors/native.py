@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes native.json: sealed entries of the native format, made from its documentation alone.
 
-Nothing here is shared with the Rust code; AES-GCM is OpenSSL's. Needs Python 3.11 and the package
+Nothing here is shared with the Rust code; AES-GCM and CMAC are OpenSSL's. Needs Python 3.11 and the package
 `cryptography` and `xxhash`. Run it again only when the format gets a new version.
 """
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import xxhash
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.cmac import CMAC
 
 
 def lp(part: bytes) -> bytes:
@@ -20,6 +22,12 @@ def lp(part: bytes) -> bytes:
 
 def mac(key: bytes, message: bytes) -> bytes:
     return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def cmac(key: bytes, message: bytes) -> bytes:
+    code = CMAC(AES256(key))
+    code.update(message)
+    return code.finalize()
 
 
 def expand(key: bytes, info: bytes, length: int) -> bytes:
@@ -43,17 +51,17 @@ def padded(value: bytes, mode: int) -> bytes:
     return value.ljust(total - 4, b"\0") + len(value).to_bytes(4, "big")
 
 
-def seal(master, tenant, namespace, key, codec, fingerprint, mode, salt, value):
+def seal(master, tenant, namespace, key, codec, fingerprint, mode, nonce, value):
     root = mac(b"cachekit/seal/v1", master)
     scope = expand(root, b"scope" + lp(tenant) + lp(namespace), 32)
-    block = bytes([0, 0, 0, 1]) + expand(scope, b"entry", 60)
-    data_key = hashlib.sha256(block + b"data" + salt).digest()
+    entry_key = expand(scope, b"entry", 32)
+    data_key = b"".join(cmac(entry_key, bytes([0, counter]) + b"X\0" + nonce[:12]) for counter in (1, 2))
     context = lp(tenant) + lp(namespace) + lp(key) + lp(codec) + lp(fingerprint)
     context += bytes(-len(context) % 16)
     preamble = bytes(40) + xxhash.xxh3_64_digest(context)
-    key_id = expand(scope, b"key-id", 8)
-    header = b"\xc1CKS\x02\x01" + bytes([mode, 0]) + key_id + salt
-    body = AESGCM(data_key).encrypt(bytes(12), preamble + padded(value, mode), header + context)
+    key_id = expand(scope, b"key-id", 16)
+    header = b"\xc1CKS\x02\x01" + bytes([mode, 0]) + key_id + nonce
+    body = AESGCM(data_key).encrypt(nonce[12:], preamble + padded(value, mode), header + context)
     return key_id, header + body
 
 
@@ -64,10 +72,10 @@ def storage_key(master, tenant, namespace, logical_key):
 
 
 def vector(name, master, tenant, namespace, logical_key, codec, fingerprint, mode, value):
-    salt = hashlib.sha256(b"salt of " + name.encode()).digest()
+    nonce = hashlib.sha256(b"nonce of " + name.encode()).digest()[:24]
     key = storage_key(master, tenant.encode(), namespace.encode(), logical_key)
     parts = (tenant.encode(), namespace.encode(), key.encode(), codec.encode())
-    key_id, entry = seal(master, *parts, fingerprint, mode, salt, value)
+    key_id, entry = seal(master, *parts, fingerprint, mode, nonce, value)
     return {
         "name": name,
         "master_key_hex": master.hex(),

@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         Ok(header) => {
             assert!(input.len() >= OVERHEAD && input.starts_with(&START) && input[7] == 0);
             assert_eq!(Some(header.padding()), padding);
-            let id: String = input[8..16].iter().map(|byte| format!("{byte:02x}")).collect();
+            let id: String = input[8..24].iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(header.key_id().to_string(), id);
             // Nothing behind the header has a say in it.
             let shorter = [&input[..HEADER_LEN], &[0; OVERHEAD - HEADER_LEN]].concat();

@@ -110,7 +110,7 @@ fn sealed(bytes: &[u8], header: &Header, table: &mut Table) {
     };
     table
         .row("version", bytes[4])
-        .row("suite", format!("{} (HKDF-SHA256, HMAC-SHA256, AES-256-GCM)", bytes[5]))
+        .row("suite", format!("{} (HKDF-SHA256, HMAC-SHA256, XAES-256-GCM)", bytes[5]))
         .row("key id", header.key_id())
         .row("padding", padding)
         .row("header", format!("{HEADER_LEN} bytes, of which {SEALED_LEN} are sealed"))

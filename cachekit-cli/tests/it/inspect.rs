@@ -38,7 +38,7 @@ fn sealed_entries_show_their_header_without_a_key() {
         let rows = [
             ("format", "sealed, native"),
             ("version", "2"),
-            ("suite", "1 (HKDF-SHA256, HMAC-SHA256, AES-256-GCM)"),
+            ("suite", "1 (HKDF-SHA256, HMAC-SHA256, XAES-256-GCM)"),
             ("key id", id.as_str()),
             ("padding", name),
             ("value", value),

@@ -27,7 +27,7 @@ pub enum EnvelopeErrorKind {
     /// format also: the wrong key, or the wrong place; its bytes do not tell these apart.
     Tampered,
     /// No key of the keyring sealed the entry: a key that was dropped, another tenant, another
-    /// namespace, or a changed key id, salt or commitment.
+    /// namespace, or a changed key id, nonce or commitment.
     WrongKey,
     /// The entry is whole and sealed by a known key, but for another storage key, codec or schema. A
     /// change of nothing but the header's place field looks the same.

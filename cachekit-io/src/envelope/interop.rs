@@ -139,11 +139,12 @@ impl TenantKeys {
         masters: impl Iterator<Item = &'a MasterKey>,
         hits: Vec<Arc<AtomicU64>>,
         tenant: &str,
+        provider: Provider,
     ) -> Self {
         let keys = masters.map(|master| {
             let key = derive(master, tenant);
             let fingerprint = Fingerprint::of(&key);
-            TenantKey { cipher: Provider::default().0.cipher(&key), fingerprint }
+            TenantKey { cipher: provider.0.cipher(&key), fingerprint }
         });
         Self { keys: keys.collect(), hits }
     }

@@ -4,11 +4,11 @@
 //! | --- | --- |
 //! | 0..4 | magic `C1 43 4B 53`; `C1` is no first byte of any MessagePack document |
 //! | 4 | version, 2 |
-//! | 5 | suite, 1: HKDF-SHA256, AES-256-GCM |
+//! | 5 | suite, 1: HKDF-SHA256, HMAC-SHA256, XAES-256-GCM |
 //! | 6 | padding: 0 none, 1 Padmé, 2 powers of two |
 //! | 7 | reserved, 0 |
-//! | 8..16 | key id |
-//! | 16..48 | salt |
+//! | 8..24 | key id |
+//! | 24..48 | nonce |
 //! | 48..88 | encrypted: zeros, the key commitment |
 //! | 88..96 | encrypted: place |
 //! | 96.. | encrypted: the padded value, then 16 bytes of tag |
@@ -20,6 +20,7 @@
 use super::aead::TAG_LEN;
 use super::error::EnvelopeErrorKind as Kind;
 use super::padding::Padding;
+use super::xaes::LongNonce;
 use super::{EnvelopeError, KeyId};
 use subtle::ConstantTimeEq as _;
 
@@ -44,7 +45,6 @@ pub const HEADER_LEN: usize = CLEAR_LEN + PREAMBLE_LEN;
 /// Bytes by which a sealed entry is longer than its unpadded value.
 pub const OVERHEAD: usize = HEADER_LEN + TAG_LEN;
 
-pub(crate) const SALT_LEN: usize = 32;
 pub(crate) const COMMITMENT_LEN: usize = 40;
 pub(crate) const PLACE_LEN: usize = 8;
 
@@ -73,12 +73,12 @@ pub(crate) const PLACE_LEN: usize = 8;
 pub struct Header {
     padding: Padding,
     key_id: KeyId,
-    pub(crate) salt: [u8; SALT_LEN],
+    pub(crate) nonce: LongNonce,
 }
 
 impl Header {
-    pub(crate) fn new(padding: Padding, key_id: KeyId, salt: [u8; SALT_LEN]) -> Self {
-        Self { padding, key_id, salt }
+    pub(crate) fn new(padding: Padding, key_id: KeyId, nonce: LongNonce) -> Self {
+        Self { padding, key_id, nonce }
     }
 
     /// Reads the header of an entry.
@@ -101,7 +101,7 @@ impl Header {
         let (Some(padding), 0) = (Padding::from_byte(entry[6]), entry[7]) else {
             return Err(Kind::Damaged.into());
         };
-        Ok(Self { padding, key_id: KeyId(field(entry, 8)), salt: field(entry, 16) })
+        Ok(Self { padding, key_id: KeyId(field(entry, 8)), nonce: field(entry, 24) })
     }
 
     pub(crate) fn encode(&self) -> [u8; CLEAR_LEN] {
@@ -110,8 +110,8 @@ impl Header {
         bytes[4] = VERSION;
         bytes[5] = SUITE;
         bytes[6] = self.padding.to_byte();
-        bytes[8..16].copy_from_slice(&self.key_id.0);
-        bytes[16..].copy_from_slice(&self.salt);
+        bytes[8..24].copy_from_slice(&self.key_id.0);
+        bytes[24..].copy_from_slice(&self.nonce);
         bytes
     }
 

@@ -41,6 +41,7 @@ mod seal;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod xaes;
 
 pub use self::aead::Provider;
 pub use self::context::{Context, MAX_NAME_LEN};

@@ -1,4 +1,4 @@
-//! Bytes that must not come twice: salts and nonces.
+//! Bytes that must not come twice: nonces.
 
 use super::EnvelopeError;
 use super::error::EnvelopeErrorKind as Kind;

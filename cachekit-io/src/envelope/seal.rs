@@ -1,21 +1,19 @@
 //! Sealing and opening in the native format.
 
-use super::aead::{KEY_LEN, Key, NONCE_LEN, Nonce, TAG_LEN, decrypt_first};
+use super::aead::{Key, Nonce, TAG_LEN, decrypt_first};
 use super::context::AssociatedData;
 use super::derive::ScopeKey;
 use super::error::EnvelopeErrorKind as Kind;
-use super::layout::{CLEAR_LEN, COMMITMENT_LEN, PREAMBLE_LEN, SALT_LEN, is_committed, preamble};
+use super::layout::{CLEAR_LEN, COMMITMENT_LEN, PREAMBLE_LEN, is_committed, preamble};
+use super::secret::EntryKey;
+use super::xaes::{LONG_NONCE_LEN, short};
 use super::{
     Context, EnvelopeError, HEADER_LEN, Header, Keyring, MAX_VALUE_LEN, Padding, Provider, random,
 };
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use zeroize::{Zeroize as _, Zeroizing};
-
-/// One nonce for all entries: every entry has a key of its own, derived from a random salt, so the
-/// pair of key and nonce is as fresh as the key.
-const NONCE: Nonce = [0; NONCE_LEN];
+use zeroize::Zeroize as _;
 
 /// Seals and opens entries with the keys of a [`Keyring`].
 ///
@@ -146,20 +144,20 @@ impl Envelope {
         let mut data = AssociatedData::new();
         data.fill(context)?;
         self.padding.pad(buffer, HEADER_LEN)?;
-        let mut salt = [0; SALT_LEN];
-        random::fill(&mut salt)?;
-        let mut data_key = Zeroizing::new([0; KEY_LEN]);
+        let mut nonce = [0; LONG_NONCE_LEN];
+        random::fill(&mut nonce)?;
+        let mut data_key = EntryKey::empty();
         let key_id = self.keyring.scope(context.tenant, context.namespace, |scope| {
             let key = scope.current();
-            key.entry(&salt, &mut data_key);
+            key.entries().derive(&nonce, data_key.expose_mut());
             key.id
         })?;
-        let header = Header::new(self.padding, key_id, salt).encode();
+        let header = Header::new(self.padding, key_id, nonce).encode();
         let (front, body) = buffer.split_at_mut(CLEAR_LEN);
         front.copy_from_slice(&header);
         body[..PREAMBLE_LEN].copy_from_slice(&preamble(data.place()));
         let data = data.with_header(&header);
-        let tag = self.provider.0.seal(&data_key, &NONCE, data, body);
+        let tag = self.provider.0.seal(data_key.expose(), &short(&nonce), data, body);
         let tag = tag.map_err(|_| EnvelopeError::from(Kind::TooLarge))?;
         buffer.extend_from_slice(&tag);
         Ok(())
@@ -179,12 +177,12 @@ impl Envelope {
     ) -> Result<Opened<'a>, EnvelopeError> {
         let mut data = AssociatedData::new();
         data.fill(context)?;
-        let mut data_key = Zeroizing::new([0; KEY_LEN]);
+        let mut data_key = EntryKey::empty();
         let header = Header::parse(entry);
         let known = self.keyring.scope(context.tenant, context.namespace, |scope| {
             let header = header.as_ref().ok()?;
             let (slot, key) = scope.find(header.key_id())?;
-            key.entry(&header.salt, &mut data_key);
+            key.entries().derive(&header.nonce, data_key.expose_mut());
             Some((slot, scope.counter(slot)))
         })?;
         let header = header?;
@@ -192,11 +190,13 @@ impl Envelope {
         let (front, body) = entry.split_at_mut(CLEAR_LEN);
         let (body, tag) = body.split_last_chunk_mut().ok_or(Kind::Damaged)?;
         let found = *body.first_chunk().ok_or(Kind::Damaged)?;
-        let opened = self.provider.0.open(&data_key, &NONCE, data.with_header(front), body, tag);
+        let nonce = short(&header.nonce);
+        let opened =
+            self.provider.0.open(data_key.expose(), &nonce, data.with_header(front), body, tag);
         let opened = opened.is_ok() && body.first_chunk().is_some_and(is_committed);
         if !opened {
             body.zeroize();
-            return Err(why_refused(&data_key, found, &data).into());
+            return Err(why_refused((data_key.expose(), &nonce), found, &data).into());
         }
         let sealed = &mut body[PREAMBLE_LEN..];
         let Some(len) = header.padding().unpadded_len(sealed) else {
@@ -258,8 +258,12 @@ impl Envelope {
 
 /// What is wrong with an entry that did not open, by what was encrypted before its value.
 #[cold]
-fn why_refused(key: &Key, mut found: [u8; PREAMBLE_LEN], data: &AssociatedData) -> Kind {
-    decrypt_first(key, &NONCE, &mut found);
+fn why_refused(
+    (key, nonce): (&Key, &Nonce),
+    mut found: [u8; PREAMBLE_LEN],
+    data: &AssociatedData,
+) -> Kind {
+    decrypt_first(key, nonce, &mut found);
     if !is_committed(&found) {
         Kind::WrongKey
     } else if found[COMMITMENT_LEN..] != data.place() {

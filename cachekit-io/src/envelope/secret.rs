@@ -1,5 +1,6 @@
 //! Bytes that nobody may see and that are wiped when they are no longer needed.
 
+use super::aead::{KEY_LEN, Key};
 use std::fmt;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
@@ -28,6 +29,29 @@ impl Secret {
     /// Equality in a time that depends on the lengths only.
     pub(crate) fn ct_eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// The key of one entry, in place. Wiped as one piece: an array of bytes would be wiped byte by byte.
+pub(crate) struct EntryKey(Key);
+
+impl EntryKey {
+    pub(crate) const fn empty() -> Self {
+        Self([0; KEY_LEN])
+    }
+
+    pub(crate) fn expose(&self) -> &Key {
+        &self.0
+    }
+
+    pub(crate) fn expose_mut(&mut self) -> &mut Key {
+        &mut self.0
+    }
+}
+
+impl Drop for EntryKey {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 

@@ -4,6 +4,10 @@ use super::{Cipher, Key, Library, Nonce, Refused, Tag};
 use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
+use zeroize::zeroize_stack;
+
+/// Bytes of stack that a cipher passes over on its way to its place.
+const SPENT: usize = 4096;
 
 pub(super) struct RustCrypto;
 
@@ -25,11 +29,15 @@ impl Library for RustCrypto {
     }
 
     fn cipher(&self, key: &Key) -> Box<dyn Cipher> {
-        Box::new(Aes256Gcm::new(key.into()))
+        let cipher = boxed(key);
+        zeroize_stack::<{ 4 * SPENT }>();
+        cipher
     }
 
     fn seal(&self, key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        Aes256Gcm::new(key.into()).seal(nonce, aad, data)
+        let tag = seal_once(key, nonce, aad, data);
+        zeroize_stack::<SPENT>();
+        tag
     }
 
     fn open(
@@ -40,6 +48,32 @@ impl Library for RustCrypto {
         data: &mut [u8],
         tag: &Tag,
     ) -> Result<(), Refused> {
-        Aes256Gcm::new(key.into()).open(nonce, aad, data, tag)
+        let opened = open_once(key, nonce, aad, data, tag);
+        zeroize_stack::<SPENT>();
+        opened
     }
+}
+
+// The library wipes its ciphers where they end, and not where they were before they were moved there: that is on
+// the stack of these three, which must not become part of their callers'.
+
+#[inline(never)]
+fn boxed(key: &Key) -> Box<Aes256Gcm> {
+    Box::new(Aes256Gcm::new(key.into()))
+}
+
+#[inline(never)]
+fn seal_once(key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
+    Aes256Gcm::new(key.into()).seal(nonce, aad, data)
+}
+
+#[inline(never)]
+fn open_once(
+    key: &Key,
+    nonce: &Nonce,
+    aad: &[u8],
+    data: &mut [u8],
+    tag: &Tag,
+) -> Result<(), Refused> {
+    Aes256Gcm::new(key.into()).open(nonce, aad, data, tag)
 }

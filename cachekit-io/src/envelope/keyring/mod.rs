@@ -9,10 +9,10 @@ pub(crate) use self::scopes::ScopeKeys;
 pub use self::source::{FileKeySource, KeySource};
 
 use self::scopes::Scopes;
-use super::EnvelopeError;
 use super::context::check_name;
 use super::derive::ScopeKey;
 use super::interop::TenantKeys;
+use super::{EnvelopeError, Provider};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::fmt;
@@ -26,7 +26,7 @@ const MAX_TENANTS: usize = 1024;
 /// Names the key that sealed an entry, for one tenant and namespace. Derived, so it says nothing
 /// about the master key; the same key has other ids elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId(pub(crate) [u8; 8]);
+pub struct KeyId(pub(crate) [u8; 16]);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -230,7 +230,8 @@ impl Keyring {
             if tenants.len() >= MAX_TENANTS {
                 tenants.clear();
             }
-            let keys = TenantKeys::derive(state.keys.iter(), state.hits.clone(), tenant);
+            let (keys, hits) = (state.keys.iter(), state.hits.clone());
+            let keys = TenantKeys::derive(keys, hits, tenant, Provider::default());
             Ok(Arc::clone(tenants.entry(tenant.to_owned()).or_insert(Arc::new(keys))))
         })
     }

@@ -28,7 +28,7 @@ fn rows(value: &Value) -> &[Value] {
 }
 
 fn tenant_keys(masters: &[MasterKey], tenant: &str) -> TenantKeys {
-    TenantKeys::derive(masters.iter(), Vec::new(), tenant)
+    TenantKeys::derive(masters.iter(), Vec::new(), tenant, Provider::default())
 }
 
 fn row_aad(row: &Value, tenant: &str) -> Vec<u8> {

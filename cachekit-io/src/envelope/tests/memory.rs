@@ -5,8 +5,8 @@
 
 use super::tree::Tree;
 use super::*;
-use crate::envelope::interop::{InteropEnvelope, derive};
-use crate::envelope::{FileKeySource, Header};
+use crate::envelope::interop::{InteropEnvelope, TenantKeys, derive};
+use crate::envelope::{FileKeySource, Header, KeySource as _};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -20,14 +20,22 @@ fn hold_keys(path: &str) {
     let pause = || drop(std::io::stdin().lines().next());
     let ring = Arc::new(Keyring::from_source(FileKeySource::new(path)).unwrap());
     let (native, interop) = (Envelope::new(Arc::clone(&ring)), InteropEnvelope::new(ring));
-    let entry = sealed(&native, b"value");
-    open(&native, &CONTEXT(), &entry).unwrap();
+    let mut entries = Vec::new();
+    for provider in super::providers::ALL {
+        let native = native.clone().provider(provider);
+        let entry = sealed(&native, b"value");
+        open(&native, &CONTEXT(), &entry).unwrap();
+        entries.push(hex::encode(&entry));
+    }
     native.storage_keys("acme", "users", b"user:42").unwrap();
     let mut other = Vec::new();
     interop.seal("acme", "a:b:c", b"value", &mut other).unwrap();
-    println!("step {}", hex::encode(&entry));
+    let again = FileKeySource::new(path).load().unwrap();
+    let ciphers = super::providers::ALL
+        .map(|provider| TenantKeys::derive(again.iter(), Vec::new(), "acme", provider));
+    println!("step {}", entries.join(" "));
     pause();
-    drop((native, interop));
+    drop((native, interop, again, ciphers));
     println!("step dropped");
     pause();
 }
@@ -95,17 +103,19 @@ fn dropped_keys_are_gone_from_the_process() {
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut input = child.stdin.take().unwrap();
 
-    let entry = hex::decode(next_step(&mut lines)).unwrap();
-    let header = Header::parse(&entry).unwrap();
     let tree = Tree::of(&secret, "acme", "users");
-    let data_key = tree.of_entry(&header.salt);
-    let [entry_state, blind_inner, blind_outer] = tree.kept_states();
+    let data_keys: Vec<[u8; 32]> = next_step(&mut lines)
+        .split(' ')
+        .map(|entry| Header::parse(&hex::decode(entry).unwrap()).unwrap())
+        .map(|header| tree.of_entry(&header.nonce))
+        .collect();
+    let [blind_inner, blind_outer] = tree.kept_states();
     let interop_key = derive(&secret, "acme");
     // A name, the bytes, and whether they are there while the envelopes live: what is kept, and what has
     // done its work before the first pause.
-    let secrets: [(&str, &[u8], bool); 11] = [
+    let mut secrets: Vec<(&str, &[u8], bool)> = vec![
         ("master", secret.expose(), true),
-        ("entry, as kept", &entry_state, true),
+        ("entry, as its key schedule begins", &tree.entry, true),
         ("blind, inner, as kept", &blind_inner, true),
         ("blind, outer, as kept", &blind_outer, true),
         ("interop tenant, as its key schedule begins", &interop_key[..], true),
@@ -113,10 +123,9 @@ fn dropped_keys_are_gone_from_the_process() {
         ("root", &tree.root, false),
         ("scope", &tree.scope, false),
         ("blind", &tree.blind, false),
-        ("entry", &tree.entry, false),
-        ("data", &data_key, false),
     ];
-    let needles = secrets.map(|(_, bytes, _)| bytes);
+    secrets.extend(data_keys.iter().map(|key| ("data", &key[..], false)));
+    let needles: Vec<&[u8]> = secrets.iter().map(|(_, bytes, _)| *bytes).collect();
     let alive = occurrences(&child, &needles);
     writeln!(input).unwrap();
     assert_eq!(next_step(&mut lines), "dropped");

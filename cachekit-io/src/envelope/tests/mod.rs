@@ -11,6 +11,7 @@ mod tree;
 mod uniqueness;
 mod vectors;
 mod wycheproof;
+mod xaes;
 
 use super::{
     Context, Envelope, EnvelopeError, EnvelopeErrorKind, KeySet, Keyring, MasterKey, Provider,

@@ -37,7 +37,7 @@ fn every_flipped_bit_is_refused_for_its_reason() {
                 // Another padding is a possible padding, so only the tag notices.
                 6 => &[Damaged, Tampered],
                 7 => &[Damaged],
-                // Id, salt and commitment; then what is encrypted of the place.
+                // Id, nonce and commitment; then what is encrypted of the place.
                 8..88 => &[WrongKey],
                 88..96 => &[WrongPlace],
                 _ => &[Tampered],
@@ -119,7 +119,7 @@ fn no_key_opens_what_another_sealed() {
     assert_eq!(open(&ring, &CONTEXT(), &old), Err(WrongKey));
     // Not even under the other key's id: the commitment does not fit.
     let mut relabelled = old.clone();
-    relabelled[8..16].copy_from_slice(&sealed(&ring, b"")[8..16]);
+    relabelled[8..24].copy_from_slice(&sealed(&ring, b"")[8..24]);
     assert_eq!(open(&ring, &CONTEXT(), &relabelled), Err(WrongKey));
     // A member of the ring under another member's id.
     let both = envelope(2, &[1]);
@@ -133,16 +133,16 @@ fn a_valid_tag_without_the_commitment_opens_nothing() {
     for provider in super::providers::ALL {
         let (envelope, context) = (envelope(1, &[]).provider(provider), CONTEXT());
         let scope = ScopeKey::derive(&master(1), context.tenant, context.namespace);
-        let salt = [9; 32];
-        let header = Header::new(Padding::None, scope.id, salt).encode();
+        let nonce = [9; 24];
+        let header = Header::new(Padding::None, scope.id, nonce).encode();
         let mut data = AssociatedData::new();
         data.fill(&context).unwrap();
         let place = data.place();
         let make = |preamble: [u8; PREAMBLE_LEN], data: &[u8]| {
             let mut key = [0; 32];
-            scope.entry(&salt, &mut key);
+            scope.entries().derive(&nonce, &mut key);
             let mut body = [&preamble[..], b"value"].concat();
-            let tag = provider.0.seal(&key, &[0; 12], data, &mut body).unwrap();
+            let tag = provider.0.seal(&key, &[9; 12], data, &mut body).unwrap();
             [&header[..], &body, &tag].concat()
         };
         let data = data.with_header(&header);

@@ -101,7 +101,7 @@ fn other_members_and_older_versions_under_other_keys_do_not_stand_in() {
     assert_eq!(open(&ring, &context, &moved), Err(WrongPlace));
     // Neither member opens what carries the other's id, alone or with more of its header.
     for (fields, refused) in
-        [(8..16, WrongKey), (8..48, WrongKey), (8..88, WrongPlace), (8..96, Tampered)]
+        [(8..24, WrongKey), (8..48, WrongKey), (8..88, WrongPlace), (8..96, Tampered)]
     {
         for (target, source) in [(&older, &newer), (&newer, &older)] {
             let mut relabelled = target.clone();

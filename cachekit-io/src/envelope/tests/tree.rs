@@ -1,19 +1,21 @@
-//! The derivation tree once more, straight from the documentation and with the libraries' own HMAC,
-//! HKDF and SHA-256: no line of it is shared with what it checks.
+//! The derivation tree once more, straight from the documentation and with the libraries' own HMAC, HKDF, CMAC and
+//! XAES-256-GCM: no line of it is shared with what it checks.
 
 use super::*;
 use crate::envelope::derive::ScopeKey;
+use aes_gcm::aes::Aes256;
+use cmac::{Cmac, Mac as _};
 use hkdf::Hkdf;
+use sha2::Sha256;
 use sha2::block_api::compress256;
-use sha2::{Digest as _, Sha256};
 
 /// Every secret between a master key and an entry.
 pub(super) struct Tree {
     pub(super) root: [u8; 32],
     pub(super) scope: [u8; 32],
-    pub(super) key_id: [u8; 8],
+    pub(super) key_id: [u8; 16],
     pub(super) blind: [u8; 32],
-    pub(super) entry: [u8; 60],
+    pub(super) entry: [u8; 32],
 }
 
 impl Tree {
@@ -34,19 +36,23 @@ impl Tree {
         }
     }
 
-    /// The states that are kept to compute with: of the entries' derivation, and of the HMAC of the
-    /// storage keys, inner and outer.
-    pub(super) fn kept_states(&self) -> [Vec<u8>; 3] {
-        let entry: [u8; 64] = [&[0, 0, 0, 1][..], &self.entry].concat().try_into().unwrap();
+    /// The states that are kept to compute with the HMAC of the storage keys, inner and outer.
+    pub(super) fn kept_states(&self) -> [Vec<u8>; 2] {
         let mut key = [0; 64];
         key[..32].copy_from_slice(&self.blind);
-        [entry, key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c)].map(|block| state(&block))
+        [key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c)].map(|block| state(&block))
     }
 
-    /// The data key of one entry.
-    pub(super) fn of_entry(&self, salt: &[u8; 32]) -> [u8; 32] {
-        let hash = Sha256::new().chain_update([0, 0, 0, 1]).chain_update(self.entry);
-        hash.chain_update(b"data").chain_update(salt).finalize().into()
+    /// The key of AES-256-GCM for one entry: two blocks of SP 800-108's counter mode with CMAC, with the label `X`
+    /// and twelve bytes of context.
+    pub(super) fn of_entry(&self, nonce: &[u8; 24]) -> [u8; 32] {
+        let halves = [1, 2].map(|counter| {
+            let mut cmac = <Cmac<Aes256> as cmac::KeyInit>::new(&self.entry.into());
+            cmac.update(&[0, counter, b'X', 0]);
+            cmac.update(&nonce[..12]);
+            cmac.finalize().into_bytes()
+        });
+        halves.concat().try_into().unwrap()
     }
 }
 
@@ -75,12 +81,12 @@ fn the_derivation_is_the_documented_one() {
         let lens = (1 + cases.below(255), 1 + cases.below(255), cases.below(300));
         let (tenant, namespace) = (cases.text(lens.0), cases.text(lens.1));
         let master = MasterKey::from_bytes(&cases.bytes(32)).unwrap();
-        let salt: [u8; 32] = cases.bytes(32).try_into().unwrap();
+        let nonce: [u8; 24] = cases.bytes(24).try_into().unwrap();
         let tree = Tree::of(&master, &tenant, &namespace);
         let scope = ScopeKey::derive(&master, &tenant, &namespace);
         let mut key = [0; 32];
-        scope.entry(&salt, &mut key);
-        assert_eq!(key, tree.of_entry(&salt));
+        scope.entries().derive(&nonce, &mut key);
+        assert_eq!(key, tree.of_entry(&nonce));
         assert_eq!(scope.id.0, tree.key_id);
         let logical_key = cases.bytes(lens.2);
         let mut mac = <hmac::Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&tree.blind).unwrap();
