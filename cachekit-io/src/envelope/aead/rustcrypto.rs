@@ -7,7 +7,7 @@ use aes_gcm::{Aes256Gcm, KeyInit as _};
 use zeroize::zeroize_stack;
 
 /// Bytes of stack that a cipher passes over on its way to its place.
-const SPENT: usize = 4096;
+const SPENT: usize = 2048;
 
 pub(super) struct RustCrypto;
 
@@ -30,7 +30,7 @@ impl Library for RustCrypto {
 
     fn cipher(&self, key: &Key) -> Box<dyn Cipher> {
         let cipher = boxed(key);
-        zeroize_stack::<{ 4 * SPENT }>();
+        zeroize_stack::<{ 8 * SPENT }>();
         cipher
     }
 
