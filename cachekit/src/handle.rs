@@ -3,98 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 
-#[cfg(feature = "shared")]
-use crate::backend_option::{BackendPin, IntoBackend};
 use crate::entry::{Entry, Owner};
 use crate::flight::Flights;
 use crate::key::{self, CacheKey};
-#[cfg(feature = "shared")]
-use crate::pinned::{At, Pinned};
 use crate::read_through::remote::Removal;
 use crate::read_through::{Remote, blocking};
-use crate::rules::{Judge, Rules};
-use crate::seal::BlindedKey;
-#[cfg(feature = "secure")]
-use crate::secure::call::{self as secure, AtBackend, OfTenant};
+use crate::rules::Judge;
 use crate::shape::{Kind, Shape};
-use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef, StoreRef};
 use crate::stats::Stats;
 use crate::store::Found;
 
-/// What an invalidation achieved.
-///
-/// In the process it always takes effect at once, and it beats every fill that started before it. Whether
-/// the shared tier has done its part is what [`is_confirmed`](Self::is_confirmed) tells.
-///
-/// # Example
-///
-/// ```
-/// #[cachekit::cache::local]
-/// fn price(item: u32) -> u32 { item * 100 }
-///
-/// price(1);
-/// let done = price::invalidate(&1);
-/// assert!(done.was_cached() && done.is_confirmed());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "the shared tier may not have confirmed the invalidation: check `is_confirmed()`, or say `.ignore()`"]
-pub struct Invalidated {
-    pub(crate) removed: u64,
-    pub(crate) shared: Removal,
-}
+mod constructors;
+mod entry_key;
+mod invalidated;
 
-impl Invalidated {
-    /// Whether this process held an entry.
-    pub fn was_cached(&self) -> bool {
-        self.removed > 0
-    }
-
-    /// How many entries this process held.
-    pub fn removed(&self) -> u64 {
-        self.removed
-    }
-
-    /// Whether no tier can serve the old value any more: there is no shared tier, or it confirmed.
-    ///
-    /// The in-process tiers of other machines are not part of this answer.
-    pub fn is_confirmed(&self) -> bool {
-        self.shared != Removal::Failed
-    }
-
-    /// Says that the answer does not matter here.
-    pub fn ignore(self) {}
-}
-
-/// The identity of one cached call, for logs and for comparing; it reveals nothing of the arguments.
-///
-/// Equal exactly if both name the same function and the same arguments, up to collisions of a 64-bit hash
-/// whose seed differs from process to process.
-///
-/// That of a `#[cache::secure]` call shows the key that its entry is stored under: a keyed hash, the same in
-/// every process that has the key. Without a key it is as any other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EntryKey {
-    module: &'static str,
-    name: &'static str,
-    hash: u64,
-    blinded: Option<BlindedKey>,
-}
-
-impl fmt::Display for EntryKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(blinded) = &self.blinded {
-            return blinded.fmt(f);
-        }
-        write!(f, "{}::{}#{:016x}", self.module, self.name, self.hash)
-    }
-}
-
-impl fmt::Debug for EntryKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+pub use self::constructors::*;
+pub use self::entry_key::EntryKey;
+pub use self::invalidated::Invalidated;
 
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
@@ -377,122 +303,6 @@ macro_rules! debug {
 }
 
 debug!(Handle, AsyncHandle);
-
-macro_rules! constructors {
-    ($local:ident, $shared:ident, $at:ident, $secure:ident, $handle:ident, $($rules:ident: $f:ident, $j:ident)?) => {
-        /// A handle on a call whose values stay in this process.
-        pub fn $local<Q, S, J $(, $f)?>(
-            site: SiteRef,
-            _shape: S,
-            key: Q,
-            judge: constructors!(@argument J $($f)?),
-        ) -> $handle<S::Return>
-        where
-            Q: CacheKey,
-            Q::Owned: Clone,
-            S: Shape + Send + Sync + 'static,
-            J: Judge<Q::Owned, S> + Send + Sync + 'static,
-            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
-        {
-            $(let judge = $rules(judge);)?
-            $handle(place::<Q, S>(site, &key, Box::new(judge), Remote::nowhere()))
-        }
-
-        /// A handle on a call whose values may go to the shared tier.
-        pub fn $shared<Q, S, J $(, $f)?>(
-            site: SiteRef,
-            _shape: S,
-            key: Q,
-            judge: constructors!(@argument J $($f)?),
-        ) -> $handle<S::Return>
-        where
-            Q: CacheKey,
-            Q::Owned: Clone + ShareableKey,
-            S: Shape + Send + Sync + 'static,
-            S::Value: Shareable,
-            J: Judge<Q::Owned, S> + Send + Sync + 'static,
-            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
-        {
-            $(let judge = $rules(judge);)?
-            let remote = Remote::of(site, &key);
-            $handle(place::<Q, S>(site, &key, Box::new(judge), remote))
-        }
-
-        /// A handle on a call whose values may go to the backend that the attribute names.
-        #[cfg(feature = "shared")]
-        pub fn $at<Q, S, B, J $(, $f)?>(
-            site: SiteRef,
-            backend: &B,
-            _shape: S,
-            key: Q,
-            judge: constructors!(@argument J $($f)?),
-        ) -> $handle<S::Return>
-        where
-            Q: CacheKey,
-            Q::Owned: Clone + ShareableKey,
-            S: Shape + Send + Sync + 'static,
-            S::Value: Shareable,
-            B: IntoBackend + ?Sized,
-            J: Judge<Pinned<Q::Owned, BackendPin>, S> + Send + Sync + 'static,
-            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
-        {
-            $(let judge = $rules(judge);)?
-            let remote = Remote::at(site, &key, backend.to_backend());
-            $handle(place::<_, S>(site, &At { key, spot: backend }, Box::new(judge), remote))
-        }
-
-        /// A handle on a call whose values are sealed.
-        #[cfg(feature = "secure")]
-        pub fn $secure<Q, S, B, T, J $(, $f)?>(
-            site: SiteRef,
-            spot: (B, T),
-            _shape: S,
-            key: Q,
-            judge: constructors!(@argument J $($f)?),
-        ) -> $handle<S::Return>
-        where
-            Q: CacheKey,
-            Q::Owned: Clone + ShareableKey,
-            S: Shape + Send + Sync + 'static,
-            S::Value: Shareable,
-            B: AtBackend,
-            T: OfTenant,
-            J: Judge<Pinned<Q::Owned, (B::Pin, T::Pin)>, S> + Send + Sync + 'static,
-            $($f: FnOnce(Rules<Q::Owned, S>) -> $j,)?
-        {
-            $(let judge = $rules(judge);)?
-            let remote = secure::remote(site, &key, &spot);
-            $handle(place::<_, S>(site, &At { key, spot }, Box::new(judge), remote))
-        }
-    };
-    (@argument $judge:ident) => { $judge };
-    (@argument $judge:ident $rules:ident) => { $rules };
-}
-
-// A closure costs the compiler more than a value: without rules there is none.
-constructors!(handle, handle_shared, handle_at, handle_secure, Handle,);
-constructors!(async_handle, async_handle_shared, async_handle_at, async_handle_secure, AsyncHandle,);
-constructors!(
-    handle_ruled,
-    handle_shared_ruled,
-    handle_at_ruled,
-    handle_secure_ruled,
-    Handle,
-    ruled: F, J
-);
-constructors!(
-    async_handle_ruled,
-    async_handle_shared_ruled,
-    async_handle_at_ruled,
-    async_handle_secure_ruled,
-    AsyncHandle,
-    ruled: F, J
-);
-
-/// The rules of a value that is set from outside.
-fn ruled<K, S: Shape, J>(rules: impl FnOnce(Rules<K, S>) -> J) -> J {
-    rules(Rules::new())
-}
 
 /// The counters of a function.
 pub fn site_stats(site: &'static Site) -> Stats {

@@ -213,7 +213,8 @@ impl Envelope {
     /// previous key did, in the keyring's order.
     ///
     /// Writes go to the first. A read that misses there tries the others, and seals what it finds
-    /// anew under the first. An invalidation deletes all of them.
+    /// anew under the first. An invalidation deletes all of them, the first one last: so nobody who found the
+    /// entry at another one before it was deleted there writes it to the first again.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache as Map;
-use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::{self, Ticks};
 use crate::counters::HitCounter;
@@ -19,8 +19,11 @@ use crate::testing::ClockSource;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+mod eviction;
 #[cfg(test)]
 mod tests;
+
+use self::eviction::{ByWeight, Evicted, Identity, KillEvicted, Resident};
 
 /// Entries a cache holds unless told otherwise.
 pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
@@ -36,75 +39,6 @@ const HOT: f64 = 0.98;
 /// enough that a loop somewhat longer than the cache is not among them, or each of its keys would push out
 /// another.
 const GHOSTS: f64 = 0.34;
-
-type Resident = Arc<AnyEntry>;
-
-#[derive(Clone)]
-struct ByWeight {
-    /// Otherwise every entry weighs one, and need not be looked at.
-    weighted: bool,
-}
-
-impl Weighter<u64, Resident> for ByWeight {
-    #[inline]
-    fn weight(&self, _hash: &u64, entry: &Resident) -> u64 {
-        if self.weighted { entry.head.weight() } else { 1 }
-    }
-}
-
-/// Kills what leaves the map, inside the map's lock, so that no front serves it any more; the memory is
-/// released after the lock, because a value's destructor may call back into the cache.
-#[derive(Clone)]
-struct KillEvicted;
-
-#[derive(Default)]
-struct Evicted {
-    few: [Option<(u64, Resident)>; 2],
-    more: Vec<(u64, Resident)>,
-}
-
-impl Lifecycle<u64, Resident> for KillEvicted {
-    type RequestState = Evicted;
-
-    #[inline]
-    fn on_evict(&self, evicted: &mut Evicted, hash: u64, entry: Resident) {
-        entry.head.evict();
-        match &mut evicted.few {
-            [first @ None, _] => *first = Some((hash, entry)),
-            [_, second @ None] => *second = Some((hash, entry)),
-            _ => evicted.more.push((hash, entry)),
-        }
-    }
-}
-
-/// The map's keys are hashes already.
-#[derive(Clone, Default)]
-struct Identity;
-
-#[derive(Default)]
-struct IdentityHasher(u64);
-
-impl std::hash::Hasher for IdentityHasher {
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("the map's keys are u64")
-    }
-    #[inline]
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
-impl std::hash::BuildHasher for Identity {
-    type Hasher = IdentityHasher;
-    #[inline]
-    fn build_hasher(&self) -> IdentityHasher {
-        IdentityHasher(0)
-    }
-}
 
 /// How much a store holds.
 #[derive(Clone, Copy, Debug)]

@@ -13,8 +13,12 @@ use aes_gcm::KeyInit as _;
 use aes_gcm::aes::cipher::BlockCipherEncrypt as _;
 use aes_gcm::aes::{Aes256Enc, Block};
 use std::fmt;
+use zeroize::zeroize_stack;
 
 const BLOCK_LEN: usize = 16;
+/// Bytes of stack that a cipher of the `aes-gcm` crate passes over on its way to its place. The crate wipes its ciphers
+/// where they end, and not where they were before.
+const SPENT: usize = 2048;
 pub(crate) const KEY_LEN: usize = 32;
 pub(crate) const NONCE_LEN: usize = 12;
 pub(crate) const TAG_LEN: usize = 16;
@@ -39,6 +43,12 @@ pub(crate) trait Cipher: Send + Sync {
 /// What the first bytes of a ciphertext decrypt to, unauthenticated: to find out what is wrong with one whose
 /// tag is wrong. Both libraries keep that to themselves, and so should whoever asks.
 pub(crate) fn decrypt_first(key: &Key, nonce: &Nonce, bytes: &mut [u8; 3 * BLOCK_LEN]) {
+    decrypt_on_the_stack(key, nonce, bytes);
+    zeroize_stack::<SPENT>();
+}
+
+#[inline(never)]
+fn decrypt_on_the_stack(key: &Key, nonce: &Nonce, bytes: &mut [u8; 3 * BLOCK_LEN]) {
     let cipher = Aes256Enc::new(key.into());
     let mut stream = [Block::default(); 3];
     // The first block of a message is the second of its counter (NIST SP 800-38D, section 7.1).

@@ -1,13 +1,10 @@
 //! AES-256-GCM by the `aes-gcm` crate.
 
-use super::{Cipher, Key, Library, Nonce, Refused, Tag};
+use super::{Cipher, Key, Library, Nonce, Refused, SPENT, Tag};
 use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use zeroize::zeroize_stack;
-
-/// Bytes of stack that a cipher passes over on its way to its place.
-const SPENT: usize = 2048;
 
 pub(super) struct RustCrypto;
 
@@ -54,8 +51,8 @@ impl Library for RustCrypto {
     }
 }
 
-// The library wipes its ciphers where they end, and not where they were before they were moved there: that is on
-// the stack of these three, which must not become part of their callers'.
+// Where the ciphers were before they came to their place is the stack of these three: it must not become part of their
+// callers'.
 
 #[inline(never)]
 fn boxed(key: &Key) -> Box<Aes256Gcm> {

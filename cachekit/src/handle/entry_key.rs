@@ -1,0 +1,35 @@
+//! The name of one cached call.
+
+use std::fmt;
+
+use crate::seal::BlindedKey;
+
+/// The identity of one cached call, for logs and for comparing; it reveals nothing of the arguments.
+///
+/// Equal exactly if both name the same function and the same arguments, up to collisions of a 64-bit hash
+/// whose seed differs from process to process.
+///
+/// That of a `#[cache::secure]` call shows the key that its entry is stored under: a keyed hash, the same in
+/// every process that has the key. Without a key it is as any other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryKey {
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) hash: u64,
+    pub(super) blinded: Option<BlindedKey>,
+}
+
+impl fmt::Display for EntryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(blinded) = &self.blinded {
+            return blinded.fmt(f);
+        }
+        write!(f, "{}::{}#{:016x}", self.module, self.name, self.hash)
+    }
+}
+
+impl fmt::Debug for EntryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

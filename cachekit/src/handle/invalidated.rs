@@ -1,0 +1,47 @@
+//! What an invalidation achieved.
+
+use crate::read_through::remote::Removal;
+
+/// What an invalidation achieved.
+///
+/// In the process it always takes effect at once, and it beats every fill that started before it. Whether
+/// the shared tier has done its part is what [`is_confirmed`](Self::is_confirmed) tells.
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache::local]
+/// fn price(item: u32) -> u32 { item * 100 }
+///
+/// price(1);
+/// let done = price::invalidate(&1);
+/// assert!(done.was_cached() && done.is_confirmed());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the shared tier may not have confirmed the invalidation: check `is_confirmed()`, or say `.ignore()`"]
+pub struct Invalidated {
+    pub(crate) removed: u64,
+    pub(crate) shared: Removal,
+}
+
+impl Invalidated {
+    /// Whether this process held an entry.
+    pub fn was_cached(&self) -> bool {
+        self.removed > 0
+    }
+
+    /// How many entries this process held.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
+    /// Whether no tier can serve the old value any more: there is no shared tier, or it confirmed.
+    ///
+    /// The in-process tiers of other machines are not part of this answer.
+    pub fn is_confirmed(&self) -> bool {
+        self.shared != Removal::Failed
+    }
+
+    /// Says that the answer does not matter here.
+    pub fn ignore(self) {}
+}
