@@ -52,7 +52,7 @@ where
         if entry.key != self.template.body.key {
             return None;
         }
-        S::open(entry.value.get()?.clone()).ok()
+        S::read(entry.value.get()?).ok()
     }
 
     fn remove_local(&self) -> bool {

@@ -62,6 +62,11 @@ pub trait Shape: Copy {
     }
     /// The function's return value from an entry of this process.
     fn open(stored: Self::Stored) -> Result<Self::Return, Refusal>;
+    /// The same from where it lies.
+    #[inline]
+    fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {
+        Self::open(stored.clone())
+    }
     /// What the function returns where it cannot be called; `None`: it is called all the same.
     fn refuse(_error: &Error) -> Option<Self::Return> {
         None

@@ -7,7 +7,7 @@ use super::land::failure_of;
 use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
 use super::remote::Answer;
-use super::{Purpose, Remote, blocking, value_of};
+use super::{Purpose, Remote, blocking, held_by};
 use crate::clock::Ticks;
 use crate::entry::{AnyEntry, Entry};
 use crate::flight::chain::Link;
@@ -225,7 +225,7 @@ where
         let ticket = self.stale.as_ref()?;
         let owner = self.entry.head.owner;
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
-        match S::open(entry.value.get()?.clone()) {
+        match S::read(entry.value.get()?) {
             Ok(ret) => Some(Begun::Stale(ret)),
             Err(refusal) => {
                 ticket.void(refusal);
@@ -327,8 +327,7 @@ where
     /// Another fill may have landed between our look at the store and our taking the lead.
     fn look_again(&self) -> Option<S::Return> {
         let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
-        let value = value_of::<K, S::Stored>(&*entry, |key| *key == self.entry.body.key)?;
-        S::open(value).ok()
+        S::read(held_by::<K, S>(&entry, |key| *key == self.entry.body.key)?).ok()
     }
 
     /// For a refresh: what was served when it was ordered, for a caller that is not there.
@@ -336,7 +335,7 @@ where
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
-        S::open(entry.value.get()?.clone()).ok()
+        S::read(entry.value.get()?).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
@@ -362,10 +361,7 @@ where
         // What the next attempt finds in the store is newer than this.
         self.seen = Flights::global().landed(self.entry.head.hash).wrapping_sub(1);
         match landing {
-            Landing::Ready => {
-                let value = value_of::<K, S::Stored>(&**leader, |_| true)?;
-                S::open(value).ok()
-            }
+            Landing::Ready => S::read(held_by::<K, S>(leader, |_| true)?).ok(),
             Landing::Failed(failure) => {
                 self.failed += 1;
                 match failure {

@@ -126,7 +126,7 @@ where
             hash,
             || if scope == 0 { clock::coarse_now() } else { testing::now() },
             |owned| key.matches(owned),
-            S::Stored::clone,
+            S::read,
         )
     });
     match hit {
@@ -134,7 +134,7 @@ where
             if touch {
                 touch_site(site, hash);
             }
-            match S::open(value) {
+            match value {
                 Ok(ret) => Ok(ret),
                 Err(refusal) => refused_site(site, hash, &key, remote, refusal),
             }
@@ -229,13 +229,11 @@ where
             store.count_miss();
         } else {
             match stored::<Q, S>(store, hash, key, window) {
-                Stored::Fresh(value) => match S::open(value) {
-                    Ok(ret) => return Ok(ret),
-                    Err(refusal) => {
-                        drop_refused::<Q, S>(store, hash, key, refusal);
-                        store.count_miss();
-                    }
-                },
+                Stored::Fresh(Ok(ret)) => return Ok(ret),
+                Stored::Fresh(Err(refusal)) => {
+                    drop_refused::<Q, S>(store, hash, key, refusal);
+                    store.count_miss();
+                }
                 Stored::Stale(entry) => stale = Some(entry),
                 Stored::Nothing => store.count_miss(),
             }
@@ -262,15 +260,15 @@ where
 }
 
 /// What the store has for a key.
-enum Stored<V> {
-    /// A copy of its value.
-    Fresh(V),
+enum Stored<R> {
+    /// A value, or why it did not open.
+    Fresh(Result<R, Refusal>),
     /// An entry past its time that may be served, and that this call is to refresh.
     Stale(Arc<AnyEntry>),
     Nothing,
 }
 
-fn stored<Q, S>(store: &Store, hash: u64, key: &Q, window: Ticks) -> Stored<S::Stored>
+fn stored<Q, S>(store: &Store, hash: u64, key: &Q, window: Ticks) -> Stored<S::Return>
 where
     Q: CacheKey,
     S: Shape,
@@ -280,8 +278,8 @@ where
         Found::Stale(entry) if window > 0 => (entry, true),
         Found::Stale(_) | Found::Expired | Found::Nothing => return Stored::Nothing,
     };
-    let value = value_of::<Q::Owned, S::Stored>(&*entry, |owned| key.matches(owned));
-    let Some(value) = value else { return Stored::Nothing };
+    let held = held_by::<Q::Owned, S>(&entry, |owned| key.matches(owned));
+    let Some(held) = held else { return Stored::Nothing };
     store.count_hit(&entry);
     if stale {
         store.count_stale_hit();
@@ -289,7 +287,7 @@ where
             return Stored::Stale(entry);
         }
     }
-    Stored::Fresh(value)
+    Stored::Fresh(S::read(held))
 }
 
 /// Whether the next call on this thread is to run its function; asked once.
@@ -304,11 +302,11 @@ fn take_forced() -> bool {
     .unwrap_or(false)
 }
 
-/// A copy of an entry's value if its types and key are the ones asked for.
-fn value_of<K: 'static, V: Clone + 'static>(
+/// What an entry holds, if its types and key are the ones asked for.
+fn held_by<K: 'static, S: Shape>(
     entry: &AnyEntry,
     same: impl FnOnce(&K) -> bool,
-) -> Option<V> {
-    let entry = entry.body_as::<K, V>()?;
-    if same(&entry.key) { entry.value.get().cloned() } else { None }
+) -> Option<&S::Stored> {
+    let entry = entry.body_as::<K, S::Stored>()?;
+    if same(&entry.key) { entry.value.get() } else { None }
 }

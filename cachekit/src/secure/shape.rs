@@ -174,6 +174,10 @@ impl<S: Shape, F: Refuse<S::Return>> Shape for Typed<S, F> {
     fn open(stored: S::Stored) -> Result<S::Return, Refusal> {
         S::open(stored)
     }
+    #[inline]
+    fn read(stored: &S::Stored) -> Result<S::Return, Refusal> {
+        S::read(stored)
+    }
 }
 
 impl<S, F> Shape for Sealed<S, F>
@@ -191,9 +195,13 @@ where
         SealedValue(Held::Sealed(bytes))
     }
     fn open(stored: Self::Stored) -> Result<S::Return, Refusal> {
-        match stored.0 {
+        Self::read(&stored)
+    }
+    /// Threads that hit one entry would meet at the count of its copies, so none is made.
+    fn read(stored: &Self::Stored) -> Result<S::Return, Refusal> {
+        match &stored.0 {
             Held::Sealed(bytes) => bytes.decode().map(S::restore),
-            Held::Passing(value) => Ok(S::restore(value)),
+            Held::Passing(value) => Ok(S::restore(value.clone())),
         }
     }
 }
