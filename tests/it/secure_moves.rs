@@ -2,9 +2,12 @@
 //! was invalidated does not come back.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use cachekit::cache;
+use cachekit::secure::Keyring;
 use cachekit::testing::settle;
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{BackendErrorKind, Capability, MemoryBackend, Operation};
@@ -17,10 +20,13 @@ static RUNS: Runs = Runs::new();
 /// More polls than any of the two needs.
 const STEPS: usize = 40;
 
+/// No two runs return the same.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
 #[cache::secure(ttl = 60, namespace = "moves")]
 async fn record(id: u64) -> String {
     RUNS.add();
-    format!("record {id}")
+    format!("record {id}, run {}", SERIAL.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A way to the store on which every operation begins with a pause.
@@ -42,16 +48,28 @@ fn way(store: &MemoryBackend, hidden: &[Capability]) -> FaultyBackend {
     way
 }
 
-/// Polls the call that moves the entry, and the removal as soon as the call has been polled so often as `at` says for
-/// each of the removal's polls. How many polls each took.
-fn interleave(store: &MemoryBackend, hidden: &[Capability], at: &[usize]) -> (usize, usize) {
-    machine(&FaultyBackend::new(store.clone())).run(|| {
-        block_on(record(1));
+/// Seals a value with key 1, and returns it.
+fn seal_first(store: &FaultyBackend) -> String {
+    let value = machine(store).run(|| {
+        let value = block_on(record(1));
         settle();
+        value
     });
     RUNS.take();
+    value
+}
+
+/// Polls the call that moves the entry, and the removal as soon as the call has been polled so often as `at` says for
+/// each of the removal's polls. The value that was there before, and how many polls each took.
+fn interleave(
+    store: &MemoryBackend,
+    hidden: &[Capability],
+    remover: Arc<Keyring>,
+    at: &[usize],
+) -> (String, usize, usize) {
+    let before = seal_first(&FaultyBackend::new(store.clone()));
     let reader = machine_with(&way(store, hidden), keyring(2, &[1]));
-    let other = machine_with(&way(store, hidden), keyring(2, &[1]));
+    let other = machine_with(&way(store, hidden), remover);
     let (mut value, mut outcome) = (None, None);
     let (mut reads, mut removals) = (0, 0);
     {
@@ -69,70 +87,66 @@ fn interleave(store: &MemoryBackend, hidden: &[Capability], at: &[usize]) -> (us
             assert!(reads + removals < 2 * STEPS, "it does not end");
         }
     }
-    assert_eq!(value.unwrap(), "record 1");
+    assert_eq!(value.unwrap() == before, RUNS.take() == 0);
     assert!(outcome.unwrap().is_confirmed());
     reader.run(settle);
-    (reads, removals)
+    (before, reads, removals)
 }
 
-fn in_every_order(hidden: &[Capability]) {
-    let alone = interleave(&MemoryBackend::new(), hidden, &[STEPS]);
-    assert!(alone.0 > 3 && alone.1 > 2, "there is nothing between the steps: {alone:?}");
-    let mut orders = 0;
-    let mut ran = 0;
-    // The removal has a step for each of its two places, and the one that begins it.
-    for first in 0..=alone.0 {
-        for second in first..=alone.0 {
-            for third in second..=alone.0 {
-                let store = MemoryBackend::new();
-                interleave(&store, hidden, &[first, second, third]);
-                let runs = RUNS.take();
-                let after = machine_with(&FaultyBackend::new(store.clone()), keyring(2, &[1]));
-                let left = after.run(|| block_on(record::peek(&1)));
-                assert!(
-                    left.is_none() || runs == 1,
-                    "what was removed came back: {:?}",
-                    (first, second, third)
-                );
-                orders += 1;
-                ran += usize::from(runs == 1);
-            }
-        }
+/// The removal has a step for each place that it empties, and the one that begins it.
+const REMOVAL: usize = 4;
+
+fn in_every_order(hidden: &[Capability], remover: impl Fn() -> Arc<Keyring>) {
+    let (_, reads, removals) = interleave(&MemoryBackend::new(), hidden, remover(), &[STEPS]);
+    assert!(reads > 3 && removals == REMOVAL, "{reads} and {removals} steps");
+    let (mut orders, mut gone) = (0, 0);
+    let mut at = [0; REMOVAL];
+    loop {
+        let store = MemoryBackend::new();
+        let (before, ..) = interleave(&store, hidden, remover(), &at);
+        let after = machine_with(&FaultyBackend::new(store.clone()), keyring(2, &[1]));
+        let left = after.run(|| block_on(record::peek(&1)));
+        assert_ne!(left, Some(before), "what was removed came back: {at:?}");
+        orders += 1;
+        gone += usize::from(left.is_none());
+        // The next one of all non-decreasing sequences.
+        let Some(last) = at.iter().rposition(|step| *step < reads) else { break };
+        let next = at[last] + 1;
+        at[last..].fill(next);
     }
-    assert!(orders > 50 && (1..orders).contains(&ran), "{orders} orders, {ran} runs");
+    assert!(orders > 200 && (1..orders).contains(&gone), "{orders} orders, {gone} left nothing");
 }
 
 #[test]
 fn a_fence_keeps_removed_entries_from_moving() {
-    in_every_order(&[]);
+    in_every_order(&[], || keyring(2, &[1]));
+    // Also where the remover does not have the reader's new key as its current one yet.
+    in_every_order(&[], || keyring(1, &[2]));
 }
 
 #[test]
 fn so_does_a_lock_where_there_are_no_fences() {
-    in_every_order(&[Capability::Fencing]);
+    in_every_order(&[Capability::Fencing], || keyring(2, &[1]));
+    in_every_order(&[Capability::Fencing], || keyring(1, &[2]));
 }
 
 #[test]
 fn where_the_lock_cannot_be_had_it_is_served_and_stays() {
     let store = MemoryBackend::new();
     let first = FaultyBackend::new(store.clone());
-    machine(&first).run(|| {
-        block_on(record(1));
-        settle();
-    });
-    RUNS.take();
+    let before = seal_first(&first);
     let place = crate::secure::written(&first).remove(0);
     let way = FaultyBackend::new(store.clone());
     way.hide(Capability::Fencing);
     way.inject(Fault::fail(BackendErrorKind::Transient).on(Operation::Lock));
     let rotated = machine_with(&way, keyring(2, &[1]));
-    rotated.run(|| assert_eq!(block_on(record(1)), "record 1"));
+    rotated.run(|| assert_eq!(block_on(record(1)), before));
     assert_eq!(RUNS.take(), 0);
     assert!(crate::secure::entry(&first, &place).is_some() && way.count(Operation::Set) == 0);
     // The next machine that can lock it moves it.
     way.heal();
     machine_with(&way, keyring(2, &[1])).run(|| {
-        assert_eq!(block_on(record(1)), "record 1");
+        assert_eq!(block_on(record(1)), before);
         settle();
     });
     assert_eq!((RUNS.take(), way.count(Operation::Set)), (0, 1));
@@ -141,6 +155,10 @@ fn where_the_lock_cannot_be_had_it_is_served_and_stays() {
 
 #[test]
 fn without_either_it_moves_all_the_same() {
-    interleave(&MemoryBackend::new(), &[Capability::Fencing, Capability::Locks], &[STEPS]);
-    assert_eq!(RUNS.take(), 0, "a rotation computes nothing again");
+    let store = MemoryBackend::new();
+    let first = FaultyBackend::new(store.clone());
+    let before = seal_first(&first);
+    let way = way(&store, &[Capability::Fencing, Capability::Locks]);
+    machine_with(&way, keyring(2, &[1])).run(|| assert_eq!(block_on(record(1)), before));
+    assert_eq!((RUNS.take(), way.count(Operation::Set)), (0, 1), "nothing is computed again");
 }

@@ -5,6 +5,7 @@
 //! root ── Expand("scope" ‖ len ‖ tenant ‖ len ‖ namespace) ──► scope key        one per tenant and namespace
 //! scope key ── Expand("key-id") ──► 16 bytes, in every header
 //!           ── Expand("blind") ──► HMAC key of the storage keys
+//!           ── Expand("place") ──► 8 bytes, seed of the places
 //!           ── Expand("entry") ──► XAES-256-GCM key of all entries
 //! entry key ── XAES-256-GCM's derivation, with the nonce ──► AES-256-GCM key of one entry
 //! ```
@@ -28,6 +29,7 @@ const EXTRACT_SALT: &[u8] = b"cachekit/seal/v1";
 const SCOPE: &[u8] = b"scope";
 const KEY_ID: &[u8] = b"key-id";
 const BLIND: &[u8] = b"blind";
+const PLACE: &[u8] = b"place";
 const ENTRY: &[u8] = b"entry";
 
 /// Everything one master key gives for one tenant and namespace.
@@ -36,6 +38,7 @@ const ENTRY: &[u8] = b"entry";
 pub(crate) struct ScopeKey {
     pub(crate) id: KeyId,
     entries: Box<Xaes>,
+    place: Box<Zeroizing<[u8; 8]>>,
     blind: Box<Hmac<Sha256>>,
 }
 
@@ -61,9 +64,16 @@ impl ScopeKey {
         expand(&scope, KEY_ID, &mut id.0);
         let blind = secret(&scope, BLIND);
         let blind = Hmac::new_from_slice(blind.expose()).expect("HMAC takes keys of any length");
+        let mut place = Box::new(Zeroizing::new([0; 8]));
+        expand(&scope, PLACE, place.as_mut_slice());
         let mut entry = Zeroizing::new([0; KEY_LEN]);
         expand(&scope, ENTRY, entry.as_mut_slice());
-        Self { id, entries: Box::new(Xaes::new(&entry)), blind: Box::new(blind) }
+        Self { id, entries: Box::new(Xaes::new(&entry)), place, blind: Box::new(blind) }
+    }
+
+    /// The seed of the hashes that say which place an entry is for.
+    pub(crate) fn place_seed(&self) -> u64 {
+        u64::from_be_bytes(**self.place)
     }
 
     /// What the keys of entries are derived with.

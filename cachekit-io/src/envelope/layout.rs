@@ -15,7 +15,7 @@
 //!
 //! Encrypted zeros commit to the key: what AES makes of two counter blocks and half of a third is the same
 //! for two keys only if somebody found a collision of 320 bits. They cost nothing, because the cipher is at
-//! work anyway; so does the place, which is encrypted and therefore needs no keyed hash.
+//! work anyway. The place is encrypted, too, and says nothing to whoever has no key.
 
 use super::aead::TAG_LEN;
 use super::error::EnvelopeErrorKind as Kind;

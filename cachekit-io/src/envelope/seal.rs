@@ -4,7 +4,7 @@ use super::aead::{Key, Nonce, TAG_LEN, decrypt_first};
 use super::context::AssociatedData;
 use super::derive::ScopeKey;
 use super::error::EnvelopeErrorKind as Kind;
-use super::layout::{CLEAR_LEN, COMMITMENT_LEN, PREAMBLE_LEN, is_committed, preamble};
+use super::layout::{CLEAR_LEN, COMMITMENT_LEN, PLACE_LEN, PREAMBLE_LEN, is_committed, preamble};
 use super::secret::EntryKey;
 use super::xaes::{LONG_NONCE_LEN, short};
 use super::{
@@ -147,15 +147,15 @@ impl Envelope {
         let mut nonce = [0; LONG_NONCE_LEN];
         random::fill(&mut nonce)?;
         let mut data_key = EntryKey::empty();
-        let key_id = self.keyring.scope(context.tenant, context.namespace, |scope| {
+        let (key_id, seed) = self.keyring.scope(context.tenant, context.namespace, |scope| {
             let key = scope.current();
             key.entries().derive(&nonce, data_key.expose_mut());
-            key.id
+            (key.id, key.place_seed())
         })?;
         let header = Header::new(self.padding, key_id, nonce).encode();
         let (front, body) = buffer.split_at_mut(CLEAR_LEN);
         front.copy_from_slice(&header);
-        body[..PREAMBLE_LEN].copy_from_slice(&preamble(data.place()));
+        body[..PREAMBLE_LEN].copy_from_slice(&preamble(data.place(seed)));
         let data = data.with_header(&header);
         let tag = self.provider.0.seal(data_key.expose(), &short(&nonce), data, body);
         let tag = tag.map_err(|_| EnvelopeError::from(Kind::TooLarge))?;
@@ -183,10 +183,10 @@ impl Envelope {
             let header = header.as_ref().ok()?;
             let (slot, key) = scope.find(header.key_id())?;
             key.entries().derive(&header.nonce, data_key.expose_mut());
-            Some((slot, scope.counter(slot)))
+            Some((slot, scope.counter(slot), key.place_seed()))
         })?;
         let header = header?;
-        let (slot, counter) = known.ok_or(Kind::WrongKey)?;
+        let (slot, counter, seed) = known.ok_or(Kind::WrongKey)?;
         let (front, body) = entry.split_at_mut(CLEAR_LEN);
         let (body, tag) = body.split_last_chunk_mut().ok_or(Kind::Damaged)?;
         let found = *body.first_chunk().ok_or(Kind::Damaged)?;
@@ -196,7 +196,7 @@ impl Envelope {
         let opened = opened.is_ok() && body.first_chunk().is_some_and(is_committed);
         if !opened {
             body.zeroize();
-            return Err(why_refused((data_key.expose(), &nonce), found, &data).into());
+            return Err(why_refused((data_key.expose(), &nonce), found, data.place(seed)).into());
         }
         let sealed = &mut body[PREAMBLE_LEN..];
         let Some(len) = header.padding().unpadded_len(sealed) else {
@@ -213,8 +213,8 @@ impl Envelope {
     /// previous key did, in the keyring's order.
     ///
     /// Writes go to the first. A read that misses there tries the others, and seals what it finds
-    /// anew under the first. An invalidation deletes all of them, the first one last: so nobody who found the
-    /// entry at another one before it was deleted there writes it to the first again.
+    /// anew under the first. An invalidation deletes all of them, and then all but the first once more: what
+    /// somebody who read the entry before that writes anew is then refused by a fence or a lock, or deleted.
     ///
     /// # Errors
     ///
@@ -262,12 +262,12 @@ impl Envelope {
 fn why_refused(
     (key, nonce): (&Key, &Nonce),
     mut found: [u8; PREAMBLE_LEN],
-    data: &AssociatedData,
+    here: [u8; PLACE_LEN],
 ) -> Kind {
     decrypt_first(key, nonce, &mut found);
     if !is_committed(&found) {
         Kind::WrongKey
-    } else if found[COMMITMENT_LEN..] != data.place() {
+    } else if found[COMMITMENT_LEN..] != here {
         Kind::WrongPlace
     } else {
         Kind::Tampered

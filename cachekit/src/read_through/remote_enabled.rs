@@ -292,9 +292,11 @@ impl<K, S: Shape> Remote<K, S> {
             _ => return Removal::NotUsed,
         };
         let mut removal = Removal::Confirmed;
-        // The current place comes last: who finds the entry in a previous one before that is kept from moving it
-        // by what happens here, and who looks later finds nothing to move.
-        for link in target.previous.iter().chain([&target.link]) {
+        // Whoever moves the entry meanwhile read it before it was removed there, and writes it to another of these
+        // places, under a fence or a lock that is older than its read. So each place is emptied after each other one:
+        // then that write is refused, or removed. Which place is the current one, processes may see differently.
+        let again = &target.previous;
+        for link in target.previous.iter().chain([&target.link]).chain(again) {
             if link.delete(store).await.is_err() {
                 removal = Removal::Failed;
             }

@@ -81,8 +81,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) refused: AtomicBool,
     /// What is found there is moved to where the current key puts it.
     pub(crate) moves: bool,
-    /// Nobody looked there yet: that has to be done under the lock.
-    pub(crate) unsought: AtomicBool,
+    /// Something is there or may be there that cannot be moved without the lock.
+    pub(crate) wants_lock: AtomicBool,
     pub(crate) wire: Wire<S::Value>,
     /// Taken before the value was computed; a removal since then makes the backend refuse the value.
     pub(crate) fence: Option<FenceToken>,
@@ -116,7 +116,7 @@ impl<S: Shape> Target<S> {
             previous_clear: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             moves: false,
-            unsought: AtomicBool::new(false),
+            wants_lock: AtomicBool::new(false),
             wire: Wire::of(),
             fence: None,
             lock: None,
@@ -149,9 +149,8 @@ impl<S: Shape> Target<S> {
 
     /// Looks where previous keys put the entry, the latest first.
     async fn look_back(&self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        if self.moves && self.fence.is_none() && self.lock.is_none() && self.link.has_locks() {
-            // Nothing would show that an entry was invalidated between its reading and its writing.
-            self.unsought.store(true, Ordering::Relaxed);
+        if self.moves && self.is_unguarded() && self.link.has_locks() {
+            self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(Answer::Run);
         }
         let mut clear = true;
@@ -171,6 +170,13 @@ impl<S: Shape> Target<S> {
         Ok(Answer::Run)
     }
 
+    /// The backend could show whether an entry was invalidated between its reading and its writing, and was not
+    /// asked to.
+    fn is_unguarded(&self) -> bool {
+        let guards = self.link.has_fences() || self.link.has_locks();
+        guards && self.fence.is_none() && self.lock.is_none()
+    }
+
     /// Moves an entry that a previous key had sealed to where it belongs.
     async fn settle(
         &self,
@@ -181,6 +187,10 @@ impl<S: Shape> Target<S> {
     ) -> Result<Answer<S>, Failed> {
         let Read { answer, again } = read;
         let Some((sealed, mut options)) = again.filter(|_| self.moves) else { return Ok(answer) };
+        if self.is_unguarded() {
+            self.wants_lock.store(true, Ordering::Relaxed);
+            return Ok(answer);
+        }
         if let Some(token) = self.lock.as_ref().and_then(Held::token) {
             options = options.lock(token);
         }
@@ -192,8 +202,13 @@ impl<S: Shape> Target<S> {
                 }
                 Ok(answer.moved())
             }
-            // It was invalidated, or there is something newer.
-            Written::Refused => Ok(Answer::Run),
+            // It was invalidated, or somebody else was faster.
+            Written::Refused => match self.link.get(store, until).await? {
+                Some(newer) => {
+                    Ok(self.read(&newer, 0).ok().flatten().map_or(Answer::Run, |read| read.answer))
+                }
+                None => Ok(Answer::Run),
+            },
             Written::Unknown => Ok(answer.moved()),
         }
     }
@@ -311,12 +326,16 @@ impl<S: Shape> Target<S> {
             Purpose::Alone | Purpose::Fill => {}
         }
         let mut answer = self.look(store, until).await?;
-        if self.unsought.load(Ordering::Relaxed) {
-            answer = Box::pin(self.look_back_locked(store, until)).await?;
+        if self.wants_lock.load(Ordering::Relaxed) && self.link.has_locks() {
+            answer = Box::pin(self.look_locked(store, until)).await?;
         }
+        let leads = purpose == Purpose::Fill && self.lock_wait.is_some();
         match answer {
-            Answer::Run if purpose == Purpose::Fill && self.lock.is_none() => {
-                Box::pin(self.lead(store, until)).await
+            Answer::Run if leads && self.lock.is_some() => Ok(answer),
+            Answer::Run => {
+                // Held for the move, which there is none of: the function runs without it.
+                self.lock = None;
+                if leads { Box::pin(self.lead(store, until)).await } else { Ok(answer) }
             }
             found => Ok(found),
         }
@@ -324,11 +343,7 @@ impl<S: Shape> Target<S> {
 
     /// Looks again under the lock, where previous keys put the entry, too. If somebody else holds the lock, what is
     /// found there is served and stays where it is.
-    async fn look_back_locked(
-        &mut self,
-        store: &Store,
-        until: Instant,
-    ) -> Result<Answer<S>, Failed> {
+    async fn look_locked(&mut self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
         match self.link.try_acquire(store, until, LEASE).await {
             Ok(Some(token)) => self.lock = Some(Held::new(&self.link, token)),
             Ok(None) | Err(_) => self.moves = false,
@@ -348,8 +363,8 @@ impl<S: Shape> Target<S> {
                 Ok(None) | Err(_) => return Ok(Answer::StandDown),
             }
         }
-        // Nothing is moved without a lock; and the next call that finds it sees to that.
-        self.moves = self.lock.is_some() || self.fence.is_some();
+        // What is found without a guard stays where it is; the next call that is no refresh sees to that.
+        self.moves = !self.is_unguarded();
         Ok(match self.look(store, until).await? {
             // Another process was faster.
             Answer::Fresh(found) => Answer::Fresh(found),

@@ -43,7 +43,7 @@ impl fmt::Debug for KeyId {
 /// One current key that seals, and up to three previous ones that open.
 ///
 /// What is derived for a tenant and namespace is kept (for more than a thousand of them) and wiped when it
-/// goes. Threads that use it take no lock.
+/// goes. For the first couple of hundred of them, threads that use it take no lock.
 ///
 /// # Example
 ///

@@ -14,7 +14,7 @@ const SLOTS: usize = 256;
 /// How many slots a name may stand in.
 const PROBES: usize = 8;
 
-/// How many names may wait outside of the table. One more, and they start anew: deriving again costs
+/// How many names may be kept outside of the table. One more, and another one goes: deriving again costs
 /// microseconds, an unbounded map would cost the process.
 const MAX_OUTSIDE: usize = 1024;
 
@@ -24,7 +24,8 @@ type Name = (Box<str>, Box<str>);
 /// Everything derived from one set of keys.
 ///
 /// A slot that is taken stays taken, so reading it is one load: threads that open entries of one namespace do
-/// not meet at a lock. Whoever finds no slot is kept in an ordinary map.
+/// not meet at a lock. Names that come later and find no slot, as those of many tenants do, are kept in an ordinary
+/// map behind a lock.
 pub(super) struct Scopes {
     table: Box<[OnceLock<Box<Scope>>]>,
     outside: RwLock<HashMap<Name, Arc<ScopeKeys>>>,
@@ -106,11 +107,14 @@ impl Scopes {
             taken += 1;
         }
         let mut outside = self.outside.write().unwrap_or_else(PoisonError::into_inner);
-        if outside.len() >= MAX_OUTSIDE {
-            outside.clear();
-        }
         let Scope { tenant, namespace, keys } = *scope;
-        outside.insert((tenant, namespace), Arc::new(keys));
+        let name = (tenant, namespace);
+        if outside.len() >= MAX_OUTSIDE && !outside.contains_key(&name) {
+            // Any other one: whoever names many tenants costs the others of them a derivation, now and then.
+            let other = outside.keys().next().cloned();
+            other.and_then(|other| outside.remove(&other));
+        }
+        outside.insert(name, Arc::new(keys));
     }
 }
 

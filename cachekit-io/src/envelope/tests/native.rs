@@ -137,7 +137,7 @@ fn a_valid_tag_without_the_commitment_opens_nothing() {
         let header = Header::new(Padding::None, scope.id, nonce).encode();
         let mut data = AssociatedData::new();
         data.fill(&context).unwrap();
-        let place = data.place();
+        let place = data.place(scope.place_seed());
         let make = |preamble: [u8; PREAMBLE_LEN], data: &[u8]| {
             let mut key = [0; 32];
             scope.entries().derive(&nonce, &mut key);

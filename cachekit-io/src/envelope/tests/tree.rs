@@ -15,6 +15,7 @@ pub(super) struct Tree {
     pub(super) scope: [u8; 32],
     pub(super) key_id: [u8; 16],
     pub(super) blind: [u8; 32],
+    pub(super) place: [u8; 8],
     pub(super) entry: [u8; 32],
 }
 
@@ -31,6 +32,7 @@ impl Tree {
             root: root.into(),
             key_id: expand(&scope, b"key-id"),
             blind: expand(&scope, b"blind"),
+            place: expand(&scope, b"place"),
             entry: expand(&scope, b"entry"),
             scope,
         }
@@ -88,6 +90,7 @@ fn the_derivation_is_the_documented_one() {
         scope.entries().derive(&nonce, &mut key);
         assert_eq!(key, tree.of_entry(&nonce));
         assert_eq!(scope.id.0, tree.key_id);
+        assert_eq!(scope.place_seed(), u64::from_be_bytes(tree.place));
         let logical_key = cases.bytes(lens.2);
         let mut mac = <hmac::Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&tree.blind).unwrap();
         hmac::Mac::update(&mut mac, &logical_key);

@@ -4,6 +4,7 @@ use super::*;
 use crate::envelope::layout::CLEAR_LEN;
 use crate::envelope::tests::tree::Tree;
 use crate::envelope::xaes::{Xaes, short};
+use twox_hash::XxHash3_64;
 use xaes_256_gcm::Xaes256Gcm;
 use xaes_256_gcm::aead::{Aead as _, KeyInit as _, Payload};
 
@@ -50,5 +51,7 @@ fn another_implementation_opens_entries() {
         let nonce: [u8; 24] = header[24..].try_into().unwrap();
         let opened = cipher.decrypt(&nonce.into(), Payload { msg: sealed, aad: &data }).unwrap();
         assert_eq!((&opened[..40], &opened[48..]), (&[0; 40][..], &value[..]));
+        // Nobody who has no key could have computed what says where it is.
+        assert_ne!(opened[40..48], XxHash3_64::oneshot(&data[CLEAR_LEN..]).to_be_bytes());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The crate is complete and no longer maintained, so nothing here relies on it against hostile or
 //! mistaken bytes: the schema's fingerprint decides whether they are looked at, [`Limited`] bounds what
-//! decoding takes, and what was decoded has to be able to reproduce them. Its type appears in no signature outside this file.
+//! decoding takes, and what was decoded has to be able to reproduce them, once for bytes that stay in this process. Its type appears in no signature outside this file.
 
 use std::any::{Any, TypeId};
 use std::cell::Cell;

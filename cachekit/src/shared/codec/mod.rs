@@ -20,7 +20,8 @@
 //!    that reads differently now, or in a `Deserialize` that is not the inverse of its `Serialize`, shows
 //!    here. Hash maps and sets have another order in every process: for types with such, a *trace* takes the
 //!    place of the bytes, a digest of the value as it is serialized that does not depend on their order
-//!    ([`trace`]). The writer does what a reader will do, and writes MessagePack if that would fail.
+//!    ([`trace`]). The writer does what a reader will do, and writes MessagePack if that would fail. Bincode that
+//!    this process wrote or read, and kept sealed, is not held against it again.
 //!
 //! MessagePack has no schema, and says less than was written: it has one `nil` for `None`, `Some(None)` and
 //! `()`, and a changed type may read it as something nobody wrote. There the trace, which has names and
