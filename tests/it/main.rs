@@ -38,6 +38,7 @@ mod rotation;
 mod secure;
 mod secure_modes;
 mod secure_moves;
+mod secure_reentry;
 mod secure_start;
 mod service;
 mod shared_faults;

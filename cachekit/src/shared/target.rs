@@ -204,9 +204,10 @@ impl<S: Shape> Target<S> {
             }
             // It was invalidated, or somebody else was faster.
             Written::Refused => match self.link.get(store, until).await? {
-                Some(newer) => {
-                    Ok(self.read(&newer, 0).ok().flatten().map_or(Answer::Run, |read| read.answer))
-                }
+                Some(newer) => match self.read(&newer, 0) {
+                    Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
+                    Err(refusal) => Ok(self.refused(refusal, store)),
+                },
                 None => Ok(Answer::Run),
             },
             Written::Unknown => Ok(answer.moved()),
