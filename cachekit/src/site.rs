@@ -127,6 +127,10 @@ pub(crate) struct SiteInfo {
     pub(crate) name: &'static str,
     /// The module it stands in.
     pub(crate) module: &'static str,
+    /// The compiler's path of an item inside the function or beside it: it names every function and `impl`
+    /// around the function.
+    #[cfg_attr(not(feature = "shared"), allow(dead_code))]
+    pub(crate) path: fn() -> &'static str,
     /// Where its name stands.
     pub(crate) place: &'static Location<'static>,
     /// Which tiers its values may go to.
@@ -158,8 +162,14 @@ inventory::collect!(Registered);
 impl Site {
     /// The static of a function. The call stands where the function's name does.
     #[track_caller]
-    pub const fn new(name: &'static str, module: &'static str, tier: Tier, policy: Policy) -> Self {
-        let info = SiteInfo { name, module, place: Location::caller(), tier, policy };
+    pub const fn new(
+        name: &'static str,
+        module: &'static str,
+        path: fn() -> &'static str,
+        tier: Tier,
+        policy: Policy,
+    ) -> Self {
+        let info = SiteInfo { name, module, path, place: Location::caller(), tier, policy };
         Self { info, stores: OnceLock::new() }
     }
 
@@ -194,16 +204,19 @@ impl Site {
         self.info.policy.stale.map_or(0, clock::ticks)
     }
 
-    /// Its place, in the order of the source, among the functions of its name in its module: blocks can
-    /// hold several.
+    /// Another function that the compiler's path does not tell from this one, and that would share its
+    /// entries: written by one macro, or in two blocks of one function.
     #[cfg(feature = "shared")]
-    pub(crate) fn ordinal(&'static self) -> u32 {
-        let before = inventory::iter::<Registered>().map(|entry| entry.0).filter(|other| {
-            other.info.module == self.info.module
-                && other.info.name == self.info.name
-                && other.info.place < self.info.place
-        });
-        u32::try_from(before.count()).unwrap_or(u32::MAX)
+    pub(crate) fn twin(&'static self) -> Option<&'static Self> {
+        let same = |other: &&'static Self| {
+            let (own, other_info) = (&self.info, &other.info);
+            !std::ptr::eq(*other, self)
+                && other_info.tier != Tier::Local
+                && other_info.policy.namespace == own.policy.namespace
+                && other_info.policy.version == own.policy.version
+                && (other_info.path)() == (own.path)()
+        };
+        inventory::iter::<Registered>().map(|entry| entry.0).find(same)
     }
 
     fn store(&'static self, function: TypeId) -> StoreRef {

@@ -4,7 +4,7 @@ use crate::error::Error;
 #[cfg(feature = "shared")]
 use crate::error::{ErrorKind, Problem};
 #[cfg(feature = "shared")]
-use crate::shared::{Link, backend};
+use crate::shared::{Link, backend, stays};
 use crate::site;
 #[cfg(feature = "shared")]
 use crate::site::{Function, Tier};
@@ -59,6 +59,8 @@ pub async fn check() -> Result<(), Error> {
     #[cfg(feature = "shared")]
     problems.extend(functions.iter().copied().filter_map(fits));
     #[cfg(feature = "shared")]
+    problems.extend(functions.iter().copied().flat_map(stays_here));
+    #[cfg(feature = "shared")]
     problems.extend(reachable(&functions).await);
     Error::of(problems)
 }
@@ -110,6 +112,19 @@ fn fits(function: Function) -> Option<Problem> {
     }?;
     let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
     Some(Problem::new(ErrorKind::Function, format!("{place}: {wrong}")))
+}
+
+/// Why values of a function that has a shared tier do not go there.
+#[cfg(feature = "shared")]
+fn stays_here(function: Function) -> Vec<Problem> {
+    let policy = function.policy();
+    let has_one = policy.own_backend || matches!(backend(function.tier()), Ok(Some(_)));
+    if function.tier() == Tier::Local || policy.own_cache || !has_one {
+        return Vec::new();
+    }
+    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
+    let problem = |reason| Problem::new(ErrorKind::Function, format!("{place}: {reason}"));
+    stays::reasons(function).into_iter().map(problem).collect()
 }
 
 /// What the service has against the function's namespace. `#[cache::io]` checked it already; `#[cache]`

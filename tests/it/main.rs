@@ -43,6 +43,7 @@ mod secure_start;
 mod service;
 mod shared_faults;
 mod shared_identity;
+mod shared_identity_processes;
 mod shared_invalidation;
 mod shared_tier;
 mod single_flight;

@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::CacheKey;
+use super::{CacheKey, Written};
 
 macro_rules! through_pointer {
     ($($pointer:ty),*) => {$(
@@ -23,6 +23,10 @@ macro_rules! through_pointer {
             #[inline]
             fn to_owned_key(&self) -> T::Owned {
                 (**self).to_owned_key()
+            }
+            #[inline]
+            fn written(&self) -> Written {
+                (**self).written()
             }
         }
     )*};
@@ -43,6 +47,10 @@ impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
     #[inline]
     fn to_owned_key(&self) -> <T as CacheKey>::Owned {
         (**self).to_owned_key()
+    }
+    #[inline]
+    fn written(&self) -> Written {
+        (**self).written()
     }
 }
 
@@ -129,6 +137,10 @@ impl CacheKey for () {
     }
     #[inline]
     fn to_owned_key(&self) {}
+    #[inline]
+    fn written(&self) -> Written {
+        Written::Whole
+    }
 }
 
 /// One part is its own key: `#[cache] fn user(id: u64)` and a `Cache<u64, User>` agree on it.
@@ -145,6 +157,10 @@ impl<A: CacheKey> CacheKey for (A,) {
     #[inline]
     fn to_owned_key(&self) -> A::Owned {
         self.0.to_owned_key()
+    }
+    #[inline]
+    fn written(&self) -> Written {
+        self.0.written()
     }
 }
 
@@ -163,6 +179,10 @@ macro_rules! tuple {
             #[inline]
             fn to_owned_key(&self) -> Self::Owned {
                 ($(self.$index.to_owned_key(),)*)
+            }
+            #[inline]
+            fn written(&self) -> Written {
+                Written::Whole$(.min(self.$index.written()))*
             }
         }
     };

@@ -7,6 +7,8 @@
 use std::hash::{Hash, Hasher};
 
 mod containers;
+#[cfg(feature = "shared")]
+mod proof;
 mod scalars;
 mod via;
 
@@ -16,8 +18,8 @@ mod tests;
 pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
-    ByBorrow, ByHash, ByOption, KeyOf, Keyable, Part, Shared, Unhashable, Unshared, ViaBorrow,
-    ViaHash, ViaKey, ViaNothing, ViaOption,
+    ByBorrow, ByHash, ByOption, KeyOf, Keyable, Part, ReadBack, Shared, Unhashable, Unshared,
+    ViaBorrow, ViaHash, ViaKey, ViaNothing, ViaOption, WriteOnly,
 };
 
 /// How a value takes part in a cache key.
@@ -78,6 +80,24 @@ pub trait CacheKey {
 
     /// The form to keep, made on a miss.
     fn to_owned_key(&self) -> Self::Owned;
+
+    /// How much of the key its serialized forms are known to hold.
+    #[doc(hidden)]
+    fn written(&self) -> Written {
+        Written::Partly
+    }
+}
+
+/// How much of a key its serialized forms hold. What does not hold all of it could be that of another key.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Written {
+    /// For all that is known, not everything that `Eq` distinguishes.
+    Partly,
+    /// All of it, in the exact form: bincode.
+    Exactly,
+    /// All of it, in either form.
+    Whole,
 }
 
 /// A key for a [`crate::Cache`]: anything equivalent to the stored key, as in `HashMap::get`.

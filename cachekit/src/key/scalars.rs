@@ -10,12 +10,12 @@ use std::num::{
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::CacheKey;
+use super::{CacheKey, Written};
 
 macro_rules! by_value {
-    ($($type:ty),* $(,)?) => {$(
+    ($written:expr; $($type:ty),* $(,)?) => {$(
         impl CacheKey for $type {
             type Owned = $type;
             #[inline]
@@ -34,11 +34,16 @@ macro_rules! by_value {
             fn to_owned_key(&self) -> $type {
                 *self
             }
+            #[inline]
+            fn written(&self) -> Written {
+                $written
+            }
         }
     )*};
 }
 
 by_value!(
+    Written::Whole;
     u8,
     u16,
     u32,
@@ -65,6 +70,10 @@ by_value!(
     NonZeroI64,
     NonZeroI128,
     NonZeroIsize,
+);
+
+by_value!(
+    Written::Partly;
     Duration,
     Instant,
     SystemTime,
@@ -80,7 +89,7 @@ by_value!(
 );
 
 macro_rules! by_borrow {
-    ($($borrowed:ty => $owned:ty),* $(,)?) => {$(
+    ($written:expr; $($borrowed:ty => $owned:ty),* $(,)?) => {$(
         impl CacheKey for $borrowed {
             type Owned = $owned;
             #[inline]
@@ -95,6 +104,10 @@ macro_rules! by_borrow {
             #[inline]
             fn to_owned_key(&self) -> $owned {
                 ToOwned::to_owned(self)
+            }
+            #[inline]
+            fn written(&self) -> Written {
+                $written
             }
         }
 
@@ -112,11 +125,16 @@ macro_rules! by_borrow {
             fn to_owned_key(&self) -> $owned {
                 self.clone()
             }
+            #[inline]
+            fn written(&self) -> Written {
+                $written
+            }
         }
     )*};
 }
 
-by_borrow!(str => String, Path => PathBuf, OsStr => OsString, CStr => CString);
+by_borrow!(Written::Whole; str => String);
+by_borrow!(Written::Partly; Path => PathBuf, OsStr => OsString, CStr => CString);
 
 /// A float as it stands in a key: `-0.0` is `0.0`, and NaN equals NaN.
 ///
@@ -176,6 +194,12 @@ macro_rules! float {
             }
         }
 
+        impl<'de> Deserialize<'de> for Float<$float> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <$float>::deserialize(deserializer).map(Self)
+            }
+        }
+
         impl CacheKey for $float {
             type Owned = Float<$float>;
             #[inline]
@@ -189,6 +213,10 @@ macro_rules! float {
             #[inline]
             fn to_owned_key(&self) -> Float<$float> {
                 Float::from(*self)
+            }
+            #[inline]
+            fn written(&self) -> Written {
+                Written::Whole
             }
         }
     )*};

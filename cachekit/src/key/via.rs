@@ -9,7 +9,12 @@ use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use super::CacheKey;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+#[cfg(feature = "shared")]
+use super::proof;
+use super::{CacheKey, Written};
 use crate::shareable::ShareableKey;
 
 /// An argument on its way into the key.
@@ -139,6 +144,14 @@ impl<T: Hash + Eq + Clone + Send + Sync + 'static> Keyable for T {}
 #[derive(Debug)]
 pub struct Unhashable<K>(PhantomData<fn() -> K>);
 
+impl<K> Clone for Unhashable<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Unhashable<K> {}
+
 impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
     type Owned = K;
     fn hash_key<H: Hasher>(&self, _state: &mut H) {}
@@ -150,26 +163,47 @@ impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
     }
 }
 
-/// For a shared tier: a part that can go there stays what it is.
-pub trait Shared: Sized {
-    /// The part.
-    fn __cachekit_shared(self) -> Self;
+/// For a shared tier, first choice: a part that can be written and read back, and so proven to be written
+/// whole.
+pub trait Shared {
+    /// The key part.
+    type Key;
+    /// Makes it.
+    fn __cachekit_shared(self) -> Self::Key;
 }
 
 impl<K: CacheKey> Shared for K
 where
-    K::Owned: ShareableKey,
+    K::Owned: ShareableKey + DeserializeOwned,
 {
+    type Key = ReadBack<K>;
     #[inline]
-    fn __cachekit_shared(self) -> Self {
-        self
+    fn __cachekit_shared(self) -> ReadBack<K> {
+        ReadBack(self)
     }
 }
 
-/// Any other part, one reference further away: the bound fails and says why.
+/// Second choice: a part that can only be written. It may hold less than the key, so that the call stays in
+/// the process unless the type is known.
+pub trait WriteOnly {
+    /// The part.
+    fn __cachekit_shared(&self) -> Self;
+}
+
+impl<K: CacheKey + Copy> WriteOnly for K
+where
+    K::Owned: ShareableKey,
+{
+    #[inline]
+    fn __cachekit_shared(&self) -> Self {
+        *self
+    }
+}
+
+/// Any other part, one kind of reference further away: the bound fails and says why.
 pub trait Unshared<Owned> {
     /// Nothing, so that the error stays the only one.
-    fn __cachekit_shared(&self) -> Unhashable<()>
+    fn __cachekit_shared(&mut self) -> Unhashable<()>
     where
         Owned: ShareableKey,
     {
@@ -179,9 +213,39 @@ pub trait Unshared<Owned> {
 
 impl<K: CacheKey> Unshared<K::Owned> for K {}
 
+/// A part that can be read back after it was written.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadBack<K>(K);
+
+impl<K: CacheKey> CacheKey for ReadBack<K>
+where
+    K::Owned: Serialize + DeserializeOwned,
+{
+    type Owned = K::Owned;
+    #[inline]
+    fn hash_key<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_key(state);
+    }
+    #[inline]
+    fn matches(&self, owned: &K::Owned) -> bool {
+        self.0.matches(owned)
+    }
+    #[inline]
+    fn to_owned_key(&self) -> K::Owned {
+        self.0.to_owned_key()
+    }
+    #[cfg(feature = "shared")]
+    fn written(&self) -> Written {
+        match self.0.written() {
+            Written::Partly => proof::read_back(&self.0.to_owned_key()),
+            known => known,
+        }
+    }
+}
+
 macro_rules! key_part {
     ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty,
-     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr) => {
+     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr, |$known:ident| $written:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<'a, $($bounds)*>($value);
@@ -206,28 +270,44 @@ macro_rules! key_part {
                 let $self_ = &self.0;
                 $own
             }
+            #[inline]
+            fn written(&self) -> Written {
+                let $known = &self.0;
+                $written
+            }
         }
+
+        impl<'a, $($bounds)*> Clone for $name<'a, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, $($bounds)*> Copy for $name<'a, T> {}
     };
 }
 
 key_part!(
     /// A part by its own [`CacheKey`].
     KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T,
-    |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key()
+    |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key(),
+    |it| it.written()
 );
 key_part!(
     /// A part by `Hash + Eq + Clone`.
     ByHash, [T: Hash + Eq + Clone], T, &'a T,
-    |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone()
+    |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone(),
+    |_it| Written::Partly
 );
 key_part!(
     /// A borrowed part by `Hash + Eq + ToOwned`.
     ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T,
-    |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned()
+    |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned(),
+    |_it| Written::Partly
 );
 key_part!(
     /// An optional borrowed part.
     ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>,
     |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
-    |it| it.map(ToOwned::to_owned)
+    |it| it.map(ToOwned::to_owned), |_it| Written::Partly
 );

@@ -18,8 +18,10 @@ pub(crate) mod fill_lock;
 pub(crate) mod frame;
 pub(crate) mod key;
 pub(crate) mod link;
+pub(crate) mod origin;
 pub(crate) mod resolve;
 mod runtime;
+pub(crate) mod stays;
 pub(crate) mod target;
 pub(crate) mod wire;
 

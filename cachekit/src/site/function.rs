@@ -12,6 +12,11 @@ pub struct Function {
 }
 
 impl Function {
+    #[cfg(feature = "shared")]
+    pub(crate) fn site(self) -> &'static Site {
+        self.site
+    }
+
     /// The function's name.
     pub fn name(&self) -> &'static str {
         self.site.info.name

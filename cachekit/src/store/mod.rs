@@ -95,7 +95,7 @@ pub(crate) struct Store {
     disabled: bool,
     /// What the names of its entries in the shared tier have in common.
     #[cfg(feature = "shared")]
-    origin: std::sync::OnceLock<Box<crate::shared::key::Origin>>,
+    origin: std::sync::OnceLock<Box<crate::shared::origin::Origin>>,
 }
 
 impl Store {
@@ -145,8 +145,8 @@ impl Store {
     #[cfg(feature = "shared")]
     pub(crate) fn origin(
         &self,
-        make: impl FnOnce() -> crate::shared::key::Origin,
-    ) -> &crate::shared::key::Origin {
+        make: impl FnOnce() -> crate::shared::origin::Origin,
+    ) -> &crate::shared::origin::Origin {
         self.origin.get_or_init(|| Box::new(make()))
     }
 

@@ -1,0 +1,34 @@
+//! Whether a key's serialized forms hold everything that its `Eq` distinguishes.
+//!
+//! A key that reads back as itself is determined by what was written: if two keys gave the same bytes, both
+//! would equal what those bytes read as, and so each other. A field that `#[serde(skip)]` leaves out and `Eq`
+//! compares does not pass, nor does an encoding that maps two values to one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Written;
+
+/// What is known of a key after writing it and reading it back.
+pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Written {
+    // Serialization is the user's code. What panics in it proves nothing.
+    catch_unwind(AssertUnwindSafe(|| forms(key))).unwrap_or(Written::Partly)
+}
+
+fn forms<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Written {
+    let named = rmp_serde::to_vec_named(key).ok();
+    if named.and_then(|bytes| rmp_serde::from_slice::<T>(&bytes).ok()).as_ref() == Some(key) {
+        return Written::Whole;
+    }
+    // MessagePack writes `Some(None)` as it writes `None`.
+    let configuration = bincode::config::standard();
+    let exact = bincode::serde::encode_to_vec(key, configuration).ok();
+    let read = exact.and_then(|bytes| {
+        let (read, length) =
+            bincode::serde::decode_from_slice::<T, _>(&bytes, configuration).ok()?;
+        (length == bytes.len()).then_some(read)
+    });
+    if read.as_ref() == Some(key) { Written::Exactly } else { Written::Partly }
+}

@@ -1,0 +1,195 @@
+//! What a function is, for the storage keys of its calls: the same in every process, and never that of another
+//! function.
+//!
+//! A function's identity is the compiler's own path of an item inside it, which names every function and `impl`
+//! around it. It does not depend on the order of the source, nor on what else is linked. Where two functions have
+//! one path, neither shares its values.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::hash::{Hash as _, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
+
+use super::stays::{self, Reason};
+use crate::site::SiteRef;
+
+/// Readable characters of the function's path. With the longest namespace the key stays below 250.
+const MAX_PATH: usize = 96;
+
+/// The namespace of functions that name none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// What the keys of one function, in one instantiation, have in common.
+pub(crate) struct Origin {
+    /// The digest up to the arguments.
+    pub(super) digest: Blake2b<U32>,
+    /// The text up to the hash.
+    pub(super) start: String,
+    site: SiteRef,
+    /// Whether no other instantiation seen so far has the same path.
+    sole: Arc<AtomicBool>,
+    /// Whether the arguments of a call were found to be written in part only, and that was said.
+    said: AtomicBool,
+}
+
+impl Origin {
+    pub(super) fn new(site: SiteRef) -> Self {
+        let info = &site.site.info;
+        let version = info.policy.version.to_be_bytes();
+        let own = (info.path)();
+        // Without generics the function's own path says it all.
+        let path = site.path().unwrap_or_default();
+        let types = if may_name_foreign_types(own, path) { number(site.function()) } else { 0 };
+        let mut function = Blake2b::<U32>::new();
+        for part in [own.as_bytes(), path.as_bytes(), &types.to_be_bytes(), &version] {
+            // Lengths keep neighbouring parts apart.
+            function.update((part.len() as u64).to_be_bytes());
+            function.update(part);
+        }
+        let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
+        Self {
+            digest: Blake2b::<U32>::new().chain_update(function.finalize()),
+            start: format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name)),
+            site,
+            sole: sole_owner(site),
+            said: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether other processes agree on what the function's path names. If not, its values stay in this one.
+    pub(super) fn is_unambiguous(&self) -> bool {
+        self.sole.load(Ordering::Relaxed)
+    }
+
+    /// Says once that a call's values stay here because of its arguments.
+    pub(super) fn say_partly_written(&self) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            stays::note(self.site.site, Reason::Arguments);
+        }
+    }
+}
+
+/// For a site and a path: the first instantiation of that path, and whether it is still the only one.
+type Seen = HashMap<(usize, &'static str), (TypeId, Arc<AtomicBool>)>;
+
+/// Whether the function's path names one function, in one instantiation. Closures have no names, and types of
+/// different blocks can have the same: such calls stay in the process.
+fn sole_owner(site: SiteRef) -> Arc<AtomicBool> {
+    static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
+    if site.site.twin().is_some() {
+        stays::note(site.site, Reason::Twin);
+        return Arc::default();
+    }
+    let Some(path) = site.path() else { return Arc::new(AtomicBool::new(true)) };
+    let own = path.strip_suffix("::{{closure}}").unwrap_or(path);
+    if generics(own).contains("{{closure}}") {
+        stays::note(site.site, Reason::Types);
+        return Arc::default();
+    }
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = (std::ptr::from_ref(site.site) as usize, path);
+    let (function, sole) = seen
+        .get_or_insert_with(HashMap::new)
+        .entry(place)
+        .or_insert_with(|| (site.function(), Arc::new(AtomicBool::new(true))));
+    if *function != site.function() {
+        // Neither of the two may be shared from here on.
+        sole.store(false, Ordering::Relaxed);
+        stays::note(site.site, Reason::Types);
+    }
+    Arc::clone(sole)
+}
+
+/// What stands in angle brackets.
+fn generics(path: &str) -> &str {
+    path.find('<').map_or("", |at| &path[at..])
+}
+
+/// Whether generic parameters may stand for types outside the standard library. A type inside a function has the
+/// path of that function, and a second one of its name has the same.
+fn may_name_foreign_types(own: &str, path: &str) -> bool {
+    let (own_around, around) = (own.rsplit_once("::"), path.rsplit_once("::"));
+    if own_around.map(|(around, _)| around) == around.map(|(around, _)| around) {
+        // No parameter stands for anything.
+        return false;
+    }
+    generics(path)
+        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':')))
+        .filter(|word| word.contains("::") && !word.starts_with("::"))
+        .any(|word| !["core::", "alloc::", "std::"].iter().any(|library| word.starts_with(library)))
+}
+
+/// A number for the types of an instantiation, the same in every process of one build.
+fn number(function: TypeId) -> u64 {
+    struct Take(u64);
+    impl Hasher for Take {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            for chunk in bytes.chunks(8) {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
+            }
+        }
+    }
+    let mut taken = Take(0);
+    function.hash(&mut taken);
+    taken.finish()
+}
+
+fn readable(module: &str, name: &str) -> String {
+    let path = format!("{}.{name}", module.replace("::", "."));
+    path.chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.') { c } else { '_' })
+        .take(MAX_PATH)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the compiler writes for generics of each kind, and for none.
+    #[test]
+    fn types_that_could_have_a_namesake_are_known_by_their_path() {
+        let here = "::__CachekitHere";
+        let cases = [
+            ("a::user::__cachekit_static", "a::user::__cachekit_site<u8>::{{closure}}", false),
+            (
+                "a::user::__cachekit_static",
+                "a::user::__cachekit_site<&str, [u8; 3]>::{{closure}}",
+                false,
+            ),
+            (
+                "a::user::__cachekit_static",
+                "a::user::__cachekit_site<alloc::vec::Vec<u8>>::{{closure}}",
+                false,
+            ),
+            (
+                "a::user::__cachekit_static",
+                "a::user::__cachekit_site<alloc::vec::Vec<a::T>>::{{closure}}",
+                true,
+            ),
+            (
+                "a::user::__cachekit_static",
+                "a::user::__cachekit_site<dyn a::Tr>::{{closure}}",
+                true,
+            ),
+            ("a::Shop<_>::price", "a::Shop<u8>::price::{{closure}}", false),
+            ("a::Shop<_>::price", "a::Shop<a::T>::price::{{closure}}", true),
+            ("a::Shop<a::T>::price", "a::Shop<a::T>::price::{{closure}}", false),
+            ("<a::O as a::Tr>::get", "<a::O as a::Tr>::get::{{closure}}", false),
+            ("a::free", "a::free::{{closure}}", false),
+        ];
+        for (own, path, expected) in cases {
+            let own = format!("{own}{here}");
+            assert_eq!(may_name_foreign_types(&own, path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Functions whose values stay in this process although a shared tier is there, and why: said once in the log, and
+//! listed by `check`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use crate::site::{Function, Site};
+
+/// Why values stay in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    /// Another function has the same path.
+    Twin,
+    /// Generic parameters stand for types that have no path of their own.
+    Types,
+    /// Arguments that their serialized form does not hold in full.
+    Arguments,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Twin => {
+                "another function has the same path, so their entries could not be told apart: its values stay in \
+                 this process. Give one of them another name, with `name = …`, or a `namespace` of its own"
+            }
+            Self::Types => {
+                "a generic parameter stands for a closure, or for a type that has the path of another one: such \
+                 values stay in this process. Give the types names of their own"
+            }
+            Self::Arguments => {
+                "an argument's serialized form does not hold all that its `Eq` compares, as far as can be seen: \
+                 such values stay in this process. Derive `serde::Deserialize` for the argument's type and skip \
+                 none of its fields, or say what the key is with `key = …`"
+            }
+        })
+    }
+}
+
+/// By the address of the function's static.
+static NOTED: Mutex<BTreeSet<(usize, Reason)>> = Mutex::new(BTreeSet::new());
+
+fn address(site: &'static Site) -> usize {
+    std::ptr::from_ref(site) as usize
+}
+
+/// Takes down that values of this function stay here, and says it the first time.
+pub(super) fn note(site: &'static Site, reason: Reason) {
+    let is_new =
+        NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(site), reason));
+    if is_new {
+        let info = &site.info;
+        tracing::warn!(function = info.name, module = info.module, "{reason}");
+    }
+}
+
+/// What was found of a function so far; that another one has its path is known before any call.
+pub(crate) fn reasons(function: Function) -> Vec<Reason> {
+    let site = function.site();
+    let own = address(site);
+    let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut reasons: Vec<_> =
+        noted.iter().filter(|(site, _)| *site == own).map(|(_, reason)| *reason).collect();
+    drop(noted);
+    if !reasons.contains(&Reason::Twin) && site.twin().is_some() {
+        reasons.insert(0, Reason::Twin);
+    }
+    reasons
+}
