@@ -19,7 +19,7 @@ impl<T: Serialize + DeserializeOwned> Shareable for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of the key of a shared cache: it is not `Serialize`",
     label = "`#[cache]` may send this to other processes as part of the key",
-    note = "derive `serde::Serialize` for the type,",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type,",
     note = "or keep the values in this process with `#[cache::local]`,",
     note = "or leave the argument out with `skip(…)`, or say what the key is with `key = …`"
 )]
