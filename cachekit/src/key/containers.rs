@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{CacheKey, Written};
+use super::{CacheKey, Fidelity};
 
 macro_rules! through_pointer {
     ($($pointer:ty),*) => {$(
@@ -25,8 +25,8 @@ macro_rules! through_pointer {
                 (**self).to_owned_key()
             }
             #[inline]
-            fn written(&self) -> Written {
-                (**self).written()
+            fn fidelity(&self) -> Fidelity {
+                (**self).fidelity()
             }
         }
     )*};
@@ -49,8 +49,8 @@ impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
         (**self).to_owned_key()
     }
     #[inline]
-    fn written(&self) -> Written {
-        (**self).written()
+    fn fidelity(&self) -> Fidelity {
+        (**self).fidelity()
     }
 }
 
@@ -138,8 +138,8 @@ impl CacheKey for () {
     #[inline]
     fn to_owned_key(&self) {}
     #[inline]
-    fn written(&self) -> Written {
-        Written::Whole
+    fn fidelity(&self) -> Fidelity {
+        Fidelity::Full
     }
 }
 
@@ -159,8 +159,8 @@ impl<A: CacheKey> CacheKey for (A,) {
         self.0.to_owned_key()
     }
     #[inline]
-    fn written(&self) -> Written {
-        self.0.written()
+    fn fidelity(&self) -> Fidelity {
+        self.0.fidelity()
     }
 }
 
@@ -181,8 +181,8 @@ macro_rules! tuple {
                 ($(self.$index.to_owned_key(),)*)
             }
             #[inline]
-            fn written(&self) -> Written {
-                Written::Whole$(.min(self.$index.written()))*
+            fn fidelity(&self) -> Fidelity {
+                Fidelity::Full$(.min(self.$index.fidelity()))*
             }
         }
     };

@@ -83,21 +83,21 @@ pub trait CacheKey {
 
     /// How much of the key its serialized forms are known to hold.
     #[doc(hidden)]
-    fn written(&self) -> Written {
-        Written::Partly
+    fn fidelity(&self) -> Fidelity {
+        Fidelity::Partial
     }
 }
 
 /// How much of a key its serialized forms hold. What does not hold all of it could be that of another key.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Written {
+pub enum Fidelity {
     /// For all that is known, not everything that `Eq` distinguishes.
-    Partly,
+    Partial,
     /// All of it, in the exact form: bincode.
-    Exactly,
+    Exact,
     /// All of it, in either form.
-    Whole,
+    Full,
 }
 
 /// A key for a [`crate::Cache`]: anything equivalent to the stored key, as in `HashMap::get`.

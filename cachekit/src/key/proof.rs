@@ -9,18 +9,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Written;
+use super::Fidelity;
 
 /// What is known of a key after writing it and reading it back.
-pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Written {
+pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
     // Serialization is the user's code. What panics in it proves nothing.
-    catch_unwind(AssertUnwindSafe(|| forms(key))).unwrap_or(Written::Partly)
+    catch_unwind(AssertUnwindSafe(|| forms(key))).unwrap_or(Fidelity::Partial)
 }
 
-fn forms<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Written {
+fn forms<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
     let named = rmp_serde::to_vec_named(key).ok();
     if named.and_then(|bytes| rmp_serde::from_slice::<T>(&bytes).ok()).as_ref() == Some(key) {
-        return Written::Whole;
+        return Fidelity::Full;
     }
     // MessagePack writes `Some(None)` as it writes `None`.
     let configuration = bincode::config::standard();
@@ -30,5 +30,5 @@ fn forms<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Written {
             bincode::serde::decode_from_slice::<T, _>(&bytes, configuration).ok()?;
         (length == bytes.len()).then_some(read)
     });
-    if read.as_ref() == Some(key) { Written::Exactly } else { Written::Partly }
+    if read.as_ref() == Some(key) { Fidelity::Exact } else { Fidelity::Partial }
 }

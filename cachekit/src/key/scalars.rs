@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{CacheKey, Written};
+use super::{CacheKey, Fidelity};
 
 macro_rules! by_value {
-    ($written:expr; $($type:ty),* $(,)?) => {$(
+    ($fidelity:expr; $($type:ty),* $(,)?) => {$(
         impl CacheKey for $type {
             type Owned = $type;
             #[inline]
@@ -35,15 +35,15 @@ macro_rules! by_value {
                 *self
             }
             #[inline]
-            fn written(&self) -> Written {
-                $written
+            fn fidelity(&self) -> Fidelity {
+                $fidelity
             }
         }
     )*};
 }
 
 by_value!(
-    Written::Whole;
+    Fidelity::Full;
     u8,
     u16,
     u32,
@@ -73,7 +73,7 @@ by_value!(
 );
 
 by_value!(
-    Written::Partly;
+    Fidelity::Partial;
     Duration,
     Instant,
     SystemTime,
@@ -89,7 +89,7 @@ by_value!(
 );
 
 macro_rules! by_borrow {
-    ($written:expr; $($borrowed:ty => $owned:ty),* $(,)?) => {$(
+    ($fidelity:expr; $($borrowed:ty => $owned:ty),* $(,)?) => {$(
         impl CacheKey for $borrowed {
             type Owned = $owned;
             #[inline]
@@ -106,8 +106,8 @@ macro_rules! by_borrow {
                 ToOwned::to_owned(self)
             }
             #[inline]
-            fn written(&self) -> Written {
-                $written
+            fn fidelity(&self) -> Fidelity {
+                $fidelity
             }
         }
 
@@ -126,15 +126,15 @@ macro_rules! by_borrow {
                 self.clone()
             }
             #[inline]
-            fn written(&self) -> Written {
-                $written
+            fn fidelity(&self) -> Fidelity {
+                $fidelity
             }
         }
     )*};
 }
 
-by_borrow!(Written::Whole; str => String);
-by_borrow!(Written::Partly; Path => PathBuf, OsStr => OsString, CStr => CString);
+by_borrow!(Fidelity::Full; str => String);
+by_borrow!(Fidelity::Partial; Path => PathBuf, OsStr => OsString, CStr => CString);
 
 /// A float as it stands in a key: `-0.0` is `0.0`, and NaN equals NaN.
 ///
@@ -215,8 +215,8 @@ macro_rules! float {
                 Float::from(*self)
             }
             #[inline]
-            fn written(&self) -> Written {
-                Written::Whole
+            fn fidelity(&self) -> Fidelity {
+                Fidelity::Full
             }
         }
     )*};

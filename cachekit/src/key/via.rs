@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "shared")]
 use super::proof;
-use super::{CacheKey, Written};
+use super::{CacheKey, Fidelity};
 use crate::shareable::ShareableKey;
 
 /// An argument on its way into the key.
@@ -235,9 +235,9 @@ where
         self.0.to_owned_key()
     }
     #[cfg(feature = "shared")]
-    fn written(&self) -> Written {
-        match self.0.written() {
-            Written::Partly => proof::read_back(&self.0.to_owned_key()),
+    fn fidelity(&self) -> Fidelity {
+        match self.0.fidelity() {
+            Fidelity::Partial => proof::read_back(&self.0.to_owned_key()),
             known => known,
         }
     }
@@ -245,7 +245,7 @@ where
 
 macro_rules! key_part {
     ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty,
-     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr, |$known:ident| $written:expr) => {
+     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr, |$known:ident| $fidelity:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<'a, $($bounds)*>($value);
@@ -271,9 +271,9 @@ macro_rules! key_part {
                 $own
             }
             #[inline]
-            fn written(&self) -> Written {
+            fn fidelity(&self) -> Fidelity {
                 let $known = &self.0;
-                $written
+                $fidelity
             }
         }
 
@@ -291,23 +291,23 @@ key_part!(
     /// A part by its own [`CacheKey`].
     KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T,
     |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key(),
-    |it| it.written()
+    |it| it.fidelity()
 );
 key_part!(
     /// A part by `Hash + Eq + Clone`.
     ByHash, [T: Hash + Eq + Clone], T, &'a T,
     |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone(),
-    |_it| Written::Partly
+    |_it| Fidelity::Partial
 );
 key_part!(
     /// A borrowed part by `Hash + Eq + ToOwned`.
     ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T,
     |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned(),
-    |_it| Written::Partly
+    |_it| Fidelity::Partial
 );
 key_part!(
     /// An optional borrowed part.
     ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>,
     |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
-    |it| it.map(ToOwned::to_owned), |_it| Written::Partly
+    |it| it.map(ToOwned::to_owned), |_it| Fidelity::Partial
 );

@@ -11,7 +11,7 @@ use blake2::Digest;
 use serde::Serialize;
 
 use super::origin::Origin;
-use crate::key::{CacheKey, Written};
+use crate::key::{CacheKey, Fidelity};
 use crate::site::SiteRef;
 
 /// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
@@ -47,35 +47,35 @@ where
     let origin = store.origin(|| Origin::new(site));
     let owned = key.to_owned_key();
     // Serialization is the user's code: what panics in it does not serialize.
-    let (bytes, written) =
-        catch_unwind(AssertUnwindSafe(|| write(&owned, key.written()))).ok().flatten()?;
-    if written == Written::Partly {
+    let (bytes, fidelity) =
+        catch_unwind(AssertUnwindSafe(|| write(&owned, key.fidelity()))).ok().flatten()?;
+    if fidelity == Fidelity::Partial {
         origin.say_partly_written();
     }
     let digest = origin.digest.clone().chain_update(bytes).finalize().into();
-    Some((digest, origin.is_unambiguous() && written != Written::Partly))
+    Some((digest, origin.is_unambiguous() && fidelity != Fidelity::Partial))
 }
 
 /// Bytes of a length.
 const LENGTH: usize = 8;
 
 /// The arguments as they enter the hash: the length of their MessagePack, and that; where needed, their bincode.
-fn write<K: Serialize>(key: &K, written: Written) -> Option<(Vec<u8>, Written)> {
+fn write<K: Serialize>(key: &K, fidelity: Fidelity) -> Option<(Vec<u8>, Fidelity)> {
     let mut bytes = Vec::with_capacity(128);
     // In the place of the length, which is known afterwards.
     bytes.extend_from_slice(&[0; LENGTH]);
     rmp_serde::encode::write_named(&mut bytes, key).ok()?;
     let length = (bytes.len() - LENGTH) as u64;
     bytes[..LENGTH].copy_from_slice(&length.to_be_bytes());
-    if written != Written::Exactly {
-        return Some((bytes, written));
+    if fidelity != Fidelity::Exact {
+        return Some((bytes, fidelity));
     }
     match bincode::serde::encode_to_vec(key, bincode::config::standard()) {
         Ok(exact) => {
             bytes.extend_from_slice(&exact);
-            Some((bytes, written))
+            Some((bytes, fidelity))
         }
         // One part could be written so, and the whole cannot.
-        Err(_) => Some((bytes, Written::Partly)),
+        Err(_) => Some((bytes, Fidelity::Partial)),
     }
 }
