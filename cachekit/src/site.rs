@@ -133,6 +133,9 @@ pub(crate) struct SiteInfo {
     pub(crate) tier: Tier,
     /// What the attribute says.
     pub(crate) policy: Policy,
+    /// The compiler's path of a type beside it, asked for when it is needed: it names the functions and the
+    /// `impl`s around, which no macro sees.
+    pub(crate) path: Option<fn() -> &'static str>,
 }
 
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
@@ -156,10 +159,18 @@ pub struct Registered(pub &'static Site);
 inventory::collect!(Registered);
 
 impl Site {
-    /// The static of a function. The call stands where the function's name does.
+    /// The static of a function. The call stands where the function's name does. `path` is the
+    /// `type_name` of a type beside the function.
     #[track_caller]
-    pub const fn new(name: &'static str, module: &'static str, tier: Tier, policy: Policy) -> Self {
-        let info = SiteInfo { name, module, place: Location::caller(), tier, policy };
+    pub const fn new(
+        name: &'static str,
+        module: &'static str,
+        tier: Tier,
+        policy: Policy,
+        path: fn() -> &'static str,
+    ) -> Self {
+        let place = Location::caller();
+        let info = SiteInfo { name, module, place, tier, policy, path: Some(path) };
         Self { info, stores: OnceLock::new() }
     }
 
