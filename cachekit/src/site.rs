@@ -127,16 +127,15 @@ pub(crate) struct SiteInfo {
     pub(crate) name: &'static str,
     /// The module it stands in.
     pub(crate) module: &'static str,
-    /// The compiler's path of an item inside the function or beside it: it names every function and `impl`
-    /// around the function.
-    #[cfg_attr(not(feature = "shared"), allow(dead_code))]
-    pub(crate) path: fn() -> &'static str,
     /// Where its name stands.
     pub(crate) place: &'static Location<'static>,
     /// Which tiers its values may go to.
     pub(crate) tier: Tier,
     /// What the attribute says.
     pub(crate) policy: Policy,
+    /// The compiler's path of a type beside it, asked for when it is needed: it names the functions and the
+    /// `impl`s around, which no macro sees.
+    pub(crate) path: fn() -> &'static str,
 }
 
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
@@ -160,16 +159,18 @@ pub struct Registered(pub &'static Site);
 inventory::collect!(Registered);
 
 impl Site {
-    /// The static of a function. The call stands where the function's name does.
+    /// The static of a function. The call stands where the function's name does. `path` is the
+    /// `type_name` of a type beside the function.
     #[track_caller]
     pub const fn new(
         name: &'static str,
         module: &'static str,
-        path: fn() -> &'static str,
         tier: Tier,
         policy: Policy,
+        path: fn() -> &'static str,
     ) -> Self {
-        let info = SiteInfo { name, module, path, place: Location::caller(), tier, policy };
+        let place = Location::caller();
+        let info = SiteInfo { name, module, place, tier, policy, path };
         Self { info, stores: OnceLock::new() }
     }
 

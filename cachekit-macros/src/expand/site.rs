@@ -23,19 +23,19 @@ pub(super) fn definition(model: &Model) -> TokenStream {
     };
     let policy = policy(model);
     let mixed = Span::mixed_site();
+    // A type of ours in the static: the path of it names everything around the function.
     let arguments = quote_spanned! {mixed=>
-        #name, ::core::module_path!(), ::core::any::type_name::<__CachekitHere>,
-        #private::Tier::#tier, #policy
+        #name, ::core::module_path!(), #private::Tier::#tier, #policy, {
+            enum __Here {}
+            ::core::any::type_name::<__Here>
+        }
     };
     // The call takes down its place. It has to stand at the user's own span, not at one of ours: only
     // then is the line the function's and not that of the attribute.
     let here = function.span();
     let private_here = model.krate.private(here);
     let new = quote_spanned!(here=> #private_here::Site::new(#arguments));
-    // The compiler's own path of this item names the functions and impls around it, which is what tells
-    // functions of one name apart.
     quote_spanned! {mixed=>
-        enum __CachekitHere {}
         static __CACHEKIT_SITE: #private::Site = #new;
         #private::register!(__CACHEKIT_SITE);
     }

@@ -85,8 +85,7 @@ fn sole_owner(site: SiteRef) -> Arc<AtomicBool> {
         return Arc::default();
     }
     let Some(path) = site.path() else { return Arc::new(AtomicBool::new(true)) };
-    let own = path.strip_suffix("::{{closure}}").unwrap_or(path);
-    if generics(own).contains("{{closure}}") {
+    if has_closures_for_types(path) {
         stays::note(site.site, Reason::Types);
         return Arc::default();
     }
@@ -104,20 +103,34 @@ fn sole_owner(site: SiteRef) -> Arc<AtomicBool> {
     Arc::clone(sole)
 }
 
-/// What stands in angle brackets.
-fn generics(path: &str) -> &str {
-    path.find('<').map_or("", |at| &path[at..])
+/// Whether a generic parameter stands for a closure, which has no name. Around the function there may be closures:
+/// the body of an async function is one.
+fn has_closures_for_types(path: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    for (at, c) in path.char_indices() {
+        match c {
+            '<' => depth += 1,
+            // Not that of `fn(u8) -> u8`.
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            '{' if depth > 0 && path[at..].starts_with("{{closure}}") => return true,
+            _ => {}
+        }
+        before = c;
+    }
+    false
 }
 
 /// Whether generic parameters may stand for types outside the standard library. A type inside a function has the
 /// path of that function, and a second one of its name has the same.
 fn may_name_foreign_types(own: &str, path: &str) -> bool {
-    let (own_around, around) = (own.rsplit_once("::"), path.rsplit_once("::"));
-    if own_around.map(|(around, _)| around) == around.map(|(around, _)| around) {
+    let around = own.split("::__CACHEKIT_SITE").next();
+    if around == path.strip_suffix("::{{closure}}") {
         // No parameter stands for anything.
         return false;
     }
-    generics(path)
+    let generics = path.find('<').map_or("", |at| &path[at..]);
+    generics
         .split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':')))
         .filter(|word| word.contains("::") && !word.starts_with("::"))
         .any(|word| !["core::", "alloc::", "std::"].iter().any(|library| word.starts_with(library)))
@@ -158,7 +171,7 @@ mod tests {
     /// What the compiler writes for generics of each kind, and for none.
     #[test]
     fn types_that_could_have_a_namesake_are_known_by_their_path() {
-        let here = "::__CachekitHere";
+        let here = "::__CACHEKIT_SITE::__Here";
         let cases = [
             ("a::user::__cachekit_static", "a::user::__cachekit_site<u8>::{{closure}}", false),
             (
@@ -190,6 +203,20 @@ mod tests {
         for (own, path, expected) in cases {
             let own = format!("{own}{here}");
             assert_eq!(may_name_foreign_types(&own, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn closures_count_where_they_stand_for_types() {
+        for (path, expected) in [
+            ("a::f<a::main::{{closure}}>::{{closure}}", true),
+            ("a::f<(u8, alloc::vec::Vec<a::main::{{closure}}>)>::{{closure}}", true),
+            ("a::f<fn(u8) -> u8, a::main::{{closure}}>::{{closure}}", true),
+            ("<a::S as a::T>::f::{{closure}}::{{closure}}", false),
+            ("<a::S<u8> as a::T>::f<fn(u8) -> u8>::{{closure}}::{{closure}}", false),
+            ("a::f::{{closure}}", false),
+        ] {
+            assert_eq!(has_closures_for_types(path), expected, "{path}");
         }
     }
 }

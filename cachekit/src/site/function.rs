@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Policy, Registered, Site, Tier};
+use super::{Policy, Registered, Site, SiteInfo, Tier};
 use crate::stats::Stats;
 
 /// An annotated function, as [`functions`] lists it.
@@ -20,6 +20,30 @@ impl Function {
     /// The function's name.
     pub fn name(&self) -> &'static str {
         self.site.info.name
+    }
+
+    /// Its name with the `impl` or the functions it stands in, as seen from its module: `Shop::price`,
+    /// `<Shop as Priced>::price`, `outer::inner`; for a function of the module, its name alone. Generic
+    /// parameters of an `impl` are `_`.
+    ///
+    /// For people to read: the spelling is the compiler's, and may change with it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// struct Shop;
+    ///
+    /// impl Shop {
+    ///     #[cachekit::cache::local(self = shared)]
+    ///     pub fn price(&self, item: u64) -> u64 { item }
+    /// }
+    ///
+    /// let all = cachekit::functions();
+    /// let function = all.iter().find(|function| function.name() == "price").unwrap();
+    /// assert!(function.path().ends_with("Shop::price"));
+    /// ```
+    pub fn path(&self) -> String {
+        path_of(&self.site.info)
     }
 
     /// The module it stands in.
@@ -62,7 +86,7 @@ impl Function {
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function")
-            .field("name", &self.name())
+            .field("path", &self.path())
             .field("module", &self.module())
             .field("file", &self.file())
             .field("line", &self.line())
@@ -70,6 +94,43 @@ impl fmt::Debug for Function {
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
+}
+
+/// How [`Function::path`] is spelled.
+pub(crate) fn path_of(info: &SiteInfo) -> String {
+    readable((info.path)(), info.module, info.name)
+}
+
+/// From the path of the type in a function's static: what is ours in it goes.
+fn readable(path: &str, module: &str, name: &str) -> String {
+    // In the companion of a function, `…::name::__cachekit_site::__CACHEKIT_SITE::__Here`; beside a method,
+    // `…::__cachekit_site_name::__CACHEKIT_SITE::__Here`; in the function itself, also
+    // `…::name::{{closure}}::__CACHEKIT_SITE::__Here`.
+    let Some(at) = path.rfind("::__CACHEKIT_SITE") else { return name.to_owned() };
+    let mut around = path[..at].replace("::{{closure}}", "");
+    let mut parent = || around.truncate(around.rfind("::").unwrap_or(0));
+    parent();
+    if path[..at].ends_with("::__cachekit_site") || path[..at].ends_with("::__cachekit_static") {
+        parent();
+    }
+    let in_module = format!("{module}::");
+    let mut shown = String::with_capacity(around.len() + name.len() + 2);
+    let mut rest = around.as_str();
+    // Where a path begins, and not in the middle of another one.
+    while let Some(at) = rest.find(&in_module) {
+        let before = &rest[..at];
+        shown.push_str(before);
+        if before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+            shown.push_str(&in_module);
+        }
+        rest = &rest[at + in_module.len()..];
+    }
+    shown.push_str(if rest == module { "" } else { rest });
+    if !shown.is_empty() {
+        shown.push_str("::");
+    }
+    shown.push_str(name);
+    shown
 }
 
 /// Every annotated function linked into the program, called yet or not, in the order of their source.
@@ -90,4 +151,32 @@ pub fn functions() -> Vec<Function> {
         inventory::iter::<Registered>().map(|entry| Function { site: entry.0 }).collect();
     all.sort_by_key(|function| function.site.info.place);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn what_is_ours_in_a_path_is_not_shown() {
+        for (path, shown) in [
+            ("a::b::f::__cachekit_static::__CACHEKIT_SITE::__Here", "f"),
+            ("a::b::S::__cachekit_site_f::__CACHEKIT_SITE::__Here", "S::f"),
+            ("a::b::S<_>::g::f::__cachekit_site::__CACHEKIT_SITE::__Here", "S<_>::g::f"),
+            ("<a::b::S as a::b::T>::f::__CACHEKIT_SITE::__Here", "<S as T>::f"),
+            (
+                "<a::b::S as a::T>::f::{{closure}}::{{closure}}::__CACHEKIT_SITE::__Here",
+                "<S as a::T>::f",
+            ),
+            (
+                "a::b::<impl a::S<u8>>::__cachekit_site_f::__CACHEKIT_SITE::__Here",
+                "<impl a::S<u8>>::f",
+            ),
+            ("<c::a::b::S as T>::f::__CACHEKIT_SITE::__Here", "<c::a::b::S as T>::f"),
+            ("a::b::f::__CACHEKIT_SITE::__Here", "f"),
+            ("", "f"),
+        ] {
+            assert_eq!(readable(path, "a::b", "f"), shown, "{path}");
+        }
+    }
 }
