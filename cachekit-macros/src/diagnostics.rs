@@ -74,6 +74,10 @@ impl<T> Slot<T> {
         self.value.as_ref()
     }
 
+    pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
+        self.value.as_mut()
+    }
+
     pub(crate) fn into_value(self) -> Option<T> {
         self.value
     }

@@ -7,6 +7,7 @@
 mod again;
 mod companion;
 mod function;
+mod generics;
 mod handle;
 mod key;
 mod rules;
@@ -16,7 +17,7 @@ mod spans;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Attribute;
+use syn::{Attribute, Generics};
 
 use crate::model::{Companion, Model, Tier};
 
@@ -46,6 +47,22 @@ impl Model {
     fn turbofish(&self) -> TokenStream {
         let names = self.function.turbofish();
         if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
+    }
+
+    /// The same without what entries are not told apart by.
+    fn kept_turbofish(&self) -> TokenStream {
+        let mut names = self.function.turbofish();
+        names.retain(|name| !self.left_out.contains(name));
+        if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
+    }
+
+    /// The generics of what stands beside the function and works with its entries.
+    fn kept_generics(&self) -> Generics {
+        let mut generics = self.function.sig.generics.clone();
+        if !self.left_out.is_empty() {
+            generics::leave_out(&mut generics, &self.left_out);
+        }
+        generics
     }
 
     /// The conditions under which the function exists, and with it everything beside it.

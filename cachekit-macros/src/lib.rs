@@ -28,6 +28,8 @@ mod crate_path;
 mod diagnostics;
 mod duration;
 mod fallback;
+mod fragments;
+mod template;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 
 mod companion;
 mod key;
+mod left_out;
 mod places;
+mod says;
 mod secure;
 mod stale;
 
@@ -14,6 +16,7 @@ use syn::{Expr, LitStr, ReturnType, Token};
 use crate::args::{Args, Capacity, FillLock, L1, Lifetime, OnTamper};
 use crate::crate_path::CratePath;
 use crate::diagnostics::Errors;
+use crate::fragments;
 use crate::signature::{Form, Function, Parameter, Returned};
 
 pub(crate) use companion::Companion;
@@ -52,6 +55,8 @@ pub(crate) struct Model {
     /// The tenant of `tenant = …`.
     pub(crate) tenant: Option<Expr>,
     pub(crate) companion: Companion,
+    /// The type and `const` parameters that entries are not told apart by.
+    pub(crate) left_out: Vec<Ident>,
     pub(crate) options: Options,
 }
 
@@ -77,16 +82,20 @@ pub(crate) struct Options {
 impl Model {
     /// Checks that the options fit each other and the function.
     pub(crate) fn build(tier: Tier, args: TokenStream, item: TokenStream) -> syn::Result<Self> {
-        let function = Function::parse(item)?;
+        let function = Function::parse(fragments::item(item))?;
         let mut errors = Errors::default();
-        let args = Args::parse(args, &mut errors);
+        let mut args = Args::parse(fragments::options(args), &mut errors);
         let mut parameters = function.parameters();
+        says::fill_templates(&mut args, &function, &parameters, &mut errors);
         let returned = Returned::of(&function.sig);
         check_kind(&function, &mut errors);
         check_attributes(&function, &parameters, &mut errors);
         check_own_cache(&args, &mut errors);
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
+        says::check(tier, &args, &function, &parameters, &mut errors);
+        let left_out = left_out::choose(&args, &function, &mut parameters, &mut errors);
         let companion = Companion::choose(&args, (&function, &parameters), &mut errors);
+        left_out::check_place(&left_out, &args, &companion, &mut errors);
         // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.
         let stays_here =
@@ -114,6 +123,7 @@ impl Model {
             backend: args.backend.into_value(),
             tenant: args.tenant.into_value(),
             companion,
+            left_out,
             options: Options {
                 ttl_ok: args.ttl_ok.into_named(),
                 ttl_none: args.ttl_none.into_named(),

@@ -1,5 +1,6 @@
 //! What the function is: its parameters, what it returns, whether it is async, where it may stand.
 
+mod free;
 mod parameter;
 mod returned;
 mod tokens;
@@ -12,7 +13,9 @@ use syn::{
 };
 
 use crate::args::Args;
+use crate::fragments;
 
+pub(crate) use free::Free;
 pub(crate) use parameter::{Form, Parameter};
 pub(crate) use returned::{Flavor, Returned};
 pub(crate) use tokens::{mentions, mentions_self_type};
@@ -137,6 +140,8 @@ fn split_inner_attributes(body: TokenStream) -> syn::Result<(Vec<Attribute>, Tok
     if !starts_with_one {
         return Ok((Vec::new(), body));
     }
+    // Taken apart, it needs what every other token needs that is emitted anew.
+    let body = fragments::statements(body);
     let split = |input: ParseStream<'_>| {
         let mut attrs = input.call(Attribute::parse_inner)?;
         for attr in &mut attrs {

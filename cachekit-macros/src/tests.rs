@@ -2,7 +2,10 @@
 
 mod durations;
 mod expansion;
+mod fragments;
 mod functions;
+mod left_out;
+mod mentions;
 mod names;
 mod options;
 mod secure;

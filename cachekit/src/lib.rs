@@ -69,6 +69,7 @@ mod rules;
 mod shape;
 mod shareable;
 mod site;
+mod template;
 mod ttl;
 
 // What people call.

@@ -30,7 +30,10 @@ pub use crate::secure::shape::{Refusing, check_on_tamper, sealed, typed};
 pub use crate::shape::own::lookup_in;
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 pub use crate::site::{L1, OnTamper, POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
+pub use crate::template::template;
 pub use inventory;
+// A crate without `std` has no path of its own to it.
+pub use std::boxed::Box;
 
 // Not named by generated code, but by the compiler's advice to generic functions.
 pub use crate::kept::{Keep, KeepBorrowed};

@@ -64,11 +64,11 @@ fn arguments_that_are_no_data() {
         RUNS.add();
         shape.corners()
     }
-    #[cache(skip(action, log))]
-    fn callbacks(
+    #[cache(skip(action, log, L))]
+    fn callbacks<L: FnMut(&str)>(
         n: u32,
         action: Box<dyn Fn(u32) -> u32>,
-        mut log: impl FnMut(&str),
+        mut log: L,
         by: PhantomData<String>,
     ) -> u32 {
         RUNS.add();
@@ -81,7 +81,7 @@ fn arguments_that_are_no_data() {
         RUNS.add();
         action(n)
     }
-    #[cache(skip(pick))]
+    #[cache(skip(pick, F))]
     fn higher_ranked<F>(text: &str, pick: F) -> String
     where
         F: for<'a> Fn(&'a str) -> &'a str,

@@ -63,7 +63,7 @@ fn types_of_one_name_are_different_types() {
     fn size<T>(n: usize) -> usize {
         size_of::<T>() * n
     }
-    #[cache(skip(f))]
+    #[cache(key = (std::any::type_name::<F>(), n))]
     fn apply<F: Fn(u32) -> u32>(n: u32, f: F) -> u32 {
         f(n)
     }

@@ -205,12 +205,29 @@ pub(super) fn skip(name: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
     Ok(arguments.into_iter().collect())
 }
 
+const SELF_FORMS: &str = "`self = shared` (every instance gives the same result), `self = instance` (each \
+                          instance has entries of its own) or `self = key(self.id)` (this part decides)";
+
 pub(super) fn self_key(name: &Ident, input: ParseStream<'_>) -> Result<SelfKey> {
-    const FORMS: &str = "`self = shared` (every instance gives the same result), `self = instance` (each \
-                         instance has entries of its own) or `self = key(self.id)` (this part decides)";
-    let word = assigned(name, input, FORMS, TokenTree::parse)?;
-    let TokenTree::Ident(word) = word else {
-        return Err(wrong(word, format_args!("expected {FORMS}")));
+    assigned(name, input, SELF_FORMS, |input| {
+        if !input.peek(token::Paren) {
+            return self_meaning(input);
+        }
+        // `key(self.id)` as an `$e:expr`.
+        let content = parenthesized(input)?;
+        let meaning = self_meaning(&content)?;
+        if content.is_empty() {
+            Ok(meaning)
+        } else {
+            Err(content.error(format_args!("expected {SELF_FORMS}")))
+        }
+    })
+}
+
+fn self_meaning(input: ParseStream<'_>) -> Result<SelfKey> {
+    let word = match input.parse()? {
+        TokenTree::Ident(word) => word,
+        other => return Err(wrong(other, format_args!("expected {SELF_FORMS}"))),
     };
     if word == "shared" {
         Ok(SelfKey::Shared)
@@ -231,7 +248,7 @@ pub(super) fn self_key(name: &Ident, input: ParseStream<'_>) -> Result<SelfKey> 
             )),
         }
     } else {
-        Err(wrong(&word, format_args!("expected {FORMS}")))
+        Err(wrong(&word, format_args!("expected {SELF_FORMS}")))
     }
 }
 

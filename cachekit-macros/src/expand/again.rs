@@ -94,17 +94,18 @@ pub(super) fn function(model: &Model) -> TokenStream {
         quote!(#name: #ty)
     });
     let value = &model.returned.value;
+    let private = model.private();
     let call = call(model, &copies);
     // A future that is not `Send` is the function's affair: it is said at its name.
     let at = located(model.name().span());
-    let boxed = quote_spanned!(at=> ::std::boxed::Box::pin(async move { #call.await }));
+    let boxed = quote_spanned!(at=> #private::Box::pin(async move { #call.await }));
     let cfgs = model.cfgs();
     let allowed = Model::allowed_lints();
     quote_spanned! {mixed=>
         #(#cfgs)*
         #[doc(hidden)]
         #allowed
-        fn #name #generics (#(#parameters),*) -> ::core::pin::Pin<::std::boxed::Box<
+        fn #name #generics (#(#parameters),*) -> ::core::pin::Pin<#private::Box<
             dyn ::core::future::Future<Output = #value> + ::core::marker::Send,
         >> #bounds {
             #boxed

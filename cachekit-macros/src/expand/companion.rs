@@ -56,7 +56,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
 
 /// Whether the companion's own type names the function's one instantiation.
 fn is_plain(model: &Model) -> bool {
-    model.has_entries_by_key() && model.function.turbofish().is_empty()
+    !model.function.has_impl_parameters() && model.kept_turbofish().is_empty()
 }
 
 /// The static, and the function in one instantiation.
@@ -74,8 +74,9 @@ fn sites(model: &Model) -> TokenStream {
             }
         };
     }
-    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
-    let reference = model.has_entries_by_key().then(|| {
+    let generics = model.kept_generics();
+    let (generics, _, bounds) = generics.split_for_impl();
+    let reference = (!model.function.has_impl_parameters()).then(|| {
         quote_spanned! {mixed=>
             #[doc(hidden)]
             #[inline]
@@ -136,8 +137,9 @@ fn of_the_function(model: &Model) -> TokenStream {
 fn of_one_entry(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
-    let turbofish = model.turbofish();
-    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
+    let turbofish = model.kept_turbofish();
+    let generics = model.kept_generics();
+    let (generics, _, bounds) = generics.split_for_impl();
     let arguments = model.borrowed_arguments();
     let names = model
         .parameters

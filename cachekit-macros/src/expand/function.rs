@@ -16,9 +16,10 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let sig = signature(model);
     let call = call(model);
     let here = model.here();
+    let private = model.private();
     let call = match model.returned.flavor {
         Flavor::Sync | Flavor::Async => call,
-        Flavor::BoxedFuture => quote_spanned!(here=> ::std::boxed::Box::pin(async move { #call })),
+        Flavor::BoxedFuture => quote_spanned!(here=> #private::Box::pin(async move { #call })),
         Flavor::ImplFuture => quote_spanned!(here=> async move { #call }),
     };
     let mut body = Group::new(Delimiter::Brace, call);

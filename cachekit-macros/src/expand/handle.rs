@@ -14,8 +14,9 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let private = model.private();
     let definition = site::definition(model);
     let site = site::site_of_method(model);
-    let turbofish = model.turbofish();
-    let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
+    let turbofish = model.kept_turbofish();
+    let generics = model.kept_generics();
+    let (generics, _, bounds) = generics.split_for_impl();
     // The method's own token: the key's expression means this `self`, whichever macro it came through.
     let receiver = model.receiver().map(|receiver| quote!(&#receiver,));
     let arguments = model.borrowed_arguments();

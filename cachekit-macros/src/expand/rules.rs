@@ -47,13 +47,14 @@ pub(super) fn for_set(model: &Model) -> ForSet {
     ForSet::Rules(quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain))
 }
 
-/// Whether an option's expression names an argument or `self`. A closure's own parameter of that name
+/// Whether an option's expression names an argument or `self`, or a type that is left out. A closure's own parameter of that name
 /// counts, too: then `set` only removes, which is never wrong.
 fn mentions_a_call(model: &Model, tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Group(group) => mentions_a_call(model, group.stream()),
         TokenTree::Ident(ident) => {
             ident == "self"
+                || model.left_out.contains(&ident)
                 || model.parameters.iter().any(|parameter| {
                     parameter.ident == ident
                         || parameter.pattern.as_ref().is_some_and(|pattern| names(pattern, &ident))

@@ -125,11 +125,11 @@ fn policy(model: &Model) -> TokenStream {
 /// The function in its present instantiation, as an expression of the function's body.
 pub(super) fn reference(model: &Model) -> TokenStream {
     let private = model.private();
-    let turbofish = model.turbofish();
+    let turbofish = model.kept_turbofish();
     // The closure's type names all generics around it. It has to be written where they are: in the
     // function itself, or in something that repeats them.
     match &model.companion {
-        Companion::Type { name, .. } if !model.has_entries_by_key() => {
+        Companion::Type { name, .. } if model.function.has_impl_parameters() => {
             quote_spanned! {Span::mixed_site()=>
                 #private::SiteRef::generic(#name::__cachekit_static(), &|| ())
             }

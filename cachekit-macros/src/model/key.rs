@@ -3,9 +3,10 @@
 use proc_macro2::Ident;
 use syn::Expr;
 
+use super::left_out::is_type_parameter;
 use crate::args::{Args, SelfKey};
 use crate::diagnostics::{Errors, list, nearest};
-use crate::signature::{Function, Parameter, mentions};
+use crate::signature::{Free, Function, Parameter};
 
 /// One part of the key.
 pub(crate) enum Part {
@@ -28,7 +29,7 @@ pub(super) fn parts(
     errors: &mut Errors,
 ) -> Vec<Part> {
     let mut parts: Vec<Part> = receiver_part(args, function, errors).into_iter().collect();
-    let skipped = skipped(args, parameters, errors);
+    let skipped = skipped(args, function, parameters, errors);
     for parameter in &mut *parameters {
         parameter.skipped = parameter.is_named_by(skipped);
     }
@@ -76,7 +77,7 @@ fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Optio
     if !args.self_key.is_given() {
         // A key that could not be read may have said it.
         let key_says_it =
-            args.key.is_given() && args.key.value().is_none_or(|key| mentions(key, "self"));
+            args.key.is_given() && args.key.value().is_none_or(|key| Free::of(key).has_self());
         if !key_says_it && !args.own_cache.is_given() {
             errors.at(
                 receiver,
@@ -95,15 +96,24 @@ fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Optio
 }
 
 /// The names of `skip(…)`, each checked.
-fn skipped<'a>(args: &'a Args, parameters: &[Parameter], errors: &mut Errors) -> &'a [Ident] {
+fn skipped<'a>(
+    args: &'a Args,
+    function: &Function,
+    parameters: &[Parameter],
+    errors: &mut Errors,
+) -> &'a [Ident] {
     let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
-    if let (Some(option), true) = (args.skip.name(), args.key.is_given()) {
+    let is_type = |name: &Ident| is_type_parameter(name, function, parameters);
+    let only_types = !skipped.is_empty() && skipped.iter().all(is_type);
+    if let (Some(option), true, false) = (args.skip.name(), args.key.is_given(), only_types) {
         errors.at(option, "`key` already says what the key is: remove `skip`");
         return skipped;
     }
     for (index, name) in skipped.iter().enumerate() {
         if skipped[..index].contains(name) {
             errors.at(name, format_args!("`{name}` stands twice in `skip`"));
+        } else if is_type(name) {
+            // Another file's question.
         } else if let Some(problem) = problem_with(name, skipped, parameters) {
             errors.at(name, problem);
         }

@@ -120,7 +120,7 @@ impl Form {
     }
 }
 
-fn names(pattern: &Pat) -> Vec<Ident> {
+pub(super) fn names(pattern: &Pat) -> Vec<Ident> {
     struct Names(Vec<Ident>);
     impl Visit<'_> for Names {
         fn visit_pat_ident(&mut self, pattern: &PatIdent) {

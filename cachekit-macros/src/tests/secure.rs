@@ -26,7 +26,7 @@ fn every_form_is_accepted() {
         "namespace = \"n\"",
         "namespace = \"n\", l1 = sealed, on_tamper = recompute",
         "namespace = \"n\", l1 = typed, on_tamper = error",
-        "namespace = \"n\", l1 = off, tenant = \"acme\"",
+        "namespace = \"n\", l1 = off, tenant = \"acme {x}\"",
         "namespace = \"n\", tenant = x.to_string()",
     ] {
         assert_eq!(mistakes(options), [], "{options}");

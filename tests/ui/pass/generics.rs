@@ -49,7 +49,7 @@ fn by_key<T: Display>(of: T) -> String {
 }
 
 #[cache(skip(_by))]
-fn anything(of: impl Display + Hash + Eq + Clone + Send + Sync + Serialize + 'static, _by: impl Fn()) -> String {
+fn anything(of: impl Display + Hash + Eq + Clone + Send + Sync + Serialize + 'static, _by: fn()) -> String {
     of.to_string()
 }
 

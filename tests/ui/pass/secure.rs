@@ -35,7 +35,7 @@ fn skipped(request: &str, n: u64) -> u64 {
     n + request.len() as u64
 }
 
-#[cache::secure(ttl = |n| *n, if = |n| *n > 1, namespace = "app", tenant = "acme", fill_lock = off)]
+#[cache::secure(ttl = |n| *n, if = |n| *n > 1, namespace = "app", tenant = "acme {n}", fill_lock = off)]
 fn ruled(n: u64) -> u64 {
     n
 }

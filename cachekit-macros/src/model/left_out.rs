@@ -1,0 +1,248 @@
+//! Type parameters that the key does not show.
+//!
+//! A function has entries of its own for each type it is called with. If a type occurs only in
+//! arguments that are left out of the key, that may be meant or not: an executor's type says nothing about the
+//! value, a closure's may say all. The author decides, since either default would be wrong for somebody.
+
+use proc_macro2::Ident;
+use syn::visit::Visit;
+use syn::{Expr, TypeImplTrait};
+
+use super::Companion;
+use super::says::is_unreadable;
+use crate::args::{Args, SelfKey};
+use crate::diagnostics::{Errors, list};
+use crate::signature::{Free, Function, Parameter, mentions};
+
+/// The type and `const` parameters that `skip(…)` leaves out of the function's identity.
+pub(super) fn choose(
+    args: &Args,
+    function: &Function,
+    parameters: &mut [Parameter],
+    errors: &mut Errors,
+) -> Vec<Ident> {
+    let left_out = decided(args, function, parameters, errors);
+    // No companion could take these. With `key` they had not been skipped.
+    for parameter in parameters {
+        let names_it = |name: &Ident| mentions(&parameter.ty, &name.to_string());
+        parameter.skipped |= left_out.iter().any(names_it);
+    }
+    left_out
+}
+
+fn decided(
+    args: &Args,
+    function: &Function,
+    parameters: &[Parameter],
+    errors: &mut Errors,
+) -> Vec<Ident> {
+    let Some(view) = View::of(args, function, parameters) else { return Vec::new() };
+    let mut left_out = Vec::new();
+    for name in function.turbofish() {
+        let skipped = view.skipped(name);
+        let reason = view.reason(name);
+        match (skipped, reason) {
+            (Some(skipped), Some(reason)) => {
+                errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"))
+            }
+            (Some(_), None) => left_out.push(name.clone()),
+            (None, None) => view.ask(name, errors),
+            (None, Some(_)) => {}
+        }
+    }
+    view.ask_for_names(errors);
+    if let (false, true, Some(first)) =
+        (left_out.is_empty(), function.has_impl_parameters(), view.first_skipped(&left_out))
+    {
+        errors.at(
+            first,
+            format_args!(
+                "`{first}` cannot be left out beside an argument of type `impl Trait`, whose type has no name: write \
+                 `fn f<T: Trait>(x: T)`"
+            ),
+        );
+    }
+    left_out
+}
+
+/// What is left out needs a function that does not know it, beside the one that is cached.
+pub(super) fn check_place(
+    left_out: &[Ident],
+    args: &Args,
+    companion: &Companion,
+    errors: &mut Errors,
+) {
+    if args.own_cache.is_given() || !matches!(companion, Companion::None) {
+        return;
+    }
+    let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
+    for name in skipped.iter().filter(|name| left_out.contains(name)) {
+        errors.at(
+            name,
+            format_args!(
+                "to leave `{name}` out takes a function beside this method, and without a visibility it may implement a \
+                 trait, where none can be added: in an inherent `impl`, ask for one with `name = …`; in a trait's, \
+                 cache a function that the method calls"
+            ),
+        );
+    }
+}
+
+/// Whether `skip` names one of the function's type or `const` parameters, and no argument.
+pub(super) fn is_type_parameter(
+    name: &Ident,
+    function: &Function,
+    parameters: &[Parameter],
+) -> bool {
+    let is_argument = parameters.iter().any(|parameter| parameter.names.contains(name));
+    !is_argument && function.turbofish().contains(&name)
+}
+
+/// The function, as the key sees it.
+struct View<'a> {
+    args: &'a Args,
+    function: &'a Function,
+    /// The arguments that the key shows.
+    kept: Vec<&'a Parameter>,
+    dropped: Vec<&'a Parameter>,
+}
+
+impl<'a> View<'a> {
+    /// `None` if a part of it could not be read.
+    fn of(args: &'a Args, function: &'a Function, parameters: &'a [Parameter]) -> Option<Self> {
+        let free = match (args.key.is_given(), args.key.value()) {
+            (true, None) => return None,
+            (_, Some(key)) if is_unreadable(key) => return None,
+            (_, key) => key.map(Free::of),
+        };
+        let (kept, dropped) = parameters.iter().partition(|parameter| match &free {
+            Some(free) => parameter.names.iter().any(|name| free.has(name)),
+            None => !parameter.skipped,
+        });
+        Some(View { args, function, kept, dropped })
+    }
+
+    fn skipped(&self, name: &Ident) -> Option<&'a Ident> {
+        let is_argument =
+            self.kept.iter().chain(&self.dropped).any(|parameter| parameter.names.contains(name));
+        let skipped = self.args.skip.value().map_or(&[][..], Vec::as_slice);
+        skipped.iter().find(|skipped| *skipped == name && !is_argument)
+    }
+
+    fn first_skipped(&self, left_out: &[Ident]) -> Option<&'a Ident> {
+        left_out.first().and_then(|name| self.skipped(name))
+    }
+
+    /// Why a type belongs to the identity of what is stored.
+    fn reason(&self, name: &Ident) -> Option<String> {
+        let word = name.to_string();
+        if let Some(argument) = self.kept.iter().find(|argument| mentions(&argument.ty, &word)) {
+            let argument = argument.names.first().unwrap_or(&argument.ident);
+            return Some(format!("it is in the type of `{argument}`, which is a part of the key"));
+        }
+        if mentions(&self.function.sig.output, &word) {
+            return Some("it is in the return type, and so decides what is stored".to_owned());
+        }
+        let of_self = match self.args.self_key.value() {
+            Some(SelfKey::Part(part)) => Some(part),
+            _ => None,
+        };
+        let named = [
+            ("key", self.args.key.value()),
+            ("self", of_self),
+            ("tenant", self.args.tenant.value()),
+            ("backend", self.args.backend.value()),
+        ];
+        let named = named
+            .into_iter()
+            .find(|(_, expr)| expr.is_some_and(|expr: &Expr| mentions(expr, &word)));
+        named.map(|(option, _)| format!("`{option}` names it"))
+    }
+
+    /// Complains of a parameter that nobody decided about.
+    fn ask(&self, name: &Ident, errors: &mut Errors) {
+        let word = name.to_string();
+        let holder = self.dropped.iter().find(|argument| mentions(&argument.ty, &word));
+        let names: Vec<String> =
+            holder.iter().flat_map(|argument| &argument.names).map(ToString::to_string).collect();
+        let in_key = self.in_key(name);
+        let skip = self.skip_with(&names, &word);
+        if holder.is_some() {
+            let names = list(names.iter().map(String::as_str));
+            let place = if names.is_empty() { "an argument".to_owned() } else { names };
+            errors.at(
+                name,
+                format_args!(
+                    "`{word}` occurs only in {place}, which the key leaves out, so decide whether it tells entries \
+                     apart: write `{skip}` for the same entries whatever `{word}` is, or `{in_key}` for entries of \
+                     each `{word}`"
+                ),
+            );
+        } else if self.args.own_cache.is_given() {
+            errors.at(
+                name,
+                format_args!(
+                    "a cache of your own has the same entries for every `{word}`: write `{in_key}` if it decides \
+                     about the value, or `{skip}` if not"
+                ),
+            );
+        }
+    }
+
+    fn skip_with(&self, names: &[String], word: &str) -> String {
+        if self.args.key.is_given() || names.is_empty() {
+            return format!("skip({word})");
+        }
+        format!("skip({}, {word})", names.join(", "))
+    }
+
+    /// The key that tells the parameter's types apart.
+    fn in_key(&self, name: &Ident) -> String {
+        use syn::GenericParam;
+        let is_const = self
+            .function
+            .sig
+            .generics
+            .params
+            .iter()
+            .any(|param| matches!(param, GenericParam::Const(param) if param.ident == *name));
+        let part =
+            if is_const { name.to_string() } else { format!("std::any::type_name::<{name}>()") };
+        let names: Vec<String> = self
+            .kept
+            .iter()
+            .flat_map(|argument| &argument.names)
+            .map(ToString::to_string)
+            .collect();
+        match names.as_slice() {
+            [] => format!("key = {part}"),
+            names => format!("key = ({part}, {})", names.join(", ")),
+        }
+    }
+
+    /// The same question for arguments whose types have no name to answer with.
+    fn ask_for_names(&self, errors: &mut Errors) {
+        struct Found<'a>(Option<&'a TypeImplTrait>);
+        impl<'a> Visit<'a> for Found<'a> {
+            fn visit_type_impl_trait(&mut self, found: &'a TypeImplTrait) {
+                self.0.get_or_insert(found);
+            }
+        }
+        for argument in &self.dropped {
+            let mut found = Found(None);
+            found.visit_type(&argument.ty);
+            let Some(found) = found.0 else { continue };
+            let name = argument.names.first().unwrap_or(&argument.ident);
+            let function = &self.function.sig.ident;
+            let skip = self.skip_with(&[name.to_string()], "X");
+            errors.at(
+                found,
+                format_args!(
+                    "the key leaves `{name}` out, and its type, which may tell entries apart, has no name to decide \
+                     that with: write `fn {function}<X: …>({name}: X, …)` with `{skip}` for the same entries whatever \
+                     `X` is, or take a `&dyn …`"
+                ),
+            );
+        }
+    }
+}
