@@ -396,19 +396,19 @@ fn keys_of_every_kind_are_shared() {
 #[test]
 fn async_methods_of_a_trait_are_shared() {
     trait Fetch {
-        async fn fetch(&self, n: u32) -> u32;
+        async fn fetch_through_trait(&self, n: u32) -> u32;
     }
     struct Shop;
     impl Fetch for Shop {
         #[cache(ttl = 60, self = shared)]
-        async fn fetch(&self, n: u32) -> u32 {
+        async fn fetch_through_trait(&self, n: u32) -> u32 {
             n + 1
         }
     }
     let (a, b, _) = machines();
-    assert_eq!(futures::executor::block_on(a.wrap(Shop.fetch(1))), 2);
-    assert_eq!(futures::executor::block_on(b.wrap(Shop.fetch(1))), 2);
+    assert_eq!(futures::executor::block_on(a.wrap(Shop.fetch_through_trait(1))), 2);
+    assert_eq!(futures::executor::block_on(b.wrap(Shop.fetch_through_trait(1))), 2);
     let functions = cachekit::functions();
     let shared = |name| functions.iter().find(|f| f.name() == name).unwrap().stats().shared_hits;
-    assert_eq!(b.run(|| shared("fetch")), 1);
+    assert_eq!(b.run(|| shared("fetch_through_trait")), 1);
 }

@@ -4,6 +4,7 @@
 //! It is implemented for the standard library's types, floats and nested references included; any other
 //! type that is `Hash + Eq + Clone` works in an attribute without implementing it.
 
+use std::any::TypeId;
 use std::hash::{Hash, Hasher};
 
 mod containers;
@@ -98,6 +99,19 @@ pub enum Fidelity {
     Exact,
     /// All of it, in either form.
     Full,
+}
+
+/// What is known of a type where a generic function says no more of it than `Hash + Eq + Clone`.
+fn fidelity_of<T: 'static>() -> Fidelity {
+    macro_rules! is_one_of {
+        ($($known:ty)*) => {
+            [$(TypeId::of::<$known>()),*].contains(&TypeId::of::<T>())
+        };
+    }
+    let known = is_one_of!(
+        u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize bool char String
+    );
+    if known { Fidelity::Full } else { Fidelity::Partial }
 }
 
 /// A key for a [`crate::Cache`]: anything equivalent to the stored key, as in `HashMap::get`.

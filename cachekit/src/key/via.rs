@@ -297,17 +297,17 @@ key_part!(
     /// A part by `Hash + Eq + Clone`.
     ByHash, [T: Hash + Eq + Clone], T, &'a T,
     |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone(),
-    |_it| Fidelity::Partial
+    |_it| super::fidelity_of::<T>()
 );
 key_part!(
     /// A borrowed part by `Hash + Eq + ToOwned`.
     ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T,
     |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned(),
-    |_it| Fidelity::Partial
+    |_it| super::fidelity_of::<T::Owned>()
 );
 key_part!(
     /// An optional borrowed part.
     ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>,
     |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
-    |it| it.map(ToOwned::to_owned), |_it| Fidelity::Partial
+    |it| it.map(ToOwned::to_owned), |_it| super::fidelity_of::<T::Owned>()
 );
