@@ -148,6 +148,19 @@ use crate::model::{Model, Tier};
 /// fn page(request: &Request, locale: Locale) -> Page { /* … */ }
 /// ```
 ///
+/// Or write it as a text, which is filled in like that of `format!`, with arguments and their fields. Values that
+/// stand beside each other stay apart in it:
+///
+/// ```ignore
+/// #[cache(key = "user:{user.id}/{page}")]
+/// fn page(user: &User, page: u32, trace: Trace) -> Page { /* … */ }
+/// ```
+///
+/// A key has to mention an argument or `self`; where one entry for all calls is meant, `key = ()` says so.
+///
+/// A type or `const` parameter that occurs only in arguments which the key leaves out has to be decided about:
+/// `skip(ex, X)` for the same entries whatever `X` is, or `key = (type_name::<X>(), id)` for entries of each.
+///
 /// An argument needs `Hash + Eq + Clone` to be part of a key, or `cachekit::key::CacheKey`, which floats
 /// and other types of the standard library have. `&mut` arguments must be skipped or replaced by a `key`.
 ///
@@ -292,7 +305,8 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 /// #[cache::secure(namespace = "crm", on_tamper = error)]      // it is an error, of the function's error type
 /// ```
 ///
-/// The expression of `tenant` is evaluated at each call, and also in the companions, as that of `backend`.
+/// `tenant` has to mention an argument or `self`, as `key` does, and takes a text with `{…}` as well. Its expression
+/// is evaluated at each call, and also in the companions, as that of `backend`.
 /// Tenants never share an entry or a run, in this process either. Without it, the tenant is `default`.
 #[proc_macro_attribute]
 pub fn secure(options: TokenStream, item: TokenStream) -> TokenStream {
