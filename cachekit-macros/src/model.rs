@@ -79,6 +79,7 @@ impl Model {
     pub(crate) fn build(tier: Tier, args: TokenStream, item: TokenStream) -> syn::Result<Self> {
         let function = Function::parse(item)?;
         let mut errors = Errors::default();
+        let written = args.clone();
         let args = Args::parse(args, &mut errors);
         let mut parameters = function.parameters();
         let returned = Returned::of(&function.sig);
@@ -86,7 +87,7 @@ impl Model {
         check_attributes(&function, &parameters, &mut errors);
         check_own_cache(&args, &mut errors);
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
-        let companion = Companion::choose(&args, (&function, &parameters), &mut errors);
+        let companion = Companion::choose((&args, &written), (&function, &parameters), &mut errors);
         // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.
         let stays_here =
@@ -257,7 +258,8 @@ fn check_own_cache(args: &Args, errors: &mut Errors) {
 /// `&mut` arguments carry results out of the function, which a hit cannot do.
 fn check_mutable(parameter: &Parameter, errors: &mut Errors) {
     if parameter.form == Form::MutableReference {
-        let name = parameter.names.first().unwrap_or(&parameter.ident);
+        let unnamed = Ident::new("_", Span::call_site());
+        let name = parameter.names.first().unwrap_or(&unnamed);
         errors.at(
             &parameter.ty,
             format_args!(

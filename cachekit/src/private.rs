@@ -59,7 +59,7 @@ pub mod refusing {
 pub mod part {
     pub use crate::key::{
         Shared as _, Unshared as _, ViaBorrow as _, ViaHash as _, ViaKey as _, ViaNothing as _,
-        ViaOption as _,
+        ViaOption as _, ViaUnordered as _,
     };
 }
 

@@ -16,8 +16,8 @@ mod tests;
 pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
-    ByBorrow, ByHash, ByOption, KeyOf, Keyable, Part, Shared, Unhashable, Unshared, ViaBorrow,
-    ViaHash, ViaKey, ViaNothing, ViaOption,
+    ByBorrow, ByHash, ByOption, KeyOf, Keyable, Ordered, Part, Shared, Unhashable, Unshared,
+    ViaBorrow, ViaHash, ViaKey, ViaNothing, ViaOption, ViaUnordered,
 };
 
 /// How a value takes part in a cache key.
