@@ -1,5 +1,6 @@
 //! What the attribute says: every option read, each mistake kept.
 
+mod elsewhere;
 mod secure;
 mod sharing;
 mod values;
@@ -10,13 +11,15 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, LitStr, Token, Visibility, token};
 
 use crate::crate_path::CratePath;
-use crate::diagnostics::{Errors, Slot, list, nearest};
+use crate::diagnostics::{Errors, Slot};
 
+#[cfg(test)]
+pub(crate) use elsewhere::words;
 pub(crate) use secure::{L1, OnTamper};
 pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
-const OPTIONS: [&str; 19] = [
+pub(crate) const OPTIONS: [&str; 19] = [
     "ttl",
     "stale",
     "capacity",
@@ -36,32 +39,6 @@ const OPTIONS: [&str; 19] = [
     "name",
     "vis",
     "crate",
-];
-
-/// What people who come from other caching crates write, and what it is called here.
-const ELSEWHERE: [(&str, &str); 22] = [
-    ("swr", "stale"),
-    ("stale_while_revalidate", "stale"),
-    ("grace", "stale"),
-    ("store", "backend"),
-    ("lock", "fill_lock"),
-    ("time", "ttl"),
-    ("expire", "ttl"),
-    ("expires", "ttl"),
-    ("expiry", "ttl"),
-    ("timeout", "ttl"),
-    ("ttl_secs", "ttl"),
-    ("ttl_millis", "ttl"),
-    ("size", "capacity"),
-    ("max_size", "capacity"),
-    ("max", "capacity"),
-    ("limit", "capacity"),
-    ("convert", "key"),
-    ("ignore", "skip"),
-    ("exclude", "skip"),
-    ("condition", "if"),
-    ("when", "if"),
-    ("cache", "in"),
 ];
 
 /// The options as written. Whether they fit together and fit the function is the model's question.
@@ -156,7 +133,7 @@ impl Args {
             "name" => self.name.set_once(&name, values::name(&name, input), errors),
             "vis" => self.vis.set_once(&name, values::vis(&name, input), errors),
             "crate" => self.krate.set_once(&name, values::krate(&name, input), errors),
-            unknown => errors.at(&name, unknown_option(unknown)),
+            unknown => errors.at(&name, elsewhere::unknown_option(unknown)),
         }
     }
 
@@ -253,13 +230,5 @@ fn at_next_option(input: ParseStream<'_>) -> bool {
 fn not_an_option(input: ParseStream<'_>, expected: &str, errors: &mut Errors) {
     if let Ok(token) = input.parse::<TokenTree>() {
         errors.at(token, format_args!("expected {expected}"));
-    }
-}
-
-fn unknown_option(name: &str) -> String {
-    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours);
-    match elsewhere.or_else(|| nearest(name, OPTIONS)) {
-        Some(meant) => format!("unknown option `{name}`; did you mean `{meant}`?"),
-        None => format!("unknown option `{name}`; the options are {}", list(OPTIONS)),
     }
 }

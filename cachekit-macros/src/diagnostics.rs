@@ -92,18 +92,27 @@ impl<T> Slot<T> {
     }
 }
 
-/// The name among `known` that `written` was most likely meant to be.
-pub(crate) fn nearest<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+/// The names among `known` that `written` was most likely meant to be: more than one if it is as near to each
+/// of them.
+pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let allowed = (written.chars().count() / 3).max(1);
-    known
+    let mut near: Vec<(usize, &str)> = known
         .into_iter()
         .map(|name| (distance(written, name), name))
         .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .collect();
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    near.retain(|(distance, _)| Some(*distance) == least);
+    // Letters in the wrong order are the likeliest mistake.
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    if near.iter().any(|(_, name)| letters(name) == letters(written)) {
+        near.retain(|(_, name)| letters(name) == letters(written));
+    }
+    near.into_iter().map(|(_, name)| name).collect()
 }
 
 /// How many letters to insert, delete, change or swap with their neighbour to get from `a` to `b`.
@@ -130,10 +139,19 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// `` `a`, `b` and `c` ``, for sentences.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    joined(names, "and")
+}
+
+/// `` `a`, `b` or `c` ``, for questions.
+pub(crate) fn list_or<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    joined(names, "or")
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
         [] => String::new(),
         [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
     }
 }

@@ -84,6 +84,7 @@ impl Model {
     pub(crate) fn build(tier: Tier, args: TokenStream, item: TokenStream) -> syn::Result<Self> {
         let function = Function::parse(fragments::item(item))?;
         let mut errors = Errors::default();
+        let written = args.clone();
         let mut args = Args::parse(fragments::options(args), &mut errors);
         let mut parameters = function.parameters();
         says::fill_templates(&mut args, &function, &parameters, &mut errors);
@@ -94,7 +95,8 @@ impl Model {
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
         says::check(tier, &args, &function, &parameters, &mut errors);
         let left_out = left_out::choose(&args, &function, &mut parameters, &mut errors);
-        let companion = Companion::choose(&args, (&function, &parameters), &mut errors);
+        let companion =
+            Companion::choose((&args, &written), (&function, &parameters), &mut errors);
         left_out::check_place(&left_out, &args, &companion, &mut errors);
         // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.
@@ -267,7 +269,8 @@ fn check_own_cache(args: &Args, errors: &mut Errors) {
 /// `&mut` arguments carry results out of the function, which a hit cannot do.
 fn check_mutable(parameter: &Parameter, errors: &mut Errors) {
     if parameter.form == Form::MutableReference {
-        let name = parameter.names.first().unwrap_or(&parameter.ident);
+        let unnamed = Ident::new("_", Span::call_site());
+        let name = parameter.names.first().unwrap_or(&unnamed);
         errors.at(
             &parameter.ty,
             format_args!(

@@ -1,5 +1,6 @@
 //! What the function is: its parameters, what it returns, whether it is async, where it may stand.
 
+mod around;
 mod free;
 mod parameter;
 mod returned;
@@ -15,10 +16,11 @@ use syn::{
 use crate::args::Args;
 use crate::fragments;
 
+pub(crate) use around::Around;
 pub(crate) use free::Free;
 pub(crate) use parameter::{Form, Parameter};
 pub(crate) use returned::{Flavor, Returned};
-pub(crate) use tokens::{mentions, mentions_self_type};
+pub(crate) use tokens::{begins_path, mentions, mentions_self_type};
 
 /// A function as far as we read it: the signature is parsed, the body stays as it was written, so
 /// that half-typed code keeps its own error messages.

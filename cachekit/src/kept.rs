@@ -29,9 +29,9 @@ pub trait KeepBorrowed {
     fn lent(kept: &Self::Kept) -> &Self;
 }
 
-// Not for all of `ToOwned`: the compiler would speak of that where `Clone` is what is missing.
+// Not for all of `ToOwned`, nor by its bounds: the compiler would speak of `Clone` and not of `stale`.
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Send + 'static> KeepBorrowed for T {
+impl<T: Keep> KeepBorrowed for T {
     type Kept = T;
     fn kept(&self) -> T {
         self.clone()
@@ -58,7 +58,7 @@ macro_rules! unsized_types {
 
 unsized_types! {
     [] str, String;
-    [T: Clone + Send + 'static] [T], Vec<T>;
+    [T: Keep] [T], Vec<T>;
     [] Path, PathBuf;
     [] OsStr, OsString;
     [] CStr, CString;

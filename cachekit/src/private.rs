@@ -62,7 +62,7 @@ pub mod refusing {
 pub mod part {
     pub use crate::key::{
         Shared as _, Unshared as _, ViaBorrow as _, ViaHash as _, ViaKey as _, ViaNothing as _,
-        ViaOption as _, WriteOnly as _,
+        ViaOption as _, ViaUnordered as _, WriteOnly as _,
     };
 }
 

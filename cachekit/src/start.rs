@@ -1,5 +1,8 @@
 //! `init` and `check`: finding at the start of a program what would otherwise only be counted.
 
+#[cfg(feature = "shared")]
+use cachekit_io::BackendError;
+
 use crate::error::Error;
 #[cfg(feature = "shared")]
 use crate::error::{ErrorKind, Problem};
@@ -17,7 +20,8 @@ use crate::site::{Function, Tier};
 ///
 /// # Errors
 ///
-/// Every problem found. Functions work in spite of them, cached in the process only; but `#[cache::secure]`
+/// Every problem found, each once: all variables that are wrong, by name, and never what they hold. Functions
+/// work in spite of them, cached in the process only; but `#[cache::secure]`
 /// functions without a key return an error, or run each time.
 ///
 /// # Example
@@ -88,16 +92,25 @@ fn settings(functions: &[Function]) -> Vec<Problem> {
         problems.push(Problem::new(ErrorKind::Configuration, message));
     }
     problems.extend(crate::seal::keys_for(functions));
+    // What is wrong with one backend is said once, with all the functions that it concerns.
+    let mut wrong: Vec<(BackendError, Vec<&str>)> = Vec::new();
     for tier in tiers(functions) {
-        if let Err(error) = backend(tier) {
-            let asking = match tier {
-                Tier::Io => "`#[cache::io]` functions have no backend",
-                Tier::Secure => "`#[cache::secure]` functions have no shared backend",
-                Tier::Shared | Tier::Local => "`#[cache]` functions have no shared backend",
-            };
-            let message = format!("{asking}, and cache in this process only: {error}");
-            problems.push(Problem::new(ErrorKind::Configuration, message).with_source(error));
+        let Err(error) = backend(tier) else { continue };
+        let whose = match tier {
+            Tier::Io => "`#[cache::io]` functions have no backend",
+            Tier::Secure => "`#[cache::secure]` functions have no shared backend",
+            Tier::Shared | Tier::Local => "`#[cache]` functions have no shared backend",
+        };
+        let said = error.to_string();
+        match wrong.iter_mut().find(|(known, _)| known.to_string() == said) {
+            Some((_, concerned)) => concerned.push(whose),
+            None => wrong.push((error, vec![whose])),
         }
+    }
+    for (error, concerned) in wrong {
+        let concerned = concerned.join(", ");
+        let message = format!("{concerned}, and cache in this process only: {error}");
+        problems.push(Problem::new(ErrorKind::Configuration, message).with_source(error));
     }
     problems
 }
@@ -110,7 +123,7 @@ fn fits(function: Function) -> Option<Problem> {
         Tier::Secure => crate::seal::wrong_namespace(policy.namespace),
         _ => refused_namespace(function),
     }?;
-    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
+    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.path());
     Some(Problem::new(ErrorKind::Function, format!("{place}: {wrong}")))
 }
 

@@ -4,10 +4,16 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 /// What happened in a cache since the process started.
 ///
 /// Hits are counted per thread and added up here, so that counting costs a hit nothing shared. All
 /// numbers are exact once the calls they count have returned.
+///
+/// It is `serde::Serialize`, with the fields by their names, for a page or a line of a log. Printed, it shows what
+/// matters most: hits and misses, those of the misses that the shared tier answered (`shared hits`), calls that got
+/// a stale value, and entries.
 ///
 /// # Example
 ///
@@ -179,6 +185,27 @@ impl RefusalCounters {
     }
 }
 
+macro_rules! serialize_fields {
+    ($($name:ident: $($field:ident)*;)*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                // By name, so that a new field is not forgotten.
+                let Self { $($field),* } = self;
+                let count = [$(stringify!($field)),*].len();
+                let mut fields = serializer.serialize_struct(stringify!($name), count)?;
+                $(fields.serialize_field(stringify!($field), $field)?;)*
+                fields.end()
+            }
+        }
+    )*};
+}
+
+serialize_fields! {
+    Stats: hits misses loads shared_hits shared_errors shared_skips lock_waits stale_hits refreshes
+        failed_refreshes evictions expirations invalidations refused unsealed entries weight;
+    Refusals: tampered wrong_key wrong_place downgraded damaged;
+}
+
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural =
@@ -188,6 +215,14 @@ impl fmt::Display for Stats {
         write!(f, "{} {hits}, {} {misses}", self.hits, self.misses)?;
         if let Some(ratio) = self.hit_ratio() {
             write!(f, " ({:.1} % hits)", ratio * 100.0)?;
+        }
+        for (count, one, many) in [
+            (self.shared_hits, "shared hit", "shared hits"),
+            (self.stale_hits, "stale hit", "stale hits"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {}", plural(count, one, many))?;
+            }
         }
         write!(f, ", {} {}", self.entries, plural(self.entries, "entry", "entries"))
     }

@@ -198,3 +198,148 @@ fn handles_can_be_kept_and_sent() {
         assert_eq!(handle.clear().await.removed(), 0);
     });
 }
+
+struct Private(u32);
+
+trait Priced {
+    fn of_trait(&self, n: u32) -> u32;
+}
+
+impl Private {
+    #[cache(self = key(self.0))]
+    fn price(&self, n: u32) -> u32 {
+        RUNS.add();
+        self.0 * n
+    }
+
+    #[cache::local(ttl = 60, self = key(self.0))]
+    async fn later<T: From<u32>>(&self, n: u32) -> Vec<u64>
+    where
+        T: Into<u64>,
+    {
+        RUNS.add();
+        vec![T::from(self.0 * n).into()]
+    }
+
+    /* Characters that are longer than a byte: äöü */
+    #[cache(self = shared)]
+    fn narrow(&self, n: u32) -> u32 {
+        n
+    }
+
+    // Has a companion, which is not called: there is no lint that says so.
+    #[cache(self = shared)]
+    fn alone(&self, n: u32) -> u32 {
+        n
+    }
+}
+
+impl Priced for Private {
+    #[cache(self = shared)]
+    fn of_trait(&self, n: u32) -> u32 {
+        self.alone(n)
+    }
+}
+
+#[test]
+fn private_methods_have_a_companion_too() {
+    let _test = isolate();
+    let shop = Private(3);
+    assert_eq!(shop.price(4), 12);
+    assert_eq!((shop.price_cache(&4).peek(), shop.price_cache(&5).peek()), (Some(12), None));
+    shop.price_cache(&4).set(13);
+    assert_eq!(shop.price(4), 13);
+    assert!(shop.price_cache(&4).invalidate().was_cached());
+    assert_eq!((shop.price(4), RUNS.take()), (12, 2));
+    block_on(async {
+        assert_eq!(shop.later::<u64>(2).await, [6]);
+        assert_eq!(shop.later_cache::<u64>(&2).peek().await, Some(vec![6]));
+        assert_eq!(shop.later_cache::<u32>(&2).peek().await, None);
+    });
+    RUNS.take();
+    assert_eq!((shop.narrow(1), shop.narrow_cache(&1).peek(), shop.of_trait(1)), (1, Some(1), 1));
+}
+
+#[cache]
+fn unnamed(_: &str, id: u64, (): ()) -> u64 {
+    RUNS.add();
+    id
+}
+
+#[cache(skip(_))]
+fn unnamed_skipped(_: &str, id: u64, _: &dyn std::fmt::Debug) -> u64 {
+    RUNS.add();
+    id
+}
+
+#[test]
+fn unnamed_arguments_can_be_left_out() {
+    let _test = isolate();
+    assert_eq!((unnamed("a", 1, ()), unnamed("b", 1, ()), RUNS.take()), (1, 1, 2));
+    let (a, b) = (unnamed_skipped("a", 1, &1), unnamed_skipped("b", 1, &"x"));
+    assert_eq!((a, b, RUNS.take()), (1, 1, 1));
+    assert!(unnamed_skipped::contains(&1));
+    assert_eq!(unnamed_skipped::refresh("c", 1, &2), 1);
+    assert_eq!(RUNS.take(), 1);
+}
+
+#[test]
+fn counters_are_read_by_name_and_shown() {
+    use std::collections::BTreeMap;
+
+    use serde::de::IgnoredAny;
+
+    let _test = isolate();
+    user(1, "a");
+    user(1, "a");
+    RUNS.take();
+    let stats = user::stats();
+    let bytes = rmp_serde::to_vec_named(&stats).unwrap();
+    let named: BTreeMap<String, IgnoredAny> = rmp_serde::from_slice(&bytes).unwrap();
+    // All fields: `Debug` is derived.
+    let shown = format!("{stats:?} {:?}", stats.refused);
+    let fields = |of: &str| {
+        let inner = shown.replace(&format!("{:?}", stats.refused), "_");
+        inner.matches(of).count()
+    };
+    assert_eq!(named.len(), fields(": "), "{shown}");
+    for name in named.keys() {
+        assert!(shown.contains(&format!("{name}: ")), "{name}: {shown}");
+    }
+    #[derive(serde::Deserialize)]
+    struct Some {
+        hits: u64,
+        misses: u64,
+        refused: BTreeMap<String, u64>,
+    }
+    let read: Some = rmp_serde::from_slice(&bytes).unwrap();
+    assert_eq!((read.hits, read.misses, read.refused.len()), (1, 1, 5));
+    assert_eq!(stats.to_string(), "1 hit, 1 miss (50.0 % hits), 1 entry");
+}
+
+#[test]
+fn what_the_shared_tier_answered_is_shown() {
+    let (scope, _, _) = crate::shared_tier::machines();
+    let (same, clear) = (user as fn(u64, &str) -> String, || {
+        for function in cachekit::functions() {
+            function.clear_local();
+        }
+    });
+    scope.run(|| {
+        same(1, "a");
+        same(2, "a");
+        clear();
+        same(1, "a");
+        assert_eq!(
+            user::stats().to_string(),
+            "0 hits, 3 misses (0.0 % hits), 1 shared hit, 1 entry"
+        );
+        same(2, "a");
+        same(2, "a");
+        assert_eq!(
+            user::stats().to_string(),
+            "1 hit, 4 misses (20.0 % hits), 2 shared hits, 2 entries"
+        );
+    });
+    RUNS.take();
+}

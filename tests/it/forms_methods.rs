@@ -47,7 +47,6 @@ impl Shop {
         self.run(n)
     }
 
-    // Without a visibility there is no companion, because nothing tells that this is no trait's method.
     #[cache(self = key(self.factor))]
     fn private(&self, n: u32) -> u32 {
         self.run(n)

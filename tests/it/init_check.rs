@@ -118,3 +118,34 @@ fn a_variable_for_what_is_not_built_in_is_ignored() {
         run_child(test, &[("CACHEKIT_REDIS_URL", "redis://example"), ("REDIS_URL", "x")]);
     assert_eq!(finished.passed, Some(true), "{}", finished.output);
 }
+
+#[test]
+fn every_variable_that_is_wrong_is_named_once() {
+    const WRONG: [(&str, &str); 8] = [
+        ("CACHEKIT_API_KEY", "5ecret with a space"),
+        ("CACHEKIT_API_URL", "http://5ecret.example"),
+        ("CACHEKIT_TIMEOUT", "5ecret"),
+        ("CACHEKIT_MAX_RETRIES", "5ecret"),
+        ("CACHEKIT_CONNECTION_POOL_SIZE", "5ecret"),
+        ("CACHEKIT_MASTER_KEY", "5ecret"),
+        ("CACHEKIT_PREVIOUS_MASTER_KEYS", "5ecret,5ecret"),
+        ("CACHEKIT_SHARED_BUDGET", "soon"),
+    ];
+    let test = "init_check::every_variable_that_is_wrong_is_named_once";
+    if is_child() {
+        let error = init().unwrap_err();
+        let said = error.to_string();
+        for (name, _) in WRONG {
+            assert_eq!(said.matches(name).count(), 1, "{name}: {said}");
+        }
+        assert!(!format!("{said} {error:?}").contains("5ecret"), "{said}");
+        let messages: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+        let all = "`#[cache]` functions have no shared backend, `#[cache::io]` functions have no backend, \
+                   `#[cache::secure]` functions have no shared backend, and cache in this process only: ";
+        assert_eq!(messages.iter().filter(|message| message.starts_with(all)).count(), 1, "{said}");
+        assert_eq!(messages.len(), 3, "the budget, the keys, the backend: {said}");
+        return;
+    }
+    let finished = run_child(test, &WRONG);
+    assert_eq!(finished.passed, Some(true), "{}", finished.output);
+}

@@ -56,6 +56,7 @@ mod stale_failures;
 mod stale_refresh;
 mod stale_shared;
 mod testing_aids;
+mod texts;
 mod ttl;
 mod ui;
 

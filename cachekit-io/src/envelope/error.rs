@@ -129,6 +129,15 @@ impl EnvelopeError {
     }
 
     /// Puts a name before the context: which variable, which line, which key.
+    /// Several as one that says all.
+    pub(crate) fn all(errors: Vec<Self>) -> Option<Self> {
+        errors.into_iter().reduce(|mut all, next| {
+            let texts = [all.context.take(), next.context].map(Option::unwrap_or_default);
+            all.context = Some(texts.join("; ").into());
+            all
+        })
+    }
+
     pub(crate) fn named(mut self, name: &str) -> Self {
         let context = self.context.take().unwrap_or_default();
         self.context = Some(format!("{name}: {context}").into());

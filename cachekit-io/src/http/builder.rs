@@ -46,6 +46,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 #[must_use]
 pub struct CachekitIoBuilder {
     pub(super) api_key: Option<Zeroizing<String>>,
+    /// Whether it was said already that there is none that can be used.
+    pub(super) api_key_reported: bool,
     pub(super) api_url: String,
     pub(super) timeout: Duration,
     pub(super) max_retries: u32,
@@ -67,6 +69,7 @@ impl Default for CachekitIoBuilder {
     fn default() -> Self {
         Self {
             api_key: None,
+            api_key_reported: false,
             api_url: DEFAULT_URL.to_owned(),
             timeout: Duration::from_secs(5),
             max_retries: 3,
@@ -227,6 +230,7 @@ impl CachekitIoBuilder {
         let api_key = match self.api_key.as_ref().map(|key| ApiKey::parse(key)) {
             Some(Ok(key)) => Some(key),
             Some(Err(why)) => note(wrong, format!("the API key (CACHEKIT_API_KEY) {why}")),
+            None if self.api_key_reported => None,
             None => note(wrong, "the API key (CACHEKIT_API_KEY) is missing".to_owned()),
         };
         let endpoint = match Endpoint::parse(&self.api_url, self.allowance) {
@@ -257,13 +261,16 @@ impl CachekitIoBuilder {
             Ok(tls) => Some(tls),
             Err(why) => note(wrong, why),
         };
-        let (api_key, endpoint, tls) = (api_key?, endpoint?, tls?);
-
+        // Also without an endpoint: whether a proxy can be used does not depend on where it leads.
+        let default = Endpoint::parse(DEFAULT_URL, self.allowance).ok();
+        let target = endpoint.as_ref().or(default.as_ref()).filter(|_| self.proxy);
+        let target = target.and_then(|endpoint| endpoint.connect_uri().ok());
         let variable = |name: &str| std::env::var(name).ok();
-        let target = endpoint.connect_uri().ok().filter(|_| self.proxy);
         if let Some(name) = target.and_then(|target| proxy::unusable(&target, variable)) {
             return note(wrong, format!("{name} cannot be used: {}", proxy::ACCEPTED));
         }
+        let (api_key, endpoint, tls) = (api_key?, endpoint?, tls?);
+
         let proxies = self.proxy.then(Matcher::from_env);
         #[cfg(test)]
         let proxies = self.proxies.or(proxies);

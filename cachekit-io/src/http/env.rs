@@ -21,10 +21,19 @@ pub(super) fn process(name: &str) -> Result<Option<String>, NotUnicode> {
     }
 }
 
-/// A client from variables; whatever is wrong with them is reported at once.
+/// A client from variables alone.
+#[cfg(test)]
 pub(super) fn client(lookup: Lookup<'_>) -> Result<CachekitIo, BackendError> {
+    client_with(lookup, |builder| builder)
+}
+
+/// A client from variables and from code; whatever is wrong with any of them is reported at once.
+pub(super) fn client_with(
+    lookup: Lookup<'_>,
+    complete: impl FnOnce(CachekitIoBuilder) -> CachekitIoBuilder,
+) -> Result<CachekitIo, BackendError> {
     let mut wrong = Vec::new();
-    let builder = builder(lookup, &mut wrong);
+    let builder = complete(builder(lookup, &mut wrong));
     match builder.try_build(&mut wrong) {
         Some(client) if wrong.is_empty() => Ok(client),
         _ => Err(configuration(&wrong)),
@@ -39,9 +48,12 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Result<CachekitIoBuilder, BackendE
 }
 
 pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIoBuilder {
+    // It is not missing as well.
+    let mut unreadable = false;
     let mut read = |name: &'static str| {
         let value = lookup(name).unwrap_or_else(|NotUnicode| {
             wrong.push(format!("{name} is not Unicode"));
+            unreadable |= name == "CACHEKIT_API_KEY";
             None
         });
         // Deployment tools set what is unset to nothing.
@@ -57,6 +69,7 @@ pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIo
     let private = read("CACHEKIT_ALLOW_PRIVATE_ADDRESSES");
 
     let mut builder = CachekitIoBuilder::default();
+    builder.api_key_reported = unreadable;
     if let Some(key) = api_key {
         builder = builder.api_key(key);
     }

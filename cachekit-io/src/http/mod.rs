@@ -143,7 +143,26 @@ impl CachekitIo {
     /// [`Configuration`](crate::BackendErrorKind::Configuration) names every variable that is wrong and
     /// what it accepts; never the key.
     pub fn from_env() -> Result<Self, BackendError> {
-        env::client(&env::process)
+        Self::from_env_with(|builder| builder)
+    }
+
+    /// As [`from_env`](Self::from_env), with settings that code completes or replaces.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env): everything that is wrong, in the environment and in code, at once.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// let client = cachekit_io::CachekitIo::from_env_with(|builder| builder.native_roots(true))?;
+    /// # drop(client);
+    /// # Ok::<(), cachekit_io::BackendError>(())
+    /// ```
+    pub fn from_env_with(
+        complete: impl FnOnce(CachekitIoBuilder) -> CachekitIoBuilder,
+    ) -> Result<Self, BackendError> {
+        env::client_with(&env::process, complete)
     }
 
     /// The settings of [`from_env`](Self::from_env), to be completed in code.

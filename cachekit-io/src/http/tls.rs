@@ -31,14 +31,17 @@ pub(super) fn configure(roots: Roots, extra_pem: &[Vec<u8>]) -> Result<Arc<Clien
     for pem in extra_pem {
         let mut added = 0;
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|_| "the CA file is not valid PEM".to_owned())?;
-            store
-                .add(certificate)
-                .map_err(|error| format!("a certificate of the CA file is unusable: {error}"))?;
+            let certificate = certificate
+                .map_err(|_| "the CA file (CACHEKIT_CA_FILE) is not valid PEM".to_owned())?;
+            store.add(certificate).map_err(|error| {
+                format!("a certificate of the CA file (CACHEKIT_CA_FILE) is unusable: {error}")
+            })?;
             added += 1;
         }
         if added == 0 {
-            return Err("the CA file holds no certificate in PEM form".to_owned());
+            return Err(
+                "the CA file (CACHEKIT_CA_FILE) holds no certificate in PEM form".to_owned()
+            );
         }
     }
     // Named here, not taken from the process: another library's choice of provider is not ours.

@@ -196,6 +196,7 @@ pub(super) fn skip(name: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
         return Err(wrong(name, format_args!("`skip` needs the names of arguments: {FORMS}")));
     }
     let content = parenthesized(input)?;
+    // `parse_any` also takes `_`, which stands for the arguments without a name.
     let arguments = content.parse_terminated(Ident::parse_any, Token![,]).map_err(|error| {
         Error::new(error.span(), format_args!("expected the name of an argument: {FORMS}"))
     })?;

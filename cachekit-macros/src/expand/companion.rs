@@ -35,7 +35,8 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     );
     // Where a type may not stand, or one of that name stands already, the compiler says so at these.
     let at = located(name.span());
-    let declaration = quote_spanned!(at=> enum #name {});
+    // A struct, because the compiler's words for it fit: it has functions, and no variants. Nobody can make one.
+    let declaration = quote_spanned!(at=> struct #name { never: ::core::convert::Infallible });
     let implementation = quote_spanned!(at=> impl #name);
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*

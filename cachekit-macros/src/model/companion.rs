@@ -1,13 +1,13 @@
 //! Which companion the function gets, under which name.
 
-use proc_macro2::Ident;
-use quote::format_ident;
+use proc_macro2::{Group, Ident, TokenStream};
+use quote::{ToTokens, format_ident};
 use syn::Visibility;
 use syn::ext::IdentExt;
 
 use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::{Function, Parameter, mentions};
+use crate::signature::{Around, Function, Parameter, begins_path, mentions};
 
 /// What stands beside the function to work with its entries.
 pub(crate) enum Companion {
@@ -27,7 +27,7 @@ const PRIMITIVES: [&str; 17] = [
 
 impl Companion {
     pub(super) fn choose(
-        args: &Args,
+        (args, written): (&Args, &TokenStream),
         (function, parameters): (&Function, &[Parameter]),
         errors: &mut Errors,
     ) -> Self {
@@ -38,6 +38,7 @@ impl Companion {
         if function.is_associated(args) {
             return Self::beside_method(args, (function, parameters), vis, errors);
         }
+        let around = Around::of(&function.sig.ident);
         let name = args.name.value().unwrap_or(&function.sig.ident).clone();
         if PRIMITIVES.iter().any(|primitive| name == primitive) {
             errors.at(
@@ -46,19 +47,39 @@ impl Companion {
                     "the companion `{name}` would hide the type of that name; give it another one: `name = {name}_cache`"
                 ),
             );
+        } else if let Some(item) = around.taken(&name) {
+            let what = if item == "mod" { "module" } else { "type" };
+            errors.at(
+                &name,
+                format_args!(
+                    "`{name}` is a {what} here already, and the companion of the function would have the same name; \
+                     give it another one: `name = {}_cache`",
+                    name.unraw()
+                ),
+            );
+        } else if hides_a_path(&name, function, written) {
+            errors.at(
+                &name,
+                format_args!(
+                    "the companion `{name}` would hide the crate or module of that name, which a path here begins \
+                     with; give it another one: `name = {}_cache`",
+                    name.unraw()
+                ),
+            );
         }
         Companion::Type { name, vis }
     }
 
-    /// Beside a method more methods may stand, unless it implements a trait, which only shows in that
-    /// it has no visibility.
+    /// Beside a method more methods may stand, unless it implements a trait.
     fn beside_method(
         args: &Args,
         (function, parameters): (&Function, &[Parameter]),
         vis: Visibility,
         errors: &mut Errors,
     ) -> Self {
-        let inherent = !matches!(function.vis, Visibility::Inherited);
+        // Without a visibility it may implement a trait: only the source file tells.
+        let inherent = !matches!(function.vis, Visibility::Inherited)
+            || Around::of(&function.sig.ident).inherent_impl;
         if let (true, Some((what, name))) =
             (inherent || args.name.is_given(), hidden(args, parameters))
         {
@@ -105,6 +126,19 @@ impl Companion {
         Companion::Handle { name, vis }
     }
 }
+
+/// Whether the function means something else by the name that its companion is to have: `serde_json::Value` in
+/// `fn serde_json(…)`.
+fn hides_a_path(name: &Ident, function: &Function, written: &TokenStream) -> bool {
+    let body = function.body.as_ref().map(Group::stream).unwrap_or_default();
+    [function.sig.to_token_stream(), written.clone(), body]
+        .into_iter()
+        .any(|tokens| begins_path(tokens, name, &OF_A_COMPANION).is_some())
+}
+
+/// What people call of a companion: these paths mean it.
+const OF_A_COMPANION: [&str; 8] =
+    ["clear", "contains", "invalidate", "key", "peek", "refresh", "set", "stats"];
 
 /// The argument that `backend` or `tenant` needs and a companion does not get.
 pub(crate) fn hidden<'a>(

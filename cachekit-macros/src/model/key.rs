@@ -5,7 +5,7 @@ use syn::Expr;
 
 use super::left_out::is_type_parameter;
 use crate::args::{Args, SelfKey};
-use crate::diagnostics::{Errors, list, nearest};
+use crate::diagnostics::{Errors, list, list_or, nearest};
 use crate::signature::{Free, Function, Parameter};
 
 /// One part of the key.
@@ -125,6 +125,12 @@ fn problem_with(name: &Ident, skipped: &[Ident], parameters: &[Parameter]) -> Op
     if name == "self" {
         return Some("`self` is left out of the key with `self = shared`".to_owned());
     }
+    if name == "_" {
+        let unnamed = parameters.iter().any(|parameter| parameter.names.is_empty());
+        return (!unnamed).then(|| {
+            "`_` stands for the arguments without a name, and all arguments of this function have one".to_owned()
+        });
+    }
     let Some(parameter) = parameters.iter().find(|parameter| parameter.names.contains(name)) else {
         let names: Vec<String> = parameters
             .iter()
@@ -132,10 +138,10 @@ fn problem_with(name: &Ident, skipped: &[Ident], parameters: &[Parameter]) -> Op
             .map(Ident::to_string)
             .collect();
         let names = names.iter().map(String::as_str);
-        let hint = match nearest(&name.to_string(), names.clone()) {
-            Some(meant) => format!("; did you mean `{meant}`?"),
-            None if parameters.is_empty() => "; the function has none".to_owned(),
-            None => format!("; there is {}", list(names)),
+        let hint = match nearest(&name.to_string(), names.clone()).as_slice() {
+            [] if parameters.is_empty() => "; the function has none".to_owned(),
+            [] => format!("; there is {}", list(names)),
+            meant => format!("; did you mean {}?", list_or(meant.iter().copied())),
         };
         return Some(format!("no argument is called `{name}`{hint}"));
     };

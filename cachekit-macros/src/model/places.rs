@@ -19,7 +19,7 @@ pub(super) fn check(
         errors.push(syn::Error::new(
             Span::call_site(),
             "`#[cache::io]` needs the feature `io` of cachekit: in Cargo.toml, write \
-             `cachekit = { version = \"0.1\", features = [\"io\"] }`",
+             `cachekit = { path = \"…\", features = [\"io\"] }`",
         ));
     }
     if tier == Tier::Io && stays {
@@ -55,7 +55,7 @@ pub(super) fn check(
                 option,
                 format_args!(
                     "`{option}` needs the feature `shared` of cachekit: in Cargo.toml, write \
-                     `cachekit = {{ version = \"0.1\", features = [\"shared\"] }}`"
+                     `cachekit = {{ path = \"…\", features = [\"shared\"] }}`"
                 ),
             );
         }

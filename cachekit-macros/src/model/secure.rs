@@ -37,7 +37,7 @@ pub(super) fn check(
         errors.push(syn::Error::new(
             Span::call_site(),
             "`#[cache::secure]` needs the feature `secure` of cachekit: in Cargo.toml, write \
-             `cachekit = { version = \"0.1\", features = [\"secure\"] }`",
+             `cachekit = { path = \"…\", features = [\"secure\"] }`",
         ));
     }
     if !args.namespace.is_given() && !args.own_cache.is_given() {

@@ -104,9 +104,12 @@ impl Parameter {
         }
     }
 
-    /// Whether `skip(…)` named it: by its name, or by every name of its pattern.
+    /// Whether `skip(…)` named it: by its name, by every name of its pattern, or by `_` if it has none.
     pub(crate) fn is_named_by(&self, skipped: &[Ident]) -> bool {
-        !self.names.is_empty() && self.names.iter().all(|name| skipped.contains(name))
+        if self.names.is_empty() {
+            return skipped.iter().any(|name| name == "_");
+        }
+        self.names.iter().all(|name| skipped.contains(name))
     }
 }
 

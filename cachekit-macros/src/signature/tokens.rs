@@ -1,6 +1,6 @@
 //! Questions to tokens that nobody parses.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// Whether `word` stands anywhere in the tokens, also inside macros.
@@ -9,6 +9,70 @@ pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
         tokens.into_token_stream(),
         &mut |token| matches!(token, TokenTree::Ident(ident) if ident == word),
     )
+}
+
+/// Where a path begins with `name`, as `name::Type` does, unless the next part is one of `known`; or nowhere,
+/// if the tokens bring something of that name themselves.
+pub(crate) fn begins_path(tokens: TokenStream, name: &Ident, known: &[&str]) -> Option<Ident> {
+    let flat = flattened(tokens);
+    let is = |token: Option<&TokenTree>, text: &str| match token {
+        Some(TokenTree::Punct(punct)) => text.len() == 1 && text.starts_with(punct.as_char()),
+        Some(TokenTree::Ident(ident)) => ident == text,
+        _ => false,
+    };
+    let colons = |at: usize| is(flat.get(at), ":") && is(flat.get(at + 1), ":") && joint(&flat[at]);
+    let mut found = None;
+    let mut importing = false;
+    for (at, token) in flat.iter().enumerate() {
+        importing = importing && !is(Some(token), ";") || is(Some(token), "use");
+        let TokenTree::Ident(ident) = token else { continue };
+        if ident != name {
+            continue;
+        }
+        let before = at.checked_sub(1).and_then(|before| flat.get(before));
+        let makes_it = ["mod", "struct", "enum", "union", "trait", "type", "as"];
+        let leaf = importing && !colons(at + 1) && !is(flat.get(at + 1), "as");
+        if leaf || makes_it.into_iter().any(|word| is(before, word)) {
+            return None;
+        }
+        let is_first = !(at >= 2 && colons(at - 2));
+        let next = flat.get(at + 3);
+        let goes_on = colons(at + 1)
+            && match next {
+                Some(TokenTree::Ident(next)) => !known.iter().any(|known| next == known),
+                // Of an import: `name::{…}` and `name::*`.
+                Some(TokenTree::Group(_)) => true,
+                next => is(next, "*") && importing,
+            };
+        if is_first && goes_on && found.is_none() {
+            found = Some(ident.clone());
+        }
+    }
+    found
+}
+
+fn joint(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint)
+}
+
+/// All tokens in a row. A group stands before what is in it, so that its end shows as little as it matters.
+fn flattened(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut flat = Vec::new();
+    for token in tokens {
+        match &token {
+            // What a fragment of a macro was: as if it were not there.
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                flat.extend(flattened(group.stream()));
+            }
+            TokenTree::Group(group) => {
+                let inner = flattened(group.stream());
+                flat.push(token.clone());
+                flat.extend(inner);
+            }
+            _ => flat.push(token),
+        }
+    }
+    flat
 }
 
 fn any(tokens: TokenStream, holds: &mut impl FnMut(&TokenTree) -> bool) -> bool {

@@ -48,13 +48,13 @@ fn a_fixed_lifetime_needs_no_rules() {
 #[test]
 fn free_functions_have_a_companion_type() {
     let function = "pub fn f(x: u8) -> u8 { x }";
-    assert!(has("", function, "pub enum f {}"));
-    assert!(has("name = g, vis = pub(crate)", function, "pub(crate) enum g {}"));
+    assert!(has("", function, "pub struct f {"));
+    assert!(has("name = g, vis = pub(crate)", function, "pub(crate) struct g {"));
     assert!(has("", function, "#[inline] pub fn refresh(x: u8) -> u8"));
     assert!(has("skip(x)", function, "pub fn invalidate() ->"));
     assert!(!has("", "fn f(x: impl Sized) -> u8 { 1 }", "fn invalidate"));
     assert!(has("", "fn f(x: impl Sized) -> u8 { 1 }", "fn stats()"));
-    assert!(!has("in = USERS", function, "enum"));
+    assert!(!has("in = USERS", function, "struct f"));
     assert!(has("", "#[cfg(unix)] fn f() -> u8 { 1 }", "#[cfg(unix)] #[doc"));
 }
 
@@ -62,6 +62,11 @@ fn free_functions_have_a_companion_type() {
 fn an_argument_called_like_the_function_does_not_hide_it() {
     assert!(has("", "fn f(f: u8) -> u8 { f }", "fn refresh(arg0: u8) -> u8"));
     assert!(has("", "fn f(f: u8) -> u8 { f }", "refresh(|| f(arg0))"));
+}
+
+#[test]
+fn unnamed_arguments_are_no_part_of_companions() {
+    assert!(has("skip(_)", "fn f(_: &Db, id: u64, _: u8) -> u64 { id }", "pub fn peek(id: &u64)"));
 }
 
 #[test]
@@ -81,10 +86,10 @@ fn methods_have_a_handle_where_one_may_stand() {
 #[test]
 fn self_in_an_inner_item_makes_no_method() {
     let inner = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } 1 }";
-    assert!(has("", inner, "enum f {}"));
+    assert!(has("", inner, "struct f {"));
     let method = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } Self::g() }";
-    assert!(!has("", method, "enum"));
-    assert!(!has("", "fn f(x: impl Into<Self>) -> u8 { 1 }", "enum"));
+    assert!(!has("", method, "struct f"));
+    assert!(!has("", "fn f(x: impl Into<Self>) -> u8 { 1 }", "struct f"));
 }
 
 #[test]

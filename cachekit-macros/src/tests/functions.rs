@@ -164,3 +164,59 @@ fn mistakes_of_options_and_function_come_together() {
     let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
     assert_eq!(places, ["tll", "0", "const", "&self", "&mut u8", "&str"], "{all:?}");
 }
+
+#[test]
+fn unnamed_arguments_are_skipped_by_an_underscore() {
+    let function = "fn f(_: &Db, _: Ctx, id: u64, (): ()) -> u64 { id }";
+    accepts("skip(_)", function);
+    accepts("skip(_, id)", function);
+    accepts("skip(_)", "fn f(_: &mut Vec<u8>, id: u64) -> u64 { id }");
+    refuses("", "fn f(_: &mut Vec<u8>, id: u64) -> u64 { id }", "&mut Vec<u8>", "`skip(_)`");
+    refuses("skip(_, _)", function, "_", "stands twice");
+    refuses(
+        "skip(_)",
+        "fn f(id: u64, (a, b): (u8, u8)) -> u64 { id }",
+        "_",
+        "all arguments of this function have one",
+    );
+}
+
+#[test]
+fn a_companion_hides_nothing_that_the_function_means() {
+    for function in [
+        "fn url(x: u8) -> url::Url { x }",
+        "fn url(x: url::Url) -> u8 { x }",
+        "fn url<T: url::Like>(x: T) -> u8 { x }",
+        "fn url<T>(x: T) -> u8 where T: url::Like { x }",
+        "fn url(x: u8) -> Result<Vec<url::Url>, Error> { x }",
+        "fn url(x: u8) -> u8 { url::parse(x) }",
+        "fn url(x: u8) -> u8 { if x { let y = url::Url { z: url::z() }; } 1 }",
+        "fn url(x: u8) -> u8 { vec![url::parse(x)] }",
+        "fn url(x: u8) -> u8 { use url::{Url, Host}; 1 }",
+        "fn url(x: u8) -> u8 { use url::Url as Other; 1 }",
+        "fn url(x: u8) -> u8 { use url::*; 1 }",
+        "fn r#url(x: u8) -> u8 { r#url::parse(x) }",
+    ] {
+        let (at, said) = super::mistake("", function);
+        assert_eq!(at.trim_start_matches("r#"), "url", "{function}");
+        assert!(said.contains("`name = url_cache`"), "{function}: {said}");
+        accepts("name = url_cache", function);
+    }
+    refuses("ttl = url::TTL", "fn url(x: u8) -> u8 { x }", "url", "`name = url_cache`");
+    refuses("name = users", "fn user(x: u8) -> users::User { x }", "users", "`name = users_cache`");
+    for function in [
+        "fn url(x: u8) -> u8 { url(x - 1) + url::<u8>(x) }",
+        "fn url(x: u8) -> u8 { url::peek(&x).is_some() as u8 + { url::stats(); 1 } }",
+        "fn url(x: u8) -> ::url::Url { ::url::parse(x) }",
+        "fn url(x: u8) -> u8 { crate::url::parse(x) + self::url::y() }",
+        "fn url(x: u8) -> u8 { use other::url; url::parse(x) }",
+        "fn url(x: u8) -> u8 { use other::{a, b as url}; url::parse(x) }",
+        "fn url(x: u8) -> u8 { mod url { pub fn y() {} } url::y() }",
+        "fn url(url: u8) -> u8 { url.parse() }",
+        "fn url(x: u8) -> u8 { S { url: x }.url }",
+    ] {
+        accepts("", function);
+    }
+    accepts("self = shared", "pub fn url(&self) -> url::Url { x }");
+    accepts("in = CACHE", "fn url(x: u8) -> url::Url { x }");
+}

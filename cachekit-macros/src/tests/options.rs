@@ -1,4 +1,5 @@
 use super::{accepts, mistakes, refuses};
+use crate::args::{OPTIONS, words};
 
 const FUNCTION: &str = "fn user(id: u64, name: &str) -> Option<User> { None }";
 
@@ -41,6 +42,155 @@ fn unknown_options_name_the_likely_one() {
     refuses("frobnicate", FUNCTION, "frobnicate", "the options are `ttl`, `stale`, `capacity`");
     refuses("60", FUNCTION, "60", "expected an option such as `ttl = 60`");
     refuses("ttl(okay = 60)", FUNCTION, "okay", "`ok`");
+}
+
+/// What is said about an option that does not exist.
+fn said_of(option: &str) -> String {
+    let (at, said) = super::mistake(&format!("{option} = 60"), FUNCTION);
+    assert_eq!(at, option, "{said}");
+    said
+}
+
+/// The options that a message proposes.
+fn proposed(said: &str) -> Vec<&str> {
+    let Some((_, question)) = said.split_once("did you mean ") else { return Vec::new() };
+    let question = question.split('?').next().unwrap_or_default();
+    question.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn words_of_other_libraries_are_explained() {
+    for (word, option) in [
+        ("time", "ttl"),
+        ("time_to_live", "ttl"),
+        ("ttl_secs", "ttl"),
+        ("expire", "ttl"),
+        ("max_age", "ttl"),
+        ("maxAge", "ttl"),
+        ("expireAfterWrite", "ttl"),
+        ("Duration", "ttl"),
+        ("swr", "stale"),
+        ("result_fallback", "stale"),
+        ("size", "capacity"),
+        ("maxsize", "capacity"),
+        ("max_size", "capacity"),
+        ("maxSize", "capacity"),
+        ("Capacity", "capacity"),
+        ("max_capacity", "capacity"),
+        ("unbound", "capacity"),
+        ("weigher", "weight"),
+        ("convert", "key"),
+        ("keyGenerator", "key"),
+        ("Ignore", "skip"),
+        ("condition", "if"),
+        ("unless", "if"),
+        ("cache_err", "ttl"),
+        ("cacheNames", "namespace"),
+        ("prefix", "namespace"),
+        ("key_prefix", "namespace"),
+        ("create", "in"),
+        ("ty", "in"),
+        ("redis", "backend"),
+        ("cache_manager", "backend"),
+        ("lock", "fill_lock"),
+        ("companions_vis", "vis"),
+        ("in_impl", "self"),
+    ] {
+        let said = said_of(word);
+        assert_eq!(proposed(&said), [option], "{said}");
+    }
+    for (word, instead) in [
+        ("tti", "`ttl`"),
+        ("time_to_idle", "`capacity`"),
+        ("idle", "`ttl`"),
+        ("sync_writes", "always on"),
+        ("sync", "always on"),
+        ("result", "return type"),
+        ("option", "return type"),
+        ("tags", "user::clear()"),
+        ("refresh", "user::refresh(id)"),
+        ("with_cached_flag", "user::stats()"),
+        ("CustomHasher", "hash"),
+        ("SharedCapacity", "#[cache::local]"),
+        ("typed", "compared"),
+        ("allEntries", "user::clear()"),
+        ("eviction_listener", "evictions"),
+        ("force_refresh", "cachekit::refresh"),
+    ] {
+        let said = said_of(word);
+        assert!(said.contains("there is none like it") && said.contains(instead), "{said}");
+        assert!(proposed(&said).is_empty(), "{said}");
+    }
+}
+
+/// No word of another library is one of ours, is listed twice or has an answer that names no option of ours.
+#[test]
+fn the_words_of_other_libraries_are_consistent() {
+    let mut seen = std::collections::HashSet::new();
+    for word in words() {
+        assert!(!OPTIONS.contains(&word) && seen.insert(word), "{word}");
+        assert!(word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{word}");
+        let said = said_of(word);
+        let proposed = proposed(&said);
+        assert!(
+            proposed.len() <= 1 && proposed.iter().all(|name| OPTIONS.contains(name)),
+            "{said}"
+        );
+        assert!(proposed.len() == 1 || said.contains("there is none like it"), "{said}");
+    }
+    assert!(seen.len() > 200, "{}", seen.len());
+}
+
+/// Each letter left out, doubled, changed or swapped: the option that was meant is proposed, and what is
+/// proposed beside it is as near.
+#[test]
+fn typos_propose_what_was_meant() {
+    let elsewhere: std::collections::HashSet<&str> = words().collect();
+    let mut tried = 0;
+    for option in OPTIONS {
+        for typo in typos(option) {
+            if OPTIONS.contains(&typo.as_str())
+                || elsewhere.contains(typo.replace('_', "").as_str())
+            {
+                continue;
+            }
+            if syn::parse_str::<proc_macro2::TokenTree>(&typo).is_err() || typo == "_" {
+                continue;
+            }
+            let said = said_of(&typo);
+            let proposed = proposed(&said);
+            assert!(proposed.contains(&option), "{typo}: {said}");
+            for other in proposed {
+                assert!(other == option || typos(other).contains(&typo), "{typo}: {said}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 3_000, "{tried}");
+}
+
+fn typos(word: &str) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    let with = |from: usize, to: usize, put: &str| {
+        letters[..from].iter().collect::<String>() + put + &letters[to..].iter().collect::<String>()
+    };
+    let mut typos = Vec::new();
+    for at in 0..=letters.len() {
+        for letter in ('a'..='z').chain('0'..='9').chain(['_']) {
+            typos.push(with(at, at, &letter.to_string()));
+            if at < letters.len() {
+                typos.push(with(at, at + 1, &letter.to_string()));
+            }
+        }
+        if at < letters.len() {
+            typos.push(with(at, at + 1, ""));
+        }
+        if at + 1 < letters.len() {
+            typos.push(with(at, at + 2, &format!("{}{}", letters[at + 1], letters[at])));
+        }
+    }
+    typos.retain(|typo| typo != word && typo.starts_with(|c: char| c.is_ascii_alphabetic()));
+    typos
 }
 
 #[test]

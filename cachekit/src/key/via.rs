@@ -6,8 +6,10 @@
 //! reference further away.
 
 use std::borrow::Borrow;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -125,6 +127,47 @@ impl<T: ?Sized> Part<'_, T> {
         Unhashable(PhantomData)
     }
 }
+
+/// Third choice, for collections without an order: the bound fails and says what to do.
+pub trait ViaUnordered<T: ?Sized> {
+    /// Nothing, so that the error stays the only one.
+    fn __cachekit_via<K>(&self) -> Unhashable<K>
+    where
+        T: Ordered,
+    {
+        Unhashable(PhantomData)
+    }
+}
+
+macro_rules! unordered {
+    ($([$($generics:ident),*] $unordered:ty;)*) => {$(
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, $unordered> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, &$unordered> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, Option<$unordered>> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, Option<&$unordered>> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, Vec<$unordered>> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, &[$unordered]> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, Box<$unordered>> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, Arc<$unordered>> {}
+        impl<$($generics),*> ViaUnordered<$unordered> for &&Part<'_, &Arc<$unordered>> {}
+    )*};
+}
+
+unordered! {
+    [A, B, S] HashMap<A, B, S>;
+    [A, S] HashSet<A, S>;
+    [A] BinaryHeap<A>;
+}
+
+/// What a collection needs to be hashed. Never true: its error message is its purpose.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key: it has no order in which it could be hashed",
+    label = "two that are equal may hold their items in different orders",
+    note = "take a `BTreeMap` or a `BTreeSet`, or a sorted `Vec`,",
+    note = "or say with `key = …` what of it the result depends on, as in `key = sorted(&arguments)`,",
+    note = "or leave the argument out with `skip(…)` if the result does not depend on it"
+)]
+pub trait Ordered {}
 
 /// What [`ViaHash`] takes. Never true where it is asked for: its error message is its purpose.
 #[diagnostic::on_unimplemented(

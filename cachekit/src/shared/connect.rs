@@ -7,8 +7,9 @@ use cachekit_io::{Backend, BackendError};
 /// The client of the cachekit.io API, from `CACHEKIT_API_KEY` and its companions.
 #[cfg(feature = "io")]
 pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
-    let builder = cachekit_io::CachekitIo::builder_from_env()?;
-    let client = builder.l1(true).session_metrics(session::metrics).build()?;
+    let client = cachekit_io::CachekitIo::from_env_with(|builder| {
+        builder.l1(true).session_metrics(session::metrics)
+    })?;
     Ok(Arc::new(client))
 }
 

@@ -36,6 +36,8 @@ fn main() {
     item::invalidate(5, "x").ignore();
     item::invalidate(&5).ignore();
     item::frobnicate(&5, "x");
+    item::invalidat(&5, "x");
+    let made = item {};
     users::user::set(&5, "x");
     users::member::stats();
     Shop.price_cache(5).invalidate().ignore();

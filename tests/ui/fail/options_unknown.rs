@@ -42,4 +42,9 @@ fn three_at_once(id: u64) -> u64 {
     id
 }
 
+#[cache(tti = 60, sync_writes = true, key_prefix = "x", unless = |v| v.is_none())]
+fn words_of_others(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -19,6 +19,16 @@ fn by_value(n: u64, handle: NoSend) -> u64 {
     n
 }
 
+#[cache::local(ttl = 60, stale = 30, skip(handle))]
+fn no_clone(n: u64, handle: NoClone) -> u64 {
+    n
+}
+
+#[cache::local(ttl = 60, stale = 30, skip(handles))]
+async fn later(n: u64, handles: &[NoClone]) -> u64 {
+    n
+}
+
 struct Shop;
 
 impl Shop {

@@ -84,6 +84,16 @@ impl Shop {
         n
     }
 
+    #[cache(self = shared)]
+    fn hidden(&self, n: u32) -> u32 {
+        n
+    }
+
+    #[cache(ttl = 60, stale = 5, self = shared, skip(_))]
+    async fn hidden_later(self: std::sync::Arc<Self>, n: u32, _: u8) -> u32 {
+        n
+    }
+
     #[cache(in = self.own)]
     fn kept(&self, n: u32) -> u32 {
         n
@@ -98,5 +108,7 @@ fn main() {
     let mut shop = Shop { id: InstanceId::new(), own: Cache::new(1) };
     assert_eq!((shop.price(1), shop.kept(1)), (1, 1));
     drop(shop.later(1));
+    assert_eq!(shop.hidden(1), 1);
+    drop(std::sync::Arc::new(Shop { id: InstanceId::new(), own: Cache::new(1) }).hidden_later(1, 2));
     drop(public::other((1, 2), 3));
 }

@@ -211,22 +211,19 @@ impl KeySet {
         current: Option<OsString>,
         previous: Option<OsString>,
     ) -> Result<Self, EnvelopeError> {
-        let previous = previous.map(|value| text(value, PREVIOUS_VARIABLE)).transpose()?;
-        let Some(current) = current else {
-            return Err(EnvelopeError::configuration(format!("{CURRENT_VARIABLE} is not set")));
-        };
-        let current = text(current, CURRENT_VARIABLE)?;
-        let current =
-            MasterKey::from_hex(&current).map_err(|error| error.named(CURRENT_VARIABLE))?;
-        let list = previous.as_ref().map_or("", |list| list.trim());
-        let mut keys = Vec::with_capacity(MAX_PREVIOUS);
-        for (entry, number) in list.split(',').zip(1..).filter(|_| !list.is_empty()) {
-            let key = MasterKey::from_hex(entry.trim());
-            keys.push(
-                key.map_err(|error| error.named(&format!("{PREVIOUS_VARIABLE}, entry {number}")))?,
-            );
+        // Both are looked at, so that both can be set right at once.
+        let current = current_key(current);
+        let previous = previous_keys(previous);
+        match (current, previous) {
+            (Ok(current), Ok(previous)) => {
+                Self::new(current, previous).map_err(|error| error.named(PREVIOUS_VARIABLE))
+            }
+            (current, previous) => {
+                let wrong: Vec<_> = current.err().into_iter().chain(previous.err()).collect();
+                Err(EnvelopeError::all(wrong)
+                    .unwrap_or_else(|| EnvelopeError::configuration("no key")))
+            }
         }
-        Self::new(current, keys).map_err(|error| error.named(PREVIOUS_VARIABLE))
     }
 
     /// How many previous keys there are.
@@ -255,6 +252,27 @@ impl KeySet {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &MasterKey> {
         std::iter::once(&self.current).chain(&self.previous)
     }
+}
+
+fn current_key(value: Option<OsString>) -> Result<MasterKey, EnvelopeError> {
+    let Some(value) = value else {
+        return Err(EnvelopeError::configuration(format!("{CURRENT_VARIABLE} is not set")));
+    };
+    let text = text(value, CURRENT_VARIABLE)?;
+    MasterKey::from_hex(&text).map_err(|error| error.named(CURRENT_VARIABLE))
+}
+
+fn previous_keys(value: Option<OsString>) -> Result<Vec<MasterKey>, EnvelopeError> {
+    let text = value.map(|value| text(value, PREVIOUS_VARIABLE)).transpose()?;
+    let list = text.as_ref().map_or("", |list| list.trim());
+    let mut keys = Vec::with_capacity(MAX_PREVIOUS);
+    for (entry, number) in list.split(',').zip(1..).filter(|_| !list.is_empty()) {
+        let key = MasterKey::from_hex(entry.trim());
+        keys.push(
+            key.map_err(|error| error.named(&format!("{PREVIOUS_VARIABLE}, entry {number}")))?,
+        );
+    }
+    Ok(keys)
 }
 
 /// The text of a variable, wiped on drop.

@@ -102,3 +102,33 @@ fn debug_output_has_no_secret() {
     let client = builder.build().unwrap();
     assert!(!format!("{client:?} {:?}", client.shared.common).contains("5ecret"));
 }
+
+#[test]
+fn every_variable_that_is_wrong_is_named_once() {
+    let wrong = [
+        ("CACHEKIT_API_KEY", "5ecret with a space"),
+        ("CACHEKIT_API_URL", "http://5ecret.example"),
+        ("CACHEKIT_TIMEOUT", "5ecret"),
+        ("CACHEKIT_MAX_RETRIES", "5ecret"),
+        ("CACHEKIT_CONNECTION_POOL_SIZE", "5ecret"),
+        ("CACHEKIT_ALLOW_CUSTOM_HOST", "5ecret"),
+        ("CACHEKIT_ALLOW_PRIVATE_ADDRESSES", "5ecret"),
+        ("CACHEKIT_CA_FILE", "/there/is/no/5ecret"),
+    ];
+    let shown = from(&wrong).unwrap_err().to_string();
+    for (name, _) in wrong {
+        assert_eq!(shown.matches(name).count(), 1, "{name}: {shown}");
+    }
+    assert!(!shown.contains("5ecret"), "{shown}");
+    // One that is not text is not missing as well.
+    let error = client(&|name| if name == "CACHEKIT_API_KEY" { Err(NotUnicode) } else { Ok(None) });
+    let shown = error.unwrap_err().to_string();
+    assert_eq!(shown.matches("CACHEKIT_API_KEY").count(), 1, "{shown}");
+}
+
+#[test]
+fn what_a_ca_file_holds_is_wrong_by_the_name_of_its_variable() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let error = from(&[("CACHEKIT_API_KEY", "ck_live_1"), ("CACHEKIT_CA_FILE", path)]).unwrap_err();
+    assert!(error.to_string().contains("CACHEKIT_CA_FILE"), "{error}");
+}

@@ -1,0 +1,102 @@
+use super::{Around, offset_of};
+
+/// Looks around the only `here`.
+fn around(source: &str) -> Around {
+    let at = source.find(" here").expect("the source has the name") + 1;
+    Around::at(source, at, "here")
+}
+
+fn inherent(source: &str) -> bool {
+    around(source).inherent_impl
+}
+
+#[test]
+fn an_impl_of_a_type_is_known() {
+    for source in [
+        "impl A { fn here() {} }",
+        "impl<T: Clone> A<T> where T: for<'a> B<'a> { fn a() { if x { y() } } #[cache] fn here() {} }",
+        "mod m { struct A; impl A { fn a(&self) -> [u8; 4] { [0; 4] } const fn here() {} } }",
+        "/// impl Trait for A {\nimpl A { /* } /* } */ */ fn here() {} }",
+        "impl A { const C: char = '}'; const D: char = '\\''; fn a<'a>(s: &'a str) {} fn here() {} }",
+        "impl A { const S: &str = \"} \\\" }\"; const R: &str = r#\"}\"}\"#; fn here() {} }",
+        "impl A { const S: &[u8] = b\"}\"; const R: &CStr = cr\"}\\\"; fn r#here() {} }",
+        "#[allow(dead_code)] #[doc = \"}\"] #[cfg(unix)] unsafe impl A { fn here() {} }",
+        "fn f() { impl A { fn here() {} } }",
+        "macro_rules! m { ($t:ty) => { impl $t { fn here() {} } } }",
+        "impl A<dyn for<'a> Fn(&'a u8)> { fn here() {} }",
+    ] {
+        assert!(inherent(&source.replace("r#here", "here")), "{source}");
+    }
+}
+
+#[test]
+fn what_may_not_be_one_is_none() {
+    for source in [
+        "fn here() {}",
+        "impl B for A { fn here() {} }",
+        "impl<T> B<T> for <T as C>::D { fn here() {} }",
+        "trait B { fn here() {} }",
+        "#[async_trait] impl A { fn here() {} }",
+        "#[doc = \"x\"] #[ext(Name)] impl A { fn here() {} }",
+        "impl A { fn a() { fn here() {} } }",
+        "impl A { m! { fn here() {} } }",
+        "m!(impl A, here);",
+        "m! { impl A; here }",
+        "macro_rules! m { ($($h:tt)*) => { impl $($h)* { fn here() {} } } }",
+        "macro_rules! m { ($($h:tt)*) => { $($h)* { fn here() {} } } }",
+        "extern \"C\" { fn here(); }",
+        "impl A<{ 1 }> { fn here() {} }",
+    ] {
+        assert!(!inherent(source), "{source}");
+    }
+}
+
+#[test]
+fn types_and_modules_beside_the_function_are_known() {
+    let taken = |source: &str| around(source).types.iter().any(|(name, _)| name == "here");
+    for source in [
+        "mod here; fn f() {}",
+        "mod a { fn here() {} mod here { } }",
+        "fn f() { struct here {} fn here() {} }",
+        "pub(crate) enum here { A } fn here() {}",
+        "#[derive(Debug)] struct here; fn here() {}",
+        "#[cfg(unix)] fn f() {} trait here {} fn here() {}",
+    ] {
+        let source =
+            source.replacen("fn f() {}", "fn here() {}", usize::from(!source.contains("fn here")));
+        let at = source.find("fn here").unwrap() + 3;
+        assert!(
+            Around::at(&source, at, "here").types.iter().any(|(name, _)| name == "here"),
+            "{source}"
+        );
+    }
+    for source in
+        ["fn here() { } mod other { mod there {} }", "fn f() {} mod a { fn b() {} } fn here() {}"]
+    {
+        assert!(!taken(source), "{source}");
+    }
+    for source in [
+        "#[cfg(windows)] mod here; fn here() {}",
+        "mod a { mod here {} } fn here() {}",
+        "fn a() { struct here; } fn here() {}",
+        "#[some::attribute] struct here; fn here() {}",
+        "// mod here;\nfn here() {}",
+        "const A: &str = \"mod here;\"; fn here() {}",
+    ] {
+        let at = source.find("fn here").unwrap() + 3;
+        assert!(
+            Around::at(source, at, "here").types.iter().all(|(name, _)| name != "here"),
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn places_are_found_in_characters() {
+    assert_eq!(offset_of("ab\nä here", 2, 2), Some(6));
+    assert_eq!(offset_of("\u{feff}here", 1, 0), Some(3));
+    assert_eq!(offset_of("here", 2, 0), None);
+    assert_eq!(offset_of("here", 0, 0), None);
+    // Another text than the compiler read.
+    assert!(!Around::at("impl A { fn there() {} }", 12, "here").inherent_impl);
+}
