@@ -14,13 +14,19 @@ use crate::testing;
 mod breaker;
 pub(crate) mod codec;
 mod connect;
+mod consult;
 pub(crate) mod fill_lock;
 pub(crate) mod frame;
+mod guard;
 pub(crate) mod key;
 pub(crate) mod link;
+mod outage;
+mod publish;
 pub(crate) mod resolve;
 mod runtime;
 pub(crate) mod target;
+mod under_way;
+mod windows;
 pub(crate) mod wire;
 
 #[cfg(test)]
