@@ -179,6 +179,16 @@ impl Link {
         self.judge(store, reply)
     }
 
+    /// Deletes in the background.
+    pub(super) fn delete_behind(&self, store: StoreRef) {
+        let (link, pending) = (self.clone(), testing::pending());
+        runtime::detach(async move {
+            let _pending = pending;
+            // What failed is counted.
+            let _ = link.delete_alone(&store).await;
+        });
+    }
+
     pub(crate) async fn fence(&self, store: &Store, until: Instant) -> Result<FenceToken, Failed> {
         self.ask(store, until, |backend, key| {
             Box::pin(async move {

@@ -121,7 +121,12 @@ impl Outages {
     }
 }
 
-/// Says something about a backend. A subscriber that panics fails no call.
-fn log(backend: &dyn Backend, say: impl FnOnce(&'static str)) {
-    let _ = catch_unwind(AssertUnwindSafe(|| say(backend.backend_type())));
+/// Says something about a backend.
+fn log(backend: &dyn Backend, what: impl FnOnce(&'static str)) {
+    say(|| what(backend.backend_type()));
+}
+
+/// Says something. A subscriber that panics fails no call.
+pub(super) fn say(what: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(what));
 }

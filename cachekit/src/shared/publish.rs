@@ -69,7 +69,7 @@ impl<S: Shape> Target<S> {
             }
             // No other process may go on with what this run was to replace.
             Written::Unknown if self.forced => {
-                self.empty(store, until).await;
+                self.leave_nothing(store, until).await;
                 true
             }
             Written::Unknown => true,
@@ -86,7 +86,7 @@ impl<S: Shape> Target<S> {
     ) {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
         if !self.try_replace(entry, prepared, store, until).await {
-            self.empty(store, until).await;
+            self.leave_nothing(store, until).await;
         }
     }
 
@@ -123,6 +123,19 @@ impl<S: Shape> Target<S> {
             }
         }
         false
+    }
+
+    /// Empties all places; when the time of the call is up, without it.
+    async fn leave_nothing(&self, store: &StoreRef, until: Instant) {
+        if Instant::now() < until {
+            self.empty(store, until).await;
+        }
+        if Instant::now() >= until {
+            for link in self.places() {
+                link.overtake();
+                link.delete_behind(store.clone());
+            }
+        }
     }
 
     /// Empties all places. True if the backend confirmed it.

@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Codec, Encoded, EncodedRef, Panicked, Stamp, encode, schema};
+use super::{Choice, Codec, Encoded, EncodedRef, Stamp, encode, schema};
 
 mod fallback;
 mod hostile;
