@@ -235,6 +235,31 @@ fn so_does_one_whose_write_fails_or_whose_time_was_used_up() {
 }
 
 #[test]
+fn so_does_one_whose_write_is_refused() {
+    for fenced in [true, false] {
+        let backend = backend(fenced);
+        let source = Source::open();
+        let a = machine(&backend);
+        a.run(|| block_on(locked(&source)));
+        a.run(settle);
+        let source = Source { now: AtomicU32::new(1), gate: Gate::new() };
+        let mut call = Polled::new(a.wrap(locked::refresh(&source)));
+        assert_eq!(call.poll(), None);
+        // Something else is written there meanwhile.
+        let key = key(&backend);
+        let value = block_on(backend.get(&key)).unwrap().unwrap().into_value();
+        block_on(backend.set(&key, value, &SetOptions::new())).unwrap();
+        source.gate.open();
+        assert_eq!(call.poll(), Some(1));
+        let left = machine(&backend).run(|| block_on(locked::peek(&source)));
+        assert_eq!((left, a.run(locked::stats).shared_unguarded), (None, 0), "fenced: {fenced}");
+        // Nor is the old value served here any more.
+        source.set(2);
+        assert_eq!(a.run(|| block_on(locked(&source))), 2, "fenced: {fenced}");
+    }
+}
+
+#[test]
 fn a_value_that_is_set_is_guarded_too() {
     for (fenced, operation) in [(true, Operation::Fence), (false, Operation::Lock)] {
         let backend = backend(fenced);

@@ -59,11 +59,14 @@ pub(crate) enum Permit {
 impl Guard {
     /// Of the kind that the backend has; still to be taken.
     pub(crate) fn of(link: &Link) -> Self {
-        let kind = match (link.has_fences(), link.has_locks()) {
-            (Some(true), _) => Kind::Fence,
-            (Some(false), Some(true)) => Kind::Lock,
-            (Some(false), Some(false)) => Kind::Watch,
-            _ => Kind::Unknown,
+        let kind = match link.has_fences() {
+            Some(true) => Kind::Fence,
+            Some(false) => match link.has_locks() {
+                Some(true) => Kind::Lock,
+                Some(false) => Kind::Watch,
+                None => Kind::Unknown,
+            },
+            None => Kind::Unknown,
         };
         Self { kind, ..Self::default() }
     }

@@ -68,12 +68,12 @@ impl<S: Shape> Target<S> {
                 true
             }
             // No other process may go on with what this run was to replace.
-            Written::Unknown if self.forced => {
-                self.leave_nothing(store, until).await;
-                true
+            missed => {
+                if self.forced {
+                    self.leave_nothing(store, until).await;
+                }
+                missed == Written::Unknown
             }
-            Written::Unknown => true,
-            Written::Refused => false,
         }
     }
 
