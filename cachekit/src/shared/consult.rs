@@ -19,6 +19,11 @@ impl<S: Shape> Target<S> {
         self.previous.iter().chain([&self.link])
     }
 
+    /// The function runs whatever is there, and nothing that is there may outlive that.
+    pub(super) fn is_forced(&self) -> bool {
+        self.purpose == Some(Purpose::Forced)
+    }
+
     /// Whether a value that this process has removed may be on its way to one of the places. Then nothing is looked
     /// for there, and nothing written: what is on its way is taken back.
     pub(crate) fn is_overtaken(&self) -> bool {
@@ -32,7 +37,7 @@ impl<S: Shape> Target<S> {
         store: &StoreRef,
         purpose: Purpose,
     ) -> Result<Answer<S>, Failed> {
-        self.forced = purpose == Purpose::Forced;
+        self.purpose = Some(purpose);
         if self.is_overtaken() {
             return Ok(Answer::Run);
         }

@@ -147,7 +147,7 @@ impl Link {
         if more.is_empty() {
             return first.ask(store, until, |backend, key| backend.delete(key)).await.is_ok();
         }
-        if first.is_late(store, until) {
+        if Self::is_late(store, until) {
             return false;
         }
         let deletes = links.iter().map(|link| {
@@ -165,9 +165,10 @@ impl Link {
         };
         match replies {
             // Each of them is counted.
-            Ok(replies) => replies
-                .into_iter()
-                .fold(true, |done, reply| first.judge(store, reply).is_ok() && done),
+            Ok(replies) => {
+                let answers = replies.into_iter().map(|reply| first.judge(store, reply));
+                answers.collect::<Vec<_>>().iter().all(Result::is_ok)
+            }
             Err(unanswered) => first.judge::<bool>(store, Err(unanswered)).is_ok(),
         }
     }
@@ -248,7 +249,7 @@ impl Link {
         entry: &Arc<AnyEntry>,
         (value, options): (Bytes, SetOptions),
     ) -> Result<bool, Failed> {
-        if self.is_late(store, until) {
+        if Self::is_late(store, until) {
             return Err(Failed::Late);
         }
         let driver = if self.blocking { Driver::Blocked } else { driver };
@@ -316,7 +317,7 @@ impl Link {
     }
 
     /// Whether the time is up, so that no further step begins; counted.
-    pub(crate) fn is_late(&self, store: &Store, until: Instant) -> bool {
+    pub(crate) fn is_late(store: &Store, until: Instant) -> bool {
         let late = Instant::now() >= until;
         if late {
             store.count_shared_error();
@@ -332,7 +333,7 @@ impl Link {
             + Send
             + 'static,
     {
-        if self.is_late(store, until) {
+        if Self::is_late(store, until) {
             return Err(Failed::Late);
         }
         let reply = if self.blocking {

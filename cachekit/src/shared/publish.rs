@@ -38,7 +38,7 @@ impl<S: Shape> Target<S> {
             Some(Permit::Given(right)) => match value_of(prepared, store) {
                 None => Written::Unknown,
                 Some(value) => {
-                    if self.forced {
+                    if self.is_forced() {
                         // What older runs are still writing is not to land on top of this.
                         self.places().for_each(Link::overtake);
                     }
@@ -69,7 +69,7 @@ impl<S: Shape> Target<S> {
             }
             // No other process may go on with what this run was to replace.
             missed => {
-                if self.forced {
+                if self.is_forced() {
                     self.leave_nothing(store, until).await;
                 }
                 missed == Written::Unknown
@@ -147,7 +147,9 @@ impl<S: Shape> Target<S> {
     pub(crate) async fn empty(&self, store: &StoreRef, until: Instant) -> bool {
         let places: Vec<&Link> = self.places().collect();
         // Before the removals are sent: what is being written there is taken back if it lands after them.
-        places.iter().for_each(|link| link.overtake());
+        for link in &places {
+            link.overtake();
+        }
         let mut emptied = Link::delete_all(&places, store, until).await;
         if places.len() > 1 {
             emptied &= Link::delete_all(&places, store, until).await;

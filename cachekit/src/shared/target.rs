@@ -17,6 +17,7 @@ use super::wire::{Prepared, Windows, Wire};
 use crate::clock::{self, Ticks};
 use crate::entry::AnyEntry;
 use crate::error::Error;
+use crate::read_through::Purpose;
 use crate::seal::{Seal, SealedBytes};
 use crate::shape::Shape;
 use crate::site::{SiteRef, StoreRef};
@@ -78,8 +79,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) guard: Guard,
     /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
     pub(crate) entry: Option<Arc<AnyEntry>>,
-    /// The function runs whatever is there, and nothing that is there may outlive that.
-    pub(crate) forced: bool,
+    /// Why the tier was asked, if it was.
+    pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
     /// Results may be served for so long after their time.
@@ -112,7 +113,7 @@ impl<S: Shape> Target<S> {
             wire: Wire::of(),
             guard: Guard::default(),
             entry: None,
-            forced: false,
+            purpose: None,
             given_up: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
@@ -220,7 +221,7 @@ impl<S: Shape> Target<S> {
         until: Instant,
     ) -> Result<Result<Option<Read<S>>, Refusal>, Failed> {
         let read = self.read_now(fetched, index, store);
-        if matches!(read, Ok(Some(_))) && self.link.is_late(store, until) {
+        if matches!(read, Ok(Some(_))) && Link::is_late(store, until) {
             return Err(Failed::Late);
         }
         Ok(read)
