@@ -110,7 +110,7 @@ where
             } else {
                 self.remove_local();
             }
-            self.remote.write(&entry, &prepared, &self.store).await;
+            self.remote.replace(&entry, &prepared, &self.store).await;
         })
     }
 

@@ -43,6 +43,9 @@ pub struct Stats {
     pub shared_errors: u64,
     /// Calls that left the shared tier alone because it was down.
     pub shared_skips: u64,
+    /// Values that were not written to the shared tier, because the guard that would have kept them from undoing
+    /// an invalidation could not be had: no fence was given, or another process held the lock.
+    pub shared_unguarded: u64,
     /// Misses that waited for another process which was running the function.
     pub lock_waits: u64,
     /// Calls answered with a stale value while the function ran again; those from the in-process tier are
@@ -87,6 +90,7 @@ impl AddAssign for Stats {
         self.shared_hits += other.shared_hits;
         self.shared_errors += other.shared_errors;
         self.shared_skips += other.shared_skips;
+        self.shared_unguarded += other.shared_unguarded;
         self.lock_waits += other.lock_waits;
         self.stale_hits += other.stale_hits;
         self.refreshes += other.refreshes;
@@ -165,6 +169,8 @@ pub enum Refusal {
     /// It was not looked at, because there is no key; or it holds what this type does not read. Nothing is
     /// wrong with the entry.
     Unread,
+    /// The `Deserialize` of its type panicked.
+    Panicked,
 }
 
 /// The counters behind [`Refusals`].

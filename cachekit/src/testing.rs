@@ -44,6 +44,8 @@ mod tests;
 
 pub use clock::Clock;
 pub(crate) use clock::ClockSource;
+#[cfg(feature = "shared")]
+pub(crate) use pending::Guard as PendingGuard;
 pub(crate) use pending::Pending;
 pub use pending::{settle, settled};
 

@@ -212,9 +212,18 @@ fn a_set_during_a_fill_stays() {
 
 #[test]
 fn a_fill_that_starts_while_a_set_is_under_way_does_not_undo_it() {
+    for operation in [Operation::SetFenced, Operation::Set] {
+        a_fill_starts_while_a_set_is_under_way(operation);
+    }
+}
+
+fn a_fill_starts_while_a_set_is_under_way(operation: Operation) {
     let (a, _, backend) = machines();
+    if operation == Operation::Set {
+        backend.hide(Capability::Fencing);
+    }
     let source = Source::default();
-    let gate = hold(&backend, Operation::Set);
+    let gate = hold(&backend, operation);
     a.run(|| {
         let mut set = Polled::new(read::set(&1, &source, 50));
         assert!(set.poll().is_none());

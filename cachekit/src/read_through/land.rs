@@ -42,6 +42,10 @@ where
             kept = if self.remote.is_some() {
                 let stored = self.remote.store(&self.entry, value, windows, &self.store);
                 let stored = Box::pin(stored).await;
+                if stored.is_none() && self.forced && !self.entry.head.is_dead() {
+                    // The backend knows of something newer: what the run was to replace goes all the same.
+                    self.store.remove(self.entry.head.hash, &|other| self.entry.is_same(other));
+                }
                 if stored.as_ref().is_some_and(|stored| stored.kept.is_none()) {
                     // It is there, and not to be here.
                     if let Some(ticket) = self.refresh.take() {

@@ -381,20 +381,11 @@ where
             (false, None) if flight.is_alone() => Purpose::Alone,
             (false, None) => Purpose::Fill,
         };
-        match self.remote.consult(&self.store, purpose).await {
+        match self.remote.consult(&self.entry, &self.store, purpose).await {
             Answer::Run => Begun::Lead(flight),
             Answer::Fresh(found) => {
                 self.store.count_shared_hit();
-                let (moved, kept) = (found.moved, found.kept.is_some());
-                let mut invalidated = self.entry.head.is_dead();
-                let ret = self.keep_found(flight, found);
-                // What is not kept here is dead by now in any case.
-                invalidated |= kept && self.entry.head.is_dead();
-                if moved && invalidated {
-                    // Invalidated meanwhile: what was written again must not outlive that.
-                    self.remote.remove(&self.store).await;
-                }
-                Begun::Value(ret)
+                Begun::Value(self.keep_found(flight, found))
             }
             Answer::Stale(found) => {
                 self.store.count_shared_hit();

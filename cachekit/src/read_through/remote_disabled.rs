@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::rules::Verdict;
 use crate::seal::BlindedKey;
 use crate::shape::Shape;
-use crate::site::{Site, SiteRef};
+use crate::site::{Site, SiteRef, StoreRef};
 use crate::store::Store;
 
 /// A value from the shared tier.
@@ -20,7 +20,6 @@ pub(crate) struct Fetched<S: Shape> {
     pub(crate) remaining: Ticks,
     pub(crate) window: Ticks,
     pub(crate) weight: u64,
-    pub(crate) moved: bool,
 }
 
 /// What the tier has for a call: nothing.
@@ -101,12 +100,17 @@ impl<K, S: Shape> Remote<K, S> {
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn peek(&self, _store: &Store) -> Option<S::Value> {
+    pub(crate) async fn peek(&self, _store: &StoreRef) -> Option<S::Value> {
         None
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn consult(&mut self, _store: &Store, _purpose: Purpose) -> Answer<S> {
+    pub(crate) async fn consult(
+        &mut self,
+        _entry: &Arc<Entry<K, S::Stored>>,
+        _store: &StoreRef,
+        _purpose: Purpose,
+    ) -> Answer<S> {
         Answer::Run
     }
 
@@ -116,23 +120,22 @@ impl<K, S: Shape> Remote<K, S> {
         _entry: &Arc<Entry<K, S::Stored>>,
         value: &S::Value,
         windows: Windows,
-        _store: &Store,
+        _store: &StoreRef,
     ) -> Option<Prepared<S>> {
         Some(self.prepare(value, windows))
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn write(
+    pub(crate) async fn replace(
         &self,
         _entry: &Arc<Entry<K, S::Stored>>,
         _prepared: &Prepared<S>,
-        _store: &Store,
-    ) -> bool {
-        true
+        _store: &StoreRef,
+    ) {
     }
 
     #[allow(clippy::unused_async)]
-    pub(crate) async fn remove(&self, _store: &Store) -> Removal {
+    pub(crate) async fn remove(&self, _store: &StoreRef) -> Removal {
         Removal::NotUsed
     }
 }

@@ -3,27 +3,24 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use cachekit_io::{Backend, SetOptions};
+use cachekit_io::Backend;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Purpose;
-use crate::clock;
-use crate::entry::Entry;
+use crate::entry::{AnyEntry, Entry};
 use crate::key::CacheKey;
 use crate::seal::{BlindedKey, Seal, Unsealed};
 use crate::shape::Shape;
 pub(crate) use crate::shared::Removal;
 use crate::shared::backend;
-use crate::shared::fill_lock::Held;
 use crate::shared::key::storage_key;
-use crate::shared::link::{Failed, Link, Written};
+use crate::shared::link::{Failed, Link};
 use crate::shared::target::Target;
 pub(crate) use crate::shared::target::{Answer, Fetched};
-use crate::shared::wire::{Prepared, Windows, Wire, lifetime};
-use crate::site::{Site, SiteRef, Tier};
+use crate::shared::wire::{Prepared, Windows, Wire};
+use crate::site::{Site, SiteRef, StoreRef, Tier};
 use crate::store::Store;
 
 impl Removal {
@@ -176,7 +173,9 @@ impl<K, S: Shape> Remote<K, S> {
     /// A value for all tiers.
     pub(crate) fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
         match &self.0 {
-            Tiers::Nowhere => Prepared { kept: Some(S::kept(value)), bytes: None, windows },
+            Tiers::Nowhere => {
+                Prepared { kept: Some(S::kept(value)), bytes: None, windows, until: None }
+            }
             Tiers::Shared(target) => target.prepare(value, windows),
             Tiers::Here(seal, wire) => {
                 let sealed = if S::SEALED {
@@ -184,16 +183,16 @@ impl<K, S: Shape> Remote<K, S> {
                 } else {
                     None
                 };
-                Prepared { kept: seal.kept::<S>(value, sealed), bytes: None, windows }
+                Prepared { kept: seal.kept::<S>(value, sealed), bytes: None, windows, until: None }
             }
-            Tiers::Nothing(_) => Prepared { kept: None, bytes: None, windows },
+            Tiers::Nothing(_) => Prepared { kept: None, bytes: None, windows, until: None },
         }
     }
 
     /// The value, if the tier has a whole and fresh one.
-    pub(crate) async fn peek(&self, store: &Store) -> Option<S::Value> {
+    pub(crate) async fn peek(&self, store: &StoreRef) -> Option<S::Value> {
         let target = self.holding()?;
-        if !target.link.admits(store) {
+        if target.is_overtaken() || !target.link.admits(store) {
             return None;
         }
         match target.look(store, target.link.deadline()).await {
@@ -202,18 +201,42 @@ impl<K, S: Shape> Remote<K, S> {
         }
     }
 
-    /// Asks the tier before the function runs.
-    pub(crate) async fn consult(&mut self, store: &Store, purpose: Purpose) -> Answer<S> {
+    /// Removes the entry from the tier, within one budget.
+    pub(crate) async fn remove(&self, store: &StoreRef) -> Removal {
+        let target = match &self.0 {
+            Tiers::Shared(target) => target,
+            // Where the entry is, only the key tells.
+            Tiers::Nothing(unsealed) if unsealed.has_backend() => return Removal::Failed,
+            _ => return Removal::NotUsed,
+        };
+        let until = target.link.deadline();
+        if target.empty(store, until).await { Removal::Confirmed } else { Removal::Failed }
+    }
+}
+
+impl<K, S> Remote<K, S>
+where
+    K: Send + Sync + 'static,
+    S: Shape,
+{
+    /// Asks the tier before the function runs, for the call that is to fill `entry`.
+    pub(crate) async fn consult(
+        &mut self,
+        entry: &Arc<Entry<K, S::Stored>>,
+        store: &StoreRef,
+        purpose: Purpose,
+    ) -> Answer<S> {
         let Tiers::Shared(target) = &mut self.0 else { return Answer::Run };
         if !target.unambiguous {
             return Answer::Run;
         }
-        // Who forces a run wants the old value gone there, too: that is tried in any case.
+        // A forced run wants the old value gone there, too: that is tried in any case.
         if purpose != Purpose::Forced && !target.link.admits(store) {
             target.given_up = true;
             return Answer::Run;
         }
-        match target.consult(store, purpose).await {
+        let entry = Arc::clone(entry) as Arc<AnyEntry>;
+        match target.consult(entry, store, purpose).await {
             Ok(answer) => answer,
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
@@ -222,86 +245,36 @@ impl<K, S: Shape> Remote<K, S> {
         }
     }
 
-    /// Writes a value, unless it was invalidated meanwhile. `None` if the backend knows of an invalidation:
-    /// then it is not to be kept here either.
+    /// Writes a value that the function returned, unless it was invalidated meanwhile. `None` if the backend knows of
+    /// an invalidation: then it is not to be kept here either.
     pub(crate) async fn store(
         &self,
         entry: &Arc<Entry<K, S::Stored>>,
         value: &S::Value,
         windows: Windows,
-        store: &Store,
+        store: &StoreRef,
     ) -> Option<Prepared<S>> {
         if entry.head.is_dead() {
             return None;
         }
         let prepared = self.prepare(value, windows);
-        let accepted = self.write(entry, &prepared, store).await;
+        let Some(target) = self.holding() else { return Some(prepared) };
+        let entry = Arc::clone(entry) as Arc<AnyEntry>;
+        let accepted = target.write(&entry, &prepared, store).await;
         accepted.then_some(prepared)
     }
 
-    /// Writes what was prepared. False if the backend knows of an invalidation.
-    pub(crate) async fn write(
+    /// Writes a value that a caller hands in, over whatever is there.
+    pub(crate) async fn replace(
         &self,
         entry: &Arc<Entry<K, S::Stored>>,
         prepared: &Prepared<S>,
-        store: &Store,
-    ) -> bool {
-        let Some(target) = self.holding() else { return true };
-        if entry.head.is_dead() {
-            return false;
+        store: &StoreRef,
+    ) {
+        if let Some(target) = self.holding() {
+            let entry = Arc::clone(entry) as Arc<AnyEntry>;
+            target.replace(&entry, prepared, store).await;
         }
-        if target.given_up {
-            return true;
-        }
-        let Some(bytes) = prepared.bytes.clone() else {
-            store.count_shared_error();
-            return true;
-        };
-        let (verdict, window) = prepared.windows;
-        let mut options = SetOptions::new();
-        if let Some(ttl) = lifetime(&verdict) {
-            options = options.ttl(ttl);
-            if window > 0 {
-                options = options.stale_ttl(clock::duration(window));
-            }
-        }
-        if let Some(token) = target.lock.as_ref().and_then(Held::token) {
-            options = options.lock(token);
-        }
-        let until = target.link.deadline();
-        let written = target.link.set(store, until, bytes, (options, target.fence.clone())).await;
-        if !target.previous.is_empty() && !target.previous_clear.load(Ordering::Relaxed) {
-            // What a previous key left must not come back when this entry goes.
-            for link in &target.previous {
-                let _ = link.delete(store).await;
-            }
-        }
-        // An invalidation that came while the write was under way may have reached the backend before
-        // it: take the value back. A refused one is not there.
-        if entry.head.is_dead() && written != Written::Refused {
-            self.remove(store).await;
-        }
-        written != Written::Refused
-    }
-
-    pub(crate) async fn remove(&self, store: &Store) -> Removal {
-        let target = match &self.0 {
-            Tiers::Shared(target) => target,
-            // Where the entry is, only the key tells.
-            Tiers::Nothing(unsealed) if unsealed.has_backend() => return Removal::Failed,
-            _ => return Removal::NotUsed,
-        };
-        let mut removal = Removal::Confirmed;
-        // Whoever moves the entry meanwhile read it before it was removed there, and writes it to another of these
-        // places, under a fence or a lock that is older than its read. So each place is emptied after each other one:
-        // then that write is refused, or removed. Which place is the current one, processes may see differently.
-        let again = &target.previous;
-        for link in target.previous.iter().chain([&target.link]).chain(again) {
-            if link.delete(store).await.is_err() {
-                removal = Removal::Failed;
-            }
-        }
-        removal
     }
 }
 

@@ -67,7 +67,8 @@ impl SealedBytes {
             })
         });
         // A key that is gone is no reason to serve what it sealed.
-        value.unwrap_or(Err(Refusal::Unread))?.ok_or(Refusal::Unread)
+        let read = value.unwrap_or(Err(Refusal::Unread))?;
+        read.map_err(|_| Refusal::Panicked)?.ok_or(Refusal::Unread)
     }
 }
 
@@ -214,7 +215,7 @@ impl Seal {
             Refusal::WrongPlace => "it was sealed for another place",
             Refusal::Downgraded => "it is not sealed",
             Refusal::Damaged => "it is damaged",
-            Refusal::Unread => return None,
+            Refusal::Unread | Refusal::Panicked => return None,
         };
         if self.site.info.policy.on_tamper == OnTamper::Recompute {
             return None;
@@ -239,7 +240,7 @@ fn open<T>(
         let opened = envelope.open_in_place(&spot.context(key), buffer);
         let opened = opened.map_err(|error| refusal_of(error.kind()))?;
         let used_previous = opened.used_previous();
-        // Who has the key wrote something else than a frame.
+        // A holder of the key wrote something else than a frame.
         let frame = Frame::decode_authentic(opened.value()).ok_or(Refusal::Damaged)?;
         Ok(read(&frame, used_previous))
     })

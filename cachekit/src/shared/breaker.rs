@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cachekit_io::Backend;
 
+use super::outage::{Outages, Trouble};
 use crate::clock::{self, Ticks};
 
 /// Failures in a row after which a backend is left alone.
@@ -22,6 +23,7 @@ pub(crate) struct Breaker {
     failures: AtomicU32,
     /// 0 while calls go through.
     open_until: AtomicU64,
+    outages: Outages,
 }
 
 impl Breaker {
@@ -40,20 +42,27 @@ impl Breaker {
     }
 
     /// The backend answered.
-    pub(crate) fn succeeded(&self) {
+    pub(crate) fn succeeded(&self, backend: &dyn Backend, now: impl FnOnce() -> Ticks) {
         // Read first: in good times nothing is written.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
             self.open_until.store(0, Ordering::Relaxed);
+            self.outages.ended(backend, now());
         }
     }
 
-    /// The backend is in trouble.
-    pub(crate) fn failed(&self, now: Ticks) {
+    /// An operation failed. Only some failures mean that the backend itself is in trouble.
+    pub(crate) fn failed(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble) {
+        if !trouble.counts() {
+            self.outages.refused(backend, now, trouble);
+            return;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failures >= FAILURES {
+        let open = failures >= FAILURES;
+        if open {
             self.open_until.store(now.saturating_add(clock::ticks(PAUSE)), Ordering::Relaxed);
         }
+        self.outages.went_on(backend, now, trouble, open);
     }
 }
 
@@ -105,27 +114,32 @@ fn look_up(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Breaker> {
 
 #[cfg(test)]
 mod tests {
+    use cachekit_io::{BackendErrorKind, MemoryBackend};
+
     use super::*;
 
     #[test]
     fn opens_after_failures_in_a_row_and_lets_one_call_try() {
-        let breaker = Breaker::default();
+        let (breaker, backend) = (Breaker::default(), MemoryBackend::new());
+        let failed = |at| breaker.failed(&backend, at, Trouble::Error(BackendErrorKind::Transient));
         let second = clock::ticks(Duration::from_secs(1));
         for _ in 0..FAILURES - 1 {
-            breaker.failed(second);
+            failed(second);
         }
-        breaker.succeeded();
+        breaker.succeeded(&backend, || second);
         for _ in 0..FAILURES {
             assert!(breaker.admits(second));
-            breaker.failed(second);
+            failed(second);
         }
         assert!(!breaker.admits(5 * second));
         assert!(breaker.admits(6 * second), "one call may try");
         assert!(!breaker.admits(6 * second), "and no second one");
-        breaker.failed(6 * second);
+        failed(6 * second);
         assert!(!breaker.admits(10 * second));
         assert!(breaker.admits(11 * second));
-        breaker.succeeded();
+        breaker.succeeded(&backend, || 11 * second);
         assert!(breaker.admits(11 * second) && breaker.admits(11 * second));
+        breaker.failed(&backend, second, Trouble::Error(BackendErrorKind::TooLarge));
+        assert_eq!(breaker.failures.load(Ordering::Relaxed), 0, "a mistake is no outage");
     }
 }

@@ -1,4 +1,4 @@
-//! One run of the function among all processes: the lock taken before it, and the wait for who has it.
+//! One run of the function among all processes: the lock taken before it, and the wait for its holder.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -18,15 +18,18 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Held {
     link: Link,
     token: Option<LockToken>,
+    until: Instant,
 }
 
 impl Held {
-    pub(crate) fn new(link: &Link, token: LockToken) -> Self {
-        Self { link: link.clone(), token: Some(token) }
+    /// For a lock that was asked for at a time.
+    pub(crate) fn new(link: &Link, token: LockToken, asked: Instant) -> Self {
+        Self { link: link.clone(), token: Some(token), until: asked + LEASE }
     }
 
+    /// What proves it, until the lease is over: then another process may have had the lock.
     pub(crate) fn token(&self) -> Option<LockToken> {
-        self.token.clone()
+        self.token.clone().filter(|_| Instant::now() < self.until)
     }
 }
 
@@ -38,7 +41,7 @@ impl Drop for Held {
     }
 }
 
-/// The pauses between two looks at what somebody else is filling, until the wait is over.
+/// The pauses between two looks at what another process is filling, until the wait is over.
 pub(crate) struct Waiting {
     until: Instant,
     pause: Duration,

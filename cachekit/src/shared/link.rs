@@ -8,11 +8,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cachekit_io::{
-    Backend, BackendError, BackendErrorKind, BoxFuture, FenceToken, Fetched, LockToken, SetOptions,
+    Backend, BackendError, BackendErrorKind, BoxFuture, FenceToken, Fetched, LockToken, Operation,
+    SetOptions,
 };
 
 use super::breaker::{self, Breaker};
-use super::runtime::{self, Unanswered};
+use super::guard::{Right, WriteRight};
+use super::outage::Trouble;
+use super::runtime::{self, Driver, Unanswered};
+use super::under_way::{self, Followed};
+use crate::entry::AnyEntry;
+use crate::site::StoreRef;
 use crate::store::Store;
 use crate::testing::{self, ClockSource};
 
@@ -37,6 +43,9 @@ pub(crate) enum Written {
     /// It may be there or not.
     Unknown,
 }
+
+/// What a backend said, if anything.
+pub(super) type Reply<T> = Result<Result<T, BackendError>, Unanswered>;
 
 /// A backend and one key in it.
 #[derive(Clone)]
@@ -96,17 +105,32 @@ impl Link {
         admitted
     }
 
-    pub(crate) fn has_locks(&self) -> bool {
+    /// Whether the backend has locks; `None` if it panicked when it was asked.
+    pub(crate) fn has_locks(&self) -> Option<bool> {
         self.offers(|backend| backend.locks().is_some())
     }
 
-    pub(crate) fn has_fences(&self) -> bool {
+    /// Whether the backend has fences.
+    pub(crate) fn has_fences(&self) -> Option<bool> {
         self.offers(|backend| backend.fencing().is_some())
     }
 
-    /// Asks for a capability. A backend that panics has none.
-    fn offers(&self, asked: impl FnOnce(&dyn Backend) -> bool) -> bool {
-        catch_unwind(AssertUnwindSafe(|| asked(&*self.backend))).unwrap_or(false)
+    fn offers(&self, asked: impl FnOnce(&dyn Backend) -> bool) -> Option<bool> {
+        catch_unwind(AssertUnwindSafe(|| asked(&*self.backend))).ok()
+    }
+
+    pub(super) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Whether a value that was removed may be on its way there: then nothing is to be looked for.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        under_way::is_overtaken(&self.backend, &self.key)
+    }
+
+    /// Says that what is being written there is not to stay.
+    pub(crate) fn overtake(&self) {
+        under_way::mark(&self.backend, &self.key);
     }
 
     pub(crate) async fn get(
@@ -117,55 +141,136 @@ impl Link {
         self.ask(store, until, |backend, key| backend.get(key)).await
     }
 
-    pub(crate) async fn delete(&self, store: &Store) -> Result<bool, Failed> {
-        self.ask(store, self.deadline(), |backend, key| backend.delete(key)).await
+    /// Deletes at these places of one backend, at the same time. True if the backend confirmed all of them.
+    pub(crate) async fn delete_all(links: &[&Self], store: &Store, until: Instant) -> bool {
+        let Some((first, more)) = links.split_first() else { return true };
+        if more.is_empty() {
+            return first.ask(store, until, |backend, key| backend.delete(key)).await.is_ok();
+        }
+        if Self::is_late(store, until) {
+            return false;
+        }
+        let deletes = links.iter().map(|link| {
+            let (backend, key) = (Arc::clone(&link.backend), link.key.clone());
+            let delete: BoxFuture<'static, Reply<bool>> = Box::pin(async move {
+                runtime::bounded(until, pin!(async { backend.delete(&key).await })).await
+            });
+            delete
+        });
+        let deletes = runtime::join(deletes.collect());
+        let replies = if first.blocking {
+            runtime::elsewhere(until, deletes)
+        } else {
+            Ok(Box::pin(deletes).await)
+        };
+        match replies {
+            // Each of them is counted.
+            Ok(replies) => {
+                let answers = replies.into_iter().map(|reply| first.judge(store, reply));
+                answers.collect::<Vec<_>>().iter().all(Result::is_ok)
+            }
+            Err(unanswered) => first.judge::<bool>(store, Err(unanswered)).is_ok(),
+        }
     }
 
-    /// `None` if the backend has no fences.
-    pub(crate) async fn fence(
-        &self,
-        store: &Store,
-        until: Instant,
-    ) -> Result<Option<FenceToken>, Failed> {
-        if !self.has_fences() {
-            return Ok(None);
-        }
+    /// Deletes with a budget of its own, driven here: no caller waits for it.
+    pub(super) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
+        let delete = pin!(async { self.backend.delete(&self.key).await });
+        let reply = runtime::bounded(self.deadline(), delete).await;
+        self.judge(store, reply)
+    }
+
+    /// Deletes in the background.
+    pub(super) fn delete_behind(&self, store: StoreRef) {
+        let (link, pending) = (self.clone(), testing::pending());
+        runtime::detach(async move {
+            let _pending = pending;
+            // What failed is counted.
+            let _ = link.delete_alone(&store).await;
+        });
+    }
+
+    pub(crate) async fn fence(&self, store: &Store, until: Instant) -> Result<FenceToken, Failed> {
         self.ask(store, until, |backend, key| {
             Box::pin(async move {
                 match backend.fencing() {
-                    Some(fencing) => fencing.fence(key).await.map(Some),
-                    None => Ok(None),
+                    Some(fencing) => fencing.fence(key).await,
+                    None => Err(withdrawn(Operation::Fence)),
                 }
             })
         })
         .await
     }
 
-    pub(crate) async fn set(
+    /// Writes, with the right to do so. Unless a fence guards the write, it goes on when the caller does not, and is
+    /// taken back if `entry` is killed or its place is emptied meanwhile.
+    pub(crate) async fn write(
         &self,
-        store: &Store,
+        store: &StoreRef,
         until: Instant,
-        value: Bytes,
-        (options, fence): (SetOptions, Option<FenceToken>),
+        WriteRight(right): WriteRight,
+        entry: &Arc<AnyEntry>,
+        (value, mut options): (Bytes, SetOptions),
     ) -> Written {
-        let written = self.ask(store, until, move |backend, key| {
-            Box::pin(async move {
-                match (backend.fencing(), &fence) {
-                    (Some(fencing), Some(token)) => {
-                        fencing.set_fenced(key, value, &options, token).await
-                    }
-                    _ => backend.set(key, value, &options).await.map(|()| true),
-                }
-            })
-        });
-        match written.await {
+        let written = match right {
+            Right::Fenced(fence, lock) => {
+                options.lock = lock;
+                let write = self.ask(store, until, move |backend, key| {
+                    Box::pin(async move {
+                        match backend.fencing() {
+                            Some(fencing) => fencing.set_fenced(key, value, &options, &fence).await,
+                            None => Err(withdrawn(Operation::SetFenced)),
+                        }
+                    })
+                });
+                write.await
+            }
+            Right::Locked(lock) => {
+                options.lock = Some(lock);
+                self.follow(store, until, Driver::Caller, entry, (value, options)).await
+            }
+            Right::Watched => {
+                self.follow(store, until, Driver::Thread, entry, (value, options)).await
+            }
+        };
+        match written {
             Ok(true) => Written::Stored,
             Ok(false) | Err(Failed::Superseded) => Written::Refused,
             Err(Failed::Late | Failed::Other) => Written::Unknown,
         }
     }
 
-    /// `None` if somebody else holds the lock.
+    /// A write that no fence guards.
+    async fn follow(
+        &self,
+        store: &StoreRef,
+        until: Instant,
+        driver: Driver,
+        entry: &Arc<AnyEntry>,
+        (value, options): (Bytes, SetOptions),
+    ) -> Result<bool, Failed> {
+        if Self::is_late(store, until) {
+            return Err(Failed::Late);
+        }
+        let driver = if self.blocking { Driver::Blocked } else { driver };
+        let followed = Followed {
+            link: self.clone(),
+            entry: Arc::clone(entry),
+            value,
+            options,
+            until,
+            store: store.clone(),
+            // What the caller's own task drives goes on with the caller.
+            pending: (driver != Driver::Caller).then(testing::pending),
+        };
+        let Some(write) = followed.begin() else { return Err(Failed::Superseded) };
+        match runtime::finish(until, driver, write).await {
+            Ok(reply) => self.judge(store, reply),
+            Err(unanswered) => self.judge(store, Err(unanswered)),
+        }
+    }
+
+    /// `None` if another caller holds the lock.
     pub(crate) async fn try_acquire(
         &self,
         store: &Store,
@@ -183,7 +288,7 @@ impl Link {
         .await
     }
 
-    /// Gives a lock back, without anybody waiting for it.
+    /// Gives a lock back; no caller waits for it.
     pub(crate) fn release(&self, token: LockToken) {
         let until = self.deadline();
         let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
@@ -211,6 +316,15 @@ impl Link {
         }
     }
 
+    /// Whether the time is up, so that no further step begins; counted.
+    pub(crate) fn is_late(store: &Store, until: Instant) -> bool {
+        let late = Instant::now() >= until;
+        if late {
+            store.count_shared_error();
+        }
+        late
+    }
+
     /// One operation: bounded, counted, and told to the breaker.
     async fn ask<T, F>(&self, store: &Store, until: Instant, operation: F) -> Result<T, Failed>
     where
@@ -219,38 +333,42 @@ impl Link {
             + Send
             + 'static,
     {
-        let answer = if self.blocking {
+        if Self::is_late(store, until) {
+            return Err(Failed::Late);
+        }
+        let reply = if self.blocking {
             let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
             runtime::elsewhere(until, async move { operation(&*backend, &key).await })
         } else {
             // In the future, so that a panic before there is one is caught, too.
-            let answer = pin!(async { operation(&*self.backend, &self.key).await });
-            runtime::bounded(until, answer).await
+            let reply = pin!(async { operation(&*self.backend, &self.key).await });
+            runtime::bounded(until, reply).await
         };
-        let failed = match answer {
+        self.judge(store, reply)
+    }
+
+    /// What a reply means; counted, and told to the breaker.
+    fn judge<T>(&self, store: &Store, reply: Reply<T>) -> Result<T, Failed> {
+        let (failed, kind) = match reply {
             Ok(Ok(answer)) => {
-                self.breaker.succeeded();
+                self.breaker.succeeded(&*self.backend, || self.clock.now());
                 return Ok(answer);
             }
             Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded => {
-                self.breaker.succeeded();
+                self.breaker.succeeded(&*self.backend, || self.clock.now());
                 return Err(Failed::Superseded);
             }
-            Ok(Err(error)) => {
-                if error.kind().counts_for_breaker() {
-                    self.breaker.failed(self.clock.now());
-                }
-                Failed::Other
-            }
-            Err(unanswered) => {
-                self.breaker.failed(self.clock.now());
-                match unanswered {
-                    Unanswered::Late => Failed::Late,
-                    Unanswered::Panicked => Failed::Other,
-                }
-            }
+            Ok(Err(error)) => (Failed::Other, Trouble::Error(error.kind())),
+            Err(Unanswered::Late) => (Failed::Late, Trouble::Error(BackendErrorKind::Timeout)),
+            Err(Unanswered::Panicked) => (Failed::Other, Trouble::Panic),
         };
+        self.breaker.failed(&*self.backend, self.clock.now(), kind);
         store.count_shared_error();
         Err(failed)
     }
+}
+
+/// A backend that had fences a moment ago.
+fn withdrawn(operation: Operation) -> BackendError {
+    BackendError::new(BackendErrorKind::Unsupported, operation)
 }

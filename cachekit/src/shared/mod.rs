@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
 use cachekit_io::Backend;
@@ -14,15 +14,21 @@ use crate::testing;
 mod breaker;
 pub(crate) mod codec;
 mod connect;
+mod consult;
 pub(crate) mod fill_lock;
 pub(crate) mod frame;
+mod guard;
 pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod origin;
+mod outage;
+mod publish;
 pub(crate) mod resolve;
 mod runtime;
 pub(crate) mod stays;
 pub(crate) mod target;
+mod under_way;
+mod windows;
 pub(crate) mod wire;
 
 #[cfg(test)]
@@ -127,7 +133,14 @@ fn budget() -> Duration {
         return budget;
     }
     match BUDGET.load(Ordering::Relaxed) {
-        0 => ENVIRONMENT.as_ref().ok().copied().flatten().unwrap_or(DEFAULT_BUDGET),
+        0 => match &*ENVIRONMENT {
+            Ok(budget) => budget.unwrap_or(DEFAULT_BUDGET),
+            Err(problem) => {
+                static TOLD: Once = Once::new();
+                TOLD.call_once(|| outage::say(|| tracing::warn!(target: "cachekit", "{problem}")));
+                DEFAULT_BUDGET
+            }
+        },
         // A deadline has to fit into an `Instant`.
         millis => Duration::from_millis(millis.min(86_400_000)),
     }

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
-use super::connect;
+use super::{connect, outage};
 use crate::site::Tier;
 use crate::testing;
 
@@ -95,7 +95,8 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
 /// What the environment says for `#[cache]`. Read once.
 fn from_environment() -> Resolved {
     static RESOLVED: OnceLock<Resolved> = OnceLock::new();
-    RESOLVED
+    static TOLD: Once = Once::new();
+    let resolved = RESOLVED
         .get_or_init(|| {
             let known: Vec<_> =
                 Source::ALL.into_iter().filter(|(source, _)| source.is_built()).collect();
@@ -109,13 +110,34 @@ fn from_environment() -> Resolved {
                 }
             }
         })
-        .clone()
+        .clone();
+    tell(&TOLD, resolved.as_ref().err());
+    resolved
 }
 
 /// The client of cachekit.io. Built once, when it is first needed; a failure lasts.
 fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
     static CLIENT: OnceLock<Result<Arc<dyn Backend>, BackendError>> = OnceLock::new();
-    CLIENT.get_or_init(|| Source::CachekitIo.connect()).clone()
+    static TOLD: Once = Once::new();
+    let client = CLIENT.get_or_init(|| Source::CachekitIo.connect()).clone();
+    tell(&TOLD, client.as_ref().err());
+    client
+}
+
+/// Says once in the log why there is no backend although one was asked for.
+fn tell(told: &Once, error: Option<&BackendError>) {
+    if let Some(error) = error {
+        // The text names variables and what they accept, never what they hold.
+        told.call_once(|| {
+            outage::say(|| {
+                tracing::warn!(
+                    target: "cachekit",
+                    %error,
+                    "there is no shared backend: functions that ask for one cache in this process only"
+                );
+            });
+        });
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The one thread of the shared tier: it drives what sync functions ask of a backend, what nobody waits
-//! for, and the timers of all deadlines.
+//! The one thread of the shared tier: it drives what sync functions ask of a backend, what no caller waits
+//! for, writes that have to be ended whatever becomes of their caller, and the timers of all deadlines.
 //!
 //! A sync function may block the very thread that drives its backend's connections, as on a
 //! single-threaded runtime. So its requests are made here, where nothing blocks.
@@ -7,9 +7,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{OnceLock, mpsc};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use cachekit_io::BoxFuture;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::Sleep;
 
@@ -78,11 +79,109 @@ pub(crate) fn elsewhere<T: Send + 'static>(
         // Who asked may have given up.
         let _ = done.send(bounded(until, pin!(future)).await);
     });
-    match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        Ok(answer) => answer,
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Unanswered::Late),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(Unanswered::Panicked),
+    receive(&answer, until)?
+}
+
+/// Blocks this thread until the answer is there, or the time is up.
+fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Unanswered> {
+    answer.recv_timeout(until.saturating_duration_since(Instant::now())).map_err(
+        |error| match error {
+            mpsc::RecvTimeoutError::Timeout => Unanswered::Late,
+            mpsc::RecvTimeoutError::Disconnected => Unanswered::Panicked,
+        },
+    )
+}
+
+/// Who drives a future that goes on when its caller does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Driver {
+    /// The caller, who blocks: it is driven on the shared tier's thread.
+    Blocked,
+    /// The caller's task, and the shared tier's thread from the moment on when the task gives up.
+    Caller,
+    /// The shared tier's thread from the start: the caller's task may stop at any time, also without being dropped.
+    Thread,
+}
+
+/// Drives a future to its end, whatever becomes of the caller, who waits until `until` at most.
+pub(crate) async fn finish<T: Send + 'static>(
+    until: Instant,
+    driver: Driver,
+    future: BoxFuture<'static, T>,
+) -> Result<T, Unanswered> {
+    match driver {
+        Driver::Blocked => {
+            let Some(handle) = handle() else { return Err(Unanswered::Late) };
+            let (done, answer) = mpsc::sync_channel(1);
+            handle.spawn(async move {
+                // The caller may have given up.
+                let _ = done.send(future.await);
+            });
+            receive(&answer, until)
+        }
+        Driver::Caller => bounded(until, pin!(Carried(Some(future)))).await,
+        Driver::Thread => {
+            let Some(handle) = handle() else { return Err(Unanswered::Late) };
+            match bounded(until, pin!(handle.spawn(future))).await {
+                Ok(Ok(output)) => Ok(output),
+                Ok(Err(_)) => Err(Unanswered::Panicked),
+                Err(unanswered) => Err(unanswered),
+            }
+        }
     }
+}
+
+/// A future that the shared tier's thread goes on with when this is dropped before its end.
+struct Carried<T: 'static>(Option<BoxFuture<'static, T>>);
+
+impl<T> Future for Carried<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(future) = &mut self.0 else { return Poll::Pending };
+        let polled = future.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl<T> Drop for Carried<T> {
+    fn drop(&mut self) {
+        if let Some(future) = self.0.take() {
+            detach(async move {
+                future.await;
+            });
+        }
+    }
+}
+
+/// Drives futures at the same time, to the last one's end.
+pub(crate) async fn join<T>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    enum Slot<'a, T> {
+        Runs(BoxFuture<'a, T>),
+        Ended(T),
+    }
+    let mut slots: Vec<_> = futures.into_iter().map(Slot::Runs).collect();
+    std::future::poll_fn(|cx| {
+        let mut ended = true;
+        for slot in &mut slots {
+            if let Slot::Runs(future) = slot {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(output) => *slot = Slot::Ended(output),
+                    Poll::Pending => ended = false,
+                }
+            }
+        }
+        if ended { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let output = |slot| match slot {
+        Slot::Ended(output) => Some(output),
+        Slot::Runs(_) => None,
+    };
+    slots.into_iter().filter_map(output).collect()
 }
 
 /// Lets a future go on by itself.

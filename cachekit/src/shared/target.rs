@@ -1,25 +1,27 @@
 //! The shared tier of one call: looking for its entry there, and what is found.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cachekit_io::{FenceToken, SetOptions};
+use cachekit_io::SetOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fill_lock::{Held, LEASE, Waiting};
 use super::frame::{Compression, Frame, Lifetime, Place, now_ms};
+use super::guard::{Guard, Permit};
 use super::link::{Failed, Link, Written};
-use super::wire::{Prepared, Windows, Wire, millis};
+use super::windows::{Times, Use};
+use super::wire::{Prepared, Windows, Wire};
 use crate::clock::{self, Ticks};
+use crate::entry::AnyEntry;
 use crate::error::Error;
 use crate::read_through::Purpose;
 use crate::seal::{Seal, SealedBytes};
 use crate::shape::Shape;
-use crate::site::SiteRef;
+use crate::site::{SiteRef, StoreRef};
 use crate::stats::Refusal;
-use crate::store::Store;
 
 /// A value from the shared tier.
 pub(crate) struct Fetched<S: Shape> {
@@ -31,8 +33,6 @@ pub(crate) struct Fetched<S: Shape> {
     /// For how long after that it may be served while the function runs again.
     pub(crate) window: Ticks,
     pub(crate) weight: u64,
-    /// It was written again, because a previous key had sealed it.
-    pub(crate) moved: bool,
 }
 
 /// What the tier has for a call.
@@ -45,17 +45,8 @@ pub(crate) enum Answer<S: Shape> {
     Run,
     /// Nothing, and another process is about to refresh it: leave it alone.
     StandDown,
-    /// An entry that nobody sealed for this call, and the function is not to run because of it.
+    /// An entry that was not sealed for this call, and the function is not to run because of it.
     Refused(Error),
-}
-
-impl<S: Shape> Answer<S> {
-    fn moved(mut self) -> Self {
-        if let Self::Fresh(found) | Self::Stale(found) = &mut self {
-            found.moved = true;
-        }
-        self
-    }
 }
 
 /// What an entry of the shared tier came to.
@@ -84,10 +75,12 @@ pub(crate) struct Target<S: Shape> {
     /// Something is there or may be there that cannot be moved without the lock.
     pub(crate) wants_lock: AtomicBool,
     pub(crate) wire: Wire<S::Value>,
-    /// Taken before the value was computed; a removal since then makes the backend refuse the value.
-    pub(crate) fence: Option<FenceToken>,
-    /// The lock that keeps other processes from running the function meanwhile.
-    pub(crate) lock: Option<Held>,
+    /// Taken before the value is computed; a removal since then makes the backend refuse the value.
+    pub(crate) guard: Guard,
+    /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
+    pub(crate) entry: Option<Arc<AnyEntry>>,
+    /// Why the tier was asked, if it was.
+    pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
     /// Results may be served for so long after their time.
@@ -118,8 +111,9 @@ impl<S: Shape> Target<S> {
             moves: false,
             wants_lock: AtomicBool::new(false),
             wire: Wire::of(),
-            fence: None,
-            lock: None,
+            guard: Guard::default(),
+            entry: None,
+            purpose: None,
             given_up: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
@@ -131,7 +125,7 @@ impl<S: Shape> Target<S> {
     }
 
     /// Looks for a whole value that may be served.
-    pub(crate) async fn look(&self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
+    pub(crate) async fn look(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
         let Some(fetched) = self.link.get(store, until).await? else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)
@@ -139,7 +133,7 @@ impl<S: Shape> Target<S> {
                 Box::pin(self.look_back(store, until)).await
             };
         };
-        match self.read(&fetched, 0) {
+        match self.read(&fetched, 0, store, until)? {
             Ok(Some(Read { answer, again: None })) => Ok(answer),
             Ok(Some(read)) => Box::pin(self.settle(read, None, store, until)).await,
             Ok(None) => Ok(Answer::Run),
@@ -148,8 +142,8 @@ impl<S: Shape> Target<S> {
     }
 
     /// Looks where previous keys put the entry, the latest first.
-    async fn look_back(&self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        if self.moves && self.is_unguarded() && self.link.has_locks() {
+    async fn look_back(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
+        if self.moves && self.guard.wants_lock() {
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(Answer::Run);
         }
@@ -157,7 +151,7 @@ impl<S: Shape> Target<S> {
         for (index, link) in self.previous.iter().enumerate() {
             let Some(fetched) = link.get(store, until).await? else { continue };
             clear = false;
-            match self.read(&fetched, index + 1) {
+            match self.read(&fetched, index + 1, store, until)? {
                 Ok(Some(read)) => return self.settle(read, Some(link), store, until).await,
                 Ok(None) => {}
                 Err(refusal) => match self.refused(refusal, store) {
@@ -170,52 +164,44 @@ impl<S: Shape> Target<S> {
         Ok(Answer::Run)
     }
 
-    /// The backend could show whether an entry was invalidated between its reading and its writing, and was not
-    /// asked to.
-    fn is_unguarded(&self) -> bool {
-        let guards = self.link.has_fences() || self.link.has_locks();
-        guards && self.fence.is_none() && self.lock.is_none()
-    }
-
     /// Moves an entry that a previous key had sealed to where it belongs.
     async fn settle(
         &self,
         read: Read<S>,
         from: Option<&Link>,
-        store: &Store,
+        store: &StoreRef,
         until: Instant,
     ) -> Result<Answer<S>, Failed> {
         let Read { answer, again } = read;
-        let Some((sealed, mut options)) = again.filter(|_| self.moves) else { return Ok(answer) };
-        if self.is_unguarded() {
+        let again = again.filter(|_| self.moves).zip(self.entry.as_ref());
+        let Some(((sealed, options), entry)) = again else { return Ok(answer) };
+        let Permit::Given(right) = self.guard.permit() else {
+            // Without a guard it stays where it is. Where the lock is one, it is asked for.
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(answer);
-        }
-        if let Some(token) = self.lock.as_ref().and_then(Held::token) {
-            options = options.lock(token);
-        }
-        let options = (options, self.fence.clone());
-        match self.link.set(store, until, sealed.into_bytes(), options).await {
+        };
+        let value = (sealed.into_bytes(), options);
+        match self.link.write(store, until, right, entry, value).await {
             Written::Stored => {
                 if let Some(link) = from {
-                    let _ = link.delete(store).await;
+                    Link::delete_all(&[link], store, until).await;
                 }
-                Ok(answer.moved())
+                Ok(answer)
             }
-            // It was invalidated, or somebody else was faster.
+            // It was invalidated, or another process was faster.
             Written::Refused => match self.link.get(store, until).await? {
-                Some(newer) => match self.read(&newer, 0) {
+                Some(newer) => match self.read(&newer, 0, store, until)? {
                     Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
                     Err(refusal) => Ok(self.refused(refusal, store)),
                 },
                 None => Ok(Answer::Run),
             },
-            Written::Unknown => Ok(answer.moved()),
+            Written::Unknown => Ok(answer),
         }
     }
 
     /// Counts an entry that was refused: once for a call, which may look at it several times.
-    fn refused(&self, refusal: Refusal, store: &Store) -> Answer<S> {
+    fn refused(&self, refusal: Refusal, store: &StoreRef) -> Answer<S> {
         if !self.refused.swap(true, Ordering::Relaxed) {
             store.count_refused(refusal);
         }
@@ -225,15 +211,31 @@ impl<S: Shape> Target<S> {
         }
     }
 
-    /// Reads an entry from where the key of this index put it.
+    /// Reads an entry from where the key of this index put it. Opening and decoding are part of the time: a value
+    /// that comes too late is none.
     fn read(
         &self,
         fetched: &cachekit_io::Fetched,
         index: usize,
+        store: &StoreRef,
+        until: Instant,
+    ) -> Result<Result<Option<Read<S>>, Refusal>, Failed> {
+        let read = self.read_now(fetched, index, store);
+        if matches!(read, Ok(Some(_))) && Link::is_late(store, until) {
+            return Err(Failed::Late);
+        }
+        Ok(read)
+    }
+
+    fn read_now(
+        &self,
+        fetched: &cachekit_io::Fetched,
+        index: usize,
+        store: &StoreRef,
     ) -> Result<Option<Read<S>>, Refusal> {
         let Some(seal) = &self.seal else {
             let frame = Frame::decode(fetched.value(), self.place());
-            let answer = frame.and_then(|frame| self.judge(&frame, fetched, None));
+            let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, store));
             return Ok(answer.map(|answer| Read { answer, again: None }));
         };
         seal.open(fetched.value(), index, |frame, is_current| {
@@ -243,7 +245,7 @@ impl<S: Shape> Target<S> {
             } else {
                 seal.seal(frame).ok()
             };
-            let answer = self.judge(frame, fetched, sealed.clone())?;
+            let answer = self.judge(frame, fetched, sealed.clone(), store)?;
             let again = sealed.filter(|_| !is_current).zip(rest(frame, fetched));
             Some(Read { answer, again })
         })
@@ -254,28 +256,23 @@ impl<S: Shape> Target<S> {
         frame: &Frame<'_>,
         fetched: &cachekit_io::Fetched,
         sealed: Option<SealedBytes>,
+        store: &StoreRef,
     ) -> Option<Answer<S>> {
-        let now = now_ms();
-        // What the backend calls stale is not for this process to keep, and what it bounds not beyond.
-        let bound = if fetched.is_fresh() { clock::span(fetched.fresh_for()) } else { 0 };
-        let lifetime = frame.lifetime(now);
-        let (remaining, in_window) = match lifetime {
-            Lifetime::Fresh(left) => (left.min(bound), true),
-            // The writer's window and ours: the shorter one counts.
-            Lifetime::Stale(_) => {
-                (0, frame.age(now) < frame.fresh_ms.saturating_add(millis(self.window)))
-            }
-            Lifetime::Gone => (0, false),
-        };
-        let in_window = self.window > 0 && in_window;
-        if remaining == 0 && !in_window {
+        let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
+        let Ok(value) = (self.wire.decode)(frame.encoded()) else {
+            // The reader's `Deserialize` panicked: a miss, and the function's result takes its place.
+            store.count_shared_error();
             return None;
-        }
-        let value = (self.wire.decode)(frame.encoded())?;
-        let window = if fetched.fresh_for().is_none() { self.window } else { 0 };
+        };
+        let value = value?;
         let kept = self.kept(&value, sealed);
-        let found = Fetched { value, kept, remaining, window, weight: frame.weight, moved: false };
-        Some(if remaining > 0 { Answer::Fresh(found) } else { Answer::Stale(found) })
+        let weight = frame.weight;
+        Some(match use_as {
+            Use::Fresh { remaining, window } => {
+                Answer::Fresh(Fetched { value, kept, remaining, window, weight })
+            }
+            Use::Stale => Answer::Stale(Fetched { value, kept, remaining: 0, window: 0, weight }),
+        })
     }
 
     /// What an entry of this process holds of a value, if it may be kept here.
@@ -287,131 +284,20 @@ impl<S: Shape> Target<S> {
     }
 
     pub(crate) fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
+        // Encoding is part of the time after the function.
+        let until = Some(self.link.deadline());
         let goes = self.unambiguous && !self.given_up;
         let frame = || self.wire.frame(value, windows);
         let Some(seal) = &self.seal else {
             let frame = goes.then(frame).flatten();
             let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));
             let kept = Some(S::kept(value));
-            return Prepared { kept, bytes: bytes.map(Bytes::from), windows };
+            return Prepared { kept, bytes: bytes.map(Bytes::from), windows, until };
         };
         let frame = if goes || S::SEALED { frame() } else { None };
         let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
         let bytes = sealed.as_ref().map(SealedBytes::bytes);
-        Prepared { kept: seal.kept::<S>(value, sealed), bytes, windows }
-    }
-
-    async fn take_fence(&mut self, store: &Store, until: Instant) -> Result<(), Failed> {
-        self.fence = self.link.fence(store, until).await?;
-        Ok(())
-    }
-
-    /// All steps before the function runs.
-    pub(crate) async fn consult(
-        &mut self,
-        store: &Store,
-        purpose: Purpose,
-    ) -> Result<Answer<S>, Failed> {
-        self.moves = true;
-        let until = self.link.deadline();
-        // Boxed, but for the look: a hit pays for the memory of its own steps only.
-        // The fence stands before the look: a removal between the two is noticed.
-        if self.link.has_fences()
-            && Box::pin(self.take_fence(store, until)).await == Err(Failed::Late)
-        {
-            return Err(Failed::Late);
-        }
-        match purpose {
-            Purpose::Forced => return Ok(Answer::Run),
-            Purpose::Refresh => return Box::pin(self.refresh(store, until)).await,
-            Purpose::Alone | Purpose::Fill => {}
-        }
-        let mut answer = self.look(store, until).await?;
-        if self.wants_lock.load(Ordering::Relaxed) && self.link.has_locks() {
-            answer = Box::pin(self.look_locked(store, until)).await?;
-        }
-        let leads = purpose == Purpose::Fill && self.lock_wait.is_some();
-        match answer {
-            Answer::Run if leads && self.lock.is_some() => Ok(answer),
-            Answer::Run => {
-                // Held for the move, which there is none of: the function runs without it.
-                self.lock = None;
-                if leads { Box::pin(self.lead(store, until)).await } else { Ok(answer) }
-            }
-            found => Ok(found),
-        }
-    }
-
-    /// Looks again under the lock, where previous keys put the entry, too. If somebody else holds the lock, what is
-    /// found there is served and stays where it is.
-    async fn look_locked(&mut self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        match self.link.try_acquire(store, until, LEASE).await {
-            Ok(Some(token)) => self.lock = Some(Held::new(&self.link, token)),
-            Ok(None) | Err(_) => self.moves = false,
-        }
-        let answer = self.look(store, until).await?;
-        if !matches!(answer, Answer::Run) {
-            self.lock = None;
-        }
-        Ok(answer)
-    }
-
-    /// For a refresh: nobody waits for it, so it yields to any other process that is at it.
-    async fn refresh(&mut self, store: &Store, until: Instant) -> Result<Answer<S>, Failed> {
-        if self.lock_wait.is_some() && self.link.has_locks() {
-            match self.link.try_acquire(store, until, LEASE).await {
-                Ok(Some(token)) => self.lock = Some(Held::new(&self.link, token)),
-                Ok(None) | Err(_) => return Ok(Answer::StandDown),
-            }
-        }
-        // What is found without a guard stays where it is; the next call that is no refresh sees to that.
-        self.moves = !self.is_unguarded();
-        Ok(match self.look(store, until).await? {
-            // Another process was faster.
-            Answer::Fresh(found) => Answer::Fresh(found),
-            _ => Answer::Run,
-        })
-    }
-
-    /// For a miss: one process runs the function, the others wait for its value, up to a time.
-    async fn lead(&mut self, store: &Store, mut until: Instant) -> Result<Answer<S>, Failed> {
-        let Some(most) = self.lock_wait.filter(|_| self.link.has_locks()) else {
-            return Ok(Answer::Run);
-        };
-        let mut waiting = None;
-        loop {
-            let token = match self.link.try_acquire(store, until, LEASE).await {
-                Ok(token) => token,
-                Err(Failed::Late) => return Err(Failed::Late),
-                // A lock that cannot be asked for keeps nobody from running.
-                Err(_) => return Ok(Answer::Run),
-            };
-            if let Some(token) = token {
-                self.lock = Some(Held::new(&self.link, token));
-                if waiting.is_some() {
-                    // Who had the lock before may have written meanwhile.
-                    self.take_fence(store, until).await?;
-                }
-                let answer = self.look(store, until).await?;
-                if !matches!(answer, Answer::Run) {
-                    self.lock = None;
-                }
-                return Ok(answer);
-            }
-            let waiting = waiting.get_or_insert_with(|| {
-                store.count_lock_wait();
-                Waiting::new(most)
-            });
-            if !waiting.pause(self.link.blocks()).await {
-                return Ok(Answer::Run);
-            }
-            // A budget of their own for each round: what is cut short here would count as a failure.
-            until = self.link.deadline();
-            match self.look(store, until).await? {
-                Answer::Run => {}
-                found => return Ok(found),
-            }
-        }
+        Prepared { kept: seal.kept::<S>(value, sealed), bytes, windows, until }
     }
 }
 

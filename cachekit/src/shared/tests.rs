@@ -1,9 +1,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::codec::{Codec, Stamp};
 use super::frame::{Compression, Frame, HEADER, Lifetime, MAX_VALUE, Place};
-use crate::clock::{NEVER, ticks};
+use super::windows::{Times, Use};
+use crate::clock::{self, NEVER, ticks};
 
 const PLACE: Place<'static> = Place { key: "k", type_name: "u32" };
 
@@ -185,5 +188,58 @@ fn the_budget_of_the_environment_is_whole_milliseconds_or_not_set() {
             error.contains("CACHEKIT_SHARED_BUDGET") && error.contains("1 to 86400000"),
             "{error}"
         );
+    }
+}
+
+/// What the backend says of an entry's time: it is stale, fresh for so many milliseconds, or fresh without a bound.
+fn backends_word() -> impl Strategy<Value = (bool, Option<Duration>)> {
+    let stale = (false, Some(Duration::ZERO));
+    let bound = (0..4_000_u64).prop_map(|ms| (true, Some(Duration::from_millis(ms))));
+    prop_oneof![Just(stale), bound, Just((true, None))]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+
+    /// Whatever the writer, the backend and the reader say: nothing is served after any of them has forbidden it, now or
+    /// from the copy that this process keeps. Errors are the writers with a window of zero.
+    #[test]
+    fn the_shortest_time_counts(
+        fresh_ms in 0..3_000_u64,
+        stale_ms in prop_oneof![Just(0), 0..3_000_u64],
+        reader_ms in prop_oneof![Just(0), 0..3_000_u64],
+        age_ms in 0..8_000_u64,
+        (is_fresh, fresh_for) in backends_word(),
+    ) {
+        // What does not expire has no window.
+        let stale_ms = if fresh_ms == 0 { 0 } else { stale_ms };
+        let window = ticks(Duration::from_millis(reader_ms));
+        let times = Times { fresh_ms, stale_ms, age_ms, is_fresh, fresh_for, window };
+        let shorter = stale_ms.min(reader_ms);
+        // A millisecond for what rounding loses.
+        let millis = |ticks| u64::try_from(clock::duration(ticks).as_millis()).unwrap();
+        match times.judge() {
+            None => {
+                let fresh = is_fresh && (fresh_ms == 0 || age_ms < fresh_ms) && fresh_for != Some(Duration::ZERO);
+                prop_assert!(!fresh, "a fresh value is served");
+                let stale = fresh_ms > 0 && age_ms + 1 < fresh_ms + shorter && shorter > 1;
+                prop_assert!(!stale, "one in both windows is served");
+            }
+            Some(Use::Stale) => {
+                prop_assert!(shorter > 0 && age_ms < fresh_ms + shorter, "{shorter}");
+            }
+            Some(Use::Fresh { remaining, window }) => {
+                prop_assert!(is_fresh);
+                if let Some(bound) = fresh_for {
+                    prop_assert!(remaining <= ticks(bound) && window == 0);
+                }
+                if fresh_ms == 0 {
+                    prop_assert!(window == 0);
+                } else {
+                    prop_assert!(age_ms + millis(remaining) <= fresh_ms);
+                    prop_assert!(age_ms + millis(remaining) + millis(window) <= fresh_ms + shorter);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A value on its way out: encoded, with how long it may be served.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::shape::Shape;
 /// How a value goes over the wire, as plain function pointers: one per type, not one per function.
 pub(crate) struct Wire<V> {
     pub(crate) encode: fn(&V, codec::Choice) -> Option<codec::Encoded>,
-    pub(crate) decode: fn(codec::EncodedRef<'_>) -> Option<V>,
+    pub(crate) decode: fn(codec::EncodedRef<'_>) -> Result<Option<V>, codec::Panicked>,
 }
 
 impl<V> Clone for Wire<V> {
@@ -66,6 +66,8 @@ pub(crate) struct Prepared<S: Shape> {
     /// For the shared tier, if it goes there.
     pub(crate) bytes: Option<Bytes>,
     pub(crate) windows: Windows,
+    /// When the time for the steps after the function is up, if it goes there.
+    pub(crate) until: Option<Instant>,
 }
 
 pub(crate) fn millis(span: Ticks) -> u64 {

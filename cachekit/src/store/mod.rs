@@ -68,6 +68,7 @@ pub(crate) enum Found {
 #[derive(Default)]
 struct Background {
     shared_skips: AtomicU64,
+    shared_unguarded: AtomicU64,
     lock_waits: AtomicU64,
     stale_hits: AtomicU64,
     refreshes: AtomicU64,
@@ -229,6 +230,11 @@ impl Store {
     }
 
     #[cfg(feature = "shared")]
+    pub(crate) fn count_unguarded(&self) {
+        self.background.shared_unguarded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "shared")]
     pub(crate) fn count_lock_wait(&self) {
         self.background.lock_waits.fetch_add(1, Ordering::Relaxed);
     }
@@ -248,6 +254,13 @@ impl Store {
     /// Counts an entry of the shared tier that was refused.
     #[cfg(feature = "shared")]
     pub(crate) fn count_refused(&self, refusal: Refusal) {
+        self.note_refusal(refusal);
+    }
+
+    fn note_refusal(&self, refusal: Refusal) {
+        if refusal == Refusal::Panicked {
+            self.shared_errors.fetch_add(1, Ordering::Relaxed);
+        }
         self.background.refused.count(refusal);
     }
 
@@ -260,7 +273,7 @@ impl Store {
         same: &dyn Fn(&AnyEntry) -> bool,
     ) {
         self.remove(hash, same);
-        self.background.refused.count(refusal);
+        self.note_refusal(refusal);
         self.background.void_hits.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -375,6 +388,7 @@ impl Store {
             shared_hits: self.shared_hits.load(Ordering::Relaxed),
             shared_errors: self.shared_errors.load(Ordering::Relaxed),
             shared_skips: self.background.shared_skips.load(Ordering::Relaxed),
+            shared_unguarded: self.background.shared_unguarded.load(Ordering::Relaxed),
             lock_waits: self.background.lock_waits.load(Ordering::Relaxed),
             stale_hits: self.background.stale_hits.load(Ordering::Relaxed),
             refreshes: self.background.refreshes.load(Ordering::Relaxed),

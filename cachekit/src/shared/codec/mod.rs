@@ -39,6 +39,7 @@
 //! fields; such types have no schema and go as MessagePack.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -130,8 +131,28 @@ impl fmt::Debug for EncodedRef<'_> {
     }
 }
 
-/// `None` if the value does not serialize.
+/// A `Serialize` or `Deserialize` of the user's panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked;
+
+/// Runs what calls the user's `Serialize` and `Deserialize`, which may panic. The hook has reported it.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        // Its destructor may panic, too.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        Panicked
+    })
+}
+
+/// `None` if the value does not serialize, or its `Serialize` panics.
 pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
+    value: &V,
+    choice: Choice,
+) -> Option<Encoded> {
+    guarded(|| encode_now(value, choice)).ok().flatten()
+}
+
+fn encode_now<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     choice: Choice,
 ) -> Option<Encoded> {
@@ -150,7 +171,7 @@ pub(crate) fn fingerprint<V: DeserializeOwned>() -> u64 {
     schema::of::<V>().map_or(0, Schema::fingerprint)
 }
 
-/// `None` if nobody could read it back.
+/// `None` if no reader could read it back.
 fn as_bincode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     schema: &Schema,
@@ -170,7 +191,11 @@ fn as_bincode<V: Serialize + DeserializeOwned + 'static>(
 /// The value that was encoded to these bytes with this stamp, or nothing.
 pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
-) -> Option<V> {
+) -> Result<Option<V>, Panicked> {
+    guarded(|| decode_now(encoded))
+}
+
+fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>) -> Option<V> {
     let EncodedRef { stamp, bytes } = encoded;
     match stamp.codec {
         Codec::MessagePack if stamp.fingerprint == 0 => {
@@ -198,11 +223,11 @@ pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
 #[cfg(feature = "secure")]
 pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
-) -> Option<V> {
-    match encoded.stamp.codec {
+) -> Result<Option<V>, Panicked> {
+    guarded(|| match encoded.stamp.codec {
         Codec::Bincode => binary::decode(encoded.bytes),
-        Codec::MessagePack => decode(encoded),
-    }
+        Codec::MessagePack => decode_now(encoded),
+    })
 }
 
 /// In place of a trace: the value has to reproduce its bytes.

@@ -20,7 +20,7 @@ fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<(Vec<u
 
 fn decode<V: Serialize + DeserializeOwned + 'static>(bytes: &[u8], trace: u64) -> Option<V> {
     let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace };
-    codec::decode(EncodedRef { stamp, bytes })
+    super::decode(EncodedRef { stamp, bytes })
 }
 
 fn through<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<V> {

@@ -1,0 +1,162 @@
+//! The steps of one call in the shared tier before its function runs: guard, look, fill lock.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::fill_lock::Waiting;
+use super::guard::Guard;
+use super::link::{Failed, Link};
+use super::target::{Answer, Target};
+use crate::entry::AnyEntry;
+use crate::read_through::Purpose;
+use crate::shape::Shape;
+use crate::site::StoreRef;
+
+impl<S: Shape> Target<S> {
+    /// Where the entry is or may be, the current place last.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Link> {
+        self.previous.iter().chain([&self.link])
+    }
+
+    /// The function runs whatever is there, and nothing that is there may outlive that.
+    pub(super) fn is_forced(&self) -> bool {
+        self.purpose == Some(Purpose::Forced)
+    }
+
+    /// Whether a value that this process has removed may be on its way to one of the places. Then nothing is looked
+    /// for there, and nothing written: what is on its way is taken back.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.places().any(Link::is_overtaken)
+    }
+
+    /// All steps before the function runs, for the call that is to fill `entry`.
+    pub(crate) async fn consult(
+        &mut self,
+        entry: Arc<AnyEntry>,
+        store: &StoreRef,
+        purpose: Purpose,
+    ) -> Result<Answer<S>, Failed> {
+        self.purpose = Some(purpose);
+        if self.is_overtaken() {
+            return Ok(Answer::Run);
+        }
+        self.moves = true;
+        self.entry = Some(entry);
+        self.guard = Guard::of(&self.link);
+        let until = self.link.deadline();
+        // Boxed, but for the look: a hit pays for the memory of its own steps only.
+        // The fence stands before the look: a removal between the two is noticed. Without it nothing is written.
+        if self.guard.wants_fence()
+            && Box::pin(self.take_fence(store, until)).await == Err(Failed::Late)
+        {
+            return Err(Failed::Late);
+        }
+        match purpose {
+            Purpose::Forced => return Box::pin(self.run_guarded(store, until)).await,
+            Purpose::Refresh => return Box::pin(self.refresh(store, until)).await,
+            Purpose::Alone | Purpose::Fill => {}
+        }
+        let mut answer = self.look(store, until).await?;
+        if self.wants_lock.load(Ordering::Relaxed) && self.guard.wants_lock() {
+            answer = Box::pin(self.look_locked(store, until)).await?;
+        }
+        match answer {
+            // Held for the move, which there is none of: it guards the write as well.
+            Answer::Run if self.guard.has_lock() => Ok(answer),
+            Answer::Run if purpose == Purpose::Fill && self.lock_wait.is_some() => {
+                Box::pin(self.lead(store, until)).await
+            }
+            Answer::Run => Box::pin(self.run_guarded(store, until)).await,
+            found => Ok(found),
+        }
+    }
+
+    async fn take_fence(&mut self, store: &StoreRef, until: Instant) -> Result<(), Failed> {
+        self.guard.take_fence(&self.link, store, until).await
+    }
+
+    async fn try_lock(&mut self, store: &StoreRef, until: Instant) -> Result<bool, Failed> {
+        self.guard.try_lock(&self.link, store, until).await
+    }
+
+    /// The function runs, and waits for no other caller. Where only the lock guards the write, it is taken if it is
+    /// free.
+    async fn run_guarded(&mut self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
+        if self.guard.wants_lock() && self.try_lock(store, until).await == Err(Failed::Late) {
+            return Err(Failed::Late);
+        }
+        Ok(Answer::Run)
+    }
+
+    /// Looks again under the lock, where previous keys put the entry, too. If another caller holds the lock, what is
+    /// found there is served and stays where it is.
+    async fn look_locked(&mut self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
+        self.moves = self.try_lock(store, until).await == Ok(true);
+        let answer = self.look(store, until).await?;
+        if !matches!(answer, Answer::Run) {
+            self.guard.unlock();
+        }
+        Ok(answer)
+    }
+
+    /// For a refresh: no caller waits for it, so it yields to any other process that is at it.
+    async fn refresh(&mut self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
+        let yields = self.lock_wait.is_some() && self.link.has_locks() == Some(true);
+        if yields || self.guard.wants_lock() {
+            let locked = self.try_lock(store, until).await == Ok(true);
+            if yields && !locked {
+                return Ok(Answer::StandDown);
+            }
+        }
+        // What is found without a guard stays where it is; the next call that is no refresh sees to that.
+        self.moves = self.guard.is_had();
+        Ok(match self.look(store, until).await? {
+            // Another process was faster.
+            Answer::Fresh(found) => Answer::Fresh(found),
+            _ => Answer::Run,
+        })
+    }
+
+    /// For a miss: one process runs the function, the others wait for its value, up to a time.
+    async fn lead(&mut self, store: &StoreRef, mut until: Instant) -> Result<Answer<S>, Failed> {
+        let Some(most) = self.lock_wait.filter(|_| self.link.has_locks() == Some(true)) else {
+            return Ok(Answer::Run);
+        };
+        // The steps of all rounds together: the budget, and what `fill_lock` adds to it.
+        let end = until + most;
+        let mut waiting = None;
+        loop {
+            let locked = match self.try_lock(store, until).await {
+                Ok(locked) => locked,
+                Err(Failed::Late) => return Err(Failed::Late),
+                // A lock that cannot be asked for keeps no caller from running the function.
+                Err(_) => return Ok(Answer::Run),
+            };
+            if locked {
+                if waiting.is_some() {
+                    // The holder of before may have written meanwhile.
+                    self.take_fence(store, until).await?;
+                }
+                let answer = self.look(store, until).await?;
+                if !matches!(answer, Answer::Run) {
+                    self.guard.unlock();
+                }
+                return Ok(answer);
+            }
+            let waiting = waiting.get_or_insert_with(|| {
+                store.count_lock_wait();
+                Waiting::new(most)
+            });
+            if !waiting.pause(self.link.blocks()).await {
+                return Ok(Answer::Run);
+            }
+            // As much for each round as the backend may take, and no more than is left of the whole.
+            until = self.link.deadline().min(end);
+            match self.look(store, until).await? {
+                Answer::Run => {}
+                found => return Ok(found),
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What makes a backend refuse a write that an invalidation has overtaken.
+//!
+//! A backend with fences gets a fenced write, one with locks alone a write under the key's lock. Both are taken before
+//! anything is read, so that the backend can tell that the key changed since. A backend with neither gets a write that
+//! this process watches ([`super::under_way`]). There is no other way to write: [`Link::write`] asks for a
+//! [`WriteRight`], and only a guard gives one.
+
+use std::time::Instant;
+
+use cachekit_io::{FenceToken, LockToken};
+
+use super::fill_lock::{Held, LEASE};
+use super::link::{Failed, Link};
+use crate::store::Store;
+
+/// What a backend has against late writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    /// It is not known, because the backend panicked when it was asked, or nothing is to be written.
+    #[default]
+    Unknown,
+    Fence,
+    Lock,
+    /// Nothing.
+    Watch,
+}
+
+/// The guard of one call's writes, as far as it could be had.
+#[derive(Default)]
+pub(crate) struct Guard {
+    kind: Kind,
+    fence: Option<FenceToken>,
+    /// The guard where there are no fences. Where there are, it only keeps other processes from running the function
+    /// meanwhile.
+    lock: Option<Held>,
+}
+
+/// The right to write one value. Only a guard gives it.
+pub(crate) struct WriteRight(pub(super) Right);
+
+pub(super) enum Right {
+    /// The backend refuses the write if the fence has moved.
+    Fenced(FenceToken, Option<LockToken>),
+    /// The backend refuses the write if the key changed since the lock was taken, or the lock is lost.
+    Locked(LockToken),
+    /// The backend refuses nothing.
+    Watched,
+}
+
+/// Whether a value may be written.
+pub(crate) enum Permit {
+    Given(WriteRight),
+    /// The guard could not be had.
+    Missing,
+    /// There was one, and it has run out: another process may have changed the key since.
+    Lost,
+}
+
+impl Guard {
+    /// Of the kind that the backend has; still to be taken.
+    pub(crate) fn of(link: &Link) -> Self {
+        let kind = match link.has_fences() {
+            Some(true) => Kind::Fence,
+            Some(false) => match link.has_locks() {
+                Some(true) => Kind::Lock,
+                Some(false) => Kind::Watch,
+                None => Kind::Unknown,
+            },
+            None => Kind::Unknown,
+        };
+        Self { kind, ..Self::default() }
+    }
+
+    pub(crate) fn wants_fence(&self) -> bool {
+        self.kind == Kind::Fence && self.fence.is_none()
+    }
+
+    /// Without the lock, nothing can be written.
+    pub(crate) fn wants_lock(&self) -> bool {
+        self.kind == Kind::Lock && self.lock.is_none()
+    }
+
+    /// Whether a value may be written, as things are.
+    pub(crate) fn is_had(&self) -> bool {
+        match self.kind {
+            Kind::Unknown => false,
+            Kind::Fence => self.fence.is_some(),
+            Kind::Lock => self.lock.is_some(),
+            Kind::Watch => true,
+        }
+    }
+
+    pub(crate) fn has_lock(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Takes a fence, or a newer one, if the backend has fences.
+    pub(crate) async fn take_fence(
+        &mut self,
+        link: &Link,
+        store: &Store,
+        until: Instant,
+    ) -> Result<(), Failed> {
+        if self.kind == Kind::Fence {
+            self.fence = Some(link.fence(store, until).await?);
+        }
+        Ok(())
+    }
+
+    /// Takes the key's lock, unless another caller has it; never waits for it. True if it was free.
+    pub(crate) async fn try_lock(
+        &mut self,
+        link: &Link,
+        store: &Store,
+        until: Instant,
+    ) -> Result<bool, Failed> {
+        let asked = Instant::now();
+        let token = link.try_acquire(store, until, LEASE).await?;
+        self.lock = token.map(|token| Held::new(link, token, asked));
+        Ok(self.lock.is_some())
+    }
+
+    /// Gives the lock back where it is of no further use.
+    pub(crate) fn unlock(&mut self) {
+        self.lock = None;
+    }
+
+    /// Takes what the backend has, without waiting for any other caller.
+    pub(crate) async fn take(
+        &mut self,
+        link: &Link,
+        store: &Store,
+        until: Instant,
+    ) -> Result<(), Failed> {
+        match self.kind {
+            Kind::Fence => self.take_fence(link, store, until).await,
+            Kind::Lock => self.try_lock(link, store, until).await.map(drop),
+            Kind::Watch | Kind::Unknown => Ok(()),
+        }
+    }
+
+    pub(crate) fn permit(&self) -> Permit {
+        let token = self.lock.as_ref().and_then(Held::token);
+        let right = match (self.kind, &self.fence) {
+            (Kind::Fence, Some(fence)) => Right::Fenced(fence.clone(), token),
+            (Kind::Lock, _) => match token {
+                Some(token) => Right::Locked(token),
+                None if self.lock.is_some() => return Permit::Lost,
+                None => return Permit::Missing,
+            },
+            (Kind::Watch, _) => Right::Watched,
+            (Kind::Fence | Kind::Unknown, _) => return Permit::Missing,
+        };
+        Permit::Given(WriteRight(right))
+    }
+}

@@ -1,0 +1,132 @@
+//! What the log says of a backend: one warning when it goes away, one line when it is back. No key, no value.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cachekit_io::{Backend, BackendErrorKind};
+
+use crate::clock::{self, Ticks};
+
+/// After an outage, single failures are not announced for so long: a backend that fails now and then would fill the
+/// log. One that is left alone again always is.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// What will not go away by itself is said again after so long.
+const REMINDER: Duration = Duration::from_secs(3600);
+
+/// How an operation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Error(BackendErrorKind),
+    Panic,
+}
+
+impl Trouble {
+    /// Whether the backend itself is in trouble.
+    pub(super) fn counts(self) -> bool {
+        match self {
+            Self::Error(kind) => kind.counts_for_breaker(),
+            Self::Panic => true,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error(kind) => kind.as_str(),
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// What was said of one backend.
+#[derive(Debug, Default)]
+pub(super) struct Outages(Mutex<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    /// When the outage began that goes on.
+    since: Option<Ticks>,
+    /// It was announced.
+    told: bool,
+    /// When the last one ended that was announced.
+    ended: Option<Ticks>,
+    /// When a refusal was last announced, by kind.
+    refusals: Vec<(BackendErrorKind, Ticks)>,
+}
+
+impl Outages {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An operation failed; `open`: calls leave the backend alone because of it.
+    pub(super) fn went_on(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble, open: bool) {
+        let mut said = self.said();
+        said.since.get_or_insert(now);
+        let quiet = clock::ticks(QUIET);
+        let is_due = said.ended.is_none_or(|ended| now.saturating_sub(ended) >= quiet);
+        if said.told || !(is_due || open) {
+            return;
+        }
+        said.told = true;
+        drop(said);
+        log(backend, |backend| {
+            tracing::warn!(
+                target: "cachekit",
+                backend,
+                kind = trouble.name(),
+                "the shared tier fails: functions run without it until it answers again"
+            );
+        });
+    }
+
+    /// The backend answered again.
+    pub(super) fn ended(&self, backend: &dyn Backend, now: Ticks) {
+        let mut said = self.said();
+        let Some(since) = said.since.take() else { return };
+        if !std::mem::take(&mut said.told) {
+            return;
+        }
+        said.ended = Some(now);
+        drop(said);
+        let outage = clock::duration(now.saturating_sub(since));
+        log(backend, |backend| {
+            tracing::info!(target: "cachekit", backend, ?outage, "the shared tier answers again");
+        });
+    }
+
+    /// The backend refused something that it will refuse again: a setting or a key is wrong.
+    pub(super) fn refused(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble) {
+        let Trouble::Error(kind) = trouble else { return };
+        if kind.fails_open() {
+            return;
+        }
+        let mut said = self.said();
+        let reminder = clock::ticks(REMINDER);
+        match said.refusals.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, last)) if now.saturating_sub(*last) < reminder => return,
+            Some((_, last)) => *last = now,
+            None => said.refusals.push((kind, now)),
+        }
+        drop(said);
+        log(backend, |backend| {
+            tracing::warn!(
+                target: "cachekit",
+                backend,
+                kind = kind.as_str(),
+                "the shared tier refuses operations, and will until a setting or a credential is changed"
+            );
+        });
+    }
+}
+
+/// Says something about a backend.
+fn log(backend: &dyn Backend, what: impl FnOnce(&'static str)) {
+    say(|| what(backend.backend_type()));
+}
+
+/// Says something. A subscriber that panics fails no call.
+pub(super) fn say(what: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(what));
+}

@@ -1,0 +1,179 @@
+//! The steps of one call in the shared tier after its function: the write, and what is emptied instead or besides.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use cachekit_io::SetOptions;
+
+use super::guard::{Guard, Permit};
+use super::link::{Link, Written};
+use super::target::Target;
+use super::wire::{Prepared, lifetime};
+use crate::clock;
+use crate::entry::AnyEntry;
+use crate::shape::Shape;
+use crate::site::StoreRef;
+
+/// How often a value that a caller hands in is written again if others write in between.
+const ATTEMPTS: usize = 3;
+
+impl<S: Shape> Target<S> {
+    /// Writes what the function returned, under the guard that was taken before it ran. False if the value is not to
+    /// be kept in this process either: the backend knows of an invalidation, or may know of one.
+    pub(crate) async fn write(
+        &self,
+        entry: &Arc<AnyEntry>,
+        prepared: &Prepared<S>,
+        store: &StoreRef,
+    ) -> bool {
+        let until = prepared.until.unwrap_or_else(|| self.link.deadline());
+        if entry.head.is_dead() {
+            return false;
+        }
+        let permit = if self.given_up { None } else { Some(self.guard.permit()) };
+        let written = match permit {
+            // The time was used up before the function ran.
+            None => Written::Unknown,
+            Some(Permit::Given(right)) => match value_of(prepared, store) {
+                None => Written::Unknown,
+                Some(value) => {
+                    if self.is_forced() {
+                        // What older runs are still writing is not to land on top of this.
+                        self.places().for_each(Link::overtake);
+                    }
+                    self.link.write(store, until, right, entry, value).await
+                }
+            },
+            Some(Permit::Missing) => {
+                store.count_unguarded();
+                Written::Unknown
+            }
+            Some(Permit::Lost) => {
+                store.count_unguarded();
+                Written::Refused
+            }
+        };
+        match written {
+            Written::Stored => {
+                if !self.previous_clear.load(Ordering::Relaxed) {
+                    // What a previous key left must not come back when this entry goes.
+                    let previous: Vec<&Link> = self.previous.iter().collect();
+                    Link::delete_all(&previous, store, until).await;
+                }
+                if entry.head.is_dead() {
+                    // Where a fence guards the write, no other task sees to that.
+                    Link::delete_all(&[&self.link], store, until).await;
+                }
+                true
+            }
+            // No other process may go on with what this run was to replace.
+            missed => {
+                if self.is_forced() {
+                    self.leave_nothing(store, until).await;
+                }
+                missed == Written::Unknown
+            }
+        }
+    }
+
+    /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
+    pub(crate) async fn replace(
+        &self,
+        entry: &Arc<AnyEntry>,
+        prepared: &Prepared<S>,
+        store: &StoreRef,
+    ) {
+        let until = prepared.until.unwrap_or_else(|| self.link.deadline());
+        if !self.try_replace(entry, prepared, store, until).await {
+            self.leave_nothing(store, until).await;
+        }
+    }
+
+    async fn try_replace(
+        &self,
+        entry: &Arc<AnyEntry>,
+        prepared: &Prepared<S>,
+        store: &StoreRef,
+        until: Instant,
+    ) -> bool {
+        // What older runs are still writing is not to land on top of this.
+        let on_its_way = self.is_overtaken();
+        self.places().for_each(Link::overtake);
+        let Some(value) = value_of(prepared, store).filter(|_| !on_its_way) else { return false };
+        for _ in 0..ATTEMPTS {
+            let mut guard = Guard::of(&self.link);
+            if guard.take(&self.link, store, until).await.is_err() {
+                store.count_unguarded();
+                return false;
+            }
+            let Permit::Given(right) = guard.permit() else {
+                store.count_unguarded();
+                return false;
+            };
+            match self.link.write(store, until, right, entry, value.clone()).await {
+                Written::Stored => {
+                    let previous: Vec<&Link> = self.previous.iter().collect();
+                    Link::delete_all(&previous, store, until).await;
+                    return !entry.head.is_dead();
+                }
+                // Another write came in between, and this value is newer than what a run computed.
+                Written::Refused if !entry.head.is_dead() => {}
+                Written::Refused | Written::Unknown => return false,
+            }
+        }
+        false
+    }
+
+    /// Empties all places; when the time of the call is up, without it.
+    async fn leave_nothing(&self, store: &StoreRef, until: Instant) {
+        if Instant::now() < until {
+            self.empty(store, until).await;
+        }
+        if Instant::now() >= until {
+            for link in self.places() {
+                link.overtake();
+                link.delete_behind(store.clone());
+            }
+        }
+    }
+
+    /// Empties all places. True if the backend confirmed it.
+    ///
+    /// A call that moves the entry meanwhile read it before it was removed there, and writes it to another of these
+    /// places, under a fence or a lock that is older than its read. So each place is emptied once more after all were:
+    /// then that write is refused, or removed. Which place is the current one, processes may see differently. Within a
+    /// round the order does not matter, and a place that is slow to empty does not keep the others waiting.
+    pub(crate) async fn empty(&self, store: &StoreRef, until: Instant) -> bool {
+        let places: Vec<&Link> = self.places().collect();
+        // Before the removals are sent: what is being written there is taken back if it lands after them.
+        for link in &places {
+            link.overtake();
+        }
+        let mut emptied = Link::delete_all(&places, store, until).await;
+        if places.len() > 1 {
+            emptied &= Link::delete_all(&places, store, until).await;
+        }
+        emptied
+    }
+}
+
+/// The bytes of a value and for how long they are good.
+fn value_of<S: Shape>(
+    prepared: &Prepared<S>,
+    store: &StoreRef,
+) -> Option<(bytes::Bytes, SetOptions)> {
+    let Some(bytes) = prepared.bytes.clone() else {
+        store.count_shared_error();
+        return None;
+    };
+    let (verdict, window) = prepared.windows;
+    let mut options = SetOptions::new();
+    if let Some(ttl) = lifetime(&verdict) {
+        options = options.ttl(ttl);
+        if window > 0 {
+            options = options.stale_ttl(clock::duration(window));
+        }
+    }
+    Some((bytes, options))
+}

@@ -1,0 +1,190 @@
+//! Writes that are under way and that no fence guards, and what becomes of them when an invalidation overtakes one.
+//!
+//! Such a write can reach the backend after the removal that was meant for its value. So it is ended by a task that no
+//! caller can cancel ([`runtime::finish`]), and that deletes what it wrote if the entry was killed or its place was
+//! emptied meanwhile. Until that is done, no call of this process looks at the place: [`is_overtaken`] says so.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
+
+use super::link::{Link, Reply};
+use super::runtime::{self, Unanswered};
+use crate::entry::AnyEntry;
+use crate::site::StoreRef;
+use crate::testing::PendingGuard;
+
+/// For how long a write is followed after its caller has stopped waiting for it.
+const FOLLOWED: Duration = Duration::from_secs(30);
+
+/// Pauses before the next attempts to take a value back.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+];
+
+/// A backend's address, and a key there. The backend is alive while a write to it is under way.
+type Place = (usize, Box<str>);
+
+static WRITES: LazyLock<Mutex<HashMap<Place, Vec<Arc<Write>>>>> = LazyLock::new(Mutex::default);
+
+/// How many there are, so that looks do not have to lock the table.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+struct Write {
+    entry: Arc<AnyEntry>,
+    /// Its place was emptied, or written to by a newer write, since it began.
+    marked: AtomicBool,
+}
+
+impl Write {
+    fn is_overtaken(&self) -> bool {
+        self.marked.load(Ordering::Relaxed) || self.entry.head.is_dead()
+    }
+}
+
+fn writes() -> MutexGuard<'static, HashMap<Place, Vec<Arc<Write>>>> {
+    WRITES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn place(backend: &Arc<dyn Backend>, key: &str) -> Place {
+    (Arc::as_ptr(backend).cast::<()>() as usize, key.into())
+}
+
+/// Says that what is being written to a place is not to stay there. Called after the entries were killed and before the
+/// place is emptied.
+pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
+    // Always under the lock: a write that registers later sees that its entry was killed.
+    if let Some(found) = writes().get(&place(backend, key)) {
+        for write in found {
+            write.marked.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a value that was removed may be on its way to a place.
+pub(super) fn is_overtaken(backend: &Arc<dyn Backend>, key: &str) -> bool {
+    if COUNT.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    let writes = writes();
+    writes.get(&place(backend, key)).is_some_and(|found| found.iter().any(|it| it.is_overtaken()))
+}
+
+/// A write that is registered until it is over.
+struct Registered {
+    /// Keeps the address from being another backend's.
+    backend: Arc<dyn Backend>,
+    place: Place,
+    write: Arc<Write>,
+}
+
+impl Registered {
+    fn new(backend: &Arc<dyn Backend>, key: &str, entry: Arc<AnyEntry>) -> Self {
+        let place = place(backend, key);
+        let write = Arc::new(Write { entry, marked: AtomicBool::new(false) });
+        let mut writes = writes();
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        writes.entry(place.clone()).or_default().push(Arc::clone(&write));
+        drop(writes);
+        Self { backend: Arc::clone(backend), place, write }
+    }
+
+    /// Ends the registration unless the write was overtaken: then its value has to be taken back first.
+    fn end(&self) -> bool {
+        let mut writes = writes();
+        // Looked at under the lock: a removal that marks the place later is sent after this write was over.
+        let ends = !self.write.is_overtaken();
+        if ends {
+            self.remove_from(&mut writes);
+        }
+        ends
+    }
+
+    fn remove_from(&self, writes: &mut HashMap<Place, Vec<Arc<Write>>>) {
+        let Some(found) = writes.get_mut(&self.place) else { return };
+        let before = found.len();
+        found.retain(|write| !Arc::ptr_eq(write, &self.write));
+        COUNT.fetch_sub(before - found.len(), Ordering::Relaxed);
+        if found.is_empty() {
+            writes.remove(&self.place);
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.remove_from(&mut writes());
+    }
+}
+
+/// One write that is followed to its end.
+pub(super) struct Followed {
+    pub(super) link: Link,
+    pub(super) entry: Arc<AnyEntry>,
+    pub(super) value: Bytes,
+    pub(super) options: SetOptions,
+    /// When the caller stops waiting.
+    pub(super) until: Instant,
+    pub(super) store: StoreRef,
+    /// For tests that wait until the background is quiet.
+    pub(super) pending: Option<PendingGuard>,
+}
+
+impl Followed {
+    /// The write, and its taking back if it was overtaken. Registered before this returns.
+    ///
+    /// `None`: the entry was killed before, and nothing is written.
+    pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
+        let backend = self.link.backend();
+        let registered = Registered::new(backend, self.link.key(), Arc::clone(&self.entry));
+        // Only now: who kills the entry from here on finds the write in the table.
+        if self.entry.head.is_dead() {
+            return None;
+        }
+        Some(Box::pin(self.run(registered)))
+    }
+
+    async fn run(mut self, registered: Registered) -> Reply<bool> {
+        let reply = {
+            let (value, options) = (std::mem::take(&mut self.value), self.options.clone());
+            let (backend, key) = (Arc::clone(&registered.backend), self.link.key().to_owned());
+            let mut write =
+                pin!(async move { backend.set(&key, value, &options).await.map(|()| true) });
+            match runtime::bounded(self.until, write.as_mut()).await {
+                // The backend may still end what it began. Until then the write is under way.
+                Err(Unanswered::Late) => {
+                    self.pending = None;
+                    runtime::bounded(self.until + FOLLOWED, write).await
+                }
+                reply => reply,
+            }
+        };
+        let refused =
+            matches!(&reply, Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded);
+        if !registered.end() && !refused {
+            self.take_back().await;
+        }
+        reply
+    }
+
+    /// Deletes what was written. The backend has confirmed a removal that came too early, so this does not give up at
+    /// the first failure.
+    async fn take_back(&self) {
+        for pause in PAUSES.iter().map(Some).chain([None]) {
+            if self.link.delete_alone(&self.store).await.is_ok() {
+                return;
+            }
+            if let Some(pause) = pause {
+                runtime::sleep(Instant::now() + *pause).await;
+            }
+        }
+    }
+}
