@@ -70,6 +70,7 @@ mod shape;
 mod shareable;
 mod site;
 mod ttl;
+mod unwind;
 
 // What people call.
 #[cfg(feature = "shared")]

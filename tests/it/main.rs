@@ -22,17 +22,20 @@ mod forms_methods;
 mod forms_more;
 mod forms_references;
 mod forms_tracing;
+mod hangs;
 mod http;
 mod init_check;
 mod interop;
 mod invalidation;
 mod io_attribute;
 mod io_processes;
+mod off;
 mod options;
 mod outcomes;
 mod own_cache;
 mod published;
 mod recursion;
+mod refresh_order;
 mod registry;
 mod rotation;
 mod secure;
@@ -53,6 +56,7 @@ mod stale_shared;
 mod testing_aids;
 mod ttl;
 mod ui;
+mod unwinding;
 
 /// The crate where a library would re-export it.
 mod reexport {

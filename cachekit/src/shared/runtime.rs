@@ -13,6 +13,8 @@ use std::time::Instant;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::Sleep;
 
+use crate::read_through::blocking;
+
 /// Why a backend gave no answer at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
@@ -78,7 +80,8 @@ pub(crate) fn elsewhere<T: Send + 'static>(
         // Who asked may have given up.
         let _ = done.send(bounded(until, pin!(future)).await);
     });
-    match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
+    let left = until.saturating_duration_since(Instant::now());
+    match blocking::parked(|| answer.recv_timeout(left)) {
         Ok(answer) => answer,
         Err(mpsc::RecvTimeoutError::Timeout) => Err(Unanswered::Late),
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(Unanswered::Panicked),
