@@ -95,8 +95,7 @@ impl Model {
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
         says::check(tier, &args, &function, &parameters, &mut errors);
         let left_out = left_out::choose(&args, &function, &mut parameters, &mut errors);
-        let companion =
-            Companion::choose((&args, &written), (&function, &parameters), &mut errors);
+        let companion = Companion::choose((&args, &written), (&function, &parameters), &mut errors);
         left_out::check_place(&left_out, &args, &companion, &mut errors);
         // An instance's number means nothing to another process; and a cache of
         // the user's own is in this process as well.

@@ -1,8 +1,9 @@
-//! Where functions run that nobody waits for.
+//! Where functions run that no caller waits for.
 //!
 //! An async function runs where the caller's executor is: on the spawner that the program installed, on the
-//! Tokio runtime around the call (feature `tokio`). A sync one, and an async one without either, runs on one
-//! of two threads of ours, which are started when they are first needed.
+//! Tokio runtime around the call (feature `tokio`). A sync one runs on one of two threads of ours, which are
+//! started when they are first needed; so does an async one whose caller is certainly not on Tokio. Without the
+//! feature that cannot be told, our threads drive no timer and no socket, and an async function is not started.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
 
 use cachekit_io::BoxFuture;
 
+#[cfg(feature = "tokio")]
 use crate::read_through::blocking;
 use crate::testing;
 
@@ -28,8 +30,10 @@ static SPAWNER: RwLock<Option<Spawner>> = RwLock::new(None);
 /// Tokio.
 ///
 /// The spawner takes a future and must return at once; the future may also be dropped. Without a spawner
-/// such functions run on the Tokio runtime of their caller, if the feature `tokio` is on and there is one,
-/// and else on a thread of this crate. Sync functions always run on such a thread.
+/// such functions run on the Tokio runtime of their caller, if the feature `tokio` is on and there is one, and on a
+/// thread of this crate if there is none. Without the feature the call that would start the refresh is the refresh:
+/// it runs the function in its own task and returns the new value, and other calls are served the old one
+/// meanwhile. Sync functions always run on a thread of this crate.
 ///
 /// # Example
 ///
@@ -45,7 +49,13 @@ pub fn set_spawner(spawner: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'sta
     *SPAWNER.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(spawner));
 }
 
-/// Runs a future in the caller's test scope.
+/// Whether a future can be started somewhere that suits it.
+pub(crate) fn takes_futures() -> bool {
+    // With the feature: where no runtime is around the caller, the function needs none.
+    cfg!(feature = "tokio") || SPAWNER.read().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
+/// Runs a future in the caller's test scope. Without a place to run it is dropped.
 pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     let pending = testing::pending();
     let future = async move {
@@ -58,16 +68,15 @@ pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     };
     let spawner = SPAWNER.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(spawner) = spawner {
-        // Whoever was served the stale value is not to pay for a spawner that fails.
+        // The call that was served the stale value is not to pay for a spawner that fails.
         let _ = catch_unwind(AssertUnwindSafe(|| spawner(future)));
         return;
     }
     #[cfg(feature = "tokio")]
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(future);
-        return;
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(future)),
+        Err(_) => submit(Box::new(move || blocking::block_on(future))),
     }
-    submit(Box::new(move || blocking::block_on(future)));
 }
 
 /// Runs a closure in the caller's test scope, on a thread of ours.

@@ -47,26 +47,25 @@ where
         Self { capacity: DEFAULT_CAPACITY, ttl: None, weigh: None, clock: None, types: PhantomData }
     }
 
-    /// How many entries the cache holds at most; with a [`weigher`](Self::weigher), how much weight.
+    /// How many entries the cache holds at most; with a [`weigher`](Self::weigher), how much weight. 0 switches
+    /// the cache off: every call runs its function, and nothing is stored.
     ///
-    /// # Panics
+    /// # Example
     ///
-    /// If it is 0: a cache that holds nothing is a mistake.
-    #[track_caller]
+    /// ```
+    /// let off = cachekit::Cache::<u32, u32>::builder().capacity(0).build();
+    /// off.insert(1, 10);
+    /// assert_eq!(off.get(&1), None);
+    /// assert_eq!(off.get_or_insert_with(&1, || 11), 11);
+    /// ```
     pub fn capacity(mut self, capacity: u64) -> Self {
-        assert!(capacity > 0, "a cache needs a capacity of at least 1");
         self.capacity = capacity;
         self
     }
 
-    /// How long entries live. Without it they stay until they have to make room.
-    ///
-    /// # Panics
-    ///
-    /// If it is zero.
-    #[track_caller]
+    /// How long entries live. Without it they stay until they have to make room. Zero: nothing is stored, except
+    /// for a time of its own ([`Cache::insert_with_ttl`], a `ttl` in an attribute).
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        assert!(!ttl.is_zero(), "a TTL has to be positive");
         self.ttl = Some(ttl);
         self
     }

@@ -104,13 +104,16 @@ where
             let entry = self.store.entry::<K, S::Stored>(hash, self.template.body.key.clone());
             let window = if is_error { 0 } else { self.site.window() };
             let mut prepared = self.remote.prepare(&stored, (verdict, window));
+            // In flight until it is written there, too: a run that started later may be faster, and wins.
+            let mut flight = None;
             if let Some(kept) = prepared.kept.take() {
                 let _ = entry.body.value.set(kept);
-                self.store.put(&entry, (verdict.ttl, window), verdict.weight);
+                flight = Some(self.store.put_flying(&entry, (verdict.ttl, window), verdict.weight));
             } else {
                 self.remove_local();
             }
             self.remote.replace(&entry, &prepared, &self.store).await;
+            drop(flight);
         })
     }
 

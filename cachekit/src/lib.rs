@@ -71,6 +71,7 @@ mod shareable;
 mod site;
 mod template;
 mod ttl;
+mod unwind;
 
 // What people call.
 #[cfg(feature = "shared")]

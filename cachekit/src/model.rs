@@ -25,6 +25,9 @@ use crate::site::StoreRef;
 use crate::store::{Capacity, Store};
 use crate::testing::{Clock, ClockSource};
 
+mod abandoned;
+mod order;
+
 /// Explores schedules at random and with few, well-placed preemptions: the second finds what needs one
 /// exact switch.
 fn explore(scenario: impl Fn() + Send + Sync + 'static) {

@@ -70,11 +70,7 @@ where
         CacheBuilder::new()
     }
 
-    /// A cache of up to `capacity` entries that do not expire.
-    ///
-    /// # Panics
-    ///
-    /// If `capacity` is 0.
+    /// A cache of up to `capacity` entries that do not expire. With 0 it is off: nothing is stored.
     ///
     /// # Example
     ///
@@ -223,7 +219,7 @@ where
     /// The cached value, or the one that `f` returns, which is then cached.
     ///
     /// `f` runs once however many threads ask for the key at the same time; the others wait. If it
-    /// panics, one of them takes over.
+    /// panics, one of them takes over; if it takes longer than 2 seconds, one of them runs its own.
     pub fn get_or_insert_with<Q>(&self, key: &Q, f: impl FnOnce() -> V) -> V
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -309,9 +305,12 @@ where
         S: Shape<Stored = V>,
     {
         let hash = self.hash(key);
-        if let Some(value) = self.front(hash, |owned| key.equivalent(owned)) {
-            if let Ok(value) = S::open(value) {
-                return Ok(value);
+        let forced = front::with(front::Front::is_forced).unwrap_or(false);
+        if !forced {
+            if let Some(value) = self.front(hash, |owned| key.equivalent(owned)) {
+                if let Ok(value) = S::open(value) {
+                    return Ok(value);
+                }
             }
         }
         let borrowed = Borrowed(key, PhantomData::<K>);

@@ -98,14 +98,14 @@ where
 {
 }
 
-/// The capacity of an attribute that is not a literal.
+/// The capacity of an attribute that is not a literal. 0 switches the function's cache off.
 ///
 /// # Panics
 ///
 /// Always at compile time: the attribute is the initializer of a static.
 #[track_caller]
 pub const fn entries(capacity: i128) -> Option<u64> {
-    assert!(capacity > 0, "a capacity must be positive: a cache of nothing never hits");
+    assert!(capacity >= 0, "a capacity must not be negative");
     assert!(capacity <= u64::MAX as i128, "this capacity does not fit in 64 bits");
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(capacity as u64)

@@ -29,7 +29,8 @@ pub struct Defaults;
 impl<K, S: Shape> Judge<K, S> for Defaults {
     #[inline]
     fn judge(&self, _key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
-        Verdict { keep: S::stored(ret).is_some(), ttl, weight: 1 }
+        // A cache without time keeps nothing.
+        Verdict { keep: ttl > 0 && S::stored(ret).is_some(), ttl, weight: 1 }
     }
 }
 

@@ -189,7 +189,8 @@ impl Site {
         } else {
             Capacity::Entries(capacity)
         };
-        Store::new(Owner { function, instance }, capacity, clock, disabled)
+        let store = Store::new(Owner { function, instance }, capacity, clock, disabled);
+        store.named(self.info.module, self.info.name)
     }
 
     /// The general TTL of the attribute.

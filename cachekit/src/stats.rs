@@ -207,7 +207,7 @@ macro_rules! serialize_fields {
 }
 
 serialize_fields! {
-    Stats: hits misses loads shared_hits shared_errors shared_skips lock_waits stale_hits refreshes
+    Stats: hits misses loads shared_hits shared_errors shared_skips shared_unguarded lock_waits stale_hits refreshes
         failed_refreshes evictions expirations invalidations refused unsealed entries weight;
     Refusals: tampered wrong_key wrong_place downgraded damaged;
 }

@@ -26,6 +26,7 @@ mod forms_tracing;
 mod fragments;
 mod fragments_signatures;
 mod generic_executors;
+mod hangs;
 mod http;
 mod init_check;
 mod interop;
@@ -33,11 +34,13 @@ mod invalidation;
 mod io_attribute;
 mod io_processes;
 mod key_templates;
+mod off;
 mod options;
 mod outcomes;
 mod own_cache;
 mod published;
 mod recursion;
+mod refresh_order;
 mod registry;
 mod rotation;
 mod secure;
@@ -65,6 +68,7 @@ mod testing_aids;
 mod texts;
 mod ttl;
 mod ui;
+mod unwinding;
 
 /// The crate where a library would re-export it.
 mod reexport {

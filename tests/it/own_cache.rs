@@ -193,18 +193,6 @@ fn the_capacity_holds_under_pressure() {
 }
 
 #[test]
-#[should_panic(expected = "capacity")]
-fn a_capacity_of_zero_is_a_mistake() {
-    drop(Cache::<u32, u32>::new(0));
-}
-
-#[test]
-#[should_panic(expected = "TTL")]
-fn a_ttl_of_zero_is_a_mistake() {
-    drop(Cache::<u32, u32>::builder().ttl(Duration::ZERO));
-}
-
-#[test]
 fn users_define_what_is_equivalent() {
     #[derive(Clone, PartialEq, Eq, Hash)]
     struct Place {

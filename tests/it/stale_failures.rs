@@ -91,3 +91,60 @@ fn a_failing_function_is_not_run_for_every_call() {
 fn a_failing_async_function_is_not_run_for_every_call() {
     holds(|id, source| block_on(later(id, source.clone())));
 }
+
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_refresh_that_fails_is_a_line_in_the_log_once() {
+    const SECRET: &str = "a-value-of-an-error";
+
+    #[cache::local(ttl = 60, stale = "1h", skip(source))]
+    async fn logged(id: u32, source: Source) -> Result<u32, String> {
+        source.read().map_err(|_| SECRET.to_owned())
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (scope, source) = (cachekit::testing::Scope::new(), Source::default());
+    tracing::subscriber::with_default(subscriber, || {
+        runtime.block_on(scope.wrap(async {
+            logged(1, source.clone()).await.unwrap();
+            scope.clock().advance(TTL);
+            for fails in [true, true, false, false] {
+                source.fail(fails);
+                scope.clock().advance(TTL);
+                logged(1, source.clone()).await.unwrap();
+                cachekit::testing::settled().await;
+            }
+        }));
+    });
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains("WARN") && lines[0].contains("stale_failures::logged"), "{lines:?}");
+    assert!(lines[1].contains("INFO") && lines[1].contains("stale_failures::logged"), "{lines:?}");
+    assert!(!lines.concat().contains(SECRET));
+    assert_eq!(scope.run(logged::stats).failed_refreshes, 2);
+}

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use std::sync::Mutex;
 
-use super::FlightId;
+use super::{FlightId, Pilot};
 use crate::sync::per_thread;
 
 per_thread! {
@@ -31,12 +31,22 @@ pub(crate) fn enter(flight: FlightId) -> Link {
     Link::new(flight)
 }
 
-/// Drives a leader's future with its flight on the chain whenever it is polled. Pinned by the caller: by
-/// value it would take its place twice, as an argument and while it is driven.
-pub(crate) async fn drive<F: Future>(flight: FlightId, mut future: Pin<&mut F>) -> F::Output {
+/// Drives a leader's future with its flight on the chain whenever it is polled, and keeps note of the polls for
+/// those who wait. Pinned by the caller: by value it would take its place twice, as an argument and while it is
+/// driven.
+pub(crate) async fn drive<F: Future>(pilot: Pilot, mut future: Pin<&mut F>) -> F::Output {
+    let mut pending = false;
     std::future::poll_fn(|cx| {
-        let _link = enter(flight);
-        future.as_mut().poll(cx)
+        let _link = enter(pilot.id);
+        if pending {
+            pilot.polled();
+        }
+        let polled = future.as_mut().poll(cx);
+        pending = polled.is_pending();
+        if pending {
+            pilot.pending(cx.waker());
+        }
+        polled
     })
     .await
 }
@@ -61,6 +71,11 @@ impl Drop for Link {
 
 fn with_chain<R>(f: impl FnOnce(&[FlightId]) -> R) -> Option<R> {
     CHAIN.try_with(|chain| f(&chain.borrow())).ok()
+}
+
+/// Whether the caller runs inside of a flight.
+pub(crate) fn contains(flight: FlightId) -> bool {
+    with_chain(|chain| chain.contains(&flight)).unwrap_or(false)
 }
 
 /// Whether waiting for `target` from here would close a circle.

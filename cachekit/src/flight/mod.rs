@@ -1,8 +1,11 @@
-//! Single-flight: one running fill per key in the process; whoever else asks for the key waits for it.
+//! Single-flight: one running fill per key in the process; other callers that ask for the key wait for it.
 //!
 //! A flight *is* the still unpublished entry. The leader computes its value; an invalidation kills the
 //! entry, which both detaches the flight (later callers start a new one) and makes its commit fail. So an
 //! invalidation beats every fill that started before it.
+//!
+//! Several flights of one key can be under way: refreshes, runs beside another, waiters that run the function
+//! themselves. Each has the number of its start, and a value that is kept puts an end to every older flight.
 
 use std::sync::Arc;
 
@@ -11,25 +14,49 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 
 pub(crate) mod chain;
+mod leader;
 mod wait;
+mod watch;
 
 #[cfg(all(test, not(cachekit_model)))]
 mod tests;
 
-pub(crate) use wait::{Failure, Landing, Wait};
+pub(crate) use leader::{Flight, Pilot};
+pub(crate) use wait::{Failure, Landing, Wait, Waited};
 
 /// So many that a shard rarely holds more than a few rows: they are searched one by one.
 const SHARDS: usize = 256;
 
+/// One flight.
 struct Row {
     hash: u64,
     entry: Arc<AnyEntry>,
+    /// The number of its start, higher than that of every flight that started before.
+    start: u64,
+    /// The shared tier is being asked and the function does not run yet: what comes of it may be older than
+    /// every run.
+    asking: bool,
+    /// A run has kept its value while this flight was asking.
+    passed: bool,
+    /// The values of other calls do not come from here: its caller has been told to go on with an old one.
+    refreshing: bool,
     /// Only ordinary fills can be joined; a forced or re-entrant one runs for its caller alone.
     joinable: bool,
-    /// The leader is a future: a thread must not block until somebody polls it.
+    /// The leader is a future: a thread must not block until it is polled.
     asynchronous: bool,
+    pulse: watch::Pulse,
     /// Made by the first waiter.
     wait: Option<Arc<Wait>>,
+}
+
+impl Row {
+    fn waits_at(&self, wait: &Arc<Wait>) -> bool {
+        self.wait.as_ref().is_some_and(|own| Arc::ptr_eq(own, wait))
+    }
+
+    fn is_joinable(&self) -> bool {
+        self.joinable && !self.entry.head.is_dead()
+    }
 }
 
 /// On a cache line of its own: fills of other keys do not disturb.
@@ -39,6 +66,23 @@ struct Shard {
     rows: Mutex<Vec<Row>>,
     /// Counts landings, so that a leader knows whether one happened since it looked into the store.
     landed: AtomicU64,
+    /// Counts starts. Written under the lock of the rows.
+    started: AtomicU64,
+}
+
+impl Shard {
+    /// The number of a start, under the lock of the rows.
+    fn next_start(&self) -> u64 {
+        // Under the lock, so a load and a store will do.
+        let start = self.started.load(Ordering::Relaxed).wrapping_add(1);
+        self.started.store(start, Ordering::Relaxed);
+        start
+    }
+
+    /// Counts a landing, under the lock of the rows.
+    fn count_landing(&self) {
+        self.landed.store(self.landed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
 }
 
 /// All running fills of the process (or of one model run).
@@ -68,6 +112,8 @@ pub(crate) enum Join {
 #[derive(Clone, Copy)]
 pub(crate) struct Caller {
     pub(crate) asynchronous: bool,
+    /// It will ask the shared tier before it runs the function.
+    pub(crate) asks: bool,
     /// The number of landings when the store was looked into.
     pub(crate) seen: u64,
 }
@@ -101,27 +147,24 @@ impl Flights {
         self.shard(hash).landed.load(Ordering::Acquire)
     }
 
-    /// Takes the lead for `entry`'s key or joins whoever has it. `same` compares keys.
+    /// Takes the lead for `entry`'s key or joins the caller that has it. `same` compares keys.
     pub(crate) fn join(
         &'static self,
         entry: Arc<AnyEntry>,
-        hash: u64,
         caller: Caller,
         same: &dyn Fn(&AnyEntry) -> bool,
     ) -> Join {
+        let hash = entry.head.hash;
         let shard = self.shard(hash);
         let mut others: Vec<FlightId> = Vec::new();
         loop {
             let mut rows = lock(&shard.rows);
             let candidate = rows.iter().find(|row| {
-                row.hash == hash
-                    && row.joinable
-                    && !row.entry.head.is_dead()
-                    && !others.contains(&FlightId::of(&row.entry))
+                row.hash == hash && row.is_joinable() && !others.contains(&FlightId::of(&row.entry))
             });
             let Some(candidate) = candidate.map(|row| Arc::clone(&row.entry)) else {
                 let recheck = shard.landed.load(Ordering::Acquire) != caller.seen;
-                let flight = self.take_off(&mut rows, hash, entry, true, caller.asynchronous);
+                let flight = self.take_off(&mut rows, entry, caller, true);
                 return Join::Lead { flight, recheck };
             };
             drop(rows);
@@ -132,72 +175,111 @@ impl Flights {
                 continue;
             }
             let mut rows = lock(&shard.rows);
-            let Some(row) = rows.iter_mut().find(|row| FlightId::of(&row.entry) == id) else {
-                // It landed meanwhile; somebody else may have taken the lead since.
+            let found = rows.iter_mut().find(|row| FlightId::of(&row.entry) == id);
+            let Some(row) = found.filter(|row| row.joinable) else {
+                // It landed meanwhile, or is left behind; there may be another leader since.
                 continue;
             };
             // A thread that blocked for a future could keep the executor from ever polling it.
             let blocks = row.asynchronous && !caller.asynchronous;
             if blocks || chain::would_deadlock(id) {
-                let flight = self.take_off(&mut rows, hash, entry, false, caller.asynchronous);
-                return Join::Lead { flight, recheck: false };
+                return Join::Lead {
+                    flight: self.take_off(&mut rows, entry, caller, false),
+                    recheck: false,
+                };
             }
-            let wait = Arc::clone(row.wait.get_or_insert_with(Arc::default));
-            return Join::Wait(wait, candidate);
+            let patience = if row.asynchronous {
+                watch::PATIENCE_WITH_FUTURES
+            } else {
+                watch::PATIENCE_WITH_THREADS
+            };
+            let wait = row.wait.get_or_insert_with(|| Arc::new(Wait::new(patience)));
+            return Join::Wait(Arc::clone(wait), candidate);
         }
     }
 
-    /// A fill that nobody can join, beside any that is running: forced, or re-entrant.
-    pub(crate) fn lead_alone(&'static self, entry: Arc<AnyEntry>) -> Flight {
-        let hash = entry.head.hash;
-        self.take_off(&mut lock(&self.shard(hash).rows), hash, entry, false, true)
+    /// A fill that others cannot join, beside any that is running: forced, or re-entrant.
+    pub(crate) fn lead_alone(&'static self, entry: Arc<AnyEntry>, caller: Caller) -> Flight {
+        let mut rows = lock(&self.shard(entry.head.hash).rows);
+        self.take_off(&mut rows, entry, caller, false)
     }
 
-    /// Puts a value that is already known in the place of every running fill of its key: those are
-    /// killed, and callers from here on join this one.
+    /// A waiter's own run, beside the leader that it waited for in vain. Its answer ends the wait of all others,
+    /// and so does the leader's. `None`: the wait is over.
+    pub(crate) fn relieve(
+        &'static self,
+        entry: Arc<AnyEntry>,
+        caller: Caller,
+        wait: &Arc<Wait>,
+    ) -> Option<Flight> {
+        let mut rows = lock(&self.shard(entry.head.hash).rows);
+        if wait.is_over() {
+            return None;
+        }
+        // Callers that come later join the leader, unless that one is left behind.
+        let joinable = !rows.iter().any(|row| row.waits_at(wait) && row.is_joinable());
+        let mut flight = self.take_off(&mut rows, entry, caller, joinable);
+        flight.stands_alone();
+        if let Some(row) = rows.last_mut() {
+            row.wait = Some(Arc::clone(wait));
+        }
+        Some(flight)
+    }
+
+    /// Puts a value that is already known in the place of every older fill of its key: those are killed, and
+    /// callers from here on join this one.
     pub(crate) fn supersede(
         &'static self,
         entry: Arc<AnyEntry>,
         same: &dyn Fn(&AnyEntry) -> bool,
     ) -> Flight {
         let hash = entry.head.hash;
-        let flight = self.take_off(&mut lock(&self.shard(hash).rows), hash, entry, true, false);
-        flight.overtake(same);
+        let caller = Caller { asynchronous: false, asks: false, seen: 0 };
+        let mut rows = lock(&self.shard(hash).rows);
+        let flight = self.take_off(&mut rows, entry, caller, true);
+        let start = rows.last().map_or(0, |row| row.start);
+        let older: Vec<_> = rows
+            .iter()
+            .filter(|row| row.hash == hash && row.start < start)
+            .map(|row| Arc::clone(&row.entry))
+            .collect();
+        drop(rows);
+        kill_same(&older, same);
         flight
     }
 
+    /// Appends a row.
     fn take_off(
         &'static self,
         rows: &mut Vec<Row>,
-        hash: u64,
         entry: Arc<AnyEntry>,
+        caller: Caller,
         joinable: bool,
-        asynchronous: bool,
     ) -> Flight {
-        let id = FlightId::of(&entry);
-        rows.push(Row { hash, entry, joinable, asynchronous, wait: None });
-        Flight { flights: self, hash, id, joinable, landed: false }
+        let hash = entry.head.hash;
+        let pilot = Pilot { flights: self, hash, id: FlightId::of(&entry) };
+        rows.push(Row {
+            hash,
+            entry,
+            start: self.shard(hash).next_start(),
+            asking: caller.asks,
+            passed: false,
+            refreshing: false,
+            joinable,
+            asynchronous: caller.asynchronous,
+            pulse: watch::Pulse::default(),
+            wait: None,
+        });
+        Flight::new(pilot, !joinable)
     }
 
     /// Kills every running fill under `hash` that `same` accepts. What they compute is never stored.
     pub(crate) fn kill(&self, hash: u64, same: &dyn Fn(&AnyEntry) -> bool) {
-        self.kill_except(hash, None, same);
-    }
-
-    fn kill_except(&self, hash: u64, kept: Option<FlightId>, same: &dyn Fn(&AnyEntry) -> bool) {
         let rows = lock(&self.shard(hash).rows);
-        let candidates: Vec<_> = rows
-            .iter()
-            .filter(|row| row.hash == hash && Some(FlightId::of(&row.entry)) != kept)
-            .map(|row| Arc::clone(&row.entry))
-            .collect();
+        let running: Vec<_> =
+            rows.iter().filter(|row| row.hash == hash).map(|row| Arc::clone(&row.entry)).collect();
         drop(rows);
-        // The user's `Eq` runs without our lock. A fill that lands meanwhile dies all the same.
-        for entry in candidates {
-            if same(&*entry) {
-                entry.head.kill();
-            }
-        }
+        kill_same(&running, same);
     }
 
     /// Kills every running fill of one cache.
@@ -218,70 +300,11 @@ impl Flights {
     }
 }
 
-/// The leader's hold on its flight. Dropping it (cancellation, panic) releases the waiters to try again.
-pub(crate) struct Flight {
-    flights: &'static Flights,
-    hash: u64,
-    id: FlightId,
-    /// Whether it is the one that others of its key wait for.
-    joinable: bool,
-    landed: bool,
-}
-
-impl Flight {
-    pub(crate) fn id(&self) -> FlightId {
-        self.id
-    }
-
-    /// Whether it leads for its caller alone: beside another of its key, that may even be waiting for it.
-    pub(crate) fn is_alone(&self) -> bool {
-        !self.joinable
-    }
-
-    /// Whether somebody waits right now: worth cloning a value or an error for.
-    pub(crate) fn has_waiters(&self) -> bool {
-        let rows = lock(&self.flights.shard(self.hash).rows);
-        rows.iter().any(|row| FlightId::of(&row.entry) == self.id && row.wait.is_some())
-    }
-
-    /// Kills the other fills of this key: this one started later and knows better.
-    pub(crate) fn overtake(&self, same: &dyn Fn(&AnyEntry) -> bool) {
-        self.flights.kill_except(self.hash, Some(self.id), same);
-    }
-
-    /// Ends the flight and wakes the waiters with its result.
-    #[inline]
-    pub(crate) fn land(mut self, landing: Landing) {
-        if let Some(wait) = self.finish() {
-            wait.complete(landing);
-        }
-    }
-
-    /// Takes the flight off the table. Who waits for it still has to be told.
-    fn finish(&mut self) -> Option<Arc<Wait>> {
-        self.landed = true;
-        let shard = self.flights.shard(self.hash);
-        let mut rows = lock(&shard.rows);
-        let at = rows.iter().position(|row| FlightId::of(&row.entry) == self.id);
-        let row = at.map(|at| rows.swap_remove(at));
-        // Under the lock, so a load and a store will do.
-        shard.landed.store(shard.landed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-        drop(rows);
-        row?.wait
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        if !self.landed {
-            let landing = if std::thread::panicking() {
-                Landing::Failed(Failure::Unshared)
-            } else {
-                Landing::Cancelled
-            };
-            if let Some(wait) = self.finish() {
-                wait.complete(landing);
-            }
+/// The user's `Eq` runs without our lock. A fill that lands meanwhile dies all the same.
+fn kill_same(entries: &[Arc<AnyEntry>], same: &dyn Fn(&AnyEntry) -> bool) {
+    for entry in entries {
+        if same(entry) {
+            entry.head.kill();
         }
     }
 }

@@ -1,16 +1,20 @@
-//! Waiting for a flight to land, as a future; threads wait by blocking on it.
+//! Where the waiters of a flight stand until it lands, or until one of them is to run the function itself.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use super::watch::{self, Millis};
+use crate::entry::AnyEntry;
+use crate::read_through::blocking;
 use crate::sync::{Mutex, lock};
 
 /// Why a flight has no value.
 #[derive(Clone)]
 pub(crate) enum Failure {
-    /// The function's return value, not to be stored but good for everybody who waited.
+    /// The function's return value, not to be stored but good for every caller that waited.
     Shared(Arc<dyn Any + Send + Sync>),
     /// The function panicked, or returned something that cannot be shared.
     Unshared,
@@ -21,68 +25,184 @@ pub(crate) enum Failure {
 pub(crate) enum Landing {
     /// The value is in the entry.
     Ready,
+    /// A value that the flight itself goes on to replace: what an entry would hold of it.
+    Passed(Arc<dyn Any + Send + Sync>),
     Failed(Failure),
     /// The leader was dropped before it finished; nothing is known about the function.
     Cancelled,
 }
 
-#[derive(Default)]
-struct State {
-    landing: Option<Landing>,
-    /// One place per waiter; a waiter that gives up leaves an empty place behind.
-    wakers: Vec<Option<Waker>>,
+impl Landing {
+    /// Whether it tells the waiters what to return.
+    pub(super) fn is_an_answer(&self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Failed(Failure::Unshared))
+    }
 }
 
-/// Where a flight's waiters stand.
-#[derive(Default)]
+/// What a waiter waited for.
+pub(crate) enum Waited {
+    /// One of the flights it waited for ended, with this entry.
+    Landed(Landing, Arc<AnyEntry>),
+    /// It has taken too long, or the leader is polled no more: this waiter is to run the function itself.
+    Relieve,
+}
+
+struct State {
+    landing: Option<(Landing, Arc<AnyEntry>)>,
+    /// By the number of the waiter's place. A waiter that gives up leaves nothing behind.
+    wakers: BTreeMap<u64, Waker>,
+    next_place: u64,
+    /// How long the next wait is until one of them runs the function.
+    patience: Millis,
+    /// When that wait is over; set when the first waiter has come.
+    relief_at: Option<Millis>,
+    /// One of them is to run the function now.
+    due: bool,
+}
+
+impl State {
+    /// Notes that it is `now`.
+    fn note(&mut self, now: Millis) {
+        let at = *self.relief_at.get_or_insert_with(|| now.saturating_add(self.patience));
+        if now >= at {
+            self.due = true;
+            // Twice as long each time: a slow function is run a few more times and no more.
+            self.patience = self.patience.saturating_mul(2);
+            self.relief_at = Some(now.saturating_add(self.patience));
+        }
+    }
+}
+
+/// Where a flight's waiters stand. A waiter that runs the function shares it with the leader it relieves.
 pub(crate) struct Wait {
     state: Mutex<State>,
 }
 
-impl Wait {
-    pub(crate) fn complete(&self, landing: Landing) {
-        let mut state = lock(&self.state);
-        state.landing = Some(landing);
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(state);
-        for waker in wakers.into_iter().flatten() {
+/// Wakers to be called once no lock is held.
+#[must_use]
+#[derive(Default)]
+pub(super) struct Wakers(BTreeMap<u64, Waker>);
+
+impl Wakers {
+    pub(super) fn wake(self) {
+        for (_, waker) in self.0 {
             waker.wake();
         }
     }
+}
 
-    /// Resolves when the flight has landed.
-    pub(crate) async fn landing(&self) -> Landing {
-        let mut place = Place { wait: self, index: None };
+impl Wait {
+    pub(super) fn new(patience: Millis) -> Self {
+        let state = State {
+            landing: None,
+            wakers: BTreeMap::new(),
+            next_place: 0,
+            patience,
+            relief_at: None,
+            due: false,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Ends the wait. The first of several leaders does.
+    pub(super) fn complete(&self, landing: Landing, entry: Arc<AnyEntry>) -> Wakers {
+        let mut state = lock(&self.state);
+        state.landing.get_or_insert((landing, entry));
+        Wakers(std::mem::take(&mut state.wakers))
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        lock(&self.state).landing.is_some()
+    }
+
+    /// Whether a waiter stands here.
+    pub(super) fn is_used(&self) -> bool {
+        let state = lock(&self.state);
+        state.landing.is_none() && !state.wakers.is_empty()
+    }
+
+    /// Looks at the time for waiters that have none of their own. `abandoned`: no leader moves any more.
+    pub(super) fn tick(&self, now: Millis, abandoned: bool) -> Wakers {
+        let mut state = lock(&self.state);
+        if state.landing.is_some() || state.wakers.is_empty() {
+            return Wakers::default();
+        }
+        state.note(now);
+        state.due |= abandoned;
+        // All of them: the one that is polled first goes, and there may be some that nothing polls.
+        if state.due { Wakers(std::mem::take(&mut state.wakers)) } else { Wakers::default() }
+    }
+
+    /// Waits as a future does.
+    pub(crate) async fn landing(&self) -> Waited {
+        let mut place = Place { wait: self, number: None };
         poll_fn(|cx| {
-            let mut state = lock(&self.state);
-            if let Some(landing) = &state.landing {
-                return Poll::Ready(landing.clone());
+            let polled = place.look(cx.waker(), None);
+            if polled.is_pending() {
+                watch::begin();
             }
-            if let Some(slot) = place.index.and_then(|index| state.wakers.get_mut(index)) {
-                match slot {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    None => *slot = Some(cx.waker().clone()),
-                }
-            } else {
-                place.index = Some(state.wakers.len());
-                state.wakers.push(Some(cx.waker().clone()));
-            }
-            Poll::Pending
+            polled
         })
         .await
+    }
+
+    /// Waits as a thread does. It looks at the clock itself.
+    pub(crate) fn block(&self) -> Waited {
+        let mut place = Place { wait: self, number: None };
+        let waker = blocking::unparks_this_thread();
+        blocking::parked(move || {
+            loop {
+                match place.look(&waker, Some(watch::now())) {
+                    Poll::Ready(waited) => return waited,
+                    Poll::Pending => blocking::park_for(watch::TICK),
+                }
+            }
+        })
+    }
+
+    #[cfg(all(test, not(cachekit_model)))]
+    pub(super) fn places(&self) -> usize {
+        lock(&self.state).wakers.len()
     }
 }
 
 /// Takes the waker back when the waiter is dropped before the flight lands.
 struct Place<'a> {
     wait: &'a Wait,
-    index: Option<usize>,
+    number: Option<u64>,
+}
+
+impl Place<'_> {
+    fn look(&mut self, waker: &Waker, now: Option<Millis>) -> Poll<Waited> {
+        // Cloned and dropped without our lock: a waker's code is its executor's.
+        let waker = waker.clone();
+        let mut state = lock(&self.wait.state);
+        if let Some((landing, entry)) = &state.landing {
+            return Poll::Ready(Waited::Landed(landing.clone(), Arc::clone(entry)));
+        }
+        if let Some(now) = now {
+            state.note(now);
+        }
+        if state.due {
+            state.due = false;
+            return Poll::Ready(Waited::Relieve);
+        }
+        let next = state.next_place;
+        let number = *self.number.get_or_insert(next);
+        if number == next {
+            state.next_place += 1;
+        }
+        let former = state.wakers.insert(number, waker);
+        drop(state);
+        drop(former);
+        Poll::Pending
+    }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(index) = self.index {
-            let waker = lock(&self.wait.state).wakers.get_mut(index).and_then(Option::take);
+        if let Some(number) = self.number {
+            let waker = lock(&self.wait.state).wakers.remove(&number);
             drop(waker);
         }
     }

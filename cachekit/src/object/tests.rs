@@ -48,9 +48,3 @@ fn a_dropped_cache_lets_go_of_its_values() {
     // This thread's front was swept on the way.
     assert_eq!(Arc::strong_count(&value), 1);
 }
-
-#[test]
-#[should_panic(expected = "a capacity of at least 1")]
-fn a_capacity_of_zero_is_a_mistake() {
-    let _ = Cache::<u64, u64>::new(0);
-}

@@ -20,6 +20,9 @@ where
     pub(super) fn keep_found(&self, flight: Flight, found: Fetched<S>) -> S::Return {
         let Some(kept) = found.kept else { return self.pass_on(flight, found.value) };
         let ttl = self.ttl.min(found.remaining);
+        if ttl == 0 {
+            return self.pass_on(flight, found.value);
+        }
         let verdict = Verdict { keep: true, ttl, weight: found.weight };
         self.publish(&flight, kept, verdict, found.window.min(self.window));
         flight.land(Landing::Ready);
@@ -38,8 +41,10 @@ where
     pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         let mut kept = None;
         if let (true, Some(value)) = (verdict.keep, S::stored(ret)) {
+            // First: of an older run nothing is to be kept in any tier once this one is.
+            let has_younger = self.overtake(&flight);
             let windows = (verdict, self.window_of(ret));
-            kept = if self.remote.is_some() {
+            kept = if self.remote.is_some() && !has_younger {
                 let stored = self.remote.store(&self.entry, value, windows, &self.store);
                 let stored = Box::pin(stored).await;
                 if stored.is_none() && self.forced && !self.entry.head.is_dead() {
@@ -65,10 +70,20 @@ where
             blocking::block_on(self.finish(flight, ret, verdict));
         } else {
             let value = S::stored(ret).filter(|_| verdict.keep);
+            if value.is_some() {
+                self.overtake(&flight);
+            }
             let kept =
                 value.and_then(|value| self.remote.keep(value, (verdict, self.window_of(ret))));
             self.settle(flight, ret, verdict, kept);
         }
+    }
+
+    /// Puts an end to the runs that started before this one, unless what this one is for is gone. True if one is
+    /// under way that started later: the shared tier is for that one, which a write of ours could only disturb.
+    fn overtake(&self, flight: &Flight) -> bool {
+        let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
+        !outdated && flight.overtake(&|other| self.entry.is_same(other))
     }
 
     /// Errors are not served beyond their time.
@@ -85,7 +100,7 @@ where
         kept: Option<S::Stored>,
     ) {
         self.store.count_load();
-        // What the refresh was for is gone: whoever asks now runs the function, or has done so.
+        // What the refresh was for is gone: a caller that asks now runs the function, or has done so.
         let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
         let landing = match (S::stored(ret), kept.filter(|_| !outdated)) {
             (Some(_), Some(kept)) => {
@@ -106,7 +121,7 @@ where
             (None, _) if flight.has_waiters() => Landing::Failed(failure_of::<S>(ret)),
             (None, _) => Landing::Failed(Failure::Unshared),
         };
-        if let (true, Some(ticket)) = (outdated, self.refresh.take()) {
+        if let Some(ticket) = self.refresh.take_if(|_| outdated) {
             ticket.moot();
         }
         flight.land(landing);
@@ -115,9 +130,6 @@ where
     /// Puts a value into the entry and the entry into the store, unless it was invalidated meanwhile.
     fn publish(&self, flight: &Flight, value: S::Stored, verdict: Verdict, window: Ticks) -> bool {
         let head = &self.entry.head;
-        if self.forced {
-            flight.overtake(&|other| self.entry.is_same(other));
-        }
         let weight =
             self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.body.key, &value));
         let _ = self.entry.body.value.set(value);
@@ -127,7 +139,7 @@ where
         head.set_weight(weight);
         // Not into the front yet: that is for entries that are used again.
         let entry: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
-        self.store.commit(entry, head)
+        self.store.commit(flight, entry, head)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Whose turn it is to run the function, and what came instead.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
+use std::task::Poll;
 
 use crate::flight::{Flight, chain};
 use crate::rules::{Defaults, Judge, Rules};
@@ -15,7 +18,7 @@ use crate::pinned::Pinned;
 /// How a miss of a function with `stale` goes on.
 #[derive(Debug)]
 pub enum Asked<K, S: Shape> {
-    /// Somebody else's result.
+    /// Another call's result.
     Value(S::Return),
     /// A stale value, and the duty to have it refreshed.
     Stale(S::Return, Ticket),
@@ -77,14 +80,37 @@ where
     ) -> S::Return {
         let mut this = self;
         let Some(flight) = this.flight.take() else { return future.await };
-        let id = flight.id();
-        let run = pin!(async {
-            let ret = future.await;
-            let verdict = rules.judge(&this.miss.entry.body.key, &ret, this.miss.ttl);
-            this.miss.finish(flight, &ret, verdict).await;
-            ret
-        });
-        chain::drive(id, run).await
+        let pilot = flight.pilot();
+        let in_place = this.miss.in_place;
+        let outcome = {
+            let run = pin!(async {
+                let ret = future.await;
+                let verdict = rules.judge(&this.miss.entry.body.key, &ret, this.miss.ttl);
+                this.miss.finish(flight, &ret, verdict).await;
+                ret
+            });
+            let mut driven = pin!(chain::drive(pilot, run));
+            poll_fn(|cx| {
+                if !in_place {
+                    return driven.as_mut().poll(cx).map(Ok);
+                }
+                match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(cx))) {
+                    Ok(polled) => polled.map(Ok),
+                    Err(panic) => Poll::Ready(Err(panic)),
+                }
+            })
+            .await
+        };
+        if in_place && (outcome.is_err() || this.miss.refresh.is_some()) {
+            // A refresh that brings nothing changes nothing, here as in the background.
+            if let Some(old) = this.miss.served_before() {
+                return old;
+            }
+        }
+        match outcome {
+            Ok(ret) => ret,
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! 1. this thread's front ([`crate::front`]), without a lock;
 //! 2. the store ([`crate::store`]), under one shard's read lock;
-//! 3. a flight ([`crate::flight`]): one caller goes on, the others wait for its result;
-//! 4. the shared tier, if there is one ([`remote`]);
+//! 3. a flight ([`crate::flight`]): one caller goes on, the others wait for its result (`turn`);
+//! 4. the shared tier, if there is one (`asking`, [`remote`]);
 //! 5. the author's function;
 //! 6. the outcome rules ([`crate::rules`]), then the shared tier, the store and the front are filled.
 //!
@@ -28,6 +28,7 @@ use crate::stats::Refusal;
 use crate::store::{self, Found, Store};
 use crate::testing;
 
+mod asking;
 pub(crate) mod blocking;
 mod land;
 mod lead;
@@ -38,6 +39,10 @@ mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
+mod turn;
+
+#[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
+mod tests;
 
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
@@ -252,6 +257,8 @@ where
         window,
         stale,
         refresh,
+        before: None,
+        in_place: false,
         failed: 0,
         remote: remote(),
         weigh: None,

@@ -1,7 +1,8 @@
 //! `stale = …`: a value past its time is served, and the function runs again behind the caller's back.
 //!
-//! Whoever is served the stale value gets a [`Ticket`] and starts the function with it, in the background.
-//! The function's own look-up takes the ticket and goes on as the one refresh of its entry.
+//! The call that is served the stale value gets a [`Ticket`] and starts the function with it, in the background.
+//! The function's own look-up takes the ticket and goes on as the one refresh of its entry. Where an async
+//! function cannot be started, the call itself goes on as the refresh.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -82,6 +83,7 @@ impl Ticket {
     pub(crate) fn stored(mut self) {
         self.settled = true;
         self.store.count_refresh();
+        self.store.tell_refresh(true);
     }
 
     /// Nothing had to be done, or somebody else has done it.
@@ -156,6 +158,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.settled {
             self.store.count_failed_refresh();
+            self.store.tell_refresh(false);
             self.pause();
         }
     }

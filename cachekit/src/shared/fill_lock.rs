@@ -7,6 +7,7 @@ use cachekit_io::LockToken;
 
 use super::link::Link;
 use super::runtime;
+use crate::read_through::blocking;
 
 /// For how long a process may hold the lock: what a fill takes at most before others stop waiting for it.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -68,7 +69,8 @@ impl Waiting {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         let end = (now + pause).min(self.until);
         if blocking {
-            std::thread::sleep(end.saturating_duration_since(now));
+            let pause = end.saturating_duration_since(now);
+            blocking::parked(|| std::thread::sleep(pause));
         } else {
             runtime::sleep(end).await;
         }

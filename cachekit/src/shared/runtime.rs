@@ -14,6 +14,8 @@ use cachekit_io::BoxFuture;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::Sleep;
 
+use crate::read_through::blocking;
+
 /// Why a backend gave no answer at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
@@ -84,12 +86,11 @@ pub(crate) fn elsewhere<T: Send + 'static>(
 
 /// Blocks this thread until the answer is there, or the time is up.
 fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Unanswered> {
-    answer.recv_timeout(until.saturating_duration_since(Instant::now())).map_err(
-        |error| match error {
-            mpsc::RecvTimeoutError::Timeout => Unanswered::Late,
-            mpsc::RecvTimeoutError::Disconnected => Unanswered::Panicked,
-        },
-    )
+    let left = until.saturating_duration_since(Instant::now());
+    blocking::parked(|| answer.recv_timeout(left)).map_err(|error| match error {
+        mpsc::RecvTimeoutError::Timeout => Unanswered::Late,
+        mpsc::RecvTimeoutError::Disconnected => Unanswered::Panicked,
+    })
 }
 
 /// Who drives a future that goes on when its caller does not.

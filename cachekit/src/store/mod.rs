@@ -12,7 +12,6 @@ use quick_cache::sync::Cache as Map;
 use crate::clock::{self, Ticks};
 use crate::counters::HitCounter;
 use crate::entry::{AnyEntry, Entry, Head, Owner};
-use crate::flight::{Flights, Landing};
 use crate::front;
 use crate::stats::{Refusal, RefusalCounters, Stats};
 use crate::testing::ClockSource;
@@ -20,10 +19,13 @@ use crate::testing::ClockSource;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 mod eviction;
+mod publish;
+mod refresh_log;
 #[cfg(test)]
 mod tests;
 
-use self::eviction::{ByWeight, Evicted, Identity, KillEvicted, Resident};
+use self::eviction::{ByWeight, Identity, KillEvicted, Resident};
+use self::refresh_log::RefreshLog;
 
 /// Entries a cache holds unless told otherwise.
 pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
@@ -97,6 +99,7 @@ pub(crate) struct Store {
     /// What the names of its entries in the shared tier have in common.
     #[cfg(feature = "shared")]
     origin: std::sync::OnceLock<Box<crate::shared::origin::Origin>>,
+    log: RefreshLog,
 }
 
 impl Store {
@@ -107,7 +110,10 @@ impl Store {
         disabled: bool,
     ) -> Self {
         let weighted = matches!(capacity, Capacity::Weight(_));
+        let disabled = disabled || matches!(capacity, Capacity::Entries(0) | Capacity::Weight(0));
         let (capacity, shards) = match capacity {
+            // Off. The map has to have some size.
+            Capacity::Entries(0) | Capacity::Weight(0) => (1, 1),
             Capacity::Entries(entries) => (entries, shards(entries)),
             // An entry has to fit into a shard, and only the author knows how heavy they get.
             Capacity::Weight(weight) => (weight, 1),
@@ -139,7 +145,19 @@ impl Store {
             disabled,
             #[cfg(feature = "shared")]
             origin: std::sync::OnceLock::new(),
+            log: RefreshLog::default(),
         }
+    }
+
+    /// The store of a function, by its module and name.
+    pub(crate) fn named(mut self, module: &'static str, name: &'static str) -> Self {
+        self.log = RefreshLog::of(module, name);
+        self
+    }
+
+    /// Notes how a refresh of a stale value ended.
+    pub(crate) fn tell_refresh(&self, worked: bool) {
+        self.log.note(worked);
     }
 
     /// What the names of its entries in the shared tier have in common; made at the first use.
@@ -285,56 +303,6 @@ impl Store {
 
     pub(crate) fn count_invalidation(&self) {
         self.invalidations.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Stores an entry and publishes it, unless it was invalidated meanwhile. `head` is the entry's, which
-    /// the map may have let go of again.
-    pub(crate) fn commit(&self, entry: Resident, head: &Head) -> bool {
-        if self.disabled || head.is_dead() {
-            return false;
-        }
-        let hash = head.hash;
-        let mut evicted = Evicted::default();
-        self.map.insert_with_lifecycle(hash, entry, &mut evicted);
-        // From here on an invalidation finds the entry in the map; one that came before killed it as a
-        // running fill. Either way the exchange inside `publish` fails and nobody ever saw the value.
-        let published = head.publish();
-        if !published {
-            self.remove_entry(head);
-        }
-        self.settle(&evicted, hash);
-        published
-    }
-
-    /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
-    pub(crate) fn put<K, V>(
-        &self,
-        entry: &Arc<Entry<K, V>>,
-        (ttl, window): (Ticks, Ticks),
-        weight: u64,
-    ) where
-        K: Eq + Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        entry.head.set_expires(clock::deadline(|| self.now(), ttl));
-        entry.head.set_window(window);
-        entry.head.set_weight(weight);
-        let erased = || Arc::clone(entry) as Resident;
-        let flight = Flights::global().supersede(erased(), &|other| entry.is_same(other));
-        self.commit(erased(), &entry.head);
-        flight.land(Landing::Ready);
-    }
-
-    fn settle(&self, evicted: &Evicted, inserted: u64) {
-        let others = evicted.few.iter().flatten().chain(&evicted.more);
-        // A replaced entry of the same key was not evicted for room.
-        let count = others.filter(|(hash, _)| *hash != inserted).count();
-        if count > 0 {
-            if !EVICTING.load(Ordering::Relaxed) {
-                EVICTING.store(true, Ordering::Relaxed);
-            }
-            self.evictions.fetch_add(count as u64, Ordering::Relaxed);
-        }
     }
 
     /// Removes exactly this entry. True if the map still held it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Capacity, Found, Store, shards};
 use crate::clock;
 use crate::entry::{AnyEntry, Owner};
+use crate::flight::{Caller, Flights};
 use crate::testing::{Clock, ClockSource};
 
 fn store(capacity: u64) -> (Store, Clock) {
@@ -103,7 +104,9 @@ fn an_invalidated_fill_is_not_stored() {
     entry.body.value.set(1).unwrap();
     entry.head.kill();
     let entry: Arc<AnyEntry> = entry;
-    assert!(!store.commit(Arc::clone(&entry), &entry.head));
+    let caller = Caller { asynchronous: false, asks: false, seen: 0 };
+    let flight = Flights::global().lead_alone(Arc::clone(&entry), caller);
+    assert!(!store.commit(&flight, Arc::clone(&entry), &entry.head));
     assert!(!found(&store, 1) && store.len() == 0);
 }
 
@@ -124,4 +127,14 @@ fn deadlines_saturate_before_never() {
     assert!(clock::ticks(Duration::from_nanos(1)) > 0);
     let span = Duration::from_millis(1_500);
     assert!(clock::duration(clock::ticks(span)).abs_diff(span) < Duration::from_micros(1));
+}
+
+#[test]
+fn a_store_of_nothing_holds_nothing() {
+    for capacity in [Capacity::Entries(0), Capacity::Weight(0)] {
+        let (store, _) = store_of(capacity);
+        assert!(store.is_disabled());
+        put(&store, 1, None, 1);
+        assert!(!found(&store, 1) && store.len() == 0 && store.weight() == 0);
+    }
 }

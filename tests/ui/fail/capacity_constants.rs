@@ -2,13 +2,7 @@
 
 use cachekit::cache;
 
-const NONE: usize = 0;
 const BELOW: i32 = -5;
-
-#[cache(capacity = NONE)]
-fn zero(id: u64) -> u64 {
-    id
-}
 
 #[cache(capacity = BELOW)]
 fn negative(id: u64) -> u64 {

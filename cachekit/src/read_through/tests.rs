@@ -1,0 +1,127 @@
+//! A refresh of an async function where there is no place to run it: default features, no spawner.
+
+use std::any::TypeId;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::{Asked, Remote, Target, find};
+use crate::clock::ticks;
+use crate::entry::Owner;
+use crate::shape::{OkOnly, Shape};
+use crate::site::StoreRef;
+use crate::store::{Capacity, Store};
+use crate::testing::{Clock, ClockSource};
+
+type Returned = OkOnly<u64, String>;
+
+fn stale_store(instance: u64) -> (StoreRef, Clock) {
+    struct Here;
+    let clock = Clock::new();
+    let owner = Owner { function: TypeId::of::<Here>(), instance };
+    let source = ClockSource::Manual(clock.clone());
+    let store = StoreRef::Shared(Arc::new(Store::new(owner, Capacity::Entries(64), source, false)));
+    let first = ready(call(&store, async { Ok(1) }));
+    assert_eq!(first, Ok(1));
+    clock.advance(Duration::from_secs(15));
+    (store, clock)
+}
+
+/// A call of an async function with `ttl = 10, stale = 10`, as generated code makes it.
+async fn call(
+    store: &StoreRef,
+    function: impl Future<Output = Result<u64, String>>,
+) -> <Returned as Shape>::Return {
+    let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
+    let hash = Owner { function: store.owner().function, instance: 0 }.mix(7);
+    let target = Target { store, hash, ttl, window };
+    match find::<u64, Returned>(&target, &7, Remote::nowhere, || store.clone()) {
+        Ok(value) => value,
+        Err(miss) => match miss.ask_async().await {
+            Asked::Value(value) => value,
+            Asked::Stale(..) => panic!("it would run where there is no reactor"),
+            Asked::Lead(lead) => lead.run_async(function).await,
+        },
+    }
+}
+
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match poll(pin!(future)) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it does not suspend"),
+    }
+}
+
+async fn suspended() {
+    let mut polled = false;
+    poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
+}
+
+#[test]
+fn one_call_is_the_refresh_and_the_others_are_served_the_old_value() {
+    let (store, _clock) = stale_store(1);
+    let mut refresh = pin!(call(&store, async {
+        suspended().await;
+        Ok(2)
+    }));
+    assert!(poll(refresh.as_mut()).is_pending());
+    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(1), "nobody else waits");
+    assert_eq!(poll(refresh), Poll::Ready(Ok(2)), "its own task, its own value");
+    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(2));
+    let stats = store.stats();
+    assert_eq!((stats.stale_hits, stats.refreshes, stats.failed_refreshes), (2, 1, 0));
+}
+
+#[test]
+fn what_fails_leaves_the_old_value_to_its_caller_too() {
+    let (store, clock) = stale_store(2);
+    assert_eq!(ready(call(&store, async { Err("down".to_owned()) })), Ok(1));
+    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(1), "it is left alone for a moment");
+    clock.advance(Duration::from_secs(1));
+    let panics = async { if true { panic!("on purpose") } else { Ok(0) } };
+    assert_eq!(ready(call(&store, panics)), Ok(1));
+    assert_eq!(store.stats().failed_refreshes, 2);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(ready(call(&store, async { Ok(4) })), Ok(4));
+    // Past its window it is a call like any other.
+    clock.advance(Duration::from_secs(60));
+    let panics = async { if true { panic!("on purpose") } else { Ok(0) } };
+    assert!(catch_unwind(AssertUnwindSafe(|| ready(call(&store, panics)))).is_err());
+}
+
+#[test]
+fn a_refresh_that_is_dropped_lets_another_call_try() {
+    let (store, clock) = stale_store(3);
+    {
+        let mut dropped = pin!(call(&store, async {
+            suspended().await;
+            Ok(2)
+        }));
+        assert!(poll(dropped.as_mut()).is_pending());
+    }
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(3));
+}
+
+#[test]
+fn an_invalidation_beats_it() {
+    let (store, _clock) = stale_store(4);
+    let mut refresh = pin!(call(&store, async {
+        suspended().await;
+        Ok(2)
+    }));
+    assert!(poll(refresh.as_mut()).is_pending());
+    let hash = Owner { function: store.owner().function, instance: 0 }.mix(7);
+    crate::flight::Flights::global().kill(hash, &|other| other.head.owner == store.owner());
+    store.remove(hash, &|other| other.head.owner == store.owner());
+    assert_eq!(poll(refresh), Poll::Ready(Ok(2)), "it asked before");
+    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(3));
+}
