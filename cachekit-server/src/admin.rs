@@ -62,7 +62,7 @@ fn page<B>(request: &Request<B>, service: &Service, ready: bool) -> Response<Ful
         }
         (&Method::GET | &Method::HEAD, "/metrics") => {
             let locks = service.locks.active_total(service.now());
-            let text = service.metrics.render(&service.store.stats(), locks);
+            let text = service.metrics.render(&service.store.stats(), locks, service.held());
             (StatusCode::OK, PROMETHEUS, text)
         }
         (_, "/healthz" | "/readyz" | "/metrics") => {

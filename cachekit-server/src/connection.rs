@@ -2,8 +2,10 @@
 
 use crate::http::Service;
 use crate::limits::Limits;
+use crate::peers::{Peers, Seat};
+use crate::stream::Watched;
 use crate::tls::CurrentIdentity;
-use crate::watch::{Heard, Pulse, Verdict};
+use crate::watch::Verdict;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,12 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// How long a connection that was told to close may take for it.
 const GRACE: Duration = Duration::from_secs(5);
+/// The same for a connection that another one takes the place of.
+const LEAVE: Duration = Duration::from_secs(1);
 /// After an error of `accept`, most of all a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Both directions of one HTTP/2 stream: a value of this size travels without a pause.
@@ -56,30 +60,30 @@ pub(crate) async fn accept_forever(
     identity: Option<Arc<CurrentIdentity>>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let room =
-        Arc::new(Semaphore::new(service.limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let peers = Arc::new(Peers::new(&service.limits));
     loop {
-        let accepted = async {
-            // Room first: who does not fit waits in the backlog.
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, permit)
-        };
-        let (accepted, permit) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        // While it waits for a place, further ones wait in the backlog.
+        let seat = tokio::select! {
+            seat = peers.admit(address, &service.limits, &service.metrics) => seat,
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+        };
+        let Some(seat) = seat else { continue };
         let (service, identity, phase) = (Arc::clone(&service), identity.clone(), phase.clone());
         tokio::spawn(async move {
-            connected(stream, &service, identity.as_deref(), phase).await;
-            drop(permit);
+            connected(stream, &service, identity.as_deref(), &seat, phase).await;
+            drop(seat);
         });
     }
 }
@@ -88,19 +92,23 @@ async fn connected(
     stream: TcpStream,
     service: &Arc<Service>,
     identity: Option<&CurrentIdentity>,
+    seat: &Seat,
     mut phase: watch::Receiver<Phase>,
 ) {
     let _open = service.metrics.connected();
     // Answers are written whole; waiting for more to send only adds time.
     let _ = stream.set_nodelay(true);
+    let pulse = &seat.pulse;
     let Some(identity) = identity else {
-        return serve(stream, Speaks::Either, service, Pulse::new(), phase).await;
+        let stream = Watched::new(stream, pulse, false);
+        return serve(stream, Speaks::Either, service, seat, phase).await;
     };
     let acceptor = TlsAcceptor::from(identity.config());
     let handshake = timeout(service.limits.handshake_timeout, acceptor.accept(stream));
     let handshake = tokio::select! {
         handshake = handshake => handshake,
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+        () = pulse.dismissed() => return,
     };
     match handshake {
         Ok(Ok(stream)) => {
@@ -109,12 +117,8 @@ async fn connected(
                 service.metrics.handshake_resumed();
             }
             let h2 = tls.alpn_protocol() == Some(b"h2");
-            let pulse = Pulse::new();
-            if h2 {
-                serve(stream, Speaks::Http2, service, pulse, phase).await;
-            } else {
-                serve(Heard::new(stream, &pulse), Speaks::Http1, service, pulse, phase).await;
-            }
+            let speaks = if h2 { Speaks::Http2 } else { Speaks::Http1 };
+            serve(Watched::new(stream, pulse, !h2), speaks, service, seat, phase).await;
         }
         Ok(Err(error)) => {
             service.metrics.handshake_failed();
@@ -131,11 +135,12 @@ async fn serve<T>(
     stream: T,
     speaks: Speaks,
     service: &Arc<Service>,
-    pulse: Arc<Pulse>,
+    seat: &Seat,
     mut phase: watch::Receiver<Phase>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let pulse = &seat.pulse;
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, running) = (Arc::clone(service), pulse.begin());
         async move { Ok::<_, Infallible>(service.answer(request, running).await) }
@@ -144,7 +149,7 @@ async fn serve<T>(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
     let first_check = service.limits.header_timeout.min(service.limits.stall_timeout);
     let mut check = pin!(sleep(first_check));
-    let mut closing = false;
+    let (mut closing, mut leaving) = (false, false);
     let mut cut = phase.clone();
     loop {
         tokio::select! {
@@ -159,7 +164,14 @@ async fn serve<T>(
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = pulse.dismissed(), if !leaving => {
+                (closing, leaving) = (true, true);
+                connection.as_mut().graceful_shutdown();
+                check.set(sleep(LEAVE));
+            }
             () = check.as_mut() => match pulse.verdict(&service.limits) {
+                // A request that came just before it was told to go is answered.
+                _ if leaving && pulse.gives_way().is_some() => return,
                 Verdict::Fine(wait) => check.set(sleep(wait)),
                 Verdict::Idle if !closing => {
                     closing = true;

@@ -24,6 +24,7 @@
 struct Guide;
 
 mod admin;
+mod alarm;
 mod auth;
 mod clock;
 mod connection;
@@ -32,8 +33,12 @@ mod http;
 mod limits;
 mod locks;
 mod metrics;
+mod outgoing;
+mod peers;
+mod room;
 mod server;
 mod store;
+mod stream;
 mod tenant;
 mod tls;
 mod watch;
@@ -45,8 +50,8 @@ pub use crate::http::KeyRule;
 pub use crate::limits::Limits;
 pub use crate::server::{Builder, Running, Server, StartError};
 pub use crate::store::{
-    DiskStore, DiskStoreError, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store,
-    StoreError, StoreStats, Usage,
+    DiskStore, DiskStoreError, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, Measured, MemoryStore,
+    Store, StoreError, StoreStats, Usage,
 };
 pub use crate::tenant::TenantLimits;
 pub use crate::tls::{Identity, TlsError};

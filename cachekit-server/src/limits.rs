@@ -15,8 +15,17 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections open at the same time; further ones wait in the listener's backlog.
+    /// Connections open at the same time. For one more, the connection that has been idle for longest is
+    /// closed; without an idle one it waits.
     pub max_connections: usize,
+    /// Connections on which requests of one tenant run at the same time; a request on one more is answered
+    /// `429`. Without it: three quarters of [`max_connections`](Self::max_connections).
+    pub max_connections_per_tenant: Option<usize>,
+    /// Connections of one peer address (of IPv6, of its /64 network). For one more, that address's
+    /// connection that has been idle for longest is closed; without an idle one it is refused. Without it:
+    /// half of [`max_connections`](Self::max_connections), and loopback addresses have no limit, since a
+    /// proxy may stand there.
+    pub max_connections_per_address: Option<usize>,
     /// Requests running at the same time on one HTTP/2 connection.
     pub max_streams: u32,
     /// All header lines of one request, in bytes.
@@ -25,6 +34,16 @@ pub struct Limits {
     pub max_value_bytes: usize,
     /// What all bodies that are being received may take together, in bytes; beyond it, `503`.
     pub max_receiving_bytes: usize,
+    /// What the bodies of one tenant may take of that; beyond it, `429`. A body that is the tenant's only
+    /// one is bounded by the whole alone. Without it: a quarter of the whole.
+    pub max_receiving_bytes_per_tenant: Option<usize>,
+    /// What all answers that their peers have not taken yet may hold together, in bytes. Answers beyond it
+    /// wait, and their values are not loaded before there is room; a value always fits alone.
+    pub max_sending_bytes: usize,
+    /// What the answers to one tenant may hold of that. Without it: a quarter of the whole.
+    pub max_sending_bytes_per_tenant: Option<usize>,
+    /// What the answers on one connection may hold of that.
+    pub max_sending_bytes_per_connection: usize,
     /// Leases of one tenant; beyond it, `429`.
     pub max_locks_per_tenant: usize,
     /// From the accepted connection to the end of the TLS handshake.
@@ -38,8 +57,12 @@ pub struct Limits {
     pub min_body_rate: usize,
     /// After this long without a request, a connection that has shown a valid API key is closed.
     pub idle_timeout: Duration,
-    /// After this long without any progress of its requests, a connection is cut.
+    /// After this long without any progress of its requests, a connection is cut. While answers wait for
+    /// the peer, progress is what the peer takes of them; new requests are none.
     pub stall_timeout: Duration,
+    /// Bytes per second: while answers wait for the peer, this much taken of them makes up for a second of
+    /// [`stall_timeout`](Self::stall_timeout). Who takes less is cut.
+    pub min_answer_rate: usize,
     /// How often a quiet HTTP/2 connection is pinged.
     pub keep_alive_interval: Duration,
     /// How long the answer to a ping may take before the connection is cut.
@@ -57,10 +80,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            max_connections_per_tenant: None,
+            max_connections_per_address: None,
             max_streams: 1000,
             max_header_bytes: 16 * 1024,
             max_value_bytes: MAX_VALUE_BYTES,
             max_receiving_bytes: 512 * 1024 * 1024,
+            max_receiving_bytes_per_tenant: None,
+            max_sending_bytes: 512 * 1024 * 1024,
+            max_sending_bytes_per_tenant: None,
+            max_sending_bytes_per_connection: 64 * 1024 * 1024,
             max_locks_per_tenant: 100_000,
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
@@ -69,6 +98,7 @@ impl Default for Limits {
             // Published clients give an idle connection up after 390 s: theirs has to be the first move.
             idle_timeout: Duration::from_secs(400),
             stall_timeout: Duration::from_secs(60),
+            min_answer_rate: 16 * 1024,
             keep_alive_interval: Duration::from_secs(60),
             keep_alive_timeout: Duration::from_secs(20),
             // A client that gives up on a burst of requests resets them all at once.
@@ -77,4 +107,26 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(30),
         }
     }
+}
+
+impl Limits {
+    /// What one tenant may do of what all may do.
+    pub(crate) fn shares(&self) -> Shares {
+        let (connections, receiving, sending) =
+            (self.max_connections, self.max_receiving_bytes, self.max_sending_bytes);
+        let share = |stated: Option<usize>, usual: usize| stated.unwrap_or(usual).max(1);
+        Shares {
+            connections: share(self.max_connections_per_tenant, connections - connections / 4),
+            receiving: share(self.max_receiving_bytes_per_tenant, receiving / 4),
+            sending: share(self.max_sending_bytes_per_tenant, sending / 4),
+        }
+    }
+}
+
+/// The part of the limits that one tenant may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares {
+    pub(crate) connections: usize,
+    pub(crate) receiving: usize,
+    pub(crate) sending: usize,
 }

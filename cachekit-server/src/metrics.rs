@@ -1,8 +1,10 @@
 //! Counters, and the Prometheus text that shows them. No label ever holds a key, a tenant or a secret.
 
+use crate::alarm::{Alarms, Limit};
 use crate::store::StoreStats;
 use http::StatusCode;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -76,10 +78,19 @@ pub(crate) struct Metrics {
     connections: AtomicU64,
     open: AtomicU64,
     cut: AtomicU64,
+    dismissed: AtomicU64,
+    pub(crate) alarms: Arc<Alarms>,
     handshakes_failed: AtomicU64,
     handshakes_resumed: AtomicU64,
     reloads: AtomicU64,
     reloads_failed: AtomicU64,
+}
+
+/// Bytes that pass through the server now.
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) receiving: usize,
+    pub(crate) sending: usize,
 }
 
 fn add(counter: &AtomicU64, count: usize) {
@@ -137,6 +148,10 @@ impl Metrics {
         add(&self.cut, 1);
     }
 
+    pub(crate) fn connection_dismissed(&self) {
+        add(&self.dismissed, 1);
+    }
+
     pub(crate) fn reloaded(&self, well: bool) {
         add(if well { &self.reloads } else { &self.reloads_failed }, 1);
     }
@@ -149,7 +164,7 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub(crate) fn render(&self, store: &StoreStats, locks: usize) -> String {
+    pub(crate) fn render(&self, store: &StoreStats, locks: usize, held: Held) -> String {
         let mut page = Page(String::with_capacity(8192));
         page.family("cachekit_requests_total", "counter", "Requests, by action and status class.");
         for action in Action::ALL {
@@ -167,6 +182,17 @@ impl Metrics {
             page.sample("cachekit_refusals_total", &labels, counter.load(Relaxed));
         }
         self.render_durations(&mut page);
+        let reached = "cachekit_limits_reached_total";
+        page.family(
+            reached,
+            "counter",
+            "How often a limit was reached, by limit and by whose it is.",
+        );
+        for limit in Limit::ALL {
+            let (what, of) = limit.labels();
+            let labels = format!("{{limit=\"{what}\",of=\"{of}\"}}");
+            page.sample(reached, &labels, self.alarms.reached(limit));
+        }
         for (name, help, counter) in [
             ("cachekit_hits_total", "Values found.", &self.hits),
             ("cachekit_misses_total", "Values asked for and not found.", &self.misses),
@@ -174,6 +200,11 @@ impl Metrics {
             ("cachekit_sent_bytes_total", "Bytes of response bodies.", &self.bytes_out),
             ("cachekit_connections_total", "Connections accepted.", &self.connections),
             ("cachekit_connections_cut_total", "Connections cut for a timeout.", &self.cut),
+            (
+                "cachekit_connections_dismissed_total",
+                "Idle connections closed because others needed their place.",
+                &self.dismissed,
+            ),
             (
                 "cachekit_handshakes_failed_total",
                 "TLS handshakes that failed.",
@@ -196,13 +227,15 @@ impl Metrics {
         ] {
             page.single(name, "counter", help, count);
         }
-        let locks = u64::try_from(locks).unwrap_or(u64::MAX);
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         for (name, help, value) in [
             ("cachekit_connections_open", "Open connections.", self.open.load(Relaxed)),
             ("cachekit_store_entries", "Entries stored.", store.usage.entries),
             ("cachekit_store_bytes", "Bytes stored, book-keeping included.", store.usage.bytes),
             ("cachekit_store_capacity_bytes", "Bytes that may be stored.", store.capacity),
-            ("cachekit_locks_held", "Locks held.", locks),
+            ("cachekit_locks_held", "Locks held.", number(locks)),
+            ("cachekit_receiving_bytes", "Bytes of bodies being received.", number(held.receiving)),
+            ("cachekit_sending_bytes", "Bytes of answers not taken yet.", number(held.sending)),
         ] {
             page.single(name, "gauge", help, value);
         }

@@ -4,10 +4,12 @@ use crate::admin;
 use crate::auth::ApiKeys;
 use crate::clock::wall_clock;
 use crate::connection::{Phase, accept_forever};
-use crate::http::{KeyRule, Service, units};
+use crate::http::{KeyRule, Service};
 use crate::limits::Limits;
 use crate::locks::Locks;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
+use crate::room::Room;
 use crate::store::{MemoryStore, Store};
 use crate::tenant::{TenantLimits, Tenants};
 use crate::tls::{CurrentIdentity, Identity};
@@ -18,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -191,17 +193,22 @@ impl Builder {
             None => None,
         };
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(DEFAULT_STORE_BYTES)));
+        let metrics = Metrics::default();
+        let alarms = Arc::clone(&metrics.alarms);
+        let limits = &self.limits;
+        let outgoing = Outgoing::new(limits.max_sending_bytes, limits.stall_timeout, alarms);
         let service = Arc::new(Service {
             keys: RwLock::new(Arc::new(self.keys)),
-            tenants: Tenants::default(),
+            tenants: Tenants::new(self.limits.shares()),
             default_limits: self.default_limits,
             store,
             locks: Locks::new(self.limits.max_locks_per_tenant),
             clock: self.clock,
-            receiving: Semaphore::new(units(self.limits.max_receiving_bytes)),
+            receiving: Room::new(self.limits.max_receiving_bytes),
+            outgoing: Arc::new(outgoing),
             limits: self.limits,
             key_rule: self.key_rule,
-            metrics: Metrics::default(),
+            metrics,
         });
         let identity = self.identity.map(|identity| Arc::new(CurrentIdentity::new(identity)));
         let (phase, watched) = watch::channel(Phase::Serving);
@@ -244,6 +251,7 @@ async fn sweep_forever(service: Arc<Service>) {
         let now = service.now();
         service.store.sweep(now);
         service.locks.sweep(now);
+        service.metrics.alarms.tick();
     }
 }
 

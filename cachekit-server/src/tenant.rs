@@ -1,8 +1,11 @@
 //! What one tenant may do, and how much of it is spent.
 
 use crate::clock::Timestamp;
+use crate::limits::Shares;
+use crate::room::Room;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 const DAY_MILLIS: u64 = 86_400_000;
@@ -60,12 +63,24 @@ pub(crate) enum Denied {
     Quota(u64),
 }
 
-/// What all tenants spent. It outlives a reload of the key file.
-#[derive(Default)]
-pub(crate) struct Tenants(RwLock<HashMap<Box<str>, Arc<Spent>>>);
+/// What all tenants spent and hold. It outlives a reload of the key file.
+pub(crate) struct Tenants {
+    known: RwLock<HashMap<Box<str>, Arc<Account>>>,
+    shares: Shares,
+}
 
-#[derive(Default)]
-struct Spent(Mutex<Counters>);
+/// What one tenant spent, and what it holds now.
+pub(crate) struct Account {
+    name: Box<str>,
+    counters: Mutex<Counters>,
+    /// Bodies that are being received.
+    pub(crate) receiving: Room,
+    /// Answers that were not taken yet.
+    pub(crate) sending: Room,
+    /// Connections on which its requests run.
+    connections: AtomicUsize,
+    max_connections: usize,
+}
 
 #[derive(Default)]
 struct Counters {
@@ -76,6 +91,10 @@ struct Counters {
 }
 
 impl Tenants {
+    pub(crate) fn new(shares: Shares) -> Self {
+        Self { known: RwLock::default(), shares }
+    }
+
     /// Counts a request of this tenant, unless it is one too many.
     pub(crate) fn admit(
         &self,
@@ -86,8 +105,8 @@ impl Tenants {
         if limits.requests_per_second.is_none() && limits.requests_per_day.is_none() {
             return Ok(());
         }
-        let spent = self.spent(tenant);
-        let mut counters = spent.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = self.account(tenant);
+        let mut counters = account.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let full_until = counters.rate(limits, now)?;
         counters.quota(limits, now)?;
         // Spent only now: a refused request costs nothing.
@@ -96,14 +115,50 @@ impl Tenants {
         Ok(())
     }
 
-    fn spent(&self, tenant: &str) -> Arc<Spent> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spent) = known.get(tenant) {
-            return Arc::clone(spent);
+    /// The account of a tenant; names come from the API keys, so there are not more than of these.
+    pub(crate) fn account(&self, tenant: &str) -> Arc<Account> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = known.get(tenant) {
+            return Arc::clone(account);
         }
         drop(known);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(tenant.into()).or_default())
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let account = known
+            .entry(tenant.into())
+            .or_insert_with(|| Arc::new(Account::new(tenant, &self.shares)));
+        Arc::clone(account)
+    }
+}
+
+impl Account {
+    pub(crate) fn new(name: &str, shares: &Shares) -> Self {
+        Self {
+            name: name.into(),
+            counters: Mutex::default(),
+            receiving: Room::new(shares.receiving),
+            sending: Room::new(shares.sending),
+            connections: AtomicUsize::new(0),
+            max_connections: shares.connections,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Requests of the tenant begin to run on one more connection. Whether it may; counted it is anyway,
+    /// until [`leave`](Self::leave).
+    pub(crate) fn enter(&self) -> bool {
+        self.connections.fetch_add(1, Relaxed) < self.max_connections
+    }
+
+    pub(crate) fn leave(&self) {
+        self.connections.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether one connection more would be too many.
+    pub(crate) fn is_full(&self) -> bool {
+        self.connections.load(Relaxed) > self.max_connections
     }
 }
 

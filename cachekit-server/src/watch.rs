@@ -1,14 +1,16 @@
-//! How alive a connection is: what runs on it, and when something last moved.
+//! How alive a connection is: what runs on it, when something last moved, and what its peer has not taken.
 
 use crate::limits::Limits;
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use crate::room::Room;
+use crate::tenant::Account;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
+
+/// How long a connection that showed no key yet is left alone, even if another one needs its place.
+const STRANGERS_TIME: Duration = Duration::from_secs(1);
 
 /// One connection's progress, shared by its requests.
 pub(crate) struct Pulse {
@@ -17,10 +19,39 @@ pub(crate) struct Pulse {
     served: AtomicU64,
     /// Some request showed a valid API key.
     trusted: AtomicBool,
-    /// Milliseconds after `opened`.
+    /// The tenant of the first valid key; its limit of connections counts this one.
+    owner: OnceLock<Arc<Account>>,
+    /// Running requests of the owner.
+    entered: AtomicUsize,
+    /// The owner has too many connections: this one's requests are refused.
+    over: AtomicBool,
+    /// Microseconds after `opened`.
     moved: AtomicU64,
-    /// When the head of a request began to come: milliseconds after `opened`, plus one; zero is never.
+    /// When the head of a request began to come: microseconds after `opened`, plus one; zero is never.
     heard: AtomicU64,
+    owing: Owing,
+    /// Answers that wait for room that other connections have.
+    waiting: AtomicUsize,
+    /// Room for the answers on this connection.
+    pub(crate) sending: Room,
+    /// Answers that find no room wait for it one after the other.
+    pub(crate) turn: Mutex<()>,
+    /// Another connection needs this one's place.
+    dismissed: Notify,
+}
+
+/// What a peer has not taken: for how long it may go on so.
+struct Owing {
+    /// Answers that wait for the peer, and one more while the transport takes no bytes.
+    count: AtomicUsize,
+    /// The connection is cut at this time: microseconds after it was opened.
+    until: AtomicU64,
+    /// When the last answer was taken.
+    settled: AtomicU64,
+    /// In microseconds.
+    allowed: u64,
+    /// Bytes that earn a second.
+    rate: u64,
 }
 
 /// What is to happen to a connection.
@@ -35,31 +66,47 @@ pub(crate) enum Verdict {
 }
 
 impl Pulse {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        let allowed = micros(limits.stall_timeout);
         Arc::new(Self {
             opened: Instant::now(),
             running: AtomicUsize::new(0),
             served: AtomicU64::new(0),
             trusted: AtomicBool::new(false),
+            owner: OnceLock::new(),
+            entered: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
             moved: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            owing: Owing {
+                count: AtomicUsize::new(0),
+                until: AtomicU64::new(allowed),
+                settled: AtomicU64::new(0),
+                allowed,
+                rate: u64::try_from(limits.min_answer_rate).unwrap_or(u64::MAX).max(1),
+            },
+            waiting: AtomicUsize::new(0),
+            sending: Room::new(limits.max_sending_bytes_per_connection),
+            turn: Mutex::new(()),
+            dismissed: Notify::new(),
         })
     }
 
     /// Something was received or sent.
     pub(crate) fn beat(&self) {
-        self.moved.fetch_max(self.millis(), Relaxed);
+        self.moved.fetch_max(self.now(), Relaxed);
     }
 
     /// Bytes came while nothing ran: a head begins. Only HTTP/1.1 tells it that simply.
-    fn hear(&self) {
+    pub(crate) fn hear(&self) {
         if self.running.load(Relaxed) == 0 && self.heard.load(Relaxed) == 0 {
-            self.heard.store(self.millis() + 1, Relaxed);
+            self.heard.store(self.now() + 1, Relaxed);
         }
     }
 
-    fn millis(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    /// Microseconds after the connection was opened.
+    fn now(&self) -> u64 {
+        micros(self.opened.elapsed())
     }
 
     /// A request begins; it runs until the guard is dropped.
@@ -68,12 +115,65 @@ impl Pulse {
         self.running.fetch_add(1, Relaxed);
         self.served.fetch_add(1, Relaxed);
         self.heard.store(0, Relaxed);
-        InFlight(Arc::clone(self))
+        InFlight { pulse: Arc::clone(self), entered: AtomicBool::new(false) }
+    }
+
+    /// There is something that the peer has to take.
+    pub(crate) fn owe(&self) {
+        let owing = &self.owing;
+        if owing.count.fetch_add(1, Relaxed) == 0 {
+            // What was used up comes back as time passes: many short stalls are one long one.
+            let (now, settled) = (self.now(), owing.settled.load(Relaxed));
+            let left = owing.until.load(Relaxed).saturating_sub(settled);
+            let left = left.saturating_add(now.saturating_sub(settled)).min(owing.allowed);
+            owing.until.store(now.saturating_add(left), Relaxed);
+        }
+    }
+
+    /// The peer took it, or will not get it.
+    pub(crate) fn settle(&self) {
+        if self.owing.count.fetch_sub(1, Relaxed) == 1 {
+            self.owing.settled.store(self.now(), Relaxed);
+        }
+    }
+
+    /// The peer took bytes of what it is owed.
+    pub(crate) fn took(&self, bytes: usize) {
+        let owing = &self.owing;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let earned = bytes.saturating_mul(1_000_000) / owing.rate;
+        let most = self.now().saturating_add(owing.allowed);
+        let later = |until: u64| Some(until.saturating_add(earned).min(most).max(until));
+        let _ = owing.until.fetch_update(Relaxed, Relaxed, later);
+    }
+
+    /// Whether the peer is owed nothing but what the transport holds.
+    pub(crate) fn owes_no_answer(&self) -> bool {
+        self.owing.count.load(Relaxed) <= 1
+    }
+
+    /// An answer waits for what other connections have: that is not the peer's fault.
+    pub(crate) fn pause(&self) -> Paused<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        self.settle();
+        Paused(self)
     }
 
     pub(crate) fn verdict(&self, limits: &Limits) -> Verdict {
+        let now = self.now();
+        // What is allowed changes with every request: look again before a stall could last too long.
+        let again = limits.stall_timeout.min(limits.header_timeout);
+        if self.owing.count.load(Relaxed) > 0 {
+            let left = self.owing.until.load(Relaxed).saturating_sub(now);
+            return match left {
+                0 => Verdict::Stalled,
+                left => Verdict::Fine(Duration::from_micros(left).min(again)),
+            };
+        }
         let heard = self.heard.load(Relaxed);
-        let (allowed, since, late) = if self.running.load(Relaxed) > 0 {
+        let (allowed, since, late) = if self.waiting.load(Relaxed) > 0 {
+            return Verdict::Fine(again);
+        } else if self.running.load(Relaxed) > 0 {
             (limits.stall_timeout, self.moved.load(Relaxed), Verdict::Stalled)
         } else if heard > 0 {
             (limits.header_timeout, heard - 1, Verdict::Stalled)
@@ -85,91 +185,99 @@ impl Pulse {
         } else {
             (limits.idle_timeout, self.moved.load(Relaxed), Verdict::Idle)
         };
-        let quiet = self.opened.elapsed().saturating_sub(Duration::from_millis(since));
+        let quiet = Duration::from_micros(now.saturating_sub(since));
         match allowed.checked_sub(quiet) {
-            // What is allowed changes with every request: look again before a stall could last too long.
-            Some(left) if !left.is_zero() => {
-                Verdict::Fine(left.min(limits.stall_timeout).min(limits.header_timeout))
-            }
+            Some(left) if !left.is_zero() => Verdict::Fine(left.min(again)),
             _ => late,
         }
+    }
+
+    /// Whether the connection may be closed because another one needs its place, and since when it is
+    /// like that. Strangers go first.
+    pub(crate) fn gives_way(&self) -> Option<(bool, Instant)> {
+        let trusted = self.trusted.load(Relaxed);
+        if !trusted {
+            return (self.opened.elapsed() >= STRANGERS_TIME).then_some((false, self.opened));
+        }
+        let idle = self.running.load(Relaxed) == 0 || self.over.load(Relaxed);
+        let since = Duration::from_micros(self.moved.load(Relaxed));
+        idle.then(|| (true, self.opened + since))
+    }
+
+    /// Tells the connection to end.
+    pub(crate) fn dismiss(&self) {
+        self.dismissed.notify_one();
+    }
+
+    /// Waits until the connection is told to end.
+    pub(crate) async fn dismissed(&self) {
+        self.dismissed.notified().await;
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 4).min(u64::MAX / 4)
+}
+
+/// An answer that waits for other connections.
+pub(crate) struct Paused<'a>(&'a Pulse);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.0.owe();
+        self.0.waiting.fetch_sub(1, Relaxed);
     }
 }
 
 /// A request that runs.
-pub(crate) struct InFlight(Arc<Pulse>);
+pub(crate) struct InFlight {
+    pulse: Arc<Pulse>,
+    /// Counts as a running request of the connection's owner.
+    entered: AtomicBool,
+}
 
 impl InFlight {
     pub(crate) fn beat(&self) {
-        self.0.beat();
+        self.pulse.beat();
     }
 
-    /// Notes that the request has a valid API key: its connection may be idle for longer.
-    pub(crate) fn trust(&self) {
-        self.0.trusted.store(true, Relaxed);
+    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    /// Notes that the request has a valid API key of this tenant: its connection may be idle for longer.
+    /// False if the tenant has requests on too many connections.
+    pub(crate) fn trust(&self, account: &Arc<Account>) -> bool {
+        let pulse = &*self.pulse;
+        pulse.trusted.store(true, Relaxed);
+        let owner = pulse.owner.get_or_init(|| Arc::clone(account));
+        // A connection with keys of several tenants is a proxy's: it counts for the first.
+        if !Arc::ptr_eq(owner, account) {
+            return true;
+        }
+        self.entered.store(true, Relaxed);
+        if pulse.entered.fetch_add(1, Relaxed) == 0 {
+            pulse.over.store(!owner.enter(), Relaxed);
+        }
+        if pulse.over.load(Relaxed) && !owner.is_full() {
+            pulse.over.store(false, Relaxed);
+        }
+        !pulse.over.load(Relaxed)
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Relaxed);
-        self.0.beat();
-    }
-}
-
-/// A stream that notes when the head of a request begins to come.
-pub(crate) struct Heard<T> {
-    stream: T,
-    pulse: Arc<Pulse>,
-}
-
-impl<T> Heard<T> {
-    pub(crate) fn new(stream: T, pulse: &Arc<Pulse>) -> Self {
-        Self { stream, pulse: Arc::clone(pulse) }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.pulse.hear();
+        let pulse = &*self.pulse;
+        if self.entered.load(Relaxed) && pulse.entered.fetch_sub(1, Relaxed) == 1 {
+            if let Some(owner) = pulse.owner.get() {
+                owner.leave();
+            }
         }
-        polled
+        pulse.beat();
+        pulse.running.fetch_sub(1, Relaxed);
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -131,6 +131,29 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N", default_value_t = 1024,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) max_connections: u32,
+    /// Connections on which requests of one tenant run at the same time; a request on one more is answered
+    /// 429. Without it: three quarters of --max-connections.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max_connections_per_tenant: Option<u32>,
+    /// Connections of one peer address (of IPv6, of its /64 network). Without it: half of --max-connections,
+    /// and no limit for loopback addresses.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max_connections_per_address: Option<u32>,
+    /// What all bodies that are being received may take together; beyond it, 503.
+    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    pub(super) max_receiving_bytes: Size,
+    /// What the bodies of one tenant may take of that; beyond it, 429. Without it: a quarter.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_receiving_bytes_per_tenant: Option<Size>,
+    /// What all answers that were not taken yet may hold together; others wait.
+    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    pub(super) max_sending_bytes: Size,
+    /// What the answers to one tenant may hold of that. Without it: a quarter.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_sending_bytes_per_tenant: Option<Size>,
+    /// What the answers on one connection may hold of that.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    pub(super) max_sending_bytes_per_connection: Size,
     /// Requests at the same time on one HTTP/2 connection.
     #[arg(long, value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -150,9 +173,13 @@ pub(super) struct Serve {
     /// Seconds without a request after which a connection is closed.
     #[arg(long, value_name = "SECONDS", default_value = "400")]
     pub(super) idle_timeout: Seconds,
-    /// Seconds without progress of a running request after which its connection is cut.
+    /// Seconds without progress of a running request after which its connection is cut. While answers wait
+    /// for the peer, progress is what the peer takes of them.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(super) stall_timeout: Seconds,
+    /// What a peer has to take of its answers in each second, in the long run.
+    #[arg(long, value_name = "SIZE", default_value = "16KiB")]
+    pub(super) min_answer_rate: Size,
     /// Seconds that running requests get at the end.
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     pub(super) drain_timeout: Seconds,

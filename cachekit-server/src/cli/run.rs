@@ -1,7 +1,7 @@
 //! Starting the server that the command line describes, and running it to its end.
 
 use super::Failure;
-use super::arguments::{LogFormat, Serve, StoreChoice};
+use super::arguments::{LogFormat, Serve, Size, StoreChoice};
 use super::development::{Development, write_private};
 use super::signals::{Signal, Signals};
 use cachekit_server::{
@@ -69,12 +69,20 @@ async fn serve(options: &Serve) -> Result<(), Failure> {
 fn configured(options: &Serve) -> Result<Builder, Failure> {
     let mut limits = Limits::default();
     limits.max_connections = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    limits.max_connections_per_tenant = options.max_connections_per_tenant.map(count);
+    limits.max_connections_per_address = options.max_connections_per_address.map(count);
     limits.max_streams = options.max_streams;
     limits.max_header_bytes = u32::try_from(options.max_header_bytes.0)
         .map_err(|_| Failure::usage("--max-header-bytes has to be less than 4 GiB"))?;
     limits.max_value_bytes = options.max_value_bytes.bytes();
     // One body of the largest size has to fit.
-    limits.max_receiving_bytes = limits.max_receiving_bytes.max(limits.max_value_bytes);
+    limits.max_receiving_bytes = options.max_receiving_bytes.bytes().max(limits.max_value_bytes);
+    limits.max_receiving_bytes_per_tenant = options.max_receiving_bytes_per_tenant.map(Size::bytes);
+    limits.max_sending_bytes = options.max_sending_bytes.bytes();
+    limits.max_sending_bytes_per_tenant = options.max_sending_bytes_per_tenant.map(Size::bytes);
+    limits.max_sending_bytes_per_connection = options.max_sending_bytes_per_connection.bytes();
+    limits.min_answer_rate = options.min_answer_rate.bytes();
     limits.handshake_timeout = options.handshake_timeout.0;
     limits.header_timeout = options.header_timeout.0;
     limits.body_timeout = options.body_timeout.0;

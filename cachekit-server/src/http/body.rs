@@ -1,7 +1,10 @@
 //! Receiving a body: with a limit, a deadline and a share of the memory.
 
 use super::reply::Refusal;
+use crate::alarm::{Alarms, Limit};
 use crate::limits::Limits;
+use crate::room::Room;
+use crate::tenant::Account;
 use crate::watch::InFlight;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT};
@@ -9,14 +12,12 @@ use http::{HeaderMap, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 /// What is read and thrown away so that a client gets to its answer, beyond the largest value.
 const DRAIN_BEYOND: usize = 8 * 1024 * 1024;
 /// The least that is allocated for a body of unknown length.
 const FIRST_CHUNK: usize = 16 * 1024;
-const UNIT: usize = 1024;
 
 /// The body of a request.
 pub(super) struct Upload<'a, B> {
@@ -52,41 +53,46 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         self.received
     }
 
-    /// Reads it all, up to `max` bytes. The permits stand for the memory it takes.
+    /// How long the body is, if the request says so.
+    pub(super) fn announced(&self) -> Option<usize> {
+        self.length
+    }
+
+    /// Reads it all, up to `max` bytes. What is reserved stands for the memory it takes.
     pub(super) async fn read<'s>(
         &mut self,
         max: usize,
-        room: &'s Semaphore,
-    ) -> Result<(Bytes, Option<SemaphorePermit<'s>>), Refusal> {
-        const TOO_LARGE: Refusal =
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than the limit");
-        if self.length.is_some_and(|length| length > max) {
-            return Err(TOO_LARGE);
-        }
+        space: Space<'s>,
+    ) -> Result<(Bytes, Reserved<'s>), Refusal> {
+        self.check_length(max)?;
         let mut bytes: Vec<u8> = Vec::new();
-        let mut permits: Option<SemaphorePermit<'s>> = None;
+        let mut reserved = Reserved { space, bytes: 0 };
         while let Some(chunk) = self.next().await? {
             let needed = bytes.len() + chunk.len();
             if needed > max {
-                return Err(TOO_LARGE);
+                return Err(too_large());
             }
             if needed > bytes.capacity() {
                 // Memory follows what arrived, not what was announced.
                 let announced = self.length.unwrap_or(usize::MAX).min(max);
                 let wanted = needed.max(2 * bytes.capacity()).max(FIRST_CHUNK);
                 let capacity = wanted.min(announced).max(needed);
-                let permit = reserve(room, capacity - bytes.capacity())?;
-                match &mut permits {
-                    Some(permits) => permits.merge(permit),
-                    None => permits = Some(permit),
-                }
+                reserved.grow(capacity - bytes.capacity())?;
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&chunk);
         }
         // What is kept is kept for long: not a byte more than the value.
         bytes.shrink_to_fit();
-        Ok((Bytes::from(bytes), permits))
+        Ok((Bytes::from(bytes), reserved))
+    }
+
+    /// Refuses a body by what its length is said to be, before any of it is read.
+    pub(super) fn check_length(&self, max: usize) -> Result<(), Refusal> {
+        match self.length {
+            Some(length) if length > max => Err(too_large()),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what is left and throws it away; false if that is too much or takes too long.
@@ -141,15 +147,49 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
     }
 }
 
-fn reserve(room: &Semaphore, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
-    let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-    room.try_acquire_many(units).map_err(|_| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many bodies are being received")
-            .retry_after(1)
-    })
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than the limit")
 }
 
-/// How many units of room there are for so many bytes.
-pub(crate) fn units(bytes: usize) -> usize {
-    (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS)
+/// Where the memory for bodies comes from: what all have, and the tenant's part of it.
+#[derive(Clone, Copy)]
+pub(super) struct Space<'a> {
+    pub(super) all: &'a Room,
+    pub(super) account: &'a Account,
+    pub(super) alarms: &'a Alarms,
+}
+
+/// Memory that a body has, given back when this is dropped.
+pub(super) struct Reserved<'a> {
+    space: Space<'a>,
+    bytes: usize,
+}
+
+impl Reserved<'_> {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let Space { all, account, alarms } = self.space;
+        if !all.take_if(bytes, |used| used.saturating_add(bytes) <= all.most()) {
+            alarms.raise(Limit::Receiving, None);
+            let reason = "too many bodies are being received";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).retry_after(1));
+        }
+        let (own, share) = (self.bytes, account.receiving.most());
+        // A tenant's only body may be larger than its share: it would never be received otherwise.
+        let fits = |used: usize| used == own || used.saturating_add(bytes) <= share;
+        if !account.receiving.take_if(bytes, fits) {
+            all.give_back(bytes);
+            alarms.raise(Limit::TenantReceiving, Some(account.name()));
+            let reason = "too many bodies of the tenant are being received";
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason).retry_after(1));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.space.all.give_back(self.bytes);
+        self.space.account.receiving.give_back(self.bytes);
+    }
 }

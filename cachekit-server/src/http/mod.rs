@@ -6,19 +6,21 @@ mod keys;
 mod operations;
 mod reply;
 
-pub(crate) use self::body::units;
 pub use self::keys::KeyRule;
 pub(crate) use self::reply::ReplyBody;
 
-use self::body::Upload;
+use self::body::{Space, Upload};
 use self::reply::{Refusal, Reply};
+use crate::alarm::Limit;
 use crate::auth::{ApiKeys, Caller, Scope};
 use crate::clock::Timestamp;
 use crate::limits::Limits;
 use crate::locks::Locks;
-use crate::metrics::{Action, Metrics};
+use crate::metrics::{Action, Held, Metrics};
+use crate::outgoing::Outgoing;
+use crate::room::Room;
 use crate::store::{EntryKey, Store};
-use crate::tenant::{Denied, TenantLimits, Tenants};
+use crate::tenant::{Account, Denied, TenantLimits, Tenants};
 use crate::watch::InFlight;
 use bytes::Bytes;
 use cachekit_io::Clock;
@@ -28,7 +30,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
-use tokio::sync::Semaphore;
 
 /// Everything requests share.
 pub(crate) struct Service {
@@ -42,13 +43,16 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     pub(crate) key_rule: KeyRule,
     pub(crate) metrics: Metrics,
-    /// Room for bodies that are being received, in units of 1 KiB.
-    pub(crate) receiving: Semaphore,
+    /// Room for bodies that are being received.
+    pub(crate) receiving: Room,
+    /// Room for answers that were not taken yet.
+    pub(crate) outgoing: Arc<Outgoing>,
 }
 
 /// A request that may be done.
 struct Admitted {
     caller: Caller,
+    account: Arc<Account>,
     action: Action,
     /// `None` for the health check.
     key: Option<EntryKey>,
@@ -71,7 +75,7 @@ impl Service {
             Ok(None) => (Action::Options, Ok(options())),
             Ok(Some(admitted)) => {
                 let action = admitted.action;
-                (action, self.perform(admitted, &head.headers, &mut upload).await)
+                (action, self.perform(admitted, &head.headers, &mut upload, &running).await)
             }
             Err(refusal) => (Action::Refused, Err(refusal)),
         };
@@ -107,14 +111,20 @@ impl Service {
         let caller = headers::api_key(&head.headers)
             .and_then(|key| self.api_keys().verify(key))
             .ok_or_else(Refusal::unauthorized)?;
-        running.trust();
+        let account = self.tenants.account(&caller.tenant);
+        if !running.trust(&account) {
+            self.metrics.alarms.raise(Limit::TenantConnections, Some(account.name()));
+            let reason = "the tenant has requests on too many connections";
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason).retry_after(1);
+            return Err(refusal.closing());
+        }
         check_host(head)?;
         self.admit_rate(&caller)?;
         let target = target(head)?;
         let (action, scope) = allowed(&head.method, &target)?;
         headers::check_l1_status(&head.headers, caller.kind)?;
         let Target::Entry(key, part) = target else {
-            return Ok(Some(Admitted { caller, action, key: None }));
+            return Ok(Some(Admitted { caller, account, action, key: None }));
         };
         if !self.key_rule.accepts(&key) {
             return Err(Refusal::bad_request(
@@ -133,7 +143,7 @@ impl Service {
             ));
         }
         let key = EntryKey::new(&caller.tenant, &key);
-        Ok(Some(Admitted { caller, action, key: Some(key) }))
+        Ok(Some(Admitted { caller, account, action, key: Some(key) }))
     }
 
     fn admit_rate(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -149,6 +159,15 @@ impl Service {
                     .retry_after(seconds)
             }
         })
+    }
+
+    /// Bytes that pass through now.
+    pub(crate) fn held(&self) -> Held {
+        Held { receiving: self.receiving.used(), sending: self.outgoing.used() }
+    }
+
+    fn space<'a>(&'a self, account: &'a Account) -> Space<'a> {
+        Space { all: &self.receiving, account, alarms: &self.metrics.alarms }
     }
 
     pub(crate) fn api_keys(&self) -> Arc<ApiKeys> {

@@ -1,13 +1,16 @@
 //! What each request does, once it may.
 
 use super::body::Upload;
-use super::reply::{Refusal, Reply, empty, json, with_bytes};
+use super::reply::{Content, Later, Refusal, Reply, Unsent, empty, json, with_content};
 use super::{Admitted, Service, headers};
 use crate::auth::random_hex;
 use crate::clock::Timestamp;
 use crate::locks::Acquired;
 use crate::metrics::Action;
-use crate::store::{Entry, EntryKey, Lifetime, StoreError};
+use crate::outgoing::{SMALL, Share};
+use crate::store::{Entry, EntryKey, Lifetime, Measured, StoreError};
+use crate::tenant::Account;
+use crate::watch::{InFlight, Pulse};
 use bytes::Bytes;
 use cachekit_io::wire::body::{
     Done, HealthResponse, LockRequest, LockResponse, TtlRequest, TtlResponse,
@@ -17,6 +20,7 @@ use cachekit_io::wire::limits::MAX_TTL_SECONDS;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 /// The largest JSON body, in bytes.
 const MAX_JSON_BYTES: usize = 4096;
@@ -29,22 +33,24 @@ impl Service {
         request: Admitted,
         headers: &HeaderMap,
         upload: &mut Upload<'_, B>,
+        running: &InFlight,
     ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        let account = &request.account;
         let Some(key) = &request.key else { return self.health(&request.caller.tenant).await };
         match request.action {
-            Action::Get => self.get(key).await,
+            Action::Get => self.get(key, account, running.pulse()).await,
             Action::Exists => self.exists(key).await,
             Action::Set => {
                 let quota = request.caller.limits.or(self.default_limits).stored_bytes;
-                self.set(key, headers, upload, quota).await
+                self.set(key, headers, upload, account, quota).await
             }
             Action::Delete => self.delete(key).await,
             Action::Ttl => self.ttl(key).await,
-            Action::Refresh => self.refresh(key, upload).await,
-            Action::Lock => self.lock(key, upload).await,
+            Action::Refresh => self.refresh(key, upload, account).await,
+            Action::Lock => self.lock(key, upload, account).await,
             Action::Unlock => self.unlock(key, headers),
             Action::Health | Action::Options | Action::Refused => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
@@ -65,19 +71,85 @@ impl Service {
         Ok(json(StatusCode::OK, &health))
     }
 
-    async fn get(&self, key: &EntryKey) -> Result<Reply, Refusal> {
+    async fn get(
+        &self,
+        key: &EntryKey,
+        account: &Arc<Account>,
+        pulse: &Arc<Pulse>,
+    ) -> Result<Reply, Refusal> {
         let now = self.now();
-        let Some(entry) = self.store.get(key, now).await.map_err(refuse)? else {
+        let found = self.found(key, account, pulse, now).await?;
+        let Some((content, lifetime)) = found else {
             self.metrics.missed();
             return Err(absent());
         };
         self.metrics.hit();
-        let mut reply = with_bytes(StatusCode::OK, name::OCTET_STREAM, entry.value);
-        say_freshness(reply.headers_mut(), entry.lifetime, now);
-        if let Some(left) = fresh_for(entry.lifetime, now) {
+        let mut reply = with_content(StatusCode::OK, name::OCTET_STREAM, content);
+        say_freshness(reply.headers_mut(), lifetime, now);
+        if let Some(left) = fresh_for(lifetime, now) {
             reply.headers_mut().insert(name::FRESH_FOR, HeaderValue::from(left));
         }
         Ok(reply)
+    }
+
+    /// The value, if there is room to hold it; otherwise what loads it once there is.
+    async fn found(
+        &self,
+        key: &EntryKey,
+        account: &Arc<Account>,
+        pulse: &Arc<Pulse>,
+        now: Timestamp,
+    ) -> Result<Option<(Content, Lifetime)>, Refusal> {
+        // Most values are small: one look at the store does for them.
+        let mut room = SMALL;
+        loop {
+            let mut share = self.outgoing.try_hold(pulse, account, room);
+            let most = if share.is_some() { room } else { 0 };
+            match self.store.get_up_to(key, now, most).await.map_err(refuse)? {
+                None => return Ok(None),
+                Some(Measured::Whole(entry)) => {
+                    if let Some(share) = &mut share {
+                        share.shrink(entry.value.len());
+                    }
+                    return Ok(Some((Content::Whole(entry.value, share), entry.lifetime)));
+                }
+                // Without the share of this round, which is dropped.
+                Some(Measured::Longer { length, .. }) if share.is_some() => room = length,
+                Some(Measured::Longer { length, lifetime }) => {
+                    let later = self.later(key, account, pulse, length, lifetime);
+                    return Ok(Some((Content::Later(later), lifetime)));
+                }
+            }
+        }
+    }
+
+    /// Loads a value once there is room for it.
+    fn later(
+        &self,
+        key: &EntryKey,
+        account: &Arc<Account>,
+        pulse: &Arc<Pulse>,
+        length: usize,
+        lifetime: Lifetime,
+    ) -> Later {
+        let (store, outgoing) = (Arc::clone(&self.store), Arc::clone(&self.outgoing));
+        let (account, pulse) = (Arc::clone(account), Arc::clone(pulse));
+        let (key, clock) = (key.clone(), self.clock.clone());
+        let loading = async move {
+            let _turn = pulse.turn.lock().await;
+            let share: Share = outgoing.hold(&pulse, &account, length).await.ok_or(Unsent)?;
+            let now = Timestamp::of(&clock);
+            match store.get_up_to(&key, now, length).await {
+                // The head said how long it is and until when it lives: nothing else may follow it.
+                Ok(Some(Measured::Whole(entry)))
+                    if entry.value.len() == length && entry.lifetime == lifetime =>
+                {
+                    Ok((entry.value, share))
+                }
+                _ => Err(Unsent),
+            }
+        };
+        Later::new(length, loading)
     }
 
     async fn exists(&self, key: &EntryKey) -> Result<Reply, Refusal> {
@@ -93,6 +165,7 @@ impl Service {
         key: &EntryKey,
         headers: &HeaderMap,
         upload: &mut Upload<'_, B>,
+        account: &Account,
         quota: Option<u64>,
     ) -> Result<Reply, Refusal>
     where
@@ -101,8 +174,13 @@ impl Service {
         headers::check_encoding(headers)?;
         let lifetime = headers::lifetime(headers)?;
         let lock_id = headers::lock_id(headers)?;
-        // The permit lives until the value is stored: it stands for the memory of both copies.
-        let (value, _room) = upload.read(self.limits.max_value_bytes, &self.receiving).await?;
+        let most = self.limits.max_value_bytes;
+        upload.check_length(most)?;
+        // Before any of it is read; without a length, whether an empty value would fit.
+        let length = upload.announced().unwrap_or(0);
+        self.store.would_fit(key, length, quota).map_err(refuse)?;
+        // What is reserved lives until the value is stored: it stands for the memory of both copies.
+        let (value, _room) = upload.read(most, self.space(account)).await?;
 
         let _turn = self.locks.turn(key).await;
         let now = self.now();
@@ -136,11 +214,17 @@ impl Service {
         Ok(json(StatusCode::OK, &TtlResponse { ttl }))
     }
 
-    async fn refresh<B>(&self, key: &EntryKey, upload: &mut Upload<'_, B>) -> Result<Reply, Refusal>
+    async fn refresh<B>(
+        &self,
+        key: &EntryKey,
+        upload: &mut Upload<'_, B>,
+        account: &Account,
+    ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let TtlRequest { ttl } = self.json_body(upload, r#"{"ttl":n}, n in seconds"#).await?;
+        let TtlRequest { ttl } =
+            self.json_body(upload, account, r#"{"ttl":n}, n in seconds"#).await?;
         if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
             return Err(Refusal::bad_request("ttl is a number from 1 to 2592000"));
         }
@@ -162,12 +246,17 @@ impl Service {
         Ok(json(StatusCode::OK, &DONE))
     }
 
-    async fn lock<B>(&self, key: &EntryKey, upload: &mut Upload<'_, B>) -> Result<Reply, Refusal>
+    async fn lock<B>(
+        &self,
+        key: &EntryKey,
+        upload: &mut Upload<'_, B>,
+        account: &Account,
+    ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let LockRequest { timeout_ms } =
-            self.json_body(upload, r#"{"timeout_ms":n}, n in milliseconds"#).await?;
+            self.json_body(upload, account, r#"{"timeout_ms":n}, n in milliseconds"#).await?;
         let id = random_hex().map_err(|_| unavailable())?;
         let _turn = self.locks.turn(key).await;
         let lock_id = match self.locks.acquire(key, id, timeout_ms, self.now()) {
@@ -194,13 +283,14 @@ impl Service {
     async fn json_body<B, T>(
         &self,
         upload: &mut Upload<'_, B>,
+        account: &Account,
         wanted: &'static str,
     ) -> Result<T, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
         T: DeserializeOwned,
     {
-        let (text, _room) = upload.read(MAX_JSON_BYTES, &self.receiving).await?;
+        let (text, _room) = upload.read(MAX_JSON_BYTES, self.space(account)).await?;
         serde_json::from_slice(&text).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, wanted))
     }
 }

@@ -1,5 +1,6 @@
 //! Answers: what every one carries, and the body they share.
 
+use crate::outgoing::{Owed, Piece, Share};
 use crate::watch::InFlight;
 use bytes::Bytes;
 use cachekit_io::wire::header as name;
@@ -10,8 +11,9 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use serde::Serialize;
-use std::convert::Infallible;
+use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// A request that is refused: its status, a reason without anything the request said, and headers.
@@ -85,11 +87,53 @@ impl Refusal {
 }
 
 /// An answer before it is bound to its connection.
-pub(crate) type Reply = Response<Bytes>;
+pub(crate) type Reply = Response<Content>;
 
-/// An answer with bytes as its body.
-pub(crate) fn with_bytes(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
-    let mut reply = Response::new(body);
+/// The body of an answer.
+pub(crate) enum Content {
+    /// It is there, with the room it takes; a few bytes take none.
+    Whole(Bytes, Option<Share>),
+    /// It is loaded when there is room for it.
+    Later(Later),
+}
+
+impl Content {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Whole(bytes, _) => bytes.len(),
+            Self::Later(later) => later.length,
+        }
+    }
+}
+
+/// A body that is not loaded yet.
+pub(crate) struct Later {
+    length: usize,
+    loading: Pin<Box<dyn Future<Output = Result<(Bytes, Share), Unsent>> + Send>>,
+}
+
+impl Later {
+    pub(crate) fn new(
+        length: usize,
+        loading: impl Future<Output = Result<(Bytes, Share), Unsent>> + Send + 'static,
+    ) -> Self {
+        Self { length, loading: Box::pin(loading) }
+    }
+}
+
+/// The head of an answer went out, and its body cannot follow: the value changed before there was room
+/// for it, or there was none for too long. The stream is reset; on HTTP/1.1 the connection is closed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body of an answer cannot be sent")]
+pub(crate) struct Unsent;
+
+/// An answer with a body.
+pub(crate) fn with_content(
+    status: StatusCode,
+    content_type: &'static str,
+    content: Content,
+) -> Reply {
+    let mut reply = Response::new(content);
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
@@ -98,62 +142,90 @@ pub(crate) fn with_bytes(status: StatusCode, content_type: &'static str, body: B
 /// An answer with a JSON object as its body.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Reply {
     let text = serde_json::to_vec(body).expect("strings and numbers are JSON");
-    with_bytes(status, name::JSON, text.into())
+    with_content(status, name::JSON, Content::Whole(text.into(), None))
 }
 
 /// An answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Bytes::new());
+    let mut reply = Response::new(Content::Whole(Bytes::new(), None));
     *reply.status_mut() = status;
     reply
 }
 
 /// Adds what every answer carries, and takes the body away where there must be none.
 pub(crate) fn finish(reply: Reply, head: bool, running: InFlight) -> Response<ReplyBody> {
-    let (mut parts, body) = reply.into_parts();
+    let (mut parts, content) = reply.into_parts();
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     parts.headers.insert(VARY, HeaderValue::from_static("Authorization"));
-    let bodiless = head || parts.status == StatusCode::NO_CONTENT;
-    if head && !body.is_empty() {
+    let length = content.len();
+    if head && length > 0 {
         // HTTP/2 of hyper would send the body of an answer to HEAD.
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let data = if bodiless || body.is_empty() { None } else { Some(body) };
-    Response::from_parts(parts, ReplyBody { data, running })
+    let state = if head || length == 0 || parts.status == StatusCode::NO_CONTENT {
+        State::Empty { _running: running }
+    } else {
+        match content {
+            Content::Whole(rest, share) => {
+                State::Sending { rest, owed: Arc::new(Owed::new(running, share)) }
+            }
+            Content::Later(later) => State::Loading { later, owed: Some(Owed::new(running, None)) },
+        }
+    };
+    Response::from_parts(parts, ReplyBody(state))
 }
 
-/// At most this much is handed out at once, without a copy: what was handed out counts as sent, and a
-/// reader that stops has to be noticed before all of it was.
+/// At most this much is handed out at once, without a copy.
 const PIECE: usize = 256 * 1024;
 
-/// A body that is there as a whole. The request counts as running until the body is sent or dropped.
-pub(crate) struct ReplyBody {
-    data: Option<Bytes>,
-    running: InFlight,
+/// A body that is sent in pieces. The request counts as running until the last of them is sent, or
+/// dropped.
+pub(crate) struct ReplyBody(State);
+
+enum State {
+    Empty { _running: InFlight },
+    Loading { later: Later, owed: Option<Owed> },
+    Sending { rest: Bytes, owed: Arc<Owed> },
+    Done,
 }
 
 impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Infallible;
+    type Data = Piece;
+    type Error = Unsent;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(data) = &mut self.data else { return Poll::Ready(None) };
-        let piece = data.split_to(data.len().min(PIECE));
-        if data.is_empty() {
-            self.data = None;
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Piece>, Unsent>>> {
+        if let State::Loading { later, owed } = &mut self.0 {
+            let loaded = std::task::ready!(later.loading.as_mut().poll(context));
+            self.0 = match (loaded, owed.take()) {
+                (Ok((rest, share)), Some(owed)) => {
+                    State::Sending { rest, owed: Arc::new(owed.with(share)) }
+                }
+                _ => {
+                    self.0 = State::Done;
+                    return Poll::Ready(Some(Err(Unsent)));
+                }
+            };
         }
-        self.running.beat();
+        let State::Sending { rest, owed } = &mut self.0 else { return Poll::Ready(None) };
+        let piece = Piece::new(rest.split_to(rest.len().min(PIECE)), owed);
+        if rest.is_empty() {
+            self.0 = State::Done;
+        }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none()
+        matches!(self.0, State::Empty { .. } | State::Done)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+        SizeHint::with_exact(match &self.0 {
+            State::Loading { later, .. } => later.length as u64,
+            State::Sending { rest, .. } => rest.len() as u64,
+            State::Empty { .. } | State::Done => 0,
+        })
     }
 }

@@ -95,6 +95,25 @@ impl<P: Clone> Index<P> {
         Some((slot.payload.clone(), slot.lifetime))
     }
 
+    /// Whether a slot of this weight might be stored now.
+    pub(super) fn would_fit(
+        &self,
+        key: &EntryKey,
+        weight: u64,
+        quota: Option<u64>,
+    ) -> Result<(), StoreError> {
+        if weight > self.capacity {
+            return Err(StoreError::TooLarge);
+        }
+        let Some(quota) = quota else { return Ok(()) };
+        let old = {
+            let shard = self.lock(self.position(key));
+            shard.slots.get(key.as_bytes()).map_or(0, |slot| slot.weight)
+        };
+        let bytes = self.usage(key.tenant()).bytes.saturating_sub(old);
+        if bytes.saturating_add(weight) > quota { Err(StoreError::Quota) } else { Ok(()) }
+    }
+
     /// Stores a slot and says what had to go for it.
     pub(super) fn insert(
         &self,

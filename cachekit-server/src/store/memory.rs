@@ -1,7 +1,7 @@
 //! Entries in the memory of the process.
 
 use super::index::{Index, weight};
-use super::{Entry, EntryKey, Lifetime, Store, StoreError, StoreStats, Usage};
+use super::{Entry, EntryKey, Lifetime, Measured, Store, StoreError, StoreStats, Usage};
 use crate::clock::Timestamp;
 use bytes::Bytes;
 use cachekit_io::BoxFuture;
@@ -54,6 +54,26 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>> {
         Box::pin(ready(Ok(self.index.get(key, now).map(|(_, lifetime)| lifetime))))
+    }
+
+    fn get_up_to<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Option<Measured>, StoreError>> {
+        let found = self.index.get(key, now);
+        let measured = found.map(|(value, lifetime)| Measured::of(Entry { value, lifetime }, most));
+        Box::pin(ready(Ok(measured)))
+    }
+
+    fn would_fit(
+        &self,
+        key: &EntryKey,
+        length: usize,
+        quota: Option<u64>,
+    ) -> Result<(), StoreError> {
+        self.index.would_fit(key, weight(key, length), quota)
     }
 
     fn put<'a>(

@@ -76,6 +76,30 @@ pub struct Entry {
     pub lifetime: Lifetime,
 }
 
+/// An entry, or how long its value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// The entry.
+    Whole(Entry),
+    /// Its value is longer than was asked for.
+    Longer {
+        /// The length of the value, in bytes.
+        length: usize,
+        /// Until when it is fresh, and until when it exists.
+        lifetime: Lifetime,
+    },
+}
+
+impl Measured {
+    /// The entry, unless its value is longer than `most`.
+    pub fn of(entry: Entry, most: usize) -> Self {
+        match entry.value.len() {
+            length if length > most => Self::Longer { length, lifetime: entry.lifetime },
+            _ => Self::Whole(entry),
+        }
+    }
+}
+
 /// What a tenant, or all tenants together, have stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -145,12 +169,44 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>>;
 
+    /// The entry, if it exists at `now`; of a value longer than `most` bytes only the length. The server
+    /// asks like this, because it loads no value before there is room for it.
+    ///
+    /// Without an implementation of its own it is [`get`](Self::get), which reads the value anyway: a store
+    /// whose values are not in memory should do better.
+    fn get_up_to<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Option<Measured>, StoreError>> {
+        Box::pin(
+            async move { Ok(self.get(key, now).await?.map(|entry| Measured::of(entry, most))) },
+        )
+    }
+
     /// The entry's life, if it exists at `now`, without reading its value.
     fn lifetime<'a>(
         &'a self,
         key: &'a EntryKey,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>>;
+
+    /// Whether a value of this length might be stored, asked before it is received. [`put`](Self::put) has
+    /// the last word.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put), for what is certain already.
+    fn would_fit(
+        &self,
+        key: &EntryKey,
+        length: usize,
+        quota: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let _ = (key, length, quota);
+        Ok(())
+    }
 
     /// Stores an entry in place of what was there.
     ///

@@ -2,6 +2,11 @@
 
 use super::{Denied, TenantLimits, Tenants};
 use crate::clock::Timestamp;
+use crate::limits::Limits;
+
+fn tenants() -> Tenants {
+    Tenants::new(Limits::default().shares())
+}
 
 fn at(millis: u64) -> Timestamp {
     // The last ten seconds of some day.
@@ -12,7 +17,7 @@ fn at(millis: u64) -> Timestamp {
 fn a_bucket_gives_its_burst_and_then_its_rate() {
     let limits =
         TenantLimits { requests_per_second: Some(10), burst: Some(5), ..TenantLimits::default() };
-    let tenants = Tenants::default();
+    let tenants = tenants();
     let admitted = |from: u64, to: u64| {
         (from..to).filter(|millis| tenants.admit("a", &limits, at(*millis)).is_ok()).count()
     };
@@ -32,7 +37,7 @@ fn a_day_ends_at_midnight_and_refusals_cost_nothing() {
         requests_per_day: Some(3),
         ..TenantLimits::default()
     };
-    let tenants = Tenants::default();
+    let tenants = tenants();
     assert_eq!(tenants.admit("a", &limits, at(0)), Ok(()));
     assert_eq!(tenants.admit("a", &limits, at(0)), Ok(()));
     assert_eq!(tenants.admit("a", &limits, at(0)), Err(Denied::Rate(1)));
@@ -43,9 +48,9 @@ fn a_day_ends_at_midnight_and_refusals_cost_nothing() {
 
 #[test]
 fn without_limits_nothing_is_counted() {
-    let tenants = Tenants::default();
+    let tenants = tenants();
     for _ in 0..1000 {
         assert_eq!(tenants.admit("a", &TenantLimits::default(), at(0)), Ok(()));
     }
-    assert!(tenants.0.read().expect("no panic").is_empty());
+    assert!(tenants.known.read().expect("no panic").is_empty());
 }

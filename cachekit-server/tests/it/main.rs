@@ -2,6 +2,9 @@
 //! the workspace is used to check what they say.
 
 mod access;
+mod crowd;
+mod fairness;
+mod flow;
 mod fuzz;
 mod hostile;
 mod lives;

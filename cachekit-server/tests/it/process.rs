@@ -1,6 +1,6 @@
 //! The program itself: command line, signals, files, and being killed.
 
-use crate::support::{Client, tls};
+use crate::support::{Client, page, tls};
 use cachekit_server::DevAuthority;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,15 +23,15 @@ async fn output(arguments: &[&str]) -> Output {
 }
 
 /// A server in a process of its own.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    pub(crate) log: Lines<BufReader<ChildStderr>>,
     address: SocketAddr,
     admin: Option<SocketAddr>,
 }
 
 impl Process {
-    async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         let mut command = program(arguments);
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--log", "json"])
@@ -49,18 +49,18 @@ impl Process {
         Self { child, log, address, admin }
     }
 
-    async fn client(&self, directory: &Path) -> Client {
+    pub(crate) async fn client(&self, directory: &Path) -> Client {
         let read = |name| std::fs::read_to_string(directory.join(name)).expect(name);
         Client::connect(self.address, &read("ca.pem"), true, read("api-key").trim()).await
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let sent = std::process::Command::new("kill").args([name, &id]).status();
         assert!(sent.expect("kill is there").success());
     }
 
-    async fn end(&mut self) -> Option<i32> {
+    pub(crate) async fn end(&mut self) -> Option<i32> {
         let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
         ended.expect("it ends").expect("it is a child").code()
     }
@@ -84,15 +84,6 @@ async fn said(log: &mut Lines<BufReader<ChildStderr>>, message: &str) -> String 
 fn field(line: &str, name: &str) -> SocketAddr {
     let line: serde_json::Value = serde_json::from_str(line).expect("a JSON line");
     line["fields"][name].as_str().expect("the field").parse().expect("an address")
-}
-
-async fn page(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("the admin listener");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("text");
-    answer
 }
 
 #[tokio::test]

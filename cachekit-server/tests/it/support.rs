@@ -77,9 +77,26 @@ impl Fixture {
         tls(self.server.local_addr(), &self.ca, alpn).await
     }
 
+    /// A number from the metrics; the server needs its admin listener.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let page = page(self.server.admin_addr().expect("an admin listener"), "/metrics").await;
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.expect("the metric").parse().expect("a whole number")
+    }
+
     pub(crate) fn advance(&self, seconds: f64) {
         self.hands.advance(Duration::from_secs_f64(seconds));
     }
+}
+
+/// A page of the admin listener, head and all.
+pub(crate) async fn page(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("the admin listener");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    answer
 }
 
 pub(crate) async fn tls(address: SocketAddr, ca: &str, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
@@ -326,6 +343,19 @@ impl H1 {
             }
             return Some(answer);
         }
+    }
+
+    /// The status of the next answer, be it an interim one, which is taken.
+    pub(crate) async fn status(&mut self) -> u16 {
+        while !self.buffer.windows(4).any(|four| four == b"\r\n\r\n") {
+            assert!(self.more().await, "an answer");
+        }
+        let text = String::from_utf8_lossy(&self.buffer);
+        let status = text.split(' ').nth(1).expect("a status").parse().expect("a number");
+        if status == 100 {
+            self.buffer.clear();
+        }
+        status
     }
 
     /// Whether the server closes the connection without another byte.

@@ -9,7 +9,7 @@ mod writer;
 use self::table::Tables;
 use self::writer::Order;
 use super::index::Index;
-use super::{Entry, EntryKey, Lifetime, Store, StoreError, StoreStats, Usage};
+use super::{Entry, EntryKey, Lifetime, Measured, Store, StoreError, StoreStats, Usage};
 use crate::clock::Timestamp;
 use cachekit_io::BoxFuture;
 use std::path::{Path, PathBuf};
@@ -143,13 +143,32 @@ impl Store for DiskStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
+            match self.get_up_to(key, now, usize::MAX).await? {
+                Some(Measured::Whole(entry)) => Ok(Some(entry)),
+                Some(Measured::Longer { .. }) | None => Ok(None),
+            }
+        })
+    }
+
+    fn get_up_to<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        now: Timestamp,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Option<Measured>, StoreError>> {
+        Box::pin(async move {
             if self.shared.index.get(key, now).is_none() {
                 return Ok(None);
             }
             let (shared, wanted) = (Arc::clone(&self.shared), key.clone());
-            let read = tokio::task::spawn_blocking(move || shared.tables.read(&wanted));
+            let read = tokio::task::spawn_blocking(move || shared.tables.read(&wanted, most));
             match read.await.map_err(|error| StoreError::unavailable(&error))?? {
-                table::Found::Entry(entry) => Ok(entry.lifetime.is_alive(now).then_some(entry)),
+                table::Found::Entry(entry) => {
+                    Ok(entry.lifetime.is_alive(now).then_some(Measured::Whole(entry)))
+                }
+                table::Found::Longer { length, lifetime } => {
+                    Ok(lifetime.is_alive(now).then_some(Measured::Longer { length, lifetime }))
+                }
                 // Not written yet, or not any more.
                 table::Found::Nothing => Ok(None),
                 table::Found::Damaged(row) => {
@@ -172,6 +191,15 @@ impl Store for DiskStore {
     ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>> {
         let found = self.shared.index.get(key, now).map(|((), lifetime)| lifetime);
         Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn would_fit(
+        &self,
+        key: &EntryKey,
+        length: usize,
+        quota: Option<u64>,
+    ) -> Result<(), StoreError> {
+        self.shared.index.would_fit(key, table::weight(key, length), quota)
     }
 
     fn put<'a>(

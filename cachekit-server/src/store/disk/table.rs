@@ -28,6 +28,11 @@ pub(super) struct Tables(Database);
 /// What is in the file under a key.
 pub(super) enum Found {
     Entry(Entry),
+    /// A value longer than was asked for, which was not read.
+    Longer {
+        length: usize,
+        lifetime: Lifetime,
+    },
     Nothing,
     /// A row whose checksums do not match.
     Damaged(Row),
@@ -95,22 +100,29 @@ impl Tables {
         Ok(damaged)
     }
 
-    /// Row and value, as one transaction left them.
-    pub(super) fn read(&self, key: &EntryKey) -> Result<Found, StoreError> {
+    /// Row and value, as one transaction left them; of a value longer than `most` the row alone.
+    pub(super) fn read(&self, key: &EntryKey, most: usize) -> Result<Found, StoreError> {
         let reading = self.0.begin_read().map_err(failed)?;
         let name = key.as_bytes();
         let rows = reading.open_table(ROWS).map_err(failed)?;
         let Some(row) = rows.get(name).map_err(failed)?.map(|row| row.value()) else {
             return Ok(Found::Nothing);
         };
+        if !is_sound(name, &row) {
+            return Ok(Found::Damaged(row));
+        }
+        match usize::try_from(row.2) {
+            Ok(length) if length > most => {
+                return Ok(Found::Longer { length, lifetime: lifetime(&row) });
+            }
+            _ => {}
+        }
         let values = reading.open_table(VALUES).map_err(failed)?;
         let value = values.get(name).map_err(failed)?;
         let Some(value) = value.as_ref().map(redb::AccessGuard::value) else {
             return Ok(Found::Damaged(row));
         };
-        let whole = is_sound(name, &row)
-            && u64::try_from(value.len()) == Ok(row.2)
-            && checksum(&[name, value]) == row.3;
+        let whole = u64::try_from(value.len()) == Ok(row.2) && checksum(&[name, value]) == row.3;
         if !whole {
             return Ok(Found::Damaged(row));
         }

@@ -1,0 +1,181 @@
+//! What waits to be taken by peers: a bound for each connection, for each tenant and for all.
+//!
+//! A value is loaded once there is room for it, and the room is given back when the last of its bytes left the
+//! server: what a peer does not read costs that peer its own room and no other peer.
+
+use crate::alarm::{Alarms, Limit};
+use crate::room::Room;
+use crate::tenant::Account;
+use crate::watch::{InFlight, Pulse};
+use bytes::{Buf, Bytes};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Up to this size an answer is small. Large ones leave an eighth of the room to them, so that they never
+/// wait behind a peer that takes its time.
+pub(crate) const SMALL: usize = 16 * 1024;
+
+/// Room for answers.
+pub(crate) struct Outgoing {
+    room: Room,
+    /// How long an answer waits for room that other connections have.
+    patience: Duration,
+    alarms: Arc<Alarms>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(most: usize, patience: Duration, alarms: Arc<Alarms>) -> Self {
+        Self { room: Room::new(most), patience, alarms }
+    }
+
+    /// Bytes that answers hold now.
+    pub(crate) fn used(&self) -> usize {
+        self.room.used()
+    }
+
+    /// Room for an answer, if there is some at once.
+    pub(crate) fn try_hold(
+        self: &Arc<Self>,
+        pulse: &Arc<Pulse>,
+        account: &Arc<Account>,
+        bytes: usize,
+    ) -> Option<Share> {
+        let mut share = Share::empty(self, pulse, account);
+        for (level, limit) in Share::LEVELS.into_iter().enumerate() {
+            let room = share.room(level);
+            if !room.take_within(bytes, within(room, bytes)) {
+                self.alarms.raise(limit, Some(account.name()));
+                return None;
+            }
+            share.taken[level] = bytes;
+        }
+        Some(share)
+    }
+
+    /// Room for an answer, once there is some; `None` if other connections have it for too long.
+    ///
+    /// For the connection's own room it waits as long as it takes: the peer makes it by taking other
+    /// answers, or its connection is cut.
+    pub(crate) async fn hold(
+        self: &Arc<Self>,
+        pulse: &Arc<Pulse>,
+        account: &Arc<Account>,
+        bytes: usize,
+    ) -> Option<Share> {
+        let mut share = Share::empty(self, pulse, account);
+        share.wait(0, bytes).await;
+        let _paused = pulse.pause();
+        let others = async {
+            share.wait(1, bytes).await;
+            share.wait(2, bytes).await;
+        };
+        let in_time = timeout(self.patience, others).await.is_ok();
+        in_time.then_some(share)
+    }
+}
+
+/// How much of a room an answer of this size may help to fill.
+fn within(room: &Room, bytes: usize) -> usize {
+    if bytes <= SMALL { room.most() } else { room.most() - room.most() / 8 }
+}
+
+/// Room that an answer has, given back when it is dropped.
+pub(crate) struct Share {
+    all: Arc<Outgoing>,
+    pulse: Arc<Pulse>,
+    account: Arc<Account>,
+    /// Of the connection, of the tenant, and of all.
+    taken: [usize; 3],
+}
+
+impl Share {
+    const LEVELS: [Limit; 3] = [Limit::ConnectionSending, Limit::TenantSending, Limit::Sending];
+
+    fn empty(all: &Arc<Outgoing>, pulse: &Arc<Pulse>, account: &Arc<Account>) -> Self {
+        let (all, pulse, account) = (Arc::clone(all), Arc::clone(pulse), Arc::clone(account));
+        Self { all, pulse, account, taken: [0; 3] }
+    }
+
+    fn room(&self, level: usize) -> &Room {
+        match level {
+            0 => &self.pulse.sending,
+            1 => &self.account.sending,
+            _ => &self.all.room,
+        }
+    }
+
+    async fn wait(&mut self, level: usize, bytes: usize) {
+        let room = self.room(level);
+        room.wait_within(bytes, within(room, bytes)).await;
+        self.taken[level] = bytes;
+    }
+
+    /// Gives back what is more than `bytes`.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        for level in 0..self.taken.len() {
+            let spare = self.taken[level].saturating_sub(bytes);
+            self.room(level).give_back(spare);
+            self.taken[level] -= spare;
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shrink(0);
+    }
+}
+
+/// An answer that its peer has not taken: it counts as owed, and its request as running, until the last
+/// piece of it is gone.
+pub(crate) struct Owed {
+    running: InFlight,
+    /// Answers that are no larger than the books about them have none.
+    share: Option<Share>,
+}
+
+impl Owed {
+    pub(crate) fn new(running: InFlight, share: Option<Share>) -> Self {
+        running.pulse().owe();
+        Self { running, share }
+    }
+
+    pub(crate) fn with(mut self, share: Share) -> Self {
+        self.share = Some(share);
+        self
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.running.pulse().settle();
+    }
+}
+
+/// A piece of an answer, without a copy. Its room is taken until the transport has its bytes.
+pub(crate) struct Piece {
+    bytes: Bytes,
+    owed: Arc<Owed>,
+}
+
+impl Piece {
+    pub(crate) fn new(bytes: Bytes, owed: &Arc<Owed>) -> Self {
+        Self { bytes, owed: Arc::clone(owed) }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.owed.running.pulse().took(count);
+    }
+}

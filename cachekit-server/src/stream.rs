@@ -1,0 +1,109 @@
+//! A connection's bytes, watched: when a head begins to come, and whether the peer takes what is sent.
+
+use crate::watch::Pulse;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream that tells its connection's [`Pulse`] what moves.
+pub(crate) struct Watched<T> {
+    stream: T,
+    pulse: Arc<Pulse>,
+    /// Bytes that come while nothing runs are the head of a request: on HTTP/1.1.
+    heads: bool,
+    /// The peer does not take what is sent.
+    blocked: bool,
+}
+
+impl<T> Watched<T> {
+    pub(crate) fn new(stream: T, pulse: &Arc<Pulse>, heads: bool) -> Self {
+        Self { stream, pulse: Arc::clone(pulse), heads, blocked: false }
+    }
+
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &polled {
+            Poll::Pending => self.block(),
+            // Answers count their bytes themselves.
+            Poll::Ready(Ok(bytes)) if self.blocked && self.pulse.owes_no_answer() => {
+                self.pulse.took(*bytes);
+            }
+            Poll::Ready(_) => {}
+        }
+        polled
+    }
+
+    fn block(&mut self) {
+        if !self.blocked {
+            self.blocked = true;
+            self.pulse.owe();
+        }
+    }
+
+    fn unblock(&mut self) {
+        if self.blocked {
+            self.blocked = false;
+            self.pulse.settle();
+        }
+    }
+}
+
+impl<T> Drop for Watched<T> {
+    fn drop(&mut self) {
+        self.unblock();
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.heads && buffer.filled().len() > before {
+            self.pulse.hear();
+        }
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if polled.is_pending() {
+            self.block();
+        } else {
+            self.unblock();
+        }
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.wrote(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
