@@ -10,29 +10,33 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cachekit-server");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_cachekit-server");
 
-fn program(arguments: &[&str]) -> Command {
+pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env_remove("RUST_LOG").kill_on_drop(true).stdin(Stdio::null());
     command
 }
 
-async fn output(arguments: &[&str]) -> Output {
+pub(crate) async fn output(arguments: &[&str]) -> Output {
     program(arguments).output().await.expect("the program runs")
 }
 
 /// A server in a process of its own.
-struct Process {
-    child: Child,
-    log: Lines<BufReader<ChildStderr>>,
-    address: SocketAddr,
-    admin: Option<SocketAddr>,
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) log: Lines<BufReader<ChildStderr>>,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Process {
-    async fn start(arguments: &[&str]) -> Self {
-        let mut command = program(arguments);
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::start_as(program(arguments), arguments).await
+    }
+
+    /// The same for a command that ends up as the program.
+    pub(crate) async fn start_as(mut command: Command, arguments: &[&str]) -> Self {
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--log", "json"])
             .stdout(Stdio::null())
@@ -49,25 +53,25 @@ impl Process {
         Self { child, log, address, admin }
     }
 
-    async fn client(&self, directory: &Path) -> Client {
+    pub(crate) async fn client(&self, directory: &Path) -> Client {
         let read = |name| std::fs::read_to_string(directory.join(name)).expect(name);
         Client::connect(self.address, &read("ca.pem"), true, read("api-key").trim()).await
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let sent = std::process::Command::new("kill").args([name, &id]).status();
         assert!(sent.expect("kill is there").success());
     }
 
-    async fn end(&mut self) -> Option<i32> {
+    pub(crate) async fn end(&mut self) -> Option<i32> {
         let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
         ended.expect("it ends").expect("it is a child").code()
     }
 }
 
 /// Reads the log up to a message.
-async fn said(log: &mut Lines<BufReader<ChildStderr>>, message: &str) -> String {
+pub(crate) async fn said(log: &mut Lines<BufReader<ChildStderr>>, message: &str) -> String {
     let wanted = format!("\"message\":\"{message}\"");
     let mut seen = String::new();
     loop {
@@ -86,7 +90,7 @@ fn field(line: &str, name: &str) -> SocketAddr {
     line["fields"][name].as_str().expect("the field").parse().expect("an address")
 }
 
-async fn page(address: SocketAddr, path: &str) -> String {
+pub(crate) async fn page(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("the admin listener");
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
@@ -109,6 +113,7 @@ async fn wrong_command_lines_say_what_is_wrong_and_end_with_2() {
         (vec!["--dev", "--cleartext"], "cannot be used with"),
         (vec!["--cleartext"], "--api-keys"),
         (vec!["--cleartext", "--api-keys", "/nonexistent"], "/nonexistent"),
+        (vec!["--cleartext", "--api-keys", "/dev/null"], "has no key"),
         (vec!["--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"], "/nonexistent"),
         (vec!["key", "new"], "--tenant"),
         (vec!["key", "new", "--tenant", "a/b"], "1 to 64 letters"),
@@ -275,11 +280,24 @@ async fn sighup_reads_certificate_and_keys_again() {
     assert!(metrics.contains("\ncachekit_hits_total 2\n"));
     assert!(!metrics.contains("tenant") && !metrics.contains("ck_"));
 
-    // A key that is taken out is refused from then on, also on connections that are open.
-    std::fs::write(&keys, "# nobody\n").expect("written");
+    // Neither does a file without a key: every request would be refused.
     certify();
+    for (failed, empty) in ["", " \n\t\n", "# none\n"].into_iter().enumerate() {
+        std::fs::write(&keys, empty).expect("written");
+        server.signal("-HUP");
+        let line = said(&mut server.log, "the old API keys stay").await;
+        assert!(line.contains("\"ERROR\"") && line.contains("has no key"), "{line}");
+        assert_eq!(old.get("/v1/cache/k").await.as_deref(), Some(b"v".as_slice()));
+        let metrics = page(server.admin.expect("an admin listener"), "/metrics").await;
+        let line = format!("\ncachekit_reloads_failed_total {}\n", failed + 2);
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+
+    // A key that is taken out is refused from then on, also on connections that are open.
+    std::fs::remove_file(&keys).expect("it is there");
+    new_key("three").await;
     server.signal("-HUP");
-    said(&mut server.log, "the certificate was read again").await;
+    said(&mut server.log, "the API keys were read again").await;
     assert_eq!(old.call("GET", "/v1/cache/k", b"").await.status, 401);
 }
 
