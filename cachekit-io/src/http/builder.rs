@@ -264,7 +264,7 @@ impl CachekitIoBuilder {
         if let Some(name) = target.and_then(|target| proxy::unusable(&target, variable)) {
             return note(wrong, format!("{name} cannot be used: {}", proxy::ACCEPTED));
         }
-        let proxies = self.proxy.then(Matcher::from_env);
+        let proxies = self.proxy.then(|| proxy::from_variables(variable));
         #[cfg(test)]
         let proxies = self.proxies.or(proxies);
         let connector = Connector::new(
