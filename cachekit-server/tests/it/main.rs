@@ -2,10 +2,13 @@
 //! the workspace is used to check what they say.
 
 mod access;
+mod full_disk;
 mod fuzz;
 mod hostile;
 mod lives;
 mod locks;
+mod pipes;
 mod process;
 mod protocol;
 mod support;
+mod too_large;
