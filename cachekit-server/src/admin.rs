@@ -49,17 +49,15 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining
     }
 }
 
-fn page<B>(request: &Request<B>, service: &Service, ready: bool) -> Response<Full<Bytes>> {
+fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     let (status, kind, text) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        (&Method::GET | &Method::HEAD, "/readyz") if ready => {
-            (StatusCode::OK, TEXT, "ready\n".to_owned())
-        }
-        (&Method::GET | &Method::HEAD, "/readyz") => {
-            (StatusCode::SERVICE_UNAVAILABLE, TEXT, "draining\n".to_owned())
-        }
+        (&Method::GET | &Method::HEAD, "/readyz") => match readiness(service, serving) {
+            Ok(()) => (StatusCode::OK, TEXT, "ready\n".to_owned()),
+            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why.to_owned()),
+        },
         (&Method::GET | &Method::HEAD, "/metrics") => {
             let locks = service.locks.active_total(service.now());
             let text = service.metrics.render(&service.store.stats(), locks, service.held());
@@ -75,4 +73,14 @@ fn page<B>(request: &Request<B>, service: &Service, ready: bool) -> Response<Ful
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+fn readiness(service: &Service, serving: bool) -> Result<(), &'static str> {
+    if !serving {
+        return Err("draining\n");
+    }
+    if !service.store.is_writable() {
+        return Err("the store takes no writes\n");
+    }
+    Ok(())
 }

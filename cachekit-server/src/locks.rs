@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
-/// The shortest and the longest lease, in milliseconds.
+/// The shortest and the longest lease, in milliseconds. One of nothing is refused before it comes here.
 pub(crate) const LEASE_MILLIS: std::ops::RangeInclusive<u64> = 1..=3_600_000;
 
 const LEASE_SHARDS: usize = 32;

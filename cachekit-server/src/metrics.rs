@@ -224,6 +224,7 @@ impl Metrics {
             ("cachekit_store_evicted_total", "Entries evicted for lack of room.", store.evicted),
             ("cachekit_store_expired_total", "Entries swept after their time.", store.expired),
             ("cachekit_store_damaged_total", "Damaged entries dropped.", store.damaged),
+            ("cachekit_store_failures_total", "Times the store failed.", store.failures),
         ] {
             page.single(name, "counter", help, count);
         }

@@ -3,6 +3,7 @@
 mod inspect;
 mod keys;
 mod open;
+mod pipes;
 mod rotate;
 mod secrets;
 mod support;

@@ -271,7 +271,7 @@ impl CachekitIoBuilder {
         }
         let (api_key, endpoint, tls) = (api_key?, endpoint?, tls?);
 
-        let proxies = self.proxy.then(Matcher::from_env);
+        let proxies = self.proxy.then(|| proxy::from_variables(variable));
         #[cfg(test)]
         let proxies = self.proxies.or(proxies);
         let connector = Connector::new(

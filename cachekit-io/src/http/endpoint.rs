@@ -149,9 +149,11 @@ impl Target {
 /// What parsers quietly repair is refused before they see it: two readers of one URL must not come to
 /// two hosts.
 fn check_spelling(text: &str) -> Result<(), &'static str> {
-    let Some(rest) = text.strip_prefix("https://") else {
+    // Schemes have no case (RFC 3986 §3.1).
+    let (scheme, rest) = text.split_once("://").ok_or("must begin with https://")?;
+    if !scheme.eq_ignore_ascii_case("https") {
         return Err("must begin with https://");
-    };
+    }
     if !text.is_ascii() {
         return Err("must be ASCII; write an international host in its xn-- form");
     }

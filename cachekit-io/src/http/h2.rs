@@ -209,7 +209,12 @@ impl Lease {
         let mut collector = Collector::new(head.status, &head.headers, limit)?;
         if !is_head {
             while let Some(piece) = poll_fn(|cx| incoming.poll_data(cx)).await {
-                let piece = piece.map_err(maybe_sent)?;
+                let piece = match piece {
+                    // RFC 9113 §8.1: an answer that comes before the request was sent may be followed by this.
+                    // It asks for no more of the request, and says nothing about the answer.
+                    Err(error) if !head.status.is_success() && wants_no_more(&error) => break,
+                    piece => piece.map_err(maybe_sent)?,
+                };
                 // It fails only where the connection does, which the next piece tells.
                 let _ = incoming.flow_control().release_capacity(piece.len());
                 if !collector.push(piece)? {
@@ -240,6 +245,10 @@ impl Drop for Lease {
             self.conn.look.notify_one();
         }
     }
+}
+
+fn wants_no_more(error: &h2::Error) -> bool {
+    error.is_remote() && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
 }
 
 fn unsent(error: h2::Error) -> Failure {

@@ -111,7 +111,10 @@ impl CachekitIo {
         let call = Call::new(Method::DELETE, target, SMALL_BODY).header(header::LOCK_ID, id);
         let accepts = super::operations::success_or_absent;
         let answer = self.send(operation, Some(key), call, accepts).await?;
-        Ok(answer.status.is_success())
+        // Servers answer a late unlock with success; ours says beside it what it was.
+        let said = answer.headers.get(header::LOCK_RELEASE);
+        let not_held = said.is_some_and(|said| said == header::LOCK_NOT_HELD);
+        Ok(answer.status.is_success() && !not_held)
     }
 }
 
@@ -142,7 +145,8 @@ impl LockGuard {
         &self.key
     }
 
-    /// Gives the lock back. `false` if it was not held any more.
+    /// Gives the lock back. `false` if the service says that it was not held any more; not every service
+    /// tells a late release from one in time.
     pub async fn release(mut self) -> Result<bool, BackendError> {
         let Some(token) = &self.token else { return Ok(false) };
         let released = self.client.give_lock_back(&self.key, token).await;

@@ -89,7 +89,9 @@ pub(super) fn unusable(
     target: &Uri,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Option<&'static str> {
-    let set = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+    let set = |name: &'static str| {
+        variable(name).filter(|value| !value.is_empty()).map(|value| in_lower_case(&value))
+    };
     let intercepts = |proxy: &str, no: &str| {
         Matcher::builder().https(proxy).no(no).build().intercept(target).is_some()
     };
@@ -103,6 +105,29 @@ pub(super) fn unusable(
     let excluded = set("NO_PROXY").or_else(|| set("no_proxy")).unwrap_or_default();
     let applies = intercepts("http://proxy.invalid", &excluded);
     (applies && !intercepts(&set(name)?, "")).then_some(name)
+}
+
+/// The proxies that the variables name.
+pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Matcher {
+    // The first one that is set, empty or not.
+    let first = |names: [&str; 2]| names.into_iter().find_map(&variable).unwrap_or_default();
+    if variable("REQUEST_METHOD").is_some() {
+        return Matcher::builder().build();
+    }
+    Matcher::builder()
+        .all(in_lower_case(&first(["ALL_PROXY", "all_proxy"])))
+        .https(in_lower_case(&first(["HTTPS_PROXY", "https_proxy"])))
+        .no(first(["NO_PROXY", "no_proxy"]))
+        .build()
+}
+
+/// A URL with its scheme in lower case. Schemes have no case (RFC 3986 §3.1); the matcher knows that of two
+/// of them only.
+fn in_lower_case(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+        None => url.to_owned(),
+    }
 }
 
 /// TCP as a hop.

@@ -19,6 +19,13 @@ pub enum KeyFileError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is no key in it: blank lines and comments at most. A server that took it would refuse every request,
+    /// and a file that was cut off or emptied by mistake looks like this.
+    #[error("the key file {path} has no key")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line is wrong.
     #[error("{path}, line {line}: {reason}")]
     Line {
@@ -142,6 +149,9 @@ pub(super) fn load(path: &Path) -> Result<ApiKeys, KeyFileError> {
         keys.insert(line);
         Ok(())
     })?;
+    if keys.is_empty() {
+        return Err(KeyFileError::Empty { path: path.to_owned() });
+    }
     Ok(keys)
 }
 

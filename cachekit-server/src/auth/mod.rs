@@ -125,7 +125,7 @@ impl ApiKeys {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] names the file and the line.
+    /// [`KeyFileError`] names the file and the line. A file without a key is an error, too.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
         file::load(path)
     }

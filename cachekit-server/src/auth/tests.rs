@@ -68,4 +68,10 @@ fn a_file_gives_back_what_was_written() {
         assert!(error.contains("line 1") && !error.contains("secret"), "{what}: {error}");
     }
     assert!(ApiKeys::load(&directory.path().join("none")).is_err());
+    for empty in ["", "\n", " \t \r\n\n", "# nothing\n  # more of it", &format!("# {line}\n")] {
+        std::fs::write(&path, empty).expect("written");
+        let error = ApiKeys::load(&path).expect_err("no key");
+        assert!(matches!(error, super::KeyFileError::Empty { .. }), "{empty:?}: {error}");
+        assert!(error.to_string().contains("keys has no key"), "{error}");
+    }
 }

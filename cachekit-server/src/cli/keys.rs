@@ -25,7 +25,10 @@ fn new(options: &NewKey) -> Result<(), Failure> {
     let line = ApiKeys::line(&key, &options.tenant, &scopes, options.limits.into())
         .map_err(Failure::usage)?;
     match &options.append {
-        None => eprintln!("add this line to the key file:\n{line}"),
+        // Without the line the key would open nothing: not being able to show it is a failure, too.
+        None => writeln!(std::io::stderr(), "add this line to the key file:\n{line}").map_err(
+            |error| Failure::runtime(format!("cannot write to standard error: {error}")),
+        )?,
         Some(file) => {
             let failed = |error| {
                 Failure::usage(format!("cannot write the key file {}: {error}", file.display()))

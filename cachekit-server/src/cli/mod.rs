@@ -9,6 +9,7 @@ mod signals;
 use self::arguments::{Arguments, Command};
 use clap::Parser;
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// What a wrong command line, or a file it names, ends with; the same as a mistake in an option.
@@ -42,7 +43,8 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("cachekit-server: {}", failure.message);
+            // A closed standard error changes nothing about the code.
+            let _ = writeln!(std::io::stderr(), "cachekit-server: {}", failure.message);
             ExitCode::from(failure.code)
         }
     }

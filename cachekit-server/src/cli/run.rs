@@ -23,6 +23,9 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
 }
 
 async fn serve(options: &Serve) -> Result<(), Failure> {
+    // First of all: a signal must not be lost, and a file that may not grow must not end the process.
+    let mut signals = Signals::install()
+        .map_err(|error| Failure::runtime(format!("cannot listen for signals: {error}")))?;
     let mut builder = configured(options)?;
     let mut development = None;
     if options.dev {
@@ -33,9 +36,6 @@ async fn serve(options: &Serve) -> Result<(), Failure> {
     } else {
         builder = production(builder, options)?;
     }
-    // Before the server is reachable: a signal must not be lost.
-    let mut signals = Signals::install()
-        .map_err(|error| Failure::runtime(format!("cannot listen for signals: {error}")))?;
     let server = builder.bind().await.map_err(|error| match error {
         StartError::Listen { .. } => Failure::runtime(error),
         _ => Failure::usage(format!("{error}; see --help")),
@@ -48,8 +48,8 @@ async fn serve(options: &Serve) -> Result<(), Failure> {
         let lines = development.environment(server.local_addr());
         let mut stdout = std::io::stdout();
         if writeln!(stdout, "# for the clients of this server:\n{lines}").is_err() {
-            // Whoever started it may have closed the pipe; --env-file still has the lines.
-            tracing::warn!("nobody reads the lines for the clients of this server");
+            // A pipe whose reader ended; --env-file still has the lines.
+            tracing::warn!("standard output is closed: the lines for clients were not read");
         }
         if let Some(file) = &options.env_file {
             write_private(file, &lines).map_err(|error| {
@@ -132,8 +132,9 @@ fn reload(server: &Running, options: &Serve) {
     let mut well = true;
     match keys {
         Ok(Some(keys)) => {
-            tracing::info!(keys = keys.len(), "the API keys were read again");
+            let count = keys.len();
             server.replace_api_keys(keys);
+            tracing::info!(keys = count, "the API keys were read again");
         }
         Ok(None) => {}
         Err(error) => {
@@ -143,8 +144,8 @@ fn reload(server: &Running, options: &Serve) {
     }
     match identity {
         Ok(Some(identity)) => {
-            tracing::info!("the certificate was read again");
             server.replace_identity(identity);
+            tracing::info!("the certificate was read again");
         }
         Ok(None) => {}
         Err(error) => {
@@ -160,6 +161,8 @@ fn start_log(format: LogFormat) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // A closed standard error ends the log, not the server: the report of it would panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),

@@ -17,7 +17,16 @@ pub(super) struct Signals {
     hangup: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// Held and not read: see [`FILE_SIZE`].
+    _file_size: Option<tokio::signal::unix::Signal>,
 }
+
+/// SIGXFSZ, where it has this number. A file that outgrows the process's limit raises it, and it ends the
+/// process unless it is handled; handled, the write fails, as on a full disk.
+#[cfg(all(unix, any(target_os = "linux", target_os = "macos")))]
+const FILE_SIZE: Option<i32> = Some(25);
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "macos"))))]
+const FILE_SIZE: Option<i32> = None;
 
 #[cfg(unix)]
 impl Signals {
@@ -27,6 +36,7 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _file_size: FILE_SIZE.and_then(|number| signal(SignalKind::from_raw(number)).ok()),
         })
     }
 

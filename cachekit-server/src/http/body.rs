@@ -16,6 +16,10 @@ use tokio::time::{Instant, timeout_at};
 
 /// What is read and thrown away so that a client gets to its answer, beyond the largest value.
 const DRAIN_BEYOND: usize = 8 * 1024 * 1024;
+/// What is thrown away after an answer, in bytes and in time: a connection that is closed, or a stream that
+/// is reset, while the client still sends can take the answer with it.
+const LINGER_BYTES: usize = 32 * 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(5);
 /// The least that is allocated for a body of unknown length.
 const FIRST_CHUNK: usize = 16 * 1024;
 
@@ -117,6 +121,12 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         false
     }
 
+    /// What is left of the body, where reading it helps the client to get to its answer.
+    pub(super) fn into_rest(self) -> Option<B> {
+        let asked_for = !self.waits || self.received > 0;
+        (asked_for && !self.over).then_some(self.body)
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         while !self.over {
             let earned = self.received / self.limits.min_body_rate.max(1);
@@ -145,6 +155,21 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         }
         Ok(None)
     }
+}
+
+/// Reads on while the answer is on its way.
+pub(super) async fn linger<B: Body<Data = Bytes> + Unpin>(mut body: B) {
+    let reading = async {
+        let mut read = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            read = read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+            if read > LINGER_BYTES {
+                break;
+            }
+        }
+    };
+    // However it ends, the body is let go.
+    let _ = tokio::time::timeout(LINGER, reading).await;
 }
 
 fn too_large() -> Refusal {

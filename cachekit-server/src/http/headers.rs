@@ -34,18 +34,25 @@ pub(super) fn check_l1_status(headers: &HeaderMap, kind: KeyKind) -> Result<(), 
     }
 }
 
-/// The life a `PUT` asks for: seconds fresh and seconds stale; `None` is for ever.
+/// The life a `PUT` asks for: seconds fresh and seconds stale; `None` is without an end.
+///
+/// `X-TTL` is the name of before, to be accepted until version 2.0 of the protocol: it counts where
+/// `X-CacheKit-TTL` is missing, and says nothing beside it.
 pub(super) fn lifetime(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusal> {
     const TTL: Refusal = Refusal::bad_request("X-CacheKit-TTL is one number from 1 to 2592000");
+    const LEGACY: Refusal = Refusal::bad_request("X-TTL is one number from 1 to 2592000");
     const STALE: Refusal = Refusal::bad_request(
         "X-CacheKit-Stale-TTL is one number from 1 to 2591999, beside X-CacheKit-TTL",
     );
-    let ttl = single(headers, name::TTL).map_err(|()| TTL)?;
+    let (ttl, wrong) = match single(headers, name::TTL).map_err(|()| TTL)? {
+        Some(ttl) => (Some(ttl), TTL),
+        None => (single(headers, name::LEGACY_TTL).map_err(|()| LEGACY)?, LEGACY),
+    };
     let stale = single(headers, name::STALE_TTL).map_err(|()| STALE)?;
     let Some(ttl) = ttl else {
         return if stale.is_some() { Err(STALE) } else { Ok(None) };
     };
-    let ttl = parse_seconds(ttl).ok_or(TTL)?;
+    let ttl = parse_seconds(ttl).ok_or(wrong)?;
     let stale = match stale {
         Some(stale) => parse_seconds(stale).ok_or(STALE)?,
         None => 0,
@@ -64,12 +71,39 @@ pub(super) fn check_sum(ttl: u64, stale: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The lock that a request names.
+/// The lock that an unlock names in its header; an empty id is none.
+pub(super) fn released_lock(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    let id = single(headers, name::LOCK_ID).map_err(|()| LOCK_ID)?;
+    Ok(id.map(<[u8]>::trim_ascii).filter(|id| !id.is_empty()))
+}
+
+/// The lock that an unlock names in its query, as clients did before the header; to be accepted until
+/// version 2.0 of the protocol. An empty id is none; any other parameter is refused, and so is a second id.
+pub(super) fn legacy_lock(query: &str) -> Result<Option<Vec<u8>>, Refusal> {
+    const WRONG: Refusal = Refusal::bad_request("the only query parameter of an unlock is lock_id");
+    let id = query.strip_prefix("lock_id=").filter(|id| !id.contains('&')).ok_or(WRONG)?;
+    let id = unescaped(id).ok_or(WRONG)?;
+    Ok(Some(id.trim_ascii().to_vec()).filter(|id| !id.is_empty()))
+}
+
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let digits = piece.get(..2).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
+    }
+    Some(bytes)
+}
+
+const LOCK_ID: Refusal =
+    Refusal::bad_request("X-CacheKit-Lock-Id is one id that a lock was answered with");
+
+/// The lock under which a value was computed.
 pub(super) fn lock_id(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
     match single(headers, name::LOCK_ID) {
-        Ok(Some(b"")) | Err(()) => {
-            Err(Refusal::bad_request("X-CacheKit-Lock-Id is one id that a lock was answered with"))
-        }
+        Ok(Some(b"")) | Err(()) => Err(LOCK_ID),
         Ok(id) => Ok(id),
     }
 }

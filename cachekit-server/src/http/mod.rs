@@ -56,6 +56,8 @@ struct Admitted {
     action: Action,
     /// `None` for the health check.
     key: Option<EntryKey>,
+    /// The lock to release, where the query names it.
+    legacy_lock: Option<Vec<u8>>,
 }
 
 impl Service {
@@ -66,7 +68,8 @@ impl Service {
         running: InFlight,
     ) -> Response<ReplyBody>
     where
-        B: Body<Data = Bytes> + Unpin,
+        B: Body<Data = Bytes> + Unpin + Send + 'static,
+        B::Error: Send,
     {
         let began = Instant::now();
         let (head, body) = request.into_parts();
@@ -82,7 +85,9 @@ impl Service {
         // HTTP/1.1 clients read an answer only after they sent their body, so it is read to its end.
         let drained = upload.drain().await;
         self.metrics.received(upload.received());
-        drop(upload);
+        if let Some(rest) = upload.into_rest() {
+            tokio::spawn(body::linger(rest));
+        }
         let reply = result.unwrap_or_else(|mut refusal| {
             self.metrics.refused(refusal.status);
             refusal.close = head.version < Version::HTTP_2 && (refusal.close || !drained);
@@ -122,9 +127,13 @@ impl Service {
         self.admit_rate(&caller)?;
         let target = target(head)?;
         let (action, scope) = allowed(&head.method, &target)?;
+        let legacy_lock = match head.uri.query() {
+            Some(query) if action == Action::Unlock => headers::legacy_lock(query)?,
+            _ => None,
+        };
         headers::check_l1_status(&head.headers, caller.kind)?;
         let Target::Entry(key, part) = target else {
-            return Ok(Some(Admitted { caller, account, action, key: None }));
+            return Ok(Some(Admitted { caller, account, action, key: None, legacy_lock }));
         };
         if !self.key_rule.accepts(&key) {
             return Err(Refusal::bad_request(
@@ -143,7 +152,7 @@ impl Service {
             ));
         }
         let key = EntryKey::new(&caller.tenant, &key);
-        Ok(Some(Admitted { caller, account, action, key: Some(key) }))
+        Ok(Some(Admitted { caller, account, action, key: Some(key), legacy_lock }))
     }
 
     fn admit_rate(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -202,11 +211,14 @@ fn check_host(head: &http::request::Parts) -> Result<(), Refusal> {
 }
 
 fn target(head: &http::request::Parts) -> Result<Target, Refusal> {
-    if head.uri.query().is_some() {
+    let target = path::parse(head.uri.path());
+    let unlocks =
+        head.method == Method::DELETE && matches!(target, Ok(Target::Entry(_, Part::Lock)));
+    if head.uri.query().is_some() && !unlocks {
         // A `?` that was not encoded belongs to a key: what is before it is another key.
         return Err(Refusal::bad_request("the API has no query parameters; encode `?` as %3F"));
     }
-    path::parse(head.uri.path()).map_err(|error| match error {
+    target.map_err(|error| match error {
         PathError::NotFound => Refusal::new(StatusCode::NOT_FOUND, "no such path"),
         PathError::Encoding => Refusal::bad_request("the key is not percent-encoded UTF-8"),
         _ => Refusal::bad_request("the key is empty or reserved"),

@@ -51,7 +51,7 @@ impl Service {
             Action::Ttl => self.ttl(key).await,
             Action::Refresh => self.refresh(key, upload, account).await,
             Action::Lock => self.lock(key, upload, account).await,
-            Action::Unlock => self.unlock(key, headers),
+            Action::Unlock => self.unlock(key, headers, request.legacy_lock.as_deref()),
             Action::Health | Action::Options | Action::Refused => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
             }
@@ -257,6 +257,9 @@ impl Service {
     {
         let LockRequest { timeout_ms } =
             self.json_body(upload, account, r#"{"timeout_ms":n}, n in milliseconds"#).await?;
+        if timeout_ms == 0 {
+            return Err(Refusal::bad_request("timeout_ms is a number of at least 1"));
+        }
         let id = random_hex().map_err(|_| unavailable())?;
         let _turn = self.locks.turn(key).await;
         let lock_id = match self.locks.acquire(key, id, timeout_ms, self.now()) {
@@ -270,14 +273,22 @@ impl Service {
         Ok(json(StatusCode::OK, &LockResponse { lock_id }))
     }
 
-    fn unlock(&self, key: &EntryKey, headers: &HeaderMap) -> Result<Reply, Refusal> {
-        let id = headers::lock_id(headers)?
+    /// A late or a repeated unlock is no mistake: what it asks for is so already. A header tells the two
+    /// apart for those who want to know.
+    fn unlock(
+        &self,
+        key: &EntryKey,
+        headers: &HeaderMap,
+        legacy: Option<&[u8]>,
+    ) -> Result<Reply, Refusal> {
+        let id = headers::released_lock(headers)?
+            .or(legacy)
             .ok_or_else(|| Refusal::bad_request("X-CacheKit-Lock-Id is required"))?;
-        if self.locks.release(key, id, self.now()) {
-            Ok(json(StatusCode::OK, &DONE))
-        } else {
-            Err(Refusal::new(StatusCode::NOT_FOUND, "this id does not hold the lock"))
-        }
+        let held = self.locks.release(key, id, self.now());
+        let mut reply = json(StatusCode::OK, &DONE);
+        let word = if held { name::LOCK_RELEASED } else { name::LOCK_NOT_HELD };
+        reply.headers_mut().insert(name::LOCK_RELEASE, HeaderValue::from_static(word));
+        Ok(reply)
     }
 
     async fn json_body<B, T>(
@@ -313,7 +324,8 @@ fn refuse(error: StoreError) -> Refusal {
                 .denied("storage-quota")
         }
         StoreError::Unavailable(reason) => {
-            tracing::error!(%reason, "the store failed");
+            // Not once for each request: the store logs when it begins to fail, and when that is over.
+            tracing::debug!(%reason, "the store failed");
             unavailable()
         }
     }

@@ -18,8 +18,10 @@ pub(super) struct Index<P> {
     /// Keys come from outside: the seed is random.
     hasher: RandomState,
     capacity: u64,
-    /// Bytes stored and about to be stored.
-    reserved: AtomicU64,
+    /// Bytes and entries stored. A tenant's own count never shows more bytes than this one: they are added
+    /// here first and taken away here last.
+    stored: AtomicU64,
+    entries: AtomicU64,
     next_id: AtomicU64,
     tenants: RwLock<HashMap<Box<str>, Arc<TenantUsage>>>,
     evicted: AtomicU64,
@@ -64,7 +66,8 @@ impl<P: Clone> Index<P> {
             shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
             hasher: RandomState::new(),
             capacity,
-            reserved: AtomicU64::new(0),
+            stored: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
             next_id: AtomicU64::new(0),
             tenants: RwLock::default(),
             evicted: AtomicU64::new(0),
@@ -115,6 +118,9 @@ impl<P: Clone> Index<P> {
     }
 
     /// Stores a slot and says what had to go for it.
+    ///
+    /// Room is taken and used under one lock of the shard: whatever is counted as stored can be evicted, and
+    /// at no moment is more stored than fits.
     pub(super) fn insert(
         &self,
         key: &EntryKey,
@@ -129,34 +135,49 @@ impl<P: Clone> Index<P> {
         }
         let position = self.position(key);
         let usage = self.tenant(key.tenant());
-        let gone = {
+        let mut gone = self.expire(&mut self.lock(position), now);
+        loop {
             let mut shard = self.lock(position);
             let old = shard.slots.get(key.as_bytes()).map_or(0, |slot| slot.weight);
-            let bytes = usage.bytes.fetch_add(weight, Relaxed).saturating_add(weight);
-            if quota.is_some_and(|quota| bytes.saturating_sub(old) > quota) {
-                usage.bytes.fetch_sub(weight, Relaxed);
+            let fits_quota =
+                |bytes: u64| quota.is_none_or(|quota| bytes.saturating_sub(old) + weight <= quota);
+            if !fits_quota(usage.bytes.load(Relaxed)) {
                 return Err(StoreError::Quota);
             }
-            self.expire(&mut shard, now)
-        };
-        // The room is taken before it is used, so that what is stored never exceeds the capacity.
-        self.reserved.fetch_add(weight, Relaxed);
-        let mut gone = gone;
-        gone.extend(self.make_room(position));
-
-        let id = self.next_id.fetch_add(1, Relaxed);
-        usage.entries.fetch_add(1, Relaxed);
-        let slot = Slot { payload, lifetime, weight, id, visited: AtomicBool::new(false), usage };
-        let mut shard = self.lock(position);
-        if let Some(old) = shard.slots.insert(key.clone(), slot) {
-            self.forget(&mut shard, &old);
+            let growth = weight.saturating_sub(old);
+            let stored = |stored: u64| Some(stored + growth).filter(|sum| *sum <= self.capacity);
+            if self.stored.fetch_update(Relaxed, Relaxed, stored).is_err() {
+                // Others' locks are taken only without this one.
+                drop(shard);
+                gone.extend(self.make_room(position, growth));
+                continue;
+            }
+            let charged = |bytes: u64| fits_quota(bytes).then(|| bytes - old + weight);
+            if usage.bytes.fetch_update(Relaxed, Relaxed, charged).is_err() {
+                // Another entry of the tenant was faster.
+                self.stored.fetch_sub(growth, Relaxed);
+                return Err(StoreError::Quota);
+            }
+            let id = self.next_id.fetch_add(1, Relaxed);
+            let visited = AtomicBool::new(false);
+            let slot = Slot { payload, lifetime, weight, id, visited, usage: Arc::clone(&usage) };
+            match shard.slots.insert(key.clone(), slot) {
+                Some(old) => {
+                    shard.expiry.remove(&(old.lifetime.gone_at, old.id));
+                    self.stored.fetch_sub(old.weight.saturating_sub(weight), Relaxed);
+                }
+                None => {
+                    usage.entries.fetch_add(1, Relaxed);
+                    self.entries.fetch_add(1, Relaxed);
+                }
+            }
+            shard.queue.push_back((key.clone(), id));
+            if lifetime.is_bounded() {
+                shard.expiry.insert((lifetime.gone_at, id), key.clone());
+            }
+            shard.tidy();
+            return Ok(gone);
         }
-        shard.queue.push_back((key.clone(), id));
-        if lifetime.is_bounded() {
-            shard.expiry.insert((lifetime.gone_at, id), key.clone());
-        }
-        shard.tidy();
-        Ok(gone)
     }
 
     pub(super) fn remove(&self, key: &EntryKey) -> bool {
@@ -192,17 +213,15 @@ impl<P: Clone> Index<P> {
     }
 
     pub(super) fn stats(&self) -> StoreStats {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        let usage = tenants.values().fold(Usage::default(), |sum, usage| {
-            let one = usage.read();
-            Usage { entries: sum.entries + one.entries, bytes: sum.bytes + one.bytes }
-        });
+        // Not the sum over the tenants: what moves from one to the other meanwhile would count twice.
+        let usage = Usage { entries: self.entries.load(Relaxed), bytes: self.stored.load(Relaxed) };
         StoreStats {
             usage,
             capacity: self.capacity,
             evicted: self.evicted.load(Relaxed),
             expired: self.expired.load(Relaxed),
             damaged: 0,
+            failures: 0,
         }
     }
 
@@ -216,16 +235,17 @@ impl<P: Clone> Index<P> {
         Arc::clone(tenants.entry(name.into()).or_default())
     }
 
-    /// Evicts until what is reserved fits: from the given shard first, then from the others.
-    fn make_room(&self, first: usize) -> Vec<EntryKey> {
+    /// Evicts until `growth` more bytes fit: from the given shard first, then from the others.
+    fn make_room(&self, first: usize, growth: u64) -> Vec<EntryKey> {
         let mut gone = Vec::new();
+        let is_full = || self.stored.load(Relaxed).saturating_add(growth) > self.capacity;
         // In the second round nothing is spared that was not read since the first.
         for turn in 0..2 * SHARDS {
-            if self.reserved.load(Relaxed) <= self.capacity {
+            if !is_full() {
                 break;
             }
             let mut shard = self.lock((first + turn) % SHARDS);
-            while self.reserved.load(Relaxed) > self.capacity {
+            while is_full() {
                 let Some((key, slot)) = shard.evict() else { break };
                 self.forget(&mut shard, &slot);
                 self.evicted.fetch_add(1, Relaxed);
@@ -257,9 +277,10 @@ impl<P: Clone> Index<P> {
     /// Gives back what a removed slot held.
     fn forget(&self, shard: &mut Shard<P>, slot: &Slot<P>) {
         shard.expiry.remove(&(slot.lifetime.gone_at, slot.id));
-        self.reserved.fetch_sub(slot.weight, Relaxed);
-        slot.usage.bytes.fetch_sub(slot.weight, Relaxed);
         slot.usage.entries.fetch_sub(1, Relaxed);
+        self.entries.fetch_sub(1, Relaxed);
+        slot.usage.bytes.fetch_sub(slot.weight, Relaxed);
+        self.stored.fetch_sub(slot.weight, Relaxed);
     }
 }
 

@@ -122,6 +122,8 @@ pub struct StoreStats {
     pub expired: u64,
     /// Entries that were damaged on the disk, and therefore dropped.
     pub damaged: u64,
+    /// How often the store stopped taking writes because what it stores on failed.
+    pub failures: u64,
 }
 
 /// Why a store did not do what it was asked.
@@ -140,7 +142,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// A failure of the store itself. The text goes to the log: no keys and no values in it.
+    /// A failure of the store itself. The text goes to the log: no keys and no values in it. A request that
+    /// meets it is answered `503` with `Retry-After`.
     pub fn unavailable(reason: &impl ToString) -> Self {
         Self::Unavailable(reason.to_string().into())
     }
@@ -245,6 +248,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store did so far.
     fn stats(&self) -> StoreStats;
+
+    /// Whether writes are taken at the moment. While they are not, `/readyz` answers `503`. The store logs
+    /// the change itself.
+    fn is_writable(&self) -> bool {
+        true
+    }
 
     /// Finishes what was begun; called once, after the last request.
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -3,6 +3,9 @@
 use super::{DiskStore, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store, StoreError};
 use crate::clock::Timestamp;
 use bytes::Bytes;
+use proptest::prelude::*;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -137,5 +140,107 @@ fn keys_of_entries_are_read_in_one_way() {
     }
     for bytes in [&[][..], &[0], &[0, 2, b'a'], &[0, 1, 0xff], &[0, 0, 0xff]] {
         assert_eq!(EntryKey::from_bytes(bytes), None);
+    }
+}
+
+/// Calls of a store in memory are done when they return.
+fn now_or_never<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(done) => done,
+        std::task::Poll::Pending => panic!("a store in memory waits for nothing"),
+    }
+}
+
+/// What one thread does: the number of a key, the length of a value, or a deletion.
+type Step = (u8, Option<usize>);
+
+/// Has threads do their steps at once, while another one looks. Nothing may ever be above the capacity.
+fn at_once(capacity: u64, quota: Option<u64>, threads: &[Vec<Step>]) {
+    let store = MemoryStore::new(capacity);
+    let barrier = Barrier::new(threads.len() + 1);
+    let done = AtomicBool::new(false);
+    let key = |at: u8| EntryKey::new(["t", "u"][usize::from(at % 2)], &format!("{at}"));
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = threads
+            .iter()
+            .map(|steps| {
+                let (store, barrier) = (&store, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    for (at, length) in steps {
+                        let key = key(*at);
+                        let Some(length) = length else {
+                            now_or_never(store.delete(&key)).expect("works");
+                            continue;
+                        };
+                        let entry = entry(vec![0; *length], Lifetime::UNBOUNDED);
+                        match now_or_never(store.put(&key, entry, quota, START)) {
+                            Ok(()) | Err(StoreError::TooLarge | StoreError::Quota) => {}
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                })
+            })
+            .collect();
+        let watching = scope.spawn(|| {
+            barrier.wait();
+            while !done.load(Ordering::Relaxed) {
+                let bytes = store.stats().usage.bytes;
+                assert!(bytes <= capacity, "{bytes} of {capacity}");
+            }
+        });
+        for worker in workers {
+            worker.join().expect("no panic");
+        }
+        done.store(true, Ordering::Relaxed);
+        watching.join().expect("never too much");
+    });
+    // At rest the counts are those of what is there.
+    let (stats, mut found) = (store.stats(), (0, 0));
+    for at in 0..=u8::MAX {
+        let key = key(at);
+        if let Some(entry) = now_or_never(store.get(&key, START)).expect("works") {
+            found.0 += 1;
+            found.1 += super::index::weight(&key, entry.value.len());
+        }
+    }
+    assert_eq!((stats.usage.entries, stats.usage.bytes), found);
+    assert!(found.1 <= capacity);
+    let usage = |tenant| now_or_never(store.usage(tenant, START)).expect("works");
+    let tenants = [usage("t"), usage("u")];
+    assert_eq!(tenants.iter().map(|usage| usage.bytes).sum::<u64>(), found.1);
+    assert_eq!(tenants.iter().map(|usage| usage.entries).sum::<u64>(), found.0);
+    assert!(tenants.iter().all(|usage| quota.is_none_or(|quota| usage.bytes <= quota)));
+}
+
+#[test]
+fn puts_at_once_into_an_empty_store_do_not_exceed_it() {
+    // Each fits alone, no two together: of different keys, and of one.
+    for _ in 0..100 {
+        let keys: Vec<_> = (0..8).map(|at| vec![(at, Some(900_000))]).collect();
+        at_once(1 << 20, None, &keys);
+        let sizes: Vec<_> = (0..8).map(|at| vec![(0, Some(900_000 - at * 100_000))]).collect();
+        at_once(1 << 20, None, &sizes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_put_and_deleted_at_once_stays_within_the_capacity(
+        capacity in 1_000_u64..40_000,
+        quota in proptest::option::of(1_000_u64..20_000),
+        threads in proptest::collection::vec(
+            proptest::collection::vec(
+                (0..24_u8, proptest::option::weighted(0.9, 0..8_000_usize)),
+                1..60,
+            ),
+            2..6,
+        ),
+    ) {
+        at_once(capacity, quota, &threads);
     }
 }

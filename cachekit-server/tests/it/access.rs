@@ -65,12 +65,12 @@ async fn tenants_do_not_see_each_other() {
 
     let id = acme.lock(path, 60_000).await.expect("free");
     let theirs = other.lock(path, 60_000).await.expect("a lock of its own");
-    assert_eq!(other.unlock(path, &id).await, 404);
+    assert_eq!(other.unlock(path, &id).await, (200, false));
     other.call("DELETE", path, b"").await;
     let fill = [("x-cachekit-lock-id", id.as_str())];
     assert_eq!(other.ask("PUT", path, &fill, b"x").await.status, 412);
     assert_eq!(acme.ask("PUT", path, &fill, b"mine").await.status, 200);
-    assert_eq!(other.unlock(path, &theirs).await, 200);
+    assert_eq!(other.unlock(path, &theirs).await, (200, true));
 
     let health = other.call("GET", "/v1/cache/health", b"").await;
     assert_eq!(health.text(), r#"{"status":"ok","cache_entries":0,"active_locks":0}"#);

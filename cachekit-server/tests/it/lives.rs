@@ -92,9 +92,50 @@ async fn wrong_ttls_are_refused_and_change_nothing() {
         }
         client.put(KEY, &[(ttl, "2592000")], b"v").await;
         client.put(KEY, &[(ttl, "1"), (stale, "2591999")], b"v").await;
-        // The old header means nothing.
-        client.put(KEY, &[("x-ttl", "1")], b"v").await;
-        assert_eq!(client.call("GET", TTL, b"").await.text(), r#"{"ttl":null}"#);
+    }
+}
+
+#[tokio::test]
+async fn the_ttl_header_of_before_counts_where_the_new_one_is_missing() {
+    let fixture = Fixture::start().await;
+    let (ttl, old, stale) = ("x-cachekit-ttl", "x-ttl", "x-cachekit-stale-ttl");
+    for mut client in fixture.both().await {
+        for (headers, left) in [
+            (vec![(old, "60")], 60),
+            (vec![(old, "2592000")], 2_592_000),
+            (vec![(old, "60"), (stale, "30")], 90),
+            // The new one is preferred, and then the old one says nothing, whatever it holds.
+            (vec![(ttl, "5"), (old, "60")], 5),
+            (vec![(old, "60"), (ttl, "5")], 5),
+            (vec![(ttl, "5"), (old, "0")], 5),
+            (vec![(ttl, "5"), (old, "forever"), (old, "60")], 5),
+        ] {
+            client.put(KEY, &headers, b"v").await;
+            let text = client.call("GET", TTL, b"").await.text().to_owned();
+            assert_eq!(text, format!("{{\"ttl\":{left}}}"), "{headers:?}");
+        }
+        client.put(KEY, &[(old, "60")], b"v").await;
+        assert_eq!(freshness(&mut client).await, Some(fresh("60")));
+        fixture.advance(60.0);
+        assert_eq!(freshness(&mut client).await, None, "gone");
+
+        client.put(KEY, &[], b"old").await;
+        for headers in [
+            vec![(old, "0")],
+            vec![(old, "-1")],
+            vec![(old, "1.5")],
+            vec![(old, "")],
+            vec![(old, "2592001")],
+            vec![(old, "60"), (old, "60")],
+            vec![(old, "1"), (stale, "2592000")],
+            // What the new one says is not mended by the old one.
+            vec![(ttl, "0"), (old, "60")],
+            vec![(ttl, ""), (old, "60")],
+        ] {
+            let answer = client.ask("PUT", KEY, &headers, b"new").await;
+            assert_eq!(answer.status, 400, "{headers:?}");
+            assert_eq!(client.get(KEY).await.as_deref(), Some(b"old".as_slice()));
+        }
     }
 }
 

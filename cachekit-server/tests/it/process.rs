@@ -10,29 +10,33 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cachekit-server");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_cachekit-server");
 
-fn program(arguments: &[&str]) -> Command {
+pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env_remove("RUST_LOG").kill_on_drop(true).stdin(Stdio::null());
     command
 }
 
-async fn output(arguments: &[&str]) -> Output {
+pub(crate) async fn output(arguments: &[&str]) -> Output {
     program(arguments).output().await.expect("the program runs")
 }
 
 /// A server in a process of its own.
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) log: Lines<BufReader<ChildStderr>>,
-    address: SocketAddr,
-    admin: Option<SocketAddr>,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Process {
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let mut command = program(arguments);
+        Self::start_as(program(arguments), arguments).await
+    }
+
+    /// The same for a command that ends up as the program.
+    pub(crate) async fn start_as(mut command: Command, arguments: &[&str]) -> Self {
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--log", "json"])
             .stdout(Stdio::null())
@@ -67,7 +71,7 @@ impl Process {
 }
 
 /// Reads the log up to a message.
-async fn said(log: &mut Lines<BufReader<ChildStderr>>, message: &str) -> String {
+pub(crate) async fn said(log: &mut Lines<BufReader<ChildStderr>>, message: &str) -> String {
     let wanted = format!("\"message\":\"{message}\"");
     let mut seen = String::new();
     loop {
@@ -100,6 +104,7 @@ async fn wrong_command_lines_say_what_is_wrong_and_end_with_2() {
         (vec!["--dev", "--cleartext"], "cannot be used with"),
         (vec!["--cleartext"], "--api-keys"),
         (vec!["--cleartext", "--api-keys", "/nonexistent"], "/nonexistent"),
+        (vec!["--cleartext", "--api-keys", "/dev/null"], "has no key"),
         (vec!["--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"], "/nonexistent"),
         (vec!["key", "new"], "--tenant"),
         (vec!["key", "new", "--tenant", "a/b"], "1 to 64 letters"),
@@ -266,11 +271,24 @@ async fn sighup_reads_certificate_and_keys_again() {
     assert!(metrics.contains("\ncachekit_hits_total 2\n"));
     assert!(!metrics.contains("tenant") && !metrics.contains("ck_"));
 
-    // A key that is taken out is refused from then on, also on connections that are open.
-    std::fs::write(&keys, "# nobody\n").expect("written");
+    // Neither does a file without a key: every request would be refused.
     certify();
+    for (failed, empty) in ["", " \n\t\n", "# none\n"].into_iter().enumerate() {
+        std::fs::write(&keys, empty).expect("written");
+        server.signal("-HUP");
+        let line = said(&mut server.log, "the old API keys stay").await;
+        assert!(line.contains("\"ERROR\"") && line.contains("has no key"), "{line}");
+        assert_eq!(old.get("/v1/cache/k").await.as_deref(), Some(b"v".as_slice()));
+        let metrics = page(server.admin.expect("an admin listener"), "/metrics").await;
+        let line = format!("\ncachekit_reloads_failed_total {}\n", failed + 2);
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+
+    // A key that is taken out is refused from then on, also on connections that are open.
+    std::fs::remove_file(&keys).expect("it is there");
+    new_key("three").await;
     server.signal("-HUP");
-    said(&mut server.log, "the certificate was read again").await;
+    said(&mut server.log, "the API keys were read again").await;
     assert_eq!(old.call("GET", "/v1/cache/k", b"").await.status, 401);
 }
 

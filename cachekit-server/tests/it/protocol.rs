@@ -78,7 +78,7 @@ async fn health_has_exactly_its_three_fields() {
         let answer = client.call("GET", "/v1/cache/health", b"").await;
         let expected = r#"{"status":"ok","cache_entries":1,"active_locks":1}"#;
         assert_eq!((answer.status, answer.text()), (200, expected));
-        assert_eq!(client.unlock(KEY, &id).await, 200);
+        assert_eq!(client.unlock(KEY, &id).await, (200, true));
         client.call("DELETE", KEY, b"").await;
         let answer = client.call("GET", "/v1/cache/health", b"").await;
         assert_eq!(answer.text(), r#"{"status":"ok","cache_entries":0,"active_locks":0}"#);

@@ -270,9 +270,16 @@ impl Client {
         Some(id)
     }
 
-    pub(crate) async fn unlock(&mut self, path: &str, id: &str) -> u16 {
+    /// Gives a lock back: the status, and whether the server says that it was held.
+    pub(crate) async fn unlock(&mut self, path: &str, id: &str) -> (u16, bool) {
         let headers = [("x-cachekit-lock-id", id)];
-        self.ask("DELETE", &format!("{path}/lock"), &headers, b"").await.status
+        let answer = self.ask("DELETE", &format!("{path}/lock"), &headers, b"").await;
+        let held = match answer.header("x-cachekit-lock-release") {
+            Some("released") => true,
+            Some("not-held") => false,
+            other => panic!("an unlock says {other:?}"),
+        };
+        (answer.status, held)
     }
 }
 

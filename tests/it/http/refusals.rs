@@ -25,7 +25,8 @@ fn a_value_too_large_for_the_server_is_refused_and_the_connection_goes_on() {
         Local::start_with(|builder| builder.limits(limits(|all| all.max_value_bytes = 1000)));
     let client = server.client();
     block_on(async {
-        for length in [1001, 3_000_000] {
+        // The last ones are more than the server throws away: it answers before all is sent.
+        for length in [1001, 3_000_000, 12_000_000, 25_000_000] {
             let options = SetOptions::new();
             let set = client.set("k", vec![7; length].into(), &options);
             let error = set.await.expect_err("refused");
@@ -34,8 +35,24 @@ fn a_value_too_large_for_the_server_is_refused_and_the_connection_goes_on() {
         client.set("k", vec![7; 1000].into(), &SetOptions::new()).await.expect("it fits");
         assert_eq!(client.get("k").await.expect("an answer").expect("a hit").value().len(), 1000);
     });
-    assert_eq!(server.requests(), 4);
+    assert_eq!(server.requests(), 6);
     assert_eq!(server.metric("cachekit_connections_total"), 1);
+}
+
+#[test]
+fn a_value_too_large_for_the_server_is_refused_over_http1_as_well() {
+    let server =
+        Local::start_with(|builder| builder.limits(limits(|all| all.max_value_bytes = 1000)));
+    let relay = Relay::http1(&server);
+    let client = server.builder().api_url(relay.url()).build().expect("a client");
+    block_on(async {
+        for length in [1001, 3_000_000, 12_000_000, 25_000_000] {
+            let set = client.set("k", vec![7; length].into(), &SetOptions::new());
+            let error = set.await.expect_err("refused");
+            assert_eq!(error.kind(), BackendErrorKind::TooLarge, "{length}: {error:?}");
+        }
+        client.set("k", vec![7; 1000].into(), &SetOptions::new()).await.expect("it fits");
+    });
 }
 
 #[test]

@@ -126,7 +126,13 @@ const URLS: &[(&str, [bool; 3])] = &[
     ("https://[::1]:8443", [false, false, true]),
     ("https://[fe80::1%25eth0]", [false, false, false]),
     ("http://api.cachekit.io", [false, false, false]),
-    ("HTTPS://api.cachekit.io", [false, false, false]),
+    ("HTTPS://api.cachekit.io", [true, true, true]),
+    ("HttpS://api.cachekit.io:8443/Prefix", [true, true, true]),
+    ("HTTPS://10.0.0.1", [false, false, true]),
+    ("HTTPS://user@api.cachekit.io", [false, false, false]),
+    ("HTTP://api.cachekit.io", [false, false, false]),
+    ("HTTPSS://api.cachekit.io", [false, false, false]),
+    ("HTTPS:api.cachekit.io", [false, false, false]),
     ("ftp://api.cachekit.io", [false, false, false]),
     ("//api.cachekit.io", [false, false, false]),
     ("api.cachekit.io", [false, false, false]),
@@ -162,6 +168,12 @@ fn every_spelling_is_judged() {
             assert_eq!(parsed.is_ok(), *expected, "{url:?} {custom_host} {private_addresses}");
         }
     }
+}
+
+#[test]
+fn a_scheme_has_no_case_and_the_url_is_kept_in_one_form() {
+    let client = CachekitIo::builder().api_key("ck").api_url("HTTPS://API.cachekit.io/Base/");
+    assert_eq!(client.build().unwrap().api_url(), "https://api.cachekit.io/Base");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn the_key_is_enough() {
 fn all_variables_are_read() {
     let client = from(&[
         ("CACHEKIT_API_KEY", "ck_live_1"),
-        ("CACHEKIT_API_URL", "https://10.0.0.1:8443/base/"),
+        ("CACHEKIT_API_URL", "HTTPS://10.0.0.1:8443/base/"),
         ("CACHEKIT_TIMEOUT", "0.25"),
         ("CACHEKIT_MAX_RETRIES", "0"),
         ("CACHEKIT_CONNECTION_POOL_SIZE", "2"),

@@ -1,4 +1,4 @@
-use super::super::proxy::unusable;
+use super::super::proxy::{from_variables, unusable};
 use super::server::{Fixed, HOST, Server, reply};
 use crate::{BackendErrorKind, CachekitIo};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -243,6 +243,11 @@ fn a_variable_that_names_no_proxy_is_not_passed_over() {
         (&[("HTTPS_PROXY", "http://p:1")], None),
         (&[("HTTPS_PROXY", "p:1")], None),
         (&[("HTTPS_PROXY", "socks5h://p")], None),
+        (&[("HTTPS_PROXY", "HTTP://p:1")], None),
+        (&[("HTTPS_PROXY", "HTTPS://p:1")], None),
+        (&[("ALL_PROXY", "SOCKS5H://p")], None),
+        (&[("https_proxy", "Socks5://p:1")], None),
+        (&[("HTTPS_PROXY", "FTP://p:1")], Some("HTTPS_PROXY")),
         (&[("HTTPS_PROXY", "ftp://p:1")], Some("HTTPS_PROXY")),
         (&[("https_proxy", "quic://p:1")], Some("https_proxy")),
         (&[("HTTPS_PROXY", "http://")], Some("HTTPS_PROXY")),
@@ -261,4 +266,34 @@ fn a_variable_that_names_no_proxy_is_not_passed_over() {
         });
         assert_eq!(found, *expected, "{variables:?}");
     }
+}
+
+#[test]
+fn the_scheme_of_a_proxy_has_no_case() {
+    let target = "https://api.cachekit.io:443/".parse().unwrap();
+    let found = |variables: &[(&str, &str)]| {
+        let matcher = from_variables(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        let proxy = matcher.intercept(&target)?;
+        let credentials = proxy.raw_auth().map(|(user, password)| format!("{user}:{password}"));
+        Some(format!("{} {}", proxy.uri(), credentials.unwrap_or_default()))
+    };
+    for (proxy, expected) in [
+        ("HTTP://p:1", "http://p:1/ "),
+        ("HttpS://p:1", "https://p:1/ "),
+        ("SOCKS5://p:1", "socks5://p:1/ "),
+        ("Socks5H://Me:Pw@p", "socks5h://p/ Me:Pw"),
+        ("P:1", "http://p:1/ "),
+    ] {
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            let found = found(&[(name, proxy)]).map(|found| found.replace("//P", "//p"));
+            assert_eq!(found.as_deref(), Some(expected), "{name}={proxy}");
+        }
+    }
+    assert_eq!(found(&[]), None);
+    assert_eq!(found(&[("HTTPS_PROXY", "HTTP://p:1"), ("NO_PROXY", ".cachekit.io")]), None);
+    assert_eq!(found(&[("HTTPS_PROXY", "HTTP://p:1"), ("REQUEST_METHOD", "GET")]), None);
+    assert_eq!(found(&[("HTTP_PROXY", "HTTP://p:1")]), None);
 }

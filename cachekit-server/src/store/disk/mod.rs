@@ -3,17 +3,27 @@
 //! One thread writes: it takes what waits, makes one transaction of it, and answers when that is on the disk.
 //! The index in memory says what exists; every read is checked against what was written.
 
+mod device;
 mod table;
+mod trouble;
+mod volume;
 mod writer;
 
-use self::table::Tables;
+#[cfg(test)]
+mod tests;
+
+use self::device::Device;
+use self::trouble::Disk;
+use self::volume::Volume;
 use self::writer::Order;
 use super::index::Index;
 use super::{Entry, EntryKey, Lifetime, Measured, Store, StoreError, StoreStats, Usage};
 use crate::clock::Timestamp;
 use cachekit_io::BoxFuture;
+use redb::StorageBackend;
+use redb::backends::FileBackend;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -54,6 +64,12 @@ pub enum DiskStoreError {
 /// read carries a checksum over its key, its life and its bytes; what does not match is dropped and is a
 /// miss.
 ///
+/// **A disk that is full or fails** is not the end: writes and deletions are refused with
+/// [`StoreError::Unavailable`], reads go on, and as soon as the disk takes writes again, so does the store.
+/// Nothing that was answered is lost by it. An entry whose deletion was refused is not served any more; it is
+/// gone for certain only when a deletion was answered. The log has one line at the beginning and one at the
+/// end.
+///
 /// The capacity bounds the entries as the file needs room for them: larger ones are charged the next power
 /// of two of their size. The file itself grows to about that and does not shrink.
 ///
@@ -88,8 +104,10 @@ pub struct DiskStore {
 /// What readers and the writer share.
 struct Shared {
     index: Index<()>,
-    tables: Tables,
+    volume: Volume,
     damaged: AtomicU64,
+    failing: AtomicBool,
+    failures: AtomicU64,
 }
 
 impl DiskStore {
@@ -106,16 +124,31 @@ impl DiskStore {
         let path = directory.join("entries.redb");
         let failed =
             |error: StoreError| DiskStoreError::File { path: path.clone(), reason: error.reason() };
-        let tables = Tables::open(&path).map_err(failed)?;
+        let file = open_file(&path).map_err(failed)?;
+        Self::open_on(file, capacity, now).map_err(failed)
+    }
+
+    fn open_on(
+        file: impl StorageBackend,
+        capacity: u64,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let volume = Volume::open(Device::new(file))?;
         let index = Index::new(capacity);
-        let damaged = tables.load(&index, now).map_err(failed)?;
-        let shared = Arc::new(Shared { index, tables, damaged: AtomicU64::new(damaged) });
+        let (damaged, unwanted) = volume.read(|tables| tables.load(&index, now))?;
+        let shared = Arc::new(Shared {
+            index,
+            volume,
+            damaged: AtomicU64::new(damaged),
+            failing: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+        });
         let (orders, queue) = mpsc::channel(QUEUE);
-        let writing = Arc::clone(&shared);
+        let (writing, disk) = (Arc::clone(&shared), Disk::with_doomed(unwanted));
         let writer = std::thread::Builder::new()
             .name("cachekit-disk".to_owned())
-            .spawn(move || writer::run(&writing, queue))
-            .map_err(|error| failed(StoreError::unavailable(&error)))?;
+            .spawn(move || writer::run(&writing, disk, queue))
+            .map_err(|error| StoreError::unavailable(&error))?;
         Ok(Self { shared, orders: Mutex::new(Some(orders)), writer: Mutex::new(Some(writer)) })
     }
 
@@ -161,7 +194,10 @@ impl Store for DiskStore {
                 return Ok(None);
             }
             let (shared, wanted) = (Arc::clone(&self.shared), key.clone());
-            let read = tokio::task::spawn_blocking(move || shared.tables.read(&wanted, most));
+            let read = tokio::task::spawn_blocking(move || {
+                // What cannot be read is an error and no miss: it may be there.
+                shared.volume.read(|tables| tables.read(&wanted, most))
+            });
             match read.await.map_err(|error| StoreError::unavailable(&error))?? {
                 table::Found::Entry(entry) => {
                     Ok(entry.lifetime.is_alive(now).then_some(Measured::Whole(entry)))
@@ -247,7 +283,12 @@ impl Store for DiskStore {
 
     fn stats(&self) -> StoreStats {
         let damaged = self.shared.damaged.load(Ordering::Relaxed);
-        StoreStats { damaged, ..self.shared.index.stats() }
+        let failures = self.shared.failures.load(Ordering::Relaxed);
+        StoreStats { damaged, failures, ..self.shared.index.stats() }
+    }
+
+    fn is_writable(&self) -> bool {
+        !self.shared.failing.load(Ordering::Relaxed)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -263,6 +304,14 @@ impl Store for DiskStore {
             }
         })
     }
+}
+
+/// Opens the file, or makes it, and locks it until it is closed.
+fn open_file(path: &Path) -> Result<FileBackend, StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(|error| StoreError::unavailable(&error))?;
+    FileBackend::new(file).map_err(|error| StoreError::unavailable(&error))
 }
 
 fn make_directory(path: &Path) -> std::io::Result<()> {

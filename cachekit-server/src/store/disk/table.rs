@@ -5,8 +5,7 @@ use super::super::{ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, StoreError};
 use crate::clock::Timestamp;
 use bytes::Bytes;
 use cachekit_io::wire::limits::MAX_TTL_SECONDS;
-use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
-use std::path::Path;
+use redb::{Database, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction};
 use twox_hash::XxHash3_64;
 
 /// Fresh until, gone at, length of the value, checksum of the value, checksum of all that and the key.
@@ -14,6 +13,8 @@ pub(super) type Row = (u64, u64, u64, u64, u64);
 
 const ROWS: TableDefinition<'static, &[u8], Row> = TableDefinition::new("rows-1");
 const VALUES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("values-1");
+/// See [`Tables::rehearse`].
+const REHEARSAL: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rehearsal");
 
 /// Pages of the file that redb keeps in memory, in bytes; the system's cache has the others.
 const PAGE_CACHE: usize = 64 * 1024 * 1024;
@@ -48,21 +49,37 @@ pub(super) fn weight(key: &EntryKey, length: usize) -> u64 {
 }
 
 impl Tables {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database =
-            Database::builder().set_cache_size(PAGE_CACHE).create(path).map_err(failed)?;
-        let tables = Self(database);
-        let transaction = tables.write()?;
-        // Tables that are there can be read by everybody.
-        transaction.rows()?;
-        transaction.values()?;
-        transaction.commit()?;
+    pub(super) fn open(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(PAGE_CACHE).create_with_backend(backend);
+        let tables = Self(database.map_err(failed)?);
+        // Tables that are there can be read by every reader; a file that has them is not written to.
+        if !tables.are_there()? {
+            let transaction = tables.write()?;
+            transaction.rows()?;
+            transaction.values()?;
+            transaction.commit()?;
+        }
         Ok(tables)
     }
 
-    /// Fills an index with what is there, and removes what is not worth it. Returns how many rows were
-    /// damaged.
-    pub(super) fn load(&self, index: &Index<()>, now: Timestamp) -> Result<u64, StoreError> {
+    fn are_there(&self) -> Result<bool, StoreError> {
+        let reading = self.0.begin_read().map_err(failed)?;
+        let opened = reading.open_table(ROWS).map(drop).and(reading.open_table(VALUES).map(drop));
+        match opened {
+            Ok(()) => Ok(true),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Fills an index with what is there. Returns how many rows were damaged, and the names of those that
+    /// are not worth their room.
+    pub(super) fn load(
+        &self,
+        index: &Index<()>,
+        now: Timestamp,
+    ) -> Result<(u64, Vec<Vec<u8>>), StoreError> {
         let latest = now.plus_seconds(LONGEST_LIFE_SECONDS);
         let mut unwanted = Vec::new();
         let mut damaged = 0;
@@ -87,17 +104,35 @@ impl Tables {
                 Err(_) => unwanted.push(name.to_vec()),
             }
         }
-        drop(reading);
+        Ok((damaged, unwanted))
+    }
+
+    /// What the row of a key says: its life and the length of its value; `None` without a sound row.
+    pub(super) fn facts(&self, key: &EntryKey) -> Result<Option<(Lifetime, usize)>, StoreError> {
+        let reading = self.0.begin_read().map_err(failed)?;
+        let rows = reading.open_table(ROWS).map_err(failed)?;
+        let name = key.as_bytes();
+        let row = rows.get(name).map_err(failed)?.map(|row| row.value());
+        let row = row.filter(|row| is_sound(name, row));
+        Ok(row.map(|row| (lifetime(&row), usize::try_from(row.2).unwrap_or(usize::MAX))))
+    }
+
+    /// Writes values of these sizes, and takes them out again: whether there is room for them.
+    pub(super) fn rehearse(&self, sizes: &[usize]) -> Result<(), StoreError> {
+        let name = |at: usize| at.to_le_bytes();
         let transaction = self.write()?;
         {
-            let (mut rows, mut values) = (transaction.rows()?, transaction.values()?);
-            for name in unwanted {
-                rows.remove(name.as_slice()).map_err(failed)?;
-                values.remove(name.as_slice()).map_err(failed)?;
+            let mut rehearsal = transaction.0.open_table(REHEARSAL).map_err(failed)?;
+            for (at, size) in sizes.iter().enumerate() {
+                rehearsal
+                    .insert(name(at).as_slice(), vec![0xa5; *size].as_slice())
+                    .map_err(failed)?;
             }
         }
         transaction.commit()?;
-        Ok(damaged)
+        let transaction = self.write()?;
+        transaction.0.delete_table(REHEARSAL).map_err(failed)?;
+        transaction.commit()
     }
 
     /// Row and value, as one transaction left them; of a value longer than `most` the row alone.
@@ -161,9 +196,10 @@ impl Writing {
         Ok(())
     }
 
-    pub(super) fn delete(&self, key: &EntryKey) -> Result<(), StoreError> {
-        self.rows()?.remove(key.as_bytes()).map_err(failed)?;
-        self.values()?.remove(key.as_bytes()).map_err(failed)?;
+    /// Removes the entry of this name: a key's, or one that is no key's.
+    pub(super) fn delete(&self, name: &[u8]) -> Result<(), StoreError> {
+        self.rows()?.remove(name).map_err(failed)?;
+        self.values()?.remove(name).map_err(failed)?;
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 
 use super::super::{Entry, EntryKey, Lifetime, StoreError};
 use super::Shared;
-use super::table::{Row, Tables, Writing, weight};
+use super::table::{Row, Writing, weight};
+use super::trouble::{Allowed, Disk};
+use super::volume::{Open, attempt};
 use crate::clock::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,10 +51,17 @@ impl Order {
             _ => 0,
         }
     }
+
+    fn now(&self) -> Option<Timestamp> {
+        match self {
+            Self::Put { now, .. } | Self::Sweep { now, .. } => Some(*now),
+            _ => None,
+        }
+    }
 }
 
-/// Writes until nobody can order any more.
-pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Order>) {
+/// Writes until no more orders can come.
+pub(super) fn run(shared: &Shared, mut disk: Disk, mut queue: mpsc::Receiver<Order>) {
     while let Some(first) = queue.blocking_recv() {
         let mut size = first.size();
         let mut batch = vec![first];
@@ -61,51 +70,93 @@ pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Order>) {
             size += order.size();
             batch.push(order);
         }
-        write(shared, batch);
+        disk.now = batch.iter().filter_map(Order::now).max().or(disk.now);
+        let allowed = disk.allowed(shared);
+        if allowed != Allowed::Everything {
+            let values_only = allowed == Allowed::Deletes;
+            let is_refused = |order: &Order| !values_only || matches!(order, Order::Put { .. });
+            let (refused, done) = batch.into_iter().partition(is_refused);
+            batch = done;
+            refuse(shared, &mut disk, refused);
+        }
+        if !batch.is_empty() {
+            write(shared, &mut disk, batch);
+        }
+    }
+    disk.close(shared);
+}
+
+/// Answers orders that cannot be done while the disk does not take them.
+fn refuse(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
+    let failing = || Err(StoreError::unavailable(&"the disk takes no writes at the moment"));
+    for order in batch {
+        let (answer, result) = match order {
+            Order::Put { answer, .. } | Order::SetLifetime { answer, .. } => (answer, failing()),
+            Order::Delete { key, answer } => {
+                // It is not confirmed, but what it was for is not served from here on either.
+                disk.doom(shared, &key);
+                (answer, failing())
+            }
+            // What expired is a miss, swept or not; only its room waits.
+            Order::Sweep { answer: Some(answer), .. } => (answer, Ok(())),
+            // The next read finds the damage again.
+            Order::Sweep { answer: None, .. } | Order::Purge { .. } => continue,
+        };
+        // A caller that went away needs no answer.
+        let _ = answer.send(result);
     }
 }
 
-/// The keys that a transaction touches, and those who wait for it.
+/// The keys that a transaction touches, and the callers that wait for it.
 #[derive(Default)]
 struct Outcome {
     touched: Vec<EntryKey>,
+    /// Those of them that were to be deleted.
+    deleted: Vec<EntryKey>,
+    sizes: Vec<usize>,
     waiting: Vec<Answer>,
 }
 
-fn write(shared: &Shared, batch: Vec<Order>) {
+fn write(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
     let mut outcome = Outcome::default();
-    // Without an order that changes something there is nothing to synchronise.
-    let mut transaction = None;
-    let mut result = Ok(());
-    for order in batch {
-        // After a failure the transaction is lost, but everybody who waits has to be told.
-        let done = apply(shared, &mut transaction, order, &mut outcome);
-        result = result.and(done);
-    }
-    if let Some(transaction) = transaction {
-        // A transaction that is not committed leaves nothing behind.
-        result = result.and_then(|()| Writing::commit(transaction));
-    }
+    let result = transact(shared, batch, &mut outcome);
     if let Err(error) = &result {
-        tracing::error!(%error, "a transaction failed");
-        // What the file has now is not what the index says: these keys are misses from here on.
-        for key in &outcome.touched {
-            shared.index.remove(key);
-        }
+        // What the file has now is not what the index says.
+        disk.doubt(shared, &outcome.touched, &outcome.deleted);
+        disk.fail(shared, error, outcome.sizes);
     }
     for answer in outcome.waiting {
-        // Whoever does not wait any more needs no answer.
+        // A caller that went away needs no answer.
         let _ = answer.send(result.clone());
     }
 }
 
+fn transact(shared: &Shared, batch: Vec<Order>, outcome: &mut Outcome) -> Result<(), StoreError> {
+    // Held to the end: the file is not opened again under a transaction.
+    let open = shared.volume.now();
+    // Without an order that changes something there is nothing to synchronise.
+    let mut transaction = None;
+    let mut result = Ok(());
+    for order in batch {
+        // After a failure the transaction is lost, but every caller that waits has to be told.
+        let done = attempt(|| apply(shared, &open, &mut transaction, order, outcome));
+        result = result.and(done);
+    }
+    if let Some(transaction) = transaction {
+        // A transaction that is not committed leaves nothing behind.
+        result = result.and_then(|()| attempt(|| Writing::commit(transaction)));
+    }
+    result
+}
+
 fn apply(
     shared: &Shared,
+    open: &Open,
     transaction: &mut Option<Writing>,
     order: Order,
     outcome: &mut Outcome,
 ) -> Result<(), StoreError> {
-    let (index, tables) = (&shared.index, &shared.tables);
+    let index = &shared.index;
     match order {
         Order::Put { key, entry, quota, now, answer } => {
             let weight = weight(&key, entry.value.len());
@@ -115,11 +166,12 @@ fn apply(
                 }
                 Ok(gone) => {
                     outcome.waiting.push(answer);
+                    outcome.sizes.push(entry.value.len());
                     outcome.touched.push(key.clone());
                     outcome.touched.extend(gone.iter().cloned());
-                    let writing = begun(transaction, tables)?;
+                    let writing = begun(transaction, open)?;
                     for gone in &gone {
-                        writing.delete(gone)?;
+                        writing.delete(gone.as_bytes())?;
                     }
                     writing.put(&key, &entry)?;
                 }
@@ -127,33 +179,35 @@ fn apply(
         }
         Order::Delete { key, answer } => {
             outcome.waiting.push(answer);
-            outcome.touched.push(key.clone());
+            outcome.deleted.push(key.clone());
             index.remove(&key);
-            // Whatever the index says: after a failed transaction the file may know more.
-            begun(transaction, tables)?.delete(&key)?;
+            // Whatever the index says: it may have evicted what the file still has.
+            begun(transaction, open)?.delete(key.as_bytes())?;
         }
         Order::SetLifetime { key, lifetime, answer } => {
             outcome.waiting.push(answer);
             outcome.touched.push(key.clone());
             if index.set_lifetime(&key, lifetime) {
-                begun(transaction, tables)?.set_lifetime(&key, lifetime)?;
+                begun(transaction, open)?.set_lifetime(&key, lifetime)?;
             }
         }
         Order::Sweep { now, answer } => {
             outcome.waiting.extend(answer);
             let gone = index.sweep(now);
+            outcome.touched.extend(gone.iter().cloned());
             if !gone.is_empty() {
-                let writing = begun(transaction, tables)?;
+                let writing = begun(transaction, open)?;
                 for key in &gone {
-                    writing.delete(key)?;
+                    writing.delete(key.as_bytes())?;
                 }
             }
         }
         Order::Purge { key, row } => {
-            let writing = begun(transaction, tables)?;
+            let writing = begun(transaction, open)?;
             if writing.has_row(&key, &row)? {
+                outcome.touched.push(key.clone());
                 index.remove(&key);
-                writing.delete(&key)?;
+                writing.delete(key.as_bytes())?;
             }
         }
     }
@@ -161,12 +215,9 @@ fn apply(
 }
 
 /// The transaction of the batch, begun when the first order needs it.
-fn begun<'a>(
-    transaction: &'a mut Option<Writing>,
-    tables: &Tables,
-) -> Result<&'a Writing, StoreError> {
+fn begun<'a>(transaction: &'a mut Option<Writing>, open: &Open) -> Result<&'a Writing, StoreError> {
     if transaction.is_none() {
-        *transaction = Some(tables.write()?);
+        *transaction = Some(open.writable()?.write()?);
     }
     transaction.as_ref().ok_or_else(|| StoreError::unavailable(&"no transaction"))
 }

@@ -1,0 +1,4 @@
+//! The disk store on disks that fail.
+
+mod model;
+mod trouble;
