@@ -217,15 +217,15 @@ fn names_that_options_and_patterns_only_seem_to_share_do_not_matter_to_set() {
     #[derive(Clone, PartialEq, Eq, Hash, serde::Serialize)]
     struct Seconds(u32);
     #[cache(ttl = |value| if *value > first { 60 } else { 0 }, if = |value| *value != second)]
-    fn mentioned((first, second): (u64, u64)) -> u64 {
+    fn mentioned(first: u64, second: u64) -> u64 {
         first + second
     }
     let _test = isolate();
     nameless::set(&(1, 2), 7);
     called_like_our_methods::set(&1, &2, &3, 7);
     called_like_a_type::set(&Seconds(1), 7);
-    mentioned::set(&(1, 2), 7);
+    mentioned::set(&1, &2, 7);
     assert_eq!((nameless((1, 2)), called_like_our_methods(1, 2, 3)), (7, 7));
     assert_eq!(called_like_a_type(Seconds(1)), 7);
-    assert_eq!(mentioned((1, 2)), 3, "there is no call that could be asked");
+    assert_eq!(mentioned(1, 2), 3, "there is no call that could be asked");
 }
