@@ -51,7 +51,9 @@ pub(super) fn for_set(model: &Model) -> ForSet {
 fn expressions(model: &Model) -> TokenStream {
     let options = &model.options;
     let mut tokens = TokenStream::new();
-    for (_, lifetime) in [&options.ttl_ok, &options.ttl_none, &options.ttl_err].into_iter().flatten() {
+    for (_, lifetime) in
+        [&options.ttl_ok, &options.ttl_none, &options.ttl_err].into_iter().flatten()
+    {
         match lifetime {
             Lifetime::Fixed(..) => {}
             Lifetime::Computed(expr) => expr.to_tokens(&mut tokens),
@@ -71,9 +73,10 @@ fn mentions_a_call(model: &Model, tokens: TokenStream) -> bool {
         TokenTree::Group(group) => mentions_a_call(model, group.stream()),
         TokenTree::Ident(ident) => {
             ident == "self"
-                || model.parameters.iter().any(|parameter| {
-                    parameter.ident == ident || parameter.names.contains(&ident)
-                })
+                || model
+                    .parameters
+                    .iter()
+                    .any(|parameter| parameter.ident == ident || parameter.names.contains(&ident))
         }
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
