@@ -31,6 +31,7 @@ mod io_processes;
 mod options;
 mod outcomes;
 mod own_cache;
+mod programs;
 mod published;
 mod recursion;
 mod registry;
