@@ -304,9 +304,8 @@ fn repeated(choice: &mut Choice) -> Form {
     let place = Place { renamed: false, vis: if how == 2 { "pub" } else { "" }, ..ANYWHERE };
     let mut function = Function::any(choice, name, place);
     function.options.list.retain(|option| !option.starts_with("stale"));
-    if how != 0 {
-        // Modules are apart anyway; items in functions see no receiver.
-    } else {
+    // Modules are apart anyway, and items in functions see no receiver.
+    if how == 0 {
         function.options.list.push("self = shared".to_owned());
         function.vis = "pub";
     }

@@ -43,6 +43,7 @@ impl Passed {
 }
 
 /// One function, some of whose parts arrive as fragments.
+#[allow(clippy::too_many_lines, reason = "one step for each part of a function")]
 fn function(choice: &mut Choice) -> Form {
     let name = words::function_names(choice, 1)[0];
     let mut function = Function::any(choice, name, ANYWHERE);
@@ -68,16 +69,15 @@ fn function(choice: &mut Choice) -> Form {
     };
     let mut arguments = Vec::new();
     for (number, argument) in function.arguments.iter().enumerate() {
-        let pattern = match outside {
-            true if argument.pattern.starts_with("mut ") => {
-                let ident = passed.pass(&format!("p{number}"), "ident", &argument.bound[0]);
-                format!("mut {ident}")
-            }
-            true if argument.is_named() || argument.skipped => {
-                passed.pass(&format!("p{number}"), "ident", &argument.pattern)
-            }
-            true => passed.pass(&format!("p{number}"), "pat", &argument.pattern),
-            false => argument.pattern.clone(),
+        let place = format!("p{number}");
+        let pattern = if !outside {
+            argument.pattern.clone()
+        } else if argument.pattern.starts_with("mut ") {
+            format!("mut {}", passed.pass(&place, "ident", &argument.bound[0]))
+        } else if argument.is_named() || argument.skipped {
+            passed.pass(&place, "ident", &argument.pattern)
+        } else {
+            passed.pass(&place, "pat", &argument.pattern)
         };
         let ty = function.type_of(argument);
         let kind = choice.one_of(&["ty", "ty", "path"]);

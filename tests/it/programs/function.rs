@@ -94,9 +94,10 @@ impl Function {
     pub(super) fn any(choice: &mut Choice, name: &str, place: Place) -> Self {
         let kinds = [Kind::Sync, Kind::Sync, Kind::Async, Kind::Boxed, Kind::Opaque];
         let kind = choice.one_of(if place.futures { &kinds } else { &kinds[..3] });
-        let generics = match place.generic && choice.chance(30) {
-            true => vec![choice.one_of(GENERICS)],
-            false => Vec::new(),
+        let generics = if place.generic && choice.chance(30) {
+            vec![choice.one_of(GENERICS)]
+        } else {
+            Vec::new()
         };
         let handles = usize::from(choice.chance(20));
         let count = choice.below(4) + handles;

@@ -81,12 +81,10 @@ pub(super) fn program(seed: u64) -> String {
 
 /// The call of each number.
 fn calls(number: usize, subject: &Subject) -> String {
-    let arms: String = subject
-        .calls
-        .iter()
-        .enumerate()
-        .map(|(call, text)| format!("{call} => {text},\n"))
-        .collect();
+    let mut arms = String::new();
+    for (call, text) in subject.calls.iter().enumerate() {
+        let _ = writeln!(arms, "{call} => {text},");
+    }
     format!(
         "pub fn call_{number}(call: ::core::primitive::usize) -> ::std::string::String {{\n\
          match call {{\n{arms}_ => ::std::unreachable!(),\n}} }}\n"
@@ -96,11 +94,10 @@ fn calls(number: usize, subject: &Subject) -> String {
 fn companion(number: usize, subject: &Subject) -> String {
     let Some(steps) = &subject.companion else { return String::new() };
     let names = ["Peek", "Contains", "Invalidate", "Refresh", "Set"];
-    let arms: String = names
-        .iter()
-        .zip(steps)
-        .map(|(name, text)| format!("::cachekit_tests::programs::Step::{name} => {text},\n"))
-        .collect();
+    let mut arms = String::new();
+    for (name, text) in names.iter().zip(steps) {
+        let _ = writeln!(arms, "::cachekit_tests::programs::Step::{name} => {text},");
+    }
     format!(
         "pub fn companion_{number}(step: ::cachekit_tests::programs::Step) -> ::std::string::String {{\n\
          match step {{\n{arms}}} }}\n"

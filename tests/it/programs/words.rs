@@ -125,6 +125,7 @@ fn point(n: usize) -> String {
     format!("crate::types::Point {{ x: {n}, y: -{n} }}")
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm for each type")]
 fn any(kind: usize, name: &str) -> Argument {
     let plain = |ty: &str, value: &dyn Fn(usize) -> String| made(name, ty, value);
     let pair = format!("{}_2", name.trim_start_matches("r#"));
