@@ -1,5 +1,8 @@
 //! One cached value with everything a hit has to check.
 
+#[cfg(all(test, not(cachekit_model)))]
+mod tests;
+
 use std::any::{Any, TypeId};
 use std::sync::OnceLock;
 

@@ -343,3 +343,34 @@ fn what_the_shared_tier_answered_is_shown() {
     });
     RUNS.take();
 }
+
+#[test]
+fn names_that_options_and_patterns_only_seem_to_share_do_not_matter_to_set() {
+    // `set` only removes where an option names an argument; none of these does.
+    #[cache(if = |_| true)]
+    fn nameless((first, _): (u32, u32)) -> u32 {
+        first
+    }
+    #[cache(if = |_| true, capacity = 10, weight = |_, _| 2)]
+    fn called_like_our_methods(weight: u32, ttl: u32, keep_if: u32) -> u32 {
+        weight + ttl + keep_if
+    }
+    #[cache(ttl = { struct Seconds(u64); Seconds(60).0 })]
+    fn called_like_a_type(Seconds(seconds): Seconds) -> u32 {
+        seconds
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, serde::Serialize)]
+    struct Seconds(u32);
+    #[cache(ttl = |value| if *value > first { 60 } else { 0 }, if = |value| *value != second)]
+    fn mentioned(first: u64, second: u64) -> u64 {
+        first + second
+    }
+    let _test = isolate();
+    nameless::set(&(1, 2), 7);
+    called_like_our_methods::set(&1, &2, &3, 7);
+    called_like_a_type::set(&Seconds(1), 7);
+    mentioned::set(&1, &2, 7);
+    assert_eq!((nameless((1, 2)), called_like_our_methods(1, 2, 3)), (7, 7));
+    assert_eq!(called_like_a_type(Seconds(1)), 7);
+    assert_eq!(mentioned(1, 2), 3, "there is no call that could be asked");
+}

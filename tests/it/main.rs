@@ -38,6 +38,7 @@ mod off;
 mod options;
 mod outcomes;
 mod own_cache;
+mod programs;
 mod published;
 mod recursion;
 mod refresh_order;

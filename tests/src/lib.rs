@@ -1,9 +1,10 @@
 //! What the integration tests share: counting the runs of a body, threads that start together, futures
-//! polled by hand, and tests that run in a process of their own.
+//! polled by hand, tests that run in a process of their own, and the judge of generated programs.
 
 mod child;
 mod gate;
 mod poll;
+pub mod programs;
 mod runs;
 
 pub use child::{Finished, in_child, is_child, run_child};

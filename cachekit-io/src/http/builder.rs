@@ -14,7 +14,6 @@ use super::tls::{self, Roots};
 use super::{CachekitIo, Shared};
 use crate::wire::limits::MAX_VALUE_BYTES;
 use crate::{BackendError, BackendErrorKind, Operation};
-use hyper_util::client::proxy::matcher::Matcher;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;

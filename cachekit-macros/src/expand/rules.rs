@@ -41,10 +41,29 @@ pub(super) fn for_set(model: &Model) -> ForSet {
     if chain.is_empty() {
         return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Defaults));
     }
-    if mentions_a_call(model, chain.clone()) {
+    if mentions_a_call(model, expressions(model)) {
         return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Unknown));
     }
     ForSet::Rules(quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain))
+}
+
+/// What the user wrote in these options, without the names of our own methods.
+fn expressions(model: &Model) -> TokenStream {
+    let options = &model.options;
+    let mut tokens = TokenStream::new();
+    for (_, lifetime) in
+        [&options.ttl_ok, &options.ttl_none, &options.ttl_err].into_iter().flatten()
+    {
+        match lifetime {
+            Lifetime::Fixed(..) => {}
+            Lifetime::Computed(expr) => expr.to_tokens(&mut tokens),
+            Lifetime::FromValue(closure) => closure.to_tokens(&mut tokens),
+        }
+    }
+    for (_, expr) in [&options.condition, &options.weight].into_iter().flatten() {
+        expr.to_tokens(&mut tokens);
+    }
+    tokens
 }
 
 /// Whether an option's expression names an argument or `self`, or a type that is left out. A closure's own parameter of that name
@@ -55,24 +74,13 @@ fn mentions_a_call(model: &Model, tokens: TokenStream) -> bool {
         TokenTree::Ident(ident) => {
             ident == "self"
                 || model.left_out.contains(&ident)
-                || model.parameters.iter().any(|parameter| {
-                    parameter.ident == ident
-                        || parameter.pattern.as_ref().is_some_and(|pattern| names(pattern, &ident))
-                })
+                || model
+                    .parameters
+                    .iter()
+                    .any(|parameter| parameter.ident == ident || parameter.names.contains(&ident))
         }
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
-}
-
-fn names(pattern: &impl ToTokens, name: &Ident) -> bool {
-    fn any(tokens: TokenStream, name: &Ident) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Group(group) => any(group.stream(), name),
-            TokenTree::Ident(ident) => ident == *name,
-            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-        })
-    }
-    any(pattern.to_token_stream(), name)
 }
 
 fn chain(model: &Model) -> TokenStream {

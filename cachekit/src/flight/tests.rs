@@ -1,6 +1,6 @@
 use std::any::TypeId;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Caller, Failure, Flight, FlightId, Flights, Join, Landing, Wait, Waited, chain};
@@ -8,7 +8,11 @@ use crate::counters::CounterId;
 use crate::entry::{AnyEntry, Entry, Head, Owner};
 
 fn flights() -> &'static Flights {
-    Box::leak(Box::new(Flights::new()))
+    // Reachable for as long as the process lives, so that Miri sees no leak.
+    static ALL: Mutex<Vec<&'static Flights>> = Mutex::new(Vec::new());
+    let flights: &'static Flights = Box::leak(Box::new(Flights::new()));
+    ALL.lock().unwrap().push(flights);
+    flights
 }
 
 fn entry(hash: u64, key: u64) -> Arc<Entry<u64, u64>> {
