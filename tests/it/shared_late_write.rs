@@ -222,7 +222,7 @@ fn a_write_whose_caller_is_dropped_or_stops_is_taken_back() {
             let before = now(2);
             let mut call = Polled::new(scope.wrap(async move {
                 if set {
-                    later::set(&2, before).await
+                    later::set(&2, before).await;
                 } else {
                     later(2).await;
                 }
