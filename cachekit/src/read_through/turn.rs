@@ -111,7 +111,7 @@ where
         Caller { asynchronous, asks: self.remote.is_some(), seen: self.seen }
     }
 
-    /// Takes the lead, or finds out who has it.
+    /// Takes the lead, or finds out which call has it.
     fn attempt(&mut self, asynchronous: bool) -> Attempt<S::Return> {
         if self.store.is_disabled() {
             return Attempt::Begun(Begun::Disabled);
