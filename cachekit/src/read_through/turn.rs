@@ -156,11 +156,11 @@ where
 
     /// For a refresh: what was served when it was ordered.
     pub(super) fn served_before(&self) -> Option<S::Return> {
-        if let Some(before) = &self.before {
-            return S::read(before).ok();
-        }
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
+        if let Some(before) = ticket.before() {
+            return S::read(before).ok();
+        }
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
         S::read(entry.value.get()?).ok()
     }
