@@ -41,7 +41,7 @@ fn waiters_on_all_workers_let_the_runtime_go_on() {
                 assert_eq!(call.await.unwrap(), 1);
             }
         });
-        assert_eq!(RUNS.load(Ordering::SeqCst), 1, "nobody had to step in");
+        assert_eq!(RUNS.load(Ordering::SeqCst), 1, "no waiter had to step in");
     });
 }
 
@@ -195,7 +195,7 @@ async fn quote(n: u32) -> u32 {
 }
 
 async fn ends<T>(what: impl Future<Output = T>) -> T {
-    // No measure of speed: without a rule it would be for ever.
+    // No measure of speed: without a rule it would never end.
     tokio::time::timeout(Duration::from_secs(30), what).await.expect("it hangs")
 }
 

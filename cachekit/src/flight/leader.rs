@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::wait::Wakers;
-use super::{Failure, FlightId, Flights, Landing, Row, Shard, chain};
+use super::{Failure, FlightId, Flights, Landing, Phase, Row, Shard, chain};
 use crate::entry::AnyEntry;
 use crate::sync::MutexGuard;
 use crate::sync::lock;
@@ -91,8 +91,8 @@ impl Flight {
     pub(crate) fn runs(&self) {
         let shard = self.pilot.shard();
         self.pilot.at(|row| {
-            if row.asking {
-                row.asking = false;
+            if row.phase != Phase::Running {
+                row.phase = Phase::Running;
                 row.start = shard.next_start();
             }
         });
@@ -121,10 +121,10 @@ impl Flight {
                 continue;
             }
             other.at(|row| {
-                if row.asking {
+                if row.phase != Phase::Running {
                     // What it finds may be older. If it finds nothing, it starts its run now; one that will run in
                     // any case has as good as started.
-                    row.passed = true;
+                    row.phase = Phase::Passed;
                     younger |= !row.joinable && row.start > start;
                 } else if row.start < start {
                     row.entry.head.kill();
@@ -140,7 +140,7 @@ impl Flight {
     /// meanwhile. Unless this flight is still asking and a run was faster.
     pub(crate) fn publish(&self, commit: impl FnOnce() -> bool) -> bool {
         let mut rows = lock(&self.pilot.shard().rows);
-        let passed = self.pilot.find(&mut rows).is_some_and(|row| row.asking && row.passed);
+        let passed = self.pilot.find(&mut rows).is_some_and(|row| row.phase == Phase::Passed);
         !passed && commit()
     }
 

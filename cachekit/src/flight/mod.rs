@@ -24,8 +24,9 @@ mod tests;
 pub(crate) use leader::{Flight, Pilot};
 pub(crate) use wait::{Failure, Landing, Wait, Waited};
 
-/// So many that a shard rarely holds more than a few rows: they are searched one by one.
-const SHARDS: usize = 256;
+/// So many that a shard rarely holds more than a few rows: they are searched one by one. In the model one will do,
+/// and a look at all of them is not lost in locks that matter to no test.
+const SHARDS: usize = if cfg!(cachekit_model) { 1 } else { 256 };
 
 /// One flight.
 struct Row {
@@ -33,11 +34,7 @@ struct Row {
     entry: Arc<AnyEntry>,
     /// The number of its start, higher than that of every flight that started before.
     start: u64,
-    /// The shared tier is being asked and the function does not run yet: what comes of it may be older than
-    /// every run.
-    asking: bool,
-    /// A run has kept its value while this flight was asking.
-    passed: bool,
+    phase: Phase,
     /// The values of other calls do not come from here: its caller has been told to go on with an old one.
     refreshing: bool,
     /// Only ordinary fills can be joined; a forced or re-entrant one runs for its caller alone.
@@ -47,6 +44,18 @@ struct Row {
     pulse: watch::Pulse,
     /// Made by the first waiter.
     wait: Option<Arc<Wait>>,
+}
+
+/// How far a flight is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The shared tier is being asked and the function does not run yet: what comes of it may be older than every
+    /// run.
+    Asking,
+    /// The same, and a run has kept its value meanwhile.
+    Passed,
+    /// The function runs.
+    Running,
 }
 
 impl Row {
@@ -188,12 +197,8 @@ impl Flights {
                     recheck: false,
                 };
             }
-            let patience = if row.asynchronous {
-                watch::PATIENCE_WITH_FUTURES
-            } else {
-                watch::PATIENCE_WITH_THREADS
-            };
-            let wait = row.wait.get_or_insert_with(|| Arc::new(Wait::new(patience)));
+            let asynchronous = row.asynchronous;
+            let wait = row.wait.get_or_insert_with(|| Arc::new(Wait::new(asynchronous)));
             return Join::Wait(Arc::clone(wait), candidate);
         }
     }
@@ -262,8 +267,7 @@ impl Flights {
             hash,
             entry,
             start: self.shard(hash).next_start(),
-            asking: caller.asks,
-            passed: false,
+            phase: if caller.asks { Phase::Asking } else { Phase::Running },
             refreshing: false,
             joinable,
             asynchronous: caller.asynchronous,

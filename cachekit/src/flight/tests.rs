@@ -235,13 +235,33 @@ fn a_leader_that_answers_is_left_alone_for_a_time() {
             flights.tick(second * 1000);
             leader.pilot().polled();
         }
-        if waiter.is_to_run() {
+        while waiter.is_to_run() {
             reliefs.push(second);
             waiter = Waiter::new(waits(flights, true));
-            assert!(waiter.poll().is_pending());
         }
     }
     assert_eq!(reliefs, [5, 15, 35], "twice as long each time");
+}
+
+#[test]
+fn a_thread_is_relieved_by_more_waiters_only_where_they_may_block_a_runtime() {
+    let flights = flights();
+    let _leader = leads(flights, &entry(9, 1), false);
+    let mut waiters: Vec<_> = (0..40).map(|_| Waiter::new(waits(flights, true))).collect();
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
+    let mut reliefs = Vec::new();
+    for second in 0..=60 {
+        flights.tick(second * 1000);
+        waiters.retain_mut(|waiter| {
+            let stays = !waiter.is_to_run();
+            reliefs.extend((!stays).then_some(second));
+            stays
+        });
+    }
+    reliefs.dedup();
+    assert_eq!(reliefs, [2, 6, 14, 30]);
+    let left = if cfg!(feature = "tokio") { 40 - 4 } else { 40 - 15 };
+    assert_eq!(waiters.len(), left);
 }
 
 #[test]

@@ -47,6 +47,10 @@ pub(crate) enum Waited {
     Relieve,
 }
 
+/// Whether a thread that waits leaves the runtime that it is a worker of to the others. Else each waiter that goes
+/// on may only let the next one begin to wait, so more of them go each time.
+const LETS_WORKERS_GO: bool = cfg!(any(feature = "tokio", cachekit_model));
+
 struct State {
     landing: Option<(Landing, Arc<AnyEntry>)>,
     /// By the number of the waiter's place. A waiter that gives up leaves nothing behind.
@@ -56,8 +60,12 @@ struct State {
     patience: Millis,
     /// When that wait is over; set when the first waiter has come.
     relief_at: Option<Millis>,
-    /// One of them is to run the function now.
-    due: bool,
+    /// How many of them are to run the function now.
+    due: u32,
+    /// How many more it will be then.
+    grant: u32,
+    /// That number doubles each time.
+    grows: bool,
 }
 
 impl State {
@@ -65,7 +73,10 @@ impl State {
     fn note(&mut self, now: Millis) {
         let at = *self.relief_at.get_or_insert_with(|| now.saturating_add(self.patience));
         if now >= at {
-            self.due = true;
+            self.due = self.due.saturating_add(self.grant);
+            if self.grows {
+                self.grant = self.grant.saturating_mul(2);
+            }
             // Twice as long each time: a slow function is run a few more times and no more.
             self.patience = self.patience.saturating_mul(2);
             self.relief_at = Some(now.saturating_add(self.patience));
@@ -92,14 +103,22 @@ impl Wakers {
 }
 
 impl Wait {
-    pub(super) fn new(patience: Millis) -> Self {
+    /// Where others wait for a future, or for a thread.
+    pub(super) fn new(asynchronous: bool) -> Self {
+        let (patience, grows) = if asynchronous {
+            (watch::PATIENCE_WITH_FUTURES, false)
+        } else {
+            (watch::PATIENCE_WITH_THREADS, !LETS_WORKERS_GO)
+        };
         let state = State {
             landing: None,
             wakers: BTreeMap::new(),
             next_place: 0,
             patience,
             relief_at: None,
-            due: false,
+            due: 0,
+            grant: 1,
+            grows,
         };
         Self { state: Mutex::new(state) }
     }
@@ -128,9 +147,11 @@ impl Wait {
             return Wakers::default();
         }
         state.note(now);
-        state.due |= abandoned;
+        if abandoned {
+            state.due = state.due.max(1);
+        }
         // All of them: the one that is polled first goes, and there may be some that nothing polls.
-        if state.due { Wakers(std::mem::take(&mut state.wakers)) } else { Wakers::default() }
+        if state.due > 0 { Wakers(std::mem::take(&mut state.wakers)) } else { Wakers::default() }
     }
 
     /// Waits as a future does.
@@ -183,8 +204,8 @@ impl Place<'_> {
         if let Some(now) = now {
             state.note(now);
         }
-        if state.due {
-            state.due = false;
+        if state.due > 0 {
+            state.due -= 1;
             return Poll::Ready(Waited::Relieve);
         }
         let next = state.next_place;

@@ -1,5 +1,6 @@
 //! The shared tier, asked before the function runs.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::Purpose;
@@ -53,13 +54,12 @@ where
         self.store.count_stale_hit();
         let entry = Arc::clone(&self.entry) as Arc<AnyEntry>;
         let Some(ticket) = Ticket::passing(entry, self.store.clone()) else { return false };
-        let kept = S::kept(value);
-        if !flight.refreshes(Landing::Passed(Arc::new(kept.clone()))) {
+        let before: Arc<dyn Any + Send + Sync> = Arc::new(S::kept(value));
+        if !flight.refreshes(Landing::Passed(Arc::clone(&before))) {
             ticket.moot();
             return false;
         }
-        self.before = Some(Box::new(kept));
-        self.refresh = Some(Box::new(ticket));
+        self.refresh = Some(Box::new(ticket.replacing(before)));
         self.in_place = true;
         true
     }

@@ -32,8 +32,6 @@ pub struct Miss<K, S: Shape> {
     pub(super) stale: Option<Box<Ticket>>,
     /// This call is the refresh.
     pub(super) refresh: Option<Box<Ticket>>,
-    /// What the shared tier had, past its time, if this call replaces it.
-    pub(super) before: Option<Box<S::Stored>>,
     /// The refresh is its caller's own call: there is no place to run it behind that one's back.
     pub(super) in_place: bool,
     /// Failed runs waited for.

@@ -257,7 +257,6 @@ where
         window,
         stale,
         refresh,
-        before: None,
         in_place: false,
         failed: 0,
         remote: remote(),

@@ -4,6 +4,7 @@
 //! The function's own look-up takes the ticket and goes on as the one refresh of its entry. Where an async
 //! function cannot be started, the call itself goes on as the refresh.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +40,8 @@ pub struct Ticket {
     /// It stands in the store, and the refresh is for as long as it does. Else it came from the shared
     /// tier and never stood here.
     resident: bool,
+    /// What was served, if the entry is there for what replaces it.
+    before: Option<Arc<dyn Any + Send + Sync>>,
     settled: bool,
 }
 
@@ -51,13 +54,24 @@ impl std::fmt::Debug for Ticket {
 impl Ticket {
     /// For an entry that expired in this process; its refresh has been claimed.
     pub(crate) fn resident(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
-        Self { entry, store, resident: true, settled: false }
+        Self { entry, store, resident: true, before: None, settled: false }
     }
 
     /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
     pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Option<Self> {
         let paused = PAUSES.is_on(Mark::of(&entry.head), store.now());
-        (!paused).then_some(Self { entry, store, resident: false, settled: false })
+        (!paused).then_some(Self { entry, store, resident: false, before: None, settled: false })
+    }
+
+    /// For a call whose entry replaces what was served.
+    pub(crate) fn replacing(mut self, before: Arc<dyn Any + Send + Sync>) -> Self {
+        self.before = Some(before);
+        self
+    }
+
+    /// What was served, if the entry does not have it.
+    pub(crate) fn before<V: 'static>(&self) -> Option<&V> {
+        self.before.as_ref()?.downcast_ref()
     }
 
     /// The entry, if it is that of a call with this owner and key.

@@ -73,7 +73,7 @@ fn one_call_is_the_refresh_and_the_others_are_served_the_old_value() {
         Ok(2)
     }));
     assert!(poll(refresh.as_mut()).is_pending());
-    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(1), "nobody else waits");
+    assert_eq!(ready(call(&store, async { Ok(3) })), Ok(1), "no other call waits");
     assert_eq!(poll(refresh), Poll::Ready(Ok(2)), "its own task, its own value");
     assert_eq!(ready(call(&store, async { Ok(3) })), Ok(2));
     let stats = store.stats();

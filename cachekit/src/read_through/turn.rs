@@ -111,7 +111,7 @@ where
         Caller { asynchronous, asks: self.remote.is_some(), seen: self.seen }
     }
 
-    /// Takes the lead, or finds out who has it.
+    /// Takes the lead, or finds out which call has it.
     fn attempt(&mut self, asynchronous: bool) -> Attempt<S::Return> {
         if self.store.is_disabled() {
             return Attempt::Begun(Begun::Disabled);
@@ -156,11 +156,11 @@ where
 
     /// For a refresh: what was served when it was ordered.
     pub(super) fn served_before(&self) -> Option<S::Return> {
-        if let Some(before) = &self.before {
-            return S::read(before).ok();
-        }
         let owner = self.entry.head.owner;
         let ticket = self.refresh.as_ref()?;
+        if let Some(before) = ticket.before() {
+            return S::read(before).ok();
+        }
         let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
         S::read(entry.value.get()?).ok()
     }
