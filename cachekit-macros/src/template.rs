@@ -195,7 +195,7 @@ impl Placeholder {
             ));
         }
         let spec = spec.trim_end();
-        if spec.contains(['$', '*']) && (spec.contains('$') || spec.contains(".*")) {
+        if spec.contains('$') || spec.contains(".*") {
             return Err(format!(
                 "a width or precision from an argument, `{spec}`, needs `format!(…)`"
             ));

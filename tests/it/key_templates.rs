@@ -167,3 +167,33 @@ fn tenants_stay_apart() {
     }
     assert_eq!(crate::secure::written(&store).len(), pairs.len() + 2);
 }
+
+#[cache::secure(ttl = 60, namespace = "templates", skip(org), tenant = format!("{org}"))]
+fn formatted(org: &str, id: u32) -> String {
+    format!("{org} {id}")
+}
+
+/// Names that only a text mentions are mentioned.
+#[test]
+fn texts_of_macros_count() {
+    #[cache::local(if = |value| *value > format!("{n}").len())]
+    fn ruled(n: usize) -> usize {
+        n
+    }
+    #[cache::local(key = format!("{n}"))]
+    fn keyed(n: u32, _trace: std::rc::Rc<u8>) -> u32 {
+        n
+    }
+    let _test = isolate();
+    assert_eq!((ruled(1), ruled(2)), (1, 2));
+    assert!(!ruled::contains(&1) && ruled::contains(&2));
+    // What `if` says of a value without a call is not known.
+    ruled::set(&2, 5);
+    assert!(!ruled::contains(&2));
+    let trace = std::rc::Rc::new(1);
+    assert_eq!((keyed(1, trace.clone()), keyed(2, trace)), (1, 2));
+    Scope::new().with_keyring(keyring(1, &[])).run(|| {
+        assert_eq!((formatted("a", 1), formatted("b", 1)), ("a 1".into(), "b 1".into()));
+        assert_eq!(formatted::stats().entries, 2);
+    });
+}

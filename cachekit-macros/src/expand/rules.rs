@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::spans::{Extent, located};
 use crate::args::Lifetime;
 use crate::model::{Model, Tier};
+use crate::signature::mentions;
 
 /// The chain that collects them, or nothing when the site's policy says it all.
 pub(super) fn expand(model: &Model) -> Option<TokenStream> {
@@ -41,7 +42,7 @@ pub(super) fn for_set(model: &Model) -> ForSet {
     if chain.is_empty() {
         return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Defaults));
     }
-    if mentions_a_call(model, expressions(model)) {
+    if mentions_a_call(model, &expressions(model)) {
         return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Unknown));
     }
     ForSet::Rules(quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain))
@@ -68,19 +69,13 @@ fn expressions(model: &Model) -> TokenStream {
 
 /// Whether an option's expression names an argument or `self`, or a type that is left out. A closure's own parameter of that name
 /// counts, too: then `set` only removes, which is never wrong.
-fn mentions_a_call(model: &Model, tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions_a_call(model, group.stream()),
-        TokenTree::Ident(ident) => {
-            ident == "self"
-                || model.left_out.contains(&ident)
-                || model
-                    .parameters
-                    .iter()
-                    .any(|parameter| parameter.ident == ident || parameter.names.contains(&ident))
-        }
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
+fn mentions_a_call(model: &Model, tokens: &TokenStream) -> bool {
+    let of_arguments = model
+        .parameters
+        .iter()
+        .flat_map(|parameter| parameter.names.iter().chain([&parameter.ident]));
+    mentions(tokens, "self")
+        || of_arguments.chain(&model.left_out).any(|name| mentions(tokens, &name.to_string()))
 }
 
 fn chain(model: &Model) -> TokenStream {

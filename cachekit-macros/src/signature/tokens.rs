@@ -1,14 +1,25 @@
 //! Questions to tokens that nobody parses.
 
-use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::LitStr;
 
-/// Whether `word` stands anywhere in the tokens, also inside macros.
+use crate::template::inline_names;
+
+/// Whether `word` stands anywhere in the tokens, also inside macros and in the texts they may fill in.
 pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
-    any(
-        tokens.into_token_stream(),
-        &mut |token| matches!(token, TokenTree::Ident(ident) if ident == word),
-    )
+    any(tokens.into_token_stream(), &mut |token| match token {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Literal(literal) => fills_in(literal, word),
+        _ => false,
+    })
+}
+
+/// Whether it is a text like `"{word}"`.
+fn fills_in(literal: &Literal, word: &str) -> bool {
+    let word = word.strip_prefix("r#").unwrap_or(word);
+    syn::parse2::<LitStr>(TokenTree::from(literal.clone()).into())
+        .is_ok_and(|text| inline_names(&text.value()).iter().any(|name| name == word))
 }
 
 /// Where a path begins with `name`, as `name::Type` does, unless the next part is one of `known`; or nowhere,
