@@ -61,7 +61,7 @@ pub struct Limits {
     /// the peer, progress is what the peer takes of them; new requests are none.
     pub stall_timeout: Duration,
     /// Bytes per second: while answers wait for the peer, this much taken of them makes up for a second of
-    /// [`stall_timeout`](Self::stall_timeout). Who takes less is cut.
+    /// [`stall_timeout`](Self::stall_timeout). A peer that takes less is cut.
     pub min_answer_rate: usize,
     /// How often a quiet HTTP/2 connection is pinged.
     pub keep_alive_interval: Duration,

@@ -1,4 +1,4 @@
-//! Who is connected: a limit for all, a limit for each address, and which connection gives way.
+//! The connections: a limit for all, a limit for each address, and which connection gives way.
 
 use crate::alarm::Limit;
 use crate::limits::Limits;
@@ -178,7 +178,7 @@ fn block(address: IpAddr) -> IpAddr {
             let network = u128::from(address) & !u128::from(u64::MAX);
             IpAddr::V6(Ipv6Addr::from(network))
         }
-        address => address,
+        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::outgoing::{Owed, Piece, Share};
 use crate::watch::InFlight;
 use bytes::Bytes;
+use cachekit_io::BoxFuture;
 use cachekit_io::wire::header as name;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY,
@@ -109,7 +110,7 @@ impl Content {
 /// A body that is not loaded yet.
 pub(crate) struct Later {
     length: usize,
-    loading: Pin<Box<dyn Future<Output = Result<(Bytes, Share), Unsent>> + Send>>,
+    loading: BoxFuture<'static, Result<(Bytes, Share), Unsent>>,
 }
 
 impl Later {
@@ -199,15 +200,11 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Piece>, Unsent>>> {
         if let State::Loading { later, owed } = &mut self.0 {
             let loaded = std::task::ready!(later.loading.as_mut().poll(context));
-            self.0 = match (loaded, owed.take()) {
-                (Ok((rest, share)), Some(owed)) => {
-                    State::Sending { rest, owed: Arc::new(owed.with(share)) }
-                }
-                _ => {
-                    self.0 = State::Done;
-                    return Poll::Ready(Some(Err(Unsent)));
-                }
+            let (Ok((rest, share)), Some(owed)) = (loaded, owed.take()) else {
+                self.0 = State::Done;
+                return Poll::Ready(Some(Err(Unsent)));
             };
+            self.0 = State::Sending { rest, owed: Arc::new(owed.with(share)) };
         }
         let State::Sending { rest, owed } = &mut self.0 else { return Poll::Ready(None) };
         let piece = Piece::new(rest.split_to(rest.len().min(PIECE)), owed);

@@ -54,7 +54,7 @@ async fn the_oldest_gives_way_and_new_ones_have_a_moment() {
     let first = door.admit(NEAR).await.expect("a place");
     advance(Duration::from_millis(100)).await;
     let second = door.admit(NEAR).await.expect("a place");
-    assert!(door.is_full(NEAR).await, "nobody is idle yet");
+    assert!(door.is_full(NEAR).await, "none is idle yet");
     advance(Duration::from_secs(5)).await;
     let third = door.admit(NEAR).await.expect("a place");
     assert!(is_dismissed(&first).await && !is_dismissed(&second).await);

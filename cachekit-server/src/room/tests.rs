@@ -17,7 +17,7 @@ fn what_does_not_fit_is_not_taken_unless_it_is_alone() {
 
 /// Tasks on several threads take more than there is: all of them get their turn, and the bound holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_is_forgotten_and_the_bound_holds() {
+async fn every_waiter_gets_its_turn_and_the_bound_holds() {
     let (room, most) = (Arc::new(Room::new(10)), Arc::new(AtomicUsize::new(0)));
     let tasks: Vec<_> = (0..64_usize)
         .map(|task| {

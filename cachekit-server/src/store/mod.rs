@@ -77,6 +77,25 @@ pub struct Entry {
 }
 
 /// An entry, or how long its value is.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use cachekit_server::{Entry, EntryKey, Lifetime, Measured, MemoryStore, Store, Timestamp};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let (store, key) = (MemoryStore::new(64 * 1024 * 1024), EntryKey::new("acme", "greeting"));
+/// let (now, lifetime) = (Timestamp::from_millis(0), Lifetime::UNBOUNDED);
+/// let entry = Entry { value: Bytes::from_static(b"hi"), lifetime };
+/// store.put(&key, entry.clone(), None, now).await?;
+/// assert_eq!(store.get_up_to(&key, now, 2).await?, Some(Measured::Whole(entry)));
+/// let longer = Measured::Longer { length: 2, lifetime };
+/// assert_eq!(store.get_up_to(&key, now, 1).await?, Some(longer));
+/// # Ok::<(), cachekit_server::StoreError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Measured {
     /// The entry.

@@ -1,6 +1,8 @@
 //! Both stores against the same promises.
 
-use super::{DiskStore, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, MemoryStore, Store, StoreError};
+use super::{
+    DiskStore, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, Measured, MemoryStore, Store, StoreError,
+};
 use crate::clock::Timestamp;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -141,6 +143,30 @@ fn keys_of_entries_are_read_in_one_way() {
     for bytes in [&[][..], &[0], &[0, 2, b'a'], &[0, 1, 0xff], &[0, 0, 0xff]] {
         assert_eq!(EntryKey::from_bytes(bytes), None);
     }
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_long_is_measured_and_one_that_cannot_fit_is_refused_early() {
+    in_both(room_for(100), async |store| {
+        let (key, life) = (key("k"), Lifetime::starting(START, 60, 0));
+        assert_eq!(store.get_up_to(&key, START, 10).await.expect("works"), None);
+        let stored = entry(vec![1; 10], life);
+        store.put(&key, stored.clone(), None, START).await.expect("stored");
+        let found = store.get_up_to(&key, START, 10).await.expect("works");
+        assert_eq!(found, Some(Measured::Whole(stored)));
+        let found = store.get_up_to(&key, START, 9).await.expect("works");
+        assert_eq!(found, Some(Measured::Longer { length: 10, lifetime: life }));
+        let gone = START.plus_seconds(60);
+        assert_eq!(store.get_up_to(&key, gone, 9).await.expect("works"), None);
+
+        let refused = store.would_fit(&key, 1 << 20, None);
+        assert!(matches!(refused, Err(StoreError::TooLarge)));
+        let used = store.usage("t", START).await.expect("works").bytes;
+        assert!(store.would_fit(&key, 10, Some(used)).is_ok(), "in its own place");
+        let refused = store.would_fit(&key, 11, Some(used));
+        assert!(matches!(refused, Err(StoreError::Quota)));
+    })
+    .await;
 }
 
 /// Calls of a store in memory are done when they return.

@@ -91,7 +91,7 @@ async fn many_short_stalls_are_one_long_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_others_is_not_cut() {
+async fn a_wait_for_others_is_not_the_peers_fault() {
     let limits = limits();
     let pulse = Pulse::new(&limits);
     let _running = pulse.begin();
