@@ -14,6 +14,8 @@ use super::tls::{self, Roots};
 use super::{CachekitIo, Shared};
 use crate::wire::limits::MAX_VALUE_BYTES;
 use crate::{BackendError, BackendErrorKind, Operation};
+#[cfg(test)]
+use hyper_util::client::proxy::matcher::Matcher;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;

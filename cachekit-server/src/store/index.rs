@@ -161,15 +161,12 @@ impl<P: Clone> Index<P> {
             let id = self.next_id.fetch_add(1, Relaxed);
             let visited = AtomicBool::new(false);
             let slot = Slot { payload, lifetime, weight, id, visited, usage: Arc::clone(&usage) };
-            match shard.slots.insert(key.clone(), slot) {
-                Some(old) => {
-                    shard.expiry.remove(&(old.lifetime.gone_at, old.id));
-                    self.stored.fetch_sub(old.weight.saturating_sub(weight), Relaxed);
-                }
-                None => {
-                    usage.entries.fetch_add(1, Relaxed);
-                    self.entries.fetch_add(1, Relaxed);
-                }
+            if let Some(old) = shard.slots.insert(key.clone(), slot) {
+                shard.expiry.remove(&(old.lifetime.gone_at, old.id));
+                self.stored.fetch_sub(old.weight.saturating_sub(weight), Relaxed);
+            } else {
+                usage.entries.fetch_add(1, Relaxed);
+                self.entries.fetch_add(1, Relaxed);
             }
             shard.queue.push_back((key.clone(), id));
             if lifetime.is_bounded() {

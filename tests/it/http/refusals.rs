@@ -47,7 +47,8 @@ fn a_value_too_large_for_the_server_is_refused_over_http1_as_well() {
     let client = server.builder().api_url(relay.url()).build().expect("a client");
     block_on(async {
         for length in [1001, 3_000_000, 12_000_000, 25_000_000] {
-            let set = client.set("k", vec![7; length].into(), &SetOptions::new());
+            let options = SetOptions::new();
+            let set = client.set("k", vec![7; length].into(), &options);
             let error = set.await.expect_err("refused");
             assert_eq!(error.kind(), BackendErrorKind::TooLarge, "{length}: {error:?}");
         }

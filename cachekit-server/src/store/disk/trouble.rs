@@ -88,25 +88,22 @@ impl Disk {
 
     fn begin(&mut self, shared: &Shared, error: &StoreError, sizes: Vec<usize>) {
         let now = Instant::now();
-        if !self.recovered.is_some_and(|at| at.elapsed() < QUIET) && self.trouble.is_none() {
+        if self.recovered.is_none_or(|at| at.elapsed() >= QUIET) && self.trouble.is_none() {
             self.pause = FIRST_PAUSE;
         }
         let next = now + self.pause;
-        match &mut self.trouble {
-            Some(trouble) => {
-                trouble.next = next;
-                trouble.deletes = false;
-            }
-            None => {
-                tracing::error!(
-                    error = %error.reason(),
-                    "the disk store failed: writes are refused until the disk takes them again"
-                );
-                shared.failing.store(true, Ordering::Relaxed);
-                shared.failures.fetch_add(1, Ordering::Relaxed);
-                self.trouble = Some(Trouble { since: now, next, deletes: false, sizes });
-            }
+        if let Some(trouble) = &mut self.trouble {
+            trouble.next = next;
+            trouble.deletes = false;
+            return;
         }
+        tracing::error!(
+            error = %error.reason(),
+            "the disk store failed: writes are refused until the disk takes them again"
+        );
+        shared.failing.store(true, Ordering::Relaxed);
+        shared.failures.fetch_add(1, Ordering::Relaxed);
+        self.trouble = Some(Trouble { since: now, next, deletes: false, sizes });
     }
 
     fn recover(&mut self, shared: &Shared) {

@@ -148,7 +148,7 @@ async fn a_full_disk_takes_no_values_until_they_fit() {
 
     disk.state().room.store(u64::MAX, SeqCst);
     back(&store).await;
-    assert!(put(&store, "again", &[7; 300_000]).await);
+    assert!(put(&store, "again", &vec![7; 300_000]).await);
     assert_eq!(store.stats().failures, 1);
     store.close().await;
     let store = open(&disk.after_power_loss());
