@@ -68,6 +68,7 @@ pub(super) struct Function {
 }
 
 /// What a place allows.
+#[allow(clippy::struct_excessive_bools, reason = "independent of each other")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) generic: bool,

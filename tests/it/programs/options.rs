@@ -123,17 +123,17 @@ pub(super) fn options(choice: &mut Choice, subject: &Subject<'_>) -> Options {
 fn key(choice: &mut Choice, arguments: &[Argument], secure: bool) -> Vec<String> {
     let skipped: Vec<_> = arguments.iter().filter(|argument| argument.skipped).collect();
     let parts: Vec<_> = arguments.iter().filter(|argument| !argument.skipped).collect();
-    let named = !parts.is_empty() && parts.iter().all(|part| part.is_named());
+    let all_named = !parts.is_empty() && parts.iter().all(|part| part.is_named());
     let mut names: Vec<_> = parts.iter().map(|part| part.pattern.as_str()).collect();
     choice.shuffle(&mut names);
     let mut list = Vec::new();
     // A name in a text is written without `r#`.
     let printed = names.iter().map(|name| format!("{{{}:?}}", name.trim_start_matches("r#")));
     let template = printed.collect::<Vec<_>>().join("/");
-    if named && secure && enabled(Syntax::Templates) && choice.chance(20) {
+    if all_named && secure && enabled(Syntax::Templates) && choice.chance(20) {
         list.push(format!("tenant = \"t{template}\""));
     }
-    if named && choice.chance(30) {
+    if all_named && choice.chance(30) {
         list.push(match choice.below(3) {
             0 if enabled(Syntax::Templates) => format!("key = \"user:{template}\""),
             1 => format!("key = ({},)", names.join(", ")),
