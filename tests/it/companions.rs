@@ -307,12 +307,12 @@ fn counters_are_read_by_name_and_shown() {
         assert!(shown.contains(&format!("{name}: ")), "{name}: {shown}");
     }
     #[derive(serde::Deserialize)]
-    struct Some {
+    struct Read {
         hits: u64,
         misses: u64,
         refused: BTreeMap<String, u64>,
     }
-    let read: Some = rmp_serde::from_slice(&bytes).unwrap();
+    let read: Read = rmp_serde::from_slice(&bytes).unwrap();
     assert_eq!((read.hits, read.misses, read.refused.len()), (1, 1, 5));
     assert_eq!(stats.to_string(), "1 hit, 1 miss (50.0 % hits), 1 entry");
 }
