@@ -224,7 +224,7 @@ fn so_does_one_whose_write_fails_or_whose_time_was_used_up() {
     }
     let backend = backend(true);
     let source = Source::open();
-    let a = machine(&backend).with_shared_budget(std::time::Duration::from_millis(40));
+    let a = machine(&backend).with_shared_budget(std::time::Duration::from_millis(300));
     a.run(|| block_on(locked(&source)));
     a.run(settle);
     source.set(1);
