@@ -19,9 +19,8 @@ const WEIGH: u32 = 5;
 const FILL: u32 = 6;
 
 fn point(at: u32) {
-    if AT.compare_exchange(at, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        panic!("on purpose, at {at}");
-    }
+    let here = AT.compare_exchange(at, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    assert!(!here, "on purpose, at {at}");
 }
 
 #[derive(Debug)]
@@ -64,6 +63,9 @@ impl Drop for Value {
     }
 }
 
+/// What is done to the cache, by a name.
+type Call = (&'static str, fn(&Cache<Key, Value>, u32));
+
 fn cache() -> Cache<Key, Value> {
     Cache::builder()
         .capacity(4)
@@ -80,7 +82,7 @@ fn an_object_is_in_order_after_each_panic() {
         // A panic that was thrown is known to the hook; it need not be printed a thousand times.
         std::panic::set_hook(Box::new(|_| ()));
         let cache = cache();
-        let calls: [(&str, fn(&Cache<Key, Value>, u32)); 9] = [
+        let calls: [Call; 9] = [
             ("fill", |cache, n| {
                 let filled = cache.get_or_insert_with(&Key(n), || {
                     point(FILL);

@@ -89,14 +89,20 @@ pub(crate) struct Wait {
     state: Mutex<State>,
 }
 
-/// Wakers to be called once no lock is held.
+/// Wakers to be called once no lock is held: when this is dropped, also by a panic.
 #[must_use]
 #[derive(Default)]
 pub(super) struct Wakers(BTreeMap<u64, Waker>);
 
 impl Wakers {
     pub(super) fn wake(self) {
-        for (_, waker) in self.0 {
+        drop(self);
+    }
+}
+
+impl Drop for Wakers {
+    fn drop(&mut self) {
+        for (_, waker) in std::mem::take(&mut self.0) {
             waker.wake();
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use shuttle::sync::mpsc;
 use shuttle::{future, thread};
 
 use super::{cache, explore, poll_and_drop};
@@ -77,9 +78,8 @@ fn explore_fate(fate: Fate, invalidated: bool) {
         assert_eq!(leader.unwrap_or(1), 1, "its own value");
         let kept = cache.get(&7);
         if invalidated.is_none() {
-            // The youngest of those that ended.
-            let youngest = seen.iter().copied().max();
-            assert_eq!(kept, youngest, "{fate:?}: {seen:?}");
+            // Of a waiter that stepped in, or of the leader if it was faster: one that a caller has got.
+            assert!(seen.iter().any(|value| kept == Some(*value)), "{fate:?}: {kept:?}, {seen:?}");
             assert!(runs <= 3, "{runs} runs");
         }
         assert!(kept.is_none_or(known));
@@ -159,10 +159,12 @@ fn a_leader_that_waits_for_its_waiter() {
     explore(|| {
         let cache = cache();
         let done = Arc::new(AtomicBool::new(false));
+        let (begun, has_begun) = mpsc::channel();
         let leader = {
             let (cache, done) = (cache.clone(), Arc::clone(&done));
             thread::spawn(move || {
                 cache.get_or_insert_with(&7, || {
+                    begun.send(()).unwrap();
                     while !done.load(Ordering::SeqCst) {
                         thread::yield_now();
                     }
@@ -181,6 +183,7 @@ fn a_leader_that_waits_for_its_waiter() {
                 }
             })
         };
+        has_begun.recv().unwrap();
         let seen = cache.get_or_insert_with(&7, || 2);
         done.store(true, Ordering::SeqCst);
         watcher.join().unwrap();
