@@ -271,32 +271,32 @@ macro_rules! methods {
     ($this:ident, $n:ident, $m:ident, $part:expr, $cache:expr, $key:expr, $backend:expr, $word:expr, $whole:expr) => {
         impl Shop {
             #[cache::local(self = key(10 * $part))]
-            pub fn by_part(&$this, n: u64) -> (u64, u64, u64) {
+            pub(crate) fn by_part(&$this, n: u64) -> (u64, u64, u64) {
                 ($this.a, $this.b, n)
             }
 
             #[cache::local(key = (10 * $part, n))]
-            pub fn by_key(&$this, n: u64) -> (u64, u64, u64) {
+            pub(crate) fn by_key(&$this, n: u64) -> (u64, u64, u64) {
                 ($this.a, $this.b, n)
             }
 
             #[cache::local(self = $word)]
-            pub fn shared(&$this, n: u64) -> u64 {
+            pub(crate) fn shared(&$this, n: u64) -> u64 {
                 n
             }
 
             #[cache::local(self = $whole)]
-            pub fn by_fragment(&$this, n: u64) -> (u64, u64, u64) {
+            pub(crate) fn by_fragment(&$this, n: u64) -> (u64, u64, u64) {
                 ($this.a, $this.b, n)
             }
 
             #[cache(in = $cache, key = 10 * $key)]
-            pub fn own(&$this, $n: u64, $m: u64) -> u64 {
+            pub(crate) fn own(&$this, $n: u64, $m: u64) -> u64 {
                 $n + $m
             }
 
             #[cache(self = key($part), backend = $backend)]
-            pub fn remote(&$this, n: u64) -> u64 {
+            pub(crate) fn remote(&$this, n: u64) -> u64 {
                 n + $this.a
             }
         }

@@ -47,7 +47,7 @@ struct Point {
 }
 
 both! {
-    pub fn twice[][][](n => u32) -> u32 [] { n * 2 }
+    pub(crate) fn twice[][][](n => u32) -> u32 [] { n * 2 }
     pub(crate) fn units[][][]() -> () [] {}
     fn patterns[][][]((a, b) => Pair, Point { x, y } => Point, [c, _] => [u32; 2], mut d => u32) -> u32 [] {
         d += 1;
@@ -201,7 +201,7 @@ macro_rules! methods {
 
 methods!(
     self,
-    pub,
+    pub(crate),
     u32,
     &Self,
     (self.0, n),

@@ -121,12 +121,12 @@ struct Repo<T>(std::marker::PhantomData<T>);
 
 impl<T> Repo<T> {
     #[cache(ttl = 60, self = shared, skip(load, F))]
-    pub fn row<F: FnOnce(u32) -> u32>(&self, id: u32, load: F) -> String {
+    pub(crate) fn row<F: FnOnce(u32) -> u32>(&self, id: u32, load: F) -> String {
         format!("{} {}", std::any::type_name::<T>(), load(id))
     }
 
     #[cache::local(ttl = 60, self = shared, skip(buffer, N), stale = 30)]
-    pub fn fill<const N: usize>(&self, id: u32, buffer: [u8; N]) -> u32
+    pub(crate) fn fill<const N: usize>(&self, id: u32, buffer: [u8; N]) -> u32
     where
         T: 'static,
         Self: Clone + Send,

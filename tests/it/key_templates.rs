@@ -110,13 +110,13 @@ struct Shop {
 
 impl Shop {
     #[cache::local(self = key("{self.tenant}"))]
-    pub fn price(&self, item: u32) -> String {
+    pub(crate) fn price(&self, item: u32) -> String {
         RUNS.add();
         format!("{} {item}", self.tenant)
     }
 
     #[cache(key = "{self.place.0}{self.place.1}{item}")]
-    pub fn stock(&self, item: u32, _trace: u32) -> String {
+    pub(crate) fn stock(&self, item: u32, _trace: u32) -> String {
         RUNS.add();
         format!("{:?} {item}", self.place)
     }
