@@ -63,13 +63,13 @@ async fn a_drip_is_cut_and_a_slow_reader_is_not() {
     // A quick beginning buys no more than the time there is.
     let quick = |pulse: &Arc<Pulse>, second| {
         if second == 0 {
-            pulse.took(100_000_000)
+            pulse.took(100_000_000);
         }
     };
     assert_eq!(lives(&limits, quick).await, 60);
     let bursts = |pulse: &Arc<Pulse>, second| {
         if second % 50 == 49 {
-            pulse.took(50_000)
+            pulse.took(50_000);
         }
     };
     assert_eq!(lives(&limits, bursts).await, 1000);
