@@ -7,7 +7,7 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::testing::{Clock, Isolated, Scope};
-use crate::{AsyncHandle, Cache, CacheBuilder, Error, Handle, Problem};
+use crate::{AsyncHandle, Cache, CacheBuilder, Error, Function, Handle, Problem};
 
 macro_rules! keeps_its_order {
     ($([$($generics:tt)*] $type:ty;)*) => {$(
@@ -25,6 +25,7 @@ keeps_its_order! {
     [] Isolated;
     [] Clock;
     [] Error;
+    [] Function;
     [] Problem;
 }
 

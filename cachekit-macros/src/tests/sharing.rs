@@ -1,6 +1,6 @@
 //! `#[cache::io]`, `backend` and `fill_lock`: what they take.
 
-use super::{mistakes_at, refuses};
+use super::{expansion, mistakes_at, refuses};
 use crate::model::Tier;
 
 const FUNCTION: &str = "fn f(x: u8) -> u8 { x }";
