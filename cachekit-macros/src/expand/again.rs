@@ -94,10 +94,10 @@ pub(super) fn function(model: &Model) -> TokenStream {
         quote!(#name: #ty)
     });
     let value = &model.returned.value;
-    let private = model.private();
     let call = call(model, &copies);
     // A future that is not `Send` is the function's affair: it is said at its name.
     let at = located(model.name().span());
+    let private = model.krate.private(at);
     let boxed = quote_spanned!(at=> #private::Box::pin(async move { #call.await }));
     let cfgs = model.cfgs();
     let allowed = Model::allowed_lints();

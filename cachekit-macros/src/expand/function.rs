@@ -16,7 +16,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let sig = signature(model);
     let call = call(model);
     let here = model.here();
-    let private = model.private();
+    let private = model.krate.private(here);
     let call = match model.returned.flavor {
         Flavor::Sync | Flavor::Async => call,
         Flavor::BoxedFuture => quote_spanned!(here=> #private::Box::pin(async move { #call })),
