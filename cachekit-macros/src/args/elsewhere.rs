@@ -109,7 +109,7 @@ const SIZE_LOG: Here =
 const METHOD: Here = As("self", "`self = shared`, `self = instance` or `self = key(self.id)`");
 
 /// Words as [`plain`] makes them, of `cached`, `memoize`, `moka`, `quick_cache`, `functools`, `cachetools`,
-/// `cashews`, `aiocache`, Django, joblib, Spring, Caffeine, FusionCache, Rails, `lru-cache` and HTTP.
+/// `cashews`, `aiocache`, Django, joblib, Spring, Caffeine, `FusionCache`, Rails, `lru-cache` and HTTP.
 const WORDS: &[(&[&str], Here)] = &[
     (
         &[

@@ -42,7 +42,13 @@ impl Counter {
     fn count(&mut self, n: u64) -> u64 {
         self.0 + n
     }
+}
 
+trait Nowhere {
+    async fn nowhere(&self, n: u64) -> u64;
+}
+
+impl Nowhere for Counter {
     #[cache::local(ttl = 60, stale = 30, self = shared)]
     async fn nowhere(&self, n: u64) -> u64 {
         self.0 + n

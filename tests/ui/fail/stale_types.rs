@@ -24,11 +24,6 @@ fn no_clone(n: u64, handle: NoClone) -> u64 {
     n
 }
 
-#[cache::local(ttl = 60, stale = 30, skip(handles))]
-async fn later(n: u64, handles: &[NoClone]) -> u64 {
-    n
-}
-
 struct Shop;
 
 impl Shop {
