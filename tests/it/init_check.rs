@@ -36,6 +36,15 @@ fn a_missing_api_key_is_reported_and_stops_nothing() {
     });
 }
 
+const NONE: [String; 0] = [];
+
+/// What `check` found, but for the functions of this binary that have one path on purpose.
+pub(crate) fn problems(checked: Result<(), cachekit::Error>) -> Vec<String> {
+    let error = checked.err();
+    let problems = error.iter().flat_map(|error| error.problems());
+    problems.map(ToString::to_string).filter(|said| !said.contains("has the same path")).collect()
+}
+
 #[test]
 fn a_backend_for_the_process_is_enough() {
     in_child("init_check::a_backend_for_the_process_is_enough", || {
@@ -44,7 +53,7 @@ fn a_backend_for_the_process_is_enough() {
         cachekit::set_default_backend(Arc::new(backend.clone()));
         init().unwrap();
         assert!(backend.calls().is_empty(), "it sends nothing");
-        block_on(check()).unwrap();
+        assert_eq!(problems(block_on(check())), NONE);
         assert_eq!(backend.count(Operation::Health), 1, "one backend is asked once");
     });
 }
@@ -56,8 +65,10 @@ fn a_backend_that_is_down_is_unreachable() {
     scope.run(|| {
         init().unwrap();
         let error = block_on(check()).unwrap_err();
-        assert_eq!((error.kind(), error.is_unreachable()), (ErrorKind::Unreachable, true));
-        assert!(error.to_string().contains("memory"), "{error}");
+        assert!(error.is_unreachable());
+        let problems = problems(Err(error));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("memory"), "{problems:?}");
     });
 }
 

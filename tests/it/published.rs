@@ -86,9 +86,11 @@ async fn rust_client_in_a_process_of_its_own() {
 
     let held = backend.acquire_lock("rs:lock", 30_000).await.unwrap().unwrap();
     assert_eq!(backend.acquire_lock("rs:lock", 30_000).await.unwrap(), None);
-    assert!(!backend.release_lock("rs:lock", "somebody-else").await.unwrap());
+    // A late or repeated release is answered as one that is done, and frees nothing.
+    assert!(backend.release_lock("rs:lock", "of-an-earlier-holder").await.unwrap());
+    assert_eq!(backend.acquire_lock("rs:lock", 30_000).await.unwrap(), None);
     assert!(backend.release_lock("rs:lock", &held).await.unwrap());
-    assert!(!backend.release_lock("rs:lock", &held).await.unwrap());
+    assert!(backend.release_lock("rs:lock", &held).await.unwrap());
     assert!(backend.acquire_lock("rs:lock", 30_000).await.unwrap().is_some());
 
     let kind = |result: Result<(), published::BackendError>| result.unwrap_err().kind;

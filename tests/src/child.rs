@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Tells the child which it is.
 const MARK: &str = "CACHEKIT_TESTS_CHILD";
@@ -35,27 +35,35 @@ pub fn run_child(test: &str, environment: &[(&str, &str)]) -> Finished {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the test binary starts");
-    let mut pipes: [Box<dyn Read + Send>; 2] = [
+    // Each on a thread of its own: a child that fills the one waits for its reader, whatever the other holds.
+    let (done, ended) = mpsc::channel();
+    let pipes: [Box<dyn Read + Send>; 2] = [
         Box::new(child.stdout.take().expect("piped")),
         Box::new(child.stderr.take().expect("piped")),
     ];
-    let (done, ended) = mpsc::channel();
-    let readers = std::thread::spawn(move || {
-        let mut output = String::new();
-        for pipe in &mut pipes {
+    let readers = pipes.map(|mut pipe| {
+        let done = done.clone();
+        std::thread::spawn(move || {
+            let mut output = String::new();
             // What cannot be read is missing from the report, nothing more.
             let _ = pipe.read_to_string(&mut output);
-        }
-        let _ = done.send(());
-        output
+            let _ = done.send(());
+            output
+        })
     });
     // Both pipes close when the child ends.
-    let hung = ended.recv_timeout(DEADLINE).is_err();
+    let until = Instant::now() + DEADLINE;
+    let hung = readers
+        .iter()
+        .any(|_| ended.recv_timeout(until.saturating_duration_since(Instant::now())).is_err());
     if hung {
         child.kill().expect("the child can be killed");
     }
     let status = child.wait().expect("the child ends");
-    let output = readers.join().expect("reading the child's output");
+    let output: String = readers
+        .into_iter()
+        .map(|reader| reader.join().expect("reading the child's output"))
+        .collect();
     let ran = output.contains("1 passed") || output.contains("1 failed");
     assert!(hung || ran || !status.success(), "there is no test `{test}`:\n{output}");
     Finished { passed: (!hung).then(|| status.success()), output }
