@@ -261,9 +261,9 @@ pub(super) const RETURNED: &[Returned] = &[
 pub(super) const TYPES: &str = r#"
 pub mod types {
     use serde::{Deserialize, Serialize};
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
     pub struct Point { pub x: i32, pub y: i32 }
-    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
     pub enum Unit { Metre, Mile(u8), Other { of: u64 } }
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct Wrapped { pub length: usize, pub text: String, pub of: Option<Box<Wrapped>> }
