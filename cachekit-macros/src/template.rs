@@ -60,13 +60,12 @@ impl Names<'_> {
 
     fn value(&self, place: &Placeholder, text: &LitStr) -> Result<TokenStream> {
         let root = self.root(&place.root, text)?;
-        let fields = place.fields.iter().map(|field| match field.parse::<usize>() {
-            Ok(index) => {
+        let fields = place.fields.iter().map(|field| {
+            if let Ok(index) = field.parse::<usize>() {
                 let mut index = Literal::usize_unsuffixed(index);
                 index.set_span(text.span());
                 quote!(.#index)
-            }
-            Err(_) => {
+            } else {
                 // A field may be called like a keyword.
                 let mut name =
                     syn::parse_str(field).unwrap_or_else(|_| Ident::new_raw(field, text.span()));

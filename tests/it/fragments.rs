@@ -3,6 +3,9 @@
 //! A fragment is one operand, whatever stands in it. Each row of a table compares the cached function with the plain
 //! one, and says how many entries there have to be.
 
+// What stands in the tables is written as a user would, with casts.
+#![allow(clippy::cast_lossless, clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

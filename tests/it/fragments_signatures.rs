@@ -1,5 +1,8 @@
 //! What `macro_rules!` passes on, in functions: every kind of fragment in every place of a signature.
 
+// A bound in either place is a row of the table.
+#![allow(clippy::multiple_bound_locations)]
+
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::pin::Pin;

@@ -43,7 +43,7 @@ fn decided(
         let reason = view.reason(name);
         match (skipped, reason) {
             (Some(skipped), Some(reason)) => {
-                errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"))
+                errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"));
             }
             (Some(_), None) => left_out.push(name.clone()),
             (None, None) => view.ask(name, errors),

@@ -109,7 +109,9 @@ impl Finder {
         self.visit_expr(&value);
         self.scope(|finder| {
             finder.bind(&pattern);
-            condition.iter().for_each(|condition| finder.visit_expr(condition));
+            if let Some(condition) = &condition {
+                finder.visit_expr(condition);
+            }
         });
     }
 
@@ -137,7 +139,9 @@ impl Finder {
                 TokenTree::Literal(literal) if fills_texts => {
                     let text = syn::parse2::<LitStr>(TokenTree::from(literal.clone()).into());
                     if let Ok(text) = text {
-                        inline_names(&text.value()).iter().for_each(|name| self.take(name));
+                        for name in inline_names(&text.value()) {
+                            self.take(&name);
+                        }
                     }
                 }
                 _ => {}

@@ -139,9 +139,9 @@ async fn a_tenant_holds_its_part_on_all_its_connections_and_leaves_the_rest() {
     for _ in 0..3 {
         let mut wire = H1::new(fixture.tls(&[b"http/1.1"]).await);
         let key = &fixture.live;
-        let head =
+        let request =
             format!("GET /v1/cache/k HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n");
-        wire.send(head.as_bytes()).await;
+        wire.send(request.as_bytes()).await;
         lines.push(wire);
     }
     let sending = usize::try_from(fixture.metric("cachekit_sending_bytes").await).expect("fits");

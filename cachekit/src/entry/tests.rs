@@ -6,10 +6,12 @@ use super::{AnyEntry, Entry, Head, Owner};
 use crate::clock::NEVER;
 use crate::counters::CounterId;
 
-const OWNER: Owner = Owner { function: TypeId::of::<Head>(), instance: 0 };
+fn owner() -> Owner {
+    Owner { function: TypeId::of::<Head>(), instance: 0 }
+}
 
 fn head(hash: u64) -> Head {
-    Head::new(OWNER, hash, CounterId::NONE)
+    Head::new(owner(), hash, CounterId::NONE)
 }
 
 fn entry(key: u64) -> Entry<u64, String> {
@@ -80,7 +82,7 @@ fn entries_are_the_same_by_owner_types_and_key() {
     assert!(!is_same(&entry(2)), "another key");
     assert!(!is_same(&Entry::<u64, u64>::new(head(9), 1)), "another type of value");
     assert!(!is_same(&Entry::<u32, String>::new(head(9), 1)), "another type of key");
-    let other = Owner { instance: 1, ..OWNER };
+    let other = Owner { instance: 1, ..owner() };
     let foreign = Entry::<u64, String>::new(Head::new(other, 9, CounterId::NONE), 1);
     assert!(!is_same(&foreign), "another cache");
 }
@@ -113,9 +115,9 @@ fn a_stale_window_follows_an_expiry_that_comes() {
 
 #[test]
 fn owners_spread_equal_hashes() {
-    let other = Owner { instance: 1, ..OWNER };
+    let other = Owner { instance: 1, ..owner() };
     let function = Owner { function: TypeId::of::<Owner>(), instance: 0 };
-    assert_ne!(OWNER.mix(1), other.mix(1));
-    assert_ne!(OWNER.mix(1), function.mix(1));
-    assert_eq!(OWNER.mix(1), OWNER.mix(1));
+    assert_ne!(owner().mix(1), other.mix(1));
+    assert_ne!(owner().mix(1), function.mix(1));
+    assert_eq!(owner().mix(1), owner().mix(1));
 }

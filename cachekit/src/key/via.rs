@@ -320,6 +320,8 @@ macro_rules! key_part {
             }
         }
 
+        // Derived, it would ask for a `Clone` of what is borrowed.
+        #[allow(clippy::expl_impl_clone_on_copy)]
         impl<'a, $($bounds)*> Clone for $name<'a, T> {
             fn clone(&self) -> Self {
                 *self

@@ -32,7 +32,7 @@ where
                     }
                     // Once more, as the refresh: another process may be at it.
                 }
-                answer => return self.answered(flight, answer).await,
+                answer => return self.answered(flight, answer),
             }
         }
     }
@@ -64,7 +64,7 @@ where
         true
     }
 
-    async fn answered(&mut self, flight: Flight, answer: Answer<S>) -> Begun<S::Return> {
+    fn answered(&mut self, flight: Flight, answer: Answer<S>) -> Begun<S::Return> {
         match answer {
             Answer::Run => Self::runs(flight),
             Answer::Fresh(found) => {
