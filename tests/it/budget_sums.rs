@@ -180,7 +180,7 @@ fn waiting_for_another_process_adds_no_budgets() {
         block_on(waits());
         settle();
     });
-    // Another process has the lock, and looks take for ever from the second on.
+    // Another process has the lock, and from the second on a look never ends.
     let key = backend.calls().iter().find_map(|call| call.key().map(str::to_owned)).unwrap();
     let other: Arc<dyn cachekit_io::Backend> = Arc::new(backend.clone());
     block_on(other.delete(&key)).unwrap();

@@ -99,7 +99,7 @@ fn signatures() {
     assert_eq!(entries, [3, 3, 3, 4, 2, 1]);
 }
 
-/// A whole function as one fragment, and bodies whose fragments nobody may touch.
+/// A whole function as one fragment, and bodies whose fragments must stay untouched.
 macro_rules! whole {
     ($i:item, $e:expr, $s:stmt, $m:meta, $t:ty, $object:ty, $ret:ty, $output:ty, $name:ident, $n:ident, $more:ident, $b:block) => {
         #[cache::local]

@@ -35,7 +35,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     );
     // Where a type may not stand, or one of that name stands already, the compiler says so at these.
     let at = located(name.span());
-    // A struct, because the compiler's words for it fit: it has functions, and no variants. Nobody can make one.
+    // A struct, because the compiler's words for it fit: it has functions, and no variants. It has no values.
     let declaration = quote_spanned!(at=> struct #name { never: ::core::convert::Infallible });
     let implementation = quote_spanned!(at=> impl #name);
     quote_spanned! {Span::mixed_site()=>

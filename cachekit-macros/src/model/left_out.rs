@@ -2,7 +2,7 @@
 //!
 //! A function has entries of its own for each type it is called with. If a type occurs only in
 //! arguments that are left out of the key, that may be meant or not: an executor's type says nothing about the
-//! value, a closure's may say all. The author decides, since either default would be wrong for somebody.
+//! value, a closure's may say all. The author decides, since either default would be wrong for some functions.
 
 use proc_macro2::Ident;
 use syn::visit::Visit;
@@ -159,7 +159,7 @@ impl<'a> View<'a> {
         named.map(|(option, _)| format!("`{option}` names it"))
     }
 
-    /// Complains of a parameter that nobody decided about.
+    /// Reports a parameter that the author has not decided about.
     fn ask(&self, name: &Ident, errors: &mut Errors) {
         let word = name.to_string();
         let holder = self.dropped.iter().find(|argument| mentions(&argument.ty, &word));

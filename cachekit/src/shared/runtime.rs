@@ -104,7 +104,7 @@ pub(crate) enum Driver {
     Thread,
 }
 
-/// Drives a future to its end, whatever becomes of the caller, who waits until `until` at most.
+/// Drives a future to its end, whatever becomes of the caller. The caller waits until `until` at most.
 pub(crate) async fn finish<T: Send + 'static>(
     until: Instant,
     driver: Driver,
