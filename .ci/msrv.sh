@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Checks that the library crates compile with the oldest Rust they promise (`rust-version`).
 #
-# The old toolchain is, in this order: the one rustup has; the one installed as Debian's rustc-web
-# and cargo-web; the same, installed now if this is root on a Debian that offers that version. Where
-# there is none of these, clippy looks for library items that are too new. That is less: it sees
-# neither the language nor the dependencies, and it says so.
+# The old toolchain is the one that rustup has, or installs now. Without rustup it is the packaged one of
+# Debian (rustc-web and cargo-web), if that has the version. Where there is none of these, clippy looks for
+# library items that are too new. That is less: it sees neither the language nor the dependencies, and it
+# says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,8 +40,15 @@ install_from_debian() {
         is_msrv /usr/bin/rustc
 }
 
+install_with_rustup() {
+    command -v rustup >/dev/null || return 1
+    say "installing Rust $MSRV with rustup"
+    rustup toolchain install "$MSRV" --profile minimal --no-self-update >/dev/null 2>&1 &&
+        is_msrv rustup run "$MSRV" rustc
+}
+
 # Commands that do not touch the toolchain of the repository.
-if command -v rustup >/dev/null && is_msrv rustup run "$MSRV" rustc; then
+if { command -v rustup >/dev/null && is_msrv rustup run "$MSRV" rustc; } || install_with_rustup; then
     CARGO=(rustup run "$MSRV" cargo)
 elif is_msrv /usr/bin/rustc || install_from_debian; then
     # By full path: what rustup puts first in the search path is another version.
@@ -63,11 +70,11 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/msrv"
 export RUSTFLAGS="${RUSTFLAGS:-} --cap-lints=allow"
 unset RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTUP_TOOLCHAIN
 say "checking with $("${CARGO[@]}" --version)"
-for package in "${PACKAGES[@]}"; do
-    for features in --no-default-features "" --all-features; do
-        say "$package ${features:-default features}"
-        # shellcheck disable=SC2086  # an empty selection is no argument
-        "${CARGO[@]}" check --locked --quiet --package "$package" $features
-    done
+check() { say "$*"; "${CARGO[@]}" check --locked --quiet "$@"; }
+# The libraries one by one, as their users build them; everything together with all features.
+for package in cachekit cachekit-io; do
+    check --package "$package" --no-default-features
 done
+check --package cachekit --features shared
+check "${PACKAGES[@]/#/--package=}" --all-features
 say "${PACKAGES[*]} compile with Rust $MSRV"

@@ -78,7 +78,7 @@ impl Order {
         while self.ready.load(Ordering::Acquire) < threads {
             // Spinning starts everyone at once; yielding lets a thread without a core get one.
             spins += 1;
-            if spins % 256 == 0 {
+            if spins.is_multiple_of(256) {
                 yield_now();
             } else {
                 spin_loop();

@@ -75,10 +75,10 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             run(&options, &mut report);
         }
     }
-    if options.wants(Part::Traces) {
-        if let Err(problem) = traces::run(&options) {
-            report.fail(format!("traces: {problem}"));
-        }
+    if options.wants(Part::Traces)
+        && let Err(problem) = traces::run(&options)
+    {
+        report.fail(format!("traces: {problem}"));
     }
     if options.wants(Part::Compile) {
         match compile::run(&options) {

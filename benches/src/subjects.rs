@@ -59,7 +59,7 @@ pub(crate) fn bytes(key: u64) -> Bytes {
 /// What every caller of a cold key waits for. Half of the keys only let other tasks run, the other
 /// half take a while, as a query would.
 pub(crate) async fn slow_number(key: u64) -> u64 {
-    if key % 2 == 0 {
+    if key.is_multiple_of(2) {
         tokio::task::yield_now().await;
     } else {
         tokio::time::sleep(Duration::from_millis(1)).await;

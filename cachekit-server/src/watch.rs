@@ -269,10 +269,11 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let pulse = &*self.pulse;
-        if self.entered.load(Relaxed) && pulse.entered.fetch_sub(1, Relaxed) == 1 {
-            if let Some(owner) = pulse.owner.get() {
-                owner.leave();
-            }
+        if self.entered.load(Relaxed)
+            && pulse.entered.fetch_sub(1, Relaxed) == 1
+            && let Some(owner) = pulse.owner.get()
+        {
+            owner.leave();
         }
         pulse.beat();
         pulse.running.fetch_sub(1, Relaxed);

@@ -145,12 +145,12 @@ where
     #[inline(never)]
     fn find(&self, hash: u64, same: &dyn Fn(&K) -> bool) -> Option<V> {
         if !self.store.is_disabled() {
-            if let Found::Alive(entry) = self.store.find(hash) {
-                if let Some(typed) = typed::<K, V>(&*entry, same) {
-                    let value = typed.value.get().cloned();
-                    self.store.count_hit(&entry);
-                    return value;
-                }
+            if let Found::Alive(entry) = self.store.find(hash)
+                && let Some(typed) = typed::<K, V>(&*entry, same)
+            {
+                let value = typed.value.get().cloned();
+                self.store.count_hit(&entry);
+                return value;
             }
             self.store.count_miss();
         }
@@ -306,12 +306,11 @@ where
     {
         let hash = self.hash(key);
         let forced = front::with(front::Front::is_forced).unwrap_or(false);
-        if !forced {
-            if let Some(value) = self.front(hash, |owned| key.equivalent(owned)) {
-                if let Ok(value) = S::open(value) {
-                    return Ok(value);
-                }
-            }
+        if !forced
+            && let Some(value) = self.front(hash, |owned| key.equivalent(owned))
+            && let Ok(value) = S::open(value)
+        {
+            return Ok(value);
         }
         let borrowed = Borrowed(key, PhantomData::<K>);
         find::<_, S>(&self.target(hash, NEVER), &borrowed, Remote::nowhere, || self.keep())
@@ -411,12 +410,11 @@ where
 {
     let hash = cache.place(hash_of(&key));
     let forced = front::with(front::Front::is_forced).unwrap_or(false);
-    if !forced {
-        if let Some(value) = cache.front(hash, |owned| key.matches(owned)) {
-            if let Ok(value) = S::open(value) {
-                return Ok(value);
-            }
-        }
+    if !forced
+        && let Some(value) = cache.front(hash, |owned| key.matches(owned))
+        && let Ok(value) = S::open(value)
+    {
+        return Ok(value);
     }
     find::<Q, S>(&cache.target(hash, site.ttl()), &key, Remote::nowhere, || cache.keep())
         .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))

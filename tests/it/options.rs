@@ -150,7 +150,7 @@ fn skipped_arguments_do_not_count() {
 #[test]
 fn if_decides_what_is_stored() {
     fn is_even(n: &u32) -> bool {
-        n % 2 == 0
+        n.is_multiple_of(2)
     }
     #[cache(if = |value| *value < limit)]
     fn small(n: u32, limit: u32) -> u32 {

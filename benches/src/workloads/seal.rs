@@ -59,7 +59,7 @@ fn buffer(len: usize) -> Vec<u8> {
     let mut lucky = Vec::new();
     loop {
         let buffer = Vec::<u8>::with_capacity(len + 16 * lucky.len());
-        if buffer.as_ptr().addr() % 64 != 0 {
+        if !buffer.as_ptr().addr().is_multiple_of(64) {
             return buffer;
         }
         lucky.push(buffer);

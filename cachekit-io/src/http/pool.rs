@@ -99,10 +99,10 @@ impl Pool {
                 Found::Suspect(conn, mut dialed) => {
                     let sign = pin!(conn.sign_of_life());
                     let made = pin!(dialed.wait_for(Option::is_some));
-                    if let Either::Left((Ok(made), _)) = select(made, sign).await {
-                        if let Some(Err(failure)) = made.as_ref() {
-                            return Err(failure.clone());
-                        }
+                    if let Either::Left((Ok(made), _)) = select(made, sign).await
+                        && let Some(Err(failure)) = made.as_ref()
+                    {
+                        return Err(failure.clone());
                     }
                     continue;
                 }

@@ -255,13 +255,11 @@ fn self_meaning(input: ParseStream<'_>) -> Result<SelfKey> {
 
 pub(super) fn version(name: &Ident, input: ParseStream<'_>) -> Result<u32> {
     let expr = assigned(name, input, "`version = 2`", Expr::parse)?;
-    if let Expr::Lit(literal) = plain(&expr) {
-        if let Lit::Int(number) = &literal.lit {
-            whole_number(number)?;
-            return number
-                .base10_parse()
-                .map_err(|_| wrong(number, "a version is at most 4294967295"));
-        }
+    if let Expr::Lit(literal) = plain(&expr)
+        && let Lit::Int(number) = &literal.lit
+    {
+        whole_number(number)?;
+        return number.base10_parse().map_err(|_| wrong(number, "a version is at most 4294967295"));
     }
     Err(wrong(&expr, "a version is a whole number, written out: `version = 2`"))
 }

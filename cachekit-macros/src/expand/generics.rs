@@ -30,10 +30,10 @@ pub(super) fn leave_out(generics: &mut Generics, left_out: &[Ident]) {
         clause.predicates = predicates
             .into_iter()
             .filter_map(|mut predicate| {
-                if let WherePredicate::Type(predicate) = &mut predicate {
-                    if !speaks_of(&predicate.bounded_ty, &names) {
-                        keep_other_bounds(&mut predicate.bounds, &names);
-                    }
+                if let WherePredicate::Type(predicate) = &mut predicate
+                    && !speaks_of(&predicate.bounded_ty, &names)
+                {
+                    keep_other_bounds(&mut predicate.bounds, &names);
                 }
                 (!speaks_of(&predicate, &names)).then_some(predicate)
             })

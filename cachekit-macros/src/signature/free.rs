@@ -297,10 +297,10 @@ impl Visit<'_> for Finder {
             return;
         }
         let fills_texts = !PLAIN_TEXTS.contains(&name.as_str());
-        if name == "matches" {
-            if let Ok(parts) = matched.parse2(found.tokens.clone()) {
-                return self.matches(parts);
-            }
+        if name == "matches"
+            && let Ok(parts) = matched.parse2(found.tokens.clone())
+        {
+            return self.matches(parts);
         }
         match arguments.parse2(found.tokens.clone()) {
             Ok(arguments) => self.arguments(arguments, fills_texts),

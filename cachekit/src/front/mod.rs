@@ -229,7 +229,7 @@ impl Front {
         self.counters.get_or_init(ThreadCounters::register).hit(entry.head.counter);
         let served = self.served.get().wrapping_add(1);
         self.served.set(served);
-        if served % HITS_PER_ADMISSION == 0 {
+        if served.is_multiple_of(HITS_PER_ADMISSION) {
             self.remember(entry);
         }
     }

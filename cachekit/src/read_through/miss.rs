@@ -188,14 +188,15 @@ where
     pub async fn ask_async(self) -> Asked<K, S> {
         let mut this = self;
         let mut begun = this.begin().await;
-        if matches!(begun, Begun::Stale(_)) && !background::takes_futures() {
-            if let Some(ticket) = this.stale.take() {
-                // The function may need the runtime that its caller is on, which we do not know: it runs there,
-                // as this call. Others are served the old value meanwhile.
-                this.refresh = Some(ticket);
-                this.in_place = true;
-                begun = this.begin().await;
-            }
+        if matches!(begun, Begun::Stale(_))
+            && !background::takes_futures()
+            && let Some(ticket) = this.stale.take()
+        {
+            // The function may need the runtime that its caller is on, which we do not know: it runs there,
+            // as this call. Others are served the old value meanwhile.
+            this.refresh = Some(ticket);
+            this.in_place = true;
+            begun = this.begin().await;
         }
         this.asked(begun)
     }

@@ -53,7 +53,7 @@ impl MasterKey {
     /// [`Configuration`](Kind::Configuration), without a word of what the text was.
     pub fn from_hex(text: &str) -> Result<Self, EnvelopeError> {
         let digits = text.len();
-        if !(2 * LEN..=2 * MAX_LEN).contains(&digits) || digits % 2 != 0 {
+        if !(2 * LEN..=2 * MAX_LEN).contains(&digits) || !digits.is_multiple_of(2) {
             let context = format!("a master key has 64 hex digits; this has {digits} characters");
             return Err(EnvelopeError::configuration(context));
         }

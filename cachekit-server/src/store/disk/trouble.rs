@@ -63,10 +63,10 @@ impl Disk {
             self.begin(shared, &error, Vec::new());
         }
         if self.trouble.is_none() {
-            if !self.doomed.is_empty() {
-                if let Err(error) = self.settle(shared) {
-                    self.fail(shared, &error, Vec::new());
-                }
+            if !self.doomed.is_empty()
+                && let Err(error) = self.settle(shared)
+            {
+                self.fail(shared, &error, Vec::new());
             }
         } else if self.trouble.as_ref().is_some_and(|trouble| trouble.next <= Instant::now()) {
             self.recover(shared);

@@ -156,10 +156,10 @@ fn encode_now<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     choice: Choice,
 ) -> Option<Encoded> {
-    if choice != Choice::MessagePack {
-        if let Some(encoded) = schema::of::<V>().and_then(|schema| as_bincode(value, schema)) {
-            return Some(encoded);
-        }
+    if choice != Choice::MessagePack
+        && let Some(encoded) = schema::of::<V>().and_then(|schema| as_bincode(value, schema))
+    {
+        return Some(encoded);
     }
     let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace: trace::of(value)? };
     Some(Encoded { stamp, bytes: message_pack::encode(value)? })

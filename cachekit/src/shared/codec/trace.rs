@@ -69,12 +69,12 @@ impl Text {
     fn push(&mut self, mut bytes: &[u8]) {
         self.length += bytes.len() as u64;
         while !bytes.is_empty() {
-            if self.filled == 0 {
-                if let Some((chunk, rest)) = bytes.split_first_chunk() {
-                    self.state = mix(self.state, u64::from_le_bytes(*chunk));
-                    bytes = rest;
-                    continue;
-                }
+            if self.filled == 0
+                && let Some((chunk, rest)) = bytes.split_first_chunk()
+            {
+                self.state = mix(self.state, u64::from_le_bytes(*chunk));
+                bytes = rest;
+                continue;
             }
             let (head, rest) = bytes.split_at(bytes.len().min(8 - self.filled));
             self.chunk[self.filled..][..head.len()].copy_from_slice(head);
