@@ -3,7 +3,6 @@
 use super::choice::Choice;
 use super::fragments;
 use super::function::{ANYWHERE, Call, Function, Kind, Place};
-use super::syntax::{Syntax, enabled};
 use super::words;
 
 /// A part of a program: items with the attributes and without, and what is called.
@@ -180,12 +179,13 @@ fn methods(choice: &mut Choice) -> Form {
         ("self: &Self", "Shop::new(@)"),
         ("", ""),
     ]);
-    let (option, salt) = match (receiver, choice.below(4)) {
+    let (option, salt) = match (receiver, choice.below(5)) {
         ("", _) | (_, 0) => ("self = shared", "\"shared\""),
         (_, 1) if !has_key && !secure && !receiver.contains("Pin") => {
             ("self = instance", "self.factor")
         }
         (_, 2) => ("self = key(self.factor)", "self.factor"),
+        (_, 3) => ("self = key(\"{self.name}/{self.factor}\")", "(&self.name, self.factor)"),
         _ => ("self = key((&self.name, 7))", "(&self.name, 7)"),
     };
     if has_key || stale {
@@ -282,19 +282,14 @@ fn in_traits(choice: &mut Choice) -> Form {
         let [one, two] = names.map(|salt| function.item(cached, "&self", salt));
         format!("{declared}\nimpl Load for One {{\n{one}\n}}\nimpl Load for Two {{\n{two}\n}}")
     };
-    let reach = if by_macro && !provided { of_macros() } else { "Backend" };
     let subjects = ["One", "Two"].map(|of| {
-        subject(&function, reach, &calls, |call| {
+        subject(&function, "Backend", &calls, |call| {
             let values =
                 if call.values.is_empty() { String::new() } else { format!(", {}", call.values) };
             format!("<{of} as Load>::{name}{}(&{of}{values})", call.turbofish)
         })
     });
     Form { plain: items(false), cached: items(true), subjects: subjects.into() }
-}
-
-fn of_macros() -> &'static str {
-    if enabled(Syntax::MacroIdentity) { "Backend" } else { "Process" }
 }
 
 /// Functions of one name that one macro writes: in `impl`s, inside their methods, in modules.
@@ -343,9 +338,8 @@ fn repeated(choice: &mut Choice) -> Form {
              repeat!(Order = \"order\", User = \"user\");"
         )
     };
-    let reach = if how == 2 { "Backend" } else { of_macros() };
     let subjects = ["Order", "User"].map(|of| {
-        let mut subject = subject(&function, reach, &calls, |_| String::new());
+        let mut subject = subject(&function, "Backend", &calls, |_| String::new());
         subject.name = format!("{name} of {of}");
         subject.calls = (0..calls.len()).map(|number| format!("{of}::ask({number})")).collect();
         if how == 3 {

@@ -3,14 +3,13 @@
 use super::choice::Choice;
 use super::forms::{Form, Subject, companion, subject};
 use super::function::{ANYWHERE, Function, Kind};
-use super::syntax::{Syntax, enabled};
 use super::words;
 
 pub(super) fn any(choice: &mut Choice) -> Form {
-    if enabled(Syntax::OptionFragments) && choice.chance(20) {
+    if choice.chance(20) {
         return precedence(choice);
     }
-    if enabled(Syntax::SkippedTypes) && choice.chance(15) {
+    if choice.chance(15) {
         return skipped_types(choice);
     }
     function(choice)
@@ -103,7 +102,7 @@ fn function(choice: &mut Choice) -> Form {
         let body = function.body("2 * (1 + 2)");
         // The body of a block cannot have inner attributes.
         let body = body.replace("#![allow(unused)]", "");
-        if enabled(Syntax::BlockBodies) && choice.chance(50) {
+        if choice.chance(50) {
             passed.pass("body", "block", &body)
         } else {
             format!("{{ {} }}", passed.pass("body", "expr", &body))

@@ -13,7 +13,6 @@ mod fragments;
 mod function;
 mod options;
 mod print;
-mod syntax;
 mod words;
 
 use std::path::{Path, PathBuf};

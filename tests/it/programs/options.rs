@@ -1,7 +1,6 @@
 //! Options of the attribute, and what they say about entries.
 
 use super::choice::Choice;
-use super::syntax::{Syntax, enabled};
 use super::words::{Argument, Outcome};
 
 /// The attribute of one function.
@@ -130,12 +129,12 @@ fn key(choice: &mut Choice, arguments: &[Argument], secure: bool) -> Vec<String>
     // A name in a text is written without `r#`.
     let printed = names.iter().map(|name| format!("{{{}:?}}", name.trim_start_matches("r#")));
     let template = printed.collect::<Vec<_>>().join("/");
-    if all_named && secure && enabled(Syntax::Templates) && choice.chance(20) {
+    if all_named && secure && choice.chance(20) {
         list.push(format!("tenant = \"t{template}\""));
     }
     if all_named && choice.chance(30) {
         list.push(match choice.below(3) {
-            0 if enabled(Syntax::Templates) => format!("key = \"user:{template}\""),
+            0 => format!("key = \"user:{template}\""),
             1 => format!("key = ({},)", names.join(", ")),
             _ => format!(
                 "key = ::std::format!(\"{}\", {})",
