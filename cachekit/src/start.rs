@@ -26,7 +26,7 @@ use crate::site::{Function, Tier};
 ///
 /// # Example
 ///
-/// ```
+/// ```standalone_crate
 /// #[cachekit::cache(ttl = 60)]
 /// fn square(n: u64) -> u64 { n * n }
 ///
@@ -49,7 +49,7 @@ pub fn init() -> Result<(), Error> {
 ///
 /// # Example
 ///
-/// ```
+/// ```standalone_crate
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// cachekit::check().await?;
 /// # Ok::<(), cachekit::Error>(())

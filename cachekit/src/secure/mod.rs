@@ -1,6 +1,6 @@
 //! Keys for `#[cache::secure]` functions (feature `secure`).
 //!
-//! ```
+//! ```standalone_crate
 //! use cachekit::cache;
 //! use cachekit::secure::{KeySet, Keyring, MasterKey, set_keyring};
 //!
