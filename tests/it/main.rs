@@ -57,6 +57,7 @@ mod shared_identity_processes;
 mod shared_invalidation;
 mod shared_late_write;
 mod shared_log;
+mod shared_order;
 mod shared_panics;
 mod shared_tier;
 mod shared_windows;

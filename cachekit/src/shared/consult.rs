@@ -46,11 +46,13 @@ impl<S: Shape> Target<S> {
         self.guard = Guard::of(&self.link);
         let until = self.link.deadline();
         // Boxed, but for the look: a hit pays for the memory of its own steps only.
-        // The fence stands before the look: a removal between the two is noticed. Without it nothing is written.
-        if self.guard.wants_fence()
-            && Box::pin(self.take_fence(store, until)).await == Err(Failed::Late)
-        {
-            return Err(Failed::Late);
+        // A hit needs no fence, and does not pay the round trip for one. A fill takes it when nothing was found, before
+        // its function reads anything. What was found can be written again only where a previous key may have sealed
+        // it: there the fence stands before the look, so that a removal between the two is noticed.
+        let fence_first =
+            !self.previous.is_empty() || matches!(purpose, Purpose::Forced | Purpose::Refresh);
+        if fence_first {
+            self.want_fence(store, until).await?;
         }
         match purpose {
             Purpose::Forced => return Box::pin(self.run_guarded(store, until)).await,
@@ -61,6 +63,9 @@ impl<S: Shape> Target<S> {
         if self.wants_lock.load(Ordering::Relaxed) && self.guard.wants_lock() {
             answer = Box::pin(self.look_locked(store, until)).await?;
         }
+        if matches!(answer, Answer::Run) {
+            self.want_fence(store, until).await?;
+        }
         match answer {
             // Held for the move, which there is none of: it guards the write as well.
             Answer::Run if self.guard.has_lock() => Ok(answer),
@@ -70,6 +75,16 @@ impl<S: Shape> Target<S> {
             Answer::Run => Box::pin(self.run_guarded(store, until)).await,
             found => Ok(found),
         }
+    }
+
+    /// Takes the fence that the guard still wants. Without it nothing is written, but no time left is no time left.
+    async fn want_fence(&mut self, store: &StoreRef, until: Instant) -> Result<(), Failed> {
+        if self.guard.wants_fence()
+            && Box::pin(self.take_fence(store, until)).await == Err(Failed::Late)
+        {
+            return Err(Failed::Late);
+        }
+        Ok(())
     }
 
     async fn take_fence(&mut self, store: &StoreRef, until: Instant) -> Result<(), Failed> {
