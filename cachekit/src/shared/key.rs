@@ -7,10 +7,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use blake2::Digest;
 use serde::Serialize;
 
-use super::origin::Origin;
+use super::origin::{DIGEST, Origin};
 use crate::key::{CacheKey, Fidelity};
 use crate::site::SiteRef;
 
@@ -39,7 +38,7 @@ where
 
 /// The hash of everything that tells calls apart, and whether other processes agree on what it names.
 /// `None` if the arguments do not serialize.
-pub(crate) fn identity<Q>(site: SiteRef, key: &Q) -> Option<([u8; 32], bool)>
+pub(crate) fn identity<Q>(site: SiteRef, key: &Q) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
@@ -52,7 +51,8 @@ where
     if fidelity == Fidelity::Partial {
         origin.say_partly_written();
     }
-    let digest = origin.digest.clone().chain_update(bytes).finalize().into();
+    let mut digest = [0; DIGEST];
+    digest.copy_from_slice(origin.digest.clone().update(&bytes).finalize().as_bytes());
     Some((digest, origin.is_unambiguous() && fidelity != Fidelity::Partial))
 }
 

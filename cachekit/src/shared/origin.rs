@@ -11,8 +11,7 @@ use std::hash::{Hash as _, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blake2::digest::consts::U32;
-use blake2::{Blake2b, Digest};
+use blake2b_simd::{Params, State};
 
 use super::stays::{self, Reason};
 use crate::site::SiteRef;
@@ -20,13 +19,21 @@ use crate::site::SiteRef;
 /// Readable characters of the function's path. With the longest namespace the key stays below 250.
 const MAX_PATH: usize = 96;
 
+/// Bytes of a digest.
+pub(super) const DIGEST: usize = 32;
+
 /// The namespace of functions that name none.
 const DEFAULT_NAMESPACE: &str = "default";
+
+/// Blake2b-256.
+fn hash() -> State {
+    Params::new().hash_length(DIGEST).to_state()
+}
 
 /// What the keys of one function, in one instantiation, have in common.
 pub(crate) struct Origin {
     /// The digest up to the arguments.
-    pub(super) digest: Blake2b<U32>,
+    pub(super) digest: State,
     /// The text up to the hash.
     pub(super) start: String,
     site: SiteRef,
@@ -44,15 +51,17 @@ impl Origin {
         // Without generics the function's own path says it all.
         let path = site.path().unwrap_or_default();
         let types = if may_name_foreign_types(own, path) { number(site.function()) } else { 0 };
-        let mut function = Blake2b::<U32>::new();
+        let mut function = hash();
         for part in [own.as_bytes(), path.as_bytes(), &types.to_be_bytes(), &version] {
             // Lengths keep neighbouring parts apart.
-            function.update((part.len() as u64).to_be_bytes());
+            function.update(&(part.len() as u64).to_be_bytes());
             function.update(part);
         }
+        let mut digest = hash();
+        digest.update(function.finalize().as_bytes());
         let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
         Self {
-            digest: Blake2b::<U32>::new().chain_update(function.finalize()),
+            digest,
             start: format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name)),
             site,
             sole: sole_owner(site),

@@ -12,8 +12,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use blake2::digest::consts::U8;
-use blake2::{Blake2b, Digest};
+use blake2b_simd::{Params, State};
 use serde::de::DeserializeOwned;
 
 mod probe;
@@ -126,18 +125,18 @@ impl Schema {
 }
 
 fn fingerprint(nodes: &[Node]) -> u64 {
-    fn number(digest: &mut Blake2b<U8>, n: usize) {
-        digest.update((n as u64).to_be_bytes());
+    fn number(digest: &mut State, n: usize) {
+        digest.update(&(n as u64).to_be_bytes());
     }
-    fn text(digest: &mut Blake2b<U8>, text: &str) {
+    fn text(digest: &mut State, text: &str) {
         number(digest, text.len());
-        digest.update(text);
+        digest.update(text.as_bytes());
     }
-    let mut digest = Blake2b::<U8>::new();
+    let mut digest = Params::new().hash_length(8).to_state();
     text(&mut digest, "cachekit schema 1");
     for node in nodes {
         let (kind, name, names) = node.shape.parts();
-        digest.update([kind]);
+        digest.update(&[kind]);
         text(&mut digest, name);
         number(&mut digest, names.len());
         for name in names {
@@ -148,8 +147,10 @@ fn fingerprint(nodes: &[Node]) -> u64 {
             number(&mut digest, child as usize);
         }
     }
+    let mut fingerprint = [0; 8];
+    fingerprint.copy_from_slice(digest.finalize().as_bytes());
     // 0 says that there is none.
-    u64::from_be_bytes(digest.finalize().into()).max(1)
+    u64::from_be_bytes(fingerprint).max(1)
 }
 
 /// The schema of a type, or `None` if it has none. Recorded once in a process, at its first use.
