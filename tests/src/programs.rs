@@ -68,6 +68,8 @@ pub struct Subject {
     pub reach: Reach,
     /// For how many seconds an entry is fresh, and after how many nothing may be left of it.
     pub lasts: Option<(u64, u64)>,
+    /// The same for `None`, where that has a time of its own.
+    pub none_lasts: Option<u64>,
     /// The call of that number without the attribute, as `Debug` prints its result.
     pub plain: fn(usize) -> String,
     /// The same with it.
@@ -235,7 +237,9 @@ fn companions(subject: &Subject) -> Result<(), String> {
 /// An entry is served for as long as was said, and no longer.
 fn expiry(program: &Program) -> Result<(), String> {
     for subject in program.subjects {
-        let (Some((fresh, gone)), Some(true)) = (subject.lasts, subject.keeps(0)) else { continue };
+        let (Some(lasts), Some(true)) = (subject.lasts, subject.keeps(0)) else { continue };
+        let none = subject.none_lasts.filter(|_| (subject.plain)(0) == "None");
+        let (fresh, gone) = none.map_or(lasts, |seconds| (seconds, seconds));
         let scope = process();
         scope.run(|| {
             subject.call(0)?;

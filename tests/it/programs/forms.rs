@@ -21,6 +21,7 @@ pub(super) struct Subject {
     pub(super) kept: &'static str,
     pub(super) reach: &'static str,
     pub(super) lasts: Option<(u64, u64)>,
+    pub(super) none_lasts: Option<u64>,
     /// For each step, an expression that prints what it said.
     pub(super) companion: Option<[String; 5]>,
 }
@@ -55,6 +56,7 @@ pub(super) fn subject(
         kept: function.options.kept,
         reach: if function.options.is_local() { "Process" } else { reach },
         lasts: function.options.lasts,
+        none_lasts: function.options.none_lasts,
         companion: None,
     }
 }

@@ -179,6 +179,7 @@ fn precedence(choice: &mut Choice) -> Form {
         kept: if never { "Nothing" } else { "All" },
         reach: if attribute.ends_with("local") { "Process" } else { "Found" },
         lasts: if never { None } else { lasts },
+        none_lasts: None,
         companion: None,
     };
     Form { plain: items(false), cached: items(true), subjects: vec![subject] }
@@ -208,6 +209,7 @@ fn skipped_types(choice: &mut Choice) -> Form {
         kept: "All",
         reach: if attribute.ends_with("local") { "Process" } else { "Found" },
         lasts: None,
+        none_lasts: None,
         companion: None,
     };
     Form { plain: items(false), cached: items(true), subjects: vec![subject] }

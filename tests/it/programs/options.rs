@@ -14,6 +14,8 @@ pub(super) struct Options {
     pub(super) kept: &'static str,
     /// For how many seconds an entry is fresh, and after how many nothing is left of it.
     pub(super) lasts: Option<(u64, u64)>,
+    /// The same for `None`, where that has a time of its own.
+    pub(super) none_lasts: Option<u64>,
     /// The companion's name, if it is not the function's.
     pub(super) companion: Option<&'static str>,
 }
@@ -111,11 +113,12 @@ pub(super) fn options(choice: &mut Choice, subject: &Subject<'_>) -> Options {
     if kept == "Nothing" || kept == "Some" {
         lasts = None;
     }
+    let none_lasts = list.iter().any(|option| option.contains("none = 45")).then_some(45);
     let companion = (subject.may_be_renamed && choice.chance(15)).then_some("Companion");
     list.extend(companion.map(|name| format!("name = {name}")));
     list.extend(key(choice, subject.arguments, secure));
     choice.shuffle(&mut list);
-    Options { attribute, list, kept, lasts, companion }
+    Options { attribute, list, kept, lasts, none_lasts, companion }
 }
 
 /// `skip` where there are handles, `key` now and then.

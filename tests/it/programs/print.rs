@@ -105,13 +105,13 @@ fn companion(number: usize, subject: &Subject) -> String {
 }
 
 fn listed(number: usize, subject: &Subject) -> String {
-    let Subject { name, keys, kept, reach, lasts, .. } = subject;
+    let Subject { name, keys, kept, reach, lasts, none_lasts, .. } = subject;
     let companion = match subject.companion {
         Some(_) => format!("Some(cached::companion_{number})"),
         None => "None".to_owned(),
     };
     format!(
-        "Subject {{ name: {name:?}, keys: &{keys:?}, kept: Kept::{kept}, reach: Reach::{reach}, lasts: {lasts:?}, \
+        "Subject {{ name: {name:?}, keys: &{keys:?}, kept: Kept::{kept}, reach: Reach::{reach}, lasts: {lasts:?}, none_lasts: {none_lasts:?}, \
          plain: plain::call_{number}, cached: cached::call_{number}, runs: &cached::RUNS, companion: {companion} }},"
     )
 }
