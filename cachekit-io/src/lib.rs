@@ -37,6 +37,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
+//! | `file` | [`file`]: a directory that the processes of one machine share ([`FileBackend`]); on Unix |
 //! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
 //! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |
 //! | `aws-lc-rs` | the same seal by `aws-lc-rs`, several times faster; needs a C compiler |
@@ -58,6 +59,8 @@ pub mod blocking;
 pub mod conformance;
 #[cfg(feature = "envelope")]
 pub mod envelope;
+#[cfg(all(feature = "file", unix))]
+pub mod file;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(any(test, feature = "testing"))]
@@ -71,6 +74,8 @@ pub use crate::capability::{
     InvalidationEvents, InvalidationListener, LockToken, Locks, Subscription, TtlControl,
 };
 pub use crate::error::{BackendError, BackendErrorKind};
+#[cfg(all(feature = "file", unix))]
+pub use crate::file::{FileBackend, FileBackendBuilder};
 #[cfg(feature = "http")]
 pub use crate::http::CachekitIo;
 pub use crate::memory::{Clock, ManualClock, MemoryBackend, MemoryBackendBuilder};
