@@ -10,6 +10,7 @@ use crate::tls::Roots;
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -265,7 +266,13 @@ impl RedisBuilder {
         let servers = dialer(credentials, target.database, is_group);
         let names = Names::new(&self.prefix, matches!(target.shape, Shape::Cluster(_)));
         let topology = Topology::new(target.shape, Arc::new(servers), Arc::new(sentinels));
-        let shared = Shared { names, topology, background, fence_life: self.fence_life };
+        let shared = Shared {
+            names,
+            topology,
+            background,
+            fence_life: self.fence_life,
+            despairs: AtomicBool::new(false),
+        };
         Some(Redis { shared: Arc::new(shared), timeout: self.timeout })
     }
 }

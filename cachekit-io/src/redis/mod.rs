@@ -2,17 +2,22 @@
 
 mod address;
 mod backend;
+mod batch;
 mod builder;
 mod cluster;
 mod dial;
 mod env;
 mod failure;
+mod fences;
 mod flights;
 mod keys;
 mod layout;
 mod link;
+mod locks;
 mod node;
+mod operations;
 mod scripts;
+mod send;
 mod sentinel;
 mod topology;
 
@@ -24,6 +29,7 @@ use crate::runtime::Background;
 use crate::{BackendError, settings};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// The shared cache in Redis or Valkey: one server, a Sentinel group, or a Cluster.
@@ -58,6 +64,9 @@ struct Shared {
     topology: Topology,
     background: Background,
     fence_life: Duration,
+    /// The last operation on a group that waited for a server waited in vain: until one succeeds, no
+    /// other waits.
+    despairs: AtomicBool,
 }
 
 impl Redis {
