@@ -170,7 +170,8 @@ impl Redis {
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, false)).collect();
         for (place, answer) in places.into_iter().zip(answers) {
             results[place] = answer.and_then(|(answer, repeated)| {
-                let removed = removed(&answer).ok_or_else(|| malformed(DELETE_MANY, keys[place]))?;
+                let removed =
+                    removed(&answer).ok_or_else(|| malformed(DELETE_MANY, keys[place]))?;
                 Ok(removed || repeated)
             });
         }
@@ -195,9 +196,10 @@ impl Redis {
             let mut failed = Vec::new();
             for (place, part) in parts.iter().enumerate() {
                 match shared.topology.node(part.slot).await {
-                    Ok(node) => match by_node.iter_mut().find(|(other, _)| {
-                        std::sync::Arc::ptr_eq(other, &node)
-                    }) {
+                    Ok(node) => match by_node
+                        .iter_mut()
+                        .find(|(other, _)| std::sync::Arc::ptr_eq(other, &node))
+                    {
                         Some((_, places)) => places.push(place),
                         None => by_node.push((node, vec![place])),
                     },
@@ -206,7 +208,11 @@ impl Redis {
             }
             let sent = join_all(by_node.iter().map(async |(node, places)| {
                 let answers = send_to(node, parts, places).await;
-                places.iter().zip(answers).map(|(&place, (answer, lost))| (place, answer, lost)).collect::<Vec<_>>()
+                places
+                    .iter()
+                    .zip(answers)
+                    .map(|(&place, (answer, lost))| (place, answer, lost))
+                    .collect::<Vec<_>>()
             }));
             let sent = sent.await;
             failed.extend(sent.into_iter().flatten());

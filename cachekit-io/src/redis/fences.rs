@@ -26,9 +26,9 @@ impl Redis {
         };
         let answered = self.send(FENCE, Some(key), entry.slot, &call, Repeat::Yes).await?;
         match answered.answer {
-            Value::BulkString(fence) => String::from_utf8(fence)
-                .map(FenceToken::new)
-                .map_err(|_| malformed(FENCE, key)),
+            Value::BulkString(fence) => {
+                String::from_utf8(fence).map(FenceToken::new).map_err(|_| malformed(FENCE, key))
+            }
             _ => Err(malformed(FENCE, key)),
         }
     }

@@ -110,12 +110,8 @@ impl Link {
             driver.await;
         });
         let driver = driver.abort_handle();
-        let pinger = place.handle.spawn(ping(
-            conn.clone(),
-            Arc::clone(&state),
-            driver.clone(),
-            background,
-        ));
+        let pinger =
+            place.handle.spawn(ping(conn.clone(), Arc::clone(&state), driver.clone(), background));
         Self { conn, id, home: place.home, state, driver, pinger: pinger.abort_handle() }
     }
 

@@ -177,11 +177,7 @@ impl Redis {
         })
     }
 
-    pub(super) async fn do_refresh(
-        &self,
-        key: &str,
-        ttl: Duration,
-    ) -> Result<bool, BackendError> {
+    pub(super) async fn do_refresh(&self, key: &str, ttl: Duration) -> Result<bool, BackendError> {
         const REFRESH: Operation = Operation::Refresh;
         let entry = self.entry(REFRESH, key)?;
         SetOptions::new().ttl(ttl).validate(REFRESH).map_err(|error| error.with_key(key))?;
@@ -283,7 +279,11 @@ pub(super) fn removed(answer: &[Value]) -> Option<bool> {
     }
 }
 
-pub(super) fn integer(operation: Operation, key: &str, answer: &Value) -> Result<i64, BackendError> {
+pub(super) fn integer(
+    operation: Operation,
+    key: &str,
+    answer: &Value,
+) -> Result<i64, BackendError> {
     match answer {
         Value::Int(number) => Ok(*number),
         _ => Err(malformed(operation, key)),

@@ -256,9 +256,8 @@ impl Shared {
         match self.background.before(deadline, attempts).await {
             Some(result) => result,
             None => {
-                let nowhere = |failure: &Failure| {
-                    matches!(failure.then, Then::Elsewhere | Then::Wait)
-                };
+                let nowhere =
+                    |failure: &Failure| matches!(failure.then, Then::Elsewhere | Then::Wait);
                 if progress.last.as_ref().is_some_and(nowhere) {
                     self.despairs.store(true, Ordering::Relaxed);
                 }
