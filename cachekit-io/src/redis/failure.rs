@@ -158,6 +158,14 @@ impl Failure {
                 Then::Stop,
                 "the server knows no password, but the settings have one",
             ),
+            // Older servers wrap what a command of a script was refused for.
+            "ERR" if detail.starts_with("Error running script") => {
+                let inner = ["READONLY", "OOM", "NOPERM", "CLUSTERDOWN", "MISCONF", "NOREPLICAS"];
+                match inner.into_iter().find(|code| detail.contains(code)) {
+                    Some(code) => Self::answered(code, ""),
+                    None => with(K::Permanent, Then::Stop, "the server cannot run a script"),
+                }
+            }
             "ERR" if detail.starts_with("unknown command") => {
                 with(K::Unsupported, Then::Stop, "the server does not know the command")
             }
