@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use cachekit::cache;
+use cachekit_test_servers::{Cluster, Node};
 
-use super::redis_server::RedisServer;
 use crate::service::{Service, child, is_child};
 
 const TEST: &str = "backends::environment::the_same_program_over_all_backends_by_environment_alone";
@@ -64,21 +64,23 @@ async fn the_same_program_over_all_backends_by_environment_alone() {
     tokio::task::block_in_place(|| {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("cache");
-        let (redis, common) = (RedisServer::start(), RedisServer::start());
-        let file = |program: &mut Command| {
-            program.env("CACHEKIT_FILE_CACHE_DIR", &directory);
+        let (redis, common, cluster) = (Node::start(), Node::start(), Cluster::start());
+        let set = |name: &'static str, value: String| {
+            move |program: &mut Command| {
+                program.env(name, &value);
+            }
         };
-        let redis = |program: &mut Command| {
-            program.env("CACHEKIT_REDIS_URL", redis.url());
-        };
-        let common = |program: &mut Command| {
-            program.env("REDIS_URL", common.url());
-        };
+        let file = set("CACHEKIT_FILE_CACHE_DIR", directory.to_str().unwrap().to_owned());
+        let cluster = format!("redis-cluster://{}", cluster.addresses());
+        let cluster = set("CACHEKIT_REDIS_URL", cluster);
+        let redis = set("CACHEKIT_REDIS_URL", redis.url());
+        let common = set("REDIS_URL", common.url());
         let http = |program: &mut Command| service.configure(program, "127.0.0.1");
-        let backends: [(&str, &dyn Fn(&mut Command)); 4] = [
+        let backends: [(&str, &dyn Fn(&mut Command)); 5] = [
             ("a directory", &file),
             ("Redis", &redis),
-            ("REDIS_URL", &common),
+            ("Redis by REDIS_URL", &common),
+            ("a Redis Cluster", &cluster),
             ("a server", &http),
         ];
         for (name, configure) in backends {

@@ -11,6 +11,5 @@
 mod environment;
 mod exchange;
 mod killed;
-mod redis_server;
 mod refused;
 mod sealed;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use cachekit::secure::{KeySet, Keyring, MasterKey};
 use cachekit::testing::Scope;
 use cachekit_io::{Backend, FileBackend, Redis};
+use cachekit_test_servers::Node;
 use cachekit_tests::in_child;
 
-use super::redis_server::RedisServer;
 use crate::http::tap::{call_everything, call_readable, found_in, loads, names_in, read_all};
 
 /// Everything that is in the files below.
@@ -55,8 +55,9 @@ fn a_directory_shows_nothing_of_what_is_sealed() {
 #[test]
 fn redis_shows_nothing_of_what_is_sealed() {
     in_child("backends::sealed::redis_shows_nothing_of_what_is_sealed", || {
-        let server = RedisServer::start();
+        // It writes down everything it is told.
+        let server = Node::options().persistent().start();
         let backend = Redis::builder().url(server.url()).build().unwrap();
-        shows_nothing(&(Arc::new(backend) as Arc<dyn Backend>), server.directory());
+        shows_nothing(&(Arc::new(backend) as Arc<dyn Backend>), server.folder());
     });
 }
