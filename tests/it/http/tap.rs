@@ -128,7 +128,7 @@ pub(crate) fn read_all(directory: &Path, into: &mut Vec<u8>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             read_all(&path, into);
-        } else {
+        } else if path.is_file() {
             into.extend(std::fs::read(path).unwrap());
         }
     }
