@@ -37,7 +37,9 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
+//! | `file` | [`file`]: a directory that the processes of one machine share ([`FileBackend`]); on Unix |
 //! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
+//! | `redis` | `redis`: Redis and Valkey, one node, Sentinel and Cluster, and `blocking` |
 //! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |
 //! | `aws-lc-rs` | the same seal by `aws-lc-rs`, several times faster; needs a C compiler |
 //! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
@@ -52,16 +54,26 @@ mod memory;
 mod operation;
 mod value;
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "redis"))]
 pub mod blocking;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 #[cfg(feature = "envelope")]
 pub mod envelope;
+#[cfg(all(feature = "file", unix))]
+pub mod file;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(any(feature = "http", feature = "redis"))]
+mod runtime;
+#[cfg(any(feature = "http", feature = "redis"))]
+mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(any(feature = "http", feature = "redis"))]
+mod tls;
 #[cfg(feature = "wire")]
 pub mod wire;
 
@@ -71,8 +83,12 @@ pub use crate::capability::{
     InvalidationEvents, InvalidationListener, LockToken, Locks, Subscription, TtlControl,
 };
 pub use crate::error::{BackendError, BackendErrorKind};
+#[cfg(all(feature = "file", unix))]
+pub use crate::file::{FileBackend, FileBackendBuilder};
 #[cfg(feature = "http")]
 pub use crate::http::CachekitIo;
 pub use crate::memory::{Clock, ManualClock, MemoryBackend, MemoryBackendBuilder};
 pub use crate::operation::Operation;
+#[cfg(feature = "redis")]
+pub use crate::redis::{Redis, RedisBuilder};
 pub use crate::value::{Fetched, Freshness, Health, SetOptions};

@@ -36,6 +36,8 @@
 //! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
 //! | `shared` | `set_default_backend` and `backend = …`: functions share values through a `cachekit_io::Backend` |
 //! | `io` | [`cache::io`]: functions share values through cachekit.io; turns `shared` on |
+//! | `redis` | Redis and Valkey behind [`cache`]: `CACHEKIT_REDIS_URL`; turns `shared` on |
+//! | `file` | a directory of this machine behind [`cache`]: `CACHEKIT_FILE_CACHE_DIR`; turns `shared` on |
 //! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
 //! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
@@ -49,6 +51,8 @@
 //!
 //! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, where
 //! `set_shared_budget` says nothing. With `io`: `CACHEKIT_API_KEY` and its companions; see [`cache::io`].
+//! With `redis`: `CACHEKIT_REDIS_URL`, then `REDIS_URL`; with `file`: `CACHEKIT_FILE_CACHE_DIR` and its companions. At most
+//! one of the `CACHEKIT_` variables may ask for a backend, and the build must have it.
 //! With `secure`: `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] tells what is wrong with any of
 //! them.
 
@@ -177,6 +181,11 @@ mod book {
         Recipes: "../../docs/src/recipes.md"
         Testing: "../../docs/src/testing.md"
         TwoTiers: "../../docs/src/two-tiers.md"
+    }
+
+    #[cfg(all(feature = "file", unix))]
+    pages! {
+        FileBackend: "../../docs/src/file-backend.md"
     }
 
     #[cfg(feature = "secure")]

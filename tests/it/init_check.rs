@@ -113,24 +113,6 @@ fn a_variable_with_a_bad_value_concerns_every_function_that_would_use_it() {
 }
 
 #[test]
-fn a_variable_for_what_is_not_built_in_is_ignored() {
-    let test = "init_check::a_variable_for_what_is_not_built_in_is_ignored";
-    if is_child() {
-        #[cache(ttl = 60)]
-        fn plain(n: u64) -> u64 {
-            n
-        }
-        assert_eq!((plain(7), plain(7), plain::stats().shared_errors), (7, 7, 0));
-        set_keys();
-        assert_eq!(init().unwrap_err().problems().len(), 1, "that of `#[cache::io]`");
-        return;
-    }
-    let finished =
-        run_child(test, &[("CACHEKIT_REDIS_URL", "redis://example"), ("REDIS_URL", "x")]);
-    assert_eq!(finished.passed, Some(true), "{}", finished.output);
-}
-
-#[test]
 fn every_variable_that_is_wrong_is_named_once() {
     const WRONG: [(&str, &str); 8] = [
         ("CACHEKIT_API_KEY", "5ecret with a space"),

@@ -7,6 +7,8 @@ extern crate cachekit as other;
 
 mod allocations;
 mod backend_option;
+#[cfg(unix)]
+mod backends;
 mod budget;
 mod budget_sums;
 mod command;

@@ -15,11 +15,35 @@ pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
 
 #[cfg(not(feature = "io"))]
 pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
-    Err(BackendError::new(
-        cachekit_io::BackendErrorKind::Configuration,
-        cachekit_io::Operation::Connect,
-    )
-    .with_context("the client of cachekit.io needs the feature `io` of cachekit"))
+    Err(not_built("the client of cachekit.io needs the feature `io` of cachekit"))
+}
+
+/// Redis or Valkey, from `CACHEKIT_REDIS_URL` or `REDIS_URL` and their companions.
+#[cfg(feature = "redis")]
+pub(super) fn redis() -> Result<Arc<dyn Backend>, BackendError> {
+    Ok(Arc::new(cachekit_io::Redis::from_env()?))
+}
+
+#[cfg(not(feature = "redis"))]
+pub(super) fn redis() -> Result<Arc<dyn Backend>, BackendError> {
+    Err(not_built("the client of Redis needs the feature `redis` of cachekit"))
+}
+
+/// A directory, from `CACHEKIT_FILE_CACHE_DIR` and its companions.
+#[cfg(all(feature = "file", unix))]
+pub(super) fn file() -> Result<Arc<dyn Backend>, BackendError> {
+    Ok(Arc::new(cachekit_io::FileBackend::from_env()?))
+}
+
+#[cfg(not(all(feature = "file", unix)))]
+pub(super) fn file() -> Result<Arc<dyn Backend>, BackendError> {
+    Err(not_built("a shared directory needs the feature `file` of cachekit, on Unix"))
+}
+
+#[cfg(not(all(feature = "io", feature = "redis", feature = "file", unix)))]
+fn not_built(needs: &'static str) -> BackendError {
+    use cachekit_io::{BackendErrorKind, Operation};
+    BackendError::new(BackendErrorKind::Configuration, Operation::Connect).with_context(needs)
 }
 
 /// What the client tells the service about this process: how often its caches answered.

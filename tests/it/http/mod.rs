@@ -39,5 +39,5 @@ mod secrets;
 mod sessions;
 mod soak;
 mod sync_api;
-mod tap;
+pub(crate) mod tap;
 mod trust;

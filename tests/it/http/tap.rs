@@ -113,7 +113,7 @@ fn blake2_256(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What is found of the secrets.
-fn found_in(haystack: &[u8]) -> Vec<String> {
+pub(crate) fn found_in(haystack: &[u8]) -> Vec<String> {
     let needles = needles();
     // All at once: there are hundreds, and the log is long.
     let search = AhoCorasick::new(needles.iter().map(|needle| &needle.bytes)).unwrap();
@@ -123,19 +123,19 @@ fn found_in(haystack: &[u8]) -> Vec<String> {
 }
 
 /// Every byte of every file below a directory.
-fn read_all(directory: &Path, into: &mut Vec<u8>) {
+pub(crate) fn read_all(directory: &Path, into: &mut Vec<u8>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             read_all(&path, into);
-        } else {
+        } else if path.is_file() {
             into.extend(std::fs::read(path).unwrap());
         }
     }
 }
 
 /// Calls everything twice in two machines, so that all is written, found there and found here.
-fn call_everything(machines: &[Scope]) {
+pub(crate) fn call_everything(machines: &[Scope]) {
     for machine in machines.iter().chain(machines) {
         machine.run(|| {
             assert_eq!(sealed_for(NAME, NUMBER), finding(NUMBER));
@@ -145,6 +145,25 @@ fn call_everything(machines: &[Scope]) {
         assert_eq!(block_on(machine.wrap(sealed_later(NAME, NUMBER))), finding(NUMBER));
         machine.run(settle);
     }
+}
+
+/// Where a name of the functions or their types is.
+pub(crate) fn names_in(bytes: &[u8]) -> Option<usize> {
+    let names = ["sealed_later", "sealed_for", "sealed_only", "Finding", "patient"];
+    AhoCorasick::new(names).unwrap().find(bytes).map(|found| found.start())
+}
+
+/// How often a machine computed what it keeps only there.
+pub(crate) fn loads(machine: &Scope) -> u64 {
+    machine.run(|| sealed_only_there::stats().loads)
+}
+
+/// The control, on this machine.
+pub(crate) fn call_readable(machine: &Scope) {
+    machine.run(|| {
+        readable(NAME, NUMBER);
+        settle();
+    });
 }
 
 #[test]
@@ -199,11 +218,7 @@ fn nobody_learns_what_is_sealed() {
             });
         }
         // The first wrote, the second read, and the third moved it to the key that is current now.
-        let loads: Vec<u64> = machines
-            .iter()
-            .map(|machine| machine.run(|| sealed_only_there::stats().loads))
-            .collect();
-        assert_eq!(loads, [1, 0, 0]);
+        assert_eq!(machines.iter().map(loads).collect::<Vec<_>>(), [1, 0, 0]);
         let metrics = server.metrics();
 
         let mut stored = Vec::new();
@@ -222,16 +237,11 @@ fn nobody_learns_what_is_sealed() {
         }
         // Not even which function it is, or whose.
         for (place, bytes) in &seen[..2] {
-            let names = ["sealed_later", "sealed_for", "sealed_only", "Finding", "patient"];
-            let found = AhoCorasick::new(names).unwrap().find(bytes);
-            assert!(found.is_none(), "{found:?} {place}");
+            assert_eq!(names_in(bytes), None, "{place}");
         }
 
         // The same ears hear what is not sealed.
-        machine(&old).run(|| {
-            readable(NAME, NUMBER);
-            settle();
-        });
+        call_readable(&machine(&old));
         let heard = found_in(&wire.tapped());
         assert!(heard.iter().any(|what| what == "the value's text, plain"), "{heard:?}");
         let mut stored = Vec::new();

@@ -1,0 +1,270 @@
+//! A directory that the processes of one machine share: [`FileBackend`] (feature `file`, on Unix).
+//!
+//! # Format
+//!
+//! The directory is read and written by the published SDKs for Python, Rust and TypeScript, too. An entry is one
+//! file, named by the BLAKE2b-128 of its key in 32 hex digits: 14 bytes of header (`CK`, version 1, a reserved
+//! byte, two bytes of flags, the end in seconds since 1970 or 0) and the value. It is written under another name,
+//! synced and renamed, so that readers find it whole or not at all. A file that is no entry of this version is
+//! deleted when it is read. One with flags that are not known is left alone, and a miss.
+//!
+//! # Other files
+//!
+//! Fences and locks are in `.cachekit-state`, a hidden directory that no SDK looks into. Files whose names have
+//! another form than entries are left alone: neither counted nor evicted.
+//!
+//! # Who may be there
+//!
+//! The directory must belong to the user of the process, and nobody else may write to it. It is made with mode
+//! 0700, its files with 0600, and symbolic links in it are not followed.
+
+mod builder;
+mod capabilities;
+mod deadline;
+mod directory;
+mod env;
+mod failure;
+mod header;
+mod name;
+mod pool;
+mod shard;
+mod state;
+mod store;
+mod task;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod write;
+
+pub use self::builder::FileBackendBuilder;
+
+use self::failure::Call;
+use self::name::Name;
+use self::store::Store;
+use self::write::NewEntry;
+use crate::{
+    Backend, BackendError, BackendErrorKind, Batch, BatchResults, BoxFuture, Fencing, Fetched,
+    Health, Locks, Operation, SetOptions, TtlControl,
+};
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A directory that the processes of one machine share.
+///
+/// Clones are cheap. All work is done on threads of its own, at most 16 in the process, and every operation has a
+/// deadline: futures can be polled by any executor, and none of them waits for a disk.
+///
+/// # What is not like elsewhere
+///
+/// - **No stale window.** The format has no place for it, and readers of other SDKs would take a stale value for
+///   a fresh one. An entry is gone at the end of its `ttl`.
+/// - **Whole seconds.** The end of an entry is the beginning of a second: it lives up to one second shorter
+///   than its `ttl`, never longer. A `ttl` is at most 10 years.
+/// - **Fences and locks hold between processes that use this backend.** Other SDKs write and delete without them. Both
+///   are lost with the hidden directory they are in; then fills and writes under a lock are refused.
+/// - **One machine.** A file system that several machines mount needs `flock` and renames that hold between
+///   all of them; do not rely on it.
+/// - **No events.** Nobody is told what others deleted.
+///
+/// # Bound
+///
+/// At 90 % of the allowed bytes or entries, those written first leave until there are 70 %. What other processes
+/// write is counted every 30 seconds.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use cachekit_io::{Backend, FileBackend, SetOptions};
+/// use std::time::Duration;
+///
+/// # let parent = tempfile::tempdir()?;
+/// # let directory = parent.path().join("cache");
+/// # pollster::block_on(async {
+/// let backend = FileBackend::builder().directory(&directory).build()?;
+/// let options = SetOptions::new().ttl(Duration::from_secs(300));
+/// backend.set("greeting", Bytes::from_static(b"hello"), &options).await?;
+///
+/// // Another process, or this one after a restart.
+/// let other = FileBackend::builder().directory(&directory).build()?;
+/// let found = other.get("greeting").await?;
+/// assert!(found.is_some_and(|found| found.value() == "hello"));
+/// # Ok::<(), cachekit_io::BackendError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct FileBackend {
+    store: Arc<Store>,
+    timeout: Duration,
+}
+
+impl FileBackend {
+    /// Settings; all of them have a default.
+    pub fn builder() -> FileBackendBuilder {
+        FileBackendBuilder::default()
+    }
+
+    /// A backend from environment variables. An empty variable counts as not set.
+    ///
+    /// | variable | what | default |
+    /// | --- | --- | --- |
+    /// | `CACHEKIT_FILE_CACHE_DIR` | the directory; made if there is none | `cachekit` in the system's directory for temporary files |
+    /// | `CACHEKIT_FILE_MAX_SIZE_MB` | MiB of all entries, from 1 to 1000000 | 1024 |
+    /// | `CACHEKIT_FILE_MAX_VALUE_MB` | MiB of one value, from 1 to half of that | 100, or half of that if it is less |
+    /// | `CACHEKIT_FILE_MAX_ENTRY_COUNT` | entries, from 100 to 1000000 | 10000 |
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](BackendErrorKind::Configuration) names every variable that is wrong and what it
+    /// accepts, and says what is wrong with the directory.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// let backend = cachekit_io::FileBackend::from_env()?;
+    /// # drop(backend);
+    /// # Ok::<(), cachekit_io::BackendError>(())
+    /// ```
+    pub fn from_env() -> Result<Self, BackendError> {
+        env::backend(&env::process)
+    }
+
+    /// Runs work on another thread, until the deadline at most.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        key: &str,
+        work: impl FnOnce(&Store, &Call) -> Result<T, BackendError> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let store = Arc::clone(&self.store);
+        let done = task::run(operation, self.timeout, move |call| work(&store, call));
+        done.await.map_err(|error| error.with_key(key))
+    }
+
+    /// Works through the items that can be asked for, one after another.
+    async fn run_many<I: Send + 'static, T: Send + 'static>(
+        &self,
+        operation: Operation,
+        items: Vec<Result<I, BackendError>>,
+        work: impl Fn(&Store, &Call, &I) -> Result<T, BackendError> + Send + 'static,
+    ) -> BatchResults<T> {
+        let asked = items.len();
+        if asked == 0 {
+            return Vec::new();
+        }
+        let store = Arc::clone(&self.store);
+        let done = task::run(operation, self.timeout, move |call| {
+            let one = |item: Result<I, BackendError>| {
+                let item = item?;
+                call.check_time()?;
+                work(&store, call, &item)
+            };
+            Ok(items.into_iter().map(one).collect())
+        });
+        done.await.unwrap_or_else(|error| (0..asked).map(|_| Err(error.clone())).collect())
+    }
+
+    /// The one path by which single values come in.
+    async fn put(
+        &self,
+        operation: Operation,
+        key: &str,
+        value: Bytes,
+        options: &SetOptions,
+        fence: Option<state::Id>,
+    ) -> Result<bool, BackendError> {
+        let name = name_of(operation, key)?;
+        let entry = NewEntry { name, value, options: options.clone(), fence };
+        entry.check(&self.store, operation).map_err(|error| error.with_key(key))?;
+        self.run(operation, key, move |store, call| store.put(call, &entry)).await
+    }
+}
+
+impl fmt::Debug for FileBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileBackend")
+            .field("limits", &self.store.limits)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every key will do but the empty one.
+fn name_of(operation: Operation, key: &str) -> Result<Name, BackendError> {
+    if key.is_empty() {
+        return Err(BackendError::new(BackendErrorKind::InvalidKey, operation)
+            .with_context("the empty key")
+            .with_key(key));
+    }
+    Ok(Name::of(key))
+}
+
+impl Backend for FileBackend {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        Box::pin(async move {
+            let name = name_of(Operation::Get, key)?;
+            self.run(Operation::Get, key, move |store, call| store.get(call, &name)).await
+        })
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move { self.put(Operation::Set, key, value, options, None).await.map(drop) })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let name = name_of(Operation::Delete, key)?;
+            self.run(Operation::Delete, key, move |store, call| store.delete(call, &name)).await
+        })
+    }
+
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let name = name_of(Operation::Exists, key)?;
+            self.run(Operation::Exists, key, move |store, call| store.exists(call, &name)).await
+        })
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+        Box::pin(async move {
+            let asked = Instant::now();
+            let store = Arc::clone(&self.store);
+            let work = move |call: &Call| store.health(call);
+            let totals = task::run(Operation::Health, self.timeout, work).await?;
+            let limits = self.store.limits;
+            Ok(Health::new(self.backend_type(), asked.elapsed())
+                .with_detail("entries", totals.entries.to_string())
+                .with_detail("used_bytes", totals.bytes.to_string())
+                .with_detail("max_entries", limits.max_entries.to_string())
+                .with_detail("max_bytes", limits.max_bytes.to_string()))
+        })
+    }
+
+    fn backend_type(&self) -> &'static str {
+        "file"
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        Some(self)
+    }
+
+    fn ttl(&self) -> Option<&dyn TtlControl> {
+        Some(self)
+    }
+
+    fn batch(&self) -> Option<&dyn Batch> {
+        Some(self)
+    }
+
+    fn fencing(&self) -> Option<&dyn Fencing> {
+        Some(self)
+    }
+}

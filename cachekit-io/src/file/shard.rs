@@ -1,0 +1,97 @@
+//! The lock under which a key is changed, between the threads and processes of one machine.
+
+use super::directory::Directory;
+use super::failure::Call;
+use super::name::Name;
+use super::state::{MAX_LEN, State};
+use crate::BackendError;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The shortest and longest pause before a lock is tried again.
+const FIRST_PAUSE: Duration = Duration::from_micros(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Locks a file, or gives up at the call's deadline. Dropping the file unlocks it.
+pub(super) fn lock(file: &File, exclusive: bool, call: &Call) -> Result<(), BackendError> {
+    // Never one that blocks: it could not be ended.
+    let wanted = if exclusive {
+        FlockOperation::NonBlockingLockExclusive
+    } else {
+        FlockOperation::NonBlockingLockShared
+    };
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match flock(file, wanted) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+            Err(error) => return Err(call.failed("locking a file")(error.into())),
+        }
+        if Instant::now() >= call.deadline {
+            return Err(call.late("a file stayed locked"));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether the path still leads to the file that was opened.
+pub(super) fn is_same(path: &Path, file: &File) -> bool {
+    let (Ok(there), Ok(here)) = (path.symlink_metadata(), file.metadata()) else { return false };
+    (there.dev(), there.ino()) == (here.dev(), here.ino())
+}
+
+/// The lock of some keys, held until it is dropped, and what is known about these keys.
+pub(super) struct Shard {
+    file: File,
+    pub(super) state: State,
+    stored: State,
+}
+
+impl Shard {
+    pub(super) fn lock(
+        directory: &Directory,
+        name: &Name,
+        call: &Call,
+    ) -> Result<Self, BackendError> {
+        loop {
+            let (path, file) = directory
+                .open_state(name)
+                .map_err(call.failed("opening the file of fences and locks"))?;
+            lock(&file, true, call)?;
+            // Somebody may have deleted it meanwhile; then others lock another one.
+            if is_same(&path, &file) {
+                let state = read(&file).map_err(call.failed("reading fences and locks"))?;
+                return Ok(Self { file, stored: state.clone(), state });
+            }
+            call.check_time()?;
+        }
+    }
+
+    /// Writes what was changed, before whatever follows from it.
+    pub(super) fn store(&mut self, call: &Call) -> Result<(), BackendError> {
+        if self.state == self.stored {
+            return Ok(());
+        }
+        let bytes = self.state.encode();
+        // In place: the lock belongs to this very file. Half of it is as good as nothing.
+        let length = bytes.len() as u64;
+        self.file
+            .write_all_at(&bytes, 0)
+            .and_then(|()| self.file.set_len(length))
+            .map_err(call.failed("writing fences and locks"))?;
+        self.stored = self.state.clone();
+        Ok(())
+    }
+}
+
+fn read(file: &File) -> io::Result<State> {
+    let mut bytes = Vec::new();
+    file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(State::decode(&bytes))
+}

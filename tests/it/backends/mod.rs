@@ -1,0 +1,15 @@
+//! Backends beside the HTTP API: a directory, and Redis.
+//!
+//! | file | what holds |
+//! | --- | --- |
+//! | `exchange` | entries go from one SDK to the other through a directory, both ways |
+//! | `killed` | processes that are killed while they write leave whole values |
+//! | `environment` | the same program over every backend, by its environment alone |
+//! | `refused` | what `init` says about an environment that leads to no backend |
+//! | `sealed` | what a directory and Redis show of sealed functions |
+
+mod environment;
+mod exchange;
+mod killed;
+mod refused;
+mod sealed;
