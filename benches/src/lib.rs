@@ -8,10 +8,11 @@
 //!                           --capacities 600,1200 at these capacities
 //! cargo bench -p benches -- compile               what an attribute costs the compiler
 //! cargo bench -p benches -- http                  a GET over loopback TLS, next to other clients
+//! cargo bench -p benches -- redis                 a GET from a real Redis, next to the `redis` crate's
 //! ```
 //!
 //! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `sealed`,
-//! `traces`, `compile` and `http`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
+//! `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
 //! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
@@ -28,12 +29,15 @@ mod compile;
 mod crew;
 mod harness;
 mod http;
+mod load;
 mod options;
 mod ours;
 mod peers;
+mod redis;
 mod report;
 mod subjects;
 mod traces;
+mod turns;
 mod workloads;
 mod zipf;
 
@@ -52,7 +56,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if !options.wants_more_than_http() {
+    if !options.wants_more_than_clients() {
         return ExitCode::SUCCESS;
     }
     println!("{}", report::machine());
@@ -101,6 +105,23 @@ pub fn http_main(
     if arguments.first().is_some_and(|first| first == http::SERVE) {
         return http::serve();
     }
+    clients(arguments, Part::Http, |options| http::run(options, count))
+}
+
+/// The same for the part `redis`.
+pub fn redis_main(
+    arguments: impl Iterator<Item = String>,
+    count: fn(&mut dyn FnMut()) -> u64,
+) -> ExitCode {
+    clients(arguments.collect(), Part::Redis, |options| redis::run(options, count))
+}
+
+/// Runs a part that has a program of its own, if it is asked for.
+fn clients(
+    arguments: Vec<String>,
+    part: Part,
+    run: impl FnOnce(&Options) -> Result<Vec<String>, String>,
+) -> ExitCode {
     let options = match Options::parse(arguments.into_iter()) {
         Ok(options) => options,
         Err(problem) => {
@@ -108,12 +129,12 @@ pub fn http_main(
             return ExitCode::from(2);
         }
     };
-    if !options.wants(Part::Http) {
+    if !options.wants(part) {
         return ExitCode::SUCCESS;
     }
     println!("{}", report::machine());
     println!("{}", options.describe());
-    match http::run(&options, count) {
+    match run(&options) {
         Ok(failures) => verdict(&failures),
         Err(problem) => verdict(&[problem]),
     }

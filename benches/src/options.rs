@@ -17,10 +17,11 @@ pub(crate) enum Part {
     Traces,
     Compile,
     Http,
+    Redis,
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 12] = [
+    const WORDS: [(&'static str, Part); 13] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -33,6 +34,7 @@ impl Part {
         ("traces", Part::Traces),
         ("compile", Part::Compile),
         ("http", Part::Http),
+        ("redis", Part::Redis),
     ];
 }
 
@@ -89,9 +91,10 @@ impl Options {
         }
     }
 
-    /// Whether any part but `http` runs, which has a program of its own.
-    pub(crate) fn wants_more_than_http(&self) -> bool {
-        self.parts.iter().any(|part| *part != Part::Http) || self.parts.is_empty()
+    /// Whether any part runs that has no program of its own, as `http` and `redis` have.
+    pub(crate) fn wants_more_than_clients(&self) -> bool {
+        let has_its_own = |part: &Part| matches!(part, Part::Http | Part::Redis);
+        self.parts.is_empty() || !self.parts.iter().all(has_its_own)
     }
 
     /// `quick` in a quick run, else `full`.

@@ -24,6 +24,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::server::Process;
+use crate::load::Client;
 
 /// hyper's own windows, for the client that has none by default worth the name.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
@@ -46,15 +47,7 @@ impl Target {
     }
 }
 
-/// Something that gets a value.
-pub(super) trait Client: Send + Sync + 'static {
-    fn get(&self, target: &Target) -> impl Future<Output = Result<Bytes, String>> + Send;
-
-    /// Before each sample, and not part of it.
-    fn forget(&self) {}
-}
-
-impl Client for CachekitIo {
+impl Client<Target> for CachekitIo {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let found = CachekitIo::get(self, &target.key).await.map_err(text)?;
         found.map(cachekit_io::Fetched::into_value).ok_or_else(|| "absent".to_owned())
@@ -87,7 +80,7 @@ impl Reqwest {
     }
 }
 
-impl Client for Reqwest {
+impl Client<Target> for Reqwest {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let answer = self.0.get(&target.url).send().await.map_err(text)?;
         check(answer.status())?;
@@ -120,7 +113,7 @@ impl Pooled {
     }
 }
 
-impl Client for Pooled {
+impl Client<Target> for Pooled {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let request = request(target, &self.headers, Empty::new());
         let answer = self.client.request(request).await.map_err(text)?;
@@ -145,7 +138,7 @@ impl Hyper {
     }
 }
 
-impl Client for Hyper {
+impl Client<Target> for Hyper {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let request = request(target, &self.headers, Empty::new());
         let answer = self.sender.clone().send_request(request).await.map_err(text)?;
@@ -173,7 +166,7 @@ impl H2 {
     }
 }
 
-impl Client for H2 {
+impl Client<Target> for H2 {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let mut sender = self.sender.clone().ready().await.map_err(text)?;
         let request = request(target, &self.headers, ());

@@ -6,7 +6,6 @@
 //! caller's own tasks, which are the same for all.
 
 mod clients;
-mod load;
 mod server;
 mod through;
 
@@ -15,49 +14,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cachekit_io::{CachekitIo, SetOptions};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 pub(crate) use self::server::{SERVE, serve};
 
 use self::clients::{H2, Hyper, Pooled, Reqwest, Target};
-use self::load::{Contender, Sample, Subject};
 use self::server::Process;
 use crate::bars::{self, Bar};
-use crate::harness::as_f64;
+use crate::load::{Contender, Sample, Subject};
 use crate::options::Options;
-use crate::report::median;
+use crate::turns::{Row, measure, prepare, print};
 
 const KEYS: usize = 64;
 const SIZES: [(&str, usize); 2] = [("100 B", 100), ("16 KiB", 16 * 1024)];
 const CONCURRENCY: [usize; 3] = [1, 64, 512];
-const COUNTED: usize = 256;
 
 const OURS: &str = "CachekitIo";
 const REQWEST: &str = "reqwest";
 const POOLED: &str = "hyper-util, pooled";
 const HYPER: &str = "hyper, one connection";
 const H2_ALONE: &str = "h2, one connection";
-
-/// A client with all its turns in one table.
-struct Row<'a> {
-    name: &'static str,
-    contender: &'a dyn Contender,
-    requests: usize,
-    samples: Vec<Sample>,
-    allocations: f64,
-}
-
-impl Row<'_> {
-    fn median(&self, of: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().map(of).collect())
-    }
-
-    /// The median, over the rounds, of this row's number as a multiple of the other's.
-    fn ratio(&self, other: &Row<'_>, of: impl Fn(&Sample) -> f64) -> f64 {
-        let pairs = self.samples.iter().zip(&other.samples);
-        median(pairs.map(|(ours, theirs)| of(ours) / of(theirs)).collect())
-    }
-}
 
 /// Measures and prints; what is returned was wrong, however fast. The error is why there is nothing.
 pub(crate) fn run(
@@ -70,7 +46,7 @@ pub(crate) fn run(
         .build()
         .map_err(|error| format!("a runtime: {error}"))?;
     let ours = Arc::new(clients::ours(&server)?);
-    let contenders: [(&'static str, Box<dyn Contender>); 5] = [
+    let contenders: [(&'static str, Box<dyn Contender<Target>>); 5] = [
         (OURS, Box::new(Arc::clone(&ours))),
         (REQWEST, Box::new(Arc::new(Reqwest::new(&server)?))),
         (POOLED, Box::new(Arc::new(runtime.block_on(async { Pooled::new(&server) })?))),
@@ -94,7 +70,7 @@ pub(crate) fn run(
                 );
             }
             measure(options, &runtime, &subject, concurrency, &mut rows);
-            print(&title, &rows);
+            print(&title, HYPER, &rows);
             for row in &rows {
                 let wrong = row.samples.iter().find_map(|sample| sample.wrong.as_ref());
                 failures.extend(wrong.map(|wrong| format!("{title}: {}: {wrong}", row.name)));
@@ -115,7 +91,7 @@ async fn store(
     client: &CachekitIo,
     keys: usize,
     size: usize,
-) -> Result<Subject, String> {
+) -> Result<Subject<Target>, String> {
     let mut subject = Subject { targets: Vec::new(), values: Vec::new() };
     for index in 0..keys {
         // As long as the keys of annotated functions are.
@@ -133,85 +109,17 @@ async fn store(
 }
 
 /// Bytes that tell keys apart.
-fn value(id: u64, size: usize) -> Bytes {
+pub(crate) fn value(id: u64, size: usize) -> Bytes {
     let byte = |at: u64| u8::try_from((at * 31 + id * 7 + id / 251) % 251).unwrap_or_default();
     (0..size as u64).map(byte).collect()
 }
 
-/// Warms a client up, counts its allocations, and finds how many requests make a sample.
-fn prepare<'a>(
-    runtime: &Runtime,
-    subject: &Arc<Subject>,
-    name: &'static str,
-    contender: &'a dyn Contender,
-    options: &Options,
-    concurrency: usize,
-    count: fn(&mut dyn FnMut()) -> u64,
-) -> Result<Row<'a>, String> {
-    contender.ask(runtime, subject, COUNTED)?;
-    let mut asked = Ok(());
-    let allocations = count(&mut || asked = contender.ask(runtime, subject, COUNTED));
-    asked?;
-
-    let wanted = Duration::from_millis(options.pick(20, 200));
-    let probe = contender.sample(runtime, subject, concurrency, 4 * concurrency.max(64));
-    let probe_rate = probe.per_second();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let requests = (probe_rate * wanted.as_secs_f64()) as usize;
-    Ok(Row {
-        name,
-        contender,
-        // Everybody has some turns.
-        requests: requests.max(4 * concurrency),
-        samples: Vec::new(),
-        allocations: as_f64(allocations) / as_f64(COUNTED as u64),
-    })
-}
-
-fn measure(
-    options: &Options,
-    runtime: &Runtime,
-    subject: &Arc<Subject>,
-    concurrency: usize,
-    rows: &mut [Row<'_>],
-) {
-    let count = rows.len();
-    for round in 0..options.pick(3, 15) {
-        for turn in 0..count {
-            let row = &mut rows[(round + turn) % count];
-            let sample = row.contender.sample(runtime, subject, concurrency, row.requests);
-            row.samples.push(sample);
-        }
-    }
-}
-
-fn print(title: &str, rows: &[Row<'_>]) {
-    println!(
-        "\n{title}\n  {:<26} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}",
-        "client", "req/s", "p50 us", "p99 us", "CPU us", "ratio", "allocs"
-    );
-    let reference = rows.iter().find(|row| [HYPER, through::BARE].contains(&row.name));
-    for row in rows {
-        let ratio = reference.map_or(f64::NAN, |other| row.ratio(other, Sample::cpu_micros));
-        println!(
-            "  {:<26} {:>9.0} {:>9.1} {:>9.1} {:>9.2} {:>7.2}x {:>9.1}",
-            row.name,
-            row.median(Sample::per_second),
-            row.median(|sample| sample.percentile(50)),
-            row.median(|sample| sample.percentile(99)),
-            row.median(Sample::cpu_micros),
-            ratio,
-            row.allocations,
-        );
-    }
-}
-
-fn judge(label: &str, rows: &[Row<'_>]) -> Vec<Bar> {
+fn judge(label: &str, rows: &[Row<'_, Target>]) -> Vec<Bar> {
     let row = |name: &str| rows.iter().find(|row| row.name == name);
     let (Some(ours), Some(hyper), Some(reqwest)) = (row(OURS), row(HYPER), row(REQWEST)) else {
         return Vec::new();
     };
-    let at_most = |what: &str, limit: f64, other: &Row<'_>, of: fn(&Sample) -> f64| {
+    let at_most = |what: &str, limit: f64, other: &Row<'_, Target>, of: fn(&Sample) -> f64| {
         let wanted = format!("<= {limit:.2}x {}", other.name);
         let ratio = ours.ratio(other, of);
         Bar::new(&format!("GET {label}, 512 at a time, {what}"), &wanted)

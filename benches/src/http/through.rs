@@ -8,19 +8,20 @@ use cachekit::cache;
 use cachekit_io::{Backend, CachekitIo};
 use tokio::runtime::Runtime;
 
-use super::clients::{Client, Target};
-use super::load::{Contender, Sample};
+use super::clients::Target;
 use super::server::Process;
-use super::{Row, measure, print, store};
+use super::store;
 use crate::bars::Bar;
+use crate::load::{Client, Contender, Sample};
 use crate::options::Options;
+use crate::turns::{Row, measure, print};
 
 /// Each is asked for once in a sample: what was found is in the process from then on.
 const KEYS: usize = 2048;
 const SIZE: usize = 100;
 
 const THROUGH: &str = "#[cache::io], hit in the tier";
-pub(super) const BARE: &str = "the backend's GET";
+const BARE: &str = "the backend's GET";
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
@@ -33,7 +34,7 @@ async fn annotated(id: u64) -> Vec<u8> {
 /// Calls the function.
 struct Through;
 
-impl Client for Through {
+impl Client<Target> for Through {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         Ok(annotated(target.id).await.into())
     }
@@ -48,7 +49,7 @@ impl Client for Through {
 /// Calls the backend as the function does.
 struct Bare(Arc<dyn Backend>);
 
-impl Client for Bare {
+impl Client<Target> for Bare {
     async fn get(&self, target: &Target) -> Result<Bytes, String> {
         let found = self.0.get(&target.key).await.map_err(|error| error.to_string())?;
         found.map(cachekit_io::Fetched::into_value).ok_or_else(|| "absent".to_owned())
@@ -82,9 +83,9 @@ pub(super) fn run(
             samples: Vec::new(),
             allocations: f64::NAN,
         };
-        let mut rows: [Row<'_>; 2] = [row(THROUGH, &through), row(BARE, &direct)];
+        let mut rows: [Row<'_, Target>; 2] = [row(THROUGH, &through), row(BARE, &direct)];
         measure(options, runtime, &subject, concurrency, &mut rows);
-        print(&title, &rows);
+        print(&title, BARE, &rows);
         for row in &rows {
             let wrong = row.samples.iter().find_map(|sample| sample.wrong.as_ref());
             failures.extend(wrong.map(|wrong| format!("{title}: {}: {wrong}", row.name)));

@@ -8,62 +8,69 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 
-use super::clients::{Client, Target};
 use crate::harness::as_f64;
 
+/// Something that gets a value.
+pub(crate) trait Client<T>: Send + Sync + 'static {
+    fn get(&self, target: &T) -> impl Future<Output = Result<Bytes, String>> + Send;
+
+    /// Before each sample, and not part of it.
+    fn forget(&self) {}
+}
+
 /// What is asked for, and the right answers.
-pub(super) struct Subject {
-    pub(super) targets: Vec<Target>,
-    pub(super) values: Vec<Bytes>,
+pub(crate) struct Subject<T> {
+    pub(crate) targets: Vec<T>,
+    pub(crate) values: Vec<Bytes>,
 }
 
 /// One contender's turn.
-pub(super) struct Sample {
-    pub(super) requests: u64,
-    pub(super) elapsed: Duration,
+pub(crate) struct Sample {
+    pub(crate) requests: u64,
+    pub(crate) elapsed: Duration,
     /// Processor time of this process: the client, without the server.
-    pub(super) cpu: Duration,
+    pub(crate) cpu: Duration,
     /// In order.
     latencies: Vec<Duration>,
     /// What was wrong with an answer, if any was.
-    pub(super) wrong: Option<String>,
+    pub(crate) wrong: Option<String>,
 }
 
 impl Sample {
-    pub(super) fn cpu_micros(&self) -> f64 {
+    pub(crate) fn cpu_micros(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / as_f64(self.requests)
     }
 
-    pub(super) fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         as_f64(self.requests) / self.elapsed.as_secs_f64()
     }
 
     /// The time in microseconds that this percentage of the requests did not exceed.
-    pub(super) fn percentile(&self, percent: usize) -> f64 {
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let index = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
         self.latencies.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
     }
 }
 
 /// A client whose type is forgotten, once for a whole sample and not for each request.
-pub(super) trait Contender {
+pub(crate) trait Contender<T> {
     fn sample(
         &self,
         runtime: &Runtime,
-        subject: &Arc<Subject>,
+        subject: &Arc<Subject<T>>,
         concurrency: usize,
         requests: usize,
     ) -> Sample;
 
     /// One request after the other, in this thread, with nothing measured.
-    fn ask(&self, runtime: &Runtime, subject: &Subject, requests: usize) -> Result<(), String>;
+    fn ask(&self, runtime: &Runtime, subject: &Subject<T>, requests: usize) -> Result<(), String>;
 }
 
-impl<C: Client> Contender for Arc<C> {
+impl<T: Send + Sync + 'static, C: Client<T>> Contender<T> for Arc<C> {
     fn sample(
         &self,
         runtime: &Runtime,
-        subject: &Arc<Subject>,
+        subject: &Arc<Subject<T>>,
         concurrency: usize,
         requests: usize,
     ) -> Sample {
@@ -71,7 +78,7 @@ impl<C: Client> Contender for Arc<C> {
         runtime.block_on(load(self, subject, concurrency, requests))
     }
 
-    fn ask(&self, runtime: &Runtime, subject: &Subject, requests: usize) -> Result<(), String> {
+    fn ask(&self, runtime: &Runtime, subject: &Subject<T>, requests: usize) -> Result<(), String> {
         self.forget();
         runtime.block_on(async {
             for index in 0..requests {
@@ -82,15 +89,19 @@ impl<C: Client> Contender for Arc<C> {
     }
 }
 
-async fn ask<C: Client>(client: &C, subject: &Subject, index: usize) -> Result<(), String> {
+async fn ask<T, C: Client<T>>(
+    client: &C,
+    subject: &Subject<T>,
+    index: usize,
+) -> Result<(), String> {
     let index = index % subject.targets.len();
     let body = client.get(&subject.targets[index]).await?;
     if body == subject.values[index] { Ok(()) } else { Err("another value".to_owned()) }
 }
 
-async fn load<C: Client>(
+async fn load<T: Send + Sync + 'static, C: Client<T>>(
     client: &Arc<C>,
-    subject: &Arc<Subject>,
+    subject: &Arc<Subject<T>>,
     concurrency: usize,
     requests: usize,
 ) -> Sample {
