@@ -6,17 +6,23 @@ use crate::BackendErrorKind;
 use crate::runtime::{Background, Home, Place};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisResult, Value};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use std::future::Future;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// How long a connection may be quiet before it is asked for a sign of life.
-const PING_EVERY: Duration = Duration::from_secs(15);
+/// How often a connection is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After how many looks at a connection that nobody uses it is asked for a sign of life.
+const IDLE_LOOKS: u32 = 15;
 /// How long it has for the sign.
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Numbers connections over the whole process: no two have the same.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
@@ -63,6 +69,11 @@ pub(super) struct Link {
 struct State {
     closed: AtomicBool,
     doubted: Notify,
+    /// The driver is no more.
+    ended: Notify,
+    /// Requests that were begun, and those of them that are over.
+    begun: AtomicU64,
+    over: AtomicU64,
 }
 
 /// Notes the end of a connection, however it ends.
@@ -75,19 +86,31 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.state.closed.store(true, Ordering::Release);
+        self.state.ended.notify_waiters();
         if let Some(watcher) = &self.watcher {
             watcher.closed(&self.id);
         }
     }
 }
 
-/// Doubts the connection if whoever waits for an answer leaves before it came.
-struct Waiting<'a>(Option<&'a State>);
+/// A request under way. A caller that leaves before the answer came puts the connection in doubt.
+struct Waiting<'a> {
+    state: &'a State,
+    answered: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(state: &'a State) -> Self {
+        state.begun.fetch_add(1, Ordering::Relaxed);
+        Self { state, answered: false }
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(state) = self.0 {
-            state.doubted.notify_one();
+        self.state.over.fetch_add(1, Ordering::Relaxed);
+        if !self.answered {
+            self.state.doubted.notify_one();
         }
     }
 }
@@ -136,18 +159,31 @@ impl Link {
 
     /// One command, one answer.
     pub(super) async fn one(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut waiting = Waiting(Some(&self.state));
-        let answer = self.conn.clone().send_packed_command(command).await;
-        waiting.0 = None;
-        answer
+        let mut conn = self.conn.clone();
+        self.answered(conn.send_packed_command(command)).await
     }
 
     /// Several commands sent in one piece, an answer for each.
     pub(super) async fn many(&self, commands: &::redis::Pipeline) -> RedisResult<Vec<Value>> {
-        let mut waiting = Waiting(Some(&self.state));
-        let answers = self.conn.clone().send_packed_commands(commands, 0, commands.len()).await;
-        waiting.0 = None;
-        answers
+        let mut conn = self.conn.clone();
+        self.answered(conn.send_packed_commands(commands, 0, commands.len())).await
+    }
+
+    async fn answered<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let mut waiting = Waiting::new(&self.state);
+        let ended = pin!(self.state.ended.notified());
+        let answer = if self.is_closed() {
+            None
+        } else {
+            match select(pin!(answer), ended).await {
+                Either::Left((answer, _)) => Some(answer),
+                // What was handed over at the very moment when the driver ended lies in its queue, and
+                // nothing would tell.
+                Either::Right(((), answer)) => answer.now_or_never(),
+            }
+        };
+        waiting.answered = true;
+        answer.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
     }
 
     /// One command whose answer is not an error.
@@ -167,7 +203,8 @@ impl Drop for Link {
     }
 }
 
-/// Asks for a sign of life when the connection was left alone for long, and when an answer did not come.
+/// Asks for a sign of life when the connection was left alone for long, when a caller left without an
+/// answer, and when there are requests under way and no answers.
 async fn ping(
     mut conn: MultiplexedConnection,
     state: Arc<State>,
@@ -175,9 +212,18 @@ async fn ping(
     background: Background,
 ) {
     let ping = ::redis::cmd("PING");
+    let (mut looks, mut last_over) = (0, 0);
     while !state.closed.load(Ordering::Acquire) {
-        let now = Instant::now();
-        background.before(now + PING_EVERY, state.doubted.notified()).await;
+        let look = background.before(Instant::now() + LOOK_EVERY, state.doubted.notified());
+        let doubted = look.await.is_some();
+        let over = state.over.load(Ordering::Relaxed);
+        let stuck = over == last_over && state.begun.load(Ordering::Relaxed) != over;
+        looks = if over == last_over { looks + 1 } else { 0 };
+        last_over = over;
+        if !doubted && !stuck && looks < IDLE_LOOKS {
+            continue;
+        }
+        looks = 0;
         let asked = conn.send_packed_command(&ping);
         // An error is an answer too.
         if background.before(Instant::now() + PING_TIMEOUT, asked).await.is_none() {
