@@ -34,6 +34,8 @@ pub(crate) enum Reason {
     Gap,
     /// Everything was deleted there.
     Cleared,
+    /// This process is replacing them itself.
+    Own,
     /// No event will come any more.
     End,
 }
@@ -199,6 +201,11 @@ impl Index {
         let shard = &mut *shard;
         let Some(rows) = shard.rows.get_mut(&hash) else { return told };
         let before = rows.len();
+        if rows.iter().any(|row| matches!(row.phase, Phase::Busy { .. })) {
+            // The others are what the write under way replaces.
+            told.reason = Reason::Own;
+        }
+        let own = told.reason == Reason::Own;
         rows.retain_mut(|row| match row.phase {
             Phase::Busy { .. } => {
                 row.phase = Phase::Busy { heard: true };
@@ -209,7 +216,7 @@ impl Index {
                 true
             }
             Phase::Echo(put, at) => match row.entry.upgrade() {
-                Some(entry) if at.elapsed() < ECHO && entry.head.doubt() => {
+                Some(entry) if !own && at.elapsed() < ECHO && entry.head.doubt() => {
                     row.phase = Phase::Looking { heard: false };
                     told.doubted.push(((row.store.clone(), entry), put));
                     true
@@ -281,7 +288,7 @@ impl Told {
             match self.reason {
                 Reason::Told => store.count_shared_invalidation(),
                 Reason::Gap | Reason::Cleared => store.count_shared_flush(),
-                Reason::End => {}
+                Reason::Own | Reason::End => {}
             }
         }
         self.dead.push((store, entry));
