@@ -1,5 +1,7 @@
 //! One cached value with everything a hit has to check.
 
+#[cfg(feature = "shared")]
+mod doubt;
 #[cfg(all(test, not(cachekit_model)))]
 mod tests;
 

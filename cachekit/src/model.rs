@@ -26,6 +26,8 @@ use crate::store::{Capacity, Store};
 use crate::testing::{Clock, ClockSource};
 
 mod abandoned;
+#[cfg(feature = "shared")]
+mod coherence;
 mod order;
 
 /// Explores schedules at random and with few, well-placed preemptions: the second finds what needs one

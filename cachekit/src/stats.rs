@@ -46,6 +46,12 @@ pub struct Stats {
     /// Values that were not written to the shared tier, because the guard that would have kept them from undoing
     /// an invalidation could not be had: no fence was given, or another process held the lock.
     pub shared_unguarded: u64,
+    /// Entries of this process that were dropped because the shared backend said that another process deleted or
+    /// replaced them there.
+    pub shared_invalidations: u64,
+    /// Entries of this process that were dropped because the shared backend was emptied, or because news of it may
+    /// have been lost.
+    pub shared_flushes: u64,
     /// Misses that waited for another process which was running the function.
     pub lock_waits: u64,
     /// Calls answered with a stale value while the function ran again; those from the in-process tier are
@@ -91,6 +97,8 @@ impl AddAssign for Stats {
         self.shared_errors += other.shared_errors;
         self.shared_skips += other.shared_skips;
         self.shared_unguarded += other.shared_unguarded;
+        self.shared_invalidations += other.shared_invalidations;
+        self.shared_flushes += other.shared_flushes;
         self.lock_waits += other.lock_waits;
         self.stale_hits += other.stale_hits;
         self.refreshes += other.refreshes;
@@ -207,7 +215,8 @@ macro_rules! serialize_fields {
 }
 
 serialize_fields! {
-    Stats: hits misses loads shared_hits shared_errors shared_skips shared_unguarded lock_waits stale_hits refreshes
+    Stats: hits misses loads shared_hits shared_errors shared_skips shared_unguarded
+        shared_invalidations shared_flushes lock_waits stale_hits refreshes
         failed_refreshes evictions expirations invalidations refused unsealed entries weight;
     Refusals: tampered wrong_key wrong_place downgraded damaged;
 }

@@ -60,7 +60,7 @@ pub(crate) fn current_scope() -> Option<Scope> {
 }
 
 /// The background of the scope this thread is in, or of the process.
-fn in_background() -> Arc<Pending> {
+pub(crate) fn in_background() -> Arc<Pending> {
     static PROCESS: std::sync::LazyLock<Arc<Pending>> = std::sync::LazyLock::new(Arc::default);
     current().map_or_else(|| Arc::clone(&PROCESS), |scope| Arc::clone(&scope.pending))
 }
@@ -80,6 +80,13 @@ struct Inner {
     envelope: Mutex<Option<crate::secure::Envelope>>,
     /// What goes on in the background.
     pending: Arc<Pending>,
+}
+
+#[cfg(feature = "shared")]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        crate::shared::known::scope_ended(self.id);
+    }
 }
 
 /// The shared backend as a test scope has it.
@@ -244,7 +251,12 @@ impl Scope {
     #[cfg(feature = "shared")]
     #[must_use]
     pub fn with_backend(self, backend: Arc<dyn cachekit_io::Backend>) -> Self {
-        *self.0.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend);
+        let mut own = self.0.backend.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = own.replace(backend);
+        drop(own);
+        if let Some(before) = before {
+            crate::shared::known::replaced(&before, self.0.id);
+        }
         self
     }
 

@@ -184,6 +184,8 @@ fn waiting_for_another_process_adds_no_budgets() {
     let key = backend.calls().iter().find_map(|call| call.key().map(str::to_owned)).unwrap();
     let other: Arc<dyn cachekit_io::Backend> = Arc::new(backend.clone());
     block_on(other.delete(&key)).unwrap();
+    // The process that wrote it may look there once more.
+    scope.run(settle);
     let lease = Duration::from_secs(600);
     block_on(other.locks().unwrap().try_acquire(&key, lease)).unwrap().expect("it is free");
     backend.forget_calls();

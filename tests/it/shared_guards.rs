@@ -310,10 +310,11 @@ fn off_takes_the_lock_only_where_it_guards_the_write() {
     a.run(|| block_on(unlocked(&source)));
     a.run(settle);
     assert_eq!((locks.count(Operation::Lock), locks.count(Operation::Unlock)), (1, 1));
-    // A hit asks for nothing but the value.
+    // A hit asks for nothing but the value, and to be told when that changes.
     locks.forget_calls();
     machine(&locks).run(|| block_on(unlocked(&source)));
-    assert_eq!((locks.calls().len(), locks.count(Operation::Get)), (1, 1));
+    let asked: Vec<_> = locks.calls().iter().map(|call| call.operation).collect();
+    assert_eq!(asked, [Operation::Subscribe, Operation::Get]);
     // It does not wait for the holder.
     block_on(locks.delete(&key(&locks))).unwrap();
     hold_lock(&locks);

@@ -13,7 +13,8 @@ pub type InvalidationListener = Arc<dyn Fn(&InvalidationEvent) + Send + Sync>;
 ///
 /// An event is sent after the write took effect, at least once and in no particular order, also for
 /// writes through this very backend. Entries that expire or are evicted cause none. When events may
-/// have been lost, a [`Gap`](InvalidationEvent::Gap) says so.
+/// have been lost, a [`Gap`](InvalidationEvent::Gap) says so: once it listens again at the latest, since
+/// copies may be made meanwhile.
 ///
 /// # Example
 ///

@@ -6,7 +6,7 @@ mod clock;
 mod entries;
 mod fences;
 mod leases;
-mod listeners;
+pub(crate) mod listeners;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::log::Call;
 use super::script::Script;
 use crate::{
     Backend, BackendError, BackendErrorKind, Batch, BoxFuture, Capability, Fencing, Fetched,
-    Health, InvalidationEvents, Locks, Operation, SetOptions, TtlControl,
+    Health, InvalidationEvent, InvalidationEvents, Locks, Operation, SetOptions, TtlControl,
 };
 use bytes::Bytes;
 use std::fmt;
@@ -76,6 +76,42 @@ impl FaultyBackend {
     /// ```
     pub fn hide(&self, capability: Capability) {
         self.script.hide(capability);
+    }
+
+    /// Tells everything that listens through this backend of an event, as if the backend had sent it; returns when
+    /// all were told.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::testing::FaultyBackend;
+    /// use cachekit_io::{Backend, InvalidationEvent, MemoryBackend};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let backend = FaultyBackend::new(MemoryBackend::new());
+    /// let heard = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&heard);
+    /// let subscription = backend.events().unwrap().subscribe(Arc::new(
+    ///     move |event: &InvalidationEvent| log.lock().unwrap().push(event.clone()),
+    /// ));
+    /// backend.tell(InvalidationEvent::Gap);
+    /// assert_eq!(*heard.lock().unwrap(), [InvalidationEvent::Gap]);
+    /// assert_eq!(backend.subscriptions(), 1);
+    /// drop(subscription);
+    /// assert_eq!(backend.subscriptions(), 0);
+    /// ```
+    pub fn tell(&self, event: InvalidationEvent) {
+        self.script.listeners().publish(|| event);
+    }
+
+    /// Whether the wrapped backend's own events get lost. Those that [`tell`](Self::tell) sends arrive.
+    pub fn lose_events(&self, lost: bool) {
+        self.script.lose_events(lost);
+    }
+
+    /// How many subscriptions to events there are.
+    pub fn subscriptions(&self) -> usize {
+        self.script.listeners().count()
     }
 
     /// All calls so far, in order. A call is logged when it is first polled.

@@ -3,10 +3,11 @@
 use super::FaultyBackend;
 use crate::{
     Backend, BackendError, BackendErrorKind, Batch, BatchEntry, BatchResults, BoxFuture, Expiry,
-    FenceToken, Fencing, Fetched, InvalidationEvents, InvalidationListener, LockToken, Locks,
-    Operation, SetOptions, Subscription, TtlControl,
+    FenceToken, Fencing, Fetched, InvalidationEvent, InvalidationEvents, InvalidationListener,
+    LockToken, Locks, Operation, SetOptions, Subscription, TtlControl,
 };
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The wrapped backend's own part. It is there: a capability is offered only if it is; but a
@@ -147,9 +148,16 @@ impl InvalidationEvents for FaultyBackend {
     /// Only logged: a subscription cannot fail.
     fn subscribe(&self, listener: InvalidationListener) -> Subscription {
         self.script.note(Operation::Subscribe);
-        match self.inner.events() {
-            Some(events) => events.subscribe(listener),
-            None => Subscription::new(|| ()),
-        }
+        // Those of the test, and those of the backend unless the test has them lost.
+        let told = self.script.listeners().subscribe(Arc::clone(&listener));
+        let script = Arc::clone(&self.script);
+        let heard = self.inner.events().map(|events| {
+            events.subscribe(Arc::new(move |event: &InvalidationEvent| {
+                if !script.loses_events() {
+                    listener(event);
+                }
+            }))
+        });
+        Subscription::new(move || drop((told, heard)))
     }
 }

@@ -2,14 +2,18 @@
 
 use super::fault::{Effect, Fault};
 use super::log::Call;
+use crate::memory::listeners::Listeners;
 use crate::{BackendError, BackendErrorKind, BoxFuture, Capability, Fetched, Operation};
 use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the clones of a faulty backend share.
 #[derive(Default)]
 pub(super) struct Script {
     state: Mutex<State>,
+    listeners: Listeners,
+    loses_events: AtomicBool,
 }
 
 #[derive(Default)]
@@ -45,6 +49,19 @@ impl Script {
 
     pub(super) fn hides(&self, capability: Capability) -> bool {
         self.state().hidden.contains(&capability)
+    }
+
+    /// Who listens through the faulty backend.
+    pub(super) fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    pub(super) fn lose_events(&self, lost: bool) {
+        self.loses_events.store(lost, Ordering::SeqCst);
+    }
+
+    pub(super) fn loses_events(&self) -> bool {
+        self.loses_events.load(Ordering::SeqCst)
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {

@@ -210,7 +210,7 @@ impl<K, S: Shape> Remote<K, S> {
             _ => return Removal::NotUsed,
         };
         let until = target.link.deadline();
-        if target.empty(store, until).await { Removal::Confirmed } else { Removal::Failed }
+        if target.empty(None, store, until).await { Removal::Confirmed } else { Removal::Failed }
     }
 }
 
@@ -227,6 +227,8 @@ where
         purpose: Purpose,
     ) -> Answer<S> {
         let Tiers::Shared(target) = &mut self.0 else { return Answer::Run };
+        let entry = Arc::clone(entry) as Arc<AnyEntry>;
+        target.cover(&entry, store);
         if !target.unambiguous {
             return Answer::Run;
         }
@@ -235,7 +237,6 @@ where
             target.given_up = true;
             return Answer::Run;
         }
-        let entry = Arc::clone(entry) as Arc<AnyEntry>;
         match target.consult(entry, store, purpose).await {
             Ok(answer) => answer,
             Err(failed) => {
@@ -273,6 +274,7 @@ where
     ) {
         if let Some(target) = self.holding() {
             let entry = Arc::clone(entry) as Arc<AnyEntry>;
+            target.cover(&entry, store);
             target.replace(&entry, prepared, store).await;
         }
     }

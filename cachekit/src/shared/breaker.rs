@@ -1,9 +1,6 @@
 //! Leaving a backend alone that is down, so that not every miss pays for finding out.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use cachekit_io::Backend;
@@ -64,52 +61,6 @@ impl Breaker {
         }
         self.outages.went_on(backend, now, trouble, open);
     }
-}
-
-/// A test scope, and a backend's address. The backend is alive while its entry counts.
-type Known = HashMap<(u64, usize), (Weak<dyn Backend>, Arc<Breaker>)>;
-
-/// What a thread asked for last. The `Weak` keeps the place of a backend that is gone from being another's.
-type Last = Option<(u64, Weak<dyn Backend>, Arc<Breaker>)>;
-
-thread_local! {
-    static LAST: RefCell<Last> = const { RefCell::new(None) };
-}
-
-/// The breaker of a backend, as calls in a test scope (0: in none) see it.
-pub(crate) fn of(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Breaker> {
-    let address = Arc::as_ptr(backend).cast::<()>();
-    let found = LAST.try_with(|last| match &*last.borrow() {
-        Some((in_scope, seen, breaker)) if *in_scope == scope => {
-            (seen.as_ptr().cast::<()>() == address).then(|| Arc::clone(breaker))
-        }
-        _ => None,
-    });
-    if let Ok(Some(breaker)) = found {
-        return breaker;
-    }
-    let breaker = look_up(backend, scope);
-    let now = (scope, Arc::downgrade(backend), Arc::clone(&breaker));
-    let before = LAST.try_with(|last| last.borrow_mut().replace(now));
-    // Only now: what is dropped could be the last of a backend's memory.
-    drop(before);
-    breaker
-}
-
-fn look_up(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Breaker> {
-    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
-    let address = Arc::as_ptr(backend).cast::<()>() as usize;
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((seen, breaker)) = known.get(&(scope, address)) {
-        // Not one that lived at this address before.
-        if seen.strong_count() > 0 {
-            return Arc::clone(breaker);
-        }
-    }
-    known.retain(|_, (seen, _)| seen.strong_count() > 0);
-    let breaker = Arc::new(Breaker::default());
-    known.insert((scope, address), (Arc::downgrade(backend), Arc::clone(&breaker)));
-    breaker
 }
 
 #[cfg(test)]

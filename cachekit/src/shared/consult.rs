@@ -1,7 +1,7 @@
 //! The steps of one call in the shared tier before its function runs: guard, look, fill lock.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::fill_lock::Waiting;
@@ -44,6 +44,10 @@ impl<S: Shape> Target<S> {
         self.moves = true;
         self.entry = Some(entry);
         self.guard = Guard::of(&self.link);
+        if purpose == Purpose::Forced && self.guard.refuses() {
+            let run = self.entry.as_ref().and_then(|entry| self.link.begin_run(entry, store));
+            self.run = Mutex::new(run);
+        }
         let until = self.link.deadline();
         // Boxed, but for the look: a hit pays for the memory of its own steps only.
         // A hit needs no fence, and does not pay the round trip for one. A fill takes it when nothing was found, before

@@ -90,6 +90,11 @@ impl Guard {
         }
     }
 
+    /// Whether the backend refuses a write that it knows to be overtaken.
+    pub(crate) fn refuses(&self) -> bool {
+        matches!(self.kind, Kind::Fence | Kind::Lock)
+    }
+
     pub(crate) fn has_lock(&self) -> bool {
         self.lock.is_some()
     }

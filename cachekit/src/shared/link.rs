@@ -12,8 +12,9 @@ use cachekit_io::{
     SetOptions,
 };
 
-use super::breaker::{self, Breaker};
+use super::coherence::Own;
 use super::guard::{Right, WriteRight};
+use super::known::{self, Known};
 use super::outage::Trouble;
 use super::runtime::{self, Driver, Unanswered};
 use super::under_way::{self, Followed};
@@ -40,6 +41,8 @@ pub(crate) enum Written {
     Stored,
     /// The backend knows of an invalidation, or of something newer.
     Refused,
+    /// It was there, and another process has changed it since: the entry is dead.
+    Overtaken,
     /// It may be there or not.
     Unknown,
 }
@@ -51,7 +54,7 @@ pub(super) type Reply<T> = Result<Result<T, BackendError>, Unanswered>;
 #[derive(Clone)]
 pub(crate) struct Link {
     backend: Arc<dyn Backend>,
-    breaker: Arc<Breaker>,
+    known: Arc<Known>,
     key: String,
     clock: ClockSource,
     /// For all steps before the function runs, and again for those after.
@@ -70,10 +73,10 @@ impl fmt::Debug for Link {
 
 impl Link {
     pub(crate) fn new(backend: Arc<dyn Backend>, key: String, is_async: bool) -> Self {
-        let breaker = breaker::of(&backend, testing::scope());
+        let known = known::of(&backend, testing::scope());
         let budget = super::budget();
         let clock = ClockSource::current();
-        Self { backend, breaker, key, clock, budget, blocking: !is_async }
+        Self { backend, known, key, clock, budget, blocking: !is_async }
     }
 
     /// The same backend, another key.
@@ -98,7 +101,7 @@ impl Link {
 
     /// Whether the backend may be asked, or is to be left alone.
     pub(crate) fn admits(&self, store: &Store) -> bool {
-        let admitted = self.breaker.admits(self.clock.now());
+        let admitted = self.known.breaker.admits(self.clock.now());
         if !admitted {
             store.count_shared_skip();
         }
@@ -121,6 +124,23 @@ impl Link {
 
     pub(super) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    /// Has the backend's news of this place end an entry. Asked before the backend is asked for the entry's value.
+    pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+        if let Some(coherence) = self.known.listens(&self.backend) {
+            coherence.cover(&self.key, entry, store);
+        }
+    }
+
+    /// This process begins to change the place of an entry.
+    fn own(&self, entry: &Arc<AnyEntry>, store: &StoreRef, value: Option<&[u8]>) -> Option<Own> {
+        Own::begin(self.known.coherence()?, &self.key, (entry, store), value)
+    }
+
+    /// The entry's function begins to run, and whether its value may be kept is for the backend to say.
+    pub(super) fn begin_run(&self, entry: &Arc<AnyEntry>, store: &StoreRef) -> Option<Own> {
+        Own::run(self.known.coherence()?, &self.key, (entry, store))
     }
 
     /// Whether a value that was removed may be on its way there: then nothing is to be looked for.
@@ -173,6 +193,22 @@ impl Link {
         }
     }
 
+    /// The same, for places of an entry of this process that is not to end because of that.
+    pub(crate) async fn delete_beside<'a>(
+        links: &[&'a Self],
+        entry: Option<&Arc<AnyEntry>>,
+        store: &StoreRef,
+        until: Instant,
+    ) -> bool {
+        let begun = |link: &&'a Self| Some((*link, link.own(entry?, store, None)?));
+        let own: Vec<_> = links.iter().filter_map(begun).collect();
+        let deleted = Self::delete_all(links, store, until).await;
+        for (link, own) in own {
+            own.stands(link, until).await;
+        }
+        deleted
+    }
+
     /// Deletes with a budget of its own, driven here: no caller waits for it.
     pub(super) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
         let delete = pin!(async { self.backend.delete(&self.key).await });
@@ -205,6 +241,24 @@ impl Link {
     /// Writes, with the right to do so. Unless a fence guards the write, it goes on when the caller does not, and is
     /// taken back if `entry` is killed or its place is emptied meanwhile.
     pub(crate) async fn write(
+        &self,
+        store: &StoreRef,
+        until: Instant,
+        right: WriteRight,
+        entry: &Arc<AnyEntry>,
+        value: (Bytes, SetOptions),
+    ) -> Written {
+        let own = self.own(entry, store, Some(&value.0));
+        let written = self.write_guarded(store, until, right, entry, value).await;
+        let Some(own) = own else { return written };
+        if written == Written::Refused {
+            own.failed();
+            return written;
+        }
+        if own.stands(self, until).await { written } else { Written::Overtaken }
+    }
+
+    async fn write_guarded(
         &self,
         store: &StoreRef,
         until: Instant,
@@ -351,18 +405,18 @@ impl Link {
     fn judge<T>(&self, store: &Store, reply: Reply<T>) -> Result<T, Failed> {
         let (failed, kind) = match reply {
             Ok(Ok(answer)) => {
-                self.breaker.succeeded(&*self.backend, || self.clock.now());
+                self.known.breaker.succeeded(&*self.backend, || self.clock.now());
                 return Ok(answer);
             }
             Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded => {
-                self.breaker.succeeded(&*self.backend, || self.clock.now());
+                self.known.breaker.succeeded(&*self.backend, || self.clock.now());
                 return Err(Failed::Superseded);
             }
             Ok(Err(error)) => (Failed::Other, Trouble::Error(error.kind())),
             Err(Unanswered::Late) => (Failed::Late, Trouble::Error(BackendErrorKind::Timeout)),
             Err(Unanswered::Panicked) => (Failed::Other, Trouble::Panic),
         };
-        self.breaker.failed(&*self.backend, self.clock.now(), kind);
+        self.known.breaker.failed(&*self.backend, self.clock.now(), kind);
         store.count_shared_error();
         Err(failed)
     }

@@ -13,12 +13,14 @@ use crate::testing;
 
 mod breaker;
 pub(crate) mod codec;
+pub(crate) mod coherence;
 mod connect;
 mod consult;
 pub(crate) mod fill_lock;
 pub(crate) mod frame;
 mod guard;
 pub(crate) mod key;
+pub(crate) mod known;
 pub(crate) mod link;
 pub(crate) mod origin;
 mod outage;
@@ -46,7 +48,9 @@ static BUDGET: AtomicU64 = AtomicU64::new(0);
 
 /// Installs the backend that `#[cache]` functions share their values through, for the whole process.
 ///
-/// Returns the one it replaces. Calls that are running keep the backend they started with.
+/// Returns the one it replaces. Calls that are running keep the backend they started with. If the backend that is
+/// replaced tells of changes ([`events`](Backend::events)), this process stops listening and drops its copies of what
+/// is there.
 ///
 /// # Example
 ///

@@ -42,6 +42,9 @@ impl<S: Shape> Target<S> {
                         // What older runs are still writing is not to land on top of this.
                         self.places().for_each(Link::overtake);
                     }
+                    if let Some(run) = self.take_run() {
+                        run.give_way();
+                    }
                     self.link.write(store, until, right, entry, value).await
                 }
             },
@@ -54,12 +57,14 @@ impl<S: Shape> Target<S> {
                 Written::Refused
             }
         };
+        // Where it was not written, news that came during the run end the entry.
+        drop(self.take_run());
         match written {
             Written::Stored => {
                 if !self.previous_clear.load(Ordering::Relaxed) {
                     // What a previous key left must not come back when this entry goes.
                     let previous: Vec<&Link> = self.previous.iter().collect();
-                    Link::delete_all(&previous, store, until).await;
+                    Link::delete_beside(&previous, Some(entry), store, until).await;
                 }
                 if entry.head.is_dead() {
                     // Where a fence guards the write, no other task sees to that.
@@ -67,10 +72,12 @@ impl<S: Shape> Target<S> {
                 }
                 true
             }
+            // What is there now is newer.
+            Written::Overtaken => false,
             // No other process may go on with what this run was to replace.
             missed => {
                 if self.is_forced() {
-                    self.leave_nothing(store, until).await;
+                    self.leave_nothing(entry, store, until).await;
                 }
                 missed == Written::Unknown
             }
@@ -86,7 +93,7 @@ impl<S: Shape> Target<S> {
     ) {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
         if !self.try_replace(entry, prepared, store, until).await {
-            self.leave_nothing(store, until).await;
+            self.leave_nothing(entry, store, until).await;
         }
     }
 
@@ -114,11 +121,13 @@ impl<S: Shape> Target<S> {
             match self.link.write(store, until, right, entry, value.clone()).await {
                 Written::Stored => {
                     let previous: Vec<&Link> = self.previous.iter().collect();
-                    Link::delete_all(&previous, store, until).await;
+                    Link::delete_beside(&previous, Some(entry), store, until).await;
                     return !entry.head.is_dead();
                 }
                 // Another write came in between, and this value is newer than what a run computed.
                 Written::Refused if !entry.head.is_dead() => {}
+                // What is there now is newer than this value.
+                Written::Overtaken => return true,
                 Written::Refused | Written::Unknown => return false,
             }
         }
@@ -126,9 +135,9 @@ impl<S: Shape> Target<S> {
     }
 
     /// Empties all places; when the time of the call is up, without it.
-    async fn leave_nothing(&self, store: &StoreRef, until: Instant) {
+    async fn leave_nothing(&self, entry: &Arc<AnyEntry>, store: &StoreRef, until: Instant) {
         if Instant::now() < until {
-            self.empty(store, until).await;
+            self.empty(Some(entry), store, until).await;
         }
         if Instant::now() >= until {
             for link in self.places() {
@@ -144,15 +153,22 @@ impl<S: Shape> Target<S> {
     /// places, under a fence or a lock that is older than its read. So each place is emptied once more after all were:
     /// then that write is refused, or removed. Which place is the current one, processes may see differently. Within a
     /// round the order does not matter, and a place that is slow to empty does not keep the others waiting.
-    pub(crate) async fn empty(&self, store: &StoreRef, until: Instant) -> bool {
+    ///
+    /// `entry` is one of this process that stays all the same.
+    pub(crate) async fn empty(
+        &self,
+        entry: Option<&Arc<AnyEntry>>,
+        store: &StoreRef,
+        until: Instant,
+    ) -> bool {
         let places: Vec<&Link> = self.places().collect();
         // Before the removals are sent: what is being written there is taken back if it lands after them.
         for link in &places {
             link.overtake();
         }
-        let mut emptied = Link::delete_all(&places, store, until).await;
+        let mut emptied = Link::delete_beside(&places, entry, store, until).await;
         if places.len() > 1 {
-            emptied &= Link::delete_all(&places, store, until).await;
+            emptied &= Link::delete_beside(&places, entry, store, until).await;
         }
         emptied
     }

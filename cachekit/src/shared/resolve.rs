@@ -6,7 +6,7 @@ use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
-use super::{connect, outage};
+use super::{connect, known, outage};
 use crate::site::Tier;
 use crate::testing;
 
@@ -106,8 +106,16 @@ static DEFAULT: RwLock<Option<Arc<dyn Backend>>> = RwLock::new(None);
 
 /// Replaces the process's backend.
 pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backend>> {
+    let kept = backend.clone();
     let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut *default, backend)
+    let before = std::mem::replace(&mut *default, backend);
+    drop(default);
+    if let Some(before) = &before
+        && kept.is_none_or(|kept| !std::ptr::addr_eq(Arc::as_ptr(&kept), Arc::as_ptr(before)))
+    {
+        known::replaced(before, 0);
+    }
+    before
 }
 
 /// The backend for a call on this thread, where its attribute names none.

@@ -1,7 +1,7 @@
 //! The shared tier of one call: looking for its entry there, and what is found.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use cachekit_io::SetOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::coherence::Own;
 use super::frame::{Compression, Frame, Lifetime, Place, now_ms};
 use super::guard::{Guard, Permit};
 use super::link::{Failed, Link, Written};
@@ -20,7 +21,7 @@ use crate::error::Error;
 use crate::read_through::Purpose;
 use crate::seal::{Seal, SealedBytes};
 use crate::shape::Shape;
-use crate::site::{SiteRef, StoreRef};
+use crate::site::{L1, SiteRef, StoreRef};
 use crate::stats::Refusal;
 
 /// A value from the shared tier.
@@ -87,6 +88,10 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
     pub(crate) lock_wait: Option<Duration>,
+    /// This process keeps a copy of what is there.
+    pub(crate) keeps: bool,
+    /// A forced run that no other call joins. News of its place do not end it; the backend does, when it writes.
+    pub(super) run: Mutex<Option<Own>>,
 }
 
 impl<S: Shape> Target<S> {
@@ -117,11 +122,24 @@ impl<S: Shape> Target<S> {
             given_up: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
+            keeps: policy.l1 != L1::Off,
+            run: Mutex::default(),
         }
     }
 
     fn place(&self) -> Place<'_> {
         Place { key: self.link.key(), type_name: std::any::type_name::<S::Value>() }
+    }
+
+    /// Has the backend's news of the entry's places end it.
+    pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+        if self.keeps {
+            self.places().for_each(|link| link.cover(entry, store));
+        }
+    }
+
+    pub(super) fn take_run(&self) -> Option<Own> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Looks for a whole value that may be served.
@@ -184,12 +202,12 @@ impl<S: Shape> Target<S> {
         match self.link.write(store, until, right, entry, value).await {
             Written::Stored => {
                 if let Some(link) = from {
-                    Link::delete_all(&[link], store, until).await;
+                    Link::delete_beside(&[link], Some(entry), store, until).await;
                 }
                 Ok(answer)
             }
             // It was invalidated, or another process was faster.
-            Written::Refused => match self.link.get(store, until).await? {
+            Written::Refused | Written::Overtaken => match self.link.get(store, until).await? {
                 Some(newer) => match self.read(&newer, 0, store, until)? {
                     Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
                     Err(refusal) => Ok(self.refused(refusal, store)),

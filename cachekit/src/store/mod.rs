@@ -71,6 +71,8 @@ pub(crate) enum Found {
 struct Background {
     shared_skips: AtomicU64,
     shared_unguarded: AtomicU64,
+    shared_invalidations: AtomicU64,
+    shared_flushes: AtomicU64,
     lock_waits: AtomicU64,
     stale_hits: AtomicU64,
     refreshes: AtomicU64,
@@ -252,6 +254,18 @@ impl Store {
         self.background.shared_unguarded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts an entry that was dropped because the shared backend said that it changed there.
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_shared_invalidation(&self) {
+        self.background.shared_invalidations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an entry that was dropped because the shared backend may have changed it.
+    #[cfg(feature = "shared")]
+    pub(crate) fn count_shared_flush(&self) {
+        self.background.shared_flushes.fetch_add(1, Ordering::Relaxed);
+    }
+
     #[cfg(feature = "shared")]
     pub(crate) fn count_lock_wait(&self) {
         self.background.lock_waits.fetch_add(1, Ordering::Relaxed);
@@ -306,7 +320,7 @@ impl Store {
     }
 
     /// Removes exactly this entry. True if the map still held it.
-    fn remove_entry(&self, head: &Head) -> bool {
+    pub(crate) fn remove_entry(&self, head: &Head) -> bool {
         let removed =
             self.map.remove_if(&head.hash, |held| std::ptr::eq(&raw const held.head, head));
         head.kill();
@@ -357,6 +371,8 @@ impl Store {
             shared_errors: self.shared_errors.load(Ordering::Relaxed),
             shared_skips: self.background.shared_skips.load(Ordering::Relaxed),
             shared_unguarded: self.background.shared_unguarded.load(Ordering::Relaxed),
+            shared_invalidations: self.background.shared_invalidations.load(Ordering::Relaxed),
+            shared_flushes: self.background.shared_flushes.load(Ordering::Relaxed),
             lock_waits: self.background.lock_waits.load(Ordering::Relaxed),
             stale_hits: self.background.stale_hits.load(Ordering::Relaxed),
             refreshes: self.background.refreshes.load(Ordering::Relaxed),

@@ -1,0 +1,110 @@
+//! Where dead copies go: their values are dropped in the background, since a destructor is foreign code and an event
+//! arrives on the backend's thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Coherence;
+use super::index::{Copied, Reason, Told};
+use crate::background;
+use crate::shared::outage::say;
+use crate::testing::PendingGuard;
+
+#[derive(Default)]
+pub(super) struct Graveyard {
+    waiting: Mutex<Waiting>,
+    /// There is something, and no job was found yet to see to it.
+    left: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    dead: Vec<Copied>,
+    /// To be said in the log.
+    flushes: Vec<(Reason, u64)>,
+    /// A job will come.
+    expected: bool,
+}
+
+impl Graveyard {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has dead copies dropped later.
+    pub(super) fn bury(&self, coherence: &Arc<Coherence>, told: Told) {
+        if told.dead.is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting();
+        waiting.dead.extend(told.dead);
+        if told.dropped > 0 && matches!(told.reason, Reason::Gap | Reason::Cleared) {
+            waiting.flushes.push((told.reason, told.dropped));
+        }
+        let expected = std::mem::replace(&mut waiting.expected, true);
+        drop(waiting);
+        if !expected {
+            self.order(coherence);
+        }
+    }
+
+    /// Orders a job if the last one that was ordered was refused.
+    pub(super) fn look_after(&self, coherence: &Arc<Coherence>) {
+        if self.left.load(Ordering::Relaxed) && self.left.swap(false, Ordering::Relaxed) {
+            self.waiting().expected = true;
+            self.order(coherence);
+        }
+    }
+
+    fn order(&self, coherence: &Arc<Coherence>) {
+        let job = Job(Some((Arc::clone(coherence), coherence.pending.start())));
+        background::spawn_plain(move || job.run());
+    }
+}
+
+/// Dropped before it ran: there was no place for it.
+struct Job(Option<(Arc<Coherence>, PendingGuard)>);
+
+impl Job {
+    fn run(mut self) {
+        let Some((coherence, _pending)) = self.0.take() else { return };
+        let mut waiting = coherence.graveyard.waiting();
+        let Waiting { dead, flushes, .. } = std::mem::take(&mut *waiting);
+        drop(waiting);
+        for (why, dropped) in flushes {
+            say_flush(coherence.kind, why, dropped);
+        }
+        for (store, entry) in dead {
+            if entry.head.is_dead() {
+                store.remove_entry(&entry.head);
+            }
+            // The last of a value, or of a test scope's store.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop((entry, store))));
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Some((coherence, _)) = self.0.take() {
+            coherence.graveyard.waiting().expected = false;
+            coherence.graveyard.left.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn say_flush(backend: &'static str, why: Reason, dropped: u64) {
+    say(|| {
+        let what = match why {
+            Reason::Cleared => "the shared backend was emptied",
+            _ => "events of the shared backend may have been lost",
+        };
+        tracing::info!(
+            target: "cachekit",
+            backend,
+            dropped,
+            "{what}: the copies of its values in this process were dropped"
+        );
+    });
+}

@@ -1,0 +1,297 @@
+//! Which entries of this process are copies of what a backend has under a key.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use foldhash::quality::RandomState;
+
+use crate::entry::AnyEntry;
+use crate::site::StoreRef;
+use crate::sync::{Mutex, lock};
+
+const SHARDS: usize = 16;
+
+/// Rows of a shard that are not worth a sweep.
+const FEW: usize = 64;
+
+/// What this process has put into a place, by its hash; `None`: it has emptied the place.
+pub(crate) type Put = Option<u64>;
+
+/// How long after a write its echo may come. What comes later is taken for news.
+const ECHO: Duration = Duration::from_secs(10);
+
+/// An entry and where it belongs.
+pub(crate) type Copied = (StoreRef, Arc<AnyEntry>);
+
+/// Why copies are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The backend says that their key was deleted or replaced.
+    Told,
+    /// Events may have been lost.
+    Gap,
+    /// Everything was deleted there.
+    Cleared,
+    /// This process is replacing them itself.
+    Own,
+    /// No event will come any more.
+    End,
+}
+
+/// What an event came to.
+pub(crate) struct Told {
+    pub(super) reason: Reason,
+    /// Copies that are dead now. Never dropped where an event arrives: a value's destructor is foreign code.
+    pub(crate) dead: Vec<Copied>,
+    /// Copies that this process has written itself, as far as it knows, and that are served by nothing until a look
+    /// at the backend has decided.
+    pub(crate) doubted: Vec<(Copied, Put)>,
+    /// How many of the dead were alive or on their way.
+    pub(super) dropped: u64,
+}
+
+/// How an event about a place is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// As news of another process.
+    Foreign,
+    /// This process is changing the place: as its own echo or as news, which the look after the change tells apart.
+    Busy { heard: bool },
+    /// This process has changed the place at this moment, and has not heard of it yet.
+    Echo(Put, Instant),
+    /// The look is under way.
+    Looking { heard: bool },
+}
+
+struct Row {
+    /// Weak, so that the index keeps no value alive. Its memory is, until the next sweep.
+    entry: Weak<AnyEntry>,
+    store: StoreRef,
+    phase: Phase,
+}
+
+impl Row {
+    fn is_of(&self, entry: &Arc<AnyEntry>) -> bool {
+        std::ptr::addr_eq(self.entry.as_ptr(), Arc::as_ptr(entry))
+    }
+}
+
+#[derive(Default)]
+struct Shard {
+    rows: HashMap<u64, Vec<Row>>,
+    count: usize,
+    /// At which count it is swept next.
+    sweep_at: usize,
+    ended: bool,
+}
+
+impl Shard {
+    fn find(&mut self, hash: u64, entry: &Arc<AnyEntry>) -> Option<&mut Row> {
+        self.rows.get_mut(&hash)?.iter_mut().find(|row| row.is_of(entry))
+    }
+
+    /// Forgets entries that are gone. Seldom enough that a row pays for it once.
+    fn sweep(&mut self) {
+        self.rows.retain(|_, rows| {
+            rows.retain(|row| row.entry.strong_count() > 0);
+            !rows.is_empty()
+        });
+        self.count = self.rows.values().map(Vec::len).sum();
+        self.sweep_at = self.count * 2 + FEW;
+    }
+}
+
+/// The copies of one backend's values, by the hash of their storage key. Two keys of one hash share their events: that
+/// drops too much, and nothing else.
+pub(crate) struct Index {
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
+}
+
+impl Index {
+    pub(crate) fn new() -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::default() }
+    }
+
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        // The lower bits choose a row in the shard's table. The remainder is small.
+        #[allow(clippy::cast_possible_truncation)]
+        let index = (hash >> 32) as usize % SHARDS;
+        &self.shards[index]
+    }
+
+    /// Has the events of a key end this entry; asked before the backend is asked for its value. False: there are none
+    /// any more.
+    pub(crate) fn cover(&self, key: &str, entry: &Arc<AnyEntry>, store: &StoreRef) -> bool {
+        let hash = self.hash(key.as_bytes());
+        let mut shard = lock(self.shard(hash));
+        if shard.ended {
+            return false;
+        }
+        if shard.count >= shard.sweep_at.max(FEW) {
+            shard.sweep();
+        }
+        let rows = shard.rows.entry(hash).or_insert_with(|| Vec::with_capacity(1));
+        let before = rows.len();
+        // Mostly the entry that this one replaces.
+        rows.retain(|row| row.entry.strong_count() > 0);
+        if !rows.iter().any(|row| row.is_of(entry)) {
+            let (entry, store) = (Arc::downgrade(entry), store.clone());
+            rows.push(Row { entry, store, phase: Phase::Foreign });
+        }
+        let after = rows.len();
+        shard.count = shard.count + after - before;
+        true
+    }
+
+    /// This process begins to change a place of the entry. False if no event would reach the entry there.
+    pub(crate) fn begin(&self, hash: u64, entry: &Arc<AnyEntry>) -> bool {
+        let mut shard = lock(self.shard(hash));
+        let row = shard.find(hash, entry);
+        row.map(|row| row.phase = Phase::Busy { heard: false }).is_some()
+    }
+
+    /// The change is over; with `put`, an echo may follow. False, and it goes on, if events came meanwhile: a look has
+    /// to tell.
+    pub(crate) fn settle(&self, hash: u64, entry: &Arc<AnyEntry>, put: Option<Put>) -> bool {
+        let mut shard = lock(self.shard(hash));
+        let Some(row) = shard.find(hash, entry) else { return true };
+        let quiet = row.phase != Phase::Busy { heard: true };
+        row.phase = match put {
+            _ if !quiet => Phase::Busy { heard: false },
+            Some(put) => Phase::Echo(put, Instant::now()),
+            None => Phase::Foreign,
+        };
+        quiet
+    }
+
+    /// The change came to nothing.
+    pub(crate) fn quit(&self, hash: u64, entry: &Arc<AnyEntry>) {
+        let mut shard = lock(self.shard(hash));
+        if let Some(row) = shard.find(hash, entry) {
+            row.phase = Phase::Foreign;
+        }
+    }
+
+    /// The look found what this process has put there. False if there were events meanwhile: they are news.
+    pub(crate) fn confirm(&self, hash: u64, entry: &Arc<AnyEntry>) -> bool {
+        let mut shard = lock(self.shard(hash));
+        let Some(row) = shard.find(hash, entry) else { return false };
+        let (quiet, doubted) = match row.phase {
+            Phase::Busy { heard } => (!heard, false),
+            Phase::Looking { heard } => (!heard, true),
+            Phase::Foreign | Phase::Echo(..) => (false, false),
+        };
+        // Its one echo has been heard. Under the lock: an event from here on is news.
+        row.phase = Phase::Foreign;
+        quiet && (!doubted || entry.head.trust())
+    }
+
+    /// The backend says that a key was deleted or replaced.
+    pub(crate) fn tell(&self, key: &str) -> Told {
+        let hash = self.hash(key.as_bytes());
+        let mut told = Told::new(Reason::Told);
+        let mut shard = lock(self.shard(hash));
+        let shard = &mut *shard;
+        let Some(rows) = shard.rows.get_mut(&hash) else { return told };
+        let before = rows.len();
+        if rows.iter().any(|row| matches!(row.phase, Phase::Busy { .. })) {
+            // The others are what the write under way replaces.
+            told.reason = Reason::Own;
+        }
+        let own = told.reason == Reason::Own;
+        rows.retain_mut(|row| match row.phase {
+            Phase::Busy { .. } => {
+                row.phase = Phase::Busy { heard: true };
+                true
+            }
+            Phase::Looking { .. } => {
+                row.phase = Phase::Looking { heard: true };
+                true
+            }
+            Phase::Echo(put, at) => match row.entry.upgrade() {
+                Some(entry) if !own && at.elapsed() < ECHO && entry.head.doubt() => {
+                    row.phase = Phase::Looking { heard: false };
+                    told.doubted.push(((row.store.clone(), entry), put));
+                    true
+                }
+                Some(entry) => told.drop_copy(row.store.clone(), entry),
+                None => false,
+            },
+            Phase::Foreign => match row.entry.upgrade() {
+                Some(entry) => told.drop_copy(row.store.clone(), entry),
+                None => false,
+            },
+        });
+        shard.count -= before - rows.len();
+        if rows.is_empty() {
+            shard.rows.remove(&hash);
+        }
+        told
+    }
+
+    /// Events may have been lost, or everything was deleted: no copy may be served any more. What this process is
+    /// writing at the moment is looked at afterwards.
+    pub(crate) fn flush(&self, reason: Reason) -> Told {
+        self.drop_all(|phase| !matches!(phase, Phase::Busy { .. }), reason)
+    }
+
+    /// No event comes any more.
+    pub(crate) fn end(&self) -> Told {
+        self.drop_all(|_| true, Reason::End)
+    }
+
+    fn drop_all(&self, drops: impl Fn(Phase) -> bool, reason: Reason) -> Told {
+        let mut told = Told::new(reason);
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.ended |= reason == Reason::End;
+            shard.rows.retain(|_, rows| {
+                rows.retain_mut(|row| {
+                    if !drops(row.phase) {
+                        row.phase = Phase::Busy { heard: true };
+                        return true;
+                    }
+                    row.entry.upgrade().is_some_and(|it| told.drop_copy(row.store.clone(), it))
+                });
+                !rows.is_empty()
+            });
+            shard.count = shard.rows.values().map(Vec::len).sum();
+            shard.sweep_at = 0;
+        }
+        told
+    }
+
+    /// How many rows there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).rows.values().map(Vec::len).sum::<usize>()).sum()
+    }
+}
+
+impl Told {
+    pub(super) fn new(reason: Reason) -> Self {
+        Self { reason, dead: Vec::new(), doubted: Vec::new(), dropped: 0 }
+    }
+
+    /// Ends a copy: for every thread, and also if its value is still on its way. It needs no row any more: false.
+    pub(super) fn drop_copy(&mut self, store: StoreRef, entry: Arc<AnyEntry>) -> bool {
+        if !entry.head.is_dead() {
+            entry.head.kill();
+            self.dropped += 1;
+            match self.reason {
+                Reason::Told => store.count_shared_invalidation(),
+                Reason::Gap | Reason::Cleared => store.count_shared_flush(),
+                Reason::Own | Reason::End => {}
+            }
+        }
+        self.dead.push((store, entry));
+        false
+    }
+}

@@ -1,0 +1,192 @@
+//! A process's own changes, and how their echo is told from another process's change.
+//!
+//! An event names a key and nothing else. The echo of an own write and the news of a foreign one look the same, may
+//! come in any order, and either may come twice or, for a first write, not at all. So neither is counted: an event
+//! that could be an echo makes the process look at the backend once. If that has exactly what this process has put
+//! there, nothing newer had come when the event was sent, and the entry stays. Otherwise, or if the look fails, it
+//! goes.
+//!
+//! Events that come while the write is under way are looked into at its end, before its caller has its answer. One
+//! that comes later takes the entry out of service until the look has decided.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use cachekit_io::Fetched;
+
+use super::Coherence;
+use super::index::{Copied, Put, Reason, Told};
+use crate::entry::AnyEntry;
+use crate::shared::{Link, budget, runtime};
+use crate::site::StoreRef;
+
+/// Looks after a write before it counts as overtaken, if events keep coming.
+const LOOKS: usize = 2;
+
+/// Looks in the background at the same time. Beyond that, what is in doubt is dropped.
+const MOST_LOOKS: usize = 64;
+
+/// One change of a place by this process, until it is over.
+pub(in crate::shared) struct Own {
+    coherence: Arc<Coherence>,
+    hash: u64,
+    entry: Arc<AnyEntry>,
+    store: StoreRef,
+    /// What is there afterwards, for a change whose echo is expected.
+    put: Option<Put>,
+    over: bool,
+    /// Events came meanwhile, and no look has told yet what they are.
+    doubted: bool,
+}
+
+impl Own {
+    /// Begins a change of the place of an entry, which is to have this value, or none. `None` if no events are
+    /// expected for the entry there.
+    pub(in crate::shared) fn begin(
+        coherence: &Arc<Coherence>,
+        key: &str,
+        copy: (&Arc<AnyEntry>, &StoreRef),
+        value: Option<&[u8]>,
+    ) -> Option<Self> {
+        let put = value.map(|value| coherence.index.hash(value));
+        Self::new(coherence, key, copy, Some(put))
+    }
+
+    /// Begins a run whose write the backend refuses if another process changes the place meanwhile.
+    pub(in crate::shared) fn run(
+        coherence: &Arc<Coherence>,
+        key: &str,
+        copy: (&Arc<AnyEntry>, &StoreRef),
+    ) -> Option<Self> {
+        Self::new(coherence, key, copy, None)
+    }
+
+    fn new(
+        coherence: &Arc<Coherence>,
+        key: &str,
+        (entry, store): (&Arc<AnyEntry>, &StoreRef),
+        put: Option<Put>,
+    ) -> Option<Self> {
+        let hash = coherence.index.hash(key.as_bytes());
+        coherence.index.begin(hash, entry).then(|| Self {
+            coherence: Arc::clone(coherence),
+            hash,
+            entry: Arc::clone(entry),
+            store: store.clone(),
+            put,
+            over: false,
+            doubted: false,
+        })
+    }
+
+    /// Its write begins, and decides.
+    pub(in crate::shared) fn give_way(mut self) {
+        self.over = true;
+    }
+
+    /// Ends it. False if another process has changed the place since, or may have: then the entry is dead.
+    pub(in crate::shared) async fn stands(mut self, link: &Link, until: Instant) -> bool {
+        self.doubted = !self.coherence.index.settle(self.hash, &self.entry, self.put);
+        for _ in 0..LOOKS {
+            if !self.doubted {
+                break;
+            }
+            let found = link.get(&self.store, until).await;
+            let same =
+                found.is_ok_and(|found| Some(self.coherence.put(found.as_ref())) == self.put);
+            if !same {
+                break;
+            }
+            if self.coherence.index.confirm(self.hash, &self.entry) {
+                self.doubted = false;
+            } else {
+                self.coherence.index.begin(self.hash, &self.entry);
+            }
+        }
+        self.over = true;
+        // Dropped with a doubt, it ends the entry.
+        !self.doubted
+    }
+
+    /// It has changed nothing.
+    pub(in crate::shared) fn failed(mut self) {
+        self.coherence.index.quit(self.hash, &self.entry);
+        self.over = true;
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // The caller may have gone while the change was under way.
+        if !self.over && !self.doubted {
+            self.doubted = !self.coherence.index.settle(self.hash, &self.entry, self.put);
+        }
+        if self.doubted {
+            self.coherence.index.quit(self.hash, &self.entry);
+            self.coherence.drop_copy((self.store.clone(), Arc::clone(&self.entry)));
+        }
+    }
+}
+
+impl Coherence {
+    /// What a place has.
+    fn put(&self, found: Option<&Fetched>) -> Put {
+        found.map(|found| self.index.hash(found.value()))
+    }
+
+    fn drop_copy(self: &Arc<Self>, (store, entry): Copied) {
+        let mut told = Told::new(Reason::Told);
+        told.drop_copy(store, entry);
+        self.bury(told);
+    }
+}
+
+/// An entry that is out of service until a look has decided. Dropping it ends the entry.
+struct Doubted {
+    coherence: Arc<Coherence>,
+    copy: Option<Copied>,
+}
+
+impl Doubted {
+    fn settle(mut self, hash: u64) {
+        let Some(copy) = self.copy.take_if(|(_, entry)| self.coherence.index.confirm(hash, entry))
+        else {
+            return;
+        };
+        // Not dropped here: a value's destructor is foreign code, and this thread drives connections.
+        let mut told = Told::new(Reason::Told);
+        told.dead.push(copy);
+        self.coherence.bury(told);
+    }
+}
+
+impl Drop for Doubted {
+    fn drop(&mut self) {
+        self.coherence.looks.fetch_sub(1, Ordering::Relaxed);
+        if let Some(copy) = self.copy.take() {
+            self.coherence.drop_copy(copy);
+        }
+    }
+}
+
+/// Looks in the background whether the backend still has what this process has put there.
+pub(super) fn look(coherence: &Arc<Coherence>, key: &str, copy: Copied, put: Put) {
+    let under_way = coherence.looks.fetch_add(1, Ordering::Relaxed);
+    let doubted = Doubted { coherence: Arc::clone(coherence), copy: Some(copy) };
+    if under_way >= MOST_LOOKS {
+        return;
+    }
+    let (coherence, key) = (Arc::clone(coherence), key.to_owned());
+    let pending = coherence.pending.start();
+    let until = Instant::now() + budget();
+    runtime::detach(async move {
+        let _pending = pending;
+        let Some(backend) = coherence.backend.upgrade() else { return drop(doubted) };
+        let found = runtime::bounded(until, pin!(async { backend.get(&key).await })).await;
+        if matches!(&found, Ok(Ok(found)) if coherence.put(found.as_ref()) == put) {
+            doubted.settle(coherence.index.hash(key.as_bytes()));
+        }
+    });
+}
