@@ -48,6 +48,7 @@
 mod backend;
 mod capability;
 mod error;
+mod listeners;
 mod memory;
 mod operation;
 mod value;

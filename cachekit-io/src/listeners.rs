@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The subscribed listeners, in the order of subscription.
 #[derive(Clone, Default)]
-pub(super) struct Listeners(Arc<Mutex<Registered>>);
+pub(crate) struct Listeners(Arc<Mutex<Registered>>);
 
 #[derive(Default)]
 struct Registered {
@@ -15,7 +15,7 @@ struct Registered {
 
 impl Listeners {
     /// Adds a listener until the subscription is dropped.
-    pub(super) fn subscribe(&self, listener: InvalidationListener) -> Subscription {
+    pub(crate) fn subscribe(&self, listener: InvalidationListener) -> Subscription {
         let mut registered = self.registered();
         let number = registered.next;
         registered.next += 1;
@@ -29,7 +29,7 @@ impl Listeners {
     }
 
     /// Tells everybody. No lock is held meanwhile, so a listener may subscribe or call the backend.
-    pub(super) fn publish(&self, event: impl FnOnce() -> InvalidationEvent) {
+    pub(crate) fn publish(&self, event: impl FnOnce() -> InvalidationEvent) {
         let listeners = Arc::clone(&self.registered().listeners);
         if listeners.is_empty() {
             return;
