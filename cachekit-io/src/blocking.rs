@@ -1,4 +1,4 @@
-//! Backends without async (feature `http`).
+//! Backends without async (features `http` and `redis`).
 //!
 //! [`Blocking`] gives any [`Backend`] methods that return when the work is done. They can be called from
 //! any thread, inside async code too: the work is done by a background thread of the process, so a
@@ -16,7 +16,7 @@
 //! # Ok::<(), cachekit_io::BackendError>(())
 //! ```
 
-use crate::http::runtime::Background;
+use crate::runtime::Background;
 use crate::{
     Backend, BackendError, BackendErrorKind, BatchEntry, BatchResults, Expiry, Fetched, Health,
     LockToken, Operation, SetOptions,
@@ -25,9 +25,12 @@ use bytes::Bytes;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(feature = "http")]
+use std::time::Instant;
 
 /// The client of the HTTP API, without async.
+#[cfg(feature = "http")]
 pub type CachekitIo = Blocking<crate::CachekitIo>;
 
 /// A backend whose operations return when they are done.
@@ -60,6 +63,7 @@ impl<B: Backend + ?Sized> From<Arc<B>> for Blocking<B> {
     }
 }
 
+#[cfg(feature = "http")]
 impl CachekitIo {
     /// See [`CachekitIo::from_env`](crate::CachekitIo::from_env).
     pub fn from_env() -> Result<Self, BackendError> {
@@ -106,10 +110,12 @@ impl CachekitIo {
 
 /// A lock that is held until it is released, dropped, or its lease runs out; see
 /// [`http::LockGuard`](crate::http::LockGuard).
+#[cfg(feature = "http")]
 #[derive(Debug)]
 #[must_use = "dropping the guard releases the lock"]
 pub struct LockGuard(crate::http::LockGuard);
 
+#[cfg(feature = "http")]
 impl LockGuard {
     /// What the service calls the holder.
     pub fn id(&self) -> &str {

@@ -38,6 +38,7 @@
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
 //! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
+//! | `redis` | `redis`: Redis and Valkey, one node, Sentinel and Cluster, and `blocking` |
 //! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |
 //! | `aws-lc-rs` | the same seal by `aws-lc-rs`, several times faster; needs a C compiler |
 //! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
@@ -53,7 +54,7 @@ mod memory;
 mod operation;
 mod value;
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "redis"))]
 pub mod blocking;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -61,8 +62,16 @@ pub mod conformance;
 pub mod envelope;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(any(feature = "http", feature = "redis"))]
+mod runtime;
+#[cfg(any(feature = "http", feature = "redis"))]
+mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(any(feature = "http", feature = "redis"))]
+mod tls;
 #[cfg(feature = "wire")]
 pub mod wire;
 
@@ -76,4 +85,6 @@ pub use crate::error::{BackendError, BackendErrorKind};
 pub use crate::http::CachekitIo;
 pub use crate::memory::{Clock, ManualClock, MemoryBackend, MemoryBackendBuilder};
 pub use crate::operation::Operation;
+#[cfg(feature = "redis")]
+pub use crate::redis::{Redis, RedisBuilder};
 pub use crate::value::{Fetched, Freshness, Health, SetOptions};

@@ -8,9 +8,9 @@ use super::pool::Pool;
 use super::proxy;
 use super::request::CommonHeaders;
 use super::resolver::{Resolve, SystemResolver};
-use super::runtime::Background;
+use crate::runtime::Background;
 use super::session::{L1, SessionMetrics};
-use super::tls::{self, Roots};
+use crate::tls::{self, Roots};
 use super::{CachekitIo, Shared};
 use crate::wire::limits::MAX_VALUE_BYTES;
 use crate::{BackendError, BackendErrorKind, Operation};
@@ -258,8 +258,11 @@ impl CachekitIoBuilder {
                 )),
             }
         }
-        let tls = match tls::configure(self.roots, &self.ca_pem) {
-            Ok(tls) => Some(tls),
+        let tls = match tls::configure(self.roots, &self.ca_pem, None) {
+            Ok(mut tls) => {
+                tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+                Some(Arc::new(tls))
+            }
             Err(why) => note(wrong, why),
         };
         // Also without an endpoint: whether a proxy can be used does not depend on where it leads.

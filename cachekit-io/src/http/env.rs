@@ -3,23 +3,7 @@
 use super::CachekitIo;
 use super::builder::{CachekitIoBuilder, configuration};
 use crate::BackendError;
-use std::time::Duration;
-
-/// What a variable holds; nothing if it is not set, an error if it is not Unicode.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Result<Option<String>, NotUnicode>;
-
-/// A variable holds bytes that are no text.
-#[derive(Debug)]
-pub(super) struct NotUnicode;
-
-/// The process's own environment.
-pub(super) fn process(name: &str) -> Result<Option<String>, NotUnicode> {
-    match std::env::var(name) {
-        Ok(value) => Ok(Some(value)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(NotUnicode),
-    }
-}
+use crate::settings::{Lookup, NotUnicode, TIMEOUT, seconds, switch};
 
 /// A client from variables alone.
 #[cfg(test)]
@@ -82,11 +66,7 @@ pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIo
     if let Some(text) = timeout {
         match seconds(&text) {
             Some(timeout) => builder = builder.timeout(timeout),
-            None => wrong.push(
-                "CACHEKIT_TIMEOUT must be a number of seconds such as 5 or 0.5, more than 0 and at \
-                 most 3600"
-                    .to_owned(),
-            ),
+            None => wrong.push(TIMEOUT.to_owned()),
         }
     }
     if let Some(text) = max_retries {
@@ -110,24 +90,4 @@ pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIo
         builder = builder.allow_private_addresses(allow);
     }
     builder
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    // Digits and one point: neither `inf` nor `1e9` nor `+5`.
-    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return None;
-    }
-    let timeout = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
-    (!timeout.is_zero() && timeout <= Duration::from_secs(3600)).then_some(timeout)
-}
-
-fn switch(name: &str, text: Option<String>, wrong: &mut Vec<String>) -> Option<bool> {
-    match text?.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Some(true),
-        "0" | "false" | "no" | "off" => Some(false),
-        _ => {
-            wrong.push(format!("{name} must be true or false (also 1, 0, yes, no, on, off)"));
-            None
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Collector};
 use super::failure::{Again, Failure};
-use super::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Home, Place};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};

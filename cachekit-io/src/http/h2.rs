@@ -3,7 +3,7 @@
 use super::answer::{Answer, Collector};
 use super::failure::{Again, Failure};
 use super::keep_alive::KeepAlive;
-use super::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Home, Place};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 use h2::{Ping, PingPong, Reason};

@@ -48,10 +48,8 @@ mod proxy;
 mod request;
 mod resolver;
 mod retry;
-pub(crate) mod runtime;
 mod send;
 mod session;
-mod tls;
 mod why;
 
 #[cfg(test)]
@@ -67,8 +65,8 @@ use self::api_key::ApiKey;
 use self::endpoint::Endpoint;
 use self::pool::Pool;
 use self::request::CommonHeaders;
-use self::runtime::Background;
-use crate::BackendError;
+use crate::runtime::Background;
+use crate::{BackendError, settings};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,7 +160,7 @@ impl CachekitIo {
     pub fn from_env_with(
         complete: impl FnOnce(CachekitIoBuilder) -> CachekitIoBuilder,
     ) -> Result<Self, BackendError> {
-        env::client_with(&env::process, complete)
+        env::client_with(&settings::process, complete)
     }
 
     /// The settings of [`from_env`](Self::from_env), to be completed in code.
@@ -171,7 +169,7 @@ impl CachekitIo {
     ///
     /// As [`from_env`](Self::from_env), except for what is only found when the client is built.
     pub fn builder_from_env() -> Result<CachekitIoBuilder, BackendError> {
-        env::settings(&env::process)
+        env::settings(&settings::process)
     }
 
     /// The same client, with the same connections, and another timeout for its operations. Zero makes

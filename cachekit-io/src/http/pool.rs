@@ -8,7 +8,7 @@
 use super::connector::{Connector, Protocol};
 use super::failure::{Again, Failure};
 use super::keep_alive::KeepAlive;
-use super::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Home, Place};
 use super::{answer::Answer, h1, h2};
 use arc_swap::ArcSwap;
 use bytes::Bytes;

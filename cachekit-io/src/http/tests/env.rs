@@ -1,4 +1,5 @@
-use super::super::env::{NotUnicode, builder, client};
+use super::super::env::{builder, client};
+use crate::settings::NotUnicode;
 use crate::{BackendError, BackendErrorKind, CachekitIo};
 use std::time::Duration;
 

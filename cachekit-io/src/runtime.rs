@@ -56,7 +56,7 @@ impl Background {
     }
 
     /// The place where work for the current caller is best done.
-    pub(super) fn place(self) -> Place {
+    pub(crate) fn place(self) -> Place {
         match Handle::try_current() {
             Ok(current) if current.runtime_flavor() == RuntimeFlavor::MultiThread => {
                 Place { home: Home::Anywhere, handle: current }
@@ -69,7 +69,7 @@ impl Background {
     }
 
     /// The thread itself.
-    pub(super) fn own_place(self) -> Place {
+    pub(crate) fn own_place(self) -> Place {
         Place { home: Home::Background, handle: self.handle.clone() }
     }
 
@@ -79,19 +79,19 @@ impl Background {
     }
 
     /// Waits.
-    pub(super) async fn sleep(self, until: Instant) {
+    pub(crate) async fn sleep(self, until: Instant) {
         self.sleep_until(until).await;
     }
 
     /// The future's output, or nothing once the deadline is there.
-    pub(super) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
+    pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
         Before { future, sleep: None, deadline, background: self }
     }
 }
 
 /// Where a connection is driven, and where a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Home {
+pub(crate) enum Home {
     /// The background thread, which nobody can hold up.
     Background,
     /// A multi-threaded runtime.
@@ -102,7 +102,7 @@ pub(super) enum Home {
 
 impl Home {
     /// Whether who is here can wait for a connection that lives there.
-    pub(super) fn can_use(self, there: Self) -> bool {
+    pub(crate) fn can_use(self, there: Self) -> bool {
         match there {
             Self::Background => true,
             // Blocking calls come from the background thread, and may hold up all workers of the runtime
@@ -114,14 +114,14 @@ impl Home {
 }
 
 /// A runtime to put work on.
-pub(super) struct Place {
-    pub(super) home: Home,
-    pub(super) handle: Handle,
+pub(crate) struct Place {
+    pub(crate) home: Home,
+    pub(crate) handle: Handle,
 }
 
 pin_project! {
     /// See [`Background::before`].
-    pub(super) struct Before<F> {
+    pub(crate) struct Before<F> {
         #[pin]
         future: F,
         // Set up when the future is found not to be ready at once.

@@ -1,22 +1,49 @@
 //! The TLS configuration: whom to trust, and which protocols to offer.
 
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
 /// Where trust comes from besides certificates that were given explicitly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Roots {
+pub(crate) enum Roots {
     /// Mozilla's list, compiled in.
     Bundled,
     /// What the operating system trusts.
     Native,
 }
 
+/// What a client shows of itself: its certificate with those that lead to an authority, and the key.
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// From PEM. The error says which of the two is wrong, and shows neither.
+    #[cfg(feature = "redis")]
+    pub(crate) fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, &'static str> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        let chain = chain.map_err(|_| "the client certificate is not valid PEM")?;
+        if chain.is_empty() {
+            return Err("the file of the client certificate holds none in PEM form");
+        }
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|_| "the key of the client certificate is not valid PEM")?;
+        Ok(Self { chain, key })
+    }
+}
+
 /// One configuration for all connections of a client: TLS sessions are resumed between them.
-pub(super) fn configure(roots: Roots, extra_pem: &[Vec<u8>]) -> Result<Arc<ClientConfig>, String> {
+///
+/// What is spoken over it (ALPN) is left to the caller.
+pub(crate) fn configure(
+    roots: Roots,
+    extra_pem: &[Vec<u8>],
+    identity: Option<Identity>,
+) -> Result<ClientConfig, String> {
     let mut store = RootCertStore::empty();
     match roots {
         Roots::Bundled => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -45,11 +72,14 @@ pub(super) fn configure(roots: Roots, extra_pem: &[Vec<u8>]) -> Result<Arc<Clien
         }
     }
     // Named here, not taken from the process: another library's choice of provider is not ours.
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("no usable TLS version: {error}"))?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+        .with_root_certificates(store);
+    match identity {
+        None => Ok(config.with_no_client_auth()),
+        Some(Identity { chain, key }) => config
+            .with_client_auth_cert(chain, key)
+            .map_err(|_| "the client certificate and its key do not go together".to_owned()),
+    }
 }

@@ -1,0 +1,256 @@
+//! The slots of a Cluster and who has them.
+
+use super::address::Address;
+use super::dial::Dialer;
+use super::failure::{Failure, Then};
+use super::flights::Flights;
+use super::keys::SLOTS;
+use super::node::Node;
+use crate::BackendErrorKind;
+use ::redis::Value;
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long one node has for its answer before the next is asked.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+type Nodes = HashMap<Address, Arc<Node>>;
+
+/// A Cluster.
+pub(super) struct Cluster {
+    seeds: Vec<Address>,
+    dialer: Arc<Dialer>,
+    map: ArcSwap<Map>,
+    /// All nodes that were heard of lately. Also held while `map` is replaced.
+    nodes: Mutex<Nodes>,
+    refreshes: Flights<(), ()>,
+}
+
+/// Who has which slot.
+struct Map {
+    /// For each slot, one more than the place of its owner; 0 for nobody.
+    slots: Vec<u16>,
+    owners: Vec<Arc<Node>>,
+}
+
+impl Map {
+    fn empty() -> Self {
+        Self { slots: vec![0; usize::from(SLOTS)], owners: Vec::new() }
+    }
+
+    fn owner(&self, slot: u16) -> Option<&Arc<Node>> {
+        let place = usize::from(*self.slots.get(usize::from(slot))?).checked_sub(1)?;
+        self.owners.get(place)
+    }
+
+    /// The number of an owner in `slots`.
+    fn number(&mut self, node: &Arc<Node>) -> u16 {
+        let known = self.owners.iter().position(|owner| Arc::ptr_eq(owner, node));
+        let place = known.unwrap_or_else(|| {
+            self.owners.push(Arc::clone(node));
+            self.owners.len() - 1
+        });
+        u16::try_from(place + 1).unwrap_or(0)
+    }
+}
+
+impl Cluster {
+    pub(super) fn new(seeds: Vec<Address>, dialer: Arc<Dialer>) -> Arc<Self> {
+        Arc::new(Self {
+            seeds,
+            dialer,
+            map: ArcSwap::from_pointee(Map::empty()),
+            nodes: Mutex::default(),
+            refreshes: Flights::default(),
+        })
+    }
+
+    /// The primary that has a slot.
+    pub(super) async fn owner(self: &Arc<Self>, slot: u16) -> Result<Arc<Node>, Failure> {
+        if let Some(node) = self.map.load().owner(slot) {
+            return Ok(Arc::clone(node));
+        }
+        self.try_refresh().await?;
+        let map = self.map.load();
+        map.owner(slot).cloned().ok_or_else(|| {
+            Failure::new(BackendErrorKind::Transient, Then::Wait, "a slot has no node right now")
+        })
+    }
+
+    /// All primaries with slots.
+    pub(super) async fn primaries(self: &Arc<Self>) -> Result<Vec<Arc<Node>>, Failure> {
+        if self.map.load().owners.is_empty() {
+            self.try_refresh().await?;
+        }
+        Ok(self.map.load().owners.clone())
+    }
+
+    /// The node at an address.
+    pub(super) fn at(&self, address: &Address) -> Arc<Node> {
+        let mut nodes = self.lock();
+        self.node_in(&mut nodes, address)
+    }
+
+    /// A slot has another owner; the others are asked for in the background.
+    pub(super) fn moved(self: &Arc<Self>, slot: u16, to: &Address) {
+        {
+            let mut nodes = self.lock();
+            let node = self.node_in(&mut nodes, to);
+            let map = self.map.load();
+            let mut map = Map { slots: map.slots.clone(), owners: map.owners.clone() };
+            let number = map.number(&node);
+            if let Some(owner) = map.slots.get_mut(usize::from(slot)) {
+                *owner = number;
+            }
+            self.map.store(Arc::new(map));
+        }
+        self.begin_refresh();
+    }
+
+    /// Asks the nodes who has what, and waits for the answer.
+    pub(super) async fn refresh(self: &Arc<Self>) {
+        // Whether it is known after that is seen at the next attempt.
+        let _ = self.try_refresh().await;
+    }
+
+    async fn try_refresh(self: &Arc<Self>) -> Result<(), Failure> {
+        self.begin_refresh().outcome().await.unwrap_or_else(|| Err(unanswered()))
+    }
+
+    fn begin_refresh(self: &Arc<Self>) -> super::flights::Flight<()> {
+        let place = self.dialer.background.own_place();
+        self.refreshes.join((), &place.handle, || {
+            let cluster = Arc::clone(self);
+            async move { cluster.ask_around().await }
+        })
+    }
+
+    async fn ask_around(&self) -> Result<(), Failure> {
+        let mut asked: Vec<Address> = self.lock().keys().cloned().collect();
+        fastrand::shuffle(&mut asked);
+        let unasked: Vec<_> = self.seeds.iter().filter(|seed| !asked.contains(seed)).collect();
+        asked.extend(unasked.into_iter().cloned());
+        let mut last = None;
+        for address in asked {
+            let node = self.at(&address);
+            let answer = ask_one(&node);
+            match self.dialer.background.before(Instant::now() + PATIENCE, answer).await {
+                Some(Ok(ranges)) => {
+                    self.replace(&address, ranges);
+                    return Ok(());
+                }
+                Some(Err(failure)) => last = Some(failure),
+                None => {}
+            }
+        }
+        Err(last.map_or_else(unanswered, |failure| match failure.then {
+            Then::Stop => failure,
+            _ => failure.and_then(Then::Elsewhere),
+        }))
+    }
+
+    /// Takes over what a node answered.
+    fn replace(&self, answering: &Address, ranges: Vec<Range>) {
+        let mut nodes = self.lock();
+        let mut map = Map::empty();
+        let mut heard: Vec<Address> = vec![answering.clone()];
+        for range in ranges {
+            for address in range.primary.iter().chain(&range.replicas) {
+                let address = address.clone().unwrap_or_else(|| answering.clone());
+                self.node_in(&mut nodes, &address);
+                heard.push(address);
+            }
+            let Some(primary) = range.primary else { continue };
+            let node = self.node_in(&mut nodes, &primary.unwrap_or_else(|| answering.clone()));
+            let number = map.number(&node);
+            let slots = usize::from(range.first)..=usize::from(range.last);
+            if let Some(slots) = map.slots.get_mut(slots) {
+                slots.fill(number);
+            }
+        }
+        // Operations under way keep the nodes that they use.
+        nodes.retain(|address, _| heard.contains(address));
+        self.map.store(Arc::new(map));
+    }
+
+    fn node_in(&self, nodes: &mut Nodes, address: &Address) -> Arc<Node> {
+        if let Some(node) = nodes.get(address) {
+            return Arc::clone(node);
+        }
+        let node = Node::new(address.clone(), Arc::clone(&self.dialer));
+        nodes.insert(address.clone(), Arc::clone(&node));
+        node
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Nodes> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Slots in a row. An address of `None` is the one that was asked.
+struct Range {
+    first: u16,
+    last: u16,
+    primary: Option<Option<Address>>,
+    replicas: Vec<Option<Address>>,
+}
+
+async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
+    let mut command = ::redis::cmd("CLUSTER");
+    command.arg("SLOTS");
+    let answer = node.link().await?.ask(&command).await.map_err(|failure| {
+        if failure.kind == BackendErrorKind::Permanent {
+            let context = "the server is not part of a Cluster: write the URL as redis://";
+            return Failure::new(BackendErrorKind::Configuration, Then::Stop, context);
+        }
+        failure
+    })?;
+    let Value::Array(ranges) = answer else { return Err(Failure::malformed()) };
+    let ranges: Vec<_> = ranges.iter().filter_map(range).collect();
+    if ranges.is_empty() {
+        // A node that was reset, or knows nobody yet.
+        return Err(Failure::new(
+            BackendErrorKind::Transient,
+            Then::Elsewhere,
+            "a node knows no slots",
+        ));
+    }
+    Ok(ranges)
+}
+
+/// `[first, last, [host, port, ...], ...]`.
+fn range(value: &Value) -> Option<Range> {
+    let Value::Array(parts) = value else { return None };
+    let (bounds, nodes) = parts.split_at_checked(2)?;
+    let [Value::Int(first), Value::Int(last)] = bounds else { return None };
+    let mut nodes = nodes.iter().map(host_and_port);
+    Some(Range {
+        first: u16::try_from(*first).ok()?,
+        last: u16::try_from(*last).ok().filter(|last| *last < SLOTS)?,
+        primary: nodes.next().flatten(),
+        replicas: nodes.flatten().collect(),
+    })
+}
+
+/// `None` for what is no address at all.
+fn host_and_port(value: &Value) -> Option<Option<Address>> {
+    let Value::Array(parts) = value else { return None };
+    let port = match parts.get(1)? {
+        Value::Int(port) => u16::try_from(*port).ok()?,
+        _ => return None,
+    };
+    match parts.first()? {
+        Value::Nil => Some(None),
+        Value::BulkString(host) if host.is_empty() => Some(None),
+        // A node that does not know its own name says so.
+        Value::BulkString(host) if host == b"?" => None,
+        Value::BulkString(host) => Some(Some(Address::tcp(std::str::from_utf8(host).ok()?, port))),
+        _ => None,
+    }
+}
+
+fn unanswered() -> Failure {
+    Failure::new(BackendErrorKind::Transient, Then::Elsewhere, "no node of the Cluster answers")
+}

@@ -1,0 +1,216 @@
+//! How connections are made. What may change while the program runs is read for each of them: passwords,
+//! certificates, and the addresses behind a name.
+
+use super::address::{Address, Login};
+use super::failure::{Failure, Then};
+use super::link::{Link, LinkId, LinkWatcher, too_slow};
+use crate::BackendErrorKind;
+use crate::runtime::{Background, Place};
+use crate::tls::{self, Identity, Roots};
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
+use rustls::pki_types::ServerName;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How many requests may wait in line for a connection that is busy writing.
+const QUEUE: usize = 1024;
+
+/// Where the user and the password come from.
+#[derive(Clone)]
+pub(super) enum Credentials {
+    Fixed(Login),
+    /// The password is the file's first line.
+    File(Option<String>, PathBuf),
+    Provider(Arc<dyn Fn() -> Login + Send + Sync>),
+}
+
+impl Credentials {
+    fn read(&self) -> Result<Login, Failure> {
+        match self {
+            Self::Fixed(login) => Ok(login.clone()),
+            Self::Provider(provider) => Ok(provider()),
+            Self::File(username, path) => {
+                let password = read_password(path).map_err(|why| {
+                    Failure::new(BackendErrorKind::Authentication, Then::Stop, why)
+                })?;
+                Ok(Login { username: username.clone(), password: Some(password) })
+            }
+        }
+    }
+}
+
+/// The password of a file, without the end of its line.
+pub(super) fn read_password(path: &Path) -> Result<String, &'static str> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|_| "the password file (CACHEKIT_REDIS_PASSWORD_FILE) cannot be read")?;
+    match text.lines().next() {
+        Some(password) if !password.is_empty() => Ok(password.to_owned()),
+        _ => Err("the password file (CACHEKIT_REDIS_PASSWORD_FILE) is empty"),
+    }
+}
+
+/// The files of a client certificate and of its key.
+#[derive(Clone)]
+pub(super) struct ClientCertificate {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+/// Whom to trust and what to show.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub(super) roots: Roots,
+    pub(super) ca_files: Vec<PathBuf>,
+    pub(super) ca_pem: Vec<Vec<u8>>,
+    pub(super) client: Option<ClientCertificate>,
+}
+
+impl Tls {
+    /// The configuration as the files have it now.
+    pub(super) fn read(&self) -> Result<rustls::ClientConfig, String> {
+        let mut pem = self.ca_pem.clone();
+        for path in &self.ca_files {
+            pem.push(std::fs::read(path).map_err(|error| {
+                format!("the CA file (CACHEKIT_CA_FILE) cannot be read: {}", error.kind())
+            })?);
+        }
+        let identity = match &self.client {
+            None => None,
+            Some(client) => {
+                let read = |path: &Path, variable: &str| {
+                    std::fs::read(path).map_err(|error| {
+                        format!("the file of {variable} cannot be read: {}", error.kind())
+                    })
+                };
+                let certificate = read(&client.certificate, "CACHEKIT_REDIS_CERT_FILE")?;
+                let key = read(&client.key, "CACHEKIT_REDIS_KEY_FILE")?;
+                Some(Identity::from_pem(&certificate, &key)?)
+            }
+        };
+        tls::configure(self.roots, &pem, identity)
+    }
+}
+
+/// Makes connections of one kind.
+pub(super) struct Dialer {
+    pub(super) tls: Option<Tls>,
+    pub(super) credentials: Credentials,
+    pub(super) database: u32,
+    pub(super) resp3: bool,
+    pub(super) connect_timeout: Duration,
+    pub(super) background: Background,
+    /// Whether what answers must be a primary.
+    pub(super) primary_only: bool,
+    /// Hears of the connections that are made.
+    pub(super) watcher: OnceLock<Arc<dyn LinkWatcher>>,
+}
+
+impl Dialer {
+    /// A connection that lives at this place.
+    pub(super) async fn dial(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
+        let deadline = Instant::now() + self.connect_timeout;
+        let made = self.open(address, place);
+        self.background.before(deadline, made).await.unwrap_or_else(|| Err(too_slow()))
+    }
+
+    async fn open(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
+        match address {
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let stream = tokio::net::UnixStream::connect(path.as_path()).await;
+                self.greet(stream.map_err(Failure::not_connected)?, address, place).await
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(Failure::new(
+                BackendErrorKind::Configuration,
+                Then::Stop,
+                "this system has no Unix sockets",
+            )),
+            Address::Tcp { host, port } => {
+                let stream = TcpStream::connect((&**host, *port)).await;
+                let stream = stream.map_err(Failure::not_connected)?;
+                // Requests are small and each is waited for.
+                stream.set_nodelay(true).map_err(Failure::not_connected)?;
+                let Some(tls) = &self.tls else {
+                    return self.greet(stream, address, place).await;
+                };
+                let wrong = |why| Failure::new(BackendErrorKind::Configuration, Then::Stop, why);
+                let config = tls.read().map_err(wrong)?;
+                let name = ServerName::try_from(host.to_string())
+                    .map_err(|_| wrong("the host's name cannot be in a certificate".to_owned()))?;
+                let connector = TlsConnector::from(Arc::new(config));
+                let stream = connector.connect(name, stream).await;
+                self.greet(stream.map_err(Failure::not_connected)?, address, place).await
+            }
+        }
+    }
+
+    async fn greet<S>(&self, stream: S, address: &Address, place: &Place) -> Result<Link, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let id = LinkId::next(address.clone());
+        let login = self.credentials.read()?;
+        let protocol = if self.resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
+        let mut info = RedisConnectionInfo::default()
+            .set_protocol(protocol)
+            .set_db(i64::from(self.database))
+            .set_lib_name("cachekit", env!("CARGO_PKG_VERSION"));
+        if let Some(password) = login.password {
+            info = info.set_password(password);
+            if let Some(username) = login.username {
+                info = info.set_username(username);
+            }
+        }
+        // Deadlines are kept for whole operations.
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(QUEUE);
+        let watcher = self.watcher.get().filter(|_| self.resp3);
+        if let Some(sink) = watcher.and_then(|watcher| watcher.push_sink(&id)) {
+            config = config.set_push_sender(move |info| {
+                sink(info);
+                Ok::<_, ::redis::aio::SendError>(())
+            });
+        }
+        let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
+        let (conn, driver) = made.map_err(|error| {
+            if let Some(watcher) = watcher {
+                watcher.closed(&id);
+            }
+            let failure = Failure::of(&error);
+            match failure.then {
+                // It never was one.
+                Then::Reconnect | Then::Login => failure.and_then(Then::Elsewhere),
+                _ => failure,
+            }
+        })?;
+        let link = Link::start(conn, driver, id, place, self.background, watcher.cloned());
+        if self.primary_only {
+            let role = link.ask(&::redis::cmd("ROLE")).await?;
+            if !is_primary(&role) {
+                return Err(Failure::new(
+                    BackendErrorKind::Transient,
+                    Then::Elsewhere,
+                    "the Sentinels name a server that is no primary",
+                ));
+            }
+        }
+        Ok(link)
+    }
+}
+
+fn is_primary(role: &::redis::Value) -> bool {
+    let ::redis::Value::Array(parts) = role else { return false };
+    match parts.first() {
+        Some(::redis::Value::BulkString(name)) => name == b"master",
+        Some(::redis::Value::SimpleString(name)) => name == "master",
+        _ => false,
+    }
+}

@@ -1,0 +1,62 @@
+//! Work that several callers need done once.
+
+use super::failure::Failure;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+type Outcome<T> = watch::Receiver<Option<Result<T, Failure>>>;
+
+/// The work under way, by what it is for. It goes on if those who asked for it leave.
+pub(super) struct Flights<K, T> {
+    under_way: Mutex<Vec<(K, Outcome<T>)>>,
+}
+
+impl<K, T> Default for Flights<K, T> {
+    fn default() -> Self {
+        Self { under_way: Mutex::default() }
+    }
+}
+
+/// Work that was joined or begun.
+pub(super) struct Flight<T> {
+    outcome: Outcome<T>,
+    pub(super) begun_here: bool,
+}
+
+impl<T: Clone> Flight<T> {
+    /// What came of it; nothing if it was given up with its runtime.
+    pub(super) async fn outcome(mut self) -> Option<Result<T, Failure>> {
+        let outcome = self.outcome.wait_for(Option::is_some).await;
+        outcome.ok().and_then(|outcome| outcome.clone())
+    }
+}
+
+impl<K, T> Flights<K, T>
+where
+    K: PartialEq + Copy,
+    T: Clone + Send + Sync + 'static,
+{
+    /// Joins the work for `what`, or begins it on this runtime.
+    pub(super) fn join<F>(&self, what: K, on: &Handle, work: impl FnOnce() -> F) -> Flight<T>
+    where
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is done is not joined, nor what lost its runtime.
+        under_way.retain(|(_, outcome)| outcome.borrow().is_none() && outcome.has_changed().is_ok());
+        if let Some((_, outcome)) = under_way.iter().find(|(other, _)| *other == what) {
+            return Flight { outcome: outcome.clone(), begun_here: false };
+        }
+        let (sender, outcome) = watch::channel(None);
+        under_way.push((what, outcome.clone()));
+        let work = work();
+        on.spawn(async move {
+            let result = work.await;
+            // Nobody may be waiting.
+            let _ = sender.send(Some(result));
+        });
+        Flight { outcome, begun_here: true }
+    }
+}

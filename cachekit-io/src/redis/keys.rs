@@ -1,0 +1,141 @@
+//! What keys are called in Redis.
+//!
+//! Keys from the contract's alphabet are stored under their own name, after the prefix. In all others
+//! `{`, `}` and `%` are escaped: braces decide the slot of a key in a Cluster, and what users write must
+//! not. Beside an entry `K` there are
+//!
+//! | what | one node, Sentinel | Cluster |
+//! | --- | --- | --- |
+//! | the lock | `K:lock` | `{K}:lock` |
+//! | the fence | `K%fence` | `{K}%fence` |
+//! | what tells the lock's holder that the entry was changed by others | `K%held` | `{K}%held` |
+//!
+//! No entry has such a name: `%f` and `%h` are no escapes, and the last letter of a key that ends with
+//! `:lock` is escaped.
+
+use std::borrow::Cow;
+
+/// The longest prefix.
+pub(super) const MAX_PREFIX: usize = 128;
+/// How many slots a Cluster has.
+pub(super) const SLOTS: u16 = 16384;
+
+const LOCK: &str = ":lock";
+
+/// How keys are called.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: Box<str>,
+    cluster: bool,
+}
+
+/// The names of what stands beside an entry.
+pub(super) struct Beside {
+    pub(super) lock: String,
+    pub(super) fence: String,
+    pub(super) held: String,
+}
+
+/// Whether names of keys can begin like this.
+pub(super) fn is_prefix(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'%');
+    text.len() <= MAX_PREFIX && text.bytes().all(fits)
+}
+
+impl Names {
+    pub(super) fn new(prefix: &str, cluster: bool) -> Self {
+        Self { prefix: prefix.into(), cluster }
+    }
+
+    /// The name of a key's entry.
+    pub(super) fn entry<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        let key = escaped(key);
+        if self.prefix.is_empty() { key } else { Cow::Owned(format!("{}{key}", self.prefix)) }
+    }
+
+    /// The names beside this entry's.
+    pub(super) fn beside(&self, entry: &str) -> Beside {
+        let (open, close) = if self.cluster { ("{", "}") } else { ("", "") };
+        Beside {
+            lock: format!("{open}{entry}{close}{LOCK}"),
+            fence: format!("{open}{entry}{close}%fence"),
+            held: format!("{open}{entry}{close}%held"),
+        }
+    }
+
+    /// The slot of an entry and of all that stands beside it; always 0 where there are none.
+    pub(super) fn slot(&self, entry: &str) -> u16 {
+        if self.cluster { crc16(entry.as_bytes()) % SLOTS } else { 0 }
+    }
+
+    /// The key of an entry; nothing for other names.
+    #[allow(dead_code)] // Invalidation events are told by key.
+    pub(super) fn key(&self, entry: &str) -> Option<String> {
+        let name = entry.strip_prefix(&*self.prefix)?;
+        if name.is_empty() || name.ends_with(LOCK) || name.contains(['{', '}']) {
+            return None;
+        }
+        let mut key = String::with_capacity(name.len());
+        let mut rest = name;
+        while let Some((before, after)) = rest.split_once('%') {
+            key.push_str(before);
+            let (escape, after) = after.split_at_checked(2)?;
+            key.push(match escape {
+                "25" => '%',
+                "7B" => '{',
+                "7D" => '}',
+                "6B" => 'k',
+                _ => return None,
+            });
+            rest = after;
+        }
+        key.push_str(rest);
+        Some(key)
+    }
+}
+
+fn escaped(key: &str) -> Cow<'_, str> {
+    let is_lock = key.ends_with(LOCK);
+    if !is_lock && !key.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'%')) {
+        return Cow::Borrowed(key);
+    }
+    let mut name = String::with_capacity(key.len() + 16);
+    let plain = if is_lock { &key[..key.len() - 1] } else { key };
+    for c in plain.chars() {
+        match c {
+            '%' => name.push_str("%25"),
+            '{' => name.push_str("%7B"),
+            '}' => name.push_str("%7D"),
+            c => name.push(c),
+        }
+    }
+    if is_lock {
+        name.push_str("%6B");
+    }
+    Cow::Owned(name)
+}
+
+/// CRC-16/XMODEM, which is what Redis Cluster takes.
+const TABLE: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        // Below 256.
+        #[allow(clippy::cast_possible_truncation)]
+        let mut crc = (index as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+            bit += 1;
+        }
+        table[index] = crc;
+        index += 1;
+    }
+    table
+};
+
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc: u16, &byte| {
+        (crc << 8) ^ TABLE[usize::from((crc >> 8) ^ u16::from(byte))]
+    })
+}

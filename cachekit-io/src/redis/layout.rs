@@ -1,0 +1,80 @@
+//! How values are stored.
+//!
+//! A value without a stale window is stored as it is. One with a stale window has a header of 12 bytes
+//! before it: a magic and the length of the window in milliseconds, big endian. The entry is to expire at
+//! the end of the window, so it is fresh while it has more than the window left to live, by the server's
+//! clock and no other. The magic begins with `0xC1`, which no MessagePack begins with. A value that
+//! begins with the magic by itself gets a header with an empty window.
+
+use crate::SetOptions;
+use bytes::{Bytes, BytesMut};
+use std::time::Duration;
+
+/// What a header begins with.
+pub(super) const MAGIC: [u8; 4] = [0xC1, b'C', b'K', 0x01];
+const HEADER: usize = 12;
+/// Redis adds times to live to its clock, in 64 bits.
+const MAX_MILLIS: u64 = 1 << 52;
+
+/// What is stored, and for how long.
+pub(super) struct Stored {
+    pub(super) value: Bytes,
+    pub(super) millis: Option<u64>,
+}
+
+/// In milliseconds, at least one.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(MAX_MILLIS).clamp(1, MAX_MILLIS)
+}
+
+/// What to store for a value with these windows.
+pub(super) fn stored(value: Bytes, options: &SetOptions) -> Stored {
+    let stale = options.stale_ttl.filter(|window| !window.is_zero()).map_or(0, millis);
+    let millis = options.ttl.map(|ttl| millis(ttl) + stale);
+    if stale == 0 && !value.starts_with(&MAGIC) {
+        return Stored { value, millis };
+    }
+    let mut framed = BytesMut::with_capacity(HEADER + value.len());
+    framed.extend_from_slice(&MAGIC);
+    framed.extend_from_slice(&stale.to_be_bytes());
+    framed.extend_from_slice(&value);
+    Stored { value: framed.freeze(), millis }
+}
+
+/// What was found.
+pub(super) enum Found {
+    /// A value that is fresh as long as it is there.
+    Plain(Bytes),
+    /// A value with a stale window of so many milliseconds at its end.
+    Windowed(Bytes, u64),
+}
+
+/// Takes the header off.
+pub(super) fn read(stored: Bytes) -> Found {
+    if stored.first() != Some(&MAGIC[0]) {
+        return Found::Plain(stored);
+    }
+    match stored.split_first_chunk::<HEADER>() {
+        Some((header, _)) if header.starts_with(&MAGIC) => {
+            let mut stale = [0; 8];
+            stale.copy_from_slice(&header[MAGIC.len()..]);
+            let value = stored.slice(HEADER..);
+            match u64::from_be_bytes(stale) {
+                0 => Found::Plain(value),
+                stale => Found::Windowed(value, stale),
+            }
+        }
+        _ => Found::Plain(stored),
+    }
+}
+
+/// The freshness of a value with a stale window, given how long its entry has to live: `None` for ever.
+pub(super) fn fetched(value: Bytes, stale: u64, left: Option<u64>) -> crate::Fetched {
+    match left {
+        None => crate::Fetched::fresh(value),
+        Some(left) if left > stale => {
+            crate::Fetched::fresh(value).with_fresh_for(Duration::from_millis(left - stale))
+        }
+        Some(_) => crate::Fetched::stale(value),
+    }
+}

@@ -1,0 +1,149 @@
+//! One server and the connections to it.
+
+use super::address::Address;
+use super::dial::Dialer;
+use super::failure::Failure;
+use super::flights::Flights;
+use super::link::Link;
+use crate::runtime::{Home, Place};
+use arc_swap::ArcSwap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A server.
+pub(super) struct Node {
+    address: Address,
+    dialer: Arc<Dialer>,
+    links: ArcSwap<Vec<Arc<Link>>>,
+    /// Held while `links` is replaced.
+    replacing: Mutex<()>,
+    dials: Flights<Home, Arc<Link>>,
+    down: Mutex<Option<Down>>,
+}
+
+/// The last dial failed.
+struct Down {
+    failures: u32,
+    failure: Failure,
+    /// Nothing is tried before.
+    pause_until: Instant,
+}
+
+impl Node {
+    pub(super) fn new(address: Address, dialer: Arc<Dialer>) -> Arc<Self> {
+        Arc::new(Self {
+            address,
+            dialer,
+            links: ArcSwap::default(),
+            replacing: Mutex::default(),
+            dials: Flights::default(),
+            down: Mutex::default(),
+        })
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A connection that the caller can use. Where the last dial failed a moment ago, fails at once.
+    pub(super) async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Failure> {
+        let background = self.dialer.background;
+        for attempt in 0..3 {
+            let place = if attempt == 0 {
+                background.place()
+            } else {
+                // The caller's runtime may be on its way out, or have no network.
+                background.own_place()
+            };
+            if let Some(link) = self.find(place.home) {
+                return Ok(link);
+            }
+            match self.dial(place).await {
+                Some(Ok(link)) if !link.is_closed() => return Ok(link),
+                Some(Err(failure)) => return Err(failure),
+                _ => {}
+            }
+        }
+        Err(Failure::not_connected(std::io::ErrorKind::ConnectionReset.into()))
+    }
+
+    /// Joins a dial, or begins one. Nothing if it was lost with its runtime.
+    async fn dial(self: &Arc<Self>, place: Place) -> Option<Result<Arc<Link>, Failure>> {
+        let last = self.last_failure();
+        if let Some((failure, true)) = last {
+            return Some(Err(failure));
+        }
+        let (home, handle) = (place.home, place.handle.clone());
+        let flight = self.dials.join(home, &handle, || {
+            let node = Arc::clone(self);
+            async move { node.connect(place).await }
+        });
+        // One caller tries whether the server is back; the others need not wait for it.
+        if let Some((failure, _)) = last.filter(|_| !flight.begun_here) {
+            return Some(Err(failure));
+        }
+        flight.outcome().await
+    }
+
+    async fn connect(self: Arc<Self>, place: Place) -> Result<Arc<Link>, Failure> {
+        match self.dialer.dial(&self.address, &place).await {
+            Ok(link) => {
+                let link = Arc::new(link);
+                *self.lock_down() = None;
+                self.add(Arc::clone(&link));
+                Ok(link)
+            }
+            Err(failure) => {
+                let mut down = self.lock_down();
+                let failures = down.as_ref().map_or(0, |down| down.failures) + 1;
+                let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE);
+                // Clients that failed together come back one by one.
+                let pause = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+                let failure_told = failure.clone();
+                *down = Some(Down { failures, failure, pause_until: Instant::now() + pause });
+                Err(failure_told)
+            }
+        }
+    }
+
+    /// The failure of the last dial, and whether it is too soon for another.
+    fn last_failure(&self) -> Option<(Failure, bool)> {
+        let down = self.lock_down();
+        down.as_ref().map(|down| (down.failure.clone(), Instant::now() < down.pause_until))
+    }
+
+    fn lock_down(&self) -> std::sync::MutexGuard<'_, Option<Down>> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, home: Home) -> Option<Arc<Link>> {
+        let links = self.links.load();
+        let usable = |link: &&Arc<Link>| !link.is_closed() && home.can_use(link.home());
+        links.iter().find(usable).cloned()
+    }
+
+    /// Puts a connection into use, and closed ones out of it.
+    fn add(&self, link: Arc<Link>) {
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links: Vec<_> =
+            self.links.load().iter().filter(|link| !link.is_closed()).cloned().collect();
+        links.push(link);
+        self.links.store(Arc::new(links));
+    }
+
+    /// Closes all connections: the server is not what it was.
+    pub(super) fn close(&self) {
+        for link in self.links.load().iter() {
+            link.close();
+        }
+    }
+
+    /// How many connections are open.
+    #[cfg(test)]
+    pub(super) fn links(&self) -> usize {
+        self.links.load().iter().filter(|link| !link.is_closed()).count()
+    }
+}

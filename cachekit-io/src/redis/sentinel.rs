@@ -1,0 +1,167 @@
+//! A primary that Sentinels name.
+//!
+//! They are asked at the first use, whenever the primary cannot be reached or is none any more, and every
+//! few seconds: a primary that was cut off from them answers as before.
+
+use super::address::Address;
+use super::dial::Dialer;
+use super::failure::{Failure, Then};
+use super::flights::Flights;
+use super::node::Node;
+use crate::BackendErrorKind;
+use crate::runtime::Background;
+use ::redis::Value;
+use arc_swap::ArcSwapOption;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// How long one Sentinel has for its answer before the next is asked.
+const PATIENCE: Duration = Duration::from_secs(1);
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// A group of servers with Sentinels.
+pub(super) struct Sentinel {
+    sentinels: Vec<Arc<Node>>,
+    group: String,
+    servers: Arc<Dialer>,
+    /// Which Sentinel answered last.
+    first: AtomicUsize,
+    current: ArcSwapOption<Node>,
+    searches: Flights<(), Arc<Node>>,
+    is_watched: AtomicBool,
+}
+
+impl Sentinel {
+    pub(super) fn new(
+        addresses: Vec<Address>,
+        group: String,
+        servers: Arc<Dialer>,
+        sentinels: Arc<Dialer>,
+    ) -> Arc<Self> {
+        let node = |address| Node::new(address, Arc::clone(&sentinels));
+        Arc::new(Self {
+            sentinels: addresses.into_iter().map(node).collect(),
+            group,
+            servers,
+            first: AtomicUsize::new(0),
+            current: ArcSwapOption::default(),
+            searches: Flights::default(),
+            is_watched: AtomicBool::new(false),
+        })
+    }
+
+    /// The primary.
+    pub(super) async fn primary(self: &Arc<Self>) -> Result<Arc<Node>, Failure> {
+        if let Some(node) = &*self.current.load() {
+            return Ok(Arc::clone(node));
+        }
+        let background = self.background();
+        if !self.is_watched.swap(true, Ordering::Relaxed) {
+            background.spawn(watch(Arc::downgrade(self), background));
+        }
+        let place = background.own_place();
+        let search = self.searches.join((), &place.handle, || {
+            let sentinel = Arc::clone(self);
+            async move {
+                let address = sentinel.ask().await?;
+                Ok(sentinel.settle(address))
+            }
+        });
+        search.outcome().await.unwrap_or_else(|| Err(unanswered()))
+    }
+
+    /// The primary has to be looked for again.
+    pub(super) fn forget(&self, node: &Arc<Node>) {
+        let current = self.current.load();
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, node)) {
+            self.current.compare_and_swap(&current, None);
+            node.close();
+        }
+    }
+
+    fn background(&self) -> Background {
+        self.servers.background
+    }
+
+    /// Takes this server for the primary.
+    fn settle(&self, address: Address) -> Arc<Node> {
+        let current = self.current.load_full();
+        match current {
+            Some(node) if *node.address() == address => node,
+            other => {
+                let node = Node::new(address, Arc::clone(&self.servers));
+                self.current.store(Some(Arc::clone(&node)));
+                if let Some(former) = other {
+                    former.close();
+                }
+                node
+            }
+        }
+    }
+
+    /// Asks one Sentinel after the other.
+    async fn ask(&self) -> Result<Address, Failure> {
+        let count = self.sentinels.len();
+        let first = self.first.load(Ordering::Relaxed);
+        let mut last = None;
+        for offset in 0..count {
+            let index = (first + offset) % count;
+            let asked = self.ask_one(&self.sentinels[index]);
+            let answer = self.background().before(Instant::now() + PATIENCE, asked).await;
+            match answer {
+                Some(Ok(address)) => {
+                    self.first.store(index, Ordering::Relaxed);
+                    return Ok(address);
+                }
+                Some(Err(failure)) => last = Some(failure),
+                None => {}
+            }
+        }
+        Err(last.map_or_else(unanswered, |failure| failure.and_then(Then::Elsewhere)))
+    }
+
+    async fn ask_one(&self, sentinel: &Arc<Node>) -> Result<Address, Failure> {
+        let mut command = ::redis::cmd("SENTINEL");
+        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.group);
+        let answer = sentinel.link().await?.ask(&command).await?;
+        match answer {
+            Value::Nil => Err(Failure::new(
+                BackendErrorKind::Configuration,
+                Then::Elsewhere,
+                "the Sentinels do not watch a group of that name",
+            )),
+            Value::Array(parts) => match parts.as_slice() {
+                [Value::BulkString(host), Value::BulkString(port)] => {
+                    let host = std::str::from_utf8(host).ok();
+                    let port = std::str::from_utf8(port).ok().and_then(|port| port.parse().ok());
+                    host.zip(port)
+                        .map(|(host, port)| Address::tcp(host, port))
+                        .ok_or_else(Failure::malformed)
+                }
+                _ => Err(Failure::malformed()),
+            },
+            _ => Err(Failure::malformed()),
+        }
+    }
+}
+
+/// Follows the Sentinels as long as the client is there.
+async fn watch(sentinel: Weak<Sentinel>, background: Background) {
+    loop {
+        // Clients do not all ask at once.
+        let pause = ASK_EVERY.mul_f64(0.75 + fastrand::f64() / 2.0);
+        background.sleep(Instant::now() + pause).await;
+        let Some(sentinel) = sentinel.upgrade() else { return };
+        if sentinel.current.load().is_none() {
+            continue;
+        }
+        if let Ok(address) = sentinel.ask().await {
+            sentinel.settle(address);
+        }
+    }
+}
+
+fn unanswered() -> Failure {
+    Failure::new(BackendErrorKind::Transient, Then::Elsewhere, "no Sentinel answers")
+}

@@ -1,0 +1,84 @@
+//! Which server does what is asked.
+
+use super::address::{Address, Shape};
+use super::cluster::Cluster;
+use super::dial::Dialer;
+use super::failure::Failure;
+use super::node::Node;
+use super::sentinel::Sentinel;
+use std::sync::Arc;
+
+/// The servers, and how they stand to each other.
+pub(super) enum Topology {
+    Single(Arc<Node>),
+    Sentinel(Arc<Sentinel>),
+    Cluster(Arc<Cluster>),
+}
+
+impl Topology {
+    pub(super) fn new(shape: Shape, servers: Arc<Dialer>, sentinels: Arc<Dialer>) -> Self {
+        match shape {
+            Shape::Single(address) => Self::Single(Node::new(address, servers)),
+            Shape::Sentinel { sentinels: addresses, group } => {
+                Self::Sentinel(Sentinel::new(addresses, group, servers, sentinels))
+            }
+            Shape::Cluster(seeds) => Self::Cluster(Cluster::new(seeds, servers)),
+        }
+    }
+
+    /// For logs.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Single(_) => "single",
+            Self::Sentinel(_) => "sentinel",
+            Self::Cluster(_) => "cluster",
+        }
+    }
+
+    /// Whether another server takes over when one fails, so that waiting helps.
+    pub(super) fn is_group(&self) -> bool {
+        !matches!(self, Self::Single(_))
+    }
+
+    /// The primary of a slot.
+    pub(super) async fn node(&self, slot: u16) -> Result<Arc<Node>, Failure> {
+        match self {
+            Self::Single(node) => Ok(Arc::clone(node)),
+            Self::Sentinel(sentinel) => sentinel.primary().await,
+            Self::Cluster(cluster) => cluster.owner(slot).await,
+        }
+    }
+
+    /// All primaries that are known.
+    pub(super) async fn primaries(&self) -> Result<Vec<Arc<Node>>, Failure> {
+        match self {
+            Self::Single(node) => Ok(vec![Arc::clone(node)]),
+            Self::Sentinel(sentinel) => Ok(vec![sentinel.primary().await?]),
+            Self::Cluster(cluster) => cluster.primaries().await,
+        }
+    }
+
+    /// The node of a redirect.
+    pub(super) fn at(&self, address: &Address) -> Option<Arc<Node>> {
+        match self {
+            Self::Cluster(cluster) => Some(cluster.at(address)),
+            _ => None,
+        }
+    }
+
+    /// A slot is with another node.
+    pub(super) fn moved(&self, slot: u16, to: &Address) {
+        if let Self::Cluster(cluster) = self {
+            cluster.moved(slot, to);
+        }
+    }
+
+    /// This server is not, or may not be, what it was taken for: find out before the next attempt.
+    pub(super) async fn doubt(&self, node: &Arc<Node>) {
+        match self {
+            Self::Single(_) => {}
+            Self::Sentinel(sentinel) => sentinel.forget(node),
+            Self::Cluster(cluster) => cluster.refresh().await,
+        }
+    }
+}
