@@ -8,10 +8,10 @@ use super::pool::Pool;
 use super::proxy;
 use super::request::CommonHeaders;
 use super::resolver::{Resolve, SystemResolver};
-use crate::runtime::Background;
 use super::session::{L1, SessionMetrics};
-use crate::tls::{self, Roots};
 use super::{CachekitIo, Shared};
+use crate::runtime::Background;
+use crate::tls::{self, Roots};
 use crate::wire::limits::MAX_VALUE_BYTES;
 use crate::{BackendError, BackendErrorKind, Operation};
 #[cfg(test)]

@@ -8,8 +8,8 @@
 use super::connector::{Connector, Protocol};
 use super::failure::{Again, Failure};
 use super::keep_alive::KeepAlive;
-use crate::runtime::{Background, Home, Place};
 use super::{answer::Answer, h1, h2};
+use crate::runtime::{Background, Home, Place};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::{Either, select};

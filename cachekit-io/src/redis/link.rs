@@ -2,8 +2,8 @@
 
 use super::address::Address;
 use super::failure::{Failure, Then};
-use crate::BackendErrorKind;
 use crate::runtime::{Background, Home, Place};
+use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisResult, Value};
 use std::future::Future;
@@ -24,8 +24,6 @@ static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 /// Which connection, to which server.
 #[derive(Clone, Debug)]
 pub(super) struct LinkId {
-    /// Unused where nothing watches connections.
-    #[allow(dead_code)]
     pub(super) address: Address,
     /// Higher than that of every connection that was begun before.
     pub(super) generation: u64,
@@ -46,6 +44,9 @@ pub(super) trait LinkWatcher: Send + Sync + 'static {
     /// A connection is about to be made: who takes its push messages? Only with RESP3.
     fn push_sink(&self, link: &LinkId) -> Option<PushSink>;
 
+    /// It was made, and is put into use when this is done.
+    fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()>;
+
     /// It ended, or could not be made.
     fn closed(&self, link: &LinkId);
 }
@@ -56,6 +57,7 @@ pub(super) struct Link {
     id: LinkId,
     home: Home,
     state: Arc<State>,
+    heard: Arc<AtomicBool>,
     driver: AbortHandle,
     pinger: AbortHandle,
 }
@@ -110,13 +112,17 @@ impl Link {
             driver.await;
         });
         let driver = driver.abort_handle();
-        let pinger = place.handle.spawn(ping(
-            conn.clone(),
-            Arc::clone(&state),
-            driver.clone(),
-            background,
-        ));
-        Self { conn, id, home: place.home, state, driver, pinger: pinger.abort_handle() }
+        let pinger =
+            place.handle.spawn(ping(conn.clone(), Arc::clone(&state), driver.clone(), background));
+        Self {
+            conn,
+            id,
+            home: place.home,
+            state,
+            heard: Arc::default(),
+            driver,
+            pinger: pinger.abort_handle(),
+        }
     }
 
     pub(super) fn id(&self) -> &LinkId {
@@ -129,6 +135,16 @@ impl Link {
 
     pub(super) fn is_closed(&self) -> bool {
         self.state.closed.load(Ordering::Acquire)
+    }
+
+    /// Set while the server tells on this connection what changes of all that was read over it.
+    pub(super) fn heard(&self) -> &Arc<AtomicBool> {
+        &self.heard
+    }
+
+    /// Whether changes of what is read over it are told.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::SeqCst) && !self.is_closed()
     }
 
     /// Takes it out of use. Requests under way fail.

@@ -6,6 +6,7 @@ mod builder;
 mod cluster;
 mod dial;
 mod env;
+mod events;
 mod failure;
 mod flights;
 mod keys;
@@ -18,6 +19,7 @@ mod topology;
 
 pub use self::builder::{RedisBuilder, RedisCredentials};
 
+use self::events::Events;
 use self::keys::Names;
 use self::topology::Topology;
 use crate::runtime::Background;
@@ -56,6 +58,7 @@ pub struct Redis {
 struct Shared {
     names: Names,
     topology: Topology,
+    events: Events,
     background: Background,
     fence_life: Duration,
 }

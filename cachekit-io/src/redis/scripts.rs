@@ -34,10 +34,8 @@ impl Lua {
 
 macro_rules! script {
     ($name:ident, $code:expr) => {
-        pub(super) static $name: Lua = Lua {
-            code: $code,
-            hash: LazyLock::new(|| Script::new($code).get_hash().to_owned()),
-        };
+        pub(super) static $name: Lua =
+            Lua { code: $code, hash: LazyLock::new(|| Script::new($code).get_hash().to_owned()) };
     };
 }
 

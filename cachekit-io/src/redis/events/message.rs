@@ -62,7 +62,8 @@ impl<'a> Message<'a> {
             b'k' => {
                 let mut keys = Vec::new();
                 while let Some((length, after)) = rest.split_first_chunk::<2>() {
-                    let (key, after) = after.split_at_checked(u16::from_be_bytes(*length).into())?;
+                    let (key, after) =
+                        after.split_at_checked(u16::from_be_bytes(*length).into())?;
                     keys.push(key);
                     rest = after;
                 }

@@ -76,7 +76,7 @@ impl Events {
 
     /// Hears of the connections that are made.
     pub(super) fn watcher(&self) -> Arc<dyn LinkWatcher> {
-        Arc::clone(&self.0) as Arc<dyn LinkWatcher>
+        Arc::new(Watcher(Arc::clone(&self.0)))
     }
 
     pub(super) fn subscribe(&self, listener: InvalidationListener) -> Subscription {
@@ -144,29 +144,35 @@ impl Shared {
     }
 }
 
-impl LinkWatcher for Shared {
-    fn push_sink(self: Arc<Self>, _link: &LinkId) -> PushSink {
-        Arc::new(move |info| self.pushed(&info))
+/// What connections report to.
+struct Watcher(Arc<Shared>);
+
+impl LinkWatcher for Watcher {
+    fn push_sink(&self, _link: &LinkId) -> Option<PushSink> {
+        let shared = Arc::clone(&self.0);
+        Some(Arc::new(move |info| shared.pushed(&info)))
     }
 
-    fn opened<'a>(self: Arc<Self>, link: &'a Arc<Link>) -> BoxFuture<'a, ()> {
-        let known = Known { link: Arc::downgrade(link), heard: link.heard() };
-        let mut links = self.links();
+    fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()> {
+        let shared = &self.0;
+        let known = Known { link: Arc::downgrade(link), heard: Arc::clone(link.heard()) };
+        let mut links = shared.links();
+        // Where there are no push messages, the end of a connection is not reported.
         links.retain(|_, known| known.link.strong_count() > 0 || known.is_heard());
         links.insert(link.id().generation, known);
         drop(links);
         Box::pin(async move {
-            // Registered before: whoever subscribes now finds the connection.
-            if self.is_wanted() {
-                self.switch(link, true).await;
+            // Registered before: a listener that comes now finds the connection.
+            if shared.is_wanted() {
+                shared.switch(link, true).await;
             }
         })
     }
 
     fn closed(&self, link: &LinkId) {
-        let known = self.links().remove(&link.generation);
+        let known = self.0.links().remove(&link.generation);
         if let Some(known) = known {
-            self.lost(&known.heard);
+            self.0.lost(&known.heard);
         }
     }
 }

@@ -42,7 +42,8 @@ impl Shared {
     pub(super) async fn settle(self: Arc<Self>) {
         let _one_at_a_time = self.switching.lock().await;
         let wanted = self.is_wanted();
-        let links: Vec<_> = self.links().values().filter_map(|known| known.link.upgrade()).collect();
+        let links: Vec<_> =
+            self.links().values().filter_map(|known| known.link.upgrade()).collect();
         let differing = links.iter().filter(|link| link.is_heard() != wanted && !link.is_closed());
         join_all(differing.map(|link| self.switch(link, wanted))).await;
         if wanted {
@@ -94,7 +95,7 @@ impl Shared {
         };
         if !told || link.is_closed() {
             link.close();
-            self.lost(&link.heard());
+            self.lost(link.heard());
         }
     }
 }
