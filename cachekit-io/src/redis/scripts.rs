@@ -34,8 +34,10 @@ impl Lua {
 
 macro_rules! script {
     ($name:ident, $code:expr) => {
-        pub(super) static $name: Lua =
-            Lua { code: $code, hash: LazyLock::new(|| Script::new($code).get_hash().to_owned()) };
+        pub(super) static $name: Lua = Lua {
+            code: $code,
+            hash: LazyLock::new(|| Script::new($code).get_hash().to_owned()),
+        };
     };
 }
 

@@ -15,6 +15,9 @@ mod message;
 mod outbox;
 mod tracking;
 
+#[cfg(test)]
+mod tests;
+
 use self::channel::Channel;
 use self::outbox::Outbox;
 use super::keys::Names;
@@ -91,29 +94,52 @@ impl Events {
         })
     }
 
-    /// The key was read or filled over this connection: says so if changes of it would not be told.
-    pub(super) fn copied(&self, key: &str, link: &Link) {
+    /// Whether entries that are filled have to be read again in the same step, to be tracked.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+
+    /// Something was read or filled over this connection: says so if changes of it would not be told.
+    pub(super) fn used(&self, link: &Link) {
         let shared = &self.0;
         if shared.is_wanted() && !link.is_heard() && !shared.channel.is_heard() {
-            shared.listeners.publish(|| InvalidationEvent::Deleted { key: key.into() });
+            shared.gap();
         }
     }
 
-    /// This backend deleted the key, or may have.
-    pub(super) fn deleted(&self, key: &str) {
-        self.0.listeners.publish(|| InvalidationEvent::Deleted { key: key.into() });
-        self.tell_others(key);
+    /// This backend is about to delete the key. It is told when the guard is dropped, however that ends.
+    pub(super) fn deletes<'a>(&'a self, key: &'a str) -> Telling<'a> {
+        Telling { events: self, key, deleted: true }
     }
 
-    /// This backend overwrote the key, or may have.
-    pub(super) fn replaced(&self, key: &str) {
-        self.0.listeners.publish(|| InvalidationEvent::Replaced { key: key.into() });
-        self.tell_others(key);
+    /// This backend is about to overwrite the key.
+    pub(super) fn replaces<'a>(&'a self, key: &'a str) -> Telling<'a> {
+        Telling { events: self, key, deleted: false }
     }
+}
 
-    /// Over the channel; those who track hear it from the server.
-    fn tell_others(&self, key: &str) {
-        self.0.outbox.add(&self.0, &self.0.names.entry(key));
+/// Tells of a change that this backend makes, when it is dropped: the change may have taken effect even if
+/// the operation failed or was given up.
+#[must_use]
+pub(super) struct Telling<'a> {
+    events: &'a Events,
+    key: &'a str,
+    deleted: bool,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let shared = &self.events.0;
+        shared.listeners.publish(|| {
+            let key = self.key.into();
+            if self.deleted {
+                InvalidationEvent::Deleted { key }
+            } else {
+                InvalidationEvent::Replaced { key }
+            }
+        });
+        // Those who track hear it from the server.
+        shared.outbox.add(shared, &shared.names.entry(self.key));
     }
 }
 
