@@ -112,14 +112,18 @@ impl Target {
             Kind::Single => match <[Address; 1]>::try_from(addresses) {
                 Ok([address]) => (Shape::Single(address), database_of(path)?),
                 Err(_) => {
-                    return Err("names several hosts; a group is redis-sentinel://host,host/name or \
+                    return Err(
+                        "names several hosts; a group is redis-sentinel://host,host/name or \
                                 redis-cluster://host,host"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
             },
             Kind::Unix => {
                 if !hosts.is_empty() || path.len() < 2 {
-                    return Err("must give the socket's whole path: unix:///run/redis.sock".to_owned());
+                    return Err(
+                        "must give the socket's whole path: unix:///run/redis.sock".to_owned()
+                    );
                 }
                 let path = PathBuf::from(decoded(path)?);
                 (Shape::Single(Address::Unix(Arc::new(path))), None)
@@ -274,9 +278,11 @@ impl Options {
             }
             // Part of the name might be a piece of a password with an & in it.
             _ => {
-                return Err("has an unknown option after ?; known are db, user, password, protocol, \
+                return Err(
+                    "has an unknown option after ?; known are db, user, password, protocol, \
                             sentinel_username, sentinel_password, sentinelServiceName and node"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
         }
         Ok(())

@@ -1,12 +1,130 @@
+//! The client as a [`Backend`] with its capabilities.
+
 use super::Redis;
-use crate::{Backend, BackendError, BackendErrorKind, BoxFuture, Fetched, Health, Operation, SetOptions};
+use super::operations::TYPE;
+use crate::{
+    Backend, BackendError, Batch, BatchEntry, BatchResults, BoxFuture, Expiry, FenceToken, Fencing,
+    Fetched, Health, InvalidationEvents, InvalidationListener, LockToken, Locks, SetOptions,
+    Subscription, TtlControl,
+};
 use bytes::Bytes;
-fn todo<T>(operation: Operation) -> Result<T, BackendError> { Err(BackendError::new(BackendErrorKind::Unsupported, operation)) }
+use std::time::Duration;
+
 impl Backend for Redis {
-    fn get<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> { Box::pin(async { todo(Operation::Get) }) }
-    fn set<'a>(&'a self, _: &'a str, _: Bytes, _: &'a SetOptions) -> BoxFuture<'a, Result<(), BackendError>> { Box::pin(async { todo(Operation::Set) }) }
-    fn delete<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> { Box::pin(async { todo(Operation::Delete) }) }
-    fn exists<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> { Box::pin(async { todo(Operation::Exists) }) }
-    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> { Box::pin(async { todo(Operation::Health) }) }
-    fn backend_type(&self) -> &'static str { "redis" }
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        Box::pin(self.do_get(key))
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(self.do_set(key, value, options))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(self.do_delete(key))
+    }
+
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(self.do_exists(key))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+        Box::pin(self.do_health())
+    }
+
+    fn backend_type(&self) -> &'static str {
+        TYPE
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        Some(self)
+    }
+
+    fn ttl(&self) -> Option<&dyn TtlControl> {
+        Some(self)
+    }
+
+    fn batch(&self) -> Option<&dyn Batch> {
+        Some(self)
+    }
+
+    fn fencing(&self) -> Option<&dyn Fencing> {
+        Some(self)
+    }
+
+    fn events(&self) -> Option<&dyn InvalidationEvents> {
+        Some(self)
+    }
+}
+
+impl Locks for Redis {
+    fn try_acquire<'a>(
+        &'a self,
+        key: &'a str,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>> {
+        Box::pin(self.do_acquire(key, lease))
+    }
+
+    fn release<'a>(
+        &'a self,
+        key: &'a str,
+        token: &'a LockToken,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(self.do_release(key, token))
+    }
+}
+
+impl TtlControl for Redis {
+    fn expiry<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Expiry, BackendError>> {
+        Box::pin(self.do_expiry(key))
+    }
+
+    fn refresh<'a>(
+        &'a self,
+        key: &'a str,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(self.do_refresh(key, ttl))
+    }
+}
+
+impl Batch for Redis {
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {
+        Box::pin(self.do_get_many(keys))
+    }
+
+    fn set_many<'a>(&'a self, entries: &'a [BatchEntry<'a>]) -> BoxFuture<'a, BatchResults<()>> {
+        Box::pin(self.do_set_many(entries))
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
+        Box::pin(self.do_delete_many(keys))
+    }
+}
+
+impl Fencing for Redis {
+    fn fence<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<FenceToken, BackendError>> {
+        Box::pin(self.do_fence(key))
+    }
+
+    fn set_fenced<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+        token: &'a FenceToken,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(self.do_set_fenced(key, value, options, token))
+    }
+}
+
+impl InvalidationEvents for Redis {
+    fn subscribe(&self, listener: InvalidationListener) -> Subscription {
+        self.shared.events.subscribe(listener)
+    }
 }

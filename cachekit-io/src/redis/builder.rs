@@ -11,6 +11,7 @@ use crate::tls::Roots;
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -269,8 +270,14 @@ impl RedisBuilder {
         // Set here and nowhere else.
         let _ = servers.watcher.set(events.watcher());
         let topology = Topology::new(target.shape, Arc::new(servers), Arc::new(sentinels));
-        let shared = Shared { names, topology, events, background, fence_life: self.fence_life };
-        let shared = Arc::new(shared);
+        let shared = Arc::new(Shared {
+            names,
+            topology,
+            events,
+            background,
+            fence_life: self.fence_life,
+            despairs: AtomicBool::new(false),
+        });
         shared.events.belongs_to(Arc::downgrade(&shared));
         Some(Redis { shared, timeout: self.timeout })
     }

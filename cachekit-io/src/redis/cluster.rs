@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::dial::Dialer;
 use super::failure::{Failure, Then};
-use super::flights::Flights;
+use super::flights::{Flight, Flights};
 use super::keys::SLOTS;
 use super::node::Node;
 use crate::BackendErrorKind;
@@ -116,10 +116,15 @@ impl Cluster {
     }
 
     async fn try_refresh(self: &Arc<Self>) -> Result<(), Failure> {
-        self.begin_refresh().outcome().await.unwrap_or_else(|| Err(unanswered()))
+        self.join_refresh().outcome().await.unwrap_or_else(|| Err(unanswered()))
     }
 
-    fn begin_refresh(self: &Arc<Self>) -> super::flights::Flight<()> {
+    /// Asks the nodes who has what, in the background.
+    pub(super) fn begin_refresh(self: &Arc<Self>) {
+        self.join_refresh();
+    }
+
+    fn join_refresh(self: &Arc<Self>) -> Flight<()> {
         let place = self.dialer.background.own_place();
         self.refreshes.join((), &place.handle, || {
             let cluster = Arc::clone(self);

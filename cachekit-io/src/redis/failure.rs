@@ -93,7 +93,9 @@ impl Failure {
                 Then::Stop,
                 "the server does not speak RESP3; add ?protocol=resp2 to the URL",
             ),
-            _ => Self::answered(error.code().unwrap_or_default(), error.detail().unwrap_or_default()),
+            _ => {
+                Self::answered(error.code().unwrap_or_default(), error.detail().unwrap_or_default())
+            }
         }
     }
 

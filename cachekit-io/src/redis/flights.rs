@@ -45,7 +45,8 @@ where
     {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         // What is done is not joined, nor what lost its runtime.
-        under_way.retain(|(_, outcome)| outcome.borrow().is_none() && outcome.has_changed().is_ok());
+        under_way
+            .retain(|(_, outcome)| outcome.borrow().is_none() && outcome.has_changed().is_ok());
         if let Some((_, outcome)) = under_way.iter().find(|(other, _)| *other == what) {
             return Flight { outcome: outcome.clone(), begun_here: false };
         }

@@ -135,7 +135,7 @@ const TABLE: [u16; 256] = {
 };
 
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc: u16, &byte| {
-        (crc << 8) ^ TABLE[usize::from((crc >> 8) ^ u16::from(byte))]
-    })
+    bytes
+        .iter()
+        .fold(0, |crc: u16, &byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) ^ u16::from(byte))])
 }

@@ -2,18 +2,23 @@
 
 mod address;
 mod backend;
+mod batch;
 mod builder;
 mod cluster;
 mod dial;
 mod env;
 mod events;
 mod failure;
+mod fences;
 mod flights;
 mod keys;
 mod layout;
 mod link;
+mod locks;
 mod node;
+mod operations;
 mod scripts;
+mod send;
 mod sentinel;
 mod topology;
 
@@ -26,6 +31,7 @@ use crate::runtime::Background;
 use crate::{BackendError, settings};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// The shared cache in Redis or Valkey: one server, a Sentinel group, or a Cluster.
@@ -61,6 +67,9 @@ struct Shared {
     events: Events,
     background: Background,
     fence_life: Duration,
+    /// The last operation on a group that waited for a server waited in vain: until one succeeds, no
+    /// other waits.
+    despairs: AtomicBool,
 }
 
 impl Redis {

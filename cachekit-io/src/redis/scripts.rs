@@ -34,10 +34,8 @@ impl Lua {
 
 macro_rules! script {
     ($name:ident, $code:expr) => {
-        pub(super) static $name: Lua = Lua {
-            code: $code,
-            hash: LazyLock::new(|| Script::new($code).get_hash().to_owned()),
-        };
+        pub(super) static $name: Lua =
+            Lua { code: $code, hash: LazyLock::new(|| Script::new($code).get_hash().to_owned()) };
     };
 }
 
@@ -59,6 +57,8 @@ script!(
          else
              redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
          end
+         -- Client-side tracking forgets what is written, until it is read again.
+         redis.call('EXISTS', KEYS[1])
          redis.call('DEL', KEYS[2])
          if ARGV[3] == '' then redis.call('DEL', KEYS[3]) end
          return 1"
@@ -114,5 +114,6 @@ script!(
      end
      if left ~= -1 and left <= stale then return 0 end
      redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[1] + stale))
+     redis.call('EXISTS', KEYS[1])
      return 1"
 );

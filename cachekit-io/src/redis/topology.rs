@@ -73,12 +73,18 @@ impl Topology {
         }
     }
 
-    /// This server is not, or may not be, what it was taken for: find out before the next attempt.
-    pub(super) async fn doubt(&self, node: &Arc<Node>) {
+    /// This server is not, or may not be, what it was taken for. With `waits` the others have been asked
+    /// when this returns.
+    pub(super) async fn doubt(&self, node: Option<&Arc<Node>>, waits: bool) {
         match self {
             Self::Single(_) => {}
-            Self::Sentinel(sentinel) => sentinel.forget(node),
-            Self::Cluster(cluster) => cluster.refresh().await,
+            Self::Sentinel(sentinel) => {
+                if let Some(node) = node {
+                    sentinel.forget(node);
+                }
+            }
+            Self::Cluster(cluster) if waits => cluster.refresh().await,
+            Self::Cluster(cluster) => cluster.begin_refresh(),
         }
     }
 }

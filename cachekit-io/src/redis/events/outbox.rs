@@ -143,7 +143,7 @@ impl Shared {
             let answers = node.link().await?.many(&pipeline).await;
             match answers.map_err(|error| Failure::of(&error))?.as_slice() {
                 [Value::ServerError(error), _] if is_demoted(error) => {
-                    backend.topology.doubt(node).await;
+                    backend.topology.doubt(Some(node), true).await;
                     Err(Failure::new(
                         BackendErrorKind::Transient,
                         Then::Demoted,

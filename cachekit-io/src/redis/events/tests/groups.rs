@@ -5,9 +5,11 @@ use cachekit_test_servers::{Cluster, Node, SentinelGroup};
 #[test]
 fn a_failover_of_a_sentinel_group_is_a_gap_and_the_new_primary_tells() {
     let group = SentinelGroup::start();
-    let redis = built(
-        Redis::builder().url(format!("redis-sentinel://{}/{}", group.addresses(), group.name())),
-    );
+    let redis = built(Redis::builder().url(format!(
+        "redis-sentinel://{}/{}",
+        group.addresses(),
+        group.name()
+    )));
     let heard = Heard::by(&redis);
     is_told(&redis, &heard, "k", || drop(group.primary().admin(&["SET", "k", "v"])));
 

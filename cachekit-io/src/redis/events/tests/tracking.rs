@@ -56,7 +56,7 @@ fn what_the_backend_fills_itself_is_told_later_and_not_echoed() {
     block_on(redis.set("refreshed", Bytes::from_static(b"v"), &ttl)).unwrap();
     get(&redis, "refreshed");
     assert!(block_on(redis.ttl().unwrap().refresh("refreshed", Duration::from_secs(90))).unwrap());
-    let entries = [crate::BatchEntry::new("many", Bytes::from_static(b"v"), SetOptions::new())];
+    let entries = [crate::BatchEntry::new("many", Bytes::from_static(b"v"))];
     block_on(redis.batch().unwrap().set_many(&entries)).remove(0).unwrap();
 
     catch_up(&redis, &heard, &node);
@@ -154,9 +154,11 @@ fn nothing_is_tracked_unless_a_listener_is_subscribed() {
     let redis = client(&node);
     let tracking = || {
         let list = node.admin(&["CLIENT", "LIST", "TYPE", "normal"]).text();
-        list.lines().filter(|line| line.contains("lib-name=cachekit") || !line.contains("cmd=client")).any(
-            |line| line.split(' ').any(|part| part.starts_with("flags=") && part.contains('t')),
-        )
+        list.lines()
+            .filter(|line| line.contains("lib-name=cachekit") || !line.contains("cmd=client"))
+            .any(|line| {
+                line.split(' ').any(|part| part.starts_with("flags=") && part.contains('t'))
+            })
     };
     get(&redis, "k");
     assert!(!tracking());

@@ -1,0 +1,293 @@
+//! Many keys: one round trip for each node, all nodes at the same time.
+
+use super::Redis;
+use super::events::Events;
+use super::failure::{Failure, Then};
+use super::layout::Found;
+use super::operations::{Entry, malformed, read, removed};
+use super::send::{Repeat, Request, Together};
+use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
+use ::redis::{Cmd, Pipeline, Value};
+use futures_util::future::join_all;
+use std::collections::HashMap;
+use std::time::Instant;
+
+/// A part of a batch that one slot is concerned with.
+struct Part<R> {
+    slot: u16,
+    request: R,
+}
+
+/// How a part is written among others, and its answer found among theirs.
+trait Piece: Request {
+    fn len(&self) -> usize;
+    fn write_to(&self, pipeline: &mut Pipeline);
+    fn read(answers: &mut [Value]) -> Result<Self::Answer, Failure>;
+}
+
+impl Piece for Cmd {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn write_to(&self, pipeline: &mut Pipeline) {
+        pipeline.add_command(self.clone());
+    }
+
+    fn read(answers: &mut [Value]) -> Result<Value, Failure> {
+        match answers.first_mut() {
+            Some(Value::ServerError(error)) => Err(Failure::server(error)),
+            Some(answer) => Ok(std::mem::replace(answer, Value::Nil)),
+            None => Err(Failure::malformed()),
+        }
+    }
+}
+
+impl Piece for Together {
+    fn len(&self) -> usize {
+        Together::len(self)
+    }
+
+    fn write_to(&self, pipeline: &mut Pipeline) {
+        Together::write_to(self, pipeline);
+    }
+
+    fn read(answers: &mut [Value]) -> Result<Vec<Value>, Failure> {
+        Together::read(answers)
+    }
+}
+
+impl Redis {
+    pub(super) async fn do_get_many(&self, keys: &[&str]) -> BatchResults<Option<Fetched>> {
+        const GET_MANY: Operation = Operation::GetMany;
+        let entries: Vec<_> = keys.iter().map(|key| self.entry(GET_MANY, key)).collect();
+        // For each slot the places of its keys.
+        let mut slots: HashMap<u16, Vec<usize>> = HashMap::new();
+        for (place, entry) in entries.iter().enumerate() {
+            if let Ok(entry) = entry {
+                slots.entry(entry.slot).or_default().push(place);
+            }
+        }
+        let groups: Vec<_> = slots.into_iter().collect();
+        let parts: Vec<_> = groups
+            .iter()
+            .map(|(slot, places)| {
+                let mut request = Cmd::new();
+                request.arg("MGET");
+                for entry in places.iter().filter_map(|&place| entries[place].as_ref().ok()) {
+                    request.arg(&*entry.name);
+                }
+                Part { slot: *slot, request }
+            })
+            .collect();
+        let answers = self.send_many(GET_MANY, &parts).await;
+
+        let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, None)).collect();
+        for ((_, places), answer) in groups.iter().zip(answers) {
+            let values = match answer {
+                Ok((Value::Array(values), _)) if values.len() == places.len() => values,
+                Ok(_) => vec![Value::Okay; places.len()],
+                Err(error) => {
+                    for &place in places {
+                        results[place] = Err(error.clone());
+                    }
+                    continue;
+                }
+            };
+            let windowed = places.iter().zip(values).map(async |(&place, value)| {
+                let Ok(entry) = &entries[place] else { return None };
+                let result = match read(value) {
+                    Some(None) => Ok(None),
+                    Some(Some(Found::Plain(value))) => Ok(Some(Fetched::fresh(value))),
+                    Some(Some(Found::Windowed(..))) => self.get_windowed(GET_MANY, entry).await,
+                    None => Err(malformed(GET_MANY, entry.key)),
+                };
+                Some((place, result))
+            });
+            for (place, result) in join_all(windowed).await.into_iter().flatten() {
+                results[place] = result;
+            }
+        }
+        results
+    }
+
+    pub(super) async fn do_set_many(&self, items: &[BatchEntry<'_>]) -> BatchResults<()> {
+        const SET_MANY: Operation = Operation::SetMany;
+        let entries: Vec<_> = items
+            .iter()
+            .map(|item| self.checked(SET_MANY, item.key, &item.value, &item.options))
+            .collect();
+        // Of equal keys the last is stored; the others share its result.
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for (place, entry) in entries.iter().enumerate() {
+            if let Ok(entry) = entry {
+                last.insert(entry.key, place);
+            }
+        }
+        let mut stored: Vec<_> = last.values().copied().collect();
+        stored.sort_unstable();
+        // Locks are compared by a script, one by one.
+        let (locked, plain): (Vec<_>, Vec<_>) =
+            stored.into_iter().partition(|&place| items[place].options.lock.is_some());
+        let parts: Vec<_> = plain
+            .iter()
+            .filter_map(|&place| {
+                let (entry, item) = (entries[place].as_ref().ok()?, &items[place]);
+                let request = self.set_together(entry, item.value.clone(), &item.options);
+                Some(Part { slot: entry.slot, request })
+            })
+            .collect();
+        let told = plain.iter().map(|&place| self.shared.events.replaces(items[place].key));
+        let _told: Vec<_> = told.collect();
+        let guarded = join_all(locked.iter().map(async |&place| {
+            let item = &items[place];
+            self.do_set(item.key, item.value.clone(), &item.options).await
+        }));
+        let (answers, guarded) =
+            futures_util::future::join(self.send_many(SET_MANY, &parts), guarded).await;
+
+        let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, ())).collect();
+        let answers = answers.into_iter().map(|answer| answer.map(|_| ()));
+        let outcomes: HashMap<usize, _> =
+            plain.into_iter().zip(answers).chain(locked.into_iter().zip(guarded)).collect();
+        for (place, entry) in entries.iter().enumerate() {
+            if let Ok(entry) = entry
+                && let Some(outcome) = last.get(entry.key).and_then(|last| outcomes.get(last))
+            {
+                results[place] = outcome.clone().map_err(|error| error.with_key(items[place].key));
+            }
+        }
+        results
+    }
+
+    pub(super) async fn do_delete_many(&self, keys: &[&str]) -> BatchResults<bool> {
+        const DELETE_MANY: Operation = Operation::DeleteMany;
+        let entries: Vec<_> = keys.iter().map(|key| self.entry(DELETE_MANY, key)).collect();
+        let asked = entries.iter().enumerate().filter_map(|(place, entry)| {
+            let entry = entry.as_ref().ok()?;
+            Some((place, Part { slot: entry.slot, request: self.delete_together(entry) }))
+        });
+        let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
+        let told = places.iter().map(|&place| self.shared.events.deletes(keys[place]));
+        let _told: Vec<_> = told.collect();
+        let answers = self.send_many(DELETE_MANY, &parts).await;
+
+        let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, false)).collect();
+        for (place, answer) in places.into_iter().zip(answers) {
+            results[place] = answer.and_then(|(answer, repeated)| {
+                let removed =
+                    removed(&answer).ok_or_else(|| malformed(DELETE_MANY, keys[place]))?;
+                Ok(removed || repeated)
+            });
+        }
+        results
+    }
+
+    /// Sends the parts of a batch; each has an answer of its own, and whether it may have taken effect
+    /// twice. Parts that a failover or a move of slots concerns go on by themselves.
+    async fn send_many<P: Piece>(
+        &self,
+        operation: Operation,
+        parts: &[Part<P>],
+    ) -> Vec<Result<(P::Answer, bool), BackendError>> {
+        if parts.is_empty() {
+            return Vec::new();
+        }
+        let shared = &self.shared;
+        let deadline = Instant::now() + self.timeout;
+        let gather = async {
+            // One after the other: all but the first find the map there.
+            let mut by_node: Vec<(_, Vec<usize>)> = Vec::new();
+            let mut failed = Vec::new();
+            for (place, part) in parts.iter().enumerate() {
+                match shared.topology.node(part.slot).await {
+                    Ok(node) => match by_node
+                        .iter_mut()
+                        .find(|(other, _)| std::sync::Arc::ptr_eq(other, &node))
+                    {
+                        Some((_, places)) => places.push(place),
+                        None => by_node.push((node, vec![place])),
+                    },
+                    Err(failure) => failed.push((place, Err(failure), false)),
+                }
+            }
+            let sent = join_all(by_node.iter().map(async |(node, places)| {
+                let answers = send_to(&shared.events, node, parts, places).await;
+                places
+                    .iter()
+                    .zip(answers)
+                    .map(|(&place, (answer, lost))| (place, answer, lost))
+                    .collect::<Vec<_>>()
+            }));
+            let sent = sent.await;
+            failed.extend(sent.into_iter().flatten());
+            failed
+        };
+        let first = shared.background.before(deadline, gather).await.unwrap_or_default();
+        let mut answers: Vec<Option<(Result<P::Answer, Failure>, bool)>> =
+            parts.iter().map(|_| None).collect();
+        for (place, answer, lost) in first {
+            answers[place] = Some((answer, lost));
+        }
+        let ends = parts.iter().zip(answers).map(async |(part, answer)| {
+            let (failure, lost) = match answer {
+                Some((Ok(answer), _)) => return Ok((answer, false)),
+                Some((Err(failure), lost)) => (failure, lost),
+                None => (super::send::late(None), false),
+            };
+            let is_over = Instant::now() >= deadline;
+            if failure.then == Then::Stop || is_over {
+                return Err(failure.into_error(operation, None));
+            }
+            let again = shared.before(deadline, part.slot, &part.request, Repeat::Yes).await;
+            again
+                .map(|answered| (answered.answer, answered.repeated || lost))
+                .map_err(|failure| failure.into_error(operation, None))
+        });
+        join_all(ends).await
+    }
+}
+
+/// Sends some parts to one node in one piece.
+async fn send_to<P: Piece>(
+    events: &Events,
+    node: &std::sync::Arc<super::node::Node>,
+    parts: &[Part<P>],
+    places: &[usize],
+) -> Vec<(Result<P::Answer, Failure>, bool)> {
+    let all = |failure: &Failure, lost| {
+        places.iter().map(|_| (Err(failure.clone()), lost)).collect::<Vec<_>>()
+    };
+    let link = match node.link().await {
+        Ok(link) => link,
+        Err(failure) => return all(&failure, false),
+    };
+    let count = places.iter().map(|&place| parts[place].request.len()).sum();
+    let mut pipeline = Pipeline::with_capacity(count);
+    for &place in places {
+        parts[place].request.write_to(&mut pipeline);
+    }
+    let answers = link.many(&pipeline).await;
+    events.used(&link);
+    let mut answers = match answers {
+        Ok(answers) if answers.len() == count => answers,
+        Ok(_) => return all(&Failure::malformed(), false),
+        Err(error) => return all(&Failure::of(&error), true),
+    };
+    let mut rest = answers.as_mut_slice();
+    let mut read = Vec::with_capacity(places.len());
+    for &place in places {
+        let (answer, others) = rest.split_at_mut(parts[place].request.len());
+        rest = others;
+        read.push((P::read(answer), false));
+    }
+    read
+}
+
+/// The result of an item that is not sent; for the others, what stands there until its answer comes.
+fn refused<T>(entry: &Result<Entry<'_>, BackendError>, until_then: T) -> Result<T, BackendError> {
+    match entry {
+        Ok(_) => Ok(until_then),
+        Err(error) => Err(error.clone()),
+    }
+}

@@ -1,0 +1,303 @@
+//! The operations on single keys.
+
+use super::Redis;
+use super::layout::{self, Found, MAGIC};
+use super::scripts;
+use super::send::{Answered, Call, Repeat, Together};
+use crate::{
+    BackendError, BackendErrorKind, Expiry, Fetched, Health, LockToken, Operation, SetOptions,
+};
+use ::redis::{Cmd, Value};
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+/// What the backend is called in logs and counters.
+pub(super) const TYPE: &str = "redis";
+
+/// The longest value of a server with the usual settings.
+pub(super) const MAX_VALUE: usize = 512 * 1024 * 1024;
+
+/// A key as Redis has it.
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a str,
+    pub(super) name: Cow<'a, str>,
+    pub(super) slot: u16,
+}
+
+impl Redis {
+    pub(super) async fn do_get(&self, key: &str) -> Result<Option<Fetched>, BackendError> {
+        const GET: Operation = Operation::Get;
+        let entry = self.entry(GET, key)?;
+        let get = command("GET", &entry.name);
+        let answer = self.send(GET, Some(key), entry.slot, &get, Repeat::Yes).await?.answer;
+        match read(answer).ok_or_else(|| malformed(GET, key))? {
+            None => Ok(None),
+            Some(Found::Plain(value)) => Ok(Some(Fetched::fresh(value))),
+            Some(Found::Windowed(..)) => self.get_windowed(GET, &entry).await,
+        }
+    }
+
+    /// The value together with its time to live: what was read without it may have been replaced since.
+    pub(super) async fn get_windowed(
+        &self,
+        operation: Operation,
+        entry: &Entry<'_>,
+    ) -> Result<Option<Fetched>, BackendError> {
+        let both = Together::new([command("GET", &entry.name), command("PTTL", &entry.name)]);
+        let key = Some(entry.key);
+        let answer = self.send(operation, key, entry.slot, &both, Repeat::Yes).await?.answer;
+        let malformed = || malformed(operation, entry.key);
+        let [value, left] = <[Value; 2]>::try_from(answer).map_err(|_| malformed())?;
+        Ok(match read(value).ok_or_else(malformed)? {
+            None => None,
+            Some(Found::Plain(value)) => Some(Fetched::fresh(value)),
+            Some(Found::Windowed(value, stale)) => match left {
+                Value::Int(-1) => Some(layout::fetched(value, stale, None)),
+                Value::Int(left) => {
+                    Some(layout::fetched(value, stale, Some(u64::try_from(left).unwrap_or(0))))
+                }
+                _ => return Err(malformed()),
+            },
+        })
+    }
+
+    pub(super) async fn do_set(
+        &self,
+        key: &str,
+        value: Bytes,
+        options: &SetOptions,
+    ) -> Result<(), BackendError> {
+        const SET: Operation = Operation::Set;
+        let entry = self.checked(SET, key, &value, options)?;
+        if let Some(lock) = &options.lock {
+            let stored = self.set_if(SET, &entry, value, options, Some(lock), None).await?;
+            return match stored.answer {
+                1 => Ok(()),
+                _ => Err(BackendError::new(BackendErrorKind::Superseded, SET).with_key(key)),
+            };
+        }
+        let _told = self.shared.events.replaces(key);
+        let set = self.set_together(&entry, value, options);
+        self.send(SET, Some(key), entry.slot, &set, Repeat::Yes).await?;
+        Ok(())
+    }
+
+    /// What stores a value and moves the fence.
+    pub(super) fn set_together(
+        &self,
+        entry: &Entry<'_>,
+        value: Bytes,
+        options: &SetOptions,
+    ) -> Together {
+        let stored = layout::stored(value, options);
+        let mut set = Cmd::with_capacity(5, entry.name.len() + stored.value.len() + 32);
+        set.arg("SET").arg(&*entry.name).arg(&*stored.value);
+        if let Some(millis) = stored.millis {
+            set.arg("PX").arg(millis);
+        }
+        let overtake = self.overtake(&entry.name);
+        if self.shared.events.is_wanted() {
+            // The server forgets to track what is written, until it is read again.
+            return Together::new([set, overtake, command("EXISTS", &entry.name)]);
+        }
+        Together::new([set, overtake])
+    }
+
+    /// What removes an entry and moves the fence.
+    pub(super) fn delete_together(&self, entry: &Entry<'_>) -> Together {
+        Together::new([command("DEL", &entry.name), self.overtake(&entry.name)])
+    }
+
+    /// Moves the fence of an entry, and tells the holder of its lock.
+    fn overtake(&self, name: &str) -> Cmd {
+        let beside = self.shared.names.beside(name);
+        let mut delete = Cmd::new();
+        delete.arg("DEL").arg(beside.fence).arg(beside.held);
+        delete
+    }
+
+    /// Stores a value if a lock is held and a fence stands: see [`scripts::SET_IF`].
+    pub(super) async fn set_if(
+        &self,
+        operation: Operation,
+        entry: &Entry<'_>,
+        value: Bytes,
+        options: &SetOptions,
+        lock: Option<&LockToken>,
+        fence: Option<&str>,
+    ) -> Result<Answered<i64>, BackendError> {
+        let stored = layout::stored(value, options);
+        let beside = self.shared.names.beside(&entry.name);
+        let millis = stored.millis.unwrap_or(0).to_string();
+        let lock = lock.map_or("", LockToken::as_str);
+        let call = Call {
+            script: &scripts::SET_IF,
+            keys: &[&entry.name, &beside.fence, &beside.held, &beside.lock],
+            arguments: &[
+                &stored.value,
+                millis.as_bytes(),
+                lock.as_bytes(),
+                fence.unwrap_or_default().as_bytes(),
+            ],
+        };
+        // Done twice, a fenced write finds its own fence moved.
+        let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
+        let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
+        integer(operation, entry.key, &answered.answer)
+            .map(|answer| Answered { answer, repeated: answered.repeated })
+    }
+
+    pub(super) async fn do_delete(&self, key: &str) -> Result<bool, BackendError> {
+        const DELETE: Operation = Operation::Delete;
+        let entry = self.entry(DELETE, key)?;
+        let _told = self.shared.events.deletes(key);
+        let delete = self.delete_together(&entry);
+        let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
+        let removed = removed(&answered.answer).ok_or_else(|| malformed(DELETE, key))?;
+        // The first of two attempts may have removed it.
+        Ok(removed || answered.repeated)
+    }
+
+    pub(super) async fn do_exists(&self, key: &str) -> Result<bool, BackendError> {
+        const EXISTS: Operation = Operation::Exists;
+        let entry = self.entry(EXISTS, key)?;
+        let exists = command("EXISTS", &entry.name);
+        let answered = self.send(EXISTS, Some(key), entry.slot, &exists, Repeat::Yes).await?;
+        integer(EXISTS, key, &answered.answer).map(|count| count > 0)
+    }
+
+    pub(super) async fn do_expiry(&self, key: &str) -> Result<Expiry, BackendError> {
+        const EXPIRY: Operation = Operation::Expiry;
+        let entry = self.entry(EXPIRY, key)?;
+        let left = command("PTTL", &entry.name);
+        let answered = self.send(EXPIRY, Some(key), entry.slot, &left, Repeat::Yes).await?;
+        let left = integer(EXPIRY, key, &answered.answer)?;
+        Ok(match left {
+            -1 => Expiry::Never,
+            left => match u64::try_from(left) {
+                // Gone before the answer came; the trait has no zero.
+                Ok(0) | Err(_) => Expiry::Absent,
+                Ok(left) => Expiry::In(Duration::from_millis(left)),
+            },
+        })
+    }
+
+    pub(super) async fn do_refresh(&self, key: &str, ttl: Duration) -> Result<bool, BackendError> {
+        const REFRESH: Operation = Operation::Refresh;
+        let entry = self.entry(REFRESH, key)?;
+        SetOptions::new().ttl(ttl).validate(REFRESH).map_err(|error| error.with_key(key))?;
+        let millis = layout::millis(ttl).to_string();
+        let call = Call {
+            script: &scripts::REFRESH,
+            keys: &[&entry.name],
+            arguments: &[millis.as_bytes(), &MAGIC],
+        };
+        let answered = self.send(REFRESH, Some(key), entry.slot, &call, Repeat::Yes).await?;
+        integer(REFRESH, key, &answered.answer).map(|done| done == 1)
+    }
+
+    /// Every primary must answer.
+    pub(super) async fn do_health(&self) -> Result<Health, BackendError> {
+        const HEALTH: Operation = Operation::Health;
+        let asked = Instant::now();
+        let shared = &self.shared;
+        let all = async {
+            let primaries = shared.topology.primaries().await?;
+            let ping = Cmd::new().arg("PING").take();
+            let answers = primaries.iter().map(async |node| {
+                match node.link().await?.ask(&ping).await {
+                    // The connection may have been lost unnoticed.
+                    Err(failure) if failure.then == super::failure::Then::Reconnect => {
+                        node.link().await?.ask(&ping).await
+                    }
+                    answer => answer,
+                }
+            });
+            try_join_all(answers).await.map(|answers| answers.len())
+        };
+        let all = shared.background.before(asked + self.timeout, all).await;
+        let nodes = all
+            .unwrap_or_else(|| Err(super::send::late(None)))
+            .map_err(|failure| failure.into_error(HEALTH, None))?;
+        Ok(Health::new(TYPE, asked.elapsed())
+            .with_detail("topology", shared.topology.name())
+            .with_detail("primaries", nodes.to_string()))
+    }
+
+    /// The entry of a key.
+    pub(super) fn entry<'a>(
+        &self,
+        operation: Operation,
+        key: &'a str,
+    ) -> Result<Entry<'a>, BackendError> {
+        if key.is_empty() {
+            return Err(BackendError::new(BackendErrorKind::InvalidKey, operation)
+                .with_context("the empty key")
+                .with_key(key));
+        }
+        let name = self.shared.names.entry(key);
+        let slot = self.shared.names.slot(&name);
+        Ok(Entry { key, name, slot })
+    }
+
+    /// The entry of a value that can be stored.
+    pub(super) fn checked<'a>(
+        &self,
+        operation: Operation,
+        key: &'a str,
+        value: &Bytes,
+        options: &SetOptions,
+    ) -> Result<Entry<'a>, BackendError> {
+        let entry = self.entry(operation, key)?;
+        options.validate(operation).map_err(|error| error.with_key(key))?;
+        if value.len() > MAX_VALUE {
+            return Err(BackendError::new(BackendErrorKind::TooLarge, operation)
+                .with_context("more than 512 MiB")
+                .with_key(key));
+        }
+        Ok(entry)
+    }
+}
+
+/// A command about one key.
+pub(super) fn command(name: &str, key: &str) -> Cmd {
+    let mut command = Cmd::with_capacity(2, name.len() + key.len());
+    command.arg(name).arg(key);
+    command
+}
+
+/// A value that was found, or that there is none; nothing for an answer that is neither.
+#[allow(clippy::option_option)]
+pub(super) fn read(answer: Value) -> Option<Option<Found>> {
+    match answer {
+        Value::Nil => Some(None),
+        Value::BulkString(stored) => Some(Some(layout::read(Bytes::from(stored)))),
+        _ => None,
+    }
+}
+
+/// What [`Redis::delete_together`] answers: whether there was an entry.
+pub(super) fn removed(answer: &[Value]) -> Option<bool> {
+    match answer.first() {
+        Some(Value::Int(count)) => Some(*count > 0),
+        _ => None,
+    }
+}
+
+pub(super) fn integer(
+    operation: Operation,
+    key: &str,
+    answer: &Value,
+) -> Result<i64, BackendError> {
+    match answer {
+        Value::Int(number) => Ok(*number),
+        _ => Err(malformed(operation, key)),
+    }
+}
+
+#[cold]
+pub(super) fn malformed(operation: Operation, key: &str) -> BackendError {
+    super::failure::Failure::malformed().into_error(operation, Some(key))
+}
