@@ -11,6 +11,7 @@ use super::scripts::Lua;
 use super::{Redis, Shared};
 use crate::{BackendError, BackendErrorKind, Operation};
 use ::redis::{Cmd, Pipeline, ServerError, Value};
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -204,14 +205,14 @@ impl Redis {
 #[cold]
 pub(super) fn late(last: Option<Failure>) -> Failure {
     use BackendErrorKind as K;
-    let (kind, context) = match last {
+    let (kind, context): (_, Cow<'static, str>) = match last {
         Some(failure) if matches!(failure.kind, K::Configuration | K::Authentication) => {
             return failure;
         }
         Some(failure) => (K::Timeout, format!("no answer in time: {}", failure.context).into()),
         None => (K::Timeout, "no answer in time".into()),
     };
-    Failure { kind, context, ..Failure::malformed() }
+    Failure::new(kind, Then::Stop, context)
 }
 
 /// How far an operation has come.
