@@ -22,6 +22,9 @@ mod send;
 mod sentinel;
 mod topology;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::builder::{RedisBuilder, RedisCredentials};
 
 use self::events::Events;
