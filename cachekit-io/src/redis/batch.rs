@@ -8,14 +8,16 @@ use super::operations::{Entry, malformed, read, removed};
 use super::send::{Repeat, Request, Together};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use std::collections::HashMap;
 use std::time::Instant;
 
 /// A part of a batch that one slot is concerned with.
-struct Part<R> {
+struct Part<'a, R> {
     slot: u16,
     request: R,
+    /// The entry that is filled.
+    fills: Option<&'a str>,
 }
 
 /// How a part is written among others, and its answer found among theirs.
@@ -77,7 +79,7 @@ impl Redis {
                 for entry in places.iter().filter_map(|&place| entries[place].as_ref().ok()) {
                     request.arg(&*entry.name);
                 }
-                Part { slot: *slot, request }
+                Part { slot: *slot, request, fills: None }
             })
             .collect();
         let answers = self.send_many(GET_MANY, &parts).await;
@@ -134,7 +136,7 @@ impl Redis {
             .filter_map(|&place| {
                 let (entry, item) = (entries[place].as_ref().ok()?, &items[place]);
                 let request = self.set_together(entry, item.value.clone(), &item.options);
-                Some(Part { slot: entry.slot, request })
+                Some(Part { slot: entry.slot, request, fills: Some(&entry.name) })
             })
             .collect();
         let told = plain.iter().map(|&place| self.shared.events.replaces(items[place].key));
@@ -143,8 +145,7 @@ impl Redis {
             let item = &items[place];
             self.do_set(item.key, item.value.clone(), &item.options).await
         }));
-        let (answers, guarded) =
-            futures_util::future::join(self.send_many(SET_MANY, &parts), guarded).await;
+        let (answers, guarded) = join(self.send_many(SET_MANY, &parts), guarded).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, ())).collect();
         let answers = answers.into_iter().map(|answer| answer.map(|_| ()));
@@ -165,7 +166,10 @@ impl Redis {
         let entries: Vec<_> = keys.iter().map(|key| self.entry(DELETE_MANY, key)).collect();
         let asked = entries.iter().enumerate().filter_map(|(place, entry)| {
             let entry = entry.as_ref().ok()?;
-            Some((place, Part { slot: entry.slot, request: self.delete_together(entry) }))
+            Some((
+                place,
+                Part { slot: entry.slot, request: self.delete_together(entry), fills: None },
+            ))
         });
         let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
         let told = places.iter().map(|&place| self.shared.events.deletes(keys[place]));
@@ -188,7 +192,7 @@ impl Redis {
     async fn send_many<P: Piece>(
         &self,
         operation: Operation,
-        parts: &[Part<P>],
+        parts: &[Part<'_, P>],
     ) -> Vec<Result<(P::Answer, bool), BackendError>> {
         if parts.is_empty() {
             return Vec::new();
@@ -252,7 +256,7 @@ impl Redis {
 async fn send_to<P: Piece>(
     events: &Events,
     node: &std::sync::Arc<super::node::Node>,
-    parts: &[Part<P>],
+    parts: &[Part<'_, P>],
     places: &[usize],
 ) -> Vec<(Result<P::Answer, Failure>, bool)> {
     let all = |failure: &Failure, lost| {
@@ -267,7 +271,13 @@ async fn send_to<P: Piece>(
     for &place in places {
         parts[place].request.write_to(&mut pipeline);
     }
-    let answers = link.many(&pipeline).await;
+    let writing = places.iter().map(|&place| events.writes(&link, parts[place].fills?));
+    let mut writing: Vec<_> = writing.collect();
+    let answers = if writing.iter().any(Option::is_some) {
+        join(link.many(&pipeline), link.has_answered()).await.0
+    } else {
+        link.many(&pipeline).await
+    };
     events.used(&link);
     let mut answers = match answers {
         Ok(answers) if answers.len() == count => answers,
@@ -276,10 +286,14 @@ async fn send_to<P: Piece>(
     };
     let mut rest = answers.as_mut_slice();
     let mut read = Vec::with_capacity(places.len());
-    for &place in places {
+    for (&place, writing) in places.iter().zip(&mut writing) {
         let (answer, others) = rest.split_at_mut(parts[place].request.len());
         rest = others;
-        read.push((P::read(answer), false));
+        let answer = P::read(answer);
+        if let Some(writing) = writing.as_mut().filter(|_| answer.is_ok()) {
+            writing.stored();
+        }
+        read.push((answer, false));
     }
     read
 }

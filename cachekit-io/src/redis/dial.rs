@@ -129,10 +129,10 @@ impl Dialer {
 
     async fn open(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
         match self.connect(address).await? {
-            Stream::Tcp(stream) => self.greet(stream, address, place).await,
-            Stream::Tls(stream) => self.greet(stream, address, place).await,
+            Stream::Tcp(stream) => self.greet(stream, place).await,
+            Stream::Tls(stream) => self.greet(stream, place).await,
             #[cfg(unix)]
-            Stream::Unix(stream) => self.greet(stream, address, place).await,
+            Stream::Unix(stream) => self.greet(stream, place).await,
         }
     }
 
@@ -201,11 +201,11 @@ impl Dialer {
         Ok(info)
     }
 
-    async fn greet<S>(&self, stream: S, address: &Address, place: &Place) -> Result<Link, Failure>
+    async fn greet<S>(&self, stream: S, place: &Place) -> Result<Link, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let id = LinkId::next(address.clone());
+        let id = LinkId::next();
         let protocol = if self.resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
         let info = self.introduction(protocol)?;
         // Deadlines are kept for whole operations.

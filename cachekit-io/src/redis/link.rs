@@ -1,6 +1,5 @@
 //! One connection: multiplexed, watched, and given up as soon as it is in doubt.
 
-use super::address::Address;
 use super::failure::{Failure, Then};
 use crate::runtime::{Background, Home, Place};
 use crate::{BackendErrorKind, BoxFuture};
@@ -21,17 +20,16 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// Numbers connections over the whole process: no two have the same.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
-/// Which connection, to which server.
+/// Which connection.
 #[derive(Clone, Debug)]
 pub(super) struct LinkId {
-    pub(super) address: Address,
     /// Higher than that of every connection that was begun before.
     pub(super) generation: u64,
 }
 
 impl LinkId {
-    pub(super) fn next(address: Address) -> Self {
-        Self { address, generation: GENERATIONS.fetch_add(1, Ordering::Relaxed) }
+    pub(super) fn next() -> Self {
+        Self { generation: GENERATIONS.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -58,6 +56,7 @@ pub(super) struct Link {
     home: Home,
     state: Arc<State>,
     heard: Arc<AtomicBool>,
+    pushes: bool,
     driver: AbortHandle,
     pinger: AbortHandle,
 }
@@ -106,6 +105,7 @@ impl Link {
         watcher: Option<Arc<dyn LinkWatcher>>,
     ) -> Self {
         let state = Arc::new(State::default());
+        let pushes = watcher.is_some();
         let closing = Closing { state: Arc::clone(&state), id: id.clone(), watcher };
         let driver = place.handle.spawn(async move {
             let _closing = closing;
@@ -120,6 +120,7 @@ impl Link {
             home: place.home,
             state,
             heard: Arc::default(),
+            pushes,
             driver,
             pinger: pinger.abort_handle(),
         }
@@ -140,6 +141,17 @@ impl Link {
     /// Set while the server tells on this connection what changes of all that was read over it.
     pub(super) fn heard(&self) -> &Arc<AtomicBool> {
         &self.heard
+    }
+
+    /// Whether the server can say anything unasked.
+    pub(super) fn takes_pushes(&self) -> bool {
+        self.pushes
+    }
+
+    /// Waits until everything that was sent before is answered, whatever the answers are.
+    pub(super) async fn has_answered(&self) {
+        // An error is an answer too, and without a connection there is nothing left to wait for.
+        let _ = self.one(&::redis::cmd("PING")).await;
     }
 
     /// Whether changes of what is read over it are told.

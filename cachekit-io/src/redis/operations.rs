@@ -1,9 +1,10 @@
 //! The operations on single keys.
 
 use super::Redis;
+use super::events::Quiet;
 use super::layout::{self, Found, MAGIC};
 use super::scripts;
-use super::send::{Answered, Call, Repeat, Together};
+use super::send::{Answered, Call, Repeat, Request, Together};
 use crate::{
     BackendError, BackendErrorKind, Expiry, Fetched, Health, LockToken, Operation, SetOptions,
 };
@@ -80,8 +81,19 @@ impl Redis {
         }
         let _told = self.shared.events.replaces(key);
         let set = self.set_together(&entry, value, options);
+        let set = self.quiet(&entry, set, |_| true);
         self.send(SET, Some(key), entry.slot, &set, Repeat::Yes).await?;
         Ok(())
+    }
+
+    /// A request that writes an entry, without the server's news of it.
+    fn quiet<'a, R: Request>(
+        &'a self,
+        entry: &'a Entry<'_>,
+        request: R,
+        stored: fn(&R::Answer) -> bool,
+    ) -> Quiet<'a, R> {
+        Quiet { events: &self.shared.events, name: &entry.name, request, stored }
     }
 
     /// What stores a value and moves the fence.
@@ -99,8 +111,9 @@ impl Redis {
         }
         let overtake = self.overtake(&entry.name);
         if self.shared.events.is_wanted() {
-            // The server forgets to track what is written, until it is read again.
-            return Together::new([set, overtake, command("EXISTS", &entry.name)]);
+            // The server tells of what was read, and forgets what is written until it is read again.
+            let read = command("EXISTS", &entry.name);
+            return Together::new([read.clone(), set, read, overtake]);
         }
         Together::new([set, overtake])
     }
@@ -142,6 +155,7 @@ impl Redis {
                 fence.unwrap_or_default().as_bytes(),
             ],
         };
+        let call = self.quiet(entry, call, |answer| *answer == Value::Int(1));
         // Done twice, a fenced write finds its own fence moved.
         let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
         let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
@@ -154,6 +168,7 @@ impl Redis {
         let entry = self.entry(DELETE, key)?;
         let _told = self.shared.events.deletes(key);
         let delete = self.delete_together(&entry);
+        let delete = self.quiet(&entry, delete, |answer| removed(answer) == Some(true));
         let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
         let removed = removed(&answered.answer).ok_or_else(|| malformed(DELETE, key))?;
         // The first of two attempts may have removed it.
@@ -194,6 +209,7 @@ impl Redis {
             keys: &[&entry.name],
             arguments: &[millis.as_bytes(), &MAGIC],
         };
+        let call = self.quiet(&entry, call, |answer| *answer == Value::Int(1));
         let answered = self.send(REFRESH, Some(key), entry.slot, &call, Repeat::Yes).await?;
         integer(REFRESH, key, &answered.answer).map(|done| done == 1)
     }

@@ -11,6 +11,7 @@
 //! While there is neither, whatever is read is told to have changed: so nothing is kept.
 
 mod channel;
+mod echo;
 mod message;
 mod outbox;
 mod tracking;
@@ -18,7 +19,10 @@ mod tracking;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::echo::Quiet;
+
 use self::channel::Channel;
+use self::echo::Echoes;
 use self::outbox::Outbox;
 use super::keys::Names;
 use super::link::{Link, LinkId, LinkWatcher, PushSink};
@@ -45,6 +49,7 @@ struct Shared {
     switching: tokio::sync::Mutex<()>,
     /// Whether signs of life are asked for.
     watching: AtomicBool,
+    echoes: Echoes,
     channel: Channel,
     outbox: Outbox,
     backend: OnceLock<Weak<super::Shared>>,
@@ -65,6 +70,7 @@ impl Events {
             links: Mutex::default(),
             switching: tokio::sync::Mutex::default(),
             watching: AtomicBool::new(false),
+            echoes: Echoes::default(),
             channel: Channel::default(),
             outbox: Outbox::default(),
             backend: OnceLock::new(),
@@ -174,9 +180,9 @@ impl Shared {
 struct Watcher(Arc<Shared>);
 
 impl LinkWatcher for Watcher {
-    fn push_sink(&self, _link: &LinkId) -> Option<PushSink> {
-        let shared = Arc::clone(&self.0);
-        Some(Arc::new(move |info| shared.pushed(&info)))
+    fn push_sink(&self, link: &LinkId) -> Option<PushSink> {
+        let (shared, generation) = (Arc::clone(&self.0), link.generation);
+        Some(Arc::new(move |info| shared.pushed(generation, &info)))
     }
 
     fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()> {

@@ -17,7 +17,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Shared {
     /// Takes what a server pushed.
-    pub(super) fn pushed(&self, info: &PushInfo) {
+    pub(super) fn pushed(&self, generation: u64, info: &PushInfo) {
         // The end of the connection is seen elsewhere.
         if info.kind != PushKind::Invalidate {
             return;
@@ -26,6 +26,7 @@ impl Shared {
             [Value::Array(names)] => {
                 for name in names {
                     match name {
+                        Value::BulkString(name) if self.echoes.keep(generation, name) => {}
                         Value::BulkString(name) => self.changed(name),
                         // Something was said about a key, and it is not known which.
                         _ => self.gap(),
@@ -59,11 +60,10 @@ impl Shared {
     pub(super) async fn switch(self: &Arc<Self>, link: &Arc<Link>, on: bool) {
         let mut command = ::redis::cmd("CLIENT");
         command.arg("TRACKING").arg(if on { "ON" } else { "OFF" });
-        if on {
-            // What this connection writes is no news here. The server forgets for all what was written, so
-            // entries that are filled are read again in the same step.
-            command.arg("NOLOOP");
-        } else {
+        if on && !link.takes_pushes() {
+            return self.use_channel();
+        }
+        if !on {
             link.heard().store(false, Ordering::SeqCst);
         }
         let asked = link.ask(&command);

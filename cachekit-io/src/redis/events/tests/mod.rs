@@ -57,9 +57,9 @@ impl Heard {
     }
 
     fn wait_for(&self, what: &str, event: &InvalidationEvent) {
-        eventually(what, || match self.has(event) {
-            true => Ok(()),
-            false => Err(format!("heard {:?}", self.events.lock().unwrap())),
+        eventually(what, || {
+            let heard = || format!("heard {:?}", self.events.lock().unwrap());
+            if self.has(event) { Ok(()) } else { Err(heard()) }
         });
     }
 
