@@ -269,7 +269,7 @@ impl RedisBuilder {
         let events = Events::new(names.clone(), background);
         // Set here and nowhere else.
         let _ = servers.watcher.set(events.watcher());
-        let topology = Topology::new(target.shape, Arc::new(servers), Arc::new(sentinels));
+        let topology = Topology::new(target.shape, Arc::new(servers), &Arc::new(sentinels));
         let shared = Arc::new(Shared {
             names,
             topology,

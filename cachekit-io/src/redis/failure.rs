@@ -110,9 +110,10 @@ impl Failure {
         use BackendErrorKind as K;
         let with = |kind, then, context: &'static str| Self::new(kind, then, context);
         match code {
-            "MOVED" => redirect(detail)
-                .map_or_else(Self::malformed, |(slot, to)| moved(Then::Moved(slot, to))),
-            "ASK" => redirect(detail).map_or_else(Self::malformed, |(_, to)| moved(Then::Ask(to))),
+            "MOVED" => {
+                moved(redirect(detail).map_or(Then::Wait, |(slot, to)| Then::Moved(slot, to)))
+            }
+            "ASK" => moved(redirect(detail).map_or(Then::Wait, |(_, to)| Then::Ask(to))),
             "NOSCRIPT" => with(K::Transient, Then::SendScript, "the server forgot a script"),
             "READONLY" => {
                 with(K::Transient, Then::Demoted, "the server is a replica and takes no writes")
@@ -158,6 +159,14 @@ impl Failure {
                 Then::Stop,
                 "the server knows no password, but the settings have one",
             ),
+            // Older servers wrap what a command of a script was refused for.
+            "ERR" if detail.starts_with("Error running script") => {
+                let inner = ["READONLY", "OOM", "NOPERM", "CLUSTERDOWN", "MISCONF", "NOREPLICAS"];
+                match inner.into_iter().find(|code| detail.contains(code)) {
+                    Some(code) => Self::answered(code, ""),
+                    None => with(K::Permanent, Then::Stop, "the server cannot run a script"),
+                }
+            }
             "ERR" if detail.starts_with("unknown command") => {
                 with(K::Unsupported, Then::Stop, "the server does not know the command")
             }
@@ -201,10 +210,10 @@ fn moved(then: Then) -> Failure {
     )
 }
 
-/// `slot host:port`.
+/// `slot host:port`. Nothing where a node does not tell the host: the others have to be asked then.
 fn redirect(detail: &str) -> Option<(u16, Address)> {
     let (slot, address) = detail.split_once(' ')?;
-    let (host, port) = address.trim().rsplit_once(':')?;
+    let (host, port) = address.trim().rsplit_once(':').filter(|(host, _)| !host.is_empty())?;
     Some((slot.parse().ok()?, Address::tcp(host, port.parse().ok()?)))
 }
 

@@ -126,6 +126,8 @@ impl Link {
         }
     }
 
+    /// Which connection it is.
+    #[allow(dead_code)] // Who watches connections asks.
     pub(super) fn id(&self) -> &LinkId {
         &self.id
     }

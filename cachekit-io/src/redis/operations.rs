@@ -93,7 +93,18 @@ impl Redis {
         request: R,
         stored: fn(&R::Answer) -> bool,
     ) -> Quiet<'a, R> {
-        Quiet { events: &self.shared.events, name: &entry.name, request, stored }
+        let events = &self.shared.events;
+        Quiet { events, name: &entry.name, request, stored, attempts: 1 }
+    }
+
+    /// The same for a script, which may have to be sent in full.
+    fn quiet_script<'a>(
+        &'a self,
+        entry: &'a Entry<'_>,
+        call: Call<'a>,
+        stored: fn(&Value) -> bool,
+    ) -> Quiet<'a, Call<'a>> {
+        Quiet { attempts: 2, ..self.quiet(entry, call, stored) }
     }
 
     /// What stores a value and moves the fence.
@@ -118,9 +129,13 @@ impl Redis {
         Together::new([set, overtake])
     }
 
-    /// What removes an entry and moves the fence.
-    pub(super) fn delete_together(&self, entry: &Entry<'_>) -> Together {
-        Together::new([command("DEL", &entry.name), self.overtake(&entry.name)])
+    /// What removes an entry and moves the fence: one command, which a server that is out of memory takes
+    /// too.
+    pub(super) fn delete_command(&self, entry: &Entry<'_>) -> Cmd {
+        let beside = self.shared.names.beside(&entry.name);
+        let mut delete = command("DEL", &entry.name);
+        delete.arg(beside.fence).arg(beside.held);
+        delete
     }
 
     /// Moves the fence of an entry, and tells the holder of its lock.
@@ -155,7 +170,7 @@ impl Redis {
                 fence.unwrap_or_default().as_bytes(),
             ],
         };
-        let call = self.quiet(entry, call, |answer| *answer == Value::Int(1));
+        let call = self.quiet_script(entry, call, |answer| *answer == Value::Int(1));
         // Done twice, a fenced write finds its own fence moved.
         let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
         let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
@@ -167,12 +182,12 @@ impl Redis {
         const DELETE: Operation = Operation::Delete;
         let entry = self.entry(DELETE, key)?;
         let _told = self.shared.events.deletes(key);
-        let delete = self.delete_together(&entry);
-        let delete = self.quiet(&entry, delete, |answer| removed(answer) == Some(true));
+        let delete = self.delete_command(&entry);
+        let delete = self.quiet(&entry, delete, |answer| matches!(answer, Value::Int(1..)));
         let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
-        let removed = removed(&answered.answer).ok_or_else(|| malformed(DELETE, key))?;
-        // The first of two attempts may have removed it.
-        Ok(removed || answered.repeated)
+        // What was removed may have been a fence alone, and the first of two attempts may have removed it.
+        let removed = integer(DELETE, key, &answered.answer)?;
+        Ok(removed > 0 || answered.repeated)
     }
 
     pub(super) async fn do_exists(&self, key: &str) -> Result<bool, BackendError> {
@@ -209,7 +224,7 @@ impl Redis {
             keys: &[&entry.name],
             arguments: &[millis.as_bytes(), &MAGIC],
         };
-        let call = self.quiet(&entry, call, |answer| *answer == Value::Int(1));
+        let call = self.quiet_script(&entry, call, |answer| *answer == Value::Int(1));
         let answered = self.send(REFRESH, Some(key), entry.slot, &call, Repeat::Yes).await?;
         integer(REFRESH, key, &answered.answer).map(|done| done == 1)
     }
@@ -219,6 +234,9 @@ impl Redis {
         const HEALTH: Operation = Operation::Health;
         let asked = Instant::now();
         let shared = &self.shared;
+        if self.timeout.is_zero() {
+            return Err(super::send::late(None).into_error(HEALTH, None));
+        }
         let all = async {
             let primaries = shared.topology.primaries().await?;
             let ping = Cmd::new().arg("PING").take();
@@ -290,14 +308,6 @@ pub(super) fn read(answer: Value) -> Option<Option<Found>> {
     match answer {
         Value::Nil => Some(None),
         Value::BulkString(stored) => Some(Some(layout::read(Bytes::from(stored)))),
-        _ => None,
-    }
-}
-
-/// What [`Redis::delete_together`] answers: whether there was an entry.
-pub(super) fn removed(answer: &[Value]) -> Option<bool> {
-    match answer.first() {
-        Some(Value::Int(count)) => Some(*count > 0),
         _ => None,
     }
 }

@@ -135,6 +135,8 @@ pub(in super::super) struct Quiet<'a, R: Request> {
     pub(in super::super) request: R,
     /// Whether an answer says that the entry was written.
     pub(in super::super) stored: fn(&R::Answer) -> bool,
+    /// How often it may be sent until it takes effect.
+    pub(in super::super) attempts: usize,
 }
 
 impl<R: Request> Request for Quiet<'_, R> {
@@ -146,8 +148,8 @@ impl<R: Request> Request for Quiet<'_, R> {
         };
         let (answer, ()) = join(self.request.send(link), link.has_answered()).await;
         if answer.as_ref().is_ok_and(self.stored) {
-            if !writing.is_told() {
-                // It took two attempts: a script that had to be sent in full.
+            // With several attempts the one that took effect may have been the last thing that was sent.
+            if self.attempts > 1 && !writing.is_told() {
                 link.has_answered().await;
             }
             writing.stored();

@@ -1,0 +1,72 @@
+use super::{LONG, client, get, wait};
+use crate::{Backend, BackendErrorKind, BatchEntry, LockToken, Redis, SetOptions};
+use bytes::Bytes;
+use cachekit_test_servers::{Cluster, Node};
+
+fn entries(keys: &[String]) -> Vec<BatchEntry<'_>> {
+    keys.iter().map(|key| BatchEntry::new(key, Bytes::from(key.clone()))).collect()
+}
+
+fn round_trip(client: &Redis, keys: &[String]) {
+    let batch = client.batch().unwrap();
+    let names: Vec<_> = keys.iter().map(String::as_str).collect();
+    assert!(wait(batch.set_many(&entries(keys))).iter().all(Result::is_ok));
+    for (key, found) in keys.iter().zip(wait(batch.get_many(&names))) {
+        assert_eq!(found.unwrap().unwrap().value(), key.as_bytes());
+    }
+    assert!(wait(batch.delete_many(&names)).into_iter().all(|deleted| deleted.unwrap()));
+    assert!(wait(batch.get_many(&names)).iter().all(|found| matches!(found, Ok(None))));
+}
+
+#[test]
+fn a_hundred_ids_are_one_command() {
+    let node = Node::start();
+    let client = client(&node);
+    let keys: Vec<_> = (0..100).map(|id| format!("user:{id}")).collect();
+    round_trip(&client, &keys);
+    let stats = node.info("cmdstat_mget").unwrap();
+    assert!(stats.starts_with("calls=2,"), "{stats}");
+    assert_eq!(node.info("cmdstat_get").unwrap(), "");
+}
+
+#[test]
+fn a_batch_crosses_slots() {
+    let cluster = Cluster::start();
+    let url = format!("redis-cluster://{}", cluster.addresses());
+    let client = Redis::builder().url(url).build().unwrap();
+    let mut keys: Vec<_> = (0..100).map(|id| format!("user:{id}")).collect();
+    keys.extend(["{user}:1", "{user}:2", "a:lock", "é"].map(String::from));
+    round_trip(&client, &keys);
+
+    // A part that another node has by now goes on by itself.
+    let slot = cluster.slot_of("user:7");
+    let from = cluster.owner_of(slot).port();
+    let to = cluster.nodes()[..3].iter().find(|node| node.port() != from).unwrap();
+    cluster.move_slot(slot, to);
+    round_trip(&client, &keys);
+}
+
+#[test]
+fn each_item_has_its_own_options() {
+    let node = Node::start();
+    let client = client(&node);
+    let locks = client.locks().unwrap();
+    let token = wait(locks.try_acquire("locked", LONG)).unwrap().unwrap();
+    let value = Bytes::from_static(b"v");
+    let entry = |key, options| BatchEntry::new(key, value.clone()).with_options(options);
+    let results = wait(client.batch().unwrap().set_many(&[
+        entry("plain", SetOptions::new()),
+        entry("locked", SetOptions::new().lock(token)),
+        entry("lost", SetOptions::new().lock(LockToken::new("of another"))),
+        entry("impossible", SetOptions::new().stale_ttl(LONG)),
+        entry("windowed", SetOptions::new().ttl(LONG).stale_ttl(LONG)),
+    ]));
+    let kinds: Vec<_> =
+        results.iter().map(|result| result.as_ref().err().map(crate::BackendError::kind)).collect();
+    let (superseded, invalid) = (BackendErrorKind::Superseded, BackendErrorKind::InvalidOption);
+    assert_eq!(kinds, [None, None, Some(superseded), Some(invalid), None]);
+    for (key, expected) in [("plain", true), ("locked", true), ("lost", false), ("windowed", true)]
+    {
+        assert_eq!(get(&client, key).unwrap().is_some(), expected, "{key}");
+    }
+}

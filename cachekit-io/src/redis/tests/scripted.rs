@@ -1,0 +1,130 @@
+//! Servers that behave as no real one can be made to.
+
+use super::{get, set};
+use crate::{Backend, Redis};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Answers commands with bytes, given the number of the connection; nothing ends the connection.
+fn serve(answer: impl Fn(usize, &[String]) -> Vec<Vec<u8>> + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}?protocol=resp2", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let answer = Arc::new(answer);
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let answer = Arc::clone(&answer);
+            std::thread::spawn(move || converse(&stream, |command| answer(number, command)));
+        }
+    });
+    url
+}
+
+fn converse(mut stream: &TcpStream, answer: impl Fn(&[String]) -> Vec<Vec<u8>>) {
+    let mut reader = BufReader::new(stream);
+    while let Some(command) = command(&mut reader) {
+        if command[0] == "CLIENT" {
+            stream.write_all(b"+OK\r\n").unwrap();
+            continue;
+        }
+        let pieces = answer(&command);
+        for piece in &pieces {
+            let _ = stream.write_all(piece);
+        }
+        if !pieces.last().is_some_and(|piece| piece.ends_with(b"\r\n")) {
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        }
+    }
+}
+
+fn command(reader: &mut impl BufRead) -> Option<Vec<String>> {
+    let mut line = String::new();
+    let mut number = |reader: &mut dyn BufRead, mark: char| {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        line.trim_end().strip_prefix(mark)?.parse::<usize>().ok()
+    };
+    let count = number(reader, '*')?;
+    let mut parts = Vec::new();
+    for _ in 0..count {
+        let length = number(reader, '$')?;
+        let mut bytes = vec![0; length + 2];
+        reader.read_exact(&mut bytes).ok()?;
+        parts.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+    }
+    Some(parts)
+}
+
+fn client(url: String) -> Redis {
+    Redis::builder().url(url).build().unwrap()
+}
+
+#[test]
+fn half_an_answer_is_no_value() {
+    let url = serve(|number, _| match number {
+        0 => vec![b"$5\r\nwro".to_vec()],
+        _ => vec![b"$5\r\nright\r\n".to_vec()],
+    });
+    assert_eq!(get(&client(url), "k").unwrap().as_deref(), Some("right"));
+}
+
+#[test]
+fn a_fill_whose_answer_is_lost_is_not_sent_twice() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let url = serve(move |_, command| {
+        if command.iter().any(|part| part == "late") {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        vec![]
+    });
+    let client = client(url);
+    let token = crate::FenceToken::new("fence");
+    let value = bytes::Bytes::from_static(b"late");
+    let options = crate::SetOptions::new();
+    let fencing = client.fencing().unwrap();
+    let stored = super::wait(fencing.set_fenced("k", value, &options, &token));
+    assert!(stored.unwrap_err().is_transient());
+    assert_eq!(sent.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_server_that_always_hangs_up_is_left_alone_soon() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let url = serve(move |number, _| {
+        counted.fetch_max(number + 1, Ordering::SeqCst);
+        vec![]
+    });
+    assert!(set(&client(url), "k", "v").unwrap_err().is_transient());
+    assert!(connections.load(Ordering::SeqCst) <= 3);
+}
+
+#[test]
+fn a_server_that_is_loading_is_told_apart() {
+    let url = serve(|_, _| vec![b"-LOADING Redis is loading the dataset in memory\r\n".to_vec()]);
+    let client = client(url);
+    for error in [get(&client, "k").unwrap_err(), set(&client, "k", "v").unwrap_err()] {
+        assert!(error.is_transient() && error.to_string().contains("loading"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_redis_is_no_value() {
+    for answer in ["HTTP/1.1 400 Bad Request\r\n", ":1\r\n", "*1\r\n$1\r\nv\r\n", "+v\r\n"] {
+        let url = serve(move |_, _| vec![answer.as_bytes().to_vec()]);
+        assert!(get(&client(url), "k").unwrap_err().is_transient(), "{answer}");
+    }
+}
+
+#[test]
+fn a_cluster_node_spoken_to_alone_names_the_url_to_use() {
+    let url = serve(|_, _| vec![b"-MOVED 1 127.0.0.1:1\r\n".to_vec()]);
+    let error = get(&client(url), "k").unwrap_err();
+    assert!(error.to_string().contains("redis-cluster://"), "{error}");
+    let url = serve(|_, _| vec![b"-ERR This instance has cluster support disabled\r\n".to_vec()]);
+    let error = get(&client(url.replace("redis://", "redis-cluster://")), "k").unwrap_err();
+    assert!(error.to_string().contains("redis://"), "{error}");
+}
