@@ -253,12 +253,17 @@ impl RedisBuilder {
         };
         let target = target?;
         let is_group = matches!(target.shape, Shape::Sentinel { .. });
+        // In a group another server may have taken over: there has to be time left for it.
+        let connect_timeout = match target.shape {
+            Shape::Single(_) => self.timeout,
+            _ => (self.timeout / 3).max(Duration::from_secs(1)).min(self.timeout),
+        };
         let dialer = |credentials, database, primary_only| Dialer {
             tls: target.tls.then(|| tls.clone()),
             credentials,
             database,
             resp3: target.resp3,
-            connect_timeout: self.timeout,
+            connect_timeout,
             background,
             primary_only,
             watcher: OnceLock::new(),

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// How long a connection may be quiet before it is asked for a sign of life.
-const PING_EVERY: Duration = Duration::from_secs(15);
+/// How often a connection is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After how many looks at a connection that nobody uses it is asked for a sign of life.
+const IDLE_LOOKS: u32 = 15;
 /// How long it has for the sign.
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Numbers connections over the whole process: no two have the same.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
@@ -65,6 +67,9 @@ pub(super) struct Link {
 struct State {
     closed: AtomicBool,
     doubted: Notify,
+    /// Requests that were begun, and those of them that are over.
+    begun: AtomicU64,
+    over: AtomicU64,
 }
 
 /// Notes the end of a connection, however it ends.
@@ -83,13 +88,24 @@ impl Drop for Closing {
     }
 }
 
-/// Doubts the connection if whoever waits for an answer leaves before it came.
-struct Waiting<'a>(Option<&'a State>);
+/// A request under way. A caller that leaves before the answer came puts the connection in doubt.
+struct Waiting<'a> {
+    state: &'a State,
+    answered: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(state: &'a State) -> Self {
+        state.begun.fetch_add(1, Ordering::Relaxed);
+        Self { state, answered: false }
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(state) = self.0 {
-            state.doubted.notify_one();
+        self.state.over.fetch_add(1, Ordering::Relaxed);
+        if !self.answered {
+            self.state.doubted.notify_one();
         }
     }
 }
@@ -169,17 +185,17 @@ impl Link {
 
     /// One command, one answer.
     pub(super) async fn one(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut waiting = Waiting(Some(&self.state));
+        let mut waiting = Waiting::new(&self.state);
         let answer = self.conn.clone().send_packed_command(command).await;
-        waiting.0 = None;
+        waiting.answered = true;
         answer
     }
 
     /// Several commands sent in one piece, an answer for each.
     pub(super) async fn many(&self, commands: &::redis::Pipeline) -> RedisResult<Vec<Value>> {
-        let mut waiting = Waiting(Some(&self.state));
+        let mut waiting = Waiting::new(&self.state);
         let answers = self.conn.clone().send_packed_commands(commands, 0, commands.len()).await;
-        waiting.0 = None;
+        waiting.answered = true;
         answers
     }
 
@@ -200,7 +216,8 @@ impl Drop for Link {
     }
 }
 
-/// Asks for a sign of life when the connection was left alone for long, and when an answer did not come.
+/// Asks for a sign of life when the connection was left alone for long, when a caller left without an
+/// answer, and when there are requests under way and no answers.
 async fn ping(
     mut conn: MultiplexedConnection,
     state: Arc<State>,
@@ -208,9 +225,18 @@ async fn ping(
     background: Background,
 ) {
     let ping = ::redis::cmd("PING");
+    let (mut looks, mut last_over) = (0, 0);
     while !state.closed.load(Ordering::Acquire) {
-        let now = Instant::now();
-        background.before(now + PING_EVERY, state.doubted.notified()).await;
+        let look = background.before(Instant::now() + LOOK_EVERY, state.doubted.notified());
+        let doubted = look.await.is_some();
+        let over = state.over.load(Ordering::Relaxed);
+        let stuck = over == last_over && state.begun.load(Ordering::Relaxed) != over;
+        looks = if over == last_over { looks + 1 } else { 0 };
+        last_over = over;
+        if !doubted && !stuck && looks < IDLE_LOOKS {
+            continue;
+        }
+        looks = 0;
         let asked = conn.send_packed_command(&ping);
         // An error is an answer too.
         if background.before(Instant::now() + PING_TIMEOUT, asked).await.is_none() {

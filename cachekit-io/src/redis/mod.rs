@@ -1,4 +1,91 @@
 //! Redis and Valkey: [`Redis`] (feature `redis`).
+//!
+//! One server, a group with Sentinels, or a Cluster; Redis 6 or newer, or any Valkey. Every capability of
+//! [`Backend`](crate::Backend) but events is there with all three.
+//!
+//! # URLs
+//!
+//! | URL | what |
+//! | --- | --- |
+//! | `redis://[user:password@]host[:6379][/database]` | one server |
+//! | `rediss://…` | the same with TLS, also for the groups below |
+//! | `unix:///path/to/socket[?db=1&user=…&password=…]` | one server, over a Unix socket |
+//! | `redis-sentinel://[user:password@]host[:26379],host…/name[/database]` | the primary of the group `name`, as these Sentinels know it |
+//! | `redis-cluster://[user:password@]host[:6379],host…` | a Cluster, of which these nodes are asked first |
+//!
+//! `valkey` may stand for `redis`, and `+` for `-` (`redis+sentinel://`). Options after `?`: `protocol`
+//! (`resp3`, which is the default, or `resp2`), `db`, `user`, `password`; for Sentinels that have users of
+//! their own `sentinel_username` and `sentinel_password`; and as other clients write them
+//! `sentinelServiceName` and `node`, once for each further host. Special characters of a password are
+//! escaped as everywhere in URLs: `%40` for `@`.
+//!
+//! # Time
+//!
+//! The timeout (5 seconds at first) bounds one operation from its first poll to its answer, with everything
+//! in between: looking up names, connecting, TLS, following redirects, waiting for a failover. Nothing is
+//! connected before the first operation, and Redis need not be up before the program.
+//!
+//! # Retries
+//!
+//! A request whose connection was lost is sent again at once over another, twice at most. After that an
+//! operation on one server fails, as nobody else can answer; and while nothing listens there, operations
+//! fail without waiting, except for one that tries the server again after 50 ms at first and after a second
+//! at most. With Sentinels and in a Cluster an operation waits for a failover, a move of slots (`TRYAGAIN`),
+//! `LOADING` and `CLUSTERDOWN` up to its timeout. Once one has waited in vain for its whole timeout, the
+//! others fail at once until one succeeds.
+//!
+//! A fenced write whose answer is lost is not sent again: it would find its own fence moved.
+//!
+//! | answer | kind |
+//! | --- | --- |
+//! | `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `MISCONF`, a lost connection | [`Transient`](crate::BackendErrorKind::Transient) |
+//! | `OOM` | [`Backpressure`](crate::BackendErrorKind::Backpressure): reads and deletes go on |
+//! | `NOAUTH`, `WRONGPASS`, `NOPERM` | [`Authentication`](crate::BackendErrorKind::Authentication) |
+//! | a database that is not there, a Cluster addressed as one server | [`Configuration`](crate::BackendErrorKind::Configuration) |
+//! | `WRONGTYPE` | [`Permanent`](crate::BackendErrorKind::Permanent) |
+//!
+//! # Connections
+//!
+//! Each server has one connection that all callers share, one more for callers on each current-thread
+//! runtime, and one for calls without async. Any executor can poll the futures: on a tokio
+//! runtime connections are driven there, from anywhere else by one background thread. A connection that gives no sign of life within two seconds is given up: it is asked
+//! for one after 15 quiet seconds, and as soon as answers fail to come.
+//!
+//! Each new connection reads the password, the certificates and the addresses behind names anew: a rotated
+//! password ([`RedisBuilder::password_file`], [`RedisBuilder::credentials`]), a replaced certificate and a
+//! replaced server need no restart. Sentinels are asked again when the primary is lost or takes no writes,
+//! and every five seconds.
+//!
+//! # What is stored
+//!
+//! A value is stored under its key, after the [prefix](RedisBuilder::prefix), as it is, with `PX`. Values
+//! that other clients stored with a plain `SET` are found, and ours by them. Two exceptions: a value with a
+//! stale window has a header of 12 bytes that begins with `0xC1`, by which a later client, or another
+//! process, tells fresh from stale by the server's own clock; and in keys outside of the portable alphabet
+//! `{`, `}` and `%` are escaped, as is the last letter of a key that ends with `:lock`.
+//!
+//! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`
+//! and `K%held`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user of the access
+//! control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
+//! `del`, `exists`, `mget`, `pttl`, `pexpire`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
+//! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`.
+//!
+//! # Fences and failovers
+//!
+//! Every write and delete of this client removes the fence of its key in the same step, and a fenced write
+//! compares it in the same step. A fence that is gone refuses the fill: after five minutes
+//! ([`RedisBuilder::fence_life`]), after an eviction, after `FLUSHALL`.
+//!
+//! Replication is asynchronous: a new primary may have missed the last writes of the old one. Fences and
+//! locks are therefore bound to the replication id of the primary that gave them, so that after a failover
+//! or a restart every older one is refused. What Redis cannot promise stays so: a delete that the old
+//! primary confirmed may be lost with it, and the entry is back; and a primary that is cut off from the
+//! others takes writes until it notices, which are lost later. Where that is too much, let the primary wait
+//! for replicas (`min-replicas-to-write`, `min-replicas-max-lag`), and keep times to live short. A user
+//! without the permission for `info` has fences and locks that are bound to nothing.
+//!
+//! Writers that do not use this crate move no fence. If they delete an entry while a fill is under way, the
+//! fill is stored.
 
 mod address;
 mod backend;

@@ -28,6 +28,8 @@ pub(super) struct Sentinel {
     /// Which Sentinel answered last.
     first: AtomicUsize,
     current: ArcSwapOption<Node>,
+    /// The last primary, in use or not: what is known of a server that cannot be reached stays known.
+    latest: ArcSwapOption<Node>,
     searches: Flights<(), Arc<Node>>,
     is_watched: AtomicBool,
 }
@@ -46,6 +48,7 @@ impl Sentinel {
             servers,
             first: AtomicUsize::new(0),
             current: ArcSwapOption::default(),
+            latest: ArcSwapOption::default(),
             searches: Flights::default(),
             is_watched: AtomicBool::new(false),
         })
@@ -86,18 +89,20 @@ impl Sentinel {
 
     /// Takes this server for the primary.
     fn settle(&self, address: Address) -> Arc<Node> {
-        let current = self.current.load_full();
-        match current {
+        let latest = self.latest.load_full();
+        let node = match latest {
             Some(node) if *node.address() == address => node,
-            other => {
+            former => {
                 let node = Node::new(address, Arc::clone(&self.servers));
-                self.current.store(Some(Arc::clone(&node)));
-                if let Some(former) = other {
+                self.latest.store(Some(Arc::clone(&node)));
+                if let Some(former) = former {
                     former.close();
                 }
                 node
             }
-        }
+        };
+        self.current.store(Some(Arc::clone(&node)));
+        node
     }
 
     /// Asks one Sentinel after the other.
