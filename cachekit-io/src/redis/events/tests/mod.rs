@@ -1,4 +1,5 @@
 mod channel;
+mod copies;
 mod groups;
 mod message;
 mod tracking;

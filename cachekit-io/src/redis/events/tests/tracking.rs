@@ -108,6 +108,25 @@ fn what_the_server_forgets_to_track_is_told() {
 }
 
 #[test]
+fn what_is_evicted_while_this_backend_is_served_is_told() {
+    let node = Node::options().config("maxmemory-policy allkeys-random").start();
+    let redis = client(&node);
+    let heard = Heard::by(&redis);
+    let keys: Vec<_> = (0..50).map(|number| format!("k{number}")).collect();
+    for key in &keys {
+        node.admin(&["SET", key.as_str(), "v"]);
+        get(&redis, key);
+    }
+    node.admin(&["CONFIG", "SET", "maxmemory", "1"]);
+    // Room is made for this, and nothing is enough.
+    let full = block_on(redis.set("more", Bytes::from_static(b"v"), &SetOptions::new()));
+    assert!(full.is_err());
+    for key in &keys {
+        heard.wait_for_change(key);
+    }
+}
+
+#[test]
 fn a_lost_connection_is_a_gap_and_the_next_one_tracks() {
     let node = Node::options().persistent().start();
     let redis = client(&node);
