@@ -5,7 +5,11 @@ use crate::runtime::{Background, Home, Place};
 use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisResult, Value};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use std::future::Future;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -67,6 +71,8 @@ pub(super) struct Link {
 struct State {
     closed: AtomicBool,
     doubted: Notify,
+    /// The driver is no more.
+    ended: Notify,
     /// Requests that were begun, and those of them that are over.
     begun: AtomicU64,
     over: AtomicU64,
@@ -82,6 +88,7 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.state.closed.store(true, Ordering::Release);
+        self.state.ended.notify_waiters();
         if let Some(watcher) = &self.watcher {
             watcher.closed(&self.id);
         }
@@ -185,18 +192,31 @@ impl Link {
 
     /// One command, one answer.
     pub(super) async fn one(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut waiting = Waiting::new(&self.state);
-        let answer = self.conn.clone().send_packed_command(command).await;
-        waiting.answered = true;
-        answer
+        let mut conn = self.conn.clone();
+        self.answered(conn.send_packed_command(command)).await
     }
 
     /// Several commands sent in one piece, an answer for each.
     pub(super) async fn many(&self, commands: &::redis::Pipeline) -> RedisResult<Vec<Value>> {
+        let mut conn = self.conn.clone();
+        self.answered(conn.send_packed_commands(commands, 0, commands.len())).await
+    }
+
+    async fn answered<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
         let mut waiting = Waiting::new(&self.state);
-        let answers = self.conn.clone().send_packed_commands(commands, 0, commands.len()).await;
+        let ended = pin!(self.state.ended.notified());
+        let answer = if self.is_closed() {
+            None
+        } else {
+            match select(pin!(answer), ended).await {
+                Either::Left((answer, _)) => Some(answer),
+                // What was handed over at the very moment when the driver ended lies in its queue, and
+                // nothing would tell.
+                Either::Right(((), answer)) => answer.now_or_never(),
+            }
+        };
         waiting.answered = true;
-        answers
+        answer.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
     }
 
     /// One command whose answer is not an error.
