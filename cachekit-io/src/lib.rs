@@ -50,6 +50,7 @@
 mod backend;
 mod capability;
 mod error;
+mod listeners;
 mod memory;
 mod operation;
 mod value;

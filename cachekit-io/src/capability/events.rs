@@ -12,9 +12,10 @@ pub type InvalidationListener = Arc<dyn Fn(&InvalidationEvent) + Send + Sync>;
 /// Tells when entries are deleted or replaced, by whomever, so that local copies can be dropped.
 ///
 /// An event is sent after the write took effect, at least once and in no particular order, also for
-/// writes through this very backend. Entries that expire or are evicted cause none. When events may
-/// have been lost, a [`Gap`](InvalidationEvent::Gap) says so: once it listens again at the latest, since
-/// copies may be made meanwhile.
+/// writes and deletes through this very backend; a fill through a fence or under a lock need not be
+/// told to the backend that made it. Entries that expire or are evicted need not be told, and may be.
+/// An event too many is harmless. When events may have been lost, a
+/// [`Gap`](InvalidationEvent::Gap) says so before anything that is read afterwards is returned.
 ///
 /// # Example
 ///
@@ -58,7 +59,8 @@ pub trait InvalidationEvents: Send + Sync {
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidationEvent {
-    /// The key was deleted, whether or not there was an entry.
+    /// The key was deleted, whether or not there was an entry. Backends that hear of a change and
+    /// cannot tell what it was say this.
     Deleted {
         /// Which key.
         key: Arc<str>,

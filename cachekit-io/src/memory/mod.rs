@@ -6,7 +6,6 @@ mod clock;
 mod entries;
 mod fences;
 mod leases;
-pub(crate) mod listeners;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::clock::{Clock, Sequence};
 use super::entries::{Entries, Entry, cost_of};
 use super::fences::Fences;
 use super::leases::Leases;
-use super::listeners::Listeners;
+use crate::listeners::Listeners;
 use crate::{Expiry, Fetched, InvalidationEvent, SetOptions};
 use bytes::Bytes;
 use std::collections::hash_map::RandomState;

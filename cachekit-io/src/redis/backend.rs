@@ -4,7 +4,8 @@ use super::Redis;
 use super::operations::TYPE;
 use crate::{
     Backend, BackendError, Batch, BatchEntry, BatchResults, BoxFuture, Expiry, FenceToken, Fencing,
-    Fetched, Health, LockToken, Locks, SetOptions, TtlControl,
+    Fetched, Health, InvalidationEvents, InvalidationListener, LockToken, Locks, SetOptions,
+    Subscription, TtlControl,
 };
 use bytes::Bytes;
 use std::time::Duration;
@@ -52,6 +53,10 @@ impl Backend for Redis {
     }
 
     fn fencing(&self) -> Option<&dyn Fencing> {
+        Some(self)
+    }
+
+    fn events(&self) -> Option<&dyn InvalidationEvents> {
         Some(self)
     }
 }
@@ -115,5 +120,11 @@ impl Fencing for Redis {
         token: &'a FenceToken,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
         Box::pin(self.do_set_fenced(key, value, options, token))
+    }
+}
+
+impl InvalidationEvents for Redis {
+    fn subscribe(&self, listener: InvalidationListener) -> Subscription {
+        self.shared.events.subscribe(listener)
     }
 }

@@ -1,20 +1,23 @@
 //! Many keys: one round trip for each node, all nodes at the same time.
 
 use super::Redis;
+use super::events::Events;
 use super::failure::{Failure, Then};
 use super::layout::Found;
 use super::operations::{Entry, integer, malformed, read};
 use super::send::{Repeat, Request, Together};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use std::collections::HashMap;
 use std::time::Instant;
 
 /// A part of a batch that one slot is concerned with.
-struct Part<R> {
+struct Part<'a, R> {
     slot: u16,
     request: R,
+    /// The entry that is filled.
+    fills: Option<&'a str>,
 }
 
 /// How a part is written among others, and its answer found among theirs.
@@ -79,7 +82,7 @@ impl Redis {
                 for entry in places.iter().filter_map(|&place| entries[place].as_ref().ok()) {
                     request.arg(&*entry.name);
                 }
-                Part { slot: *slot, request }
+                Part { slot: *slot, request, fills: None }
             })
             .collect();
         let answers = self.send_many(GET_MANY, &parts).await;
@@ -136,15 +139,16 @@ impl Redis {
             .filter_map(|&place| {
                 let (entry, item) = (entries[place].as_ref().ok()?, &items[place]);
                 let request = self.set_together(entry, item.value.clone(), &item.options);
-                Some(Part { slot: entry.slot, request })
+                Some(Part { slot: entry.slot, request, fills: Some(&entry.name) })
             })
             .collect();
+        let told = plain.iter().map(|&place| self.shared.events.replaces(items[place].key));
+        let _told: Vec<_> = told.collect();
         let guarded = join_all(locked.iter().map(async |&place| {
             let item = &items[place];
             self.do_set(item.key, item.value.clone(), &item.options).await
         }));
-        let (answers, guarded) =
-            futures_util::future::join(self.send_many(SET_MANY, &parts), guarded).await;
+        let (answers, guarded) = join(self.send_many(SET_MANY, &parts), guarded).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, ())).collect();
         let answers = answers.into_iter().map(|answer| answer.map(|_| ()));
@@ -165,9 +169,12 @@ impl Redis {
         let entries: Vec<_> = keys.iter().map(|key| self.entry(DELETE_MANY, key)).collect();
         let asked = entries.iter().enumerate().filter_map(|(place, entry)| {
             let entry = entry.as_ref().ok()?;
-            Some((place, Part { slot: entry.slot, request: self.delete_command(entry) }))
+            let request = self.delete_command(entry);
+            Some((place, Part { slot: entry.slot, request, fills: None }))
         });
         let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
+        let told = places.iter().map(|&place| self.shared.events.deletes(keys[place]));
+        let _told: Vec<_> = told.collect();
         let answers = self.send_many(DELETE_MANY, &parts).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, false)).collect();
@@ -185,7 +192,7 @@ impl Redis {
     async fn send_many<P: Piece>(
         &self,
         operation: Operation,
-        parts: &[Part<P>],
+        parts: &[Part<'_, P>],
     ) -> Vec<Result<(P::Answer, bool), BackendError>> {
         if parts.is_empty() {
             return Vec::new();
@@ -213,7 +220,7 @@ impl Redis {
                 }
             }
             let sent = join_all(by_node.iter().map(async |(node, places)| {
-                let answers = send_to(node, parts, places).await;
+                let answers = send_to(&shared.events, node, parts, places).await;
                 places.iter().copied().zip(answers).collect::<Vec<_>>()
             }));
             let sent = sent.await;
@@ -246,8 +253,9 @@ impl Redis {
 
 /// Sends some parts to one node in one piece.
 async fn send_to<P: Piece>(
+    events: &Events,
     node: &std::sync::Arc<super::node::Node>,
-    parts: &[Part<P>],
+    parts: &[Part<'_, P>],
     places: &[usize],
 ) -> Vec<Sent<P>> {
     let all = |failure: &Failure, lost| {
@@ -262,17 +270,29 @@ async fn send_to<P: Piece>(
     for &place in places {
         parts[place].request.write_to(&mut pipeline);
     }
-    let mut answers = match link.many(&pipeline).await {
+    let writing = places.iter().map(|&place| events.writes(&link, parts[place].fills?));
+    let mut writing: Vec<_> = writing.collect();
+    let answers = if writing.iter().any(Option::is_some) {
+        join(link.many(&pipeline), link.has_answered()).await.0
+    } else {
+        link.many(&pipeline).await
+    };
+    events.used(&link);
+    let mut answers = match answers {
         Ok(answers) if answers.len() == count => answers,
         Ok(_) => return all(&Failure::malformed(), false),
         Err(error) => return all(&Failure::of(&error), true),
     };
     let mut rest = answers.as_mut_slice();
     let mut read = Vec::with_capacity(places.len());
-    for &place in places {
+    for (&place, writing) in places.iter().zip(&mut writing) {
         let (answer, others) = rest.split_at_mut(parts[place].request.len());
         rest = others;
-        read.push((P::read(answer), false));
+        let answer = P::read(answer);
+        if let Some(writing) = writing.as_mut().filter(|_| answer.is_ok()) {
+            writing.stored();
+        }
+        read.push((answer, false));
     }
     read
 }

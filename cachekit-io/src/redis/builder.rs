@@ -2,6 +2,7 @@
 
 use super::address::{Login, Shape, Target};
 use super::dial::{ClientCertificate, Credentials, Dialer, Tls, read_password};
+use super::events::Events;
 use super::keys::{MAX_PREFIX, Names, is_prefix};
 use super::topology::Topology;
 use super::{Redis, Shared};
@@ -270,15 +271,20 @@ impl RedisBuilder {
         let sentinels = dialer(Credentials::Fixed(target.sentinel_login.clone()), 0, false);
         let servers = dialer(credentials, target.database, is_group);
         let names = Names::new(&self.prefix, matches!(target.shape, Shape::Cluster(_)));
+        let events = Events::new(names.clone(), background);
+        // Set here and nowhere else.
+        let _ = servers.watcher.set(events.watcher());
         let topology = Topology::new(target.shape, Arc::new(servers), &Arc::new(sentinels));
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             names,
             topology,
+            events,
             background,
             fence_life: self.fence_life,
             despairs: AtomicBool::new(false),
-        };
-        Some(Redis { shared: Arc::new(shared), timeout: self.timeout })
+        });
+        shared.events.belongs_to(Arc::downgrade(&shared));
+        Some(Redis { shared, timeout: self.timeout })
     }
 }
 

@@ -7,7 +7,7 @@ use super::link::{Link, LinkId, LinkWatcher, too_slow};
 use crate::BackendErrorKind;
 use crate::runtime::{Background, Place};
 use crate::tls::{self, Identity, Roots};
-use ::redis::aio::MultiplexedConnection;
+use ::redis::aio::{MultiplexedConnection, PubSub};
 use ::redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How many requests may wait in line for a connection that is busy writing.
 const QUEUE: usize = 1024;
@@ -96,6 +97,14 @@ impl Tls {
     }
 }
 
+/// A socket to a server.
+enum Stream {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
 /// Makes connections of one kind.
 pub(super) struct Dialer {
     pub(super) tls: Option<Tls>,
@@ -119,11 +128,39 @@ impl Dialer {
     }
 
     async fn open(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
+        match self.connect(address).await? {
+            Stream::Tcp(stream) => self.greet(stream, place).await,
+            Stream::Tls(stream) => self.greet(stream, place).await,
+            #[cfg(unix)]
+            Stream::Unix(stream) => self.greet(stream, place).await,
+        }
+    }
+
+    /// A connection that listens at channels, on the background thread.
+    ///
+    /// It speaks RESP2, in which this works with every server.
+    pub(super) async fn listen(&self, address: &Address) -> Result<PubSub, Failure> {
+        let opened = async {
+            let stream = self.connect(address).await?;
+            let info = self.introduction(ProtocolVersion::RESP2)?;
+            let made = match stream {
+                Stream::Tcp(stream) => PubSub::new(&info, stream).await,
+                Stream::Tls(stream) => PubSub::new(&info, stream).await,
+                #[cfg(unix)]
+                Stream::Unix(stream) => PubSub::new(&info, stream).await,
+            };
+            made.map_err(|error| Failure::of(&error))
+        };
+        let deadline = Instant::now() + self.connect_timeout;
+        self.background.before(deadline, opened).await.unwrap_or_else(|| Err(too_slow()))
+    }
+
+    async fn connect(&self, address: &Address) -> Result<Stream, Failure> {
         match address {
             #[cfg(unix)]
             Address::Unix(path) => {
                 let stream = tokio::net::UnixStream::connect(path.as_path()).await;
-                self.greet(stream.map_err(Failure::not_connected)?, address, place).await
+                Ok(Stream::Unix(stream.map_err(Failure::not_connected)?))
             }
             #[cfg(not(unix))]
             Address::Unix(_) => Err(Failure::new(
@@ -136,27 +173,21 @@ impl Dialer {
                 let stream = stream.map_err(Failure::not_connected)?;
                 // Requests are small and each is waited for.
                 stream.set_nodelay(true).map_err(Failure::not_connected)?;
-                let Some(tls) = &self.tls else {
-                    return self.greet(stream, address, place).await;
-                };
+                let Some(tls) = &self.tls else { return Ok(Stream::Tcp(stream)) };
                 let wrong = |why| Failure::new(BackendErrorKind::Configuration, Then::Stop, why);
                 let config = tls.read().map_err(wrong)?;
                 let name = ServerName::try_from(host.to_string())
                     .map_err(|_| wrong("the host's name cannot be in a certificate".to_owned()))?;
                 let connector = TlsConnector::from(Arc::new(config));
                 let stream = connector.connect(name, stream).await;
-                self.greet(stream.map_err(Failure::not_connected)?, address, place).await
+                Ok(Stream::Tls(Box::new(stream.map_err(Failure::not_connected)?)))
             }
         }
     }
 
-    async fn greet<S>(&self, stream: S, address: &Address, place: &Place) -> Result<Link, Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let id = LinkId::next(address.clone());
+    /// What is said first on a connection.
+    fn introduction(&self, protocol: ProtocolVersion) -> Result<RedisConnectionInfo, Failure> {
         let login = self.credentials.read()?;
-        let protocol = if self.resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
         let mut info = RedisConnectionInfo::default()
             .set_protocol(protocol)
             .set_db(i64::from(self.database))
@@ -167,6 +198,16 @@ impl Dialer {
                 info = info.set_username(username);
             }
         }
+        Ok(info)
+    }
+
+    async fn greet<S>(&self, stream: S, place: &Place) -> Result<Link, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let id = LinkId::next();
+        let protocol = if self.resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
+        let info = self.introduction(protocol)?;
         // Deadlines are kept for whole operations.
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)

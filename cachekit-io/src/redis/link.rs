@@ -1,9 +1,8 @@
 //! One connection: multiplexed, watched, and given up as soon as it is in doubt.
 
-use super::address::Address;
 use super::failure::{Failure, Then};
-use crate::BackendErrorKind;
 use crate::runtime::{Background, Home, Place};
+use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisResult, Value};
 use futures_util::FutureExt;
@@ -27,18 +26,16 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Numbers connections over the whole process: no two have the same.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
-/// Which connection, to which server.
+/// Which connection.
 #[derive(Clone, Debug)]
-#[allow(dead_code)] // Who watches connections looks at it.
 pub(super) struct LinkId {
-    pub(super) address: Address,
     /// Higher than that of every connection that was begun before.
     pub(super) generation: u64,
 }
 
 impl LinkId {
-    pub(super) fn next(address: Address) -> Self {
-        Self { address, generation: GENERATIONS.fetch_add(1, Ordering::Relaxed) }
+    pub(super) fn next() -> Self {
+        Self { generation: GENERATIONS.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -51,6 +48,9 @@ pub(super) trait LinkWatcher: Send + Sync + 'static {
     /// A connection is about to be made: who takes its push messages? Only with RESP3.
     fn push_sink(&self, link: &LinkId) -> Option<PushSink>;
 
+    /// It was made, and is put into use when this is done.
+    fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()>;
+
     /// It ended, or could not be made.
     fn closed(&self, link: &LinkId);
 }
@@ -61,6 +61,8 @@ pub(super) struct Link {
     id: LinkId,
     home: Home,
     state: Arc<State>,
+    heard: Arc<AtomicBool>,
+    pushes: bool,
     driver: AbortHandle,
     pinger: AbortHandle,
 }
@@ -126,6 +128,7 @@ impl Link {
         watcher: Option<Arc<dyn LinkWatcher>>,
     ) -> Self {
         let state = Arc::new(State::default());
+        let pushes = watcher.is_some();
         let closing = Closing { state: Arc::clone(&state), id: id.clone(), watcher };
         let driver = place.handle.spawn(async move {
             let _closing = closing;
@@ -134,7 +137,16 @@ impl Link {
         let driver = driver.abort_handle();
         let pinger =
             place.handle.spawn(ping(conn.clone(), Arc::clone(&state), driver.clone(), background));
-        Self { conn, id, home: place.home, state, driver, pinger: pinger.abort_handle() }
+        Self {
+            conn,
+            id,
+            home: place.home,
+            state,
+            heard: Arc::default(),
+            pushes,
+            driver,
+            pinger: pinger.abort_handle(),
+        }
     }
 
     /// Which connection it is.
@@ -149,6 +161,27 @@ impl Link {
 
     pub(super) fn is_closed(&self) -> bool {
         self.state.closed.load(Ordering::Acquire)
+    }
+
+    /// Set while the server tells on this connection what changes of all that was read over it.
+    pub(super) fn heard(&self) -> &Arc<AtomicBool> {
+        &self.heard
+    }
+
+    /// Whether the server can say anything unasked.
+    pub(super) fn takes_pushes(&self) -> bool {
+        self.pushes
+    }
+
+    /// Waits until everything that was sent before is answered, whatever the answers are.
+    pub(super) async fn has_answered(&self) {
+        // An error is an answer too, and without a connection there is nothing left to wait for.
+        let _ = self.one(&::redis::cmd("PING")).await;
+    }
+
+    /// Whether changes of what is read over it are told.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::SeqCst) && !self.is_closed()
     }
 
     /// Takes it out of use. Requests under way fail.

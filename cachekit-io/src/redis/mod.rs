@@ -94,6 +94,7 @@ mod builder;
 mod cluster;
 mod dial;
 mod env;
+mod events;
 mod failure;
 mod fences;
 mod flights;
@@ -113,6 +114,7 @@ mod tests;
 
 pub use self::builder::{RedisBuilder, RedisCredentials};
 
+use self::events::Events;
 use self::keys::Names;
 use self::topology::Topology;
 use crate::runtime::Background;
@@ -152,6 +154,7 @@ pub struct Redis {
 struct Shared {
     names: Names,
     topology: Topology,
+    events: Events,
     background: Background,
     fence_life: Duration,
     /// The last operation on a group that waited for a server waited in vain: until one succeeds, no

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::flights::Flights;
 use super::link::Link;
 use crate::runtime::{Home, Place};
+use ::redis::aio::PubSub;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -92,6 +93,9 @@ impl Node {
         match self.dialer.dial(&self.address, &place).await {
             Ok(link) => {
                 let link = Arc::new(link);
+                if let Some(watcher) = self.dialer.watcher.get() {
+                    watcher.opened(&link).await;
+                }
                 *self.lock_down() = None;
                 self.add(Arc::clone(&link));
                 Ok(link)
@@ -132,6 +136,11 @@ impl Node {
             self.links.load().iter().filter(|link| !link.is_closed()).cloned().collect();
         links.push(link);
         self.links.store(Arc::new(links));
+    }
+
+    /// A connection that listens at channels.
+    pub(super) async fn listen(&self) -> Result<PubSub, Failure> {
+        self.dialer.listen(&self.address).await
     }
 
     /// Closes all connections: the server is not what it was.

@@ -1,9 +1,10 @@
 //! The operations on single keys.
 
 use super::Redis;
+use super::events::Quiet;
 use super::layout::{self, Found, MAGIC};
 use super::scripts;
-use super::send::{Answered, Call, Repeat, Together};
+use super::send::{Answered, Call, Repeat, Request, Together};
 use crate::{
     BackendError, BackendErrorKind, Expiry, Fetched, Health, LockToken, Operation, SetOptions,
 };
@@ -78,9 +79,32 @@ impl Redis {
                 _ => Err(BackendError::new(BackendErrorKind::Superseded, SET).with_key(key)),
             };
         }
+        let _told = self.shared.events.replaces(key);
         let set = self.set_together(&entry, value, options);
+        let set = self.quiet(&entry, set, |_| true);
         self.send(SET, Some(key), entry.slot, &set, Repeat::Yes).await?;
         Ok(())
+    }
+
+    /// A request that writes an entry, without the server's news of it.
+    fn quiet<'a, R: Request>(
+        &'a self,
+        entry: &'a Entry<'_>,
+        request: R,
+        stored: fn(&R::Answer) -> bool,
+    ) -> Quiet<'a, R> {
+        let events = &self.shared.events;
+        Quiet { events, name: &entry.name, request, stored, attempts: 1 }
+    }
+
+    /// The same for a script, which may have to be sent in full.
+    fn quiet_script<'a>(
+        &'a self,
+        entry: &'a Entry<'_>,
+        call: Call<'a>,
+        stored: fn(&Value) -> bool,
+    ) -> Quiet<'a, Call<'a>> {
+        Quiet { attempts: 2, ..self.quiet(entry, call, stored) }
     }
 
     /// What stores a value and moves the fence.
@@ -96,7 +120,13 @@ impl Redis {
         if let Some(millis) = stored.millis {
             set.arg("PX").arg(millis);
         }
-        Together::new([set, self.overtake(&entry.name)])
+        let overtake = self.overtake(&entry.name);
+        if self.shared.events.is_wanted() {
+            // The server tells of what was read, and forgets what is written until it is read again.
+            let read = command("EXISTS", &entry.name);
+            return Together::new([read.clone(), set, read, overtake]);
+        }
+        Together::new([set, overtake])
     }
 
     /// What removes an entry and moves the fence: one command, which a server that is out of memory takes
@@ -140,6 +170,7 @@ impl Redis {
                 fence.unwrap_or_default().as_bytes(),
             ],
         };
+        let call = self.quiet_script(entry, call, |answer| *answer == Value::Int(1));
         // Done twice, a fenced write finds its own fence moved.
         let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
         let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
@@ -150,7 +181,9 @@ impl Redis {
     pub(super) async fn do_delete(&self, key: &str) -> Result<bool, BackendError> {
         const DELETE: Operation = Operation::Delete;
         let entry = self.entry(DELETE, key)?;
+        let _told = self.shared.events.deletes(key);
         let delete = self.delete_command(&entry);
+        let delete = self.quiet(&entry, delete, |answer| matches!(answer, Value::Int(1..)));
         let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
         // What was removed may have been a fence alone, and the first of two attempts may have removed it.
         let removed = integer(DELETE, key, &answered.answer)?;
@@ -191,6 +224,7 @@ impl Redis {
             keys: &[&entry.name],
             arguments: &[millis.as_bytes(), &MAGIC],
         };
+        let call = self.quiet_script(&entry, call, |answer| *answer == Value::Int(1));
         let answered = self.send(REFRESH, Some(key), entry.slot, &call, Repeat::Yes).await?;
         integer(REFRESH, key, &answered.answer).map(|done| done == 1)
     }

@@ -52,11 +52,14 @@ script!(
              if redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end
              if string.sub(ARGV[4], -#id - 1) ~= '@' .. id then return 0 end
          end
+         -- Client-side tracking tells of what was read, and forgets what is written until it is read again.
+         redis.call('EXISTS', KEYS[1])
          if ARGV[2] == '0' then
              redis.call('SET', KEYS[1], ARGV[1])
          else
              redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
          end
+         redis.call('EXISTS', KEYS[1])
          redis.call('DEL', KEYS[2])
          if ARGV[3] == '' then redis.call('DEL', KEYS[3]) end
          return 1"
@@ -112,5 +115,6 @@ script!(
      end
      if left ~= -1 and left <= stale then return 0 end
      redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[1] + stale))
+     redis.call('EXISTS', KEYS[1])
      return 1"
 );

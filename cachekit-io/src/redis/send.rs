@@ -343,7 +343,9 @@ impl Shared {
     ) -> Result<R::Answer, Failure> {
         if let Some(node) = progress.asked.take() {
             let link = node.link().await?;
-            return request.send_asking(&link).await;
+            let answer = request.send_asking(&link).await;
+            self.events.used(&link);
+            return answer;
         }
         let node = self.topology.node(slot).await?;
         let link = node.link().await;
@@ -355,6 +357,7 @@ impl Shared {
             }
         };
         let answer = request.send(&link).await;
+        self.events.used(&link);
         if answer.is_err() {
             *used = Used { node: Some(node), link: Some(link) };
         }

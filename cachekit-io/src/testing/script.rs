@@ -2,7 +2,7 @@
 
 use super::fault::{Effect, Fault};
 use super::log::Call;
-use crate::memory::listeners::Listeners;
+use crate::listeners::Listeners;
 use crate::{BackendError, BackendErrorKind, BoxFuture, Capability, Fetched, Operation};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,0 +1,163 @@
+//! What a server says about this backend's own writes.
+//!
+//! Tracking has an option, `NOLOOP`, with which a connection is not told of what it wrote. With it the
+//! server is also silent about what expires, is evicted or drops out of its tracking table while it serves
+//! that connection: entries that were read, and that nothing is told about any more. So the server tells
+//! all, and what it says about an own write is counted here instead: a write of an entry that is tracked
+//! has one echo, before the answer to whatever is sent after it. More than one means another writer.
+
+use super::super::failure::Failure;
+use super::super::link::Link;
+use super::super::send::Request;
+use super::{Events, Shared};
+use futures_util::future::join;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The writes that are under way, by entry and connection.
+#[derive(Default)]
+pub(super) struct Echoes {
+    writes: Mutex<HashMap<Box<str>, Vec<Write>>>,
+    /// How many entries there are.
+    count: AtomicUsize,
+}
+
+struct Write {
+    generation: u64,
+    /// Several writers may be at one entry.
+    under_way: usize,
+    stored: usize,
+    told: usize,
+}
+
+impl Echoes {
+    /// Whether a change of this entry is kept back until it is known whose it is.
+    pub(super) fn keep(&self, generation: u64, name: &[u8]) -> bool {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        let Ok(name) = std::str::from_utf8(name) else { return false };
+        let mut writes = self.lock();
+        let write = writes.get_mut(name).and_then(|of| find(of, generation));
+        write.map(|write| write.told += 1).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Vec<Write>>> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, generation: u64, name: &str) {
+        let mut writes = self.lock();
+        let of = writes.entry(name.into()).or_default();
+        match find(of, generation) {
+            Some(write) => write.under_way += 1,
+            None => of.push(Write { generation, under_way: 1, stored: 0, told: 0 }),
+        }
+        self.count.store(writes.len(), Ordering::SeqCst);
+    }
+
+    /// Whether somebody else changed the entry meanwhile.
+    fn end(&self, generation: u64, name: &str, stored: bool) -> bool {
+        let mut writes = self.lock();
+        let Some(of) = writes.get_mut(name) else { return false };
+        let Some(write) = find(of, generation) else { return false };
+        write.under_way -= 1;
+        write.stored += usize::from(stored);
+        if write.under_way > 0 {
+            return false;
+        }
+        let others = write.told > write.stored;
+        of.retain(|write| write.generation != generation);
+        if of.is_empty() {
+            writes.remove(name);
+        }
+        self.count.store(writes.len(), Ordering::SeqCst);
+        others
+    }
+}
+
+fn find(of: &mut [Write], generation: u64) -> Option<&mut Write> {
+    of.iter_mut().find(|write| write.generation == generation)
+}
+
+/// A write that is under way. What is told about its entry is kept back until this is dropped.
+pub(in super::super) struct Writing<'a> {
+    shared: &'a Shared,
+    generation: u64,
+    name: &'a str,
+    stored: bool,
+}
+
+impl Writing<'_> {
+    /// Whether something was said about the entry since.
+    fn is_told(&self) -> bool {
+        let mut writes = self.shared.echoes.lock();
+        let write = writes.get_mut(self.name).and_then(|of| find(of, self.generation));
+        write.is_some_and(|write| write.told > 0)
+    }
+
+    /// It took effect, and everything that the server had to say about it has arrived.
+    pub(in super::super) fn stored(&mut self) {
+        self.stored = true;
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if self.shared.echoes.end(self.generation, self.name, self.stored) {
+            self.shared.changed(self.name.as_bytes());
+        }
+    }
+}
+
+impl Events {
+    /// An entry is about to be written over this connection, which is read in the same step, before and
+    /// after. Nothing if there will be no echo.
+    pub(in super::super) fn writes<'a>(
+        &'a self,
+        link: &Link,
+        name: &'a str,
+    ) -> Option<Writing<'a>> {
+        let shared = &*self.0;
+        link.is_heard().then(|| {
+            let generation = link.id().generation;
+            shared.echoes.begin(generation, name);
+            Writing { shared, generation, name, stored: false }
+        })
+    }
+}
+
+/// A request that writes an entry, and whose echo nobody hears.
+pub(in super::super) struct Quiet<'a, R: Request> {
+    pub(in super::super) events: &'a Events,
+    pub(in super::super) name: &'a str,
+    pub(in super::super) request: R,
+    /// Whether an answer says that the entry was written.
+    pub(in super::super) stored: fn(&R::Answer) -> bool,
+    /// How often it may be sent until it takes effect.
+    pub(in super::super) attempts: usize,
+}
+
+impl<R: Request> Request for Quiet<'_, R> {
+    type Answer = R::Answer;
+
+    async fn send(&self, link: &Link) -> Result<R::Answer, Failure> {
+        let Some(mut writing) = self.events.writes(link, self.name) else {
+            return self.request.send(link).await;
+        };
+        let (answer, ()) = join(self.request.send(link), link.has_answered()).await;
+        if answer.as_ref().is_ok_and(self.stored) {
+            // With several attempts the one that took effect may have been the last thing that was sent.
+            if self.attempts > 1 && !writing.is_told() {
+                link.has_answered().await;
+            }
+            writing.stored();
+        }
+        answer
+    }
+
+    async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
+        self.request.send_asking(link).await
+    }
+}

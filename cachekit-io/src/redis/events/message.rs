@@ -1,0 +1,76 @@
+//! What clients say to each other over the channel.
+//!
+//! A version, a kind, the sender's 16 bytes, and then, for keys, each with its length in two bytes before
+//! it.
+
+/// The channel: our own, since the other languages' clients say other things on theirs.
+pub(super) const CHANNEL: &str = "cachekit:rust:invalidate:v1";
+
+const VERSION: u8 = 1;
+const HEAD: usize = 2 + 16;
+/// Messages do not get longer, if one key is not longer by itself.
+const ROOM: usize = 32 * 1024;
+
+/// Who says it: a backend of a process.
+pub(super) type Sender = [u8; 16];
+
+/// A message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Message<'a> {
+    /// Whether the sender hears itself.
+    Probe,
+    /// These entries changed.
+    Changed(Vec<&'a [u8]>),
+    /// More changed than could be said.
+    All,
+}
+
+impl<'a> Message<'a> {
+    /// As bytes, with the number of keys that found room.
+    pub(super) fn encode(&self, sender: Sender) -> (Vec<u8>, usize) {
+        let (kind, keys) = match self {
+            Self::Probe => (b'p', [].as_slice()),
+            Self::Changed(keys) => (b'k', keys.as_slice()),
+            Self::All => (b'a', [].as_slice()),
+        };
+        let mut bytes = vec![VERSION, kind];
+        bytes.extend_from_slice(&sender);
+        let mut said = 0;
+        for key in keys {
+            let Ok(length) = u16::try_from(key.len()) else {
+                // A backend refuses such keys, so this changed nothing.
+                said += 1;
+                continue;
+            };
+            if bytes.len() > HEAD && bytes.len() + key.len() > ROOM {
+                break;
+            }
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(key);
+            said += 1;
+        }
+        (bytes, said)
+    }
+
+    /// Nothing if it is no message, or one of a later version.
+    pub(super) fn decode(bytes: &'a [u8]) -> Option<(Sender, Self)> {
+        let ([VERSION, kind], rest) = bytes.split_first_chunk::<2>()? else { return None };
+        let (sender, mut rest) = rest.split_first_chunk::<16>()?;
+        let message = match kind {
+            b'p' => Self::Probe,
+            b'a' => Self::All,
+            b'k' => {
+                let mut keys = Vec::new();
+                while let Some((length, after)) = rest.split_first_chunk::<2>() {
+                    let (key, after) =
+                        after.split_at_checked(u16::from_be_bytes(*length).into())?;
+                    keys.push(key);
+                    rest = after;
+                }
+                Self::Changed(keys)
+            }
+            _ => return None,
+        };
+        rest.is_empty().then_some((*sender, message))
+    }
+}

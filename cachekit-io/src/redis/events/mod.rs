@@ -1,0 +1,216 @@
+//! News of what others changed.
+//!
+//! The server itself tells: with client-side tracking it remembers what each connection reads, and says
+//! when that changes, by whatever client and for whatever reason. A connection that carries operations is
+//! put into use only once tracking is on, so what was read over it is told as long as it is there; when it
+//! ends, or gives no sign of life, everything is in doubt and listeners hear of a gap.
+//!
+//! Where tracking is refused (no permission, no RESP3, a proxy), clients tell each other over a channel.
+//! Then fills and what other programs do is not told, nor what expires or is evicted.
+//!
+//! While there is neither, whatever is read is told to have changed: so nothing is kept.
+
+mod channel;
+mod echo;
+mod message;
+mod outbox;
+mod tracking;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::echo::Quiet;
+
+use self::channel::Channel;
+use self::echo::Echoes;
+use self::outbox::Outbox;
+use super::keys::Names;
+use super::link::{Link, LinkId, LinkWatcher, PushSink};
+use crate::listeners::Listeners;
+use crate::runtime::Background;
+use crate::{BoxFuture, InvalidationEvent, InvalidationListener, Subscription};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+/// What a backend tells, and to whom.
+#[derive(Clone)]
+pub(super) struct Events(Arc<Shared>);
+
+struct Shared {
+    listeners: Listeners,
+    /// How many there are.
+    subscribed: AtomicUsize,
+    names: Names,
+    background: Background,
+    /// The connections in use, by their generation.
+    links: Mutex<HashMap<u64, Known>>,
+    /// Held while tracking is turned on or off for all of them.
+    switching: tokio::sync::Mutex<()>,
+    /// Whether signs of life are asked for.
+    watching: AtomicBool,
+    echoes: Echoes,
+    channel: Channel,
+    outbox: Outbox,
+    backend: OnceLock<Weak<super::Shared>>,
+}
+
+struct Known {
+    link: Weak<Link>,
+    heard: Arc<AtomicBool>,
+}
+
+impl Events {
+    pub(super) fn new(names: Names, background: Background) -> Self {
+        Self(Arc::new(Shared {
+            listeners: Listeners::default(),
+            subscribed: AtomicUsize::new(0),
+            names,
+            background,
+            links: Mutex::default(),
+            switching: tokio::sync::Mutex::default(),
+            watching: AtomicBool::new(false),
+            echoes: Echoes::default(),
+            channel: Channel::default(),
+            outbox: Outbox::default(),
+            backend: OnceLock::new(),
+        }))
+    }
+
+    /// The backend whose connections are used.
+    pub(super) fn belongs_to(&self, backend: Weak<super::Shared>) {
+        // It is called once.
+        let _ = self.0.backend.set(backend);
+    }
+
+    /// Hears of the connections that are made.
+    pub(super) fn watcher(&self) -> Arc<dyn LinkWatcher> {
+        Arc::new(Watcher(Arc::clone(&self.0)))
+    }
+
+    pub(super) fn subscribe(&self, listener: InvalidationListener) -> Subscription {
+        let shared = Arc::clone(&self.0);
+        let subscription = shared.listeners.subscribe(listener);
+        shared.subscribed.fetch_add(1, Ordering::SeqCst);
+        shared.background.spawn(Arc::clone(&shared).settle());
+        Subscription::new(move || {
+            drop(subscription);
+            shared.subscribed.fetch_sub(1, Ordering::SeqCst);
+            shared.background.spawn(Arc::clone(&shared).settle());
+        })
+    }
+
+    /// Whether entries that are filled have to be read again in the same step, to be tracked.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+
+    /// Something was read or filled over this connection: says so if changes of it would not be told.
+    pub(super) fn used(&self, link: &Link) {
+        let shared = &self.0;
+        if shared.is_wanted() && !link.is_heard() && !shared.channel.is_heard() {
+            shared.gap();
+        }
+    }
+
+    /// This backend is about to delete the key. It is told when the guard is dropped, however that ends.
+    pub(super) fn deletes<'a>(&'a self, key: &'a str) -> Telling<'a> {
+        Telling { events: self, key, deleted: true }
+    }
+
+    /// This backend is about to overwrite the key.
+    pub(super) fn replaces<'a>(&'a self, key: &'a str) -> Telling<'a> {
+        Telling { events: self, key, deleted: false }
+    }
+}
+
+/// Tells of a change that this backend makes, when it is dropped: the change may have taken effect even if
+/// the operation failed or was given up.
+#[must_use]
+pub(super) struct Telling<'a> {
+    events: &'a Events,
+    key: &'a str,
+    deleted: bool,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let shared = &self.events.0;
+        shared.listeners.publish(|| {
+            let key = self.key.into();
+            if self.deleted {
+                InvalidationEvent::Deleted { key }
+            } else {
+                InvalidationEvent::Replaced { key }
+            }
+        });
+        // Those who track hear it from the server.
+        shared.outbox.add(shared, &shared.names.entry(self.key));
+    }
+}
+
+impl Shared {
+    fn is_wanted(&self) -> bool {
+        self.subscribed.load(Ordering::SeqCst) > 0
+    }
+
+    /// The entry of this name changed.
+    fn changed(&self, name: &[u8]) {
+        // Other names are of what stands beside entries, or of others' keys.
+        let key = std::str::from_utf8(name).ok().and_then(|name| self.names.key(name));
+        if let Some(key) = key {
+            self.listeners.publish(|| InvalidationEvent::Deleted { key: key.into() });
+        }
+    }
+
+    fn gap(&self) {
+        self.listeners.publish(|| InvalidationEvent::Gap);
+    }
+
+    fn backend(&self) -> Option<Arc<super::Shared>> {
+        self.backend.get()?.upgrade()
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What connections report to.
+struct Watcher(Arc<Shared>);
+
+impl LinkWatcher for Watcher {
+    fn push_sink(&self, link: &LinkId) -> Option<PushSink> {
+        let (shared, generation) = (Arc::clone(&self.0), link.generation);
+        Some(Arc::new(move |info| shared.pushed(generation, &info)))
+    }
+
+    fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()> {
+        let shared = &self.0;
+        let known = Known { link: Arc::downgrade(link), heard: Arc::clone(link.heard()) };
+        let mut links = shared.links();
+        // Where there are no push messages, the end of a connection is not reported.
+        links.retain(|_, known| known.link.strong_count() > 0 || known.is_heard());
+        links.insert(link.id().generation, known);
+        drop(links);
+        Box::pin(async move {
+            // Registered before: a listener that comes now finds the connection.
+            if shared.is_wanted() {
+                shared.switch(link, true).await;
+            }
+        })
+    }
+
+    fn closed(&self, link: &LinkId) {
+        let known = self.0.links().remove(&link.generation);
+        if let Some(known) = known {
+            self.0.lost(&known.heard);
+        }
+    }
+}
+
+impl Known {
+    fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::SeqCst)
+    }
+}

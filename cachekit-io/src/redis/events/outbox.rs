@@ -1,0 +1,160 @@
+//! What others are to be told over the channel.
+
+use super::super::failure::{Failure, Then};
+use super::Shared;
+use super::message::{CHANNEL, Message};
+use super::tracking::{PATIENCE, is_demoted};
+use crate::BackendErrorKind;
+use ::redis::Value;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// How many keys wait to be told. Beyond it others are told that everything changed.
+const LIMIT: usize = 4096;
+/// How many keys are put into one message, if they find room.
+const AT_ONCE: usize = 1024;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long nothing is said after the server refused it.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// What is still to be told. A key is in it once, however often it changed.
+#[derive(Default)]
+pub(super) struct Outbox(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    names: HashSet<Box<str>>,
+    /// Everything changed: the names do not matter.
+    all: bool,
+    /// Whether a task is at work.
+    sending: bool,
+    silent_until: Option<Instant>,
+}
+
+impl Waiting {
+    fn add(&mut self, name: &str) {
+        if !self.all && self.names.len() >= LIMIT {
+            self.all = true;
+            self.names = HashSet::new();
+        }
+        if !self.all {
+            self.names.insert(name.into());
+        }
+    }
+
+    /// Whether there is nothing left to say; then the task is at work no longer.
+    fn ends(&mut self) -> bool {
+        self.sending = self.all || !self.names.is_empty();
+        !self.sending
+    }
+}
+
+impl Outbox {
+    /// Takes note of a change, to be told at once and until it was.
+    pub(super) fn add(&self, shared: &Arc<Shared>, name: &str) {
+        let mut waiting = self.lock();
+        if waiting.silent_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        waiting.add(name);
+        if !waiting.sending {
+            waiting.sending = true;
+            shared.background.spawn(send(Arc::downgrade(shared)));
+        }
+    }
+
+    /// The server does not let this user say anything.
+    fn refused(&self) {
+        let mut waiting = self.lock();
+        let silent_until = Some(Instant::now() + SILENCE);
+        *waiting = Waiting { silent_until, ..Waiting::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells what waits until nothing does.
+async fn send(shared: Weak<Shared>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let Some(this) = shared.upgrade() else { return };
+        let background = this.background;
+        match this.send_some().await {
+            Ok(true) => return,
+            Ok(false) => pause = FIRST_PAUSE,
+            Err(Failure { then: Then::Stop, kind, .. }) if kind != BackendErrorKind::Transient => {
+                return this.outbox.refused();
+            }
+            Err(_) => {
+                drop(this);
+                background.sleep(Instant::now() + pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                pause = (2 * pause).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Says as much as one message holds; whether that was all.
+    async fn send_some(&self) -> Result<bool, Failure> {
+        let (message, names, all) = {
+            let mut waiting = self.outbox.lock();
+            if waiting.ends() {
+                return Ok(true);
+            }
+            let mut names: Vec<_> = waiting.names.iter().take(AT_ONCE).cloned().collect();
+            let bytes = names.iter().map(|name| name.as_bytes()).collect();
+            let message = if waiting.all { Message::All } else { Message::Changed(bytes) };
+            let (message, said) = message.encode(self.channel.sender());
+            names.truncate(said);
+            // What changes again from here on is told again.
+            for name in &names {
+                waiting.names.remove(name);
+            }
+            (message, names, std::mem::take(&mut waiting.all))
+        };
+        let sent = self.publish(&message).await;
+        let mut waiting = self.outbox.lock();
+        if sent.is_err() {
+            waiting.all |= all;
+            for name in &names {
+                waiting.add(name);
+            }
+        }
+        sent?;
+        Ok(waiting.ends())
+    }
+
+    /// Sends a message to all who listen at the channel.
+    pub(super) async fn publish(&self, message: &[u8]) -> Result<(), Failure> {
+        let backend = self.backend().ok_or_else(Failure::malformed)?;
+        let deadline = Instant::now() + 2 * PATIENCE;
+        let publish = async {
+            let primaries = backend.topology.primaries().await?;
+            let node = fastrand::choice(&primaries).ok_or_else(Failure::malformed)?;
+            let mut pipeline = ::redis::pipe();
+            // A server that became a replica takes the message and tells nobody.
+            pipeline.cmd("WAIT").arg(0).arg(0);
+            pipeline.cmd("PUBLISH").arg(CHANNEL).arg(message);
+            let answers = node.link().await?.many(&pipeline).await;
+            match answers.map_err(|error| Failure::of(&error))?.as_slice() {
+                [Value::ServerError(error), _] if is_demoted(error) => {
+                    backend.topology.doubt(Some(node), true).await;
+                    Err(Failure::new(
+                        BackendErrorKind::Transient,
+                        Then::Demoted,
+                        "the server is a replica",
+                    ))
+                }
+                [_, Value::ServerError(error)] => Err(Failure::server(error)),
+                _ => Ok(()),
+            }
+        };
+        let slow = || Err(Failure::new(BackendErrorKind::Timeout, Then::Elsewhere, "too slow"));
+        self.background.before(deadline, publish).await.unwrap_or_else(slow)
+    }
+}

@@ -1,0 +1,154 @@
+use super::{Heard, built, fence, fill, get, set};
+use crate::{Backend, InvalidationEvent, Redis};
+use cachekit_test_servers::{Node, eventually};
+use futures_util::StreamExt;
+use pollster::block_on;
+use std::time::{Duration, Instant};
+
+/// A server with a user who may not track, and one who may not even listen.
+fn strict_node() -> Node {
+    Node::options()
+        .persistent()
+        .user("talker", "pw", "~* &cachekit:* +@all -client|tracking")
+        .user("mute", "pw", "~* resetchannels +@all -client|tracking")
+        .start()
+}
+
+fn client(node: &Node, user: &str) -> Redis {
+    built(Redis::builder().url(node.url_for(user, "pw")))
+}
+
+/// Uses the backend until it listens at the channel.
+fn listening(redis: &Redis) -> Heard {
+    let heard = Heard::from_the_start(redis);
+    eventually("what is used is trusted", || {
+        get(redis, "unrelated");
+        heard.forget();
+        get(redis, "unrelated");
+        if heard.has(&InvalidationEvent::Gap) { Err("a gap".to_owned()) } else { Ok(()) }
+    });
+    heard
+}
+
+fn tells_and_hears(first: &Redis, second: &Redis) {
+    let heard = listening(first);
+    set(first, "k", "v");
+    get(first, "k");
+    heard.forget();
+    block_on(second.delete("k")).unwrap();
+    heard.wait_for_change("k");
+
+    heard.forget();
+    set(second, "k", "w");
+    heard.wait_for_change("k");
+
+    // A fill tells nobody, and a backend does not hear itself; what is told after them has them overtaken.
+    heard.forget();
+    let token = fence(second, "filled");
+    assert!(fill(second, "filled", "v", &token));
+    set(first, "own", "v");
+    block_on(second.delete("last")).unwrap();
+    heard.wait_for_change("last");
+    assert_eq!(heard.about("filled"), 0);
+    assert_eq!(heard.about("own"), 1, "told by the backend itself, and not by the channel again");
+}
+
+#[test]
+fn without_permission_to_track_backends_tell_each_other() {
+    let node = strict_node();
+    tells_and_hears(&client(&node, "talker"), &client(&node, "talker"));
+}
+
+#[test]
+fn without_resp3_backends_tell_each_other() {
+    let node = Node::start();
+    let client = || built(Redis::builder().url(format!("{}?protocol=resp2", node.url())));
+    tells_and_hears(&client(), &client());
+}
+
+#[test]
+fn those_who_track_tell_those_who_do_not() {
+    let node = strict_node();
+    let tracking = super::client(&node);
+    let heard = listening(&client(&node, "talker"));
+    set(&tracking, "k", "v");
+    heard.wait_for_change("k");
+}
+
+#[test]
+fn without_any_way_to_hear_nothing_is_trusted() {
+    let node = strict_node();
+    let redis = client(&node, "mute");
+    let heard = Heard::by(&redis);
+    for _ in 0..20 {
+        heard.forget();
+        get(&redis, "k");
+        assert!(heard.has(&InvalidationEvent::Gap), "before the value is there");
+    }
+}
+
+#[test]
+fn a_lost_subscription_is_a_gap_and_is_found_again() {
+    let node = strict_node();
+    let (redis, other) = (client(&node, "talker"), client(&node, "talker"));
+    let heard = listening(&redis);
+
+    node.admin(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    heard.wait_for("the subscription is cut", &InvalidationEvent::Gap);
+    drop(heard);
+
+    let heard = listening(&redis);
+    let paused = node.pause();
+    heard.wait_for("the server is paused", &InvalidationEvent::Gap);
+    drop(paused);
+    drop(heard);
+
+    let heard = listening(&redis);
+    node.restart();
+    heard.wait_for("the server is restarted", &InvalidationEvent::Gap);
+    drop(heard);
+
+    let heard = listening(&redis);
+    block_on(other.delete("k")).unwrap();
+    heard.wait_for_change("k");
+}
+
+#[test]
+fn what_could_not_be_said_is_said_later_and_once() {
+    use super::super::message::{CHANNEL, Message};
+    let node = Node::start();
+    let redis = super::client(&node);
+    set(&redis, "k", "v");
+    node.stop();
+    for _ in 0..3 {
+        for key in ["one", "two"] {
+            assert!(block_on(redis.delete(key)).is_err());
+        }
+    }
+    node.restart_in_background();
+    node.wait_until_ready();
+    let shared = &redis.shared;
+    let background = shared.background;
+    let (told, hear) = std::sync::mpsc::channel();
+    let url = Redis::builder().url(node.url()).build().unwrap();
+    background.spawn(async move {
+        let primaries = url.shared.topology.primaries().await.unwrap();
+        let (mut sink, mut stream) = primaries[0].listen().await.unwrap().split();
+        sink.subscribe(CHANNEL).await.unwrap();
+        while let Some(message) = stream.next().await {
+            if told.send(message.get_payload_bytes().to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut names: Vec<String> = Vec::new();
+    let until = Instant::now() + Duration::from_secs(30);
+    while !(names.contains(&"one".to_owned()) && names.contains(&"two".to_owned())) {
+        let bytes = hear.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap();
+        let Some((_, Message::Changed(keys))) = Message::decode(&bytes) else { continue };
+        names.extend(keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()));
+    }
+    for key in ["one", "two"] {
+        assert_eq!(names.iter().filter(|name| *name == key).count(), 1, "{key}");
+    }
+}

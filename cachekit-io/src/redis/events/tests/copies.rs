@@ -1,0 +1,174 @@
+//! A memory tier that does what it is told, beside faults: whatever happens, no copy stays wrong.
+
+use super::{built, get_again};
+use crate::{Backend, InvalidationEvent, Redis, SetOptions, Subscription};
+use bytes::Bytes;
+use cachekit_test_servers::{Node, eventually};
+use pollster::block_on;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Copies by key, and a number for everything that was told: what is read while something is told is not
+/// kept.
+#[derive(Default)]
+struct Copies {
+    by_key: HashMap<String, Bytes>,
+    told: u64,
+}
+
+struct Tier {
+    redis: Redis,
+    copies: Arc<Mutex<Copies>>,
+    _subscription: Subscription,
+}
+
+impl Tier {
+    fn over(redis: Redis) -> Self {
+        let copies = Arc::new(Mutex::new(Copies::default()));
+        let told = Arc::clone(&copies);
+        let listener = move |event: &InvalidationEvent| {
+            let mut copies = told.lock().unwrap();
+            copies.told += 1;
+            match event.key() {
+                Some(key) => drop(copies.by_key.remove(key)),
+                None => copies.by_key.clear(),
+            }
+        };
+        let subscription = redis.events().unwrap().subscribe(Arc::new(listener));
+        Self { redis, copies, _subscription: subscription }
+    }
+
+    fn copy(&self, key: &str) -> Option<Bytes> {
+        self.copies.lock().unwrap().by_key.get(key).cloned()
+    }
+
+    /// Reads, and keeps what was read.
+    fn read(&self, key: &str) {
+        if self.copy(key).is_some() {
+            return;
+        }
+        let before = self.copies.lock().unwrap().told;
+        let Ok(Some(found)) = block_on(self.redis.get(key)) else { return };
+        let mut copies = self.copies.lock().unwrap();
+        if copies.told == before {
+            copies.by_key.insert(key.to_owned(), found.value().clone());
+        }
+    }
+}
+
+fn keys() -> Vec<String> {
+    (0..8).map(|number| format!("k{number}")).collect()
+}
+
+/// Two tiers read while a third client writes; meanwhile things happen to the server.
+fn no_copy_stays_wrong(node: &Node, url: &str, faults: &[&dyn Fn()]) {
+    let client = || built(Redis::builder().url(url).timeout(Duration::from_millis(500)));
+    let tiers = [Tier::over(client()), Tier::over(client())];
+    let writer = client();
+    let ended = AtomicBool::new(false);
+    for fault in faults {
+        ended.store(false, Ordering::SeqCst);
+        thread::scope(|scope| {
+            for tier in &tiers {
+                scope.spawn(|| {
+                    while !ended.load(Ordering::SeqCst) {
+                        for key in keys() {
+                            tier.read(&key);
+                        }
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for turn in 0.. {
+                    for key in keys() {
+                        let value = Bytes::from(format!("{turn}"));
+                        // Some of the writes meet the fault.
+                        let _ = block_on(writer.set(&key, value, &SetOptions::new()));
+                        if turn % 3 == 0 {
+                            let _ = block_on(writer.delete(&key));
+                        }
+                    }
+                    if ended.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
+            });
+            fault();
+            get_again(&writer, "k0");
+            ended.store(true, Ordering::SeqCst);
+        });
+        // What is written last stays; every copy becomes it, or goes.
+        eventually("the last values are written", || {
+            for key in keys() {
+                let value = Bytes::from_static(b"last");
+                let written = block_on(writer.set(&key, value, &SetOptions::new()));
+                written.map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        });
+        for (tier, key) in
+            tiers.iter().flat_map(|tier| keys().into_iter().map(move |key| (tier, key)))
+        {
+            let is = node.admin(&["GET", key.as_str()]).text();
+            eventually("no copy is wrong", || match tier.copy(&key) {
+                Some(copy) if copy != is => Err(format!("{key} is {copy:?}, not {is}")),
+                _ => Ok(()),
+            });
+        }
+        eventually("copies are kept again", || {
+            let (tier, key) = (&tiers[0], "k0");
+            tier.read(key);
+            tier.copy(key).map(drop).ok_or_else(|| "none".to_owned())
+        });
+    }
+}
+
+#[test]
+fn no_copy_stays_wrong_whatever_happens_to_the_server() {
+    let node = Node::options().persistent().start();
+    let url = node.url();
+    no_copy_stays_wrong(
+        &node,
+        &url,
+        &[
+            &|| {},
+            &|| {
+                for _ in 0..20 {
+                    node.admin(&["CLIENT", "KILL", "TYPE", "normal"]);
+                }
+            },
+            &|| node.restart(),
+            &|| {
+                // Until calls have failed for it.
+                let paused = node.pause();
+                let client = built(Redis::builder().url(&url).timeout(Duration::from_millis(500)));
+                assert!(block_on(client.get("k0")).is_err());
+                drop(paused);
+            },
+            &|| drop(node.admin(&["FLUSHALL"])),
+            &|| {
+                node.admin(&["CONFIG", "SET", "tracking-table-max-keys", "3"]);
+            },
+        ],
+    );
+}
+
+#[test]
+fn no_copy_stays_wrong_where_clients_tell_each_other() {
+    let node =
+        Node::options().persistent().user("talker", "pw", "~* &* +@all -client|tracking").start();
+    let url = node.url_for("talker", "pw");
+    no_copy_stays_wrong(
+        &node,
+        &url,
+        &[
+            &|| {},
+            &|| drop(node.admin(&["CLIENT", "KILL", "TYPE", "pubsub"])),
+            &|| drop(node.admin(&["CLIENT", "KILL", "TYPE", "normal"])),
+            &|| node.restart(),
+        ],
+    );
+}

@@ -1,0 +1,56 @@
+use super::{Heard, built, get_again, is_told};
+use crate::{InvalidationEvent, Redis};
+use cachekit_test_servers::{Cluster, Node, SentinelGroup};
+
+#[test]
+fn a_failover_of_a_sentinel_group_is_a_gap_and_the_new_primary_tells() {
+    let group = SentinelGroup::start();
+    let redis = built(Redis::builder().url(format!(
+        "redis-sentinel://{}/{}",
+        group.addresses(),
+        group.name()
+    )));
+    let heard = Heard::by(&redis);
+    is_told(&redis, &heard, "k", || drop(group.primary().admin(&["SET", "k", "v"])));
+
+    heard.forget();
+    group.failover();
+    heard.wait_for("a failover in good order", &InvalidationEvent::Gap);
+    is_told(&redis, &heard, "k", || drop(group.primary().admin(&["SET", "k", "w"])));
+
+    heard.forget();
+    let primary = group.primary();
+    primary.stop();
+    heard.wait_for("the primary is killed", &InvalidationEvent::Gap);
+    let primary = group.wait_for_other_primary(primary.port());
+    is_told(&redis, &heard, "k", || drop(primary.admin(&["SET", "k", "x"])));
+}
+
+#[test]
+fn every_primary_of_a_cluster_tells_wherever_a_slot_moves() {
+    let cluster = Cluster::start();
+    let redis = built(Redis::builder().url(format!("redis-cluster://{}", cluster.addresses())));
+    let heard = Heard::by(&redis);
+    let owner = |key: &str| -> &Node { cluster.owner_of(cluster.slot_of(key)) };
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        is_told(&redis, &heard, key, || drop(owner(key).admin(&["SET", key, "v"])));
+    }
+
+    // An entry that moves is told, and changes at its new place are.
+    let slot = cluster.slot_of("a");
+    let to = cluster.owner_of((slot + 8_000) % 16_384);
+    is_told(&redis, &heard, "a", || cluster.move_slot(slot, to));
+    is_told(&redis, &heard, "a", || drop(to.admin(&["SET", "a", "w"])));
+
+    heard.forget();
+    cluster.failover(slot);
+    heard.wait_for("a failover in good order", &InvalidationEvent::Gap);
+    is_told(&redis, &heard, "a", || drop(owner("a").admin(&["SET", "a", "x"])));
+
+    heard.forget();
+    let primary = owner("a");
+    primary.stop();
+    heard.wait_for("the primary is killed", &InvalidationEvent::Gap);
+    get_again(&redis, "a");
+    is_told(&redis, &heard, "a", || drop(owner("a").admin(&["SET", "a", "y"])));
+}

@@ -1,0 +1,136 @@
+//! Client-side tracking: the server tells what changes of all that a connection read.
+
+use super::super::failure::{Failure, Then};
+use super::super::link::Link;
+use super::Shared;
+use crate::InvalidationEvent;
+use ::redis::{PushInfo, PushKind, Value};
+use futures_util::future::join_all;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// How often a connection is asked for a sign of life while somebody listens: what changed is not heard of
+/// for at most this and the patience, when a connection breaks without a sign.
+pub(super) const ASK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Shared {
+    /// Takes what a server pushed.
+    pub(super) fn pushed(&self, generation: u64, info: &PushInfo) {
+        // The end of the connection is seen elsewhere.
+        if info.kind != PushKind::Invalidate {
+            return;
+        }
+        match info.data.as_slice() {
+            [Value::Array(names)] => {
+                for name in names {
+                    match name {
+                        Value::BulkString(name) if self.echoes.keep(generation, name) => {}
+                        Value::BulkString(name) => self.changed(name),
+                        // Something was said about a key, and it is not known which.
+                        _ => self.gap(),
+                    }
+                }
+            }
+            // All keys: FLUSHALL, FLUSHDB, or a replica that starts over.
+            [Value::Nil] => self.listeners.publish(|| InvalidationEvent::Cleared),
+            _ => self.gap(),
+        }
+    }
+
+    /// Brings tracking in line with whether somebody listens.
+    pub(super) async fn settle(self: Arc<Self>) {
+        let _one_at_a_time = self.switching.lock().await;
+        let wanted = self.is_wanted();
+        let links: Vec<_> =
+            self.links().values().filter_map(|known| known.link.upgrade()).collect();
+        let differing = links.iter().filter(|link| link.is_heard() != wanted && !link.is_closed());
+        join_all(differing.map(|link| self.switch(link, wanted))).await;
+        if wanted {
+            if !self.watching.swap(true, Ordering::SeqCst) {
+                self.background.spawn(watch(Arc::downgrade(&self)));
+            }
+            // What was read before nobody told of.
+            self.gap();
+        }
+    }
+
+    /// Turns tracking on or off for a connection. One where that fails without a clear answer is closed.
+    pub(super) async fn switch(self: &Arc<Self>, link: &Arc<Link>, on: bool) {
+        let mut command = ::redis::cmd("CLIENT");
+        command.arg("TRACKING").arg(if on { "ON" } else { "OFF" });
+        if on && !link.takes_pushes() {
+            return self.use_channel();
+        }
+        if !on {
+            link.heard().store(false, Ordering::SeqCst);
+        }
+        let asked = link.ask(&command);
+        match self.background.before(Instant::now() + PATIENCE, asked).await {
+            Some(Ok(_)) => link.heard().store(on, Ordering::SeqCst),
+            Some(Err(Failure { then: Then::Stop, .. })) if on => self.use_channel(),
+            _ => link.close(),
+        }
+    }
+
+    /// Nothing more is heard over a connection.
+    pub(super) fn lost(&self, heard: &AtomicBool) {
+        if heard.swap(false, Ordering::SeqCst) {
+            self.gap();
+        }
+    }
+
+    /// Whether the server still tells all that happens.
+    async fn check(&self, link: &Link) {
+        // Answered at once by a primary, and with an error by a server that became a replica: that one may
+        // have lost its primary, and hears of nothing then.
+        let mut command = ::redis::cmd("WAIT");
+        command.arg(0).arg(0);
+        let asked = link.one(&command);
+        let told = match self.background.before(Instant::now() + PATIENCE, asked).await {
+            Some(Ok(Value::ServerError(error))) => !is_demoted(&error),
+            Some(answer) => answer.is_ok(),
+            None => false,
+        };
+        if !told || link.is_closed() {
+            link.close();
+            self.lost(link.heard());
+        }
+    }
+}
+
+/// Whether a refusal of `WAIT` says that the server is a replica.
+pub(super) fn is_demoted(error: &::redis::ServerError) -> bool {
+    error.code() == "ERR" && error.details().is_some_and(|details| details.contains("replica"))
+}
+
+/// Asks all connections for signs of life, as long as somebody listens.
+async fn watch(shared: Weak<Shared>) {
+    loop {
+        let Some(this) = shared.upgrade() else { return };
+        let background = this.background;
+        if !this.is_wanted() {
+            this.watching.store(false, Ordering::SeqCst);
+            // Somebody may have come in between, and found that it was watched.
+            if !this.is_wanted() || this.watching.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
+        let heard: Vec<_> = this
+            .links()
+            .values()
+            .filter(|known| known.is_heard())
+            .map(|known| (known.link.upgrade(), Arc::clone(&known.heard)))
+            .collect();
+        join_all(heard.iter().map(|(link, heard)| async {
+            match link {
+                Some(link) => this.check(link).await,
+                None => this.lost(heard),
+            }
+        }))
+        .await;
+        drop((heard, this));
+        background.sleep(Instant::now() + ASK_EVERY).await;
+    }
+}
