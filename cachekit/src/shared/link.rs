@@ -12,7 +12,6 @@ use cachekit_io::{
     SetOptions,
 };
 
-use super::coherence::Own;
 use super::guard::{Right, WriteRight};
 use super::known::{self, Known};
 use super::outage::Trouble;
@@ -22,6 +21,8 @@ use crate::entry::AnyEntry;
 use crate::site::StoreRef;
 use crate::store::Store;
 use crate::testing::{self, ClockSource};
+
+mod coherent;
 
 /// Why an operation came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,23 +127,6 @@ impl Link {
         &self.backend
     }
 
-    /// Has the backend's news of this place end an entry. Asked before the backend is asked for the entry's value.
-    pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
-        if let Some(coherence) = self.known.listens(&self.backend) {
-            coherence.cover(&self.key, entry, store);
-        }
-    }
-
-    /// This process begins to change the place of an entry.
-    fn own(&self, entry: &Arc<AnyEntry>, store: &StoreRef, value: Option<&[u8]>) -> Option<Own> {
-        Own::begin(self.known.coherence()?, &self.key, (entry, store), value)
-    }
-
-    /// The entry's function begins to run, and whether its value may be kept is for the backend to say.
-    pub(super) fn begin_run(&self, entry: &Arc<AnyEntry>, store: &StoreRef) -> Option<Own> {
-        Own::run(self.known.coherence()?, &self.key, (entry, store))
-    }
-
     /// Whether a value that was removed may be on its way there: then nothing is to be looked for.
     pub(crate) fn is_overtaken(&self) -> bool {
         under_way::is_overtaken(&self.backend, &self.key)
@@ -193,22 +177,6 @@ impl Link {
         }
     }
 
-    /// The same, for places of an entry of this process that is not to end because of that.
-    pub(crate) async fn delete_beside<'a>(
-        links: &[&'a Self],
-        entry: Option<&Arc<AnyEntry>>,
-        store: &StoreRef,
-        until: Instant,
-    ) -> bool {
-        let begun = |link: &&'a Self| Some((*link, link.own(entry?, store, None)?));
-        let own: Vec<_> = links.iter().filter_map(begun).collect();
-        let deleted = Self::delete_all(links, store, until).await;
-        for (link, own) in own {
-            own.stands(link, until).await;
-        }
-        deleted
-    }
-
     /// Deletes with a budget of its own, driven here: no caller waits for it.
     pub(super) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
         let delete = pin!(async { self.backend.delete(&self.key).await });
@@ -238,26 +206,7 @@ impl Link {
         .await
     }
 
-    /// Writes, with the right to do so. Unless a fence guards the write, it goes on when the caller does not, and is
-    /// taken back if `entry` is killed or its place is emptied meanwhile.
-    pub(crate) async fn write(
-        &self,
-        store: &StoreRef,
-        until: Instant,
-        right: WriteRight,
-        entry: &Arc<AnyEntry>,
-        value: (Bytes, SetOptions),
-    ) -> Written {
-        let own = self.own(entry, store, Some(&value.0));
-        let written = self.write_guarded(store, until, right, entry, value).await;
-        let Some(own) = own else { return written };
-        if written == Written::Refused {
-            own.failed();
-            return written;
-        }
-        if own.stands(self, until).await { written } else { Written::Overtaken }
-    }
-
+    /// Writes, with the right to do so.
     async fn write_guarded(
         &self,
         store: &StoreRef,

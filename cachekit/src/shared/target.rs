@@ -88,8 +88,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
     pub(crate) lock_wait: Option<Duration>,
-    /// This process keeps a copy of what is there.
-    pub(crate) keeps: bool,
+    /// Whether this process keeps a copy of what is there.
+    l1: L1,
     /// A forced run that no other call joins. News of its place do not end it; the backend does, when it writes.
     pub(super) run: Mutex<Option<Own>>,
 }
@@ -122,7 +122,7 @@ impl<S: Shape> Target<S> {
             given_up: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
-            keeps: policy.l1 != L1::Off,
+            l1: policy.l1,
             run: Mutex::default(),
         }
     }
@@ -133,7 +133,7 @@ impl<S: Shape> Target<S> {
 
     /// Has the backend's news of the entry's places end it.
     pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
-        if self.keeps {
+        if self.l1 != L1::Off {
             self.places().for_each(|link| link.cover(entry, store));
         }
     }

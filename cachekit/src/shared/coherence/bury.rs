@@ -45,7 +45,7 @@ impl Graveyard {
         let expected = std::mem::replace(&mut waiting.expected, true);
         drop(waiting);
         if !expected {
-            self.order(coherence);
+            Self::order(coherence);
         }
     }
 
@@ -53,11 +53,11 @@ impl Graveyard {
     pub(super) fn look_after(&self, coherence: &Arc<Coherence>) {
         if self.left.load(Ordering::Relaxed) && self.left.swap(false, Ordering::Relaxed) {
             self.waiting().expected = true;
-            self.order(coherence);
+            Self::order(coherence);
         }
     }
 
-    fn order(&self, coherence: &Arc<Coherence>) {
+    fn order(coherence: &Arc<Coherence>) {
         let job = Job(Some((Arc::clone(coherence), coherence.pending.start())));
         background::spawn_plain(move || job.run());
     }
