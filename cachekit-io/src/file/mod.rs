@@ -243,8 +243,8 @@ impl Backend for FileBackend {
             Ok(Health::new(self.backend_type(), asked.elapsed())
                 .with_detail("entries", totals.entries.to_string())
                 .with_detail("used_bytes", totals.bytes.to_string())
-                .with_detail("max_entries", limits.max_entries.to_string())
-                .with_detail("max_bytes", limits.max_bytes.to_string()))
+                .with_detail("max_entries", limits.entries.to_string())
+                .with_detail("max_bytes", limits.bytes.to_string()))
         })
     }
 
