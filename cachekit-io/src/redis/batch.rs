@@ -3,7 +3,7 @@
 use super::Redis;
 use super::failure::{Failure, Then};
 use super::layout::Found;
-use super::operations::{Entry, malformed, read, removed};
+use super::operations::{Entry, integer, malformed, read};
 use super::send::{Repeat, Request, Together};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
@@ -23,6 +23,9 @@ trait Piece: Request {
     fn write_to(&self, pipeline: &mut Pipeline);
     fn read(answers: &mut [Value]) -> Result<Self::Answer, Failure>;
 }
+
+/// What came of sending a part, and whether it may have taken effect without an answer.
+type Sent<P> = (Result<<P as Request>::Answer, Failure>, bool);
 
 impl Piece for Cmd {
     fn len(&self) -> usize {
@@ -162,7 +165,7 @@ impl Redis {
         let entries: Vec<_> = keys.iter().map(|key| self.entry(DELETE_MANY, key)).collect();
         let asked = entries.iter().enumerate().filter_map(|(place, entry)| {
             let entry = entry.as_ref().ok()?;
-            Some((place, Part { slot: entry.slot, request: self.delete_together(entry) }))
+            Some((place, Part { slot: entry.slot, request: self.delete_command(entry) }))
         });
         let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
         let answers = self.send_many(DELETE_MANY, &parts).await;
@@ -170,9 +173,8 @@ impl Redis {
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, false)).collect();
         for (place, answer) in places.into_iter().zip(answers) {
             results[place] = answer.and_then(|(answer, repeated)| {
-                let removed =
-                    removed(&answer).ok_or_else(|| malformed(DELETE_MANY, keys[place]))?;
-                Ok(removed || repeated)
+                let removed = integer(DELETE_MANY, keys[place], &answer)?;
+                Ok(removed > 0 || repeated)
             });
         }
         results
@@ -189,6 +191,10 @@ impl Redis {
             return Vec::new();
         }
         let shared = &self.shared;
+        if self.timeout.is_zero() {
+            let error = super::send::late(None).into_error(operation, None);
+            return parts.iter().map(|_| Err(error.clone())).collect();
+        }
         let deadline = Instant::now() + self.timeout;
         let gather = async {
             // One after the other: all but the first find the map there.
@@ -203,26 +209,21 @@ impl Redis {
                         Some((_, places)) => places.push(place),
                         None => by_node.push((node, vec![place])),
                     },
-                    Err(failure) => failed.push((place, Err(failure), false)),
+                    Err(failure) => failed.push((place, (Err(failure), false))),
                 }
             }
             let sent = join_all(by_node.iter().map(async |(node, places)| {
                 let answers = send_to(node, parts, places).await;
-                places
-                    .iter()
-                    .zip(answers)
-                    .map(|(&place, (answer, lost))| (place, answer, lost))
-                    .collect::<Vec<_>>()
+                places.iter().copied().zip(answers).collect::<Vec<_>>()
             }));
             let sent = sent.await;
             failed.extend(sent.into_iter().flatten());
             failed
         };
         let first = shared.background.before(deadline, gather).await.unwrap_or_default();
-        let mut answers: Vec<Option<(Result<P::Answer, Failure>, bool)>> =
-            parts.iter().map(|_| None).collect();
-        for (place, answer, lost) in first {
-            answers[place] = Some((answer, lost));
+        let mut answers: Vec<Option<Sent<P>>> = parts.iter().map(|_| None).collect();
+        for (place, sent) in first {
+            answers[place] = Some(sent);
         }
         let ends = parts.iter().zip(answers).map(async |(part, answer)| {
             let (failure, lost) = match answer {
@@ -248,7 +249,7 @@ async fn send_to<P: Piece>(
     node: &std::sync::Arc<super::node::Node>,
     parts: &[Part<P>],
     places: &[usize],
-) -> Vec<(Result<P::Answer, Failure>, bool)> {
+) -> Vec<Sent<P>> {
     let all = |failure: &Failure, lost| {
         places.iter().map(|_| (Err(failure.clone()), lost)).collect::<Vec<_>>()
     };

@@ -265,7 +265,7 @@ impl RedisBuilder {
         let sentinels = dialer(Credentials::Fixed(target.sentinel_login.clone()), 0, false);
         let servers = dialer(credentials, target.database, is_group);
         let names = Names::new(&self.prefix, matches!(target.shape, Shape::Cluster(_)));
-        let topology = Topology::new(target.shape, Arc::new(servers), Arc::new(sentinels));
+        let topology = Topology::new(target.shape, Arc::new(servers), &Arc::new(sentinels));
         let shared = Shared {
             names,
             topology,

@@ -163,12 +163,11 @@ impl Cluster {
         let mut heard: Vec<Address> = vec![answering.clone()];
         for range in ranges {
             for address in range.primary.iter().chain(&range.replicas) {
-                let address = address.clone().unwrap_or_else(|| answering.clone());
-                self.node_in(&mut nodes, &address);
-                heard.push(address);
+                self.node_in(&mut nodes, address);
+                heard.push(address.clone());
             }
             let Some(primary) = range.primary else { continue };
-            let node = self.node_in(&mut nodes, &primary.unwrap_or_else(|| answering.clone()));
+            let node = self.node_in(&mut nodes, &primary);
             let number = map.number(&node);
             let slots = usize::from(range.first)..=usize::from(range.last);
             if let Some(slots) = map.slots.get_mut(slots) {
@@ -194,12 +193,12 @@ impl Cluster {
     }
 }
 
-/// Slots in a row. An address of `None` is the one that was asked.
+/// Slots in a row.
 struct Range {
     first: u16,
     last: u16,
-    primary: Option<Option<Address>>,
-    replicas: Vec<Option<Address>>,
+    primary: Option<Address>,
+    replicas: Vec<Address>,
 }
 
 async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
@@ -213,7 +212,7 @@ async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
         failure
     })?;
     let Value::Array(ranges) = answer else { return Err(Failure::malformed()) };
-    let ranges: Vec<_> = ranges.iter().filter_map(range).collect();
+    let ranges: Vec<_> = ranges.iter().filter_map(|value| range(value, node.address())).collect();
     if ranges.is_empty() {
         // A node that was reset, or knows nobody yet.
         return Err(Failure::new(
@@ -226,11 +225,11 @@ async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
 }
 
 /// `[first, last, [host, port, ...], ...]`.
-fn range(value: &Value) -> Option<Range> {
+fn range(value: &Value, asked: &Address) -> Option<Range> {
     let Value::Array(parts) = value else { return None };
     let (bounds, nodes) = parts.split_at_checked(2)?;
     let [Value::Int(first), Value::Int(last)] = bounds else { return None };
-    let mut nodes = nodes.iter().map(host_and_port);
+    let mut nodes = nodes.iter().map(|node| host_and_port(node, asked));
     Some(Range {
         first: u16::try_from(*first).ok()?,
         last: u16::try_from(*last).ok().filter(|last| *last < SLOTS)?,
@@ -239,20 +238,24 @@ fn range(value: &Value) -> Option<Range> {
     })
 }
 
-/// `None` for what is no address at all.
-fn host_and_port(value: &Value) -> Option<Option<Address>> {
+/// A node; where no host is given it is the one that was asked.
+fn host_and_port(value: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(parts) = value else { return None };
     let port = match parts.get(1)? {
         Value::Int(port) => u16::try_from(*port).ok()?,
         _ => return None,
     };
-    match parts.first()? {
-        Value::Nil => Some(None),
-        Value::BulkString(host) if host.is_empty() => Some(None),
-        // A node that does not know its own name says so.
-        Value::BulkString(host) if host == b"?" => None,
-        Value::BulkString(host) => Some(Some(Address::tcp(std::str::from_utf8(host).ok()?, port))),
-        _ => None,
+    let host = match parts.first()? {
+        Value::BulkString(host) => std::str::from_utf8(host).ok()?,
+        Value::Nil => "",
+        _ => return None,
+    };
+    match (host, asked) {
+        // A node that does not know the name of another says so.
+        ("?", _) => None,
+        ("", Address::Tcp { host, .. }) => Some(Address::Tcp { host: Arc::clone(host), port }),
+        ("", Address::Unix(_)) => Some(asked.clone()),
+        (host, _) => Some(Address::tcp(host, port)),
     }
 }
 

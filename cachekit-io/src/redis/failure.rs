@@ -110,9 +110,10 @@ impl Failure {
         use BackendErrorKind as K;
         let with = |kind, then, context: &'static str| Self::new(kind, then, context);
         match code {
-            "MOVED" => redirect(detail)
-                .map_or_else(Self::malformed, |(slot, to)| moved(Then::Moved(slot, to))),
-            "ASK" => redirect(detail).map_or_else(Self::malformed, |(_, to)| moved(Then::Ask(to))),
+            "MOVED" => {
+                moved(redirect(detail).map_or(Then::Wait, |(slot, to)| Then::Moved(slot, to)))
+            }
+            "ASK" => moved(redirect(detail).map_or(Then::Wait, |(_, to)| Then::Ask(to))),
             "NOSCRIPT" => with(K::Transient, Then::SendScript, "the server forgot a script"),
             "READONLY" => {
                 with(K::Transient, Then::Demoted, "the server is a replica and takes no writes")
@@ -209,10 +210,10 @@ fn moved(then: Then) -> Failure {
     )
 }
 
-/// `slot host:port`.
+/// `slot host:port`. Nothing where a node does not tell the host: the others have to be asked then.
 fn redirect(detail: &str) -> Option<(u16, Address)> {
     let (slot, address) = detail.split_once(' ')?;
-    let (host, port) = address.trim().rsplit_once(':')?;
+    let (host, port) = address.trim().rsplit_once(':').filter(|(host, _)| !host.is_empty())?;
     Some((slot.parse().ok()?, Address::tcp(host, port.parse().ok()?)))
 }
 

@@ -23,9 +23,8 @@ static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// Which connection, to which server.
 #[derive(Clone, Debug)]
+#[allow(dead_code)] // Who watches connections looks at it.
 pub(super) struct LinkId {
-    /// Unused where nothing watches connections.
-    #[allow(dead_code)]
     pub(super) address: Address,
     /// Higher than that of every connection that was begun before.
     pub(super) generation: u64,
@@ -115,6 +114,8 @@ impl Link {
         Self { conn, id, home: place.home, state, driver, pinger: pinger.abort_handle() }
     }
 
+    /// Which connection it is.
+    #[allow(dead_code)] // Who watches connections asks.
     pub(super) fn id(&self) -> &LinkId {
         &self.id
     }

@@ -31,8 +31,8 @@ impl Redis {
             arguments: &[token.as_bytes(), lease.as_bytes()],
         };
         let answered = self.send(LOCK, Some(key), entry.slot, &call, Repeat::Yes).await?;
-        let taken = integer(LOCK, key, &answered.answer)? == 1;
-        Ok(taken.then(|| LockToken::new(token)))
+        let acquired = integer(LOCK, key, &answered.answer)? == 1;
+        Ok(acquired.then(|| LockToken::new(token)))
     }
 
     pub(super) async fn do_release(

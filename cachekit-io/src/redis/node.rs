@@ -140,10 +140,4 @@ impl Node {
             link.close();
         }
     }
-
-    /// How many connections are open.
-    #[cfg(test)]
-    pub(super) fn links(&self) -> usize {
-        self.links.load().iter().filter(|link| !link.is_closed()).count()
-    }
 }

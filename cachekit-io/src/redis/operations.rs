@@ -99,9 +99,13 @@ impl Redis {
         Together::new([set, self.overtake(&entry.name)])
     }
 
-    /// What removes an entry and moves the fence.
-    pub(super) fn delete_together(&self, entry: &Entry<'_>) -> Together {
-        Together::new([command("DEL", &entry.name), self.overtake(&entry.name)])
+    /// What removes an entry and moves the fence: one command, which a server that is out of memory takes
+    /// too.
+    pub(super) fn delete_command(&self, entry: &Entry<'_>) -> Cmd {
+        let beside = self.shared.names.beside(&entry.name);
+        let mut delete = command("DEL", &entry.name);
+        delete.arg(beside.fence).arg(beside.held);
+        delete
     }
 
     /// Moves the fence of an entry, and tells the holder of its lock.
@@ -146,11 +150,11 @@ impl Redis {
     pub(super) async fn do_delete(&self, key: &str) -> Result<bool, BackendError> {
         const DELETE: Operation = Operation::Delete;
         let entry = self.entry(DELETE, key)?;
-        let delete = self.delete_together(&entry);
+        let delete = self.delete_command(&entry);
         let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
-        let removed = removed(&answered.answer).ok_or_else(|| malformed(DELETE, key))?;
-        // The first of two attempts may have removed it.
-        Ok(removed || answered.repeated)
+        // What was removed may have been a fence alone, and the first of two attempts may have removed it.
+        let removed = integer(DELETE, key, &answered.answer)?;
+        Ok(removed > 0 || answered.repeated)
     }
 
     pub(super) async fn do_exists(&self, key: &str) -> Result<bool, BackendError> {
@@ -196,6 +200,9 @@ impl Redis {
         const HEALTH: Operation = Operation::Health;
         let asked = Instant::now();
         let shared = &self.shared;
+        if self.timeout.is_zero() {
+            return Err(super::send::late(None).into_error(HEALTH, None));
+        }
         let all = async {
             let primaries = shared.topology.primaries().await?;
             let ping = Cmd::new().arg("PING").take();
@@ -267,14 +274,6 @@ pub(super) fn read(answer: Value) -> Option<Option<Found>> {
     match answer {
         Value::Nil => Some(None),
         Value::BulkString(stored) => Some(Some(layout::read(Bytes::from(stored)))),
-        _ => None,
-    }
-}
-
-/// What [`Redis::delete_together`] answers: whether there was an entry.
-pub(super) fn removed(answer: &[Value]) -> Option<bool> {
-    match answer.first() {
-        Some(Value::Int(count)) => Some(*count > 0),
         _ => None,
     }
 }

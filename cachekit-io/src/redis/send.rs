@@ -195,6 +195,9 @@ impl Redis {
         request: &R,
         repeat: Repeat,
     ) -> Result<Answered<R::Answer>, BackendError> {
+        if self.timeout.is_zero() {
+            return Err(late(None).into_error(operation, key));
+        }
         let deadline = Instant::now() + self.timeout;
         let result = self.shared.before(deadline, slot, request, repeat).await;
         result.map_err(|failure| failure.into_error(operation, key))
@@ -254,17 +257,14 @@ impl Shared {
     ) -> Result<Answered<R::Answer>, Failure> {
         let mut progress = Progress::default();
         let attempts = self.attempts(slot, request, repeat, &mut progress);
-        match self.background.before(deadline, attempts).await {
-            Some(result) => result,
-            None => {
-                let nowhere =
-                    |failure: &Failure| matches!(failure.then, Then::Elsewhere | Then::Wait);
-                if progress.last.as_ref().is_some_and(nowhere) {
-                    self.despairs.store(true, Ordering::Relaxed);
-                }
-                Err(late(progress.last))
-            }
+        if let Some(result) = self.background.before(deadline, attempts).await {
+            return result;
         }
+        let nowhere = |failure: &Failure| matches!(failure.then, Then::Elsewhere | Then::Wait);
+        if progress.last.as_ref().is_some_and(nowhere) {
+            self.despairs.store(true, Ordering::Relaxed);
+        }
+        Err(late(progress.last))
     }
 
     /// Tries until there is an answer or no hope. The deadline is the caller's affair.

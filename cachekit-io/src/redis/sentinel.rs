@@ -37,9 +37,9 @@ impl Sentinel {
         addresses: Vec<Address>,
         group: String,
         servers: Arc<Dialer>,
-        sentinels: Arc<Dialer>,
+        sentinels: &Arc<Dialer>,
     ) -> Arc<Self> {
-        let node = |address| Node::new(address, Arc::clone(&sentinels));
+        let node = |address| Node::new(address, Arc::clone(sentinels));
         Arc::new(Self {
             sentinels: addresses.into_iter().map(node).collect(),
             group,

@@ -16,7 +16,7 @@ pub(super) enum Topology {
 }
 
 impl Topology {
-    pub(super) fn new(shape: Shape, servers: Arc<Dialer>, sentinels: Arc<Dialer>) -> Self {
+    pub(super) fn new(shape: Shape, servers: Arc<Dialer>, sentinels: &Arc<Dialer>) -> Self {
         match shape {
             Shape::Single(address) => Self::Single(Node::new(address, servers)),
             Shape::Sentinel { sentinels: addresses, group } => {

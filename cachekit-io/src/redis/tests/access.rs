@@ -104,8 +104,8 @@ fn users_may_do_what_they_are_allowed() {
         assert!(refused.is_authentication(), "{refused}");
     }
     let wrong = Redis::builder().url(url("app", "hunter2")).build().unwrap();
-    let none = super::client(&node);
-    for refused in [get(&wrong, "k").unwrap_err(), get(&none, "k").unwrap_err()] {
+    let anonymous = super::client(&node);
+    for refused in [get(&wrong, "k").unwrap_err(), get(&anonymous, "k").unwrap_err()] {
         assert!(refused.is_authentication(), "{refused}");
         assert!(!super::shown(&refused).contains("hunter2"), "{refused}");
     }

@@ -54,13 +54,10 @@ fn get(client: &Redis, key: &str) -> Result<Option<String>, BackendError> {
 
 /// The error, and all that it and its causes show.
 fn shown(error: &BackendError) -> String {
-    let mut text = format!("{error} {error:?}");
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text += &format!(" {cause} {cause:?}");
-        source = cause.source();
-    }
-    text
+    let first = std::error::Error::source(error);
+    let causes = std::iter::successors(first, |cause| cause.source());
+    let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
+    format!("{error} {error:?} {}", causes.join(" "))
 }
 
 const LONG: Duration = Duration::from_secs(3600);
