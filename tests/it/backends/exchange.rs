@@ -35,7 +35,7 @@ fn key(n: usize) -> String {
 }
 
 fn about_an_hour(left: Duration) -> bool {
-    left > HOUR - Duration::from_secs(60) && left <= HOUR
+    (Duration::from_secs(3540)..=HOUR).contains(&left)
 }
 
 #[tokio::test]
