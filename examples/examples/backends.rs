@@ -33,7 +33,7 @@ async fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("article {n}")).collect()
 }
 
-/// The same, sealed: whoever has the directory or the Redis reads nothing of it.
+/// The same, sealed: a reader of the directory or the Redis learns nothing of it.
 #[cache::secure(ttl = "10m", namespace = "example")]
 fn margin(article: u64) -> String {
     format!("{} cents", article * 7)

@@ -143,8 +143,11 @@ impl FileBackendBuilder {
                 return None;
             }
         };
-        let limits =
-            Limits { max_bytes: self.max_bytes, max_value_bytes, max_entries: self.max_entries };
+        let limits = Limits {
+            bytes: self.max_bytes,
+            value_bytes: max_value_bytes,
+            entries: self.max_entries,
+        };
         let store = Store { directory, limits, usage: Usage::default(), clock: self.clock };
         Some(FileBackend { store: Arc::new(store), timeout: self.timeout })
     }

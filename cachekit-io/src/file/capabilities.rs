@@ -1,5 +1,6 @@
 //! What the file backend can do beyond the contract: all but events.
 
+use super::store::Store;
 use super::write::{NewEntry, check_ttl, id_of, lock_token, token_of};
 use super::{FileBackend, name_of};
 use crate::{
@@ -104,8 +105,7 @@ impl Batch for FileBackend {
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {
         Box::pin(async move {
             let names = keys.iter().map(|key| name_of(Operation::GetMany, key)).collect();
-            self.run_many(Operation::GetMany, names, |store, call, name| store.get(call, name))
-                .await
+            self.run_many(Operation::GetMany, names, Store::get).await
         })
     }
 
@@ -129,10 +129,7 @@ impl Batch for FileBackend {
     fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
         Box::pin(async move {
             let names = keys.iter().map(|key| name_of(Operation::DeleteMany, key)).collect();
-            self.run_many(Operation::DeleteMany, names, |store, call, name| {
-                store.delete(call, name)
-            })
-            .await
+            self.run_many(Operation::DeleteMany, names, Store::delete).await
         })
     }
 }

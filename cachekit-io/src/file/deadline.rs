@@ -1,4 +1,4 @@
-//! Who ends the wait for a disk that does not answer.
+//! The thread that ends the wait for a disk that does not answer.
 
 use std::collections::BTreeMap;
 use std::io;

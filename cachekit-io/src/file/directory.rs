@@ -113,7 +113,7 @@ fn check(found: &Metadata, user: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Files for the owner alone, and never through a symbolic link; a pipe that lies there stops nobody.
+/// Files for the owner alone, and never through a symbolic link; opening a pipe does not wait for its other end.
 fn options() -> OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut options = OpenOptions::new();

@@ -13,9 +13,9 @@
 //! Fences and locks are in `.cachekit-state`, a hidden directory that no SDK looks into. Files whose names have
 //! another form than entries are left alone: neither counted nor evicted.
 //!
-//! # Who may be there
+//! # Permissions
 //!
-//! The directory must belong to the user of the process, and nobody else may write to it. It is made with mode
+//! The directory must belong to the user of the process, and no other user may write to it. It is made with mode
 //! 0700, its files with 0600, and symbolic links in it are not followed.
 
 mod builder;
@@ -66,7 +66,7 @@ use std::time::{Duration, Instant};
 ///   are lost with the hidden directory they are in; then fills and writes under a lock are refused.
 /// - **One machine.** A file system that several machines mount needs `flock` and renames that hold between
 ///   all of them; do not rely on it.
-/// - **No events.** Nobody is told what others deleted.
+/// - **No events.** A process is not told what others deleted.
 ///
 /// # Bound
 ///
@@ -243,8 +243,8 @@ impl Backend for FileBackend {
             Ok(Health::new(self.backend_type(), asked.elapsed())
                 .with_detail("entries", totals.entries.to_string())
                 .with_detail("used_bytes", totals.bytes.to_string())
-                .with_detail("max_entries", limits.max_entries.to_string())
-                .with_detail("max_bytes", limits.max_bytes.to_string()))
+                .with_detail("max_entries", limits.entries.to_string())
+                .with_detail("max_bytes", limits.bytes.to_string()))
         })
     }
 

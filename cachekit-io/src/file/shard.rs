@@ -64,7 +64,7 @@ impl Shard {
                 .open_state(name)
                 .map_err(call.failed("opening the file of fences and locks"))?;
             lock(&file, true, call)?;
-            // Somebody may have deleted it meanwhile; then others lock another one.
+            // An operator may have deleted it meanwhile; then other processes lock a new one.
             if is_same(&path, &file) {
                 let state = read(&file).map_err(call.failed("reading fences and locks"))?;
                 return Ok(Self { file, stored: state.clone(), state });

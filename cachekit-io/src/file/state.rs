@@ -1,4 +1,4 @@
-//! What is known about keys beside their values: fences, and who holds which lock.
+//! What is known about keys beside their values: fences, and the holders of locks.
 //!
 //! One file for each 256th of the keys. Whatever is lost with such a file (a process killed while it wrote it, an
 //! operator who deletes it) makes the backend more careful: a fill whose fence is not there is refused, and so is a
@@ -35,7 +35,7 @@ struct Lease {
     /// Both in milliseconds since the Unix epoch. A clock that was set back ends the lease, too.
     from: u64,
     until: u64,
-    /// Whether somebody else wrote or deleted the key since the lock was taken.
+    /// Whether another writer wrote or deleted the key since the lock was taken.
     overtaken: bool,
 }
 
@@ -78,7 +78,7 @@ impl State {
         self.fences.contains(&Fence { key, id })
     }
 
-    /// Notes a write or a delete of the key: by the holder of its lock, or by somebody else.
+    /// Notes a write or a delete of the key: by the holder of its lock, or by another writer.
     pub(super) fn changed(&mut self, key: Id, by_holder: bool) {
         self.fences.retain(|fence| fence.key != key);
         if !by_holder {

@@ -104,7 +104,7 @@ impl Store {
         let length = file.metadata().map_err(&failed)?.len().saturating_sub(header::LEN as u64);
         // Another program may have larger limits. What it wrote stays, and does not fill our memory.
         let Some(length) =
-            usize::try_from(length).ok().filter(|_| length <= self.limits.max_value_bytes)
+            usize::try_from(length).ok().filter(|_| length <= self.limits.value_bytes)
         else {
             return Ok(None);
         };

@@ -16,9 +16,9 @@ const ABANDONED: Duration = Duration::from_secs(60);
 /// Bounds of one directory, and of one value in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
-    pub(super) max_bytes: u64,
-    pub(super) max_value_bytes: u64,
-    pub(super) max_entries: u64,
+    pub(super) bytes: u64,
+    pub(super) value_bytes: u64,
+    pub(super) entries: u64,
 }
 
 /// What was counted when, with the process's own writes since.
@@ -50,7 +50,7 @@ impl Totals {
     fn exceeds(self, limits: Limits, tenths: u64) -> bool {
         let exceeds =
             |used: u64, max: u64| u128::from(used) * 10 > u128::from(max) * u128::from(tenths);
-        exceeds(self.bytes, limits.max_bytes) || exceeds(self.entries, limits.max_entries)
+        exceeds(self.bytes, limits.bytes) || exceeds(self.entries, limits.entries)
     }
 }
 
@@ -74,7 +74,7 @@ impl Usage {
 
     /// Whether one more entry fits, once what can leave has left.
     pub(super) fn has_room(&self, directory: &Directory, limits: Limits) -> bool {
-        let full = || self.counts().totals.entries >= limits.max_entries;
+        let full = || self.counts().totals.entries >= limits.entries;
         if full() {
             self.make_room(directory, limits, None);
         }

@@ -6,8 +6,8 @@ use super::header;
 use super::name::Name;
 use super::shard::is_same;
 use super::state::Id;
-use super::store::{Found, Store};
-use crate::{BackendError, BackendErrorKind, LockToken, SetOptions};
+use super::store::{Found, MAX_TTL, Store};
+use crate::{BackendError, BackendErrorKind, LockToken, Operation, SetOptions};
 use bytes::Bytes;
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -167,14 +167,10 @@ pub(super) fn token_of(id: Id) -> String {
 
 impl NewEntry {
     /// Whether the value and its times can be stored at all.
-    pub(super) fn check(
-        &self,
-        store: &Store,
-        operation: crate::Operation,
-    ) -> Result<(), BackendError> {
+    pub(super) fn check(&self, store: &Store, operation: Operation) -> Result<(), BackendError> {
         self.options.validate(operation)?;
         check_ttl(operation, self.options.ttl)?;
-        if self.value.len() as u64 > store.limits.max_value_bytes {
+        if self.value.len() as u64 > store.limits.value_bytes {
             return Err(BackendError::new(BackendErrorKind::TooLarge, operation)
                 .with_context("the value is larger than values may be here"));
         }
@@ -183,11 +179,8 @@ impl NewEntry {
 }
 
 /// No reader of the format accepts a time to live of more than 10 years.
-pub(super) fn check_ttl(
-    operation: crate::Operation,
-    ttl: Option<Duration>,
-) -> Result<(), BackendError> {
-    if ttl.is_some_and(|ttl| ttl > super::store::MAX_TTL) {
+pub(super) fn check_ttl(operation: Operation, ttl: Option<Duration>) -> Result<(), BackendError> {
+    if ttl.is_some_and(|ttl| ttl > MAX_TTL) {
         return Err(BackendError::new(BackendErrorKind::InvalidOption, operation)
             .with_context("a time to live must be at most 10 years"));
     }

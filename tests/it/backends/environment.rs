@@ -38,6 +38,9 @@ async fn program() {
     assert_eq!(all.hits, 3, "the second time, from the process's own memory");
 }
 
+/// Gives the program its environment.
+type Configure<'a> = dyn Fn(&mut Command) + 'a;
+
 /// Runs the program as a process of its own.
 fn run(configure: impl FnOnce(&mut Command)) -> String {
     let mut program = child(TEST);
@@ -76,7 +79,7 @@ async fn the_same_program_over_all_backends_by_environment_alone() {
         let redis = set("CACHEKIT_REDIS_URL", redis.url());
         let common = set("REDIS_URL", common.url());
         let http = |program: &mut Command| service.configure(program, "127.0.0.1");
-        let backends: [(&str, &dyn Fn(&mut Command)); 5] = [
+        let backends: [(&str, &Configure<'_>); 5] = [
             ("a directory", &file),
             ("Redis", &redis),
             ("Redis by REDIS_URL", &common),

@@ -75,7 +75,7 @@ async fn work(backend: &FileBackend) {
         }
         _ => {
             if let Some(Some(found)) = done(backend.get(&name).await) {
-                assert!(is_whole(key, found.value()), "a value that nobody wrote under {name}");
+                assert!(is_whole(key, found.value()), "a value that no writer stored under {name}");
             }
         }
     }
@@ -116,7 +116,7 @@ fn values_are_whole_whenever_their_writers_are_killed() {
     while Instant::now() < until || read == 0 || killed < WRITERS {
         for key in 0..KEYS {
             if let Some(Some(found)) = done(block_on(reader.get(&key.to_string()))) {
-                assert!(is_whole(key, found.value()), "a value that nobody wrote under {key}");
+                assert!(is_whole(key, found.value()), "a value that no writer stored under {key}");
                 read += 1;
             }
         }

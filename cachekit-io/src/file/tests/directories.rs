@@ -31,7 +31,7 @@ fn a_directory_that_others_can_write_to_is_refused() {
 
 #[test]
 fn a_directory_of_another_user_is_refused() {
-    // Root owns it, and so does this test where it runs as root: then it is nobody's.
+    // As root, the test gives one away; else it takes one of root's.
     let place = Place::new();
     if rustix::process::geteuid().is_root() {
         let directory = place.directory();

@@ -99,7 +99,7 @@ fn a_symbolic_link_is_not_followed() {
 }
 
 #[test]
-fn what_is_no_file_stops_nobody() {
+fn what_is_no_file_is_a_miss() {
     let place = Place::new();
     let backend = place.backend();
     fs::create_dir(place.entry("directory")).unwrap();
@@ -133,7 +133,7 @@ fn an_entry_never_lives_longer_than_it_was_given() {
     assert!(block_on(backend.exists("k")).unwrap());
     place.hands.advance(Duration::from_millis(1));
     assert_eq!(block_on(backend.get("k")).unwrap(), None);
-    assert!(!place.entry("k").exists(), "it is deleted by who finds it");
+    assert!(!place.entry("k").exists(), "the reader that finds it deletes it");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn an_entry_that_stays_locked_is_a_timeout() {
         .unwrap();
     let error = block_on(hasty.get("k")).unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    // Who waits long enough has it.
+    // Once it is unlocked it is found.
     drop(held);
     assert!(block_on(hasty.exists("k")).unwrap());
 }

@@ -18,8 +18,8 @@ fn from(place: &Place, variables: &[(&str, &str)]) -> Result<FileBackend, Backen
 fn the_directory_is_enough() {
     let place = Place::new();
     let limits = from(&place, &[("CACHEKIT_FILE_MAX_SIZE_MB", "")]).unwrap().store.limits;
-    assert_eq!((limits.max_bytes, limits.max_value_bytes), (1024 * MIB, 100 * MIB));
-    assert_eq!(limits.max_entries, 10_000);
+    assert_eq!((limits.bytes, limits.value_bytes), (1024 * MIB, 100 * MIB));
+    assert_eq!(limits.entries, 10_000);
     assert!(place.directory().is_dir());
 }
 
@@ -32,11 +32,11 @@ fn all_variables_are_read() {
         ("CACHEKIT_FILE_MAX_ENTRY_COUNT", "100"),
     ];
     let limits = from(&place, &variables).unwrap().store.limits;
-    assert_eq!((limits.max_bytes, limits.max_value_bytes), (20 * MIB, 3 * MIB));
-    assert_eq!(limits.max_entries, 100);
+    assert_eq!((limits.bytes, limits.value_bytes), (20 * MIB, 3 * MIB));
+    assert_eq!(limits.entries, 100);
     // Half of all of it, where nothing else is said.
     let limits = from(&place, &variables[..1]).unwrap().store.limits;
-    assert_eq!(limits.max_value_bytes, 10 * MIB);
+    assert_eq!(limits.value_bytes, 10 * MIB);
 }
 
 #[test]
