@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `exchange` | entries go from one SDK to the other through a directory, both ways |
 //! | `killed` | processes that are killed while they write leave whole values |
+//! | `coherent` | what one process changes in Redis reaches the memory of another one |
 //! | `environment` | the same program over every backend, by its environment alone |
 //! | `refused` | what `init` says about an environment that leads to no backend |
 //! | `sealed` | what a directory and Redis show of sealed functions |
 
+mod coherent;
 mod environment;
 mod exchange;
 mod killed;

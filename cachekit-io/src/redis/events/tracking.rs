@@ -46,13 +46,16 @@ impl Shared {
         let links: Vec<_> =
             self.links().values().filter_map(|known| known.link.upgrade()).collect();
         let differing = links.iter().filter(|link| link.is_heard() != wanted && !link.is_closed());
-        join_all(differing.map(|link| self.switch(link, wanted))).await;
+        let switched = join_all(differing.map(|link| self.switch(link, wanted))).await;
         if wanted {
             if !self.watching.swap(true, Ordering::SeqCst) {
                 self.background.spawn(watch(Arc::downgrade(&self)));
             }
-            // What was read before nobody told of.
-            self.gap();
+            // Of what was read over these before, no server tells. A connection that is made from now on tracks
+            // before it is used.
+            if !switched.is_empty() {
+                self.gap();
+            }
         }
     }
 

@@ -29,6 +29,8 @@ struct Heard {
 impl Heard {
     /// Subscribes, and waits until the backend listens.
     fn by(redis: &Redis) -> Self {
+        // What is read before the subscription is in doubt, and that is told.
+        get(redis, "read before");
         let heard = Self::from_the_start(redis);
         heard.wait_for("the first gap", &InvalidationEvent::Gap);
         heard.forget();
