@@ -99,7 +99,7 @@ pub(crate) fn run(
         .map_err(|error| format!("a runtime: {error}"))?;
     let ours = Redis::builder().url(server.url()).build().map_err(|error| error.to_string())?;
     let ours = Arc::new(ours);
-    let bare = Arc::new(Bare(runtime.block_on(connect(&server))?));
+    let direct = Arc::new(Bare(runtime.block_on(connect(&server))?));
     println!("clients: one current-thread runtime; server: redis-server, loopback, no TLS");
 
     let mut bars = Vec::new();
@@ -112,7 +112,7 @@ pub(crate) fn run(
                 prepare(&runtime, &subject, name, contender, options, concurrency, count)
                     .map_err(|problem| format!("{title}: {name}: {problem}"))
             };
-            let mut rows = [row(OURS, &ours)?, row(BARE, &bare)?];
+            let mut rows = [row(OURS, &ours)?, row(BARE, &direct)?];
             measure(options, &runtime, &subject, concurrency, &mut rows);
             print(&title, BARE, &rows);
             note_wrong(&title, &rows, &mut failures);
@@ -120,7 +120,7 @@ pub(crate) fn run(
             bars.push(bar(&title, "p50", 1.05, &rows, |sample| sample.percentile(50)));
         }
     }
-    through(options, &runtime, &ours, &bare, &mut bars, &mut failures)?;
+    through(options, &runtime, &ours, &direct, &mut bars, &mut failures)?;
     bars.push(batch(options, &runtime, &ours)?);
     bars::print_all(bars);
     Ok(failures)
@@ -157,7 +157,7 @@ fn through(
     options: &Options,
     runtime: &Runtime,
     ours: &Arc<Redis>,
-    bare: &Arc<Bare>,
+    direct: &Arc<Bare>,
     bars: &mut Vec<Bar>,
     failures: &mut Vec<String>,
 ) -> Result<(), String> {
@@ -177,7 +177,7 @@ fn through(
             allocations: f64::NAN,
         };
         let mut rows: [Row<'_, Target>; 3] =
-            [row(THROUGH, &through), row(BARE, bare), row(OURS, ours)];
+            [row(THROUGH, &through), row(BARE, direct), row(OURS, ours)];
         measure(options, runtime, &subject, concurrency, &mut rows);
         print(&title, BARE, &rows);
         note_wrong(&title, &rows, failures);

@@ -47,7 +47,9 @@ fn written() -> (Scope, FaultyBackend, Source, String) {
 fn the_echo_that_comes_during_the_write_drops_nothing() {
     for hidden in [&[][..], &[Capability::Fencing], &[Capability::Fencing, Capability::Locks]] {
         let (a, _, backend) = machines();
-        hidden.iter().for_each(|capability| backend.hide(*capability));
+        for capability in hidden {
+            backend.hide(*capability);
+        }
         let source = Source::open();
         call(&a, 1, &source);
         a.run(settle);
