@@ -37,7 +37,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `conformance` | `conformance`: the checks that every backend must pass, for your own tests |
-//! | `file` | [`file`]: a directory that the processes of one machine share ([`FileBackend`]); on Unix |
+//! | `file` | [`mod@file`]: a directory that the processes of one machine share ([`FileBackend`]); on Unix |
 //! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
 //! | `redis` | `redis`: Redis and Valkey, one node, Sentinel and Cluster, and `blocking` |
 //! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |

@@ -36,8 +36,8 @@
 //! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
 //! | `shared` | `set_default_backend` and `backend = …`: functions share values through a `cachekit_io::Backend` |
 //! | `io` | [`cache::io`]: functions share values through cachekit.io; turns `shared` on |
-//! | `redis` | Redis and Valkey behind [`cache`]: `CACHEKIT_REDIS_URL`; turns `shared` on |
-//! | `file` | a directory of this machine behind [`cache`]: `CACHEKIT_FILE_CACHE_DIR`; turns `shared` on |
+//! | `redis` | Redis and Valkey behind [`macro@cache`]: `CACHEKIT_REDIS_URL`; turns `shared` on |
+//! | `file` | a directory of this machine behind [`macro@cache`]: `CACHEKIT_FILE_CACHE_DIR`; turns `shared` on |
 //! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
 //! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
