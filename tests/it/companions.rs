@@ -378,3 +378,30 @@ fn names_that_options_and_patterns_only_seem_to_share_do_not_matter_to_set() {
     assert_eq!(called_like_a_type(Seconds(1)), 7);
     assert_eq!(mentioned(1, 2), 3, "there is no call that could be asked");
 }
+
+/// Labels and lifetimes of the function's name, before paths from the root: no path begins with that name.
+mod labels {
+    use cachekit::cache;
+
+    #[cache::local]
+    #[expect(clippy::needless_lifetimes)]
+    fn life<'life>(text: &'life ::std::primitive::str) -> usize {
+        text.len()
+    }
+
+    #[cache::local]
+    fn label(n: u32) -> String {
+        'label: {
+            if n == 0 {
+                break 'label ::std::string::String::new();
+            }
+            n.to_string()
+        }
+    }
+
+    #[test]
+    fn are_no_paths() {
+        assert_eq!((life("four"), label(0), label(7)), (4, String::new(), "7".to_owned()));
+        assert!(life::contains("four") && label::contains(&7));
+    }
+}

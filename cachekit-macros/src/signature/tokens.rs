@@ -41,6 +41,10 @@ pub(crate) fn begins_path(tokens: TokenStream, name: &Ident, known: &[&str]) -> 
             continue;
         }
         let before = at.checked_sub(1).and_then(|before| flat.get(before));
+        // `&'name ::std::primitive::str`, `break 'name ::core::mem::take(x)`.
+        if is(before, "'") {
+            continue;
+        }
         let makes_it = ["mod", "struct", "enum", "union", "trait", "type", "as"];
         let leaf = importing && !colons(at + 1) && !is(flat.get(at + 1), "as");
         if leaf || makes_it.into_iter().any(|word| is(before, word)) {
