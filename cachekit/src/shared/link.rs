@@ -311,6 +311,8 @@ impl Link {
     /// Asks a backend whether it is up. `Err(None)`: no answer.
     pub(crate) async fn health(backend: Arc<dyn Backend>) -> Result<(), Option<BackendError>> {
         let until = Instant::now() + super::budget();
+        // Before anything is sent: what a backend tells from then on is told of its first connection, too.
+        known::of(&backend, testing::scope()).listens(&backend);
         let answer = pin!(async { backend.health().await });
         match runtime::bounded(until, answer).await {
             Ok(Ok(_)) => Ok(()),

@@ -58,6 +58,8 @@ struct Shared {
 struct Known {
     link: Weak<Link>,
     heard: Arc<AtomicBool>,
+    /// There was a listener when it was made: nothing is read over it before tracking is on.
+    tracks_from_the_start: bool,
 }
 
 impl Events {
@@ -187,15 +189,20 @@ impl LinkWatcher for Watcher {
 
     fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()> {
         let shared = &self.0;
-        let known = Known { link: Arc::downgrade(link), heard: Arc::clone(link.heard()) };
         let mut links = shared.links();
+        // Asked with the links locked: a listener that comes later finds the connection among them.
+        let wanted = shared.is_wanted();
+        let known = Known {
+            link: Arc::downgrade(link),
+            heard: Arc::clone(link.heard()),
+            tracks_from_the_start: wanted,
+        };
         // Where there are no push messages, the end of a connection is not reported.
         links.retain(|_, known| known.link.strong_count() > 0 || known.is_heard());
         links.insert(link.id().generation, known);
         drop(links);
         Box::pin(async move {
-            // Registered before: a listener that comes now finds the connection.
-            if shared.is_wanted() {
+            if wanted {
                 shared.switch(link, true).await;
             }
         })

@@ -43,8 +43,15 @@ impl Shared {
     pub(super) async fn settle(self: Arc<Self>) {
         let _one_at_a_time = self.switching.lock().await;
         let wanted = self.is_wanted();
-        let links: Vec<_> =
-            self.links().values().filter_map(|known| known.link.upgrade()).collect();
+        let links: Vec<_> = {
+            let mut all = self.links();
+            if !wanted {
+                all.values_mut().for_each(|known| known.tracks_from_the_start = false);
+            }
+            // The others turn tracking on by themselves, before they are used.
+            let used_before = all.values().filter(|known| !known.tracks_from_the_start);
+            used_before.filter_map(|known| known.link.upgrade()).collect()
+        };
         let differing = links.iter().filter(|link| link.is_heard() != wanted && !link.is_closed());
         let switched = join_all(differing.map(|link| self.switch(link, wanted))).await;
         if wanted {
@@ -126,10 +133,11 @@ async fn watch(shared: Weak<Shared>) {
             .filter(|known| known.is_heard())
             .map(|known| (known.link.upgrade(), Arc::clone(&known.heard)))
             .collect();
-        join_all(heard.iter().map(|(link, heard)| async {
+        let events = &this;
+        join_all(heard.iter().map(|(link, heard)| async move {
             match link {
-                Some(link) => this.check(link).await,
-                None => this.lost(heard),
+                Some(link) => events.check(link).await,
+                None => events.lost(heard),
             }
         }))
         .await;
