@@ -1,4 +1,4 @@
-//! The slots of a Cluster and who has them.
+//! The slots of a Cluster and their owners.
 
 use super::address::Address;
 use super::dial::Dialer;
@@ -28,9 +28,9 @@ pub(super) struct Cluster {
     refreshes: Flights<(), ()>,
 }
 
-/// Who has which slot.
+/// The owner of each slot.
 struct Map {
-    /// For each slot, one more than the place of its owner; 0 for nobody.
+    /// For each slot, one more than the place of its owner; 0 without an owner.
     slots: Vec<u16>,
     owners: Vec<Arc<Node>>,
 }
@@ -109,7 +109,7 @@ impl Cluster {
         self.begin_refresh();
     }
 
-    /// Asks the nodes who has what, and waits for the answer.
+    /// Asks the nodes for the owners of slots, and waits for the answer.
     pub(super) async fn refresh(self: &Arc<Self>) {
         // Whether it is known after that is seen at the next attempt.
         let _ = self.try_refresh().await;
@@ -119,7 +119,7 @@ impl Cluster {
         self.join_refresh().outcome().await.unwrap_or_else(|| Err(unanswered()))
     }
 
-    /// Asks the nodes who has what, in the background.
+    /// Asks the nodes for the owners of slots, in the background.
     pub(super) fn begin_refresh(self: &Arc<Self>) {
         self.join_refresh();
     }
@@ -214,7 +214,7 @@ async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
     let Value::Array(ranges) = answer else { return Err(Failure::malformed()) };
     let ranges: Vec<_> = ranges.iter().filter_map(|value| range(value, node.address())).collect();
     if ranges.is_empty() {
-        // A node that was reset, or knows nobody yet.
+        // A node that was reset, or knows no other node yet.
         return Err(Failure::new(
             BackendErrorKind::Transient,
             Then::Elsewhere,

@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 /// How often a connection is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After how many looks at a connection that nobody uses it is asked for a sign of life.
+/// After how many looks at a connection that no operation uses it is asked for a sign of life.
 const IDLE_LOOKS: u32 = 15;
 /// How long it has for the sign.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);

@@ -28,7 +28,7 @@
 //! # Retries
 //!
 //! A request whose connection was lost is sent again at once over another, twice at most. After that an
-//! operation on one server fails, as nobody else can answer; and while nothing listens there, operations
+//! operation on one server fails, as no other server can answer; and while nothing listens there, operations
 //! fail without waiting, except for one that tries the server again after 50 ms at first and after a second
 //! at most. With Sentinels and in a Cluster an operation waits for a failover, a move of slots (`TRYAGAIN`),
 //! `LOADING` and `CLUSTERDOWN` up to its timeout. Once one has waited in vain for its whole timeout, the

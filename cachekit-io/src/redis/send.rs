@@ -1,7 +1,7 @@
 //! From a request to its answer: which server, which connection, and what to do when that fails.
 //!
 //! One node gets one fresh connection when the old one turns out to be lost; beyond that an operation
-//! fails at once, since nobody else can answer. In a group an operation waits, up to its deadline, until a
+//! fails at once, since no other server can answer. In a group an operation waits, up to its deadline, until a
 //! failover, a move of slots or a lost view of the Cluster is over.
 
 use super::failure::{Failure, Then};
@@ -309,7 +309,7 @@ impl Shared {
     }
 
     fn next(&self, failure: &Failure, repeat: Repeat, progress: &mut Progress) -> Next {
-        // What did not come back within a whole deadline is not waited for by everybody.
+        // What did not come back within a whole deadline is not waited for by every operation.
         let patient = self.topology.is_group() && !self.despairs.load(Ordering::Relaxed);
         let later = if patient { Next::Later } else { Next::GiveUp };
         match &failure.then {

@@ -215,7 +215,7 @@ impl Cluster {
         let primaries = self.running().filter(|node| {
             node.port() != to.port() && myself(node).is_ok_and(|line| line.primary.is_none())
         });
-        // The new owner first: else there is a moment when nobody has the slot.
+        // The new owner first: else there is a moment when no node has the slot.
         for node in [to, from].into_iter().chain(primaries) {
             node.admin(&["CLUSTER", "SETSLOT", &slot.to_string(), "NODE", &to_id]);
         }

@@ -45,7 +45,7 @@ impl Channel {
 }
 
 impl Shared {
-    /// Listens at the channel from now on, as long as somebody wants to know.
+    /// Listens at the channel from now on, while there is a listener.
     pub(super) fn use_channel(self: &Arc<Self>) {
         if !self.channel.listening.swap(true, Ordering::SeqCst) {
             self.background.spawn(listen(Arc::downgrade(self)));

@@ -57,7 +57,7 @@ impl Echoes {
         self.count.store(writes.len(), Ordering::SeqCst);
     }
 
-    /// Whether somebody else changed the entry meanwhile.
+    /// Whether another client changed the entry meanwhile.
     fn end(&self, generation: u64, name: &str, stored: bool) -> bool {
         let mut writes = self.lock();
         let Some(of) = writes.get_mut(name) else { return false };
@@ -128,7 +128,7 @@ impl Events {
     }
 }
 
-/// A request that writes an entry, and whose echo nobody hears.
+/// A request that writes an entry, and whose echo no listener hears.
 pub(in super::super) struct Quiet<'a, R: Request> {
     pub(in super::super) events: &'a Events,
     pub(in super::super) name: &'a str,

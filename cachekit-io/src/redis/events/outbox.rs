@@ -137,7 +137,7 @@ impl Shared {
             let primaries = backend.topology.primaries().await?;
             let node = fastrand::choice(&primaries).ok_or_else(Failure::malformed)?;
             let mut pipeline = ::redis::pipe();
-            // A server that became a replica takes the message and tells nobody.
+            // A server that became a replica takes the message and tells no client.
             pipeline.cmd("WAIT").arg(0).arg(0);
             pipeline.cmd("PUBLISH").arg(CHANNEL).arg(message);
             let answers = node.link().await?.many(&pipeline).await;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// How often a connection is asked for a sign of life while somebody listens: what changed is not heard of
+/// How often a connection is asked for a sign of life while there is a listener: what changed is not heard of
 /// for at most this and the patience, when a connection breaks without a sign.
 pub(super) const ASK_EVERY: Duration = Duration::from_secs(1);
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ impl Shared {
         }
     }
 
-    /// Brings tracking in line with whether somebody listens.
+    /// Brings tracking in line with whether there is a listener.
     pub(super) async fn settle(self: Arc<Self>) {
         let _one_at_a_time = self.switching.lock().await;
         let wanted = self.is_wanted();
@@ -115,7 +115,7 @@ pub(super) fn is_demoted(error: &::redis::ServerError) -> bool {
     error.code() == "ERR" && error.details().is_some_and(|details| details.contains("replica"))
 }
 
-/// Asks all connections for signs of life, as long as somebody listens.
+/// Asks all connections for signs of life, while there is a listener.
 async fn watch(shared: Weak<Shared>) {
     loop {
         let Some(this) = shared.upgrade() else { return };

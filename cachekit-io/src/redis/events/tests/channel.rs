@@ -42,7 +42,7 @@ fn tells_and_hears(first: &Redis, second: &Redis) {
     set(second, "k", "w");
     heard.wait_for_change("k");
 
-    // A fill tells nobody, and a backend does not hear itself; what is told after them has them overtaken.
+    // A fill tells no client, and a backend does not hear itself; what is told after them has them overtaken.
     heard.forget();
     let token = fence(second, "filled");
     assert!(fill(second, "filled", "v", &token));

@@ -96,7 +96,7 @@ fn get_again(redis: &Redis, key: &str) {
     });
 }
 
-/// The key is read, then changed by somebody else, and that is told.
+/// The key is read, then changed by another client, and that is told.
 fn is_told(redis: &Redis, heard: &Heard, key: &str, change: impl FnOnce()) {
     get_again(redis, key);
     heard.forget();
