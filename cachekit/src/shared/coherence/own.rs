@@ -182,7 +182,9 @@ pub(super) fn look(coherence: &Arc<Coherence>, key: &str, copy: Copied, put: Put
     let pending = coherence.pending.start();
     let until = Instant::now() + budget();
     runtime::detach(async move {
+        // Dropped after what it covers: a captured variable would outlive it.
         let _pending = pending;
+        let doubted = doubted;
         let Some(backend) = coherence.backend.upgrade() else { return drop(doubted) };
         let found = runtime::bounded(until, pin!(async { backend.get(&key).await })).await;
         if matches!(&found, Ok(Ok(found)) if coherence.put(found.as_ref()) == put) {
