@@ -57,7 +57,7 @@ pub(crate) fn prepare<'a, T>(
     Ok(Row {
         name,
         contender,
-        // Everybody has some turns.
+        // Every contender has some turns.
         requests: requests.max(4 * concurrency),
         samples: Vec::new(),
         allocations: as_f64(allocations) / as_f64(COUNTED as u64),
