@@ -70,7 +70,9 @@ fn without_resp3_backends_tell_each_other() {
 fn those_who_track_tell_those_who_do_not() {
     let node = strict_node();
     let tracking = super::client(&node);
-    let heard = listening(&client(&node, "talker"));
+    // It listens for as long as it is there.
+    let talker = client(&node, "talker");
+    let heard = listening(&talker);
     set(&tracking, "k", "v");
     heard.wait_for_change("k");
 }
