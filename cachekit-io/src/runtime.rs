@@ -11,9 +11,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::time::Sleep;
+
+/// How often a future is polled that may become ready without a wake.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The background thread's runtime.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +88,18 @@ impl Background {
 
     /// The future's output, or nothing once the deadline is there.
     pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
-        Before { future, sleep: None, deadline, background: self }
+        Before { future, sleep: None, look: deadline, deadline, background: self }
+    }
+
+    /// The same for a future that may become ready without a wake: it is polled from `look` on now and then.
+    #[cfg(feature = "redis")]
+    pub(crate) fn before_looking<F: Future>(
+        self,
+        look: Instant,
+        deadline: Instant,
+        future: F,
+    ) -> Before<F> {
+        Before { future, sleep: None, look: look.min(deadline), deadline, background: self }
     }
 }
 
@@ -127,6 +141,8 @@ pin_project! {
         // Set up when the future is found not to be ready at once.
         #[pin]
         sleep: Option<Sleep>,
+        // When the future is polled again without a wake.
+        look: Instant,
         deadline: Instant,
         background: Background,
     }
@@ -137,15 +153,22 @@ impl<F: Future> Future for Before<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Poll::Ready(output) = this.future.poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        if this.sleep.is_none() {
-            this.sleep.set(Some(this.background.sleep_until(*this.deadline)));
-        }
-        match this.sleep.as_pin_mut() {
-            Some(sleep) => sleep.poll(cx).map(|()| None),
-            None => Poll::Pending,
+        loop {
+            if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if this.sleep.is_none() {
+                this.sleep.set(Some(this.background.sleep_until(*this.look)));
+            }
+            let Some(mut sleep) = this.sleep.as_mut().as_pin_mut() else { return Poll::Pending };
+            match sleep.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) if *this.look >= *this.deadline => return Poll::Ready(None),
+                Poll::Ready(()) => {
+                    *this.look = (Instant::now() + LOOK_EVERY).min(*this.deadline);
+                    sleep.reset((*this.look).into());
+                }
+            }
         }
     }
 }

@@ -59,8 +59,11 @@ fn type_bits(id: TypeId) -> u64 {
 const PENDING: u8 = 0;
 /// Published: any thread that holds the entry may serve it until it expires.
 const ALIVE: u8 = 1;
-/// Invalidated, replaced or evicted. Final.
-const DEAD: u8 = 2;
+/// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
+/// still be written there.
+const OUTDATED: u8 = 3;
+/// Invalidated, replaced or evicted. Final, and the highest.
+const DEAD: u8 = 4;
 
 /// What the type-erased store knows of an entry.
 // What a hit reads stands last, next to the key and the value: as few cache lines as can be.
@@ -103,7 +106,7 @@ impl Head {
 
     #[inline]
     pub(crate) fn is_dead(&self) -> bool {
-        self.state.load(Ordering::Acquire) == DEAD
+        self.state.load(Ordering::Acquire) >= OUTDATED
     }
 
     /// Makes the entry servable unless an invalidation came first.

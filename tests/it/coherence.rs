@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use cachekit::cache;
 use cachekit::testing::{Scope, settle};
 use cachekit_io::testing::{Fault, FaultyBackend};
-use cachekit_io::{Backend, InvalidationEvent, MemoryBackend, Operation};
+use cachekit_io::{Backend, BackendErrorKind, InvalidationEvent, MemoryBackend, Operation};
 use cachekit_tests::{Gate, Polled, block_on};
 
 use crate::shared_tier::{machine, machines};
@@ -170,6 +170,60 @@ fn a_gap_or_an_emptied_backend_drops_every_copy_of_its_values_and_nothing_else()
         assert_eq!(backend.calls().len(), 0);
         assert_eq!(call(&b, 5, &source), 0, "it is still there");
         assert_eq!(backend.count(Operation::Get), 1);
+    }
+}
+
+/// News ends the copy in this process. Whether what the function returned may be written is for the fence to say: a
+/// process whose connection for news is down must still fill the shared tier.
+#[test]
+fn a_fill_that_only_loses_its_copy_is_written_and_one_that_was_overtaken_is_not() {
+    type Happens = fn(&Scope, &FaultyBackend, &str);
+    let happenings: [(&str, Happens, Option<u32>); 6] = [
+        ("a gap", |_, backend, _| backend.tell(InvalidationEvent::Gap), Some(0)),
+        (
+            "an event about an older change",
+            |_, backend, key| backend.tell(InvalidationEvent::Deleted { key: key.into() }),
+            Some(0),
+        ),
+        ("a delete", |_, backend, key| assert!(!block_on(backend.delete(key)).unwrap()), None),
+        (
+            "an invalidation here",
+            |scope, _, _| scope.run(|| block_on(read::invalidate(&1, &Source::open()))).ignore(),
+            None,
+        ),
+        (
+            "a gap and an invalidation here",
+            |scope, backend, _| {
+                backend.tell(InvalidationEvent::Gap);
+                scope.run(|| block_on(read::invalidate(&1, &Source::open()))).ignore();
+            },
+            None,
+        ),
+        (
+            "an invalidation that does not reach the backend",
+            |scope, backend, _| {
+                backend.tell(InvalidationEvent::Gap);
+                let down = Fault::fail(BackendErrorKind::Permanent).on(Operation::Delete);
+                backend.inject(down.times(1));
+                scope.run(|| block_on(read::invalidate(&1, &Source::open()))).ignore();
+            },
+            None,
+        ),
+    ];
+    for (what, happens, there) in happenings {
+        let (a, b, backend) = machines();
+        let source = Source::default();
+        let mut fill = Polled::new(a.wrap(read(1, &source)));
+        assert_eq!(fill.poll(), None);
+        happens(&a, &backend, &last_key(&backend));
+        source.gate.open();
+        assert_eq!(fill.poll(), Some(0), "{what}: its own value");
+        drop(fill);
+        a.run(settle);
+        assert_eq!(a.run(read::stats).entries, 0, "{what}: not kept here");
+        assert_eq!(block_on(a.wrap(read::peek(&1, &source))), there, "{what}: written");
+        source.set(1);
+        assert_eq!(call(&b, 1, &source), there.unwrap_or(1), "{what}");
     }
 }
 

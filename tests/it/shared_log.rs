@@ -131,7 +131,7 @@ fn a_panic_and_no_answer_are_outages_too() {
     let lines = logged(|| a.run(|| call(0..3)));
     assert!(lines.len() == 1 && lines[0].contains("panic"), "{lines:?}");
     let (a, _, backend) = machines();
-    let a = a.with_shared_budget(Duration::from_millis(30));
+    let a = a.with_shared_budget(Duration::from_millis(300));
     backend.inject(Fault::wait(std::future::pending));
     let lines = logged(|| a.run(|| call(0..2)));
     assert!(lines.len() == 1 && lines[0].contains("timeout"), "{lines:?}");

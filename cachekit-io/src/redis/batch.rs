@@ -5,12 +5,12 @@ use super::events::Events;
 use super::failure::{Failure, Then};
 use super::layout::Found;
 use super::operations::{Entry, integer, malformed, read};
-use super::send::{Repeat, Request, Together};
+use super::request::{Request, Together};
+use super::send::{Deadline, Repeat};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{join, join_all};
 use std::collections::HashMap;
-use std::time::Instant;
 
 /// A part of a batch that one slot is concerned with.
 struct Part<'a, R> {
@@ -88,6 +88,7 @@ impl Redis {
         let answers = self.send_many(GET_MANY, &parts).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, None)).collect();
+        let mut windowed = Vec::new();
         for ((_, places), answer) in groups.iter().zip(answers) {
             let values = match answer {
                 Ok((Value::Array(values), _)) if values.len() == places.len() => values,
@@ -99,19 +100,25 @@ impl Redis {
                     continue;
                 }
             };
-            let windowed = places.iter().zip(values).map(async |(&place, value)| {
-                let Ok(entry) = &entries[place] else { return None };
-                let result = match read(value) {
+            for (&place, value) in places.iter().zip(values) {
+                let Ok(entry) = &entries[place] else { continue };
+                results[place] = match read(value) {
                     Some(None) => Ok(None),
                     Some(Some(Found::Plain(value))) => Ok(Some(Fetched::fresh(value))),
-                    Some(Some(Found::Windowed(..))) => self.get_windowed(GET_MANY, entry).await,
+                    Some(Some(Found::Windowed(..))) => {
+                        windowed.push((place, entry));
+                        continue;
+                    }
                     None => Err(malformed(GET_MANY, entry.key)),
                 };
-                Some((place, result))
-            });
-            for (place, result) in join_all(windowed).await.into_iter().flatten() {
-                results[place] = result;
             }
+        }
+        // These need the time to live beside the value.
+        let again = windowed
+            .iter()
+            .map(async |(place, entry)| (*place, self.get_windowed(GET_MANY, entry).await));
+        for (place, result) in join_all(again).await {
+            results[place] = result;
         }
         results
     }
@@ -202,7 +209,7 @@ impl Redis {
             let error = super::send::late(None).into_error(operation, None);
             return parts.iter().map(|_| Err(error.clone())).collect();
         }
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Deadline::starting(self.timeout);
         let gather = async {
             // One after the other: all but the first find the map there.
             let mut by_node: Vec<(_, Vec<usize>)> = Vec::new();
@@ -227,7 +234,7 @@ impl Redis {
             failed.extend(sent.into_iter().flatten());
             failed
         };
-        let first = shared.background.before(deadline, gather).await.unwrap_or_default();
+        let first = deadline.bound(shared.background, gather).await.unwrap_or_default();
         let mut answers: Vec<Option<Sent<P>>> = parts.iter().map(|_| None).collect();
         for (place, sent) in first {
             answers[place] = Some(sent);
@@ -238,8 +245,7 @@ impl Redis {
                 Some((Err(failure), lost)) => (failure, lost),
                 None => (super::send::late(None), false),
             };
-            let is_over = Instant::now() >= deadline;
-            if failure.then == Then::Stop || is_over {
+            if failure.then == Then::Stop || deadline.is_over() {
                 return Err(failure.into_error(operation, None));
             }
             let again = shared.before(deadline, part.slot, &part.request, Repeat::Yes).await;

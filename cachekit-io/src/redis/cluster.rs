@@ -72,7 +72,7 @@ impl Cluster {
         if let Some(node) = self.map.load().owner(slot) {
             return Ok(Arc::clone(node));
         }
-        self.try_refresh().await?;
+        Box::pin(self.try_refresh()).await?;
         let map = self.map.load();
         map.owner(slot).cloned().ok_or_else(|| {
             Failure::new(BackendErrorKind::Transient, Then::Wait, "a slot has no node right now")

@@ -5,7 +5,8 @@
 
 use super::Redis;
 use super::operations::malformed;
-use super::send::{Call, Repeat};
+use super::request::Call;
+use super::send::Repeat;
 use super::{layout, scripts};
 use crate::{BackendError, BackendErrorKind, FenceToken, Operation, SetOptions};
 use ::redis::Value;

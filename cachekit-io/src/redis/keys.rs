@@ -96,7 +96,7 @@ impl Names {
 
 fn escaped(key: &str) -> Cow<'_, str> {
     let is_lock = key.ends_with(LOCK);
-    if !is_lock && !key.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'%')) {
+    if !is_lock && memchr::memchr3(b'{', b'}', b'%', key.as_bytes()).is_none() {
         return Cow::Borrowed(key);
     }
     let mut name = String::with_capacity(key.len() + 16);

@@ -5,13 +5,12 @@ use crate::runtime::{Background, Home, Place};
 use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisResult, Value};
-use futures_util::FutureExt;
-use futures_util::future::{Either, select};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -72,7 +71,7 @@ struct State {
     closed: AtomicBool,
     doubted: Notify,
     /// The driver is no more.
-    ended: Notify,
+    ended: AtomicBool,
     /// Requests that were begun, and those of them that are over.
     begun: AtomicU64,
     over: AtomicU64,
@@ -88,7 +87,7 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.state.closed.store(true, Ordering::Release);
-        self.state.ended.notify_waiters();
+        self.state.ended.store(true, Ordering::Release);
         if let Some(watcher) = &self.watcher {
             watcher.closed(&self.id);
         }
@@ -202,19 +201,23 @@ impl Link {
         self.answered(conn.send_packed_commands(commands, 0, commands.len())).await
     }
 
+    /// Waits for an answer, or for the end of the connection.
+    ///
+    /// What was handed over at the very moment when the driver ended lies in its queue, and nothing wakes the caller:
+    /// operations are polled now and then ([`Background::before_looking`]).
     async fn answered<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
         let mut waiting = Waiting::new(&self.state);
-        let ended = pin!(self.state.ended.notified());
-        let answer = if self.is_closed() {
-            None
-        } else {
-            match select(pin!(answer), ended).await {
-                Either::Left((answer, _)) => Some(answer),
-                // What was handed over at the very moment when the driver ended lies in its queue, and
-                // nothing would tell.
-                Either::Right(((), answer)) => answer.now_or_never(),
+        let mut answer = pin!(answer);
+        let look = poll_fn(|cx| {
+            // Before the answer: one that came before the end counts.
+            let ended = self.state.ended.load(Ordering::Acquire);
+            match answer.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                Poll::Pending if ended => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
             }
-        };
+        });
+        let answer = if self.is_closed() { None } else { look.await };
         waiting.answered = true;
         answer.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
     }

@@ -3,7 +3,8 @@
 
 use super::Redis;
 use super::operations::integer;
-use super::send::{Call, Repeat};
+use super::request::Call;
+use super::send::Repeat;
 use super::{layout, scripts};
 use crate::{BackendError, BackendErrorKind, LockToken, Operation};
 use std::time::Duration;

@@ -104,6 +104,7 @@ mod link;
 mod locks;
 mod node;
 mod operations;
+mod request;
 mod scripts;
 mod send;
 mod sentinel;

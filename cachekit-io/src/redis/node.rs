@@ -51,14 +51,18 @@ impl Node {
 
     /// A connection that the caller can use. Where the last dial failed a moment ago, fails at once.
     pub(super) async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Failure> {
-        let background = self.dialer.background;
-        for attempt in 0..3 {
-            let place = if attempt == 0 {
-                background.place()
-            } else {
-                // The caller's runtime may be on its way out, or have no network.
-                background.own_place()
-            };
+        let place = self.dialer.background.place();
+        match self.find(place.home) {
+            Some(link) => Ok(link),
+            // Boxed, as is everything that most operations have no need of: they pay for its memory.
+            None => Box::pin(self.dialled(place)).await,
+        }
+    }
+
+    /// The same where there is none yet.
+    async fn dialled(self: &Arc<Self>, first: Place) -> Result<Arc<Link>, Failure> {
+        let mut place = first;
+        for _ in 0..3 {
             if let Some(link) = self.find(place.home) {
                 return Ok(link);
             }
@@ -67,6 +71,8 @@ impl Node {
                 Some(Err(failure)) => return Err(failure),
                 _ => {}
             }
+            // The caller's runtime may be on its way out, or have no network.
+            place = self.dialer.background.own_place();
         }
         Err(Failure::not_connected(std::io::ErrorKind::ConnectionReset.into()))
     }

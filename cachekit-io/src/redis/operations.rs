@@ -3,8 +3,9 @@
 use super::Redis;
 use super::events::Quiet;
 use super::layout::{self, Found, MAGIC};
+use super::request::{Call, Request, Together};
 use super::scripts;
-use super::send::{Answered, Call, Repeat, Request, Together};
+use super::send::{Answered, Repeat};
 use crate::{
     BackendError, BackendErrorKind, Expiry, Fetched, Health, LockToken, Operation, SetOptions,
 };
@@ -36,7 +37,7 @@ impl Redis {
         match read(answer).ok_or_else(|| malformed(GET, key))? {
             None => Ok(None),
             Some(Found::Plain(value)) => Ok(Some(Fetched::fresh(value))),
-            Some(Found::Windowed(..)) => self.get_windowed(GET, &entry).await,
+            Some(Found::Windowed(..)) => Box::pin(self.get_windowed(GET, &entry)).await,
         }
     }
 

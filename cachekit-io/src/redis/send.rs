@@ -7,10 +7,10 @@
 use super::failure::{Failure, Then};
 use super::link::Link;
 use super::node::Node;
-use super::scripts::Lua;
+use super::request::Request;
 use super::{Redis, Shared};
+use crate::runtime::{Background, Before};
 use crate::{BackendError, BackendErrorKind, Operation};
-use ::redis::{Cmd, Pipeline, ServerError, Value};
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
@@ -23,154 +23,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 const AT_ONCE: u32 = 2;
 /// How many redirects in a row are followed without waiting.
 const MAX_REDIRECTS: u32 = 5;
-
-/// What is sent in one piece and answered in one piece.
-pub(super) trait Request: Sync {
-    type Answer: Send;
-
-    fn send(&self, link: &Link) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
-
-    /// The same for a node that does not have the slot yet.
-    fn send_asking(
-        &self,
-        link: &Link,
-    ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
-}
-
-impl Request for Cmd {
-    type Answer = Value;
-
-    async fn send(&self, link: &Link) -> Result<Value, Failure> {
-        link.ask(self).await
-    }
-
-    async fn send_asking(&self, link: &Link) -> Result<Value, Failure> {
-        let mut both = Pipeline::with_capacity(2);
-        both.cmd("ASKING").add_command(self.clone());
-        let mut answers = link.many(&both).await.map_err(|error| Failure::of(&error))?;
-        match answers.pop() {
-            Some(Value::ServerError(error)) => Err(Failure::server(&error)),
-            Some(answer) => Ok(answer),
-            None => Err(Failure::malformed()),
-        }
-    }
-}
-
-/// Commands that take effect together. The answer is that of `EXEC`: one for each command.
-pub(super) struct Together(Pipeline);
-
-impl Together {
-    pub(super) fn new<const N: usize>(commands: [Cmd; N]) -> Self {
-        let mut pipeline = Pipeline::with_capacity(N + 2);
-        pipeline.cmd("MULTI");
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        pipeline.cmd("EXEC");
-        Self(pipeline)
-    }
-
-    /// How many commands go over the wire.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Adds them to others.
-    pub(super) fn write_to(&self, pipeline: &mut Pipeline) {
-        for command in self.0.cmd_iter() {
-            pipeline.add_command(command.clone());
-        }
-    }
-
-    /// Finds the answer among those to everything that was sent.
-    pub(super) fn read(answers: &mut [Value]) -> Result<Vec<Value>, Failure> {
-        // What a command was refused for says more than that the transaction was.
-        let refused = answers.iter().filter_map(error_in).min_by_key(|e| e.code() == "EXECABORT");
-        if let Some(error) = refused {
-            return Err(Failure::server(error));
-        }
-        match answers.last_mut() {
-            Some(Value::Array(values)) => {
-                let values = std::mem::take(values);
-                match values.iter().find_map(error_in) {
-                    Some(error) => Err(Failure::server(error)),
-                    None => Ok(values),
-                }
-            }
-            _ => Err(Failure::malformed()),
-        }
-    }
-}
-
-fn error_in(value: &Value) -> Option<&ServerError> {
-    match value {
-        Value::ServerError(error) => Some(error),
-        _ => None,
-    }
-}
-
-impl Request for Together {
-    type Answer = Vec<Value>;
-
-    async fn send(&self, link: &Link) -> Result<Vec<Value>, Failure> {
-        let mut answers = link.many(&self.0).await.map_err(|error| Failure::of(&error))?;
-        Self::read(&mut answers)
-    }
-
-    async fn send_asking(&self, link: &Link) -> Result<Vec<Value>, Failure> {
-        // The server asks as long as the transaction lasts.
-        let mut pipeline = Pipeline::with_capacity(self.len() + 1);
-        pipeline.cmd("ASKING");
-        self.write_to(&mut pipeline);
-        let mut answers = link.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
-        Self::read(&mut answers)
-    }
-}
-
-/// A script with its keys and arguments.
-pub(super) struct Call<'a> {
-    pub(super) script: &'a Lua,
-    pub(super) keys: &'a [&'a str],
-    pub(super) arguments: &'a [&'a [u8]],
-}
-
-impl Call<'_> {
-    fn command(&self, name: &str, script: &str) -> Cmd {
-        let size = self.arguments.iter().map(|argument| argument.len()).sum::<usize>() + 256;
-        let mut command = Cmd::with_capacity(3 + self.keys.len() + self.arguments.len(), size);
-        command.arg(name).arg(script).arg(self.keys.len()).arg(self.keys);
-        for argument in self.arguments {
-            command.arg(argument);
-        }
-        command
-    }
-
-    fn short(&self) -> Cmd {
-        self.command("EVALSHA", self.script.hash())
-    }
-
-    fn long(&self) -> Cmd {
-        self.command("EVAL", self.script.code)
-    }
-}
-
-impl Request for Call<'_> {
-    type Answer = Value;
-
-    async fn send(&self, link: &Link) -> Result<Value, Failure> {
-        match self.short().send(link).await {
-            Err(failure) if failure.then == Then::SendScript => self.long().send(link).await,
-            answer => answer,
-        }
-    }
-
-    async fn send_asking(&self, link: &Link) -> Result<Value, Failure> {
-        match self.short().send_asking(link).await {
-            Err(failure) if failure.then == Then::SendScript => self.long().send_asking(link).await,
-            answer => answer,
-        }
-    }
-}
 
 /// An answer, and whether the request may have taken effect before as well.
 pub(super) struct Answered<T> {
@@ -198,9 +50,35 @@ impl Redis {
         if self.timeout.is_zero() {
             return Err(late(None).into_error(operation, key));
         }
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Deadline::starting(self.timeout);
         let result = self.shared.before(deadline, slot, request, repeat).await;
         result.map_err(|failure| failure.into_error(operation, key))
+    }
+}
+
+/// How long a request on a connection that may be lost unnoticed is not looked at.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+
+/// When an operation ends.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    look: Instant,
+    at: Instant,
+}
+
+impl Deadline {
+    pub(super) fn starting(timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self { look: now + FIRST_LOOK, at: now + timeout }
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        Instant::now() >= self.at
+    }
+
+    /// The future's output, or nothing once the deadline is there.
+    pub(super) fn bound<F: Future>(self, background: Background, future: F) -> Before<F> {
+        background.before_looking(self.look, self.at, future)
     }
 }
 
@@ -250,14 +128,14 @@ impl Shared {
     /// Tries until there is an answer, no hope, or no time.
     pub(super) async fn before<R: Request>(
         &self,
-        deadline: Instant,
+        deadline: Deadline,
         slot: u16,
         request: &R,
         repeat: Repeat,
     ) -> Result<Answered<R::Answer>, Failure> {
         let mut progress = Progress::default();
         let attempts = self.attempts(slot, request, repeat, &mut progress);
-        if let Some(result) = self.background.before(deadline, attempts).await {
+        if let Some(result) = deadline.bound(self.background, attempts).await {
             return result;
         }
         let nowhere = |failure: &Failure| matches!(failure.then, Then::Elsewhere | Then::Wait);
@@ -277,35 +155,46 @@ impl Shared {
     ) -> Result<Answered<R::Answer>, Failure> {
         loop {
             let mut used = Used::default();
-            let failure = match self.attempt(slot, request, progress, &mut used).await {
+            match self.attempt(slot, request, progress, &mut used).await {
                 Ok(answer) => {
                     if self.despairs.load(Ordering::Relaxed) {
                         self.despairs.store(false, Ordering::Relaxed);
                     }
                     return Ok(Answered { answer, repeated: progress.repeated });
                 }
-                Err(failure) => failure,
-            };
-            let next = self.next(&failure, repeat, progress);
-            if matches!(failure.then, Then::Reconnect | Then::Demoted | Then::Login)
-                && let Some(link) = &used.link
-            {
-                link.close();
-            }
-            if !matches!(failure.then, Then::Stop | Then::Moved(..) | Then::Ask(_)) {
-                let waits = !matches!(next, Next::GiveUp);
-                self.topology.doubt(used.node.as_ref(), waits).await;
-            }
-            match next {
-                Next::GiveUp => return Err(failure),
-                Next::Now => progress.last = Some(failure),
-                Next::Later => {
-                    progress.last = Some(failure);
-                    progress.waits += 1;
-                    self.background.sleep(Instant::now() + pause(progress.waits)).await;
-                }
+                Err(failure) => Box::pin(self.failed(failure, repeat, progress, &used)).await?,
             }
         }
+    }
+
+    /// What a failed attempt means for the next, which may begin when this returns.
+    async fn failed(
+        &self,
+        failure: Failure,
+        repeat: Repeat,
+        progress: &mut Progress,
+        used: &Used,
+    ) -> Result<(), Failure> {
+        let next = self.next(&failure, repeat, progress);
+        if matches!(failure.then, Then::Reconnect | Then::Demoted | Then::Login)
+            && let Some(link) = &used.link
+        {
+            link.close();
+        }
+        if !matches!(failure.then, Then::Stop | Then::Moved(..) | Then::Ask(_)) {
+            let waits = !matches!(next, Next::GiveUp);
+            self.topology.doubt(used.node.as_ref(), waits).await;
+        }
+        match next {
+            Next::GiveUp => return Err(failure),
+            Next::Now => progress.last = Some(failure),
+            Next::Later => {
+                progress.last = Some(failure);
+                progress.waits += 1;
+                self.background.sleep(Instant::now() + pause(progress.waits)).await;
+            }
+        }
+        Ok(())
     }
 
     fn next(&self, failure: &Failure, repeat: Repeat, progress: &mut Progress) -> Next {
@@ -342,10 +231,7 @@ impl Shared {
         used: &mut Used,
     ) -> Result<R::Answer, Failure> {
         if let Some(node) = progress.asked.take() {
-            let link = node.link().await?;
-            let answer = request.send_asking(&link).await;
-            self.events.used(&link);
-            return answer;
+            return Box::pin(self.ask(&node, request)).await;
         }
         let node = self.topology.node(slot).await?;
         let link = node.link().await;
@@ -361,6 +247,14 @@ impl Shared {
         if answer.is_err() {
             *used = Used { node: Some(node), link: Some(link) };
         }
+        answer
+    }
+
+    /// An attempt at a node that does not have the slot yet.
+    async fn ask<R: Request>(&self, node: &Arc<Node>, request: &R) -> Result<R::Answer, Failure> {
+        let link = node.link().await?;
+        let answer = request.send_asking(&link).await;
+        self.events.used(&link);
         answer
     }
 }

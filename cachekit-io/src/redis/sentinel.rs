@@ -59,6 +59,11 @@ impl Sentinel {
         if let Some(node) = &*self.current.load() {
             return Ok(Arc::clone(node));
         }
+        Box::pin(self.found()).await
+    }
+
+    /// The primary, as the Sentinels know it.
+    async fn found(self: &Arc<Self>) -> Result<Arc<Node>, Failure> {
         let background = self.background();
         if !self.is_watched.swap(true, Ordering::Relaxed) {
             background.spawn(watch(Arc::downgrade(self), background));

@@ -1,10 +1,11 @@
-//! An entry that may be outdated: it is served by nothing until a look at the shared tier has decided.
+//! Copies of the shared tier's values that may be out of date.
 
-use super::{ALIVE, Head};
+use super::{ALIVE, DEAD, Head, OUTDATED};
 use crate::sync::atomic::Ordering;
 
-/// Published, and perhaps outdated. Readers treat it as absent; who invalidates it finds it like any other.
-const DOUBTED: u8 = 3;
+/// Published, and perhaps out of date: a look at the shared tier decides. Readers treat it as absent; an invalidation
+/// finds it like any other.
+const DOUBTED: u8 = 2;
 
 impl Head {
     /// Takes a servable entry out of service. False if it was not servable.
@@ -15,5 +16,15 @@ impl Head {
     /// Puts it back, unless it was invalidated, replaced or evicted meanwhile.
     pub(crate) fn trust(&self) -> bool {
         self.state.compare_exchange(DOUBTED, ALIVE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Ends the copy, and not what it is a copy of. True if it was not ended before.
+    pub(crate) fn outdate(&self) -> bool {
+        self.state.fetch_max(OUTDATED, Ordering::AcqRel) < OUTDATED
+    }
+
+    /// Whether the entry itself was invalidated, replaced or evicted, and not only its copy here.
+    pub(crate) fn is_invalidated(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DEAD
     }
 }

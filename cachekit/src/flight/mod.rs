@@ -26,7 +26,8 @@ pub(crate) use wait::{Failure, Landing, Wait, Waited};
 
 /// So many that a shard rarely holds more than a few rows: they are searched one by one. In the model one will do,
 /// and a look at all of them is not lost in locks that matter to no test.
-const SHARDS: usize = if cfg!(cachekit_model) { 1 } else { 256 };
+// One where every step is slow and threads are to meet.
+const SHARDS: usize = if cfg!(any(cachekit_model, miri)) { 1 } else { 256 };
 
 /// One flight.
 struct Row {

@@ -255,11 +255,13 @@ where
         windows: Windows,
         store: &StoreRef,
     ) -> Option<Prepared<S>> {
-        if entry.head.is_dead() {
+        let target = self.holding();
+        let writes = target.is_some_and(|target| target.may_write(&entry.head));
+        if entry.head.is_dead() && !writes {
             return None;
         }
         let prepared = self.prepare(value, windows);
-        let Some(target) = self.holding() else { return Some(prepared) };
+        let Some(target) = target else { return Some(prepared) };
         let entry = Arc::clone(entry) as Arc<AnyEntry>;
         let accepted = target.write(&entry, &prepared, store).await;
         accepted.then_some(prepared)

@@ -95,6 +95,11 @@ impl Guard {
         matches!(self.kind, Kind::Fence | Kind::Lock)
     }
 
+    /// Whether the backend compares a fence with the write.
+    pub(crate) fn has_fence(&self) -> bool {
+        self.kind == Kind::Fence && self.fence.is_some()
+    }
+
     pub(crate) fn has_lock(&self) -> bool {
         self.lock.is_some()
     }

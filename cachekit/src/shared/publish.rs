@@ -11,7 +11,7 @@ use super::link::{Link, Written};
 use super::target::Target;
 use super::wire::{Prepared, lifetime};
 use crate::clock;
-use crate::entry::AnyEntry;
+use crate::entry::{AnyEntry, Head};
 use crate::shape::Shape;
 use crate::site::StoreRef;
 
@@ -28,7 +28,7 @@ impl<S: Shape> Target<S> {
         store: &StoreRef,
     ) -> bool {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
-        if entry.head.is_dead() {
+        if !self.may_write(&entry.head) {
             return false;
         }
         let permit = if self.given_up { None } else { Some(self.guard.permit()) };
@@ -66,7 +66,7 @@ impl<S: Shape> Target<S> {
                     let previous: Vec<&Link> = self.previous.iter().collect();
                     Link::delete_beside(&previous, Some(entry), store, until).await;
                 }
-                if entry.head.is_dead() {
+                if entry.head.is_invalidated() {
                     // Where a fence guards the write, no other task sees to that.
                     Link::delete_all(&[&self.link], store, until).await;
                 }
@@ -82,6 +82,14 @@ impl<S: Shape> Target<S> {
                 missed == Written::Unknown
             }
         }
+    }
+
+    /// Whether a run's value may be written, as far as this process knows.
+    ///
+    /// The backend's news end the copy here, also where they only say that some may have been lost. Whether anything
+    /// came in between is then for the fence to say, which the backend compares with the write.
+    pub(crate) fn may_write(&self, head: &Head) -> bool {
+        !head.is_dead() || (self.guard.has_fence() && !head.is_invalidated())
     }
 
     /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.

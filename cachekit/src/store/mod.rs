@@ -321,10 +321,15 @@ impl Store {
 
     /// Removes exactly this entry. True if the map still held it.
     pub(crate) fn remove_entry(&self, head: &Head) -> bool {
-        let removed =
-            self.map.remove_if(&head.hash, |held| std::ptr::eq(&raw const held.head, head));
+        let removed = self.take_out(head);
         head.kill();
-        removed.is_some()
+        removed
+    }
+
+    /// Makes room where this very entry is, which is not served any more. True if the map still held it.
+    pub(crate) fn take_out(&self, head: &Head) -> bool {
+        let is_it = |held: &Resident| std::ptr::eq(&raw const held.head, head);
+        self.map.remove_if(&head.hash, is_it).is_some()
     }
 
     /// Removes the entry under `hash` if `same` accepts it. True if it was alive.

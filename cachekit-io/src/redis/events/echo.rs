@@ -8,7 +8,7 @@
 
 use super::super::failure::Failure;
 use super::super::link::Link;
-use super::super::send::Request;
+use super::super::request::Request;
 use super::{Events, Shared};
 use futures_util::future::join;
 use std::collections::HashMap;

@@ -77,7 +77,7 @@ impl Job {
         }
         for (store, entry) in dead {
             if entry.head.is_dead() {
-                store.remove_entry(&entry.head);
+                store.take_out(&entry.head);
             }
             // The last of a value, or of a test scope's store.
             let _ = catch_unwind(AssertUnwindSafe(|| drop((entry, store))));

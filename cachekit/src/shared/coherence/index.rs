@@ -282,8 +282,16 @@ impl Told {
 
     /// Ends a copy: for every thread, and also if its value is still on its way. It needs no row any more: false.
     pub(super) fn drop_copy(&mut self, store: StoreRef, entry: Arc<AnyEntry>) -> bool {
-        if !entry.head.is_dead() {
-            entry.head.kill();
+        let ended = match self.reason {
+            // What the function returns may still be written, if the backend itself tells what it has overtaken.
+            Reason::Told | Reason::Gap | Reason::Cleared => entry.head.outdate(),
+            Reason::Own | Reason::End => {
+                let ended = !entry.head.is_dead();
+                entry.head.kill();
+                ended
+            }
+        };
+        if ended {
             self.dropped += 1;
             match self.reason {
                 Reason::Told => store.count_shared_invalidation(),
