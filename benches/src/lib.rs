@@ -108,12 +108,16 @@ pub fn http_main(
     clients(arguments, Part::Http, |options| http::run(options, count))
 }
 
-/// The same for the part `redis`.
+/// The same for the part `redis`, which has a row for a client of that server.
 pub fn redis_main(
     arguments: impl Iterator<Item = String>,
     count: fn(&mut dyn FnMut()) -> u64,
 ) -> ExitCode {
-    clients(arguments.collect(), Part::Redis, |options| redis::run(options, count))
+    let arguments: Vec<String> = arguments.collect();
+    if arguments.first().is_some_and(|first| first == http::SERVE) {
+        return http::serve();
+    }
+    clients(arguments, Part::Redis, |options| redis::run(options, count))
 }
 
 /// Runs a part that has a program of its own, if it is asked for.

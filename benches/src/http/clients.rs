@@ -54,7 +54,7 @@ impl Client<Target> for CachekitIo {
     }
 }
 
-pub(super) fn ours(server: &Process) -> Result<CachekitIo, String> {
+pub(crate) fn ours(server: &Process) -> Result<CachekitIo, String> {
     CachekitIo::builder()
         .api_key(&server.api_key)
         .api_url(format!("https://localhost:{}", server.port))

@@ -16,10 +16,10 @@ use bytes::Bytes;
 use cachekit_io::{CachekitIo, SetOptions};
 use tokio::runtime::Builder;
 
-pub(crate) use self::server::{SERVE, serve};
+pub(crate) use self::clients::ours;
+pub(crate) use self::server::{Process, SERVE, serve};
 
 use self::clients::{H2, Hyper, Pooled, Reqwest, Target};
-use self::server::Process;
 use crate::bars::{self, Bar};
 use crate::load::{Contender, Sample, Subject};
 use crate::options::Options;

@@ -11,7 +11,7 @@ pub(crate) const SERVE: &str = "--serve";
 const READY: &str = "ready";
 
 /// A running server; killed when dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     pub(super) port: u16,
     pub(super) api_key: String,
@@ -20,7 +20,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts this program once more, as the server.
-    pub(super) fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| format!("this program: {error}"))?;
         let mut child = Command::new(program)
             .arg(SERVE)

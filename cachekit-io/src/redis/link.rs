@@ -7,7 +7,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisResult, Value};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
@@ -192,22 +192,24 @@ impl Link {
     /// One command, one answer.
     pub(super) async fn one(&self, command: &Cmd) -> RedisResult<Value> {
         let mut conn = self.conn.clone();
-        self.answered(conn.send_packed_command(command)).await
+        self.answered(pin!(conn.send_packed_command(command))).await
     }
 
     /// Several commands sent in one piece, an answer for each.
     pub(super) async fn many(&self, commands: &::redis::Pipeline) -> RedisResult<Vec<Value>> {
         let mut conn = self.conn.clone();
-        self.answered(conn.send_packed_commands(commands, 0, commands.len())).await
+        self.answered(pin!(conn.send_packed_commands(commands, 0, commands.len()))).await
     }
 
     /// Waits for an answer, or for the end of the connection.
     ///
     /// What was handed over at the very moment when the driver ended lies in its queue, and nothing wakes the caller:
     /// operations are polled now and then ([`Background::before_looking`]).
-    async fn answered<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    async fn answered<T>(
+        &self,
+        mut answer: Pin<&mut impl Future<Output = RedisResult<T>>>,
+    ) -> RedisResult<T> {
         let mut waiting = Waiting::new(&self.state);
-        let mut answer = pin!(answer);
         let look = poll_fn(|cx| {
             // Before the answer: one that came before the end counts.
             let ended = self.state.ended.load(Ordering::Acquire);
