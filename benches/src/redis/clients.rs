@@ -39,6 +39,18 @@ impl Bare {
         let client = RedisClient::open(info).map_err(text)?;
         client.get_multiplexed_async_connection().await.map(Self).map_err(text)
     }
+
+    /// How many of these there are.
+    pub(super) async fn get_many(&self, keys: &[&str]) -> Result<usize, String> {
+        let mut connection = self.0.clone();
+        let asked = ::redis::cmd("MGET").arg(keys).query_async(&mut connection).await;
+        match asked.map_err(|error| error.to_string())? {
+            Value::Array(values) => {
+                Ok(values.iter().filter(|value| matches!(value, Value::BulkString(_))).count())
+            }
+            _ => Err("no array".to_owned()),
+        }
+    }
 }
 
 impl Client<Target> for Bare {

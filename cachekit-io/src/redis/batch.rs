@@ -85,7 +85,11 @@ impl Redis {
                 Part { slot: *slot, request, fills: None }
             })
             .collect();
-        let answers = self.send_many(GET_MANY, &parts).await;
+        let deadline = match self.deadline(GET_MANY, None) {
+            Ok(deadline) => deadline,
+            Err(error) => return failed(&entries, &error),
+        };
+        let answers = self.send_many(GET_MANY, &parts, deadline).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, None)).collect();
         let mut windowed = Vec::new();
@@ -114,9 +118,9 @@ impl Redis {
             }
         }
         // These need the time to live beside the value.
-        let again = windowed
-            .iter()
-            .map(async |(place, entry)| (*place, self.get_windowed(GET_MANY, entry).await));
+        let again = windowed.iter().map(async |(place, entry)| {
+            (*place, self.get_windowed(GET_MANY, entry, deadline).await)
+        });
         for (place, result) in join_all(again).await {
             results[place] = result;
         }
@@ -155,7 +159,11 @@ impl Redis {
             let item = &items[place];
             self.do_set(item.key, item.value.clone(), &item.options).await
         }));
-        let (answers, guarded) = join(self.send_many(SET_MANY, &parts), guarded).await;
+        let deadline = match self.deadline(SET_MANY, None) {
+            Ok(deadline) => deadline,
+            Err(error) => return failed(&entries, &error),
+        };
+        let (answers, guarded) = join(self.send_many(SET_MANY, &parts, deadline), guarded).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, ())).collect();
         let answers = answers.into_iter().map(|answer| answer.map(|_| ()));
@@ -182,7 +190,11 @@ impl Redis {
         let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
         let told = places.iter().map(|&place| self.shared.events.deletes(keys[place]));
         let _told: Vec<_> = told.collect();
-        let answers = self.send_many(DELETE_MANY, &parts).await;
+        let deadline = match self.deadline(DELETE_MANY, None) {
+            Ok(deadline) => deadline,
+            Err(error) => return failed(&entries, &error),
+        };
+        let answers = self.send_many(DELETE_MANY, &parts, deadline).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, false)).collect();
         for (place, answer) in places.into_iter().zip(answers) {
@@ -200,16 +212,12 @@ impl Redis {
         &self,
         operation: Operation,
         parts: &[Part<'_, P>],
+        deadline: Deadline,
     ) -> Vec<Result<(P::Answer, bool), BackendError>> {
         if parts.is_empty() {
             return Vec::new();
         }
         let shared = &self.shared;
-        if self.timeout.is_zero() {
-            let error = super::send::late(None).into_error(operation, None);
-            return parts.iter().map(|_| Err(error.clone())).collect();
-        }
-        let deadline = Deadline::starting(self.timeout);
         let gather = async {
             // One after the other: all but the first find the map there.
             let mut by_node: Vec<(_, Vec<usize>)> = Vec::new();
@@ -301,6 +309,12 @@ async fn send_to<P: Piece>(
         read.push((answer, false));
     }
     read
+}
+
+/// The results where nothing is sent for this error.
+fn failed<T>(entries: &[Result<Entry<'_>, BackendError>], error: &BackendError) -> BatchResults<T> {
+    let each = |entry: &Result<_, BackendError>| entry.as_ref().err().unwrap_or(error).clone();
+    entries.iter().map(|entry| Err(each(entry))).collect()
 }
 
 /// The result of an item that is not sent; for the others, what stands there until its answer comes.

@@ -2,10 +2,11 @@
 
 use super::Redis;
 use super::events::Quiet;
+use super::failure::Failure;
 use super::layout::{self, Found, MAGIC};
 use super::request::{Call, Request, Together};
 use super::scripts;
-use super::send::{Answered, Repeat};
+use super::send::{Answered, Deadline, Repeat};
 use crate::{
     BackendError, BackendErrorKind, Expiry, Fetched, Health, LockToken, Operation, SetOptions,
 };
@@ -33,11 +34,13 @@ impl Redis {
         const GET: Operation = Operation::Get;
         let entry = self.entry(GET, key)?;
         let get = command("GET", &entry.name);
-        let answer = self.send(GET, Some(key), entry.slot, &get, Repeat::Yes).await?.answer;
+        let deadline = self.deadline(GET, Some(key))?;
+        let sent = self.shared.before(deadline, entry.slot, &get, Repeat::Yes).await;
+        let answer = sent.map_err(|failure| failure.into_error(GET, Some(key)))?.answer;
         match read(answer).ok_or_else(|| malformed(GET, key))? {
             None => Ok(None),
             Some(Found::Plain(value)) => Ok(Some(Fetched::fresh(value))),
-            Some(Found::Windowed(..)) => Box::pin(self.get_windowed(GET, &entry)).await,
+            Some(Found::Windowed(..)) => Box::pin(self.get_windowed(GET, &entry, deadline)).await,
         }
     }
 
@@ -46,10 +49,12 @@ impl Redis {
         &self,
         operation: Operation,
         entry: &Entry<'_>,
+        deadline: Deadline,
     ) -> Result<Option<Fetched>, BackendError> {
         let both = Together::new([command("GET", &entry.name), command("PTTL", &entry.name)]);
-        let key = Some(entry.key);
-        let answer = self.send(operation, key, entry.slot, &both, Repeat::Yes).await?.answer;
+        let sent = self.shared.before(deadline, entry.slot, &both, Repeat::Yes).await;
+        let failed = |failure: Failure| failure.into_error(operation, Some(entry.key));
+        let answer = sent.map_err(failed)?.answer;
         let malformed = || malformed(operation, entry.key);
         let [value, left] = <[Value; 2]>::try_from(answer).map_err(|_| malformed())?;
         Ok(match read(value).ok_or_else(malformed)? {

@@ -38,7 +38,19 @@ pub(super) enum Repeat {
 }
 
 impl Redis {
-    /// Sends a request to the primary of a slot, before the deadline that begins now.
+    /// When an operation that begins now ends, or that there is no time for it.
+    pub(super) fn deadline(
+        &self,
+        operation: Operation,
+        key: Option<&str>,
+    ) -> Result<Deadline, BackendError> {
+        if self.timeout.is_zero() {
+            return Err(late(None).into_error(operation, key));
+        }
+        Ok(Deadline::starting(self.timeout))
+    }
+
+    /// Sends the only request of an operation to the primary of a slot.
     pub(super) async fn send<R: Request>(
         &self,
         operation: Operation,
@@ -47,10 +59,7 @@ impl Redis {
         request: &R,
         repeat: Repeat,
     ) -> Result<Answered<R::Answer>, BackendError> {
-        if self.timeout.is_zero() {
-            return Err(late(None).into_error(operation, key));
-        }
-        let deadline = Deadline::starting(self.timeout);
+        let deadline = self.deadline(operation, key)?;
         let result = self.shared.before(deadline, slot, request, repeat).await;
         result.map_err(|failure| failure.into_error(operation, key))
     }

@@ -11,6 +11,7 @@ use cachekit_io::{FenceToken, LockToken};
 
 use super::fill_lock::{Held, LEASE};
 use super::link::{Failed, Link};
+use crate::entry::Head;
 use crate::store::Store;
 
 /// What a backend has against late writes.
@@ -95,9 +96,12 @@ impl Guard {
         matches!(self.kind, Kind::Fence | Kind::Lock)
     }
 
-    /// Whether the backend compares a fence with the write.
-    pub(crate) fn has_fence(&self) -> bool {
-        self.kind == Kind::Fence && self.fence.is_some()
+    /// Whether an entry's value may be written, as far as this process knows.
+    ///
+    /// The backend's news end the copy here, also where they only say that some may have been lost. Whether anything
+    /// came in between is then for the fence to say, which the backend compares with the write.
+    pub(crate) fn lets_write(&self, head: &Head) -> bool {
+        !head.is_dead() || (self.fence.is_some() && !head.is_invalidated())
     }
 
     pub(crate) fn has_lock(&self) -> bool {

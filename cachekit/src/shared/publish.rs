@@ -85,11 +85,8 @@ impl<S: Shape> Target<S> {
     }
 
     /// Whether a run's value may be written, as far as this process knows.
-    ///
-    /// The backend's news end the copy here, also where they only say that some may have been lost. Whether anything
-    /// came in between is then for the fence to say, which the backend compares with the write.
     pub(crate) fn may_write(&self, head: &Head) -> bool {
-        !head.is_dead() || (self.guard.has_fence() && !head.is_invalidated())
+        self.guard.lets_write(head)
     }
 
     /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
@@ -130,7 +127,7 @@ impl<S: Shape> Target<S> {
                 Written::Stored => {
                     let previous: Vec<&Link> = self.previous.iter().collect();
                     Link::delete_beside(&previous, Some(entry), store, until).await;
-                    return !entry.head.is_dead();
+                    return guard.lets_write(&entry.head);
                 }
                 // Another write came in between, and this value is newer than what a run computed.
                 Written::Refused if !entry.head.is_dead() => {}
