@@ -98,6 +98,7 @@ mod events;
 mod failure;
 mod fences;
 mod flights;
+mod health;
 mod keys;
 mod layout;
 mod link;

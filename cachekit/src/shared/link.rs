@@ -308,11 +308,17 @@ impl Link {
         });
     }
 
-    /// Asks a backend whether it is up. `Err(None)`: no answer.
-    pub(crate) async fn health(backend: Arc<dyn Backend>) -> Result<(), Option<BackendError>> {
+    /// Asks a backend whether it is up and, where copies are kept, whether it tells of changes. `Err(None)`: no
+    /// answer.
+    pub(crate) async fn health(
+        backend: Arc<dyn Backend>,
+        copies: bool,
+    ) -> Result<(), Option<BackendError>> {
         let until = Instant::now() + super::budget();
-        // Before anything is sent: what a backend tells from then on is told of its first connection, too.
-        known::of(&backend, testing::scope()).listens(&backend);
+        if copies {
+            // Before anything is sent: what a backend tells from then on is told of its first connection, too.
+            known::of(&backend, testing::scope()).listens(&backend);
+        }
         let answer = pin!(async { backend.health().await });
         match runtime::bounded(until, answer).await {
             Ok(Ok(_)) => Ok(()),

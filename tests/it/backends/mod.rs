@@ -7,6 +7,7 @@
 //! | `coherent` | what one process changes in Redis reaches the memory of another one |
 //! | `environment` | the same program over every backend, by its environment alone |
 //! | `refused` | what `init` says about an environment that leads to no backend |
+//! | `unheard` | what `check` says about a Redis whose changes cannot be heard, and what an outage leaves behind |
 //! | `sealed` | what a directory and Redis show of sealed functions |
 
 mod coherent;
@@ -15,3 +16,4 @@ mod exchange;
 mod killed;
 mod refused;
 mod sealed;
+mod unheard;

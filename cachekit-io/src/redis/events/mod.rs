@@ -14,6 +14,7 @@ mod channel;
 mod echo;
 mod message;
 mod outbox;
+mod proof;
 mod tracking;
 
 #[cfg(test)]
