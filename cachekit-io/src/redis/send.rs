@@ -35,6 +35,9 @@ pub(super) trait Request: Sync {
         &self,
         link: &Link,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+
+    /// Whether a copy may be kept because of this answer, whose changes have to be told.
+    fn leaves_a_copy(&self, answer: &Result<Self::Answer, Failure>) -> bool;
 }
 
 impl Request for Cmd {
@@ -53,6 +56,11 @@ impl Request for Cmd {
             Some(answer) => Ok(answer),
             None => Err(Failure::malformed()),
         }
+    }
+
+    fn leaves_a_copy(&self, answer: &Result<Value, Failure>) -> bool {
+        // What was not found is not kept: the write of what is made instead is.
+        matches!(answer, Ok(Value::BulkString(_) | Value::Array(_)))
     }
 }
 
@@ -125,6 +133,10 @@ impl Request for Together {
         let mut answers = link.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
         Self::read(&mut answers)
     }
+
+    fn leaves_a_copy(&self, _: &Result<Vec<Value>, Failure>) -> bool {
+        true
+    }
 }
 
 /// A script with its keys and arguments.
@@ -169,6 +181,11 @@ impl Request for Call<'_> {
             Err(failure) if failure.then == Then::SendScript => self.long().send_asking(link).await,
             answer => answer,
         }
+    }
+
+    fn leaves_a_copy(&self, _: &Result<Value, Failure>) -> bool {
+        // Fences and locks. Scripts that write entries are inside of a `Quiet`.
+        false
     }
 }
 
@@ -344,7 +361,9 @@ impl Shared {
         if let Some(node) = progress.asked.take() {
             let link = node.link().await?;
             let answer = request.send_asking(&link).await;
-            self.events.used(&link);
+            if request.leaves_a_copy(&answer) {
+                self.events.used(&link);
+            }
             return answer;
         }
         let node = self.topology.node(slot).await?;
@@ -357,7 +376,9 @@ impl Shared {
             }
         };
         let answer = request.send(&link).await;
-        self.events.used(&link);
+        if request.leaves_a_copy(&answer) {
+            self.events.used(&link);
+        }
         if answer.is_err() {
             *used = Used { node: Some(node), link: Some(link) };
         }

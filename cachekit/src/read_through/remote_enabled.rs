@@ -235,12 +235,14 @@ where
         // A forced run wants the old value gone there, too: that is tried in any case.
         if purpose != Purpose::Forced && !target.link.admits(store) {
             target.given_up = true;
+            target.unanswered = true;
             return Answer::Run;
         }
         match target.consult(entry, store, purpose).await {
             Ok(answer) => answer,
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
+                target.unanswered = matches!(failed, Failed::Late | Failed::Down);
                 Answer::Run
             }
         }

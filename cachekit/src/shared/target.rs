@@ -84,6 +84,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
+    /// The tier gave no answer, or was not asked because it is down.
+    pub(crate) unanswered: bool,
     /// Results may be served for so long after their time.
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
@@ -120,6 +122,7 @@ impl<S: Shape> Target<S> {
             entry: None,
             purpose: None,
             given_up: false,
+            unanswered: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
             l1: policy.l1,
@@ -135,6 +138,14 @@ impl<S: Shape> Target<S> {
     pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
         if self.l1 != L1::Off {
             self.places().for_each(|link| link.cover(entry, store));
+        }
+    }
+
+    /// The value was not written either: if the tier was not asked before its function ran, it goes once the tier
+    /// answers.
+    pub(super) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+        if self.unanswered && self.l1 != L1::Off {
+            self.link.made_blindly(entry, store);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cachekit::testing::Scope;
 use cachekit::{cache, check};
 use cachekit_io::Redis;
-use cachekit_test_servers::Node;
+use cachekit_test_servers::{Node, eventually};
 use cachekit_tests::block_on;
 
 use crate::init_check::{NONE, problems};
@@ -42,5 +42,39 @@ fn a_user_who_hears_of_no_change_is_a_problem() {
         // Functions work, and nothing is kept here that changes unheard.
         assert_eq!((answer(7), answer(7), answer::stats().loads), (7, 7, 1));
         assert_eq!((answer::stats().hits, answer::stats().shared_hits), (0, 1));
+    });
+}
+
+#[test]
+fn what_was_made_during_an_outage_is_not_trusted_after_it() {
+    let node = Node::start();
+    let (keeper, other) = (process(&node.url()), process(&node.url()));
+    keeper.run(|| assert_eq!(answer(1), 1));
+    node.stop();
+    keeper.run(|| {
+        // Connections end before their values: `1` goes, and both are made anew here.
+        eventually("the copy is dropped", || match answer::peek(&1) {
+            None => Ok(()),
+            Some(_) => Err("still there".to_owned()),
+        });
+        let before = answer::stats();
+        assert_eq!((answer(1), answer(2), answer(1), answer(2)), (1, 2, 1, 2));
+        let after = answer::stats();
+        assert_eq!((after.loads - before.loads, after.hits - before.hits), (2, 2), "kept meanwhile");
+    });
+    node.restart();
+    // Nothing is stored under either key, so the server has nothing to tell of this.
+    other.run(|| {
+        eventually("the entry is removed", || {
+            let done = answer::invalidate(&1).is_confirmed();
+            if done { Ok(()) } else { Err("not confirmed".to_owned()) }
+        });
+    });
+    keeper.run(|| {
+        eventually("the server is asked again", || {
+            answer(3);
+            let copies = [answer::peek(&1), answer::peek(&2)];
+            if copies == [None, None] { Ok(()) } else { Err(format!("still {copies:?}")) }
+        });
     });
 }

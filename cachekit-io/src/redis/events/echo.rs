@@ -160,4 +160,9 @@ impl<R: Request> Request for Quiet<'_, R> {
     async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
         self.request.send_asking(link).await
     }
+
+    fn leaves_a_copy(&self, _: &Result<R::Answer, Failure>) -> bool {
+        // Also after a failure: it may have taken effect.
+        true
+    }
 }

@@ -8,7 +8,8 @@
 //! Where tracking is refused (no permission, no RESP3, a proxy), clients tell each other over a channel.
 //! Then fills and what other programs do is not told, nor what expires or is evicted.
 //!
-//! While there is neither, whatever is read is told to have changed: so nothing is kept.
+//! While there is neither, a gap follows each entry that is read or written, before the caller has the answer: so
+//! nothing is kept.
 
 mod channel;
 mod echo;
@@ -108,7 +109,8 @@ impl Events {
         self.0.is_wanted()
     }
 
-    /// Something was read or filled over this connection: says so if changes of it would not be told.
+    /// An entry was read or written over this connection: a gap if changes of it would not be told. Not for what
+    /// precedes a fill, which would end the fill before it is written.
     pub(super) fn used(&self, link: &Link) {
         let shared = &self.0;
         if shared.is_wanted() && !link.is_heard() && !shared.channel.is_heard() {
