@@ -5,9 +5,7 @@ use super::events::Quiet;
 use super::layout::{self, Found, MAGIC};
 use super::scripts;
 use super::send::{Answered, Call, Repeat, Request, Together};
-use crate::{
-    BackendError, BackendErrorKind, Expiry, Fetched, LockToken, Operation, SetOptions,
-};
+use crate::{BackendError, BackendErrorKind, Expiry, Fetched, LockToken, Operation, SetOptions};
 use ::redis::{Cmd, Value};
 use bytes::Bytes;
 use std::borrow::Cow;

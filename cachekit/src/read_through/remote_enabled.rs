@@ -242,7 +242,8 @@ where
             Ok(answer) => answer,
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
-                target.unanswered = matches!(failed, Failed::Late | Failed::Down);
+                let down = matches!(failed, Failed::Late | Failed::Down);
+                target.unanswered = down && !*target.looked.get_mut();
                 Answer::Run
             }
         }

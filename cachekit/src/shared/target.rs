@@ -84,7 +84,9 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
-    /// The tier gave no answer, or was not asked because it is down.
+    /// The backend said what it has under the current key: from then on it tells of changes there.
+    pub(crate) looked: AtomicBool,
+    /// It did not, because it is in trouble.
     pub(crate) unanswered: bool,
     /// Results may be served for so long after their time.
     pub(crate) window: Ticks,
@@ -122,6 +124,7 @@ impl<S: Shape> Target<S> {
             entry: None,
             purpose: None,
             given_up: false,
+            looked: AtomicBool::new(false),
             unanswered: false,
             window: site.site.window(),
             lock_wait: policy.fill_lock,
@@ -141,8 +144,8 @@ impl<S: Shape> Target<S> {
         }
     }
 
-    /// The value was not written either: if the tier was not asked before its function ran, it goes once the tier
-    /// answers.
+    /// The value was not written. If nothing was heard of its place before its function ran either, it goes once the
+    /// backend answers again.
     pub(super) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
         if self.unanswered && self.l1 != L1::Off {
             self.link.made_blindly(entry, store);
@@ -155,7 +158,9 @@ impl<S: Shape> Target<S> {
 
     /// Looks for a whole value that may be served.
     pub(crate) async fn look(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
-        let Some(fetched) = self.link.get(store, until).await? else {
+        let fetched = self.link.get(store, until).await?;
+        self.looked.store(true, Ordering::Relaxed);
+        let Some(fetched) = fetched else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)
             } else {

@@ -5,10 +5,10 @@ use super::super::link::too_slow;
 use super::Shared;
 use super::message::{CHANNEL, Message, Sender};
 use super::tracking::{ASK_EVERY, PATIENCE};
+use crate::BackendErrorKind;
 use ::redis::Msg;
 use ::redis::aio::{PubSubSink, PubSubStream};
 use futures_util::StreamExt;
-use crate::BackendErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl Default for Channel {
 }
 
 impl Channel {
-    /// Who this backend is.
+    /// How this backend signs its messages.
     pub(super) fn sender(&self) -> Sender {
         self.sender
     }
@@ -90,7 +90,10 @@ impl Shared {
         let subscribed = self.background.before(deadline, sink.subscribe(CHANNEL)).await;
         let subscribed = subscribed.ok_or_else(too_slow)?.map_err(|error| Failure::of(&error));
         subscribed.map_err(|failure| {
-            forbidden(failure, "the user may not subscribe (grant +subscribe and &cachekit:rust:invalidate:v1)")
+            forbidden(
+                failure,
+                "the user may not subscribe (grant +subscribe and &cachekit:rust:invalidate:v1)",
+            )
         })?;
         let address = node.address().clone();
         drop((primaries, backend));
@@ -127,7 +130,10 @@ impl Shared {
         let (probe, _) = Message::Probe.encode(self.channel.sender);
         let said = self.publish(&probe).await;
         said.map_err(|failure| {
-            forbidden(failure, "the user may not publish (grant +publish and &cachekit:rust:invalidate:v1)")
+            forbidden(
+                failure,
+                "the user may not publish (grant +publish and &cachekit:rust:invalidate:v1)",
+            )
         })
     }
 

@@ -35,7 +35,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-/// What a backend tells, and to whom.
+/// What a backend tells its listeners.
 #[derive(Clone)]
 pub(super) struct Events(Arc<Shared>);
 
@@ -149,7 +149,7 @@ impl Drop for Telling<'_> {
                 InvalidationEvent::Replaced { key }
             }
         });
-        // Those who track hear it from the server.
+        // Clients that track hear it from the server.
         shared.outbox.add(shared, &shared.names.entry(self.key));
     }
 }

@@ -42,7 +42,7 @@ impl Coherence {
             made.sweep_at = made.copies.len() * 2;
         }
         made.copies.push((Arc::downgrade(entry), store.clone()));
-        // With the list locked: who finds the mark finds the entry.
+        // With the list locked: a reader that finds the mark finds the entry.
         self.blind.any.store(true, Ordering::SeqCst);
     }
 

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use pollster::block_on;
 use std::time::{Duration, Instant};
 
-/// A server with a user who may not track, and one who may not even listen.
+/// A server with a user without the right to track, and one without the right to listen either.
 fn strict_node() -> Node {
     Node::options()
         .persistent()

@@ -1,0 +1,174 @@
+//! Functions over a Redis in trouble: no wrong value, no call that lasts, no run without a reason, and values are shared
+//! again when it is over.
+//!
+//! How long that takes is printed: `cargo test --workspace --test it -- backends::faults --nocapture`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cachekit::cache;
+use cachekit::testing::Scope;
+use cachekit_io::Redis;
+use cachekit_test_servers::{Node, eventually};
+
+use crate::secure::keyring;
+
+const KEYS: u64 = 8;
+
+/// For the steps before a run, and as much for those after it.
+const BUDGET: Duration = Duration::from_millis(500);
+
+/// Far more than a busy machine adds to two budgets: a call that takes longer hangs.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+#[cache(ttl = "10m", namespace = "faults")]
+fn answer(id: u64) -> String {
+    format!("the answer to {id}")
+}
+
+fn call_all() {
+    for id in 0..KEYS {
+        let asked = Instant::now();
+        assert_eq!(answer(id), format!("the answer to {id}"));
+        assert!(asked.elapsed() < DEADLINE, "a call took {:?}", asked.elapsed());
+    }
+}
+
+/// Entries that were dropped here: each is a reason to run the function once more.
+fn dropped() -> u64 {
+    let stats = answer::stats();
+    stats.shared_flushes + stats.shared_invalidations
+}
+
+/// Waits until something shows in the numbers.
+fn wait_for_more(scope: &Scope, what: &str, number: fn() -> u64) {
+    scope.run(|| {
+        let before = number();
+        eventually(what, || if number() > before { Ok(()) } else { Err("none".to_owned()) });
+    });
+}
+
+fn errors(scope: &Scope) {
+    wait_for_more(scope, "calls fail in the shared tier", || answer::stats().shared_errors);
+}
+
+/// Threads call the function while something happens.
+fn withstands(name: &str, url: &str, fault: impl FnOnce(&Scope)) {
+    let redis = Redis::builder().url(url).timeout(BUDGET).build().unwrap();
+    let scope = Scope::new()
+        .with_backend(Arc::new(redis))
+        .with_keyring(keyring(1, &[]))
+        .with_shared_budget(BUDGET);
+    scope.run(call_all);
+    let before = scope.run(|| (answer::stats().loads, dropped()));
+    let over = AtomicBool::new(false);
+    let ended = std::thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    scope.run(call_all);
+                }
+            });
+        }
+        fault(&scope);
+        over.store(true, Ordering::SeqCst);
+        Instant::now()
+    });
+    scope.run(|| {
+        let (runs, dropped) = (answer::stats().loads - before.0, dropped() - before.1);
+        // A fill is refused when its fence is gone: those under way, once.
+        assert!(runs <= dropped + KEYS, "{name}: {runs} runs for {dropped} dropped copies");
+        eventually("values are shared again", || {
+            for function in cachekit::functions() {
+                function.clear_local();
+            }
+            let before = answer::stats().shared_hits;
+            call_all();
+            let found = answer::stats().shared_hits - before;
+            if found == KEYS { Ok(()) } else { Err(format!("{found} of {KEYS} are there")) }
+        });
+        println!("recovery after {name}: {:?}", ended.elapsed());
+    });
+}
+
+#[test]
+fn what_happens_to_a_server() {
+    let node = Node::options().persistent().start();
+    let url = node.url();
+    let case = |name, fault: &dyn Fn(&Scope)| withstands(name, &url, fault);
+    case("a server that stands still (SIGSTOP)", &|scope| {
+        let paused = node.pause();
+        errors(scope);
+        drop(paused);
+    });
+    case("a server that was killed and is back", &|scope| {
+        node.stop();
+        errors(scope);
+        node.restart();
+    });
+    case("a restart", &|_| node.restart());
+    case("killed connections", &|_| {
+        for _ in 0..20 {
+            node.admin(&["CLIENT", "KILL", "TYPE", "normal"]);
+        }
+    });
+    case("a full server (OOM)", &|scope| {
+        node.admin(&["CONFIG", "SET", "maxmemory", "1"]);
+        node.admin(&["FLUSHALL"]);
+        errors(scope);
+        node.admin(&["CONFIG", "SET", "maxmemory", "0"]);
+    });
+    case("a server that was a replica for a while (READONLY)", &|scope| {
+        node.admin(&["FLUSHALL"]);
+        node.admin(&["REPLICAOF", "127.0.0.1", "1"]);
+        wait_for_more(scope, "copies are dropped", dropped);
+        node.admin(&["REPLICAOF", "NO", "ONE"]);
+    });
+    case("an emptied server (FLUSHALL)", &|scope| {
+        node.admin(&["FLUSHALL"]);
+        wait_for_more(scope, "copies are made anew", || answer::stats().loads);
+    });
+    case("a slow server", &|_| {
+        for _ in 0..5 {
+            node.admin(&["FLUSHALL"]);
+            node.admin(&["CLIENT", "PAUSE", "200", "ALL"]);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_loads_its_data() {
+    // A millisecond for each key, and between them time to say so.
+    let node = Node::options()
+        .persistent()
+        .config("key-load-delay 1000")
+        .config("loading-process-events-interval-bytes 1024")
+        .start();
+    for number in 0..3_000 {
+        node.admin(&["SET", &format!("other{number}"), "v"]);
+    }
+    withstands("a server that loads its data (LOADING)", &node.url(), |scope| {
+        node.restart_in_background();
+        errors(scope);
+        node.wait_until_ready();
+    });
+}
+
+#[test]
+fn a_permission_that_is_taken_away() {
+    let node = Node::options().user("app", "pw", "~* &* +@all").start();
+    for lost in ["get", "evalsha", "client|tracking"] {
+        let name = format!("a missing permission ({lost})");
+        withstands(&name, &node.url_for("app", "pw"), |scope| {
+            node.admin(&["ACL", "SETUSER", "app", &format!("-{lost}")]);
+            node.admin(&["CLIENT", "KILL", "TYPE", "normal"]);
+            node.admin(&["FLUSHALL"]);
+            match lost {
+                "client|tracking" => wait_for_more(scope, "copies are dropped", dropped),
+                _ => errors(scope),
+            }
+            node.admin(&["ACL", "SETUSER", "app", &format!("+{lost}")]);
+        });
+    }
+}
