@@ -200,3 +200,22 @@ fn no_copy_stays_wrong_where_clients_tell_each_other() {
         ],
     );
 }
+
+#[test]
+fn copies_go_with_their_server_and_not_when_it_is_back() {
+    let node = Node::options().user("talker", "pw", "~* &* +@all -client|tracking").start();
+    for url in [node.url(), node.url_for("talker", "pw")] {
+        let tier = Tier::over(built(Redis::builder().url(&url)));
+        write_all(&built(Redis::builder().url(node.url())), "v");
+        eventually("a copy is kept", || {
+            tier.read("k0");
+            tier.copy("k0").map(drop).ok_or_else(|| "none".to_owned())
+        });
+        node.stop();
+        eventually("the copy goes", || match tier.copy("k0") {
+            Some(_) => Err("it is still there".to_owned()),
+            None => Ok(()),
+        });
+        node.restart();
+    }
+}
