@@ -19,6 +19,9 @@ const KEYS: u64 = 8;
 /// For the steps before a run, and as much for those after it.
 const BUDGET: Duration = Duration::from_millis(500);
 
+/// For how long a backend is left alone after failures.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Far more than a busy machine adds to two budgets: a call that takes longer hangs.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -80,6 +83,8 @@ fn withstands(name: &str, url: &str, fault: impl FnOnce(&Scope)) {
         // A fill is refused when its fence is gone: those under way, once.
         assert!(runs <= dropped + KEYS, "{name}: {runs} runs for {dropped} dropped copies");
         eventually("values are shared again", || {
+            // A backend that failed is left alone for this long, by the scope's own clock.
+            scope.clock().advance(PAUSE);
             for function in cachekit::functions() {
                 function.clear_local();
             }
