@@ -89,13 +89,11 @@ async fn main() -> Outcome {
     if let Some(url) = std::env::args().nth(1) {
         return tokio::task::block_in_place(|| second(&url));
     }
-    match Server::start()? {
-        Some(server) => first(&server).await,
-        None => {
-            println!("redis-server is not installed: `apt-get install redis-server` brings it");
-            Ok(())
-        }
-    }
+    let Some(server) = Server::start()? else {
+        println!("redis-server is not installed: `apt-get install redis-server` brings it");
+        return Ok(());
+    };
+    first(&server).await
 }
 
 /// A Redis that keeps nothing and ends with this process.

@@ -235,15 +235,16 @@ where
         // A forced run wants the old value gone there, too: that is tried in any case.
         if purpose != Purpose::Forced && !target.link.admits(store) {
             target.given_up = true;
-            target.unanswered = true;
             return Answer::Run;
         }
         match target.consult(entry, store, purpose).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                *target.answered.get_mut() = true;
+                answer
+            }
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
-                let down = matches!(failed, Failed::Late | Failed::Down);
-                target.unanswered = down && !*target.looked.get_mut();
+                *target.answered.get_mut() |= !matches!(failed, Failed::Late | Failed::Down);
                 Answer::Run
             }
         }

@@ -84,10 +84,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
-    /// The backend said what it has under the current key: from then on it tells of changes there.
-    pub(crate) looked: AtomicBool,
-    /// It did not, because it is in trouble.
-    pub(crate) unanswered: bool,
+    /// The backend answered before the function ran, and tells of changes from then on; or it is not to blame.
+    pub(crate) answered: AtomicBool,
     /// Results may be served for so long after their time.
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
@@ -124,8 +122,7 @@ impl<S: Shape> Target<S> {
             entry: None,
             purpose: None,
             given_up: false,
-            looked: AtomicBool::new(false),
-            unanswered: false,
+            answered: AtomicBool::new(false),
             window: site.site.window(),
             lock_wait: policy.fill_lock,
             l1: policy.l1,
@@ -147,7 +144,7 @@ impl<S: Shape> Target<S> {
     /// The value was not written. If nothing was heard of its place before its function ran either, it goes once the
     /// backend answers again.
     pub(super) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
-        if self.unanswered && self.l1 != L1::Off {
+        if self.l1 != L1::Off && !self.answered.load(Ordering::Relaxed) {
             self.link.made_blindly(entry, store);
         }
     }
@@ -159,7 +156,7 @@ impl<S: Shape> Target<S> {
     /// Looks for a whole value that may be served.
     pub(crate) async fn look(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
         let fetched = self.link.get(store, until).await?;
-        self.looked.store(true, Ordering::Relaxed);
+        self.answered.store(true, Ordering::Relaxed);
         let Some(fetched) = fetched else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use cachekit::cache;
 use cachekit::testing::Scope;
+use cachekit::{Stats, cache};
 use cachekit_io::Redis;
 use cachekit_test_servers::{Node, eventually};
 
@@ -38,48 +38,74 @@ fn call_all() {
     }
 }
 
-/// Entries that were dropped here: each is a reason to run the function once more.
-fn dropped() -> u64 {
-    let stats = answer::stats();
+/// Entries that were dropped: each is a reason to run the function once more.
+fn dropped(stats: &Stats) -> u64 {
     stats.shared_flushes + stats.shared_invalidations
 }
 
-/// Waits until something shows in the numbers.
-fn wait_for_more(scope: &Scope, what: &str, number: fn() -> u64) {
-    scope.run(|| {
-        let before = number();
-        eventually(what, || if number() > before { Ok(()) } else { Err("none".to_owned()) });
-    });
+/// The process that the fault happens to.
+struct Process {
+    scope: Scope,
+    before: Stats,
 }
 
-fn errors(scope: &Scope) {
-    wait_for_more(scope, "calls fail in the shared tier", || answer::stats().shared_errors);
+impl Process {
+    /// Waits until a number is higher than before the fault.
+    fn wait_for_more(&self, what: &str, number: fn(&Stats) -> u64) {
+        let before = number(&self.before);
+        eventually(what, || {
+            let now = self.scope.run(|| number(&answer::stats()));
+            if now > before { Ok(()) } else { Err(format!("still {now}")) }
+        });
+    }
+
+    fn wait_for_errors(&self) {
+        self.wait_for_more("calls fail in the shared tier", |stats| stats.shared_errors);
+    }
+
+    fn wait_for_drops(&self) {
+        self.wait_for_more("copies are dropped", dropped);
+    }
+}
+
+/// Ends the calls, also where the fault ends in a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Threads call the function while something happens.
-fn withstands(name: &str, url: &str, fault: impl FnOnce(&Scope)) {
+fn withstands(name: &str, url: &str, fault: impl FnOnce(&Process)) {
     let redis = Redis::builder().url(url).timeout(BUDGET).build().unwrap();
     let scope = Scope::new()
         .with_backend(Arc::new(redis))
         .with_keyring(keyring(1, &[]))
         .with_shared_budget(BUDGET);
-    scope.run(call_all);
-    let before = scope.run(|| (answer::stats().loads, dropped()));
+    let before = scope.run(|| {
+        call_all();
+        answer::stats()
+    });
+    let process = Process { scope, before };
     let over = AtomicBool::new(false);
     let ended = std::thread::scope(|threads| {
+        let _over = Over(&over);
         for _ in 0..3 {
             threads.spawn(|| {
                 while !over.load(Ordering::SeqCst) {
-                    scope.run(call_all);
+                    process.scope.run(call_all);
                 }
             });
         }
-        fault(&scope);
-        over.store(true, Ordering::SeqCst);
+        fault(&process);
         Instant::now()
     });
+    let Process { scope, before } = process;
     scope.run(|| {
-        let (runs, dropped) = (answer::stats().loads - before.0, dropped() - before.1);
+        let now = answer::stats();
+        let (runs, dropped) = (now.loads - before.loads, dropped(&now) - dropped(&before));
         // A fill is refused when its fence is gone: those under way, once.
         assert!(runs <= dropped + KEYS, "{name}: {runs} runs for {dropped} dropped copies");
         eventually("values are shared again", || {
@@ -101,15 +127,15 @@ fn withstands(name: &str, url: &str, fault: impl FnOnce(&Scope)) {
 fn what_happens_to_a_server() {
     let node = Node::options().persistent().start();
     let url = node.url();
-    let case = |name, fault: &dyn Fn(&Scope)| withstands(name, &url, fault);
-    case("a server that stands still (SIGSTOP)", &|scope| {
+    let case = |name, fault: &dyn Fn(&Process)| withstands(name, &url, fault);
+    case("a server that stands still (SIGSTOP)", &|process| {
         let paused = node.pause();
-        errors(scope);
+        process.wait_for_errors();
         drop(paused);
     });
-    case("a server that was killed and is back", &|scope| {
+    case("a server that was killed and is back", &|process| {
         node.stop();
-        errors(scope);
+        process.wait_for_errors();
         node.restart();
     });
     case("a restart", &|_| node.restart());
@@ -118,21 +144,20 @@ fn what_happens_to_a_server() {
             node.admin(&["CLIENT", "KILL", "TYPE", "normal"]);
         }
     });
-    case("a full server (OOM)", &|scope| {
+    case("a full server (OOM)", &|process| {
         node.admin(&["CONFIG", "SET", "maxmemory", "1"]);
         node.admin(&["FLUSHALL"]);
-        errors(scope);
+        process.wait_for_errors();
         node.admin(&["CONFIG", "SET", "maxmemory", "0"]);
     });
-    case("a server that was a replica for a while (READONLY)", &|scope| {
-        node.admin(&["FLUSHALL"]);
+    case("a server that was a replica for a while (READONLY)", &|process| {
         node.admin(&["REPLICAOF", "127.0.0.1", "1"]);
-        wait_for_more(scope, "copies are dropped", dropped);
+        process.wait_for_drops();
         node.admin(&["REPLICAOF", "NO", "ONE"]);
     });
-    case("an emptied server (FLUSHALL)", &|scope| {
+    case("an emptied server (FLUSHALL)", &|process| {
         node.admin(&["FLUSHALL"]);
-        wait_for_more(scope, "copies are made anew", || answer::stats().loads);
+        process.wait_for_more("copies are made anew", |stats| stats.loads);
     });
     case("a slow server", &|_| {
         for _ in 0..5 {
@@ -153,9 +178,9 @@ fn a_server_that_loads_its_data() {
     for number in 0..3_000 {
         node.admin(&["SET", &format!("other{number}"), "v"]);
     }
-    withstands("a server that loads its data (LOADING)", &node.url(), |scope| {
+    withstands("a server that loads its data (LOADING)", &node.url(), |process| {
         node.restart_in_background();
-        errors(scope);
+        process.wait_for_errors();
         node.wait_until_ready();
     });
 }
@@ -165,13 +190,13 @@ fn a_permission_that_is_taken_away() {
     let node = Node::options().user("app", "pw", "~* &* +@all").start();
     for lost in ["get", "evalsha", "client|tracking"] {
         let name = format!("a missing permission ({lost})");
-        withstands(&name, &node.url_for("app", "pw"), |scope| {
+        withstands(&name, &node.url_for("app", "pw"), |process| {
             node.admin(&["ACL", "SETUSER", "app", &format!("-{lost}")]);
             node.admin(&["CLIENT", "KILL", "TYPE", "normal"]);
             node.admin(&["FLUSHALL"]);
             match lost {
-                "client|tracking" => wait_for_more(scope, "copies are dropped", dropped),
-                _ => errors(scope),
+                "client|tracking" => process.wait_for_drops(),
+                _ => process.wait_for_errors(),
             }
             node.admin(&["ACL", "SETUSER", "app", &format!("+{lost}")]);
         });

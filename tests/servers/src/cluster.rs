@@ -28,7 +28,7 @@ impl Cluster {
     /// A cluster of nodes that are set up like this. With TLS they have their authority in common.
     pub fn start_with(options: &NodeOptions) -> Self {
         let certificates = options.tls.then(Certificates::of_group);
-        let mut options = options.clone().as_group(certificates.as_ref());
+        let mut options = options.clone().in_group(certificates.as_ref());
         if options.tls {
             options = options.config("tls-cluster yes");
         }

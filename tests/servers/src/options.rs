@@ -30,7 +30,7 @@ impl NodeOptions {
     }
 
     /// The same certificates for all nodes that are started with these options, if they speak TLS.
-    pub(crate) fn as_group(mut self, certificates: Option<&Arc<Certificates>>) -> Self {
+    pub(crate) fn in_group(mut self, certificates: Option<&Arc<Certificates>>) -> Self {
         let Some(certificates) = certificates else { return self };
         self.certificates = Some(Arc::clone(certificates));
         self.tls().config("tls-replication yes")

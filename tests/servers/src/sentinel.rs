@@ -29,8 +29,8 @@ impl SentinelGroup {
     pub fn start_with(node: NodeOptions, sentinel: NodeOptions) -> Self {
         assert_eq!(node.tls, sentinel.tls, "sentinels speak TLS if the nodes do");
         let certificates = node.tls.then(Certificates::of_group);
-        let node = node.as_group(certificates.as_ref());
-        let sentinel = sentinel.as_group(certificates.as_ref());
+        let node = node.in_group(certificates.as_ref());
+        let sentinel = sentinel.in_group(certificates.as_ref());
         let primary = node.start();
         let replica = node.config(&format!("replicaof 127.0.0.1 {}", primary.port()));
         let port = primary.port();
