@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cachekit::testing::Scope;
 use cachekit::{Stats, cache};
 use cachekit_io::Redis;
-use cachekit_test_servers::{Node, eventually};
+use cachekit_test_servers::{Cluster, Node, SentinelGroup, eventually};
 
 use crate::secure::keyring;
 
@@ -201,4 +201,43 @@ fn a_permission_that_is_taken_away() {
             node.admin(&["ACL", "SETUSER", "app", &format!("+{lost}")]);
         });
     }
+}
+
+#[test]
+fn what_happens_to_a_sentinel_group() {
+    let group = SentinelGroup::start();
+    let url = format!("redis-sentinel://{}/{}", group.addresses(), group.name());
+    withstands("a failover of a Sentinel group in good order", &url, |_| group.failover());
+    withstands("the death of a primary with Sentinels", &url, |process| {
+        let primary = group.primary();
+        primary.stop();
+        process.wait_for_errors();
+        group.wait_for_other_primary(primary.port());
+    });
+}
+
+#[test]
+fn what_happens_to_a_cluster() {
+    let cluster = Cluster::start();
+    let url = format!("redis-cluster://{}", cluster.addresses());
+    // Slots that have values of ours, as the first primary knows them.
+    let slots = || -> Vec<u16> {
+        let keys = cluster.nodes()[0].admin(&["KEYS", "ns:*:m"]);
+        keys.array().iter().map(|key| cluster.slot_of(&key.text())).collect()
+    };
+    withstands("slots that move (ASK, MOVED)", &url, |_| {
+        let slots = slots();
+        assert!(!slots.is_empty());
+        for slot in slots {
+            cluster.move_slot(slot, &cluster.nodes()[1]);
+        }
+    });
+    withstands("a failover of a Cluster in good order", &url, |_| cluster.failover(0));
+    withstands("the death of a primary of a Cluster", &url, |process| {
+        let primary = cluster.owner_of(0);
+        let replica = cluster.replica_of(primary);
+        primary.stop();
+        process.wait_for_drops();
+        cluster.wait_for_owner(0, replica);
+    });
 }

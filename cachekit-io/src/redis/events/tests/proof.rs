@@ -1,9 +1,10 @@
 //! Health tells whether changes are heard, and what to permit if they are not.
 
-use super::{Heard, built};
+use super::{Heard, built, fence, fill, get, set};
 use crate::{Backend, BackendError, Health, Redis};
 use cachekit_test_servers::{Node, eventually};
 use pollster::block_on;
+use std::time::Duration;
 
 /// Users that lack one thing or the other.
 fn strict_node() -> Node {
@@ -94,4 +95,34 @@ fn what_is_permitted_later_is_found() {
     node.admin(&["ACL", "SETUSER", "mute", "&cachekit:*"]);
     let found = eventually("the channel is heard", || health(&redis).map_err(|e| e.to_string()));
     assert_eq!(found.detail("events"), Some("channel"));
+}
+
+#[test]
+fn the_documented_permissions_are_enough() {
+    const COMMANDS: &str = "~app:* ~{app:* -@all +get +set +del +exists +mget +pttl +pexpire +getrange +multi +exec \
+                            +eval +evalsha +ping +info +role +cluster|slots +asking +wait";
+    const CHANNEL: &str = "+publish +subscribe &cachekit:rust:invalidate:v1";
+    let node = Node::options()
+        .user("tracker", "pw", &format!("resetchannels {COMMANDS} +client|tracking"))
+        .user("talker", "pw", &format!("resetchannels {COMMANDS} {CHANNEL}"))
+        .start();
+    for (user, way) in [("tracker", "tracking"), ("talker", "channel")] {
+        let url = node.url_for(user, "pw");
+        let redis = built(Redis::builder().url(url).prefix("app:"));
+        let _heard = Heard::from_the_start(&redis);
+        assert_eq!(health(&redis).unwrap().detail("events"), Some(way));
+        let token = fence(&redis, "k");
+        assert!(fill(&redis, "k", "v", &token));
+        assert!(get(&redis, "k").is_some());
+        set(&redis, "k", "w");
+        let ttl = redis.ttl().unwrap();
+        assert!(block_on(ttl.refresh("k", Duration::from_secs(60))).unwrap());
+        block_on(ttl.expiry("k")).unwrap();
+        let locks = redis.locks().unwrap();
+        let lock = block_on(locks.try_acquire("k", Duration::from_secs(60))).unwrap().unwrap();
+        assert!(block_on(locks.release("k", &lock)).unwrap());
+        let many = block_on(redis.batch().unwrap().get_many(&["k"])).remove(0);
+        assert!(many.unwrap().is_some());
+        assert!(block_on(redis.delete("k")).unwrap());
+    }
 }
