@@ -12,7 +12,8 @@ use cachekit_tests::block_on;
 use crate::init_check::{NONE, problems};
 use crate::secure::keyring;
 
-#[cache(ttl = "10m", namespace = "unheard")]
+// Longer than any test turns its clock.
+#[cache(ttl = "300d", namespace = "unheard")]
 fn answer(id: u32) -> u32 {
     id
 }
