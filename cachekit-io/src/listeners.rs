@@ -1,4 +1,4 @@
-//! Who is told about invalidations.
+//! The listeners that are told about invalidations.
 
 use crate::{InvalidationEvent, InvalidationListener, Subscription};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ impl Listeners {
         Subscription::new(move || all.remove(number))
     }
 
-    /// Tells everybody. No lock is held meanwhile, so a listener may subscribe or call the backend.
+    /// Tells all listeners. No lock is held meanwhile, so a listener may subscribe or call the backend.
     pub(crate) fn publish(&self, event: impl FnOnce() -> InvalidationEvent) {
         let listeners = Arc::clone(&self.registered().listeners);
         if listeners.is_empty() {

@@ -1,4 +1,4 @@
-//! Where connections live and who keeps time.
+//! Where connections live and what keeps time.
 //!
 //! Futures of the client run on any executor. What they need from tokio is found here: a connection is
 //! driven by the runtime that asked for it where that is safe, else by one background thread of the
@@ -106,16 +106,16 @@ impl Background {
 /// Where a connection is driven, and where a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Home {
-    /// The background thread, which nobody can hold up.
+    /// The background thread, which no caller can hold up.
     Background,
     /// A multi-threaded runtime.
     Anywhere,
-    /// A current-thread runtime, which stands still unless somebody is inside.
+    /// A current-thread runtime, which stands still unless a caller is inside `block_on`.
     Only(Id),
 }
 
 impl Home {
-    /// Whether who is here can wait for a connection that lives there.
+    /// Whether a caller here can wait for a connection that lives there.
     pub(crate) fn can_use(self, there: Self) -> bool {
         match there {
             Self::Background => true,

@@ -1,7 +1,10 @@
 //! `init` and `check`: finding at the start of a program what would otherwise only be counted.
 
 #[cfg(feature = "shared")]
-use cachekit_io::BackendError;
+use std::sync::Arc;
+
+#[cfg(feature = "shared")]
+use cachekit_io::{Backend, BackendError};
 
 use crate::error::Error;
 #[cfg(feature = "shared")]
@@ -10,7 +13,7 @@ use crate::error::{ErrorKind, Problem};
 use crate::shared::{Link, backend, stays};
 use crate::site;
 #[cfg(feature = "shared")]
-use crate::site::{Function, Tier};
+use crate::site::{Function, L1, Policy, Tier};
 
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
 ///
@@ -38,7 +41,8 @@ pub fn init() -> Result<(), Error> {
 }
 
 /// Checks every annotated function of the program and asks the backends that they use whether they are
-/// there.
+/// there, and where this process keeps copies, whether it hears of changes: with Redis, a user who may neither use
+/// client-side tracking nor the channel of changes is a problem that names the permissions.
 ///
 /// That takes as long as the slowest answer, the budget for the shared tier at most (5 seconds unless set).
 /// Backends that attributes name with `backend = …` are known to their calls only, and not asked.
@@ -181,16 +185,19 @@ fn uses_the_service(function: Function) -> bool {
 #[cfg(feature = "shared")]
 async fn reachable(functions: &[Function]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
-    let mut asked = Vec::new();
+    // Two tiers mostly have one backend.
+    let mut backends: Vec<(Arc<dyn Backend>, bool)> = Vec::new();
     for tier in tiers(functions) {
         let Ok(Some(backend)) = backend(tier) else { continue };
-        // Two tiers mostly have one backend.
-        if asked.iter().any(|known| std::sync::Arc::ptr_eq(known, &backend)) {
-            continue;
+        let copies = keeps_copies(functions, tier);
+        match backends.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &backend)) {
+            Some((_, known)) => *known |= copies,
+            None => backends.push((backend, copies)),
         }
-        asked.push(std::sync::Arc::clone(&backend));
+    }
+    for (backend, copies) in backends {
         let kind = backend.backend_type();
-        match Link::health(backend).await {
+        match Link::health(backend, copies).await {
             Ok(()) => {}
             Err(Some(error)) => {
                 let message = format!("the backend of type `{kind}` does not answer well: {error}");
@@ -204,4 +211,11 @@ async fn reachable(functions: &[Function]) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether this process keeps copies of what any function of this tier stores there.
+#[cfg(feature = "shared")]
+fn keeps_copies(functions: &[Function], tier: Tier) -> bool {
+    let keeps = |policy: &Policy| !policy.own_backend && !policy.own_cache && policy.l1 != L1::Off;
+    functions.iter().any(|function| function.tier() == tier && keeps(function.policy()))
 }

@@ -36,7 +36,7 @@ fn a_missing_api_key_is_reported_and_stops_nothing() {
     });
 }
 
-const NONE: [String; 0] = [];
+pub(crate) const NONE: [String; 0] = [];
 
 /// What `check` found, but for the functions of this binary that have one path on purpose.
 pub(crate) fn problems(checked: Result<(), cachekit::Error>) -> Vec<String> {

@@ -53,7 +53,7 @@ pub trait InvalidationEvents: Send + Sync {
     fn subscribe(&self, listener: InvalidationListener) -> Subscription;
 }
 
-/// What happened to entries that somebody may hold copies of.
+/// What happened to entries that a listener may hold copies of.
 ///
 /// `Debug` shows the length of a key, never the key.
 #[derive(Clone, PartialEq, Eq, Hash)]

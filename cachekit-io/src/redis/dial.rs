@@ -62,7 +62,7 @@ pub(super) struct ClientCertificate {
     pub(super) key: PathBuf,
 }
 
-/// Whom to trust and what to show.
+/// The authorities to trust, and the certificate to show.
 #[derive(Clone)]
 pub(super) struct Tls {
     pub(super) roots: Roots,

@@ -201,7 +201,7 @@ fn denied() -> Failure {
     )
 }
 
-/// Only who speaks to a Cluster as if it were one node reports it.
+/// Reported only where the URL takes a node of a Cluster for a single server.
 fn moved(then: Then) -> Failure {
     Failure::new(
         BackendErrorKind::Configuration,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 type Outcome<T> = watch::Receiver<Option<Result<T, Failure>>>;
 
-/// The work under way, by what it is for. It goes on if those who asked for it leave.
+/// The work under way, by what it is for. It goes on if its callers leave.
 pub(super) struct Flights<K, T> {
     under_way: Mutex<Vec<(K, Outcome<T>)>>,
 }
@@ -55,7 +55,7 @@ where
         let work = work();
         on.spawn(async move {
             let result = work.await;
-            // Nobody may be waiting.
+            // There may be no waiter left.
             let _ = sender.send(Some(result));
         });
         Flight { outcome, begun_here: true }

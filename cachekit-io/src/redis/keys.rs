@@ -69,7 +69,6 @@ impl Names {
     }
 
     /// The key of an entry; nothing for other names.
-    #[allow(dead_code)] // Invalidation events are told by key.
     pub(super) fn key(&self, entry: &str) -> Option<String> {
         let name = entry.strip_prefix(&*self.prefix)?;
         if name.is_empty() || name.ends_with(LOCK) || name.contains(['{', '}']) {

@@ -44,7 +44,7 @@ pub(super) type PushSink = Arc<dyn Fn(PushInfo) + Send + Sync>;
 
 /// Hears of connections that carry operations.
 pub(super) trait LinkWatcher: Send + Sync + 'static {
-    /// A connection is about to be made: who takes its push messages? Only with RESP3.
+    /// A connection is about to be made: what takes its push messages? Only with RESP3.
     fn push_sink(&self, link: &LinkId) -> Option<PushSink>;
 
     /// It was made, and is put into use when this is done.
@@ -149,7 +149,6 @@ impl Link {
     }
 
     /// Which connection it is.
-    #[allow(dead_code)] // Who watches connections asks.
     pub(super) fn id(&self) -> &LinkId {
         &self.id
     }

@@ -1,7 +1,7 @@
 //! Redis and Valkey: [`Redis`] (feature `redis`).
 //!
 //! One server, a group with Sentinels, or a Cluster; Redis 6 or newer, or any Valkey. Every capability of
-//! [`Backend`](crate::Backend) but events is there with all three.
+//! [`Backend`](crate::Backend) is there with all three.
 //!
 //! # URLs
 //!
@@ -48,8 +48,9 @@
 //!
 //! Each server has one connection that all callers share, one more for callers on each current-thread
 //! runtime, and one for calls without async. Any executor can poll the futures: on a tokio
-//! runtime connections are driven there, from anywhere else by one background thread. A connection that gives no sign of life within two seconds is given up: it is asked
-//! for one after 15 quiet seconds, and as soon as answers fail to come.
+//! runtime connections are driven there, from anywhere else by one background thread. A connection that gives no sign of
+//! life within two seconds is given up: it is asked for one after 15 quiet seconds, and as soon as answers fail to
+//! come; each second while there is a listener.
 //!
 //! Each new connection reads the password, the certificates and the addresses behind names anew: a rotated
 //! password ([`RedisBuilder::password_file`], [`RedisBuilder::credentials`]), a replaced certificate and a
@@ -69,6 +70,15 @@
 //! control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
 //! `del`, `exists`, `mget`, `pttl`, `pexpire`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
 //! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`.
+//!
+//! # Events
+//!
+//! While there is a listener, each connection uses client-side tracking (`client|tracking`, RESP3): the server tells
+//! what changes of all that was read over it. Where that is refused, clients tell each other over the channel
+//! `cachekit:rust:invalidate:v1` (`publish`, `subscribe`, and the pattern `&cachekit:rust:invalidate:v1`). Where neither
+//! is permitted, a gap follows each read and write, so that listeners keep nothing, and
+//! [`health`](crate::Backend::health) is an error that names the permissions. `wait` shows at once that a server has
+//! become a replica.
 //!
 //! # Fences and failovers
 //!
@@ -98,6 +108,7 @@ mod events;
 mod failure;
 mod fences;
 mod flights;
+mod health;
 mod keys;
 mod layout;
 mod link;

@@ -7,14 +7,11 @@ use super::layout::{self, Found, MAGIC};
 use super::request::{Call, Request, Together};
 use super::scripts;
 use super::send::{Answered, Deadline, Repeat};
-use crate::{
-    BackendError, BackendErrorKind, Expiry, Fetched, Health, LockToken, Operation, SetOptions,
-};
+use crate::{BackendError, BackendErrorKind, Expiry, Fetched, LockToken, Operation, SetOptions};
 use ::redis::{Cmd, Value};
 use bytes::Bytes;
-use futures_util::future::try_join_all;
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the backend is called in logs and counters.
 pub(super) const TYPE: &str = "redis";
@@ -233,37 +230,6 @@ impl Redis {
         let call = self.quiet_script(&entry, call, |answer| *answer == Value::Int(1));
         let answered = self.send(REFRESH, Some(key), entry.slot, &call, Repeat::Yes).await?;
         integer(REFRESH, key, &answered.answer).map(|done| done == 1)
-    }
-
-    /// Every primary must answer.
-    pub(super) async fn do_health(&self) -> Result<Health, BackendError> {
-        const HEALTH: Operation = Operation::Health;
-        let asked = Instant::now();
-        let shared = &self.shared;
-        if self.timeout.is_zero() {
-            return Err(super::send::late(None).into_error(HEALTH, None));
-        }
-        let all = async {
-            let primaries = shared.topology.primaries().await?;
-            let ping = Cmd::new().arg("PING").take();
-            let answers = primaries.iter().map(async |node| {
-                match node.link().await?.ask(&ping).await {
-                    // The connection may have been lost unnoticed.
-                    Err(failure) if failure.then == super::failure::Then::Reconnect => {
-                        node.link().await?.ask(&ping).await
-                    }
-                    answer => answer,
-                }
-            });
-            try_join_all(answers).await.map(|answers| answers.len())
-        };
-        let all = shared.background.before(asked + self.timeout, all).await;
-        let nodes = all
-            .unwrap_or_else(|| Err(super::send::late(None)))
-            .map_err(|failure| failure.into_error(HEALTH, None))?;
-        Ok(Health::new(TYPE, asked.elapsed())
-            .with_detail("topology", shared.topology.name())
-            .with_detail("primaries", nodes.to_string()))
     }
 
     /// The entry of a key.

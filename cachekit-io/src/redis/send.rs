@@ -113,7 +113,7 @@ struct Progress {
     waits: u32,
     lost: u32,
     redirects: u32,
-    /// Who is to be asked, and does not have the slot yet.
+    /// The node of an `ASK`, which does not have the slot yet.
     asked: Option<Arc<Node>>,
     /// What the last attempt failed for.
     last: Option<Failure>,

@@ -238,9 +238,13 @@ where
             return Answer::Run;
         }
         match target.consult(entry, store, purpose).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                *target.answered.get_mut() = true;
+                answer
+            }
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
+                *target.answered.get_mut() |= !matches!(failed, Failed::Late | Failed::Down);
                 Answer::Run
             }
         }

@@ -72,7 +72,7 @@ mod session {
         let all = crate::functions();
         let stats = all.iter().map(crate::Function::stats);
         stats.fold(SessionMetrics::default(), |sum, stats| {
-            // A look-up that this process did not answer is counted as a miss here, whoever answered.
+            // A look-up that this process did not answer is counted as a miss here, even if the backend answered it.
             let elsewhere = stats.misses.saturating_sub(stats.shared_hits);
             SessionMetrics::new(
                 sum.l1_hits.saturating_add(stats.hits),

@@ -23,9 +23,9 @@
 //! Nothing is allocated before all that is checked, and never more than the claim or
 //! [`MAX_VALUE`].
 //!
-//! The checksum finds damage, and values in the place of others; it is no protection against somebody who
-//! means to deceive: that is what sealing is for. Whose values could be confused is not up to whoever picks
-//! arguments: places differ by a cryptographic hash ([`super::key`]).
+//! The checksum finds damage, and values in the place of others; it is no protection against an attacker
+//! with write access: that is what sealing is for. A caller that picks arguments cannot have values confused
+//! either: places differ by a cryptographic hash ([`super::key`]).
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What this process knows of each backend that its calls use: its health, and who listens to its news.
+//! What this process knows of each backend that its calls use: its health, and the listener to its news.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -31,6 +31,8 @@ pub(crate) enum Failed {
     Late,
     /// The backend knows of something newer.
     Superseded,
+    /// The backend is in trouble.
+    Down,
     /// Anything else.
     Other,
 }
@@ -239,7 +241,7 @@ impl Link {
         match written {
             Ok(true) => Written::Stored,
             Ok(false) | Err(Failed::Superseded) => Written::Refused,
-            Err(Failed::Late | Failed::Other) => Written::Unknown,
+            Err(Failed::Late | Failed::Down | Failed::Other) => Written::Unknown,
         }
     }
 
@@ -308,11 +310,17 @@ impl Link {
         });
     }
 
-    /// Asks a backend whether it is up. `Err(None)`: no answer.
-    pub(crate) async fn health(backend: Arc<dyn Backend>) -> Result<(), Option<BackendError>> {
+    /// Asks a backend whether it is up and, where copies are kept, whether it tells of changes. `Err(None)`: no
+    /// answer.
+    pub(crate) async fn health(
+        backend: Arc<dyn Backend>,
+        copies: bool,
+    ) -> Result<(), Option<BackendError>> {
         let until = Instant::now() + super::budget();
-        // Before anything is sent: what a backend tells from then on is told of its first connection, too.
-        known::of(&backend, testing::scope()).listens(&backend);
+        if copies {
+            // Before anything is sent: what a backend tells from then on is told of its first connection, too.
+            known::of(&backend, testing::scope()).listens(&backend);
+        }
         let answer = pin!(async { backend.health().await });
         match runtime::bounded(until, answer).await {
             Ok(Ok(_)) => Ok(()),
@@ -356,20 +364,30 @@ impl Link {
     fn judge<T>(&self, store: &Store, reply: Reply<T>) -> Result<T, Failed> {
         let (failed, kind) = match reply {
             Ok(Ok(answer)) => {
-                self.known.breaker.succeeded(&*self.backend, || self.clock.now());
+                self.succeeded();
                 return Ok(answer);
             }
             Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded => {
-                self.known.breaker.succeeded(&*self.backend, || self.clock.now());
+                self.succeeded();
                 return Err(Failed::Superseded);
+            }
+            Ok(Err(error)) if error.kind().counts_for_breaker() => {
+                (Failed::Down, Trouble::Error(error.kind()))
             }
             Ok(Err(error)) => (Failed::Other, Trouble::Error(error.kind())),
             Err(Unanswered::Late) => (Failed::Late, Trouble::Error(BackendErrorKind::Timeout)),
-            Err(Unanswered::Panicked) => (Failed::Other, Trouble::Panic),
+            Err(Unanswered::Panicked) => (Failed::Down, Trouble::Panic),
         };
         self.known.breaker.failed(&*self.backend, self.clock.now(), kind);
         store.count_shared_error();
         Err(failed)
+    }
+
+    fn succeeded(&self) {
+        self.known.breaker.succeeded(&*self.backend, || self.clock.now());
+        if let Some(coherence) = self.known.coherence() {
+            coherence.answered();
+        }
     }
 }
 

@@ -79,7 +79,11 @@ impl<S: Shape> Target<S> {
                 if self.is_forced() {
                     self.leave_nothing(entry, store, until).await;
                 }
-                missed == Written::Unknown
+                let kept = missed == Written::Unknown;
+                if kept {
+                    self.unwritten(entry, store);
+                }
+                kept
             }
         }
     }

@@ -40,7 +40,7 @@ fn handle() -> Option<&'static Handle> {
 }
 
 fn timer(until: Instant) -> Option<Sleep> {
-    // The timer belongs to our thread, whoever polls it.
+    // The timer belongs to our thread, whichever thread polls it.
     let _inside = handle()?.enter();
     Some(tokio::time::sleep_until(until.into()))
 }
@@ -78,7 +78,7 @@ pub(crate) fn elsewhere<T: Send + 'static>(
     let Some(handle) = handle() else { return Err(Unanswered::Late) };
     let (done, answer) = mpsc::sync_channel(1);
     handle.spawn(async move {
-        // Who asked may have given up.
+        // The caller may have given up.
         let _ = done.send(bounded(until, pin!(future)).await);
     });
     receive(&answer, until)?
@@ -93,7 +93,7 @@ fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Unanswere
     })
 }
 
-/// Who drives a future that goes on when its caller does not.
+/// What drives a future that goes on when its caller does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Driver {
     /// The caller, who blocks: it is driven on the shared tier's thread.

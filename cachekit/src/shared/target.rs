@@ -84,6 +84,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
+    /// The backend answered before the function ran, and tells of changes from then on; or it is not to blame.
+    pub(crate) answered: AtomicBool,
     /// Results may be served for so long after their time.
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
@@ -120,6 +122,7 @@ impl<S: Shape> Target<S> {
             entry: None,
             purpose: None,
             given_up: false,
+            answered: AtomicBool::new(false),
             window: site.site.window(),
             lock_wait: policy.fill_lock,
             l1: policy.l1,
@@ -138,13 +141,23 @@ impl<S: Shape> Target<S> {
         }
     }
 
+    /// The value was not written. If nothing was heard of its place before its function ran either, it goes once the
+    /// backend answers again.
+    pub(super) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+        if self.l1 != L1::Off && !self.answered.load(Ordering::Relaxed) {
+            self.link.made_blindly(entry, store);
+        }
+    }
+
     pub(super) fn take_run(&self) -> Option<Own> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Looks for a whole value that may be served.
     pub(crate) async fn look(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
-        let Some(fetched) = self.link.get(store, until).await? else {
+        let fetched = self.link.get(store, until).await?;
+        self.answered.store(true, Ordering::Relaxed);
+        let Some(fetched) = fetched else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)
             } else {

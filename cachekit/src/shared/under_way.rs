@@ -145,7 +145,7 @@ impl Followed {
     pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
         let backend = self.link.backend();
         let registered = Registered::new(backend, self.link.key(), Arc::clone(&self.entry));
-        // Only now: who kills the entry from here on finds the write in the table.
+        // Only now: whatever kills the entry from here on finds the write in the table.
         if self.entry.head.is_dead() {
             return None;
         }

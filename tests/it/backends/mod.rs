@@ -7,11 +7,15 @@
 //! | `coherent` | what one process changes in Redis reaches the memory of another one |
 //! | `environment` | the same program over every backend, by its environment alone |
 //! | `refused` | what `init` says about an environment that leads to no backend |
+//! | `faults` | what a Redis in trouble does to functions |
+//! | `unheard` | what `check` says about a Redis whose changes cannot be heard, and what an outage leaves behind |
 //! | `sealed` | what a directory and Redis show of sealed functions |
 
 mod coherent;
 mod environment;
 mod exchange;
+mod faults;
 mod killed;
 mod refused;
 mod sealed;
+mod unheard;

@@ -3,16 +3,31 @@
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
 
 /// An authority of its own and a certificate for `127.0.0.1` and `localhost` by it, as files.
 #[derive(Debug)]
 pub struct Certificates {
     folder: PathBuf,
+    /// Of a group of servers.
+    _temporary: Option<TempDir>,
 }
 
 impl Certificates {
     /// Makes an authority and a certificate in this folder; replaces what is there.
     pub fn create(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), _temporary: None }.make()
+    }
+
+    /// Makes them in a folder of their own, for a group of servers.
+    pub(crate) fn of_group() -> Arc<Self> {
+        let folder = tempfile::Builder::new().prefix("ck-").tempdir().expect("a folder");
+        let made = Self { folder: folder.path().to_owned(), _temporary: Some(folder) };
+        Arc::new(made.make())
+    }
+
+    fn make(self) -> Self {
         let key = KeyPair::generate().expect("a key for the authority");
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -25,11 +40,10 @@ impl Certificates {
         let params = CertificateParams::new(names).expect("names for a certificate");
         let certificate = params.signed_by(&key, &issuer).expect("a certificate for the server");
 
-        let made = Self { folder: folder.to_owned() };
-        write(&made.ca_file(), &authority.pem());
-        write(&made.certificate_file(), &certificate.pem());
-        write(&made.key_file(), &key.serialize_pem());
-        made
+        write(&self.ca_file(), &authority.pem());
+        write(&self.certificate_file(), &certificate.pem());
+        write(&self.key_file(), &key.serialize_pem());
+        self
     }
 
     /// The authority's certificate, for clients to trust.

@@ -1,10 +1,12 @@
 //! Three primaries with a replica each.
 
+use crate::certificates::Certificates;
 use crate::node::{ADMIN, ADMIN_PASSWORD, Node};
 use crate::options::NodeOptions;
 use crate::ports::Port;
 use crate::resp::Reply;
 use crate::wait::{eventually, that};
+use std::path::PathBuf;
 
 const SLOTS: u16 = 16_384;
 const PRIMARIES: usize = 3;
@@ -23,10 +25,13 @@ impl Cluster {
         Self::start_with(&NodeOptions::new())
     }
 
-    /// A cluster of nodes that are set up like this.
-    ///
-    /// Without TLS: servers talk to each other on the same ports.
+    /// A cluster of nodes that are set up like this. With TLS they have their authority in common.
     pub fn start_with(options: &NodeOptions) -> Self {
+        let certificates = options.tls.then(Certificates::of_group);
+        let mut options = options.clone().in_group(certificates.as_ref());
+        if options.tls {
+            options = options.config("tls-cluster yes");
+        }
         let bus: Vec<_> = (0..2 * PRIMARIES).map(|_| Port::free()).collect();
         let start = |bus: &Port| {
             let options = options
@@ -74,7 +79,7 @@ impl Cluster {
         self.wait_until_agreed();
     }
 
-    /// Waits until all running nodes know of all slots, of each other, and who follows whom.
+    /// Waits until all running nodes know of all slots, of each other, and which primary each replica follows.
     pub fn wait_until_agreed(&self) {
         eventually("the nodes of the cluster agree", || {
             let owners = self.owners()?;
@@ -130,6 +135,11 @@ impl Cluster {
     pub fn addresses(&self) -> String {
         let addresses: Vec<_> = self.nodes.iter().map(Node::address).collect();
         addresses.join(",")
+    }
+
+    /// The authority to trust, in a file, with TLS.
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        self.nodes.first().and_then(Node::ca_file)
     }
 
     /// The slot of a key.
@@ -243,7 +253,7 @@ fn id(node: &Node) -> Result<String, String> {
 struct Line {
     id: String,
     flags: String,
-    /// Whom it follows.
+    /// The primary that it follows.
     primary: Option<String>,
     slots: Vec<(u16, u16)>,
 }

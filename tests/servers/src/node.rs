@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// The user of [`Node::admin`] and of servers among themselves. A client under test has another one.
@@ -22,7 +22,8 @@ pub(crate) const ADMIN_PASSWORD: &str = "admin-of-a-test";
 #[derive(Debug)]
 pub struct Node {
     port: Port,
-    tls: bool,
+    /// With TLS.
+    certificates: Option<Arc<Certificates>>,
     sentinel: bool,
     program: PathBuf,
     // Before the folder: the process must not write there any more when that goes.
@@ -46,8 +47,10 @@ impl Node {
         let program = program::server().unwrap_or_else(|missing| panic!("{missing}"));
         let folder = tempfile::Builder::new().prefix("ck-").tempdir().expect("a folder");
         let port = Port::free();
-        let node =
-            Self { port, tls: options.tls, sentinel, program, process: Mutex::new(None), folder };
+        let own = || Arc::new(Certificates::create(folder.path()));
+        let certificates = options.tls.then(|| options.certificates.clone().unwrap_or_else(own));
+        let process = Mutex::new(None);
+        let node = Self { port, certificates, sentinel, program, process, folder };
         fs::write(node.config_file(), node.config(options)).expect("a configuration file");
         node.spawn_process();
         node
@@ -62,8 +65,7 @@ impl Node {
              user {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n"
         );
         let mut line = |line: &str| writeln!(text, "{line}").expect("text grows");
-        if options.tls {
-            let made = Certificates::create(self.folder.path());
+        if let Some(made) = &self.certificates {
             line("port 0");
             line(&format!("tls-port {port}"));
             line("tls-auth-clients no");
@@ -115,13 +117,13 @@ impl Node {
 
     /// `redis://127.0.0.1:…`, or `rediss://127.0.0.1:…` with TLS.
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "rediss" } else { "redis" };
+        let scheme = if self.certificates.is_some() { "rediss" } else { "redis" };
         format!("{scheme}://{}", self.address())
     }
 
     /// The same for a user with a password.
     pub fn url_for(&self, user: &str, password: &str) -> String {
-        let scheme = if self.tls { "rediss" } else { "redis" };
+        let scheme = if self.certificates.is_some() { "rediss" } else { "redis" };
         format!("{scheme}://{user}:{password}@{}", self.address())
     }
 
@@ -132,7 +134,7 @@ impl Node {
 
     /// The authority to trust, in a file, with TLS.
     pub fn ca_file(&self) -> Option<PathBuf> {
-        self.tls.then(|| self.folder.path().join("ca.pem"))
+        self.certificates.as_ref().map(|made| made.ca_file())
     }
 
     /// What the server has logged.
@@ -179,9 +181,10 @@ impl Node {
         self.process().as_ref().expect("the server runs").signal(signal);
     }
 
-    /// Replaces the certificate, and the authority that clients have to trust, in the same files.
+    /// Replaces the certificate, and the authority that clients have to trust, in the same files. Not for the nodes
+    /// of a group.
     pub fn replace_certificates(&self) {
-        assert!(self.tls, "the node speaks TLS");
+        assert!(self.certificates.is_some(), "the node speaks TLS");
         let made = Certificates::create(self.folder.path());
         let file = |path: PathBuf| path.display().to_string();
         self.admin(&[

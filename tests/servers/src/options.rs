@@ -1,7 +1,8 @@
 //! How a node is set up.
 
-use crate::Node;
+use crate::{Certificates, Node};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// How a [`Node`] is set up; start it with [`start`](Self::start).
 ///
@@ -10,6 +11,8 @@ use std::fmt::Write;
 #[derive(Clone, Debug, Default)]
 pub struct NodeOptions {
     pub(crate) tls: bool,
+    /// Those of a group, whose members have to trust each other.
+    pub(crate) certificates: Option<Arc<Certificates>>,
     lines: Vec<String>,
 }
 
@@ -19,10 +22,18 @@ impl NodeOptions {
         Self::default()
     }
 
-    /// TLS, with a certificate by an authority made for this node, instead of a plain port.
+    /// TLS, with a certificate by an authority made for this node or its group, instead of a plain port. Servers of a
+    /// group talk TLS to each other as well.
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
+    }
+
+    /// The same certificates for all nodes that are started with these options, if they speak TLS.
+    pub(crate) fn in_group(mut self, certificates: Option<&Arc<Certificates>>) -> Self {
+        let Some(certificates) = certificates else { return self };
+        self.certificates = Some(Arc::clone(certificates));
+        self.tls().config("tls-replication yes")
     }
 
     /// The password of the user `default`.

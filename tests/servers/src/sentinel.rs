@@ -1,9 +1,11 @@
 //! A primary, its replicas, and the sentinels that watch them.
 
+use crate::certificates::Certificates;
 use crate::node::{ADMIN, ADMIN_PASSWORD, Node};
 use crate::options::NodeOptions;
 use crate::resp::Reply;
 use crate::wait::{eventually, that};
+use std::path::PathBuf;
 
 /// The name that the sentinels know the group by.
 const NAME: &str = "main";
@@ -22,10 +24,13 @@ impl SentinelGroup {
         Self::start_with(NodeOptions::new(), NodeOptions::new())
     }
 
-    /// A group of nodes that are set up like this, and sentinels like that.
-    ///
-    /// Without TLS: servers talk to each other on the same ports.
+    /// A group of nodes that are set up like this, and sentinels like that. With TLS, which is for both or for none,
+    /// they have their authority in common.
     pub fn start_with(node: NodeOptions, sentinel: NodeOptions) -> Self {
+        assert_eq!(node.tls, sentinel.tls, "sentinels speak TLS if the nodes do");
+        let certificates = node.tls.then(Certificates::of_group);
+        let node = node.in_group(certificates.as_ref());
+        let sentinel = sentinel.in_group(certificates.as_ref());
         let primary = node.start();
         let replica = node.config(&format!("replicaof 127.0.0.1 {}", primary.port()));
         let port = primary.port();
@@ -72,6 +77,11 @@ impl SentinelGroup {
     pub fn addresses(&self) -> String {
         let addresses: Vec<_> = self.sentinels.iter().map(Node::address).collect();
         addresses.join(",")
+    }
+
+    /// The authority to trust, in a file, with TLS.
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        self.nodes.first().and_then(Node::ca_file)
     }
 
     /// The primary, as the first sentinel that answers knows it.

@@ -123,6 +123,28 @@ fn a_cluster_fails_over_and_moves_slots() {
     assert_eq!(to.admin(&["GET", "k"]).text(), "v");
 }
 
+#[test]
+fn groups_speak_tls_among_themselves() {
+    let group = SentinelGroup::start_with(NodeOptions::new().tls(), NodeOptions::new().tls());
+    assert!(group.ca_file().is_some_and(|file| file.exists()));
+    assert_ne!(ask(&group.sentinels()[0], "PING").unwrap_or_default(), "+PONG", "not without TLS");
+    let first = group.primary();
+    first.admin(&["SET", "k", "v"]);
+    group.failover();
+    assert_eq!(group.primary().admin(&["GET", "k"]).text(), "v");
+
+    let cluster = Cluster::start_with(&NodeOptions::new().tls());
+    assert!(cluster.ca_file().is_some_and(|file| file.exists()));
+    let slot = cluster.slot_of("k");
+    let (from, to) = (cluster.owner_of(slot), cluster.owner_of((slot + 8_000) % 16_384));
+    assert_ne!(ask(from, "PING").unwrap_or_default(), "+PONG", "not without TLS");
+    from.admin(&["SET", "k", "v"]);
+    cluster.move_slot(slot, to);
+    assert_eq!(to.admin(&["GET", "k"]).text(), "v");
+    cluster.failover(slot);
+    assert_eq!(cluster.owner_of(slot).admin(&["GET", "k"]).text(), "v");
+}
+
 /// Set in the process that is killed.
 const MARK: &str = "CACHEKIT_SERVERS_ORPHAN";
 

@@ -1,16 +1,18 @@
 //! The channel over which clients tell each other, where the server does not let them track.
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, Then};
 use super::super::link::too_slow;
 use super::Shared;
 use super::message::{CHANNEL, Message, Sender};
 use super::tracking::{ASK_EVERY, PATIENCE};
+use crate::BackendErrorKind;
 use ::redis::Msg;
 use ::redis::aio::{PubSubSink, PubSubStream};
 use futures_util::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -20,6 +22,20 @@ pub(super) struct Channel {
     sender: Sender,
     listening: AtomicBool,
     heard: AtomicBool,
+    state: watch::Sender<State>,
+    /// Has the next attempt to listen begin without a pause.
+    hurry: Arc<Notify>,
+}
+
+/// How listening goes.
+#[derive(Default)]
+struct State {
+    heard: bool,
+    /// How many of this backend's own probes came back.
+    returned: u64,
+    /// How many attempts to listen failed, and why the last one did.
+    failures: u64,
+    failure: Option<Failure>,
 }
 
 impl Default for Channel {
@@ -28,12 +44,14 @@ impl Default for Channel {
             sender: uuid::Uuid::new_v4().into_bytes(),
             listening: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            state: watch::Sender::default(),
+            hurry: Arc::default(),
         }
     }
 }
 
 impl Channel {
-    /// Who this backend is.
+    /// How this backend signs its messages.
     pub(super) fn sender(&self) -> Sender {
         self.sender
     }
@@ -41,6 +59,11 @@ impl Channel {
     /// Whether what is said arrives here.
     pub(super) fn is_heard(&self) -> bool {
         self.heard.load(Ordering::SeqCst)
+    }
+
+    fn set_heard(&self, heard: bool) {
+        self.heard.store(heard, Ordering::SeqCst);
+        self.state.send_modify(|state| state.heard = heard);
     }
 }
 
@@ -65,22 +88,27 @@ impl Shared {
         let (mut sink, mut stream) = node.listen().await?.split();
         let deadline = Instant::now() + PATIENCE;
         let subscribed = self.background.before(deadline, sink.subscribe(CHANNEL)).await;
-        subscribed.ok_or_else(too_slow)?.map_err(|error| Failure::of(&error))?;
+        let subscribed = subscribed.ok_or_else(too_slow)?.map_err(|error| Failure::of(&error));
+        subscribed.map_err(|failure| {
+            forbidden(
+                failure,
+                "the user may not subscribe (grant +subscribe and &cachekit:rust:invalidate:v1)",
+            )
+        })?;
         let address = node.address().clone();
         drop((primaries, backend));
 
-        let (probe, _) = Message::Probe.encode(self.channel.sender);
-        self.publish(&probe).await?;
+        self.probe().await?;
         let deadline = Instant::now() + 2 * PATIENCE;
         loop {
             match self.background.before(deadline, stream.next()).await {
                 Some(Some(message)) if self.take(&message) => break,
                 Some(Some(_)) => {}
-                // What is said does not come back.
-                _ => return Err(too_slow()),
+                Some(None) => return Err(lost()),
+                None => return Err(unreturned()),
             }
         }
-        self.channel.heard.store(true, Ordering::SeqCst);
+        self.channel.set_heard(true);
         self.gap();
         while self.listens() && self.go_on(&mut sink, &mut stream).await {
             let Some(backend) = self.backend() else { break };
@@ -92,9 +120,46 @@ impl Shared {
                 break;
             }
         }
-        self.channel.heard.store(false, Ordering::SeqCst);
+        self.channel.set_heard(false);
         self.gap();
         Ok(())
+    }
+
+    /// Says something that only this backend itself has to hear.
+    async fn probe(&self) -> Result<(), Failure> {
+        let (probe, _) = Message::Probe.encode(self.channel.sender);
+        let said = self.publish(&probe).await;
+        said.map_err(|failure| {
+            forbidden(
+                failure,
+                "the user may not publish (grant +publish and &cachekit:rust:invalidate:v1)",
+            )
+        })
+    }
+
+    /// Has something said over the channel come back, before the deadline.
+    pub(super) async fn round_trip(self: &Arc<Self>, deadline: Instant) -> Result<(), Failure> {
+        let mut state = self.channel.state.subscribe();
+        let failures = state.borrow_and_update().failures;
+        self.use_channel();
+        self.channel.hurry.notify_one();
+        let answered = async {
+            let decided = |state: &State| state.heard || state.failures > failures;
+            // It cannot be closed while this borrows the sender.
+            let returned = match state.wait_for(decided).await {
+                Ok(state) if state.heard => state.returned,
+                Ok(state) => return Err(state.failure.clone().unwrap_or_else(unreturned)),
+                Err(_) => return Err(unreturned()),
+            };
+            self.probe().await?;
+            // Unless the subscription is lost meanwhile.
+            let decided = |state: &State| state.returned > returned || !state.heard;
+            match state.wait_for(decided).await {
+                Ok(state) if state.returned > returned => Ok(()),
+                _ => Err(lost()),
+            }
+        };
+        self.background.before(deadline, answered).await.unwrap_or_else(|| Err(unreturned()))
     }
 
     /// Takes what arrives for a while; whether it may go on like that.
@@ -117,7 +182,13 @@ impl Shared {
     fn take(&self, message: &Msg) -> bool {
         match Message::decode(message.get_payload_bytes()) {
             // Listeners know of what this backend did since it did it.
-            Some((sender, message)) if sender == self.channel.sender => message == Message::Probe,
+            Some((sender, message)) if sender == self.channel.sender => {
+                let is_probe = message == Message::Probe;
+                if is_probe {
+                    self.channel.state.send_modify(|state| state.returned += 1);
+                }
+                is_probe
+            }
             Some((_, Message::Changed(names))) => {
                 for name in names {
                     self.changed(name);
@@ -146,9 +217,39 @@ async fn listen(shared: Weak<Shared>) {
         }
         pause = match this.hear().await {
             Ok(()) => FIRST_PAUSE,
-            Err(_) => (2 * pause).min(LONGEST_PAUSE),
+            Err(failure) => {
+                this.channel.state.send_modify(|state| {
+                    state.failures += 1;
+                    state.failure = Some(failure);
+                });
+                (2 * pause).min(LONGEST_PAUSE)
+            }
         };
+        let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let hurry = Arc::clone(&this.channel.hurry);
         drop(this);
-        background.sleep(Instant::now() + pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        background.before(until, hurry.notified()).await;
     }
+}
+
+/// The failure with a word on the permission that is missing, if it is one.
+fn forbidden(failure: Failure, why: &'static str) -> Failure {
+    match failure.kind {
+        BackendErrorKind::Authentication => {
+            Failure::new(BackendErrorKind::Authentication, Then::Stop, why)
+        }
+        _ => failure,
+    }
+}
+
+fn lost() -> Failure {
+    Failure::new(BackendErrorKind::Transient, Then::Elsewhere, "the subscription was lost")
+}
+
+fn unreturned() -> Failure {
+    Failure::new(
+        BackendErrorKind::Timeout,
+        Then::Elsewhere,
+        "what is published there does not come back in time",
+    )
 }

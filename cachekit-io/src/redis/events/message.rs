@@ -11,7 +11,7 @@ const HEAD: usize = 2 + 16;
 /// Messages do not get longer, if one key is not longer by itself.
 const ROOM: usize = 32 * 1024;
 
-/// Who says it: a backend of a process.
+/// The backend of a process that sends a message.
 pub(super) type Sender = [u8; 16];
 
 /// A message.

@@ -8,12 +8,14 @@
 //! Where tracking is refused (no permission, no RESP3, a proxy), clients tell each other over a channel.
 //! Then fills and what other programs do is not told, nor what expires or is evicted.
 //!
-//! While there is neither, whatever is read is told to have changed: so nothing is kept.
+//! While there is neither, a gap follows each operation, before the caller has the answer: so nothing is kept. Fills
+//! are written all the same, if their fence stands.
 
 mod channel;
 mod echo;
 mod message;
 mod outbox;
+mod proof;
 mod tracking;
 
 #[cfg(test)]
@@ -33,7 +35,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-/// What a backend tells, and to whom.
+/// What a backend tells its listeners.
 #[derive(Clone)]
 pub(super) struct Events(Arc<Shared>);
 
@@ -107,7 +109,7 @@ impl Events {
         self.0.is_wanted()
     }
 
-    /// Something was read or filled over this connection: says so if changes of it would not be told.
+    /// This connection was used: a gap if changes of what was read or written over it would not be told.
     pub(super) fn used(&self, link: &Link) {
         let shared = &self.0;
         if shared.is_wanted() && !link.is_heard() && !shared.channel.is_heard() {
@@ -146,7 +148,7 @@ impl Drop for Telling<'_> {
                 InvalidationEvent::Replaced { key }
             }
         });
-        // Those who track hear it from the server.
+        // Clients that track hear it from the server.
         shared.outbox.add(shared, &shared.names.entry(self.key));
     }
 }

@@ -129,7 +129,7 @@ impl Shared {
         Ok(waiting.ends())
     }
 
-    /// Sends a message to all who listen at the channel.
+    /// Sends a message to all listeners at the channel.
     pub(super) async fn publish(&self, message: &[u8]) -> Result<(), Failure> {
         let backend = self.backend().ok_or_else(Failure::malformed)?;
         let deadline = Instant::now() + 2 * PATIENCE;

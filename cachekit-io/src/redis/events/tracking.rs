@@ -122,7 +122,7 @@ async fn watch(shared: Weak<Shared>) {
         let background = this.background;
         if !this.is_wanted() {
             this.watching.store(false, Ordering::SeqCst);
-            // Somebody may have come in between, and found that it was watched.
+            // A listener may have subscribed in between, and have found that this task was still at work.
             if !this.is_wanted() || this.watching.swap(true, Ordering::SeqCst) {
                 return;
             }

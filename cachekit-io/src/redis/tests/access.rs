@@ -52,6 +52,22 @@ fn changed_certificates_need_no_restart() {
 }
 
 #[test]
+fn a_changed_client_certificate_needs_no_restart() {
+    let node = Node::options().tls().config("tls-auth-clients yes").start();
+    let file = |name: &str| node.folder().join(name);
+    let client = builder(&node)
+        .ca_file(node.ca_file().unwrap())
+        .client_certificate(file("server.pem"), file("server.key"))
+        .build()
+        .unwrap();
+    works(&client);
+    // From here on the server trusts another authority, and no certificate of before.
+    node.replace_certificates();
+    cut(&node);
+    works(&client);
+}
+
+#[test]
 fn a_unix_socket() {
     let node = Node::start();
     let client = Redis::builder().url(format!("unix://{}?db=2", node.socket().display()));

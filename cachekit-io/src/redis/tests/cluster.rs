@@ -1,7 +1,7 @@
-use super::{get, set, wait};
+use super::{get, recovers, set, wait};
 use crate::{Backend, Redis};
 use cachekit_test_servers::{Cluster, Node, eventually};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn client(cluster: &Cluster) -> Redis {
     let url = format!("redis-cluster://{}", cluster.nodes()[0].address());
@@ -29,6 +29,7 @@ fn moved_slots_are_found() {
     let options = crate::SetOptions::new();
     let fenced = client.fencing().unwrap().set_fenced("k", value, &options, &token);
     assert!(!wait(fenced).unwrap());
+    recovers(&client, "MOVED");
 }
 
 #[test]
@@ -51,6 +52,7 @@ fn a_slot_on_the_move_is_read_and_written() {
         writer.join().unwrap().unwrap();
     });
     assert_eq!(get(&client, "k").unwrap().as_deref(), Some("after"));
+    recovers(&client, "ASK and TRYAGAIN");
 }
 
 #[test]
@@ -59,8 +61,7 @@ fn a_failover_is_followed() {
     let client = client(&cluster);
     set(&client, "k", "before").unwrap();
     cluster.failover(cluster.slot_of("k"));
-    set(&client, "k", "after").unwrap();
-    assert_eq!(get(&client, "k").unwrap().as_deref(), Some("after"));
+    recovers(&client, "a failover of a Cluster in good order");
 }
 
 #[test]
@@ -69,7 +70,10 @@ fn a_dead_primary_is_waited_for() {
     let client = client(&cluster);
     set(&client, "k", "before").unwrap();
     cluster.owner_of(cluster.slot_of("k")).stop();
+    // No new attempt by the caller: one operation lasts until the failover is over.
+    let died = Instant::now();
     set(&client, "k", "after").unwrap();
+    println!("recovery after the death of a primary of a Cluster: {:?}", died.elapsed());
     assert_eq!(get(&client, "k").unwrap().as_deref(), Some("after"));
 }
 
@@ -104,6 +108,7 @@ fn a_cluster_that_restarts_is_waited_for() {
         }
         writer.join().unwrap().unwrap();
     });
+    recovers(&client, "a restart of a whole Cluster");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_get_is_one_bare_command() {
         assert_eq!(get(&client, "k").unwrap().as_deref(), Some("v"));
     }
     assert_eq!(calls(&node, "get") - before.1, 10);
-    // The commands of the one who counts: AUTH and INFO, each time.
+    // The commands of the test itself, to count: AUTH and INFO, each time.
     let own = 3 * 2;
     assert!(commands("total_commands_processed") - before.0 <= 10 + own);
     assert_eq!(calls(&node, "pttl"), 0);

@@ -18,7 +18,7 @@ use crate::{Backend, BackendError, Redis, RedisBuilder, SetOptions};
 use bytes::Bytes;
 use cachekit_test_servers::Node;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs a future on an executor that knows nothing of sockets.
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -44,6 +44,27 @@ fn set_with(
     options: &SetOptions,
 ) -> Result<(), BackendError> {
     wait(client.set(key, Bytes::from_static(value.as_bytes()), options))
+}
+
+/// Far more than a busy machine adds to a timeout: what takes longer hangs.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Makes a call, which must end by its timeout.
+fn in_time<T>(client: &Redis, call: impl FnOnce() -> T) -> T {
+    let asked = Instant::now();
+    let result = call();
+    assert!(asked.elapsed() < client.timeout() + GRACE, "it took {:?}", asked.elapsed());
+    result
+}
+
+/// Writes and reads, and prints how long it took after what happened; from now on all is well.
+fn recovers(client: &Redis, what: &str) {
+    let since = Instant::now();
+    cachekit_test_servers::eventually("the client recovers", || {
+        in_time(client, || set(client, "k", "after")).map_err(|error| error.to_string())
+    });
+    assert_eq!(get(client, "k").unwrap().as_deref(), Some("after"));
+    println!("recovery after {what}: {:?}", since.elapsed());
 }
 
 /// The text under a key.

@@ -24,7 +24,7 @@
 //!    this process wrote or read, and kept sealed, is not held against it again.
 //!
 //! MessagePack has no schema, and says less than was written: it has one `nil` for `None`, `Some(None)` and
-//! `()`, and a changed type may read it as something nobody wrote. There the trace, which has names and
+//! `()`, and a changed type may read it as something that was never written. There the trace, which has names and
 //! kinds, decides alone.
 //!
 //! Both have to use up their payload exactly.

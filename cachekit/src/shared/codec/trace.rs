@@ -104,7 +104,7 @@ impl Write for Text {
     }
 }
 
-/// An error without a message, because nobody reads it and nothing should be allocated for it.
+/// An error without a message, because it is never read and nothing should be allocated for it.
 type Refused = fmt::Error;
 type Result<T = u64> = std::result::Result<T, Refused>;
 

@@ -15,12 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use cachekit_io::{Backend, InvalidationEvent, Subscription};
 
+use self::blind::Blind;
 use self::bury::Graveyard;
 use self::index::{Index, Reason, Told};
 use crate::entry::AnyEntry;
 use crate::site::StoreRef;
 use crate::testing::{self, Pending};
 
+mod blind;
 mod bury;
 pub(crate) mod index;
 mod own;
@@ -41,6 +43,7 @@ pub(crate) struct Coherence {
     ended: AtomicBool,
     /// Looks at what may be the echo of an own write.
     looks: AtomicUsize,
+    blind: Blind,
 }
 
 impl Coherence {
@@ -73,6 +76,7 @@ impl Coherence {
             subscription: Mutex::default(),
             ended: AtomicBool::new(false),
             looks: AtomicUsize::new(0),
+            blind: Blind::default(),
         }
     }
 

@@ -20,6 +20,13 @@ impl Link {
         }
     }
 
+    /// The entry's function ran without the backend, which did not answer: the value is dropped when it does.
+    pub(crate) fn made_blindly(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+        if let Some(coherence) = self.known.coherence() {
+            coherence.made_blindly(entry, store);
+        }
+    }
+
     /// This process begins to change the place of an entry.
     fn own(&self, entry: &Arc<AnyEntry>, store: &StoreRef, value: Option<&[u8]>) -> Option<Own> {
         Own::begin(self.known.coherence()?, &self.key, (entry, store), value)

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use pollster::block_on;
 use std::time::{Duration, Instant};
 
-/// A server with a user who may not track, and one who may not even listen.
+/// A server with a user without the right to track, and one without the right to listen either.
 fn strict_node() -> Node {
     Node::options()
         .persistent()
@@ -22,7 +22,7 @@ fn client(node: &Node, user: &str) -> Redis {
 fn listening(redis: &Redis) -> Heard {
     let heard = Heard::from_the_start(redis);
     eventually("what is used is trusted", || {
-        get(redis, "unrelated");
+        set(redis, "unrelated", "v");
         heard.forget();
         get(redis, "unrelated");
         if heard.has(&InvalidationEvent::Gap) { Err("a gap".to_owned()) } else { Ok(()) }
@@ -84,8 +84,18 @@ fn without_any_way_to_hear_nothing_is_trusted() {
     let heard = Heard::by(&redis);
     for _ in 0..20 {
         heard.forget();
-        get(&redis, "k");
+        set(&redis, "k", "v");
+        assert!(heard.has(&InvalidationEvent::Gap), "before the write is confirmed");
+        heard.forget();
+        assert!(get(&redis, "k").is_some());
         assert!(heard.has(&InvalidationEvent::Gap), "before the value is there");
+        // A fill goes on until its value is written.
+        heard.forget();
+        let token = fence(&redis, "filled");
+        assert_eq!(get(&redis, "absent"), None);
+        assert!(!heard.has(&InvalidationEvent::Gap));
+        assert!(fill(&redis, "filled", "v", &token));
+        assert!(heard.has(&InvalidationEvent::Gap), "before the fill is confirmed");
     }
 }
 

@@ -63,6 +63,40 @@ fn keys() -> Vec<String> {
     (0..8).map(|number| format!("k{number}")).collect()
 }
 
+/// Tiers with copies do nothing while something happens to the server and a writer changes all keys afterwards: no
+/// operation of theirs finds a lost connection, so its end itself has to be told.
+fn idle_copies_go(tiers: &[Tier], writer: &Redis, fault: &dyn Fn()) {
+    write_all(writer, "idle");
+    let places = || tiers.iter().flat_map(|tier| keys().into_iter().map(move |key| (tier, key)));
+    for (tier, key) in places() {
+        eventually("a copy is kept", || {
+            tier.read(&key);
+            let kept = tier.copy(&key).filter(|copy| copy == "idle");
+            kept.map(drop).ok_or_else(|| format!("none of {key}"))
+        });
+    }
+    fault();
+    write_all(writer, "changed");
+    for (tier, key) in places() {
+        eventually("idle copies go", || match tier.copy(&key) {
+            Some(copy) => Err(format!("{key} is still {copy:?}")),
+            None => Ok(()),
+        });
+    }
+}
+
+/// Writes all keys until that is confirmed.
+fn write_all(writer: &Redis, value: &'static str) {
+    eventually("all keys are written", || {
+        for key in keys() {
+            let value = Bytes::from_static(value.as_bytes());
+            let written = block_on(writer.set(&key, value, &SetOptions::new()));
+            written.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    });
+}
+
 /// Two tiers read while a third client writes; meanwhile things happen to the server.
 fn no_copy_stays_wrong(node: &Node, url: &str, faults: &[&dyn Fn()]) {
     let client = || built(Redis::builder().url(url).timeout(Duration::from_millis(500)));
@@ -70,6 +104,7 @@ fn no_copy_stays_wrong(node: &Node, url: &str, faults: &[&dyn Fn()]) {
     let writer = client();
     let ended = AtomicBool::new(false);
     for fault in faults {
+        idle_copies_go(&tiers, &writer, fault);
         ended.store(false, Ordering::SeqCst);
         thread::scope(|scope| {
             for tier in &tiers {
@@ -101,14 +136,7 @@ fn no_copy_stays_wrong(node: &Node, url: &str, faults: &[&dyn Fn()]) {
             ended.store(true, Ordering::SeqCst);
         });
         // What is written last stays; every copy becomes it, or goes.
-        eventually("the last values are written", || {
-            for key in keys() {
-                let value = Bytes::from_static(b"last");
-                let written = block_on(writer.set(&key, value, &SetOptions::new()));
-                written.map_err(|error| error.to_string())?;
-            }
-            Ok(())
-        });
+        write_all(&writer, "last");
         for (tier, key) in
             tiers.iter().flat_map(|tier| keys().into_iter().map(move |key| (tier, key)))
         {
@@ -171,4 +199,23 @@ fn no_copy_stays_wrong_where_clients_tell_each_other() {
             &|| node.restart(),
         ],
     );
+}
+
+#[test]
+fn copies_go_with_their_server_and_not_when_it_is_back() {
+    let node = Node::options().user("talker", "pw", "~* &* +@all -client|tracking").start();
+    for url in [node.url(), node.url_for("talker", "pw")] {
+        let tier = Tier::over(built(Redis::builder().url(&url)));
+        write_all(&built(Redis::builder().url(node.url())), "v");
+        eventually("a copy is kept", || {
+            tier.read("k0");
+            tier.copy("k0").map(drop).ok_or_else(|| "none".to_owned())
+        });
+        node.stop();
+        eventually("the copy goes", || match tier.copy("k0") {
+            Some(_) => Err("it is still there".to_owned()),
+            None => Ok(()),
+        });
+        node.restart();
+    }
 }

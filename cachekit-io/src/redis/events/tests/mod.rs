@@ -2,6 +2,7 @@ mod channel;
 mod copies;
 mod groups;
 mod message;
+mod proof;
 mod tracking;
 
 use crate::{

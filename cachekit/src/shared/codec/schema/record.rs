@@ -59,7 +59,7 @@ enum Outcome {
 /// What is known of a type so far.
 pub(super) struct Recording {
     places: RefCell<Vec<Place>>,
-    /// A place is known by who asks and for what. Who asks is a visitor, and every type has its own.
+    /// A place is known by the visitor that asks and by what it asks for. Every type has a visitor of its own.
     known: RefCell<HashMap<(TypeId, Shape), u32>>,
     /// What the run is inside of, with the child it is in.
     path: RefCell<Vec<(u32, u32)>>,
@@ -118,7 +118,7 @@ impl Recording {
         self.measure();
     }
 
-    /// How far every place is from an unexplored one. Whoever follows falling distances gets there, past no
+    /// How far every place is from an unexplored one. A run that follows falling distances gets there, past no
     /// place twice.
     fn measure(&self) {
         let mut places = self.places.borrow_mut();

@@ -1,4 +1,4 @@
-//! Bytes that nobody wrote.
+//! Bytes that no writer of ours has written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;

@@ -1,0 +1,56 @@
+//! Whether what others change is told to this backend, and if not, what to do about it.
+
+use super::super::failure::{Failure, Then};
+use super::super::link::{Link, too_slow};
+use super::Events;
+use crate::BackendErrorKind;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Events {
+    /// How changes are told that concern what is read over these connections, proven before the deadline; nothing
+    /// if there is no listener.
+    pub(in super::super) async fn prove(
+        &self,
+        links: &[Arc<Link>],
+        deadline: Instant,
+    ) -> Result<Option<&'static str>, Failure> {
+        let shared = &self.0;
+        if !shared.is_wanted() {
+            return Ok(None);
+        }
+        // A listener may have come after the connections.
+        let settled = shared.background.before(deadline, Arc::clone(shared).settle()).await;
+        settled.ok_or_else(too_slow)?;
+        // The server answered that it tracks, and says on the same connection what changes.
+        if links.iter().all(|link| link.is_heard()) {
+            return Ok(Some("tracking"));
+        }
+        if links.iter().any(|link| link.is_closed()) {
+            return Err(Failure::new(
+                BackendErrorKind::Transient,
+                Then::Reconnect,
+                "the connection was lost",
+            ));
+        }
+        match shared.round_trip(deadline).await {
+            Ok(()) => Ok(Some("channel")),
+            Err(failure) => Err(unheard(links, &failure)),
+        }
+    }
+}
+
+/// Neither way works.
+fn unheard(links: &[Arc<Link>], channel: &Failure) -> Failure {
+    let tracking = if links.iter().all(|link| link.takes_pushes()) {
+        "the server refuses client-side tracking to this user (grant +client|tracking)"
+    } else {
+        "client-side tracking needs RESP3 (no protocol=resp2 in the URL)"
+    };
+    let context = format!(
+        "what other processes change cannot be heard, so no copy is kept in this one: {tracking}, and over the \
+         channel cachekit:rust:invalidate:v1 it is not heard either: {}",
+        channel.context
+    );
+    Failure::new(channel.kind, Then::Stop, context)
+}

@@ -1,0 +1,51 @@
+//! Whether the servers are there, and whether what others change is told.
+
+use super::Redis;
+use super::failure::{Failure, Then};
+use super::operations::TYPE;
+use super::send::late;
+use crate::{BackendError, Health, Operation};
+use ::redis::Cmd;
+use futures_util::future::try_join_all;
+use std::time::Instant;
+
+impl Redis {
+    /// Every primary must answer, and what others change must be told if there is a listener.
+    pub(super) async fn do_health(&self) -> Result<Health, BackendError> {
+        const HEALTH: Operation = Operation::Health;
+        let asked = Instant::now();
+        let shared = &self.shared;
+        if self.timeout.is_zero() {
+            return Err(late(None).into_error(HEALTH, None));
+        }
+        let deadline = asked + self.timeout;
+        let all = async {
+            let primaries = shared.topology.primaries().await?;
+            let ping = Cmd::new().arg("PING").take();
+            let answers = primaries.iter().map(async |node| {
+                let link = node.link().await?;
+                match link.ask(&ping).await {
+                    Ok(_) => Ok(link),
+                    // The connection may have been lost unnoticed.
+                    Err(failure) if failure.then == Then::Reconnect => {
+                        let link = node.link().await?;
+                        link.ask(&ping).await.map(|_| link)
+                    }
+                    Err(failure) => Err(failure),
+                }
+            });
+            try_join_all(answers).await
+        };
+        let all = shared.background.before(deadline, all).await;
+        let error = |failure: Failure| failure.into_error(HEALTH, None);
+        let links = all.unwrap_or_else(|| Err(late(None))).map_err(error)?;
+        let events = shared.events.prove(&links, deadline).await.map_err(error)?;
+        let health = Health::new(TYPE, asked.elapsed())
+            .with_detail("topology", shared.topology.name())
+            .with_detail("primaries", links.len().to_string());
+        Ok(match events {
+            Some(events) => health.with_detail("events", events),
+            None => health,
+        })
+    }
+}
