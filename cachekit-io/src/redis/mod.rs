@@ -67,7 +67,7 @@
 //! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`
 //! and `K%held`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user of the access
 //! control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
-//! `del`, `exists`, `mget`, `pttl`, `pexpire`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
+//! `del`, `exists`, `mget`, `pttl`, `pexpire`, `strlen`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
 //! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`.
 //!
 //! # Fences and failovers
@@ -90,6 +90,7 @@
 mod address;
 mod backend;
 mod batch;
+mod bounded;
 mod builder;
 mod cluster;
 mod dial;
@@ -112,6 +113,7 @@ mod topology;
 #[cfg(test)]
 mod tests;
 
+pub use self::bounded::Bounded;
 pub use self::builder::{RedisBuilder, RedisCredentials};
 
 use self::events::Events;

@@ -1,6 +1,7 @@
 mod access;
 mod address;
 mod batches;
+mod bounded;
 mod cluster;
 mod conformance;
 mod env;
