@@ -30,6 +30,11 @@ pub(super) trait Request: Sync {
 
     fn send(&self, link: &Link) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 
+    /// The name of the entry that it writes, if replicas may have to have it.
+    fn written(&self) -> Option<&str> {
+        None
+    }
+
     /// The same for a node that does not have the slot yet.
     fn send_asking(
         &self,
@@ -172,6 +177,28 @@ impl Request for Call<'_> {
     }
 }
 
+/// A request that writes an entry.
+pub(super) struct Writes<'a, R> {
+    pub(super) name: &'a str,
+    pub(super) request: &'a R,
+}
+
+impl<R: Request> Request for Writes<'_, R> {
+    type Answer = R::Answer;
+
+    async fn send(&self, link: &Link) -> Result<R::Answer, Failure> {
+        self.request.send(link).await
+    }
+
+    fn written(&self) -> Option<&str> {
+        Some(self.name)
+    }
+
+    async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
+        self.request.send_asking(link).await
+    }
+}
+
 /// An answer, and whether the request may have taken effect before as well.
 pub(super) struct Answered<T> {
     pub(super) answer: T,
@@ -277,7 +304,7 @@ impl Shared {
     ) -> Result<Answered<R::Answer>, Failure> {
         loop {
             let mut used = Used::default();
-            let failure = match self.attempt(slot, request, progress, &mut used).await {
+            let failure = match self.attempt(slot, request, repeat, progress, &mut used).await {
                 Ok(answer) => {
                     if self.despairs.load(Ordering::Relaxed) {
                         self.despairs.store(false, Ordering::Relaxed);
@@ -338,6 +365,7 @@ impl Shared {
         &self,
         slot: u16,
         request: &R,
+        repeat: Repeat,
         progress: &mut Progress,
         used: &mut Used,
     ) -> Result<R::Answer, Failure> {
@@ -345,7 +373,8 @@ impl Shared {
             let link = node.link().await?;
             let answer = request.send_asking(&link).await;
             self.events.used(&link);
-            return answer;
+            let copied = self.confirmed(&node, &link, request, true, repeat, progress);
+            return if answer.is_ok() { copied.await.and(answer) } else { answer };
         }
         let node = self.topology.node(slot).await?;
         let link = node.link().await;
@@ -360,8 +389,33 @@ impl Shared {
         self.events.used(&link);
         if answer.is_err() {
             *used = Used { node: Some(node), link: Some(link) };
+            return answer;
+        }
+        if let Err(failure) = self.confirmed(&node, &link, request, false, repeat, progress).await {
+            // The connection of the request did nothing wrong, unless the server is another one now.
+            let link = (failure.then == Then::Demoted).then_some(link);
+            *used = Used { node: Some(node), link };
+            return Err(failure);
         }
         answer
+    }
+
+    /// Returns when replicas have what a request wrote.
+    async fn confirmed<R: Request>(
+        &self,
+        node: &Arc<Node>,
+        link: &Link,
+        request: &R,
+        asking: bool,
+        repeat: Repeat,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let Some(name) = request.written() else { return Ok(()) };
+        let copied = self.copied(node, link, name, asking).await;
+        copied.map_err(|failure| {
+            progress.repeated = true;
+            if repeat == Repeat::No { failure.and_then(Then::Stop) } else { failure }
+        })
     }
 }
 

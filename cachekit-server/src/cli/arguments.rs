@@ -212,6 +212,10 @@ pub(super) struct RedisOptions {
     /// Over Redis: seconds for one operation, after which a request is answered 503. Without it: 2.
     #[arg(long, value_name = "SECONDS")]
     pub(super) store_timeout: Option<Seconds>,
+    /// Over Redis: how many replicas must have a PUT or a DELETE before it is answered 200. With fewer it is
+    /// answered 503. Without it: none, and a primary that dies may take the last of them with it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) store_replicas: Option<u32>,
     /// Over Redis: what all names begin with, before `cachekit-server:`. Nodes with the same one share
     /// their entries.
     #[arg(long, value_name = "TEXT")]
@@ -235,6 +239,7 @@ impl RedisOptions {
     pub(super) fn given(&self) -> Option<&'static str> {
         let given = [
             (self.store_timeout.is_some(), "--store-timeout"),
+            (self.store_replicas.is_some(), "--store-replicas"),
             (self.store_prefix.is_some(), "--store-prefix"),
             (self.store_password_file.is_some(), "--store-password-file"),
             (self.store_ca_file.is_some(), "--store-ca-file"),

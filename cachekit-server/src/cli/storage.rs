@@ -71,7 +71,8 @@ fn is_redis(url: &str) -> bool {
 
 fn settings(url: &str, options: &RedisOptions) -> RedisBuilder {
     let timeout = options.store_timeout.map_or(DEFAULT_TIMEOUT, |seconds| seconds.0);
-    let mut builder = Redis::builder().url(url).timeout(timeout);
+    let replicas = options.store_replicas.unwrap_or(0);
+    let mut builder = Redis::builder().url(url).timeout(timeout).replicas(replicas);
     if let Some(prefix) = &options.store_prefix {
         builder = builder.prefix(prefix);
     }

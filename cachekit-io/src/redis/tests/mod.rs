@@ -4,6 +4,7 @@ mod batches;
 mod bounded;
 mod cluster;
 mod conformance;
+mod copies;
 mod env;
 mod errors;
 mod exchange;
