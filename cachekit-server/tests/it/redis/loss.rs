@@ -150,6 +150,24 @@ async fn settings_that_cannot_work_are_told_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_documented_permissions_are_enough() {
+    let rules = "~cachekit-server* ~{cachekit-server* -@all +get +set +del +pttl +pexpire +strlen \
+                 +getrange +exists +multi +exec +eval +evalsha +ping +info +wait +role \
+                 +cluster|slots +asking";
+    let redis = Node::options().user("cachekit", "a-password", rules).start();
+    let a = node(settings(&redis).url(redis.url_for("cachekit", "a-password"))).await;
+    let mut client = a.h2().await;
+    let statuses: Vec<_> = all(&mut client).await.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [404, 404, 200, 412, 200, 404, 200, 200, 200, 200]);
+    client.put(KEY, &[("x-cachekit-ttl", "60"), ("x-cachekit-stale-ttl", "60")], b"v").await;
+    let refresh = client.call("PATCH", "/v1/cache/k/ttl", br#"{"ttl":60}"#).await;
+    assert_eq!(refresh.status, 200);
+    let id = client.lock("/v1/cache/other", 60_000).await.expect("free");
+    let header = [("x-cachekit-lock-id", id.as_str())];
+    client.put("/v1/cache/other", &header, b"under a lock").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quota_that_cannot_be_kept_is_refused() {
     let redis = Node::start();
     let limits = TenantLimits { stored_bytes: Some(1000), ..TenantLimits::default() };

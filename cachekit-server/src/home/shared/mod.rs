@@ -14,6 +14,9 @@ use cachekit_io::wire::limits::MAX_TTL_SECONDS;
 use cachekit_io::{Backend, BackendError, BackendErrorKind, LockToken, SetOptions, TtlControl};
 use std::time::{Duration, Instant};
 
+/// Redis counts whole milliseconds: up to so much may a time to live be told too long.
+const TICK: Duration = Duration::from_millis(1);
+
 /// Entries and leases in Redis.
 pub(crate) struct Shared {
     store: RedisStore,
@@ -80,7 +83,7 @@ impl Shared {
             (Said::FreshUntil(None), left) => left.is_none(),
             (Said::FreshUntil(Some(_)), None) => true,
             // Too late rather than too early, so that it holds of the same value.
-            (Said::FreshUntil(Some(until)), Some(left)) => Instant::now() + left >= until,
+            (Said::FreshUntil(Some(until)), Some(left)) => Instant::now() + left + TICK >= until,
             (Said::Life(_), _) => false,
         };
         Ok(found.value.filter(|value| is_true && value.len() == length))
@@ -225,3 +228,6 @@ fn token(id: &[u8]) -> Option<LockToken> {
 fn no_locks() -> StoreError {
     StoreError::unavailable(&"Redis has no locks")
 }
+
+#[cfg(test)]
+mod tests;
