@@ -1,9 +1,10 @@
 //! Many keys: one round trip for each node, all nodes at the same time.
 
+use super::copies::Writes;
 use super::failure::{Failure, Then};
 use super::layout::Found;
 use super::operations::{Entry, integer, malformed, read};
-use super::send::{Repeat, Request, Together, Writes};
+use super::send::{Repeat, Request, Together};
 use super::{Redis, Shared};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};

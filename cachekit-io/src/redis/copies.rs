@@ -7,6 +7,7 @@ use super::Shared;
 use super::failure::{Failure, Then};
 use super::link::Link;
 use super::node::Node;
+use super::send::{Progress, Repeat, Request};
 use crate::BackendErrorKind;
 use ::redis::Value;
 use std::sync::Arc;
@@ -94,7 +95,47 @@ impl Copies {
     }
 }
 
+/// A request that writes an entry.
+pub(super) struct Writes<'a, R> {
+    pub(super) name: &'a str,
+    pub(super) request: &'a R,
+}
+
+impl<R: Request> Request for Writes<'_, R> {
+    type Answer = R::Answer;
+
+    async fn send(&self, link: &Link) -> Result<R::Answer, Failure> {
+        self.request.send(link).await
+    }
+
+    fn written(&self) -> Option<&str> {
+        Some(self.name)
+    }
+
+    async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
+        self.request.send_asking(link).await
+    }
+}
+
 impl Shared {
+    /// Returns when replicas have what a request wrote.
+    pub(super) async fn confirmed<R: Request>(
+        &self,
+        node: &Arc<Node>,
+        link: &Link,
+        request: &R,
+        asking: bool,
+        repeat: Repeat,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let Some(name) = request.written() else { return Ok(()) };
+        let copied = self.copied(node, link, name, asking).await;
+        copied.map_err(|failure| {
+            progress.repeated = true;
+            if repeat == Repeat::No { failure.and_then(Then::Stop) } else { failure }
+        })
+    }
+
     /// Returns when as many replicas as wanted have the entry as it was written over this connection.
     pub(super) async fn copied(
         &self,

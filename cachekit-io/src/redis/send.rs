@@ -177,28 +177,6 @@ impl Request for Call<'_> {
     }
 }
 
-/// A request that writes an entry.
-pub(super) struct Writes<'a, R> {
-    pub(super) name: &'a str,
-    pub(super) request: &'a R,
-}
-
-impl<R: Request> Request for Writes<'_, R> {
-    type Answer = R::Answer;
-
-    async fn send(&self, link: &Link) -> Result<R::Answer, Failure> {
-        self.request.send(link).await
-    }
-
-    fn written(&self) -> Option<&str> {
-        Some(self.name)
-    }
-
-    async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
-        self.request.send_asking(link).await
-    }
-}
-
 /// An answer, and whether the request may have taken effect before as well.
 pub(super) struct Answered<T> {
     pub(super) answer: T,
@@ -247,9 +225,9 @@ pub(super) fn late(last: Option<Failure>) -> Failure {
 
 /// How far an operation has come.
 #[derive(Default)]
-struct Progress {
-    /// A request may have taken effect without an answer.
-    repeated: bool,
+pub(super) struct Progress {
+    /// A request may have taken effect without an answer, or without the replicas that must have it.
+    pub(super) repeated: bool,
     waits: u32,
     lost: u32,
     redirects: u32,
@@ -398,24 +376,6 @@ impl Shared {
             return Err(failure);
         }
         answer
-    }
-
-    /// Returns when replicas have what a request wrote.
-    async fn confirmed<R: Request>(
-        &self,
-        node: &Arc<Node>,
-        link: &Link,
-        request: &R,
-        asking: bool,
-        repeat: Repeat,
-        progress: &mut Progress,
-    ) -> Result<(), Failure> {
-        let Some(name) = request.written() else { return Ok(()) };
-        let copied = self.copied(node, link, name, asking).await;
-        copied.map_err(|failure| {
-            progress.repeated = true;
-            if repeat == Repeat::No { failure.and_then(Then::Stop) } else { failure }
-        })
     }
 }
 

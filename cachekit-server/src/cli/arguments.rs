@@ -208,6 +208,7 @@ pub(super) struct Serve {
 
 /// What only a store in Redis needs.
 #[derive(Args, Clone)]
+#[allow(clippy::struct_field_names)] // As the options are called.
 pub(super) struct RedisOptions {
     /// Over Redis: seconds for one operation, after which a request is answered 503. Without it: 2.
     #[arg(long, value_name = "SECONDS")]

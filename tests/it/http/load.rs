@@ -125,8 +125,8 @@ impl Load {
             }
             let done = if deletes {
                 let (client, key) = (self.client(&mut random), key(index));
-                let deleted = self.in_time(client.delete(&key)).await;
-                deleted.map(|_| &self.counts.deletions)
+                let done = self.in_time(client.delete(&key)).await;
+                done.map(|_| &self.counts.deletions)
             } else {
                 self.in_time(self.put(index, number, &mut random)).await
             };

@@ -11,7 +11,9 @@ use crate::store::{Entry, EntryKey, Lifetime, Measured, RedisStore, StoreError, 
 use bytes::Bytes;
 use cachekit_io::redis::Bounded;
 use cachekit_io::wire::limits::MAX_TTL_SECONDS;
-use cachekit_io::{Backend, BackendError, BackendErrorKind, LockToken, SetOptions, TtlControl};
+use cachekit_io::{
+    Backend, BackendError, BackendErrorKind, Clock, LockToken, Locks as _, SetOptions, TtlControl,
+};
 use std::time::{Duration, Instant};
 
 /// Redis counts whole milliseconds: up to so much may a time to live be told too long.
@@ -22,15 +24,11 @@ pub(crate) struct Shared {
     store: RedisStore,
     /// The leases that this node gave, to count them. Redis knows who holds what.
     given: Locks,
-    clock: cachekit_io::Clock,
+    clock: Clock,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        store: RedisStore,
-        max_locks_per_tenant: usize,
-        clock: cachekit_io::Clock,
-    ) -> Self {
+    pub(crate) fn new(store: RedisStore, max_locks_per_tenant: usize, clock: Clock) -> Self {
         Self { store, given: Locks::new(max_locks_per_tenant), clock }
     }
 
@@ -43,13 +41,13 @@ impl Shared {
         Timestamp::of(&self.clock)
     }
 
-    fn failed(&self, error: BackendError) -> StoreError {
-        self.store.failed(&error)
+    fn failed(&self, error: &BackendError) -> StoreError {
+        self.store.failed(error)
     }
 
     async fn look(&self, key: &EntryKey, most: usize) -> Result<Option<Bounded>, StoreError> {
         let found = self.store.redis().get_up_to(&name_of(key), most).await;
-        found.map_err(|error| self.failed(error))
+        found.map_err(|error| self.failed(&error))
     }
 
     pub(super) async fn get_up_to(
@@ -124,13 +122,13 @@ impl Shared {
         match self.store.redis().set(&name_of(key), value, &options).await {
             Ok(()) => Ok(Put::Stored),
             Err(error) if error.kind() == BackendErrorKind::Superseded => Ok(Put::Overtaken),
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
     pub(super) async fn delete(&self, key: &EntryKey) -> Result<(), StoreError> {
         let deleted = self.store.redis().delete(&name_of(key)).await;
-        deleted.map(|_| ()).map_err(|error| self.failed(error))
+        deleted.map(|_| ()).map_err(|error| self.failed(&error))
     }
 
     pub(super) async fn refresh(
@@ -147,7 +145,7 @@ impl Shared {
         }
         let (name, ttl) = (name_of(key), Duration::from_secs(seconds));
         let refreshed = self.store.redis().refresh(&name, ttl);
-        if refreshed.await.map_err(|error| self.failed(error))? {
+        if refreshed.await.map_err(|error| self.failed(&error))? {
             return Ok(Refreshed::Done);
         }
         // It is gone by now, or it became stale.
@@ -164,12 +162,12 @@ impl Shared {
         let millis = millis.clamp(*LEASE_MILLIS.start(), *LEASE_MILLIS.end());
         // From before it begins in Redis: it is not counted for longer than it is held.
         let now = self.now();
-        let locks = self.store.redis().locks().ok_or_else(no_locks)?;
-        let taken = locks.try_acquire(&name_of(key), Duration::from_millis(millis)).await;
-        Ok(match taken.map_err(|error| self.failed(error))? {
+        let (name, lease) = (name_of(key), Duration::from_millis(millis));
+        let taken = self.store.redis().try_acquire(&name, lease).await;
+        Ok(match taken.map_err(|error| self.failed(&error))? {
             None => Acquired::Contested,
-            Some(token) => {
-                let id = token.as_str().to_owned();
+            Some(lock) => {
+                let id = lock.as_str().to_owned();
                 place.fill(&id, millis, now);
                 Acquired::Granted(id)
             }
@@ -178,16 +176,15 @@ impl Shared {
 
     pub(super) async fn release(&self, key: &EntryKey, id: &[u8]) -> Result<bool, StoreError> {
         let Some(token) = token(id) else { return Ok(false) };
-        let locks = self.store.redis().locks().ok_or_else(no_locks)?;
-        let released = locks.release(&name_of(key), &token).await;
-        let released = released.map_err(|error| self.failed(error))?;
+        let released = self.store.redis().release(&name_of(key), &token).await;
+        let released = released.map_err(|error| self.failed(&error))?;
         self.given.release(key, id, self.now());
         Ok(released)
     }
 
     /// Nothing here counts what all nodes stored.
     pub(super) async fn counts(&self) -> Result<Counts, StoreError> {
-        self.store.redis().health().await.map_err(|error| self.failed(error))?;
+        self.store.redis().health().await.map_err(|error| self.failed(&error))?;
         Ok(Counts { entries: None, locks: None })
     }
 
@@ -223,10 +220,6 @@ fn token(id: &[u8]) -> Option<LockToken> {
     let id = std::str::from_utf8(id).ok()?;
     let formed = !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     formed.then(|| LockToken::new(id))
-}
-
-fn no_locks() -> StoreError {
-    StoreError::unavailable(&"Redis has no locks")
 }
 
 #[cfg(test)]

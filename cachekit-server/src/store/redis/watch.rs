@@ -56,7 +56,7 @@ impl Watch {
         }
         sleep(AT_LEAST).await;
         // Whether it was doubted or not, it is asked.
-        let _ = timeout(CALM - AT_LEAST, self.doubted.notified()).await;
+        let _ = timeout(CALM, self.doubted.notified()).await;
     }
 
     /// Redis was asked. Logs when it is lost, and when it is back.
