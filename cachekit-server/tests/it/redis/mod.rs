@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `entries` | what one node stores, all nodes serve |
 //! | `leases` | one holder among all nodes, and fills that were overtaken |
+//! | `failover` | what a primary that dies may take with it |
 //! | `loss` | Redis that stops, ends, is full, or is not there yet |
 //! | `program` | the command line, and what it never shows |
 
 mod entries;
+mod failover;
 mod leases;
 mod loss;
 mod program;
@@ -20,7 +22,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long an operation may take where a test lets Redis hang.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(1);
 
 fn settings(redis: &Node) -> RedisBuilder {
     Redis::builder().url(redis.url()).timeout(Duration::from_secs(30))
