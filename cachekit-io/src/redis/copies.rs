@@ -1,7 +1,7 @@
 //! Writes that are confirmed once replicas have them.
 //!
 //! `WAIT` holds up everything that comes after it on its connection, so it has one of its own. All that was
-//! written before a round of it began is covered by the round: who comes meanwhile shares the next one.
+//! written before a round of it began is covered by the round: callers that come meanwhile share the next one.
 
 use super::Shared;
 use super::failure::{Failure, Then};

@@ -75,7 +75,7 @@ fn an_entry_that_is_over_its_window_is_stale_and_then_gone() {
 }
 
 #[test]
-fn a_cluster_is_asked_at_the_slot_s_owner() {
+fn a_cluster_is_asked_at_the_right_primary() {
     let cluster = Cluster::start();
     let url = format!("redis-cluster://{}", cluster.addresses());
     let client = crate::Redis::builder().url(url).build().unwrap();

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// Entries and leases in Redis.
 pub(crate) struct Shared {
     store: RedisStore,
-    /// The leases that this node gave, to count them. Redis knows who holds what.
+    /// The leases that this node gave, to count them. Redis knows which are held.
     given: Locks,
     clock: Clock,
 }
