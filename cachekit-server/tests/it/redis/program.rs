@@ -96,3 +96,24 @@ async fn the_variable_is_for_the_server_and_its_value_is_not_shown() {
     let ended = command.env("CACHEKIT_SERVER_STORE", url).output().await;
     assert!(ended.expect("the program runs").status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_may_speak_tls_with_an_authority_of_its_own() {
+    let redis = Node::options().tls().start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let dev = directory.path().join("dev");
+    let (dev_text, url) = (dev.display().to_string(), redis.url());
+    let ca = redis.ca_file().expect("it speaks TLS").display().to_string();
+    let common = ["--dev", "--dev-dir", &dev_text, "--store", &url];
+    let trusting = [common.as_slice(), &["--store-ca-file", &ca]].concat();
+    let server = Process::start(&trusting).await;
+    let mut client = server.client(&dev).await;
+    client.put("/v1/cache/k", &[], b"value").await;
+    assert_eq!(client.get("/v1/cache/k").await.as_deref(), Some(b"value".as_slice()));
+    // Without the authority nothing is said to it. The certificate may be replaced: the server starts.
+    let mut server = Process::start(&common).await;
+    let mut client = server.client(&dev).await;
+    assert_eq!(client.call("GET", "/v1/cache/k", b"").await.status, 503);
+    server.signal("-TERM");
+    assert_eq!(server.end().await, Some(0));
+}
