@@ -59,8 +59,7 @@ fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<F
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why.to_owned()),
         },
         (&Method::GET | &Method::HEAD, "/metrics") => {
-            let locks = service.locks.active_total(service.now());
-            let text = service.metrics.render(&service.store.stats(), locks, service.held());
+            let text = service.metrics.render(&service.home.tell(service.now()), service.held());
             (StatusCode::OK, PROMETHEUS, text)
         }
         (_, "/healthz" | "/readyz" | "/metrics") => {
@@ -79,7 +78,7 @@ fn readiness(service: &Service, serving: bool) -> Result<(), &'static str> {
     if !serving {
         return Err("draining\n");
     }
-    if !service.store.is_writable() {
+    if !service.home.is_writable() {
         return Err("the store takes no writes\n");
     }
     Ok(())

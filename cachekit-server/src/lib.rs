@@ -8,13 +8,14 @@
 //! ```text
 //! TCP ─► TLS (ALPN h2, http/1.1) ─► hyper ─► authentication ─► rate and quota ─► path, method, key, scope
 //!                                                                ─► locks ─► Store (memory, disk)
+//!                                                                ─► Redis, with locks
 //! ```
 //!
 //! | type | what |
 //! | --- | --- |
 //! | [`Server`], [`Builder`], [`Running`] | start, reload, stop |
 //! | [`ApiKeys`], [`ApiKey`], [`KeyKind`], [`Scope`], [`TenantLimits`] | who may do what, and how much |
-//! | [`Store`], [`MemoryStore`], [`DiskStore`] | where entries live |
+//! | [`Store`], [`MemoryStore`], [`DiskStore`], [`RedisStore`] | where entries live |
 //! | [`Identity`], [`DevAuthority`] | certificates |
 //! | [`Limits`], [`KeyRule`] | what is allowed |
 
@@ -29,6 +30,7 @@ mod auth;
 mod clock;
 mod connection;
 mod dev;
+mod home;
 mod http;
 mod limits;
 mod locks;
@@ -51,7 +53,7 @@ pub use crate::limits::Limits;
 pub use crate::server::{Builder, Running, Server, StartError};
 pub use crate::store::{
     DiskStore, DiskStoreError, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, Measured, MemoryStore,
-    Store, StoreError, StoreStats, Usage,
+    RedisStore, RedisStoreError, Store, StoreError, StoreStats, Usage,
 };
 pub use crate::tenant::TenantLimits;
 pub use crate::tls::{Identity, TlsError};

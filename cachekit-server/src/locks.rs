@@ -1,6 +1,7 @@
 //! Leases on keys, and the order of writes to one key.
 //!
-//! Leases live in memory: after a restart all are free, and a write under one of them is refused.
+//! Leases live in memory: after a restart all are free, and a write under one of them is refused. Over Redis they
+//! live there, and this only counts those that the node gave.
 
 use crate::clock::Timestamp;
 use crate::store::EntryKey;
@@ -94,6 +95,12 @@ impl Locks {
         Acquired::Granted(id)
     }
 
+    /// A place for one more lease of the key's tenant, which something else gives; `None` if the tenant
+    /// holds as many as it may.
+    pub(crate) fn place<'a>(&'a self, key: &'a EntryKey) -> Option<Place<'a>> {
+        self.count_in(key.tenant()).then_some(Place { locks: self, key, filled: false })
+    }
+
     /// Ends the lease if this id holds it.
     pub(crate) fn release(&self, key: &EntryKey, id: &[u8], now: Timestamp) -> bool {
         let mut shard = self.shard(key);
@@ -161,6 +168,33 @@ impl Locks {
     fn count_out(&self, tenant: &str) {
         if let Some(count) = lock(&self.held).get_mut(tenant) {
             *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// A place for a lease: given back when it is dropped without one.
+pub(crate) struct Place<'a> {
+    locks: &'a Locks,
+    key: &'a EntryKey,
+    filled: bool,
+}
+
+impl Place<'_> {
+    /// The lease was given. One of the same key that was noted before is over.
+    pub(crate) fn fill(mut self, id: &str, millis: u64, now: Timestamp) {
+        self.filled = true;
+        let lease = Lease { id: id.into(), until: now.plus_millis(millis), overtaken: false };
+        let old = self.locks.shard(self.key).insert(self.key.clone(), lease);
+        if old.is_some() {
+            self.locks.count_out(self.key.tenant());
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.filled {
+            self.locks.count_out(self.key.tenant());
         }
     }
 }

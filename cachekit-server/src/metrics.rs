@@ -1,7 +1,7 @@
 //! Counters, and the Prometheus text that shows them. No label ever holds a key, a tenant or a secret.
 
 use crate::alarm::{Alarms, Limit};
-use crate::store::StoreStats;
+use crate::home::Told;
 use http::StatusCode;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub(crate) fn render(&self, store: &StoreStats, locks: usize, held: Held) -> String {
+    pub(crate) fn render(&self, home: &Told, held: Held) -> String {
         let mut page = Page(String::with_capacity(8192));
         page.family("cachekit_requests_total", "counter", "Requests, by action and status class.");
         for action in Action::ALL {
@@ -220,23 +220,39 @@ impl Metrics {
         ] {
             page.single(name, "counter", help, counter.load(Relaxed));
         }
+        page.single(
+            "cachekit_store_failures_total",
+            "counter",
+            "Times the store failed.",
+            home.failures,
+        );
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        for (name, help, value) in [
+            ("cachekit_connections_open", "Open connections.", self.open.load(Relaxed)),
+            ("cachekit_store_up", "Whether the store takes writes.", u64::from(home.up)),
+            (
+                "cachekit_locks_held",
+                "Locks held; over Redis, those that this node gave.",
+                number(home.locks),
+            ),
+            ("cachekit_receiving_bytes", "Bytes of bodies being received.", number(held.receiving)),
+            ("cachekit_sending_bytes", "Bytes of answers not taken yet.", number(held.sending)),
+        ] {
+            page.single(name, "gauge", help, value);
+        }
+        // What is in Redis is not this node's, and Redis has metrics of its own.
+        let Some(store) = &home.store else { return page.0 };
         for (name, help, count) in [
             ("cachekit_store_evicted_total", "Entries evicted for lack of room.", store.evicted),
             ("cachekit_store_expired_total", "Entries swept after their time.", store.expired),
             ("cachekit_store_damaged_total", "Damaged entries dropped.", store.damaged),
-            ("cachekit_store_failures_total", "Times the store failed.", store.failures),
         ] {
             page.single(name, "counter", help, count);
         }
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         for (name, help, value) in [
-            ("cachekit_connections_open", "Open connections.", self.open.load(Relaxed)),
             ("cachekit_store_entries", "Entries stored.", store.usage.entries),
             ("cachekit_store_bytes", "Bytes stored, book-keeping included.", store.usage.bytes),
             ("cachekit_store_capacity_bytes", "Bytes that may be stored.", store.capacity),
-            ("cachekit_locks_held", "Locks held.", number(locks)),
-            ("cachekit_receiving_bytes", "Bytes of bodies being received.", number(held.receiving)),
-            ("cachekit_sending_bytes", "Bytes of answers not taken yet.", number(held.sending)),
         ] {
             page.single(name, "gauge", help, value);
         }

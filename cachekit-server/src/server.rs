@@ -4,13 +4,13 @@ use crate::admin;
 use crate::auth::ApiKeys;
 use crate::clock::wall_clock;
 use crate::connection::{Phase, accept_forever};
+use crate::home::{Home, Own, Shared};
 use crate::http::{KeyRule, Service};
 use crate::limits::Limits;
-use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::room::Room;
-use crate::store::{MemoryStore, Store};
+use crate::store::{MemoryStore, RedisStore, Store};
 use crate::tenant::{TenantLimits, Tenants};
 use crate::tls::{CurrentIdentity, Identity};
 use cachekit_io::Clock;
@@ -45,6 +45,11 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Over Redis no node knows how many bytes a tenant has stored.
+    #[error(
+        "over Redis there is no quota of stored bytes, and a tenant has one; use maxmemory of Redis"
+    )]
+    StoredBytes,
 }
 
 /// A server that is about to start. Made by [`Server::builder`](crate::Server::builder).
@@ -59,7 +64,13 @@ pub struct Builder {
     limits: Limits,
     key_rule: KeyRule,
     clock: Clock,
-    store: Option<Arc<dyn Store>>,
+    store: Option<Storage>,
+}
+
+/// What a builder was told of where entries live.
+enum Storage {
+    Own(Arc<dyn Store>),
+    Redis(RedisStore),
 }
 
 /// The server: see [`Server::builder`].
@@ -167,7 +178,14 @@ impl Builder {
 
     /// Where entries live.
     pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Arc::new(store));
+        self.store = Some(Storage::Own(Arc::new(store)));
+        self
+    }
+
+    /// Entries and locks live in Redis, and are those of every node over the same Redis. Lives and leases
+    /// go by the clock of Redis then. [`bind`](Self::bind) refuses limits of stored bytes with it.
+    pub fn redis_store(mut self, store: RedisStore) -> Self {
+        self.store = Some(Storage::Redis(store));
         self
     }
 
@@ -187,12 +205,27 @@ impl Builder {
         if self.cleartext && !self.listen.ip().is_loopback() {
             return Err(StartError::CleartextBeyondLoopback(self.listen));
         }
+        let locks = self.limits.max_locks_per_tenant;
+        let home = match self.store {
+            Some(Storage::Redis(store)) => {
+                Home::Shared(Shared::new(store, locks, self.clock.clone()))
+            }
+            Some(Storage::Own(store)) => Home::Own(Own::new(store, locks, self.clock.clone())),
+            None => {
+                let store = Arc::new(MemoryStore::new(DEFAULT_STORE_BYTES));
+                Home::Own(Own::new(store, locks, self.clock.clone()))
+            }
+        };
+        if !home.counts_bytes()
+            && (self.default_limits.stored_bytes.is_some() || self.keys.limits_bytes())
+        {
+            return Err(StartError::StoredBytes);
+        }
         let (listener, local_addr) = listen(self.listen).await?;
         let admin = match self.admin {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(DEFAULT_STORE_BYTES)));
         let metrics = Metrics::default();
         let alarms = Arc::clone(&metrics.alarms);
         let limits = &self.limits;
@@ -201,8 +234,7 @@ impl Builder {
             keys: RwLock::new(Arc::new(self.keys)),
             tenants: Tenants::new(self.limits.shares()),
             default_limits: self.default_limits,
-            store,
-            locks: Locks::new(self.limits.max_locks_per_tenant),
+            home: Arc::new(home),
             clock: self.clock,
             receiving: Room::new(self.limits.max_receiving_bytes),
             outgoing: Arc::new(outgoing),
@@ -217,6 +249,9 @@ impl Builder {
         let sweeping = tokio::spawn(sweep_forever(Arc::clone(&service)));
         let draining = Arc::new(AtomicBool::new(false));
         let mut helpers = vec![sweeping];
+        if let Home::Shared(shared) = &*service.home {
+            helpers.push(tokio::spawn(shared.watch_forever()));
+        }
         let admin_addr = admin.map(|(listener, address)| {
             let serving = admin::serve(listener, Arc::clone(&service), Arc::clone(&draining));
             helpers.push(tokio::spawn(serving));
@@ -249,8 +284,7 @@ async fn sweep_forever(service: Arc<Service>) {
     loop {
         ticks.tick().await;
         let now = service.now();
-        service.store.sweep(now);
-        service.locks.sweep(now);
+        service.home.sweep(now);
         service.metrics.alarms.tick();
     }
 }
@@ -280,8 +314,16 @@ impl Running {
     }
 
     /// Accepts these API keys from now on, and no others. What tenants spent stays spent.
-    pub fn replace_api_keys(&self, keys: ApiKeys) {
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::StoredBytes`] over Redis, for keys with such a limit; the keys stay what they were.
+    pub fn replace_api_keys(&self, keys: ApiKeys) -> Result<(), StartError> {
+        if !self.service.home.counts_bytes() && keys.limits_bytes() {
+            return Err(StartError::StoredBytes);
+        }
         self.service.replace_api_keys(keys);
+        Ok(())
     }
 
     /// New connections get this certificate; a server without TLS ignores it.
@@ -309,7 +351,7 @@ impl Running {
         for helper in self.helpers.drain(..) {
             helper.abort();
         }
-        self.service.store.close().await;
+        self.service.home.close().await;
         drained
     }
 }

@@ -1,12 +1,12 @@
 //! Many keys: one round trip for each node, all nodes at the same time.
 
-use super::Redis;
-use super::events::Events;
+use super::copies::Writes;
 use super::failure::{Failure, Then};
 use super::layout::Found;
 use super::operations::{Entry, integer, malformed, read};
 use super::request::{Request, Together};
 use super::send::{Deadline, Repeat};
+use super::{Redis, Shared};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{join, join_all};
@@ -18,6 +18,8 @@ struct Part<'a, R> {
     request: R,
     /// The entry that is filled.
     fills: Option<&'a str>,
+    /// The entry that is written, which may be to nothing.
+    writes: Option<&'a str>,
 }
 
 /// How a part is written among others, and its answer found among theirs.
@@ -82,7 +84,7 @@ impl Redis {
                 for entry in places.iter().filter_map(|&place| entries[place].as_ref().ok()) {
                     request.arg(&*entry.name);
                 }
-                Part { slot: *slot, request, fills: None }
+                Part { slot: *slot, request, fills: None, writes: None }
             })
             .collect();
         let deadline = match self.deadline(GET_MANY, None) {
@@ -150,7 +152,8 @@ impl Redis {
             .filter_map(|&place| {
                 let (entry, item) = (entries[place].as_ref().ok()?, &items[place]);
                 let request = self.set_together(entry, item.value.clone(), &item.options);
-                Some(Part { slot: entry.slot, request, fills: Some(&entry.name) })
+                let name = Some(&*entry.name);
+                Some(Part { slot: entry.slot, request, fills: name, writes: name })
             })
             .collect();
         let told = plain.iter().map(|&place| self.shared.events.replaces(items[place].key));
@@ -185,7 +188,8 @@ impl Redis {
         let asked = entries.iter().enumerate().filter_map(|(place, entry)| {
             let entry = entry.as_ref().ok()?;
             let request = self.delete_command(entry);
-            Some((place, Part { slot: entry.slot, request, fills: None }))
+            let writes = Some(&*entry.name);
+            Some((place, Part { slot: entry.slot, request, fills: None, writes }))
         });
         let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
         let told = places.iter().map(|&place| self.shared.events.deletes(keys[place]));
@@ -235,7 +239,7 @@ impl Redis {
                 }
             }
             let sent = join_all(by_node.iter().map(async |(node, places)| {
-                let answers = send_to(&shared.events, node, parts, places).await;
+                let answers = send_to(shared, node, parts, places).await;
                 places.iter().copied().zip(answers).collect::<Vec<_>>()
             }));
             let sent = sent.await;
@@ -256,7 +260,14 @@ impl Redis {
             if failure.then == Then::Stop || deadline.is_over() {
                 return Err(failure.into_error(operation, None));
             }
-            let again = shared.before(deadline, part.slot, &part.request, Repeat::Yes).await;
+            let (slot, request) = (part.slot, &part.request);
+            let again = match part.writes {
+                Some(name) => {
+                    let request = Writes { name, request };
+                    shared.before(deadline, slot, &request, Repeat::Yes).await
+                }
+                None => shared.before(deadline, slot, request, Repeat::Yes).await,
+            };
             again
                 .map(|answered| (answered.answer, answered.repeated || lost))
                 .map_err(|failure| failure.into_error(operation, None))
@@ -267,11 +278,12 @@ impl Redis {
 
 /// Sends some parts to one node in one piece.
 async fn send_to<P: Piece>(
-    events: &Events,
+    shared: &Shared,
     node: &std::sync::Arc<super::node::Node>,
     parts: &[Part<'_, P>],
     places: &[usize],
 ) -> Vec<Sent<P>> {
+    let events = &shared.events;
     let all = |failure: &Failure, lost| {
         places.iter().map(|_| (Err(failure.clone()), lost)).collect::<Vec<_>>()
     };
@@ -307,6 +319,16 @@ async fn send_to<P: Piece>(
             writing.stored();
         }
         read.push((answer, false));
+    }
+    let written = places.iter().zip(&read).filter(|(_, (answer, _))| answer.is_ok());
+    let last = written.filter_map(|(&place, _)| parts[place].writes).last();
+    if let Some(name) = last
+        && let Err(failure) = shared.copied(node, &link, name, false).await
+    {
+        // Those that took effect are not confirmed.
+        for (answer, lost) in read.iter_mut().filter(|(answer, _)| answer.is_ok()) {
+            (*answer, *lost) = (Err(failure.clone()), true);
+        }
     }
     read
 }

@@ -1,6 +1,7 @@
 //! Settings of the client.
 
 use super::address::{Login, Shape, Target};
+use super::copies::Wanted;
 use super::dial::{ClientCertificate, Credentials, Dialer, Tls, read_password};
 use super::events::Events;
 use super::keys::{MAX_PREFIX, Names, is_prefix};
@@ -78,6 +79,7 @@ pub struct RedisBuilder {
     prefix: String,
     timeout: Duration,
     fence_life: Duration,
+    replicas: u32,
     credentials: Option<Credentials>,
     password_file: Option<PathBuf>,
     roots: Roots,
@@ -96,6 +98,7 @@ impl Default for RedisBuilder {
             prefix: String::new(),
             timeout: DEFAULT_TIMEOUT,
             fence_life: DEFAULT_FENCE_LIFE,
+            replicas: 0,
             credentials: None,
             password_file: None,
             roots: Roots::Bundled,
@@ -130,6 +133,16 @@ impl RedisBuilder {
     /// How long a fill may take: a fence that is older refuses it. 5 minutes at first.
     pub fn fence_life(mut self, life: Duration) -> Self {
         self.fence_life = life;
+        self
+    }
+
+    /// How many replicas must have a write or a delete before it is confirmed; none at first.
+    ///
+    /// What was confirmed is not lost with the primary then, if one of these replicas takes its place. An
+    /// operation for which there are too few within half of its time, and a second at most, fails: it took
+    /// effect at the primary, and may be lost. Locks and fences need no confirmation: a failover voids them.
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas;
         self
     }
 
@@ -281,6 +294,7 @@ impl RedisBuilder {
             events,
             background,
             fence_life: self.fence_life,
+            copies: Wanted::new(self.replicas, self.timeout),
             despairs: AtomicBool::new(false),
         });
         shared.events.belongs_to(Arc::downgrade(&shared));

@@ -9,8 +9,9 @@
 //! | the lock | `K:lock` | `{K}:lock` |
 //! | the fence | `K%fence` | `{K}%fence` |
 //! | what tells the lock's holder that the entry was changed by others | `K%held` | `{K}%held` |
+//! | what replicas get after the entry | `K%copied` | `{K}%copied` |
 //!
-//! No entry has such a name: `%f` and `%h` are no escapes, and the last letter of a key that ends with
+//! No entry has such a name: `%f`, `%h` and `%c` are no escapes, and the last letter of a key that ends with
 //! `:lock` is escaped.
 
 use std::borrow::Cow;
@@ -61,6 +62,12 @@ impl Names {
             fence: format!("{open}{entry}{close}%fence"),
             held: format!("{open}{entry}{close}%held"),
         }
+    }
+
+    /// The name beside this entry's that is written after it.
+    pub(super) fn copied(&self, entry: &str) -> String {
+        let (open, close) = if self.cluster { ("{", "}") } else { ("", "") };
+        format!("{open}{entry}{close}%copied")
     }
 
     /// The slot of an entry and of all that stands beside it; always 0 where there are none.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// What a header begins with.
 pub(super) const MAGIC: [u8; 4] = [0xC1, b'C', b'K', 0x01];
-const HEADER: usize = 12;
+/// How long a header is.
+pub(super) const HEADER: usize = 12;
 /// Redis adds times to live to its clock, in 64 bits.
 const MAX_MILLIS: u64 = 1 << 52;
 
@@ -56,16 +57,21 @@ pub(super) fn read(stored: Bytes) -> Found {
     }
     match stored.split_first_chunk::<HEADER>() {
         Some((header, _)) if header.starts_with(&MAGIC) => {
-            let mut stale = [0; 8];
-            stale.copy_from_slice(&header[MAGIC.len()..]);
             let value = stored.slice(HEADER..);
-            match u64::from_be_bytes(stale) {
+            match window(*header) {
                 0 => Found::Plain(value),
                 stale => Found::Windowed(value, stale),
             }
         }
         _ => Found::Plain(stored),
     }
+}
+
+/// The stale window that a header tells, in milliseconds.
+pub(super) fn window(header: [u8; HEADER]) -> u64 {
+    let mut stale = [0; 8];
+    stale.copy_from_slice(&header[MAGIC.len()..]);
+    u64::from_be_bytes(stale)
 }
 
 /// The freshness of a value with a stale window, given how long its entry has to live: `None` for ever.

@@ -65,11 +65,11 @@
 //! process, tells fresh from stale by the server's own clock; and in keys outside of the portable alphabet
 //! `{`, `}` and `%` are escaped, as is the last letter of a key that ends with `:lock`.
 //!
-//! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`
-//! and `K%held`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user of the access
+//! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`,
+//! `K%held` and, for a second, `K%copied`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user of the access
 //! control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
-//! `del`, `exists`, `mget`, `pttl`, `pexpire`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
-//! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`.
+//! `del`, `exists`, `mget`, `pttl`, `pexpire`, `strlen`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
+//! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`, and `wait` for confirmation by replicas.
 //!
 //! # Events
 //!
@@ -90,8 +90,9 @@
 //! locks are therefore bound to the replication id of the primary that gave them, so that after a failover
 //! or a restart every older one is refused. What Redis cannot promise stays so: a delete that the old
 //! primary confirmed may be lost with it, and the entry is back; and a primary that is cut off from the
-//! others takes writes until it notices, which are lost later. Where that is too much, let the primary wait
-//! for replicas (`min-replicas-to-write`, `min-replicas-max-lag`), and keep times to live short. A user
+//! others takes writes until it notices, which are lost later. Where that is too much, have
+//! writes and deletes confirmed by replicas ([`RedisBuilder::replicas`]), let a primary that lost its replicas take no
+//! writes (`min-replicas-to-write`, `min-replicas-max-lag`), and keep times to live short. A user
 //! without the permission for `info` has fences and locks that are bound to nothing.
 //!
 //! Writers that do not use this crate move no fence. If they delete an entry while a fill is under way, the
@@ -100,8 +101,10 @@
 mod address;
 mod backend;
 mod batch;
+mod bounded;
 mod builder;
 mod cluster;
+mod copies;
 mod dial;
 mod env;
 mod events;
@@ -124,8 +127,10 @@ mod topology;
 #[cfg(test)]
 mod tests;
 
+pub use self::bounded::Bounded;
 pub use self::builder::{RedisBuilder, RedisCredentials};
 
+use self::copies::Wanted;
 use self::events::Events;
 use self::keys::Names;
 use self::topology::Topology;
@@ -169,6 +174,8 @@ struct Shared {
     events: Events,
     background: Background,
     fence_life: Duration,
+    /// Which replicas must have what was written.
+    copies: Wanted,
     /// The last operation on a group that waited for a server waited in vain: until one succeeds, no
     /// other waits.
     despairs: AtomicBool,

@@ -1,6 +1,7 @@
 //! One server and the connections to it.
 
 use super::address::Address;
+use super::copies::Copies;
 use super::dial::Dialer;
 use super::failure::Failure;
 use super::flights::Flights;
@@ -8,7 +9,7 @@ use super::link::Link;
 use crate::runtime::{Home, Place};
 use ::redis::aio::PubSub;
 use arc_swap::ArcSwap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -23,6 +24,7 @@ pub(super) struct Node {
     replacing: Mutex<()>,
     dials: Flights<Home, Arc<Link>>,
     down: Mutex<Option<Down>>,
+    copies: OnceLock<Copies>,
 }
 
 /// The last dial failed.
@@ -42,11 +44,18 @@ impl Node {
             replacing: Mutex::default(),
             dials: Flights::default(),
             down: Mutex::default(),
+            copies: OnceLock::new(),
         })
     }
 
     pub(super) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The replicas, which are waited for over a connection of its own.
+    pub(super) fn copies(&self) -> &Copies {
+        self.copies
+            .get_or_init(|| Copies::of(Self::new(self.address.clone(), Arc::clone(&self.dialer))))
     }
 
     /// A connection that the caller can use. Where the last dial failed a moment ago, fails at once.
@@ -153,6 +162,9 @@ impl Node {
     pub(super) fn close(&self) {
         for link in self.links.load().iter() {
             link.close();
+        }
+        if let Some(copies) = self.copies.get() {
+            copies.close();
         }
     }
 }

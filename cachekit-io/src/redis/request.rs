@@ -12,6 +12,11 @@ pub(super) trait Request: Sync {
 
     fn send(&self, link: &Link) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 
+    /// The name of the entry that it writes, if replicas may have to have it.
+    fn written(&self) -> Option<&str> {
+        None
+    }
+
     /// The same for a node that does not have the slot yet.
     fn send_asking(
         &self,

@@ -107,9 +107,9 @@ pub(super) fn late(last: Option<Failure>) -> Failure {
 
 /// How far an operation has come.
 #[derive(Default)]
-struct Progress {
-    /// A request may have taken effect without an answer.
-    repeated: bool,
+pub(super) struct Progress {
+    /// A request may have taken effect without an answer, or without the replicas that must have it.
+    pub(super) repeated: bool,
     waits: u32,
     lost: u32,
     redirects: u32,
@@ -164,7 +164,7 @@ impl Shared {
     ) -> Result<Answered<R::Answer>, Failure> {
         loop {
             let mut used = Used::default();
-            match self.attempt(slot, request, progress, &mut used).await {
+            match self.attempt(slot, request, repeat, progress, &mut used).await {
                 Ok(answer) => {
                     if self.despairs.load(Ordering::Relaxed) {
                         self.despairs.store(false, Ordering::Relaxed);
@@ -236,11 +236,12 @@ impl Shared {
         &self,
         slot: u16,
         request: &R,
+        repeat: Repeat,
         progress: &mut Progress,
         used: &mut Used,
     ) -> Result<R::Answer, Failure> {
         if let Some(node) = progress.asked.take() {
-            return Box::pin(self.ask(&node, request)).await;
+            return Box::pin(self.ask(&node, request, repeat, progress)).await;
         }
         let node = self.topology.node(slot).await?;
         let link = node.link().await;
@@ -255,15 +256,34 @@ impl Shared {
         self.events.used(&link);
         if answer.is_err() {
             *used = Used { node: Some(node), link: Some(link) };
+            return answer;
+        }
+        if let Some(name) = request.written().filter(|_| self.copies.are_wanted())
+            && let Err(failure) =
+                Box::pin(self.confirmed(&node, &link, (name, false), repeat, progress)).await
+        {
+            // The connection of the request did nothing wrong, unless the server is another one now.
+            let link = (failure.then == Then::Demoted).then_some(link);
+            *used = Used { node: Some(node), link };
+            return Err(failure);
         }
         answer
     }
 
     /// An attempt at a node that does not have the slot yet.
-    async fn ask<R: Request>(&self, node: &Arc<Node>, request: &R) -> Result<R::Answer, Failure> {
+    async fn ask<R: Request>(
+        &self,
+        node: &Arc<Node>,
+        request: &R,
+        repeat: Repeat,
+        progress: &mut Progress,
+    ) -> Result<R::Answer, Failure> {
         let link = node.link().await?;
         let answer = request.send_asking(&link).await;
         self.events.used(&link);
+        if let Some(name) = request.written().filter(|_| answer.is_ok()) {
+            self.confirmed(node, &link, (name, true), repeat, progress).await?;
+        }
         answer
     }
 }

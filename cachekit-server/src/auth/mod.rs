@@ -140,6 +140,11 @@ impl ApiKeys {
         self.by_id.is_empty()
     }
 
+    /// Whether some tenant may store so many bytes and no more.
+    pub(crate) fn limits_bytes(&self) -> bool {
+        self.limits.values().any(|limits| limits.stored_bytes.is_some())
+    }
+
     fn insert(&mut self, line: Line) {
         let tenant: Arc<str> = line.tenant.into();
         if let Some(limits) = line.limits {

@@ -2,6 +2,7 @@
 
 use cachekit_server::{KeyKind, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -114,12 +115,24 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) admin: Option<SocketAddr>,
 
-    /// Where entries live: `memory`, or `disk:DIR`.
-    #[arg(long, value_name = "memory|disk:DIR", default_value = "memory")]
+    /// Where entries live: `memory`, `disk:DIR`, or the URL of a Redis that several nodes share, such as
+    /// `redis://host`, `rediss://host` (TLS), `redis-sentinel://host,host/name`, `redis-cluster://host,host`.
+    /// A password is better in the variable, or in --store-password-file: other users of the machine see
+    /// command lines.
+    #[arg(
+        long,
+        value_name = "memory|disk:DIR|URL",
+        env = "CACHEKIT_SERVER_STORE",
+        hide_env_values = true,
+        default_value = "memory"
+    )]
     pub(super) store: StoreChoice,
-    /// Room for entries: keys, values and book-keeping. Beyond it, entries are evicted.
-    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
-    pub(super) max_bytes: Size,
+    #[command(flatten)]
+    pub(super) redis: RedisOptions,
+    /// Room for entries, 1GiB without it: keys, values and book-keeping. Beyond it, entries are evicted. Not
+    /// over Redis, which has `maxmemory`.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_bytes: Option<Size>,
     /// The largest value.
     #[arg(long, value_name = "SIZE", default_value = "25MiB")]
     pub(super) max_value_bytes: Size,
@@ -193,6 +206,50 @@ pub(super) struct Serve {
     pub(super) log: LogFormat,
 }
 
+/// What only a store in Redis needs.
+#[derive(Args, Clone)]
+#[allow(clippy::struct_field_names)] // As the options are called.
+pub(super) struct RedisOptions {
+    /// Over Redis: seconds for one operation, after which a request is answered 503. Without it: 2.
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) store_timeout: Option<Seconds>,
+    /// Over Redis: how many replicas must have a PUT or a DELETE before it is answered 200. With fewer it is
+    /// answered 503. Without it: none, and a primary that dies may take the last of them with it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) store_replicas: Option<u32>,
+    /// Over Redis: what all names begin with, before `cachekit-server:`. Nodes with the same one share
+    /// their entries.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) store_prefix: Option<String>,
+    /// Over Redis: a file with the password, its first line; read again for each connection.
+    #[arg(long, value_name = "FILE")]
+    pub(super) store_password_file: Option<PathBuf>,
+    /// Over Redis: a PEM file with authorities to trust as well; read again for each connection.
+    #[arg(long, value_name = "FILE")]
+    pub(super) store_ca_file: Option<PathBuf>,
+    /// Over Redis: the certificate to show, as PEM.
+    #[arg(long, value_name = "FILE", requires = "store_tls_key")]
+    pub(super) store_tls_cert: Option<PathBuf>,
+    /// Over Redis: the private key of that certificate, as PEM.
+    #[arg(long, value_name = "FILE", requires = "store_tls_cert")]
+    pub(super) store_tls_key: Option<PathBuf>,
+}
+
+impl RedisOptions {
+    /// The first of them that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.store_timeout.is_some(), "--store-timeout"),
+            (self.store_replicas.is_some(), "--store-replicas"),
+            (self.store_prefix.is_some(), "--store-prefix"),
+            (self.store_password_file.is_some(), "--store-password-file"),
+            (self.store_ca_file.is_some(), "--store-ca-file"),
+            (self.store_tls_cert.is_some(), "--store-tls-cert"),
+        ];
+        given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum LogFormat {
     /// Lines for people.
@@ -206,17 +263,20 @@ pub(super) enum LogFormat {
 pub(super) enum StoreChoice {
     Memory,
     Disk(PathBuf),
+    /// A URL, or a mistake, which may be one with a password: none of it is ever shown.
+    Other(String),
 }
 
 impl FromStr for StoreChoice {
-    type Err = &'static str;
+    type Err = Infallible;
 
+    /// Takes everything: the report of a value that is refused here would show it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            None if text == "memory" => Ok(Self::Memory),
-            Some(("disk", directory)) if !directory.is_empty() => Ok(Self::Disk(directory.into())),
-            _ => Err("a store is `memory` or `disk:DIR`"),
-        }
+        Ok(match text.split_once(':') {
+            None if text == "memory" => Self::Memory,
+            Some(("disk", directory)) if !directory.is_empty() => Self::Disk(directory.into()),
+            _ => Self::Other(text.to_owned()),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod development;
 mod keys;
 mod run;
 mod signals;
+mod storage;
 
 use self::arguments::{Arguments, Command};
 use clap::Parser;

@@ -1,16 +1,13 @@
 //! Starting the server that the command line describes, and running it to its end.
 
 use super::Failure;
-use super::arguments::{LogFormat, Serve, Size, StoreChoice};
+use super::arguments::{LogFormat, Serve, Size};
 use super::development::{Development, write_private};
 use super::signals::{Signal, Signals};
-use cachekit_server::{
-    ApiKeys, Builder, DiskStore, Identity, KeyRule, Limits, MemoryStore, Running, Server,
-    StartError, Timestamp, wall_clock,
-};
+use super::storage;
+use cachekit_server::{ApiKeys, Builder, Identity, KeyRule, Limits, Running, Server, StartError};
 use std::io::IsTerminal;
 use std::io::Write as _;
-use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn run(options: &Serve) -> Result<(), Failure> {
@@ -26,7 +23,7 @@ async fn serve(options: &Serve) -> Result<(), Failure> {
     // First of all: a signal must not be lost, and a file that may not grow must not end the process.
     let mut signals = Signals::install()
         .map_err(|error| Failure::runtime(format!("cannot listen for signals: {error}")))?;
-    let mut builder = configured(options)?;
+    let mut builder = storage::chosen(configured(options)?, options).await?;
     let mut development = None;
     if options.dev {
         let mut prepared = Development::prepare(options)?;
@@ -97,11 +94,7 @@ fn configured(options: &Serve) -> Result<Builder, Failure> {
     if let Some(address) = options.admin {
         builder = builder.admin(address);
     }
-    let capacity = options.max_bytes.0;
-    Ok(match &options.store {
-        StoreChoice::Memory => builder.store(MemoryStore::new(capacity)),
-        StoreChoice::Disk(directory) => builder.store(open_disk(directory, capacity)?),
-    })
+    Ok(builder)
 }
 
 fn production(mut builder: Builder, options: &Serve) -> Result<Builder, Failure> {
@@ -133,8 +126,13 @@ fn reload(server: &Running, options: &Serve) {
     match keys {
         Ok(Some(keys)) => {
             let count = keys.len();
-            server.replace_api_keys(keys);
-            tracing::info!(keys = count, "the API keys were read again");
+            match server.replace_api_keys(keys) {
+                Ok(()) => tracing::info!(keys = count, "the API keys were read again"),
+                Err(error) => {
+                    well = false;
+                    tracing::error!(%error, "the old API keys stay");
+                }
+            }
         }
         Ok(None) => {}
         Err(error) => {
@@ -168,9 +166,4 @@ fn start_log(format: LogFormat) {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-}
-
-fn open_disk(directory: &Path, capacity: u64) -> Result<DiskStore, Failure> {
-    let now = Timestamp::of(&wall_clock());
-    DiskStore::open(directory, capacity, now).map_err(Failure::usage)
 }

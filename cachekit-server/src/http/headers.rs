@@ -62,11 +62,13 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusa
 }
 
 /// A time to live and the stale window behind it have a limit together.
-pub(super) fn check_sum(ttl: u64, stale: u64) -> Result<(), Refusal> {
+pub(super) const TOO_LONG: Refusal = Refusal::bad_request(
+    "the time to live and the stale window together are at most 2592000 seconds",
+);
+
+fn check_sum(ttl: u64, stale: u64) -> Result<(), Refusal> {
     if ttl.saturating_add(stale) > MAX_TTL_SECONDS {
-        return Err(Refusal::bad_request(
-            "the time to live and the stale window together are at most 2592000 seconds",
-        ));
+        return Err(TOO_LONG);
     }
     Ok(())
 }

@@ -14,12 +14,12 @@ use self::reply::{Refusal, Reply};
 use crate::alarm::Limit;
 use crate::auth::{ApiKeys, Caller, Scope};
 use crate::clock::Timestamp;
+use crate::home::Home;
 use crate::limits::Limits;
-use crate::locks::Locks;
 use crate::metrics::{Action, Held, Metrics};
 use crate::outgoing::Outgoing;
 use crate::room::Room;
-use crate::store::{EntryKey, Store};
+use crate::store::EntryKey;
 use crate::tenant::{Account, Denied, TenantLimits, Tenants};
 use crate::watch::InFlight;
 use bytes::Bytes;
@@ -37,8 +37,7 @@ pub(crate) struct Service {
     pub(crate) tenants: Tenants,
     /// For tenants whose keys say nothing.
     pub(crate) default_limits: TenantLimits,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) locks: Locks,
+    pub(crate) home: Arc<Home>,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) key_rule: KeyRule,

@@ -3,12 +3,12 @@
 use super::body::Upload;
 use super::reply::{Content, Later, Refusal, Reply, Unsent, empty, json, with_content};
 use super::{Admitted, Service, headers};
-use crate::auth::random_hex;
 use crate::clock::Timestamp;
+use crate::home::{Put, Refreshed, Said};
 use crate::locks::Acquired;
 use crate::metrics::Action;
 use crate::outgoing::{SMALL, Share};
-use crate::store::{Entry, EntryKey, Lifetime, Measured, StoreError};
+use crate::store::{EntryKey, Lifetime, Measured, StoreError};
 use crate::tenant::Account;
 use crate::watch::{InFlight, Pulse};
 use bytes::Bytes;
@@ -51,7 +51,7 @@ impl Service {
             Action::Ttl => self.ttl(key).await,
             Action::Refresh => self.refresh(key, upload, account).await,
             Action::Lock => self.lock(key, upload, account).await,
-            Action::Unlock => self.unlock(key, headers, request.legacy_lock.as_deref()),
+            Action::Unlock => self.unlock(key, headers, request.legacy_lock.as_deref()).await,
             Action::Health | Action::Options | Action::Refused => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
             }
@@ -60,12 +60,11 @@ impl Service {
 
     async fn health(&self, tenant: &str) -> Result<Reply, Refusal> {
         let now = self.now();
-        let usage = self.store.usage(tenant, now).await.map_err(refuse)?;
-        let locks = self.locks.active(tenant, now);
+        let counts = self.home.counts(tenant, now).await.map_err(refuse)?;
         let health = HealthResponse {
             status: "ok".to_owned(),
-            cache_entries: Some(usage.entries),
-            active_locks: Some(u64::try_from(locks).unwrap_or(u64::MAX)),
+            cache_entries: counts.entries,
+            active_locks: counts.locks,
             version: None,
         };
         Ok(json(StatusCode::OK, &health))
@@ -105,18 +104,19 @@ impl Service {
         loop {
             let mut share = self.outgoing.try_hold(pulse, account, room);
             let most = if share.is_some() { room } else { 0 };
-            match self.store.get_up_to(key, now, most).await.map_err(refuse)? {
-                None => return Ok(None),
-                Some(Measured::Whole(entry)) => {
+            let found = self.home.get_up_to(key, now, most).await.map_err(refuse)?;
+            let Some(found) = found else { return Ok(None) };
+            match found.measured {
+                Measured::Whole(entry) => {
                     if let Some(share) = &mut share {
                         share.shrink(entry.value.len());
                     }
                     return Ok(Some((Content::Whole(entry.value, share), entry.lifetime)));
                 }
                 // Without the share of this round, which is dropped.
-                Some(Measured::Longer { length, .. }) if share.is_some() => room = length,
-                Some(Measured::Longer { length, lifetime }) => {
-                    let later = self.later(key, account, pulse, length, lifetime);
+                Measured::Longer { length, .. } if share.is_some() => room = length,
+                Measured::Longer { length, lifetime } => {
+                    let later = self.later(key, account, pulse, length, found.said);
                     return Ok(Some((Content::Later(later), lifetime)));
                 }
             }
@@ -130,22 +130,17 @@ impl Service {
         account: &Arc<Account>,
         pulse: &Arc<Pulse>,
         length: usize,
-        lifetime: Lifetime,
+        said: Said,
     ) -> Later {
-        let (store, outgoing) = (Arc::clone(&self.store), Arc::clone(&self.outgoing));
+        let (home, outgoing) = (Arc::clone(&self.home), Arc::clone(&self.outgoing));
         let (account, pulse) = (Arc::clone(account), Arc::clone(pulse));
-        let (key, clock) = (key.clone(), self.clock.clone());
+        let key = key.clone();
         let loading = async move {
             let _turn = pulse.turn.lock().await;
             let share: Share = outgoing.hold(&pulse, &account, length).await.ok_or(Unsent)?;
-            let now = Timestamp::of(&clock);
-            match store.get_up_to(&key, now, length).await {
-                // The head said how long it is and until when it lives: nothing else may follow it.
-                Ok(Some(Measured::Whole(entry)))
-                    if entry.value.len() == length && entry.lifetime == lifetime =>
-                {
-                    Ok((entry.value, share))
-                }
+            // The head said how long it is and until when it lives: nothing else may follow it.
+            match home.load(&key, length, said).await {
+                Ok(Some(value)) => Ok((value, share)),
                 _ => Err(Unsent),
             }
         };
@@ -154,7 +149,7 @@ impl Service {
 
     async fn exists(&self, key: &EntryKey) -> Result<Reply, Refusal> {
         let now = self.now();
-        let lifetime = self.store.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
+        let lifetime = self.home.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
         let mut reply = empty(StatusCode::OK);
         say_freshness(reply.headers_mut(), lifetime, now);
         Ok(reply)
@@ -178,37 +173,27 @@ impl Service {
         upload.check_length(most)?;
         // Before any of it is read; without a length, whether an empty value would fit.
         let length = upload.announced().unwrap_or(0);
-        self.store.would_fit(key, length, quota).map_err(refuse)?;
+        self.home.would_fit(key, length, quota).map_err(refuse)?;
         // What is reserved lives until the value is stored: it stands for the memory of both copies.
         let (value, _room) = upload.read(most, self.space(account)).await?;
 
-        let _turn = self.locks.turn(key).await;
-        let now = self.now();
-        match lock_id {
-            None => self.locks.overtake(key),
-            Some(id) if self.locks.allows_write(key, id, now) => {}
-            Some(_) => {
+        match self.home.put(key, value, lifetime, lock_id, quota).await.map_err(refuse)? {
+            Put::Stored => Ok(json(StatusCode::OK, &DONE)),
+            Put::Overtaken => {
                 let reason = "the lock is not held any more, or the key changed since it was taken";
-                return Err(Refusal::new(StatusCode::PRECONDITION_FAILED, reason));
+                Err(Refusal::new(StatusCode::PRECONDITION_FAILED, reason))
             }
         }
-        let lifetime = lifetime
-            .map_or(Lifetime::UNBOUNDED, |(ttl, stale)| Lifetime::starting(now, ttl, stale));
-        let entry = Entry { value, lifetime };
-        self.store.put(key, entry, quota, now).await.map_err(refuse)?;
-        Ok(json(StatusCode::OK, &DONE))
     }
 
     async fn delete(&self, key: &EntryKey) -> Result<Reply, Refusal> {
-        let _turn = self.locks.turn(key).await;
-        self.locks.overtake(key);
-        self.store.delete(key).await.map_err(refuse)?;
+        self.home.delete(key).await.map_err(refuse)?;
         Ok(json(StatusCode::OK, &DONE))
     }
 
     async fn ttl(&self, key: &EntryKey) -> Result<Reply, Refusal> {
         let now = self.now();
-        let lifetime = self.store.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
+        let lifetime = self.home.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
         // An entry that exists has something left, so this is never zero.
         let ttl = lifetime.is_bounded().then(|| lifetime.gone_at.millis_since(now).div_ceil(1000));
         Ok(json(StatusCode::OK, &TtlResponse { ttl }))
@@ -228,22 +213,15 @@ impl Service {
         if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
             return Err(Refusal::bad_request("ttl is a number from 1 to 2592000"));
         }
-        let _turn = self.locks.turn(key).await;
-        let now = self.now();
-        let Some(lifetime) = self.store.lifetime(key, now).await.map_err(refuse)? else {
+        match self.home.refresh(key, ttl).await.map_err(refuse)? {
             // What is absent stays absent, and that is no mistake.
-            return Ok(json(StatusCode::OK, &DONE));
-        };
-        if !lifetime.is_fresh(now) {
-            let reason = "the entry is stale: put a new value";
-            return Err(Refusal::new(StatusCode::CONFLICT, reason));
+            Refreshed::Done => Ok(json(StatusCode::OK, &DONE)),
+            Refreshed::Stale => {
+                let reason = "the entry is stale: put a new value";
+                Err(Refusal::new(StatusCode::CONFLICT, reason))
+            }
+            Refreshed::TooLong => Err(headers::TOO_LONG),
         }
-        // Whole seconds, as they were put.
-        let stale = lifetime.gone_at.millis_since(lifetime.fresh_until) / 1000;
-        headers::check_sum(ttl, stale)?;
-        let lifetime = Lifetime::starting(now, ttl, stale);
-        self.store.set_lifetime(key, lifetime).await.map_err(refuse)?;
-        Ok(json(StatusCode::OK, &DONE))
     }
 
     async fn lock<B>(
@@ -260,9 +238,7 @@ impl Service {
         if timeout_ms == 0 {
             return Err(Refusal::bad_request("timeout_ms is a number of at least 1"));
         }
-        let id = random_hex().map_err(|_| unavailable())?;
-        let _turn = self.locks.turn(key).await;
-        let lock_id = match self.locks.acquire(key, id, timeout_ms, self.now()) {
+        let lock_id = match self.home.acquire(key, timeout_ms).await.map_err(refuse)? {
             Acquired::Granted(id) => Some(id),
             Acquired::Contested => None,
             Acquired::TooMany => {
@@ -275,7 +251,7 @@ impl Service {
 
     /// A late or a repeated unlock is no mistake: what it asks for is so already. A header tells the two
     /// apart for those who want to know.
-    fn unlock(
+    async fn unlock(
         &self,
         key: &EntryKey,
         headers: &HeaderMap,
@@ -284,7 +260,7 @@ impl Service {
         let id = headers::released_lock(headers)?
             .or(legacy)
             .ok_or_else(|| Refusal::bad_request("X-CacheKit-Lock-Id is required"))?;
-        let held = self.locks.release(key, id, self.now());
+        let held = self.home.release(key, id).await.map_err(refuse)?;
         let mut reply = json(StatusCode::OK, &DONE);
         let word = if held { name::LOCK_RELEASED } else { name::LOCK_NOT_HELD };
         reply.headers_mut().insert(name::LOCK_RELEASE, HeaderValue::from_static(word));

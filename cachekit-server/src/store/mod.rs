@@ -1,9 +1,10 @@
-//! Where entries live: the [`Store`] contract, in memory and on disk.
+//! Where entries live: the [`Store`] contract, in memory and on disk; and Redis.
 
 mod disk;
 mod index;
 mod key;
 mod memory;
+mod redis;
 
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,8 @@ mod tests;
 pub use self::disk::{DiskStore, DiskStoreError};
 pub use self::key::EntryKey;
 pub use self::memory::MemoryStore;
+pub(crate) use self::redis::name_of;
+pub use self::redis::{RedisStore, RedisStoreError};
 
 use crate::clock::Timestamp;
 use bytes::Bytes;

@@ -13,5 +13,6 @@ mod locks;
 mod pipes;
 mod process;
 mod protocol;
+mod redis;
 mod support;
 mod too_large;

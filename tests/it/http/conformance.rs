@@ -3,11 +3,13 @@
 use super::fronts::ThroughBlocking;
 use super::local::{Local, client_of};
 use super::relay::Relay;
-use cachekit_io::Backend;
 use cachekit_io::blocking::Blocking;
 use cachekit_io::conformance::{Subject, check_all};
-use cachekit_server::{DiskStore, KeyRule, Timestamp};
+use cachekit_io::{Backend, Redis};
+use cachekit_server::{DiskStore, KeyRule, RedisStore, Timestamp};
+use cachekit_test_servers::{Cluster, Node, SentinelGroup};
 use cachekit_tests::block_on;
+use std::time::Duration;
 
 #[derive(Clone, Copy)]
 enum Protocol {
@@ -15,10 +17,18 @@ enum Protocol {
     H2,
 }
 
-#[derive(Clone, Copy)]
 enum Store {
     Memory,
     Disk,
+    Redis(RedisStore, Box<dyn Fn(Duration) + Send + Sync>),
+}
+
+impl Store {
+    /// In Redis, where time passes by itself and like this.
+    fn redis(url: &str, let_pass: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        let store = block_on(RedisStore::open(Redis::builder().url(url))).expect("Redis answers");
+        Self::Redis(store, Box::new(let_pass))
+    }
 }
 
 /// Keeps what is needed while the backend made of the client is checked.
@@ -28,12 +38,17 @@ fn keeps_the_contract<B: Backend>(
     front: impl FnOnce(cachekit_io::CachekitIo) -> B,
 ) {
     let directory = tempfile::tempdir().expect("a directory");
+    let mut let_pass = None;
     let mut server = Local::start_with(|builder| match store {
         Store::Memory => builder.key_rule(KeyRule::Any),
         Store::Disk => {
             let begin = Timestamp::from_millis(0);
             let disk = DiskStore::open(directory.path(), 64 * 1024 * 1024, begin);
             builder.key_rule(KeyRule::Any).store(disk.expect("a store"))
+        }
+        Store::Redis(redis, time) => {
+            let_pass = Some(time);
+            builder.key_rule(KeyRule::Any).redis_store(redis)
         }
     });
     let relay = matches!(protocol, Protocol::H1).then(|| Relay::http1(&server));
@@ -43,6 +58,9 @@ fn keeps_the_contract<B: Backend>(
     let hands = server.hands.clone();
     let subject = Subject::new(&backend).with_lock_fencing().advance(move |by| {
         hands.advance(by);
+        if let Some(let_pass) = &let_pass {
+            let_pass(by);
+        }
         std::future::ready(())
     });
     let report = block_on(check_all(&subject));
@@ -78,6 +96,30 @@ fn over_http_1_with_the_memory_store() {
 #[test]
 fn over_http_1_with_the_disk_store() {
     keeps_the_contract(Protocol::H1, Store::Disk, |client| client);
+}
+
+#[test]
+fn over_redis() {
+    let node = Node::start();
+    let url = node.url();
+    let store = Store::redis(&url, move |by| node.let_pass(by));
+    keeps_the_contract(Protocol::H2, store, |client| client);
+}
+
+#[test]
+fn over_a_sentinel_group() {
+    let group = SentinelGroup::start();
+    let url = format!("redis-sentinel://{}/{}", group.addresses(), group.name());
+    let store = Store::redis(&url, move |by| group.let_pass(by));
+    keeps_the_contract(Protocol::H2, store, |client| client);
+}
+
+#[test]
+fn over_a_cluster() {
+    let cluster = Cluster::start();
+    let url = format!("redis-cluster://{}", cluster.addresses());
+    let store = Store::redis(&url, move |by| cluster.let_pass(by));
+    keeps_the_contract(Protocol::H1, store, |client| client);
 }
 
 #[test]

@@ -5,11 +5,11 @@
 //! another key's, never a damaged one. In a store that keeps what it confirmed it must not miss it either.
 
 use bytes::Bytes;
-use cachekit_io::{BackendError, CachekitIo, SetOptions};
+use cachekit_io::{BackendError, BackendErrorKind, CachekitIo, Operation, SetOptions};
 use fastrand::Rng;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -27,7 +27,7 @@ struct Known {
 
 /// The load and what came of it.
 pub(crate) struct Load {
-    client: CachekitIo,
+    clients: Vec<CachekitIo>,
     keeps: bool,
     seed: u64,
     known: Vec<Mutex<Known>>,
@@ -49,6 +49,7 @@ struct Counts {
     /// Writes refused because the lock was lost, with the server or to another write.
     superseded: AtomicU64,
     failures: AtomicU64,
+    longest_millis: AtomicU64,
 }
 
 /// A load that runs.
@@ -60,8 +61,13 @@ pub(crate) struct Running {
 impl Load {
     /// Starts it on this runtime. `keeps`: the store keeps all it confirmed, whatever happens.
     pub(crate) fn start(client: &CachekitIo, keeps: bool, seed: u64) -> Running {
+        Self::start_over(vec![client.clone()], keeps, seed)
+    }
+
+    /// The same over several clients, each operation over any of them.
+    pub(crate) fn start_over(clients: Vec<CachekitIo>, keeps: bool, seed: u64) -> Running {
         let load = Arc::new(Self {
-            client: client.clone(),
+            clients,
             keeps,
             seed,
             known: (0..KEYS).map(|_| Mutex::default()).collect(),
@@ -85,6 +91,25 @@ impl Load {
         self.known[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn client(&self, random: &mut Rng) -> &CachekitIo {
+        &self.clients[random.usize(0..self.clients.len())]
+    }
+
+    /// An operation is over long before that, however it ends.
+    async fn in_time<T>(
+        &self,
+        operation: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        let began = Instant::now();
+        let result = tokio::time::timeout(4 * super::local::PATIENCE, operation).await;
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.counts.longest_millis.fetch_max(millis, SeqCst);
+        result.unwrap_or_else(|_| {
+            self.report("an operation hangs".to_owned());
+            Err(BackendError::new(BackendErrorKind::Timeout, Operation::Get))
+        })
+    }
+
     async fn write(self: Arc<Self>, writer: usize) {
         let mut random = Rng::with_seed(self.seed ^ writer as u64);
         while !self.stop.load(SeqCst) {
@@ -99,9 +124,11 @@ impl Load {
                 }
             }
             let done = if deletes {
-                self.client.delete(&key(index)).await.map(|_| &self.counts.deletions)
+                let (client, key) = (self.client(&mut random), key(index));
+                let done = self.in_time(client.delete(&key)).await;
+                done.map(|_| &self.counts.deletions)
             } else {
-                self.put(index, number, &mut random).await
+                self.in_time(self.put(index, number, &mut random)).await
             };
             if self.note(done) {
                 self.known(index).confirmed = number;
@@ -116,17 +143,19 @@ impl Load {
         number: u64,
         random: &mut Rng,
     ) -> Result<&AtomicU64, BackendError> {
-        let key = key(index);
+        let (key, client) = (key(index), self.client(random));
         let mut options = SetOptions::new().ttl(Duration::from_secs(3600));
         if random.u8(..) >= 32 {
-            self.client.set(&key, value(index, number), &options).await?;
+            client.set(&key, value(index, number), &options).await?;
             return Ok(&self.counts.writes);
         }
-        let lock = self.client.acquire_lock(&key, Duration::from_secs(20)).await?;
+        let lock = client.acquire_lock(&key, Duration::from_secs(20)).await?;
         if let Some(lock) = &lock {
             options = options.lock(lock.token());
         }
-        self.client.set(&key, value(index, number), &options).await?;
+        // What was locked through one node may be written through another.
+        let client = self.client(random);
+        client.set(&key, value(index, number), &options).await?;
         if let Some(lock) = lock {
             lock.release().await?;
         }
@@ -137,15 +166,15 @@ impl Load {
         let mut random = Rng::with_seed(!self.seed ^ reader as u64);
         while !self.stop.load(SeqCst) {
             let index = random.usize(0..KEYS);
-            let found = self.look(index).await;
+            let found = self.in_time(self.look(self.client(&mut random), index)).await;
             self.note(found);
         }
     }
 
     /// Reads a key and compares with what is known.
-    async fn look(&self, index: usize) -> Result<&AtomicU64, BackendError> {
+    async fn look(&self, client: &CachekitIo, index: usize) -> Result<&AtomicU64, BackendError> {
         let before = *self.known(index);
-        let found = self.client.get(&key(index)).await?;
+        let found = client.get(&key(index)).await?;
         let after = *self.known(index);
         let Some(found) = found else {
             if self.keeps && after.last_deletion < before.confirmed {
@@ -216,9 +245,11 @@ impl Running {
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("no task panics");
         }
-        for index in 0..KEYS {
-            let found = self.load.look(index).await;
-            self.load.note(found);
+        for client in &self.load.clients {
+            for index in 0..KEYS {
+                let found = self.load.look(client, index).await;
+                self.load.note(found);
+            }
         }
         let wrong = self.load.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(wrong.is_empty(), "{} wrong values, at first {:#?}", wrong.len(), &wrong[..1]);

@@ -11,6 +11,7 @@
 //! | `sessions` | TLS sessions that go on |
 //! | `namespaces` | functions whose names the service refuses |
 //! | `locks` | one holder among several processes |
+//! | `nodes` | several nodes over one Redis Cluster, of both of which some are killed |
 //! | `lives` | expiry and staleness |
 //! | `sync_api` | calls without async, from everywhere |
 //! | `secrets` | what is never written anywhere |
@@ -28,6 +29,7 @@ mod load;
 pub(crate) mod local;
 mod locks;
 mod namespaces;
+mod nodes;
 mod program;
 mod raw;
 mod raw_h1;

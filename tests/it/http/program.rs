@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
-/// Where entries live.
+/// Where entries live, in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     Memory,
@@ -21,7 +21,7 @@ pub(crate) enum Store {
 /// A `cachekit-server --dev` with a directory, a port and a key that outlive its processes.
 pub(crate) struct Program {
     directory: TempDir,
-    store: Store,
+    options: Vec<String>,
     log_level: &'static str,
     port: u16,
     child: Option<Child>,
@@ -37,8 +37,22 @@ impl Program {
     /// With this level of its log.
     pub(crate) fn logging(store: Store, log_level: &'static str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
+        let store = match store {
+            Store::Memory => "memory".to_owned(),
+            Store::Disk => format!("disk:{}", directory.path().join("store").display()),
+        };
+        Self::started(directory, vec!["--store".to_owned(), store], log_level)
+    }
+
+    /// With these options.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        Self::started(directory, options.iter().map(ToString::to_string).collect(), "info")
+    }
+
+    fn started(directory: TempDir, options: Vec<String>, log_level: &'static str) -> Self {
         let (port, environment) = (free_port(), HashMap::new());
-        let mut program = Self { directory, store, log_level, port, child: None, environment };
+        let mut program = Self { directory, options, log_level, port, child: None, environment };
         program.start_again();
         program
     }
@@ -47,17 +61,14 @@ impl Program {
     pub(crate) fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let path = |name: &str| self.directory.path().join(name);
-        let store = match self.store {
-            Store::Memory => "memory".to_owned(),
-            Store::Disk => format!("disk:{}", path("store").display()),
-        };
         let mut log = OpenOptions::new();
         let log = log.create(true).append(true).open(path("log")).expect("a log file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_server-under-test"))
             .arg("--dev")
             .arg("--dev-dir")
             .arg(path("dev"))
-            .args(["--listen", &format!("127.0.0.1:{}", self.port), "--store", &store])
+            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(&self.options)
             .env("RUST_LOG", self.log_level)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

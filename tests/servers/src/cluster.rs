@@ -131,6 +131,11 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.is_running())
     }
 
+    /// The running nodes that are primaries.
+    pub fn primaries(&self) -> impl Iterator<Item = &Node> {
+        self.running().filter(|node| myself(node).is_ok_and(|line| line.primary.is_none()))
+    }
+
     /// The nodes' `host:port`, separated by commas.
     pub fn addresses(&self) -> String {
         let addresses: Vec<_> = self.nodes.iter().map(Node::address).collect();

@@ -15,6 +15,7 @@ mod process;
 mod program;
 mod resp;
 mod sentinel;
+mod time;
 mod wait;
 
 #[cfg(test)]

@@ -157,6 +157,10 @@ impl<R: Request> Request for Quiet<'_, R> {
         answer
     }
 
+    fn written(&self) -> Option<&str> {
+        Some(self.name)
+    }
+
     async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
         self.request.send_asking(link).await
     }

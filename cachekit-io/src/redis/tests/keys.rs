@@ -26,6 +26,7 @@ fn no_two_keys_share_a_name() {
         "a:lock:lock",
         ":lock",
         "a%fence",
+        "a%copied",
         "a%held",
         "{a}:lock",
         "{a}%fence",
@@ -37,12 +38,12 @@ fn no_two_keys_share_a_name() {
         let mut all = Vec::new();
         for key in keys {
             let entry = names.entry(key).into_owned();
-            let beside = names.beside(&entry);
+            let (beside, copied) = (names.beside(&entry), names.copied(&entry));
             assert_eq!(names.key(&entry).as_deref(), Some(key));
-            for other in [&beside.lock, &beside.fence, &beside.held] {
+            for other in [&beside.lock, &beside.fence, &beside.held, &copied] {
                 assert_eq!(names.key(other), None, "{other}");
             }
-            all.extend([entry, beside.lock, beside.fence, beside.held]);
+            all.extend([entry, beside.lock, beside.fence, beside.held, copied]);
         }
         let count = all.len();
         all.sort();
@@ -79,8 +80,8 @@ fn slots_are_the_servers_own() {
         let entry = names.entry(key);
         let slot = names.slot(&entry);
         assert_eq!(slot, cluster.slot_of(&entry), "{key}");
-        let beside = names.beside(&entry);
-        for other in [beside.lock, beside.fence, beside.held] {
+        let (beside, copied) = (names.beside(&entry), names.copied(&entry));
+        for other in [beside.lock, beside.fence, beside.held, copied] {
             assert_eq!(slot, cluster.slot_of(&other), "beside {key}");
         }
     }

@@ -1,8 +1,10 @@
 mod access;
 mod address;
 mod batches;
+mod bounded;
 mod cluster;
 mod conformance;
+mod copies;
 mod env;
 mod errors;
 mod exchange;

@@ -1,0 +1,214 @@
+//! Where entries and leases live, and what requests do to both in one step.
+//!
+//! Two homes: a [`Store`] of this process with its leases in memory, where a turn for each key makes one step
+//! of a check and a write; or Redis, which several nodes share, and which makes them one step for all nodes.
+
+mod own;
+mod shared;
+
+pub(crate) use self::own::Own;
+pub(crate) use self::shared::Shared;
+
+use crate::clock::Timestamp;
+use crate::locks::Acquired;
+use crate::store::{EntryKey, Lifetime, Measured, StoreError, StoreStats};
+use bytes::Bytes;
+use std::time::Instant;
+
+/// One of the homes.
+pub(crate) enum Home {
+    /// This process.
+    Own(Own),
+    /// Redis.
+    Shared(Shared),
+}
+
+/// What was found, and what the head of its answer says by that.
+pub(crate) struct Found {
+    pub(crate) measured: Measured,
+    pub(crate) said: Said,
+}
+
+/// What the head of an answer says of a value that is loaded later. Another value may only follow it if that
+/// is true of it as well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said {
+    /// This life, by the clock of this process.
+    Life(Lifetime),
+    /// Fresh until then at least, `None` for ever: the clock of Redis is another one.
+    FreshUntil(Option<Instant>),
+}
+
+/// What came of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Stored,
+    /// The lock is not held any more, or the key changed since it was taken.
+    Overtaken,
+}
+
+/// What came of another time to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refreshed {
+    /// It is so, or there is no entry.
+    Done,
+    /// The entry is stale, and stays it.
+    Stale,
+    /// Together with the stale window, which is so many seconds, it would be too long.
+    TooLong,
+}
+
+/// What a tenant has; `None` is not known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) entries: Option<u64>,
+    pub(crate) locks: Option<u64>,
+}
+
+/// What metrics tell of a home.
+pub(crate) struct Told {
+    /// What is stored; `None` where the node does not know it.
+    pub(crate) store: Option<StoreStats>,
+    /// How often it failed.
+    pub(crate) failures: u64,
+    /// Leases that this node gave and that are held.
+    pub(crate) locks: usize,
+    /// Whether it takes writes.
+    pub(crate) up: bool,
+}
+
+/// Says the same of both homes.
+macro_rules! of_both {
+    ($home:expr, $inner:ident => $what:expr) => {
+        match $home {
+            Home::Own($inner) => $what,
+            Home::Shared($inner) => $what,
+        }
+    };
+}
+
+impl Home {
+    /// The entry, if it exists at `now`; of a value longer than `most` bytes only the length.
+    pub(crate) async fn get_up_to(
+        &self,
+        key: &EntryKey,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Option<Found>, StoreError> {
+        of_both!(self, home => home.get_up_to(key, now, most).await)
+    }
+
+    /// The value of this length, if what was said is true of it.
+    pub(crate) async fn load(
+        &self,
+        key: &EntryKey,
+        length: usize,
+        said: Said,
+    ) -> Result<Option<Bytes>, StoreError> {
+        of_both!(self, home => home.load(key, length, said).await)
+    }
+
+    /// The entry's life, if it exists at `now`.
+    pub(crate) async fn lifetime(
+        &self,
+        key: &EntryKey,
+        now: Timestamp,
+    ) -> Result<Option<Lifetime>, StoreError> {
+        of_both!(self, home => home.lifetime(key, now).await)
+    }
+
+    /// Whether a value of this length might be stored, asked before it is received.
+    pub(crate) fn would_fit(
+        &self,
+        key: &EntryKey,
+        length: usize,
+        quota: Option<u64>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Own(own) => own.would_fit(key, length, quota),
+            Self::Shared(_) => Shared::would_fit(quota),
+        }
+    }
+
+    /// Stores a value: fresh for the first of so many seconds, then stale for the second; without them for
+    /// ever. With a lock only while that is held and if nothing changed the key since it was taken.
+    pub(crate) async fn put(
+        &self,
+        key: &EntryKey,
+        value: Bytes,
+        seconds: Option<(u64, u64)>,
+        lock: Option<&[u8]>,
+        quota: Option<u64>,
+    ) -> Result<Put, StoreError> {
+        match self {
+            Self::Own(own) => own.put(key, value, seconds, lock, quota).await,
+            Self::Shared(shared) => shared.put(key, value, seconds, lock).await,
+        }
+    }
+
+    /// Removes an entry, if there is one, and tells the holder of its lock.
+    pub(crate) async fn delete(&self, key: &EntryKey) -> Result<(), StoreError> {
+        of_both!(self, home => home.delete(key).await)
+    }
+
+    /// Lets a fresh entry be fresh for so many seconds from now on; its stale window stays.
+    pub(crate) async fn refresh(
+        &self,
+        key: &EntryKey,
+        seconds: u64,
+    ) -> Result<Refreshed, StoreError> {
+        of_both!(self, home => home.refresh(key, seconds).await)
+    }
+
+    /// Takes the lease of a key unless it is held.
+    pub(crate) async fn acquire(
+        &self,
+        key: &EntryKey,
+        millis: u64,
+    ) -> Result<Acquired, StoreError> {
+        of_both!(self, home => home.acquire(key, millis).await)
+    }
+
+    /// Ends the lease if this id holds it, and tells whether it did.
+    pub(crate) async fn release(&self, key: &EntryKey, id: &[u8]) -> Result<bool, StoreError> {
+        match self {
+            Self::Own(own) => Ok(own.release(key, id)),
+            Self::Shared(shared) => shared.release(key, id).await,
+        }
+    }
+
+    /// What a tenant has. Fails while the home does.
+    pub(crate) async fn counts(&self, tenant: &str, now: Timestamp) -> Result<Counts, StoreError> {
+        match self {
+            Self::Own(own) => own.counts(tenant, now).await,
+            Self::Shared(shared) => shared.counts().await,
+        }
+    }
+
+    /// Frees the room of what ran out. Called about once a second.
+    pub(crate) fn sweep(&self, now: Timestamp) {
+        of_both!(self, home => home.sweep(now));
+    }
+
+    /// What metrics tell.
+    pub(crate) fn tell(&self, now: Timestamp) -> Told {
+        of_both!(self, home => home.tell(now))
+    }
+
+    /// Whether writes are taken at the moment.
+    pub(crate) fn is_writable(&self) -> bool {
+        of_both!(self, home => home.is_writable())
+    }
+
+    /// Whether this tenant's bytes are counted.
+    pub(crate) fn counts_bytes(&self) -> bool {
+        matches!(self, Self::Own(_))
+    }
+
+    /// Finishes what was begun; called once, after the last request.
+    pub(crate) async fn close(&self) {
+        if let Self::Own(own) = self {
+            own.close().await;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Entries in Redis, where several nodes of the server find them: [`RedisStore`].
+
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::watch::Watch;
+
+use super::{EntryKey, StoreError};
+use bytes::Bytes;
+use cachekit_io::{Backend, BackendError, BackendErrorKind, Redis, RedisBuilder, SetOptions};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What all entries of servers begin with in Redis, after the prefix of the settings.
+const PREFIX: &str = "cachekit-server:";
+/// Written to see whether Redis takes writes. No entry has this name: there is no colon in it.
+const PROBE: &str = "cachekit-server.probe";
+const PROBE_LIFE: Duration = Duration::from_secs(60);
+
+/// Why there is no [`RedisStore`]. It tells no URL and no password.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the Redis store: {}", .0.context().unwrap_or("it cannot be used"))]
+pub struct RedisStoreError(#[source] BackendError);
+
+impl RedisStoreError {
+    /// What Redis, or its client, says.
+    pub fn cause(&self) -> &BackendError {
+        &self.0
+    }
+}
+
+/// Entries and leases in Redis or Valkey: one server, a Sentinel group or a Cluster, and several nodes of
+/// cachekit-server over it.
+///
+/// What one node stores, deletes or leases, all nodes see. A server with it is made by
+/// [`Builder::redis_store`](crate::Builder::redis_store).
+///
+/// # Example
+///
+/// ```no_run
+/// use cachekit_io::Redis;
+/// use cachekit_server::{RedisStore, Server};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let redis = Redis::builder().url("redis-cluster://redis-1,redis-2,redis-3");
+/// let store = RedisStore::open(redis).await?;
+/// let server = Server::builder().cleartext().redis_store(store).bind().await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RedisStore {
+    redis: Redis,
+    watch: Arc<Watch>,
+}
+
+impl RedisStore {
+    /// Makes the client and asks Redis once. All names in Redis begin with the prefix of the settings and
+    /// `cachekit-server:`.
+    ///
+    /// Redis need not be up: then the server answers `503` until it is.
+    ///
+    /// # Errors
+    ///
+    /// For settings that are wrong, and where Redis says that they are: a wrong password, a user who may not
+    /// do what is needed, a database that is not there, a Cluster addressed as one server.
+    pub async fn open(settings: RedisBuilder) -> Result<Self, RedisStoreError> {
+        let redis = settings.build().map_err(RedisStoreError)?;
+        let store = Self { redis, watch: Arc::new(Watch::new()) };
+        match store.probe().await {
+            Err(error) if is_certain(error.kind()) => Err(RedisStoreError(error)),
+            answer => {
+                store.watch.note(answer);
+                Ok(store)
+            }
+        }
+    }
+
+    pub(crate) fn redis(&self) -> &Redis {
+        &self.redis
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Looks after Redis until it is dropped: whether it is there, and when it is back.
+    pub(crate) async fn watch_forever(self) {
+        loop {
+            self.watch.next().await;
+            self.watch.note(self.probe().await);
+        }
+    }
+
+    /// Whether every primary answers, and one of them takes a write.
+    async fn probe(&self) -> Result<(), BackendError> {
+        self.redis.health().await?;
+        let options = SetOptions::new().ttl(PROBE_LIFE);
+        self.redis.set(PROBE, Bytes::from_static(b"1"), &options).await
+    }
+
+    /// What a failed operation means for the request. An operation that failed lets the node look whether
+    /// Redis is there.
+    pub(crate) fn failed(&self, error: &BackendError) -> StoreError {
+        if error.kind() == BackendErrorKind::TooLarge {
+            return StoreError::TooLarge;
+        }
+        self.watch.doubt();
+        StoreError::unavailable(error)
+    }
+}
+
+/// Whether trying again cannot help.
+fn is_certain(kind: BackendErrorKind) -> bool {
+    use BackendErrorKind as K;
+    matches!(kind, K::Authentication | K::Configuration | K::Unsupported)
+}
+
+/// What an entry is called for the client of Redis, which puts its prefix before it and escapes braces.
+///
+/// No two entries share a name: there is no colon in the first part.
+pub(crate) fn name_of(key: &EntryKey) -> String {
+    let tenant = plain(key.tenant());
+    format!("{PREFIX}{tenant}:{}", key.key())
+}
+
+/// Names of tenants have no `%` and no `:`, unless they come from elsewhere than a key file.
+fn plain(tenant: &str) -> Cow<'_, str> {
+    if tenant.contains(['%', ':']) {
+        Cow::Owned(tenant.replace('%', "%25").replace(':', "%3A"))
+    } else {
+        Cow::Borrowed(tenant)
+    }
+}

@@ -1,0 +1,84 @@
+//! Whether Redis is there: asked once a second, and as soon as an operation failed.
+
+use cachekit_io::BackendError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// How often Redis is asked while it is there, and while it is not.
+const CALM: Duration = Duration::from_secs(1);
+const ANXIOUS: Duration = Duration::from_millis(250);
+/// Operations that fail one after the other do not let it be asked more often than this.
+const AT_LEAST: Duration = Duration::from_millis(100);
+
+/// What a node knows of its Redis.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    up: AtomicBool,
+    failures: AtomicU64,
+    doubted: Notify,
+    /// Since when it is not there.
+    down_since: Mutex<Option<Instant>>,
+}
+
+impl Watch {
+    /// Nothing is known yet: a first answer of Redis changes nothing, a first failure does.
+    pub(super) fn new() -> Self {
+        Self {
+            up: AtomicBool::new(true),
+            failures: AtomicU64::new(0),
+            doubted: Notify::new(),
+            down_since: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Relaxed)
+    }
+
+    /// How often Redis was lost.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    /// An operation failed.
+    pub(super) fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
+    /// Waits until Redis is to be asked again.
+    pub(super) async fn next(&self) {
+        if !self.is_up() {
+            sleep(ANXIOUS).await;
+            return;
+        }
+        sleep(AT_LEAST).await;
+        // Whether it was doubted or not, it is asked.
+        let _ = timeout(CALM, self.doubted.notified()).await;
+    }
+
+    /// Redis was asked. Logs when it is lost, and when it is back.
+    pub(super) fn note(&self, answer: Result<(), BackendError>) {
+        let mut down_since = self.down_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match (answer, *down_since) {
+            (Ok(()), Some(since)) => {
+                *down_since = None;
+                self.up.store(true, Relaxed);
+                let seconds = since.elapsed().as_secs_f64();
+                tracing::info!(seconds, "the Redis store is back");
+            }
+            (Err(error), None) => {
+                *down_since = Some(Instant::now());
+                self.up.store(false, Relaxed);
+                self.failures.fetch_add(1, Relaxed);
+                tracing::error!(
+                    %error,
+                    "the Redis store failed: requests that need it are answered 503 until it is back"
+                );
+            }
+            (Ok(()), None) | (Err(_), Some(_)) => {}
+        }
+    }
+}
