@@ -56,7 +56,7 @@ impl Channel {
         self.sender
     }
 
-    /// Whether what is said arrives here.
+    /// Whether messages on the channel arrive here.
     pub(super) fn is_heard(&self) -> bool {
         self.heard.load(Ordering::SeqCst)
     }

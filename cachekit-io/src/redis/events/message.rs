@@ -8,7 +8,7 @@ pub(super) const CHANNEL: &str = "cachekit:rust:invalidate:v1";
 
 const VERSION: u8 = 1;
 const HEAD: usize = 2 + 16;
-/// Messages do not get longer, if one key is not longer by itself.
+/// How long a message gets, unless a single key is longer.
 const ROOM: usize = 32 * 1024;
 
 /// The backend of a process that sends a message.

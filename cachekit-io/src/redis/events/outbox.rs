@@ -1,4 +1,4 @@
-//! What others are to be told over the channel.
+//! What other clients are to be told over the channel.
 
 use super::super::failure::{Failure, Then};
 use super::Shared;
@@ -16,10 +16,10 @@ const LIMIT: usize = 4096;
 const AT_ONCE: usize = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long nothing is said after the server refused it.
+/// For how long nothing is published after the server refused a message.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What is still to be told. A key is in it once, however often it changed.
+/// The changes still to be told. A key is in it once, however often it changed.
 #[derive(Default)]
 pub(super) struct Outbox(Mutex<Waiting>);
 
@@ -44,7 +44,7 @@ impl Waiting {
         }
     }
 
-    /// Whether there is nothing left to say; then the task is at work no longer.
+    /// Whether nothing is left to be told; then the task counts as ended.
     fn ends(&mut self) -> bool {
         self.sending = self.all || !self.names.is_empty();
         !self.sending
@@ -65,7 +65,7 @@ impl Outbox {
         }
     }
 
-    /// The server does not let this user say anything.
+    /// The server does not let this user publish.
     fn refused(&self) {
         let mut waiting = self.lock();
         let silent_until = Some(Instant::now() + SILENCE);
@@ -99,7 +99,7 @@ async fn send(shared: Weak<Shared>) {
 }
 
 impl Shared {
-    /// Says as much as one message holds; whether that was all.
+    /// Publishes as much as one message holds; whether that was all.
     async fn send_some(&self) -> Result<bool, Failure> {
         let (message, names, all) = {
             let mut waiting = self.outbox.lock();
