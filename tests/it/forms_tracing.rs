@@ -82,7 +82,7 @@ fn spans_of_runs_above_and_of_calls_below() {
     let _test = isolate();
     let spans = Spans::default();
     let subscriber = tracing_subscriber::registry().with(spans.clone());
-    tracing::subscriber::with_default(subscriber, || {
+    cachekit_tests::with_subscriber(subscriber, || {
         for _ in 0..3 {
             assert_eq!((above(1), below(1), Shop.method(1)), (2, 2, 2));
             block_on(async {

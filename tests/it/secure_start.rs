@@ -164,7 +164,7 @@ fn it_is_logged_once_for_each_function_and_tells_no_secret() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    cachekit_tests::with_subscriber(subscriber, || {
         Scope::new().run(|| {
             for _ in 0..3 {
                 length(SECRET);

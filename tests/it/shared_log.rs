@@ -41,7 +41,7 @@ fn logged(run: impl FnOnce()) -> Vec<String> {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, run);
+    cachekit_tests::with_subscriber(subscriber, run);
     let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(!text.contains(SECRET) && !text.contains("ns:") && !text.contains("args:"), "{text}");
     text.lines().filter(|line| line.contains(" cachekit: ")).map(str::to_owned).collect()
@@ -151,7 +151,7 @@ fn a_subscriber_that_panics_fails_no_call() {
     let subscriber = tracing_subscriber::fmt().with_writer(|| Panics).finish();
     let (a, _, backend) = machines();
     backend.inject(Fault::fail(BackendErrorKind::Transient));
-    tracing::subscriber::with_default(subscriber, || a.run(|| call(0..3)));
+    cachekit_tests::with_subscriber(subscriber, || a.run(|| call(0..3)));
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_refresh_that_fails_is_a_line_in_the_log_once() {
         .finish();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (scope, source) = (cachekit::testing::Scope::new(), Source::default());
-    tracing::subscriber::with_default(subscriber, || {
+    cachekit_tests::with_subscriber(subscriber, || {
         runtime.block_on(scope.wrap(async {
             logged(1, source.clone()).await.unwrap();
             scope.clock().advance(TTL);
