@@ -31,7 +31,7 @@ pub(crate) struct Locks {
 struct Lease {
     id: Box<str>,
     until: Timestamp,
-    /// The key was written or deleted by somebody else since the lease began.
+    /// The key was written without this lease, or deleted, since it began.
     overtaken: bool,
 }
 
@@ -40,7 +40,7 @@ struct Lease {
 pub(crate) enum Acquired {
     /// The lease, by its id.
     Granted(String),
-    /// Somebody else holds it.
+    /// It is held already.
     Contested,
     /// The tenant holds as many as it may.
     TooMany,
@@ -73,7 +73,7 @@ impl Locks {
         self.writes[self.hash(key) % WRITE_STRIPES].lock().await
     }
 
-    /// Takes the lease of a key unless somebody holds it. Call it in the key's [`turn`](Self::turn).
+    /// Takes the lease of a key unless it is held already. Call it in the key's [`turn`](Self::turn).
     pub(crate) fn acquire(
         &self,
         key: &EntryKey,
@@ -112,7 +112,7 @@ impl Locks {
         held
     }
 
-    /// Whether a value computed under this lease may be stored: the lease is held, and nobody else wrote.
+    /// Whether a value computed under this lease may be stored: the lease is held, and nothing else wrote.
     /// Call it in the key's [`turn`](Self::turn).
     pub(crate) fn allows_write(&self, key: &EntryKey, id: &[u8], now: Timestamp) -> bool {
         let shard = self.shard(key);

@@ -149,7 +149,7 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) -> Outcome {
     let until = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         if Instant::now() > until {
-            return Err(format!("in vain: {what}").into());
+            return Err(format!("gave up waiting until {what}").into());
         }
         std::thread::sleep(Duration::from_millis(10));
     }

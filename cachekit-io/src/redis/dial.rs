@@ -173,6 +173,9 @@ impl Dialer {
                 let stream = stream.map_err(Failure::not_connected)?;
                 // Requests are small and each is waited for.
                 stream.set_nodelay(true).map_err(Failure::not_connected)?;
+                // What is still to be sent when a connection is given up is not to arrive later: it may have been
+                // sent again over another by then, and deleted after that.
+                stream.set_zero_linger().map_err(Failure::not_connected)?;
                 let Some(tls) = &self.tls else { return Ok(Stream::Tcp(stream)) };
                 let wrong = |why| Failure::new(BackendErrorKind::Configuration, Then::Stop, why);
                 let config = tls.read().map_err(wrong)?;

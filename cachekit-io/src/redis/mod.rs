@@ -66,10 +66,11 @@
 //! `{`, `}` and `%` are escaped, as is the last letter of a key that ends with `:lock`.
 //!
 //! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`,
-//! `K%held` and, for a second, `K%copied`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user of the access
-//! control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
+//! `K%held` and, for a second, `K%copied`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user
+//! of the access control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
 //! `del`, `exists`, `mget`, `pttl`, `pexpire`, `strlen`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
-//! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`, and `wait` for confirmation by replicas.
+//! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`, with a database other than 0
+//! `select`, and `wait` for confirmation by replicas.
 //!
 //! # Events
 //!

@@ -167,6 +167,10 @@ pub(super) struct Serve {
     /// What the answers on one connection may hold of that.
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub(super) max_sending_bytes_per_connection: Size,
+    /// Locks that one tenant holds at the same time; a request for one more is answered 429.
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(super) max_locks_per_tenant: u32,
     /// Requests at the same time on one HTTP/2 connection.
     #[arg(long, value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -210,7 +214,8 @@ pub(super) struct Serve {
 #[derive(Args, Clone)]
 #[allow(clippy::struct_field_names)] // As the options are called.
 pub(super) struct RedisOptions {
-    /// Over Redis: seconds for one operation, after which a request is answered 503. Without it: 2.
+    /// Over Redis: seconds for one operation, of which a request needs one to three. A request that is late is
+    /// answered 503. Without it: 2.
     #[arg(long, value_name = "SECONDS")]
     pub(super) store_timeout: Option<Seconds>,
     /// Over Redis: how many replicas must have a PUT or a DELETE before it is answered 200. With fewer it is

@@ -69,6 +69,7 @@ fn configured(options: &Serve) -> Result<Builder, Failure> {
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     limits.max_connections_per_tenant = options.max_connections_per_tenant.map(count);
     limits.max_connections_per_address = options.max_connections_per_address.map(count);
+    limits.max_locks_per_tenant = count(options.max_locks_per_tenant);
     limits.max_streams = options.max_streams;
     limits.max_header_bytes = u32::try_from(options.max_header_bytes.0)
         .map_err(|_| Failure::usage("--max-header-bytes has to be less than 4 GiB"))?;

@@ -65,7 +65,7 @@ pub(super) async fn chosen(builder: Builder, options: &Serve) -> Result<Builder,
 }
 
 fn is_redis(url: &str) -> bool {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     scheme == "unix" || scheme.starts_with("redis") || scheme.starts_with("valkey")
 }
 

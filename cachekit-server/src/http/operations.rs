@@ -4,7 +4,7 @@ use super::body::Upload;
 use super::reply::{Content, Later, Refusal, Reply, Unsent, empty, json, with_content};
 use super::{Admitted, Service, headers};
 use crate::clock::Timestamp;
-use crate::home::{Put, Refreshed, Said};
+use crate::home::{Found, Put, Refreshed, Said};
 use crate::locks::Acquired;
 use crate::metrics::Action;
 use crate::outgoing::{SMALL, Share};
@@ -104,8 +104,9 @@ impl Service {
         loop {
             let mut share = self.outgoing.try_hold(pulse, account, room);
             let most = if share.is_some() { room } else { 0 };
-            let found = self.home.get_up_to(key, now, most).await.map_err(refuse)?;
-            let Some(found) = found else { return Ok(None) };
+            let found;
+            (found, share) = self.look(key, now, most, share).await;
+            let Some(found) = found.map_err(refuse)? else { return Ok(None) };
             match found.measured {
                 Measured::Whole(entry) => {
                     if let Some(share) = &mut share {
@@ -121,6 +122,24 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Asks the store. What is asked for beyond a small value has its room until the answer is there, also when the
+    /// peer gives the request up: a store in another process goes on with it.
+    async fn look(
+        &self,
+        key: &EntryKey,
+        now: Timestamp,
+        most: usize,
+        share: Option<Share>,
+    ) -> (Result<Option<Found>, StoreError>, Option<Share>) {
+        if most <= SMALL {
+            return (self.home.get_up_to(key, now, most).await, share);
+        }
+        let (home, key) = (Arc::clone(&self.home), key.clone());
+        let looking = async move { (home.get_up_to(&key, now, most).await, share) };
+        let looked = tokio::spawn(looking).await;
+        looked.unwrap_or_else(|_| (Err(StoreError::unavailable(&"the look-up ended")), None))
     }
 
     /// Loads a value once there is room for it.
@@ -139,8 +158,10 @@ impl Service {
             let _turn = pulse.turn.lock().await;
             let share: Share = outgoing.hold(&pulse, &account, length).await.ok_or(Unsent)?;
             // The head said how long it is and until when it lives: nothing else may follow it.
-            match home.load(&key, length, said).await {
-                Ok(Some(value)) => Ok((value, share)),
+            // Also when the peer gives the request up, the room is taken until the store has answered.
+            let load = async move { (home.load(&key, length, said).await, share) };
+            match tokio::spawn(load).await {
+                Ok((Ok(Some(value)), share)) => Ok((value, share)),
                 _ => Err(Unsent),
             }
         };

@@ -9,7 +9,9 @@ pub(crate) use self::watch::Watch;
 
 use super::{EntryKey, StoreError};
 use bytes::Bytes;
-use cachekit_io::{Backend, BackendError, BackendErrorKind, Redis, RedisBuilder, SetOptions};
+use cachekit_io::{
+    Backend, BackendError, BackendErrorKind, Locks, Redis, RedisBuilder, SetOptions, TtlControl,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ const PREFIX: &str = "cachekit-server:";
 /// Written to see whether Redis takes writes. No entry has this name: there is no colon in it.
 const PROBE: &str = "cachekit-server.probe";
 const PROBE_LIFE: Duration = Duration::from_secs(60);
+const PROBE_LEASE: Duration = Duration::from_secs(1);
 
 /// Why there is no [`RedisStore`]. It tells no URL and no password.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,11 +99,19 @@ impl RedisStore {
         }
     }
 
-    /// Whether every primary answers, and one of them takes a write.
+    /// Whether every primary answers, and one of them does everything that requests need: so a permission that is
+    /// missing is noticed before a request needs it.
     async fn probe(&self) -> Result<(), BackendError> {
         self.redis.health().await?;
         let options = SetOptions::new().ttl(PROBE_LIFE);
-        self.redis.set(PROBE, Bytes::from_static(b"1"), &options).await
+        self.redis.set(PROBE, Bytes::from_static(b"1"), &options).await?;
+        self.redis.get_up_to(PROBE, 1).await?;
+        self.redis.refresh(PROBE, PROBE_LIFE).await?;
+        // Another node may hold it at this moment.
+        if let Some(lock) = self.redis.try_acquire(PROBE, PROBE_LEASE).await? {
+            self.redis.release(PROBE, &lock).await?;
+        }
+        self.redis.delete(PROBE).await.map(drop)
     }
 
     /// What a failed operation means for the request. An operation that failed lets the node look whether
@@ -109,7 +120,7 @@ impl RedisStore {
         if error.kind() == BackendErrorKind::TooLarge {
             return StoreError::TooLarge;
         }
-        self.watch.doubt();
+        self.watch.doubt(error);
         StoreError::unavailable(error)
     }
 }

@@ -2,7 +2,7 @@
 
 use cachekit_io::BackendError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -13,6 +13,9 @@ const ANXIOUS: Duration = Duration::from_millis(250);
 /// Operations that fail one after the other do not let it be asked more often than this.
 const AT_LEAST: Duration = Duration::from_millis(100);
 
+/// Operations that fail although Redis answers the node's own question are logged at most this often.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+
 /// What a node knows of its Redis.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -21,6 +24,9 @@ pub(crate) struct Watch {
     doubted: Notify,
     /// Since when it is not there.
     down_since: Mutex<Option<Instant>>,
+    /// How an operation failed since Redis was asked last.
+    failed: Mutex<Option<BackendError>>,
+    said: Mutex<Option<Instant>>,
 }
 
 impl Watch {
@@ -31,6 +37,8 @@ impl Watch {
             failures: AtomicU64::new(0),
             doubted: Notify::new(),
             down_since: Mutex::new(None),
+            failed: Mutex::new(None),
+            said: Mutex::new(None),
         }
     }
 
@@ -44,7 +52,8 @@ impl Watch {
     }
 
     /// An operation failed.
-    pub(super) fn doubt(&self) {
+    pub(super) fn doubt(&self, error: &BackendError) {
+        *lock(&self.failed) = Some(error.clone());
         self.doubted.notify_one();
     }
 
@@ -61,7 +70,8 @@ impl Watch {
 
     /// Redis was asked. Logs when it is lost, and when it is back.
     pub(super) fn note(&self, answer: Result<(), BackendError>) {
-        let mut down_since = self.down_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = lock(&self.failed).take();
+        let mut down_since = lock(&self.down_since);
         match (answer, *down_since) {
             (Ok(()), Some(since)) => {
                 *down_since = None;
@@ -78,7 +88,22 @@ impl Watch {
                     "the Redis store failed: requests that need it are answered 503 until it is back"
                 );
             }
-            (Ok(()), None) | (Err(_), Some(_)) => {}
+            (Ok(()), None) => self.say(failed),
+            (Err(_), Some(_)) => {}
         }
     }
+
+    /// Logs that an operation failed although Redis is there: at one primary of several, for one kind of request.
+    fn say(&self, failed: Option<BackendError>) {
+        let Some(error) = failed else { return };
+        let mut said = lock(&self.said);
+        if said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
+            *said = Some(Instant::now());
+            tracing::warn!(%error, "operations in the Redis store fail, although it is there");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -150,12 +150,25 @@ async fn settings_that_cannot_work_are_told_at_the_start() {
     assert!(!format!("{store:?}").contains("s3cret"));
 }
 
+/// As the page on the server has them.
+const PERMISSIONS: &str = "~cachekit-server* ~{cachekit-server* -@all +get +set +del +pttl +pexpire +strlen \
+                           +getrange +exists +multi +exec +eval +evalsha +ping +info +wait +role \
+                           +cluster|slots +asking";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_is_missing_is_told_at_the_start() {
+    for missing in ["set", "del", "pttl", "strlen", "getrange", "evalsha", "ping", "multi"] {
+        let rules = PERMISSIONS.replacen(&format!(" +{missing} "), " ", 1);
+        assert_ne!(rules, PERMISSIONS, "{missing}");
+        let redis = Node::options().user("cachekit", "a-password", &rules).start();
+        let settings = settings(&redis).url(redis.url_for("cachekit", "a-password"));
+        assert!(RedisStore::open(settings).await.is_err(), "{missing}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_permissions_are_enough() {
-    let rules = "~cachekit-server* ~{cachekit-server* -@all +get +set +del +pttl +pexpire +strlen \
-                 +getrange +exists +multi +exec +eval +evalsha +ping +info +wait +role \
-                 +cluster|slots +asking";
-    let redis = Node::options().user("cachekit", "a-password", rules).start();
+    let redis = Node::options().user("cachekit", "a-password", PERMISSIONS).start();
     let a = node(settings(&redis).url(redis.url_for("cachekit", "a-password"))).await;
     let mut client = a.h2().await;
     let statuses: Vec<_> = all(&mut client).await.iter().map(|answer| answer.status).collect();
