@@ -227,6 +227,24 @@ fn a_fill_that_only_loses_its_copy_is_written_and_one_that_was_overtaken_is_not(
     }
 }
 
+/// A backend tells of changes of what it has. What it does not have is served until it answers.
+#[test]
+fn what_was_not_written_goes_at_the_next_answer_of_the_backend() {
+    for operation in [Operation::Fence, Operation::SetFenced] {
+        let (a, _, backend) = machines();
+        let source = Source::open();
+        let fails = Fault::fail(BackendErrorKind::Backpressure).on(operation);
+        backend.inject(fails.times(2));
+        assert_eq!(call(&a, 1, &source), 0);
+        a.run(|| block_on(read::set(&2, &source, 7)));
+        // Another process's invalidation would find nothing there, and no event would come.
+        source.set(1);
+        call(&a, 3, &source);
+        let seen = [1, 2].map(|id| call(&a, id, &source));
+        assert_eq!(seen, [1, 1], "{operation:?}");
+    }
+}
+
 #[test]
 fn after_an_invalidation_only_the_next_caller_reads() {
     let (a, b, backend) = machines();

@@ -10,7 +10,7 @@ use super::node::Node;
 use super::request::Request;
 use super::send::{Progress, Repeat};
 use crate::BackendErrorKind;
-use ::redis::Value;
+use ::redis::{Pipeline, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -78,8 +78,19 @@ impl Copies {
         }
         // `WAIT` is about what this connection wrote, and by that about all that was written before it.
         pipeline.cmd("SET").arg(mark).arg(1).arg("PX").arg(1000);
-        let millis = u64::try_from(wanted.within.as_millis()).unwrap_or(1).max(1);
-        pipeline.cmd("WAIT").arg(wanted.replicas).arg(millis);
+        wanted.wait(&link, pipeline).await
+    }
+}
+
+impl Wanted {
+    /// Waits over the connection that wrote, which is held up meanwhile.
+    async fn wait_on(self, link: &Link) -> Result<(), Failure> {
+        self.wait(link, ::redis::pipe()).await
+    }
+
+    async fn wait(self, link: &Link, mut pipeline: Pipeline) -> Result<(), Failure> {
+        let millis = u64::try_from(self.within.as_millis()).unwrap_or(1).max(1);
+        pipeline.cmd("WAIT").arg(self.replicas).arg(millis);
         let answers = link.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
         let errors = answers.iter().filter_map(|answer| match answer {
             Value::ServerError(error) => Some(error),
@@ -89,7 +100,7 @@ impl Copies {
             return Err(Failure::server(error));
         }
         match answers.last() {
-            Some(Value::Int(count)) if *count >= i64::from(wanted.replicas) => Ok(()),
+            Some(Value::Int(count)) if *count >= i64::from(self.replicas) => Ok(()),
             Some(Value::Int(_)) => Err(Failure::new(
                 BackendErrorKind::Transient,
                 Then::Stop,
@@ -135,7 +146,12 @@ impl Shared {
         let copied = self.copied(node, link, name, asking).await;
         copied.map_err(|failure| {
             progress.repeated = true;
-            if repeat == Repeat::No { failure.and_then(Then::Stop) } else { failure }
+            match failure.then {
+                _ if repeat == Repeat::No => failure.and_then(Then::Stop),
+                // That is about the mark, and the request was answered here.
+                Then::Ask(_) => failure.and_then(Then::Wait),
+                _ => failure,
+            }
         })
     }
 
@@ -150,15 +166,16 @@ impl Shared {
         if !self.copies.are_wanted() {
             return Ok(());
         }
-        node.copies().wait(self.copies, &self.names.copied(name), asking).await?;
-        if link.is_closed() {
-            // Another process may have the server's place by now, and its replicas have nothing of it.
-            return Err(Failure::new(
-                BackendErrorKind::Transient,
-                Then::Elsewhere,
-                "the connection was lost",
-            ));
+        match node.copies().wait(self.copies, &self.names.copied(name), asking).await {
+            // A server that is out of memory takes no mark, but it has taken a deletion.
+            Err(failure) if failure.kind == BackendErrorKind::Backpressure => {
+                self.copies.wait_on(link).await?;
+            }
+            waited => waited?,
         }
-        Ok(())
+        // Another server may have the address by now, whose replicas have nothing of what was written: the connection
+        // that wrote has to be there still.
+        let ping = ::redis::cmd("PING");
+        link.ask(&ping).await.map(drop).map_err(|failure| failure.and_then(Then::Elsewhere))
     }
 }

@@ -120,6 +120,16 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
+    /// The same for connections that nothing is read over.
+    pub(super) fn unwatched(&self) -> Self {
+        Self {
+            tls: self.tls.clone(),
+            credentials: self.credentials.clone(),
+            watcher: OnceLock::new(),
+            ..*self
+        }
+    }
+
     /// A connection that lives at this place.
     pub(super) async fn dial(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
         let deadline = Instant::now() + self.connect_timeout;

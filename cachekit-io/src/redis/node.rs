@@ -54,8 +54,10 @@ impl Node {
 
     /// The replicas, which are waited for over a connection of its own.
     pub(super) fn copies(&self) -> &Copies {
-        self.copies
-            .get_or_init(|| Copies::of(Self::new(self.address.clone(), Arc::clone(&self.dialer))))
+        // Nothing is read over that one: its end is no reason to drop copies.
+        self.copies.get_or_init(|| {
+            Copies::of(Self::new(self.address.clone(), Arc::new(self.dialer.unwatched())))
+        })
     }
 
     /// A connection that the caller can use. Where the last dial failed a moment ago, fails at once.

@@ -108,7 +108,8 @@ impl Flight {
         let Some(start) = self.pilot.find(&mut rows).map(|row| row.start) else { return false };
         let others: Vec<_> = rows
             .iter()
-            .filter(|row| row.hash == self.pilot.hash && !row.entry.head.is_dead())
+            // One whose copy alone was ended may still write to the shared tier.
+            .filter(|row| row.hash == self.pilot.hash && !row.entry.head.is_invalidated())
             .filter(|row| FlightId::of(&row.entry) != self.pilot.id)
             .map(|row| Arc::clone(&row.entry))
             .collect();

@@ -59,6 +59,7 @@ where
                 }
                 stored.and_then(|stored| stored.kept)
             } else {
+                self.remote.unwritten(&self.entry, &self.store);
                 self.remote.keep(value, windows)
             };
         }

@@ -91,6 +91,9 @@ impl<K, S: Shape> Remote<K, S> {
     }
 
     #[inline]
+    pub(crate) fn unwritten<E>(&self, _entry: &E, _store: &StoreRef) {}
+
+    #[inline]
     pub(crate) fn keep(&self, value: &S::Value, _windows: Windows) -> Option<S::Stored> {
         Some(S::kept(value))
     }

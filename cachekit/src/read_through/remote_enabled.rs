@@ -238,13 +238,9 @@ where
             return Answer::Run;
         }
         match target.consult(entry, store, purpose).await {
-            Ok(answer) => {
-                *target.answered.get_mut() = true;
-                answer
-            }
+            Ok(answer) => answer,
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
-                *target.answered.get_mut() |= !matches!(failed, Failed::Late | Failed::Down);
                 Answer::Run
             }
         }
@@ -269,6 +265,13 @@ where
         let entry = Arc::clone(entry) as Arc<AnyEntry>;
         let accepted = target.write(&entry, &prepared, store).await;
         accepted.then_some(prepared)
+    }
+
+    /// This process keeps a value that is not in the backend of the call, if there is one.
+    pub(crate) fn unwritten(&self, entry: &Arc<Entry<K, S::Stored>>, store: &StoreRef) {
+        if let Some(target) = self.holding() {
+            target.unwritten(&(Arc::clone(entry) as Arc<AnyEntry>), store);
+        }
     }
 
     /// Writes a value that a caller hands in, over whatever is there.

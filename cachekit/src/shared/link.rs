@@ -31,8 +31,6 @@ pub(crate) enum Failed {
     Late,
     /// The backend knows of something newer.
     Superseded,
-    /// The backend is in trouble.
-    Down,
     /// Anything else.
     Other,
 }
@@ -241,7 +239,7 @@ impl Link {
         match written {
             Ok(true) => Written::Stored,
             Ok(false) | Err(Failed::Superseded) => Written::Refused,
-            Err(Failed::Late | Failed::Down | Failed::Other) => Written::Unknown,
+            Err(Failed::Late | Failed::Other) => Written::Unknown,
         }
     }
 
@@ -371,12 +369,9 @@ impl Link {
                 self.succeeded();
                 return Err(Failed::Superseded);
             }
-            Ok(Err(error)) if error.kind().counts_for_breaker() => {
-                (Failed::Down, Trouble::Error(error.kind()))
-            }
             Ok(Err(error)) => (Failed::Other, Trouble::Error(error.kind())),
             Err(Unanswered::Late) => (Failed::Late, Trouble::Error(BackendErrorKind::Timeout)),
-            Err(Unanswered::Panicked) => (Failed::Down, Trouble::Panic),
+            Err(Unanswered::Panicked) => (Failed::Other, Trouble::Panic),
         };
         self.known.breaker.failed(&*self.backend, self.clock.now(), kind);
         store.count_shared_error();

@@ -103,6 +103,8 @@ impl<S: Shape> Target<S> {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
         if !self.try_replace(entry, prepared, store, until).await {
             self.leave_nothing(entry, store, until).await;
+            // Also after the removal: it is an answer.
+            self.unwritten(entry, store);
         }
     }
 

@@ -84,8 +84,8 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
-    /// The backend answered before the function ran, and tells of changes from then on; or it is not to blame.
-    pub(crate) answered: AtomicBool,
+    /// The backend has something there, of whose changes it tells.
+    pub(crate) found: AtomicBool,
     /// Results may be served for so long after their time.
     pub(crate) window: Ticks,
     /// How long to wait for another process that runs the function.
@@ -122,7 +122,7 @@ impl<S: Shape> Target<S> {
             entry: None,
             purpose: None,
             given_up: false,
-            answered: AtomicBool::new(false),
+            found: AtomicBool::new(false),
             window: site.site.window(),
             lock_wait: policy.fill_lock,
             l1: policy.l1,
@@ -141,10 +141,10 @@ impl<S: Shape> Target<S> {
         }
     }
 
-    /// The value was not written. If nothing was heard of its place before its function ran either, it goes once the
-    /// backend answers again.
-    pub(super) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
-        if self.l1 != L1::Off && !self.answered.load(Ordering::Relaxed) {
+    /// The value is kept here, and was not written. If the backend has nothing in its place, it would not tell when
+    /// another process removes that: the copy goes when the backend answers next.
+    pub(crate) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+        if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
             self.link.made_blindly(entry, store);
         }
     }
@@ -155,15 +155,14 @@ impl<S: Shape> Target<S> {
 
     /// Looks for a whole value that may be served.
     pub(crate) async fn look(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
-        let fetched = self.link.get(store, until).await?;
-        self.answered.store(true, Ordering::Relaxed);
-        let Some(fetched) = fetched else {
+        let Some(fetched) = self.link.get(store, until).await? else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)
             } else {
                 Box::pin(self.look_back(store, until)).await
             };
         };
+        self.found.store(true, Ordering::Relaxed);
         match self.read(&fetched, 0, store, until)? {
             Ok(Some(Read { answer, again: None })) => Ok(answer),
             Ok(Some(read)) => Box::pin(self.settle(read, None, store, until)).await,

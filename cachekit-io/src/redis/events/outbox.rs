@@ -69,7 +69,8 @@ impl Outbox {
     fn refused(&self) {
         let mut waiting = self.lock();
         let silent_until = Some(Instant::now() + SILENCE);
-        *waiting = Waiting { silent_until, ..Waiting::default() };
+        // What is not told from here on is told in one word afterwards.
+        *waiting = Waiting { silent_until, all: true, ..Waiting::default() };
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -140,7 +141,9 @@ impl Shared {
             // A server that became a replica takes the message and tells no client.
             pipeline.cmd("WAIT").arg(0).arg(0);
             pipeline.cmd("PUBLISH").arg(CHANNEL).arg(message);
-            let answers = node.link().await?.many(&pipeline).await;
+            // Only the answer to the message itself says that this user may not publish.
+            let link = node.link().await.map_err(|failure| failure.and_then(Then::Elsewhere))?;
+            let answers = link.many(&pipeline).await;
             match answers.map_err(|error| Failure::of(&error))?.as_slice() {
                 [Value::ServerError(error), _] if is_demoted(error) => {
                     backend.topology.doubt(Some(node), true).await;

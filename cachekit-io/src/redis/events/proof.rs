@@ -20,8 +20,10 @@ impl Events {
             return Ok(None);
         }
         // A listener may have come after the connections.
-        let settled = shared.background.before(deadline, Arc::clone(shared).settle()).await;
-        settled.ok_or_else(too_slow)?;
+        // Not given up half-way: the gap comes at its end.
+        let settling = shared.background.spawn(Arc::clone(shared).settle());
+        let settled = shared.background.before(deadline, settling).await;
+        settled.and_then(Result::ok).ok_or_else(too_slow)?;
         // The server answered that it tracks, and says on the same connection what changes.
         if links.iter().all(|link| link.is_heard()) {
             return Ok(Some("tracking"));
@@ -40,7 +42,7 @@ impl Events {
     }
 }
 
-/// Neither way works.
+/// The failure where neither tracking nor the channel works.
 fn unheard(links: &[Arc<Link>], channel: &Failure) -> Failure {
     let tracking = if links.iter().all(|link| link.takes_pushes()) {
         "the server refuses client-side tracking to this user (grant +client|tracking)"

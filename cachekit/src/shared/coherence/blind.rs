@@ -1,21 +1,31 @@
-//! Values that were made while the backend did not answer: it does not know of them, so it tells nothing of them. They
-//! are served while it is away, and dropped when it answers again, before anything else is kept.
+//! Values that the backend does not have: it did not answer when they were made, or did not take them. It tells of
+//! changes of what it has, so it tells nothing of these. They are served while it is away, and dropped at its next
+//! answer, before anything else is kept.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use super::Coherence;
 use super::index::{Reason, Told};
 use crate::entry::AnyEntry;
+use crate::shared::{budget, runtime};
 use crate::site::StoreRef;
 
 /// As many are not worth a sweep.
 const FEW: usize = 64;
 
+/// How long after such a value was made the backend is asked, if no call asks it, and how often from then on.
+const FIRST_ASKED: Duration = Duration::from_secs(1);
+const LAST_ASKED: Duration = Duration::from_secs(5);
+
 #[derive(Default)]
 pub(super) struct Blind {
     /// Read first: in good times there is nothing.
     any: AtomicBool,
+    /// A task asks the backend again and again.
+    asking: AtomicBool,
     made: Mutex<Made>,
 }
 
@@ -31,11 +41,27 @@ impl Blind {
     fn made(&self) -> MutexGuard<'_, Made> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether the task that asks has an end; a value that is made from here on begins another.
+    fn ends(&self) -> bool {
+        if self.any.load(Ordering::SeqCst) {
+            return false;
+        }
+        self.asking.store(false, Ordering::SeqCst);
+        // One may have been made in between, and have found the task at work.
+        !self.any.load(Ordering::SeqCst) || self.asking.swap(true, Ordering::SeqCst)
+    }
 }
 
 impl Coherence {
-    /// The entry's function ran without the backend, which did not answer. Said before the entry is published.
-    pub(in crate::shared) fn made_blindly(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+    /// The value of this entry, which belongs under this key, is not in the backend. Said before the entry is
+    /// published, or after.
+    pub(in crate::shared) fn made_blindly(
+        self: &Arc<Self>,
+        key: &str,
+        entry: &Arc<AnyEntry>,
+        store: &StoreRef,
+    ) {
         let mut made = self.blind.made();
         if made.copies.len() >= made.sweep_at.max(FEW) {
             made.copies.retain(|(entry, _)| entry.strong_count() > 0);
@@ -44,6 +70,10 @@ impl Coherence {
         made.copies.push((Arc::downgrade(entry), store.clone()));
         // With the list locked: a reader that finds the mark finds the entry.
         self.blind.any.store(true, Ordering::SeqCst);
+        drop(made);
+        if !self.blind.asking.swap(true, Ordering::SeqCst) {
+            runtime::detach(ask(Arc::downgrade(self), key.to_owned(), budget()));
+        }
     }
 
     /// The backend answers.
@@ -66,5 +96,24 @@ impl Coherence {
             }
         }
         self.bury(told);
+    }
+}
+
+/// Asks the backend until there is no such value any more: where every call is a hit, no call asks it.
+async fn ask(coherence: Weak<Coherence>, key: String, budget: Duration) {
+    let mut pause = FIRST_ASKED;
+    loop {
+        runtime::sleep(Instant::now() + pause).await;
+        let Some(this) = coherence.upgrade() else { return };
+        if this.blind.ends() {
+            return;
+        }
+        let Some(backend) = this.backend.upgrade() else { return };
+        let until = Instant::now() + budget;
+        let answer = runtime::bounded(until, pin!(async { backend.get(&key).await })).await;
+        if matches!(answer, Ok(Ok(_))) {
+            this.answered();
+        }
+        pause = (pause * 2).min(LAST_ASKED);
     }
 }

@@ -20,10 +20,10 @@ impl Link {
         }
     }
 
-    /// The entry's function ran without the backend, which did not answer: the value is dropped when it does.
+    /// The entry's value is not in the backend: it is dropped when the backend answers next.
     pub(crate) fn made_blindly(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
         if let Some(coherence) = self.known.coherence() {
-            coherence.made_blindly(entry, store);
+            coherence.made_blindly(&self.key, entry, store);
         }
     }
 
