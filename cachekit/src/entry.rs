@@ -100,7 +100,7 @@ impl Head {
 
     #[inline]
     pub(crate) fn is_alive(&self) -> bool {
-        // Pairs with the release in `publish`: expiry and value are visible to whoever sees ALIVE.
+        // Pairs with the release in `publish`: a thread that sees ALIVE sees expiry and value.
         self.state.load(Ordering::Acquire) == ALIVE
     }
 
@@ -119,7 +119,7 @@ impl Head {
         self.state.swap(DEAD, Ordering::AcqRel) == ALIVE
     }
 
-    /// As [`kill`](Self::kill), for who need not know what it was.
+    /// As [`kill`](Self::kill), where it does not matter what it was.
     #[inline]
     pub(crate) fn evict(&self) {
         self.state.store(DEAD, Ordering::Release);
@@ -146,7 +146,7 @@ impl Head {
         }
     }
 
-    /// Makes the caller the one who refreshes the entry, unless somebody is at it or failed just now.
+    /// Makes the caller the one that refreshes the entry, unless another call is at it or failed just now.
     pub(crate) fn claim_refresh(&self, now: Ticks) -> bool {
         let from = self.refresh_from.load(Ordering::Acquire);
         from <= now
@@ -156,7 +156,7 @@ impl Head {
                 .is_ok()
     }
 
-    /// Lets somebody else try, from a moment on.
+    /// Lets another call try, from a moment on.
     pub(crate) fn release_refresh(&self, from: Ticks) {
         self.refresh_from.store(from, Ordering::Release);
     }

@@ -18,7 +18,7 @@ struct Part<'a, R> {
     request: R,
     /// The entry that is filled.
     fills: Option<&'a str>,
-    /// The entry that is written, which may be to nothing.
+    /// The entry that is written or removed.
     writes: Option<&'a str>,
 }
 

@@ -177,8 +177,8 @@ struct Shared {
     fence_life: Duration,
     /// Which replicas must have what was written.
     copies: Wanted,
-    /// The last operation on a group that waited for a server waited in vain: until one succeeds, no
-    /// other waits.
+    /// An operation on a group has waited for a server up to its deadline. Until one succeeds, the others fail
+    /// without waiting.
     despairs: AtomicBool,
 }
 

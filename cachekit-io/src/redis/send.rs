@@ -65,7 +65,7 @@ impl Redis {
     }
 }
 
-/// How long a request on a connection that may be lost unnoticed is not looked at.
+/// After what time a request is polled without a wake, in case its connection ended unnoticed.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 
 /// When an operation ends.
@@ -134,7 +134,7 @@ enum Next {
 }
 
 impl Shared {
-    /// Tries until there is an answer, no hope, or no time.
+    /// Tries until there is an answer, another attempt cannot help, or the time is up.
     pub(super) async fn before<R: Request>(
         &self,
         deadline: Deadline,
@@ -154,7 +154,7 @@ impl Shared {
         Err(late(progress.last))
     }
 
-    /// Tries until there is an answer or no hope. The deadline is the caller's affair.
+    /// Tries until there is an answer or another attempt cannot help. The caller keeps the deadline.
     async fn attempts<R: Request>(
         &self,
         slot: u16,

@@ -32,7 +32,7 @@ pub(crate) fn enter(flight: FlightId) -> Link {
 }
 
 /// Drives a leader's future with its flight on the chain whenever it is polled, and keeps note of the polls for
-/// those who wait. Pinned by the caller: by value it would take its place twice, as an argument and while it is
+/// its waiters. Pinned by the caller: by value it would take its place twice, as an argument and while it is
 /// driven.
 pub(crate) async fn drive<F: Future>(pilot: Pilot, mut future: Pin<&mut F>) -> F::Output {
     let mut pending = false;

@@ -26,7 +26,7 @@ pub(crate) use wait::{Failure, Landing, Wait, Waited};
 
 /// So many that a shard rarely holds more than a few rows: they are searched one by one. In the model one will do,
 /// and a look at all of them is not lost in locks that matter to no test.
-// One where every step is slow and threads are to meet.
+// One under Miri, too: each step is slow there, and threads are meant to meet.
 const SHARDS: usize = if cfg!(any(cachekit_model, miri)) { 1 } else { 256 };
 
 /// One flight.

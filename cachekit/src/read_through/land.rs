@@ -29,7 +29,7 @@ where
         S::restore(found.value)
     }
 
-    /// Gives who waits for it a value that is good for this call and not to be kept.
+    /// Gives the waiters a value that is good for this call and not to be kept.
     pub(super) fn pass_on(&self, flight: Flight, value: S::Value) -> S::Return {
         self.entry.head.kill();
         let _ = self.entry.body.value.set(S::kept(&value));
@@ -112,7 +112,7 @@ where
                 }
                 Landing::Ready
             }
-            // Not to be stored, but whoever waited for this very run gets it.
+            // Not to be stored, but the waiters of this very run get it.
             (Some(value), None) if flight.has_waiters() => {
                 self.entry.head.kill();
                 let _ = self.entry.body.value.set(S::kept(value));
@@ -144,7 +144,7 @@ where
     }
 }
 
-/// What a result that is no value means to those who waited for it.
+/// What a result that is no value means to its waiters.
 pub(super) fn failure_of<S: Shape>(ret: &S::Return) -> Failure {
     S::share(ret).map_or(Failure::Unshared, Failure::Shared)
 }

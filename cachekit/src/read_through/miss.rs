@@ -59,7 +59,7 @@ pub(super) enum Begun<R> {
     Stale(R),
     /// Run the function; the flight is ours.
     Lead(Flight),
-    /// Run the function, tell nobody: caching is off.
+    /// Run the function alone: caching is off.
     Disabled,
 }
 

@@ -61,7 +61,7 @@ pub(crate) enum Purpose {
     Alone,
     /// The function is to run whatever is cached.
     Forced,
-    /// A stale value is being replaced, and nobody waits for it.
+    /// A stale value is being replaced, and no caller waits for it.
     Refresh,
 }
 

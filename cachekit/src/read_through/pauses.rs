@@ -12,7 +12,7 @@ use crate::sync::{Mutex, lock};
 /// Notes kept at the same time. Beyond it a failing refresh is tried again sooner, and memory stays small.
 const LIMIT: usize = 8192;
 
-/// Names an entry well enough: whoever shares the name waits a little, too.
+/// Names an entry well enough: another entry of the same name waits a little, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Mark {
     /// The cache, or the test scope: the hash does not tell those apart, and each has its clock.

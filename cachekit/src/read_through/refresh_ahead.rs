@@ -100,7 +100,7 @@ impl Ticket {
         self.store.tell_refresh(true);
     }
 
-    /// Nothing had to be done, or somebody else has done it.
+    /// Nothing had to be done, or another call has done it.
     pub(crate) fn moot(mut self) {
         self.settled = true;
         self.pause();

@@ -40,7 +40,7 @@ where
         }
     }
 
-    /// What the call comes to before anybody is asked.
+    /// What the call comes to without a flight or a backend.
     fn settled_at_once(&mut self) -> Option<Begun<S::Return>> {
         if self.store.is_disabled() {
             return None;

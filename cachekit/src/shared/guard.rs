@@ -98,8 +98,8 @@ impl Guard {
 
     /// Whether an entry's value may be written, as far as this process knows.
     ///
-    /// The backend's news end the copy here, also where they only say that some may have been lost. Whether anything
-    /// came in between is then for the fence to say, which the backend compares with the write.
+    /// An event ends the copy in this process, also a gap, which only says that events may have been lost. Whether
+    /// another change came in between, the fence tells: the backend compares it with the write.
     pub(crate) fn lets_write(&self, head: &Head) -> bool {
         !head.is_dead() || (self.fence.is_some() && !head.is_invalidated())
     }

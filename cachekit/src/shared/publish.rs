@@ -74,7 +74,7 @@ impl<S: Shape> Target<S> {
             }
             // What is there now is newer.
             Written::Overtaken => false,
-            // No other process may go on with what this run was to replace.
+            // What a forced run was to replace must not stay there for other processes.
             missed => {
                 if self.is_forced() {
                     self.leave_nothing(entry, store, until).await;

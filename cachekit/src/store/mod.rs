@@ -213,7 +213,7 @@ impl Store {
     #[cold]
     #[inline(never)]
     pub(crate) fn touch(&self, hash: u64) {
-        // Nobody is choosing yet. What is in a front by now has been seen in use on its way there.
+        // No entry has to go yet. What is in a front by now has been seen in use on its way there.
         if self.evictions.load(Ordering::Relaxed) > 0 {
             // `get` is the only call that counts as a use.
             drop(self.map.get(&hash));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Events {
-    /// How changes are told that concern what is read over these connections, proven before the deadline; nothing
-    /// if there is no listener.
+    /// Proves, before the deadline, that changes of what is read over these connections are told, and says how.
+    /// `None` if there is no listener.
     pub(in super::super) async fn prove(
         &self,
         links: &[Arc<Link>],

@@ -14,7 +14,7 @@ use crate::testing::PendingGuard;
 #[derive(Default)]
 pub(super) struct Graveyard {
     waiting: Mutex<Waiting>,
-    /// There is something, and no job was found yet to see to it.
+    /// Something waits, and the job for it could not be started.
     left: AtomicBool,
 }
 

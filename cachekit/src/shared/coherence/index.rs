@@ -59,14 +59,14 @@ enum Phase {
     Foreign,
     /// This process is changing the place: as its own echo or as news, which the look after the change tells apart.
     Busy { heard: bool },
-    /// This process has changed the place at this moment, and has not heard of it yet.
+    /// This process changed the place at this time, and its echo has not come yet.
     Echo(Put, Instant),
     /// The look is under way.
     Looking { heard: bool },
 }
 
 struct Row {
-    /// Weak, so that the index keeps no value alive. Its memory is, until the next sweep.
+    /// Weak, so that the index keeps no value alive. The memory of a dead entry is given back at the next sweep.
     entry: Weak<AnyEntry>,
     store: StoreRef,
     phase: Phase,
@@ -157,8 +157,8 @@ impl Index {
         row.map(|row| row.phase = Phase::Busy { heard: false }).is_some()
     }
 
-    /// The change is over; with `put`, an echo may follow. False, and it goes on, if events came meanwhile: a look has
-    /// to tell.
+    /// The change is over; with `put`, an echo may follow. False if events came meanwhile: then it is not over, and a
+    /// look at the backend has to tell whether they were echoes.
     pub(crate) fn settle(&self, hash: u64, entry: &Arc<AnyEntry>, put: Option<Put>) -> bool {
         let mut shard = lock(self.shard(hash));
         let Some(row) = shard.find(hash, entry) else { return true };

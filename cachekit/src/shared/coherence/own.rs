@@ -81,7 +81,7 @@ impl Own {
         })
     }
 
-    /// Its write begins, and decides.
+    /// Its write begins: from here on the backend's answer to that decides, and no event does.
     pub(in crate::shared) fn give_way(mut self) {
         self.over = true;
     }
