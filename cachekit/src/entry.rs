@@ -109,6 +109,11 @@ impl Head {
         self.state.load(Ordering::Acquire) >= OUTDATED
     }
 
+    /// Whether the entry itself was invalidated, replaced or evicted, and not only its copy here.
+    pub(crate) fn is_invalidated(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DEAD
+    }
+
     /// Makes the entry servable unless an invalidation came first.
     pub(crate) fn publish(&self) -> bool {
         self.state.compare_exchange(PENDING, ALIVE, Ordering::AcqRel, Ordering::Acquire).is_ok()

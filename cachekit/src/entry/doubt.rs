@@ -1,6 +1,6 @@
 //! Copies of the shared tier's values that may be out of date.
 
-use super::{ALIVE, DEAD, Head, OUTDATED};
+use super::{ALIVE, Head, OUTDATED};
 use crate::sync::atomic::Ordering;
 
 /// Published, and perhaps out of date: a look at the shared tier decides. Readers treat it as absent; an invalidation
@@ -21,10 +21,5 @@ impl Head {
     /// Ends the copy, and not what it is a copy of. True if it was not ended before.
     pub(crate) fn outdate(&self) -> bool {
         self.state.fetch_max(OUTDATED, Ordering::AcqRel) < OUTDATED
-    }
-
-    /// Whether the entry itself was invalidated, replaced or evicted, and not only its copy here.
-    pub(crate) fn is_invalidated(&self) -> bool {
-        self.state.load(Ordering::Acquire) == DEAD
     }
 }
