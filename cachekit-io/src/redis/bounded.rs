@@ -26,7 +26,7 @@ pub struct Bounded {
 }
 
 impl Bounded {
-    /// For how long the entry is fresh: `None` for ever, and zero for one that is stale.
+    /// How long the entry stays fresh. `None` if it never expires; zero if it is stale already.
     pub fn fresh_for(&self) -> Option<Duration> {
         self.left.map(|left| left.saturating_sub(self.stale_window))
     }

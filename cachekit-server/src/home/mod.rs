@@ -35,7 +35,8 @@ pub(crate) struct Found {
 pub(crate) enum Said {
     /// This life, by the clock of this process.
     Life(Lifetime),
-    /// Fresh until then at least, `None` for ever: the clock of Redis is another one.
+    /// The value is fresh at least until this moment of this process's clock. `None`: it never expires. Redis tells only
+    /// how long an entry has left, so the moment is a lower bound.
     FreshUntil(Option<Instant>),
 }
 
