@@ -6,28 +6,41 @@
 
 use std::time::Duration;
 
-/// A point in time or a span, in units of 2^-32 seconds.
+/// A point in time or a span, in nanoseconds.
 pub(crate) type Ticks = u64;
 
 /// An expiry that never comes.
 pub(crate) const NEVER: Ticks = u64::MAX;
 
 /// The coarse monotonic clock.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
+pub(crate) fn coarse_now() -> Ticks {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    // Since the machine was started: neither is negative, and the sum ends in 584 years.
+    #[allow(clippy::cast_sign_loss)]
+    let now = (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64);
+    now
+}
+
+/// The coarse monotonic clock.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[inline]
 pub(crate) fn coarse_now() -> Ticks {
     // `now()` would also write a process-wide atomic: a shared write on every hit.
-    coarsetime::Instant::now_without_cache_update().as_ticks()
+    let ticks = coarsetime::Instant::now_without_cache_update().as_ticks();
+    // Of 2^-32 seconds.
+    (ticks >> 32) * 1_000_000_000 + ((ticks & 0xffff_ffff) * 1_000_000_000 >> 32)
 }
 
 /// Converts a span, saturating far below [`NEVER`].
-pub(crate) fn ticks(span: Duration) -> Ticks {
-    const MAX_SECONDS: u64 = (u32::MAX / 2) as u64;
-    if span.as_secs() >= MAX_SECONDS {
-        return MAX_SECONDS << 32;
-    }
-    let fraction = (u64::from(span.subsec_nanos()) << 32) / 1_000_000_000;
-    // A positive span shorter than one tick must not become zero.
-    ((span.as_secs() << 32) | fraction).max(u64::from(!span.is_zero()))
+pub(crate) const fn ticks(span: Duration) -> Ticks {
+    const MOST: u128 = (NEVER / 2) as u128;
+    let nanos = span.as_nanos();
+    // No more than fits.
+    #[allow(clippy::cast_possible_truncation)]
+    let ticks = if nanos < MOST { nanos as u64 } else { NEVER / 2 };
+    ticks
 }
 
 /// Converts a time to live; `None` does not end.
@@ -42,6 +55,5 @@ pub(crate) fn deadline(now: impl FnOnce() -> Ticks, span: Ticks) -> Ticks {
 
 /// Converts ticks back, for reports.
 pub(crate) fn duration(ticks: Ticks) -> Duration {
-    let nanos = ((ticks & 0xffff_ffff) * 1_000_000_000) >> 32;
-    Duration::new(ticks >> 32, u32::try_from(nanos).unwrap_or(999_999_999))
+    Duration::from_nanos(ticks)
 }

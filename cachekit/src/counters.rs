@@ -6,16 +6,20 @@ use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Counters of the first stores, which most programs never have more of: in one piece.
+const FIRST: usize = 256;
+/// Further ones, in blocks that a thread makes when it needs them.
 const BLOCK: usize = 64;
-const BLOCKS: usize = 64;
+const BLOCKS: usize = 60;
+const MOST: usize = FIRST + BLOCK * BLOCKS;
 
 /// Number of one store's hit counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CounterId(u32);
+pub(crate) struct CounterId(u16);
 
 impl CounterId {
     /// More stores exist than counters: such a store counts its hits in shared memory.
-    pub(crate) const NONE: Self = Self(u32::MAX);
+    pub(crate) const NONE: Self = Self(u16::MAX);
 
     #[inline]
     pub(crate) fn is_none(self) -> bool {
@@ -25,12 +29,16 @@ impl CounterId {
 
 /// One thread's counters. Only that thread writes; any thread may read.
 pub(crate) struct ThreadCounters {
-    blocks: [OnceLock<Box<[AtomicU64; BLOCK]>>; BLOCKS],
+    first: [AtomicU64; FIRST],
+    more: [OnceLock<Box<[AtomicU64; BLOCK]>>; BLOCKS],
 }
 
 impl ThreadCounters {
     const fn new() -> Self {
-        Self { blocks: [const { OnceLock::new() }; BLOCKS] }
+        Self {
+            first: [const { AtomicU64::new(0) }; FIRST],
+            more: [const { OnceLock::new() }; BLOCKS],
+        }
     }
 
     /// Counters for the calling thread, known to the reports from now on.
@@ -41,29 +49,40 @@ impl ThreadCounters {
         counters
     }
 
-    /// Counts one hit and returns the new count. A plain load and store suffice: no other thread writes
-    /// here.
+    /// Counts one hit. A plain load and store suffice: no other thread writes here.
     #[inline(always)]
-    pub(crate) fn hit(&self, id: CounterId) -> u64 {
-        let index = id.0 as usize;
-        let Some(block) = self.blocks.get(index / BLOCK) else { return 0 };
-        let block = match block.get() {
-            Some(block) => block,
-            None => block.get_or_init(new_block),
-        };
-        let counter = &block[index % BLOCK];
-        let count = counter.load(Ordering::Relaxed) + 1;
-        counter.store(count, Ordering::Relaxed);
-        count
+    pub(crate) fn hit(&self, id: CounterId) {
+        match self.first.get(usize::from(id.0)) {
+            Some(counter) => add(counter),
+            None => self.hit_further(id),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hit_further(&self, id: CounterId) {
+        let index = usize::from(id.0) - FIRST;
+        if let Some(block) = self.more.get(index / BLOCK) {
+            add(&block.get_or_init(new_block)[index % BLOCK]);
+        }
     }
 
     fn read(&self, id: CounterId) -> u64 {
-        let index = id.0 as usize;
-        self.blocks
+        let index = usize::from(id.0);
+        if let Some(counter) = self.first.get(index) {
+            return counter.load(Ordering::Relaxed);
+        }
+        let index = index - FIRST;
+        self.more
             .get(index / BLOCK)
             .and_then(OnceLock::get)
             .map_or(0, |block| block[index % BLOCK].load(Ordering::Relaxed))
     }
+}
+
+#[inline(always)]
+fn add(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 #[cold]
@@ -75,7 +94,7 @@ struct Registry {
     live: Vec<Weak<ThreadCounters>>,
     /// What ended threads counted.
     retired: ThreadCounters,
-    next: u32,
+    next: u16,
     free: Vec<CounterId>,
 }
 
@@ -95,12 +114,14 @@ fn registry() -> std::sync::MutexGuard<'static, Registry> {
 /// Adds an ending thread's counts to the retired ones.
 pub(crate) fn retire(counters: &Arc<ThreadCounters>) {
     let mut registry = registry();
-    for (mine, total) in counters.blocks.iter().zip(&registry.retired.blocks) {
+    let gather = |(mine, total): (&AtomicU64, &AtomicU64)| {
+        total.fetch_add(mine.load(Ordering::Relaxed), Ordering::Relaxed);
+    };
+    counters.first.iter().zip(&registry.retired.first).for_each(gather);
+    for (mine, total) in counters.more.iter().zip(&registry.retired.more) {
         if let Some(mine) = mine.get() {
             let total = total.get_or_init(new_block);
-            for (mine, total) in mine.iter().zip(total.iter()) {
-                total.fetch_add(mine.load(Ordering::Relaxed), Ordering::Relaxed);
-            }
+            mine.iter().zip(total.iter()).for_each(gather);
         }
     }
     registry.live.retain(|thread| !std::ptr::eq(thread.as_ptr(), Arc::as_ptr(counters)));
@@ -120,7 +141,7 @@ impl HitCounter {
         let mut registry = registry();
         let id = registry.free.pop().unwrap_or_else(|| {
             let next = registry.next;
-            if (next as usize) < BLOCK * BLOCKS {
+            if usize::from(next) < MOST {
                 registry.next += 1;
                 CounterId(next)
             } else {

@@ -1,32 +1,393 @@
 //! One cached value with everything a hit has to check.
 
 #[cfg(feature = "shared")]
-mod doubt;
+mod fate;
 #[cfg(all(test, not(cachekit_model)))]
 mod tests;
 
 use std::any::{Any, TypeId};
-use std::sync::OnceLock;
+use std::sync::Arc;
+// Plain std on purpose: whether an entry was used is no part of what the model checker explores.
+use std::sync::atomic::AtomicU8 as Bits;
 
 use crate::clock::{NEVER, Ticks};
 use crate::counters::CounterId;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-/// Whose entry it is: a function's instantiation or one [`crate::Cache`], inside a test scope or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    /// The type of a closure inside the annotated function: it names every enclosing generic parameter.
-    pub(crate) function: TypeId,
-    /// Tells caches apart that share `function`: a `Cache` instance, or a test scope. 0 otherwise.
-    pub(crate) instance: u64,
+#[cfg(feature = "shared")]
+pub(crate) use self::fate::Fate;
+
+/// What becomes of a value that a backend may have, too. Without a shared tier there is none.
+#[cfg(not(feature = "shared"))]
+#[derive(Debug)]
+pub(crate) enum Fate {}
+
+#[cfg(not(feature = "shared"))]
+impl Fate {
+    pub(crate) fn becomes(&self, _entry: &Resident) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn condemn(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn is_condemned(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        match *self {}
+    }
 }
 
-impl Owner {
-    /// Spreads the owner over the hash, so that equal keys of two functions use different slots.
-    #[inline]
-    pub(crate) fn mix(&self, hash: u64) -> u64 {
-        hash ^ type_bits(self.function) ^ self.instance.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+/// What may end a fill besides this process, where there is a shared tier.
+pub(crate) fn fate(_hash: u64) -> Option<Arc<Fate>> {
+    #[cfg(feature = "shared")]
+    let fate = Some(Fate::new(_hash));
+    #[cfg(not(feature = "shared"))]
+    let fate = None;
+    fate
+}
+
+/// Any thread that holds the entry may serve it until it expires. An entry is born with its value, and alive.
+const ALIVE: u8 = 1;
+/// A copy of what the shared tier has, which may be out of date: a look at the tier decides. Nothing serves it; an
+/// invalidation finds it like any other.
+#[cfg(feature = "shared")]
+const DOUBTED: u8 = 2;
+/// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
+/// still be written there.
+const OUTDATED: u8 = 3;
+/// Invalidated, replaced or evicted. Final, and the highest.
+const DEAD: u8 = 4;
+
+/// It was used since eviction looked at it last.
+const VISITED: u8 = 1;
+/// A thread's front may hold it.
+const FRONTED: u8 = 2;
+
+/// `expires` of an entry whose time can change: it is in [`Extra`].
+const MOVES: Ticks = 0;
+
+/// Number of one store of this process. Never given twice; 0 belongs to stores that got none, whose entries enter no
+/// front.
+pub(crate) type StoreNumber = u32;
+
+/// What all entries have, whatever their types.
+// What a hit reads stands first, and the key and the value behind it: as few cache lines as can be.
+pub(crate) struct Head {
+    /// When it stops being fresh: the one thing a hit compares with the time.
+    expires: Ticks,
+    store: StoreNumber,
+    /// Which hit counter the entry's hits go to.
+    counter: CounterId,
+    state: AtomicU8,
+    bits: Bits,
+    /// What few entries have.
+    extra: Option<Box<Extra>>,
+}
+
+/// What an entry may have beyond a value and a time.
+pub(crate) struct Extra {
+    weight: u64,
+    /// Until when it may be served while it is replaced; 0: no longer than it is fresh.
+    stale_until: Ticks,
+    /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
+    refresh_from: AtomicU64,
+    /// When it stops being fresh, if that can change.
+    moving: AtomicU64,
+    /// How long it stays fresh after a use; 0: uses change nothing.
+    idle: Ticks,
+    /// What may end it besides this process.
+    fate: Option<Arc<Fate>>,
+}
+
+/// What an entry is to be, beyond its key and its value.
+pub(crate) struct Plan {
+    pub(crate) expires: Ticks,
+    /// For how long after that it may be served while it is replaced.
+    pub(crate) window: Ticks,
+    pub(crate) weight: u64,
+    /// How long it stays fresh after a use; `NEVER`: uses change nothing.
+    pub(crate) idle: Ticks,
+    /// Whether a use may change its time in another way.
+    pub(crate) moves: bool,
+    pub(crate) fate: Option<Arc<Fate>>,
+}
+
+impl Plan {
+    /// An entry that expires at this time, and nothing else.
+    pub(crate) fn until(expires: Ticks) -> Self {
+        Self { expires, window: 0, weight: 1, idle: NEVER, moves: false, fate: None }
     }
+
+    fn is_plain(&self) -> bool {
+        let Self { window, weight, idle, moves, fate, .. } = self;
+        *window == 0 && *weight <= 1 && *idle == NEVER && !moves && fate.is_none()
+    }
+}
+
+impl Head {
+    #[inline]
+    pub(crate) fn new(store: StoreNumber, counter: CounterId, plan: Plan) -> Self {
+        let mut expires = plan.expires;
+        let mut extra = None;
+        if !plan.is_plain() {
+            extra = Some(Box::new(Extra::new(&mut expires, plan)));
+        }
+        let (state, bits) = (AtomicU8::new(ALIVE), Bits::new(0));
+        Self { expires, store, counter, state, bits, extra }
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> StoreNumber {
+        self.store
+    }
+
+    #[inline]
+    pub(crate) fn counter(&self) -> CounterId {
+        self.counter
+    }
+
+    #[inline]
+    pub(crate) fn is_alive(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ALIVE
+    }
+
+    #[inline]
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state.load(Ordering::Acquire) >= OUTDATED
+    }
+
+    /// Ends the entry for every thread at once. True if it was alive.
+    pub(crate) fn kill(&self) -> bool {
+        self.state.swap(DEAD, Ordering::AcqRel) == ALIVE
+    }
+
+    /// As [`kill`](Self::kill), where it does not matter what it was.
+    #[inline]
+    pub(crate) fn evict(&self) {
+        self.state.store(DEAD, Ordering::Release);
+    }
+
+    /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
+    /// one.
+    #[inline]
+    pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
+        if self.expires == NEVER {
+            return true;
+        }
+        let now = now();
+        // A time that moves is in the past here.
+        self.expires > now || self.expires == MOVES && self.use_moving(now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn use_moving(&self, now: Ticks) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.used(now))
+    }
+
+    /// When it stops being fresh, as things are.
+    pub(crate) fn expires(&self) -> Ticks {
+        match &self.extra {
+            Some(extra) if self.expires == MOVES => extra.moving.load(Ordering::Relaxed),
+            _ => self.expires,
+        }
+    }
+
+    /// Gives an entry whose time can change another one.
+    pub(crate) fn move_expiry(&self, at: Ticks) {
+        if let Some(extra) = self.extra.as_ref().filter(|_| self.expires == MOVES) {
+            extra.moving.store(at, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a use may change the time in a way that only the cache knows.
+    pub(crate) fn moves(&self) -> bool {
+        self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.idle == 0)
+    }
+
+    /// From when on it may not be served, not even while it is replaced.
+    #[inline]
+    pub(crate) fn ends(&self) -> Ticks {
+        match &self.extra {
+            None => self.expires,
+            Some(extra) => self.expires().max(extra.stale_until),
+        }
+    }
+
+    /// Whether it may not be served any more.
+    pub(crate) fn is_over(&self, now: Ticks) -> bool {
+        self.ends() <= now
+    }
+
+    pub(crate) fn stale_until(&self) -> Ticks {
+        self.extra.as_ref().map_or(0, |extra| extra.stale_until)
+    }
+
+    pub(crate) fn weight(&self) -> u64 {
+        self.extra.as_ref().map_or(1, |extra| extra.weight)
+    }
+
+    /// Makes the caller the one that refreshes the entry, unless another call is at it or failed just now.
+    pub(crate) fn claim_refresh(&self, now: Ticks) -> bool {
+        let Some(extra) = &self.extra else { return false };
+        let from = extra.refresh_from.load(Ordering::Acquire);
+        let claim = || {
+            extra.refresh_from.compare_exchange(from, NEVER, Ordering::AcqRel, Ordering::Relaxed)
+        };
+        from <= now && claim().is_ok()
+    }
+
+    /// Lets another call try, from a moment on.
+    pub(crate) fn release_refresh(&self, from: Ticks) {
+        if let Some(extra) = &self.extra {
+            extra.refresh_from.store(from, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn fate(&self) -> Option<&Arc<Fate>> {
+        self.extra.as_ref()?.fate.as_ref()
+    }
+
+    /// Notes a use, for eviction. A line that is read by many is written only the first time.
+    #[inline]
+    pub(crate) fn visit(&self) {
+        if self.bits.load(Ordering::Relaxed) & VISITED == 0 {
+            self.bits.fetch_or(VISITED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was used since this was asked last.
+    #[inline]
+    pub(crate) fn take_visit(&self) -> bool {
+        let visited = self.is_visited();
+        if visited {
+            self.bits.fetch_and(!VISITED, Ordering::Relaxed);
+        }
+        visited
+    }
+
+    #[inline]
+    pub(crate) fn is_visited(&self) -> bool {
+        self.bits.load(Ordering::Relaxed) & VISITED != 0
+    }
+
+    /// Notes that a thread's front holds it.
+    pub(crate) fn enter_front(&self) {
+        if !self.is_fronted() {
+            // In one order with the look of a thread that has killed it: either sees the other.
+            self.bits.fetch_or(FRONTED, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether a thread's front may hold it.
+    pub(crate) fn is_fronted(&self) -> bool {
+        self.bits.load(Ordering::SeqCst) & FRONTED != 0
+    }
+}
+
+/// What the shared tier's news do to a copy.
+#[cfg(feature = "shared")]
+impl Head {
+    /// Whether the entry itself was invalidated, replaced or evicted, and not only its copy here.
+    fn is_invalidated(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DEAD
+    }
+
+    /// Takes a servable entry out of service. False if it was not servable.
+    pub(crate) fn doubt(&self) -> bool {
+        self.state.compare_exchange(ALIVE, DOUBTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Puts it back, unless it was invalidated, replaced or evicted meanwhile.
+    fn trust(&self) -> bool {
+        self.state.compare_exchange(DOUBTED, ALIVE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Ends the copy, and not what it is a copy of. True if it was not ended before.
+    fn outdate(&self) -> bool {
+        self.state.fetch_max(OUTDATED, Ordering::AcqRel) < OUTDATED
+    }
+}
+
+impl Extra {
+    #[cold]
+    fn new(expires: &mut Ticks, plan: Plan) -> Self {
+        let idles = plan.idle != NEVER;
+        let moving = *expires;
+        let stale_until = match (plan.window, *expires) {
+            (0, _) | (_, NEVER) => 0,
+            (window, expires) => expires.saturating_add(window),
+        };
+        if idles || plan.moves {
+            *expires = MOVES;
+        }
+        Self {
+            // Zero would exempt the entry from eviction.
+            weight: plan.weight.max(1),
+            stale_until,
+            refresh_from: AtomicU64::new(0),
+            moving: AtomicU64::new(moving),
+            idle: if idles { plan.idle } else { 0 },
+            fate: plan.fate,
+        }
+    }
+
+    fn used(&self, now: Ticks) -> bool {
+        let until = self.moving.load(Ordering::Relaxed);
+        if until <= now {
+            return false;
+        }
+        if self.idle > 0 {
+            let later = now.saturating_add(self.idle).min(NEVER - 1);
+            // The clock is coarse: of many uses at one time, the first writes.
+            if later > until {
+                self.moving.fetch_max(later, Ordering::Relaxed);
+            }
+        }
+        true
+    }
+}
+
+/// An entry of one key and value type.
+// As it is written: the head in front, in reach of every hit.
+#[repr(C)]
+pub(crate) struct Entry<K, V> {
+    pub(crate) head: Head,
+    pub(crate) key: K,
+    pub(crate) value: V,
+}
+
+/// An entry of any key and value type.
+pub(crate) trait AnyEntry: Any + Send + Sync {
+    fn head(&self) -> &Head;
+}
+
+impl<K: Send + Sync + 'static, V: Send + Sync + 'static> AnyEntry for Entry<K, V> {
+    #[inline]
+    fn head(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl dyn AnyEntry {
+    /// The entry, if its key and value are of these types.
+    #[inline]
+    pub(crate) fn typed<K: 'static, V: 'static>(&self) -> Option<&Entry<K, V>> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
+
+/// An entry that several places may hold.
+pub(crate) type Resident = Arc<dyn AnyEntry>;
+
+/// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a front.
+#[inline]
+pub(crate) fn mix(hash: u64, function: TypeId, instance: u64) -> u64 {
+    hash ^ type_bits(function) ^ instance.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The 64 bits that `TypeId` feeds a hasher; folded to a constant by the optimizer.
@@ -53,169 +414,4 @@ fn type_bits(id: TypeId) -> u64 {
     let mut bits = Bits(0);
     id.hash(&mut bits);
     bits.finish()
-}
-
-/// Being computed, or computed and not yet published. Readers treat it as absent.
-const PENDING: u8 = 0;
-/// Published: any thread that holds the entry may serve it until it expires.
-const ALIVE: u8 = 1;
-/// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
-/// still be written there.
-const OUTDATED: u8 = 3;
-/// Invalidated, replaced or evicted. Final, and the highest.
-const DEAD: u8 = 4;
-
-/// What the type-erased store knows of an entry.
-// What a hit reads stands last, next to the key and the value: as few cache lines as can be.
-#[repr(C)]
-pub(crate) struct Head {
-    /// Hash of the key, mixed with the owner: the store's key.
-    pub(crate) hash: u64,
-    /// Until when it may be served while it is replaced; 0: no longer than it is fresh.
-    stale_until: AtomicU64,
-    /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
-    refresh_from: AtomicU64,
-    weight: AtomicU64,
-    pub(crate) owner: Owner,
-    /// When it stops being fresh: the one thing a hit compares with the time.
-    expires: AtomicU64,
-    /// Which hit counter the entry's hits go to.
-    pub(crate) counter: CounterId,
-    state: AtomicU8,
-}
-
-impl Head {
-    pub(crate) fn new(owner: Owner, hash: u64, counter: CounterId) -> Self {
-        Self {
-            owner,
-            hash,
-            counter,
-            expires: AtomicU64::new(NEVER),
-            stale_until: AtomicU64::new(0),
-            refresh_from: AtomicU64::new(0),
-            weight: AtomicU64::new(1),
-            state: AtomicU8::new(PENDING),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_alive(&self) -> bool {
-        // Pairs with the release in `publish`: a thread that sees ALIVE sees expiry and value.
-        self.state.load(Ordering::Acquire) == ALIVE
-    }
-
-    #[inline]
-    pub(crate) fn is_dead(&self) -> bool {
-        self.state.load(Ordering::Acquire) >= OUTDATED
-    }
-
-    /// Whether the entry itself was invalidated, replaced or evicted, and not only its copy here.
-    pub(crate) fn is_invalidated(&self) -> bool {
-        self.state.load(Ordering::Acquire) == DEAD
-    }
-
-    /// Makes the entry servable unless an invalidation came first.
-    pub(crate) fn publish(&self) -> bool {
-        self.state.compare_exchange(PENDING, ALIVE, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// Ends the entry for every thread at once. True if it was alive.
-    pub(crate) fn kill(&self) -> bool {
-        self.state.swap(DEAD, Ordering::AcqRel) == ALIVE
-    }
-
-    /// As [`kill`](Self::kill), where it does not matter what it was.
-    #[inline]
-    pub(crate) fn evict(&self) {
-        self.state.store(DEAD, Ordering::Release);
-    }
-
-    #[inline]
-    pub(crate) fn expires(&self) -> Ticks {
-        self.expires.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_expires(&self, at: Ticks) {
-        self.expires.store(at, Ordering::Relaxed);
-    }
-
-    pub(crate) fn stale_until(&self) -> Ticks {
-        self.stale_until.load(Ordering::Relaxed)
-    }
-
-    /// Lets the entry be served for a while after it expires.
-    pub(crate) fn set_window(&self, window: Ticks) {
-        let expires = self.expires();
-        if window > 0 && expires != NEVER {
-            self.stale_until.store(expires.saturating_add(window), Ordering::Relaxed);
-        }
-    }
-
-    /// Makes the caller the one that refreshes the entry, unless another call is at it or failed just now.
-    pub(crate) fn claim_refresh(&self, now: Ticks) -> bool {
-        let from = self.refresh_from.load(Ordering::Acquire);
-        from <= now
-            && self
-                .refresh_from
-                .compare_exchange(from, NEVER, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-    }
-
-    /// Lets another call try, from a moment on.
-    pub(crate) fn release_refresh(&self, from: Ticks) {
-        self.refresh_from.store(from, Ordering::Release);
-    }
-
-    pub(crate) fn weight(&self) -> u64 {
-        self.weight.load(Ordering::Relaxed)
-    }
-
-    /// Only before the entry enters the store: a resident's weight must not change.
-    pub(crate) fn set_weight(&self, weight: u64) {
-        // Zero would exempt the entry from eviction.
-        self.weight.store(weight.max(1), Ordering::Relaxed);
-    }
-}
-
-/// An entry: what it is about, and after it the key and the value.
-///
-/// `B` is a [`Body`], or [`dyn Any`](Any) where many types meet: the head is read without asking which.
-pub(crate) struct Held<B: ?Sized> {
-    pub(crate) head: Head,
-    pub(crate) body: B,
-}
-
-/// A key and its value. The value is absent until the fill ends.
-pub(crate) struct Body<K, V> {
-    pub(crate) key: K,
-    pub(crate) value: OnceLock<V>,
-}
-
-/// An entry of one key and value type.
-pub(crate) type Entry<K, V> = Held<Body<K, V>>;
-
-/// An entry of any key and value type.
-pub(crate) type AnyEntry = Held<dyn Any + Send + Sync>;
-
-impl<K, V> Held<Body<K, V>> {
-    /// An entry that waits for its value.
-    pub(crate) fn new(head: Head, key: K) -> Self {
-        Self { head, body: Body { key, value: OnceLock::new() } }
-    }
-}
-
-impl AnyEntry {
-    /// The key and the value, if they are of these types.
-    #[inline]
-    pub(crate) fn body_as<K: 'static, V: 'static>(&self) -> Option<&Body<K, V>> {
-        self.body.downcast_ref()
-    }
-}
-
-impl<K: Eq + 'static, V: 'static> Entry<K, V> {
-    /// Whether `other` is an entry for the same key of the same cache.
-    pub(crate) fn is_same(&self, other: &AnyEntry) -> bool {
-        other.head.owner == self.head.owner
-            && other.body_as::<K, V>().is_some_and(|other| other.key == self.body.key)
-    }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::entry::{Entry, Owner};
-use crate::flight::Flights;
+use crate::clock;
+use crate::entry::{self, AnyEntry, Entry, Plan};
 use crate::key::{self, CacheKey};
 use crate::read_through::remote::Removal;
 use crate::read_through::{Remote, blocking};
@@ -12,7 +12,7 @@ use crate::rules::Judge;
 use crate::shape::{Kind, Shape};
 use crate::site::{Site, SiteRef, StoreRef};
 use crate::stats::Stats;
-use crate::store::Found;
+use crate::store::Store;
 
 mod constructors;
 mod entry_key;
@@ -33,8 +33,8 @@ trait Place<R>: Send + Sync {
 }
 
 struct Typed<K, S: Shape> {
-    /// Never published: it carries the key, the hash and the owner.
-    template: Arc<Entry<K, S::Stored>>,
+    key: K,
+    hash: u64,
     store: StoreRef,
     site: &'static Site,
     judge: Box<dyn Judge<K, S> + Send + Sync>,
@@ -47,19 +47,17 @@ where
     S: Shape,
 {
     fn local(&self) -> Option<S::Return> {
-        let Found::Alive(entry) = self.store.find(self.template.head.hash) else { return None };
-        let entry = entry.body_as::<K, S::Stored>()?;
-        if entry.key != self.template.body.key {
-            return None;
-        }
-        S::read(entry.value.get()?).ok()
+        let entry = self.store.fresh(self.hash)?;
+        S::read(&self.own(&*entry)?.value).ok()
+    }
+
+    /// The entry, if it is that of this call.
+    fn own<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a Entry<K, S::Stored>> {
+        entry.typed::<K, S::Stored>().filter(|entry| entry.key == self.key)
     }
 
     fn remove_local(&self) -> bool {
-        let hash = self.template.head.hash;
-        // Running fills first: one that lands between the two steps is found by the second.
-        Flights::global().kill(hash, &|other| self.template.is_same(other));
-        self.store.remove(hash, &|other| self.template.is_same(other))
+        self.store.remove(self.hash, &|other| self.own(other).is_some()).is_some()
     }
 
     async fn stored(&self) -> Option<S::Return> {
@@ -87,12 +85,11 @@ where
     }
 
     fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
-        let verdict = self.judge.judge(&self.template.body.key, &value, self.site.ttl());
+        let verdict = self.judge.judge(&self.key, &value, self.site.ttl());
         let stored = S::stored(&value).cloned();
         let is_error = S::kind(&value) == Kind::Err;
         drop(value);
         Box::pin(async move {
-            let hash = self.template.head.hash;
             let keep = verdict.keep && !self.store.is_disabled() && !self.remote.stores_nothing();
             let (Some(stored), true) = (stored, keep) else {
                 // What is not kept, by the rules or because caching is off here, still outdates what is
@@ -101,18 +98,26 @@ where
                 return;
             };
             // First here: a value that is written there last wins there, and this process agrees.
-            let entry = self.store.entry::<K, S::Stored>(hash, self.template.body.key.clone());
+            let fate = if self.remote.is_some() { entry::fate(self.hash) } else { None };
             let window = if is_error { 0 } else { self.site.window() };
             let mut prepared = self.remote.prepare(&stored, (verdict, window));
             // In flight until it is written there, too: a run that started later may be faster, and wins.
             let mut flight = None;
             if let Some(kept) = prepared.kept.take() {
-                let _ = entry.body.value.set(kept);
-                flight = Some(self.store.put_flying(&entry, (verdict.ttl, window), verdict.weight));
+                let plan = Plan {
+                    window,
+                    weight: verdict.weight,
+                    fate: fate.clone(),
+                    ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
+                };
+                let entry = Arc::new(self.store.entry(self.key.clone(), kept, plan));
+                flight = Some(Store::put_flying(&self.store, self.hash, entry));
             } else {
                 self.remove_local();
             }
-            self.remote.replace(&entry, &prepared, &self.store).await;
+            if let Some(fate) = &fate {
+                self.remote.replace(fate, &prepared, &self.store).await;
+            }
             drop(flight);
         })
     }
@@ -142,15 +147,22 @@ where
     Q::Owned: Clone,
     S: Shape + Send + Sync + 'static,
 {
-    let hash = Owner { function: site.function(), instance: 0 }.mix(key::hash_of(key));
+    let hash = site.place(key::hash_of(key));
     let store = site.store();
-    let template = store.entry(hash, key.to_owned_key());
+    let owned = key.to_owned_key();
     let info = &site.site.info;
     let blinded = remote.blinded();
     Inner {
         key: EntryKey { module: info.module, name: info.name, hash, blinded },
         site: site.site,
-        place: Box::new(Typed::<Q::Owned, S> { template, store, site: site.site, judge, remote }),
+        place: Box::new(Typed::<Q::Owned, S> {
+            key: owned,
+            hash,
+            store,
+            site: site.site,
+            judge,
+            remote,
+        }),
     }
 }
 

@@ -12,17 +12,14 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use shuttle::{Config, Runner, future, thread};
 
-use std::any::TypeId;
 use std::time::Duration;
 
 use crate::Cache;
 use crate::clock::ticks;
-use crate::entry::Owner;
-use crate::flight::Flights;
 use crate::read_through::{Asked, Remote, Target, find};
 use crate::shape::Plain;
 use crate::site::StoreRef;
-use crate::store::{Capacity, Store};
+use crate::store::{Caller, Capacity, Store};
 use crate::testing::{Clock, ClockSource};
 
 mod abandoned;
@@ -41,7 +38,6 @@ fn explore(scenario: impl Fn() + Send + Sync + 'static) {
     let again = Arc::clone(&scenario);
     let config = || {
         let mut config = Config::default();
-        // The table of flights is made on the stack of the thread that comes first.
         config.stack_size = 1 << 20;
         config
     };
@@ -73,7 +69,7 @@ fn one_run_for_all_callers() {
             assert_eq!(caller.join().unwrap(), 100);
         }
         assert_eq!(runs.load(Ordering::SeqCst), 1);
-        assert_eq!(crate::flight::Flights::global().running(), 0);
+        assert_eq!(cache.running(), 0);
     });
 }
 
@@ -246,7 +242,7 @@ fn a_cancelled_leader_is_replaced() {
         assert_eq!(seen, 2);
         assert!(matches!(cancelled.join().unwrap(), None | Some(2)));
         assert_eq!(cache.get(&7), Some(2));
-        assert_eq!(crate::flight::Flights::global().running(), 0);
+        assert_eq!(cache.running(), 0);
     });
 }
 
@@ -333,21 +329,19 @@ fn eviction_never_lets_a_front_serve_what_an_invalidation_cannot_reach() {
 /// A store with a clock of its own, and an entry for the key 7 in it that is past its time.
 fn stale_store() -> StoreRef {
     let clock = Clock::new();
-    let owner = Owner { function: TypeId::of::<Stale>(), instance: 1 };
     let source = ClockSource::Manual(clock.clone());
-    let store = StoreRef::Shared(Arc::new(Store::new(owner, Capacity::Entries(64), source, false)));
+    let store = StoreRef::Shared(Arc::new(Store::new(Capacity::Entries(64), source, false)));
     let Asked::Lead(lead) = ask(&store) else { panic!("the store is empty") };
     assert_eq!(lead.run(|| 1), 1);
     clock.advance(Duration::from_secs(15));
     store
 }
 
-struct Stale;
-
 /// A call of a function with `ttl = 10, stale = 10`, up to its turn to run.
 fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
-    let target = Target { store, hash: 7, ttl, window };
+    let caller = Caller { asynchronous: false, asks: false };
+    let target = Target { store, hash: 7, ttl, window, caller };
     match find::<u64, Plain<u64>>(&target, &7, Remote::nowhere, || store.clone()) {
         Ok(value) => Asked::Value(value),
         Err(miss) => miss.ask(),
@@ -405,12 +399,11 @@ fn an_invalidation_beats_the_refreshes_that_started_before_it() {
             })
         };
         source.store(3, Ordering::SeqCst);
-        Flights::global().kill(7, &|_| true);
         store.remove(7, &|_| true);
         // From here on nobody may see what was read before the change.
         assert_eq!(call(&store, &|| source.load(Ordering::SeqCst)), 3);
         caller.join().unwrap();
         assert_eq!(call(&store, &|| source.load(Ordering::SeqCst)), 3);
-        assert_eq!(Flights::global().running(), 0);
+        assert_eq!(store.running(), 0);
     });
 }

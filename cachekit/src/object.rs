@@ -12,15 +12,14 @@ use equivalent::Equivalent;
 
 use crate::builder::CacheBuilder;
 use crate::clock::{self, NEVER, Ticks};
-use crate::entry::{AnyEntry, Body, Owner};
-use crate::flight::Flights;
-use crate::front::{self, Hit};
+use crate::entry::{AnyEntry, Entry, Plan, mix};
+use crate::front;
 use crate::key::{CacheKey, Lookup, hash_of};
 use crate::read_through::{Miss, Remote, Target, Weigh, find};
 use crate::shape::{OkOnly, Plain, Shape};
 use crate::site::{Site, StoreRef};
 use crate::stats::Stats;
-use crate::store::{Capacity, Found, Store};
+use crate::store::{Caller, Capacity, Cause, Store};
 use crate::testing::ClockSource;
 
 #[cfg(test)]
@@ -44,7 +43,8 @@ mod tests;
 /// assert_eq!(users.get(&7), Some("Ada".to_owned()));
 /// ```
 pub struct Cache<K, V> {
-    owner: Owner,
+    /// Spreads the hashes of this cache apart from those of others.
+    spread: u64,
     store: Arc<Store>,
     config: Arc<Config<K, V>>,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Config<K, V> {
 
 impl<K, V> Clone for Cache<K, V> {
     fn clone(&self) -> Self {
-        Self { owner: self.owner, store: Arc::clone(&self.store), config: Arc::clone(&self.config) }
+        Self { spread: self.spread, store: Arc::clone(&self.store), config: Arc::clone(&self.config) }
     }
 }
 
@@ -87,20 +87,17 @@ where
         /// The owner of what belongs to no function.
         struct Direct;
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let owner = Owner {
-            function: TypeId::of::<Direct>(),
-            instance: NEXT.fetch_add(1, Ordering::Relaxed),
-        };
+        let spread = mix(0, TypeId::of::<Direct>(), NEXT.fetch_add(1, Ordering::Relaxed));
         let capacity = match config.weigh {
             Some(_) => Capacity::Weight(capacity),
             None => Capacity::Entries(capacity),
         };
-        let store = Arc::new(Store::new(owner, capacity, clock, crate::disabled()));
-        Self { owner, store, config: Arc::new(config) }
+        let store = Arc::new(Store::new(capacity, clock, crate::disabled()));
+        Self { spread, store, config: Arc::new(config) }
     }
 
     fn place(&self, hash: u64) -> u64 {
-        self.owner.mix(hash)
+        hash ^ self.spread
     }
 
     fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
@@ -133,27 +130,26 @@ where
 
     #[inline]
     fn front(&self, hash: u64, same: impl FnOnce(&K) -> bool) -> Option<V> {
-        let hit =
-            front::with(|front| front.get(self.owner, hash, || self.store.now(), same, V::clone));
-        let Hit { value, touch } = hit.flatten()?;
-        if touch {
-            self.store.touch(hash);
-        }
-        Some(value)
+        let now = || self.store.now();
+        front::with(|front| front.get(self.store.number(), hash, now, same, V::clone)).flatten()
     }
 
     #[inline(never)]
     fn find(&self, hash: u64, same: &dyn Fn(&K) -> bool) -> Option<V> {
-        if !self.store.is_disabled() {
-            if let Found::Alive(entry) = self.store.find(hash)
-                && let Some(typed) = typed::<K, V>(&*entry, same)
-            {
-                let value = typed.value.get().cloned();
-                self.store.count_hit(&entry);
-                return value;
-            }
-            self.store.count_miss();
+        if self.store.is_disabled() {
+            return None;
         }
+        if let Some(entry) = self.store.peek(hash)
+            && let Some(typed) = typed::<K, V>(&*entry, same)
+        {
+            if self.store.serves(&*entry) {
+                self.store.count_hit(hash, &entry, &typed.head);
+                return Some(typed.value.clone());
+            }
+            // No fill comes to replace it.
+            self.store.take_out(hash, &entry, Cause::Expired);
+        }
+        self.store.count_miss(hash);
         None
     }
 
@@ -162,10 +158,8 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        match self.store.find(self.hash(key)) {
-            Found::Alive(entry) => typed::<K, V>(&*entry, &|owned| key.equivalent(owned)).is_some(),
-            Found::Stale(_) | Found::Expired | Found::Nothing => false,
-        }
+        let entry = self.store.fresh(self.hash(key));
+        entry.is_some_and(|entry| self.is_same(key, &*entry))
     }
 
     /// Stores a value for the cache's TTL. Fills of the same key that are running are not stored.
@@ -193,9 +187,9 @@ where
         }
         let hash = self.hash(&key);
         let weight = self.config.weigh.as_ref().map_or(1, |weigh| weigh(&key, &value));
-        let entry = self.store.entry(hash, key);
-        let _ = entry.body.value.set(value);
-        self.store.put(&entry, (ttl, 0), weight);
+        let expires = clock::deadline(|| self.store.now(), ttl);
+        let entry = self.store.entry(key, value, Plan { weight, ..Plan::until(expires) });
+        self.store.put(hash, Arc::new(entry));
     }
 
     fn remove<Q>(&self, key: &Q) -> bool
@@ -203,17 +197,15 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        // Running fills first: one that lands between the two steps is found by the second.
-        Flights::global().kill(hash, &|other| self.is_same(key, other));
-        self.store.remove(hash, &|other| self.is_same(key, other))
+        self.store.remove(hash, &|other| self.is_same(key, other)).is_some()
     }
 
-    fn is_same<Q>(&self, key: &Q, other: &AnyEntry) -> bool
+    #[allow(clippy::unused_self)] // It says whose types they are.
+    fn is_same<Q>(&self, key: &Q, other: &dyn AnyEntry) -> bool
     where
         Q: Equivalent<K> + ?Sized,
     {
-        other.head.owner == self.owner
-            && typed::<K, V>(other, &|owned| key.equivalent(owned)).is_some()
+        typed::<K, V>(other, &|owned| key.equivalent(owned)).is_some()
     }
 
     /// The cached value, or the one that `f` returns, which is then cached.
@@ -224,7 +216,7 @@ where
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        match self.look_up::<Q, Plain<V>>(key) {
+        match self.look_up::<Q, Plain<V>>(key, false) {
             Ok(value) => value,
             Err(miss) => miss.run(f),
         }
@@ -253,7 +245,7 @@ where
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        match self.look_up::<Q, OkOnly<V, E>>(key) {
+        match self.look_up::<Q, OkOnly<V, E>>(key, false) {
             Ok(value) => value,
             Err(miss) => miss.run(f),
         }
@@ -273,7 +265,7 @@ where
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        match self.look_up::<Q, Plain<V>>(key) {
+        match self.look_up::<Q, Plain<V>>(key, true) {
             Ok(value) => value,
             Err(miss) => miss.run_async(future).await,
         }
@@ -293,40 +285,45 @@ where
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        match self.look_up::<Q, OkOnly<V, E>>(key) {
+        match self.look_up::<Q, OkOnly<V, E>>(key, true) {
             Ok(value) => value,
             Err(miss) => miss.run_async(future).await,
         }
     }
 
-    fn look_up<Q, S>(&self, key: &Q) -> Result<S::Return, Miss<K, S>>
+    fn look_up<Q, S>(&self, key: &Q, asynchronous: bool) -> Result<S::Return, Miss<K, S>>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
         S: Shape<Stored = V>,
     {
         let hash = self.hash(key);
-        let forced = front::with(front::Front::is_forced).unwrap_or(false);
-        if !forced
-            && let Some(value) = self.front(hash, |owned| key.equivalent(owned))
+        if let Some(value) = self.front(hash, |owned| key.equivalent(owned))
             && let Ok(value) = S::open(value)
         {
             return Ok(value);
         }
         let borrowed = Borrowed(key, PhantomData::<K>);
-        find::<_, S>(&self.target(hash, NEVER), &borrowed, Remote::nowhere, || self.keep())
+        find::<_, S>(&self.target(hash, NEVER, asynchronous), &borrowed, Remote::nowhere, || self.keep())
             .map_err(|miss| miss.weighed(self.config.weigh.as_ref()))
+    }
+
+    #[cfg(test)]
+    #[cfg_attr(not(cachekit_model), allow(dead_code))]
+    pub(crate) fn running(&self) -> usize {
+        self.store.running()
     }
 
     fn keep(&self) -> StoreRef {
         StoreRef::Shared(Arc::clone(&self.store))
     }
 
-    fn target(&self, hash: u64, ttl: Ticks) -> Target<'_> {
+    fn target(&self, hash: u64, ttl: Ticks, asynchronous: bool) -> Target<'_> {
         Target {
             store: &self.store,
             hash,
             ttl: if ttl == NEVER { self.config.ttl } else { ttl },
             window: 0,
+            caller: Caller { asynchronous, asks: false },
         }
     }
 
@@ -341,7 +338,6 @@ where
 
     /// Removes all values. Fills that are running are not stored.
     pub fn clear(&self) {
-        Flights::global().kill_owner(self.owner);
         self.store.count_invalidation();
         self.store.clear();
     }
@@ -368,10 +364,10 @@ where
 }
 
 fn typed<'a, K: 'static, V: 'static>(
-    entry: &'a AnyEntry,
+    entry: &'a dyn AnyEntry,
     same: &dyn Fn(&K) -> bool,
-) -> Option<&'a Body<K, V>> {
-    entry.body_as::<K, V>().filter(|body| same(&body.key))
+) -> Option<&'a Entry<K, V>> {
+    entry.typed::<K, V>().filter(|entry| same(&entry.key))
 }
 
 /// A borrowed key, as the read-through wants it.
@@ -409,14 +405,12 @@ where
     S: Shape<Stored = V>,
 {
     let hash = cache.place(hash_of(&key));
-    let forced = front::with(front::Front::is_forced).unwrap_or(false);
-    if !forced
-        && let Some(value) = cache.front(hash, |owned| key.matches(owned))
+    if let Some(value) = cache.front(hash, |owned| key.matches(owned))
         && let Ok(value) = S::open(value)
     {
         return Ok(value);
     }
-    find::<Q, S>(&cache.target(hash, site.ttl()), &key, Remote::nowhere, || cache.keep())
+    find::<Q, S>(&cache.target(hash, site.ttl(), site.info.policy.is_async), &key, Remote::nowhere, || cache.keep())
         .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))
 }
 

@@ -1,19 +1,17 @@
 //! One annotated function: what its attribute says, and where its entries are.
 
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::clock::{self, Ticks};
-use crate::entry::Owner;
-use crate::flight::Flights;
+use crate::entry::{StoreNumber, mix};
 use crate::front;
 use crate::stats::Stats;
-use crate::store::{Capacity, DEFAULT_CAPACITY, Store};
+use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store};
 use crate::testing::{self, ClockSource};
 
 mod function;
@@ -141,16 +139,21 @@ pub(crate) struct SiteInfo {
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
 pub struct Site {
     pub(crate) info: SiteInfo,
-    stores: OnceLock<Box<Stores>>,
+    /// What the attribute says of times, as look-ups read it.
+    ttl: Ticks,
+    window: Ticks,
+    /// The stores of all instantiations in use. They live as long as the process, like the function itself.
+    first: Link,
 }
 
-/// A function's stores. They live as long as the process, like the function itself.
-#[derive(Default)]
-struct Stores {
-    /// The first instantiation; the only one of a function that is not generic.
-    first: OnceLock<(TypeId, Store)>,
-    /// The others.
-    more: RwLock<HashMap<TypeId, &'static Store>>,
+/// The next of a function's stores, if there is one. Read without a lock, at every hit.
+type Link = OnceLock<Box<Node>>;
+
+/// The store of one instantiation.
+struct Node {
+    function: TypeId,
+    store: Store,
+    next: Link,
 }
 
 /// A function's listing in the registry.
@@ -171,39 +174,41 @@ impl Site {
     ) -> Self {
         let place = Location::caller();
         let info = SiteInfo { name, module, place, tier, policy, path };
-        Self { info, stores: OnceLock::new() }
-    }
-
-    fn all(&self) -> &Stores {
-        self.stores.get_or_init(Box::default)
+        let ttl = match policy.ttl {
+            TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
+            TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
+        };
+        let window = match policy.stale {
+            Some(window) => clock::ticks(window),
+            None => 0,
+        };
+        Self { info, ttl, window, first: OnceLock::new() }
     }
 
     fn address(&'static self) -> usize {
         std::ptr::from_ref(self) as usize
     }
 
-    fn make(&self, function: TypeId, instance: u64, clock: ClockSource, disabled: bool) -> Store {
+    fn make(&self, clock: ClockSource, disabled: bool) -> Store {
         let capacity = self.info.policy.capacity.unwrap_or(DEFAULT_CAPACITY);
         let capacity = if self.info.policy.weighted {
             Capacity::Weight(capacity)
         } else {
             Capacity::Entries(capacity)
         };
-        let store = Store::new(Owner { function, instance }, capacity, clock, disabled);
-        store.named(self.info.module, self.info.name)
+        Store::new(capacity, clock, disabled).named(self.info.module, self.info.name)
     }
 
     /// The general TTL of the attribute.
+    #[inline]
     pub(crate) fn ttl(&self) -> Ticks {
-        match self.info.policy.ttl {
-            TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
-            TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
-        }
+        self.ttl
     }
 
     /// For how long after their time entries may be served while the function runs again.
+    #[inline]
     pub(crate) fn window(&self) -> Ticks {
-        self.info.policy.stale.map_or(0, clock::ticks)
+        self.window
     }
 
     /// Another function that the compiler's path does not tell from this one, and that would share its
@@ -221,25 +226,43 @@ impl Site {
         inventory::iter::<Registered>().map(|entry| entry.0).find(same)
     }
 
+    /// The store of an instantiation, if it has one.
+    #[inline]
+    fn known(&'static self, function: TypeId) -> Option<&'static Store> {
+        let mut link = &self.first;
+        // Mostly the first is the only one.
+        while let Some(node) = link.get() {
+            if node.function == function {
+                return Some(&node.store);
+            }
+            link = &node.next;
+        }
+        None
+    }
+
     fn store(&'static self, function: TypeId) -> StoreRef {
         if front::scope() != 0 {
-            let make = |id, clock, disabled| self.make(function, id, clock, disabled);
+            let make = |clock, disabled| self.make(clock, disabled);
             if let Some(store) = testing::store(self.address(), function, make) {
                 return StoreRef::Shared(store);
             }
         }
-        let make = || self.make(function, 0, ClockSource::Coarse, crate::disabled());
-        let Stores { first, more } = self.all();
-        let (first, store) = first.get_or_init(|| (function, make()));
-        if *first == function {
-            return StoreRef::Static(store);
+        StoreRef::Static(self.known(function).unwrap_or_else(|| self.add(function)))
+    }
+
+    #[cold]
+    fn add(&'static self, function: TypeId) -> &'static Store {
+        let mut link = &self.first;
+        loop {
+            let node = link.get_or_init(|| {
+                let store = self.make(ClockSource::Coarse, crate::disabled());
+                Box::new(Node { function, store, next: OnceLock::new() })
+            });
+            if node.function == function {
+                return &node.store;
+            }
+            link = &node.next;
         }
-        let known = more.read().unwrap_or_else(PoisonError::into_inner).get(&function).copied();
-        if let Some(store) = known {
-            return StoreRef::Static(store);
-        }
-        let mut more = more.write().unwrap_or_else(PoisonError::into_inner);
-        StoreRef::Static(more.entry(function).or_insert_with(|| Box::leak(Box::new(make()))))
     }
 
     /// The stores of all instantiations used so far.
@@ -247,12 +270,8 @@ impl Site {
         if let Some(stores) = testing::stores(self.address()) {
             return stores.into_iter().map(StoreRef::Shared).collect();
         }
-        let Some(Stores { first, more }) = self.stores.get().map(Box::as_ref) else {
-            return Vec::new();
-        };
-        let more = more.read().unwrap_or_else(PoisonError::into_inner);
-        let first = first.get().map(|(_, store)| store);
-        first.into_iter().chain(more.values().copied()).map(StoreRef::Static).collect()
+        let nodes = std::iter::successors(self.first.get(), |node| node.next.get());
+        nodes.map(|node| StoreRef::Static(&node.store)).collect()
     }
 
     pub(crate) fn stats(&'static self) -> Stats {
@@ -266,7 +285,6 @@ impl Site {
     pub(crate) fn clear(&'static self) -> u64 {
         let mut removed = 0;
         for store in self.stores() {
-            Flights::global().kill_owner(store.owner());
             store.count_invalidation();
             removed += store.clear();
         }
@@ -299,9 +317,7 @@ impl Deref for StoreRef {
 }
 
 /// An annotated function in one instantiation of all the generics around it.
-// It travels through memory, and a processor is slow to read back what it just wrote across two lines.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
 pub struct SiteRef {
     /// Its static.
     pub site: &'static Site,
@@ -338,6 +354,36 @@ impl SiteRef {
 
     pub(crate) fn store(self) -> StoreRef {
         self.site.store(self.function())
+    }
+
+    /// Its store outside of test scopes, once there is one.
+    #[inline]
+    pub(crate) fn static_store(self) -> Option<&'static Store> {
+        match self.path {
+            // Without generics around it, the function has one store.
+            None => self.site.first.get().map(|node| &node.store),
+            Some(_) => self.site.known(self.function()),
+        }
+    }
+
+    /// The number of that store; 0 as long as there is none.
+    #[inline]
+    pub(crate) fn store_number(self) -> StoreNumber {
+        self.static_store().map_or(0, Store::number)
+    }
+
+    /// What a call of it is.
+    #[inline]
+    pub(crate) fn caller(self) -> Caller {
+        let info = &self.site.info;
+        let asks = cfg!(feature = "shared") && info.tier != Tier::Local;
+        Caller { asynchronous: info.policy.is_async, asks }
+    }
+
+    /// Where an entry with this hash of its key is.
+    #[inline]
+    pub(crate) fn place(self, hash: u64) -> u64 {
+        mix(hash, self.function(), 0)
     }
 }
 

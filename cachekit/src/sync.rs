@@ -17,13 +17,15 @@ pub(crate) use shuttle::{
 
 /// A thread-local that exists once per thread of the model.
 macro_rules! per_thread {
-    ($(static $name:ident: $type:ty = $new:expr;)*) => {$(
+    ($($(#[$doc:meta])* static $name:ident: $type:ty = $new:expr;)*) => {$(
         #[cfg(not(cachekit_model))]
         std::thread_local! {
+            $(#[$doc])*
             static $name: $type = const { $new };
         }
         #[cfg(cachekit_model)]
         shuttle::thread_local! {
+            $(#[$doc])*
             static $name: $type = $new;
         }
     )*};

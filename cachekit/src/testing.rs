@@ -153,12 +153,12 @@ pub(crate) fn now() -> Ticks {
 pub(crate) fn store(
     site: usize,
     function: TypeId,
-    make: impl FnOnce(u64, ClockSource, bool) -> Store,
+    make: impl FnOnce(ClockSource, bool) -> Store,
 ) -> Option<Arc<Store>> {
     let scope = current()?;
     let mut stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
     let store = stores.entry((site, function)).or_insert_with(|| {
-        Arc::new(make(scope.id, ClockSource::Manual(scope.clock.clone()), scope.disabled))
+        Arc::new(make(ClockSource::Manual(scope.clock.clone()), scope.disabled))
     });
     Some(Arc::clone(store))
 }

@@ -1,95 +1,78 @@
 use std::any::TypeId;
-use std::sync::Arc;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
-use super::{AnyEntry, Entry, Head, Owner};
+use super::{Entry, Head, Plan, Resident, mix};
 use crate::clock::NEVER;
 use crate::counters::CounterId;
 
-fn owner() -> Owner {
-    Owner { function: TypeId::of::<Head>(), instance: 0 }
+fn head(plan: Plan) -> Head {
+    Head::new(1, CounterId::NONE, plan)
 }
 
-fn head(hash: u64) -> Head {
-    Head::new(owner(), hash, CounterId::NONE)
+fn plain() -> Head {
+    head(Plan::until(NEVER))
 }
 
-fn entry(key: u64) -> Entry<u64, String> {
-    Entry::new(head(9), key)
+fn entry(key: u64, value: &str) -> Resident {
+    Arc::new(Entry { head: plain(), key, value: value.to_owned() })
 }
 
 #[test]
-fn the_first_of_publication_and_invalidation_wins() {
-    let published = head(1);
-    assert!(!published.is_alive() && !published.is_dead());
-    assert!(published.publish() && published.is_alive());
-    assert!(!published.publish(), "once");
-    assert!(published.kill() && published.is_dead());
-    assert!(!published.kill(), "it is dead already");
+fn an_entry_is_alive_until_it_ends_and_never_again() {
+    let killed = plain();
+    assert!(killed.is_alive() && !killed.is_dead());
+    assert!(killed.kill() && killed.is_dead());
+    assert!(!killed.kill(), "it is dead already");
 
-    let killed = head(1);
-    assert!(!killed.kill(), "it was never alive");
-    assert!(!killed.publish() && killed.is_dead());
-
-    let evicted = head(1);
-    assert!(evicted.publish());
+    let evicted = plain();
     evicted.evict();
-    assert!(evicted.is_dead() && !evicted.publish());
+    assert!(evicted.is_dead() && !evicted.kill());
 }
 
 #[test]
-fn a_reader_that_sees_an_entry_alive_sees_its_value_and_its_time() {
+fn a_reader_that_sees_an_entry_sees_its_value_and_its_time() {
     for round in 0..if cfg!(miri) { 20 } else { 2_000 } {
-        let entry = Arc::new(entry(round));
-        let barrier = Barrier::new(3);
+        let slot: std::sync::Mutex<Option<Resident>> = std::sync::Mutex::new(None);
+        let barrier = Barrier::new(2);
         std::thread::scope(|scope| {
-            let (entry, barrier) = (&entry, &barrier);
+            let (slot, barrier) = (&slot, &barrier);
             scope.spawn(move || {
+                let head = head(Plan::until(round + 1));
+                let entry = Entry { head, key: round, value: round.to_string() };
                 barrier.wait();
-                entry.body.value.set(round.to_string()).unwrap();
-                entry.head.set_expires(round);
-                entry.head.publish();
+                *slot.lock().unwrap() = Some(Arc::new(entry));
             });
             scope.spawn(move || {
                 barrier.wait();
-                entry.head.kill();
-            });
-            scope.spawn(move || {
-                barrier.wait();
-                if entry.head.is_alive() {
-                    assert_eq!(entry.head.expires(), round);
-                    assert_eq!(entry.body.value.get(), Some(&round.to_string()));
+                let seen = slot.lock().unwrap().clone();
+                if let Some(entry) = seen {
+                    let entry = entry.typed::<u64, String>().unwrap();
+                    assert_eq!(entry.head.expires(), round + 1);
+                    assert_eq!(entry.value, round.to_string());
                 }
             });
         });
-        assert!(entry.head.is_dead(), "nothing that was killed comes back");
     }
 }
 
 #[test]
 fn an_entry_is_opened_as_what_it_is_and_as_nothing_else() {
-    let opened: Arc<AnyEntry> = Arc::new(entry(1));
-    assert!(opened.body_as::<u64, String>().is_some_and(|body| body.key == 1));
-    assert!(opened.body_as::<u64, u64>().is_none());
-    assert!(opened.body_as::<u32, String>().is_none());
+    let opened = entry(1, "a");
+    assert!(opened.typed::<u64, String>().is_some_and(|it| (it.key, &*it.value) == (1, "a")));
+    assert!(opened.typed::<u64, u64>().is_none());
+    assert!(opened.typed::<u32, String>().is_none());
 }
 
 #[test]
-fn entries_are_the_same_by_owner_types_and_key() {
-    let one = entry(1);
-    let is_same = |other: &AnyEntry| one.is_same(other);
-    assert!(is_same(&entry(1)));
-    assert!(!is_same(&entry(2)), "another key");
-    assert!(!is_same(&Entry::<u64, u64>::new(head(9), 1)), "another type of value");
-    assert!(!is_same(&Entry::<u32, String>::new(head(9), 1)), "another type of key");
-    let other = Owner { instance: 1, ..owner() };
-    let foreign = Entry::<u64, String>::new(Head::new(other, 9, CounterId::NONE), 1);
-    assert!(!is_same(&foreign), "another cache");
+fn an_entry_of_two_words_takes_a_block_of_64_bytes() {
+    // The two counts of an `Arc`, and what malloc keeps in front of a block.
+    let size = size_of::<Entry<u64, u64>>() + 16 + 8;
+    assert!(cfg!(any(cachekit_model, not(target_pointer_width = "64"))) || size <= 64, "{size}");
 }
 
 #[test]
 fn one_caller_at_a_time_refreshes() {
-    let stale = head(1);
+    let stale = head(Plan { window: 10, ..Plan::until(1) });
     assert!(stale.claim_refresh(5));
     assert!(!stale.claim_refresh(6), "the refresh is under way");
     stale.release_refresh(10);
@@ -99,25 +82,110 @@ fn one_caller_at_a_time_refreshes() {
 
 #[test]
 fn a_stale_window_follows_an_expiry_that_comes() {
-    let forever = head(1);
-    forever.set_window(10);
+    let forever = head(Plan { window: 10, ..Plan::until(NEVER) });
     assert_eq!((forever.expires(), forever.stale_until()), (NEVER, 0));
+    assert!(!forever.is_over(NEVER - 1));
 
-    let short = head(1);
-    short.set_expires(5);
-    short.set_window(0);
+    let short = head(Plan::until(5));
     assert_eq!(short.stale_until(), 0);
-    short.set_window(10);
-    assert_eq!(short.stale_until(), 15);
-    short.set_weight(0);
-    assert_eq!(short.weight(), 1, "nothing is weightless");
+    assert!(!short.is_over(4) && short.is_over(5));
+
+    let stale = head(Plan { window: 10, weight: 0, ..Plan::until(5) });
+    assert_eq!(stale.stale_until(), 15);
+    assert!(!stale.is_over(14) && stale.is_over(15));
+    assert_eq!(stale.weight(), 1, "nothing is weightless");
 }
 
 #[test]
-fn owners_spread_equal_hashes() {
-    let other = Owner { instance: 1, ..owner() };
-    let function = Owner { function: TypeId::of::<Owner>(), instance: 0 };
-    assert_ne!(owner().mix(1), other.mix(1));
-    assert_ne!(owner().mix(1), function.mix(1));
-    assert_eq!(owner().mix(1), owner().mix(1));
+fn a_use_moves_the_time_of_an_entry_that_idles() {
+    let idle = head(Plan { idle: 10, ..Plan::until(10) });
+    assert!(idle.is_fresh_now(|| 9));
+    assert!(idle.is_fresh_now(|| 18), "since the use at 9");
+    assert_eq!(idle.expires(), 28);
+    assert!(!idle.is_fresh_now(|| 28));
+    assert!(idle.is_over(28) && !idle.is_over(27));
+    idle.move_expiry(40);
+    assert!(idle.is_fresh_now(|| 39));
+
+    let fixed = head(Plan::until(10));
+    assert!(fixed.is_fresh_now(|| 9) && !fixed.is_fresh_now(|| 10));
+    fixed.move_expiry(40);
+    assert_eq!(fixed.expires(), 10);
+}
+
+#[test]
+fn a_use_is_noted_until_eviction_has_looked() {
+    let used = plain();
+    assert!(!used.take_visit());
+    used.visit();
+    used.visit();
+    used.enter_front();
+    assert!(used.is_visited() && used.take_visit());
+    assert!(!used.is_visited() && used.is_fronted());
+}
+
+#[test]
+fn caches_spread_equal_hashes() {
+    let (here, there) = (TypeId::of::<Head>(), TypeId::of::<Plan>());
+    assert_ne!(mix(1, here, 0), mix(1, here, 1));
+    assert_ne!(mix(1, here, 0), mix(1, there, 0));
+    assert_eq!(mix(1, here, 0), mix(1, here, 0));
+}
+
+#[cfg(feature = "shared")]
+mod fates {
+    use super::{Arc, Entry, NEVER, Plan, Resident, head};
+    use crate::entry::Fate;
+
+    fn entry_of(fate: &Arc<Fate>) -> Resident {
+        let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
+        Arc::new(Entry { head: head(plan), key: 1_u64, value: 1_u64 })
+    }
+
+    #[test]
+    fn a_fate_that_ended_becomes_no_entry() {
+        for end in [Fate::kill as fn(&Fate), |fate| drop(fate.outdate()), Fate::condemn] {
+            let fate = Fate::new(1);
+            assert!(!fate.is_dead());
+            end(&fate);
+            assert!(fate.is_dead() && fate.is_condemned());
+            assert!(!fate.becomes(&entry_of(&fate)));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_fate_is_that_of_its_entry() {
+        let fate = Fate::new(1);
+        let entry = entry_of(&fate);
+        assert!(fate.becomes(&entry) && !fate.is_dead());
+        assert!(fate.outdate().first);
+        assert!(entry.head().is_dead() && fate.is_dead() && !fate.is_invalidated());
+        assert!(!fate.outdate().first, "once");
+        fate.kill();
+        assert!(fate.is_invalidated());
+
+        let fate = Fate::new(1);
+        let entry = entry_of(&fate);
+        assert!(fate.becomes(&entry));
+        entry.head().evict();
+        assert!(fate.is_dead() && fate.is_invalidated());
+
+        let fate = Fate::new(1);
+        assert!(fate.becomes(&entry_of(&fate)));
+        assert!(fate.is_invalidated(), "nothing holds it any more");
+    }
+
+    #[test]
+    fn an_entry_in_doubt_is_trusted_again_unless_it_ended() {
+        let fate = Fate::new(1);
+        let entry = entry_of(&fate);
+        assert!(!fate.trust(), "there is no entry");
+        assert!(fate.becomes(&entry));
+        assert!(entry.head().doubt() && !entry.head().is_alive() && !entry.head().is_dead());
+        assert!(!entry.head().doubt(), "it is in doubt");
+        assert!(fate.trust() && entry.head().is_alive());
+        assert!(entry.head().doubt());
+        assert!(fate.outdate().first);
+        assert!(!fate.trust() && !entry.head().is_alive());
+    }
 }

@@ -4,18 +4,20 @@
 //! call that would have to wait for a flight of its own chain, or for one that waits, directly or not,
 //! for a flight of its own chain, runs the function itself instead.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::LazyLock;
 
 use std::sync::Mutex;
 
-use super::{FlightId, Pilot};
+use super::FlightId;
 use crate::sync::per_thread;
 
 per_thread! {
-    static CHAIN: RefCell<Vec<FlightId>> = RefCell::new(Vec::new());
+    /// The innermost flight; apart, because mostly it is the only one.
+    static INNERMOST: Cell<FlightId> = Cell::new(FlightId::NONE);
+    /// Those around it, the outermost first.
+    static AROUND: RefCell<Vec<FlightId>> = RefCell::new(Vec::new());
 }
 
 /// For every flight whose leader waits: the flights it waits for.
@@ -31,56 +33,54 @@ pub(crate) fn enter(flight: FlightId) -> Link {
     Link::new(flight)
 }
 
-/// Drives a leader's future with its flight on the chain whenever it is polled, and keeps note of the polls for
-/// its waiters. Pinned by the caller: by value it would take its place twice, as an argument and while it is
-/// driven.
-pub(crate) async fn drive<F: Future>(pilot: Pilot, mut future: Pin<&mut F>) -> F::Output {
-    let mut pending = false;
-    std::future::poll_fn(|cx| {
-        let _link = enter(pilot.id);
-        if pending {
-            pilot.polled();
-        }
-        let polled = future.as_mut().poll(cx);
-        pending = polled.is_pending();
-        if pending {
-            pilot.pending(cx.waker());
-        }
-        polled
-    })
-    .await
-}
-
 /// Takes its flight off the chain when dropped.
-pub(crate) struct Link;
+pub(crate) struct Link {
+    /// There are flights around it.
+    nested: bool,
+}
 
 impl Link {
     fn new(flight: FlightId) -> Self {
         // During thread teardown there is no chain; a circle through destructors of thread-locals is
         // not worth protecting.
-        let _ = CHAIN.try_with(|chain| chain.borrow_mut().push(flight));
-        Self
+        let around = INNERMOST.try_with(|innermost| innermost.replace(flight));
+        let around = around.unwrap_or(FlightId::NONE);
+        let nested = around != FlightId::NONE
+            && AROUND.try_with(|outer| outer.borrow_mut().push(around)).is_ok();
+        Self { nested }
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let _ = CHAIN.try_with(|chain| chain.borrow_mut().pop());
+        let mut around = None;
+        if self.nested {
+            around = AROUND.try_with(|outer| outer.borrow_mut().pop()).ok().flatten();
+        }
+        let _ = INNERMOST.try_with(|innermost| innermost.set(around.unwrap_or(FlightId::NONE)));
     }
 }
 
-fn with_chain<R>(f: impl FnOnce(&[FlightId]) -> R) -> Option<R> {
-    CHAIN.try_with(|chain| f(&chain.borrow())).ok()
+/// The flights that the caller runs inside of, the outermost first.
+fn current() -> Vec<FlightId> {
+    let innermost = INNERMOST.try_with(Cell::get).unwrap_or(FlightId::NONE);
+    if innermost == FlightId::NONE {
+        return Vec::new();
+    }
+    let mut chain = AROUND.try_with(|outer| outer.borrow().clone()).unwrap_or_default();
+    chain.push(innermost);
+    chain
 }
 
 /// Whether the caller runs inside of a flight.
 pub(crate) fn contains(flight: FlightId) -> bool {
-    with_chain(|chain| chain.contains(&flight)).unwrap_or(false)
+    current().contains(&flight)
 }
 
 /// Whether waiting for `target` from here would close a circle.
 pub(crate) fn would_deadlock(target: FlightId) -> bool {
-    with_chain(|chain| !chain.is_empty() && reaches(&waits(), target, chain)).unwrap_or(false)
+    let chain = current();
+    !chain.is_empty() && reaches(&waits(), target, &chain)
 }
 
 fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[FlightId]) -> bool {
@@ -101,7 +101,7 @@ fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[Fl
 /// Records that every flight of the current chain waits for `target`, until dropped. `None` if that would
 /// close a circle: checked and recorded in one step, so that two callers cannot close it together.
 pub(crate) fn wait_for(target: FlightId) -> Option<Waiting> {
-    let chain = with_chain(<[FlightId]>::to_vec).unwrap_or_default();
+    let chain = current();
     if chain.is_empty() {
         return Some(Waiting { chain, target });
     }

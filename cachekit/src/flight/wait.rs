@@ -1,32 +1,29 @@
 //! Where the waiters of a flight stand until it lands, or until one of them is to run the function itself.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::watch::{self, Millis};
-use crate::entry::AnyEntry;
+use super::pulse::{self, Millis};
+use crate::entry::Resident;
 use crate::read_through::blocking;
 use crate::sync::{Mutex, lock};
 
 /// Why a flight has no value.
 #[derive(Clone)]
 pub(crate) enum Failure {
-    /// The function's return value, not to be stored but good for every caller that waited.
-    Shared(Arc<dyn Any + Send + Sync>),
+    /// The function's return value, not to be stored but good for every caller that waited: an entry with the key and
+    /// what the value is shared as.
+    Shared(Resident),
     /// The function panicked, or returned something that cannot be shared.
     Unshared,
 }
 
-/// How a flight ended.
+/// How a flight ended. A waiter compares the key: of two keys with one hash, one may wait for the other's leader.
 #[derive(Clone)]
 pub(crate) enum Landing {
-    /// The value is in the entry.
-    Ready,
-    /// A value that the flight itself goes on to replace: what an entry would hold of it.
-    Passed(Arc<dyn Any + Send + Sync>),
+    /// The value, stored or not, or one that the flight itself goes on to replace.
+    Ready(Resident),
     Failed(Failure),
     /// The leader was dropped before it finished; nothing is known about the function.
     Cancelled,
@@ -34,15 +31,15 @@ pub(crate) enum Landing {
 
 impl Landing {
     /// Whether it tells the waiters what to return.
-    pub(super) fn is_an_answer(&self) -> bool {
+    pub(crate) fn is_an_answer(&self) -> bool {
         !matches!(self, Self::Cancelled | Self::Failed(Failure::Unshared))
     }
 }
 
 /// What a waiter waited for.
 pub(crate) enum Waited {
-    /// One of the flights it waited for ended, with this entry.
-    Landed(Landing, Arc<AnyEntry>),
+    /// One of the flights it waited for ended.
+    Landed(Landing),
     /// It has taken too long, or the leader is polled no more: this waiter is to run the function itself.
     Relieve,
 }
@@ -52,7 +49,7 @@ pub(crate) enum Waited {
 const LETS_WORKERS_GO: bool = cfg!(any(feature = "tokio", cachekit_model));
 
 struct State {
-    landing: Option<(Landing, Arc<AnyEntry>)>,
+    landing: Option<Landing>,
     /// By the number of the waiter's place. A waiter that gives up leaves nothing behind.
     wakers: BTreeMap<u64, Waker>,
     next_place: u64,
@@ -66,6 +63,8 @@ struct State {
     grant: u32,
     /// That number doubles each time.
     grows: bool,
+    /// The watcher knows of it.
+    watched: bool,
 }
 
 impl State {
@@ -92,10 +91,10 @@ pub(crate) struct Wait {
 /// Wakers to be called once no lock is held: when this is dropped, also by a panic.
 #[must_use]
 #[derive(Default)]
-pub(super) struct Wakers(BTreeMap<u64, Waker>);
+pub(crate) struct Wakers(BTreeMap<u64, Waker>);
 
 impl Wakers {
-    pub(super) fn wake(self) {
+    pub(crate) fn wake(self) {
         drop(self);
     }
 }
@@ -110,11 +109,11 @@ impl Drop for Wakers {
 
 impl Wait {
     /// Where others wait for a future, or for a thread.
-    pub(super) fn new(asynchronous: bool) -> Self {
+    pub(crate) fn new(asynchronous: bool) -> Self {
         let (patience, grows) = if asynchronous {
-            (watch::PATIENCE_WITH_FUTURES, false)
+            (pulse::PATIENCE_WITH_FUTURES, false)
         } else {
-            (watch::PATIENCE_WITH_THREADS, !LETS_WORKERS_GO)
+            (pulse::PATIENCE_WITH_THREADS, !LETS_WORKERS_GO)
         };
         let state = State {
             landing: None,
@@ -125,29 +124,45 @@ impl Wait {
             due: 0,
             grant: 1,
             grows,
+            watched: false,
         };
         Self { state: Mutex::new(state) }
     }
 
     /// Ends the wait. The first of several leaders does.
-    pub(super) fn complete(&self, landing: Landing, entry: Arc<AnyEntry>) -> Wakers {
+    pub(crate) fn complete(&self, landing: Landing) -> Wakers {
         let mut state = lock(&self.state);
-        state.landing.get_or_insert((landing, entry));
-        Wakers(std::mem::take(&mut state.wakers))
+        let mut late = Some(landing);
+        if state.landing.is_none() {
+            state.landing = late.take();
+        }
+        let wakers = Wakers(std::mem::take(&mut state.wakers));
+        drop(state);
+        // It may be the last that holds a value.
+        drop(late);
+        wakers
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         lock(&self.state).landing.is_some()
     }
 
     /// Whether a waiter stands here.
-    pub(super) fn is_used(&self) -> bool {
+    pub(crate) fn is_used(&self) -> bool {
         let state = lock(&self.state);
         state.landing.is_none() && !state.wakers.is_empty()
     }
 
+    /// Takes it from the watcher if no waiter stands here. The next one that comes hands it over again.
+    pub(crate) fn ends_watch(&self) -> bool {
+        let mut state = lock(&self.state);
+        let ends = state.landing.is_some() || state.wakers.is_empty();
+        state.watched &= !ends;
+        ends
+    }
+
     /// Looks at the time for waiters that have none of their own. `abandoned`: no leader moves any more.
-    pub(super) fn tick(&self, now: Millis, abandoned: bool) -> Wakers {
+    pub(crate) fn tick(&self, now: Millis, abandoned: bool) -> Wakers {
         let mut state = lock(&self.state);
         if state.landing.is_some() || state.wakers.is_empty() {
             return Wakers::default();
@@ -160,13 +175,13 @@ impl Wait {
         if state.due > 0 { Wakers(std::mem::take(&mut state.wakers)) } else { Wakers::default() }
     }
 
-    /// Waits as a future does.
-    pub(crate) async fn landing(&self) -> Waited {
+    /// Waits as a future does. `watch` has it watched from then on.
+    pub(crate) async fn landing(&self, watch: impl Fn()) -> Waited {
         let mut place = Place { wait: self, number: None };
         poll_fn(|cx| {
             let polled = place.look(cx.waker(), None);
-            if polled.is_pending() {
-                watch::begin();
+            if polled.is_pending() && place.is_unwatched() {
+                watch();
             }
             polled
         })
@@ -179,16 +194,16 @@ impl Wait {
         let waker = blocking::unparks_this_thread();
         blocking::parked(move || {
             loop {
-                match place.look(&waker, Some(watch::now())) {
+                match place.look(&waker, Some(pulse::now())) {
                     Poll::Ready(waited) => return waited,
-                    Poll::Pending => blocking::park_for(watch::TICK),
+                    Poll::Pending => blocking::park_for(pulse::TICK),
                 }
             }
         })
     }
 
     #[cfg(all(test, not(cachekit_model)))]
-    pub(super) fn places(&self) -> usize {
+    pub(crate) fn places(&self) -> usize {
         lock(&self.state).wakers.len()
     }
 }
@@ -204,8 +219,8 @@ impl Place<'_> {
         // Cloned and dropped without our lock: a waker's code is its executor's.
         let waker = waker.clone();
         let mut state = lock(&self.wait.state);
-        if let Some((landing, entry)) = &state.landing {
-            return Poll::Ready(Waited::Landed(landing.clone(), Arc::clone(entry)));
+        if let Some(landing) = &state.landing {
+            return Poll::Ready(Waited::Landed(landing.clone()));
         }
         if let Some(now) = now {
             state.note(now);
@@ -223,6 +238,14 @@ impl Place<'_> {
         drop(state);
         drop(former);
         Poll::Pending
+    }
+}
+
+impl Place<'_> {
+    /// Whether the watcher does not know of the wait yet; it will.
+    fn is_unwatched(&self) -> bool {
+        let mut state = lock(&self.wait.state);
+        state.landing.is_none() && !std::mem::replace(&mut state.watched, true)
     }
 }
 

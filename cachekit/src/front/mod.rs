@@ -1,21 +1,23 @@
 //! The per-thread front: a small two-way table of entries this thread used lately.
 //!
 //! A hit in the front takes no lock and writes no memory another thread reads. It stays coherent because
-//! the entries themselves carry an "alive" flag: whoever invalidates, replaces or evicts an entry clears
+//! the entries themselves carry an "alive" flag: the thread that invalidates, replaces or evicts an entry clears
 //! the flag, and every thread's front sees that on its next look at the entry.
 //!
-//! What the front keeps alive beyond the store is bounded: [`SLOTS`] entries a thread, dead ones are
-//! dropped when their slot is used again, by a sweep that advances with every entry remembered, and at
-//! thread exit.
+//! A front lets go of entries that ended: of those that its own thread ended at once, of others at the thread's next
+//! call of any cached function ([`gone`]). So what fronts keep alive beyond their stores is what threads hold that make
+//! no call, up to [`SLOTS`] entries each, until they end.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 use crate::clock::Ticks;
-use crate::counters::{self, ThreadCounters};
-use crate::entry::{AnyEntry, Head, Owner};
+use crate::counters::{self, CounterId, ThreadCounters};
+use crate::entry::{Entry, Head, Resident, StoreNumber};
 use crate::sync::per_thread;
 
+mod gone;
 #[cfg(test)]
 mod tests;
 
@@ -28,23 +30,17 @@ const SETS: usize = 2048;
 /// Slots an entry can be in. Two of them are one cache line.
 const WAYS: usize = 2;
 
-/// Hits after which the store hears that an entry is in use.
-const HITS_PER_TOUCH: u64 = 4;
-
 /// Hits from the store for each entry that is remembered.
-const HITS_PER_ADMISSION: u32 = 4;
-
-/// A slot that was used keeps its place against this many newcomers at most.
-const MAX_CREDIT: u32 = 4;
+const HITS_PER_ADMISSION: u32 = 8;
 
 struct Slot {
     /// Half of the entry's hash. The key decides; this only spares comparing it for nothing.
     tag: Cell<u32>,
-    /// How many newcomers the entry outlives; renewed when a hit of it is in the sample.
-    credit: Cell<u32>,
+    /// It was used since a newcomer came: the next one is turned away.
+    used: Cell<bool>,
     /// Borrowed slot by slot: a mark for the whole table would be written by every hit, and each would
     /// have to wait for the one before.
-    entry: RefCell<Option<Arc<AnyEntry>>>,
+    entry: RefCell<Option<Resident>>,
 }
 
 impl Slot {
@@ -55,17 +51,17 @@ impl Slot {
             Err(_) => u32::MAX,
             Ok(None) => 1,
             Ok(Some(_)) if self.tag.get() == tag => 0,
-            Ok(Some(_)) => self.credit.get() + 2,
+            Ok(Some(_)) => 2 + u32::from(self.used.get()),
         }
     }
 
     /// Takes the entry out if it is dead, to be dropped by the caller.
-    fn take_dead(&self) -> Option<Arc<AnyEntry>> {
+    fn take_dead(&self) -> Option<Resident> {
         let mut entry = self.entry.try_borrow_mut().ok()?;
-        if !entry.as_ref()?.head.is_dead() {
+        if !entry.as_ref()?.head().is_dead() {
             return None;
         }
-        self.credit.set(0);
+        self.used.set(false);
         entry.take()
     }
 }
@@ -76,27 +72,22 @@ struct Set([Slot; WAYS]);
 type Table = Box<[Set; SETS]>;
 
 fn new_table() -> Table {
-    let empty = || Slot { tag: Cell::new(0), credit: Cell::new(0), entry: RefCell::new(None) };
+    let empty = || Slot { tag: Cell::new(0), used: Cell::new(false), entry: RefCell::new(None) };
     let sets: Vec<Set> = (0..SETS).map(|_| Set([empty(), empty()])).collect();
     sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
-}
-
-/// What a hit gave.
-pub(crate) struct Hit<R> {
-    pub(crate) value: R,
-    /// Time to tell the store that the entry is in use, lest it is evicted behind the front.
-    pub(crate) touch: bool,
 }
 
 pub(crate) struct Front {
     /// The test scope this thread is in, 0 outside.
     scope: Cell<u64>,
-    /// What look-ups of functions use as their scope: [`FORCED`] while the next call has to miss.
-    pub(crate) effective: Cell<u64>,
+    /// The next call is to run its function.
+    forced: Cell<bool>,
+    /// Whether look-ups pass the front by: in a test scope, and if the next call is forced.
+    special: Cell<bool>,
+    /// How many entries of fronts had ended when this thread looked last.
+    seen: Cell<u64>,
     table: OnceCell<Table>,
     counters: OnceCell<Arc<ThreadCounters>>,
-    /// Next slot the sweep looks at.
-    hand: Cell<usize>,
     /// Hits that the store served to this thread.
     served: Cell<u32>,
 }
@@ -105,10 +96,11 @@ impl Front {
     const fn new() -> Self {
         Self {
             scope: Cell::new(0),
-            effective: Cell::new(0),
+            forced: Cell::new(false),
+            special: Cell::new(false),
+            seen: Cell::new(0),
             table: OnceCell::new(),
             counters: OnceCell::new(),
-            hand: Cell::new(0),
             served: Cell::new(0),
         }
     }
@@ -129,6 +121,15 @@ pub(crate) fn scope() -> u64 {
     with(|front| front.scope.get()).unwrap_or(0)
 }
 
+/// Entries have ended, and a fence has been passed since: no front is to keep those that one may hold. This thread's lets
+/// go of them now.
+pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
+    let held = entries.filter(|(_, head)| head.is_fronted()).map(|(hash, _)| hash);
+    if gone::note(held) {
+        with(Front::catch_up);
+    }
+}
+
 #[inline]
 fn index(hash: u64) -> usize {
     // The masked value is below SLOTS.
@@ -142,59 +143,65 @@ fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// A scope that owns nothing, so that the front has no hit for it.
-const FORCED: u64 = u64::MAX;
-
 impl Front {
     /// Moves the thread into a test scope (0: out of all).
     pub(crate) fn enter(&self, scope: u64) {
         self.scope.set(scope);
-        self.effective.set(scope);
+        self.special.set(scope != 0 || self.forced.get());
     }
 
     /// Makes the thread's next call of a cached function run the function.
     pub(crate) fn force(&self, forced: bool) {
-        self.effective.set(if forced { FORCED } else { self.scope.get() });
+        self.forced.set(forced);
+        self.special.set(forced || self.scope.get() != 0);
+    }
+
+    /// Whether the next call is one that the front knows nothing of: forced, or in a test scope.
+    #[inline]
+    pub(crate) fn is_special(&self) -> bool {
+        self.special.get()
     }
 
     /// Whether the next call is to run the function.
     pub(crate) fn is_forced(&self) -> bool {
-        self.effective.get() == FORCED
+        self.forced.get()
     }
 
     /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for.
     #[inline]
     pub(crate) fn get<K, V, R>(
         &self,
-        owner: Owner,
+        store: StoreNumber,
         hash: u64,
         now: impl FnOnce() -> Ticks,
         same: impl FnOnce(&K) -> bool,
         read: impl FnOnce(&V) -> R,
-    ) -> Option<Hit<R>>
+    ) -> Option<R>
     where
         K: 'static,
         V: 'static,
     {
+        if gone::count() != self.seen.get() {
+            self.catch_up();
+        }
+        if self.special.get() {
+            return None;
+        }
         let slot = self.slot(hash)?;
         // `same` and `read` run the user's `Eq` and `Clone`, which may come back here: a shared borrow
         // lets them read, and `remember` gives way.
         let entry = slot.entry.try_borrow().ok()?;
-        let entry = entry.as_deref()?;
-        if entry.head.owner != owner || !entry.head.is_alive() {
+        let entry: &Entry<K, V> = entry.as_deref()?.typed()?;
+        let head = &entry.head;
+        if head.store() != store || !head.is_alive() {
             return None;
         }
-        let expires = entry.head.expires();
-        if expires != crate::clock::NEVER && expires <= now() {
+        if !head.is_fresh_now(now) || !same(&entry.key) {
             return None;
         }
-        let body = entry.body_as::<K, V>()?;
-        if !same(&body.key) {
-            return None;
-        }
-        let value = read(body.value.get()?);
-        let touch = self.count(slot, &entry.head)?;
-        Some(Hit { value, touch })
+        let value = read(&entry.value);
+        self.count(slot, head);
+        Some(value)
     }
 
     // What does not depend on the types is in functions of its own, which are compiled once and not for
@@ -208,66 +215,75 @@ impl Front {
         if slot.tag.get() == tag(hash) { Some(slot) } else { None }
     }
 
-    /// Counts a hit. True: the store should hear of it.
-    #[inline]
-    fn count(&self, slot: &Slot, head: &Head) -> Option<bool> {
-        let count = self.counters.get()?.hit(head.counter);
-        // An entry's first hit, and a sample of all hits: the more an entry is used, the likelier it is in
-        // it. A count per slot would be a store to a place that only this look-up knows, and hold up the
-        // next one.
-        let first = slot.credit.get() == 0;
-        let touch = first || count % HITS_PER_TOUCH == 0;
-        if touch {
-            slot.credit.set(if first { 1 } else { MAX_CREDIT });
+    /// Counts a hit.
+    #[inline(always)]
+    fn count(&self, slot: &Slot, head: &Head) {
+        if let Some(counters) = self.counters.get() {
+            counters.hit(head.counter());
         }
-        Some(touch)
+        head.visit();
+        if !slot.used.get() {
+            slot.used.set(true);
+        }
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by
     /// again soon, and what is not would only push others out.
-    pub(crate) fn served(&self, entry: &Arc<AnyEntry>) {
-        self.counters.get_or_init(ThreadCounters::register).hit(entry.head.counter);
+    #[inline]
+    pub(crate) fn served(&self, counter: CounterId, hash: u64, entry: &Resident) {
+        self.counters.get_or_init(ThreadCounters::register).hit(counter);
         let served = self.served.get().wrapping_add(1);
         self.served.set(served);
         if served.is_multiple_of(HITS_PER_ADMISSION) {
-            self.remember(entry);
+            self.remember(hash, entry);
         }
     }
 
-    /// Puts an entry into its slot, unless the slot's owner has earned to stay.
-    fn remember(&self, entry: &Arc<AnyEntry>) {
+    /// Puts an entry into its slot, unless what is there was used since the last newcomer came.
+    #[inline(never)]
+    fn remember(&self, hash: u64, entry: &Resident) {
+        if self.scope.get() != 0 || entry.head().store() == 0 {
+            // Stores of test scopes come and go, and one without a number could be taken for another.
+            return;
+        }
         let table = self.table.get_or_init(new_table);
-        let (hash, tag) = (entry.head.hash, tag(entry.head.hash));
+        let tag = tag(hash);
         let [first, second] = &table[index(hash)].0;
         // Its own slot, else an empty one, else the less used one.
         let slot = if first.worth(tag) <= second.worth(tag) { first } else { second };
         let mut dropped = None;
-        if slot.tag.get() == tag || slot.credit.get() == 0 {
-            if let Ok(mut held) = slot.entry.try_borrow_mut() {
-                dropped = held.replace(Arc::clone(entry));
-                slot.tag.set(tag);
-                slot.credit.set(0);
-            }
-        } else {
-            // The less used one gives way, once it has used up its credit.
-            slot.credit.set(slot.credit.get() / 2);
+        if slot.tag.get() != tag && slot.used.get() {
+            slot.used.set(false);
+        } else if let Ok(mut held) = slot.entry.try_borrow_mut() {
+            entry.head().enter_front();
+            dropped = held.replace(Arc::clone(entry));
+            slot.tag.set(tag);
+            slot.used.set(false);
         }
-        let swept = self.sweep_next(table);
+        // Either the thread that ends the entry sees that it is here, or we see that it has ended.
+        fence(Ordering::SeqCst);
+        let dead = slot.take_dead();
         // Destructors of dropped values run only now: they may call back into the cache.
-        drop((dropped, swept));
+        drop((dropped, dead));
     }
 
-    /// Looks at one slot in passing, and takes its entry if it is dead.
-    fn sweep_next(&self, table: &Table) -> Option<Arc<AnyEntry>> {
-        let at = self.hand.get();
-        self.hand.set((at + 1) % SLOTS);
-        table[at / WAYS].0[at % WAYS].take_dead()
-    }
-
-    /// Drops every dead entry of this thread's front.
-    pub(crate) fn sweep(&self) {
-        let slots = self.table.get().into_iter().flat_map(|table| table.iter());
-        let dropped: Vec<_> = slots.flat_map(|set| &set.0).filter_map(Slot::take_dead).collect();
+    /// Lets go of the entries that ended since this was done last.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn catch_up(&self) {
+        let ended = gone::since(self.seen.get());
+        self.seen.set(ended.count);
+        let Some(table) = self.table.get() else { return };
+        let dropped: Vec<_> = match &ended.hashes {
+            Some(hashes) => {
+                let sets = hashes.iter().map(|hash| &table[index(*hash)]);
+                sets.flat_map(|set| &set.0).filter_map(Slot::take_dead).collect()
+            }
+            // Too many to know them all.
+            None => {
+                table.iter().flat_map(|set| &set.0).filter_map(Slot::take_dead).collect()
+            }
+        };
         drop(dropped);
     }
 }

@@ -1,13 +1,13 @@
-use std::any::TypeId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Front, SLOTS};
-use crate::clock;
+use crate::clock::{self, NEVER};
 use crate::counters::HitCounter;
-use crate::entry::{AnyEntry, Entry, Head, Owner};
+use crate::entry::{Entry, Head, Plan, Resident, StoreNumber};
 
-const OWNER: Owner = Owner { function: TypeId::of::<Front>(), instance: 0 };
+/// Of a store that there is not.
+const STORE: StoreNumber = StoreNumber::MAX;
 
 fn counted_front() -> Front {
     let front = Front::new();
@@ -15,40 +15,38 @@ fn counted_front() -> Front {
     front
 }
 
-fn entry<V: Send + Sync + 'static>(
-    hits: &HitCounter,
-    hash: u64,
-    key: u64,
-    value: V,
-) -> Arc<AnyEntry> {
-    let head = Head::new(OWNER, hash, hits.id());
-    let entry = Entry::new(head, key);
-    assert!(entry.body.value.set(value).is_ok());
-    assert!(entry.head.publish());
-    Arc::new(entry)
+fn entry<V: Send + Sync + 'static>(hits: &HitCounter, key: u64, value: V) -> Resident {
+    entry_until(NEVER, hits, key, value)
 }
 
-fn get(front: &Front, owner: Owner, hash: u64, key: u64) -> Option<u64> {
-    let hit = front.get::<u64, u64, u64>(owner, hash, clock::coarse_now, |k| *k == key, |v| *v);
-    hit.map(|hit| hit.value)
+fn entry_until<V: Send + Sync + 'static>(
+    expires: u64,
+    hits: &HitCounter,
+    key: u64,
+    value: V,
+) -> Resident {
+    Arc::new(Entry { head: Head::new(STORE, hits.id(), Plan::until(expires)), key, value })
+}
+
+fn get(front: &Front, store: StoreNumber, hash: u64, key: u64) -> Option<u64> {
+    front.get::<u64, u64, u64>(store, hash, clock::coarse_now, |k| *k == key, |v| *v)
 }
 
 #[test]
 fn serves_only_what_is_asked_for() {
     let hits = HitCounter::new();
     let front = Front::new();
-    assert_eq!(get(&front, OWNER, 5, 1), None);
-    let held = entry(&hits, 5, 1, 10u64);
+    assert_eq!(get(&front, STORE, 5, 1), None);
+    let held = entry(&hits, 1, 10u64);
     for _ in 0..super::HITS_PER_ADMISSION {
-        assert_eq!(get(&front, OWNER, 5, 1), None);
-        front.served(&held);
+        assert_eq!(get(&front, STORE, 5, 1), None);
+        front.served(hits.id(), 5, &held);
     }
-    assert_eq!(get(&front, OWNER, 5, 1), Some(10));
-    assert_eq!(get(&front, OWNER, 5, 2), None, "another key of the same hash");
-    assert_eq!(get(&front, OWNER, 6, 1), None, "another hash");
-    let other = Owner { instance: 1, ..OWNER };
-    assert_eq!(get(&front, other, 5, 1), None, "another owner");
-    let typed = front.get::<u64, u32, u32>(OWNER, 5, clock::coarse_now, |_| true, |v| *v);
+    assert_eq!(get(&front, STORE, 5, 1), Some(10));
+    assert_eq!(get(&front, STORE, 5, 2), None, "another key of the same hash");
+    assert_eq!(get(&front, STORE, 6, 1), None, "another hash");
+    assert_eq!(get(&front, STORE - 1, 5, 1), None, "another store");
+    let typed = front.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v);
     assert!(typed.is_none(), "another type");
     assert_eq!(hits.total(), u64::from(super::HITS_PER_ADMISSION) + 1);
 }
@@ -57,16 +55,13 @@ fn serves_only_what_is_asked_for() {
 fn a_dead_or_expired_entry_is_a_miss() {
     let hits = HitCounter::new();
     let front = counted_front();
-    let killed = entry(&hits, 5, 1, 10u64);
-    front.remember(&killed);
-    killed.head.kill();
-    assert_eq!(get(&front, OWNER, 5, 1), None);
+    let killed = entry(&hits, 1, 10u64);
+    front.remember(5, &killed);
+    killed.head().kill();
+    assert_eq!(get(&front, STORE, 5, 1), None);
 
-    let expiring = entry(&hits, 5, 1, 11u64);
-    expiring.head.set_expires(100);
-    front.remember(&expiring);
-    let at =
-        |now| front.get::<u64, u64, u64>(OWNER, 5, || now, |_| true, |v| *v).map(|hit| hit.value);
+    front.remember(5, &entry_until(100, &hits, 1, 11u64));
+    let at = |now| front.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v);
     assert_eq!(at(99), Some(11));
     assert_eq!(at(100), None);
 }
@@ -79,54 +74,77 @@ impl Drop for Counted {
     }
 }
 
+fn spread(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Ends an entry as a store does.
+fn end(hash: u64, entry: &Resident) {
+    entry.head().kill();
+    std::sync::atomic::fence(Ordering::SeqCst);
+    super::ended(std::iter::once((hash, entry.head())));
+}
+
 #[test]
-fn what_the_front_keeps_alive_is_bounded() {
+fn what_ended_is_let_go_of_at_the_next_call() {
     let hits = HitCounter::new();
-    let front = Front::new();
+    let front = counted_front();
     let alive = Arc::new(AtomicUsize::new(0));
     let remember = |n: u64| {
         alive.fetch_add(1, Ordering::SeqCst);
-        let hash = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let entry = entry(&hits, hash, n, Counted(Arc::clone(&alive)));
-        front.remember(&entry);
+        let entry = entry(&hits, n, Counted(Arc::clone(&alive)));
+        front.remember(spread(n), &entry);
         entry
     };
-    // Miri takes a minute for what the processor does in a millisecond.
-    let (many, some) = if cfg!(miri) { (300, 50) } else { (20_000, 500) };
+    // A few, and more than are known one by one.
+    for many in [1, 10, 200, 300, 1_000] {
+        let entries: Vec<_> = (0..many).map(remember).collect();
+        for (n, entry) in (0..many).zip(&entries) {
+            end(spread(n), entry);
+        }
+        drop(entries);
+        assert_eq!(get(&front, STORE, 5, 1), None, "any call will do");
+        assert_eq!(alive.load(Ordering::SeqCst), 0, "{many}");
+    }
+    let (many, most) = if cfg!(miri) { (300, 300) } else { (20_000, SLOTS) };
     for n in 0..many {
         drop(remember(n));
-        assert!(alive.load(Ordering::SeqCst) <= SLOTS);
+        assert!(alive.load(Ordering::SeqCst) <= most);
     }
-    let dead: Vec<_> = (many..many + some).map(remember).collect();
-    for entry in &dead {
-        entry.head.kill();
-    }
-    drop(dead);
-    let before = alive.load(Ordering::SeqCst);
-    front.sweep();
-    let after = alive.load(Ordering::SeqCst);
-    let some = usize::try_from(some).unwrap();
-    assert!(after < before && after >= before - some, "{before} to {after}");
     drop(front);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
 
 #[test]
-fn used_entries_outlast_a_few_newcomers() {
+fn what_ends_while_it_is_remembered_does_not_stay() {
     let hits = HitCounter::new();
     let front = counted_front();
-    // Same set, different hashes: only the bits below the set's index differ in the upper half.
+    let alive = Arc::new(AtomicUsize::new(1));
+    let entry = entry(&hits, 1, Counted(Arc::clone(&alive)));
+    end(5, &entry);
+    front.remember(5, &entry);
+    drop(entry);
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_used_entry_outlasts_one_newcomer() {
+    let hits = HitCounter::new();
+    let front = counted_front();
+    // Same set, different hashes: only the bits above the set's index differ in the upper half.
     let hash = |n: u64| n << 52;
-    front.remember(&entry(&hits, hash(1), 1, 1u64));
-    front.remember(&entry(&hits, hash(2), 2, 2u64));
-    // Enough hits for one of them to be in the sample.
-    for _ in 0..super::HITS_PER_TOUCH {
-        assert_eq!(get(&front, OWNER, hash(1), 1), Some(1));
-    }
-    front.remember(&entry(&hits, hash(3), 3, 3u64));
-    assert_eq!(get(&front, OWNER, hash(1), 1), Some(1), "the used one stays");
-    assert_eq!(get(&front, OWNER, hash(2), 2), None, "the unused one gave way");
-    assert_eq!(get(&front, OWNER, hash(3), 3), Some(3));
+    front.remember(hash(1), &entry(&hits, 1, 1u64));
+    front.remember(hash(2), &entry(&hits, 2, 2u64));
+    assert_eq!(get(&front, STORE, hash(1), 1), Some(1));
+    front.remember(hash(3), &entry(&hits, 3, 3u64));
+    assert_eq!(get(&front, STORE, hash(1), 1), Some(1), "the used one stays");
+    assert_eq!(get(&front, STORE, hash(2), 2), None, "the unused one gave way");
+    assert_eq!(get(&front, STORE, hash(3), 3), Some(3));
+    // Both are used: a newcomer is turned away, the next one is not.
+    front.remember(hash(4), &entry(&hits, 4, 4u64));
+    assert_eq!(get(&front, STORE, hash(4), 4), None);
+    front.remember(hash(4), &entry(&hits, 4, 4u64));
+    assert_eq!(get(&front, STORE, hash(4), 4), Some(4));
 }
 
 #[test]
@@ -136,10 +154,10 @@ fn hits_of_ended_threads_stay_counted() {
     let before = hits.total();
     std::thread::spawn(move || {
         super::with(|front| {
-            let head = Head::new(OWNER, 77, id);
-            let entry: Arc<AnyEntry> = Arc::new(Entry::<u64, u64>::new(head, 1));
+            let head = Head::new(STORE, id, Plan::until(NEVER));
+            let entry: Resident = Arc::new(Entry { head, key: 1_u64, value: 1_u64 });
             for _ in 0..3 {
-                front.served(&entry);
+                front.served(id, 77, &entry);
             }
         });
     })

@@ -8,7 +8,7 @@ use shuttle::{future, thread};
 
 use super::{cache, explore, poll_and_drop};
 use crate::Cache;
-use crate::flight::Flights;
+use crate::store::watch;
 
 /// Calls with `f(n)`, which is counted, and suspends once.
 async fn call(cache: Cache<u64, u64>, runs: Arc<AtomicU64>) -> u64 {
@@ -48,7 +48,7 @@ fn explore_fate(fate: Fate, invalidated: bool) {
             let done = Arc::clone(&done);
             thread::spawn(move || {
                 while !done.load(Ordering::SeqCst) {
-                    Flights::global().tick(0);
+                    watch::tick(0);
                     thread::yield_now();
                 }
             })
@@ -84,7 +84,7 @@ fn explore_fate(fate: Fate, invalidated: bool) {
         }
         assert!(kept.is_none_or(known));
         if !matches!(fate, Fate::Forgotten) {
-            assert_eq!(Flights::global().running(), 0);
+            assert_eq!(cache.running(), 0);
         }
     });
 }
@@ -137,7 +137,7 @@ fn a_waiter_that_is_dropped_when_it_is_to_run() {
             let done = Arc::clone(&done);
             thread::spawn(move || {
                 while !done.load(Ordering::SeqCst) {
-                    Flights::global().tick(0);
+                    watch::tick(0);
                     thread::yield_now();
                 }
             })
@@ -149,7 +149,7 @@ fn a_waiter_that_is_dropped_when_it_is_to_run() {
         assert!((1..=runs.load(Ordering::SeqCst)).contains(&seen));
         assert!(cache.get(&7).is_some());
         drop(leader);
-        assert_eq!(Flights::global().running(), 0);
+        assert_eq!(cache.running(), 0);
     });
 }
 
@@ -178,7 +178,7 @@ fn a_leader_that_waits_for_its_waiter() {
                 let mut now = 0;
                 while !done.load(Ordering::SeqCst) {
                     now += 1000;
-                    Flights::global().tick(now);
+                    watch::tick(now);
                     thread::yield_now();
                 }
             })

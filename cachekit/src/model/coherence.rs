@@ -1,21 +1,18 @@
 //! News of the shared tier against what they are about: a value that is on its way, one that is being published, one
 //! that this process has written itself.
 
-use std::any::TypeId;
 use std::sync::Arc;
 
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::thread;
 
 use super::explore;
-use crate::entry::{AnyEntry, Owner};
-use crate::flight::{Caller, Flights, Join, Landing};
+use crate::clock::NEVER;
+use crate::entry::{Fate, Plan, Resident};
 use crate::shared::coherence::index::{Index, Reason};
 use crate::site::StoreRef;
-use crate::store::{Capacity, Found, Store};
+use crate::store::{Caller, Capacity, Flight, Look, Store};
 use crate::testing::{Clock, ClockSource};
-
-struct Here;
 
 const KEY: &str = "key";
 
@@ -29,9 +26,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let owner = Owner { function: TypeId::of::<Here>(), instance: 1 };
         let clock = ClockSource::Manual(Clock::new());
-        let store = Store::new(owner, Capacity::Entries(64), clock, false);
+        let store = Store::new(Capacity::Entries(64), clock, false);
         Self {
             store: StoreRef::Shared(Arc::new(store)),
             index: Arc::new(Index::new()),
@@ -44,28 +40,33 @@ impl World {
         if let Some(value) = self.held() {
             return value;
         }
-        let entry = self.store.entry::<u64, u64>(7, 7);
-        let erased = Arc::clone(&entry) as Arc<AnyEntry>;
-        let seen = Flights::global().landed(7);
-        let caller = Caller { asynchronous: false, asks: true, seen };
-        let same = |other: &AnyEntry| entry.is_same(other);
-        let flight = match Flights::global().join(Arc::clone(&erased), caller, &same) {
-            Join::Lead { flight, .. } => flight,
-            Join::Wait(..) => Flights::global().lead_alone(Arc::clone(&erased), caller),
+        let caller = Caller { asynchronous: false, asks: true };
+        let flight = match self.store.lead(7, caller) {
+            Look::Lead(row) => Flight::new(self.store.clone(), 7, row, false),
+            _ => self.lead_alone(),
         };
-        self.index.cover(KEY, &erased, &self.store);
+        let fate = Fate::new(7);
+        flight.asks(&fate);
+        self.index.cover(KEY, &fate, &self.store);
         let value = self.tier.load(Ordering::SeqCst);
         thread::yield_now();
-        let _ = entry.body.value.set(value);
-        self.store.commit(&flight, erased, &entry.head);
-        flight.land(Landing::Ready);
+        flight.land(self.entry(&fate, value), 0);
         value
+    }
+
+    fn lead_alone(&self) -> Flight {
+        let row = self.store.lead_alone(7, Caller { asynchronous: false, asks: true });
+        Flight::new(self.store.clone(), 7, row, true)
+    }
+
+    fn entry(&self, fate: &Arc<Fate>, value: u64) -> Resident {
+        let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
+        Arc::new(self.store.entry(7_u64, value, plan))
     }
 
     /// What the process serves without asking.
     fn held(&self) -> Option<u64> {
-        let Found::Alive(entry) = self.store.find(7) else { return None };
-        entry.body_as::<u64, u64>()?.value.get().copied()
+        Some(self.store.fresh(7)?.typed::<u64, u64>()?.value)
     }
 }
 
@@ -87,7 +88,7 @@ fn news_wins(news: impl Fn(&Index) + Send + Sync + 'static) {
             caller.join().unwrap();
         }
         assert_ne!(world.held(), Some(1), "heard of, and kept");
-        assert_eq!(Flights::global().running(), 0);
+        assert_eq!(world.store.running(), 0);
     });
 }
 
@@ -108,16 +109,12 @@ fn an_end_beats_the_fills_that_go_on() {
         let caller = {
             let world = world.clone();
             thread::spawn(move || {
-                let entry = world.store.entry::<u64, u64>(7, 7);
-                let erased = Arc::clone(&entry) as Arc<AnyEntry>;
-                let caller = Caller { asynchronous: false, asks: true, seen: 0 };
-                let flight = Flights::global().lead_alone(Arc::clone(&erased), caller);
-                if !world.index.cover(KEY, &erased, &world.store) {
-                    entry.head.kill();
+                let (flight, fate) = (world.lead_alone(), Fate::new(7));
+                flight.asks(&fate);
+                if !world.index.cover(KEY, &fate, &world.store) {
+                    fate.kill();
                 }
-                let _ = entry.body.value.set(1);
-                world.store.commit(&flight, erased, &entry.head);
-                flight.land(Landing::Ready);
+                flight.land(world.entry(&fate, 1), 0);
             })
         };
         drop(world.index.end());
@@ -133,11 +130,9 @@ fn an_own_write_stays_if_nothing_came_after_it() {
     explore(|| {
         let world = World::new();
         world.tier.store(0, Ordering::SeqCst);
-        let entry = world.store.entry::<u64, u64>(7, 7);
-        let _ = entry.body.value.set(5);
-        let erased = Arc::clone(&entry) as Arc<AnyEntry>;
-        world.index.cover(KEY, &erased, &world.store);
-        let flight = world.store.put_flying(&entry, (crate::clock::NEVER, 0), 1);
+        let fate = Fate::new(7);
+        world.index.cover(KEY, &fate, &world.store);
+        let flight = Store::put_flying(&world.store, 7, world.entry(&fate, 5));
         let other = {
             let world = world.clone();
             thread::spawn(move || {
@@ -146,19 +141,19 @@ fn an_own_write_stays_if_nothing_came_after_it() {
             })
         };
         let hash = world.index.hash(KEY.as_bytes());
-        world.index.begin(hash, &erased);
+        world.index.begin(hash, &fate);
         world.tier.store(5, Ordering::SeqCst);
         let echo = {
             let world = world.clone();
             thread::spawn(move || look(&world, world.index.tell(KEY)))
         };
-        let mut stands = world.index.settle(hash, &erased, Some(Some(5)));
+        let mut stands = world.index.settle(hash, &fate, Some(Some(5)));
         if !stands {
-            stands = world.tier.load(Ordering::SeqCst) == 5 && world.index.confirm(hash, &erased);
+            stands = world.tier.load(Ordering::SeqCst) == 5 && world.index.confirm(hash, &fate);
         }
         if !stands {
-            world.index.quit(hash, &erased);
-            entry.head.kill();
+            world.index.quit(hash, &fate);
+            fate.kill();
         }
         drop(flight);
         other.join().unwrap();
@@ -171,10 +166,10 @@ fn an_own_write_stays_if_nothing_came_after_it() {
 /// What is done in the background about an event that may be an echo.
 fn look(world: &World, told: crate::shared::coherence::index::Told) {
     let hash = world.index.hash(KEY.as_bytes());
-    for ((_, entry), put) in &told.doubted {
+    for ((_, fate), _, put) in &told.doubted {
         let found = Some(world.tier.load(Ordering::SeqCst));
-        if found != *put || !world.index.confirm(hash, entry) {
-            entry.head.kill();
+        if found != *put || !world.index.confirm(hash, fate) {
+            fate.kill();
         }
     }
 }

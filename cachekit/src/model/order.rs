@@ -5,7 +5,6 @@ use shuttle::{future, thread};
 
 use super::{cache, explore};
 use crate::Cache;
-use crate::flight::Flights;
 
 /// How a value comes into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +64,7 @@ fn younger_wins(first: Way, second: Way, kept: Option<u64>) {
         // A fill that came when the older run had just ended found what that one kept.
         let kept = if seen == Some(1) { seen } else { kept };
         assert_eq!(cache.get(&7), kept, "{first:?} and then {second:?}");
-        assert_eq!(Flights::global().running(), 0);
+        assert_eq!(cache.running(), 0);
     });
 }
 

@@ -1,17 +1,16 @@
 //! The shared tier, asked before the function runs.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use super::Purpose;
-use super::land::failure_of;
 use super::miss::{Begun, Miss};
 use super::refresh_ahead::Ticket;
 use super::remote::Answer;
 use crate::background;
-use crate::entry::AnyEntry;
-use crate::flight::{Flight, Landing};
+use crate::entry::{self, Fate};
+use crate::flight::Landing;
 use crate::shape::Shape;
+use crate::store::Flight;
 
 impl<K, S> Miss<K, S>
 where
@@ -28,7 +27,8 @@ where
             match self.consult(&flight).await {
                 Answer::Stale(found) if asynchronous && !background::takes_futures() => {
                     if !self.replaces(&flight, &found.value) {
-                        return Begun::Stale(self.pass_on(flight, found.value));
+                        self.pass_on(flight, &found.value);
+                        return Begun::Stale(S::restore(found.value));
                     }
                     // Once more, as the refresh: another process may be at it.
                 }
@@ -38,13 +38,25 @@ where
     }
 
     async fn consult(&mut self, flight: &Flight) -> Answer<S> {
-        let purpose = match (self.forced, &self.refresh) {
+        let purpose = match (self.forced, self.refresh()) {
             (true, _) => Purpose::Forced,
             (false, Some(_)) => Purpose::Refresh,
             (false, None) if flight.is_alone() => Purpose::Alone,
             (false, None) => Purpose::Fill,
         };
-        self.remote.consult(&self.entry, &self.store, purpose).await
+        let Some(fate) = self.fate() else { return Answer::Run };
+        flight.asks(&fate);
+        self.remote.consult(&fate, &self.store, purpose).await
+    }
+
+    /// What may end the fill besides this process.
+    pub(super) fn fate(&mut self) -> Option<Arc<Fate>> {
+        let hash = self.hash;
+        let rare = self.rare();
+        if rare.fate.is_none() {
+            rare.fate = entry::fate(hash);
+        }
+        rare.fate.clone()
     }
 
     /// Makes this call the refresh of a value that only the shared tier has; the callers that wait for it go on
@@ -52,15 +64,18 @@ where
     fn replaces(&mut self, flight: &Flight, value: &S::Value) -> bool {
         self.store.count_shared_hit();
         self.store.count_stale_hit();
-        let entry = Arc::clone(&self.entry) as Arc<AnyEntry>;
-        let Some(ticket) = Ticket::passing(entry, self.store.clone()) else { return false };
-        let before: Arc<dyn Any + Send + Sync> = Arc::new(S::kept(value));
-        if !flight.refreshes(Landing::Passed(Arc::clone(&before))) {
+        let Some(key) = self.remote.take_spare() else { return false };
+        let before = self.passing(key, value);
+        let old = Arc::clone(&before);
+        let Some(ticket) = Ticket::passing(self.hash, before, self.store.clone()) else {
+            return false;
+        };
+        if !flight.refreshes(&old) {
             ticket.moot();
             return false;
         }
-        self.refresh = Some(Box::new(ticket.replacing(before)));
-        self.in_place = true;
+        self.rare().refresh = Some(ticket);
+        self.rare().in_place = true;
         true
     }
 
@@ -74,21 +89,22 @@ where
             Answer::Stale(found) => {
                 self.store.count_shared_hit();
                 self.store.count_stale_hit();
-                let ret = self.pass_on(flight, found.value);
-                let entry = Arc::clone(&self.entry) as Arc<AnyEntry>;
-                self.stale = Ticket::passing(entry, self.store.clone()).map(Box::new);
-                Begun::Stale(ret)
+                let entry = self.pass_on(flight, &found.value);
+                let (hash, store) = (self.hash, self.store.clone());
+                self.rare().stale = entry.and_then(|entry| Ticket::passing(hash, entry, store));
+                Begun::Stale(S::restore(found.value))
             }
             Answer::Refused(error) => match S::refuse(&error) {
                 Some(ret) => {
-                    flight.land(Landing::Failed(failure_of::<S>(&ret)));
+                    let failure = self.failure_of(&ret);
+                    flight.abandon(Landing::Failed(failure));
                     Begun::Value(ret)
                 }
                 None => Self::runs(flight),
             },
             Answer::StandDown => match self.served_before() {
                 Some(value) => {
-                    flight.land(Landing::Cancelled);
+                    flight.abandon(Landing::Cancelled);
                     Begun::Value(value)
                 }
                 None => Self::runs(flight),

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use super::blocking;
 use super::miss::Miss;
 use super::remote::Fetched;
-use crate::clock::{self, Ticks};
-use crate::entry::AnyEntry;
-use crate::flight::{Failure, Flight, Landing};
+use super::refresh_ahead::Ticket;
+use super::turn::SharedError;
+use crate::clock::{self, NEVER, Ticks};
+use crate::entry::{AnyEntry, Plan, Resident};
+use crate::flight::chain::Link;
+use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
+use crate::store::Flight;
 
 impl<K, S> Miss<K, S>
 where
@@ -17,52 +21,64 @@ where
     S: Shape,
 {
     /// Keeps what the shared tier has.
-    pub(super) fn keep_found(&self, flight: Flight, found: Fetched<S>) -> S::Return {
-        let Some(kept) = found.kept else { return self.pass_on(flight, found.value) };
+    pub(super) fn keep_found(&mut self, flight: Flight, found: Fetched<S>) -> S::Return {
         let ttl = self.ttl.min(found.remaining);
-        if ttl == 0 {
-            return self.pass_on(flight, found.value);
+        match found.kept {
+            Some(kept) if ttl > 0 => {
+                let verdict = Verdict { keep: true, ttl, weight: found.weight };
+                self.publish(flight, kept, verdict, found.window.min(self.window));
+                S::restore(found.value)
+            }
+            _ => {
+                self.pass_on(flight, &found.value);
+                S::restore(found.value)
+            }
         }
-        let verdict = Verdict { keep: true, ttl, weight: found.weight };
-        self.publish(&flight, kept, verdict, found.window.min(self.window));
-        flight.land(Landing::Ready);
-        S::restore(found.value)
     }
 
-    /// Gives the waiters a value that is good for this call and not to be kept.
-    pub(super) fn pass_on(&self, flight: Flight, value: S::Value) -> S::Return {
-        self.entry.head.kill();
-        let _ = self.entry.body.value.set(S::kept(&value));
-        flight.land(Landing::Ready);
-        S::restore(value)
+    /// Gives the waiters a value that is good for this call and not to be kept. The entry that it was given as, which is
+    /// in no store.
+    pub(super) fn pass_on(&mut self, flight: Flight, value: &S::Value) -> Option<Resident> {
+        let key = self.key.take()?;
+        let entry = self.passing(key, value);
+        flight.abandon(Landing::Ready(Arc::clone(&entry)));
+        Some(entry)
+    }
+
+    /// An entry that no store has.
+    pub(super) fn passing(&self, key: K, value: &S::Value) -> Resident {
+        let entry: Resident = Arc::new(self.store.entry(key, S::kept(value), Plan::until(0)));
+        entry.head().kill();
+        entry
     }
 
     /// Stores a leader's result and lets the waiters have it.
     pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
-        let mut kept = None;
-        if let (true, Some(value)) = (verdict.keep, S::stored(ret)) {
-            // First: of an older run nothing is to be kept in any tier once this one is.
-            let has_younger = self.overtake(&flight);
-            let windows = (verdict, self.window_of(ret));
-            kept = if self.remote.is_some() && !has_younger {
-                let stored = self.remote.store(&self.entry, value, windows, &self.store);
-                let stored = Box::pin(stored).await;
-                if stored.is_none() && self.forced && !self.entry.head.is_dead() {
-                    // The backend knows of something newer: what the run was to replace goes all the same.
-                    self.store.remove(self.entry.head.hash, &|other| self.entry.is_same(other));
+        let value = S::stored(ret).filter(|_| verdict.keep && self.remote.is_some());
+        let Some((value, fate)) = value.and_then(|value| Some((value, self.fate()?))) else {
+            self.finish_here(flight, ret, verdict);
+            return;
+        };
+        // First: of an older run nothing is to be kept in any tier once this one is.
+        let has_younger = self.overtake(&flight);
+        let windows = (verdict, self.window_of(ret));
+        let kept = if has_younger {
+            self.remote.unwritten(&fate, &self.store);
+            self.remote.keep(value, windows)
+        } else {
+            let stored = Box::pin(self.remote.store(&fate, value, windows, &self.store)).await;
+            if stored.is_none() && self.forced && !fate.is_dead() {
+                // The backend knows of something newer: what the run was to replace goes all the same.
+                self.store.remove(self.hash, &|other| self.is_same(other));
+            }
+            if stored.as_ref().is_some_and(|stored| stored.kept.is_none()) {
+                // It is there, and not to be here.
+                if let Some(ticket) = self.take_refresh() {
+                    ticket.stored();
                 }
-                if stored.as_ref().is_some_and(|stored| stored.kept.is_none()) {
-                    // It is there, and not to be here.
-                    if let Some(ticket) = self.refresh.take() {
-                        ticket.stored();
-                    }
-                }
-                stored.and_then(|stored| stored.kept)
-            } else {
-                self.remote.unwritten(&self.entry, &self.store);
-                self.remote.keep(value, windows)
-            };
-        }
+            }
+            stored.and_then(|stored| stored.kept)
+        };
         self.settle(flight, ret, verdict, kept);
     }
 
@@ -70,21 +86,30 @@ where
         if self.remote.is_some() {
             blocking::block_on(self.finish(flight, ret, verdict));
         } else {
-            let value = S::stored(ret).filter(|_| verdict.keep);
-            if value.is_some() {
-                self.overtake(&flight);
-            }
-            let kept =
-                value.and_then(|value| self.remote.keep(value, (verdict, self.window_of(ret))));
-            self.settle(flight, ret, verdict, kept);
+            self.finish_here(flight, ret, verdict);
         }
+    }
+
+    /// Without a backend.
+    fn finish_here(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
+        let value = S::stored(ret).filter(|_| verdict.keep);
+        let kept = value.and_then(|value| self.remote.keep(value, (verdict, self.window_of(ret))));
+        self.settle(flight, ret, verdict, kept);
+    }
+
+    fn is_same(&self, other: &dyn AnyEntry) -> bool {
+        other.typed::<K, S::Stored>().is_some_and(|other| self.is_own(&other.key))
+    }
+
+    /// What the refresh was for is gone: a caller that asks now runs the function, or has done so.
+    fn is_outdated(&self) -> bool {
+        self.refresh().is_some_and(Ticket::is_outdated)
     }
 
     /// Puts an end to the runs that started before this one, unless what this one is for is gone. True if one is
     /// under way that started later: the shared tier is for that one, which a write of ours could only disturb.
     fn overtake(&self, flight: &Flight) -> bool {
-        let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
-        !outdated && flight.overtake(&|other| self.entry.is_same(other))
+        !self.is_outdated() && flight.overtake()
     }
 
     /// Errors are not served beyond their time.
@@ -100,51 +125,98 @@ where
         verdict: Verdict,
         kept: Option<S::Stored>,
     ) {
-        self.store.count_load();
-        // What the refresh was for is gone: a caller that asks now runs the function, or has done so.
-        let outdated = self.refresh.as_ref().is_some_and(|ticket| ticket.is_outdated());
-        let landing = match (S::stored(ret), kept.filter(|_| !outdated)) {
+        let outdated = self.is_outdated();
+        match (S::stored(ret), kept.filter(|_| !outdated)) {
             (Some(_), Some(kept)) => {
                 let window = self.window_of(ret);
-                let published = self.publish(&flight, kept, verdict, window);
-                if let Some(ticket) = self.refresh.take() {
+                let published = self.publish(flight, kept, verdict, window);
+                if let Some(ticket) = self.take_refresh() {
                     if published { ticket.stored() } else { ticket.moot() }
                 }
-                Landing::Ready
             }
-            // Not to be stored, but the waiters of this very run get it.
-            (Some(value), None) if flight.has_waiters() => {
-                self.entry.head.kill();
-                let _ = self.entry.body.value.set(S::kept(value));
-                Landing::Ready
+            (value, _) => {
+                self.store.count_load(self.hash);
+                let landing = self.unkept(&flight, ret, value);
+                if outdated && let Some(ticket) = self.take_refresh() {
+                    ticket.moot();
+                }
+                flight.abandon(landing);
             }
-            (Some(_), None) => Landing::Cancelled,
-            (None, _) if flight.has_waiters() => Landing::Failed(failure_of::<S>(ret)),
-            (None, _) => Landing::Failed(Failure::Unshared),
-        };
-        if let Some(ticket) = self.refresh.take_if(|_| outdated) {
-            ticket.moot();
         }
-        flight.land(landing);
     }
 
-    /// Puts a value into the entry and the entry into the store, unless it was invalidated meanwhile.
-    fn publish(&self, flight: &Flight, value: S::Stored, verdict: Verdict, window: Ticks) -> bool {
-        let head = &self.entry.head;
-        let weight =
-            self.weigh.as_ref().map_or(verdict.weight, |weigh| weigh(&self.entry.body.key, &value));
-        let _ = self.entry.body.value.set(value);
-        let expires = clock::deadline(|| self.store.now(), verdict.ttl);
-        head.set_expires(expires);
-        head.set_window(window);
-        head.set_weight(weight);
+    /// What the waiters of a run get that is not stored.
+    fn unkept(&mut self, flight: &Flight, ret: &S::Return, value: Option<&S::Value>) -> Landing {
+        let waiters = flight.has_waiters();
+        match value {
+            Some(value) if waiters => match self.key.take() {
+                Some(key) => Landing::Ready(self.passing(key, value)),
+                None => Landing::Cancelled,
+            },
+            Some(_) => Landing::Cancelled,
+            None if waiters => Landing::Failed(self.failure_of(ret)),
+            None => Landing::Failed(Failure::Unshared),
+        }
+    }
+
+    /// Stores what a plain run returned: there is no backend, and it is no refresh.
+    #[inline]
+    pub(super) fn publish_plain(
+        &self,
+        link: Link,
+        flight: Flight,
+        key: K,
+        value: &S::Value,
+        verdict: Verdict,
+        kind: Kind,
+    ) {
+        let mut now = 0;
+        let mut plan = Plan::until(NEVER);
+        plan.weight = verdict.weight;
+        if kind != Kind::Err {
+            plan.window = self.window;
+        }
+        if verdict.ttl != NEVER {
+            now = self.store.now();
+            plan.expires = clock::deadline(|| now, verdict.ttl);
+        }
+        let entry = Arc::new(self.store.entry(key, S::kept(value), plan));
+        // The user's code is over.
+        drop(link);
+        flight.land(entry, now);
+    }
+
+    /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.
+    fn publish(
+        &mut self,
+        flight: Flight,
+        value: S::Stored,
+        verdict: Verdict,
+        window: Ticks,
+    ) -> bool {
+        let Some(key) = self.key.take() else { return false };
+        let mut plan = Plan { window, weight: verdict.weight, ..Plan::until(NEVER) };
+        if let Some(rare) = &mut self.rare {
+            if let Some(weigh) = &rare.weigh {
+                plan.weight = weigh(&key, &value);
+            }
+            plan.fate = rare.fate.take();
+        }
+        let mut now = 0;
+        if verdict.ttl != NEVER {
+            now = self.store.now();
+            plan.expires = clock::deadline(|| now, verdict.ttl);
+        }
         // Not into the front yet: that is for entries that are used again.
-        let entry: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
-        self.store.commit(flight, entry, head)
+        flight.land(Arc::new(self.store.entry(key, value, plan)), now)
     }
-}
 
-/// What a result that is no value means to its waiters.
-pub(super) fn failure_of<S: Shape>(ret: &S::Return) -> Failure {
-    S::share(ret).map_or(Failure::Unshared, Failure::Shared)
+    /// What a result that is no value means to its waiters.
+    pub(super) fn failure_of(&mut self, ret: &S::Return) -> Failure {
+        let (Some(error), Some(key)) = (S::share(ret), self.key.take()) else {
+            return Failure::Unshared;
+        };
+        let entry = self.store.entry::<K, SharedError>(key, error, Plan::until(0));
+        Failure::Shared(Arc::new(entry))
+    }
 }

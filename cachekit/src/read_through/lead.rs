@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::flight::{Flight, chain};
+use crate::store::{Flight, drive};
 use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
 
@@ -80,16 +80,18 @@ where
     ) -> S::Return {
         let mut this = self;
         let Some(flight) = this.flight.take() else { return future.await };
-        let pilot = flight.pilot();
-        let in_place = this.miss.in_place;
+        let pilot = flight.pilot().clone();
+        let in_place = this.miss.rare.as_ref().is_some_and(|rare| rare.in_place);
         let outcome = {
             let run = pin!(async {
                 let ret = future.await;
-                let verdict = rules.judge(&this.miss.entry.body.key, &ret, this.miss.ttl);
-                this.miss.finish(flight, &ret, verdict).await;
+                if let Some(key) = &this.miss.key {
+                    let verdict = rules.judge(key, &ret, this.miss.ttl);
+                    this.miss.finish(flight, &ret, verdict).await;
+                }
                 ret
             });
-            let mut driven = pin!(chain::drive(pilot, run));
+            let mut driven = pin!(drive(&pilot, run));
             poll_fn(|cx| {
                 if !in_place {
                     return driven.as_mut().poll(cx).map(Ok);
@@ -101,7 +103,7 @@ where
             })
             .await
         };
-        if in_place && (outcome.is_err() || this.miss.refresh.is_some()) {
+        if in_place && (outcome.is_err() || this.miss.refresh().is_some()) {
             // A refresh that brings nothing changes nothing, here as in the background.
             if let Some(old) = this.miss.served_before() {
                 return old;

@@ -3,43 +3,59 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::Remote;
+use super::{Remote, Turn};
 use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
 use crate::background;
 use crate::clock::Ticks;
-use crate::entry::Entry;
+use crate::entry::Fate;
+use crate::flight::chain;
 use crate::flight::chain::Link;
-use crate::flight::{Flight, chain};
 use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
 use crate::site::StoreRef;
+use crate::store::{Caller, Flight};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
 #[must_use]
 pub struct Miss<K, S: Shape> {
-    /// Not published yet; the flight, once there is one.
-    pub(super) entry: Arc<Entry<K, S::Stored>>,
+    /// Taken when an entry is made of it: the last thing that a miss does.
+    pub(super) key: Option<K>,
+    pub(super) hash: u64,
     pub(super) store: StoreRef,
-    /// Landings when the store was looked into.
-    pub(super) seen: u64,
+    pub(super) caller: Caller,
+    pub(super) turn: Turn,
     /// Run the function whatever else is going on.
     pub(super) forced: bool,
     pub(super) ttl: Ticks,
     /// For how long after that the value may be served while the function runs again.
     pub(super) window: Ticks,
-    /// A stale value was found, and this call is to see to its refresh.
-    pub(super) stale: Option<Box<Ticket>>,
-    /// This call is the refresh.
-    pub(super) refresh: Option<Box<Ticket>>,
-    /// The refresh is its caller's own call: there is no place to run it behind that one's back.
-    pub(super) in_place: bool,
     /// Failed runs waited for.
     pub(super) failed: u8,
     pub(super) remote: Remote<K, S>,
-    /// What the cache says of an entry's weight, over what the attribute says.
-    pub(super) weigh: Option<Weigh<K, S::Stored>>,
+    /// Made when it is needed: a plain miss is carried about a few times, and should be small.
+    pub(super) rare: Option<Box<Rare<K, S::Stored>>>,
     pub(super) shape: PhantomData<S>,
+}
+
+/// What few misses have.
+pub(super) struct Rare<K, V> {
+    /// A stale value was found, and this call is to see to its refresh.
+    pub(super) stale: Option<Ticket>,
+    /// This call is the refresh.
+    pub(super) refresh: Option<Ticket>,
+    /// The refresh is its caller's own call: there is no place to run it behind that one's back.
+    pub(super) in_place: bool,
+    /// What may end the fill besides this process; once the shared tier is asked.
+    pub(super) fate: Option<Arc<Fate>>,
+    /// What the cache says of an entry's weight, over what the attribute says.
+    pub(super) weigh: Option<Weigh<K, V>>,
+}
+
+impl<K, V> Default for Rare<K, V> {
+    fn default() -> Self {
+        Self { stale: None, refresh: None, in_place: false, fate: None, weigh: None }
+    }
 }
 
 /// Weight of an entry by its key and value.
@@ -90,8 +106,32 @@ where
     S: Shape,
 {
     pub(crate) fn weighed(mut self, weigh: Option<&Weigh<K, S::Stored>>) -> Self {
-        self.weigh = weigh.cloned();
+        if weigh.is_some() {
+            self.rare().weigh = weigh.cloned();
+        }
         self
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare<K, S::Stored> {
+        self.rare.get_or_insert_with(Box::default)
+    }
+
+    /// The ticket of this call, if it is a refresh.
+    pub(super) fn refresh(&self) -> Option<&Ticket> {
+        self.rare.as_ref()?.refresh.as_ref()
+    }
+
+    pub(super) fn take_refresh(&mut self) -> Option<Ticket> {
+        self.rare.as_mut()?.refresh.take()
+    }
+
+    /// The ticket for a stale value that was found.
+    pub(super) fn stale(&self) -> Option<&Ticket> {
+        self.rare.as_ref()?.stale.as_ref()
+    }
+
+    fn take_stale(&mut self) -> Option<Ticket> {
+        self.rare.as_mut()?.stale.take()
     }
 
     /// Starts the options that need the value.
@@ -104,6 +144,11 @@ where
     #[inline(never)]
     pub fn run(mut self, f: impl FnOnce() -> S::Return) -> S::Return {
         // Compiled for each function, so it does nothing itself.
+        if let Some((link, flight)) = self.start_plain() {
+            let ret = f();
+            self.complete_plain(link, flight, &Defaults, &ret);
+            return ret;
+        }
         match self.start() {
             Start::Value(value) => value,
             Start::Run(running) => {
@@ -118,6 +163,11 @@ where
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        if let Some((link, flight)) = self.start_plain() {
+            let ret = f();
+            self.complete_plain(link, flight, &rules, &ret);
+            return ret;
+        }
         match self.start() {
             Start::Value(value) => value,
             Start::Run(running) => {
@@ -128,10 +178,46 @@ where
         }
     }
 
+    /// Starts the run if there is nothing to look at but whose turn it is, and that is this call's.
+    #[inline]
+    fn start_plain(&mut self) -> Option<(Link, Flight)> {
+        if self.rare.is_some() || !self.remote.is_nowhere() || self.caller.asks {
+            return None;
+        }
+        match std::mem::take(&mut self.turn) {
+            Turn::Lead(flight) => Some((chain::enter(flight.id()), flight)),
+            turn => {
+                self.turn = turn;
+                None
+            }
+        }
+    }
+
+    /// Judges what such a run returned and keeps it.
+    #[inline]
+    fn complete_plain(
+        &mut self,
+        link: Link,
+        flight: Flight,
+        rules: &dyn Judge<K, S>,
+        ret: &S::Return,
+    ) {
+        let Some(key) = &self.key else { return };
+        let verdict = rules.judge(key, ret, self.ttl);
+        if let (Some(value), true, Some(key)) = (S::stored(ret), verdict.keep, self.key.take()) {
+            self.publish_plain(link, flight, key, value, verdict, S::kind(ret));
+        } else {
+            drop(link);
+            self.finish_blocking(flight, ret, verdict);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
     fn start(&mut self) -> Start<S::Return> {
         match self.begin_blocking() {
             Begun::Value(value) => {
-                if let Some(ticket) = self.refresh.take() {
+                if let Some(ticket) = self.take_refresh() {
                     ticket.moot();
                 }
                 Start::Value(value)
@@ -150,8 +236,10 @@ where
         ret: &S::Return,
     ) {
         if let Some(flight) = running.flight.take() {
-            let verdict = rules.judge(&self.entry.body.key, ret, self.ttl);
-            self.finish_blocking(flight, ret, verdict);
+            if let Some(key) = &self.key {
+                let verdict = rules.judge(key, ret, self.ttl);
+                self.finish_blocking(flight, ret, verdict);
+            }
         }
     }
 
@@ -190,12 +278,12 @@ where
         let mut begun = this.begin().await;
         if matches!(begun, Begun::Stale(_))
             && !background::takes_futures()
-            && let Some(ticket) = this.stale.take()
+            && let Some(ticket) = this.take_stale()
         {
             // The function may need the runtime that its caller is on, which we do not know: it runs there,
             // as this call. Others are served the old value meanwhile.
-            this.refresh = Some(ticket);
-            this.in_place = true;
+            this.rare().refresh = Some(ticket);
+            this.rare().in_place = true;
             begun = this.begin().await;
         }
         this.asked(begun)
@@ -204,13 +292,13 @@ where
     fn asked(mut self, begun: Begun<S::Return>) -> Asked<K, S> {
         match begun {
             Begun::Value(value) => {
-                if let Some(ticket) = self.refresh.take() {
+                if let Some(ticket) = self.take_refresh() {
                     ticket.moot();
                 }
                 Asked::Value(value)
             }
-            Begun::Stale(value) => match self.stale.take() {
-                Some(ticket) => Asked::Stale(value, *ticket),
+            Begun::Stale(value) => match self.take_stale() {
+                Some(ticket) => Asked::Stale(value, ticket),
                 None => Asked::Value(value),
             },
             Begun::Lead(flight) => Asked::Lead(Lead { miss: self, flight: Some(flight) }),

@@ -1,8 +1,8 @@
 //! One call, from top to bottom:
 //!
 //! 1. this thread's front ([`crate::front`]), without a lock;
-//! 2. the store ([`crate::store`]), under one shard's read lock;
-//! 3. a flight ([`crate::flight`]): one caller goes on, the others wait for its result (`turn`);
+//! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or who has it;
+//! 3. the turn (`turn`): one caller goes on, the others wait for its result;
 //! 4. the shared tier, if there is one (`asking`, [`remote`]);
 //! 5. the author's function;
 //! 6. the outcome rules ([`crate::rules`]), then the shared tier, the store and the front are filled.
@@ -10,14 +10,12 @@
 //! Only steps 1 and 5 are compiled into every annotated function.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 #[cfg(feature = "shared")]
 use crate::backend_option::{BackendPin, IntoBackend};
 use crate::clock::{self, Ticks};
-use crate::entry::{AnyEntry, Owner};
-use crate::flight::Flights;
-use crate::front::{self, Hit};
+use crate::entry::AnyEntry;
+use crate::front;
 use crate::key::{self, CacheKey};
 #[cfg(feature = "shared")]
 use crate::pinned::{At, LookedUp};
@@ -25,8 +23,7 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
 use crate::stats::Refusal;
-use crate::store::{self, Found, Store};
-use crate::testing;
+use crate::store::{Caller, Flight, Look, Store};
 
 mod asking;
 pub(crate) mod blocking;
@@ -46,6 +43,7 @@ mod tests;
 
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
+use miss::Rare;
 pub(crate) use miss::Weigh;
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
@@ -122,28 +120,14 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let function = site.function();
-    let hash = Owner { function, instance: 0 }.mix(key::hash_of(&key));
+    let hash = site.place(key::hash_of(&key));
     let hit = front::with(|front| {
-        let scope = front.effective.get();
-        front.get(
-            Owner { function, instance: scope },
-            hash,
-            || if scope == 0 { clock::coarse_now() } else { testing::now() },
-            |owned| key.matches(owned),
-            S::read,
-        )
+        let same = |owned: &Q::Owned| key.matches(owned);
+        front.get(site.store_number(), hash, clock::coarse_now, same, S::read)
     });
     match hit {
-        Some(Some(Hit { value, touch })) => {
-            if touch {
-                touch_site(site, hash);
-            }
-            match value {
-                Ok(ret) => Ok(ret),
-                Err(refusal) => refused_site(site, hash, &key, remote, refusal),
-            }
-        }
+        Some(Some(Ok(ret))) => Ok(ret),
+        Some(Some(Err(refusal))) => refused_site(site, hash, &key, remote, refusal),
         _ => find_site(site, hash, &key, remote),
     }
 }
@@ -168,17 +152,9 @@ where
 
 fn drop_refused<Q: CacheKey, S: Shape>(store: &Store, hash: u64, key: &Q, refusal: Refusal) {
     store.drop_refused(hash, refusal, &|other| {
-        let other = other.body_as::<Q::Owned, S::Stored>();
+        let other = other.typed::<Q::Owned, S::Stored>();
         other.is_some_and(|other| key.matches(&other.key))
     });
-}
-
-#[cold]
-#[inline(never)]
-fn touch_site(site: SiteRef, hash: u64) {
-    if store::notes_uses() {
-        site.store().touch(hash);
-    }
 }
 
 #[inline(never)]
@@ -192,9 +168,38 @@ where
     Q: CacheKey,
     S: Shape,
 {
+    let special = front::with(front::Front::is_special).unwrap_or(false);
+    let Some(store) = site.static_store().filter(|_| !special) else {
+        return find_site_first(site, hash, key, remote);
+    };
+    let target = site.target(store, hash);
+    find(&target, key, || remote(site, key), || StoreRef::Static(store))
+}
+
+/// The first call of a function, and calls in test scopes.
+#[cold]
+#[inline(never)]
+fn find_site_first<Q, S>(
+    site: SiteRef,
+    hash: u64,
+    key: &Q,
+    remote: MakeRemote<Q, S>,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
     let store = site.store();
-    let target = Target { store: &store, hash, ttl: site.site.ttl(), window: site.site.window() };
+    let target = site.target(&store, hash);
     find(&target, key, || remote(site, key), || store.clone())
+}
+
+impl SiteRef {
+    #[inline]
+    fn target(self, store: &Store, hash: u64) -> Target<'_> {
+        let Self { site, .. } = self;
+        Target { store, hash, ttl: site.ttl(), window: site.window(), caller: self.caller() }
+    }
 }
 
 /// Where a call's entry belongs.
@@ -205,114 +210,229 @@ pub(crate) struct Target<'a> {
     pub(crate) ttl: Ticks,
     /// For how long after that they may be served while the function runs again.
     pub(crate) window: Ticks,
+    pub(crate) caller: Caller,
 }
 
 /// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
+#[inline]
 pub(crate) fn find<Q, S>(
     target: &Target<'_>,
     key: &Q,
     remote: impl FnOnce() -> Remote<Q::Owned, S>,
-    keep: impl FnOnce() -> StoreRef,
+    keep: impl Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
     S: Shape,
 {
-    let &Target { store, hash, ttl, window } = target;
-    let forced = take_forced();
-    let order = if forced { refresh_ahead::take_order() } else { None };
-    let forced = forced && order.is_none();
-    // An order for another call than this one, which should not have come here, is dropped.
-    let refresh = order.map(Box::new).filter(|ticket| {
-        let own = ticket.entry_of::<Q::Owned, S::Stored>(store.owner(), |owned| key.matches(owned));
-        own.is_some()
-    });
-    let seen = Flights::global().landed(hash);
-    let mut stale = None;
-    if !store.is_disabled() && refresh.is_none() {
-        if forced {
-            store.count_miss();
-        } else {
-            match stored::<Q, S>(store, hash, key, window) {
-                Stored::Fresh(Ok(ret)) => return Ok(ret),
-                Stored::Fresh(Err(refusal)) => {
-                    drop_refused::<Q, S>(store, hash, key, refusal);
-                    store.count_miss();
-                }
-                Stored::Stale(entry) => stale = Some(entry),
-                Stored::Nothing => store.count_miss(),
+    let &Target { store, hash, caller, .. } = target;
+    if store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
+        return find_special(target, key, remote, keep);
+    }
+    let mut look = store.look(hash, caller, true);
+    if let Look::Found(entry) = &look
+        && let Some(typed) = entry.typed::<Q::Owned, S::Stored>()
+        && typed.head.is_alive()
+        && typed.head.is_fresh_now(|| store.now())
+        && key.matches(&typed.key)
+    {
+        store.count_hit(hash, entry, &typed.head);
+        match S::read(&typed.value) {
+            Ok(ret) => return Ok(ret),
+            Err(refusal) => {
+                drop_refused::<Q, S>(store, hash, key, refusal);
+                look = store.lead_over(hash, entry, caller, true);
             }
         }
     }
-    let entry = store.entry(hash, key.to_owned_key());
-    let store = keep();
-    let stale = stale.map(|entry| Box::new(Ticket::resident(entry, store.clone())));
-    let shape = PhantomData;
-    Err(Miss {
-        entry,
-        store,
-        seen,
-        forced,
-        ttl,
-        window,
-        stale,
-        refresh,
-        in_place: false,
-        failed: 0,
-        remote: remote(),
-        weigh: None,
-        shape,
-    })
+    if let Look::Lead(row) = look {
+        let turn = Turn::Lead(Flight::new(keep(), hash, row, false));
+        return Err(missed(target, key, turn, remote(), keep()));
+    }
+    find_on(target, key, (look, Opening::default()), remote, keep)
 }
 
-/// What the store has for a key.
-enum Stored<R> {
-    /// A value, or why it did not open.
-    Fresh(Result<R, Refusal>),
-    /// An entry past its time that may be served, and that this call is to refresh.
-    Stale(Arc<AnyEntry>),
-    Nothing,
-}
-
-fn stored<Q, S>(store: &Store, hash: u64, key: &Q, window: Ticks) -> Stored<S::Return>
+/// Goes on after the first look, which found nothing that could be served as it was.
+#[inline(never)]
+fn find_on<Q, S>(
+    target: &Target<'_>,
+    key: &Q,
+    (mut look, mut opening): (Look, Opening),
+    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    keep: impl Fn() -> StoreRef,
+) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
     S: Shape,
 {
-    let (entry, stale) = match store.find(hash) {
-        Found::Alive(entry) => (entry, false),
-        Found::Stale(entry) if window > 0 => (entry, true),
-        Found::Stale(_) | Found::Expired | Found::Nothing => return Stored::Nothing,
-    };
-    let held = held_by::<Q::Owned, S>(&entry, |owned| key.matches(owned));
-    let Some(held) = held else { return Stored::Nothing };
-    store.count_hit(&entry);
-    if stale {
-        store.count_stale_hit();
-        if entry.head.claim_refresh(store.now()) {
-            return Stored::Stale(entry);
+    let &Target { store, hash, window, caller, .. } = target;
+    loop {
+        let entry = match look {
+            Look::Found(entry) => entry,
+            Look::Pending(row) => break opening.turn = Turn::Pending(row),
+            Look::Lead(row) => {
+                break opening.turn = Turn::Lead(Flight::new(keep(), hash, row, false));
+            }
+        };
+        if let Some(held) = held_by::<Q::Owned, S>(&*entry, |owned| key.matches(owned)) {
+            let fresh = store.serves(&*entry);
+            if fresh || window > 0 && is_stale(store, &*entry) {
+                store.count_hit(hash, &entry, entry.head());
+                if !fresh {
+                    store.count_stale_hit();
+                    if entry.head().claim_refresh(store.now()) {
+                        opening.stale = Some(Ticket::resident(hash, entry, keep()));
+                        break;
+                    }
+                }
+                match S::read(held) {
+                    Ok(ret) => return Ok(ret),
+                    Err(refusal) => drop_refused::<Q, S>(store, hash, key, refusal),
+                }
+            }
         }
+        look = store.lead_over(hash, &entry, caller, true);
     }
-    Stored::Fresh(S::read(held))
+    Err(missed_so(target, key, opening, remote(), keep()))
 }
 
-/// Whether the next call on this thread is to run its function; asked once.
-fn take_forced() -> bool {
-    front::with(|front| {
-        let forced = front.is_forced();
-        if forced {
-            front.force(false);
+/// The call is to run its function, or to refresh an entry, or caching is off.
+#[cold]
+#[inline(never)]
+fn find_special<Q, S>(
+    target: &Target<'_>,
+    key: &Q,
+    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    keep: impl Fn() -> StoreRef,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let &Target { store, hash, caller, .. } = target;
+    let mut opening = Opening::default();
+    if front::with(front::Front::is_forced).unwrap_or(false) {
+        opening = ordered::<Q, S>(store, key);
+    }
+    if store.is_disabled() || opening.is_special() {
+        if opening.forced && !store.is_disabled() {
+            store.count_forced();
         }
-        forced
-    })
-    .unwrap_or(false)
+        return Err(missed_so(target, key, opening, remote(), keep()));
+    }
+    let look = store.look(hash, caller, true);
+    find_on(target, key, (look, opening), remote, keep)
+}
+
+#[inline]
+fn missed<Q, S>(
+    target: &Target<'_>,
+    key: &Q,
+    turn: Turn,
+    mut remote: Remote<Q::Owned, S>,
+    store: StoreRef,
+) -> Miss<Q::Owned, S>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let &Target { hash, ttl, window, caller, .. } = target;
+    if window > 0 {
+        remote.keep_spare(|| key.to_owned_key());
+    }
+    Miss {
+        key: Some(key.to_owned_key()),
+        hash,
+        store,
+        caller,
+        turn,
+        forced: false,
+        ttl,
+        window,
+        failed: 0,
+        remote,
+        rare: None,
+        shape: PhantomData,
+    }
+}
+
+/// A miss that begins in another way.
+fn missed_so<Q, S>(
+    target: &Target<'_>,
+    key: &Q,
+    opening: Opening,
+    remote: Remote<Q::Owned, S>,
+    store: StoreRef,
+) -> Miss<Q::Owned, S>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let Opening { turn, forced, refresh, stale } = opening;
+    let mut miss = missed(target, key, turn, remote, store);
+    miss.forced = forced;
+    if refresh.is_some() || stale.is_some() {
+        miss.rare = Some(Box::new(Rare { refresh, stale, ..Rare::default() }));
+    }
+    miss
+}
+
+/// How a miss begins.
+#[derive(Default)]
+struct Opening {
+    turn: Turn,
+    forced: bool,
+    refresh: Option<Ticket>,
+    stale: Option<Ticket>,
+}
+
+impl Opening {
+    /// What is cached does not count.
+    fn is_special(&self) -> bool {
+        self.forced || self.refresh.is_some()
+    }
+}
+
+/// The thread's next call is to run its function: this is it, unless it was meant for another one.
+#[cold]
+fn ordered<Q, S>(store: &Store, key: &Q) -> Opening
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    front::with(|front| front.force(false));
+    let Some(ticket) = refresh_ahead::take_order() else {
+        return Opening { forced: true, ..Opening::default() };
+    };
+    // An order for another call than this one, which should not have come here, is dropped.
+    let own = ticket.is_for::<Q::Owned, S::Stored>(store, |owned| key.matches(owned));
+    Opening { refresh: own.then_some(ticket), ..Opening::default() }
+}
+
+/// Whether an entry is past its time, and within the window in which it may be served while it is replaced.
+fn is_stale(store: &Store, entry: &dyn AnyEntry) -> bool {
+    let head = entry.head();
+    head.is_alive() && head.stale_until() > store.now()
 }
 
 /// What an entry holds, if its types and key are the ones asked for.
+#[inline]
 fn held_by<K: 'static, S: Shape>(
-    entry: &AnyEntry,
+    entry: &dyn AnyEntry,
     same: impl FnOnce(&K) -> bool,
 ) -> Option<&S::Stored> {
-    let entry = entry.body_as::<K, S::Stored>()?;
-    if same(&entry.key) { entry.value.get() } else { None }
+    let entry = entry.typed::<K, S::Stored>()?;
+    if same(&entry.key) { Some(&entry.value) } else { None }
+}
+
+/// Whose turn a miss found it to be.
+#[derive(Default)]
+pub(crate) enum Turn {
+    /// Still to be found out.
+    #[default]
+    Unknown,
+    /// This call's.
+    Lead(Flight),
+    /// Another's, when it was looked.
+    Pending(crate::store::Row),
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::clock::Ticks;
-use crate::entry::Head;
+use crate::entry::StoreNumber;
 use crate::sync::{Mutex, lock};
 
 /// Notes kept at the same time. Beyond it a failing refresh is tried again sooner, and memory stays small.
@@ -15,15 +15,8 @@ const LIMIT: usize = 8192;
 /// Names an entry well enough: another entry of the same name waits a little, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Mark {
-    /// The cache, or the test scope: the hash does not tell those apart, and each has its clock.
-    instance: u64,
-    hash: u64,
-}
-
-impl Mark {
-    pub(super) fn of(head: &Head) -> Self {
-        Self { instance: head.owner.instance, hash: head.hash }
-    }
+    pub(super) store: StoreNumber,
+    pub(super) hash: u64,
 }
 
 /// Until when each entry is left alone.
@@ -59,7 +52,7 @@ mod tests {
     use super::{LIMIT, Mark, Pauses};
 
     fn mark(hash: usize) -> Mark {
-        Mark { instance: 0, hash: hash as u64 }
+        Mark { store: 0, hash: hash as u64 }
     }
 
     #[test]
@@ -68,7 +61,7 @@ mod tests {
         pauses.begin(mark(1), 0, 10);
         assert!(pauses.is_on(mark(1), 9));
         assert!(!pauses.is_on(mark(2), 9));
-        assert!(!pauses.is_on(Mark { instance: 1, hash: 1 }, 9));
+        assert!(!pauses.is_on(Mark { store: 1, hash: 1 }, 9));
         assert!(!pauses.is_on(mark(1), 10));
     }
 

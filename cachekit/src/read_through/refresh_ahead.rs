@@ -4,22 +4,22 @@
 //! The function's own look-up takes the ticket and goes on as the one refresh of its entry. Where an async
 //! function cannot be started, the call itself goes on as the refresh.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::pauses::{Mark, Pauses};
 use crate::background;
 use crate::clock;
-use crate::entry::{AnyEntry, Body, Owner};
+use crate::entry::{AnyEntry, Resident};
 use crate::front;
 use crate::site::StoreRef;
 use crate::stats::Refusal;
+use crate::store::Store;
 use crate::sync::per_thread;
 
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
@@ -34,14 +34,13 @@ per_thread! {
 
 /// The right and the duty to refresh one entry. Dropping it says that it failed.
 pub struct Ticket {
+    hash: u64,
     /// What was served.
-    entry: Arc<AnyEntry>,
+    entry: Resident,
     store: StoreRef,
     /// It stands in the store, and the refresh is for as long as it does. Else it came from the shared
     /// tier and never stood here.
     resident: bool,
-    /// What was served, if the entry is there for what replaces it.
-    before: Option<Arc<dyn Any + Send + Sync>>,
     settled: bool,
 }
 
@@ -53,40 +52,44 @@ impl std::fmt::Debug for Ticket {
 
 impl Ticket {
     /// For an entry that expired in this process; its refresh has been claimed.
-    pub(crate) fn resident(entry: Arc<AnyEntry>, store: StoreRef) -> Self {
-        Self { entry, store, resident: true, before: None, settled: false }
+    pub(crate) fn resident(hash: u64, entry: Resident, store: StoreRef) -> Self {
+        Self { hash, entry, store, resident: true, settled: false }
     }
 
     /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
-    pub(crate) fn passing(entry: Arc<AnyEntry>, store: StoreRef) -> Option<Self> {
-        let paused = PAUSES.is_on(Mark::of(&entry.head), store.now());
-        (!paused).then_some(Self { entry, store, resident: false, before: None, settled: false })
+    pub(crate) fn passing(hash: u64, entry: Resident, store: StoreRef) -> Option<Self> {
+        let ticket = Self { hash, entry, store, resident: false, settled: false };
+        if PAUSES.is_on(ticket.mark(), ticket.store.now()) {
+            // It was not the refresh's fault.
+            let mut ticket = ticket;
+            ticket.settled = true;
+            return None;
+        }
+        Some(ticket)
     }
 
-    /// For a call whose entry replaces what was served.
-    pub(crate) fn replacing(mut self, before: Arc<dyn Any + Send + Sync>) -> Self {
-        self.before = Some(before);
-        self
+    fn mark(&self) -> Mark {
+        Mark { store: self.store.number(), hash: self.hash }
     }
 
-    /// What was served, if the entry does not have it.
-    pub(crate) fn before<V: 'static>(&self) -> Option<&V> {
-        self.before.as_ref()?.downcast_ref()
+    /// What was served.
+    pub(crate) fn entry(&self) -> &dyn AnyEntry {
+        &*self.entry
     }
 
-    /// The entry, if it is that of a call with this owner and key.
-    pub(crate) fn entry_of<K: 'static, V: 'static>(
+    /// Whether it is for the entry of this key in this store.
+    pub(crate) fn is_for<K: 'static, V: 'static>(
         &self,
-        owner: Owner,
+        store: &Store,
         same: impl FnOnce(&K) -> bool,
-    ) -> Option<&Body<K, V>> {
-        let body = self.entry.body_as::<K, V>()?;
-        (self.entry.head.owner == owner && same(&body.key)).then_some(body)
+    ) -> bool {
+        std::ptr::eq(&raw const *self.store, store)
+            && self.entry.typed::<K, V>().is_some_and(|entry| same(&entry.key))
     }
 
     /// Whether the entry was invalidated, replaced or evicted since the stale value was served.
     pub(crate) fn is_outdated(&self) -> bool {
-        self.resident && self.entry.head.is_dead()
+        self.resident && self.entry.head().is_dead()
     }
 
     pub(crate) fn is_resident(&self) -> bool {
@@ -109,19 +112,18 @@ impl Ticket {
     /// What was to be served did not open: the entry goes, and the hit that was counted for it.
     pub(crate) fn void(&self, refusal: Refusal) {
         let entry = &self.entry;
-        let same = |other: &AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
-        self.store.drop_refused(entry.head.hash, refusal, &same);
-        self.store.count_miss();
+        let same = |other: &dyn AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
+        self.store.drop_refused(self.hash, refusal, &same);
+        self.store.count_forced();
     }
 
     /// Leaves the entry alone for a while.
     fn pause(&self) {
         let now = self.store.now();
         let again = now.saturating_add(clock::ticks(PAUSE));
-        let head = &self.entry.head;
-        head.release_refresh(again);
+        self.entry.head().release_refresh(again);
         if !self.resident {
-            PAUSES.begin(Mark::of(head), now, again);
+            PAUSES.begin(self.mark(), now, again);
         }
     }
 

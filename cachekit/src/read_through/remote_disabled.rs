@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Purpose;
 use crate::clock::Ticks;
-use crate::entry::Entry;
+use crate::entry::Fate;
 use crate::error::Error;
 use crate::rules::Verdict;
 use crate::seal::BlindedKey;
@@ -82,6 +82,23 @@ impl<K, S: Shape> Remote<K, S> {
     }
 
     #[inline]
+    pub(crate) fn is_nowhere(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    pub(crate) fn is_none(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn take_spare(&mut self) -> Option<K> {
+        None
+    }
+
+    #[inline]
+    pub(crate) fn keep_spare(&mut self, _copy: impl FnOnce() -> K) {}
+
+    #[inline]
     pub(crate) fn refused(&self, _store: &Store) -> Option<S::Return> {
         None
     }
@@ -91,7 +108,7 @@ impl<K, S: Shape> Remote<K, S> {
     }
 
     #[inline]
-    pub(crate) fn unwritten<E>(&self, _entry: &E, _store: &StoreRef) {}
+    pub(crate) fn unwritten(&self, _fate: &Arc<Fate>, _store: &StoreRef) {}
 
     #[inline]
     pub(crate) fn keep(&self, value: &S::Value, _windows: Windows) -> Option<S::Stored> {
@@ -110,7 +127,7 @@ impl<K, S: Shape> Remote<K, S> {
     #[allow(clippy::unused_async)]
     pub(crate) async fn consult(
         &mut self,
-        _entry: &Arc<Entry<K, S::Stored>>,
+        _fate: &Arc<Fate>,
         _store: &StoreRef,
         _purpose: Purpose,
     ) -> Answer<S> {
@@ -120,7 +137,7 @@ impl<K, S: Shape> Remote<K, S> {
     #[allow(clippy::unused_async)]
     pub(crate) async fn store(
         &self,
-        _entry: &Arc<Entry<K, S::Stored>>,
+        _fate: &Arc<Fate>,
         value: &S::Value,
         windows: Windows,
         _store: &StoreRef,
@@ -131,7 +148,7 @@ impl<K, S: Shape> Remote<K, S> {
     #[allow(clippy::unused_async)]
     pub(crate) async fn replace(
         &self,
-        _entry: &Arc<Entry<K, S::Stored>>,
+        _fate: &Arc<Fate>,
         _prepared: &Prepared<S>,
         _store: &StoreRef,
     ) {

@@ -1,7 +1,6 @@
 //! The shared tier as one function sees it. No failure leaves this file: a tier that is down, slow or
 //! corrupt is a miss.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use cachekit_io::Backend;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Purpose;
-use crate::entry::{AnyEntry, Entry};
+use crate::entry::Fate;
 use crate::key::CacheKey;
 use crate::seal::{BlindedKey, Seal, Unsealed};
 use crate::shape::Shape;
@@ -33,7 +32,11 @@ impl Removal {
 }
 
 /// The shared tier of one call, if there is one, and what its values are sealed with, if they are.
-pub(crate) struct Remote<K, S: Shape>(Tiers<S>, PhantomData<fn() -> K>);
+pub(crate) struct Remote<K, S: Shape> {
+    tiers: Tiers<S>,
+    /// A second copy of the key, where a call may go on after an entry was made of the first: with `stale`.
+    spare: Option<Box<K>>,
+}
 
 /// Boxed: most calls carry none.
 enum Tiers<S: Shape> {
@@ -50,10 +53,15 @@ enum Tiers<S: Shape> {
 }
 
 impl<K, S: Shape> Remote<K, S> {
+    #[inline]
+    fn with(tiers: Tiers<S>) -> Self {
+        Self { tiers, spare: None }
+    }
+
     /// For values that stay in the process.
     #[inline]
     pub(crate) fn nowhere() -> Self {
-        Self(Tiers::Nowhere, PhantomData)
+        Self::with(Tiers::Nowhere)
     }
 
     /// At the backend that is configured, if there is one.
@@ -89,7 +97,7 @@ impl<K, S: Shape> Remote<K, S> {
         S::Value: Serialize + DeserializeOwned,
     {
         let target = Target::new(site, link, unambiguous, sealing);
-        Self(Tiers::Shared(Box::new(target)), PhantomData)
+        Self::with(Tiers::Shared(Box::new(target)))
     }
 
     /// Sealed, at this backend or, without one, in this process.
@@ -108,12 +116,12 @@ impl<K, S: Shape> Remote<K, S> {
             Ok(sealed) => sealed,
             Err(reason) => {
                 let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
-                return Self(Tiers::Nothing(Box::new(unsealed)), PhantomData);
+                return Self::with(Tiers::Nothing(Box::new(unsealed)));
             }
         };
         let seal = Box::new(seal);
         let Some(backend) = backend else {
-            return Self(Tiers::Here(seal, Wire::of()), PhantomData);
+            return Self::with(Tiers::Here(seal, Wire::of()));
         };
         let is_async = site.site.info.policy.is_async;
         let link = Link::new(backend, seal.key().to_owned(), is_async);
@@ -122,7 +130,7 @@ impl<K, S: Shape> Remote<K, S> {
     }
 
     fn target(&self) -> Option<&Target<S>> {
-        match &self.0 {
+        match &self.tiers {
             Tiers::Shared(target) => Some(target),
             _ => None,
         }
@@ -135,7 +143,7 @@ impl<K, S: Shape> Remote<K, S> {
 
     /// Where the entry is stored, if it is sealed.
     pub(crate) fn blinded(&self) -> Option<BlindedKey> {
-        match &self.0 {
+        match &self.tiers {
             Tiers::Shared(target) => target.seal.as_ref()?.blinded(),
             Tiers::Here(seal, _) => seal.blinded(),
             Tiers::Nowhere | Tiers::Nothing(_) => None,
@@ -144,13 +152,36 @@ impl<K, S: Shape> Remote<K, S> {
 
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        matches!(self.0, Tiers::Shared(_))
+        matches!(self.tiers, Tiers::Shared(_))
+    }
+
+    /// Whether the value stays in this process, as it is.
+    #[inline]
+    pub(crate) fn is_nowhere(&self) -> bool {
+        matches!(self.tiers, Tiers::Nowhere)
+    }
+
+    #[inline]
+    pub(crate) fn is_none(&self) -> bool {
+        !self.is_some()
+    }
+
+    /// A copy of the key, where the call may go on after an entry was made of it.
+    pub(crate) fn take_spare(&mut self) -> Option<K> {
+        self.spare.take().map(|key| *key)
+    }
+
+    /// Keeps that copy, if there is a backend to ask.
+    pub(crate) fn keep_spare(&mut self, copy: impl FnOnce() -> K) {
+        if self.is_some() {
+            self.spare = Some(Box::new(copy()));
+        }
     }
 
     /// What the call returns because nothing could be sealed. `None`: it goes on.
     #[inline]
     pub(crate) fn refused(&self, store: &Store) -> Option<S::Return> {
-        match &self.0 {
+        match &self.tiers {
             Tiers::Nothing(unsealed) => unsealed.refuse::<S>(store),
             _ => None,
         }
@@ -158,13 +189,13 @@ impl<K, S: Shape> Remote<K, S> {
 
     /// Whether nothing may be stored anywhere.
     pub(crate) fn stores_nothing(&self) -> bool {
-        matches!(self.0, Tiers::Nothing(_))
+        matches!(self.tiers, Tiers::Nothing(_))
     }
 
     /// What this process keeps of a value that goes to no backend.
     #[inline]
     pub(crate) fn keep(&self, value: &S::Value, windows: Windows) -> Option<S::Stored> {
-        match &self.0 {
+        match &self.tiers {
             Tiers::Nowhere => Some(S::kept(value)),
             _ => self.prepare(value, windows).kept,
         }
@@ -172,7 +203,7 @@ impl<K, S: Shape> Remote<K, S> {
 
     /// A value for all tiers.
     pub(crate) fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
-        match &self.0 {
+        match &self.tiers {
             Tiers::Nowhere => {
                 Prepared { kept: Some(S::kept(value)), bytes: None, windows, until: None }
             }
@@ -203,7 +234,7 @@ impl<K, S: Shape> Remote<K, S> {
 
     /// Removes the entry from the tier, within one budget.
     pub(crate) async fn remove(&self, store: &StoreRef) -> Removal {
-        let target = match &self.0 {
+        let target = match &self.tiers {
             Tiers::Shared(target) => target,
             // Where the entry is, only the key tells.
             Tiers::Nothing(unsealed) if unsealed.has_backend() => return Removal::Failed,
@@ -219,16 +250,15 @@ where
     K: Send + Sync + 'static,
     S: Shape,
 {
-    /// Asks the tier before the function runs, for the call that is to fill `entry`.
+    /// Asks the tier before the function runs, for the call that is to end with this fate.
     pub(crate) async fn consult(
         &mut self,
-        entry: &Arc<Entry<K, S::Stored>>,
+        fate: &Arc<Fate>,
         store: &StoreRef,
         purpose: Purpose,
     ) -> Answer<S> {
-        let Tiers::Shared(target) = &mut self.0 else { return Answer::Run };
-        let entry = Arc::clone(entry) as Arc<AnyEntry>;
-        target.cover(&entry, store);
+        let Tiers::Shared(target) = &mut self.tiers else { return Answer::Run };
+        target.cover(fate, store);
         if !target.unambiguous {
             return Answer::Run;
         }
@@ -237,7 +267,7 @@ where
             target.given_up = true;
             return Answer::Run;
         }
-        match target.consult(entry, store, purpose).await {
+        match target.consult(Arc::clone(fate), store, purpose).await {
             Ok(answer) => answer,
             Err(failed) => {
                 target.given_up = failed == Failed::Late;
@@ -250,41 +280,39 @@ where
     /// an invalidation: then it is not to be kept here either.
     pub(crate) async fn store(
         &self,
-        entry: &Arc<Entry<K, S::Stored>>,
+        fate: &Arc<Fate>,
         value: &S::Value,
         windows: Windows,
         store: &StoreRef,
     ) -> Option<Prepared<S>> {
         let target = self.holding();
-        let writes = target.is_some_and(|target| target.may_write(&entry.head));
-        if entry.head.is_dead() && !writes {
+        let writes = target.is_some_and(|target| target.may_write(fate));
+        if fate.is_dead() && !writes {
             return None;
         }
         let prepared = self.prepare(value, windows);
         let Some(target) = target else { return Some(prepared) };
-        let entry = Arc::clone(entry) as Arc<AnyEntry>;
-        let accepted = target.write(&entry, &prepared, store).await;
+        let accepted = target.write(fate, &prepared, store).await;
         accepted.then_some(prepared)
     }
 
     /// This process keeps a value that is not in the backend of the call, if there is one.
-    pub(crate) fn unwritten(&self, entry: &Arc<Entry<K, S::Stored>>, store: &StoreRef) {
+    pub(crate) fn unwritten(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if let Some(target) = self.holding() {
-            target.unwritten(&(Arc::clone(entry) as Arc<AnyEntry>), store);
+            target.unwritten(fate, store);
         }
     }
 
     /// Writes a value that a caller hands in, over whatever is there.
     pub(crate) async fn replace(
         &self,
-        entry: &Arc<Entry<K, S::Stored>>,
+        fate: &Arc<Fate>,
         prepared: &Prepared<S>,
         store: &StoreRef,
     ) {
         if let Some(target) = self.holding() {
-            let entry = Arc::clone(entry) as Arc<AnyEntry>;
-            target.cover(&entry, store);
-            target.replace(&entry, prepared, store).await;
+            target.cover(fate, store);
+            target.replace(fate, prepared, store).await;
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A refresh of an async function where there is no place to run it: default features, no spawner.
 
-use std::any::TypeId;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -10,20 +9,17 @@ use std::time::Duration;
 
 use super::{Asked, Remote, Target, find};
 use crate::clock::ticks;
-use crate::entry::Owner;
 use crate::shape::{OkOnly, Shape};
 use crate::site::StoreRef;
-use crate::store::{Capacity, Store};
+use crate::store::{Caller, Capacity, Store};
 use crate::testing::{Clock, ClockSource};
 
 type Returned = OkOnly<u64, String>;
 
-fn stale_store(instance: u64) -> (StoreRef, Clock) {
-    struct Here;
+fn stale_store() -> (StoreRef, Clock) {
     let clock = Clock::new();
-    let owner = Owner { function: TypeId::of::<Here>(), instance };
     let source = ClockSource::Manual(clock.clone());
-    let store = StoreRef::Shared(Arc::new(Store::new(owner, Capacity::Entries(64), source, false)));
+    let store = StoreRef::Shared(Arc::new(Store::new(Capacity::Entries(64), source, false)));
     let first = ready(call(&store, async { Ok(1) }));
     assert_eq!(first, Ok(1));
     clock.advance(Duration::from_secs(15));
@@ -36,8 +32,8 @@ async fn call(
     function: impl Future<Output = Result<u64, String>>,
 ) -> <Returned as Shape>::Return {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
-    let hash = Owner { function: store.owner().function, instance: 0 }.mix(7);
-    let target = Target { store, hash, ttl, window };
+    let caller = Caller { asynchronous: true, asks: false };
+    let target = Target { store, hash: 7, ttl, window, caller };
     match find::<u64, Returned>(&target, &7, Remote::nowhere, || store.clone()) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {
@@ -67,7 +63,7 @@ async fn suspended() {
 
 #[test]
 fn one_call_is_the_refresh_and_the_others_are_served_the_old_value() {
-    let (store, _clock) = stale_store(1);
+    let (store, _clock) = stale_store();
     let mut refresh = pin!(call(&store, async {
         suspended().await;
         Ok(2)
@@ -82,7 +78,7 @@ fn one_call_is_the_refresh_and_the_others_are_served_the_old_value() {
 
 #[test]
 fn what_fails_leaves_the_old_value_to_its_caller_too() {
-    let (store, clock) = stale_store(2);
+    let (store, clock) = stale_store();
     assert_eq!(ready(call(&store, async { Err("down".to_owned()) })), Ok(1));
     assert_eq!(ready(call(&store, async { Ok(3) })), Ok(1), "it is left alone for a moment");
     clock.advance(Duration::from_secs(1));
@@ -99,7 +95,7 @@ fn what_fails_leaves_the_old_value_to_its_caller_too() {
 
 #[test]
 fn a_refresh_that_is_dropped_lets_another_call_try() {
-    let (store, clock) = stale_store(3);
+    let (store, clock) = stale_store();
     {
         let mut dropped = pin!(call(&store, async {
             suspended().await;
@@ -113,15 +109,13 @@ fn a_refresh_that_is_dropped_lets_another_call_try() {
 
 #[test]
 fn an_invalidation_beats_it() {
-    let (store, _clock) = stale_store(4);
+    let (store, _clock) = stale_store();
     let mut refresh = pin!(call(&store, async {
         suspended().await;
         Ok(2)
     }));
     assert!(poll(refresh.as_mut()).is_pending());
-    let hash = Owner { function: store.owner().function, instance: 0 }.mix(7);
-    crate::flight::Flights::global().kill(hash, &|other| other.head.owner == store.owner());
-    store.remove(hash, &|other| other.head.owner == store.owner());
+    store.remove(7, &|_| true);
     assert_eq!(poll(refresh), Poll::Ready(Ok(2)), "it asked before");
     assert_eq!(ready(call(&store, async { Ok(3) })), Ok(3));
 }

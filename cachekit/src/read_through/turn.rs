@@ -1,13 +1,14 @@
 //! Whose turn it is: this call's, another's that it waits for, or this one's after all.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::miss::{Begun, Miss};
-use super::{blocking, held_by};
-use crate::entry::AnyEntry;
-use crate::flight::{Caller, Failure, FlightId, Flights, Join, Landing, Wait, Waited, chain};
+use super::{Turn, blocking, held_by};
+use crate::entry::{AnyEntry, Resident};
+use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::shape::Shape;
-use crate::store::Found;
+use crate::store::{Caller, Flight, Join, Look, Row, drive, landing};
 
 /// Runs of the function that a caller waits for in vain before it runs the function itself.
 ///
@@ -15,10 +16,13 @@ use crate::store::Found;
 /// queue up behind one failing run after the other.
 const MAX_FAILED_WAITS: u8 = 2;
 
+/// An error that is shared with callers that waited.
+pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
+
 /// What one attempt to begin came to.
 enum Attempt<R> {
     Begun(Begun<R>),
-    Wait(Arc<Wait>, Arc<AnyEntry>),
+    Wait(Arc<Wait>, FlightId),
 }
 
 impl<K, S> Miss<K, S>
@@ -26,12 +30,20 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
+    /// Whether a key is this call's.
+    pub(super) fn is_own(&self, key: &K) -> bool {
+        self.key.as_ref() == Some(key)
+    }
+
+    /// What an entry of this call's key holds.
+    fn held<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a S::Stored> {
+        held_by::<K, S>(entry, |key| self.is_own(key))
+    }
+
     /// The stale value that the look-up found here.
     fn found_stale(&self) -> Option<Begun<S::Return>> {
-        let ticket = self.stale.as_ref()?;
-        let owner = self.entry.head.owner;
-        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
-        match S::read(entry.value.get()?) {
+        let ticket = self.stale()?;
+        match S::read(self.held(ticket.entry())?) {
             Ok(ret) => Some(Begun::Stale(ret)),
             Err(refusal) => {
                 ticket.void(refusal);
@@ -52,17 +64,18 @@ where
     }
 
     pub(super) async fn begin(&mut self) -> Begun<S::Return> {
+        self.caller.asynchronous = true;
         if let Some(begun) = self.settled_at_once() {
             return begun;
         }
         loop {
-            let begun = match self.attempt(true) {
+            let begun = match self.attempt() {
                 Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, leader) => match chain::wait_for(FlightId::of(&leader)) {
+                Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
                     Some(waiting) => {
-                        let waited = wait.landing().await;
+                        let waited = landing(&wait, &self.store, self.hash).await;
                         drop(waiting);
-                        self.waited(waited, &wait, true)
+                        self.waited(waited, &wait)
                     }
                     None => self.goes_alone(),
                 },
@@ -70,9 +83,9 @@ where
             match begun {
                 Some(Begun::Lead(flight)) if self.remote.is_some() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
-                    let pilot = flight.pilot();
+                    let pilot = flight.pilot().clone();
                     let mut asked = Box::pin(self.ask_remote(flight, true));
-                    return chain::drive(pilot, asked.as_mut()).await;
+                    return drive(&pilot, asked.as_mut()).await;
                 }
                 Some(begun) => return begun,
                 None => {}
@@ -81,17 +94,18 @@ where
     }
 
     pub(super) fn begin_blocking(&mut self) -> Begun<S::Return> {
+        self.caller.asynchronous = false;
         if let Some(begun) = self.settled_at_once() {
             return begun;
         }
         loop {
-            let begun = match self.attempt(false) {
+            let begun = match self.attempt() {
                 Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, leader) => match chain::wait_for(FlightId::of(&leader)) {
+                Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
                     Some(waiting) => {
                         let waited = wait.block();
                         drop(waiting);
-                        self.waited(waited, &wait, false)
+                        self.waited(waited, &wait)
                     }
                     None => self.goes_alone(),
                 },
@@ -107,110 +121,168 @@ where
         }
     }
 
-    fn caller(&self, asynchronous: bool) -> Caller {
-        Caller { asynchronous, asks: self.remote.is_some(), seen: self.seen }
+    fn caller(&self) -> Caller {
+        Caller { asks: self.remote.is_some(), ..self.caller }
+    }
+
+    fn flight(&self, row: Row, alone: bool) -> Flight {
+        Flight::new(self.store.clone(), self.hash, row, alone)
+    }
+
+    fn leads(&self, flight: Flight) -> Attempt<S::Return> {
+        if self.caller.asks && self.remote.is_none() {
+            // It might have had a shared tier to ask.
+            flight.runs();
+        }
+        Attempt::Begun(Begun::Lead(flight))
+    }
+
+    fn leads_alone(&self) -> Attempt<S::Return> {
+        let row = self.store.lead_alone(self.hash, self.caller());
+        Attempt::Begun(Begun::Lead(self.flight(row, true)))
     }
 
     /// Takes the lead, or finds out which call has it.
-    fn attempt(&mut self, asynchronous: bool) -> Attempt<S::Return> {
+    fn attempt(&mut self) -> Attempt<S::Return> {
         if self.store.is_disabled() {
             return Attempt::Begun(Begun::Disabled);
         }
-        let flights = Flights::global();
-        let erased: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
-        if self.forced || self.failed >= MAX_FAILED_WAITS {
-            let flight = flights.lead_alone(erased, self.caller(asynchronous));
-            return Attempt::Begun(Begun::Lead(flight));
+        if self.refresh().is_some() {
+            return self.attempt_refresh();
         }
-        let caller = self.caller(asynchronous);
-        match flights.join(erased, caller, &|other| self.entry.is_same(other)) {
-            // A refresh that finds another run under way stands down.
-            Join::Wait(..) if self.refresh.is_some() => match self.served_before() {
-                Some(value) => Attempt::Begun(Begun::Value(value)),
-                None => Attempt::Begun(Begun::Disabled),
-            },
-            Join::Wait(wait, leader) => Attempt::Wait(wait, leader),
-            Join::Lead { flight, .. } if self.refresh.is_some() => match self.superseded() {
-                Some(value) => {
-                    flight.land(Landing::Cancelled);
-                    Attempt::Begun(Begun::Value(value))
+        loop {
+            if self.forced || self.failed >= MAX_FAILED_WAITS {
+                // The turn that it had, if any, is given up.
+                self.turn = Turn::Unknown;
+                return self.leads_alone();
+            }
+            match std::mem::take(&mut self.turn) {
+                Turn::Lead(flight) => return self.leads(flight),
+                Turn::Pending(row) => {
+                    match self.store.join(self.hash, row, self.caller.asynchronous) {
+                        Join::Wait(wait, leader) => return Attempt::Wait(wait, leader),
+                        Join::Alone => return self.leads_alone(),
+                        Join::Gone => {}
+                    }
                 }
-                None => Attempt::Begun(Begun::Lead(flight)),
-            },
-            Join::Lead { flight, recheck: false } => Attempt::Begun(Begun::Lead(flight)),
-            Join::Lead { flight, recheck: true } => match self.look_again() {
-                Some(value) => {
-                    flight.land(Landing::Cancelled);
-                    Attempt::Begun(Begun::Value(value))
+                Turn::Unknown => {
+                    if let Some(value) = self.look_again() {
+                        return Attempt::Begun(Begun::Value(value));
+                    }
                 }
-                None => Attempt::Begun(Begun::Lead(flight)),
-            },
+            }
         }
     }
 
-    /// Another fill may have landed between our look at the store and our taking the lead.
-    fn look_again(&self) -> Option<S::Return> {
-        let Found::Alive(entry) = self.store.find(self.entry.head.hash) else { return None };
-        S::read(held_by::<K, S>(&entry, |key| *key == self.entry.body.key)?).ok()
+    /// Looks again: a value, or whose turn it is.
+    fn look_again(&mut self) -> Option<S::Return> {
+        let caller = self.caller();
+        let mut look = self.store.look(self.hash, caller, false);
+        loop {
+            match look {
+                Look::Found(entry) => {
+                    let held = if self.store.serves(&*entry) { self.held(&*entry) } else { None };
+                    match held.map(S::read) {
+                        Some(Ok(value)) => return Some(value),
+                        Some(Err(refusal)) => self.store.drop_refused(self.hash, refusal, &|other| {
+                            self.held(other).is_some()
+                        }),
+                        None => {}
+                    }
+                    look = self.store.lead_over(self.hash, &entry, caller, false);
+                }
+                Look::Pending(row) => {
+                    self.turn = Turn::Pending(row);
+                    return None;
+                }
+                Look::Lead(row) => {
+                    self.turn = Turn::Lead(self.flight(row, false));
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// For a refresh: it leads unless another run is under way, and only while there is something to refresh.
+    fn attempt_refresh(&mut self) -> Attempt<S::Return> {
+        match self.store.lead(self.hash, self.caller()) {
+            Look::Lead(row) => {
+                let flight = self.flight(row, false);
+                match self.superseded() {
+                    Some(value) => {
+                        flight.abandon(Landing::Cancelled);
+                        Attempt::Begun(Begun::Value(value))
+                    }
+                    None => self.leads(flight),
+                }
+            }
+            // It stands down.
+            Look::Pending(_) | Look::Found(_) => match self.served_before() {
+                Some(value) => Attempt::Begun(Begun::Value(value)),
+                None => Attempt::Begun(Begun::Disabled),
+            },
+        }
     }
 
     /// For a refresh: what was served when it was ordered.
     pub(super) fn served_before(&self) -> Option<S::Return> {
-        let owner = self.entry.head.owner;
-        let ticket = self.refresh.as_ref()?;
-        if let Some(before) = ticket.before() {
-            return S::read(before).ok();
-        }
-        let entry = ticket.entry_of::<K, S::Stored>(owner, |key| *key == self.entry.body.key)?;
-        S::read(entry.value.get()?).ok()
+        let entry = self.refresh()?.entry();
+        // It was compared with the call when that took the ticket.
+        S::read(held_by::<K, S>(entry, |_| true)?).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
     ///
     /// An invalidation from here on kills the flight; one that came before shows in the stale entry.
     fn superseded(&self) -> Option<S::Return> {
-        let ticket = self.refresh.as_ref()?;
+        let ticket = self.refresh()?;
         if ticket.is_outdated() {
             return self.served_before();
         }
-        if ticket.is_resident() { None } else { self.look_again() }
+        if ticket.is_resident() {
+            return None;
+        }
+        let entry = self.store.fresh(self.hash)?;
+        S::read(self.held(&*entry)?).ok()
     }
 
-    /// Another caller closed the circle just now: go alone.
+    /// Another caller closed the circle just now, or what it waited for was another key's: go alone.
     fn goes_alone(&mut self) -> Option<Begun<S::Return>> {
         self.failed = MAX_FAILED_WAITS;
         None
     }
 
     /// What a wait came to. `None`: try again.
-    fn waited(
-        &mut self,
-        waited: Waited,
-        wait: &Arc<Wait>,
-        asynchronous: bool,
-    ) -> Option<Begun<S::Return>> {
-        // What the next attempt finds in the store is newer than this.
-        self.seen = Flights::global().landed(self.entry.head.hash).wrapping_sub(1);
-        let (landing, entry) = match waited {
-            Waited::Landed(landing, entry) => (landing, entry),
+    fn waited(&mut self, waited: Waited, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
+        let landing = match waited {
+            Waited::Landed(landing) => landing,
             Waited::Relieve => {
-                let erased: Arc<AnyEntry> = Arc::clone(&self.entry) as Arc<AnyEntry>;
-                let caller = self.caller(asynchronous);
-                return Flights::global().relieve(erased, caller, wait).map(Begun::Lead);
+                let row = self.store.relieve(self.hash, self.caller(), wait)?;
+                return Some(Begun::Lead(self.flight(row, true)));
             }
         };
         let value = match landing {
-            Landing::Ready => S::read(held_by::<K, S>(&entry, |_| true)?).ok(),
-            Landing::Passed(value) => S::read(value.downcast_ref::<S::Stored>()?).ok(),
-            Landing::Failed(failure) => {
+            Landing::Ready(entry) => match self.held(&*entry) {
+                Some(held) => S::read(held).ok(),
+                None => return self.goes_alone(),
+            },
+            Landing::Failed(Failure::Shared(entry)) => {
+                let Some(error) = self.shared_error(&entry) else { return self.goes_alone() };
                 self.failed += 1;
-                match failure {
-                    Failure::Shared(shared) => S::unshare(&*shared),
-                    Failure::Unshared => None,
-                }
+                S::unshare(&**error)
+            }
+            Landing::Failed(Failure::Unshared) => {
+                self.failed += 1;
+                None
             }
             Landing::Cancelled => None,
         };
         value.map(Begun::Value)
+    }
+
+    /// The error in an entry that was made for the waiters of this key.
+    fn shared_error<'a>(&self, entry: &'a Resident) -> Option<&'a SharedError> {
+        let entry = entry.typed::<K, SharedError>()?;
+        self.is_own(&entry.key).then_some(&entry.value)
     }
 }

@@ -8,7 +8,7 @@ use super::fill_lock::Waiting;
 use super::guard::Guard;
 use super::link::{Failed, Link};
 use super::target::{Answer, Target};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::read_through::Purpose;
 use crate::shape::Shape;
 use crate::site::StoreRef;
@@ -33,7 +33,7 @@ impl<S: Shape> Target<S> {
     /// All steps before the function runs, for the call that is to fill `entry`.
     pub(crate) async fn consult(
         &mut self,
-        entry: Arc<AnyEntry>,
+        fate: Arc<Fate>,
         store: &StoreRef,
         purpose: Purpose,
     ) -> Result<Answer<S>, Failed> {
@@ -42,10 +42,10 @@ impl<S: Shape> Target<S> {
             return Ok(Answer::Run);
         }
         self.moves = true;
-        self.entry = Some(entry);
+        self.fate = Some(fate);
         self.guard = Guard::of(&self.link);
         if purpose == Purpose::Forced && self.guard.refuses() {
-            let run = self.entry.as_ref().and_then(|entry| self.link.begin_run(entry, store));
+            let run = self.fate.as_ref().and_then(|fate| self.link.begin_run(fate, store));
             self.run = Mutex::new(run);
         }
         let until = self.link.deadline();

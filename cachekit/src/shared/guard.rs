@@ -11,7 +11,7 @@ use cachekit_io::{FenceToken, LockToken};
 
 use super::fill_lock::{Held, LEASE};
 use super::link::{Failed, Link};
-use crate::entry::Head;
+use crate::entry::Fate;
 use crate::store::Store;
 
 /// What a backend has against late writes.
@@ -100,8 +100,8 @@ impl Guard {
     ///
     /// An event ends the copy in this process, also a gap, which only says that events may have been lost. Whether
     /// another change came in between, the fence tells: the backend compares it with the write.
-    pub(crate) fn lets_write(&self, head: &Head) -> bool {
-        !head.is_dead() || (self.fence.is_some() && !head.is_invalidated())
+    pub(crate) fn lets_write(&self, fate: &Fate) -> bool {
+        !fate.is_dead() || (self.fence.is_some() && !fate.is_invalidated())
     }
 
     pub(crate) fn has_lock(&self) -> bool {

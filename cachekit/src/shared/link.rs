@@ -17,7 +17,7 @@ use super::known::{self, Known};
 use super::outage::Trouble;
 use super::runtime::{self, Driver, Unanswered};
 use super::under_way::{self, Followed};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::site::StoreRef;
 use crate::store::Store;
 use crate::testing::{self, ClockSource};
@@ -212,7 +212,7 @@ impl Link {
         store: &StoreRef,
         until: Instant,
         WriteRight(right): WriteRight,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         (value, mut options): (Bytes, SetOptions),
     ) -> Written {
         let written = match right {
@@ -230,10 +230,10 @@ impl Link {
             }
             Right::Locked(lock) => {
                 options.lock = Some(lock);
-                self.follow(store, until, Driver::Caller, entry, (value, options)).await
+                self.follow(store, until, Driver::Caller, fate, (value, options)).await
             }
             Right::Watched => {
-                self.follow(store, until, Driver::Thread, entry, (value, options)).await
+                self.follow(store, until, Driver::Thread, fate, (value, options)).await
             }
         };
         match written {
@@ -249,7 +249,7 @@ impl Link {
         store: &StoreRef,
         until: Instant,
         driver: Driver,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         (value, options): (Bytes, SetOptions),
     ) -> Result<bool, Failed> {
         if Self::is_late(store, until) {
@@ -258,7 +258,7 @@ impl Link {
         let driver = if self.blocking { Driver::Blocked } else { driver };
         let followed = Followed {
             link: self.clone(),
-            entry: Arc::clone(entry),
+            fate: Arc::clone(fate),
             value,
             options,
             until,

@@ -11,7 +11,7 @@ use super::link::{Link, Written};
 use super::target::Target;
 use super::wire::{Prepared, lifetime};
 use crate::clock;
-use crate::entry::{AnyEntry, Head};
+use crate::entry::Fate;
 use crate::shape::Shape;
 use crate::site::StoreRef;
 
@@ -23,12 +23,12 @@ impl<S: Shape> Target<S> {
     /// be kept in this process either: the backend knows of an invalidation, or may know of one.
     pub(crate) async fn write(
         &self,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         prepared: &Prepared<S>,
         store: &StoreRef,
     ) -> bool {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
-        if !self.may_write(&entry.head) {
+        if !self.may_write(fate) {
             return false;
         }
         let permit = if self.given_up { None } else { Some(self.guard.permit()) };
@@ -45,7 +45,7 @@ impl<S: Shape> Target<S> {
                     if let Some(run) = self.take_run() {
                         run.give_way();
                     }
-                    self.link.write(store, until, right, entry, value).await
+                    self.link.write(store, until, right, fate, value).await
                 }
             },
             Some(Permit::Missing) => {
@@ -64,9 +64,9 @@ impl<S: Shape> Target<S> {
                 if !self.previous_clear.load(Ordering::Relaxed) {
                     // What a previous key left must not come back when this entry goes.
                     let previous: Vec<&Link> = self.previous.iter().collect();
-                    Link::delete_beside(&previous, Some(entry), store, until).await;
+                    Link::delete_beside(&previous, Some(fate), store, until).await;
                 }
-                if entry.head.is_invalidated() {
+                if fate.is_invalidated() {
                     // Where a fence guards the write, no other task sees to that.
                     Link::delete_all(&[&self.link], store, until).await;
                 }
@@ -77,11 +77,11 @@ impl<S: Shape> Target<S> {
             // What a forced run was to replace must not stay there for other processes.
             missed => {
                 if self.is_forced() {
-                    self.leave_nothing(entry, store, until).await;
+                    self.leave_nothing(fate, store, until).await;
                 }
                 let kept = missed == Written::Unknown;
                 if kept {
-                    self.unwritten(entry, store);
+                    self.unwritten(fate, store);
                 }
                 kept
             }
@@ -89,28 +89,28 @@ impl<S: Shape> Target<S> {
     }
 
     /// Whether a run's value may be written, as far as this process knows.
-    pub(crate) fn may_write(&self, head: &Head) -> bool {
-        self.guard.lets_write(head)
+    pub(crate) fn may_write(&self, fate: &Fate) -> bool {
+        self.guard.lets_write(fate)
     }
 
     /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
     pub(crate) async fn replace(
         &self,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         prepared: &Prepared<S>,
         store: &StoreRef,
     ) {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
-        if !self.try_replace(entry, prepared, store, until).await {
-            self.leave_nothing(entry, store, until).await;
+        if !self.try_replace(fate, prepared, store, until).await {
+            self.leave_nothing(fate, store, until).await;
             // Also after the removal: it is an answer.
-            self.unwritten(entry, store);
+            self.unwritten(fate, store);
         }
     }
 
     async fn try_replace(
         &self,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         prepared: &Prepared<S>,
         store: &StoreRef,
         until: Instant,
@@ -129,14 +129,14 @@ impl<S: Shape> Target<S> {
                 store.count_unguarded();
                 return false;
             };
-            match self.link.write(store, until, right, entry, value.clone()).await {
+            match self.link.write(store, until, right, fate, value.clone()).await {
                 Written::Stored => {
                     let previous: Vec<&Link> = self.previous.iter().collect();
-                    Link::delete_beside(&previous, Some(entry), store, until).await;
-                    return guard.lets_write(&entry.head);
+                    Link::delete_beside(&previous, Some(fate), store, until).await;
+                    return guard.lets_write(fate);
                 }
                 // Another write came in between, and this value is newer than what a run computed.
-                Written::Refused if !entry.head.is_dead() => {}
+                Written::Refused if !fate.is_dead() => {}
                 // What is there now is newer than this value.
                 Written::Overtaken => return true,
                 Written::Refused | Written::Unknown => return false,
@@ -146,9 +146,9 @@ impl<S: Shape> Target<S> {
     }
 
     /// Empties all places; when the time of the call is up, without it.
-    async fn leave_nothing(&self, entry: &Arc<AnyEntry>, store: &StoreRef, until: Instant) {
+    async fn leave_nothing(&self, fate: &Arc<Fate>, store: &StoreRef, until: Instant) {
         if Instant::now() < until {
-            self.empty(Some(entry), store, until).await;
+            self.empty(Some(fate), store, until).await;
         }
         if Instant::now() >= until {
             for link in self.places() {
@@ -168,7 +168,7 @@ impl<S: Shape> Target<S> {
     /// `entry` is one of this process that stays all the same.
     pub(crate) async fn empty(
         &self,
-        entry: Option<&Arc<AnyEntry>>,
+        fate: Option<&Arc<Fate>>,
         store: &StoreRef,
         until: Instant,
     ) -> bool {
@@ -177,9 +177,9 @@ impl<S: Shape> Target<S> {
         for link in &places {
             link.overtake();
         }
-        let mut emptied = Link::delete_beside(&places, entry, store, until).await;
+        let mut emptied = Link::delete_beside(&places, fate, store, until).await;
         if places.len() > 1 {
-            emptied &= Link::delete_beside(&places, entry, store, until).await;
+            emptied &= Link::delete_beside(&places, fate, store, until).await;
         }
         emptied
     }

@@ -16,7 +16,7 @@ use super::link::{Failed, Link, Written};
 use super::windows::{Times, Use};
 use super::wire::{Prepared, Windows, Wire};
 use crate::clock::{self, Ticks};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::error::Error;
 use crate::read_through::Purpose;
 use crate::seal::{Seal, SealedBytes};
@@ -79,7 +79,7 @@ pub(crate) struct Target<S: Shape> {
     /// Taken before the value is computed; a removal since then makes the backend refuse the value.
     pub(crate) guard: Guard,
     /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
-    pub(crate) entry: Option<Arc<AnyEntry>>,
+    pub(crate) fate: Option<Arc<Fate>>,
     /// Why the tier was asked, if it was.
     pub(crate) purpose: Option<Purpose>,
     /// The tier is left alone, because it is down or has used up this call's time.
@@ -119,7 +119,7 @@ impl<S: Shape> Target<S> {
             wants_lock: AtomicBool::new(false),
             wire: Wire::of(),
             guard: Guard::default(),
-            entry: None,
+            fate: None,
             purpose: None,
             given_up: false,
             found: AtomicBool::new(false),
@@ -135,17 +135,17 @@ impl<S: Shape> Target<S> {
     }
 
     /// Has the backend's news of the entry's places end it.
-    pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+    pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off {
-            self.places().for_each(|link| link.cover(entry, store));
+            self.places().for_each(|link| link.cover(fate, store));
         }
     }
 
     /// The value is kept here, and was not written. If the backend has nothing in its place, it would not tell when
     /// another process removes that: the copy goes when the backend answers next.
-    pub(crate) fn unwritten(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+    pub(crate) fn unwritten(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
-            self.link.made_blindly(entry, store);
+            self.link.made_blindly(fate, store);
         }
     }
 
@@ -203,18 +203,18 @@ impl<S: Shape> Target<S> {
         until: Instant,
     ) -> Result<Answer<S>, Failed> {
         let Read { answer, again } = read;
-        let again = again.filter(|_| self.moves).zip(self.entry.as_ref());
-        let Some(((sealed, options), entry)) = again else { return Ok(answer) };
+        let again = again.filter(|_| self.moves).zip(self.fate.as_ref());
+        let Some(((sealed, options), fate)) = again else { return Ok(answer) };
         let Permit::Given(right) = self.guard.permit() else {
             // Without a guard it stays where it is. Where the lock is one, it is asked for.
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(answer);
         };
         let value = (sealed.into_bytes(), options);
-        match self.link.write(store, until, right, entry, value).await {
+        match self.link.write(store, until, right, fate, value).await {
             Written::Stored => {
                 if let Some(link) = from {
-                    Link::delete_beside(&[link], Some(entry), store, until).await;
+                    Link::delete_beside(&[link], Some(fate), store, until).await;
                 }
                 Ok(answer)
             }

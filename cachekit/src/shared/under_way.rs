@@ -15,7 +15,7 @@ use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
 
 use super::link::{Link, Reply};
 use super::runtime::{self, Unanswered};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::site::StoreRef;
 use crate::testing::PendingGuard;
 
@@ -39,14 +39,14 @@ static WRITES: LazyLock<Mutex<HashMap<Place, Vec<Arc<Write>>>>> = LazyLock::new(
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 struct Write {
-    entry: Arc<AnyEntry>,
+    fate: Arc<Fate>,
     /// Its place was emptied, or written to by a newer write, since it began.
     marked: AtomicBool,
 }
 
 impl Write {
     fn is_overtaken(&self) -> bool {
-        self.marked.load(Ordering::Relaxed) || self.entry.head.is_dead()
+        self.marked.load(Ordering::Relaxed) || self.fate.is_dead()
     }
 }
 
@@ -87,9 +87,9 @@ struct Registered {
 }
 
 impl Registered {
-    fn new(backend: &Arc<dyn Backend>, key: &str, entry: Arc<AnyEntry>) -> Self {
+    fn new(backend: &Arc<dyn Backend>, key: &str, fate: Arc<Fate>) -> Self {
         let place = place(backend, key);
-        let write = Arc::new(Write { entry, marked: AtomicBool::new(false) });
+        let write = Arc::new(Write { fate, marked: AtomicBool::new(false) });
         let mut writes = writes();
         COUNT.fetch_add(1, Ordering::Relaxed);
         writes.entry(place.clone()).or_default().push(Arc::clone(&write));
@@ -128,7 +128,7 @@ impl Drop for Registered {
 /// One write that is followed to its end.
 pub(super) struct Followed {
     pub(super) link: Link,
-    pub(super) entry: Arc<AnyEntry>,
+    pub(super) fate: Arc<Fate>,
     pub(super) value: Bytes,
     pub(super) options: SetOptions,
     /// When the caller stops waiting.
@@ -144,9 +144,9 @@ impl Followed {
     /// `None`: the entry was killed before, and nothing is written.
     pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
         let backend = self.link.backend();
-        let registered = Registered::new(backend, self.link.key(), Arc::clone(&self.entry));
+        let registered = Registered::new(backend, self.link.key(), Arc::clone(&self.fate));
         // Only now: whatever kills the entry from here on finds the write in the table.
-        if self.entry.head.is_dead() {
+        if self.fate.is_dead() {
             return None;
         }
         Some(Box::pin(self.run(registered)))

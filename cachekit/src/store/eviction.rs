@@ -1,76 +1,212 @@
-//! How the map of a store weighs entries, hashes their keys and lets go of them.
+//! Which entries make room.
+//!
+//! There are two queues. A new entry enters the *window*, a few percent of the room; from there it goes to *main* if it
+//! is worth more than the entry that has to go from there. What an entry is worth says how often its key was asked for
+//! lately ([`super::sketch`]) and whether it was used since eviction looked at it last. Loops use nothing in the window,
+//! which then is small; keys that come in bursts use much, and it grows.
+//!
+//! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
+//! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
-use std::sync::Arc;
+use super::shard::{Cause, Inner, MAIN, NONE, Out, WINDOW};
+use crate::clock::Ticks;
+use crate::entry::Resident;
 
-use quick_cache::{Lifecycle, Weighter};
+/// Used or worn entries of main that one eviction passes over.
+const MOST_PASSED: usize = 16;
 
-use crate::entry::AnyEntry;
+/// More uses than this are not told apart.
+const MOST_USES: u8 = 3;
 
-pub(super) type Resident = Arc<AnyEntry>;
+/// The window's share of the room, of 65,536: 1 % and up to 9 % more.
+const LEAST_WINDOW: u64 = 655;
+const MORE_WINDOW: u64 = 5_898;
 
-#[derive(Clone)]
-pub(super) struct ByWeight {
-    /// Otherwise every entry weighs one, and need not be looked at.
-    pub(super) weighted: bool,
-}
+/// What is certain, as a share.
+const ONE: u64 = 65_536;
 
-impl Weighter<u64, Resident> for ByWeight {
+/// How fast the share of used entries follows what is seen: by 1/128 of the difference.
+const SLOWNESS: u64 = 128;
+
+impl Inner {
+    /// How much of the room is the window's. At least one entry.
     #[inline]
-    fn weight(&self, _hash: &u64, entry: &Resident) -> u64 {
-        if self.weighted { entry.head.weight() } else { 1 }
+    fn window_room(&self) -> u64 {
+        let share = LEAST_WINDOW + MORE_WINDOW * self.used_in_window / ONE;
+        if self.room < 1 << 40 {
+            (self.room * share / ONE).max(1)
+        } else {
+            self.room / ONE * share
+        }
     }
-}
 
-/// Kills what leaves the map, inside the map's lock, so that no front serves it any more; the memory is
-/// released after the lock, because a value's destructor may call back into the cache.
-#[derive(Clone)]
-pub(super) struct KillEvicted;
+    /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
+    #[inline]
+    pub(super) fn make_room(&mut self, newest: u32, now: Ticks, out: &mut Out) {
+        while self.held > self.room {
+            let window = self.window_room();
+            let main_room = self.room - window.min(self.room);
+            let candidate = self.first(WINDOW).filter(|at| *at != newest);
+            match candidate {
+                Some(at) if self.in_window > window => self.judge(at, main_room, now, out),
+                _ if self.first(MAIN).is_some() => self.evict_from_main(now, out),
+                Some(at) => self.take(at, Cause::Evicted, out),
+                None => match self.first(WINDOW) {
+                    Some(at) => self.take(at, Cause::Evicted, out),
+                    None => return,
+                },
+            }
+        }
+    }
 
-#[derive(Default)]
-pub(super) struct Evicted {
-    pub(super) few: [Option<(u64, Resident)>; 2],
-    pub(super) more: Vec<(u64, Resident)>,
-}
-
-impl Lifecycle<u64, Resident> for KillEvicted {
-    type RequestState = Evicted;
+    fn is_over(&self, at: u32, now: Ticks) -> bool {
+        now > 0 && self.slot(at).entry.as_ref().is_some_and(|entry| entry.head().is_over(now))
+    }
 
     #[inline]
-    fn on_evict(&self, evicted: &mut Evicted, hash: u64, entry: Resident) {
-        entry.head.evict();
-        match &mut evicted.few {
-            [first @ None, _] => *first = Some((hash, entry)),
-            [_, second @ None] => *second = Some((hash, entry)),
-            _ => evicted.more.push((hash, entry)),
+    fn take_visit(&self, at: u32) -> bool {
+        self.slot(at).entry.as_ref().is_some_and(|entry| entry.head().take_visit())
+    }
+
+    /// Notes whether an entry that leaves the window was used there.
+    #[inline]
+    fn adapt(&mut self, used: bool) {
+        let target = if used { ONE / SLOWNESS } else { 0 };
+        self.used_in_window = self.used_in_window + target - self.used_in_window / SLOWNESS;
+    }
+
+    /// The window's oldest entry: it goes, or goes on to main, which another may have to leave for it.
+    #[inline]
+    fn judge(&mut self, at: u32, main_room: u64, now: Ticks, out: &mut Out) {
+        if self.is_over(at, now) {
+            self.take(at, Cause::Expired, out);
+            return;
+        }
+        let hash = self.slot(at).hash;
+        let used = self.take_visit(at);
+        self.adapt(used);
+        // Estimated now: what the key was worth when it came in is past.
+        let worth = if used { self.sketch.increment(hash) } else { self.sketch.estimate(hash) };
+        let weight = self.weight_at(at);
+        if self.held - self.in_window + weight <= main_room {
+            self.promote(at, weight);
+        } else if !used && worth <= 1 {
+            // Asked for once: main is not even looked at.
+            self.take(at, Cause::Evicted, out);
+        } else {
+            self.contest(at, weight, used, worth, now, out);
+        }
+    }
+
+    #[inline]
+    fn promote(&mut self, at: u32, weight: u64) {
+        self.in_window -= weight;
+        self.move_last(at, MAIN);
+    }
+
+    /// Lets a candidate stand against the entries that would have to go from main.
+    fn contest(&mut self, at: u32, weight: u64, used: bool, worth: u64, now: Ticks, out: &mut Out) {
+        let needed = (self.held - self.room).min(weight);
+        let mut beaten = Beaten::default();
+        let mut won = 0;
+        let mut next = self.first(MAIN);
+        let mut passed = 0;
+        while let Some(opponent) = next.filter(|opponent| *opponent != u32::from(MAIN)) {
+            next = Some(self.slot(opponent).next);
+            if self.is_over(opponent, now) {
+                self.take(opponent, Cause::Expired, out);
+                if self.held <= self.room {
+                    return;
+                }
+                continue;
+            }
+            let still_used = self.is_visited(opponent);
+            if passed < MOST_PASSED && self.pass_over(opponent) {
+                passed += 1;
+                continue;
+            }
+            let hash = self.slot(opponent).hash;
+            let stands = self.sketch.estimate(hash).max(1) + u64::from(still_used);
+            if worth <= stands && !(used && worth >= stands.min(3)) {
+                self.take(at, Cause::Evicted, out);
+                return;
+            }
+            won += self.weight_at(opponent);
+            beaten.push(opponent);
+            if won >= needed {
+                break;
+            }
+        }
+        beaten.each(|opponent| self.take(opponent, Cause::Evicted, out));
+        self.promote(at, weight);
+    }
+
+    #[inline]
+    fn is_visited(&self, at: u32) -> bool {
+        self.slot(at).entry.as_ref().is_some_and(|entry: &Resident| entry.head().is_visited())
+    }
+
+    /// Gives an entry of main another turn if it was used, or often before.
+    #[inline]
+    fn pass_over(&mut self, at: u32) -> bool {
+        if self.take_visit(at) {
+            let slot = self.slot_mut(at);
+            slot.uses = (slot.uses + 1).min(MOST_USES);
+            let hash = slot.hash;
+            self.sketch.increment(hash);
+        } else if self.slot(at).uses > 1 {
+            self.slot_mut(at).uses -= 1;
+        } else {
+            return false;
+        }
+        self.move_last(at, MAIN);
+        true
+    }
+
+    /// Main is too large, because the window grew: its oldest entry goes, unless it was used.
+    fn evict_from_main(&mut self, now: Ticks, out: &mut Out) {
+        let mut turns = self.entries;
+        while let Some(at) = self.first(MAIN) {
+            if self.is_over(at, now) {
+                self.take(at, Cause::Expired, out);
+                return;
+            }
+            if turns > 0 && self.take_visit(at) {
+                turns -= 1;
+                self.move_last(at, MAIN);
+                continue;
+            }
+            self.take(at, Cause::Evicted, out);
+            return;
         }
     }
 }
 
-/// The map's keys are hashes already.
-#[derive(Clone, Default)]
-pub(super) struct Identity;
+/// Entries that a candidate is worth more than; mostly one.
+struct Beaten {
+    first: u32,
+    more: Vec<u32>,
+}
 
-#[derive(Default)]
-pub(super) struct IdentityHasher(u64);
-
-impl std::hash::Hasher for IdentityHasher {
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("the map's keys are u64")
-    }
-    #[inline]
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+impl Default for Beaten {
+    fn default() -> Self {
+        Self { first: NONE, more: Vec::new() }
     }
 }
 
-impl std::hash::BuildHasher for Identity {
-    type Hasher = IdentityHasher;
-    #[inline]
-    fn build_hasher(&self) -> IdentityHasher {
-        IdentityHasher(0)
+impl Beaten {
+    fn push(&mut self, at: u32) {
+        if self.first == NONE {
+            self.first = at;
+        } else {
+            self.more.push(at);
+        }
+    }
+
+    fn each(self, mut f: impl FnMut(u32)) {
+        if self.first != NONE {
+            f(self.first);
+        }
+        self.more.into_iter().for_each(f);
     }
 }

@@ -1,31 +1,38 @@
-//! The shared in-process tier of one cache: a bounded map of entries of any type.
+//! The in-process tier of one cache: its entries, the fills that are running, and what makes room.
 //!
-//! The map is keyed by the 64-bit hash alone and holds type-erased entries, so that one instantiation,
-//! compiled once, serves every annotated function. Callers compare the key themselves; two keys with the
-//! same hash share one place and can only displace, never answer for, each other.
+//! Places are found by the 64-bit hash alone, and entries are of any type, so that this is compiled once for all annotated
+//! functions. Callers compare the key themselves, without a lock; two keys with the same hash share one place and can
+//! only displace, never answer for, each other.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use quick_cache::OptionsBuilder;
-use quick_cache::sync::Cache as Map;
-
-use crate::clock::{self, Ticks};
+use crate::clock::{NEVER, Ticks};
 use crate::counters::HitCounter;
-use crate::entry::{AnyEntry, Entry, Head, Owner};
+use crate::entry::{AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
 use crate::front;
 use crate::stats::{Refusal, RefusalCounters, Stats};
+use crate::sync::lock;
 use crate::testing::ClockSource;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
+mod change;
 mod eviction;
-mod publish;
+mod fills;
+mod flight;
+mod index;
 mod refresh_log;
+mod shard;
+mod sketch;
+pub(crate) mod watch;
+
 #[cfg(test)]
 mod tests;
 
-use self::eviction::{ByWeight, Identity, KillEvicted, Resident};
+pub(crate) use self::change::Listener;
+pub(crate) use self::fills::{Caller, Row};
+pub(crate) use self::flight::{Flight, Join, Look, drive, landing};
 use self::refresh_log::RefreshLog;
+pub use self::shard::Cause;
+use self::shard::Shard;
 
 /// Entries a cache holds unless told otherwise.
 pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
@@ -33,14 +40,8 @@ pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
 /// Shards are at least this large, so that an uneven spread of keys costs little of the capacity.
 const MIN_SHARD: u64 = 512;
 
-/// The share of the capacity for entries that have been asked for again. More resists loops better, less
-/// adapts faster.
-const HOT: f64 = 0.98;
-
-/// How many evicted keys are remembered, as a share of the capacity: one that comes back enters as hot. Few
-/// enough that a loop somewhat longer than the cache is not among them, or each of its keys would push out
-/// another.
-const GHOSTS: f64 = 0.34;
+/// The most that a store has room for. Sums of weights stay far from overflowing.
+const MOST_ROOM: u64 = u64::MAX / 4;
 
 /// How much a store holds.
 #[derive(Clone, Copy, Debug)]
@@ -49,26 +50,10 @@ pub(crate) enum Capacity {
     Weight(u64),
 }
 
-/// Whether any store of the process has evicted something: while none has, no use needs to be noted.
-static EVICTING: AtomicBool = AtomicBool::new(false);
-
-/// Whether stores may have to hear that entries are in use.
-pub(crate) fn notes_uses() -> bool {
-    EVICTING.load(Ordering::Relaxed)
-}
-
-/// What a look-up found.
-pub(crate) enum Found {
-    Alive(Resident),
-    /// Past its time, and within the window in which it may be served while it is replaced.
-    Stale(Resident),
-    Expired,
-    Nothing,
-}
-
 /// What is counted off the hit path, and seldom.
 #[derive(Default)]
 struct Background {
+    forced: AtomicU64,
     shared_skips: AtomicU64,
     shared_unguarded: AtomicU64,
     shared_invalidations: AtomicU64,
@@ -83,21 +68,21 @@ struct Background {
     unsealed: AtomicU64,
 }
 
-/// One cache's entries and counters.
+/// One cache's entries, running fills and counters.
 pub(crate) struct Store {
-    owner: Owner,
-    map: Map<u64, Resident, ByWeight, Identity, KillEvicted>,
+    number: StoreNumber,
+    shards: Box<[Shard]>,
+    /// Of the first shard, in this process.
+    first_shard: u64,
+    weighted: bool,
     hits: HitCounter,
-    misses: AtomicU64,
-    loads: AtomicU64,
     shared_hits: AtomicU64,
     shared_errors: AtomicU64,
     background: Background,
-    evictions: AtomicU64,
-    expirations: AtomicU64,
     invalidations: AtomicU64,
     clock: ClockSource,
     disabled: bool,
+    listener: Option<Listener>,
     /// What the names of its entries in the shared tier have in common.
     #[cfg(feature = "shared")]
     origin: std::sync::OnceLock<Box<crate::shared::origin::Origin>>,
@@ -105,50 +90,40 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(
-        owner: Owner,
-        capacity: Capacity,
-        clock: ClockSource,
-        disabled: bool,
-    ) -> Self {
+    pub(crate) fn new(capacity: Capacity, clock: ClockSource, disabled: bool) -> Self {
+        static SHARDS: AtomicU64 = AtomicU64::new(1);
         let weighted = matches!(capacity, Capacity::Weight(_));
         let disabled = disabled || matches!(capacity, Capacity::Entries(0) | Capacity::Weight(0));
-        let (capacity, shards) = match capacity {
-            // Off. The map has to have some size.
-            Capacity::Entries(0) | Capacity::Weight(0) => (1, 1),
-            Capacity::Entries(entries) => (entries, shards(entries)),
+        let (room, count) = match capacity {
+            Capacity::Entries(entries) => (entries.min(MOST_ROOM), shards(entries)),
             // An entry has to fit into a shard, and only the author knows how heavy they get.
-            Capacity::Weight(weight) => (weight, 1),
+            Capacity::Weight(weight) => (weight.min(MOST_ROOM), 1),
         };
-        // A multiple of the shard count, rounded down: the map rounds each shard up.
-        let capacity = capacity - capacity % shards;
-        let items = usize::try_from(capacity).unwrap_or(usize::MAX).min(1 << 20);
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(items)
-            .weight_capacity(capacity)
-            .shards(usize::try_from(shards).unwrap_or(1))
-            .hot_allocation(HOT)
-            .ghost_allocation(GHOSTS)
-            .build()
-            .unwrap_or_else(|_| unreachable!("both capacities are given"));
+        let shards: Box<[Shard]> =
+            (0..count).map(|at| Shard::new(share(room, count, at), weighted)).collect();
         Self {
-            owner,
-            map: Map::with_options(options, ByWeight { weighted }, Identity, KillEvicted),
+            number: next_number(),
+            shards,
+            first_shard: SHARDS.fetch_add(count, Ordering::Relaxed),
+            weighted,
             hits: HitCounter::new(),
-            misses: AtomicU64::new(0),
-            loads: AtomicU64::new(0),
             shared_hits: AtomicU64::new(0),
             shared_errors: AtomicU64::new(0),
             background: Background::default(),
-            evictions: AtomicU64::new(0),
-            expirations: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
             clock,
             disabled,
+            listener: None,
             #[cfg(feature = "shared")]
             origin: std::sync::OnceLock::new(),
             log: RefreshLog::default(),
         }
+    }
+
+    /// Tells of every entry that leaves.
+    pub(crate) fn telling(mut self, listener: Option<Listener>) -> Self {
+        self.listener = listener;
+        self
     }
 
     /// The store of a function, by its module and name.
@@ -171,10 +146,13 @@ impl Store {
         self.origin.get_or_init(|| Box::new(make()))
     }
 
-    pub(crate) fn owner(&self) -> Owner {
-        self.owner
+    /// Its number in this process.
+    #[inline]
+    pub(crate) fn number(&self) -> StoreNumber {
+        self.number
     }
 
+    #[inline]
     pub(crate) fn is_disabled(&self) -> bool {
         self.disabled
     }
@@ -184,55 +162,78 @@ impl Store {
         self.clock.now()
     }
 
-    /// A new, still unpublished entry of this store.
-    pub(crate) fn entry<K, V>(&self, hash: u64, key: K) -> Arc<Entry<K, V>> {
-        let head = Head::new(self.owner, hash, self.hits.id());
-        Arc::new(Entry::new(head, key))
+    #[inline]
+    fn shard_index(&self, hash: u64) -> usize {
+        // The lowest bits place an entry in the front, the upper half in the shard's index. There are at most 64.
+        #[allow(clippy::cast_possible_truncation)]
+        let top = (hash >> 58) as usize;
+        top & (self.shards.len() - 1)
     }
 
-    /// The entry under `hash`, whatever its key.
-    pub(crate) fn find(&self, hash: u64) -> Found {
-        let Some(entry) = self.map.get(&hash) else { return Found::Nothing };
-        if !entry.head.is_alive() {
-            return Found::Nothing;
-        }
-        let expires = entry.head.expires();
-        if expires != clock::NEVER && expires <= self.now() {
-            if entry.head.stale_until() > self.now() {
-                return Found::Stale(entry);
-            }
-            if self.remove_entry(&entry.head) {
-                self.expirations.fetch_add(1, Ordering::Relaxed);
-            }
-            return Found::Expired;
-        }
-        Found::Alive(entry)
+    #[inline]
+    fn shard(&self, hash: u64) -> &Shard {
+        &self.shards[self.shard_index(hash)]
     }
 
-    /// Tells the eviction policy that an entry is in use.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn touch(&self, hash: u64) {
-        // No entry has to go yet. What is in a front by now has been seen in use on its way there.
-        if self.evictions.load(Ordering::Relaxed) > 0 {
-            // `get` is the only call that counts as a use.
-            drop(self.map.get(&hash));
-        }
+    /// The number of a hash's shard in this process.
+    #[inline]
+    fn shard_number(&self, hash: u64) -> u64 {
+        self.first_shard + self.shard_index(hash) as u64
+    }
+
+    /// An entry for this store.
+    #[inline]
+    pub(crate) fn entry<K, V>(&self, key: K, value: V, plan: Plan) -> Entry<K, V> {
+        Entry { head: Head::new(self.number, self.hits.id(), plan), key, value }
+    }
+
+    /// The entry under `hash`, whatever its key, whether it may be served or not. Does not count as a use.
+    pub(crate) fn peek(&self, hash: u64) -> Option<Resident> {
+        let inner = lock(&self.shard(hash).inner);
+        let at = inner.find(hash)?;
+        inner.slot(at).entry.clone()
+    }
+
+    /// The same, if it may be served: alive and within its time.
+    pub(crate) fn fresh(&self, hash: u64) -> Option<Resident> {
+        let entry = self.peek(hash)?;
+        let head = entry.head();
+        let expires = head.expires();
+        let fresh = head.is_alive() && (expires == NEVER || expires > self.now());
+        fresh.then_some(entry)
+    }
+
+    /// Whether an entry that was found may be served; a use moves its time if it is one that uses move.
+    #[inline]
+    pub(crate) fn serves(&self, entry: &dyn AnyEntry) -> bool {
+        let head = entry.head();
+        head.is_alive() && head.is_fresh_now(|| self.now())
     }
 
     /// Counts a hit; this thread's front may remember the entry.
-    pub(crate) fn count_hit(&self, entry: &Resident) {
-        if self.hits.id().is_none() || front::with(|front| front.served(entry)).is_none() {
+    #[inline]
+    pub(crate) fn count_hit(&self, hash: u64, entry: &Resident, head: &Head) {
+        head.visit();
+        let id = self.hits.id();
+        if id.is_none() || front::with(|front| front.served(id, hash, entry)).is_none() {
             self.hits.count_shared();
         }
     }
 
-    pub(crate) fn count_miss(&self) {
-        self.misses.fetch_add(1, Ordering::Relaxed);
+    /// Counts a miss that no fill follows.
+    pub(crate) fn count_miss(&self, hash: u64) {
+        let mut inner = lock(&self.shard(hash).inner);
+        inner.counts.misses += 1;
+        inner.sketch.increment(hash);
     }
 
-    pub(crate) fn count_load(&self) {
-        self.loads.fetch_add(1, Ordering::Relaxed);
+    /// Counts a miss that no look at the store has counted.
+    pub(crate) fn count_forced(&self) {
+        self.background.forced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_load(&self, hash: u64) {
+        lock(&self.shard(hash).inner).counts.loads += 1;
     }
 
     pub(crate) fn count_shared_hit(&self) {
@@ -302,7 +303,7 @@ impl Store {
         &self,
         hash: u64,
         refusal: Refusal,
-        same: &dyn Fn(&AnyEntry) -> bool,
+        same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) {
         self.remove(hash, same);
         self.note_refusal(refusal);
@@ -319,59 +320,31 @@ impl Store {
         self.invalidations.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Removes exactly this entry. True if the map still held it.
-    pub(crate) fn remove_entry(&self, head: &Head) -> bool {
-        let removed = self.take_out(head);
-        head.kill();
-        removed
-    }
-
-    /// Makes room where this very entry is, which is not served any more. True if the map still held it.
-    pub(crate) fn take_out(&self, head: &Head) -> bool {
-        let is_it = |held: &Resident| std::ptr::eq(&raw const held.head, head);
-        self.map.remove_if(&head.hash, is_it).is_some()
-    }
-
-    /// Removes the entry under `hash` if `same` accepts it. True if it was alive.
-    pub(crate) fn remove(&self, hash: u64, same: &dyn Fn(&AnyEntry) -> bool) -> bool {
-        // The user's `Eq` runs without the map's lock. What replaces the entry meanwhile is newer than
-        // the removal.
-        let Some(entry) = self.map.peek(&hash) else { return false };
-        if !same(&*entry) {
-            return false;
-        }
-        let alive = entry.head.kill();
-        self.remove_entry(&entry.head);
-        alive
-    }
-
-    /// Removes everything that was there when the call started. Returns how many were alive.
-    pub(crate) fn clear(&self) -> u64 {
-        let mut killed = 0;
-        for (_, entry) in self.map.drain() {
-            killed += u64::from(entry.head.kill());
-        }
-        front::with(front::Front::sweep);
-        killed
-    }
-
-    /// Entries held, expired ones that nobody asked for since included.
+    /// Entries held, expired ones that nothing has looked at since included.
     pub(crate) fn len(&self) -> usize {
-        self.map.len()
+        self.shards.iter().map(|shard| lock(&shard.inner).entries).sum()
     }
 
     pub(crate) fn weight(&self) -> u64 {
-        self.map.weight()
+        self.shards.iter().map(|shard| lock(&shard.inner).held).sum()
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let mut counts = shard::Counts::default();
+        let (mut entries, mut weight) = (0, 0);
+        for shard in &self.shards {
+            let inner = lock(&shard.inner);
+            counts += inner.counts;
+            entries += inner.entries as u64;
+            weight += inner.held;
+        }
         Stats {
             hits: self
                 .hits
                 .total()
                 .saturating_sub(self.background.void_hits.load(Ordering::Relaxed)),
-            misses: self.misses.load(Ordering::Relaxed),
-            loads: self.loads.load(Ordering::Relaxed),
+            misses: counts.misses + self.background.forced.load(Ordering::Relaxed),
+            loads: counts.loads,
             shared_hits: self.shared_hits.load(Ordering::Relaxed),
             shared_errors: self.shared_errors.load(Ordering::Relaxed),
             shared_skips: self.background.shared_skips.load(Ordering::Relaxed),
@@ -384,11 +357,11 @@ impl Store {
             failed_refreshes: self.background.failed_refreshes.load(Ordering::Relaxed),
             refused: self.background.refused.read(),
             unsealed: self.background.unsealed.load(Ordering::Relaxed),
-            evictions: self.evictions.load(Ordering::Relaxed),
-            expirations: self.expirations.load(Ordering::Relaxed),
+            evictions: counts.evictions,
+            expirations: counts.expirations,
             invalidations: self.invalidations.load(Ordering::Relaxed),
-            entries: self.map.len() as u64,
-            weight: self.map.weight(),
+            entries,
+            weight,
         }
     }
 }
@@ -400,6 +373,21 @@ impl Drop for Store {
     }
 }
 
+/// A number that no other store has, as long as there are any.
+fn next_number() -> StoreNumber {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let next = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| match next {
+        0 => None,
+        next => Some(next.wrapping_add(1)),
+    });
+    next.unwrap_or(0)
+}
+
+/// The share of a shard: the shares add up to the whole.
+fn share(room: u64, shards: u64, at: u64) -> u64 {
+    room / shards + u64::from(at < room % shards)
+}
+
 /// How many shards a capacity is worth: enough for the machine's threads, none smaller than `MIN_SHARD`.
 fn shards(capacity: u64) -> u64 {
     let threads = std::thread::available_parallelism().map_or(4, |n| n.get() as u64);
@@ -407,5 +395,6 @@ fn shards(capacity: u64) -> u64 {
     let affordable = (capacity / MIN_SHARD).max(1);
     let affordable =
         if affordable.is_power_of_two() { affordable } else { affordable.next_power_of_two() / 2 };
-    wanted.min(affordable)
+    // Its number is six bits of the hash.
+    wanted.min(affordable).min(64)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Coherence;
 use super::index::{Reason, Told};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::shared::{budget, runtime};
 use crate::site::StoreRef;
 
@@ -32,7 +32,7 @@ pub(super) struct Blind {
 #[derive(Default)]
 struct Made {
     /// Weak, so that no value is kept alive.
-    copies: Vec<(Weak<AnyEntry>, StoreRef)>,
+    copies: Vec<(Weak<Fate>, StoreRef)>,
     /// At which count those that are gone are forgotten.
     sweep_at: usize,
 }
@@ -59,15 +59,15 @@ impl Coherence {
     pub(in crate::shared) fn made_blindly(
         self: &Arc<Self>,
         key: &str,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         store: &StoreRef,
     ) {
         let mut made = self.blind.made();
         if made.copies.len() >= made.sweep_at.max(FEW) {
-            made.copies.retain(|(entry, _)| entry.strong_count() > 0);
+            made.copies.retain(|(fate, _)| fate.strong_count() > 0);
             made.sweep_at = made.copies.len() * 2;
         }
-        made.copies.push((Arc::downgrade(entry), store.clone()));
+        made.copies.push((Arc::downgrade(fate), store.clone()));
         // With the list locked: a reader that finds the mark finds the entry.
         self.blind.any.store(true, Ordering::SeqCst);
         drop(made);
@@ -90,9 +90,9 @@ impl Coherence {
         let copies = std::mem::take(&mut *made).copies;
         drop(made);
         let mut told = Told::new(Reason::Gap);
-        for (entry, store) in copies {
-            if let Some(entry) = entry.upgrade() {
-                told.drop_copy(store, entry);
+        for (fate, store) in copies {
+            if let Some(fate) = fate.upgrade() {
+                told.drop_copy(store, fate);
             }
         }
         self.bury(told);

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Coherence;
 use super::index::{Copied, Reason, Told};
 use crate::background;
+use crate::entry::Resident;
 use crate::shared::outage::say;
+use crate::store::Cause;
 use crate::testing::PendingGuard;
 
 #[derive(Default)]
@@ -21,6 +23,7 @@ pub(super) struct Graveyard {
 #[derive(Default)]
 struct Waiting {
     dead: Vec<Copied>,
+    held: Vec<Resident>,
     /// To be said in the log.
     flushes: Vec<(Reason, u64)>,
     /// A job will come.
@@ -34,11 +37,12 @@ impl Graveyard {
 
     /// Has dead copies dropped later.
     pub(super) fn bury(&self, coherence: &Arc<Coherence>, told: Told) {
-        if told.dead.is_empty() {
+        if told.dead.is_empty() && told.held.is_empty() {
             return;
         }
         let mut waiting = self.waiting();
         waiting.dead.extend(told.dead);
+        waiting.held.extend(told.held);
         if told.dropped > 0 && matches!(told.reason, Reason::Gap | Reason::Cleared) {
             waiting.flushes.push((told.reason, told.dropped));
         }
@@ -70,17 +74,22 @@ impl Job {
     fn run(mut self) {
         let Some((coherence, _pending)) = self.0.take() else { return };
         let mut waiting = coherence.graveyard.waiting();
-        let Waiting { dead, flushes, .. } = std::mem::take(&mut *waiting);
+        let Waiting { dead, held, flushes, .. } = std::mem::take(&mut *waiting);
         drop(waiting);
         for (why, dropped) in flushes {
             say_flush(coherence.kind, why, dropped);
         }
-        for (store, entry) in dead {
-            if entry.head.is_dead() {
-                store.take_out(&entry.head);
-            }
+        for (store, fate) in dead {
             // The last of a value, or of a test scope's store.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop((entry, store))));
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(entry) = fate.entry().filter(|entry| entry.head().is_dead()) {
+                    store.take_out(fate.hash(), &entry, Cause::Removed);
+                }
+                drop(store);
+            }));
+        }
+        for entry in held {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(entry)));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::quality::RandomState;
 
-use crate::entry::AnyEntry;
+use crate::entry::{Fate, Resident};
 use crate::site::StoreRef;
 use crate::sync::{Mutex, lock};
 
@@ -22,8 +22,8 @@ pub(crate) type Put = Option<u64>;
 /// How long after a write its echo may come. What comes later is taken for news.
 const ECHO: Duration = Duration::from_secs(10);
 
-/// An entry and where it belongs.
-pub(crate) type Copied = (StoreRef, Arc<AnyEntry>);
+/// What becomes of a copy, and where it belongs.
+pub(crate) type Copied = (StoreRef, Arc<Fate>);
 
 /// Why copies are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +43,13 @@ pub(crate) enum Reason {
 /// What an event came to.
 pub(crate) struct Told {
     pub(super) reason: Reason,
-    /// Copies that are dead now. Never dropped where an event arrives: a value's destructor is foreign code.
+    /// Copies that are dead now.
     pub(crate) dead: Vec<Copied>,
+    /// Their entries. Never dropped where an event arrives: a value's destructor is foreign code.
+    pub(crate) held: Vec<Resident>,
     /// Copies that this process has written itself, as far as it knows, and that are served by nothing until a look
     /// at the backend has decided.
-    pub(crate) doubted: Vec<(Copied, Put)>,
+    pub(crate) doubted: Vec<(Copied, Resident, Put)>,
     /// How many of the dead were alive or on their way.
     pub(super) dropped: u64,
 }
@@ -66,15 +68,15 @@ enum Phase {
 }
 
 struct Row {
-    /// Weak, so that the index keeps no value alive. The memory of a dead entry is given back at the next sweep.
-    entry: Weak<AnyEntry>,
+    /// Weak, so that the index keeps nothing alive. The memory is given back at the next sweep.
+    fate: Weak<Fate>,
     store: StoreRef,
     phase: Phase,
 }
 
 impl Row {
-    fn is_of(&self, entry: &Arc<AnyEntry>) -> bool {
-        std::ptr::addr_eq(self.entry.as_ptr(), Arc::as_ptr(entry))
+    fn is_of(&self, fate: &Arc<Fate>) -> bool {
+        std::ptr::eq(self.fate.as_ptr(), Arc::as_ptr(fate))
     }
 }
 
@@ -88,14 +90,14 @@ struct Shard {
 }
 
 impl Shard {
-    fn find(&mut self, hash: u64, entry: &Arc<AnyEntry>) -> Option<&mut Row> {
-        self.rows.get_mut(&hash)?.iter_mut().find(|row| row.is_of(entry))
+    fn find(&mut self, hash: u64, fate: &Arc<Fate>) -> Option<&mut Row> {
+        self.rows.get_mut(&hash)?.iter_mut().find(|row| row.is_of(fate))
     }
 
     /// Forgets entries that are gone. Seldom enough that a row pays for it once.
     fn sweep(&mut self) {
         self.rows.retain(|_, rows| {
-            rows.retain(|row| row.entry.strong_count() > 0);
+            rows.retain(|row| row.fate.strong_count() > 0);
             !rows.is_empty()
         });
         self.count = self.rows.values().map(Vec::len).sum();
@@ -126,9 +128,9 @@ impl Index {
         &self.shards[index]
     }
 
-    /// Has the events of a key end this entry; asked before the backend is asked for its value. False: there are none
+    /// Has the events of a key end this fate; asked before the backend is asked for its value. False: there are none
     /// any more.
-    pub(crate) fn cover(&self, key: &str, entry: &Arc<AnyEntry>, store: &StoreRef) -> bool {
+    pub(crate) fn cover(&self, key: &str, fate: &Arc<Fate>, store: &StoreRef) -> bool {
         let hash = self.hash(key.as_bytes());
         let mut shard = lock(self.shard(hash));
         if shard.ended {
@@ -140,10 +142,10 @@ impl Index {
         let rows = shard.rows.entry(hash).or_insert_with(|| Vec::with_capacity(1));
         let before = rows.len();
         // Mostly the entry that this one replaces.
-        rows.retain(|row| row.entry.strong_count() > 0);
-        if !rows.iter().any(|row| row.is_of(entry)) {
-            let (entry, store) = (Arc::downgrade(entry), store.clone());
-            rows.push(Row { entry, store, phase: Phase::Foreign });
+        rows.retain(|row| row.fate.strong_count() > 0);
+        if !rows.iter().any(|row| row.is_of(fate)) {
+            let (fate, store) = (Arc::downgrade(fate), store.clone());
+            rows.push(Row { fate, store, phase: Phase::Foreign });
         }
         let after = rows.len();
         shard.count = shard.count + after - before;
@@ -151,17 +153,17 @@ impl Index {
     }
 
     /// This process begins to change a place of the entry. False if no event would reach the entry there.
-    pub(crate) fn begin(&self, hash: u64, entry: &Arc<AnyEntry>) -> bool {
+    pub(crate) fn begin(&self, hash: u64, fate: &Arc<Fate>) -> bool {
         let mut shard = lock(self.shard(hash));
-        let row = shard.find(hash, entry);
+        let row = shard.find(hash, fate);
         row.map(|row| row.phase = Phase::Busy { heard: false }).is_some()
     }
 
     /// The change is over; with `put`, an echo may follow. False if events came meanwhile: then it is not over, and a
     /// look at the backend has to tell whether they were echoes.
-    pub(crate) fn settle(&self, hash: u64, entry: &Arc<AnyEntry>, put: Option<Put>) -> bool {
+    pub(crate) fn settle(&self, hash: u64, fate: &Arc<Fate>, put: Option<Put>) -> bool {
         let mut shard = lock(self.shard(hash));
-        let Some(row) = shard.find(hash, entry) else { return true };
+        let Some(row) = shard.find(hash, fate) else { return true };
         let quiet = row.phase != Phase::Busy { heard: true };
         row.phase = match put {
             _ if !quiet => Phase::Busy { heard: false },
@@ -172,17 +174,17 @@ impl Index {
     }
 
     /// The change came to nothing.
-    pub(crate) fn quit(&self, hash: u64, entry: &Arc<AnyEntry>) {
+    pub(crate) fn quit(&self, hash: u64, fate: &Arc<Fate>) {
         let mut shard = lock(self.shard(hash));
-        if let Some(row) = shard.find(hash, entry) {
+        if let Some(row) = shard.find(hash, fate) {
             row.phase = Phase::Foreign;
         }
     }
 
     /// The look found what this process has put there. False if there were events meanwhile: they are news.
-    pub(crate) fn confirm(&self, hash: u64, entry: &Arc<AnyEntry>) -> bool {
+    pub(crate) fn confirm(&self, hash: u64, fate: &Arc<Fate>) -> bool {
         let mut shard = lock(self.shard(hash));
-        let Some(row) = shard.find(hash, entry) else { return false };
+        let Some(row) = shard.find(hash, fate) else { return false };
         let (quiet, doubted) = match row.phase {
             Phase::Busy { heard } => (!heard, false),
             Phase::Looking { heard } => (!heard, true),
@@ -190,7 +192,7 @@ impl Index {
         };
         // Its one echo has been heard. Under the lock: an event from here on is news.
         row.phase = Phase::Foreign;
-        quiet && (!doubted || entry.head.trust())
+        quiet && (!doubted || fate.trust())
     }
 
     /// The backend says that a key was deleted or replaced.
@@ -215,17 +217,22 @@ impl Index {
                 row.phase = Phase::Looking { heard: true };
                 true
             }
-            Phase::Echo(put, at) => match row.entry.upgrade() {
-                Some(entry) if !own && at.elapsed() < ECHO && entry.head.doubt() => {
-                    row.phase = Phase::Looking { heard: false };
-                    told.doubted.push(((row.store.clone(), entry), put));
-                    true
+            Phase::Echo(put, at) => {
+                let Some(fate) = row.fate.upgrade() else { return false };
+                match fate.entry() {
+                    Some(entry) if !own && at.elapsed() < ECHO && entry.head().doubt() => {
+                        row.phase = Phase::Looking { heard: false };
+                        told.doubted.push(((row.store.clone(), fate), entry, put));
+                        true
+                    }
+                    entry => {
+                        told.held.extend(entry);
+                        told.drop_copy(row.store.clone(), fate)
+                    }
                 }
-                Some(entry) => told.drop_copy(row.store.clone(), entry),
-                None => false,
-            },
-            Phase::Foreign => match row.entry.upgrade() {
-                Some(entry) => told.drop_copy(row.store.clone(), entry),
+            }
+            Phase::Foreign => match row.fate.upgrade() {
+                Some(fate) => told.drop_copy(row.store.clone(), fate),
                 None => false,
             },
         });
@@ -258,7 +265,7 @@ impl Index {
                         row.phase = Phase::Busy { heard: true };
                         return true;
                     }
-                    row.entry.upgrade().is_some_and(|it| told.drop_copy(row.store.clone(), it))
+                    row.fate.upgrade().is_some_and(|it| told.drop_copy(row.store.clone(), it))
                 });
                 !rows.is_empty()
             });
@@ -277,21 +284,18 @@ impl Index {
 
 impl Told {
     pub(super) fn new(reason: Reason) -> Self {
-        Self { reason, dead: Vec::new(), doubted: Vec::new(), dropped: 0 }
+        Self { reason, dead: Vec::new(), held: Vec::new(), doubted: Vec::new(), dropped: 0 }
     }
 
     /// Ends a copy: for every thread, and also if its value is still on its way. It needs no row any more: false.
-    pub(super) fn drop_copy(&mut self, store: StoreRef, entry: Arc<AnyEntry>) -> bool {
+    pub(super) fn drop_copy(&mut self, store: StoreRef, fate: Arc<Fate>) -> bool {
         let ended = match self.reason {
             // What the function returns may still be written, if the backend itself tells what it has overtaken.
-            Reason::Told | Reason::Gap | Reason::Cleared => entry.head.outdate(),
-            Reason::Own | Reason::End => {
-                let ended = !entry.head.is_dead();
-                entry.head.kill();
-                ended
-            }
+            Reason::Told | Reason::Gap | Reason::Cleared => fate.outdate(),
+            Reason::Own | Reason::End => fate.kill_elsewhere(),
         };
-        if ended {
+        self.held.extend(ended.entry);
+        if ended.first {
             self.dropped += 1;
             match self.reason {
                 Reason::Told => store.count_shared_invalidation(),
@@ -299,7 +303,7 @@ impl Told {
                 Reason::Own | Reason::End => {}
             }
         }
-        self.dead.push((store, entry));
+        self.dead.push((store, fate));
         false
     }
 }

@@ -18,7 +18,7 @@ use cachekit_io::{Backend, InvalidationEvent, Subscription};
 use self::blind::Blind;
 use self::bury::Graveyard;
 use self::index::{Index, Reason, Told};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::site::StoreRef;
 use crate::testing::{self, Pending};
 
@@ -86,9 +86,9 @@ impl Coherence {
 
     /// Has the events of a key end this entry; asked before the backend is asked for its value. Where no event comes
     /// any more, the entry is not kept.
-    pub(super) fn cover(self: &Arc<Self>, key: &str, entry: &Arc<AnyEntry>, store: &StoreRef) {
-        if !self.index.cover(key, entry, store) {
-            entry.head.kill();
+    pub(super) fn cover(self: &Arc<Self>, key: &str, fate: &Arc<Fate>, store: &StoreRef) {
+        if !self.index.cover(key, fate, store) {
+            fate.kill();
         }
         self.graveyard.look_after(self);
     }
@@ -108,8 +108,8 @@ impl Coherence {
 
     fn tell(self: &Arc<Self>, key: &str) -> Told {
         let mut told = self.index.tell(key);
-        for (copy, put) in told.doubted.drain(..) {
-            own::look(self, key, copy, put);
+        for (copy, entry, put) in told.doubted.drain(..) {
+            own::look(self, key, (copy, entry), put);
         }
         told
     }

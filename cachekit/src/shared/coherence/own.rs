@@ -18,7 +18,7 @@ use cachekit_io::Fetched;
 
 use super::Coherence;
 use super::index::{Copied, Put, Reason, Told};
-use crate::entry::AnyEntry;
+use crate::entry::{Fate, Resident};
 use crate::shared::{Link, budget, runtime};
 use crate::site::StoreRef;
 
@@ -32,7 +32,7 @@ const MOST_LOOKS: usize = 64;
 pub(in crate::shared) struct Own {
     coherence: Arc<Coherence>,
     hash: u64,
-    entry: Arc<AnyEntry>,
+    fate: Arc<Fate>,
     store: StoreRef,
     /// What is there afterwards, for a change whose echo is expected.
     put: Option<Put>,
@@ -47,7 +47,7 @@ impl Own {
     pub(in crate::shared) fn begin(
         coherence: &Arc<Coherence>,
         key: &str,
-        copy: (&Arc<AnyEntry>, &StoreRef),
+        copy: (&Arc<Fate>, &StoreRef),
         value: Option<&[u8]>,
     ) -> Option<Self> {
         let put = value.map(|value| coherence.index.hash(value));
@@ -58,7 +58,7 @@ impl Own {
     pub(in crate::shared) fn run(
         coherence: &Arc<Coherence>,
         key: &str,
-        copy: (&Arc<AnyEntry>, &StoreRef),
+        copy: (&Arc<Fate>, &StoreRef),
     ) -> Option<Self> {
         Self::new(coherence, key, copy, None)
     }
@@ -66,14 +66,14 @@ impl Own {
     fn new(
         coherence: &Arc<Coherence>,
         key: &str,
-        (entry, store): (&Arc<AnyEntry>, &StoreRef),
+        (fate, store): (&Arc<Fate>, &StoreRef),
         put: Option<Put>,
     ) -> Option<Self> {
         let hash = coherence.index.hash(key.as_bytes());
-        coherence.index.begin(hash, entry).then(|| Self {
+        coherence.index.begin(hash, fate).then(|| Self {
             coherence: Arc::clone(coherence),
             hash,
-            entry: Arc::clone(entry),
+            fate: Arc::clone(fate),
             store: store.clone(),
             put,
             over: false,
@@ -88,7 +88,7 @@ impl Own {
 
     /// Ends it. False if another process has changed the place since, or may have: then the entry is dead.
     pub(in crate::shared) async fn stands(mut self, link: &Link, until: Instant) -> bool {
-        self.doubted = !self.coherence.index.settle(self.hash, &self.entry, self.put);
+        self.doubted = !self.coherence.index.settle(self.hash, &self.fate, self.put);
         for _ in 0..LOOKS {
             if !self.doubted {
                 break;
@@ -99,10 +99,10 @@ impl Own {
             if !same {
                 break;
             }
-            if self.coherence.index.confirm(self.hash, &self.entry) {
+            if self.coherence.index.confirm(self.hash, &self.fate) {
                 self.doubted = false;
             } else {
-                self.coherence.index.begin(self.hash, &self.entry);
+                self.coherence.index.begin(self.hash, &self.fate);
             }
         }
         self.over = true;
@@ -112,7 +112,7 @@ impl Own {
 
     /// It has changed nothing.
     pub(in crate::shared) fn failed(mut self) {
-        self.coherence.index.quit(self.hash, &self.entry);
+        self.coherence.index.quit(self.hash, &self.fate);
         self.over = true;
     }
 }
@@ -121,11 +121,11 @@ impl Drop for Own {
     fn drop(&mut self) {
         // The caller may have gone while the change was under way.
         if !self.over && !self.doubted {
-            self.doubted = !self.coherence.index.settle(self.hash, &self.entry, self.put);
+            self.doubted = !self.coherence.index.settle(self.hash, &self.fate, self.put);
         }
         if self.doubted {
-            self.coherence.index.quit(self.hash, &self.entry);
-            self.coherence.drop_copy((self.store.clone(), Arc::clone(&self.entry)));
+            self.coherence.index.quit(self.hash, &self.fate);
+            self.coherence.drop_copy((self.store.clone(), Arc::clone(&self.fate)), None);
         }
     }
 }
@@ -136,9 +136,10 @@ impl Coherence {
         found.map(|found| self.index.hash(found.value()))
     }
 
-    fn drop_copy(self: &Arc<Self>, (store, entry): Copied) {
+    fn drop_copy(self: &Arc<Self>, (store, fate): Copied, entry: Option<Resident>) {
         let mut told = Told::new(Reason::Told);
-        told.drop_copy(store, entry);
+        told.held.extend(entry);
+        told.drop_copy(store, fate);
         self.bury(told);
     }
 }
@@ -146,18 +147,18 @@ impl Coherence {
 /// An entry that is out of service until a look has decided. Dropping it ends the entry.
 struct Doubted {
     coherence: Arc<Coherence>,
-    copy: Option<Copied>,
+    copy: Option<(Copied, Resident)>,
 }
 
 impl Doubted {
     fn settle(mut self, hash: u64) {
-        let Some(copy) = self.copy.take_if(|(_, entry)| self.coherence.index.confirm(hash, entry))
-        else {
-            return;
-        };
+        let coherence = Arc::clone(&self.coherence);
+        let confirmed = |((_, fate), _): &mut (Copied, Resident)| coherence.index.confirm(hash, fate);
+        let Some((copy, entry)) = self.copy.take_if(confirmed) else { return };
         // Not dropped here: a value's destructor is foreign code, and this thread drives connections.
         let mut told = Told::new(Reason::Told);
         told.dead.push(copy);
+        told.held.push(entry);
         self.coherence.bury(told);
     }
 }
@@ -165,14 +166,19 @@ impl Doubted {
 impl Drop for Doubted {
     fn drop(&mut self) {
         self.coherence.looks.fetch_sub(1, Ordering::Relaxed);
-        if let Some(copy) = self.copy.take() {
-            self.coherence.drop_copy(copy);
+        if let Some((copy, entry)) = self.copy.take() {
+            self.coherence.drop_copy(copy, Some(entry));
         }
     }
 }
 
 /// Looks in the background whether the backend still has what this process has put there.
-pub(super) fn look(coherence: &Arc<Coherence>, key: &str, copy: Copied, put: Put) {
+pub(super) fn look(
+    coherence: &Arc<Coherence>,
+    key: &str,
+    copy: (Copied, Resident),
+    put: Put,
+) {
     let under_way = coherence.looks.fetch_add(1, Ordering::Relaxed);
     let doubted = Doubted { coherence: Arc::clone(coherence), copy: Some(copy) };
     if under_way >= MOST_LOOKS {

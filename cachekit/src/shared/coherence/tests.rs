@@ -1,19 +1,15 @@
-use std::any::TypeId;
 use std::sync::Arc;
 
 use super::index::{Index, Reason};
-use crate::entry::{AnyEntry, Owner};
-use crate::flight::{Caller, Flights, Landing};
+use crate::clock::NEVER;
+use crate::entry::{Fate, Plan, Resident};
 use crate::site::StoreRef;
-use crate::store::{Capacity, Found, Store};
+use crate::store::{Caller, Capacity, Flight, Store};
 use crate::testing::{Clock, ClockSource};
 
-struct Here;
-
 fn store(capacity: u64) -> StoreRef {
-    let owner = Owner { function: TypeId::of::<Here>(), instance: 0 };
     let clock = ClockSource::Manual(Clock::new());
-    StoreRef::Shared(Arc::new(Store::new(owner, Capacity::Entries(capacity), clock, false)))
+    StoreRef::Shared(Arc::new(Store::new(Capacity::Entries(capacity), clock, false)))
 }
 
 fn key(n: u64) -> String {
@@ -25,27 +21,30 @@ fn spread(n: u64) -> u64 {
     n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// An entry whose value is on its way from the backend.
-fn pending(store: &StoreRef, index: &Index, n: u64) -> Arc<AnyEntry> {
-    let entry = store.entry::<u64, u64>(spread(n), n);
-    entry.body.value.set(n).unwrap();
-    let entry: Arc<AnyEntry> = entry;
-    assert!(index.cover(&key(n), &entry, store));
-    entry
+/// What becomes of a value that is on its way from the backend.
+fn pending(store: &StoreRef, index: &Index, n: u64) -> Arc<Fate> {
+    let fate = Fate::new(spread(n));
+    assert!(index.cover(&key(n), &fate, store));
+    fate
 }
 
-fn publish(store: &StoreRef, entry: &Arc<AnyEntry>) -> bool {
-    let caller = Caller { asynchronous: false, asks: true, seen: 0 };
-    let flight = Flights::global().lead_alone(Arc::clone(entry), caller);
-    let published = store.commit(&flight, Arc::clone(entry), &entry.head);
-    flight.land(Landing::Ready);
-    published
+fn publish(store: &StoreRef, fate: &Arc<Fate>, n: u64) -> Option<Resident> {
+    let row = store.lead_alone(fate.hash(), Caller { asynchronous: false, asks: true });
+    let flight = Flight::new(store.clone(), fate.hash(), row, true);
+    flight.asks(fate);
+    let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
+    let entry: Resident = Arc::new(store.entry(n, n, plan));
+    flight.land(Arc::clone(&entry), 0).then_some(entry)
 }
 
-fn fill(store: &StoreRef, index: &Index, n: u64) -> Arc<AnyEntry> {
-    let entry = pending(store, index, n);
-    assert!(publish(store, &entry));
-    entry
+fn fill(store: &StoreRef, index: &Index, n: u64) -> Arc<Fate> {
+    let fate = pending(store, index, n);
+    assert!(publish(store, &fate, n).is_some());
+    fate
+}
+
+fn is_served(store: &StoreRef, n: u64) -> bool {
+    store.fresh(spread(n)).is_some()
 }
 
 #[test]
@@ -57,9 +56,9 @@ fn an_event_ends_an_entry_that_is_there_and_one_that_is_on_its_way() {
     for n in [1, 3, 4] {
         index.tell(&key(n));
     }
-    assert!(there.head.is_dead() && other.head.is_alive());
-    assert!(!publish(&store, &coming), "it is not kept");
-    assert!(matches!(store.find(spread(1)), Found::Nothing));
+    assert!(there.is_dead() && !other.is_dead());
+    assert!(publish(&store, &coming, 3).is_none(), "it is not kept");
+    assert!(!is_served(&store, 1));
     assert_eq!((index.len(), store.stats().shared_invalidations), (1, 2));
 }
 
@@ -93,14 +92,14 @@ fn a_flush_ends_all_but_what_is_being_written_and_an_end_all() {
     assert!(index.begin(hash, &entries[3]));
     let told = index.flush(Reason::Gap);
     assert_eq!((told.dead.len(), index.len()), (9, 1));
-    assert!(entries.iter().enumerate().all(|(n, entry)| entry.head.is_alive() == (n == 3)));
+    assert!(entries.iter().enumerate().all(|(n, fate)| fate.is_dead() == (n != 3)));
     assert!(!index.settle(hash, &entries[3], Some(None)), "a look has to tell");
     assert!(index.confirm(hash, &entries[3]));
     assert_eq!(store.stats().shared_flushes, 9);
 
     assert_eq!(index.end().dead.len(), 1);
-    assert!(entries[3].head.is_dead());
-    let late = store.entry::<u64, u64>(7, 7) as Arc<AnyEntry>;
+    assert!(entries[3].is_dead());
+    let late = Fate::new(7);
     assert!(!index.cover(&key(7), &late, &store));
     assert_eq!(index.len(), 0);
 }
@@ -110,25 +109,25 @@ fn an_echo_takes_the_entry_out_of_service_until_the_look_has_decided() {
     let (store, index) = (store(64), Index::new());
     let hash = index.hash(key(1).as_bytes());
     for events in 0..3 {
-        let entry = fill(&store, &index, 1);
-        assert!(index.begin(hash, &entry));
-        assert!(index.settle(hash, &entry, Some(Some(5))), "it was quiet");
+        let fate = fill(&store, &index, 1);
+        assert!(index.begin(hash, &fate));
+        assert!(index.settle(hash, &fate, Some(Some(5))), "it was quiet");
         if events > 0 {
             let told = index.tell(&key(1));
             assert_eq!((told.dead.len(), told.doubted.len()), (0, 1));
-            assert_eq!(told.doubted[0].1, Some(5));
-            assert!(matches!(store.find(spread(1)), Found::Nothing));
+            assert_eq!(told.doubted[0].2, Some(5));
+            assert!(!is_served(&store, 1));
             for _ in 1..events {
                 assert_eq!(index.tell(&key(1)).doubted.len(), 0);
             }
             // A second event meanwhile is news.
-            assert_eq!(index.confirm(hash, &entry), events == 1);
+            assert_eq!(index.confirm(hash, &fate), events == 1);
         }
-        assert_eq!(entry.head.is_alive(), events < 2);
+        assert_eq!(is_served(&store, 1), events < 2);
         // From here on every event is news, but for the first of a write that was not heard of.
         let told = index.tell(&key(1));
         assert_eq!(told.doubted.len(), usize::from(events == 0));
-        assert!(!entry.head.is_alive());
+        assert!(!is_served(&store, 1));
     }
 }
 
@@ -136,10 +135,10 @@ fn an_echo_takes_the_entry_out_of_service_until_the_look_has_decided() {
 fn what_was_invalidated_during_the_look_stays_so() {
     let (store, index) = (store(64), Index::new());
     let hash = index.hash(key(1).as_bytes());
-    let entry = fill(&store, &index, 1);
-    index.begin(hash, &entry);
-    index.settle(hash, &entry, Some(None));
+    let fate = fill(&store, &index, 1);
+    index.begin(hash, &fate);
+    index.settle(hash, &fate, Some(None));
     index.tell(&key(1));
     store.remove(spread(1), &|_| true);
-    assert!(!index.confirm(hash, &entry) && entry.head.is_dead());
+    assert!(!index.confirm(hash, &fate) && fate.is_dead());
 }

@@ -7,48 +7,48 @@ use bytes::Bytes;
 use cachekit_io::SetOptions;
 
 use super::{Link, Written};
-use crate::entry::AnyEntry;
+use crate::entry::Fate;
 use crate::shared::coherence::Own;
 use crate::shared::guard::WriteRight;
 use crate::site::StoreRef;
 
 impl Link {
     /// Has the backend's news of this place end an entry. Asked before the backend is asked for the entry's value.
-    pub(crate) fn cover(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+    pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if let Some(coherence) = self.known.listens(&self.backend) {
-            coherence.cover(&self.key, entry, store);
+            coherence.cover(&self.key, fate, store);
         }
     }
 
     /// The entry's value is not in the backend: it is dropped when the backend answers next.
-    pub(crate) fn made_blindly(&self, entry: &Arc<AnyEntry>, store: &StoreRef) {
+    pub(crate) fn made_blindly(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if let Some(coherence) = self.known.coherence() {
-            coherence.made_blindly(&self.key, entry, store);
+            coherence.made_blindly(&self.key, fate, store);
         }
     }
 
     /// This process begins to change the place of an entry.
-    fn own(&self, entry: &Arc<AnyEntry>, store: &StoreRef, value: Option<&[u8]>) -> Option<Own> {
-        Own::begin(self.known.coherence()?, &self.key, (entry, store), value)
+    fn own(&self, fate: &Arc<Fate>, store: &StoreRef, value: Option<&[u8]>) -> Option<Own> {
+        Own::begin(self.known.coherence()?, &self.key, (fate, store), value)
     }
 
     /// The entry's function begins to run, and whether its value may be kept is for the backend to say.
     pub(in crate::shared) fn begin_run(
         &self,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         store: &StoreRef,
     ) -> Option<Own> {
-        Own::run(self.known.coherence()?, &self.key, (entry, store))
+        Own::run(self.known.coherence()?, &self.key, (fate, store))
     }
 
     /// Deletes at these places of an entry of this process that is not to end because of that.
     pub(crate) async fn delete_beside<'a>(
         links: &[&'a Self],
-        entry: Option<&Arc<AnyEntry>>,
+        fate: Option<&Arc<Fate>>,
         store: &StoreRef,
         until: Instant,
     ) -> bool {
-        let begun = |link: &&'a Self| Some((*link, link.own(entry?, store, None)?));
+        let begun = |link: &&'a Self| Some((*link, link.own(fate?, store, None)?));
         let own: Vec<_> = links.iter().filter_map(begun).collect();
         let deleted = Self::delete_all(links, store, until).await;
         for (link, own) in own {
@@ -64,11 +64,11 @@ impl Link {
         store: &StoreRef,
         until: Instant,
         right: WriteRight,
-        entry: &Arc<AnyEntry>,
+        fate: &Arc<Fate>,
         value: (Bytes, SetOptions),
     ) -> Written {
-        let own = self.own(entry, store, Some(&value.0));
-        let written = self.write_guarded(store, until, right, entry, value).await;
+        let own = self.own(fate, store, Some(&value.0));
+        let written = self.write_guarded(store, until, right, fate, value).await;
         let Some(own) = own else { return written };
         if written == Written::Refused {
             own.failed();

@@ -1,0 +1,60 @@
+//! Which entries that a front may hold have ended lately, for fronts to let go of.
+
+// Plain std on purpose: what is served is decided by the entries alone.
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// How many are remembered. A thread that was away for longer looks through its whole front.
+const RECENT: usize = 256;
+
+/// How many there have been.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// The hashes of the latest, each in the place of its number.
+static LATEST: Mutex<[u64; RECENT]> = Mutex::new([0; RECENT]);
+
+/// How many there have been; a thread that has seen as many has nothing to do.
+#[inline]
+pub(super) fn count() -> u64 {
+    COUNT.load(Ordering::Relaxed)
+}
+
+fn place(number: u64) -> usize {
+    // Less than RECENT.
+    #[allow(clippy::cast_possible_truncation)]
+    let place = (number % RECENT as u64) as usize;
+    place
+}
+
+/// Notes that entries with these hashes have ended. False if there are none.
+pub(super) fn note(hashes: impl Iterator<Item = u64>) -> bool {
+    let mut hashes = hashes.peekable();
+    if hashes.peek().is_none() {
+        return false;
+    }
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut count = COUNT.load(Ordering::Relaxed);
+    for hash in hashes {
+        latest[place(count)] = hash;
+        count += 1;
+    }
+    // With the list locked: a thread that sees the number finds the hashes.
+    COUNT.store(count, Ordering::Relaxed);
+    true
+}
+
+/// What has ended since a thread looked last.
+pub(super) struct Since {
+    pub(super) count: u64,
+    /// `None`: too many to know them all.
+    pub(super) hashes: Option<Vec<u64>>,
+}
+
+/// What has ended since there had been so many.
+pub(super) fn since(seen: u64) -> Since {
+    let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = COUNT.load(Ordering::Relaxed);
+    let known = count - seen <= RECENT as u64;
+    let hashes = known.then(|| (seen..count).map(|number| latest[place(number)]).collect());
+    Since { count, hashes }
+}

@@ -1,0 +1,173 @@
+//! What changes a store from outside of a fill: values put into it, entries taken out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+
+use super::fills::Caller;
+use super::flight::Flight;
+use super::shard::{Cause, Out};
+use super::{Store, share};
+use crate::clock::Ticks;
+use crate::entry::{AnyEntry, Resident};
+use crate::front;
+use crate::site::StoreRef;
+use crate::sync::lock;
+
+/// Is told of entries that left.
+pub(crate) type Listener = Arc<dyn Fn(&Resident, Cause) + Send + Sync>;
+
+impl Store {
+    /// Lets go of entries that left, without a lock: fronts, listeners and destructors hear of it here.
+    #[inline]
+    pub(super) fn let_go(&self, out: Out) {
+        if out.is_empty() {
+            return;
+        }
+        // Either the front that is about to remember an entry sees that it is dead, or we see that it does.
+        fence(Ordering::SeqCst);
+        if self.listener.is_some() || out.iter().any(|gone| gone.entry.head().is_fronted()) {
+            self.say_goodbye(&out);
+        }
+        drop(out);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn say_goodbye(&self, out: &Out) {
+        front::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));
+        if let Some(listener) = &self.listener {
+            for gone in out.iter() {
+                // A listener that panics keeps no call from its value.
+                let _ = catch_unwind(AssertUnwindSafe(|| listener(&gone.entry, gone.cause)));
+            }
+        }
+    }
+
+    /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
+    pub(crate) fn put(&self, hash: u64, entry: Resident) {
+        if self.disabled {
+            return;
+        }
+        let now = self.sweeping_now(&entry);
+        let mut out = Out::default();
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        inner.kill_fills(at);
+        inner.place(at, entry, now, &mut out);
+        drop(inner);
+        self.let_go(out);
+    }
+
+    /// The same, for a value that is on its way to the shared tier, too. Until the flight is dropped a younger value
+    /// puts an end to it.
+    pub(crate) fn put_flying(store: &StoreRef, hash: u64, entry: Resident) -> Flight {
+        let now = store.sweeping_now(&entry);
+        let mut out = Out::default();
+        let mut inner = lock(&store.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        inner.kill_fills(at);
+        let row = inner.start(at, Caller { asynchronous: false, asks: false }, false);
+        if let Some(fate) = entry.head().fate() {
+            inner.asks(row, fate);
+            fate.becomes(&entry);
+        }
+        inner.place(at, entry, now, &mut out);
+        drop(inner);
+        store.let_go(out);
+        Flight::new(store.clone(), hash, row, true)
+    }
+
+    /// The time, if entries of this kind can expire.
+    #[inline]
+    pub(crate) fn sweeping_now(&self, entry: &Resident) -> Ticks {
+        if entry.head().expires() == crate::clock::NEVER { 0 } else { self.now() }
+    }
+
+    /// Removes the entry under `hash` if `same` accepts it, and ends the fills that are running. The entry, if it was
+    /// alive.
+    pub(crate) fn remove(
+        &self,
+        hash: u64,
+        same: &dyn Fn(&dyn AnyEntry) -> bool,
+    ) -> Option<Resident> {
+        let entry = {
+            let mut inner = lock(&self.shard(hash).inner);
+            let at = inner.find(hash)?;
+            // Fills first. One that lands between the two steps is found by the second.
+            inner.kill_fills(at);
+            inner.slot(at).entry.clone()?
+        };
+        // The user's `Eq` runs without our lock. What replaces the entry meanwhile is newer than the removal.
+        if !same(&*entry) {
+            return None;
+        }
+        let alive = entry.head().kill();
+        self.take_out(hash, &entry, Cause::Removed);
+        alive.then_some(entry)
+    }
+
+    /// Makes room where this very entry is, which is not served any more. True if the store still held it.
+    pub(crate) fn take_out(&self, hash: u64, entry: &Resident, cause: Cause) -> bool {
+        let mut out = Out::default();
+        let mut inner = lock(&self.shard(hash).inner);
+        if let Some(at) = inner.find(hash).filter(|at| inner.holds(*at, entry)) {
+            inner.take(at, cause, &mut out);
+        }
+        drop(inner);
+        let taken = !out.is_empty();
+        self.let_go(out);
+        taken
+    }
+
+    /// Removes everything that was there when the call started, and ends the fills that are running. Returns how many
+    /// entries there were.
+    pub(crate) fn clear(&self) -> u64 {
+        let mut removed = 0;
+        for shard in &self.shards {
+            let mut out = Out::default();
+            let mut inner = lock(&shard.inner);
+            inner.fills.kill_all();
+            removed += inner.entries as u64;
+            inner.drain(&mut out);
+            drop(inner);
+            self.let_go(out);
+        }
+        removed
+    }
+
+    /// Removes what has expired. Returns how many entries that were.
+    pub(crate) fn purge(&self) -> u64 {
+        let now = self.now();
+        let mut removed = 0;
+        for shard in &self.shards {
+            let mut out = Out::default();
+            let mut inner = lock(&shard.inner);
+            removed += inner.entries as u64;
+            inner.purge(now, &mut out);
+            removed -= inner.entries as u64;
+            drop(inner);
+            self.let_go(out);
+        }
+        removed
+    }
+
+    /// Gives the store another size.
+    pub(crate) fn resize(&self, room: u64) {
+        let room = room.min(super::MOST_ROOM);
+        let now = self.now();
+        let shards = self.shards.len() as u64;
+        for (at, shard) in self.shards.iter().enumerate() {
+            let mut out = Out::default();
+            lock(&shard.inner).resize(share(room, shards, at as u64), now, &mut out);
+            self.let_go(out);
+        }
+    }
+
+    /// The entries that were there when their shard was looked at, a shard at a time.
+    pub(crate) fn entries(&self, shard: usize) -> Option<Vec<(u64, Resident)>> {
+        let inner = lock(&self.shards.get(shard)?.inner);
+        let held = inner.slots.iter().filter_map(|slot| Some((slot.hash, slot.entry.clone()?)));
+        Some(held.collect())
+    }
+}

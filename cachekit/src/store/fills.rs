@@ -1,0 +1,500 @@
+//! The running fills of a shard: who leads, who joins, who is killed.
+//!
+//! Several fills of one key can be under way: refreshes, runs beside another, waiters that run the function themselves.
+//! Each has the number of its start, and a value that is kept puts an end to every older one. All fills of a hash hang
+//! at its slot; of two keys with one hash, the fills of either end those of the other, which then are run once more.
+
+use std::sync::Arc;
+
+use super::shard::{Cause, Inner, NONE, Out};
+use crate::entry::{Fate, Resident};
+use crate::flight::pulse::Pulse;
+use crate::flight::{FlightId, Landing, Wait, chain};
+
+/// What is known of a fill, in bits.
+///
+/// The shared tier is being asked and the function does not run yet: what comes of it may be older than every run.
+const ASKING: u8 = 1;
+/// The same, and a run has kept its value meanwhile.
+const PASSED: u8 = 2;
+/// What it computes is not stored.
+const KILLED: u8 = 4;
+/// The values of other calls do not come from here: its caller has been told to go on with an old one.
+const REFRESHING: u8 = 8;
+/// It runs for its caller alone: forced, or re-entrant, or its waiters have been let go of.
+const ALONE: u8 = 16;
+/// The leader is a future: a thread must not block until it is polled.
+const ASYNCHRONOUS: u8 = 32;
+
+/// One fill.
+pub(super) struct Fill {
+    /// The number of the fill, never given twice in a shard; 0: the row is empty.
+    ticket: u64,
+    /// The number of its start, higher than that of every fill that started before.
+    start: u64,
+    /// What few fills have.
+    rare: Option<Box<Rare>>,
+    /// Its slot.
+    pub(super) at: u32,
+    /// The next fill of the hash, or the next empty row.
+    next: u32,
+    bits: u8,
+}
+
+#[derive(Default)]
+struct Rare {
+    pulse: Pulse,
+    /// Made by the first waiter.
+    wait: Option<Arc<Wait>>,
+    /// What may end it besides this process.
+    fate: Option<Arc<Fate>>,
+}
+
+/// What the caller of a fill is.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) asynchronous: bool,
+    /// It asks the shared tier before it runs the function.
+    pub(crate) asks: bool,
+}
+
+impl Fill {
+    #[inline]
+    fn is(&self, bits: u8) -> bool {
+        self.bits & bits != 0
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(Box::default)
+    }
+
+    pub(super) fn wait(&self) -> Option<&Arc<Wait>> {
+        self.rare.as_ref()?.wait.as_ref()
+    }
+
+    fn take_wait(&mut self) -> Option<Arc<Wait>> {
+        self.rare.as_mut()?.wait.take()
+    }
+
+    fn waits_at(&self, wait: &Arc<Wait>) -> bool {
+        self.wait().is_some_and(|own| Arc::ptr_eq(own, wait))
+    }
+
+    pub(super) fn pulse(&mut self) -> &mut Pulse {
+        &mut self.rare().pulse
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.pulse.abandoned)
+    }
+
+    /// Callers can wait for it.
+    #[inline]
+    fn is_joinable(&self) -> bool {
+        !self.is(ALONE | KILLED) && !self.is_outdated()
+    }
+
+    /// The shared tier's news have ended it.
+    #[inline]
+    fn is_outdated(&self) -> bool {
+        match &self.rare {
+            None => false,
+            Some(rare) => rare.fate.as_ref().is_some_and(|fate| fate.is_condemned()),
+        }
+    }
+
+    /// What it computes is not to be stored.
+    fn kill(&mut self) {
+        self.bits |= KILLED;
+        if let Some(fate) = self.rare.as_ref().and_then(|rare| rare.fate.as_ref()) {
+            fate.condemn();
+        }
+    }
+}
+
+/// The rows of a shard's fills.
+pub(super) struct Fills {
+    rows: Vec<Fill>,
+    /// Empty rows, through `next`.
+    free: u32,
+    /// Counts starts.
+    started: u64,
+    running: usize,
+}
+
+impl Default for Fills {
+    fn default() -> Self {
+        Self { rows: Vec::new(), free: NONE, started: 0, running: 0 }
+    }
+}
+
+/// Where a fill is, as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    at: u32,
+    pub(crate) ticket: u64,
+}
+
+impl Fills {
+    pub(super) fn len(&self) -> usize {
+        self.running
+    }
+
+    #[inline]
+    pub(super) fn get(&mut self, row: Row) -> Option<&mut Fill> {
+        self.rows.get_mut(row.at as usize).filter(|fill| fill.ticket == row.ticket)
+    }
+
+    #[inline]
+    fn next_start(&mut self) -> u64 {
+        self.started += 1;
+        self.started
+    }
+
+    #[inline]
+    fn add(&mut self, at: u32, next: u32, caller: Caller, joinable: bool) -> Row {
+        let ticket = self.next_start();
+        let mut bits = if joinable { 0 } else { ALONE };
+        bits |= if caller.asks { ASKING } else { 0 };
+        bits |= if caller.asynchronous { ASYNCHRONOUS } else { 0 };
+        self.running += 1;
+        let row = self.free;
+        match self.rows.get_mut(row as usize) {
+            Some(empty) => {
+                self.free = empty.next;
+                (empty.ticket, empty.start) = (ticket, ticket);
+                (empty.at, empty.next, empty.bits) = (at, next, bits);
+                Row { at: row, ticket }
+            }
+            None => self.push(Fill { ticket, start: ticket, rare: None, at, next, bits }),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push(&mut self, fill: Fill) -> Row {
+        let ticket = fill.ticket;
+        let at = u32::try_from(self.rows.len()).unwrap_or_else(|_| unreachable!("fewer than 2^32 fills"));
+        self.rows.push(fill);
+        Row { at, ticket }
+    }
+
+    #[inline]
+    fn give_back(&mut self, at: u32) {
+        let free = std::mem::replace(&mut self.free, at);
+        let fill = &mut self.rows[at as usize];
+        fill.ticket = 0;
+        fill.next = free;
+        self.running -= 1;
+    }
+
+    /// Ends every fill of the shard.
+    pub(super) fn kill_all(&mut self) {
+        if self.running > 0 {
+            self.rows.iter_mut().filter(|fill| fill.ticket != 0).for_each(Fill::kill);
+        }
+    }
+}
+
+/// What a fill comes to at its end.
+#[derive(Default)]
+pub(super) struct Ended {
+    /// Where its waiters stand, if they are to learn of it.
+    pub(super) wait: Option<Arc<Wait>>,
+    /// To be dropped without the lock: wakers, for one.
+    rare: Option<Box<Rare>>,
+}
+
+impl Ended {
+    /// Wakes the waiters. Without the lock.
+    #[inline]
+    pub(super) fn land(self, landing: impl FnOnce() -> Landing) {
+        if let Some(wait) = self.wait {
+            wait.complete(landing()).wake();
+        }
+        drop(self.rare);
+    }
+}
+
+/// What a caller that wants to wait is to do.
+pub(super) enum Joined {
+    Wait(Arc<Wait>),
+    /// Waiting could take for ever: run the function beside it.
+    Alone,
+    /// It has ended, or is left behind.
+    Gone,
+}
+
+impl Inner {
+    /// Starts a fill.
+    #[inline]
+    pub(super) fn start(&mut self, at: u32, caller: Caller, joinable: bool) -> Row {
+        let first = self.slot(at).fills;
+        let row = self.fills.add(at, first, caller, joinable);
+        self.slot_mut(at).fills = row.at;
+        row
+    }
+
+    /// The fills of a slot.
+    fn fills_at(&self, at: u32) -> impl Iterator<Item = (Row, &Fill)> {
+        let mut next = self.slot(at).fills;
+        std::iter::from_fn(move || {
+            let fill = self.fills.rows.get(next as usize)?;
+            let row = Row { at: next, ticket: fill.ticket };
+            next = fill.next;
+            Some((row, fill))
+        })
+    }
+
+    /// Does something to every fill of a slot.
+    pub(super) fn each_fill(&mut self, at: u32, mut f: impl FnMut(Row, &mut Fill)) {
+        let mut next = self.slot(at).fills;
+        while let Some(fill) = self.fills.rows.get_mut(next as usize) {
+            let row = Row { at: next, ticket: fill.ticket };
+            next = fill.next;
+            f(row, fill);
+        }
+    }
+
+    /// A fill that a caller can wait for.
+    #[inline]
+    pub(super) fn joinable(&self, at: u32) -> Option<Row> {
+        if self.slot(at).fills == NONE {
+            return None;
+        }
+        self.fills_at(at).find(|(_, fill)| fill.is_joinable()).map(|(row, _)| row)
+    }
+
+    /// Joins a fill, unless waiting for it would hold something up.
+    pub(super) fn join(&mut self, row: Row, shard: u64, asynchronous: bool) -> Joined {
+        let Some(fill) = self.fills.get(row).filter(|fill| fill.is_joinable()) else {
+            return Joined::Gone;
+        };
+        // A thread that blocked for a future could keep the executor from ever polling it.
+        let blocks = fill.is(ASYNCHRONOUS) && !asynchronous;
+        if blocks || chain::would_deadlock(FlightId { shard, ticket: row.ticket }) {
+            return Joined::Alone;
+        }
+        let asynchronous = fill.is(ASYNCHRONOUS);
+        let wait = fill.rare().wait.get_or_insert_with(|| Arc::new(Wait::new(asynchronous)));
+        Joined::Wait(Arc::clone(wait))
+    }
+
+    /// A waiter's own run, beside the leader that it waited for in vain. Its answer ends the wait of all others, and so
+    /// does the leader's. `None`: the wait is over.
+    pub(super) fn relieve(&mut self, at: u32, caller: Caller, wait: &Arc<Wait>) -> Option<Row> {
+        if wait.is_over() {
+            return None;
+        }
+        // Callers that come later join the leader, unless that one is left behind.
+        let led = self.fills_at(at).any(|(_, fill)| fill.waits_at(wait) && fill.is_joinable());
+        let row = self.start(at, caller, !led);
+        if let Some(fill) = self.fills.get(row) {
+            fill.rare().wait = Some(Arc::clone(wait));
+        }
+        Some(row)
+    }
+
+    /// Whether a caller waits for a fill right now: worth cloning a value or an error for.
+    pub(super) fn has_waiters(&mut self, row: Row) -> bool {
+        let Some(fill) = self.fills.get(row) else { return false };
+        let (at, Some(wait)) = (fill.at, fill.wait().cloned()) else { return false };
+        // Waiters hold it, beside its fills and ourselves.
+        let ours = 1 + self.fills_at(at).filter(|(_, fill)| fill.waits_at(&wait)).count();
+        Arc::strong_count(&wait) > ours
+    }
+
+    /// The shared tier is asked for this fill, and what it says of its key can end it.
+    pub(super) fn asks(&mut self, row: Row, fate: &Arc<Fate>) {
+        let Some(fill) = self.fills.get(row) else { return };
+        fill.rare().fate = Some(Arc::clone(fate));
+        if fill.is(KILLED) {
+            fate.condemn();
+        }
+    }
+
+    /// The shared tier had nothing to end the call with, and the function runs now. What it returns is as new as
+    /// this moment.
+    pub(super) fn runs(&mut self, row: Row) {
+        let start = self.fills.next_start();
+        if let Some(fill) = self.fills.get(row).filter(|fill| fill.is(ASKING | PASSED)) {
+            fill.bits &= !(ASKING | PASSED);
+            fill.start = start;
+        }
+    }
+
+    /// Puts an end to the fills of this key that started before: this one has a value to be kept, and a newer one. The
+    /// fills that it runs inside of are spared; they end later, and have used what this one has.
+    ///
+    /// True if a run is under way that started later: its value is to replace this one in every tier.
+    pub(super) fn overtake(&mut self, row: Row, shard: u64, out: &mut Out) -> bool {
+        let Some(fill) = self.fills.get(row) else { return false };
+        let (at, start) = (fill.at, fill.start);
+        let mut younger = false;
+        self.each_fill(at, |other, fill| {
+            let id = FlightId { shard, ticket: other.ticket };
+            if other == row || fill.is(KILLED) || chain::contains(id) {
+                return;
+            }
+            if fill.is(ASKING | PASSED) {
+                // What it finds may be older. If it finds nothing, it starts its run now; one that will run in any
+                // case has as good as started.
+                fill.bits |= PASSED;
+                younger |= fill.is(ALONE) && fill.start > start;
+            } else if fill.start < start {
+                fill.kill();
+            } else {
+                younger = true;
+            }
+        });
+        // A value that was put here, and is on its way to the shared tier, has a fill as well.
+        let condemned = |entry: &Resident| entry.head().fate().is_some_and(|it| it.is_condemned());
+        if self.slot(at).entry.as_ref().is_some_and(condemned) {
+            self.take(at, Cause::Replaced, out);
+        }
+        younger
+    }
+
+    /// The same at the end of a run, if there are others. False if the function did not run: what was found in the
+    /// shared tier is older than every run.
+    #[inline]
+    pub(super) fn overtake_by_run(&mut self, row: Row, shard: u64, out: &mut Out) -> bool {
+        let Some(fill) = self.fills.get(row) else { return false };
+        let (at, next) = (fill.at, fill.next);
+        if fill.is(ASKING | PASSED) {
+            return false;
+        }
+        if next != NONE || self.slot(at).fills != row.at {
+            self.overtake(row, shard, out);
+        }
+        true
+    }
+
+    /// Ends a fill that has nothing to it: the function ran, no other fill of the hash is under way, and no caller waits.
+    /// Gives its slot. `None`: there is something, and it goes on.
+    #[inline]
+    pub(super) fn ends_plain(&mut self, row: Row) -> Option<u32> {
+        let fill = self.fills.get(row)?;
+        let at = fill.at;
+        let is_plain = !fill.is(!(ALONE | ASYNCHRONOUS)) && fill.rare.is_none() && fill.next == NONE;
+        let slot = &mut self.slots[at as usize];
+        if !is_plain || slot.fills != row.at {
+            return None;
+        }
+        slot.fills = NONE;
+        self.fills.give_back(row.at);
+        Some(at)
+    }
+
+    /// Whether callers may wait for a fill.
+    #[inline]
+    pub(super) fn has_wait(&mut self, row: Row) -> bool {
+        self.fills.get(row).is_some_and(|fill| fill.wait().is_some())
+    }
+
+    /// Ends every fill of a slot.
+    #[inline]
+    pub(super) fn kill_fills(&mut self, at: u32) {
+        if self.slot(at).fills != NONE {
+            self.each_fill(at, |_, fill| fill.kill());
+        }
+    }
+
+    /// Whether what a fill has may be stored.
+    #[inline]
+    pub(super) fn may_store(&mut self, row: Row) -> bool {
+        self.fills.get(row).is_some_and(|fill| !fill.is(KILLED | PASSED))
+    }
+
+    /// Has the callers that wait for a fill go on with an old value while it replaces that one. `None`, and nothing is
+    /// done, if another fill of the hash is at it.
+    pub(super) fn refreshes(&mut self, row: Row) -> Option<Ended> {
+        let at = self.fills.get(row)?.at;
+        if self.fills_at(at).any(|(_, fill)| fill.is(REFRESHING)) {
+            return None;
+        }
+        let fill = self.fills.get(row)?;
+        fill.bits |= REFRESHING;
+        Some(release(fill))
+    }
+
+    /// Ends a fill. Gives its waiters, if they are to learn of it: with `answers` they get what they wait for.
+    #[inline]
+    pub(super) fn end(&mut self, row: Row, answers: bool) -> Ended {
+        let Some(fill) = self.fills.get(row) else { return Ended::default() };
+        let (at, next, rare) = (fill.at, fill.next, fill.rare.take());
+        if self.slot(at).fills == row.at {
+            self.slot_mut(at).fills = next;
+        } else {
+            self.unchain(at, row, next);
+        }
+        self.fills.give_back(row.at);
+        let mut ended = Ended { wait: None, rare };
+        if let Some(wait) = ended.rare.as_mut().and_then(|rare| rare.wait.take()) {
+            ended.wait = self.leave(at, wait, answers);
+        }
+        ended
+    }
+
+    #[cold]
+    fn unchain(&mut self, at: u32, row: Row, next: u32) {
+        let mut before = self.slot(at).fills;
+        while let Some(fill) = self.fills.rows.get_mut(before as usize) {
+            if fill.next == row.at {
+                fill.next = next;
+                return;
+            }
+            before = fill.next;
+        }
+    }
+
+    /// A fill leaves the waiters that it may share with others.
+    #[cold]
+    fn leave(&mut self, at: u32, wait: Arc<Wait>, answers: bool) -> Option<Arc<Wait>> {
+        if !answers {
+            let mut goes_on = false;
+            self.each_fill(at, |_, fill| {
+                if !goes_on && fill.waits_at(&wait) && !fill.is_abandoned() {
+                    // They wait on: another run is under way.
+                    fill.bits &= !ALONE;
+                    goes_on = true;
+                }
+            });
+            if goes_on {
+                return None;
+            }
+        }
+        // Callers that come to the others later must not get an answer that was there before they asked.
+        self.each_fill(at, |_, fill| {
+            if fill.waits_at(&wait) {
+                fill.take_wait();
+            }
+        });
+        Some(wait)
+    }
+
+    /// One look at the leaders that share these waiters: what wakes them, and whether none of them moves any more.
+    pub(super) fn look_after(&mut self, hash: u64, wait: &Arc<Wait>) -> (Vec<std::task::Waker>, bool) {
+        let (mut knocks, mut abandoned, mut any) = (Vec::new(), true, false);
+        let Some(at) = self.find(hash) else { return (knocks, false) };
+        self.each_fill(at, |_, fill| {
+            if !fill.waits_at(wait) {
+                return;
+            }
+            any = true;
+            knocks.extend(fill.pulse().look());
+            if fill.is_abandoned() {
+                // Callers that come from here on need not wait for that to be found out again.
+                fill.bits |= ALONE;
+            } else {
+                abandoned = false;
+            }
+        });
+        (knocks, any && abandoned)
+    }
+}
+
+fn release(fill: &mut Fill) -> Ended {
+    fill.bits |= ALONE;
+    Ended { wait: fill.take_wait(), rare: None }
+}

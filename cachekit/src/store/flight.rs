@@ -1,0 +1,330 @@
+//! A leader's hold on its fill, and what all fills of a store do.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::fills::{Caller, Ended, Joined, Row};
+use super::shard::{Inner, Out};
+use super::{Store, watch};
+use crate::clock::Ticks;
+use crate::entry::{Fate, Resident};
+use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
+use crate::site::StoreRef;
+use crate::sync::lock;
+
+/// What a look at a key came to.
+pub(crate) enum Look {
+    /// There is an entry. It may have expired, or be another key's of the same hash.
+    Found(Resident),
+    /// Another caller leads a fill.
+    Pending(Row),
+    /// The caller leads one from now on.
+    Lead(Row),
+}
+
+/// How a caller gets its value.
+pub(crate) enum Join {
+    /// Wait for the leader.
+    Wait(Arc<Wait>, FlightId),
+    /// Run the function beside the leader.
+    Alone,
+    /// The fill has ended.
+    Gone,
+}
+
+impl Store {
+    /// Looks a key up. If there is nothing, the caller takes the lead, or learns who has it: in one step, so that no
+    /// fill can land in between.
+    #[inline]
+    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = match inner.search(hash) {
+            Ok(at) => at,
+            Err(hole) => {
+                if counts {
+                    inner.counts.misses += 1;
+                    inner.sketch.increment(hash);
+                }
+                let at = inner.add_slot(hash, hole);
+                return Look::Lead(inner.start(at, caller, true));
+            }
+        };
+        if let Some(entry) = &inner.slot(at).entry {
+            return Look::Found(Arc::clone(entry));
+        }
+        Self::lead_at(&mut inner, at, hash, caller, counts)
+    }
+
+    /// Takes the lead over an entry that was found and cannot be served, or learns who has it; if it is there no more,
+    /// looks again.
+    pub(crate) fn lead_over(
+        &self,
+        hash: u64,
+        found: &Resident,
+        caller: Caller,
+        counts: bool,
+    ) -> Look {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        match &inner.slot(at).entry {
+            Some(entry) if !Arc::ptr_eq(entry, found) => Look::Found(Arc::clone(entry)),
+            _ => Self::lead_at(&mut inner, at, hash, caller, counts),
+        }
+    }
+
+    /// Takes the lead whatever is there, unless another caller has it.
+    pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        Self::lead_at(&mut inner, at, hash, caller, false)
+    }
+
+    #[inline]
+    fn lead_at(inner: &mut Inner, at: u32, hash: u64, caller: Caller, counts: bool) -> Look {
+        if counts {
+            inner.counts.misses += 1;
+            inner.sketch.increment(hash);
+        }
+        match inner.joinable(at) {
+            Some(row) => Look::Pending(row),
+            None => Look::Lead(inner.start(at, caller, true)),
+        }
+    }
+
+    /// A fill that others cannot join, beside any that is running: forced, or re-entrant.
+    pub(crate) fn lead_alone(&self, hash: u64, caller: Caller) -> Row {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        inner.start(at, caller, false)
+    }
+
+    /// Joins a fill.
+    pub(crate) fn join(&self, hash: u64, row: Row, asynchronous: bool) -> Join {
+        let shard = self.shard_number(hash);
+        match lock(&self.shard(hash).inner).join(row, shard, asynchronous) {
+            Joined::Wait(wait) => Join::Wait(wait, FlightId { shard, ticket: row.ticket }),
+            Joined::Alone => Join::Alone,
+            Joined::Gone => Join::Gone,
+        }
+    }
+
+    /// A waiter's own run, beside the leader that it waited for in vain. `None`: the wait is over.
+    pub(crate) fn relieve(&self, hash: u64, caller: Caller, wait: &Arc<Wait>) -> Option<Row> {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        let row = inner.relieve(at, caller, wait);
+        inner.tidy(at);
+        row
+    }
+
+    /// Running fills, for tests.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.shards.iter().map(|shard| lock(&shard.inner).fills.len()).sum()
+    }
+}
+
+/// Where a fill is, for the poll that drives its leader.
+#[derive(Clone)]
+pub(crate) struct Pilot {
+    store: StoreRef,
+    hash: u64,
+    row: Row,
+}
+
+impl Pilot {
+    pub(crate) fn id(&self) -> FlightId {
+        FlightId { shard: self.store.shard_number(self.hash), ticket: self.row.ticket }
+    }
+
+    #[inline]
+    fn with<R>(&self, f: impl FnOnce(&mut Inner, Row) -> R) -> R {
+        f(&mut lock(&self.store.shard(self.hash).inner), self.row)
+    }
+
+    /// A poll of the leader begins, not its first one.
+    pub(crate) fn polled(&self) {
+        // Dropped without our lock.
+        let _former = self.with(|inner, row| inner.fills.get(row)?.pulse().polled());
+    }
+
+    /// A poll of the leader ended without a result.
+    pub(crate) fn pending(&self, waker: &Waker) {
+        let waker = waker.clone();
+        self.with(|inner, row| {
+            if let Some(fill) = inner.fills.get(row) {
+                fill.pulse().pending(waker);
+            }
+        });
+    }
+}
+
+/// The leader's hold on its fill. Dropping it (cancellation, panic) releases the waiters to try again.
+pub(crate) struct Flight {
+    pilot: Pilot,
+    /// It leads for its caller alone.
+    alone: bool,
+    landed: bool,
+}
+
+impl Flight {
+    #[inline]
+    pub(crate) fn new(store: StoreRef, hash: u64, row: Row, alone: bool) -> Self {
+        Self { pilot: Pilot { store, hash, row }, alone, landed: false }
+    }
+
+    pub(crate) fn id(&self) -> FlightId {
+        self.pilot.id()
+    }
+
+    pub(crate) fn pilot(&self) -> &Pilot {
+        &self.pilot
+    }
+
+    /// Whether it runs beside another of its key, that may even be waiting for it.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Whether a caller waits right now: worth cloning a value or an error for.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.pilot.with(Inner::has_waiters)
+    }
+
+    /// The shared tier is asked for it, and what it says of the key can end the fill.
+    pub(crate) fn asks(&self, fate: &Arc<Fate>) {
+        self.pilot.with(|inner, row| inner.asks(row, fate));
+    }
+
+    /// The function runs from now on: what it returns is as new as this moment.
+    pub(crate) fn runs(&self) {
+        self.pilot.with(Inner::runs);
+    }
+
+    /// Puts an end to the fills of this key that started before: this one has a value to be kept, and a newer one.
+    ///
+    /// True if a run is under way that started later: its value is to replace this one in every tier.
+    pub(crate) fn overtake(&self) -> bool {
+        let shard = self.id().shard;
+        let mut out = Out::default();
+        let younger = self.pilot.with(|inner, row| inner.overtake(row, shard, &mut out));
+        self.pilot.store.let_go(out);
+        younger
+    }
+
+    /// Has the callers that wait go on with an old value while this fill replaces it. False, and nothing is done, if
+    /// another one is at it.
+    pub(crate) fn refreshes(&self, old: &Resident) -> bool {
+        let ended = self.pilot.with(Inner::refreshes);
+        let begun = ended.is_some();
+        ended.unwrap_or_default().land(|| Landing::Ready(Arc::clone(old)));
+        begun
+    }
+
+    /// Stores what the fill came to, unless it was invalidated or overtaken, and gives it to the waiters in any case.
+    /// True if it was stored.
+    #[inline]
+    pub(crate) fn land(mut self, entry: Resident, now: Ticks) -> bool {
+        self.landed = true;
+        let Pilot { store, hash, row } = &self.pilot;
+        let mut out = Out::default();
+        let shard = store.shard_number(*hash);
+        let mut inner = lock(&store.shard(*hash).inner);
+        if entry.head().fate().is_none()
+            && let Some(at) = inner.ends_plain(*row)
+        {
+            // No other fill, and no waiter.
+            inner.counts.loads += 1;
+            inner.place(at, entry, now, &mut out);
+            drop(inner);
+            store.let_go(out);
+            return true;
+        }
+        let ran = inner.overtake_by_run(*row, shard, &mut out);
+        inner.counts.loads += u64::from(ran);
+        let at = inner.fills.get(*row).map(|fill| fill.at);
+        let (mut stored, mut again) = (false, None);
+        if let Some(at) = at.filter(|_| inner.may_store(*row))
+            && entry.head().fate().is_none_or(|fate| fate.becomes(&entry))
+        {
+            if inner.has_wait(*row) {
+                again = Some(Arc::clone(&entry));
+            }
+            inner.place(at, entry, now, &mut out);
+            stored = true;
+        } else {
+            again = Some(entry);
+        }
+        let ended = inner.end(*row, true);
+        if let Some(at) = at {
+            inner.tidy(at);
+        }
+        drop(inner);
+        if !stored && let Some(entry) = &again {
+            entry.head().evict();
+        }
+        store.let_go(out);
+        if ended.wait.is_some() && let Some(entry) = again.take() {
+            ended.land(|| Landing::Ready(entry));
+        }
+        stored
+    }
+
+    /// Ends the fill without storing anything. The waiters learn how.
+    #[inline]
+    pub(crate) fn abandon(mut self, landing: Landing) {
+        self.finish(landing);
+    }
+
+    fn finish(&mut self, landing: Landing) {
+        self.landed = true;
+        let answers = landing.is_an_answer();
+        let ended: Ended = self.pilot.with(|inner, row| {
+            let at = inner.fills.get(row).map(|fill| fill.at);
+            let ended = inner.end(row, answers);
+            if let Some(at) = at {
+                inner.tidy(at);
+            }
+            ended
+        });
+        ended.land(|| landing);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.landed {
+            let landing = if std::thread::panicking() {
+                Landing::Failed(Failure::Unshared)
+            } else {
+                Landing::Cancelled
+            };
+            self.finish(landing);
+        }
+    }
+}
+
+/// Drives a leader's future with its fill on the chain whenever it is polled, and keeps note of the polls for its
+/// waiters. Pinned by the caller: by value it would take its place twice, as an argument and while it is driven.
+pub(crate) async fn drive<F: Future>(pilot: &Pilot, mut future: Pin<&mut F>) -> F::Output {
+    let mut pending = false;
+    std::future::poll_fn(|cx| {
+        let _link = chain::enter(pilot.id());
+        if pending {
+            pilot.polled();
+        }
+        let polled = future.as_mut().poll(cx);
+        pending = polled.is_pending();
+        if pending {
+            pilot.pending(cx.waker());
+        }
+        polled
+    })
+    .await
+}
+
+/// Waits for a fill as a future does.
+pub(crate) async fn landing(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Waited {
+    wait.landing(|| watch::begin(store, hash, wait)).await
+}

@@ -1,0 +1,124 @@
+//! Where the entry with a hash is in its shard: open addressing, by the upper half of the hash.
+//!
+//! Linear probing; what stands behind a hole moves up, so that there are no marks of what was removed (Knuth, The Art
+//! of Computer Programming, volume 3, section 6.4, algorithm R).
+
+/// Buckets of an empty index.
+const FEWEST: usize = 16;
+
+/// Slots by hash. A bucket is the upper half of the hash, and below it the number of the slot and 1; 0 is empty.
+pub(super) struct Index {
+    buckets: Box<[u64]>,
+    used: usize,
+}
+
+impl Index {
+    pub(super) fn new() -> Self {
+        Self { buckets: vec![0; FEWEST].into(), used: 0 }
+    }
+
+    #[inline]
+    fn mask(&self) -> usize {
+        self.buckets.len() - 1
+    }
+
+    /// Where the search for a hash begins.
+    #[inline]
+    fn home(&self, bucket: u64) -> usize {
+        let upper = (bucket >> 32) as u32;
+        // Mixed: the hashes of numbers in a row are as far from each other as the numbers, and would stand in rows here.
+        let mixed = (upper ^ upper >> 15).wrapping_mul(0x2c1b_3c6d);
+        (mixed ^ mixed >> 12) as usize
+    }
+
+    /// The slot with this hash, if `is_it` says so: it compares the rest of the hash. `Err`: where a search for it ends.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<u32, Hole> {
+        let mask = self.mask();
+        let mut at = self.home(hash) & mask;
+        loop {
+            let bucket = self.buckets[at];
+            if bucket == 0 {
+                return Err(Hole(at));
+            }
+            if (bucket ^ hash) >> 32 == 0 && is_it(slot_of(bucket)) {
+                return Ok(slot_of(bucket));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Adds a slot where the search for its hash ended.
+    #[inline]
+    pub(super) fn insert(&mut self, hash: u64, slot: u32, Hole(at): Hole) {
+        self.used += 1;
+        self.buckets[at] = bucket_of(hash, slot);
+        if self.used * 5 > self.buckets.len() * 3 {
+            self.grow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let more = vec![0; self.buckets.len() * 2].into();
+        for bucket in std::mem::replace(&mut self.buckets, more) {
+            if bucket != 0 {
+                // None is like another: the first hole.
+                let hole = self.find(bucket, |_| false);
+                if let Err(Hole(at)) = hole {
+                    self.buckets[at] = bucket;
+                }
+            }
+        }
+    }
+
+    /// Removes a slot.
+    #[inline]
+    pub(super) fn remove(&mut self, hash: u64, slot: u32) {
+        let mask = self.mask();
+        let bucket = bucket_of(hash, slot);
+        let mut hole = self.home(bucket) & mask;
+        while self.buckets[hole] != bucket {
+            if self.buckets[hole] == 0 {
+                return;
+            }
+            hole = (hole + 1) & mask;
+        }
+        self.used -= 1;
+        let mut at = hole;
+        loop {
+            at = (at + 1) & mask;
+            let next = self.buckets[at];
+            if next == 0 {
+                break;
+            }
+            // It may stand in the hole unless its search begins behind that.
+            let from_home = at.wrapping_sub(self.home(next)) & mask;
+            if from_home >= at.wrapping_sub(hole) & mask {
+                self.buckets[hole] = next;
+                hole = at;
+            }
+        }
+        self.buckets[hole] = 0;
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.used
+    }
+}
+
+/// Where the search for a hash ended that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hole(usize);
+
+#[inline]
+fn bucket_of(hash: u64, slot: u32) -> u64 {
+    (hash >> 32 << 32) | u64::from(slot + 1)
+}
+
+#[inline]
+fn slot_of(bucket: u64) -> u32 {
+    (bucket & 0xffff_ffff) as u32 - 1
+}

@@ -1,0 +1,491 @@
+//! One shard of a store: its entries, the order in which they go, and the fills that are running, under one lock.
+//!
+//! Each hash has one *slot*, as long as there is an entry or a running fill for it. Nothing here runs foreign code: what
+//! leaves the shard is handed out ([`Out`]) and dropped without the lock.
+
+use std::sync::Arc;
+
+use super::fills::Fills;
+use super::index::{Hole, Index};
+use super::sketch::Sketch;
+use crate::clock::{NEVER, Ticks};
+use crate::entry::{AnyEntry, Resident};
+use crate::sync::Mutex;
+
+/// No slot, or no fill.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A slot's queue. The first two slots are the heads of the lists.
+pub(super) const WINDOW: u8 = 0;
+pub(super) const MAIN: u8 = 1;
+/// In no list: there is no entry in it.
+const NO_QUEUE: u8 = 2;
+
+/// More slots than entries that are made room for at once: for fills without an entry, and for one entry too many.
+const SPARE: usize = 16;
+
+/// Expired entries are looked for in so many slots whenever an entry comes in.
+const LOOKS: usize = 2;
+
+/// Where expired entries are looked for, and from when on it is worth it.
+struct Sweep {
+    /// No entry expires before.
+    earliest: Ticks,
+    hand: usize,
+    /// The earliest among the entries that this turn has passed.
+    passed: Ticks,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { earliest: NEVER, hand: 0, passed: NEVER }
+    }
+}
+
+impl Sweep {
+    #[inline]
+    fn expects(&mut self, ends: Ticks) {
+        self.earliest = self.earliest.min(ends);
+        self.passed = self.passed.min(ends);
+    }
+
+    fn seen(&mut self, ends: Ticks) {
+        self.passed = self.passed.min(ends);
+    }
+
+    /// The next of so many slots. After a turn it is known when the next one is worth it.
+    fn next(&mut self, slots: usize) -> usize {
+        self.hand += 1;
+        if self.hand >= slots {
+            self.hand = 0;
+            self.earliest = std::mem::replace(&mut self.passed, NEVER);
+        }
+        self.hand
+    }
+}
+
+/// Why an entry left a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Its time was over.
+    Expired,
+    /// It had to make room.
+    Evicted,
+    /// A newer value took its place.
+    Replaced,
+    /// It was invalidated or removed, by its key or by a predicate.
+    Removed,
+    /// All entries were removed, or the cache was dropped.
+    Cleared,
+}
+
+/// An entry on its way out, dead.
+pub(super) struct Gone {
+    pub(super) hash: u64,
+    pub(super) entry: Resident,
+    pub(super) cause: Cause,
+}
+
+/// Entries on their way out; mostly one.
+#[derive(Default)]
+pub(crate) struct Out {
+    first: Option<Gone>,
+    more: Vec<Gone>,
+}
+
+impl Out {
+    #[inline]
+    fn push(&mut self, hash: u64, entry: Resident, cause: Cause) {
+        let gone = Gone { hash, entry, cause };
+        if self.first.is_none() {
+            self.first = Some(gone);
+        } else {
+            self.more.push(gone);
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    #[inline]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Gone> {
+        self.first.iter().chain(&self.more)
+    }
+}
+
+/// One hash's place.
+pub(super) struct Slot {
+    pub(super) hash: u64,
+    pub(super) entry: Option<Resident>,
+    /// The first of the fills of this hash.
+    pub(super) fills: u32,
+    pub(super) prev: u32,
+    pub(super) next: u32,
+    pub(super) queue: u8,
+    /// How often eviction found it used, up to a few.
+    pub(super) uses: u8,
+}
+
+impl Slot {
+    fn head(at: u32) -> Self {
+        Self { prev: at, next: at, ..Self::of(0) }
+    }
+
+    fn of(hash: u64) -> Self {
+        Self { hash, entry: None, fills: NONE, prev: NONE, next: NONE, queue: NO_QUEUE, uses: 0 }
+    }
+}
+
+/// What is counted under the lock.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) misses: u64,
+    pub(super) loads: u64,
+    pub(super) evictions: u64,
+    pub(super) expirations: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.misses += other.misses;
+        self.loads += other.loads;
+        self.evictions += other.evictions;
+        self.expirations += other.expirations;
+    }
+}
+
+/// On cache lines of its own: calls of other keys do not disturb.
+#[repr(align(128))]
+pub(super) struct Shard {
+    pub(super) inner: Mutex<Inner>,
+}
+
+/// What the lock protects.
+pub(super) struct Inner {
+    index: Index,
+    pub(super) slots: Vec<Slot>,
+    /// Empty slots, through `next`.
+    free: u32,
+    pub(super) fills: Fills,
+    pub(super) sketch: Sketch,
+    /// How much there may be in the shard, in entries or in weight.
+    pub(super) room: u64,
+    pub(super) weighted: bool,
+    /// How much there is.
+    pub(super) held: u64,
+    /// How much of it is in the window.
+    pub(super) in_window: u64,
+    pub(super) entries: usize,
+    /// Of entries that leave the window, the share that was used there: of 65,536.
+    pub(super) used_in_window: u64,
+    sweep: Sweep,
+    pub(super) counts: Counts,
+}
+
+impl Shard {
+    pub(super) fn new(room: u64, weighted: bool) -> Self {
+        Self { inner: Mutex::new(Inner::new(room, weighted)) }
+    }
+}
+
+impl Inner {
+    fn new(room: u64, weighted: bool) -> Self {
+        Self {
+            index: Index::new(),
+            slots: vec![Slot::head(u32::from(WINDOW)), Slot::head(u32::from(MAIN))],
+            free: NONE,
+            fills: Fills::default(),
+            sketch: Sketch::new(),
+            room,
+            weighted,
+            held: 0,
+            in_window: 0,
+            entries: 0,
+            used_in_window: 0,
+            sweep: Sweep::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn slot(&self, at: u32) -> &Slot {
+        &self.slots[at as usize]
+    }
+
+    #[inline]
+    pub(super) fn slot_mut(&mut self, at: u32) -> &mut Slot {
+        &mut self.slots[at as usize]
+    }
+
+    /// The slot of a hash.
+    #[inline]
+    pub(super) fn find(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |at| self.slot(at).hash == hash).ok()
+    }
+
+    /// The slot of a hash, a new one if it has none.
+    #[inline]
+    pub(super) fn slot_for(&mut self, hash: u64) -> u32 {
+        match self.search(hash) {
+            Ok(at) => at,
+            Err(hole) => self.add_slot(hash, hole),
+        }
+    }
+
+    /// The slot of a hash, or where the search for it ends.
+    #[inline]
+    pub(super) fn search(&self, hash: u64) -> Result<u32, Hole> {
+        self.index.find(hash, |at| self.slot(at).hash == hash)
+    }
+
+    /// A slot for a hash that has none.
+    #[inline]
+    pub(super) fn add_slot(&mut self, hash: u64, hole: Hole) -> u32 {
+        let at = if self.free == NONE { self.more_slots() } else { self.free };
+        self.free = self.slot(at).next;
+        *self.slot_mut(at) = Slot::of(hash);
+        self.index.insert(hash, at, hole);
+        at
+    }
+
+    /// One more slot, on the list of empty ones.
+    fn more_slots(&mut self) -> u32 {
+        let count = self.slots.len();
+        if count == self.slots.capacity() {
+            // Twice as many, but not many more than there can be entries.
+            let most = usize::try_from(self.room).unwrap_or(usize::MAX).saturating_add(SPARE);
+            let more = if count < most { count.min(most - count) } else { count / 8 + SPARE };
+            self.slots.reserve_exact(more);
+            self.sketch.fit(self.slots.capacity().min(most));
+        }
+        // An entry takes more memory than there is before their number gets so high.
+        let at = u32::try_from(count).unwrap_or_else(|_| unreachable!("fewer than 2^32 slots"));
+        self.slots.push(Slot::of(0));
+        at
+    }
+
+    /// Gives a slot back that has neither an entry nor a fill.
+    #[inline]
+    pub(super) fn tidy(&mut self, at: u32) {
+        let free = self.free;
+        let slot = self.slot_mut(at);
+        if slot.entry.is_some() || slot.fills != NONE {
+            return;
+        }
+        let hash = slot.hash;
+        slot.next = free;
+        self.free = at;
+        self.index.remove(hash, at);
+    }
+
+    /// Whether this very entry is in the slot.
+    pub(super) fn holds(&self, at: u32, entry: &Resident) -> bool {
+        let held = self.slot(at).entry.as_ref();
+        held.is_some_and(|held| Arc::ptr_eq(held, entry))
+    }
+
+    // The lists, each in a circle through its head.
+
+    #[inline]
+    pub(super) fn first(&self, queue: u8) -> Option<u32> {
+        let first = self.slot(u32::from(queue)).next;
+        (first != u32::from(queue)).then_some(first)
+    }
+
+    #[inline]
+    pub(super) fn unlink(&mut self, at: u32) {
+        let Slot { prev, next, .. } = *self.slot(at);
+        self.slot_mut(prev).next = next;
+        self.slot_mut(next).prev = prev;
+    }
+
+    #[inline]
+    pub(super) fn link_last(&mut self, at: u32, queue: u8) {
+        let head = u32::from(queue);
+        let last = std::mem::replace(&mut self.slot_mut(head).prev, at);
+        self.slot_mut(last).next = at;
+        let slot = self.slot_mut(at);
+        (slot.prev, slot.next, slot.queue) = (last, head, queue);
+    }
+
+    #[inline]
+    pub(super) fn move_last(&mut self, at: u32, queue: u8) {
+        self.unlink(at);
+        self.link_last(at, queue);
+    }
+
+    /// How much of the room an entry takes.
+    #[inline]
+    pub(super) fn weight(&self, entry: &dyn AnyEntry) -> u64 {
+        if self.weighted { entry.head().weight() } else { 1 }
+    }
+
+    #[inline]
+    pub(super) fn weight_at(&self, at: u32) -> u64 {
+        if !self.weighted {
+            return 1;
+        }
+        self.slot(at).entry.as_ref().map_or(0, |entry| entry.head().weight())
+    }
+
+    /// Takes the entry out of a slot, dead, and gives the slot back unless there is a fill.
+    #[inline]
+    pub(super) fn take(&mut self, at: u32, cause: Cause, out: &mut Out) {
+        let weight = self.weight_at(at);
+        let slot = self.slot_mut(at);
+        let Some(entry) = slot.entry.take() else { return };
+        entry.head().evict();
+        out.push(slot.hash, entry, cause);
+        self.unlink(at);
+        self.held -= weight;
+        if self.slot(at).queue == WINDOW {
+            self.in_window -= weight;
+        }
+        self.slot_mut(at).queue = NO_QUEUE;
+        self.entries -= 1;
+        match cause {
+            Cause::Expired => self.counts.expirations += 1,
+            Cause::Evicted => self.counts.evictions += 1,
+            Cause::Replaced | Cause::Removed | Cause::Cleared => {}
+        }
+        self.tidy(at);
+    }
+
+    /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
+    /// is in use. `now` is 0 where no entry has a time.
+    #[inline]
+    pub(super) fn place(&mut self, at: u32, entry: Resident, now: Ticks, out: &mut Out) {
+        let weight = self.weight(&*entry);
+        self.sweep.expects(entry.head().ends());
+        if weight > self.room {
+            // It would have the whole shard go, and not fit. What it was to replace is old all the same.
+            self.refuse(at, entry, out);
+            return;
+        }
+        if self.slot(at).entry.is_some() {
+            self.replace(at, entry, weight, now, out);
+        } else {
+            self.slot_mut(at).entry = Some(entry);
+            self.slot_mut(at).uses = 0;
+            self.link_last(at, WINDOW);
+            self.in_window += weight;
+            self.held += weight;
+            self.entries += 1;
+        }
+        if self.sweep.earliest > now {
+            // Nothing has expired: nothing needs to be looked at for that.
+            if self.held > self.room {
+                self.make_room(at, 0, out);
+            }
+        } else {
+            self.make_room(at, now, out);
+            self.sweep_some(at, now, out);
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, at: u32, entry: Resident, out: &mut Out) {
+        entry.head().evict();
+        out.push(self.slot(at).hash, entry, Cause::Evicted);
+        if self.slot(at).entry.is_some() {
+            self.take(at, Cause::Replaced, out);
+        } else {
+            self.tidy(at);
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self, at: u32, entry: Resident, weight: u64, now: Ticks, out: &mut Out) {
+        let before = self.weight_at(at);
+        let over = |held: u64| held - before + weight;
+        self.held = over(self.held);
+        if self.slot(at).queue == WINDOW {
+            self.in_window = over(self.in_window);
+        }
+        entry.head().visit();
+        let slot = self.slot_mut(at);
+        let hash = slot.hash;
+        if let Some(old) = slot.entry.replace(entry) {
+            old.head().evict();
+            let expired = old.head().is_over(now);
+            self.counts.expirations += u64::from(expired);
+            out.push(hash, old, if expired { Cause::Expired } else { Cause::Replaced });
+        }
+    }
+
+    /// Looks at a few slots in passing: what has expired goes, asked for or not. Not what just came in.
+    #[cold]
+    #[inline(never)]
+    fn sweep_some(&mut self, newest: u32, now: Ticks, out: &mut Out) {
+        for _ in 0..LOOKS {
+            let at = self.sweep.next(self.slots.len());
+            let Some(entry) = &self.slots[at].entry else { continue };
+            let ends = entry.head().ends();
+            if ends > now || at == newest as usize {
+                self.sweep.seen(ends);
+                continue;
+            }
+            #[allow(clippy::cast_possible_truncation)] // There are fewer than 2^32.
+            self.take(at as u32, Cause::Expired, out);
+        }
+    }
+
+    /// Takes out what has expired.
+    pub(super) fn purge(&mut self, now: Ticks, out: &mut Out) {
+        self.drop_if(Cause::Expired, out, |entry| entry.head().is_over(now));
+    }
+
+    /// Takes out all entries.
+    pub(super) fn drain(&mut self, out: &mut Out) {
+        self.drop_if(Cause::Cleared, out, |_| true);
+    }
+
+    fn drop_if(&mut self, cause: Cause, out: &mut Out, drops: impl Fn(&dyn AnyEntry) -> bool) {
+        for at in 0..self.slots.len() {
+            if self.slots[at].entry.as_ref().is_some_and(|entry| drops(&**entry)) {
+                #[allow(clippy::cast_possible_truncation)] // There are fewer than 2^32.
+                self.take(at as u32, cause, out);
+            }
+        }
+    }
+
+    /// Gives the shard another size.
+    pub(super) fn resize(&mut self, room: u64, now: Ticks, out: &mut Out) {
+        self.room = room;
+        while self.held > self.room {
+            self.make_room(NONE, now, out);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Inner {
+    /// What must hold whatever happened.
+    pub(super) fn check(&self) {
+        let mut seen = 0;
+        for queue in [WINDOW, MAIN] {
+            let (mut at, mut before, mut weight) = (self.slot(u32::from(queue)).next, u32::from(queue), 0);
+            while at != u32::from(queue) {
+                let slot = self.slot(at);
+                assert_eq!((slot.queue, slot.prev), (queue, before));
+                assert!(slot.entry.as_ref().is_some_and(|entry| !entry.head().is_dead()));
+                assert_eq!(self.find(slot.hash), Some(at));
+                weight += self.weight_at(at);
+                (before, at) = (at, slot.next);
+                seen += 1;
+            }
+            if queue == WINDOW {
+                assert_eq!(weight, self.in_window);
+            } else {
+                assert_eq!(weight + self.in_window, self.held);
+            }
+        }
+        assert_eq!(seen, self.entries);
+        assert!(self.held <= self.room);
+        let used = self.slots.iter().filter(|slot| slot.entry.is_some() || slot.fills != NONE);
+        assert_eq!(used.count(), self.index.len());
+    }
+}

@@ -1,0 +1,401 @@
+//! Running fills: who leads, who joins, who is killed, who waits for how long.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::{CALLER, check, store};
+use crate::clock::NEVER;
+use crate::entry::{Plan, Resident};
+use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
+use crate::site::StoreRef;
+use crate::store::{Caller, Flight, Join, Look, Row, landing, watch};
+
+const HASH: u64 = 9;
+
+fn flights() -> StoreRef {
+    store(100).0
+}
+
+fn value(store: &StoreRef, value: u64) -> Resident {
+    Arc::new(store.entry(1_u64, value, Plan::until(NEVER)))
+}
+
+fn kept(store: &StoreRef) -> Option<u64> {
+    Some(store.fresh(HASH)?.typed::<u64, u64>()?.value)
+}
+
+fn look(store: &StoreRef, asynchronous: bool) -> Look {
+    store.look(HASH, Caller { asynchronous, ..CALLER }, true)
+}
+
+fn flight(store: &StoreRef, row: Row, alone: bool) -> Flight {
+    Flight::new(store.clone(), HASH, row, alone)
+}
+
+fn leads(store: &StoreRef, asynchronous: bool) -> Flight {
+    match look(store, asynchronous) {
+        Look::Lead(row) => flight(store, row, false),
+        _ => panic!("alone"),
+    }
+}
+
+fn pending(store: &StoreRef, asynchronous: bool) -> Row {
+    match look(store, asynchronous) {
+        Look::Pending(row) => row,
+        _ => panic!("there is a leader"),
+    }
+}
+
+fn waits(store: &StoreRef, asynchronous: bool) -> Arc<Wait> {
+    match store.join(HASH, pending(store, asynchronous), asynchronous) {
+        Join::Wait(wait, _) => wait,
+        _ => panic!("joins"),
+    }
+}
+
+/// A fill beside the others.
+fn beside(store: &StoreRef, asks: bool) -> Flight {
+    flight(store, store.lead_alone(HASH, Caller { asks, ..CALLER }), true)
+}
+
+/// Whether a fill stores what it has.
+fn lands(store: &StoreRef, flight: Flight, number: u64) -> bool {
+    let stored = flight.land(value(store, number), 0);
+    check(store);
+    assert_eq!(stored, kept(store) == Some(number));
+    stored
+}
+
+#[test]
+fn a_killed_fill_is_not_joined_and_stores_nothing() {
+    let store = flights();
+    let leader = leads(&store, false);
+    store.remove(HASH, &|_| true);
+    let next = leads(&store, false);
+    assert!(!lands(&store, leader, 1));
+    assert!(lands(&store, next, 2));
+    assert_eq!(store.running(), 0);
+}
+
+#[test]
+fn every_way_to_empty_a_place_kills_its_fills() {
+    let ways: [fn(&StoreRef); 2] =
+        [|store| drop(store.remove(HASH, &|_| true)), |store| _ = store.clear()];
+    for way in ways {
+        let store = flights();
+        let (leader, other) = (leads(&store, false), beside(&store, false));
+        way(&store);
+        assert!(!lands(&store, leader, 1) && !lands(&store, other, 2));
+        assert_eq!((store.running(), store.len()), (0, 0));
+    }
+    let store = flights();
+    let (leader, other) = (leads(&store, false), beside(&store, false));
+    store.put(HASH, value(&store, 3));
+    assert!(!lands(&store, leader, 1) && !lands(&store, other, 2));
+    assert_eq!(kept(&store), Some(3));
+}
+
+#[test]
+fn a_thread_does_not_wait_for_a_future() {
+    let store = flights();
+    let _leader = leads(&store, true);
+    let row = pending(&store, false);
+    assert!(matches!(store.join(HASH, row, false), Join::Alone));
+    assert!(matches!(store.join(HASH, row, true), Join::Wait(..)));
+}
+
+#[test]
+fn a_fill_that_ended_is_not_joined() {
+    let store = flights();
+    let leader = leads(&store, false);
+    let row = pending(&store, false);
+    drop(leader);
+    assert!(matches!(store.join(HASH, row, false), Join::Gone));
+    // Nor is the one that got its row.
+    let _next = leads(&store, false);
+    assert!(matches!(store.join(HASH, row, false), Join::Gone));
+}
+
+#[test]
+fn a_look_finds_an_entry_or_takes_the_lead() {
+    let store = flights();
+    assert!(lands(&store, leads(&store, false), 1));
+    let Look::Found(old) = look(&store, false) else { panic!("it is there") };
+    // It cannot be served, for all that is known: a fill replaces it.
+    let Look::Lead(row) = store.lead_over(HASH, &old, CALLER, true) else { panic!("leads") };
+    assert!(matches!(store.lead_over(HASH, &old, CALLER, true), Look::Pending(_)));
+    assert!(matches!(look(&store, false), Look::Found(_)), "it is still there");
+    assert!(lands(&store, flight(&store, row, false), 2));
+    let Look::Found(new) = store.lead_over(HASH, &old, CALLER, true) else { panic!("found") };
+    assert!(!Arc::ptr_eq(&old, &new));
+    store.remove(HASH, &|_| true);
+    let Look::Lead(row) = store.lead_over(HASH, &new, CALLER, true) else { panic!("leads") };
+    drop(flight(&store, row, false));
+    check(&store);
+}
+
+#[test]
+fn waiters_learn_how_it_ended() {
+    let store = flights();
+    let flight = leads(&store, true);
+    assert!(!flight.has_waiters());
+    let mut waiter = Waiter::new(&store, waits(&store, true));
+    assert!(flight.has_waiters());
+    assert!(waiter.poll().is_pending());
+    // Dropped without landing: cancelled.
+    drop(flight);
+    let Poll::Ready(Waited::Landed(Landing::Cancelled)) = waiter.poll() else {
+        panic!("it was cancelled")
+    };
+}
+
+#[test]
+fn a_younger_value_ends_every_older_fill_and_no_younger_one() {
+    let store = flights();
+    let [first, second, third] = [0; 3].map(|_| beside(&store, false));
+    assert!(second.overtake(), "a younger one is under way");
+    assert!(!third.overtake());
+    assert!(!lands(&store, first, 1) && !lands(&store, second, 2));
+    assert!(lands(&store, third, 3));
+
+    let [first, second, third] = [0; 3].map(|_| beside(&store, false));
+    assert!(lands(&store, second, 5), "there was no younger value");
+    assert!(!lands(&store, first, 4));
+    assert!(lands(&store, third, 6));
+}
+
+#[test]
+fn what_was_asked_for_is_older_than_every_run() {
+    let store = flights();
+    let runs = beside(&store, false);
+    let asks = beside(&store, true);
+    // It runs in any case: the one that is running is not to write to the shared tier.
+    assert!(runs.overtake());
+    assert!(!lands(&store, asks, 1), "what it found may be older");
+    let asks = beside(&store, true);
+    assert!(runs.overtake());
+    asks.runs();
+    assert!(runs.overtake(), "it has started later by now");
+    assert!(lands(&store, asks, 2), "what it computes now is not older");
+    drop(runs);
+}
+
+#[test]
+fn what_was_found_ends_no_run() {
+    let store = flights();
+    let runs = beside(&store, false);
+    let asks = beside(&store, true);
+    assert!(lands(&store, asks, 1));
+    assert!(lands(&store, runs, 2));
+}
+
+#[test]
+fn a_fill_inside_of_another_leaves_that_one_alone() {
+    let store = flights();
+    let around = beside(&store, false);
+    let within = beside(&store, false);
+    on_chain(around.id(), || within.overtake());
+    assert!(lands(&store, around, 1));
+    drop(within);
+}
+
+#[test]
+fn a_value_that_is_on_its_way_ends_with_the_first_younger_one() {
+    let store = flights();
+    let put = crate::store::Store::put_flying(&store, HASH, value(&store, 1));
+    assert_eq!(kept(&store), Some(1));
+    assert!(matches!(look(&store, false), Look::Found(_)));
+    let younger = beside(&store, false);
+    assert!(lands(&store, younger, 2));
+    drop(put);
+    assert_eq!((kept(&store), store.running()), (Some(2), 0));
+}
+
+#[test]
+fn waiters_that_gave_up_leave_nothing_behind() {
+    let store = flights();
+    let _leader = leads(&store, true);
+    let wait = waits(&store, true);
+    let mut stays = Waiter::new(&store, Arc::clone(&wait));
+    assert!(stays.poll().is_pending());
+    // Miri takes its time for each.
+    for _ in 0..if cfg!(miri) { 100 } else { 10_000 } {
+        assert!(Waiter::new(&store, waits(&store, true)).poll().is_pending());
+    }
+    assert_eq!(wait.places(), 1);
+    drop(stays);
+    assert_eq!(wait.places(), 0);
+    assert!(!watch::tick_of(&store, 0), "it is watched no more");
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A waiter that is a future, and how often it was woken.
+struct Waiter {
+    landing: std::pin::Pin<Box<dyn Future<Output = Waited>>>,
+    woken: Arc<Woken>,
+}
+
+impl Waiter {
+    fn new(store: &StoreRef, wait: Arc<Wait>) -> Self {
+        let store = store.clone();
+        let landing = Box::pin(async move { landing(&wait, &store, HASH).await });
+        Self { landing, woken: Arc::default() }
+    }
+    fn poll(&mut self) -> Poll<Waited> {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        self.landing.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+    fn is_to_run(&mut self) -> bool {
+        matches!(self.poll(), Poll::Ready(Waited::Relieve))
+    }
+}
+
+#[test]
+fn a_leader_that_is_polled_no_more_is_relieved_by_one_waiter() {
+    let store = flights();
+    let leader = leads(&store, true);
+    let knocked = Arc::new(Woken::default());
+    leader.pilot().pending(&Waker::from(Arc::clone(&knocked)));
+    let mut waiters: Vec<_> = (0..3).map(|_| Waiter::new(&store, waits(&store, true))).collect();
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
+    assert!(watch::tick_of(&store, 0));
+    assert_eq!(knocked.0.load(Ordering::SeqCst), 1, "it is woken");
+    watch::tick_of(&store, 0);
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
+    watch::tick_of(&store, 0);
+    assert!(waiters.iter().all(|waiter| waiter.woken.0.load(Ordering::SeqCst) == 1));
+    let to_run = waiters.iter_mut().filter_map(|waiter| waiter.is_to_run().then_some(())).count();
+    assert_eq!(to_run, 1);
+    // Later callers do not wait for it either.
+    drop(leads(&store, true));
+}
+
+#[test]
+fn a_leader_that_answers_is_left_alone_for_a_time() {
+    let store = flights();
+    let leader = leads(&store, true);
+    let mut waiter = Waiter::new(&store, waits(&store, true));
+    assert!(waiter.poll().is_pending());
+    let mut reliefs = Vec::new();
+    for second in 0..40 {
+        for _ in 0..4 {
+            leader.pilot().pending(Waker::noop());
+            watch::tick_of(&store, second * 1000);
+            leader.pilot().polled();
+        }
+        while waiter.is_to_run() {
+            reliefs.push(second);
+            waiter = Waiter::new(&store, waits(&store, true));
+        }
+    }
+    assert_eq!(reliefs, [5, 15, 35], "twice as long each time");
+}
+
+#[test]
+fn a_thread_is_relieved_by_more_waiters_only_where_they_may_block_a_runtime() {
+    let store = flights();
+    let _leader = leads(&store, false);
+    let mut waiters: Vec<_> = (0..40).map(|_| Waiter::new(&store, waits(&store, true))).collect();
+    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
+    let mut reliefs = Vec::new();
+    for second in 0..=60 {
+        watch::tick_of(&store, second * 1000);
+        waiters.retain_mut(|waiter| {
+            let stays = !waiter.is_to_run();
+            reliefs.extend((!stays).then_some(second));
+            stays
+        });
+    }
+    reliefs.dedup();
+    assert_eq!(reliefs, [2, 6, 14, 30]);
+    let left = if cfg!(feature = "tokio") { 40 - 4 } else { 40 - 15 };
+    assert_eq!(waiters.len(), left);
+}
+
+#[test]
+fn a_leader_inside_a_long_poll_is_at_work() {
+    let store = flights();
+    let leader = leads(&store, true);
+    let mut waiter = Waiter::new(&store, waits(&store, true));
+    assert!(waiter.poll().is_pending());
+    assert!((0..9).all(|_| watch::tick_of(&store, 0)));
+    assert!(waiter.poll().is_pending());
+    drop(leader);
+}
+
+#[test]
+fn the_first_answer_ends_the_wait_for_all() {
+    let store = flights();
+    let leader = leads(&store, true);
+    leader.pilot().pending(Waker::noop());
+    let wait = waits(&store, true);
+    let mut others: Vec<_> = (0..2).map(|_| Waiter::new(&store, Arc::clone(&wait))).collect();
+    assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
+    let caller = Caller { asynchronous: true, ..CALLER };
+    let relieves = || store.relieve(HASH, caller, &wait).map(|row| flight(&store, row, true));
+    let relief = relieves().expect("it still waits");
+    assert!(relief.is_alone() && relief.has_waiters() && leader.has_waiters());
+    // One that fails without an answer leaves the others to the leader.
+    relief.abandon(Landing::Failed(Failure::Unshared));
+    assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
+    let relief = relieves().expect("it still waits");
+    let own = value(&store, 2);
+    relief.land(Arc::clone(&own), 0);
+    for waiter in &mut others {
+        let Poll::Ready(Waited::Landed(Landing::Ready(entry))) = waiter.poll() else {
+            panic!("answered")
+        };
+        assert!(Arc::ptr_eq(&entry, &own));
+    }
+    store.remove(HASH, &|_| true);
+    assert!(relieves().is_none(), "it is over");
+    drop(leader);
+    assert_eq!(store.running(), 0);
+    check(&store);
+}
+
+#[test]
+fn a_caller_that_comes_after_an_answer_waits_for_another() {
+    let store = flights();
+    let leader = leads(&store, true);
+    leader.pilot().pending(Waker::noop());
+    let wait = waits(&store, true);
+    let caller = Caller { asynchronous: true, ..CALLER };
+    let row = store.relieve(HASH, caller, &wait).expect("it still waits");
+    // Its value is good for those who wait, and not kept.
+    flight(&store, row, true).abandon(Landing::Ready(value(&store, 2)));
+    let late = waits(&store, true);
+    assert!(!Arc::ptr_eq(&late, &wait) && !late.is_over());
+    drop(leader);
+}
+
+fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
+    let _link = chain::enter(flight);
+    f()
+}
+
+#[test]
+fn circles_are_seen_however_long() {
+    let [a, b, c] = [1, 2, 3].map(|ticket| FlightId { shard: u64::MAX, ticket });
+    assert!(!chain::would_deadlock(a), "nobody waits for anybody");
+    let a_waits = on_chain(a, || chain::wait_for(b)).expect("a may wait for b");
+    let b_waits = on_chain(b, || chain::wait_for(c)).expect("b may wait for c");
+    on_chain(c, || {
+        assert!(chain::would_deadlock(c), "itself");
+        assert!(chain::would_deadlock(b), "b waits for c");
+        assert!(chain::would_deadlock(a), "a waits for b");
+        assert!(chain::wait_for(a).is_none());
+    });
+    drop(b_waits);
+    on_chain(c, || assert!(!chain::would_deadlock(a), "b waits no more"));
+    drop(a_waits);
+}
