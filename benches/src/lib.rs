@@ -11,16 +11,18 @@
 //! cargo bench -p benches -- redis                 a GET from a real Redis, next to the `redis` crate's
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `sealed`,
-//! `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
-//! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`,
+//! `sealed`, `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full`
+//! overrides it. Run without `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
 //! that rotates from round to round, so a busy neighbour slows all of them alike. A table shows the
 //! median and the smallest time per operation; the ratio to `quick_cache` is the median of the
 //! ratios within each round. The last table holds the project's bars against what was measured. A
-//! missed time is only printed. A wrong count (an execution too many, a caller that hangs, a cache
+//! missed bar is only printed. A wrong count (an execution too many, a caller that hangs, a cache
 //! over its capacity) makes the process exit with an error.
+//!
+//! Instructions, which a busy machine does not change, are counted by `.ci/instructions`.
 
 use std::process::ExitCode;
 

@@ -10,6 +10,8 @@ use crate::harness::Role;
 /// The contender every ratio is taken against, and ours, by the names used in all tables.
 pub(crate) const REFERENCE: &str = "quick_cache";
 pub(crate) const OURS: &str = "cachekit #[cache]";
+/// The peer that has what ours has: a bound and a TTL.
+pub(crate) const BOUNDED: &str = "cached(max_size, ttl)";
 /// Our cache used by hand, without an attribute.
 pub(crate) const OURS_STORE: &str = "cachekit Cache";
 /// Ours again where a table compares us with ourselves: called without `await`, from one thread.
