@@ -1,6 +1,6 @@
 //! The project's bars, held against what this run measured.
 
-use crate::report::{BOUNDED, OURS, OURS_ALONE, OURS_SYNC, REFERENCE, Report, Row, Table};
+use crate::report::{BOUNDED, OURS, OURS_ALONE, OURS_SYNC, REFERENCE, Replay, Report, Row, Table};
 use crate::workloads::seal::{BARE_AES_GCM, BARE_AWS_LC, SEAL_AES_GCM, SEAL_AWS_LC, SEAL_CORE};
 use crate::workloads::sealed;
 
@@ -97,6 +97,8 @@ fn bars(report: &Report) -> Vec<Bar> {
     bars.push(times("miss + insert + evict", report.table("churn"), BOUNDED, 0.9));
     bars.push(stampede(report));
     bars.push(capacity(report));
+    bars.push(traces(report, "mean of the seeds", |replay| replay.mean));
+    bars.push(traces(report, "9 seeds of 10", |replay| replay.low));
     bars.push(compile(report));
     seal(report, &mut bars);
     sealed(report, &mut bars);
@@ -178,6 +180,18 @@ fn capacity(report: &Report) -> Bar {
             format!("{} of {}", seen.largest, seen.capacity),
             seen.largest <= seen.capacity + seen.capacity / 100,
         ),
+        None => bar,
+    }
+}
+
+/// The trace and capacity where we are furthest behind.
+fn traces(report: &Report, what: &str, points: impl Fn(&Replay) -> f64) -> Bar {
+    let bar = Bar::new(&format!("hit ratio on traces, {what}"), ">= the best peer's - 1 point");
+    let worst = report.replays.iter().min_by(|a, b| points(a).total_cmp(&points(b)));
+    match worst {
+        Some(replay) => {
+            bar.judged(format!("{:+.2}, {}", points(replay), replay.name), points(replay) >= -1.0)
+        }
         None => bar,
     }
 }

@@ -82,7 +82,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         }
     }
     if options.wants(Part::Traces)
-        && let Err(problem) = traces::run(&options)
+        && let Err(problem) = traces::run(&options, &mut report)
     {
         report.fail(format!("traces: {problem}"));
     }

@@ -105,12 +105,21 @@ pub(crate) struct Overshoot {
     pub(crate) largest: u64,
 }
 
+/// Hit ratios on one trace at one capacity, as points above the best peer's mean.
+pub(crate) struct Replay {
+    pub(crate) name: String,
+    pub(crate) mean: f64,
+    /// What nine seeds of ten reach.
+    pub(crate) low: f64,
+}
+
 /// Everything measured, for the table of bars and for the exit code.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) tables: Vec<Table>,
     pub(crate) stampedes: Option<Stampedes>,
     pub(crate) overshoot: Option<Overshoot>,
+    pub(crate) replays: Vec<Replay>,
     pub(crate) compile: Option<Costs>,
     pub(crate) failures: Vec<String>,
 }
