@@ -97,6 +97,7 @@ fn bars(report: &Report) -> Vec<Bar> {
     bars.push(times("miss + insert + evict", report.table("churn"), BOUNDED, 0.9));
     bars.push(stampede(report));
     bars.push(capacity(report));
+    bars.push(adapt(report));
     bars.push(traces(report, "mean of the seeds", |replay| replay.mean));
     bars.push(traces(report, "9 seeds of 10", |replay| replay.low));
     bars.push(compile(report));
@@ -180,6 +181,17 @@ fn capacity(report: &Report) -> Bar {
             format!("{} of {}", seen.largest, seen.capacity),
             seen.largest <= seen.capacity + seen.capacity / 100,
         ),
+        None => bar,
+    }
+}
+
+fn adapt(report: &Report) -> Bar {
+    let bar = Bar::new("a new working set is served in full", "by round 12");
+    match &report.adapted {
+        Some(seen) => match seen.rounds {
+            Some(rounds) => bar.judged(format!("by round {rounds}"), rounds <= 12),
+            None => bar.judged(format!("not in {} rounds", seen.tried), false),
+        },
         None => bar,
     }
 }

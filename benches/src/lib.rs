@@ -6,12 +6,13 @@
 //! cargo bench -p benches -- hits zipf             only these parts
 //! cargo bench -p benches -- traces PATH...        replay recorded traces, report hit ratios
 //!                           --capacities 600,1200 at these capacities
+//! cargo bench -p benches -- adapt                 how soon a new working set is served
 //! cargo bench -p benches -- compile               what an attribute costs the compiler
 //! cargo bench -p benches -- http                  a GET over loopback TLS, next to other clients
 //! cargo bench -p benches -- redis                 a GET from a real Redis, next to the `redis` crate's
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`,
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `adapt`, `seal`,
 //! `sealed`, `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full`
 //! overrides it. Run without `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
@@ -65,7 +66,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     println!("{}", options.describe());
 
     let mut report = Report::default();
-    let workloads: [(Part, Workload); 9] = [
+    let workloads: [(Part, Workload); 10] = [
         (Part::Hits, workloads::hits::run),
         (Part::Async, workloads::asynchronous::run),
         (Part::Threads, workloads::threads::run),
@@ -73,6 +74,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         (Part::Churn, workloads::churn::run),
         (Part::Stampede, workloads::stampede::run),
         (Part::Capacity, workloads::capacity::run),
+        (Part::Adapt, workloads::adapt::run),
         (Part::Seal, workloads::seal::run),
         (Part::Sealed, workloads::sealed::run),
     ];

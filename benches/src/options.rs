@@ -12,6 +12,7 @@ pub(crate) enum Part {
     Churn,
     Stampede,
     Capacity,
+    Adapt,
     Seal,
     Sealed,
     Traces,
@@ -21,7 +22,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 13] = [
+    const WORDS: [(&'static str, Part); 14] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -29,6 +30,7 @@ impl Part {
         ("churn", Part::Churn),
         ("stampede", Part::Stampede),
         ("capacity", Part::Capacity),
+        ("adapt", Part::Adapt),
         ("seal", Part::Seal),
         ("sealed", Part::Sealed),
         ("traces", Part::Traces),

@@ -105,6 +105,13 @@ pub(crate) struct Overshoot {
     pub(crate) largest: u64,
 }
 
+/// How long our cache takes to serve a new working set, at worst.
+pub(crate) struct Adapted {
+    /// The first round without a miss; `None` where it did not come.
+    pub(crate) rounds: Option<usize>,
+    pub(crate) tried: usize,
+}
+
 /// Hit ratios on one trace at one capacity, as points above the best peer's mean.
 pub(crate) struct Replay {
     pub(crate) name: String,
@@ -119,6 +126,7 @@ pub(crate) struct Report {
     pub(crate) tables: Vec<Table>,
     pub(crate) stampedes: Option<Stampedes>,
     pub(crate) overshoot: Option<Overshoot>,
+    pub(crate) adapted: Option<Adapted>,
     pub(crate) replays: Vec<Replay>,
     pub(crate) compile: Option<Costs>,
     pub(crate) failures: Vec<String>,
