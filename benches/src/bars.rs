@@ -100,6 +100,7 @@ fn bars(report: &Report) -> Vec<Bar> {
     bars.push(adapt(report));
     bars.push(traces(report, "mean of the seeds", |replay| replay.mean));
     bars.push(traces(report, "9 seeds of 10", |replay| replay.low));
+    bars.push(memory(report));
     bars.push(compile(report));
     seal(report, &mut bars);
     sealed(report, &mut bars);
@@ -204,6 +205,14 @@ fn traces(report: &Report, what: &str, points: impl Fn(&Replay) -> f64) -> Bar {
         Some(replay) => {
             bar.judged(format!("{:+.2}, {}", points(replay), replay.name), points(replay) >= -1.0)
         }
+        None => bar,
+    }
+}
+
+fn memory(report: &Report) -> Bar {
+    let bar = Bar::new("memory of an entry, u64 -> u64", "<= 170 bytes");
+    match report.entry_bytes {
+        Some(bytes) => bar.judged(format!("{bytes:.1} bytes"), bytes <= 170.0),
         None => bar,
     }
 }

@@ -7,12 +7,13 @@
 //! cargo bench -p benches -- traces PATH...        replay recorded traces, report hit ratios
 //!                           --capacities 600,1200 at these capacities
 //! cargo bench -p benches -- adapt                 how soon a new working set is served
+//! cargo bench -p benches -- memory                bytes of an entry
 //! cargo bench -p benches -- compile               what an attribute costs the compiler
 //! cargo bench -p benches -- http                  a GET over loopback TLS, next to other clients
 //! cargo bench -p benches -- redis                 a GET from a real Redis, next to the `redis` crate's
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `adapt`, `seal`,
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `adapt`, `memory`, `seal`,
 //! `sealed`, `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full`
 //! overrides it. Run without `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
@@ -33,6 +34,7 @@ mod crew;
 mod harness;
 mod http;
 mod load;
+mod memory;
 mod options;
 mod ours;
 mod peers;
@@ -52,7 +54,13 @@ type Workload = fn(&Options, &mut Report);
 
 /// Runs what the arguments (without the program's name) ask for and prints the results.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
-    let options = match Options::parse(arguments) {
+    let arguments: Vec<String> = arguments.collect();
+    if let [first, contender] = &arguments[..]
+        && first == memory::FILL
+    {
+        return memory::fill(contender);
+    }
+    let options = match Options::parse(arguments.into_iter()) {
         Ok(options) => options,
         Err(problem) => {
             eprintln!("{problem}");
@@ -66,7 +74,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     println!("{}", options.describe());
 
     let mut report = Report::default();
-    let workloads: [(Part, Workload); 10] = [
+    let workloads: [(Part, Workload); 11] = [
         (Part::Hits, workloads::hits::run),
         (Part::Async, workloads::asynchronous::run),
         (Part::Threads, workloads::threads::run),
@@ -75,6 +83,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         (Part::Stampede, workloads::stampede::run),
         (Part::Capacity, workloads::capacity::run),
         (Part::Adapt, workloads::adapt::run),
+        (Part::Memory, memory::run),
         (Part::Seal, workloads::seal::run),
         (Part::Sealed, workloads::sealed::run),
     ];

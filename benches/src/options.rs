@@ -13,6 +13,7 @@ pub(crate) enum Part {
     Stampede,
     Capacity,
     Adapt,
+    Memory,
     Seal,
     Sealed,
     Traces,
@@ -22,7 +23,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 14] = [
+    const WORDS: [(&'static str, Part); 15] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -31,6 +32,7 @@ impl Part {
         ("stampede", Part::Stampede),
         ("capacity", Part::Capacity),
         ("adapt", Part::Adapt),
+        ("memory", Part::Memory),
         ("seal", Part::Seal),
         ("sealed", Part::Sealed),
         ("traces", Part::Traces),

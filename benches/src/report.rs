@@ -128,6 +128,8 @@ pub(crate) struct Report {
     pub(crate) overshoot: Option<Overshoot>,
     pub(crate) adapted: Option<Adapted>,
     pub(crate) replays: Vec<Replay>,
+    /// Bytes of one of our entries.
+    pub(crate) entry_bytes: Option<f64>,
     pub(crate) compile: Option<Costs>,
     pub(crate) failures: Vec<String>,
 }
