@@ -106,11 +106,10 @@ fn replay_all(name: &str, ids: &[u64], capacity: u64, seeds: u64) -> Replay {
     }
     let (quick, moka) = (mean(&all_quick), mean(&all_moka));
     let best = quick.max(moka);
-    all_ours.sort_by(f64::total_cmp);
     let replay = Replay {
         name: format!("{} {capacity}", name.split('.').next().unwrap_or(name)),
         mean: mean(&all_ours) - best,
-        low: all_ours[(all_ours.len() / 10).saturating_sub(1)] - best,
+        low: nine_of_ten_reach(all_ours.clone()) - best,
     };
     println!(
         "  {capacity:>9} {:>15.2} {quick:>12.2} {moka:>9.2} {:>+17.2} {:>+13.2}",
@@ -123,6 +122,12 @@ fn replay_all(name: &str, ids: &[u64], capacity: u64, seeds: u64) -> Replay {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / as_f64(values.len() as u64)
+}
+
+/// What at least nine of ten reach: the second worst of 20, the worst of a few.
+fn nine_of_ten_reach(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() / 10).saturating_sub(1)]
 }
 
 /// Asks as a cached function does.
@@ -172,6 +177,13 @@ fn percent(hits: usize, keys: &[u64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nine_of_ten_reach_the_second_worst_of_twenty() {
+        let values: Vec<f64> = (0..20).rev().map(f64::from).collect();
+        assert!((nine_of_ten_reach(values) - 1.0).abs() < f64::EPSILON);
+        assert!((nine_of_ten_reach(vec![8.0, 7.0]) - 7.0).abs() < f64::EPSILON);
+    }
 
     #[test]
     fn separators_and_blank_lines_are_not_ids() {

@@ -207,3 +207,31 @@ fn print_line(name: &str, values: impl IntoIterator<Item: Display>) {
     }
     println!();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Has everything from this ask on.
+    fn after(misses: u64) -> Ask {
+        let mut asked = 0;
+        Box::new(move |_| {
+            asked += 1;
+            asked > misses
+        })
+    }
+
+    #[test]
+    fn a_round_counts_if_nothing_is_missing_in_it() {
+        assert_eq!(served(&mut after(0), 100, 1), Some(1));
+        assert_eq!(served(&mut after(100), 100, 1), Some(2));
+        assert_eq!(served(&mut after(101), 100, 1), Some(3));
+        assert_eq!(served(&mut after(u64::MAX), 100, 1), None);
+    }
+
+    #[test]
+    fn one_seed_that_never_gets_there_is_the_worst() {
+        assert_eq!([Some(3), Some(7), Some(2)].into_iter().try_fold(0, later), Some(7));
+        assert_eq!([Some(3), None, Some(2)].into_iter().try_fold(0, later), None);
+    }
+}
