@@ -1,6 +1,7 @@
 //! Contenders, and the rounds in which they take turns.
 
 use std::hint::black_box;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::crew::Crew;
@@ -185,6 +186,11 @@ fn calibrate(contender: &mut Contender<'_>, sample: Duration) -> u64 {
         }
         operations *= 2;
     }
+}
+
+/// Runs `work` in a new thread, in which nothing is left of what a cache keeps per thread.
+pub(crate) fn in_new_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    thread::scope(|scope| scope.spawn(work).join().expect("no contender panics"))
 }
 
 /// The nearest float; the counts here are far below the 2^53 from which it would be inexact.

@@ -6,21 +6,25 @@
 //! cargo bench -p benches -- hits zipf             only these parts
 //! cargo bench -p benches -- traces PATH...        replay recorded traces, report hit ratios
 //!                           --capacities 600,1200 at these capacities
+//! cargo bench -p benches -- adapt                 how soon a new working set is served
+//! cargo bench -p benches -- memory                bytes of an entry
 //! cargo bench -p benches -- compile               what an attribute costs the compiler
 //! cargo bench -p benches -- http                  a GET over loopback TLS, next to other clients
 //! cargo bench -p benches -- redis                 a GET from a real Redis, next to the `redis` crate's
 //! ```
 //!
-//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `seal`, `sealed`,
-//! `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full` overrides it. Run without
-//! `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
+//! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `adapt`, `memory`, `seal`,
+//! `sealed`, `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full`
+//! overrides it. Run without `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
 //! that rotates from round to round, so a busy neighbour slows all of them alike. A table shows the
 //! median and the smallest time per operation; the ratio to `quick_cache` is the median of the
 //! ratios within each round. The last table holds the project's bars against what was measured. A
-//! missed time is only printed. A wrong count (an execution too many, a caller that hangs, a cache
+//! missed bar is only printed. A wrong count (an execution too many, a caller that hangs, a cache
 //! over its capacity) makes the process exit with an error.
+//!
+//! Instructions, which a busy machine does not change, are counted by `.ci/instructions`.
 
 use std::process::ExitCode;
 
@@ -30,6 +34,7 @@ mod crew;
 mod harness;
 mod http;
 mod load;
+mod memory;
 mod options;
 mod ours;
 mod peers;
@@ -49,7 +54,13 @@ type Workload = fn(&Options, &mut Report);
 
 /// Runs what the arguments (without the program's name) ask for and prints the results.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
-    let options = match Options::parse(arguments) {
+    let arguments: Vec<String> = arguments.collect();
+    if let [first, contender] = &arguments[..]
+        && first == memory::FILL
+    {
+        return memory::fill(contender);
+    }
+    let options = match Options::parse(arguments.into_iter()) {
         Ok(options) => options,
         Err(problem) => {
             eprintln!("{problem}");
@@ -63,7 +74,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     println!("{}", options.describe());
 
     let mut report = Report::default();
-    let workloads: [(Part, Workload); 9] = [
+    let workloads: [(Part, Workload); 11] = [
         (Part::Hits, workloads::hits::run),
         (Part::Async, workloads::asynchronous::run),
         (Part::Threads, workloads::threads::run),
@@ -71,6 +82,8 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         (Part::Churn, workloads::churn::run),
         (Part::Stampede, workloads::stampede::run),
         (Part::Capacity, workloads::capacity::run),
+        (Part::Adapt, workloads::adapt::run),
+        (Part::Memory, memory::run),
         (Part::Seal, workloads::seal::run),
         (Part::Sealed, workloads::sealed::run),
     ];
@@ -80,7 +93,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         }
     }
     if options.wants(Part::Traces)
-        && let Err(problem) = traces::run(&options)
+        && let Err(problem) = traces::run(&options, &mut report)
     {
         report.fail(format!("traces: {problem}"));
     }

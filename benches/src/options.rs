@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Churn,
     Stampede,
     Capacity,
+    Adapt,
+    Memory,
     Seal,
     Sealed,
     Traces,
@@ -21,7 +23,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 13] = [
+    const WORDS: [(&'static str, Part); 15] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -29,6 +31,8 @@ impl Part {
         ("churn", Part::Churn),
         ("stampede", Part::Stampede),
         ("capacity", Part::Capacity),
+        ("adapt", Part::Adapt),
+        ("memory", Part::Memory),
         ("seal", Part::Seal),
         ("sealed", Part::Sealed),
         ("traces", Part::Traces),

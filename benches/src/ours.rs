@@ -9,6 +9,7 @@ use crate::subjects::{self, Counter, Person, Profile};
 
 /// Runs of the functions that the workloads of hits call: one for each key.
 pub(crate) static HIT_RUNS: Counter = Counter::new();
+pub(crate) static MANY_RUNS: Counter = Counter::new();
 pub(crate) static CHURN_RUNS: Counter = Counter::new();
 pub(crate) static SKEWED_MISSES: Counter = Counter::new();
 pub(crate) static COLD_RUNS: Counter = Counter::new();
@@ -22,6 +23,12 @@ pub(crate) fn number(key: u64) -> u64 {
 #[cache(ttl = 60, capacity = 10_000)]
 pub(crate) async fn number_async(key: u64) -> u64 {
     HIT_RUNS.add();
+    subjects::number(key)
+}
+
+#[cache(ttl = 60, capacity = 10_000)]
+pub(crate) fn many(key: u64) -> u64 {
+    MANY_RUNS.add();
     subjects::number(key)
 }
 

@@ -63,6 +63,11 @@ pub(crate) fn number_bounded(key: u64) -> u64 {
     subjects::number(key)
 }
 
+#[cached(max_size = 10_000, ttl_secs = 60)]
+pub(crate) fn many(key: u64) -> u64 {
+    subjects::number(key)
+}
+
 #[concurrent_cached(max_size = 10_000, ttl_secs = 60)]
 pub(crate) fn number_concurrent(key: u64) -> u64 {
     subjects::number(key)

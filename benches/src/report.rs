@@ -10,6 +10,8 @@ use crate::harness::Role;
 /// The contender every ratio is taken against, and ours, by the names used in all tables.
 pub(crate) const REFERENCE: &str = "quick_cache";
 pub(crate) const OURS: &str = "cachekit #[cache]";
+/// The peer that has what ours has: a bound and a TTL.
+pub(crate) const BOUNDED: &str = "cached(max_size, ttl)";
 /// Our cache used by hand, without an attribute.
 pub(crate) const OURS_STORE: &str = "cachekit Cache";
 /// Ours again where a table compares us with ourselves: called without `await`, from one thread.
@@ -103,12 +105,31 @@ pub(crate) struct Overshoot {
     pub(crate) largest: u64,
 }
 
+/// How long our cache takes to serve a new working set, at worst.
+pub(crate) struct Adapted {
+    /// The first round without a miss; `None` where it did not come.
+    pub(crate) rounds: Option<usize>,
+    pub(crate) tried: usize,
+}
+
+/// Hit ratios on one trace at one capacity, as points above the best peer's mean.
+pub(crate) struct Replay {
+    pub(crate) name: String,
+    pub(crate) mean: f64,
+    /// What nine seeds of ten reach.
+    pub(crate) low: f64,
+}
+
 /// Everything measured, for the table of bars and for the exit code.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) tables: Vec<Table>,
     pub(crate) stampedes: Option<Stampedes>,
     pub(crate) overshoot: Option<Overshoot>,
+    pub(crate) adapted: Option<Adapted>,
+    pub(crate) replays: Vec<Replay>,
+    /// Bytes of one of our entries.
+    pub(crate) entry_bytes: Option<f64>,
     pub(crate) compile: Option<Costs>,
     pub(crate) failures: Vec<String>,
 }

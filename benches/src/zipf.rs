@@ -27,6 +27,12 @@ pub(crate) fn scatter(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// The keys of one seed: other numbers for the same ids, one to one. A cache whose hash has one seed for the
+/// whole process sees them as it would see the ids with another seed.
+pub(crate) fn reseed(id: u64, seed: u64) -> u64 {
+    scatter(id ^ scatter(seed))
+}
+
 /// `length` keys out of `keys`, the one of rank r drawn in proportion to 1 / r^`exponent`.
 pub(crate) fn stream(keys: usize, exponent: f64, length: usize, seed: u64) -> Vec<u64> {
     let mut total = 0.0;

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::harness::{Batch, Contender, Role, measure};
 use crate::options::Options;
-use crate::report::{Expected, OURS, OURS_SYNC, REFERENCE, Report};
+use crate::report::{BOUNDED, Expected, OURS, OURS_SYNC, REFERENCE, Report};
 use crate::{ours, peers, subjects, zipf};
 
 pub(crate) fn run(options: &Options, report: &mut Report) {
@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
                 Err(()) => unreachable!("the computation cannot fail"),
             }
         }),
-        awaited("cached(max_size, ttl)", Role::Peer, &runtime, &stream, peers::number_async),
+        awaited(BOUNDED, Role::Peer, &runtime, &stream, peers::number_async),
         awaited(
             "concurrent_cached(max_size, ttl)",
             Role::Peer,

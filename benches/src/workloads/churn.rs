@@ -2,7 +2,7 @@
 
 use crate::harness::{Batch, Contender, Role, measure};
 use crate::options::Options;
-use crate::report::{Expected, OURS, OURS_STORE, REFERENCE, Report};
+use crate::report::{BOUNDED, Expected, OURS, OURS_STORE, REFERENCE, Report};
 use crate::subjects::{self, CAPACITY, TTL};
 use crate::{ours, peers};
 
@@ -19,7 +19,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
             quick.get(&key).is_none().then(|| quick.insert(key, subjects::number(key)))
         }),
         Contender::indexed("cached(max_size)", Role::Peer, peers::churned),
-        Contender::indexed("cached(max_size, ttl)", Role::Peer, peers::churned_bounded),
+        Contender::indexed(BOUNDED, Role::Peer, peers::churned_bounded),
         Contender::indexed(
             "concurrent_cached(max_size, ttl)",
             Role::Peer,

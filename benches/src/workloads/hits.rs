@@ -3,7 +3,7 @@
 use crate::harness::{Batch, Contender, Role, measure};
 use crate::options::Options;
 use crate::peers::{self, Papaya, Quick};
-use crate::report::{Expected, OURS, OURS_STORE, REFERENCE, Report};
+use crate::report::{BOUNDED, Expected, OURS, OURS_STORE, REFERENCE, Report};
 use crate::subjects::{self, CAPACITY, ProfileKey, ProfileQuery, TENANTS, TTL};
 use crate::{ours, zipf};
 
@@ -14,6 +14,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
     numbers(options, report, "u64-1", 1);
     numbers(options, report, "u64-64", 64);
     numbers(options, report, "u64-1024", 1_024);
+    many_numbers(options, report);
     profiles(options, report);
     shared_profiles(options, report);
     let vectors = Kind {
@@ -57,7 +58,7 @@ fn numbers(options: &Options, report: &mut Report, id: &'static str, keys: u64) 
             quick.get(&key).unwrap_or_else(absent)
         }),
         Contender::keyed("cached", Role::Peer, &stream, peers::number),
-        Contender::keyed("cached(max_size, ttl)", Role::Peer, &stream, peers::number_bounded),
+        Contender::keyed(BOUNDED, Role::Peer, &stream, peers::number_bounded),
         Contender::keyed(
             "concurrent_cached(max_size, ttl)",
             Role::Peer,
@@ -75,6 +76,37 @@ fn numbers(options: &Options, report: &mut Report, id: &'static str, keys: u64) 
     let title = format!("hit, u64 -> u64, {keys} key(s)");
     let table = measure(options, id, &title, Batch::Calibrated, contenders);
     report.add(table, Expected::Hits);
+}
+
+/// More keys than a thread's front of ours holds, and fewer than the caches do.
+fn many_numbers(options: &Options, report: &mut Report) {
+    const KEYS: u64 = 9_000;
+    let stream = zipf::uniform(KEYS, 1 << 16, 1);
+    let store = cachekit::Cache::<u64, u64>::builder().capacity(CAPACITY).ttl(TTL).build();
+    let quick = peers::quick::<u64, u64>();
+    let moka = peers::moka::<u64, u64>();
+    let contenders = vec![
+        Contender::keyed(OURS, Role::Ours, &stream, ours::many).counting(|| ours::MANY_RUNS.get()),
+        Contender::keyed(OURS_STORE, Role::Ours, &stream, |key| {
+            store.get_or_insert_with(&key, || subjects::number(key))
+        }),
+        Contender::keyed(REFERENCE, Role::Peer, &stream, |key| {
+            quick.get(&key).unwrap_or_else(|| {
+                quick.insert(key, subjects::number(key));
+                subjects::number(key)
+            })
+        }),
+        Contender::keyed(BOUNDED, Role::Peer, &stream, peers::many),
+        Contender::keyed("moka(ttl)", Role::Peer, &stream, |key| {
+            moka.get_with(key, || subjects::number(key))
+        }),
+        Contender::keyed("plain call", Role::Floor, &stream, subjects::number),
+    ];
+    let title = format!("hit, u64 -> u64, {KEYS} keys, capacity {CAPACITY}");
+    // Keys are not spread evenly over the parts of a cache: not all of them stay everywhere.
+    let batch = Batch::Fixed { warm: 2 * (1 << 16), operations: 25_000 };
+    let table = measure(options, "u64-9000", &title, batch, contenders);
+    report.add(table, Expected::Mixed);
 }
 
 fn profile_stream() -> Vec<(&'static str, u64)> {
@@ -111,7 +143,7 @@ fn profiles(options: &Options, report: &mut Report) {
             quick.get(&ProfileQuery(tenant, id)).unwrap_or_else(absent)
         }),
         Contender::keyed("cached", Role::Peer, &stream, |(tenant, id)| peers::profile(tenant, id)),
-        Contender::keyed("cached(max_size, ttl)", Role::Peer, &stream, |(tenant, id)| {
+        Contender::keyed(BOUNDED, Role::Peer, &stream, |(tenant, id)| {
             peers::profile_bounded(tenant, id)
         }),
         Contender::keyed("moka(ttl)", Role::Peer, &stream, |(tenant, id)| {
@@ -145,7 +177,7 @@ fn shared_profiles(options: &Options, report: &mut Report) {
         Contender::keyed("cached", Role::Peer, &stream, |(tenant, id)| {
             peers::shared_profile(tenant, id)
         }),
-        Contender::keyed("cached(max_size, ttl)", Role::Peer, &stream, |(tenant, id)| {
+        Contender::keyed(BOUNDED, Role::Peer, &stream, |(tenant, id)| {
             peers::shared_profile_bounded(tenant, id)
         }),
         Contender::keyed("papaya", Role::Floor, &stream, |(tenant, id)| {
@@ -192,7 +224,7 @@ where
             quick.get(&key).unwrap_or_else(absent)
         }),
         Contender::keyed("cached", Role::Peer, &stream, &kind.cached),
-        Contender::keyed("cached(max_size, ttl)", Role::Peer, &stream, &kind.cached_bounded),
+        Contender::keyed(BOUNDED, Role::Peer, &stream, &kind.cached_bounded),
         Contender::keyed("moka(ttl)", Role::Peer, &stream, |key| {
             moka.get(&key).unwrap_or_else(absent)
         }),

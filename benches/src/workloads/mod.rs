@@ -1,5 +1,6 @@
 //! The workloads, one file for each part of the command line.
 
+pub(crate) mod adapt;
 pub(crate) mod asynchronous;
 pub(crate) mod capacity;
 pub(crate) mod churn;

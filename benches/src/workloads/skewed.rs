@@ -6,7 +6,7 @@ use crate::crew::Crew;
 use crate::harness::{Batch, Contender, Role, measure};
 use crate::options::Options;
 use crate::peers::{self, Moka, Papaya, Quick};
-use crate::report::{Expected, OURS, OURS_STORE, REFERENCE, Report};
+use crate::report::{BOUNDED, Expected, OURS, OURS_STORE, REFERENCE, Report};
 use crate::subjects::{self, CAPACITY, Counter, TTL};
 use crate::{ours, zipf};
 
@@ -35,7 +35,7 @@ fn mixed(
         keyed.annotated(OURS, Role::Ours, ours::skewed, &ours::SKEWED_MISSES),
         keyed.by_hand(OURS_STORE, Role::Ours, store, cachekit::Cache::get, cachekit::Cache::insert),
         keyed.by_hand(REFERENCE, Role::Peer, quick, Quick::get, Quick::insert),
-        keyed.annotated("cached(max_size, ttl)", Role::Peer, peers::skewed, &peers::CACHED_MISSES),
+        keyed.annotated(BOUNDED, Role::Peer, peers::skewed, &peers::CACHED_MISSES),
         keyed.annotated(
             "concurrent_cached(max_size, ttl)",
             Role::Peer,

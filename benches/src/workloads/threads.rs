@@ -7,7 +7,7 @@ use crate::crew::Crew;
 use crate::harness::{Batch, Contender, Role, measure};
 use crate::options::Options;
 use crate::peers::{self, Papaya};
-use crate::report::{Expected, OURS, OURS_ALONE, REFERENCE, Report};
+use crate::report::{BOUNDED, Expected, OURS, OURS_ALONE, REFERENCE, Report};
 use crate::{ours, subjects};
 
 const KEY: u64 = 42;
@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
         hot(OURS_ALONE, Role::Ours, &alone, ours::number).counting(|| ours::HIT_RUNS.get()),
         hot(REFERENCE, Role::Peer, &crew, move |key| quick.get(&key)),
         hot("cached", Role::Peer, &crew, peers::number),
-        hot("cached(max_size, ttl)", Role::Peer, &crew, peers::number_bounded),
+        hot(BOUNDED, Role::Peer, &crew, peers::number_bounded),
         hot("concurrent_cached(max_size, ttl)", Role::Peer, &crew, peers::number_concurrent),
         hot("moka(ttl)", Role::Peer, &crew, move |key| moka.get(&key)),
         hot("papaya", Role::Floor, &crew, move |key| map.pin().get(&key).copied()),
