@@ -13,6 +13,7 @@ use crate::site::StoreRef;
 use crate::sync::lock;
 use crate::testing::{Clock, ClockSource};
 
+#[cfg(not(cachekit_model))]
 mod fills;
 
 pub(super) const CALLER: Caller = Caller { asynchronous: false, asks: false };
