@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::object::{Cache, Config};
-use crate::read_through::Weigh;
-use crate::store::DEFAULT_CAPACITY;
+use crate::expiry::Expiry;
+use crate::object::Cache;
+use crate::object::config::{Config, Weigh};
+use crate::store::{Cause, DEFAULT_CAPACITY, Listener};
 use crate::testing::{Clock, ClockSource};
 
 /// Options of a [`Cache`]; see [`Cache::builder`].
@@ -33,7 +34,10 @@ use crate::testing::{Clock, ClockSource};
 pub struct CacheBuilder<K, V> {
     capacity: u64,
     ttl: Option<Duration>,
+    idle: Option<Duration>,
     weigh: Option<Weigh<K, V>>,
+    expiry: Option<Arc<dyn Expiry<K, V>>>,
+    listener: Option<Listener>,
     clock: Option<Clock>,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -44,7 +48,16 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new() -> Self {
-        Self { capacity: DEFAULT_CAPACITY, ttl: None, weigh: None, clock: None, types: PhantomData }
+        Self {
+            capacity: DEFAULT_CAPACITY,
+            ttl: None,
+            idle: None,
+            weigh: None,
+            expiry: None,
+            listener: None,
+            clock: None,
+            types: PhantomData,
+        }
     }
 
     /// How many entries the cache holds at most; with a [`weigher`](Self::weigher), how much weight. 0 switches
@@ -70,6 +83,68 @@ where
         self
     }
 
+    /// How long entries live that nothing uses. A use is a call that is served the value; it begins the time anew, up to the
+    /// [`ttl`](Self::ttl). Uses are noted with the resolution of the coarse clock, 1 to 10 milliseconds.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let clock = cachekit::testing::Clock::new();
+    /// let sessions = cachekit::Cache::builder().idle(Duration::from_secs(600)).clock(&clock).build();
+    /// sessions.insert("ada", 1);
+    /// clock.advance(Duration::from_secs(500));
+    /// assert_eq!(sessions.get("ada"), Some(1));
+    /// clock.advance(Duration::from_secs(500));
+    /// assert_eq!(sessions.get("ada"), Some(1));
+    /// clock.advance(Duration::from_secs(600));
+    /// assert_eq!(sessions.get("ada"), None);
+    /// ```
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
+        self
+    }
+
+    /// Decides for each entry how long it stays: when it is created, replaced and read. With [`ttl`](Self::ttl) or
+    /// [`idle`](Self::idle) beside it, the shorter time counts.
+    ///
+    /// Hits of such a cache take the lock of a shard, since each may change the time.
+    pub fn expiry(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
+        self.expiry = Some(Arc::new(expiry));
+        self
+    }
+
+    /// Is called for every entry that leaves, with the [`Cause`]: after it left, on the thread that had it leave, and with no
+    /// lock held. A panic of it is caught; the panic hook reports it.
+    ///
+    /// An entry that expires leaves when it is looked at, when it makes room, or in passing ([`Cache::purge`]), not at the
+    /// very moment.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit::{Cache, Cause};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let left = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&left);
+    /// let cache = Cache::builder()
+    ///     .listener(move |key: &u64, _value: &String, cause| log.lock().unwrap().push((*key, cause)))
+    ///     .build();
+    /// cache.insert(7, "seven".to_owned());
+    /// cache.invalidate(&7);
+    /// assert_eq!(*left.lock().unwrap(), [(7, Cause::Removed)]);
+    /// ```
+    pub fn listener(mut self, listener: impl Fn(&K, &V, Cause) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(move |entry, cause| {
+            if let Some(entry) = entry.typed::<K, V>() {
+                listener(&entry.key, &entry.value, cause);
+            }
+        }));
+        self
+    }
+
     /// How much of the capacity an entry takes, at least 1. Called once per entry, when it is stored. An
     /// entry too heavy for the cache is not kept.
     pub fn weigher(mut self, weigh: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
@@ -90,7 +165,13 @@ where
         Cache::from_config(
             self.capacity,
             clock,
-            Config { ttl: clock::span(self.ttl), weigh: self.weigh },
+            Config {
+                ttl: clock::span(self.ttl),
+                idle: clock::span(self.idle),
+                weigh: self.weigh,
+                expiry: self.expiry,
+            },
+            self.listener,
         )
     }
 }
@@ -100,6 +181,7 @@ impl<K, V> fmt::Debug for CacheBuilder<K, V> {
         f.debug_struct("CacheBuilder")
             .field("capacity", &self.capacity)
             .field("ttl", &self.ttl)
+            .field("idle", &self.idle)
             .field("weighted", &self.weigh.is_some())
             .finish_non_exhaustive()
     }

@@ -42,12 +42,15 @@ impl Fate {
 }
 
 /// What may end a fill besides this process, where there is a shared tier.
+#[cfg(feature = "shared")]
+#[allow(clippy::unnecessary_wraps)] // As the other build has it.
+pub(crate) fn fate(hash: u64) -> Option<Arc<Fate>> {
+    Some(Fate::new(hash))
+}
+
+#[cfg(not(feature = "shared"))]
 pub(crate) fn fate(_hash: u64) -> Option<Arc<Fate>> {
-    #[cfg(feature = "shared")]
-    let fate = Some(Fate::new(_hash));
-    #[cfg(not(feature = "shared"))]
-    let fate = None;
-    fate
+    None
 }
 
 /// Any thread that holds the entry may serve it until it expires. An entry is born with its value, and alive.
@@ -95,10 +98,11 @@ pub(crate) struct Extra {
     stale_until: Ticks,
     /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
     refresh_from: AtomicU64,
-    /// When it stops being fresh, if that can change.
+    /// When it stops being fresh, if that can change. It moves with uses (`idle`), or as the cache's rules have it.
     moving: AtomicU64,
-    /// How long it stays fresh after a use; 0: uses change nothing.
+    /// How long it stays fresh after a use, up to a moment; 0: uses change nothing.
     idle: Ticks,
+    most: Ticks,
     /// What may end it besides this process.
     fate: Option<Arc<Fate>>,
 }
@@ -109,8 +113,10 @@ pub(crate) struct Plan {
     /// For how long after that it may be served while it is replaced.
     pub(crate) window: Ticks,
     pub(crate) weight: u64,
-    /// How long it stays fresh after a use; `NEVER`: uses change nothing.
+    /// How long it stays fresh after a use, up to `expires`; `NEVER`: uses change nothing.
     pub(crate) idle: Ticks,
+    /// The time, where it idles.
+    pub(crate) now: Ticks,
     /// Whether a use may change its time in another way.
     pub(crate) moves: bool,
     pub(crate) fate: Option<Arc<Fate>>,
@@ -119,7 +125,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// An entry that expires at this time, and nothing else.
     pub(crate) fn until(expires: Ticks) -> Self {
-        Self { expires, window: 0, weight: 1, idle: NEVER, moves: false, fate: None }
+        Self { expires, window: 0, weight: 1, idle: NEVER, now: 0, moves: false, fate: None }
     }
 
     fn is_plain(&self) -> bool {
@@ -204,7 +210,7 @@ impl Head {
         }
     }
 
-    /// Whether a use may change the time in a way that only the cache knows.
+    /// Whether a use may change the time as the cache's rules have it.
     pub(crate) fn moves(&self) -> bool {
         self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.idle == 0)
     }
@@ -317,11 +323,15 @@ impl Extra {
     #[cold]
     fn new(expires: &mut Ticks, plan: Plan) -> Self {
         let idles = plan.idle != NEVER;
-        let moving = *expires;
+        let most = *expires;
         let stale_until = match (plan.window, *expires) {
             (0, _) | (_, NEVER) => 0,
             (window, expires) => expires.saturating_add(window),
         };
+        let mut moving = most;
+        if idles {
+            moving = moving.min(plan.now.saturating_add(plan.idle));
+        }
         if idles || plan.moves {
             *expires = MOVES;
         }
@@ -332,6 +342,7 @@ impl Extra {
             refresh_from: AtomicU64::new(0),
             moving: AtomicU64::new(moving),
             idle: if idles { plan.idle } else { 0 },
+            most,
             fate: plan.fate,
         }
     }
@@ -342,7 +353,7 @@ impl Extra {
             return false;
         }
         if self.idle > 0 {
-            let later = now.saturating_add(self.idle).min(NEVER - 1);
+            let later = now.saturating_add(self.idle).min(self.most);
             // The clock is coarse: of many uses at one time, the first writes.
             if later > until {
                 self.moving.fetch_max(later, Ordering::Relaxed);

@@ -85,6 +85,7 @@ mod builder;
 #[doc(hidden)]
 pub mod companion;
 mod error;
+mod expiry;
 mod handle;
 mod object;
 mod start;
@@ -125,15 +126,17 @@ pub use background::set_spawner;
 pub use builder::CacheBuilder;
 pub use equivalent::Equivalent;
 pub use error::{Error, ErrorKind, Problem};
+pub use expiry::Expiry;
 pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
 pub use instance::{Instance, InstanceId};
-pub use object::Cache;
+pub use object::{Cache, Item, Iter};
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
 pub use site::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, functions};
 pub use start::{check, init};
 pub use stats::{Refusals, Stats};
+pub use store::Cause;
 pub use ttl::IntoTtl;
 
 /// Whether `CACHEKIT_DISABLE` switched caching off when the process first asked.

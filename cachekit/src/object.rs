@@ -10,20 +10,26 @@ use std::time::Duration;
 
 use equivalent::Equivalent;
 
+use self::config::Config;
 use crate::builder::CacheBuilder;
 use crate::clock::{self, NEVER, Ticks};
-use crate::entry::{AnyEntry, Entry, Plan, mix};
+use crate::entry::{AnyEntry, Entry, Plan, Resident, mix};
 use crate::front;
 use crate::key::{CacheKey, Lookup, hash_of};
-use crate::read_through::{Miss, Remote, Target, Weigh, find};
+use crate::read_through::{Miss, Plans, Remote, Target, find};
 use crate::shape::{OkOnly, Plain, Shape};
 use crate::site::{Site, StoreRef};
 use crate::stats::Stats;
-use crate::store::{Caller, Capacity, Cause, Store};
+use crate::store::{Caller, Capacity, Cause, Listener, Store};
 use crate::testing::ClockSource;
 
+mod compute;
+pub(crate) mod config;
+mod manage;
 #[cfg(test)]
 mod tests;
+
+pub use self::manage::{Item, Iter};
 
 /// A bounded in-process cache: typed keys and values, expiry, single-flight, hits without locks.
 ///
@@ -49,14 +55,13 @@ pub struct Cache<K, V> {
     config: Arc<Config<K, V>>,
 }
 
-pub(crate) struct Config<K, V> {
-    pub(crate) ttl: Ticks,
-    pub(crate) weigh: Option<Weigh<K, V>>,
-}
-
 impl<K, V> Clone for Cache<K, V> {
     fn clone(&self) -> Self {
-        Self { spread: self.spread, store: Arc::clone(&self.store), config: Arc::clone(&self.config) }
+        Self {
+            spread: self.spread,
+            store: Arc::clone(&self.store),
+            config: Arc::clone(&self.config),
+        }
     }
 }
 
@@ -83,7 +88,12 @@ where
         Self::builder().capacity(capacity).build()
     }
 
-    pub(crate) fn from_config(capacity: u64, clock: ClockSource, config: Config<K, V>) -> Self {
+    pub(crate) fn from_config(
+        capacity: u64,
+        clock: ClockSource,
+        config: Config<K, V>,
+        listener: Option<Listener>,
+    ) -> Self {
         /// The owner of what belongs to no function.
         struct Direct;
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -92,8 +102,8 @@ where
             Some(_) => Capacity::Weight(capacity),
             None => Capacity::Entries(capacity),
         };
-        let store = Arc::new(Store::new(capacity, clock, crate::disabled()));
-        Self { spread, store, config: Arc::new(config) }
+        let store = Store::new(capacity, clock, crate::disabled()).telling(listener);
+        Self { spread, store: Arc::new(store), config: Arc::new(config) }
     }
 
     fn place(&self, hash: u64) -> u64 {
@@ -128,28 +138,83 @@ where
         }
     }
 
+    /// Runs `f` on the value where it is, if there is one and it has not expired: nothing is cloned. It counts as a use.
+    ///
+    /// For large values, and for an `Arc` that many threads use, whose count they would all write. The value stays in place
+    /// as long as `f` runs, also if it is invalidated meanwhile.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let pages = cachekit::Cache::<u64, Vec<u8>>::new(10);
+    /// pages.insert(7, vec![0; 4096]);
+    /// assert_eq!(pages.with(&7, Vec::len), Some(4096));
+    /// assert_eq!(pages.with(&8, Vec::len), None);
+    /// ```
+    #[inline]
+    pub fn with<Q, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        // One of the two calls it.
+        let mut f = Some(f);
+        let same = |owned: &K| key.equivalent(owned);
+        let mut run = |value: &V| f.take().map(|f| f(value));
+        let done = match self.front_with(hash, same, &mut run) {
+            Some(done) => done,
+            None => self.find_with(hash, &same, run),
+        };
+        // It may have ended the entry.
+        front::with(front::Front::settle);
+        done
+    }
+
     #[inline]
     fn front(&self, hash: u64, same: impl FnOnce(&K) -> bool) -> Option<V> {
+        self.front_with(hash, same, V::clone)
+    }
+
+    #[inline]
+    fn front_with<R>(
+        &self,
+        hash: u64,
+        same: impl FnOnce(&K) -> bool,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
         let now = || self.store.now();
-        front::with(|front| front.get(self.store.number(), hash, now, same, V::clone)).flatten()
+        front::with(|front| front.get(self.store.number(), hash, now, same, read)).flatten()
     }
 
     #[inline(never)]
     fn find(&self, hash: u64, same: &dyn Fn(&K) -> bool) -> Option<V> {
+        self.find_with(hash, same, |value| Some(value.clone()))
+    }
+
+    fn find_with<R>(
+        &self,
+        hash: u64,
+        same: &dyn Fn(&K) -> bool,
+        read: impl FnOnce(&V) -> Option<R>,
+    ) -> Option<R> {
         if self.store.is_disabled() {
             return None;
         }
-        if let Some(entry) = self.store.peek(hash)
-            && let Some(typed) = typed::<K, V>(&*entry, same)
+        let found = self.store.get(hash);
+        if let Some(entry) = &found
+            && let Some(typed) = typed::<K, V>(&**entry, same)
         {
-            if self.store.serves(&*entry) {
-                self.store.count_hit(hash, &entry, &typed.head);
-                return Some(typed.value.clone());
+            if self.store.serves(&**entry) {
+                self.store.count_hit(hash, entry, &typed.head);
+                self.config.used(typed, self.store.now());
+                return read(&typed.value);
             }
             // No fill comes to replace it.
-            self.store.take_out(hash, &entry, Cause::Expired);
+            self.store.take_out(hash, entry, Cause::Expired);
         }
-        self.store.count_miss(hash);
+        if found.is_some() {
+            self.store.count_miss(hash);
+        }
         None
     }
 
@@ -159,7 +224,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let entry = self.store.fresh(self.hash(key));
-        entry.is_some_and(|entry| self.is_same(key, &*entry))
+        entry.is_some_and(|entry| self.own(key, &*entry).is_some())
     }
 
     /// Stores a value for the cache's TTL. Fills of the same key that are running are not stored.
@@ -181,31 +246,33 @@ where
     }
 
     fn insert_for(&self, key: K, value: V, ttl: Ticks) {
-        if ttl == 0 {
-            self.remove(&key);
-            return;
-        }
         let hash = self.hash(&key);
-        let weight = self.config.weigh.as_ref().map_or(1, |weigh| weigh(&key, &value));
-        let expires = clock::deadline(|| self.store.now(), ttl);
-        let entry = self.store.entry(key, value, Plan { weight, ..Plan::until(expires) });
-        self.store.put(hash, Arc::new(entry));
+        let plan = if ttl > 0 && self.config.is_plain() {
+            Some(Plan::until(clock::deadline(|| self.store.now(), ttl)))
+        } else {
+            self.config.plan(&self.store, hash, (&key, &value), ttl)
+        };
+        match plan {
+            Some(plan) => self.store.put(hash, Arc::new(self.store.entry(key, value, plan))),
+            None => drop(self.take(&key)),
+        }
     }
 
-    fn remove<Q>(&self, key: &Q) -> bool
+    /// Takes the entry of a key out, and ends the fills of the key. The entry, if it was alive.
+    fn take<Q>(&self, key: &Q) -> Option<Resident>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let hash = self.hash(key);
-        self.store.remove(hash, &|other| self.is_same(key, other)).is_some()
+        self.store.remove(self.hash(key), &|other| self.own(key, other).is_some())
     }
 
+    /// An entry, if it is that of the key.
     #[allow(clippy::unused_self)] // It says whose types they are.
-    fn is_same<Q>(&self, key: &Q, other: &dyn AnyEntry) -> bool
+    fn own<'a, Q>(&self, key: &Q, other: &'a dyn AnyEntry) -> Option<&'a Entry<K, V>>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        typed::<K, V>(other, &|owned| key.equivalent(owned)).is_some()
+        typed::<K, V>(other, &|owned| key.equivalent(owned))
     }
 
     /// The cached value, or the one that `f` returns, which is then cached.
@@ -297,20 +364,49 @@ where
         S: Shape<Stored = V>,
     {
         let hash = self.hash(key);
-        if let Some(value) = self.front(hash, |owned| key.equivalent(owned))
-            && let Ok(value) = S::open(value)
-        {
-            return Ok(value);
-        }
-        let borrowed = Borrowed(key, PhantomData::<K>);
-        find::<_, S>(&self.target(hash, NEVER, asynchronous), &borrowed, Remote::nowhere, || self.keep())
-            .map_err(|miss| miss.weighed(self.config.weigh.as_ref()))
+        let target = self.target(hash, NEVER, asynchronous);
+        self.look_up_key::<_, S>(&target, &Borrowed(key, PhantomData::<K>))
     }
 
     #[cfg(test)]
     #[cfg_attr(not(cachekit_model), allow(dead_code))]
     pub(crate) fn running(&self) -> usize {
         self.store.running()
+    }
+
+    #[inline]
+    fn look_up_key<Q, S>(&self, target: &Target<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
+    where
+        Q: CacheKey<Owned = K>,
+        S: Shape<Stored = V>,
+    {
+        if let Some(value) = self.front(target.hash, |owned| key.matches(owned))
+            && let Ok(value) = S::open(value)
+        {
+            return Ok(value);
+        }
+        if self.config.is_plain() {
+            return find::<Q, S>(target, key, Remote::nowhere, || self.keep());
+        }
+        self.look_up_by_rules(target, key)
+    }
+
+    #[inline(never)]
+    fn look_up_by_rules<Q, S>(&self, target: &Target<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
+    where
+        Q: CacheKey<Owned = K>,
+        S: Shape<Stored = V>,
+    {
+        let rules = || Arc::clone(&self.config) as Arc<dyn Plans<K, V>>;
+        if self.config.expiry.is_some()
+            && let Some(entry) = self.store.fresh(target.hash)
+            && let Some(entry) = typed::<K, V>(&*entry, &|owned| key.matches(owned))
+        {
+            // A use may change its time.
+            self.config.used(entry, self.store.now());
+        }
+        find::<Q, S>(target, key, Remote::nowhere, || self.keep())
+            .map_err(|miss| miss.planned(rules()))
     }
 
     fn keep(&self) -> StoreRef {
@@ -333,7 +429,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         self.store.count_invalidation();
-        self.remove(key)
+        self.take(key).is_some()
     }
 
     /// Removes all values. Fills that are running are not stored.
@@ -405,13 +501,8 @@ where
     S: Shape<Stored = V>,
 {
     let hash = cache.place(hash_of(&key));
-    if let Some(value) = cache.front(hash, |owned| key.matches(owned))
-        && let Ok(value) = S::open(value)
-    {
-        return Ok(value);
-    }
-    find::<Q, S>(&cache.target(hash, site.ttl(), site.info.policy.is_async), &key, Remote::nowhere, || cache.keep())
-        .map_err(|miss| miss.weighed(cache.config.weigh.as_ref()))
+    let target = cache.target(hash, site.ttl(), site.info.policy.is_async);
+    cache.look_up_key::<Q, S>(&target, &key)
 }
 
 impl<K, V> fmt::Debug for Cache<K, V> {

@@ -33,7 +33,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "shared")]
 use std::time::Duration;
 
-use crate::clock::Ticks;
 use crate::front;
 use crate::store::Store;
 
@@ -141,12 +140,6 @@ fn current() -> Option<Arc<Inner>> {
         .try_with(|entered| entered.borrow().last().map(|scope| Arc::clone(&scope.0)))
         .ok()
         .flatten()
-}
-
-/// The time in the scope this thread is in. Only called inside one.
-#[cold]
-pub(crate) fn now() -> Ticks {
-    ClockSource::current().now()
 }
 
 /// The store of a function inside the scope this thread is in.

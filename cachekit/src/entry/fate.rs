@@ -109,13 +109,12 @@ impl Fate {
             Held::NotYet => Ended { first: before < OUTDATED, entry: None },
             Held::Gone => Ended { first: false, entry: None },
             Held::Entry(entry) => {
-                let head = entry.head();
                 let first = if state == DEAD {
-                    let ended = head.is_dead();
-                    head.kill();
+                    let ended = entry.head().is_dead();
+                    entry.head().kill();
                     !ended
                 } else {
-                    head.outdate()
+                    entry.head().outdate()
                 };
                 Ended { first, entry: Some(entry) }
             }

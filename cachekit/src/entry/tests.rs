@@ -98,14 +98,19 @@ fn a_stale_window_follows_an_expiry_that_comes() {
 
 #[test]
 fn a_use_moves_the_time_of_an_entry_that_idles() {
-    let idle = head(Plan { idle: 10, ..Plan::until(10) });
+    let idle = head(Plan { idle: 10, now: 0, ..Plan::until(100) });
     assert!(idle.is_fresh_now(|| 9));
     assert!(idle.is_fresh_now(|| 18), "since the use at 9");
     assert_eq!(idle.expires(), 28);
     assert!(!idle.is_fresh_now(|| 28));
     assert!(idle.is_over(28) && !idle.is_over(27));
-    idle.move_expiry(40);
-    assert!(idle.is_fresh_now(|| 39));
+    let bounded = head(Plan { idle: 10, now: 0, ..Plan::until(15) });
+    assert!(bounded.is_fresh_now(|| 9) && bounded.is_fresh_now(|| 14));
+    assert!(!bounded.is_fresh_now(|| 15), "no use lets it live beyond its time");
+    let moving = head(Plan { moves: true, ..Plan::until(10) });
+    assert!(moving.moves() && !idle.moves() && moving.is_fresh_now(|| 9));
+    moving.move_expiry(40);
+    assert!(moving.is_fresh_now(|| 39) && !moving.is_fresh_now(|| 40));
 
     let fixed = head(Plan::until(10));
     assert!(fixed.is_fresh_now(|| 9) && !fixed.is_fresh_now(|| 10));

@@ -147,12 +147,6 @@ impl Wait {
         lock(&self.state).landing.is_some()
     }
 
-    /// Whether a waiter stands here.
-    pub(crate) fn is_used(&self) -> bool {
-        let state = lock(&self.state);
-        state.landing.is_none() && !state.wakers.is_empty()
-    }
-
     /// Takes it from the watcher if no waiter stands here. The next one that comes hands it over again.
     pub(crate) fn ends_watch(&self) -> bool {
         let mut state = lock(&self.state);

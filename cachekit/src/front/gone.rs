@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many are remembered. A thread that was away for longer looks through its whole front.
-const RECENT: usize = 256;
+pub(super) const RECENT: u64 = PLACES as u64;
+
+const PLACES: usize = 256;
 
 /// How many there have been.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The hashes of the latest, each in the place of its number.
-static LATEST: Mutex<[u64; RECENT]> = Mutex::new([0; RECENT]);
+static LATEST: Mutex<[u64; PLACES]> = Mutex::new([0; PLACES]);
 
 /// How many there have been; a thread that has seen as many has nothing to do.
 #[inline]
@@ -22,7 +24,7 @@ pub(super) fn count() -> u64 {
 fn place(number: u64) -> usize {
     // Less than RECENT.
     #[allow(clippy::cast_possible_truncation)]
-    let place = (number % RECENT as u64) as usize;
+    let place = (number % RECENT) as usize;
     place
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Since {
 pub(super) fn since(seen: u64) -> Since {
     let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
     let count = COUNT.load(Ordering::Relaxed);
-    let known = count - seen <= RECENT as u64;
+    let known = count.wrapping_sub(seen) <= RECENT;
     let hashes = known.then(|| (seen..count).map(|number| latest[place(number)]).collect());
     Since { count, hashes }
 }

@@ -23,6 +23,7 @@ mod tests;
 
 /// Entries a thread's front can hold, over all caches. At this size 1,000 hot keys find all but 3 % of
 /// themselves a slot; the table takes 128 KiB of a thread that uses caches.
+#[cfg(test)]
 pub(crate) const SLOTS: usize = SETS * WAYS;
 
 const SETS: usize = 2048;
@@ -56,14 +57,22 @@ impl Slot {
     }
 
     /// Takes the entry out if it is dead, to be dropped by the caller.
-    fn take_dead(&self) -> Option<Resident> {
-        let mut entry = self.entry.try_borrow_mut().ok()?;
-        if !entry.as_ref()?.head().is_dead() {
-            return None;
+    fn take_dead(&self) -> Taken {
+        let Ok(mut entry) = self.entry.try_borrow_mut() else { return Taken::InUse };
+        if !entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
+            return Taken::Nothing;
         }
         self.used.set(false);
-        entry.take()
+        entry.take().map_or(Taken::Nothing, Taken::Dead)
     }
+}
+
+/// What was in a slot to let go of.
+enum Taken {
+    Nothing,
+    Dead(#[allow(dead_code)] Resident),
+    /// The user's code is at work on it.
+    InUse,
 }
 
 #[repr(align(64))]
@@ -181,9 +190,7 @@ impl Front {
         K: 'static,
         V: 'static,
     {
-        if gone::count() != self.seen.get() {
-            self.catch_up();
-        }
+        self.settle();
         if self.special.get() {
             return None;
         }
@@ -242,8 +249,10 @@ impl Front {
     /// Puts an entry into its slot, unless what is there was used since the last newcomer came.
     #[inline(never)]
     fn remember(&self, hash: u64, entry: &Resident) {
-        if self.scope.get() != 0 || entry.head().store() == 0 {
-            // Stores of test scopes come and go, and one without a number could be taken for another.
+        let head = entry.head();
+        if self.scope.get() != 0 || head.store() == 0 || head.moves() {
+            // Stores of test scopes come and go, one without a number could be taken for another, and what a use does
+            // to an entry whose time moves by rules, only its cache knows.
             return;
         }
         let table = self.table.get_or_init(new_table);
@@ -274,17 +283,26 @@ impl Front {
         let ended = gone::since(self.seen.get());
         self.seen.set(ended.count);
         let Some(table) = self.table.get() else { return };
-        let dropped: Vec<_> = match &ended.hashes {
+        let taken: Vec<Taken> = match &ended.hashes {
             Some(hashes) => {
                 let sets = hashes.iter().map(|hash| &table[index(*hash)]);
-                sets.flat_map(|set| &set.0).filter_map(Slot::take_dead).collect()
+                sets.flat_map(|set| &set.0).map(Slot::take_dead).collect()
             }
             // Too many to know them all.
-            None => {
-                table.iter().flat_map(|set| &set.0).filter_map(Slot::take_dead).collect()
-            }
+            None => table.iter().flat_map(|set| &set.0).map(Slot::take_dead).collect(),
         };
-        drop(dropped);
+        if taken.iter().any(|taken| matches!(taken, Taken::InUse)) {
+            // Once more at the next call.
+            self.seen.set(ended.count.wrapping_sub(gone::RECENT + 1));
+        }
+    }
+
+    /// Lets go of what ended while the user's code was at work on it.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        if gone::count() != self.seen.get() {
+            self.catch_up();
+        }
     }
 }
 

@@ -64,7 +64,7 @@ where
     fn replaces(&mut self, flight: &Flight, value: &S::Value) -> bool {
         self.store.count_shared_hit();
         self.store.count_stale_hit();
-        let Some(key) = self.remote.take_spare() else { return false };
+        let Some(key) = self.rare().spare.take() else { return false };
         let before = self.passing(key, value);
         let old = Arc::clone(&before);
         let Some(ticket) = Ticket::passing(self.hash, before, self.store.clone()) else {

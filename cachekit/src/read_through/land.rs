@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::blocking;
 use super::miss::Miss;
-use super::remote::Fetched;
 use super::refresh_ahead::Ticket;
+use super::remote::Fetched;
 use super::turn::SharedError;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
@@ -195,17 +195,30 @@ where
         window: Ticks,
     ) -> bool {
         let Some(key) = self.key.take() else { return false };
-        let mut plan = Plan { window, weight: verdict.weight, ..Plan::until(NEVER) };
-        if let Some(rare) = &mut self.rare {
-            if let Some(weigh) = &rare.weigh {
-                plan.weight = weigh(&key, &value);
-            }
-            plan.fate = rare.fate.take();
-        }
         let mut now = 0;
         if verdict.ttl != NEVER {
             now = self.store.now();
-            plan.expires = clock::deadline(|| now, verdict.ttl);
+        }
+        let mut plan = Plan {
+            window,
+            weight: verdict.weight,
+            ..Plan::until(clock::deadline(|| now, verdict.ttl))
+        };
+        if let Some(rare) = &mut self.rare {
+            if let Some(plans) = &rare.plans {
+                let planned = plans.plan(&self.store, self.hash, (&key, &value), verdict.ttl);
+                let Some(planned) = planned else {
+                    // It is good for this call and those that wait.
+                    let entry = Arc::new(self.store.entry(key, value, Plan::until(0)));
+                    entry.head.kill();
+                    self.store.count_load(self.hash);
+                    flight.abandon(Landing::Ready(entry));
+                    return false;
+                };
+                plan = planned;
+                now = self.store.now();
+            }
+            plan.fate = rare.fate.take();
         }
         // Not into the front yet: that is for entries that are used again.
         flight.land(Arc::new(self.store.entry(key, value, plan)), now)

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::store::{Flight, drive};
 use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
+use crate::store::{Flight, drive};
 
 use super::Miss;
 use super::miss::Running;

@@ -3,18 +3,18 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Remote, Turn};
 use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
+use super::{Remote, Turn};
 use crate::background;
 use crate::clock::Ticks;
-use crate::entry::Fate;
+use crate::entry::{Fate, Plan};
 use crate::flight::chain;
 use crate::flight::chain::Link;
 use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
 use crate::site::StoreRef;
-use crate::store::{Caller, Flight};
+use crate::store::{Caller, Flight, Store};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
 #[must_use]
@@ -46,24 +46,47 @@ pub(super) struct Rare<K, V> {
     pub(super) refresh: Option<Ticket>,
     /// The refresh is its caller's own call: there is no place to run it behind that one's back.
     pub(super) in_place: bool,
+    /// A second copy of the key, where the call may go on after an entry was made of the first: with `stale`.
+    pub(super) spare: Option<K>,
     /// What may end the fill besides this process; once the shared tier is asked.
     pub(super) fate: Option<Arc<Fate>>,
-    /// What the cache says of an entry's weight, over what the attribute says.
-    pub(super) weigh: Option<Weigh<K, V>>,
+    pub(super) plans: Option<Arc<dyn Plans<K, V>>>,
 }
 
 impl<K, V> Default for Rare<K, V> {
     fn default() -> Self {
-        Self { stale: None, refresh: None, in_place: false, fate: None, weigh: None }
+        Self { stale: None, refresh: None, in_place: false, spare: None, fate: None, plans: None }
     }
 }
 
-/// Weight of an entry by its key and value.
-pub(crate) type Weigh<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
+/// What a cache says of its entries, over what an attribute says.
+pub(crate) trait Plans<K, V>: Send + Sync {
+    /// What an entry of this key and value is to be that lives so long at most; `None`: it is not stored.
+    fn plan(&self, store: &Store, hash: u64, entry: (&K, &V), ttl: Ticks) -> Option<Plan>;
+}
 
 impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Miss").finish_non_exhaustive()
+    }
+}
+
+impl<K, S: Shape> Miss<K, S> {
+    /// Gives the lead up, if it is this call's.
+    pub(super) fn give_up_turn(&mut self) {
+        if let Turn::Lead(row) = std::mem::take(&mut self.turn) {
+            drop(Flight::new(self.store.clone(), self.hash, row, false));
+        }
+    }
+}
+
+impl<K, S: Shape> Drop for Miss<K, S> {
+    #[inline]
+    fn drop(&mut self) {
+        // The caller panicked, or has found its value elsewhere.
+        if !matches!(self.turn, Turn::Unknown) {
+            self.give_up_turn();
+        }
     }
 }
 
@@ -105,10 +128,8 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    pub(crate) fn weighed(mut self, weigh: Option<&Weigh<K, S::Stored>>) -> Self {
-        if weigh.is_some() {
-            self.rare().weigh = weigh.cloned();
-        }
+    pub(crate) fn planned(mut self, plans: Arc<dyn Plans<K, S::Stored>>) -> Self {
+        self.rare().plans = Some(plans);
         self
     }
 
@@ -184,13 +205,10 @@ where
         if self.rare.is_some() || !self.remote.is_nowhere() || self.caller.asks {
             return None;
         }
-        match std::mem::take(&mut self.turn) {
-            Turn::Lead(flight) => Some((chain::enter(flight.id()), flight)),
-            turn => {
-                self.turn = turn;
-                None
-            }
-        }
+        let Turn::Lead(row) = self.turn else { return None };
+        self.turn = Turn::Unknown;
+        let flight = self.flight(row, false);
+        Some((chain::enter(flight.id()), flight))
     }
 
     /// Judges what such a run returned and keeps it.
@@ -235,11 +253,9 @@ where
         rules: &dyn Judge<K, S>,
         ret: &S::Return,
     ) {
-        if let Some(flight) = running.flight.take() {
-            if let Some(key) = &self.key {
-                let verdict = rules.judge(key, ret, self.ttl);
-                self.finish_blocking(flight, ret, verdict);
-            }
+        if let (Some(flight), Some(key)) = (running.flight.take(), &self.key) {
+            let verdict = rules.judge(key, ret, self.ttl);
+            self.finish_blocking(flight, ret, verdict);
         }
     }
 

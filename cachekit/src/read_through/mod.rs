@@ -23,7 +23,7 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
 use crate::stats::Refusal;
-use crate::store::{Caller, Flight, Look, Store};
+use crate::store::{Caller, Look, Row, Store};
 
 mod asking;
 pub(crate) mod blocking;
@@ -43,8 +43,8 @@ mod tests;
 
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
+pub(crate) use miss::Plans;
 use miss::Rare;
-pub(crate) use miss::Weigh;
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
@@ -246,8 +246,7 @@ where
         }
     }
     if let Look::Lead(row) = look {
-        let turn = Turn::Lead(Flight::new(keep(), hash, row, false));
-        return Err(missed(target, key, turn, remote(), keep()));
+        return Err(missed(target, key, Turn::Lead(row), remote(), keep()));
     }
     find_on(target, key, (look, Opening::default()), remote, keep)
 }
@@ -270,9 +269,7 @@ where
         let entry = match look {
             Look::Found(entry) => entry,
             Look::Pending(row) => break opening.turn = Turn::Pending(row),
-            Look::Lead(row) => {
-                break opening.turn = Turn::Lead(Flight::new(keep(), hash, row, false));
-            }
+            Look::Lead(row) => break opening.turn = Turn::Lead(row),
         };
         if let Some(held) = held_by::<Q::Owned, S>(&*entry, |owned| key.matches(owned)) {
             let fresh = store.serves(&*entry);
@@ -329,7 +326,7 @@ fn missed<Q, S>(
     target: &Target<'_>,
     key: &Q,
     turn: Turn,
-    mut remote: Remote<Q::Owned, S>,
+    remote: Remote<Q::Owned, S>,
     store: StoreRef,
 ) -> Miss<Q::Owned, S>
 where
@@ -337,8 +334,9 @@ where
     S: Shape,
 {
     let &Target { hash, ttl, window, caller, .. } = target;
-    if window > 0 {
-        remote.keep_spare(|| key.to_owned_key());
+    let mut rare = None;
+    if window > 0 && remote.is_some() {
+        rare = Some(Box::new(Rare { spare: Some(key.to_owned_key()), ..Rare::default() }));
     }
     Miss {
         key: Some(key.to_owned_key()),
@@ -351,7 +349,7 @@ where
         window,
         failed: 0,
         remote,
-        rare: None,
+        rare,
         shape: PhantomData,
     }
 }
@@ -372,7 +370,8 @@ where
     let mut miss = missed(target, key, turn, remote, store);
     miss.forced = forced;
     if refresh.is_some() || stale.is_some() {
-        miss.rare = Some(Box::new(Rare { refresh, stale, ..Rare::default() }));
+        let rare = miss.rare.get_or_insert_with(Box::default);
+        (rare.stale, rare.refresh) = (stale, refresh);
     }
     miss
 }
@@ -432,7 +431,7 @@ pub(crate) enum Turn {
     #[default]
     Unknown,
     /// This call's.
-    Lead(Flight),
+    Lead(Row),
     /// Another's, when it was looked.
-    Pending(crate::store::Row),
+    Pending(Row),
 }

@@ -91,13 +91,6 @@ impl<K, S: Shape> Remote<K, S> {
         true
     }
 
-    pub(crate) fn take_spare(&mut self) -> Option<K> {
-        None
-    }
-
-    #[inline]
-    pub(crate) fn keep_spare(&mut self, _copy: impl FnOnce() -> K) {}
-
     #[inline]
     pub(crate) fn refused(&self, _store: &Store) -> Option<S::Return> {
         None

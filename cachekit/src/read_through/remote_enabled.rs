@@ -1,6 +1,7 @@
 //! The shared tier as one function sees it. No failure leaves this file: a tier that is down, slow or
 //! corrupt is a miss.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use cachekit_io::Backend;
@@ -34,8 +35,7 @@ impl Removal {
 /// The shared tier of one call, if there is one, and what its values are sealed with, if they are.
 pub(crate) struct Remote<K, S: Shape> {
     tiers: Tiers<S>,
-    /// A second copy of the key, where a call may go on after an entry was made of the first: with `stale`.
-    spare: Option<Box<K>>,
+    key: PhantomData<fn() -> K>,
 }
 
 /// Boxed: most calls carry none.
@@ -55,7 +55,7 @@ enum Tiers<S: Shape> {
 impl<K, S: Shape> Remote<K, S> {
     #[inline]
     fn with(tiers: Tiers<S>) -> Self {
-        Self { tiers, spare: None }
+        Self { tiers, key: PhantomData }
     }
 
     /// For values that stay in the process.
@@ -164,18 +164,6 @@ impl<K, S: Shape> Remote<K, S> {
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
         !self.is_some()
-    }
-
-    /// A copy of the key, where the call may go on after an entry was made of it.
-    pub(crate) fn take_spare(&mut self) -> Option<K> {
-        self.spare.take().map(|key| *key)
-    }
-
-    /// Keeps that copy, if there is a backend to ask.
-    pub(crate) fn keep_spare(&mut self, copy: impl FnOnce() -> K) {
-        if self.is_some() {
-            self.spare = Some(Box::new(copy()));
-        }
     }
 
     /// What the call returns because nothing could be sealed. `None`: it goes on.
@@ -304,12 +292,7 @@ where
     }
 
     /// Writes a value that a caller hands in, over whatever is there.
-    pub(crate) async fn replace(
-        &self,
-        fate: &Arc<Fate>,
-        prepared: &Prepared<S>,
-        store: &StoreRef,
-    ) {
+    pub(crate) async fn replace(&self, fate: &Arc<Fate>, prepared: &Prepared<S>, store: &StoreRef) {
         if let Some(target) = self.holding() {
             target.cover(fate, store);
             target.replace(fate, prepared, store).await;

@@ -125,7 +125,7 @@ where
         Caller { asks: self.remote.is_some(), ..self.caller }
     }
 
-    fn flight(&self, row: Row, alone: bool) -> Flight {
+    pub(super) fn flight(&self, row: Row, alone: bool) -> Flight {
         Flight::new(self.store.clone(), self.hash, row, alone)
     }
 
@@ -152,12 +152,11 @@ where
         }
         loop {
             if self.forced || self.failed >= MAX_FAILED_WAITS {
-                // The turn that it had, if any, is given up.
-                self.turn = Turn::Unknown;
+                self.give_up_turn();
                 return self.leads_alone();
             }
             match std::mem::take(&mut self.turn) {
-                Turn::Lead(flight) => return self.leads(flight),
+                Turn::Lead(row) => return self.leads(self.flight(row, false)),
                 Turn::Pending(row) => {
                     match self.store.join(self.hash, row, self.caller.asynchronous) {
                         Join::Wait(wait, leader) => return Attempt::Wait(wait, leader),
@@ -184,9 +183,10 @@ where
                     let held = if self.store.serves(&*entry) { self.held(&*entry) } else { None };
                     match held.map(S::read) {
                         Some(Ok(value)) => return Some(value),
-                        Some(Err(refusal)) => self.store.drop_refused(self.hash, refusal, &|other| {
-                            self.held(other).is_some()
-                        }),
+                        Some(Err(refusal)) => {
+                            let same = |other: &dyn AnyEntry| self.held(other).is_some();
+                            self.store.drop_refused(self.hash, refusal, &same);
+                        }
                         None => {}
                     }
                     look = self.store.lead_over(self.hash, &entry, caller, false);
@@ -196,7 +196,7 @@ where
                     return None;
                 }
                 Look::Lead(row) => {
-                    self.turn = Turn::Lead(self.flight(row, false));
+                    self.turn = Turn::Lead(row);
                     return None;
                 }
             }

@@ -94,12 +94,7 @@ impl<S: Shape> Target<S> {
     }
 
     /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
-    pub(crate) async fn replace(
-        &self,
-        fate: &Arc<Fate>,
-        prepared: &Prepared<S>,
-        store: &StoreRef,
-    ) {
+    pub(crate) async fn replace(&self, fate: &Arc<Fate>, prepared: &Prepared<S>, store: &StoreRef) {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
         if !self.try_replace(fate, prepared, store, until).await {
             self.leave_nothing(fate, store, until).await;

@@ -107,6 +107,20 @@ impl Store {
         alive.then_some(entry)
     }
 
+    /// Removes this very entry. True if it was alive.
+    pub(crate) fn remove_this(&self, hash: u64, entry: &Resident) -> bool {
+        let alive = entry.head().kill();
+        self.take_out(hash, entry, Cause::Removed);
+        alive
+    }
+
+    /// Ends all fills that are running.
+    pub(crate) fn end_fills(&self) {
+        for shard in &self.shards {
+            lock(&shard.inner).fills.kill_all();
+        }
+    }
+
     /// Makes room where this very entry is, which is not served any more. True if the store still held it.
     pub(crate) fn take_out(&self, hash: u64, entry: &Resident, cause: Cause) -> bool {
         let mut out = Out::default();

@@ -33,11 +33,7 @@ impl Inner {
     #[inline]
     fn window_room(&self) -> u64 {
         let share = LEAST_WINDOW + MORE_WINDOW * self.used_in_window / ONE;
-        if self.room < 1 << 40 {
-            (self.room * share / ONE).max(1)
-        } else {
-            self.room / ONE * share
-        }
+        if self.room < 1 << 40 { (self.room * share / ONE).max(1) } else { self.room / ONE * share }
     }
 
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.

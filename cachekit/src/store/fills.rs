@@ -25,6 +25,8 @@ const REFRESHING: u8 = 8;
 const ALONE: u8 = 16;
 /// The leader is a future: a thread must not block until it is polled.
 const ASYNCHRONOUS: u8 = 32;
+/// It changes a value by what is there: another that does waits for its end, and does not run beside it.
+const CHANGING: u8 = 64;
 
 /// One fill.
 pub(super) struct Fill {
@@ -136,6 +138,7 @@ pub(crate) struct Row {
 }
 
 impl Fills {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.running
     }
@@ -174,7 +177,8 @@ impl Fills {
     #[inline(never)]
     fn push(&mut self, fill: Fill) -> Row {
         let ticket = fill.ticket;
-        let at = u32::try_from(self.rows.len()).unwrap_or_else(|_| unreachable!("fewer than 2^32 fills"));
+        let at = u32::try_from(self.rows.len())
+            .unwrap_or_else(|_| unreachable!("fewer than 2^32 fills"));
         self.rows.push(fill);
         Row { at, ticket }
     }
@@ -214,6 +218,16 @@ impl Ended {
         }
         drop(self.rare);
     }
+}
+
+/// Whose turn it is to change a value by what is there.
+pub(crate) enum Turn {
+    /// The caller's.
+    Mine(Row),
+    /// The caller is inside of another that does: beside it.
+    Alone(Row),
+    /// Another's.
+    Wait(Arc<Wait>, FlightId),
 }
 
 /// What a caller that wants to wait is to do.
@@ -278,6 +292,25 @@ impl Inner {
         let asynchronous = fill.is(ASYNCHRONOUS);
         let wait = fill.rare().wait.get_or_insert_with(|| Arc::new(Wait::new(asynchronous)));
         Joined::Wait(Arc::clone(wait))
+    }
+
+    /// Starts a fill that changes a value by what is there. Another that does is joined; all others end.
+    pub(super) fn turn(&mut self, at: u32, shard: u64) -> Turn {
+        let changing = self.fills_at(at).find(|(_, fill)| fill.is(CHANGING) && fill.is_joinable());
+        let caller = Caller { asynchronous: false, asks: false };
+        if let Some((row, _)) = changing {
+            return match self.join(row, shard, false) {
+                Joined::Wait(wait) => Turn::Wait(wait, FlightId { shard, ticket: row.ticket }),
+                // It is the caller's own.
+                Joined::Alone | Joined::Gone => Turn::Alone(self.start(at, caller, false)),
+            };
+        }
+        self.kill_fills(at);
+        let row = self.start(at, caller, true);
+        if let Some(fill) = self.fills.get(row) {
+            fill.bits |= CHANGING;
+        }
+        Turn::Mine(row)
     }
 
     /// A waiter's own run, beside the leader that it waited for in vain. Its answer ends the wait of all others, and so
@@ -376,7 +409,9 @@ impl Inner {
     pub(super) fn ends_plain(&mut self, row: Row) -> Option<u32> {
         let fill = self.fills.get(row)?;
         let at = fill.at;
-        let is_plain = !fill.is(!(ALONE | ASYNCHRONOUS)) && fill.rare.is_none() && fill.next == NONE;
+        let is_plain = !fill.is(!(ALONE | ASYNCHRONOUS | CHANGING))
+            && fill.rare.is_none()
+            && fill.next == NONE;
         let slot = &mut self.slots[at as usize];
         if !is_plain || slot.fills != row.at {
             return None;
@@ -474,7 +509,11 @@ impl Inner {
     }
 
     /// One look at the leaders that share these waiters: what wakes them, and whether none of them moves any more.
-    pub(super) fn look_after(&mut self, hash: u64, wait: &Arc<Wait>) -> (Vec<std::task::Waker>, bool) {
+    pub(super) fn look_after(
+        &mut self,
+        hash: u64,
+        wait: &Arc<Wait>,
+    ) -> (Vec<std::task::Waker>, bool) {
         let (mut knocks, mut abandoned, mut any) = (Vec::new(), true, false);
         let Some(at) = self.find(hash) else { return (knocks, false) };
         self.each_fill(at, |_, fill| {

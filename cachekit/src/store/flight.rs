@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::fills::{Caller, Ended, Joined, Row};
+use super::fills::{Caller, Ended, Joined, Row, Turn};
 use super::shard::{Inner, Out};
 use super::{Store, watch};
 use crate::clock::Ticks;
@@ -116,6 +116,14 @@ impl Store {
         let row = inner.relieve(at, caller, wait);
         inner.tidy(at);
         row
+    }
+
+    /// Whose turn it is to change a value by what is there.
+    pub(crate) fn turn(&self, hash: u64) -> Turn {
+        let shard = self.shard_number(hash);
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        inner.turn(at, shard)
     }
 
     /// Running fills, for tests.
@@ -265,7 +273,9 @@ impl Flight {
             entry.head().evict();
         }
         store.let_go(out);
-        if ended.wait.is_some() && let Some(entry) = again.take() {
+        if ended.wait.is_some()
+            && let Some(entry) = again.take()
+        {
             ended.land(|| Landing::Ready(entry));
         }
         stored

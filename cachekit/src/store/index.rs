@@ -24,7 +24,7 @@ impl Index {
 
     /// Where the search for a hash begins.
     #[inline]
-    fn home(&self, bucket: u64) -> usize {
+    fn home(bucket: u64) -> usize {
         let upper = (bucket >> 32) as u32;
         // Mixed: the hashes of numbers in a row are as far from each other as the numbers, and would stand in rows here.
         let mixed = (upper ^ upper >> 15).wrapping_mul(0x2c1b_3c6d);
@@ -35,7 +35,7 @@ impl Index {
     #[inline]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<u32, Hole> {
         let mask = self.mask();
-        let mut at = self.home(hash) & mask;
+        let mut at = Self::home(hash) & mask;
         loop {
             let bucket = self.buckets[at];
             if bucket == 0 {
@@ -78,7 +78,7 @@ impl Index {
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
         let mask = self.mask();
         let bucket = bucket_of(hash, slot);
-        let mut hole = self.home(bucket) & mask;
+        let mut hole = Self::home(bucket) & mask;
         while self.buckets[hole] != bucket {
             if self.buckets[hole] == 0 {
                 return;
@@ -94,7 +94,7 @@ impl Index {
                 break;
             }
             // It may stand in the hole unless its search begins behind that.
-            let from_home = at.wrapping_sub(self.home(next)) & mask;
+            let from_home = at.wrapping_sub(Self::home(next)) & mask;
             if from_home >= at.wrapping_sub(hole) & mask {
                 self.buckets[hole] = next;
                 hole = at;

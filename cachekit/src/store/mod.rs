@@ -28,7 +28,7 @@ pub(crate) mod watch;
 mod tests;
 
 pub(crate) use self::change::Listener;
-pub(crate) use self::fills::{Caller, Row};
+pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, Join, Look, drive, landing};
 use self::refresh_log::RefreshLog;
 pub use self::shard::Cause;
@@ -74,7 +74,6 @@ pub(crate) struct Store {
     shards: Box<[Shard]>,
     /// Of the first shard, in this process.
     first_shard: u64,
-    weighted: bool,
     hits: HitCounter,
     shared_hits: AtomicU64,
     shared_errors: AtomicU64,
@@ -105,7 +104,6 @@ impl Store {
             number: next_number(),
             shards,
             first_shard: SHARDS.fetch_add(count, Ordering::Relaxed),
-            weighted,
             hits: HitCounter::new(),
             shared_hits: AtomicU64::new(0),
             shared_errors: AtomicU64::new(0),
@@ -192,6 +190,22 @@ impl Store {
         let inner = lock(&self.shard(hash).inner);
         let at = inner.find(hash)?;
         inner.slot(at).entry.clone()
+    }
+
+    /// The same for a call: nothing there is a miss.
+    pub(crate) fn get(&self, hash: u64) -> Option<Resident> {
+        let mut inner = lock(&self.shard(hash).inner);
+        let entry = inner.find(hash).and_then(|at| inner.slot(at).entry.clone());
+        if entry.is_none() {
+            inner.counts.misses += 1;
+            inner.sketch.increment(hash);
+        }
+        entry
+    }
+
+    /// How much it has room for.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.shards.iter().map(|shard| lock(&shard.inner).room).sum()
     }
 
     /// The same, if it may be served: alive and within its time.

@@ -467,7 +467,8 @@ impl Inner {
     pub(super) fn check(&self) {
         let mut seen = 0;
         for queue in [WINDOW, MAIN] {
-            let (mut at, mut before, mut weight) = (self.slot(u32::from(queue)).next, u32::from(queue), 0);
+            let (mut at, mut before, mut weight) =
+                (self.slot(u32::from(queue)).next, u32::from(queue), 0);
             while at != u32::from(queue) {
                 let slot = self.slot(at);
                 assert_eq!((slot.queue, slot.prev), (queue, before));

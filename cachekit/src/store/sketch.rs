@@ -1,5 +1,5 @@
-//! How often keys were asked for lately, roughly and in little space: a count-min sketch with aging, as in TinyLFU
-//! (Einziger, Friedman, Manes: "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 2017).
+//! How often keys were asked for lately, roughly and in little space: a count-min sketch with aging, as in `TinyLFU`
+//! (Einziger, Friedman, Manes: "`TinyLFU`: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 2017).
 //!
 //! A key has two counters of four bits in one word; the smaller one is the estimate.
 

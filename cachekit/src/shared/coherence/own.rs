@@ -153,7 +153,8 @@ struct Doubted {
 impl Doubted {
     fn settle(mut self, hash: u64) {
         let coherence = Arc::clone(&self.coherence);
-        let confirmed = |((_, fate), _): &mut (Copied, Resident)| coherence.index.confirm(hash, fate);
+        let confirmed =
+            |((_, fate), _): &mut (Copied, Resident)| coherence.index.confirm(hash, fate);
         let Some((copy, entry)) = self.copy.take_if(confirmed) else { return };
         // Not dropped here: a value's destructor is foreign code, and this thread drives connections.
         let mut told = Told::new(Reason::Told);
@@ -173,12 +174,7 @@ impl Drop for Doubted {
 }
 
 /// Looks in the background whether the backend still has what this process has put there.
-pub(super) fn look(
-    coherence: &Arc<Coherence>,
-    key: &str,
-    copy: (Copied, Resident),
-    put: Put,
-) {
+pub(super) fn look(coherence: &Arc<Coherence>, key: &str, copy: (Copied, Resident), put: Put) {
     let under_way = coherence.looks.fetch_add(1, Ordering::Relaxed);
     let doubted = Doubted { coherence: Arc::clone(coherence), copy: Some(copy) };
     if under_way >= MOST_LOOKS {

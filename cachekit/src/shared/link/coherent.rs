@@ -33,11 +33,7 @@ impl Link {
     }
 
     /// The entry's function begins to run, and whether its value may be kept is for the backend to say.
-    pub(in crate::shared) fn begin_run(
-        &self,
-        fate: &Arc<Fate>,
-        store: &StoreRef,
-    ) -> Option<Own> {
+    pub(in crate::shared) fn begin_run(&self, fate: &Arc<Fate>, store: &StoreRef) -> Option<Own> {
         Own::run(self.known.coherence()?, &self.key, (fate, store))
     }
 

@@ -1,0 +1,104 @@
+//! Changing a value by what is there.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::Cache;
+use crate::flight::chain;
+use crate::read_through::Plans;
+use crate::store::{Flight, Turn};
+
+impl<K, V> Cache<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Replaces a value by what `f` makes of it, or stores the first one. Returns the new one.
+    ///
+    /// Calls for one key run one after the other, so none is lost; calls for other keys do not wait. A fill of the key that is
+    /// running is not stored. If the key is inserted or invalidated while `f` runs, that counts, and the result of `f` is
+    /// only returned. A call inside of another for the same key runs at once, and the outer one counts.
+    ///
+    /// # Panics
+    ///
+    /// If `f` does. The value stays as it was.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let visits = cachekit::Cache::new(1_000);
+    /// for page in ["/", "/about", "/"] {
+    ///     visits.upsert(page, |seen| seen.map_or(1, |seen| seen + 1));
+    /// }
+    /// assert_eq!((visits.get("/"), visits.get("/about")), (Some(2), Some(1)));
+    /// ```
+    pub fn upsert(&self, key: K, f: impl FnOnce(Option<&V>) -> V) -> V {
+        let mut made = None;
+        self.compute(key, |value| {
+            let value = f(value);
+            made = Some(value.clone());
+            Some(value)
+        });
+        made.unwrap_or_else(|| unreachable!("it was called"))
+    }
+
+    /// Replaces a value by what `f` makes of it, as [`upsert`](Self::upsert) does; `None` removes it. Returns what `f`
+    /// returned.
+    ///
+    /// # Panics
+    ///
+    /// If `f` does. The value stays as it was.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let stock = cachekit::Cache::new(1_000);
+    /// stock.insert("tea", 2);
+    /// let take_one = |left: Option<&u32>| left.map(|left| left - 1).filter(|left| *left > 0);
+    /// assert_eq!(stock.compute("tea", take_one), Some(1));
+    /// assert_eq!(stock.compute("tea", take_one), None);
+    /// assert!(!stock.contains("tea"));
+    /// ```
+    pub fn compute(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
+        if self.store.is_disabled() {
+            return f(None);
+        }
+        let hash = self.hash(&key);
+        let flight = self.turn(hash);
+        let made = {
+            let _link = chain::enter(flight.id());
+            let entry = self.store.fresh(hash);
+            let old = entry.as_deref().and_then(|entry| self.own(&key, entry));
+            f(old.map(|old| &old.value))
+        };
+        match &made {
+            Some(value) => {
+                match self.config.plan(&self.store, hash, (&key, value), self.config.ttl) {
+                    Some(plan) => {
+                        let now = self.store.now();
+                        flight.land(Arc::new(self.store.entry(key, value.clone(), plan)), now);
+                    }
+                    None => drop(self.take(&key)),
+                }
+            }
+            None => drop(self.take(&key)),
+        }
+        made
+    }
+
+    /// Waits until no other such call is at the key.
+    fn turn(&self, hash: u64) -> Flight {
+        loop {
+            match self.store.turn(hash) {
+                Turn::Mine(row) => return Flight::new(self.keep(), hash, row, false),
+                Turn::Alone(row) => return Flight::new(self.keep(), hash, row, true),
+                Turn::Wait(wait, other) => {
+                    // To be looked at again in any case: it has ended, or it takes its time.
+                    if let Some(_waiting) = chain::wait_for(other) {
+                        drop(wait.block());
+                    }
+                }
+            }
+        }
+    }
+}

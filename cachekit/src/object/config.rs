@@ -1,0 +1,94 @@
+//! What a [`Cache`](super::Cache) was built with, and what its entries are to be.
+
+use std::sync::Arc;
+
+use crate::clock::{self, NEVER, Ticks};
+use crate::entry::{Entry, Plan};
+use crate::expiry::Expiry;
+use crate::read_through::Plans;
+use crate::store::Store;
+
+/// Weight of an entry by its key and value.
+pub(crate) type Weigh<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
+
+pub(crate) struct Config<K, V> {
+    pub(crate) ttl: Ticks,
+    /// How long an entry stays after a use.
+    pub(crate) idle: Ticks,
+    pub(crate) weigh: Option<Weigh<K, V>>,
+    pub(crate) expiry: Option<Arc<dyn Expiry<K, V>>>,
+}
+
+impl<K, V> Config<K, V> {
+    /// Whether a time to live says all there is to say of an entry.
+    pub(super) fn is_plain(&self) -> bool {
+        self.idle == NEVER && self.weigh.is_none() && self.expiry.is_none()
+    }
+}
+
+impl<K, V> Config<K, V>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// How much time an entry of this key has left, if there is one: of a fresh entry, and `NEVER` without end.
+    fn left(store: &Store, hash: u64, key: &K, now: Ticks) -> Option<Ticks> {
+        let entry = store.fresh(hash)?;
+        let entry = entry.typed::<K, V>().filter(|entry| entry.key == *key)?;
+        Some(left_of(entry, now))
+    }
+
+    /// A use of an entry, as the rules for it have it.
+    pub(super) fn used(&self, entry: &Entry<K, V>, now: Ticks) {
+        let Some(expiry) = &self.expiry else { return };
+        let left = left_of(entry, now);
+        let before = (left != NEVER).then(|| clock::duration(left));
+        let after = expiry.after_read(&entry.key, &entry.value, before);
+        if after != before || self.idle != NEVER {
+            let stays = clock::span(after).min(self.idle);
+            entry.head.move_expiry(clock::deadline(|| now, stays));
+        }
+    }
+}
+
+/// How much time an entry has left.
+pub(super) fn left_of<K, V>(entry: &Entry<K, V>, now: Ticks) -> Ticks {
+    match entry.head.expires() {
+        NEVER => NEVER,
+        expires => expires.saturating_sub(now),
+    }
+}
+
+impl<K, V> Plans<K, V> for Config<K, V>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    fn plan(&self, store: &Store, hash: u64, entry: (&K, &V), ttl: Ticks) -> Option<Plan> {
+        let (key, value) = entry;
+        let now = store.now();
+        let mut stays = ttl;
+        if let Some(expiry) = &self.expiry {
+            let span = match Self::left(store, hash, key, now) {
+                None => expiry.after_create(key, value),
+                Some(left) => {
+                    expiry.after_update(key, value, (left != NEVER).then(|| clock::duration(left)))
+                }
+            };
+            stays = stays.min(clock::span(span));
+        }
+        if stays == 0 {
+            return None;
+        }
+        let mut plan = Plan::until(clock::deadline(|| now, stays));
+        plan.weight = self.weigh.as_ref().map_or(1, |weigh| weigh(key, value));
+        plan.now = now;
+        if self.expiry.is_some() {
+            plan.moves = true;
+            plan.expires = plan.expires.min(clock::deadline(|| now, self.idle));
+        } else {
+            plan.idle = self.idle;
+        }
+        Some(plan)
+    }
+}

@@ -1,0 +1,248 @@
+//! What is in a cache, and taking it out.
+
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use equivalent::Equivalent;
+
+use super::Cache;
+use super::config::left_of;
+use crate::clock::{self, NEVER};
+use crate::entry::{Entry, Resident};
+
+impl<K, V> Cache<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Removes a value and returns it. Fills of the same key that are running are not stored. `None` if there was none, or
+    /// if its time was over.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::new(10);
+    /// cache.insert("a", 1);
+    /// assert_eq!((cache.remove("a"), cache.remove("a")), (Some(1), None));
+    /// ```
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.store.count_invalidation();
+        let now = self.store.now();
+        let entry = self.take(key)?;
+        let entry = entry.typed::<K, V>()?;
+        (entry.head.expires() > now).then(|| entry.value.clone())
+    }
+
+    /// Removes the values that `predicate` accepts. Returns how many there were. Fills that are running, of any key, are
+    /// not stored: what comes of them is not known yet.
+    ///
+    /// Looks at every entry, without a lock. Values that come in meanwhile may stay.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::new(10);
+    /// for n in 0..10 {
+    ///     cache.insert(n, n * n);
+    /// }
+    /// assert_eq!(cache.invalidate_if(|_, square| *square > 20), 5);
+    /// assert_eq!(cache.len(), 5);
+    /// ```
+    pub fn invalidate_if(&self, mut predicate: impl FnMut(&K, &V) -> bool) -> u64 {
+        self.store.count_invalidation();
+        self.store.end_fills();
+        let mut removed = 0;
+        for item in self {
+            if predicate(item.key(), item.value()) {
+                removed += u64::from(self.store.remove_this(item.hash, &item.entry));
+            }
+        }
+        removed
+    }
+
+    /// Removes what has expired. Returns how many entries that were.
+    ///
+    /// There is no need to: an entry that comes into a full cache takes the place of an expired one first, and each looks at
+    /// a few others in passing. This is for values whose memory, or whose destructor, matters now.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let clock = cachekit::testing::Clock::new();
+    /// let cache = cachekit::Cache::builder().ttl(Duration::from_secs(60)).clock(&clock).build();
+    /// cache.insert("a", 1);
+    /// clock.advance(Duration::from_secs(61));
+    /// assert_eq!((cache.purge(), cache.len()), (1, 0));
+    /// ```
+    pub fn purge(&self) -> u64 {
+        self.store.purge()
+    }
+
+    /// Gives the cache another capacity, in entries or in weight as it was built. If it is smaller, entries make room now.
+    ///
+    /// The number of shards stays: a cache that was built small and is to be large is better built anew.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::new(100);
+    /// for n in 0..100 {
+    ///     cache.insert(n, n);
+    /// }
+    /// cache.resize(10);
+    /// assert_eq!((cache.len(), cache.capacity()), (10, 10));
+    /// ```
+    pub fn resize(&self, capacity: u64) {
+        self.store.resize(capacity);
+    }
+
+    /// How much it holds at most, in entries, or in weight with a weigher.
+    pub fn capacity(&self) -> u64 {
+        self.store.capacity()
+    }
+
+    /// The entries that are there and have not expired, in no particular order. Looking at them is no use of them.
+    ///
+    /// Weakly consistent: an entry that comes, goes or is replaced meanwhile is among them or not, and none is twice unless it
+    /// was replaced. No lock is held while the caller has an entry.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::new(10);
+    /// cache.insert("a", 1);
+    /// let all: Vec<_> = cache.iter().map(|item| (*item.key(), *item.value())).collect();
+    /// assert_eq!(all, [("a", 1)]);
+    /// ```
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter { cache: self, shard: 0, items: Vec::new().into_iter() }
+    }
+
+    /// The entries with the time that each has left, to be stored and [imported](Self::import) when the program starts again.
+    /// `None` as time: without end.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit::Cache;
+    ///
+    /// let before = Cache::new(10);
+    /// before.insert("a".to_owned(), 1);
+    /// let bytes = serde_json::to_vec(&before.export())?;
+    ///
+    /// let after = Cache::new(10);
+    /// after.import(serde_json::from_slice::<Vec<_>>(&bytes)?);
+    /// assert_eq!(after.get("a"), Some(1));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn export(&self) -> Vec<(K, V, Option<Duration>)>
+    where
+        K: Clone,
+    {
+        let items = self.iter();
+        items.map(|item| (item.key().clone(), item.value().clone(), item.left())).collect()
+    }
+
+    /// Inserts entries, each for the time that it has left, and no longer than the cache's own rules say. Entries that are
+    /// there already stay.
+    pub fn import(&self, entries: impl IntoIterator<Item = (K, V, Option<Duration>)>) {
+        for (key, value, left) in entries {
+            if !self.contains(&key) {
+                let ttl = clock::span(left).min(self.config.ttl);
+                self.insert_for(key, value, ttl);
+            }
+        }
+    }
+}
+
+/// The entries of a cache; see [`Cache::iter`].
+pub struct Iter<'a, K, V> {
+    cache: &'a Cache<K, V>,
+    shard: usize,
+    items: std::vec::IntoIter<(u64, Resident)>,
+}
+
+impl<K, V> fmt::Debug for Iter<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> Iterator for Iter<'_, K, V>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    type Item = Item<K, V>;
+
+    fn next(&mut self) -> Option<Item<K, V>> {
+        loop {
+            let store = &self.cache.store;
+            for (hash, entry) in self.items.by_ref() {
+                let Some(typed) = entry.typed::<K, V>() else { continue };
+                let left = left_of(typed, store.now());
+                if typed.head.is_alive() && left > 0 {
+                    let left = (left != NEVER).then(|| clock::duration(left));
+                    return Some(Item { hash, entry, left, types: PhantomData });
+                }
+            }
+            self.items = store.entries(self.shard)?.into_iter();
+            self.shard += 1;
+        }
+    }
+}
+
+/// An entry of a cache, as [`Cache::iter`] found it. It keeps the value alive, also when it leaves the cache.
+pub struct Item<K, V> {
+    hash: u64,
+    entry: Resident,
+    left: Option<Duration>,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K: 'static, V: 'static> Item<K, V> {
+    fn typed(&self) -> &Entry<K, V> {
+        self.entry.typed().unwrap_or_else(|| unreachable!("it was looked at"))
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &K {
+        &self.typed().key
+    }
+
+    /// Its value.
+    pub fn value(&self) -> &V {
+        &self.typed().value
+    }
+
+    /// How much time it had left when it was found; `None`: without end.
+    pub fn left(&self) -> Option<Duration> {
+        self.left
+    }
+}
+
+impl<K, V> fmt::Debug for Item<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a Cache<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    type Item = Item<K, V>;
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}
