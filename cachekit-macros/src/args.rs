@@ -19,9 +19,10 @@ pub(crate) use secure::{L1, OnTamper};
 pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
-pub(crate) const OPTIONS: [&str; 19] = [
+pub(crate) const OPTIONS: [&str; 20] = [
     "ttl",
     "stale",
+    "idle",
     "capacity",
     "weight",
     "key",
@@ -49,6 +50,7 @@ pub(crate) struct Args {
     pub(crate) ttl_none: Slot<Lifetime>,
     pub(crate) ttl_err: Slot<Lifetime>,
     pub(crate) stale: Slot<(std::time::Duration, proc_macro2::Span)>,
+    pub(crate) idle: Slot<(std::time::Duration, proc_macro2::Span)>,
     pub(crate) capacity: Slot<Capacity>,
     pub(crate) weight: Slot<Expr>,
     pub(crate) key: Slot<Expr>,
@@ -77,6 +79,7 @@ impl Args {
             ttl_none: Slot::EMPTY,
             ttl_err: Slot::EMPTY,
             stale: Slot::EMPTY,
+            idle: Slot::EMPTY,
             capacity: Slot::EMPTY,
             weight: Slot::EMPTY,
             key: Slot::EMPTY,
@@ -116,6 +119,7 @@ impl Args {
         match name.to_string().as_str() {
             "ttl" => self.read_ttl(&name, input, errors),
             "stale" => self.stale.set_once(&name, sharing::stale(&name, input), errors),
+            "idle" => self.idle.set_once(&name, sharing::idle(&name, input), errors),
             "backend" => self.backend.set_once(&name, sharing::backend(&name, input), errors),
             "fill_lock" => self.fill_lock.set_once(&name, sharing::fill_lock(&name, input), errors),
             "capacity" => self.capacity.set_once(&name, values::capacity(&name, input), errors),

@@ -124,6 +124,15 @@ use crate::model::{Model, Tier};
 /// background, with copies of its arguments: these, and a method's `self`, have to be `Clone + Send +
 /// 'static`, and an async function's future `Send`. What fails there leaves the old value.
 ///
+/// ## `idle`: letting go of what is not used
+///
+/// ```ignore
+/// #[cache(ttl = "1h", idle = "10m")]
+/// ```
+///
+/// An entry of this process that no call was served for so long expires, before its `ttl`. What a shared tier has is not
+/// concerned. A hit of such a function writes the time of its entry, once for each tick of the coarse clock.
+///
 /// ## `capacity` and `weight`: how much is kept
 ///
 /// ```ignore

@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub(crate) ttl_err: Option<(Ident, Lifetime)>,
     /// How long stale values are served, and where that was written.
     pub(crate) stale: Option<(Duration, Span)>,
+    /// How long values stay that nothing uses, and where that was written.
+    pub(crate) idle: Option<(Duration, Span)>,
     pub(crate) fill_lock: Option<FillLock>,
     pub(crate) condition: Option<(Ident, Expr)>,
     pub(crate) weight: Option<(Ident, Expr)>,
@@ -130,6 +132,7 @@ impl Model {
                 ttl_none: args.ttl_none.into_named(),
                 ttl_err: args.ttl_err.into_named(),
                 stale: args.stale.into_value(),
+                idle: args.idle.into_value(),
                 fill_lock: args.fill_lock.into_value(),
                 condition: args.condition.into_named(),
                 weight: args.weight.into_named(),
@@ -249,6 +252,7 @@ fn check_own_cache(args: &Args, errors: &mut Errors) {
     let conflicts = [
         (args.capacity.name(), on_the_builder),
         (args.weight.name(), on_the_builder),
+        (args.idle.name(), on_the_builder),
         (args.name.name(), no_companion),
         (args.vis.name(), no_companion),
         (args.namespace.name(), in_process),

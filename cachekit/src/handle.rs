@@ -108,6 +108,8 @@ where
                     window,
                     weight: verdict.weight,
                     fate: fate.clone(),
+                    idle: self.site.idle(),
+                    now: self.store.now(),
                     ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
                 };
                 let entry = Arc::new(self.store.entry(self.key.clone(), kept, plan));

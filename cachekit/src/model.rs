@@ -15,7 +15,7 @@ use shuttle::{Config, Runner, future, thread};
 use std::time::Duration;
 
 use crate::Cache;
-use crate::clock::ticks;
+use crate::clock::{NEVER, ticks};
 use crate::read_through::{Asked, Remote, Target, find};
 use crate::shape::Plain;
 use crate::site::StoreRef;
@@ -341,7 +341,7 @@ fn stale_store() -> StoreRef {
 fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: false, asks: false };
-    let target = Target { store, hash: 7, ttl, window, caller };
+    let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
     match find::<u64, Plain<u64>>(&target, &7, Remote::nowhere, || store.clone()) {
         Ok(value) => Asked::Value(value),
         Err(miss) => miss.ask(),

@@ -419,6 +419,7 @@ where
             hash,
             ttl: if ttl == NEVER { self.config.ttl } else { ttl },
             window: 0,
+            idle: NEVER,
             caller: Caller { asynchronous, asks: false },
         }
     }

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::clock::{self, Ticks};
@@ -92,6 +92,8 @@ pub struct Policy {
     pub own_backend: bool,
     /// For how long after their time values are served while the function runs again.
     pub stale: Option<Duration>,
+    /// How long values stay that nothing uses.
+    pub idle: Option<Duration>,
     /// How long a call waits for another process that runs the function; `None`: not at all, each process
     /// runs its own.
     pub fill_lock: Option<Duration>,
@@ -113,6 +115,7 @@ pub const POLICY: Policy = Policy {
     own_cache: false,
     own_backend: false,
     stale: None,
+    idle: None,
     fill_lock: Some(Duration::from_secs(5)),
     l1: L1::Typed,
     on_tamper: OnTamper::Recompute,
@@ -142,6 +145,7 @@ pub struct Site {
     /// What the attribute says of times, as look-ups read it.
     ttl: Ticks,
     window: Ticks,
+    idle: Ticks,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
     first: Link,
 }
@@ -182,7 +186,11 @@ impl Site {
             Some(window) => clock::ticks(window),
             None => 0,
         };
-        Self { info, ttl, window, first: OnceLock::new() }
+        let idle = match policy.idle {
+            Some(idle) => clock::ticks(idle),
+            None => clock::NEVER,
+        };
+        Self { info, ttl, window, idle, first: OnceLock::new() }
     }
 
     fn address(&'static self) -> usize {
@@ -209,6 +217,12 @@ impl Site {
     #[inline]
     pub(crate) fn window(&self) -> Ticks {
         self.window
+    }
+
+    /// How long entries stay that nothing uses.
+    #[inline]
+    pub(crate) fn idle(&self) -> Ticks {
+        self.idle
     }
 
     /// Another function that the compiler's path does not tell from this one, and that would share its
@@ -312,6 +326,32 @@ impl Deref for StoreRef {
         match self {
             Self::Static(store) => store,
             Self::Shared(store) => store,
+        }
+    }
+}
+
+impl StoreRef {
+    /// The same without keeping a shared store alive.
+    pub(crate) fn downgrade(&self) -> WeakStoreRef {
+        match self {
+            Self::Static(store) => WeakStoreRef::Static(store),
+            Self::Shared(store) => WeakStoreRef::Shared(Arc::downgrade(store)),
+        }
+    }
+}
+
+/// A store, if it is still there.
+#[derive(Clone)]
+pub(crate) enum WeakStoreRef {
+    Static(&'static Store),
+    Shared(Weak<Store>),
+}
+
+impl WeakStoreRef {
+    pub(crate) fn upgrade(&self) -> Option<StoreRef> {
+        match self {
+            Self::Static(store) => Some(StoreRef::Static(store)),
+            Self::Shared(store) => store.upgrade().map(StoreRef::Shared),
         }
     }
 }

@@ -395,3 +395,44 @@ fn set_values_have_their_weight() {
     text::set(&1, "x".repeat(60));
     assert_eq!(text::stats().weight, 60);
 }
+
+#[test]
+fn what_nothing_uses_goes() {
+    #[cache(ttl = "1h", idle = "10m")]
+    fn used(n: u32) -> u32 {
+        RUNS.add() + n
+    }
+    #[cache(idle = 600)]
+    async fn used_async(n: u32) -> u32 {
+        n
+    }
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let test = isolate();
+    assert_eq!(used(1), 1);
+    for _ in 0..6 {
+        test.clock().advance(minutes(9));
+        assert_eq!(used(1), 1, "it is in use");
+    }
+    test.clock().advance(minutes(6));
+    assert_eq!(used(1), 2, "its hour is over");
+    test.clock().advance(minutes(10));
+    assert_eq!(used::peek(&1), None);
+    assert_eq!(used(1), 3);
+    used::set(&1, 50);
+    test.clock().advance(minutes(9));
+    assert_eq!((used::contains(&1), used(1)), (true, 50));
+    test.clock().advance(minutes(9));
+    assert!(used::contains(&1), "used nine minutes ago; to look at it is no use");
+    test.clock().advance(minutes(1));
+    assert!(!used::contains(&1));
+    block_on(async {
+        used_async(1).await;
+        test.clock().advance(minutes(9));
+        used_async(1).await;
+        test.clock().advance(minutes(9));
+        used_async(1).await;
+        test.clock().advance(minutes(10));
+        used_async(1).await;
+        assert_eq!((used_async::stats().hits, used_async::stats().misses), (2, 2));
+    });
+}

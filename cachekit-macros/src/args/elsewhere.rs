@@ -45,9 +45,9 @@ const LOCK: Here = As(
     "fill_lock",
     "callers in one process share one run without it; among processes, `fill_lock = \"10s\"`",
 );
-const IDLE: Here = Nothing(
-    "there is no time since the last use, since a hit writes nothing: values expire with `ttl`, and `capacity` \
-     lets go of those that are not used",
+const IDLE: Here = As(
+    "idle",
+    "`idle = \"10m\"` lets go of an entry that nothing used for so long; `ttl` still ends it",
 );
 const FLIGHT: Here =
     Nothing("it is always on: callers that ask for the same value at the same time share one run");
@@ -161,7 +161,6 @@ const WORDS: &[(&[&str], Here)] = &[
         &[
             "tti",
             "timetoidle",
-            "idle",
             "idletime",
             "idletimeout",
             "maxidle",

@@ -1,4 +1,4 @@
-//! The values of `stale`, `backend` and `fill_lock`.
+//! The values of `stale`, `idle`, `backend` and `fill_lock`.
 
 use std::time::Duration;
 
@@ -14,6 +14,11 @@ use crate::duration;
 pub(super) fn stale(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Span)> {
     const FORMS: &str = "`stale = \"30s\"` or `stale = 30` (seconds)";
     written_out(name, input, FORMS, "a window for stale values")
+}
+
+pub(super) fn idle(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Span)> {
+    const FORMS: &str = "`idle = \"10m\"` or `idle = 600` (seconds)";
+    written_out(name, input, FORMS, "a time without use")
 }
 
 pub(super) fn fill_lock(name: &Ident, input: ParseStream<'_>) -> Result<FillLock> {

@@ -99,6 +99,9 @@ fn policy(model: &Model) -> TokenStream {
     if let Some((window, span)) = options.stale {
         field("stale", some(duration(window, span)));
     }
+    if let Some((idle, span)) = options.idle {
+        field("idle", some(duration(idle, span)));
+    }
     match &options.fill_lock {
         None => {}
         Some(FillLock::Off) => {

@@ -16,6 +16,12 @@ pub(super) fn check(
     errors: &mut Errors,
 ) {
     let Some(option) = args.stale.name() else { return };
+    if let Some(idle) = args.idle.name() {
+        errors.at(
+            idle,
+            "`idle` lets go of a value that is not used, and `stale` keeps one that is over: use one of the two",
+        );
+    }
     if args.own_cache.is_given() {
         return;
     }

@@ -39,7 +39,7 @@ fn every_form_of_every_option() {
 fn unknown_options_name_the_likely_one() {
     refuses("tll = 60", FUNCTION, "tll", "unknown option `tll`; did you mean `ttl`?");
     refuses("max_size = 60", FUNCTION, "max_size", "did you mean `capacity`?");
-    refuses("frobnicate", FUNCTION, "frobnicate", "the options are `ttl`, `stale`, `capacity`");
+    refuses("frobnicate", FUNCTION, "frobnicate", "the options are `ttl`, `stale`, `idle`");
     refuses("60", FUNCTION, "60", "expected an option such as `ttl = 60`");
     refuses("ttl(okay = 60)", FUNCTION, "okay", "`ok`");
 }
@@ -94,15 +94,15 @@ fn words_of_other_libraries_are_explained() {
         ("cache_manager", "backend"),
         ("lock", "fill_lock"),
         ("companions_vis", "vis"),
+        ("tti", "idle"),
+        ("time_to_idle", "idle"),
+        ("expire_after_access", "idle"),
         ("in_impl", "self"),
     ] {
         let said = said_of(word);
         assert_eq!(proposed(&said), [option], "{said}");
     }
     for (word, instead) in [
-        ("tti", "`ttl`"),
-        ("time_to_idle", "`capacity`"),
-        ("idle", "`ttl`"),
         ("sync_writes", "always on"),
         ("sync", "always on"),
         ("result", "return type"),

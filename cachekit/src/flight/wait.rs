@@ -182,15 +182,21 @@ impl Wait {
         .await
     }
 
-    /// Waits as a thread does. It looks at the clock itself.
-    pub(crate) fn block(&self) -> Waited {
+    /// Waits as a thread does. It looks at the clock itself; in the model, where none goes, `watch` has it watched.
+    pub(crate) fn block(&self, watch: impl Fn()) -> Waited {
         let mut place = Place { wait: self, number: None };
+
         let waker = blocking::unparks_this_thread();
         blocking::parked(move || {
             loop {
                 match place.look(&waker, Some(pulse::now())) {
                     Poll::Ready(waited) => return waited,
-                    Poll::Pending => blocking::park_for(pulse::TICK),
+                    Poll::Pending => {
+                        if cfg!(cachekit_model) && place.is_unwatched() {
+                            watch();
+                        }
+                        blocking::park_for(pulse::TICK);
+                    }
                 }
             }
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Cache;
 use crate::flight::chain;
 use crate::read_through::Plans;
-use crate::store::{Flight, Turn};
+use crate::store::{Flight, Turn, block};
 
 impl<K, V> Cache<K, V>
 where
@@ -95,7 +95,7 @@ where
                 Turn::Wait(wait, other) => {
                     // To be looked at again in any case: it has ended, or it takes its time.
                     if let Some(_waiting) = chain::wait_for(other) {
-                        drop(wait.block());
+                        drop(block(&wait, &self.keep(), hash));
                     }
                 }
             }

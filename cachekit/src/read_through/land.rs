@@ -218,6 +218,10 @@ where
                 plan = planned;
                 now = self.store.now();
             }
+            if rare.idle != NEVER {
+                now = self.store.now();
+                (plan.idle, plan.now) = (rare.idle, now);
+            }
             plan.fate = rare.fate.take();
         }
         // Not into the front yet: that is for entries that are used again.

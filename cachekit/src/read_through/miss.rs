@@ -7,7 +7,7 @@ use super::lead::{Asked, Lead};
 use super::refresh_ahead::Ticket;
 use super::{Remote, Turn};
 use crate::background;
-use crate::clock::Ticks;
+use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
 use crate::flight::chain;
 use crate::flight::chain::Link;
@@ -46,6 +46,8 @@ pub(super) struct Rare<K, V> {
     pub(super) refresh: Option<Ticket>,
     /// The refresh is its caller's own call: there is no place to run it behind that one's back.
     pub(super) in_place: bool,
+    /// How long the value stays after a use.
+    pub(super) idle: Ticks,
     /// A second copy of the key, where the call may go on after an entry was made of the first: with `stale`.
     pub(super) spare: Option<K>,
     /// What may end the fill besides this process; once the shared tier is asked.
@@ -55,7 +57,15 @@ pub(super) struct Rare<K, V> {
 
 impl<K, V> Default for Rare<K, V> {
     fn default() -> Self {
-        Self { stale: None, refresh: None, in_place: false, spare: None, fate: None, plans: None }
+        Self {
+            stale: None,
+            refresh: None,
+            in_place: false,
+            idle: NEVER,
+            spare: None,
+            fate: None,
+            plans: None,
+        }
     }
 }
 

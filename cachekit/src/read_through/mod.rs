@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 #[cfg(feature = "shared")]
 use crate::backend_option::{BackendPin, IntoBackend};
-use crate::clock::{self, Ticks};
+use crate::clock::{self, NEVER, Ticks};
 use crate::entry::AnyEntry;
 use crate::front;
 use crate::key::{self, CacheKey};
@@ -198,7 +198,14 @@ impl SiteRef {
     #[inline]
     fn target(self, store: &Store, hash: u64) -> Target<'_> {
         let Self { site, .. } = self;
-        Target { store, hash, ttl: site.ttl(), window: site.window(), caller: self.caller() }
+        Target {
+            store,
+            hash,
+            ttl: site.ttl(),
+            window: site.window(),
+            idle: site.idle(),
+            caller: self.caller(),
+        }
     }
 }
 
@@ -210,6 +217,8 @@ pub(crate) struct Target<'a> {
     pub(crate) ttl: Ticks,
     /// For how long after that they may be served while the function runs again.
     pub(crate) window: Ticks,
+    /// How long they stay after a use; `NEVER`: uses change nothing.
+    pub(crate) idle: Ticks,
     pub(crate) caller: Caller,
 }
 
@@ -333,10 +342,11 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let &Target { hash, ttl, window, caller, .. } = target;
+    let &Target { hash, ttl, window, idle, caller, .. } = target;
     let mut rare = None;
-    if window > 0 && remote.is_some() {
-        rare = Some(Box::new(Rare { spare: Some(key.to_owned_key()), ..Rare::default() }));
+    if window > 0 && remote.is_some() || idle != NEVER {
+        let spare = (window > 0).then(|| key.to_owned_key());
+        rare = Some(Box::new(Rare { spare, idle, ..Rare::default() }));
     }
     Miss {
         key: Some(key.to_owned_key()),

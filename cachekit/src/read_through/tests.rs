@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::{Asked, Remote, Target, find};
-use crate::clock::ticks;
+use crate::clock::{NEVER, ticks};
 use crate::shape::{OkOnly, Shape};
 use crate::site::StoreRef;
 use crate::store::{Caller, Capacity, Store};
@@ -33,7 +33,7 @@ async fn call(
 ) -> <Returned as Shape>::Return {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: true, asks: false };
-    let target = Target { store, hash: 7, ttl, window, caller };
+    let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
     match find::<u64, Returned>(&target, &7, Remote::nowhere, || store.clone()) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {

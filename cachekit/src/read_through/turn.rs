@@ -8,7 +8,7 @@ use super::{Turn, blocking, held_by};
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::shape::Shape;
-use crate::store::{Caller, Flight, Join, Look, Row, drive, landing};
+use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
 
 /// Runs of the function that a caller waits for in vain before it runs the function itself.
 ///
@@ -103,7 +103,7 @@ where
                 Attempt::Begun(begun) => Some(begun),
                 Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
                     Some(waiting) => {
-                        let waited = wait.block();
+                        let waited = block(&wait, &self.store, self.hash);
                         drop(waiting);
                         self.waited(waited, &wait)
                     }

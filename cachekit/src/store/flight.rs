@@ -334,6 +334,11 @@ pub(crate) async fn drive<F: Future>(pilot: &Pilot, mut future: Pin<&mut F>) -> 
     .await
 }
 
+/// Waits for a fill as a thread does.
+pub(crate) fn block(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Waited {
+    wait.block(|| watch::begin(store, hash, wait))
+}
+
 /// Waits for a fill as a future does.
 pub(crate) async fn landing(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Waited {
     wait.landing(|| watch::begin(store, hash, wait)).await

@@ -29,7 +29,7 @@ mod tests;
 
 pub(crate) use self::change::Listener;
 pub(crate) use self::fills::{Caller, Row, Turn};
-pub(crate) use self::flight::{Flight, Join, Look, drive, landing};
+pub(crate) use self::flight::{Flight, Join, Look, block, drive, landing};
 use self::refresh_log::RefreshLog;
 pub use self::shard::Cause;
 use self::shard::Shard;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use super::Store;
 use crate::flight::pulse::{Millis, TICK, now};
 use crate::flight::{Wait, Wakers};
-use crate::site::StoreRef;
+use crate::site::{StoreRef, WeakStoreRef};
 use crate::sync::{Mutex, lock};
 
 /// Looks without a waiter after which the watcher's thread ends.
@@ -16,7 +16,8 @@ const IDLE_LOOKS: u8 = 8;
 /// Waiters that are watched, and the fills that they wait for.
 #[derive(Clone)]
 struct Watched {
-    store: StoreRef,
+    /// Weak: what waits keeps the store alive, and nothing else has to.
+    store: WeakStoreRef,
     hash: u64,
     wait: Arc<Wait>,
 }
@@ -36,7 +37,7 @@ static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// Has waiters watched from now on.
 pub(super) fn begin(store: &StoreRef, hash: u64, wait: &Arc<Wait>) {
-    let (store, wait) = (store.clone(), Arc::clone(wait));
+    let (store, wait) = (store.downgrade(), Arc::clone(wait));
     lock(watched()).push(Watched { store, hash, wait });
     if cfg!(any(test, cachekit_model)) {
         // Unit tests tick by hand.
@@ -79,22 +80,21 @@ pub(crate) fn tick(now: Millis) -> bool {
 
 /// One look at what is waited for in one store: tests have theirs.
 #[cfg(test)]
-pub(crate) fn tick_of(store: &Store, now: Millis) -> bool {
-    tick_those(now, |other| std::ptr::eq(other, store))
+pub(crate) fn tick_of(store: &StoreRef, now: Millis) -> bool {
+    let own = |other: &StoreRef| std::ptr::eq(&raw const **other, &raw const **store);
+    tick_those(now, |other| other.upgrade().is_some_and(|other| own(&other)))
 }
 
-fn tick_those(now: Millis, those: impl Fn(&Store) -> bool) -> bool {
-    let (watching, done) = {
-        let mut all = lock(watched());
-        let (done, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut *all)
-            .into_iter()
-            .partition(|it| those(&it.store) && it.wait.ends_watch());
-        *all = stay;
-        (all.iter().filter(|it| those(&it.store)).cloned().collect::<Vec<_>>(), done)
-    };
-    // The last of a value, perhaps, and of a store.
+fn tick_those(now: Millis, those: impl Fn(&WeakStoreRef) -> bool) -> bool {
+    // Looked at without the lock of the list: to upgrade is to hold, and to let go may be the end of a store.
+    let all = std::mem::take(&mut *lock(watched()));
+    let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| those(&it.store));
+    let (done, watching): (Vec<_>, Vec<_>) = own.into_iter().partition(|it| it.wait.ends_watch());
+    lock(watched()).extend(others.into_iter().chain(watching.iter().cloned()));
+    // The last of a value, perhaps.
     drop(done);
     for Watched { store, hash, wait } in &watching {
+        let Some(store) = store.upgrade() else { continue };
         let (knocks, abandoned) = store.look_after(*hash, wait);
         // Foreign code, and none of our locks is held.
         for waker in knocks {

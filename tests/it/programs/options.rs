@@ -81,6 +81,10 @@ pub(super) fn options(choice: &mut Choice, subject: &Subject<'_>) -> Options {
             lasts = seconds.map(|seconds| (seconds, seconds + 31));
         }
     }
+    // Longer than anything lasts here: a use, or none, changes nothing.
+    if !list.iter().any(|option| option.starts_with("stale")) && choice.chance(10) {
+        list.push("idle = \"2h\"".to_owned());
+    }
     match choice.below(8) {
         0 => list.push("capacity = 100".to_owned()),
         1 => list.push("capacity = 50 * 2, weight = |_, _| 2".to_owned()),
