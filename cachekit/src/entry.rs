@@ -32,7 +32,7 @@ impl Fate {
         match *self {}
     }
 
-    pub(crate) fn is_condemned(&self) -> bool {
+    pub(crate) fn is_invalidated(&self) -> bool {
         match *self {}
     }
 
@@ -168,13 +168,24 @@ impl Head {
 
     /// Ends the entry for every thread at once. True if it was alive.
     pub(crate) fn kill(&self) -> bool {
-        self.state.swap(DEAD, Ordering::AcqRel) == ALIVE
+        let alive = self.state.swap(DEAD, Ordering::AcqRel) == ALIVE;
+        self.note_end();
+        alive
     }
 
     /// As [`kill`](Self::kill), where it does not matter what it was.
     #[inline]
     pub(crate) fn evict(&self) {
         self.state.store(DEAD, Ordering::Release);
+        self.note_end();
+    }
+
+    /// The fate of an entry ends with it.
+    #[inline]
+    fn note_end(&self) {
+        if let Some(fate) = self.fate() {
+            fate.condemn();
+        }
     }
 
     /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
@@ -298,11 +309,6 @@ impl Head {
 /// What the shared tier's news do to a copy.
 #[cfg(feature = "shared")]
 impl Head {
-    /// Whether the entry itself was invalidated, replaced or evicted, and not only its copy here.
-    fn is_invalidated(&self) -> bool {
-        self.state.load(Ordering::Acquire) == DEAD
-    }
-
     /// Takes a servable entry out of service. False if it was not servable.
     pub(crate) fn doubt(&self) -> bool {
         self.state.compare_exchange(ALIVE, DOUBTED, Ordering::AcqRel, Ordering::Acquire).is_ok()

@@ -1,26 +1,24 @@
 //! What becomes of a value that a backend may have, too: news from there can end it before there is an entry.
 //!
 //! A call that asks a shared tier has a fate from then on. Whatever ends its fill ends the fate; when the value becomes
-//! an entry, the fate is that of the entry.
+//! an entry, what ends the entry ends the fate, and the other way round. To ask a fate is to read a number: nothing is held
+//! meanwhile, so no value can end with the question.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::{ALIVE, AnyEntry, DEAD, OUTDATED, Resident};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Mutex, lock};
 
 /// See above.
 pub(crate) struct Fate {
     /// Of the key: the entry's place in its store.
     hash: u64,
-    life: Mutex<Life>,
-}
-
-/// Until there is an entry, its state is here.
-struct Life {
-    state: u8,
+    /// How it ended, if it did: the highest state of the fill and the entry.
+    state: AtomicU8,
     /// Weak, because the entry holds its fate.
-    entry: Option<Weak<dyn AnyEntry>>,
+    entry: Mutex<Option<Weak<dyn AnyEntry>>>,
 }
 
 impl fmt::Debug for Fate {
@@ -31,94 +29,57 @@ impl fmt::Debug for Fate {
 
 impl Fate {
     pub(crate) fn new(hash: u64) -> Arc<Self> {
-        Arc::new(Self { hash, life: Mutex::new(Life { state: ALIVE, entry: None }) })
+        Arc::new(Self { hash, state: AtomicU8::new(ALIVE), entry: Mutex::new(None) })
     }
 
     pub(crate) fn hash(&self) -> u64 {
         self.hash
     }
 
-    fn life(&self) -> MutexGuard<'_, Life> {
-        lock(&self.life)
+    fn state(&self) -> u8 {
+        self.state.load(Ordering::Acquire)
     }
 
     /// Hands it on to the entry. False if it has ended before: then the entry is not to be stored.
     pub(crate) fn becomes(&self, entry: &Resident) -> bool {
-        let mut life = self.life();
-        if life.state >= OUTDATED {
+        let mut held = lock(&self.entry);
+        // Under the lock: what ends it afterwards finds the entry.
+        if self.state() >= OUTDATED {
             return false;
         }
-        life.entry = Some(Arc::downgrade(entry));
+        *held = Some(Arc::downgrade(entry));
         true
     }
 
-    /// The state before there was an entry, and the entry. Dropped by the caller, without our lock: it may be the last
-    /// that holds the value, whose destructor is foreign code.
-    fn now(&self) -> (u8, Held) {
-        let life = self.life();
-        (life.state, life.held())
-    }
-
-    /// The entry, if there is one and something still holds it.
+    /// The entry, if there is one and something still holds it. To be dropped where a destructor may run: it may be the
+    /// last that holds the value.
     pub(crate) fn entry(&self) -> Option<Resident> {
-        self.now().1.alive()
+        lock(&self.entry).as_ref()?.upgrade()
     }
 
     /// Whether nothing serves the value, here or later.
     pub(crate) fn is_dead(&self) -> bool {
-        match self.now() {
-            (state, Held::NotYet) => state >= OUTDATED,
-            (_, Held::Gone) => true,
-            (state, Held::Entry(entry)) => state == DEAD || entry.head().is_dead(),
-        }
+        self.state() >= OUTDATED
     }
 
     /// Whether the value itself was invalidated, replaced or evicted, and not only its copy here.
     pub(crate) fn is_invalidated(&self) -> bool {
-        match self.now() {
-            (state, Held::NotYet) => state == DEAD,
-            (_, Held::Gone) => true,
-            (state, Held::Entry(entry)) => state == DEAD || entry.head().is_invalidated(),
-        }
+        self.state() == DEAD
     }
 
-    /// Ends it under the lock of its shard, where no entry may be let go of: one that is there already is for the caller
-    /// to end.
+    /// Its entry has ended, or its fill under the lock of its shard, where the caller sees to the entry.
+    pub(crate) fn note(&self, state: u8) {
+        self.state.fetch_max(state, Ordering::AcqRel);
+    }
+
+    /// Ends it under the lock of its shard: an entry that is there already is for the caller to take out.
     pub(crate) fn condemn(&self) {
-        self.life().state = DEAD;
-    }
-
-    /// Whether it was condemned, or had ended before there was an entry.
-    pub(crate) fn is_condemned(&self) -> bool {
-        self.life().state >= OUTDATED
+        self.note(DEAD);
     }
 
     /// Ends it.
     pub(crate) fn kill(&self) {
-        self.end(DEAD);
-    }
-
-    /// Ends it, or only its copy here: `Ended` says what that came to.
-    fn end(&self, state: u8) -> Ended {
-        let mut life = self.life();
-        let before = life.state;
-        life.state = before.max(state);
-        let held = life.held();
-        drop(life);
-        match held {
-            Held::NotYet => Ended { first: before < OUTDATED, entry: None },
-            Held::Gone => Ended { first: false, entry: None },
-            Held::Entry(entry) => {
-                let first = if state == DEAD {
-                    let ended = entry.head().is_dead();
-                    entry.head().kill();
-                    !ended
-                } else {
-                    entry.head().outdate()
-                };
-                Ended { first, entry: Some(entry) }
-            }
-        }
+        drop(self.end(DEAD));
     }
 
     /// As [`kill`](Self::kill), on a thread where no destructor may run.
@@ -131,7 +92,21 @@ impl Fate {
         self.end(OUTDATED)
     }
 
-    /// Puts it back, unless it was invalidated, replaced or evicted meanwhile.
+    fn end(&self, state: u8) -> Ended {
+        let first = self.state.fetch_max(state, Ordering::AcqRel) < OUTDATED;
+        let entry = self.entry();
+        if let Some(entry) = &entry {
+            let head = entry.head();
+            if state == DEAD {
+                head.evict();
+            } else {
+                head.outdate();
+            }
+        }
+        Ended { first, entry }
+    }
+
+    /// Puts an entry that was in doubt back, unless it was invalidated, replaced or evicted meanwhile.
     pub(crate) fn trust(&self) -> bool {
         self.entry().is_some_and(|entry| entry.head().trust())
     }
@@ -143,30 +118,4 @@ pub(crate) struct Ended {
     pub(crate) first: bool,
     /// To be dropped where a destructor may run.
     pub(crate) entry: Option<Resident>,
-}
-
-/// The entry of a fate.
-enum Held {
-    NotYet,
-    /// Nothing holds it any more: it has left its store.
-    Gone,
-    Entry(Resident),
-}
-
-impl Held {
-    fn alive(self) -> Option<Resident> {
-        match self {
-            Self::Entry(entry) => Some(entry),
-            Self::NotYet | Self::Gone => None,
-        }
-    }
-}
-
-impl Life {
-    fn held(&self) -> Held {
-        match &self.entry {
-            None => Held::NotYet,
-            Some(entry) => entry.upgrade().map_or(Held::Gone, Held::Entry),
-        }
-    }
 }

@@ -153,7 +153,7 @@ mod fates {
             let fate = Fate::new(1);
             assert!(!fate.is_dead());
             end(&fate);
-            assert!(fate.is_dead() && fate.is_condemned());
+            assert!(fate.is_dead());
             assert!(!fate.becomes(&entry_of(&fate)));
         }
     }
@@ -177,7 +177,7 @@ mod fates {
 
         let fate = Fate::new(1);
         assert!(fate.becomes(&entry_of(&fate)));
-        assert!(fate.is_invalidated(), "nothing holds it any more");
+        assert!(fate.entry().is_none(), "nothing holds it any more");
     }
 
     #[test]

@@ -65,23 +65,22 @@ where
         }
         let hash = self.hash(&key);
         let flight = self.turn(hash);
-        let made = {
-            let _link = chain::enter(flight.id());
-            let entry = self.store.fresh(hash);
-            let old = entry.as_deref().and_then(|entry| self.own(&key, entry));
-            f(old.map(|old| &old.value))
-        };
-        match &made {
-            Some(value) => {
-                match self.config.plan(&self.store, hash, (&key, value), self.config.ttl) {
-                    Some(plan) => {
-                        let now = self.store.now();
-                        flight.land(Arc::new(self.store.entry(key, value.clone(), plan)), now);
-                    }
-                    None => drop(self.take(&key)),
-                }
+        // Until the user's code is over: rules, weights and clones may call the cache as well.
+        let link = chain::enter(flight.id());
+        let seen = self.store.fresh(hash).filter(|entry| self.own(&key, &**entry).is_some());
+        let old = seen.as_deref().and_then(|entry| self.own(&key, entry));
+        let made = f(old.map(|old| &old.value));
+        let plan = made.as_ref().and_then(|value| {
+            let plan = self.config.plan(&self.store, hash, (&key, value), self.config.ttl)?;
+            Some((plan, value.clone()))
+        });
+        drop(link);
+        match plan {
+            Some((plan, value)) => {
+                let now = self.store.now();
+                flight.land(Arc::new(self.store.entry(key, value, plan)), now);
             }
-            None => drop(self.take(&key)),
+            None => flight.land_nothing(seen.as_ref()),
         }
         made
     }

@@ -162,10 +162,9 @@ where
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
     #[inline]
     pub(super) fn publish_plain(
-        &self,
+        &mut self,
         link: Link,
         flight: Flight,
-        key: K,
         value: &S::Value,
         verdict: Verdict,
         kind: Kind,
@@ -180,7 +179,9 @@ where
             now = self.store.now();
             plan.expires = clock::deadline(|| now, verdict.ttl);
         }
-        let entry = Arc::new(self.store.entry(key, S::kept(value), plan));
+        let kept = S::kept(value);
+        let Some(key) = self.key.take() else { return };
+        let entry = Arc::new(self.store.entry(key, kept, plan));
         // The user's code is over.
         drop(link);
         flight.land(entry, now);

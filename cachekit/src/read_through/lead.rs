@@ -120,6 +120,7 @@ where
 impl<K, P, S: Shape> Miss<Pinned<K, P>, S> {
     /// Starts the options that need the value.
     pub fn rules_at(&self) -> Rules<K, S> {
+        self.give_up_turn();
         Rules::new()
     }
 }

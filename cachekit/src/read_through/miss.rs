@@ -1,5 +1,6 @@
 //! A miss: one caller runs the function, the others wait for its result.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ pub struct Miss<K, S: Shape> {
     pub(super) hash: u64,
     pub(super) store: StoreRef,
     pub(super) caller: Caller,
-    pub(super) turn: Turn,
+    /// In a cell: the attribute's options may have it given up.
+    pub(super) turn: Cell<Turn>,
     /// Run the function whatever else is going on.
     pub(super) forced: bool,
     pub(super) ttl: Ticks,
@@ -83,8 +85,8 @@ impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
 
 impl<K, S: Shape> Miss<K, S> {
     /// Gives the lead up, if it is this call's.
-    pub(super) fn give_up_turn(&mut self) {
-        if let Turn::Lead(row) = std::mem::take(&mut self.turn) {
+    pub(super) fn give_up_turn(&self) {
+        if let Turn::Lead(row) = self.turn.take() {
             drop(Flight::new(self.store.clone(), self.hash, row, false));
         }
     }
@@ -94,7 +96,7 @@ impl<K, S: Shape> Drop for Miss<K, S> {
     #[inline]
     fn drop(&mut self) {
         // The caller panicked, or has found its value elsewhere.
-        if !matches!(self.turn, Turn::Unknown) {
+        if matches!(self.turn.get(), Turn::Lead(_)) {
             self.give_up_turn();
         }
     }
@@ -166,7 +168,11 @@ where
     }
 
     /// Starts the options that need the value.
+    ///
+    /// They are the user's code, and run before this call is known to wait or to run: it leads nothing meanwhile, so that
+    /// no other call waits for them.
     pub fn rules(&self) -> Rules<K, S> {
+        self.give_up_turn();
         Rules::new()
     }
 
@@ -215,8 +221,8 @@ where
         if self.rare.is_some() || !self.remote.is_nowhere() || self.caller.asks {
             return None;
         }
-        let Turn::Lead(row) = self.turn else { return None };
-        self.turn = Turn::Unknown;
+        let Turn::Lead(row) = self.turn.get() else { return None };
+        self.turn.set(Turn::Unknown);
         let flight = self.flight(row, false);
         Some((chain::enter(flight.id()), flight))
     }
@@ -232,11 +238,11 @@ where
     ) {
         let Some(key) = &self.key else { return };
         let verdict = rules.judge(key, ret, self.ttl);
-        if let (Some(value), true, Some(key)) = (S::stored(ret), verdict.keep, self.key.take()) {
-            self.publish_plain(link, flight, key, value, verdict, S::kind(ret));
+        if let Some(value) = S::stored(ret).filter(|_| verdict.keep) {
+            self.publish_plain(link, flight, value, verdict, S::kind(ret));
         } else {
-            drop(link);
             self.finish_blocking(flight, ret, verdict);
+            drop(link);
         }
     }
 

@@ -9,12 +9,14 @@
 //!
 //! Only steps 1 and 5 are compiled into every annotated function.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 #[cfg(feature = "shared")]
 use crate::backend_option::{BackendPin, IntoBackend};
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::AnyEntry;
+use crate::flight::chain;
 use crate::front;
 use crate::key::{self, CacheKey};
 #[cfg(feature = "shared")]
@@ -23,7 +25,7 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{SiteRef, StoreRef};
 use crate::stats::Refusal;
-use crate::store::{Caller, Look, Row, Store};
+use crate::store::{self, Caller, Look, Row, Store};
 
 mod asking;
 pub(crate) mod blocking;
@@ -254,8 +256,8 @@ where
             }
         }
     }
-    if let Look::Lead(row) = look {
-        return Err(missed(target, key, Turn::Lead(row), remote(), keep()));
+    if let Look::Lead(lead) = look {
+        return Err(missed(target, key, Begins::Lead(lead), remote, keep));
     }
     find_on(target, key, (look, Opening::default()), remote, keep)
 }
@@ -265,7 +267,7 @@ where
 fn find_on<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    (mut look, mut opening): (Look, Opening),
+    (mut look, mut opening): (Look<'_>, Opening<'_>),
     remote: impl FnOnce() -> Remote<Q::Owned, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
@@ -277,8 +279,8 @@ where
     loop {
         let entry = match look {
             Look::Found(entry) => entry,
-            Look::Pending(row) => break opening.turn = Turn::Pending(row),
-            Look::Lead(row) => break opening.turn = Turn::Lead(row),
+            Look::Pending(row) => break opening.begins = Begins::Pending(row),
+            Look::Lead(lead) => break opening.begins = Begins::Lead(lead),
         };
         if let Some(held) = held_by::<Q::Owned, S>(&*entry, |owned| key.matches(owned)) {
             let fresh = store.serves(&*entry);
@@ -299,7 +301,7 @@ where
         }
         look = store.lead_over(hash, &entry, caller, true);
     }
-    Err(missed_so(target, key, opening, remote(), keep()))
+    Err(missed_so(target, key, opening, remote, keep))
 }
 
 /// The call is to run its function, or to refresh an entry, or caching is off.
@@ -324,7 +326,7 @@ where
         if opening.forced && !store.is_disabled() {
             store.count_forced();
         }
-        return Err(missed_so(target, key, opening, remote(), keep()));
+        return Err(missed_so(target, key, opening, remote, keep));
     }
     let look = store.look(hash, caller, true);
     find_on(target, key, (look, opening), remote, keep)
@@ -334,26 +336,37 @@ where
 fn missed<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    turn: Turn,
-    remote: Remote<Q::Owned, S>,
-    store: StoreRef,
+    begins: Begins<'_>,
+    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    keep: impl Fn() -> StoreRef,
 ) -> Miss<Q::Owned, S>
 where
     Q: CacheKey,
     S: Shape,
 {
     let &Target { hash, ttl, window, idle, caller, .. } = target;
+    // The user's code runs inside of the fill, if it is led: what it calls must not wait for that. The copy of a key
+    // that has nothing to drop calls nothing.
+    let runs_code = caller.asks || std::mem::needs_drop::<Q::Owned>();
+    let link = match &begins {
+        Begins::Lead(lead) if runs_code => Some(chain::enter(lead.id())),
+        _ => None,
+    };
+    let owned = key.to_owned_key();
+    let remote = remote();
     let mut rare = None;
     if window > 0 && remote.is_some() || idle != NEVER {
         let spare = (window > 0).then(|| key.to_owned_key());
         rare = Some(Box::new(Rare { spare, idle, ..Rare::default() }));
     }
+    drop(link);
     Miss {
-        key: Some(key.to_owned_key()),
+        key: Some(owned),
         hash,
-        store,
+        store: keep(),
         caller,
-        turn,
+        // From here on the miss gives the lead up if it is dropped.
+        turn: Cell::new(begins.turn()),
         forced: false,
         ttl,
         window,
@@ -368,16 +381,16 @@ where
 fn missed_so<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    opening: Opening,
-    remote: Remote<Q::Owned, S>,
-    store: StoreRef,
+    opening: Opening<'_>,
+    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    keep: impl Fn() -> StoreRef,
 ) -> Miss<Q::Owned, S>
 where
     Q: CacheKey,
     S: Shape,
 {
-    let Opening { turn, forced, refresh, stale } = opening;
-    let mut miss = missed(target, key, turn, remote, store);
+    let Opening { begins, forced, refresh, stale } = opening;
+    let mut miss = missed(target, key, begins, remote, keep);
     miss.forced = forced;
     if refresh.is_some() || stale.is_some() {
         let rare = miss.rare.get_or_insert_with(Box::default);
@@ -386,16 +399,39 @@ where
     miss
 }
 
+/// What a look-up found of the fills of its key.
+#[derive(Default)]
+enum Begins<'a> {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// This call leads one.
+    Lead(store::Lead<'a>),
+    /// Another call does.
+    Pending(Row),
+}
+
+impl Begins<'_> {
+    #[inline]
+    fn turn(self) -> Turn {
+        match self {
+            Self::Unknown => Turn::Unknown,
+            Self::Lead(lead) => Turn::Lead(lead.row()),
+            Self::Pending(row) => Turn::Pending(row),
+        }
+    }
+}
+
 /// How a miss begins.
 #[derive(Default)]
-struct Opening {
-    turn: Turn,
+struct Opening<'a> {
+    begins: Begins<'a>,
     forced: bool,
     refresh: Option<Ticket>,
     stale: Option<Ticket>,
 }
 
-impl Opening {
+impl Opening<'_> {
     /// What is cached does not count.
     fn is_special(&self) -> bool {
         self.forced || self.refresh.is_some()
@@ -404,7 +440,7 @@ impl Opening {
 
 /// The thread's next call is to run its function: this is it, unless it was meant for another one.
 #[cold]
-fn ordered<Q, S>(store: &Store, key: &Q) -> Opening
+fn ordered<Q, S>(store: &Store, key: &Q) -> Opening<'static>
 where
     Q: CacheKey,
     S: Shape,
@@ -435,7 +471,7 @@ fn held_by<K: 'static, S: Shape>(
 }
 
 /// Whose turn a miss found it to be.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) enum Turn {
     /// Still to be found out.
     #[default]

@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::{Asked, Remote, Target, find};
 use crate::clock::{NEVER, ticks};
-use crate::shape::{OkOnly, Shape};
+use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::site::StoreRef;
 use crate::store::{Caller, Capacity, Store};
 use crate::testing::{Clock, ClockSource};
@@ -118,4 +119,83 @@ fn an_invalidation_beats_it() {
     store.remove(7, &|_| true);
     assert_eq!(poll(refresh), Poll::Ready(Ok(2)), "it asked before");
     assert_eq!(ready(call(&store, async { Ok(3) })), Ok(3));
+}
+
+/// A sync call of four threads, three of which wait for the first. What they got, and how often the function ran.
+fn four_threads<S>(f: impl Fn(u64) -> S::Return + Sync) -> (Vec<S::Return>, u64)
+where
+    S: Shape<Return: Send> + Send,
+{
+    let store = StoreRef::Shared(Arc::new(Store::new(
+        Capacity::Entries(64),
+        ClockSource::Manual(Clock::new()),
+        false,
+    )));
+    let runs = AtomicU64::new(0);
+    let call = || {
+        let caller = Caller { asynchronous: false, asks: false };
+        let (ttl, window) = (NEVER, 0);
+        let target = Target { store: &store, hash: 7, ttl, window, idle: NEVER, caller };
+        find::<u64, S>(&target, &7, Remote::nowhere, || store.clone())
+    };
+    let run = || {
+        let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
+        while run == 1 && store.waiters(7) < 3 {
+            std::thread::yield_now();
+        }
+        f(run)
+    };
+    let got = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| match call() {
+                    Ok(value) => value,
+                    Err(miss) => miss.run(run),
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(store.running(), 0);
+    (got, runs.into_inner())
+}
+
+#[test]
+fn threads_share_values_and_errors_that_can_be_copied_and_run_for_others() {
+    let (got, runs) = four_threads::<Plain<u64>>(|run| run);
+    assert_eq!((got, runs), (vec![1; 4], 1));
+    let (got, runs) = four_threads::<OkShared<u64, String>>(|run| Err(format!("run {run}")));
+    assert_eq!((got, runs), (vec![Err("run 1".to_owned()); 4], 1));
+    // An error that cannot be copied: they try again.
+    let (got, runs) = four_threads::<OkOnly<u64, Box<u64>>>(|run| Err(Box::new(run)));
+    let mut got: Vec<_> = got.into_iter().map(|result| *result.unwrap_err()).collect();
+    got.sort_unstable();
+    assert_eq!((got, runs), (vec![1, 2, 3, 4], 4));
+}
+
+#[test]
+fn what_is_not_kept_is_for_those_who_waited() {
+    let store = stale_store().0;
+    store.clear();
+    let caller = Caller { asynchronous: false, asks: false };
+    let target = Target { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let call = || find::<u64, Plain<u64>>(&target, &7, Remote::nowhere, || store.clone());
+    let runs = AtomicU64::new(0);
+    let run = || {
+        let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
+        while run == 1 && store.waiters(7) < 2 {
+            std::thread::yield_now();
+        }
+        run
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let Err(miss) = call() else { panic!("nothing is kept") };
+                let rules = miss.rules().keep_if(|_| false);
+                assert_eq!(miss.run_with(rules, run), 1);
+            });
+        }
+    });
+    assert_eq!((runs.into_inner(), store.len(), store.running()), (1, 0, 0));
 }

@@ -155,7 +155,7 @@ where
                 self.give_up_turn();
                 return self.leads_alone();
             }
-            match std::mem::take(&mut self.turn) {
+            match self.turn.take() {
                 Turn::Lead(row) => return self.leads(self.flight(row, false)),
                 Turn::Pending(row) => {
                     match self.store.join(self.hash, row, self.caller.asynchronous) {
@@ -185,18 +185,18 @@ where
                         Some(Ok(value)) => return Some(value),
                         Some(Err(refusal)) => {
                             let same = |other: &dyn AnyEntry| self.held(other).is_some();
-                            self.store.drop_refused(self.hash, refusal, &same);
+                            self.store.drop_unopened(self.hash, refusal, &same);
                         }
                         None => {}
                     }
                     look = self.store.lead_over(self.hash, &entry, caller, false);
                 }
                 Look::Pending(row) => {
-                    self.turn = Turn::Pending(row);
+                    self.turn.set(Turn::Pending(row));
                     return None;
                 }
-                Look::Lead(row) => {
-                    self.turn = Turn::Lead(row);
+                Look::Lead(lead) => {
+                    self.turn.set(Turn::Lead(lead.row()));
                     return None;
                 }
             }
@@ -206,8 +206,8 @@ where
     /// For a refresh: it leads unless another run is under way, and only while there is something to refresh.
     fn attempt_refresh(&mut self) -> Attempt<S::Return> {
         match self.store.lead(self.hash, self.caller()) {
-            Look::Lead(row) => {
-                let flight = self.flight(row, false);
+            Look::Lead(lead) => {
+                let flight = self.flight(lead.row(), false);
                 match self.superseded() {
                     Some(value) => {
                         flight.abandon(Landing::Cancelled);

@@ -74,8 +74,10 @@ impl Store {
         }
         inner.place(at, entry, now, &mut out);
         drop(inner);
+        // First: what is let go of may panic.
+        let flight = Flight::new(store.clone(), hash, row, true);
         store.let_go(out);
-        Flight::new(store.clone(), hash, row, true)
+        flight
     }
 
     /// The time, if entries of this kind can expire.
@@ -125,7 +127,11 @@ impl Store {
     pub(crate) fn take_out(&self, hash: u64, entry: &Resident, cause: Cause) -> bool {
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
-        if let Some(at) = inner.find(hash).filter(|at| inner.holds(*at, entry)) {
+        let alive = entry.head().is_alive();
+        if let Some(at) = inner.find(hash).filter(|at| inner.holds(*at, entry))
+            // Another thread has removed it and is about to take it out.
+            && (alive || cause != Cause::Expired)
+        {
             inner.take(at, cause, &mut out);
         }
         drop(inner);
@@ -137,32 +143,29 @@ impl Store {
     /// Removes everything that was there when the call started, and ends the fills that are running. Returns how many
     /// entries there were.
     pub(crate) fn clear(&self) -> u64 {
-        let mut removed = 0;
+        let (mut removed, mut out) = (0, Out::default());
         for shard in &self.shards {
-            let mut out = Out::default();
             let mut inner = lock(&shard.inner);
             inner.fills.kill_all();
             removed += inner.entries as u64;
             inner.drain(&mut out);
-            drop(inner);
-            self.let_go(out);
         }
+        // Last: a destructor that panics leaves nothing behind.
+        self.let_go(out);
         removed
     }
 
     /// Removes what has expired. Returns how many entries that were.
     pub(crate) fn purge(&self) -> u64 {
         let now = self.now();
-        let mut removed = 0;
+        let (mut removed, mut out) = (0, Out::default());
         for shard in &self.shards {
-            let mut out = Out::default();
             let mut inner = lock(&shard.inner);
             removed += inner.entries as u64;
             inner.purge(now, &mut out);
             removed -= inner.entries as u64;
-            drop(inner);
-            self.let_go(out);
         }
+        self.let_go(out);
         removed
     }
 
@@ -171,11 +174,13 @@ impl Store {
         let room = room.min(super::MOST_ROOM);
         let now = self.now();
         let shards = self.shards.len() as u64;
+        let mut out = Out::default();
         for (at, shard) in self.shards.iter().enumerate() {
-            let mut out = Out::default();
-            lock(&shard.inner).resize(share(room, shards, at as u64), now, &mut out);
-            self.let_go(out);
+            // A shard without room would never keep any of its keys.
+            let share = share(room, shards, at as u64).max(room.min(1));
+            lock(&shard.inner).resize(share, now, &mut out);
         }
+        self.let_go(out);
     }
 
     /// The entries that were there when their shard was looked at, a shard at a time.

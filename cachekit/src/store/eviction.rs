@@ -42,14 +42,17 @@ impl Inner {
         while self.held > self.room {
             let window = self.window_room();
             let main_room = self.room - window.min(self.room);
-            let candidate = self.first(WINDOW).filter(|at| *at != newest);
-            match candidate {
+            match self.first_but(WINDOW, newest) {
                 Some(at) if self.in_window > window => self.judge(at, main_room, now, out),
-                _ if self.first(MAIN).is_some() => self.evict_from_main(now, out),
-                Some(at) => self.take(at, Cause::Evicted, out),
-                None => match self.first(WINDOW) {
-                    Some(at) => self.take(at, Cause::Evicted, out),
-                    None => return,
+                candidate => match (self.first_but(MAIN, newest), candidate) {
+                    (Some(_), _) => self.evict_from_main(newest, now, out),
+                    (None, Some(at)) => self.take(at, Cause::Evicted, out),
+                    (None, None) => {
+                        let Some(last) = self.first(WINDOW).or_else(|| self.first(MAIN)) else {
+                            return;
+                        };
+                        self.take(last, Cause::Evicted, out);
+                    }
                 },
             }
         }
@@ -160,9 +163,9 @@ impl Inner {
     }
 
     /// Main is too large, because the window grew: its oldest entry goes, unless it was used.
-    fn evict_from_main(&mut self, now: Ticks, out: &mut Out) {
+    fn evict_from_main(&mut self, newest: u32, now: Ticks, out: &mut Out) {
         let mut turns = self.entries;
-        while let Some(at) = self.first(MAIN) {
+        while let Some(at) = self.first_but(MAIN, newest) {
             if self.is_over(at, now) {
                 self.take(at, Cause::Expired, out);
                 return;

@@ -101,7 +101,7 @@ impl Fill {
     fn is_outdated(&self) -> bool {
         match &self.rare {
             None => false,
-            Some(rare) => rare.fate.as_ref().is_some_and(|fate| fate.is_condemned()),
+            Some(rare) => rare.fate.as_ref().is_some_and(|fate| fate.is_dead()),
         }
     }
 
@@ -146,6 +146,10 @@ impl Fills {
     #[inline]
     pub(super) fn get(&mut self, row: Row) -> Option<&mut Fill> {
         self.rows.get_mut(row.at as usize).filter(|fill| fill.ticket == row.ticket)
+    }
+
+    fn peek(&self, row: Row) -> Option<&Fill> {
+        self.rows.get(row.at as usize).filter(|fill| fill.ticket == row.ticket)
     }
 
     #[inline]
@@ -212,11 +216,20 @@ pub(super) struct Ended {
 impl Ended {
     /// Wakes the waiters. Without the lock.
     #[inline]
-    pub(super) fn land(self, landing: impl FnOnce() -> Landing) {
-        if let Some(wait) = self.wait {
+    pub(super) fn land(mut self, landing: impl FnOnce() -> Landing) {
+        if let Some(wait) = self.wait.take() {
             wait.complete(landing()).wake();
         }
-        drop(self.rare);
+    }
+}
+
+impl Drop for Ended {
+    #[inline]
+    fn drop(&mut self) {
+        // There was nothing to tell them: they try again.
+        if let Some(wait) = self.wait.take() {
+            wait.complete(Landing::Cancelled).wake();
+        }
     }
 }
 
@@ -276,14 +289,26 @@ impl Inner {
         if self.slot(at).fills == NONE {
             return None;
         }
-        self.fills_at(at).find(|(_, fill)| fill.is_joinable()).map(|(row, _)| row)
+        self.fills_at(at).find(|(_, fill)| self.takes_newcomers(at, fill)).map(|(row, _)| row)
+    }
+
+    /// Whether a caller that comes now may wait for a fill. Not if those who wait for it wait for another as well that
+    /// was ended: they began before that, and may have its value; a newcomer may not.
+    fn takes_newcomers(&self, at: u32, fill: &Fill) -> bool {
+        let ended = |wait| {
+            let ended = |fill: &Fill| fill.is(KILLED) || fill.is_outdated();
+            self.fills_at(at).any(|(_, other)| other.waits_at(wait) && ended(other))
+        };
+        fill.is_joinable() && !fill.wait().is_some_and(ended)
     }
 
     /// Joins a fill, unless waiting for it would hold something up.
     pub(super) fn join(&mut self, row: Row, shard: u64, asynchronous: bool) -> Joined {
-        let Some(fill) = self.fills.get(row).filter(|fill| fill.is_joinable()) else {
+        let fill = self.fills.peek(row);
+        if !fill.is_some_and(|fill| self.takes_newcomers(fill.at, fill)) {
             return Joined::Gone;
-        };
+        }
+        let Some(fill) = self.fills.get(row) else { return Joined::Gone };
         // A thread that blocked for a future could keep the executor from ever polling it.
         let blocks = fill.is(ASYNCHRONOUS) && !asynchronous;
         if blocks || chain::would_deadlock(FlightId { shard, ticket: row.ticket }) {
@@ -361,12 +386,17 @@ impl Inner {
     ///
     /// True if a run is under way that started later: its value is to replace this one in every tier.
     pub(super) fn overtake(&mut self, row: Row, shard: u64, out: &mut Out) -> bool {
-        let Some(fill) = self.fills.get(row) else { return false };
+        let Some(fill) = self.fills.get(row).filter(|fill| !fill.is(KILLED)) else { return false };
         let (at, start) = (fill.at, fill.start);
-        let mut younger = false;
+        let (mut younger, mut changing) = (false, false);
         self.each_fill(at, |other, fill| {
             let id = FlightId { shard, ticket: other.ticket };
             if other == row || fill.is(KILLED) || chain::contains(id) {
+                return;
+            }
+            if fill.is(CHANGING) {
+                // It works on what was there, and no run is to come in between.
+                changing = true;
                 return;
             }
             if fill.is(ASKING | PASSED) {
@@ -380,8 +410,12 @@ impl Inner {
                 younger = true;
             }
         });
+        if changing && let Some(fill) = self.fills.get(row) {
+            fill.kill();
+        }
         // A value that was put here, and is on its way to the shared tier, has a fill as well.
-        let condemned = |entry: &Resident| entry.head().fate().is_some_and(|it| it.is_condemned());
+        let condemned =
+            |entry: &Resident| entry.head().fate().is_some_and(|it| it.is_invalidated());
         if self.slot(at).entry.as_ref().is_some_and(condemned) {
             self.take(at, Cause::Replaced, out);
         }
@@ -449,8 +483,10 @@ impl Inner {
             return None;
         }
         let fill = self.fills.get(row)?;
-        fill.bits |= REFRESHING;
-        Some(release(fill))
+        fill.bits |= REFRESHING | ALONE;
+        let wait = fill.take_wait();
+        let wait = wait.and_then(|wait| self.leave(at, wait, true));
+        Some(Ended { wait, rare: None })
     }
 
     /// Ends a fill. Gives its waiters, if they are to learn of it: with `answers` they get what they wait for.
@@ -531,9 +567,4 @@ impl Inner {
         });
         (knocks, any && abandoned)
     }
-}
-
-fn release(fill: &mut Fill) -> Ended {
-    fill.bits |= ALONE;
-    Ended { wait: fill.take_wait(), rare: None }
 }

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::fills::{Caller, Ended, Joined, Row, Turn};
-use super::shard::{Inner, Out};
+use super::fills::{Caller, Joined, Row, Turn};
+use super::shard::{Cause, Inner, Out};
 use super::{Store, watch};
 use crate::clock::Ticks;
 use crate::entry::{Fate, Resident};
@@ -14,13 +14,44 @@ use crate::site::StoreRef;
 use crate::sync::lock;
 
 /// What a look at a key came to.
-pub(crate) enum Look {
+pub(crate) enum Look<'a> {
     /// There is an entry. It may have expired, or be another key's of the same hash.
     Found(Resident),
     /// Another caller leads a fill.
     Pending(Row),
     /// The caller leads one from now on.
-    Lead(Row),
+    Lead(Lead<'a>),
+}
+
+/// The lead of a fill. Dropping it (the caller's code panicked) gives it up.
+#[must_use]
+pub(crate) struct Lead<'a> {
+    store: &'a Store,
+    hash: u64,
+    row: Row,
+    held: bool,
+}
+
+impl Lead<'_> {
+    /// The fill itself, for what gives it up from now on.
+    #[inline]
+    pub(crate) fn row(mut self) -> Row {
+        self.held = false;
+        self.row
+    }
+
+    pub(crate) fn id(&self) -> FlightId {
+        FlightId { shard: self.store.shard_number(self.hash), ticket: self.row.ticket }
+    }
+}
+
+impl Drop for Lead<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.held {
+            self.store.finish(self.hash, self.row, Landing::Failed(Failure::Unshared));
+        }
+    }
 }
 
 /// How a caller gets its value.
@@ -37,7 +68,7 @@ impl Store {
     /// Looks a key up. If there is nothing, the caller takes the lead, or learns who has it: in one step, so that no
     /// fill can land in between.
     #[inline]
-    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look {
+    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look<'_> {
         let mut inner = lock(&self.shard(hash).inner);
         let at = match inner.search(hash) {
             Ok(at) => at,
@@ -47,13 +78,18 @@ impl Store {
                     inner.sketch.increment(hash);
                 }
                 let at = inner.add_slot(hash, hole);
-                return Look::Lead(inner.start(at, caller, true));
+                return self.leads(hash, inner.start(at, caller, true));
             }
         };
         if let Some(entry) = &inner.slot(at).entry {
             return Look::Found(Arc::clone(entry));
         }
-        Self::lead_at(&mut inner, at, hash, caller, counts)
+        self.lead_at(&mut inner, at, hash, caller, counts)
+    }
+
+    #[inline]
+    fn leads(&self, hash: u64, row: Row) -> Look<'_> {
+        Look::Lead(Lead { store: self, hash, row, held: true })
     }
 
     /// Takes the lead over an entry that was found and cannot be served, or learns who has it; if it is there no more,
@@ -64,31 +100,38 @@ impl Store {
         found: &Resident,
         caller: Caller,
         counts: bool,
-    ) -> Look {
+    ) -> Look<'_> {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         match &inner.slot(at).entry {
             Some(entry) if !Arc::ptr_eq(entry, found) => Look::Found(Arc::clone(entry)),
-            _ => Self::lead_at(&mut inner, at, hash, caller, counts),
+            _ => self.lead_at(&mut inner, at, hash, caller, counts),
         }
     }
 
     /// Takes the lead whatever is there, unless another caller has it.
-    pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look {
+    pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look<'_> {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
-        Self::lead_at(&mut inner, at, hash, caller, false)
+        self.lead_at(&mut inner, at, hash, caller, false)
     }
 
     #[inline]
-    fn lead_at(inner: &mut Inner, at: u32, hash: u64, caller: Caller, counts: bool) -> Look {
+    fn lead_at(
+        &self,
+        inner: &mut Inner,
+        at: u32,
+        hash: u64,
+        caller: Caller,
+        counts: bool,
+    ) -> Look<'_> {
         if counts {
             inner.counts.misses += 1;
             inner.sketch.increment(hash);
         }
         match inner.joinable(at) {
             Some(row) => Look::Pending(row),
-            None => Look::Lead(inner.start(at, caller, true)),
+            None => self.leads(hash, inner.start(at, caller, true)),
         }
     }
 
@@ -126,6 +169,30 @@ impl Store {
         inner.turn(at, shard)
     }
 
+    /// Ends a fill without storing anything. The waiters learn how.
+    fn finish(&self, hash: u64, row: Row, landing: Landing) {
+        let answers = landing.is_an_answer();
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.fills.get(row).map(|fill| fill.at);
+        let ended = inner.end(row, answers);
+        if let Some(at) = at {
+            inner.tidy(at);
+        }
+        drop(inner);
+        ended.land(|| landing);
+    }
+
+    /// Callers that wait for fills of a hash, for tests.
+    #[cfg(all(test, not(cachekit_model)))]
+    pub(crate) fn waiters(&self, hash: u64) -> usize {
+        let mut waiters = 0;
+        let mut inner = lock(&self.shard(hash).inner);
+        if let Some(at) = inner.find(hash) {
+            inner.each_fill(at, |_, fill| waiters += fill.wait().map_or(0, |wait| wait.places()));
+        }
+        waiters
+    }
+
     /// Running fills, for tests.
     #[cfg(test)]
     pub(crate) fn running(&self) -> usize {
@@ -159,12 +226,16 @@ impl Pilot {
 
     /// A poll of the leader ended without a result.
     pub(crate) fn pending(&self, waker: &Waker) {
-        let waker = waker.clone();
+        let mut waker = Some(waker.clone());
         self.with(|inner, row| {
-            if let Some(fill) = inner.fills.get(row) {
+            if let Some(fill) = inner.fills.get(row)
+                && let Some(waker) = waker.take()
+            {
                 fill.pulse().pending(waker);
             }
         });
+        // Dropped without our lock, if the fill has ended.
+        drop(waker);
     }
 }
 
@@ -272,13 +343,35 @@ impl Flight {
         if !stored && let Some(entry) = &again {
             entry.head().evict();
         }
-        store.let_go(out);
-        if ended.wait.is_some()
-            && let Some(entry) = again.take()
-        {
+        // First: what is let go of runs destructors, which may take their time, or panic.
+        if let Some(entry) = again.take() {
             ended.land(|| Landing::Ready(entry));
         }
+        store.let_go(out);
         stored
+    }
+
+    /// Ends the fill: its key is to have no value any more. Takes the entry out that the caller saw, unless the fill was
+    /// invalidated or overtaken: then what is there is newer.
+    pub(crate) fn land_nothing(mut self, seen: Option<&Resident>) {
+        self.landed = true;
+        let Pilot { store, hash, row } = &self.pilot;
+        let (mut out, shard) = (Out::default(), store.shard_number(*hash));
+        let mut inner = lock(&store.shard(*hash).inner);
+        inner.overtake_by_run(*row, shard, &mut out);
+        let at = inner.fills.get(*row).map(|fill| fill.at);
+        if let (Some(at), Some(seen), true) = (at, seen, inner.may_store(*row))
+            && inner.holds(at, seen)
+        {
+            inner.take(at, Cause::Removed, &mut out);
+        }
+        let ended = inner.end(*row, false);
+        if let Some(at) = at {
+            inner.tidy(at);
+        }
+        drop(inner);
+        drop(ended);
+        store.let_go(out);
     }
 
     /// Ends the fill without storing anything. The waiters learn how.
@@ -289,16 +382,8 @@ impl Flight {
 
     fn finish(&mut self, landing: Landing) {
         self.landed = true;
-        let answers = landing.is_an_answer();
-        let ended: Ended = self.pilot.with(|inner, row| {
-            let at = inner.fills.get(row).map(|fill| fill.at);
-            let ended = inner.end(row, answers);
-            if let Some(at) = at {
-                inner.tidy(at);
-            }
-            ended
-        });
-        ended.land(|| landing);
+        let Pilot { store, hash, row } = &self.pilot;
+        store.finish(*hash, *row, landing);
     }
 }
 

@@ -29,7 +29,7 @@ mod tests;
 
 pub(crate) use self::change::Listener;
 pub(crate) use self::fills::{Caller, Row, Turn};
-pub(crate) use self::flight::{Flight, Join, Look, block, drive, landing};
+pub(crate) use self::flight::{Flight, Join, Lead, Look, block, drive, landing};
 use self::refresh_log::RefreshLog;
 pub use self::shard::Cause;
 use self::shard::Shard;
@@ -319,9 +319,20 @@ impl Store {
         refusal: Refusal,
         same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) {
+        self.drop_unopened(hash, refusal, same);
+        self.background.void_hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same where no hit was counted.
+    #[cold]
+    pub(crate) fn drop_unopened(
+        &self,
+        hash: u64,
+        refusal: Refusal,
+        same: &dyn Fn(&dyn AnyEntry) -> bool,
+    ) {
         self.remove(hash, same);
         self.note_refusal(refusal);
-        self.background.void_hits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call that ran because nothing could be sealed. True the first time.

@@ -295,6 +295,17 @@ impl Inner {
         (first != u32::from(queue)).then_some(first)
     }
 
+    /// The first of a queue that is not this one.
+    #[inline]
+    pub(super) fn first_but(&self, queue: u8, newest: u32) -> Option<u32> {
+        let first = self.first(queue)?;
+        if first != newest {
+            return Some(first);
+        }
+        let second = self.slot(first).next;
+        (second != u32::from(queue)).then_some(second)
+    }
+
     #[inline]
     pub(super) fn unlink(&mut self, at: u32) {
         let Slot { prev, next, .. } = *self.slot(at);
@@ -389,6 +400,7 @@ impl Inner {
     #[cold]
     fn refuse(&mut self, at: u32, entry: Resident, out: &mut Out) {
         entry.head().evict();
+        self.counts.evictions += 1;
         out.push(self.slot(at).hash, entry, Cause::Evicted);
         if self.slot(at).entry.is_some() {
             self.take(at, Cause::Replaced, out);

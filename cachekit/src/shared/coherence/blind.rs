@@ -11,7 +11,7 @@ use super::Coherence;
 use super::index::{Reason, Told};
 use crate::entry::Fate;
 use crate::shared::{budget, runtime};
-use crate::site::StoreRef;
+use crate::site::{StoreRef, WeakStoreRef};
 
 /// As many are not worth a sweep.
 const FEW: usize = 64;
@@ -32,7 +32,7 @@ pub(super) struct Blind {
 #[derive(Default)]
 struct Made {
     /// Weak, so that no value is kept alive.
-    copies: Vec<(Weak<Fate>, StoreRef)>,
+    copies: Vec<(Weak<Fate>, WeakStoreRef)>,
     /// At which count those that are gone are forgotten.
     sweep_at: usize,
 }
@@ -67,7 +67,7 @@ impl Coherence {
             made.copies.retain(|(fate, _)| fate.strong_count() > 0);
             made.sweep_at = made.copies.len() * 2;
         }
-        made.copies.push((Arc::downgrade(fate), store.clone()));
+        made.copies.push((Arc::downgrade(fate), store.downgrade()));
         // With the list locked: a reader that finds the mark finds the entry.
         self.blind.any.store(true, Ordering::SeqCst);
         drop(made);
@@ -91,7 +91,7 @@ impl Coherence {
         drop(made);
         let mut told = Told::new(Reason::Gap);
         for (fate, store) in copies {
-            if let Some(fate) = fate.upgrade() {
+            if let (Some(store), Some(fate)) = (store.upgrade(), fate.upgrade()) {
                 told.drop_copy(store, fate);
             }
         }

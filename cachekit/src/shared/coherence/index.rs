@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use foldhash::quality::RandomState;
 
 use crate::entry::{Fate, Resident};
-use crate::site::StoreRef;
+use crate::site::{StoreRef, WeakStoreRef};
 use crate::sync::{Mutex, lock};
 
 const SHARDS: usize = 16;
@@ -70,11 +70,17 @@ enum Phase {
 struct Row {
     /// Weak, so that the index keeps nothing alive. The memory is given back at the next sweep.
     fate: Weak<Fate>,
-    store: StoreRef,
+    /// Weak as well: a test scope's may end.
+    store: WeakStoreRef,
     phase: Phase,
 }
 
 impl Row {
+    /// The copy, if it is still there.
+    fn copied(&self) -> Option<Copied> {
+        Some((self.store.upgrade()?, self.fate.upgrade()?))
+    }
+
     fn is_of(&self, fate: &Arc<Fate>) -> bool {
         std::ptr::eq(self.fate.as_ptr(), Arc::as_ptr(fate))
     }
@@ -144,7 +150,7 @@ impl Index {
         // Mostly the entry that this one replaces.
         rows.retain(|row| row.fate.strong_count() > 0);
         if !rows.iter().any(|row| row.is_of(fate)) {
-            let (fate, store) = (Arc::downgrade(fate), store.clone());
+            let (fate, store) = (Arc::downgrade(fate), store.downgrade());
             rows.push(Row { fate, store, phase: Phase::Foreign });
         }
         let after = rows.len();
@@ -218,21 +224,21 @@ impl Index {
                 true
             }
             Phase::Echo(put, at) => {
-                let Some(fate) = row.fate.upgrade() else { return false };
+                let Some((store, fate)) = row.copied() else { return false };
                 match fate.entry() {
                     Some(entry) if !own && at.elapsed() < ECHO && entry.head().doubt() => {
                         row.phase = Phase::Looking { heard: false };
-                        told.doubted.push(((row.store.clone(), fate), entry, put));
+                        told.doubted.push(((store, fate), entry, put));
                         true
                     }
                     entry => {
                         told.held.extend(entry);
-                        told.drop_copy(row.store.clone(), fate)
+                        told.drop_copy(store, fate)
                     }
                 }
             }
-            Phase::Foreign => match row.fate.upgrade() {
-                Some(fate) => told.drop_copy(row.store.clone(), fate),
+            Phase::Foreign => match row.copied() {
+                Some((store, fate)) => told.drop_copy(store, fate),
                 None => false,
             },
         });
@@ -265,7 +271,7 @@ impl Index {
                         row.phase = Phase::Busy { heard: true };
                         return true;
                     }
-                    row.fate.upgrade().is_some_and(|it| told.drop_copy(row.store.clone(), it))
+                    row.copied().is_some_and(|(store, fate)| told.drop_copy(store, fate))
                 });
                 !rows.is_empty()
             });

@@ -9,7 +9,7 @@ use crate::clock::NEVER;
 use crate::entry::{Plan, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::site::StoreRef;
-use crate::store::{Caller, Flight, Join, Look, Row, landing, watch};
+use crate::store::{Caller, Flight, Join, Look, Row, Turn, landing, watch};
 
 const HASH: u64 = 9;
 
@@ -25,7 +25,7 @@ fn kept(store: &StoreRef) -> Option<u64> {
     Some(store.fresh(HASH)?.typed::<u64, u64>()?.value)
 }
 
-fn look(store: &StoreRef, asynchronous: bool) -> Look {
+fn look(store: &StoreRef, asynchronous: bool) -> Look<'_> {
     store.look(HASH, Caller { asynchronous, ..CALLER }, true)
 }
 
@@ -35,7 +35,7 @@ fn flight(store: &StoreRef, row: Row, alone: bool) -> Flight {
 
 fn leads(store: &StoreRef, asynchronous: bool) -> Flight {
     match look(store, asynchronous) {
-        Look::Lead(row) => flight(store, row, false),
+        Look::Lead(lead) => flight(store, lead.row(), false),
         _ => panic!("alone"),
     }
 }
@@ -123,15 +123,16 @@ fn a_look_finds_an_entry_or_takes_the_lead() {
     assert!(lands(&store, leads(&store, false), 1));
     let Look::Found(old) = look(&store, false) else { panic!("it is there") };
     // It cannot be served, for all that is known: a fill replaces it.
-    let Look::Lead(row) = store.lead_over(HASH, &old, CALLER, true) else { panic!("leads") };
+    let Look::Lead(lead) = store.lead_over(HASH, &old, CALLER, true) else { panic!("leads") };
     assert!(matches!(store.lead_over(HASH, &old, CALLER, true), Look::Pending(_)));
     assert!(matches!(look(&store, false), Look::Found(_)), "it is still there");
-    assert!(lands(&store, flight(&store, row, false), 2));
+    assert!(lands(&store, flight(&store, lead.row(), false), 2));
     let Look::Found(new) = store.lead_over(HASH, &old, CALLER, true) else { panic!("found") };
     assert!(!Arc::ptr_eq(&old, &new));
     store.remove(HASH, &|_| true);
-    let Look::Lead(row) = store.lead_over(HASH, &new, CALLER, true) else { panic!("leads") };
-    drop(flight(&store, row, false));
+    let Look::Lead(lead) = store.lead_over(HASH, &new, CALLER, true) else { panic!("leads") };
+    // Its caller panicked.
+    drop(lead);
     check(&store);
 }
 
@@ -227,6 +228,54 @@ fn waiters_that_gave_up_leave_nothing_behind() {
     drop(stays);
     assert_eq!(wait.places(), 0);
     assert!(!watch::tick_of(&store, 0), "it is watched no more");
+}
+
+#[test]
+fn a_caller_that_comes_after_an_invalidation_does_not_wait_for_what_began_before() {
+    let store = flights();
+    let leader = leads(&store, false);
+    let wait = waits(&store, false);
+    store.remove(HASH, &|_| true);
+    // One of those who wait runs the function itself, and shares the wait with the old leader.
+    let row = store.relieve(HASH, CALLER, &wait).expect("it still waits");
+    let relief = flight(&store, row, true);
+    let newcomer = leads(&store, false);
+    // Also when the relief ends, and leaves the wait to the leader.
+    relief.abandon(Landing::Failed(Failure::Unshared));
+    assert!(matches!(store.join(HASH, pending(&store, false), false), Join::Wait(other, _)
+        if !Arc::ptr_eq(&other, &wait)));
+    assert!(!lands(&store, leader, 1));
+    assert!(wait.is_over());
+    assert!(lands(&store, newcomer, 2));
+    assert_eq!(store.running(), 0);
+}
+
+#[test]
+fn a_change_that_removes_takes_only_what_it_saw() {
+    let store = flights();
+    for newer in [false, true] {
+        let seen = value(&store, 1);
+        store.put(HASH, Arc::clone(&seen));
+        let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
+        let changes = flight(&store, row, false);
+        if newer {
+            store.put(HASH, value(&store, 2));
+        }
+        changes.land_nothing(Some(&seen));
+        assert_eq!(kept(&store), newer.then_some(2));
+        check(&store);
+    }
+}
+
+#[test]
+fn a_run_does_not_come_between_a_change() {
+    let store = flights();
+    let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
+    let changes = flight(&store, row, false);
+    // Of a waiter that took it for a fill that takes too long.
+    assert!(!lands(&store, beside(&store, false), 1));
+    assert!(matches!(store.turn(HASH), Turn::Wait(..)), "another change waits");
+    assert!(lands(&store, changes, 2));
 }
 
 #[derive(Default)]
