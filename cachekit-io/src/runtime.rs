@@ -2,18 +2,19 @@
 //!
 //! Futures of the client run on any executor. What they need from tokio is found here: a connection is
 //! driven by the runtime that asked for it where that is safe, else by one background thread of the
-//! process; deadlines are always kept by that thread, so that they fire whatever the caller's executor
-//! does.
+//! process; deadlines are kept by a thread of their own ([`Alarm`]), so that they fire whatever the caller's
+//! executor does.
 
 use pin_project_lite::pin_project;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
-use tokio::time::Sleep;
+
+use crate::alarm::{self, Alarm};
 
 /// How often a future is polled that may become ready without a wake.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -33,6 +34,7 @@ impl Background {
         if let Some(handle) = HANDLE.get() {
             return Ok(Self { handle });
         }
+        alarm::start()?;
         let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = HANDLE.get() {
             return Ok(Self { handle });
@@ -76,30 +78,27 @@ impl Background {
         Place { home: Home::Background, handle: self.handle.clone() }
     }
 
-    fn sleep_until(self, deadline: Instant) -> Sleep {
-        let _entered = self.handle.enter();
-        tokio::time::sleep_until(deadline.into())
-    }
-
     /// Waits.
+    #[allow(clippy::unused_self)] // Only who has started this has a thread that keeps time.
     pub(crate) async fn sleep(self, until: Instant) {
-        self.sleep_until(until).await;
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| alarm.poll(until, cx)).await;
     }
 
     /// The future's output, or nothing once the deadline is there.
     pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
-        Before { future, sleep: None, look: deadline, deadline, background: self }
+        self.before_looking(deadline, deadline, future)
     }
 
     /// The same for a future that may become ready without a wake: it is polled from `look` on now and then.
-    #[cfg(feature = "redis")]
+    #[allow(clippy::unused_self)]
     pub(crate) fn before_looking<F: Future>(
         self,
         look: Instant,
         deadline: Instant,
         future: F,
     ) -> Before<F> {
-        Before { future, sleep: None, look: look.min(deadline), deadline, background: self }
+        Before { future, alarm: Alarm::default(), look: look.min(deadline), deadline }
     }
 }
 
@@ -138,13 +137,11 @@ pin_project! {
     pub(crate) struct Before<F> {
         #[pin]
         future: F,
-        // Set up when the future is found not to be ready at once.
-        #[pin]
-        sleep: Option<Sleep>,
+        // Set when the future is found not to be ready at once.
+        alarm: Alarm,
         // When the future is polled again without a wake.
         look: Instant,
         deadline: Instant,
-        background: Background,
     }
 }
 
@@ -157,17 +154,10 @@ impl<F: Future> Future for Before<F> {
             if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            if this.sleep.is_none() {
-                this.sleep.set(Some(this.background.sleep_until(*this.look)));
-            }
-            let Some(mut sleep) = this.sleep.as_mut().as_pin_mut() else { return Poll::Pending };
-            match sleep.as_mut().poll(cx) {
+            match this.alarm.poll(*this.look, cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) if *this.look >= *this.deadline => return Poll::Ready(None),
-                Poll::Ready(()) => {
-                    *this.look = (Instant::now() + LOOK_EVERY).min(*this.deadline);
-                    sleep.reset((*this.look).into());
-                }
+                Poll::Ready(()) => *this.look = (Instant::now() + LOOK_EVERY).min(*this.deadline),
             }
         }
     }
