@@ -73,6 +73,16 @@ impl Background {
         }
     }
 
+    /// Where the current caller is: that of its [`place`](Self::place).
+    #[cfg(feature = "redis")]
+    pub(crate) fn home(self) -> Home {
+        match Handle::try_current() {
+            Ok(current) if current.runtime_flavor() == RuntimeFlavor::MultiThread => Home::Anywhere,
+            Ok(current) if current.id() != self.handle.id() => Home::Only(current.id()),
+            _ => Home::Background,
+        }
+    }
+
     /// The thread itself.
     pub(crate) fn own_place(self) -> Place {
         Place { home: Home::Background, handle: self.handle.clone() }
@@ -86,19 +96,45 @@ impl Background {
     }
 
     /// The future's output, or nothing once the deadline is there.
+    #[allow(clippy::unused_self)]
     pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
-        self.before_looking(deadline, deadline, future)
+        Before::new(future, Limit::looking(deadline, deadline))
+    }
+}
+
+/// The time that a future has.
+pub(crate) struct Limit {
+    /// Set when the future is found not to be ready at once.
+    alarm: Alarm,
+    /// When the future is polled again without a wake.
+    look: Instant,
+    deadline: Instant,
+}
+
+/// What time it is for a future that is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// It may have become ready without a wake: it is to be polled again.
+    Look,
+    /// It has had its time.
+    Deadline,
+}
+
+impl Limit {
+    /// For a future that may become ready without a wake: it is polled from `look` on now and then.
+    pub(crate) fn looking(look: Instant, deadline: Instant) -> Self {
+        Self { alarm: Alarm::default(), look: look.min(deadline), deadline }
     }
 
-    /// The same for a future that may become ready without a wake: it is polled from `look` on now and then.
-    #[allow(clippy::unused_self)]
-    pub(crate) fn before_looking<F: Future>(
-        self,
-        look: Instant,
-        deadline: Instant,
-        future: F,
-    ) -> Before<F> {
-        Before { future, alarm: Alarm::default(), look: look.min(deadline), deadline }
+    /// Asked each time the future is found not to be ready.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Passed> {
+        self.alarm.poll(self.look, cx).map(|()| {
+            if self.look >= self.deadline {
+                return Passed::Deadline;
+            }
+            self.look = (Instant::now() + LOOK_EVERY).min(self.deadline);
+            Passed::Look
+        })
     }
 }
 
@@ -137,11 +173,13 @@ pin_project! {
     pub(crate) struct Before<F> {
         #[pin]
         future: F,
-        // Set when the future is found not to be ready at once.
-        alarm: Alarm,
-        // When the future is polled again without a wake.
-        look: Instant,
-        deadline: Instant,
+        limit: Limit,
+    }
+}
+
+impl<F> Before<F> {
+    pub(crate) fn new(future: F, limit: Limit) -> Self {
+        Self { future, limit }
     }
 }
 
@@ -154,10 +192,10 @@ impl<F: Future> Future for Before<F> {
             if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            match this.alarm.poll(*this.look, cx) {
+            match this.limit.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) if *this.look >= *this.deadline => return Poll::Ready(None),
-                Poll::Ready(()) => *this.look = (Instant::now() + LOOK_EVERY).min(*this.deadline),
+                Poll::Ready(Passed::Deadline) => return Poll::Ready(None),
+                Poll::Ready(Passed::Look) => {}
             }
         }
     }

@@ -49,6 +49,15 @@ impl Topology {
         }
     }
 
+    /// The same if nobody has to be asked for it.
+    pub(super) fn node_at_once(&self, slot: u16) -> Option<Arc<Node>> {
+        match self {
+            Self::Single(node) => Some(Arc::clone(node)),
+            Self::Sentinel(sentinel) => sentinel.known_primary(),
+            Self::Cluster(cluster) => cluster.known_owner(slot),
+        }
+    }
+
     /// All primaries that are known.
     pub(super) async fn primaries(&self) -> Result<Vec<Arc<Node>>, Failure> {
         match self {
