@@ -161,20 +161,22 @@ impl Shared {
                 Ok(Answered { answer, repeated: false })
             }
             Err(failure) => {
-                let first = (failure, Used { node: Some(node), link: Some(link) });
+                let first = (failure, Used { node, link: Some(link) });
                 Box::pin(self.going_on(Some(first), deadline, slot, request, repeat)).await
             }
         }
     }
 
     /// The server and the connection for a request that is over with its answer, if they are there.
-    fn at_once<R: Request>(&self, slot: u16, request: &R) -> Option<(Arc<Node>, Arc<Link>)> {
+    fn at_once<R: Request>(
+        &self,
+        slot: u16,
+        request: &R,
+    ) -> Option<(Option<Arc<Node>>, Arc<Link>)> {
         if self.copies.are_wanted() && request.written().is_some() {
             return None;
         }
-        let node = self.topology.node_at_once(slot)?;
-        let link = node.link_at_once()?;
-        Some((node, link))
+        self.topology.link_at_once(slot)
     }
 
     /// The same from an attempt on that failed, or from none.
