@@ -138,6 +138,14 @@ impl Limit {
     }
 }
 
+/// Makes a future where it is going to stay. With `Box::pin` all of its memory would be copied there, although little
+/// is in it at first.
+#[inline]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, make()))
+}
+
 /// Where a connection is driven, and where a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Home {

@@ -2,23 +2,14 @@
 
 use super::Redis;
 use super::operations::TYPE;
+use crate::runtime::boxed;
 use crate::{
     Backend, BackendError, Batch, BatchEntry, BatchResults, BoxFuture, Expiry, FenceToken, Fencing,
     Fetched, Health, InvalidationEvents, InvalidationListener, LockToken, Locks, SetOptions,
     Subscription, TtlControl,
 };
 use bytes::Bytes;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
-
-/// Makes a future where it is going to stay. With `Box::pin` all of its memory would be copied there, although little
-/// is in it at first.
-#[inline]
-fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    let place = Box::new_uninit();
-    Box::into_pin(Box::write(place, make()))
-}
 
 impl Backend for Redis {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
