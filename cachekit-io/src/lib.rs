@@ -47,6 +47,8 @@
 //!
 //! Without features the crate depends on `bytes` alone: no executor, no network, no cryptography.
 
+#[doc(hidden)]
+pub mod alarm;
 mod backend;
 mod capability;
 mod error;

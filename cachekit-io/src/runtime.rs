@@ -2,18 +2,19 @@
 //!
 //! Futures of the client run on any executor. What they need from tokio is found here: a connection is
 //! driven by the runtime that asked for it where that is safe, else by one background thread of the
-//! process; deadlines are always kept by that thread, so that they fire whatever the caller's executor
-//! does.
+//! process; deadlines are kept by a thread of their own ([`Alarm`]), so that they fire whatever the caller's
+//! executor does.
 
 use pin_project_lite::pin_project;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
-use tokio::time::Sleep;
+
+use crate::alarm::{self, Alarm};
 
 /// How often a future is polled that may become ready without a wake.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -33,6 +34,7 @@ impl Background {
         if let Some(handle) = HANDLE.get() {
             return Ok(Self { handle });
         }
+        alarm::start()?;
         let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = HANDLE.get() {
             return Ok(Self { handle });
@@ -71,36 +73,77 @@ impl Background {
         }
     }
 
+    /// Where the current caller is: that of its [`place`](Self::place).
+    #[cfg(feature = "redis")]
+    pub(crate) fn home(self) -> Home {
+        match Handle::try_current() {
+            Ok(current) if current.runtime_flavor() == RuntimeFlavor::MultiThread => Home::Anywhere,
+            Ok(current) if current.id() != self.handle.id() => Home::Only(current.id()),
+            _ => Home::Background,
+        }
+    }
+
     /// The thread itself.
     pub(crate) fn own_place(self) -> Place {
         Place { home: Home::Background, handle: self.handle.clone() }
     }
 
-    fn sleep_until(self, deadline: Instant) -> Sleep {
-        let _entered = self.handle.enter();
-        tokio::time::sleep_until(deadline.into())
-    }
-
     /// Waits.
+    #[allow(clippy::unused_self)] // Only who has started this has a thread that keeps time.
     pub(crate) async fn sleep(self, until: Instant) {
-        self.sleep_until(until).await;
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| alarm.poll(until, cx)).await;
     }
 
     /// The future's output, or nothing once the deadline is there.
+    #[allow(clippy::unused_self)]
     pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
-        Before { future, sleep: None, look: deadline, deadline, background: self }
+        Before::new(future, Limit::looking(deadline, deadline))
+    }
+}
+
+/// The time that a future has.
+pub(crate) struct Limit {
+    /// Set when the future is found not to be ready at once.
+    alarm: Alarm,
+    /// When the future is polled again without a wake.
+    look: Instant,
+    deadline: Instant,
+}
+
+/// What time it is for a future that is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// It may have become ready without a wake: it is to be polled again.
+    Look,
+    /// It has had its time.
+    Deadline,
+}
+
+impl Limit {
+    /// For a future that may become ready without a wake: it is polled from `look` on now and then.
+    pub(crate) fn looking(look: Instant, deadline: Instant) -> Self {
+        Self { alarm: Alarm::default(), look: look.min(deadline), deadline }
     }
 
-    /// The same for a future that may become ready without a wake: it is polled from `look` on now and then.
-    #[cfg(feature = "redis")]
-    pub(crate) fn before_looking<F: Future>(
-        self,
-        look: Instant,
-        deadline: Instant,
-        future: F,
-    ) -> Before<F> {
-        Before { future, sleep: None, look: look.min(deadline), deadline, background: self }
+    /// Asked each time the future is found not to be ready.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Passed> {
+        self.alarm.poll(self.look, cx).map(|()| {
+            if self.look >= self.deadline {
+                return Passed::Deadline;
+            }
+            self.look = (Instant::now() + LOOK_EVERY).min(self.deadline);
+            Passed::Look
+        })
     }
+}
+
+/// Makes a future where it is going to stay. With `Box::pin` all of its memory would be copied there, although little
+/// is in it at first.
+#[inline]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, make()))
 }
 
 /// Where a connection is driven, and where a caller is.
@@ -138,13 +181,13 @@ pin_project! {
     pub(crate) struct Before<F> {
         #[pin]
         future: F,
-        // Set up when the future is found not to be ready at once.
-        #[pin]
-        sleep: Option<Sleep>,
-        // When the future is polled again without a wake.
-        look: Instant,
-        deadline: Instant,
-        background: Background,
+        limit: Limit,
+    }
+}
+
+impl<F> Before<F> {
+    pub(crate) fn new(future: F, limit: Limit) -> Self {
+        Self { future, limit }
     }
 }
 
@@ -157,17 +200,10 @@ impl<F: Future> Future for Before<F> {
             if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            if this.sleep.is_none() {
-                this.sleep.set(Some(this.background.sleep_until(*this.look)));
-            }
-            let Some(mut sleep) = this.sleep.as_mut().as_pin_mut() else { return Poll::Pending };
-            match sleep.as_mut().poll(cx) {
+            match this.limit.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) if *this.look >= *this.deadline => return Poll::Ready(None),
-                Poll::Ready(()) => {
-                    *this.look = (Instant::now() + LOOK_EVERY).min(*this.deadline);
-                    sleep.reset((*this.look).into());
-                }
+                Poll::Ready(Passed::Deadline) => return Poll::Ready(None),
+                Poll::Ready(Passed::Look) => {}
             }
         }
     }

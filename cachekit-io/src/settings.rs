@@ -33,6 +33,7 @@ pub(crate) fn seconds(text: &str) -> Option<Duration> {
 }
 
 /// A switch; a bad value is noted.
+#[cfg(feature = "http")]
 pub(crate) fn switch(name: &str, text: Option<String>, wrong: &mut Vec<String>) -> Option<bool> {
     match text?.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Some(true),

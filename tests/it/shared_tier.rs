@@ -315,6 +315,46 @@ fn the_default_backend_serves_the_whole_process() {
 }
 
 #[test]
+fn a_thread_that_asked_before_notices_another_default_backend_at_once() {
+    #[cache]
+    fn counted(n: u32) -> u32 {
+        n
+    }
+    in_child(
+        "shared_tier::a_thread_that_asked_before_notices_another_default_backend_at_once",
+        || {
+            let (first, second) = [(); 2].map(|()| FaultyBackend::new(MemoryBackend::new())).into();
+            let installed: Arc<dyn Backend> = Arc::new(first.clone());
+            cachekit::set_default_backend(Arc::clone(&installed));
+            let (go, wait) = std::sync::mpsc::channel();
+            let (done, asked) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                for n in wait {
+                    done.send(counted(n)).unwrap();
+                }
+            });
+            let gets = || [&first, &second].map(|backend| backend.count(Operation::Get));
+            let looks = || gets().map(|count| count > 0);
+            go.send(1).unwrap();
+            assert_eq!((asked.recv(), looks()), (Ok(1), [true, false]));
+            assert!(cachekit::set_default_backend(Arc::new(second.clone())).is_some());
+            // Nobody keeps it: neither the thread nor, a moment later, what it left to be done.
+            while Arc::strong_count(&installed) > 1 {
+                std::thread::yield_now();
+            }
+            go.send(2).unwrap();
+            assert_eq!((asked.recv(), looks()), (Ok(2), [true, true]));
+            assert!(cachekit::clear_default_backend().is_some());
+            let before = gets();
+            go.send(3).unwrap();
+            assert_eq!((asked.recv(), gets()), (Ok(3), before));
+            drop(go);
+            thread.join().unwrap();
+        },
+    );
+}
+
+#[test]
 fn the_backend_under_test_keeps_its_contract() {
     use cachekit_io::conformance::{Subject, check_all};
     let hands = ManualClock::new();

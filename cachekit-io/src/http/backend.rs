@@ -1,6 +1,7 @@
 //! The client as a [`Backend`] with its capabilities.
 
 use super::CachekitIo;
+use crate::runtime::boxed;
 use crate::{
     Backend, BackendError, Batch, BatchEntry, BatchResults, BoxFuture, Expiry, Fetched, Health,
     LockToken, Locks, SetOptions, TtlControl,
@@ -13,7 +14,7 @@ pub(super) const TYPE: &str = "cachekit.io";
 
 impl Backend for CachekitIo {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
-        Box::pin(self.get(key))
+        boxed(|| self.get(key))
     }
 
     fn set<'a>(
@@ -22,19 +23,19 @@ impl Backend for CachekitIo {
         value: Bytes,
         options: &'a SetOptions,
     ) -> BoxFuture<'a, Result<(), BackendError>> {
-        Box::pin(self.set(key, value, options))
+        boxed(|| self.set(key, value, options))
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.delete(key))
+        boxed(|| self.delete(key))
     }
 
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.exists(key))
+        boxed(|| self.exists(key))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        Box::pin(self.health())
+        boxed(|| self.health())
     }
 
     fn backend_type(&self) -> &'static str {
@@ -60,7 +61,7 @@ impl Locks for CachekitIo {
         key: &'a str,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>> {
-        Box::pin(self.take_lock(key, lease))
+        boxed(|| self.take_lock(key, lease))
     }
 
     fn release<'a>(
@@ -68,13 +69,13 @@ impl Locks for CachekitIo {
         key: &'a str,
         token: &'a LockToken,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.give_lock_back(key, token))
+        boxed(|| self.give_lock_back(key, token))
     }
 }
 
 impl TtlControl for CachekitIo {
     fn expiry<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Expiry, BackendError>> {
-        Box::pin(self.expiry(key))
+        boxed(|| self.expiry(key))
     }
 
     fn refresh<'a>(
@@ -82,20 +83,20 @@ impl TtlControl for CachekitIo {
         key: &'a str,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.refresh_ttl(key, ttl))
+        boxed(|| self.refresh_ttl(key, ttl))
     }
 }
 
 impl Batch for CachekitIo {
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {
-        Box::pin(self.get_many(keys))
+        boxed(|| self.get_many(keys))
     }
 
     fn set_many<'a>(&'a self, entries: &'a [BatchEntry<'a>]) -> BoxFuture<'a, BatchResults<()>> {
-        Box::pin(self.set_many(entries))
+        boxed(|| self.set_many(entries))
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
-        Box::pin(self.delete_many(keys))
+        boxed(|| self.delete_many(keys))
     }
 }

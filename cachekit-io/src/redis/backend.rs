@@ -2,6 +2,7 @@
 
 use super::Redis;
 use super::operations::TYPE;
+use crate::runtime::boxed;
 use crate::{
     Backend, BackendError, Batch, BatchEntry, BatchResults, BoxFuture, Expiry, FenceToken, Fencing,
     Fetched, Health, InvalidationEvents, InvalidationListener, LockToken, Locks, SetOptions,
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 impl Backend for Redis {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
-        Box::pin(self.do_get(key))
+        boxed(|| self.do_get(key))
     }
 
     fn set<'a>(
@@ -21,19 +22,19 @@ impl Backend for Redis {
         value: Bytes,
         options: &'a SetOptions,
     ) -> BoxFuture<'a, Result<(), BackendError>> {
-        Box::pin(self.do_set(key, value, options))
+        boxed(|| self.do_set(key, value, options))
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.do_delete(key))
+        boxed(|| self.do_delete(key))
     }
 
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.do_exists(key))
+        boxed(|| self.do_exists(key))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        Box::pin(self.do_health())
+        boxed(|| self.do_health())
     }
 
     fn backend_type(&self) -> &'static str {
@@ -67,7 +68,7 @@ impl Locks for Redis {
         key: &'a str,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>> {
-        Box::pin(self.do_acquire(key, lease))
+        boxed(|| self.do_acquire(key, lease))
     }
 
     fn release<'a>(
@@ -75,13 +76,13 @@ impl Locks for Redis {
         key: &'a str,
         token: &'a LockToken,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.do_release(key, token))
+        boxed(|| self.do_release(key, token))
     }
 }
 
 impl TtlControl for Redis {
     fn expiry<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Expiry, BackendError>> {
-        Box::pin(self.do_expiry(key))
+        boxed(|| self.do_expiry(key))
     }
 
     fn refresh<'a>(
@@ -89,27 +90,27 @@ impl TtlControl for Redis {
         key: &'a str,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.do_refresh(key, ttl))
+        boxed(|| self.do_refresh(key, ttl))
     }
 }
 
 impl Batch for Redis {
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {
-        Box::pin(self.do_get_many(keys))
+        boxed(|| self.do_get_many(keys))
     }
 
     fn set_many<'a>(&'a self, entries: &'a [BatchEntry<'a>]) -> BoxFuture<'a, BatchResults<()>> {
-        Box::pin(self.do_set_many(entries))
+        boxed(|| self.do_set_many(entries))
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
-        Box::pin(self.do_delete_many(keys))
+        boxed(|| self.do_delete_many(keys))
     }
 }
 
 impl Fencing for Redis {
     fn fence<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<FenceToken, BackendError>> {
-        Box::pin(self.do_fence(key))
+        boxed(|| self.do_fence(key))
     }
 
     fn set_fenced<'a>(
@@ -119,7 +120,7 @@ impl Fencing for Redis {
         options: &'a SetOptions,
         token: &'a FenceToken,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(self.do_set_fenced(key, value, options, token))
+        boxed(|| self.do_set_fenced(key, value, options, token))
     }
 }
 

@@ -246,7 +246,7 @@ impl Redis {
             failed.extend(sent.into_iter().flatten());
             failed
         };
-        let first = deadline.bound(shared.background, gather).await.unwrap_or_default();
+        let first = deadline.bound(gather).await.unwrap_or_default();
         let mut answers: Vec<Option<Sent<P>>> = parts.iter().map(|_| None).collect();
         for (place, sent) in first {
             answers[place] = Some(sent);

@@ -69,14 +69,19 @@ impl Cluster {
 
     /// The primary that has a slot.
     pub(super) async fn owner(self: &Arc<Self>, slot: u16) -> Result<Arc<Node>, Failure> {
-        if let Some(node) = self.map.load().owner(slot) {
-            return Ok(Arc::clone(node));
+        if let Some(node) = self.known_owner(slot) {
+            return Ok(node);
         }
         Box::pin(self.try_refresh()).await?;
         let map = self.map.load();
         map.owner(slot).cloned().ok_or_else(|| {
             Failure::new(BackendErrorKind::Transient, Then::Wait, "a slot has no node right now")
         })
+    }
+
+    /// The same if it is known.
+    pub(super) fn known_owner(&self, slot: u16) -> Option<Arc<Node>> {
+        self.map.load().owner(slot).cloned()
     }
 
     /// All primaries with slots.

@@ -1,10 +1,11 @@
 //! One connection: multiplexed, watched, and given up as soon as it is in doubt.
 
 use super::failure::{Failure, Then};
-use crate::runtime::{Background, Home, Place};
+use super::send::Deadline;
+use crate::runtime::{Background, Home, Passed, Place};
 use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Cmd, PushInfo, RedisResult, Value};
+use ::redis::{Cmd, PushInfo, RedisError, RedisResult, Value};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -194,6 +195,41 @@ impl Link {
         self.answered(pin!(conn.send_packed_command(command))).await
     }
 
+    /// Asks and waits up to a deadline; nothing once it is there. In one piece: nearly every look-up goes this way, and
+    /// each step that can be waited for costs it something.
+    pub(super) async fn ask_within(
+        &self,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Option<Result<Value, Failure>> {
+        if self.is_closed() {
+            return Some(Err(Failure::of(&lost())));
+        }
+        let mut conn = self.conn.clone();
+        let mut answer = pin!(conn.send_packed_command(command));
+        let mut waiting = Waiting::new(&self.state);
+        let mut limit = deadline.limit();
+        let answer = poll_fn(|cx| {
+            loop {
+                // Before the answer: one that came before the end counts.
+                let ended = self.state.ended.load(Ordering::Acquire);
+                match answer.as_mut().poll(cx) {
+                    Poll::Ready(answer) => return Poll::Ready(Some(answer)),
+                    Poll::Pending if ended => return Poll::Ready(Some(Err(lost()))),
+                    Poll::Pending => {}
+                }
+                match limit.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Passed::Deadline) => return Poll::Ready(None),
+                    Poll::Ready(Passed::Look) => {}
+                }
+            }
+        });
+        let answer = answer.await?;
+        waiting.answered = true;
+        Some(Self::read(answer))
+    }
+
     /// Several commands sent in one piece, an answer for each.
     pub(super) async fn many(&self, commands: &::redis::Pipeline) -> RedisResult<Vec<Value>> {
         let mut conn = self.conn.clone();
@@ -203,7 +239,7 @@ impl Link {
     /// Waits for an answer, or for the end of the connection.
     ///
     /// What was handed over at the very moment when the driver ended lies in its queue, and nothing wakes the caller:
-    /// operations are polled now and then ([`Background::before_looking`]).
+    /// operations are polled now and then ([`Passed::Look`]).
     async fn answered<T>(
         &self,
         mut answer: Pin<&mut impl Future<Output = RedisResult<T>>>,
@@ -220,12 +256,16 @@ impl Link {
         });
         let answer = if self.is_closed() { None } else { look.await };
         waiting.answered = true;
-        answer.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
+        answer.unwrap_or_else(|| Err(lost()))
     }
 
     /// One command whose answer is not an error.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Failure> {
-        match self.one(command).await {
+        Self::read(self.one(command).await)
+    }
+
+    fn read(answer: RedisResult<Value>) -> Result<Value, Failure> {
+        match answer {
             Ok(Value::ServerError(error)) => Err(Failure::server(&error)),
             Ok(value) => Ok(value),
             Err(error) => Err(Failure::of(&error)),
@@ -238,6 +278,12 @@ impl Drop for Link {
         self.pinger.abort();
         self.driver.abort();
     }
+}
+
+/// The connection ended with the request under way.
+#[cold]
+fn lost() -> RedisError {
+    io::Error::from(io::ErrorKind::BrokenPipe).into()
 }
 
 /// Asks for a sign of life when the connection was left alone for long, when a caller left without an

@@ -70,6 +70,11 @@ impl Node {
         }
     }
 
+    /// The same if there is one.
+    pub(super) fn link_at_once(&self) -> Option<Arc<Link>> {
+        self.find(self.dialer.background.home())
+    }
+
     /// The same where there is none yet.
     async fn dialled(self: &Arc<Self>, first: Place) -> Result<Arc<Link>, Failure> {
         let mut place = first;

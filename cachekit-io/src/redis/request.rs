@@ -3,6 +3,7 @@
 use super::failure::{Failure, Then};
 use super::link::Link;
 use super::scripts::Lua;
+use super::send::Deadline;
 use ::redis::{Cmd, Pipeline, ServerError, Value};
 use std::future::Future;
 
@@ -11,6 +12,15 @@ pub(super) trait Request: Sync {
     type Answer: Send;
 
     fn send(&self, link: &Link) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+
+    /// The same up to a deadline; nothing once it is there.
+    fn send_within(
+        &self,
+        link: &Link,
+        deadline: Deadline,
+    ) -> impl Future<Output = Option<Result<Self::Answer, Failure>>> + Send {
+        deadline.bound(self.send(link))
+    }
 
     /// The name of the entry that it writes, if replicas may have to have it.
     fn written(&self) -> Option<&str> {
@@ -29,6 +39,10 @@ impl Request for Cmd {
 
     async fn send(&self, link: &Link) -> Result<Value, Failure> {
         link.ask(self).await
+    }
+
+    async fn send_within(&self, link: &Link, deadline: Deadline) -> Option<Result<Value, Failure>> {
+        link.ask_within(self, deadline).await
     }
 
     async fn send_asking(&self, link: &Link) -> Result<Value, Failure> {

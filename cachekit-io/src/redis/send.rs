@@ -9,7 +9,7 @@ use super::link::Link;
 use super::node::Node;
 use super::request::Request;
 use super::{Redis, Shared};
-use crate::runtime::{Background, Before};
+use crate::runtime::{Before, Limit};
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::borrow::Cow;
 use std::future::Future;
@@ -86,8 +86,12 @@ impl Deadline {
     }
 
     /// The future's output, or nothing once the deadline is there.
-    pub(super) fn bound<F: Future>(self, background: Background, future: F) -> Before<F> {
-        background.before_looking(self.look, self.at, future)
+    pub(super) fn bound<F: Future>(self, future: F) -> Before<F> {
+        Before::new(future, self.limit())
+    }
+
+    pub(super) fn limit(self) -> Limit {
+        Limit::looking(self.look, self.at)
     }
 }
 
@@ -142,9 +146,51 @@ impl Shared {
         request: &R,
         repeat: Repeat,
     ) -> Result<Answered<R::Answer>, Failure> {
+        // Nearly every operation finds a connection and is answered over it. What the others need is boxed, so that
+        // this one does not pay for the memory.
+        let Some((node, link)) = self.at_once(slot, request) else {
+            return Box::pin(self.going_on(None, deadline, slot, request, repeat)).await;
+        };
+        let Some(answer) = request.send_within(&link, deadline).await else {
+            return Err(late(None));
+        };
+        self.events.used(&link);
+        match answer {
+            Ok(answer) => {
+                self.hopes();
+                Ok(Answered { answer, repeated: false })
+            }
+            Err(failure) => {
+                let first = (failure, Used { node, link: Some(link) });
+                Box::pin(self.going_on(Some(first), deadline, slot, request, repeat)).await
+            }
+        }
+    }
+
+    /// The server and the connection for a request that is over with its answer, if they are there.
+    fn at_once<R: Request>(
+        &self,
+        slot: u16,
+        request: &R,
+    ) -> Option<(Option<Arc<Node>>, Arc<Link>)> {
+        if self.copies.are_wanted() && request.written().is_some() {
+            return None;
+        }
+        self.topology.link_at_once(slot)
+    }
+
+    /// The same from an attempt on that failed, or from none.
+    async fn going_on<R: Request>(
+        &self,
+        first: Option<(Failure, Used)>,
+        deadline: Deadline,
+        slot: u16,
+        request: &R,
+        repeat: Repeat,
+    ) -> Result<Answered<R::Answer>, Failure> {
         let mut progress = Progress::default();
-        let attempts = self.attempts(slot, request, repeat, &mut progress);
-        if let Some(result) = deadline.bound(self.background, attempts).await {
+        let attempts = self.attempts(first, slot, request, repeat, &mut progress);
+        if let Some(result) = deadline.bound(attempts).await {
             return result;
         }
         let nowhere = |failure: &Failure| matches!(failure.then, Then::Elsewhere | Then::Wait);
@@ -157,22 +203,32 @@ impl Shared {
     /// Tries until there is an answer or another attempt cannot help. The caller keeps the deadline.
     async fn attempts<R: Request>(
         &self,
+        first: Option<(Failure, Used)>,
         slot: u16,
         request: &R,
         repeat: Repeat,
         progress: &mut Progress,
     ) -> Result<Answered<R::Answer>, Failure> {
+        if let Some((failure, used)) = first {
+            self.failed(failure, repeat, progress, &used).await?;
+        }
         loop {
             let mut used = Used::default();
             match self.attempt(slot, request, repeat, progress, &mut used).await {
                 Ok(answer) => {
-                    if self.despairs.load(Ordering::Relaxed) {
-                        self.despairs.store(false, Ordering::Relaxed);
-                    }
+                    self.hopes();
                     return Ok(Answered { answer, repeated: progress.repeated });
                 }
-                Err(failure) => Box::pin(self.failed(failure, repeat, progress, &used)).await?,
+                Err(failure) => self.failed(failure, repeat, progress, &used).await?,
             }
+        }
+    }
+
+    /// An operation succeeded: others may wait for a server again.
+    fn hopes(&self) {
+        // Read first: in good times nothing is written.
+        if self.despairs.load(Ordering::Relaxed) {
+            self.despairs.store(false, Ordering::Relaxed);
         }
     }
 

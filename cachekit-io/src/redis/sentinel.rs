@@ -56,10 +56,15 @@ impl Sentinel {
 
     /// The primary.
     pub(super) async fn primary(self: &Arc<Self>) -> Result<Arc<Node>, Failure> {
-        if let Some(node) = &*self.current.load() {
-            return Ok(Arc::clone(node));
+        match self.known_primary() {
+            Some(node) => Ok(node),
+            None => Box::pin(self.found()).await,
         }
-        Box::pin(self.found()).await
+    }
+
+    /// The same if it is known.
+    pub(super) fn known_primary(&self) -> Option<Arc<Node>> {
+        self.current.load().as_ref().map(Arc::clone)
     }
 
     /// The primary, as the Sentinels know it.

@@ -4,6 +4,7 @@ use super::address::{Address, Shape};
 use super::cluster::Cluster;
 use super::dial::Dialer;
 use super::failure::Failure;
+use super::link::Link;
 use super::node::Node;
 use super::sentinel::Sentinel;
 use std::sync::Arc;
@@ -47,6 +48,18 @@ impl Topology {
             Self::Sentinel(sentinel) => sentinel.primary().await,
             Self::Cluster(cluster) => cluster.owner(slot).await,
         }
+    }
+
+    /// A connection to the primary of a slot, if there is one and nobody has to be asked; and the server, where it
+    /// [may be doubted](Self::doubt).
+    pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Link>)> {
+        let node = match self {
+            Self::Single(node) => return Some((None, node.link_at_once()?)),
+            Self::Sentinel(sentinel) => sentinel.known_primary()?,
+            Self::Cluster(cluster) => cluster.known_owner(slot)?,
+        };
+        let link = node.link_at_once()?;
+        Some((Some(node), link))
     }
 
     /// All primaries that are known.

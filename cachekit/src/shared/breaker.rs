@@ -25,11 +25,12 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     /// Whether a call may ask the backend now. After a pause one call may, to find out.
-    pub(crate) fn admits(&self, now: Ticks) -> bool {
+    pub(crate) fn admits(&self, now: impl FnOnce() -> Ticks) -> bool {
         let until = self.open_until.load(Ordering::Relaxed);
         if until == 0 {
             return true;
         }
+        let now = now();
         let again = now.saturating_add(clock::ticks(PAUSE));
         now >= until
             && self
@@ -79,17 +80,17 @@ mod tests {
         }
         breaker.succeeded(&backend, || second);
         for _ in 0..FAILURES {
-            assert!(breaker.admits(second));
+            assert!(breaker.admits(|| second));
             failed(second);
         }
-        assert!(!breaker.admits(5 * second));
-        assert!(breaker.admits(6 * second), "one call may try");
-        assert!(!breaker.admits(6 * second), "and no second one");
+        assert!(!breaker.admits(|| 5 * second));
+        assert!(breaker.admits(|| 6 * second), "one call may try");
+        assert!(!breaker.admits(|| 6 * second), "and no second one");
         failed(6 * second);
-        assert!(!breaker.admits(10 * second));
-        assert!(breaker.admits(11 * second));
+        assert!(!breaker.admits(|| 10 * second));
+        assert!(breaker.admits(|| 11 * second));
         breaker.succeeded(&backend, || 11 * second);
-        assert!(breaker.admits(11 * second) && breaker.admits(11 * second));
+        assert!(breaker.admits(|| 11 * second) && breaker.admits(|| 11 * second));
         breaker.failed(&backend, second, Trouble::Error(BackendErrorKind::TooLarge));
         assert_eq!(breaker.failures.load(Ordering::Relaxed), 0, "a mistake is no outage");
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ impl Link {
 
     /// Whether the backend may be asked, or is to be left alone.
     pub(crate) fn admits(&self, store: &Store) -> bool {
-        let admitted = self.known.breaker.admits(self.clock.now());
+        let admitted = self.known.breaker.admits(|| self.clock.now());
         if !admitted {
             store.count_shared_skip();
         }
@@ -351,9 +351,12 @@ impl Link {
             let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
             runtime::elsewhere(until, async move { operation(&*backend, &key).await })
         } else {
-            // In the future, so that a panic before there is one is caught, too.
-            let reply = pin!(async { operation(&*self.backend, &self.key).await });
-            runtime::bounded(until, reply).await
+            // A panic before there is a future is caught, too.
+            let operation = AssertUnwindSafe(|| operation(&*self.backend, &self.key));
+            match catch_unwind(operation) {
+                Ok(mut reply) => runtime::bounded(until, Pin::new(&mut reply)).await,
+                Err(_) => Err(Unanswered::Panicked),
+            }
         };
         self.judge(store, reply)
     }

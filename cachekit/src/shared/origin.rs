@@ -11,7 +11,7 @@ use std::hash::{Hash as _, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blake2b_simd::{Params, State};
+use blake2b_simd::Params;
 
 use super::stays::{self, Reason};
 use crate::site::SiteRef;
@@ -26,14 +26,18 @@ pub(super) const DIGEST: usize = 32;
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Blake2b-256.
-fn hash() -> State {
-    Params::new().hash_length(DIGEST).to_state()
+fn hash() -> Params {
+    let mut hash = Params::new();
+    hash.hash_length(DIGEST);
+    hash
 }
 
 /// What the keys of one function, in one instantiation, have in common.
 pub(crate) struct Origin {
-    /// The digest up to the arguments.
-    pub(super) digest: State,
+    /// What the digest of a call is made with.
+    pub(super) hash: Params,
+    /// What comes before the arguments.
+    pub(super) function: [u8; DIGEST],
     /// The text up to the hash.
     pub(super) start: String,
     site: SiteRef,
@@ -51,17 +55,19 @@ impl Origin {
         // Without generics the function's own path says it all.
         let path = site.path().unwrap_or_default();
         let types = if may_name_foreign_types(own, path) { number(site.function()) } else { 0 };
-        let mut function = hash();
+        let hash = hash();
+        let mut told = hash.to_state();
         for part in [own.as_bytes(), path.as_bytes(), &types.to_be_bytes(), &version] {
             // Lengths keep neighbouring parts apart.
-            function.update(&(part.len() as u64).to_be_bytes());
-            function.update(part);
+            told.update(&(part.len() as u64).to_be_bytes());
+            told.update(part);
         }
-        let mut digest = hash();
-        digest.update(function.finalize().as_bytes());
+        let mut function = [0; DIGEST];
+        function.copy_from_slice(told.finalize().as_bytes());
         let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
         Self {
-            digest,
+            hash,
+            function,
             start: format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name)),
             site,
             sole: sole_owner(site),

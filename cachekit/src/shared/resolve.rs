@@ -1,8 +1,10 @@
 //! Which backend a call uses: that of its attribute, the test scope's, the process's, the environment's.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock, Weak};
 
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
@@ -104,11 +106,39 @@ pub(crate) type Resolved = Result<Option<Arc<dyn Backend>>, BackendError>;
 
 static DEFAULT: RwLock<Option<Arc<dyn Backend>>> = RwLock::new(None);
 
+/// How often that was replaced; changed under its lock.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// What this thread found there, and at which change. Threads that ask all the time would get in each other's way
+    /// at the lock. Weak, so that a backend that was replaced is kept alive by nobody here.
+    static LAST: RefCell<(u64, Option<Weak<dyn Backend>>)> = const { RefCell::new((0, None)) };
+}
+
+/// The process's backend.
+fn default_backend() -> Option<Arc<dyn Backend>> {
+    let changes = CHANGES.load(Ordering::Acquire);
+    let last = LAST.try_with(|last| match &*last.borrow() {
+        (at, Some(backend)) if *at == changes => backend.upgrade(),
+        _ => None,
+    });
+    if let Ok(Some(backend)) = last {
+        return Some(backend);
+    }
+    let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner);
+    let (changes, backend) = (CHANGES.load(Ordering::Relaxed), default.clone());
+    drop(default);
+    let seen = (changes, backend.as_ref().map(Arc::downgrade));
+    let _ = LAST.try_with(|last| last.replace(seen));
+    backend
+}
+
 /// Replaces the process's backend.
 pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backend>> {
     let kept = backend.clone();
     let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
     let before = std::mem::replace(&mut *default, backend);
+    CHANGES.fetch_add(1, Ordering::Release);
     drop(default);
     if let Some(before) = &before
         && kept.is_none_or(|kept| !std::ptr::addr_eq(Arc::as_ptr(&kept), Arc::as_ptr(before)))
@@ -124,8 +154,7 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
         testing::ScopeBackend::Scope(backend) => return Ok(backend),
         testing::ScopeBackend::OutOfScope => {}
     }
-    let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner).clone();
-    match (default, tier) {
+    match (default_backend(), tier) {
         (Some(backend), _) => Ok(Some(backend)),
         (None, Tier::Local) => Ok(None),
         (None, Tier::Shared | Tier::Secure) => from_environment(),

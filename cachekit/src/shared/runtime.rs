@@ -1,5 +1,5 @@
 //! The one thread of the shared tier: it drives what sync functions ask of a backend, what no caller waits
-//! for, writes that have to be ended whatever becomes of their caller, and the timers of all deadlines.
+//! for, and writes that have to be ended whatever becomes of their caller. Deadlines have another one ([`Alarm`]).
 //!
 //! A sync function may block the very thread that drives its backend's connections, as on a
 //! single-threaded runtime. So its requests are made here, where nothing blocks.
@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use cachekit_io::BoxFuture;
+use cachekit_io::alarm::Alarm;
 use tokio::runtime::{Builder, Handle};
-use tokio::time::Sleep;
 
 use crate::read_through::blocking;
 
@@ -39,33 +39,21 @@ fn handle() -> Option<&'static Handle> {
         .as_ref()
 }
 
-fn timer(until: Instant) -> Option<Sleep> {
-    // The timer belongs to our thread, whichever thread polls it.
-    let _inside = handle()?.enter();
-    Some(tokio::time::sleep_until(until.into()))
-}
-
 /// Drives a future, here and now, until it is ready, its time is up, or it panics. Pinned by the caller: by
 /// value it would take its place twice, as an argument and while it is driven.
 pub(crate) async fn bounded<F: Future>(
     until: Instant,
     mut future: Pin<&mut F>,
 ) -> Result<F::Output, Unanswered> {
-    let mut alarm = pin!(None);
+    let mut alarm = Alarm::default();
     std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
             Ok(Poll::Pending) => {}
             Err(_) => return Poll::Ready(Err(Unanswered::Panicked)),
         }
-        // Most answers of a store in this process are there at once, and need no timer.
-        if alarm.is_none() {
-            alarm.set(timer(until));
-        }
-        match alarm.as_mut().as_pin_mut() {
-            Some(alarm) => alarm.poll(cx).map(|()| Err(Unanswered::Late)),
-            None => Poll::Ready(Err(Unanswered::Late)),
-        }
+        // Most answers of a store in this process are there at once, and need no alarm.
+        alarm.poll(until, cx).map(|()| Err(Unanswered::Late))
     })
     .await
 }
@@ -194,7 +182,6 @@ pub(crate) fn detach(future: impl Future<Output = ()> + Send + 'static) {
 
 /// Resolves at `until`.
 pub(crate) async fn sleep(until: Instant) {
-    if let Some(alarm) = timer(until) {
-        alarm.await;
-    }
+    let mut alarm = Alarm::default();
+    std::future::poll_fn(|cx| alarm.poll(until, cx)).await;
 }

@@ -1,7 +1,7 @@
 //! Which entries of this process are copies of what a backend has under a key.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -86,9 +86,27 @@ impl Row {
     }
 }
 
+/// The keys of the tables are hashes already, with a seed of this process.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a table's key is a u64")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
 #[derive(Default)]
 struct Shard {
-    rows: HashMap<u64, Vec<Row>>,
+    rows: HashMap<u64, Vec<Row>, BuildHasherDefault<AsItIs>>,
     count: usize,
     /// At which count it is swept next.
     sweep_at: usize,

@@ -9,6 +9,7 @@
 //! for depends on the values it was given, or if recording takes too many steps.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
@@ -155,12 +156,30 @@ fn fingerprint(nodes: &[Node]) -> u64 {
 
 /// The schema of a type, or `None` if it has none. Recorded once in a process, at its first use.
 pub(super) fn of<V: DeserializeOwned>() -> Option<&'static Schema> {
+    thread_local! {
+        /// What this thread asked for last: mostly the next is the same, and needs no lock that all threads share.
+        static LAST: Cell<Option<(TypeId, Option<&'static Schema>)>> = const { Cell::new(None) };
+    }
+
+    // Types that differ in lifetimes only are one type here, and read alike.
+    let id = typeid::of::<V>();
+    if let Ok(Some((last, schema))) = LAST.try_with(Cell::get)
+        && last == id
+    {
+        return schema;
+    }
+    let schema = look_up::<V>(id);
+    // On a thread that is ending there is no next.
+    let _ = LAST.try_with(|last| last.set(Some((id, schema))));
+    schema
+}
+
+#[inline(never)]
+fn look_up<V: DeserializeOwned>(id: TypeId) -> Option<&'static Schema> {
     type Known = HashMap<TypeId, Option<&'static Schema>, foldhash::fast::FixedState>;
     static KNOWN: RwLock<Known> =
         RwLock::new(HashMap::with_hasher(foldhash::fast::FixedState::with_seed(0)));
 
-    // Types that differ in lifetimes only are one type here, and read alike.
-    let id = typeid::of::<V>();
     if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
         return *known;
     }

@@ -1,0 +1,212 @@
+//! Deadlines of operations, kept by one thread of the process: [`Alarm`].
+//!
+//! Nearly every operation ends long before its deadline, so setting one and taking it back is what has to be cheap: a
+//! place in a list, and no call of the system. The thread looks through the lists when the earliest deadline is there
+//! that it knew of when it looked last. By then most of what it saw is gone, and it sleeps on until the next.
+//!
+//! No part of the public interface: `cachekit` bounds what it asks of any backend with it.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+/// So that threads seldom meet at one lock.
+const LISTS: usize = 16;
+
+/// Places of a list that are kept although nothing is in them.
+const FEW: usize = 256;
+
+/// The end of one wait. It begins with the first poll, and dropping it takes it back.
+#[derive(Default)]
+pub struct Alarm(Option<Place>);
+
+/// Where a deadline stands.
+struct Place {
+    list: &'static Padded,
+    index: usize,
+}
+
+/// In a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded(Mutex<List>);
+
+#[derive(Default)]
+struct List {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// When the thread looks next, as far as this list is concerned.
+    look: Option<Instant>,
+}
+
+struct Slot {
+    at: Instant,
+    /// `None` once it has been woken, and while the place is free.
+    waker: Option<Waker>,
+}
+
+static ALL: [Padded; LISTS] = [const { Padded(Mutex::new(List::new())) }; LISTS];
+
+thread_local! {
+    /// The list that this thread's deadlines go to.
+    static MINE: &'static Padded = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        &ALL[NEXT.fetch_add(1, Ordering::Relaxed) % LISTS]
+    };
+}
+
+/// Starts the thread, if it does not run yet. An error lasts.
+pub fn start() -> io::Result<()> {
+    thread().map(|_| ()).map_err(io::Error::from)
+}
+
+fn thread() -> Result<&'static Thread, io::ErrorKind> {
+    static THREAD: OnceLock<Result<Thread, io::ErrorKind>> = OnceLock::new();
+    let started = THREAD.get_or_init(|| {
+        let spawned = thread::Builder::new().name("cachekit-time".to_owned()).spawn(keep);
+        spawned.map(|handle| handle.thread().clone()).map_err(|error| error.kind())
+    });
+    started.as_ref().map_err(|kind| *kind)
+}
+
+impl Alarm {
+    /// Ready once the time is there; the polls before that give the same one. After that it can be set again.
+    ///
+    /// Ready at once if there is no thread to keep it: better no wait than one without end.
+    pub fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        // Wakers are foreign code: they are cloned and dropped with nothing locked.
+        let waker = cx.waker().clone();
+        match &self.0 {
+            None => match Place::take(at, waker) {
+                Some(place) => {
+                    self.0 = Some(place);
+                    Poll::Pending
+                }
+                None => Poll::Ready(()),
+            },
+            Some(place) if place.wait_with(waker) => Poll::Pending,
+            Some(_) => {
+                self.0 = None;
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alarm").field("is_set", &self.0.is_some()).finish()
+    }
+}
+
+impl Place {
+    /// `None` if there is no thread.
+    fn take(at: Instant, waker: Waker) -> Option<Self> {
+        let thread = thread().ok()?;
+        // On a thread that is ending any list will do.
+        let list = MINE.try_with(|mine| *mine).unwrap_or(&ALL[0]);
+        let mut entries = list.lock();
+        let slot = Slot { at, waker: Some(waker) };
+        let index = entries.put(slot);
+        let earlier = entries.look.is_none_or(|look| at < look);
+        if earlier {
+            entries.look = Some(at);
+        }
+        drop(entries);
+        if earlier {
+            thread.unpark();
+        }
+        Some(Self { list, index })
+    }
+
+    /// Has another waker woken. False if the time was there.
+    fn wait_with(&self, waker: Waker) -> bool {
+        let mut entries = self.list.lock();
+        let slot = &mut entries.slots[self.index];
+        let waits = slot.waker.is_some();
+        let before = if waits { slot.waker.replace(waker) } else { Some(waker) };
+        drop(entries);
+        drop(before);
+        waits
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut entries = self.list.lock();
+        let waker = entries.slots[self.index].waker.take();
+        entries.free.push(self.index);
+        if entries.slots.len() > FEW && entries.free.len() == entries.slots.len() {
+            // After a time of many waits the thread has not to look through them for ever.
+            entries.slots = Vec::new();
+            entries.free = Vec::new();
+        }
+        drop(entries);
+        drop(waker);
+    }
+}
+
+impl Padded {
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    const fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), look: None }
+    }
+
+    fn put(&mut self, slot: Slot) -> usize {
+        if let Some(index) = self.free.pop() {
+            self.slots[index] = slot;
+            return index;
+        }
+        self.slots.push(slot);
+        self.slots.len() - 1
+    }
+
+    /// Takes the wakers whose time is there.
+    fn look(&mut self, now: Instant, due: &mut Vec<Waker>) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for slot in self.slots.iter_mut().filter(|slot| slot.waker.is_some()) {
+            if slot.at <= now {
+                due.extend(slot.waker.take());
+            } else if next.is_none_or(|next| slot.at < next) {
+                next = Some(slot.at);
+            }
+        }
+        self.look = next;
+        next
+    }
+}
+
+/// The thread.
+fn keep() {
+    let mut due = Vec::new();
+    loop {
+        let now = Instant::now();
+        // What comes into a list after its turn unparks the thread, if it is earlier than what is there.
+        let next = ALL.iter().filter_map(|list| list.lock().look(now, &mut due)).min();
+        if due.is_empty() {
+            match next {
+                Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
+                None => thread::park(),
+            }
+        }
+        for waker in due.drain(..) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                // All other waits depend on this thread, and dropping it could panic again.
+                std::mem::forget(panic);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
