@@ -357,7 +357,7 @@ where
     let mut rare = None;
     if window > 0 && remote.is_some() || idle != NEVER {
         let spare = (window > 0).then(|| key.to_owned_key());
-        rare = Some(Box::new(Rare { spare, idle, ..Rare::default() }));
+        rare = Some(Box::new(Rare { idle, spare, ..Rare::default() }));
     }
     drop(link);
     Miss {

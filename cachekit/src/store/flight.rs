@@ -183,7 +183,7 @@ impl Store {
     }
 
     /// Callers that wait for fills of a hash, for tests.
-    #[cfg(all(test, not(cachekit_model)))]
+    #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
     pub(crate) fn waiters(&self, hash: u64) -> usize {
         let mut waiters = 0;
         let mut inner = lock(&self.shard(hash).inner);
