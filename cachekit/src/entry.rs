@@ -190,7 +190,7 @@ impl Head {
 
     /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
     /// one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
         if self.expires == NEVER {
             return true;

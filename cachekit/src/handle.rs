@@ -12,7 +12,7 @@ use crate::rules::Judge;
 use crate::shape::{Kind, Shape};
 use crate::site::{Site, SiteRef, StoreRef};
 use crate::stats::Stats;
-use crate::store::Store;
+use crate::store::{Newcomer, Store};
 
 mod constructors;
 mod entry_key;
@@ -113,7 +113,7 @@ where
                     ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
                 };
                 let entry = Arc::new(self.store.entry(self.key.clone(), kept, plan));
-                flight = Some(Store::put_flying(&self.store, self.hash, entry));
+                flight = Some(Store::put_flying(&self.store, self.hash, Newcomer::new(entry)));
             } else {
                 self.remove_local();
             }

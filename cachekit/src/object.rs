@@ -20,7 +20,7 @@ use crate::read_through::{Miss, Plans, Remote, Target, find};
 use crate::shape::{OkOnly, Plain, Shape};
 use crate::site::{Site, StoreRef};
 use crate::stats::Stats;
-use crate::store::{Caller, Capacity, Cause, Listener, Store};
+use crate::store::{Caller, Capacity, Cause, Listener, Newcomer, Store};
 use crate::testing::ClockSource;
 
 mod compute;
@@ -253,7 +253,10 @@ where
             self.config.plan(&self.store, hash, (&key, &value), ttl)
         };
         match plan {
-            Some(plan) => self.store.put(hash, Arc::new(self.store.entry(key, value, plan))),
+            Some(plan) => {
+                let entry = Arc::new(self.store.entry(key, value, plan));
+                self.store.put(hash, Newcomer::new(entry));
+            }
             None => drop(self.take(&key)),
         }
     }

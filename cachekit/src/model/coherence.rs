@@ -8,10 +8,10 @@ use shuttle::thread;
 
 use super::explore;
 use crate::clock::NEVER;
-use crate::entry::{Fate, Plan, Resident};
+use crate::entry::{Fate, Plan};
 use crate::shared::coherence::index::{Index, Reason};
 use crate::site::StoreRef;
-use crate::store::{Caller, Capacity, Flight, Look, Store};
+use crate::store::{Caller, Capacity, Flight, Look, Newcomer, Store};
 use crate::testing::{Clock, ClockSource};
 
 const KEY: &str = "key";
@@ -59,9 +59,9 @@ impl World {
         Flight::new(self.store.clone(), 7, row, true)
     }
 
-    fn entry(&self, fate: &Arc<Fate>, value: u64) -> Resident {
+    fn entry(&self, fate: &Arc<Fate>, value: u64) -> Newcomer {
         let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
-        Arc::new(self.store.entry(7_u64, value, plan))
+        Newcomer::new(Arc::new(self.store.entry(7_u64, value, plan)))
     }
 
     /// What the process serves without asking.

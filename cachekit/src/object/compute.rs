@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Cache;
 use crate::flight::chain;
 use crate::read_through::Plans;
-use crate::store::{Flight, Turn, block};
+use crate::store::{Flight, Newcomer, Turn, block};
 
 impl<K, V> Cache<K, V>
 where
@@ -78,7 +78,8 @@ where
         match plan {
             Some((plan, value)) => {
                 let now = self.store.now();
-                flight.land(Arc::new(self.store.entry(key, value, plan)), now);
+                let entry = Arc::new(self.store.entry(key, value, plan));
+                flight.land(Newcomer::new(entry), now);
             }
             None => flight.land_nothing(seen.as_ref()),
         }

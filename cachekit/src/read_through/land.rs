@@ -13,7 +13,7 @@ use crate::flight::chain::Link;
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
-use crate::store::Flight;
+use crate::store::{Flight, Newcomer};
 
 impl<K, S> Miss<K, S>
 where
@@ -184,7 +184,7 @@ where
         let entry = Arc::new(self.store.entry(key, kept, plan));
         // The user's code is over.
         drop(link);
-        flight.land(entry, now);
+        flight.land(Newcomer::new(entry), now);
     }
 
     /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.
@@ -226,7 +226,7 @@ where
             plan.fate = rare.fate.take();
         }
         // Not into the front yet: that is for entries that are used again.
-        flight.land(Arc::new(self.store.entry(key, value, plan)), now)
+        flight.land(Newcomer::new(Arc::new(self.store.entry(key, value, plan))), now)
     }
 
     /// What a result that is no value means to its waiters.

@@ -332,7 +332,7 @@ where
     find_on(target, key, (look, opening), remote, keep)
 }
 
-#[inline]
+#[inline(always)]
 fn missed<Q, S>(
     target: &Target<'_>,
     key: &Q,

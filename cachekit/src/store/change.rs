@@ -6,7 +6,7 @@ use std::sync::atomic::{Ordering, fence};
 
 use super::fills::Caller;
 use super::flight::Flight;
-use super::shard::{Cause, Out};
+use super::shard::{Cause, Newcomer, Out};
 use super::{Store, share};
 use crate::clock::Ticks;
 use crate::entry::{AnyEntry, Resident};
@@ -21,12 +21,10 @@ impl Store {
     /// Lets go of entries that left, without a lock: fronts, listeners and destructors hear of it here.
     #[inline]
     pub(super) fn let_go(&self, out: Out) {
-        if out.is_empty() {
-            return;
-        }
+        let Some(first) = &out.first else { return };
         // Either the front that is about to remember an entry sees that it is dead, or we see that it does.
         fence(Ordering::SeqCst);
-        if self.listener.is_some() || out.iter().any(|gone| gone.entry.head().is_fronted()) {
+        if self.listener.is_some() || out.more.is_some() || first.entry.head().is_fronted() {
             self.say_goodbye(&out);
         }
         drop(out);
@@ -45,34 +43,34 @@ impl Store {
     }
 
     /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
-    pub(crate) fn put(&self, hash: u64, entry: Resident) {
+    pub(crate) fn put(&self, hash: u64, newcomer: Newcomer) {
         if self.disabled {
             return;
         }
-        let now = self.sweeping_now(&entry);
+        let now = self.sweeping_now(&newcomer);
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
-        inner.place(at, entry, now, &mut out);
+        inner.place(at, newcomer, now, &mut out);
         drop(inner);
         self.let_go(out);
     }
 
     /// The same, for a value that is on its way to the shared tier, too. Until the flight is dropped a younger value
     /// puts an end to it.
-    pub(crate) fn put_flying(store: &StoreRef, hash: u64, entry: Resident) -> Flight {
-        let now = store.sweeping_now(&entry);
+    pub(crate) fn put_flying(store: &StoreRef, hash: u64, newcomer: Newcomer) -> Flight {
+        let now = store.sweeping_now(&newcomer);
         let mut out = Out::default();
         let mut inner = lock(&store.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
         let row = inner.start(at, Caller { asynchronous: false, asks: false }, false);
-        if let Some(fate) = entry.head().fate() {
+        if let Some(fate) = newcomer.entry.head().fate() {
             inner.asks(row, fate);
-            fate.becomes(&entry);
+            fate.becomes(&newcomer.entry);
         }
-        inner.place(at, entry, now, &mut out);
+        inner.place(at, newcomer, now, &mut out);
         drop(inner);
         // First: what is let go of may panic.
         let flight = Flight::new(store.clone(), hash, row, true);
@@ -82,8 +80,8 @@ impl Store {
 
     /// The time, if entries of this kind can expire.
     #[inline]
-    pub(crate) fn sweeping_now(&self, entry: &Resident) -> Ticks {
-        if entry.head().expires() == crate::clock::NEVER { 0 } else { self.now() }
+    fn sweeping_now(&self, newcomer: &Newcomer) -> Ticks {
+        if newcomer.has_time() { self.now() } else { 0 }
     }
 
     /// Removes the entry under `hash` if `same` accepts it, and ends the fills that are running. The entry, if it was

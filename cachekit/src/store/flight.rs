@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::fills::{Caller, Joined, Row, Turn};
-use super::shard::{Cause, Inner, Out};
+use super::shard::{Cause, Inner, Newcomer, Out};
 use super::{Store, watch};
 use crate::clock::Ticks;
 use crate::entry::{Fate, Resident};
@@ -304,47 +304,40 @@ impl Flight {
     /// Stores what the fill came to, unless it was invalidated or overtaken, and gives it to the waiters in any case.
     /// True if it was stored.
     #[inline]
-    pub(crate) fn land(mut self, entry: Resident, now: Ticks) -> bool {
+    pub(crate) fn land(mut self, newcomer: Newcomer, now: Ticks) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         let mut out = Out::default();
         let shard = store.shard_number(*hash);
         let mut inner = lock(&store.shard(*hash).inner);
-        if entry.head().fate().is_none()
+        if !newcomer.is_fated
             && let Some(at) = inner.ends_plain(*row)
         {
             // No other fill, and no waiter.
             inner.counts.loads += 1;
-            inner.place(at, entry, now, &mut out);
+            inner.place(at, newcomer, now, &mut out);
             drop(inner);
             store.let_go(out);
             return true;
         }
         let ran = inner.overtake_by_run(*row, shard, &mut out);
         inner.counts.loads += u64::from(ran);
+        let entry = &newcomer.entry;
         let at = inner.fills.get(*row).map(|fill| fill.at);
-        let (mut stored, mut again) = (false, None);
-        if let Some(at) = at.filter(|_| inner.may_store(*row))
-            && entry.head().fate().is_none_or(|fate| fate.becomes(&entry))
-        {
-            if inner.has_wait(*row) {
-                again = Some(Arc::clone(&entry));
-            }
-            inner.place(at, entry, now, &mut out);
-            stored = true;
-        } else {
-            again = Some(entry);
+        let stored =
+            inner.may_store(*row) && entry.head().fate().is_none_or(|fate| fate.becomes(entry));
+        let again = inner.has_wait(*row).then(|| Arc::clone(entry));
+        match at.filter(|_| stored) {
+            Some(at) => inner.place(at, newcomer, now, &mut out),
+            None => entry.head().evict(),
         }
         let ended = inner.end(*row, true);
         if let Some(at) = at {
             inner.tidy(at);
         }
         drop(inner);
-        if !stored && let Some(entry) = &again {
-            entry.head().evict();
-        }
         // First: what is let go of runs destructors, which may take their time, or panic.
-        if let Some(entry) = again.take() {
+        if let Some(entry) = again {
             ended.land(|| Landing::Ready(entry));
         }
         store.let_go(out);

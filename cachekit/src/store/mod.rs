@@ -32,6 +32,7 @@ pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, Join, Lead, Look, block, drive, landing};
 use self::refresh_log::RefreshLog;
 pub use self::shard::Cause;
+pub(crate) use self::shard::Newcomer;
 use self::shard::Shard;
 
 /// Entries a cache holds unless told otherwise.

@@ -9,7 +9,7 @@ use super::fills::Fills;
 use super::index::{Hole, Index};
 use super::sketch::Sketch;
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{AnyEntry, Resident};
+use crate::entry::{AnyEntry, Entry, Resident};
 use crate::sync::Mutex;
 
 /// No slot, or no fill.
@@ -90,8 +90,10 @@ pub(super) struct Gone {
 /// Entries on their way out; mostly one.
 #[derive(Default)]
 pub(crate) struct Out {
-    first: Option<Gone>,
-    more: Vec<Gone>,
+    pub(super) first: Option<Gone>,
+    // Boxed, so that there is nothing to do where there are no more.
+    #[allow(clippy::box_collection)]
+    pub(super) more: Option<Box<Vec<Gone>>>,
 }
 
 impl Out {
@@ -101,8 +103,14 @@ impl Out {
         if self.first.is_none() {
             self.first = Some(gone);
         } else {
-            self.more.push(gone);
+            self.push_more(gone);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_more(&mut self, gone: Gone) {
+        self.more.get_or_insert_default().push(gone);
     }
 
     #[inline]
@@ -110,9 +118,34 @@ impl Out {
         self.first.is_none()
     }
 
-    #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = &Gone> {
-        self.first.iter().chain(&self.more)
+        self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()))
+    }
+}
+
+/// An entry that is to come in, with what would be asked of it through its type otherwise.
+pub(crate) struct Newcomer {
+    pub(super) entry: Resident,
+    /// From when on it may not be served.
+    ends: Ticks,
+    /// Something besides this process may end it.
+    pub(super) is_fated: bool,
+}
+
+impl Newcomer {
+    #[inline]
+    pub(crate) fn new<K, V>(entry: Arc<Entry<K, V>>) -> Self
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        let (ends, is_fated) = (entry.head.ends(), entry.head.fate().is_some());
+        Self { entry, ends, is_fated }
+    }
+
+    /// Whether its time may end.
+    pub(super) fn has_time(&self) -> bool {
+        self.ends != NEVER
     }
 }
 
@@ -368,9 +401,10 @@ impl Inner {
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
     /// is in use. `now` is 0 where no entry has a time.
     #[inline]
-    pub(super) fn place(&mut self, at: u32, entry: Resident, now: Ticks, out: &mut Out) {
+    pub(super) fn place(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
+        let Newcomer { entry, ends, .. } = newcomer;
         let weight = self.weight(&*entry);
-        self.sweep.expects(entry.head().ends());
+        self.sweep.expects(ends);
         if weight > self.room {
             // It would have the whole shard go, and not fit. What it was to replace is old all the same.
             self.refuse(at, entry, out);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::index::Index;
 use super::shard::Shard;
 use super::sketch::Sketch;
-use super::{Caller, Capacity, Cause, Flight, Look, Store, shards};
+use super::{Caller, Capacity, Cause, Flight, Look, Newcomer, Store, shards};
 use crate::clock;
-use crate::entry::{Plan, Resident};
+use crate::entry::{Entry, Plan, Resident};
 use crate::flight::Landing;
 use crate::site::StoreRef;
 use crate::sync::lock;
@@ -33,14 +33,14 @@ fn hash(n: u64) -> u64 {
     n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn entry(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Resident {
+fn entry(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Arc<Entry<u64, u64>> {
     let expires = clock::deadline(|| store.now(), clock::span(ttl));
     Arc::new(store.entry(n, n, Plan { weight, ..Plan::until(expires) }))
 }
 
 fn put(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Resident {
     let entry = entry(store, n, ttl, weight);
-    store.put(hash(n), Arc::clone(&entry));
+    store.put(hash(n), Newcomer::new(Arc::clone(&entry)));
     entry
 }
 
@@ -60,7 +60,7 @@ fn call(store: &StoreRef, n: u64, ttl: Option<Duration>) -> bool {
             Look::Found(entry) => look = store.lead_over(hash(n), &entry, CALLER, true),
             Look::Lead(lead) => {
                 let flight = Flight::new(store.clone(), hash(n), lead.row(), false);
-                flight.land(entry(store, n, ttl, 1), store.now());
+                flight.land(Newcomer::new(entry(store, n, ttl, 1)), store.now());
                 return false;
             }
             Look::Pending(_) => panic!("there is no other thread"),
@@ -365,7 +365,10 @@ fn an_unkept_result_leaves_nothing_behind() {
             1 => drop(flight),
             _ => {
                 store.remove(hash(n), &|_| true);
-                assert!(!flight.land(entry(&store, n, None, 1), 0), "it was invalidated");
+                assert!(
+                    !flight.land(Newcomer::new(entry(&store, n, None, 1)), 0),
+                    "it was invalidated"
+                );
             }
         }
         check(&store);

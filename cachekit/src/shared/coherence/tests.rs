@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use super::index::{Index, Reason};
 use crate::clock::NEVER;
-use crate::entry::{Fate, Plan, Resident};
+use crate::entry::{Entry, Fate, Plan};
 use crate::site::StoreRef;
-use crate::store::{Caller, Capacity, Flight, Store};
+use crate::store::{Caller, Capacity, Flight, Newcomer, Store};
 use crate::testing::{Clock, ClockSource};
 
 fn store(capacity: u64) -> StoreRef {
@@ -28,13 +28,13 @@ fn pending(store: &StoreRef, index: &Index, n: u64) -> Arc<Fate> {
     fate
 }
 
-fn publish(store: &StoreRef, fate: &Arc<Fate>, n: u64) -> Option<Resident> {
+fn publish(store: &StoreRef, fate: &Arc<Fate>, n: u64) -> Option<Arc<Entry<u64, u64>>> {
     let row = store.lead_alone(fate.hash(), Caller { asynchronous: false, asks: true });
     let flight = Flight::new(store.clone(), fate.hash(), row, true);
     flight.asks(fate);
     let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
-    let entry: Resident = Arc::new(store.entry(n, n, plan));
-    flight.land(Arc::clone(&entry), 0).then_some(entry)
+    let entry = Arc::new(store.entry(n, n, plan));
+    flight.land(Newcomer::new(Arc::clone(&entry)), 0).then_some(entry)
 }
 
 fn fill(store: &StoreRef, index: &Index, n: u64) -> Arc<Fate> {

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::{CALLER, check, store};
 use crate::clock::NEVER;
-use crate::entry::{Plan, Resident};
+use crate::entry::{Entry, Plan, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::site::StoreRef;
-use crate::store::{Caller, Flight, Join, Look, Row, Turn, landing, watch};
+use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, Turn, landing, watch};
 
 const HASH: u64 = 9;
 
@@ -17,7 +17,7 @@ fn flights() -> StoreRef {
     store(100).0
 }
 
-fn value(store: &StoreRef, value: u64) -> Resident {
+fn value(store: &StoreRef, value: u64) -> Arc<Entry<u64, u64>> {
     Arc::new(store.entry(1_u64, value, Plan::until(NEVER)))
 }
 
@@ -61,7 +61,7 @@ fn beside(store: &StoreRef, asks: bool) -> Flight {
 
 /// Whether a fill stores what it has.
 fn lands(store: &StoreRef, flight: Flight, number: u64) -> bool {
-    let stored = flight.land(value(store, number), 0);
+    let stored = flight.land(Newcomer::new(value(store, number)), 0);
     check(store);
     assert_eq!(stored, kept(store) == Some(number));
     stored
@@ -91,7 +91,7 @@ fn every_way_to_empty_a_place_kills_its_fills() {
     }
     let store = flights();
     let (leader, other) = (leads(&store, false), beside(&store, false));
-    store.put(HASH, value(&store, 3));
+    store.put(HASH, Newcomer::new(value(&store, 3)));
     assert!(!lands(&store, leader, 1) && !lands(&store, other, 2));
     assert_eq!(kept(&store), Some(3));
 }
@@ -204,7 +204,7 @@ fn a_fill_inside_of_another_leaves_that_one_alone() {
 #[test]
 fn a_value_that_is_on_its_way_ends_with_the_first_younger_one() {
     let store = flights();
-    let put = crate::store::Store::put_flying(&store, HASH, value(&store, 1));
+    let put = crate::store::Store::put_flying(&store, HASH, Newcomer::new(value(&store, 1)));
     assert_eq!(kept(&store), Some(1));
     assert!(matches!(look(&store, false), Look::Found(_)));
     let younger = beside(&store, false);
@@ -255,11 +255,12 @@ fn a_change_that_removes_takes_only_what_it_saw() {
     let store = flights();
     for newer in [false, true] {
         let seen = value(&store, 1);
-        store.put(HASH, Arc::clone(&seen));
+        store.put(HASH, Newcomer::new(Arc::clone(&seen)));
+        let seen: Resident = seen;
         let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
         let changes = flight(&store, row, false);
         if newer {
-            store.put(HASH, value(&store, 2));
+            store.put(HASH, Newcomer::new(value(&store, 2)));
         }
         changes.land_nothing(Some(&seen));
         assert_eq!(kept(&store), newer.then_some(2));
@@ -398,7 +399,8 @@ fn the_first_answer_ends_the_wait_for_all() {
     assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
     let relief = relieves().expect("it still waits");
     let own = value(&store, 2);
-    relief.land(Arc::clone(&own), 0);
+    relief.land(Newcomer::new(Arc::clone(&own)), 0);
+    let own: Resident = own;
     for waiter in &mut others {
         let Poll::Ready(Waited::Landed(Landing::Ready(entry))) = waiter.poll() else {
             panic!("answered")
