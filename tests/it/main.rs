@@ -40,6 +40,7 @@ mod invalidation;
 mod io_attribute;
 mod io_processes;
 mod key_templates;
+mod mixed_use;
 mod off;
 mod options;
 mod outcomes;
