@@ -88,7 +88,7 @@ impl Sketch {
     #[cold]
     #[inline(never)]
     fn age(&mut self) {
-        self.increments /= 2;
+        self.increments = 0;
         for word in &mut self.words {
             *word = *word >> 1 & HALVES;
         }
