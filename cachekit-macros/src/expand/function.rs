@@ -116,11 +116,15 @@ fn look_up(model: &Model) -> TokenStream {
             _ if model.backend.is_some() => "lookup_at",
             Tier::Shared | Tier::Io => "lookup_shared",
         };
-        return at_backend(model, |backend| {
+        let here = model.here();
+        // A closure of its own: with its type, the look-up is compiled for this function alone, and becomes a part of it.
+        let own = quote_spanned!(here=> move || __site);
+        let looked_up = at_backend(model, |backend| {
             key::with(model, Arrival::AsWritten, |key| {
-                model.call_with_shape(name, None, &quote!(#site #backend), &key)
+                model.call_with_shape(name, None, &quote!(#own #backend), &key)
             })
         });
+        return quote_spanned!(here=> match #site { __site => #looked_up });
     };
     let site = site::definition(model);
     let at = Extent::of(cache);

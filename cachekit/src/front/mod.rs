@@ -78,9 +78,13 @@ enum Taken {
 #[repr(align(64))]
 struct Set([Slot; WAYS]);
 
-type Table = Box<[Set; SETS]>;
+/// The table, and where its hits are counted.
+struct Table {
+    sets: Box<[Set; SETS]>,
+    counters: Arc<ThreadCounters>,
+}
 
-fn new_table() -> Table {
+fn new_sets() -> Box<[Set; SETS]> {
     let empty = || Slot { tag: Cell::new(0), used: Cell::new(false), entry: RefCell::new(None) };
     let sets: Vec<Set> = (0..SETS).map(|_| Set([empty(), empty()])).collect();
     sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
@@ -95,6 +99,9 @@ pub(crate) struct Front {
     special: Cell<bool>,
     /// How many entries of fronts had ended when this thread looked last.
     seen: Cell<u64>,
+    /// The same for look-ups: they compare it, and pass the front by if it is another number. So it is none where
+    /// they are to do that.
+    expected: Cell<u64>,
     table: OnceCell<Table>,
     counters: OnceCell<Arc<ThreadCounters>>,
     /// Hits that the store served to this thread.
@@ -108,6 +115,7 @@ impl Front {
             forced: Cell::new(false),
             special: Cell::new(false),
             seen: Cell::new(0),
+            expected: Cell::new(0),
             table: OnceCell::new(),
             counters: OnceCell::new(),
             served: Cell::new(0),
@@ -152,17 +160,49 @@ fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
+impl Table {
+    // What does not depend on the types is in functions of its own, which are compiled once and not for
+    // each pair of them.
+
+    /// The slot that may hold the entry with this hash.
+    #[inline]
+    fn slot(&self, hash: u64) -> Option<&Slot> {
+        let [first, second] = &self.sets[index(hash)].0;
+        let slot = if first.tag.get() == tag(hash) { first } else { second };
+        if slot.tag.get() == tag(hash) { Some(slot) } else { None }
+    }
+
+    /// Counts a hit.
+    #[inline(always)]
+    fn count(&self, slot: &Slot, head: &Head) {
+        self.counters.hit(head.counter());
+        head.visit();
+        if !slot.used.get() {
+            slot.used.set(true);
+        }
+    }
+}
+
+/// No number of entries that ended.
+const NOTHING: u64 = u64::MAX;
+
 impl Front {
     /// Moves the thread into a test scope (0: out of all).
     pub(crate) fn enter(&self, scope: u64) {
         self.scope.set(scope);
-        self.special.set(scope != 0 || self.forced.get());
+        self.set_special();
+    }
+
+    fn set_special(&self) {
+        let special = self.forced.get() || self.scope.get() != 0;
+        self.special.set(special);
+        self.expected.set(if special { NOTHING } else { self.seen.get() });
     }
 
     /// Makes the thread's next call of a cached function run the function.
     pub(crate) fn force(&self, forced: bool) {
         self.forced.set(forced);
-        self.special.set(forced || self.scope.get() != 0);
+        self.set_special();
     }
 
     /// Whether the next call is one that the front knows nothing of: forced, or in a test scope.
@@ -190,11 +230,11 @@ impl Front {
         K: 'static,
         V: 'static,
     {
-        self.settle();
-        if self.special.get() {
+        if gone::count() != self.expected.get() && self.passes_by() {
             return None;
         }
-        let slot = self.slot(hash)?;
+        let table = self.table.get()?;
+        let slot = table.slot(hash)?;
         // `same` and `read` run the user's `Eq` and `Clone`, which may come back here: a shared borrow
         // lets them read, and `remember` gives way.
         let entry = slot.entry.try_borrow().ok()?;
@@ -207,31 +247,8 @@ impl Front {
             return None;
         }
         let value = read(&entry.value);
-        self.count(slot, head);
+        table.count(slot, head);
         Some(value)
-    }
-
-    // What does not depend on the types is in functions of its own, which are compiled once and not for
-    // each pair of them.
-
-    /// The slot that may hold the entry with this hash.
-    #[inline]
-    fn slot(&self, hash: u64) -> Option<&Slot> {
-        let [first, second] = &self.table.get()?[index(hash)].0;
-        let slot = if first.tag.get() == tag(hash) { first } else { second };
-        if slot.tag.get() == tag(hash) { Some(slot) } else { None }
-    }
-
-    /// Counts a hit.
-    #[inline(always)]
-    fn count(&self, slot: &Slot, head: &Head) {
-        if let Some(counters) = self.counters.get() {
-            counters.hit(head.counter());
-        }
-        head.visit();
-        if !slot.used.get() {
-            slot.used.set(true);
-        }
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by
@@ -255,9 +272,12 @@ impl Front {
             // to an entry whose time moves by rules, only its cache knows.
             return;
         }
-        let table = self.table.get_or_init(new_table);
+        let table = self.table.get_or_init(|| Table {
+            sets: new_sets(),
+            counters: Arc::clone(self.counters.get_or_init(ThreadCounters::register)),
+        });
         let tag = tag(hash);
-        let [first, second] = &table[index(hash)].0;
+        let [first, second] = &table.sets[index(hash)].0;
         // Its own slot, else an empty one, else the less used one.
         let slot = if first.worth(tag) <= second.worth(tag) { first } else { second };
         let mut dropped = None;
@@ -281,20 +301,33 @@ impl Front {
     #[inline(never)]
     pub(crate) fn catch_up(&self) {
         let ended = gone::since(self.seen.get());
-        self.seen.set(ended.count);
+        self.see(ended.count);
         let Some(table) = self.table.get() else { return };
         let taken: Vec<Taken> = match &ended.hashes {
             Some(hashes) => {
-                let sets = hashes.iter().map(|hash| &table[index(*hash)]);
+                let sets = hashes.iter().map(|hash| &table.sets[index(*hash)]);
                 sets.flat_map(|set| &set.0).map(Slot::take_dead).collect()
             }
             // Too many to know them all.
-            None => table.iter().flat_map(|set| &set.0).map(Slot::take_dead).collect(),
+            None => table.sets.iter().flat_map(|set| &set.0).map(Slot::take_dead).collect(),
         };
         if taken.iter().any(|taken| matches!(taken, Taken::InUse)) {
             // Once more at the next call.
-            self.seen.set(ended.count.wrapping_sub(gone::RECENT + 1));
+            self.see(ended.count.wrapping_sub(gone::RECENT + 1));
         }
+    }
+
+    fn see(&self, count: u64) {
+        self.seen.set(count);
+        self.set_special();
+    }
+
+    /// Whether a look-up is to pass the front by. Something may have ended since this thread looked last.
+    #[cold]
+    #[inline(never)]
+    fn passes_by(&self) -> bool {
+        self.settle();
+        self.special.get()
     }
 
     /// Lets go of what ended while the user's code was at work on it.

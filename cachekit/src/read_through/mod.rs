@@ -67,8 +67,9 @@ pub(crate) enum Purpose {
 
 /// Looks a call up in this process.
 #[inline]
-pub fn lookup<Q, S>(site: SiteRef, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
+pub fn lookup<F, Q, S>(site: F, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
 where
+    F: Fn() -> SiteRef,
     Q: CacheKey,
     S: Shape,
 {
@@ -77,8 +78,9 @@ where
 
 /// Looks a call up; on a miss the shared tier will be asked too.
 #[inline]
-pub fn lookup_shared<Q, S>(site: SiteRef, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
+pub fn lookup_shared<F, Q, S>(site: F, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
 where
+    F: Fn() -> SiteRef,
     Q: CacheKey,
     Q::Owned: ShareableKey,
     S: Shape,
@@ -90,13 +92,9 @@ where
 /// Looks a call up for the backend that its attribute names; on a miss that will be asked too.
 #[cfg(feature = "shared")]
 #[inline]
-pub fn lookup_at<Q, S, B>(
-    site: SiteRef,
-    backend: &B,
-    shape: S,
-    key: Q,
-) -> LookedUp<Q, BackendPin, S>
+pub fn lookup_at<F, Q, S, B>(site: F, backend: &B, shape: S, key: Q) -> LookedUp<Q, BackendPin, S>
 where
+    F: Fn() -> SiteRef,
     Q: CacheKey,
     Q::Owned: ShareableKey,
     S: Shape,
@@ -111,17 +109,21 @@ where
 /// Makes what a call needs of the shared tier, on a miss.
 type MakeRemote<Q, S> = fn(SiteRef, &Q) -> Remote<<Q as CacheKey>::Owned, S>;
 
+/// `F` is a type of each function's own: this is compiled for each, and inlined, and so is what it calls on the way of a
+/// hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth more.
 #[inline]
-pub(crate) fn lookup_tiers<Q, S>(
-    site: SiteRef,
+pub(crate) fn lookup_tiers<F, Q, S>(
+    site: F,
     _shape: S,
     key: Q,
     remote: MakeRemote<Q, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
+    F: Fn() -> SiteRef,
     Q: CacheKey,
     S: Shape,
 {
+    let site = site();
     let hash = site.place(key::hash_of(&key));
     let hit = front::with(|front| {
         let same = |owned: &Q::Owned| key.matches(owned);

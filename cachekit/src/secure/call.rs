@@ -135,13 +135,14 @@ where
 
 /// Looks a call up in this process; on a miss the shared tier will be asked too.
 #[inline]
-pub fn lookup<Q, S, B, T>(
-    site: SiteRef,
+pub fn lookup<F, Q, S, B, T>(
+    site: F,
     spot: (B, T),
     shape: S,
     key: Q,
 ) -> LookedUp<Q, (B::Pin, T::Pin), S>
 where
+    F: Fn() -> SiteRef,
     Q: CacheKey<Owned: ShareableKey>,
     S: Shape<Value: Shareable>,
     B: AtBackend,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::fills::{Caller, Joined, Row, Turn};
+use super::index::Hole;
 use super::shard::{Cause, Inner, Newcomer, Out};
 use super::{Store, watch};
 use crate::clock::Ticks;
 use crate::entry::{Fate, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::site::StoreRef;
-use crate::sync::lock;
+use crate::sync::{MutexGuard, lock};
 
 /// What a look at a key came to.
 pub(crate) enum Look<'a> {
@@ -67,24 +68,37 @@ pub(crate) enum Join {
 impl Store {
     /// Looks a key up. If there is nothing, the caller takes the lead, or learns who has it: in one step, so that no
     /// fill can land in between.
-    #[inline]
+    // The part of a hit is inlined, the other is a call.
+    #[inline(always)]
     pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look<'_> {
-        let mut inner = lock(&self.shard(hash).inner);
-        let at = match inner.search(hash) {
-            Ok(at) => at,
+        let inner = lock(&self.shard(hash).inner);
+        let place = inner.search(hash);
+        if let Ok(at) = place
+            && let Some(entry) = &inner.slot(at).entry
+        {
+            return Look::Found(Arc::clone(entry));
+        }
+        self.look_for_lead(inner, place, (hash, caller, counts))
+    }
+
+    #[inline(never)]
+    fn look_for_lead<'a>(
+        &'a self,
+        mut inner: MutexGuard<'_, Inner>,
+        place: Result<u32, Hole>,
+        (hash, caller, counts): (u64, Caller, bool),
+    ) -> Look<'a> {
+        match place {
+            Ok(at) => self.lead_at(&mut inner, at, hash, caller, counts),
             Err(hole) => {
                 if counts {
                     inner.counts.misses += 1;
                     inner.sketch.increment(hash);
                 }
                 let at = inner.add_slot(hash, hole);
-                return self.leads(hash, inner.start(at, caller, true));
+                self.leads(hash, inner.start(at, caller, true))
             }
-        };
-        if let Some(entry) = &inner.slot(at).entry {
-            return Look::Found(Arc::clone(entry));
         }
-        self.lead_at(&mut inner, at, hash, caller, counts)
     }
 
     #[inline]
