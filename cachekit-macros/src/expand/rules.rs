@@ -16,7 +16,7 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     if chain.is_empty() {
         return None;
     }
-    // Asked of the miss, which knows the types of the key and of the value.
+    // Asked of the miss, or of what drives it, which knows the types of the key and of the value.
     let private = model.private();
     let holder = if model.options.stale.is_some() { quote!(Lead) } else { quote!(Miss) };
     let method = if model.backend.is_some() || model.tier == Tier::Secure {
@@ -24,7 +24,12 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     } else {
         quote!(rules)
     };
-    Some(quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss)#chain))
+    let rules = if model.returned.is_async() {
+        quote_spanned!(Span::mixed_site()=> #private::#method(&__driver))
+    } else {
+        quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss))
+    };
+    Some(quote!(#rules #chain))
 }
 
 /// What decides about a value that is set from outside.

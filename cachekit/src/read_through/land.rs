@@ -1,15 +1,15 @@
 //! What a call has come by: kept, given to those who wait for it, and the flight landed.
 
+use std::mem;
 use std::sync::Arc;
 
-use super::blocking;
+use super::{Turn, blocking};
 use super::miss::Miss;
 use super::remote::Fetched;
 use super::refresh_ahead::Ticket;
 use super::turn::SharedError;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
-use crate::flight::chain::Link;
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
@@ -161,15 +161,8 @@ where
 
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
     #[inline]
-    pub(super) fn publish_plain(
-        &self,
-        link: Link,
-        flight: Flight,
-        key: K,
-        value: &S::Value,
-        verdict: Verdict,
-        kind: Kind,
-    ) {
+    pub(super) fn publish_plain(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
+        let Some(key) = self.key.take() else { return };
         let mut now = 0;
         let mut plan = Plan::until(NEVER);
         plan.weight = verdict.weight;
@@ -182,8 +175,10 @@ where
         }
         let entry = Arc::new(self.store.entry(key, S::kept(value), plan));
         // The user's code is over.
-        drop(link);
-        flight.land(entry, now);
+        self.link = None;
+        if let Turn::Lead(flight) = mem::take(&mut self.turn) {
+            flight.land(entry, now);
+        }
     }
 
     /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.

@@ -27,6 +27,7 @@ use crate::store::{Caller, Flight, Look, Store};
 
 mod asking;
 pub(crate) mod blocking;
+mod driver;
 mod land;
 mod lead;
 mod miss;
@@ -41,6 +42,9 @@ mod turn;
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
 mod tests;
 
+#[cfg(feature = "shared")]
+pub use driver::rules_at;
+pub use driver::{Drive, Driving, rules};
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 use miss::Rare;
@@ -121,14 +125,17 @@ where
     S: Shape,
 {
     let hash = site.place(key::hash_of(&key));
-    let hit = front::with(|front| {
+    // Read to here, and not handed up through the calls: a large value is copied once.
+    let mut hit = None;
+    front::with(|front| {
         let same = |owned: &Q::Owned| key.matches(owned);
-        front.get(site.store_number(), hash, clock::coarse_now, same, S::read)
+        let read = |stored: &S::Stored| hit = Some(S::read(stored));
+        front.get(site.store_number(), hash, clock::coarse_now, same, read)
     });
     match hit {
-        Some(Some(Ok(ret))) => Ok(ret),
-        Some(Some(Err(refusal))) => refused_site(site, hash, &key, remote, refusal),
-        _ => find_site(site, hash, &key, remote),
+        Some(Ok(ret)) => Ok(ret),
+        Some(Err(refusal)) => refused_site(site, hash, &key, remote, refusal),
+        None => find_site(site, hash, &key, remote),
     }
 }
 
@@ -341,11 +348,12 @@ where
         remote.keep_spare(|| key.to_owned_key());
     }
     Miss {
+        link: None,
+        turn,
         key: Some(key.to_owned_key()),
         hash,
         store,
         caller,
-        turn,
         forced: false,
         ttl,
         window,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Asked, Remote, Target, find};
+use super::{Asked, Driving, Remote, Target, find};
 use crate::clock::ticks;
 use crate::shape::{OkOnly, Shape};
 use crate::site::StoreRef;
@@ -39,7 +39,10 @@ async fn call(
         Err(miss) => match miss.ask_async().await {
             Asked::Value(value) => value,
             Asked::Stale(..) => panic!("it would run where there is no reactor"),
-            Asked::Lead(lead) => lead.run_async(function).await,
+            Asked::Lead(lead) => {
+                let mut driver = lead.driver();
+                Driving::new(&mut driver, pin!(function)).await
+            }
         },
     }
 }
