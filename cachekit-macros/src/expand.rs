@@ -20,6 +20,7 @@ use quote::{quote, quote_spanned};
 use syn::{Attribute, Generics};
 
 use crate::model::{Companion, Model, Tier};
+use crate::signature::Parameter;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let function = function::expand(model);
@@ -125,6 +126,12 @@ impl Model {
                 quote!(#ident: #ty)
             })
             .collect()
+    }
+
+    /// The types of these.
+    fn borrowed_types(&self) -> Vec<TokenStream> {
+        let needed = self.parameters.iter().filter(|parameter| !parameter.skipped);
+        needed.map(Parameter::borrowed_type).collect()
     }
 
     /// Lints that are about code people write. The companions repeat the user's types, so what is to

@@ -32,32 +32,54 @@ pub fn key<R>(entry: Handle<R>) -> EntryKey {
     entry.key()
 }
 
-/// The same for async functions.
+/// The same for async functions. They take what makes the handle, and the arguments: nothing happens before the future is
+/// polled.
 pub mod of_async {
-    use crate::handle::{AsyncHandle, EntryKey, Invalidated};
+    use crate::handle::{AsyncHandle, EntryKey, Invalidated, Operation, site_clear};
+    use crate::site::Site;
 
     /// `f::invalidate(…)`
-    pub async fn invalidate<R>(entry: AsyncHandle<R>) -> Invalidated {
-        entry.invalidate().await
+    pub fn invalidate<A, R>(
+        handle: fn(A) -> AsyncHandle<R>,
+        arguments: A,
+    ) -> Operation<A, R, (), Invalidated> {
+        Operation::new(handle, arguments, |handle, ()| handle.into_invalidate(), ())
     }
 
     /// `f::peek(…)`
-    pub async fn peek<R>(entry: AsyncHandle<R>) -> Option<R> {
-        entry.peek().await
+    pub fn peek<A, R>(
+        handle: fn(A) -> AsyncHandle<R>,
+        arguments: A,
+    ) -> Operation<A, R, (), Option<R>> {
+        Operation::new(handle, arguments, |handle, ()| handle.into_peek(), ())
     }
 
     /// `f::contains(…)`
-    pub async fn contains<R>(entry: AsyncHandle<R>) -> bool {
-        entry.contains().await
+    pub fn contains<A, R>(
+        handle: fn(A) -> AsyncHandle<R>,
+        arguments: A,
+    ) -> Operation<A, R, (), bool> {
+        Operation::new(handle, arguments, |handle, ()| handle.into_contains(), ())
     }
 
     /// `f::set(…, value)`
-    pub async fn set<R>(entry: AsyncHandle<R>, value: R) {
-        entry.set(value).await;
+    pub fn set<A, R>(
+        handle: fn(A) -> AsyncHandle<R>,
+        arguments: A,
+        value: R,
+    ) -> Operation<A, R, R, ()> {
+        Operation::new(handle, arguments, AsyncHandle::into_set, value)
     }
 
     /// `f::key(…)`
-    pub fn key<R>(entry: AsyncHandle<R>) -> EntryKey {
-        entry.key()
+    pub fn key<A, R>(handle: fn(A) -> AsyncHandle<R>, arguments: A) -> EntryKey {
+        handle(arguments).key()
+    }
+
+    /// `f::clear()`
+    // Async, so that nothing happens before it is awaited; made once, since it depends on no type.
+    #[allow(clippy::unused_async)]
+    pub async fn clear(site: &'static Site) -> Invalidated {
+        site_clear(site)
     }
 }

@@ -17,19 +17,21 @@ use crate::store::{Newcomer, Store};
 mod constructors;
 mod entry_key;
 mod invalidated;
+mod operation;
 
 pub use self::constructors::*;
 pub use self::entry_key::EntryKey;
 pub use self::invalidated::Invalidated;
+pub(crate) use self::operation::Operation;
 
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
 /// One key's place in one store, with the types hidden.
 trait Place<R>: Send + Sync {
-    fn peek(&self) -> BoxFuture<'_, Option<R>>;
-    fn contains(&self) -> BoxFuture<'_, bool>;
-    fn set(&self, value: R) -> BoxFuture<'_, ()>;
-    fn invalidate(&self) -> BoxFuture<'_, Invalidated>;
+    fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<R>>;
+    fn contains(self: Arc<Self>) -> BoxFuture<'static, bool>;
+    fn set(self: Arc<Self>, value: R) -> BoxFuture<'static, ()>;
+    fn invalidate(self: Arc<Self>) -> BoxFuture<'static, Invalidated>;
 }
 
 struct Typed<K, S: Shape> {
@@ -76,15 +78,15 @@ where
     K: Clone + Eq + Send + Sync + 'static,
     S: Shape + Send + Sync + 'static,
 {
-    fn peek(&self) -> BoxFuture<'_, Option<S::Return>> {
-        Box::pin(async { self.stored().await })
+    fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<S::Return>> {
+        Box::pin(async move { self.stored().await })
     }
 
-    fn contains(&self) -> BoxFuture<'_, bool> {
-        Box::pin(async { self.stored().await.is_some() })
+    fn contains(self: Arc<Self>) -> BoxFuture<'static, bool> {
+        Box::pin(async move { self.stored().await.is_some() })
     }
 
-    fn set(&self, value: S::Return) -> BoxFuture<'_, ()> {
+    fn set(self: Arc<Self>, value: S::Return) -> BoxFuture<'static, ()> {
         let verdict = self.judge.judge(&self.key, &value, self.site.ttl());
         let stored = S::stored(&value).cloned();
         let is_error = S::kind(&value) == Kind::Err;
@@ -124,8 +126,8 @@ where
         })
     }
 
-    fn invalidate(&self) -> BoxFuture<'_, Invalidated> {
-        Box::pin(async {
+    fn invalidate(self: Arc<Self>) -> BoxFuture<'static, Invalidated> {
+        Box::pin(async move {
             self.store.count_invalidation();
             let removed = self.remove_local();
             let shared = self.remote.remove(&self.store).await;
@@ -157,7 +159,7 @@ where
     Inner {
         key: EntryKey { module: info.module, name: info.name, hash, blinded },
         site: site.site,
-        place: Box::new(Typed::<Q::Owned, S> {
+        place: Arc::new(Typed::<Q::Owned, S> {
             key: owned,
             hash,
             store,
@@ -171,7 +173,13 @@ where
 struct Inner<R> {
     key: EntryKey,
     site: &'static Site,
-    place: Box<dyn Place<R>>,
+    place: Arc<dyn Place<R>>,
+}
+
+impl<R> Inner<R> {
+    fn place(&self) -> Arc<dyn Place<R>> {
+        Arc::clone(&self.place)
+    }
 }
 
 /// One call of a sync cached method, by its key.
@@ -224,24 +232,24 @@ pub struct AsyncHandle<R>(Inner<R>);
 impl<R> Handle<R> {
     /// Removes the entry. Running fills of this key will not be stored.
     pub fn invalidate(&self) -> Invalidated {
-        blocking::block_on(self.0.place.invalidate())
+        blocking::block_on(self.0.place().invalidate())
     }
 
     /// The cached value, without running the function and without counting as a call.
     pub fn peek(&self) -> Option<R> {
-        blocking::block_on(self.0.place.peek())
+        blocking::block_on(self.0.place().peek())
     }
 
     /// Whether there is a cached value.
     pub fn contains(&self) -> bool {
-        blocking::block_on(self.0.place.contains())
+        blocking::block_on(self.0.place().contains())
     }
 
     /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
     /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
     /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub fn set(&self, value: R) {
-        blocking::block_on(self.0.place.set(value));
+        blocking::block_on(self.0.place().set(value));
     }
 
     /// Runs `call`, a call of the cached function, so that the function runs and its result is stored.
@@ -268,24 +276,24 @@ impl<R> Handle<R> {
 impl<R> AsyncHandle<R> {
     /// Removes the entry. Running fills of this key will not be stored.
     pub async fn invalidate(&self) -> Invalidated {
-        self.0.place.invalidate().await
+        self.0.place().invalidate().await
     }
 
     /// The cached value, without running the function and without counting as a call.
     pub async fn peek(&self) -> Option<R> {
-        self.0.place.peek().await
+        self.0.place().peek().await
     }
 
     /// Whether there is a cached value.
     pub async fn contains(&self) -> bool {
-        self.0.place.contains().await
+        self.0.place().contains().await
     }
 
     /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
     /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
     /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub async fn set(&self, value: R) {
-        self.0.place.set(value).await;
+        self.0.place().set(value).await;
     }
 
     /// Awaits `call`, a call of the cached function, so that the function runs and its result is stored.
@@ -294,8 +302,9 @@ impl<R> AsyncHandle<R> {
     }
 
     /// Removes all entries of the function.
+    #[allow(clippy::unused_async)] // As its siblings.
     pub async fn clear(&self) -> Invalidated {
-        site_clear_async(self.0.site).await
+        site_clear(self.0.site)
     }
 
     /// Identifies the call.
@@ -306,6 +315,25 @@ impl<R> AsyncHandle<R> {
     /// The function's counters.
     pub fn stats(&self) -> Stats {
         self.0.site.stats()
+    }
+}
+
+/// What companions do with the handle of one call, which is theirs.
+impl<R> AsyncHandle<R> {
+    pub(crate) fn into_invalidate(self) -> BoxFuture<'static, Invalidated> {
+        self.0.place.invalidate()
+    }
+
+    pub(crate) fn into_peek(self) -> BoxFuture<'static, Option<R>> {
+        self.0.place.peek()
+    }
+
+    pub(crate) fn into_contains(self) -> BoxFuture<'static, bool> {
+        self.0.place.contains()
+    }
+
+    pub(crate) fn into_set(self, value: R) -> BoxFuture<'static, ()> {
+        self.0.place.set(value)
     }
 }
 
@@ -330,10 +358,4 @@ pub fn site_stats(site: &'static Site) -> Stats {
 pub fn site_clear(site: &'static Site) -> Invalidated {
     let removed = site.clear();
     Invalidated { removed, shared: Removal::for_clear(site) }
-}
-
-/// Removes all entries of a function, in this process.
-#[allow(clippy::unused_async)]
-pub async fn site_clear_async(site: &'static Site) -> Invalidated {
-    site_clear(site)
 }

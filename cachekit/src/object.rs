@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -335,10 +336,11 @@ where
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        match self.look_up::<Q, Plain<V>>(key, true) {
-            Ok(value) => value,
-            Err(miss) => miss.run_async(future).await,
-        }
+        let miss = match self.look_up::<Q, Plain<V>>(key, true) {
+            Ok(value) => return value,
+            Err(miss) => miss,
+        };
+        miss.run_async(pin!(Some(future))).await
     }
 
     /// The cached value, or the one the future gives, which is then cached. An error is returned and not
@@ -355,10 +357,11 @@ where
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        match self.look_up::<Q, OkOnly<V, E>>(key, true) {
-            Ok(value) => value,
-            Err(miss) => miss.run_async(future).await,
-        }
+        let miss = match self.look_up::<Q, OkOnly<V, E>>(key, true) {
+            Ok(value) => return value,
+            Err(miss) => miss,
+        };
+        miss.run_async(pin!(Some(future))).await
     }
 
     fn look_up<Q, S>(&self, key: &Q, asynchronous: bool) -> Result<S::Return, Miss<K, S>>

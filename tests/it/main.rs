@@ -31,6 +31,7 @@ mod forms_references;
 mod forms_tracing;
 mod fragments;
 mod fragments_signatures;
+mod futures;
 mod generic_executors;
 mod hangs;
 mod http;

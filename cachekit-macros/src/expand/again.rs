@@ -24,14 +24,23 @@ struct Copied {
 pub(super) fn ask(model: &Model, run: &TokenStream) -> TokenStream {
     let private = model.private();
     let here = model.here();
-    let (ask, awaited) = if model.returned.is_async() {
-        (quote!(ask_async), quote_spanned!(here=> .await))
-    } else {
-        (quote!(ask), TokenStream::new())
-    };
     let start = start(model);
+    if model.returned.is_async() {
+        // As in the function: of what came, the lead alone is part of the future.
+        return quote_spanned! {here=>
+            let __miss = match #private::Miss::ask_async(__miss).await {
+                #private::Asked::Value(__value) => return __value,
+                #private::Asked::Stale(__value, __ticket) => {
+                    #start
+                    return __value;
+                }
+                #private::Asked::Lead(__miss) => __miss,
+            };
+            #run
+        };
+    }
     quote_spanned! {here=>
-        match #private::Miss::#ask(__miss)#awaited {
+        match #private::Miss::ask(__miss) {
             #private::Asked::Value(__value) => __value,
             #private::Asked::Stale(__value, __ticket) => {
                 #start

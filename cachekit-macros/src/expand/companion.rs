@@ -111,10 +111,11 @@ fn of_the_function(model: &Model) -> TokenStream {
     } else {
         quote_spanned!(mixed=> Self::__cachekit_static())
     };
-    let (asyncness, clear) = if model.returned.is_async() {
-        (quote!(async), quote_spanned!(mixed=> #private::site_clear_async(#site).await))
+    let cleared = returned(model, &invalidated);
+    let clear = if model.returned.is_async() {
+        quote!(companion::of_async::clear)
     } else {
-        (TokenStream::new(), quote_spanned!(mixed=> #private::site_clear(#site)))
+        quote!(site_clear)
     };
     quote_spanned! {mixed=>
         /// Counters of this function's cache, over all of its generic instances.
@@ -125,9 +126,19 @@ fn of_the_function(model: &Model) -> TokenStream {
 
         /// Drops all entries of this function.
         #[inline]
-        pub #asyncness fn clear() -> #invalidated {
-            #clear
+        pub fn clear() -> #cleared {
+            #private::#clear(#site)
         }
+    }
+}
+
+/// What a companion returns: this, or a future of it. No companion is an `async fn`, which would cost the compiler more
+/// than all the rest of it.
+fn returned(model: &Model, what: &TokenStream) -> TokenStream {
+    if model.returned.is_async() {
+        quote_spanned!(Span::mixed_site()=> impl ::core::future::Future<Output = #what>)
+    } else {
+        what.clone()
     }
 }
 
@@ -149,45 +160,64 @@ fn of_one_entry(model: &Model) -> TokenStream {
         .map(|parameter| &parameter.ident);
     let handle_type = handle::return_type(model);
     let made = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
-    let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
+    let names: Vec<_> = names.collect();
+    // Async companions make the handle when they are polled: until then it is a function and its argument.
+    let (parameters, entry, module) = if model.returned.is_async() {
+        let types = model.borrowed_types();
+        (
+            quote!((#(#names,)*): (#(#types,)*)),
+            quote_spanned!(mixed=> Self::__cachekit_handle #turbofish, (#(#names,)*)),
+            quote!(companion::of_async),
+        )
+    } else {
+        (
+            quote!(#(#arguments),*),
+            quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*)),
+            quote!(companion),
+        )
+    };
     let invalidated = model.krate.public("Invalidated", mixed);
     let entry_key = model.krate.public("EntryKey", mixed);
     let value = &model.returned.value;
-    let (asyncness, module, awaited) = if model.returned.is_async() {
-        (quote!(async), quote!(companion::of_async), quote!(.await))
+    let invalidated = returned(model, &invalidated);
+    let peeked = returned(model, &quote_spanned!(mixed=> ::core::option::Option<#value>));
+    let contained = returned(model, &quote_spanned!(mixed=> ::core::primitive::bool));
+    let set = if model.returned.is_async() {
+        let set = returned(model, &quote_spanned!(mixed=> ()));
+        quote_spanned!(mixed=> -> #set)
     } else {
-        (TokenStream::new(), quote!(companion), TokenStream::new())
+        TokenStream::new()
     };
     let refresh = refresh(model);
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]
-        fn __cachekit_handle #generics (#(#arguments),*) -> #handle_type #bounds {
+        fn __cachekit_handle #generics (#parameters) -> #handle_type #bounds {
             #made
         }
 
         /// Drops the entry of these arguments, so that the next call runs the function.
         #[inline]
-        pub #asyncness fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
-            #private::#module::invalidate(#entry)#awaited
+        pub fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
+            #private::#module::invalidate(#entry)
         }
 
         /// The cached value of these arguments, without running the function.
         #[inline]
-        pub #asyncness fn peek #generics (#(#arguments),*) -> ::core::option::Option<#value> #bounds {
-            #private::#module::peek(#entry)#awaited
+        pub fn peek #generics (#(#arguments),*) -> #peeked #bounds {
+            #private::#module::peek(#entry)
         }
 
         /// Whether there is an entry for these arguments.
         #[inline]
-        pub #asyncness fn contains #generics (#(#arguments),*) -> ::core::primitive::bool #bounds {
-            #private::#module::contains(#entry)#awaited
+        pub fn contains #generics (#(#arguments),*) -> #contained #bounds {
+            #private::#module::contains(#entry)
         }
 
         /// Stores a value for these arguments, as if the function had returned it.
         #[inline]
-        pub #asyncness fn set #generics (#(#arguments,)* value: #value) #bounds {
-            #private::#module::set(#entry, value)#awaited
+        pub fn set #generics (#(#arguments,)* value: #value) #set #bounds {
+            #private::#module::set(#entry, value)
         }
 
         /// The key of these arguments, to log or to compare.
@@ -219,10 +249,11 @@ fn refresh(model: &Model) -> TokenStream {
         syn::Safety::Unsafe(_) => quote_spanned!(mixed=> unsafe { #call }),
         _ => call,
     };
-    let (asyncness, run) = if model.returned.is_async() {
-        (quote!(async), quote_spanned!(mixed=> #private::refresh_async(#call).await))
+    let returned = returned(model, &quote!(#value));
+    let run = if model.returned.is_async() {
+        quote_spanned!(mixed=> #private::refresh_async(#call))
     } else {
-        (TokenStream::new(), quote_spanned!(mixed=> #private::refresh(|| #call)))
+        quote_spanned!(mixed=> #private::refresh(|| #call))
     };
     let safety_doc = match safety {
         syn::Safety::Unsafe(_) => quote! {
@@ -237,7 +268,7 @@ fn refresh(model: &Model) -> TokenStream {
         /// Runs the function and replaces the entry of these arguments.
         #safety_doc
         #[inline]
-        pub #asyncness #safety fn refresh #generics (#(#arguments),*) -> #value #bounds {
+        pub #safety fn refresh #generics (#(#arguments),*) -> #returned #bounds {
             #run
         }
     }

@@ -79,6 +79,19 @@ fn call(model: &Model) -> TokenStream {
     let sealing = secure::wrap_shape(model);
     let found = look_up(model);
     let run = run(model);
+    if model.returned.is_async() {
+        // The miss alone is taken out, and what was found is let go of: it would be part of the future.
+        return quote_spanned! {here=>
+            let __shape = #shape;
+            #checks
+            #sealing
+            let __miss = match #found {
+                ::core::result::Result::Ok(__value) => return __value,
+                ::core::result::Result::Err(__miss) => __miss,
+            };
+            #run
+        };
+    }
     quote_spanned! {here=>
         let __shape = #shape;
         #checks
@@ -165,29 +178,52 @@ pub(super) fn at_backend(
 
 /// The miss: the body runs, and its result is judged and stored.
 fn run(model: &Model) -> TokenStream {
-    let here = model.here();
     let body = body(model);
     let rules = rules::expand(model);
-    let is_async = model.returned.is_async();
-    let method = match (is_async, rules.is_some()) {
-        (false, false) => "run",
-        (false, true) => "run_with",
-        (true, false) => "run_async",
-        (true, true) => "run_async_with",
+    let run = if model.returned.is_async() {
+        drive(model, &body, rules)
+    } else {
+        call_back(model, &body, rules)
     };
-    let method = Ident::new(method, here);
-    let awaited = if is_async { quote_spanned!(here=> .await) } else { TokenStream::new() };
-    let run = match rules {
-        None => quote_spanned!(here=> __miss.#method(#body)#awaited),
+    if model.options.stale.is_some() { again::ask(model, &run) } else { run }
+}
+
+/// The body as a closure, which the miss may call.
+fn call_back(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> TokenStream {
+    let here = model.here();
+    match rules {
+        None => quote_spanned!(here=> __miss.run(#body)),
         // A statement of its own: what the options' expressions hold is let go before the body runs.
         Some(rules) => quote_spanned! {here=>
             {
                 let __rules = #rules;
-                __miss.#method(__rules, #body)#awaited
+                __miss.run_with(__rules, #body)
             }
         },
+    }
+}
+
+/// The body as a future, which the miss may poll.
+fn drive(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> TokenStream {
+    let here = model.here();
+    let private = model.krate.private(here);
+    let holder = if model.options.stale.is_some() { "Lead" } else { "Miss" };
+    let holder = Ident::new(holder, here);
+    let (rules, driven) = match rules {
+        None => (TokenStream::new(), quote_spanned!(here=> new(&mut __driver, __body))),
+        Some(rules) => (
+            quote_spanned!(here=> let mut __rules = #rules;),
+            quote_spanned!(here=> under(&mut __rules, &mut __driver, __body)),
+        ),
     };
-    if model.options.stale.is_some() { again::ask(model, &run) } else { run }
+    // Pinned here, once, and after the driver: if the call is given up, the body is dropped before its callers that wait
+    // learn of it.
+    quote_spanned! {here=>
+        #rules
+        let mut __driver = #private::#holder::driver(__miss);
+        let __body = ::core::pin::pin!(#body);
+        #private::Driving::#driven.await
+    }
 }
 
 /// The body as a closure or a future.

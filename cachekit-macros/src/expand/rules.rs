@@ -24,7 +24,8 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     } else {
         quote!(rules)
     };
-    Some(quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss)#chain))
+    let rules = quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss));
+    Some(quote!(#rules #chain))
 }
 
 /// What decides about a value that is set from outside.

@@ -7,18 +7,37 @@
 
 mod lex;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
 use self::lex::{Kind, Token};
 
 /// What is known of the block in which the function stands.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Around {
     /// Whether it is an `impl` of a type, without a trait and without attributes that could rewrite it.
     pub(crate) inherent_impl: bool,
     /// The names of types and modules beside the function, with the word that makes them.
-    types: Vec<(String, &'static str)>,
+    types: Rc<[(String, &'static str)]>,
+}
+
+/// What a source file tells of all its functions.
+struct File {
+    source: String,
+    /// Where lines begin.
+    lines: Vec<usize>,
+    /// By the place of their names: how long these are, and what is around.
+    functions: HashMap<usize, (usize, Around)>,
+}
+
+thread_local! {
+    /// The file that was looked at last: the next function mostly stands there, too, and reading the file again for each
+    /// is what a long one would cost most.
+    static LAST: RefCell<Option<File>> = const { RefCell::new(None) };
 }
 
 /// What makes a name among the types.
@@ -44,44 +63,15 @@ impl Around {
         let Some(file) = span.local_file() else { return Self::default() };
         let Ok(source) = std::fs::read_to_string(file) else { return Self::default() };
         let start = span.start();
-        let Some(offset) = offset_of(&source, start.line, start.column) else {
-            return Self::default();
-        };
-        Self::at(&source, offset, &function.to_string())
-    }
-
-    /// What is around the name at this place of the source.
-    fn at(source: &str, offset: usize, name: &str) -> Self {
-        let tokens = lex::tokens(source);
-        let written = name.strip_prefix("r#").unwrap_or(name);
-        let here = tokens.iter().position(|token| token.at == offset);
-        let Some(here) = here.filter(|here| tokens[*here].text == written) else {
-            return Self::default();
-        };
-        // The brace that is open there, and no other kind of bracket within.
-        let mut depth = 0_usize;
-        let mut open = None;
-        for (index, token) in tokens[..here].iter().enumerate().rev() {
-            match token.kind {
-                Kind::Close => depth += 1,
-                Kind::Open if depth > 0 => depth -= 1,
-                Kind::Open => {
-                    open = Some(index);
-                    break;
-                }
-                _ => {}
+        LAST.with_borrow_mut(|last| {
+            // The compiler's server for editors lives on while the file changes.
+            if last.as_ref().is_none_or(|last| last.source != source) {
+                *last = Some(File::read(source));
             }
-        }
-        let beside = match open {
-            None => &tokens[..],
-            Some(index) if tokens[index].text == "{" => &tokens[index + 1..],
-            // The arguments of a macro: what becomes of them is not to be seen.
-            Some(_) => return Self::default(),
-        };
-        Self {
-            inherent_impl: open.is_some_and(|open| is_inherent_impl(&tokens[..open])),
-            types: types(beside),
-        }
+            let around = last.as_ref()?.around(start.line, start.column, &function.to_string());
+            Some(around)
+        })
+        .unwrap_or_default()
     }
 
     /// What has the name among the types: "mod", "struct" and so on.
@@ -91,19 +81,69 @@ impl Around {
     }
 }
 
-/// Where a line and a column, counted in characters, are in the text.
-fn offset_of(source: &str, line: usize, column: usize) -> Option<usize> {
-    let mut before = 0;
-    for (index, text) in source.split_inclusive('\n').enumerate() {
-        if index + 1 == line {
-            // What the compiler reads does not begin with the mark.
-            let mark = if index == 0 && text.starts_with('\u{feff}') { 3 } else { 0 };
-            let (at, _) = text[mark..].char_indices().nth(column)?;
-            return Some(before + mark + at);
-        }
-        before += text.len();
+impl File {
+    fn read(source: String) -> Self {
+        let ends = source.match_indices('\n').map(|(end, _)| end + 1);
+        let lines = [0].into_iter().chain(ends).collect();
+        let functions = functions(&lex::tokens(&source));
+        Self { source, lines, functions }
     }
-    None
+
+    /// What is around the function whose name stands there.
+    fn around(&self, line: usize, column: usize, name: &str) -> Around {
+        self.offset(line, column).map(|at| self.at(at, name)).unwrap_or_default()
+    }
+
+    /// Where a line and a column, counted in characters, are in the text.
+    fn offset(&self, line: usize, column: usize) -> Option<usize> {
+        let start = *self.lines.get(line.checked_sub(1)?)?;
+        // What the compiler reads does not begin with the mark.
+        let mark = if start == 0 && self.source.starts_with('\u{feff}') { 3 } else { 0 };
+        let (at, _) = self.source[start + mark..].char_indices().nth(column)?;
+        Some(start + mark + at)
+    }
+
+    fn at(&self, offset: usize, name: &str) -> Around {
+        let Some((length, around)) = self.functions.get(&offset) else { return Around::default() };
+        let written = &self.source[offset..][..*length];
+        let bare = |name: &'_ str| name.strip_prefix("r#").unwrap_or(name).len();
+        let same = written[written.len() - bare(written)..] == name[name.len() - bare(name)..];
+        if same { around.clone() } else { Around::default() }
+    }
+}
+
+/// The functions of a file, by the place of their names.
+fn functions(tokens: &[Token<'_>]) -> HashMap<usize, (usize, Around)> {
+    let mut found = HashMap::new();
+    let mut blocks = HashMap::new();
+    let mut open = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Open => open.push(index),
+            Kind::Close => drop(open.pop()),
+            Kind::Word if index > 0 && tokens[index - 1].text == "fn" => {
+                let block = open.last().copied();
+                let around = blocks.entry(block).or_insert_with(|| block_at(tokens, block));
+                found.insert(token.at, (token.length, Around::clone(around)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What is in the block that opens there; `None`: the file itself.
+fn block_at(tokens: &[Token<'_>], open: Option<usize>) -> Around {
+    let beside = match open {
+        None => tokens,
+        Some(index) if tokens[index].text == "{" => &tokens[index + 1..],
+        // The arguments of a macro: what becomes of them is not to be seen.
+        Some(_) => return Around::default(),
+    };
+    Around {
+        inherent_impl: open.is_some_and(|open| is_inherent_impl(&tokens[..open])),
+        types: types(beside).into(),
+    }
 }
 
 /// Whether what stands before a brace is the head of an `impl` of a type.

@@ -28,7 +28,7 @@ where
                 Answer::Stale(found) if asynchronous && !background::takes_futures() => {
                     if !self.replaces(&flight, &found.value) {
                         self.pass_on(flight, &found.value);
-                        return Begun::Stale(S::restore(found.value));
+                        return Begun::Stale(Box::new(S::restore(found.value)));
                     }
                     // Once more, as the refresh: another process may be at it.
                 }
@@ -84,7 +84,7 @@ where
             Answer::Run => Self::runs(flight),
             Answer::Fresh(found) => {
                 self.store.count_shared_hit();
-                Begun::Value(self.keep_found(flight, found))
+                Begun::Value(Box::new(self.keep_found(flight, found)))
             }
             Answer::Stale(found) => {
                 self.store.count_shared_hit();
@@ -92,13 +92,13 @@ where
                 let entry = self.pass_on(flight, &found.value);
                 let (hash, store) = (self.hash, self.store.clone());
                 self.rare().stale = entry.and_then(|entry| Ticket::passing(hash, entry, store));
-                Begun::Stale(S::restore(found.value))
+                Begun::Stale(Box::new(S::restore(found.value)))
             }
             Answer::Refused(error) => match S::refuse(&error) {
                 Some(ret) => {
                     let failure = self.failure_of(&ret);
                     flight.abandon(Landing::Failed(failure));
-                    Begun::Value(ret)
+                    Begun::Value(Box::new(ret))
                 }
                 None => Self::runs(flight),
             },

@@ -9,7 +9,6 @@ use super::remote::Fetched;
 use super::turn::SharedError;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
-use crate::flight::chain::Link;
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
@@ -161,14 +160,7 @@ where
 
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
     #[inline]
-    pub(super) fn publish_plain(
-        &mut self,
-        link: Link,
-        flight: Flight,
-        value: &S::Value,
-        verdict: Verdict,
-        kind: Kind,
-    ) {
+    pub(super) fn publish_plain(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let mut now = 0;
         let mut plan = Plan::until(NEVER);
         plan.weight = verdict.weight;
@@ -183,8 +175,10 @@ where
         let Some(key) = self.key.take() else { return };
         let entry = Arc::new(self.store.entry(key, kept, plan));
         // The user's code is over.
-        drop(link);
-        flight.land(Newcomer::new(entry), now);
+        self.link = None;
+        if let Some(flight) = self.take_flight() {
+            flight.land(Newcomer::new(entry), now);
+        }
     }
 
     /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::lead::{Asked, Lead};
@@ -12,7 +13,7 @@ use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
 use crate::flight::chain;
 use crate::flight::chain::Link;
-use crate::rules::{Defaults, Judge, Rules};
+use crate::rules::{Defaults, Judge, Rules, Verdict};
 use crate::shape::Shape;
 use crate::site::StoreRef;
 use crate::store::{Caller, Flight, Store};
@@ -20,13 +21,15 @@ use crate::store::{Caller, Flight, Store};
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
 #[must_use]
 pub struct Miss<K, S: Shape> {
+    /// While a sync function of this call runs.
+    pub(super) link: Option<Link>,
+    /// In a cell: the attribute's options may have it given up.
+    pub(super) turn: Cell<Turn>,
     /// Taken when an entry is made of it: the last thing that a miss does.
     pub(super) key: Option<K>,
     pub(super) hash: u64,
     pub(super) store: StoreRef,
     pub(super) caller: Caller,
-    /// In a cell: the attribute's options may have it given up.
-    pub(super) turn: Cell<Turn>,
     /// Run the function whatever else is going on.
     pub(super) forced: bool,
     pub(super) ttl: Ticks,
@@ -86,53 +89,55 @@ impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
 impl<K, S: Shape> Miss<K, S> {
     /// Gives the lead up, if it is this call's.
     pub(super) fn give_up_turn(&self) {
-        if let Turn::Lead(row) = self.turn.take() {
-            drop(Flight::new(self.store.clone(), self.hash, row, false));
-        }
+        drop(self.take_flight());
+    }
+
+    /// The fill that this call leads, to be ended.
+    #[inline]
+    pub(super) fn take_flight(&self) -> Option<Flight> {
+        let (row, alone) = match self.turn.get() {
+            Turn::Lead(row) => (row, false),
+            Turn::Beside(row) => (row, true),
+            Turn::Unknown | Turn::Pending(_) => return None,
+        };
+        self.turn.set(Turn::Unknown);
+        Some(Flight::new(self.store.clone(), self.hash, row, alone))
+    }
+
+    /// Leads a fill from here on: it is given up when the miss is dropped.
+    pub(super) fn put_flight(&self, flight: Flight) {
+        let alone = flight.is_alone();
+        let row = flight.row();
+        self.turn.set(if alone { Turn::Beside(row) } else { Turn::Lead(row) });
+    }
+
+    fn has_lead(&self) -> bool {
+        matches!(self.turn.get(), Turn::Lead(_) | Turn::Beside(_))
     }
 }
 
 impl<K, S: Shape> Drop for Miss<K, S> {
     #[inline]
     fn drop(&mut self) {
-        // The caller panicked, or has found its value elsewhere.
-        if matches!(self.turn.get(), Turn::Lead(_)) {
+        // The caller panicked, or was dropped, or has found its value elsewhere.
+        if self.has_lead() {
+            self.link = None;
             self.give_up_turn();
         }
     }
 }
 
 /// How a miss goes on.
+// Values are boxed: nobody comes by one here who has not waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
     /// Another call's result.
-    Value(R),
+    Value(Box<R>),
     /// A stale value; the ticket for its refresh is in the miss.
-    Stale(R),
+    Stale(Box<R>),
     /// Run the function; the flight is ours.
     Lead(Flight),
     /// Run the function alone: caching is off.
     Disabled,
-}
-
-/// What a sync call does next.
-enum Start<R> {
-    Value(R),
-    Run(Running),
-}
-
-/// A sync function that runs, and what comes after it: the rules and the value's `Clone` belong to the
-/// run, since they, too, may call the function.
-pub(super) struct Running {
-    /// Left before the flight lands.
-    _link: Option<Link>,
-    /// None where caching is off.
-    flight: Option<Flight>,
-}
-
-impl Running {
-    pub(super) fn new(flight: Option<Flight>) -> Self {
-        Self { _link: flight.as_ref().map(|flight| chain::enter(flight.id())), flight }
-    }
 }
 
 impl<K, S> Miss<K, S>
@@ -177,124 +182,126 @@ where
     }
 
     /// Runs a sync function.
-    // Out of line, so that the annotated function itself is little more than its hit path.
+    // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
+    // it does nothing itself.
     #[inline(never)]
     pub fn run(mut self, f: impl FnOnce() -> S::Return) -> S::Return {
-        // Compiled for each function, so it does nothing itself.
-        if let Some((link, flight)) = self.start_plain() {
-            let ret = f();
-            self.complete_plain(link, flight, &Defaults, &ret);
-            return ret;
+        if let Some(value) = self.start() {
+            return self.instead(value);
         }
-        match self.start() {
-            Start::Value(value) => value,
-            Start::Run(running) => {
-                let ret = f();
-                self.complete(running, &Defaults, &ret);
-                ret
-            }
-        }
+        let ret = f();
+        self.completed(&Defaults, ret)
     }
 
     /// Runs a sync function under rules.
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        if let Some((link, flight)) = self.start_plain() {
-            let ret = f();
-            self.complete_plain(link, flight, &rules, &ret);
-            return ret;
+        if let Some(value) = self.start() {
+            return self.instead(value);
         }
-        match self.start() {
-            Start::Value(value) => value,
-            Start::Run(running) => {
-                let ret = f();
-                self.complete(running, &rules, &ret);
-                ret
-            }
-        }
+        let ret = f();
+        self.completed(&rules, ret)
     }
 
-    /// Starts the run if there is nothing to look at but whose turn it is, and that is this call's.
+    /// Whether there is nothing to look at but whose turn it is.
     #[inline]
-    fn start_plain(&mut self) -> Option<(Link, Flight)> {
-        if self.rare.is_some() || !self.remote.is_nowhere() || self.caller.asks {
+    fn is_plain(&self) -> bool {
+        self.rare.is_none() && self.remote.is_nowhere()
+    }
+
+    /// Whether that is all, and it is this call's turn.
+    #[inline]
+    pub(super) fn leads_plainly(&self) -> bool {
+        self.is_plain() && !self.caller.asks && matches!(self.turn.get(), Turn::Lead(_))
+    }
+
+    /// The value, or nothing: then the function is to run, and its result to be completed.
+    ///
+    /// A value comes from elsewhere and has taken its time, so it may take an allocation, too: it is moved by its address.
+    #[inline]
+    fn start(&mut self) -> Option<Box<S::Return>> {
+        if self.leads_plainly() {
+            self.enters();
             return None;
         }
-        let Turn::Lead(row) = self.turn.get() else { return None };
-        self.turn.set(Turn::Unknown);
-        let flight = self.flight(row, false);
-        Some((chain::enter(flight.id()), flight))
+        self.start_otherwise()
     }
 
-    /// Judges what such a run returned and keeps it.
+    /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
+    /// they, too, may call the function.
     #[inline]
-    fn complete_plain(
-        &mut self,
-        link: Link,
-        flight: Flight,
-        rules: &dyn Judge<K, S>,
-        ret: &S::Return,
-    ) {
-        let Some(key) = &self.key else { return };
-        let verdict = rules.judge(key, ret, self.ttl);
-        if let Some(value) = S::stored(ret).filter(|_| verdict.keep) {
-            self.publish_plain(link, flight, value, verdict, S::kind(ret));
-        } else {
-            self.finish_blocking(flight, ret, verdict);
-            drop(link);
+    pub(super) fn enters(&mut self) {
+        if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
+            self.link = Some(chain::enter(self.store.flight_id(self.hash, row)));
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn start(&mut self) -> Start<S::Return> {
-        match self.begin_blocking() {
+    fn start_otherwise(&mut self) -> Option<Box<S::Return>> {
+        let begun = self.begin_blocking();
+        let value = self.settles(begun);
+        if value.is_none() {
+            self.enters();
+        }
+        value
+    }
+
+    /// The value that came, or nothing: then it is this call's turn.
+    pub(super) fn settles(&mut self, begun: Begun<S::Return>) -> Option<Box<S::Return>> {
+        match begun {
             Begun::Value(value) => {
                 if let Some(ticket) = self.take_refresh() {
                     ticket.moot();
                 }
-                Start::Value(value)
+                return Some(value);
             }
-            Begun::Stale(value) => Start::Value(value),
-            Begun::Lead(flight) => Start::Run(Running::new(Some(flight))),
-            Begun::Disabled => Start::Run(Running::new(None)),
+            Begun::Stale(value) => return Some(value),
+            Begun::Lead(flight) => self.put_flight(flight),
+            // The function runs, and nothing is kept.
+            Begun::Disabled => self.turn.set(Turn::Unknown),
+        }
+        None
+    }
+
+    /// Ends a call whose function did not run.
+    #[cold]
+    #[inline(never)]
+    #[allow(clippy::boxed_local)] // It was moved by its address up to here.
+    fn instead(self, value: Box<S::Return>) -> S::Return {
+        drop(self);
+        *value
+    }
+
+    /// Ends a call whose function returned this.
+    #[inline]
+    fn completed(&mut self, rules: &dyn Judge<K, S>, ret: S::Return) -> S::Return {
+        self.complete(rules, &ret);
+        ret
+    }
+
+    /// Judges what a function returned and keeps it.
+    #[inline]
+    pub(super) fn complete(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
+        let (true, Some(key)) = (self.has_lead(), &self.key) else { return };
+        let verdict = rules.judge(key, ret, self.ttl);
+        if verdict.keep
+            && self.is_plain()
+            && let Some(value) = S::stored(ret)
+        {
+            self.publish_plain(value, verdict, S::kind(ret));
+        } else {
+            self.complete_otherwise(ret, verdict);
         }
     }
 
-    /// Judges what a sync function returned and keeps it.
-    pub(super) fn complete(
-        &mut self,
-        mut running: Running,
-        rules: &dyn Judge<K, S>,
-        ret: &S::Return,
-    ) {
-        if let (Some(flight), Some(key)) = (running.flight.take(), &self.key) {
-            let verdict = rules.judge(key, ret, self.ttl);
-            self.finish_blocking(flight, ret, verdict);
-        }
-    }
-
-    /// Runs an async function.
-    pub fn run_async(
-        self,
-        future: impl Future<Output = S::Return>,
-    ) -> impl Future<Output = S::Return> {
-        self.run_async_with(Defaults, future)
-    }
-
-    /// Runs an async function under rules.
-    pub async fn run_async_with(
-        self,
-        rules: impl Judge<K, S>,
-        future: impl Future<Output = S::Return>,
-    ) -> S::Return {
-        let mut this = self;
-        let begun = this.begin().await;
-        match this.asked(begun) {
-            Asked::Value(value) | Asked::Stale(value, _) => value,
-            Asked::Lead(lead) => lead.run_async_with(rules, future).await,
-        }
+    #[cold]
+    #[inline(never)]
+    fn complete_otherwise(&mut self, ret: &S::Return, verdict: Verdict) {
+        let Some(flight) = self.take_flight() else { return };
+        let _link = self.link.take();
+        self.finish_blocking(flight, ret, verdict);
     }
 
     /// Looks for a value everywhere else before a sync function runs.
@@ -305,7 +312,12 @@ where
     }
 
     /// Looks for a value everywhere else before an async function runs.
-    pub async fn ask_async(self) -> Asked<K, S> {
+    // Boxed: the future of the function that awaits this does not grow by it.
+    pub fn ask_async(self) -> Pin<Box<impl Future<Output = Asked<K, S>>>> {
+        Box::pin(self.ask_here())
+    }
+
+    async fn ask_here(self) -> Asked<K, S> {
         let mut this = self;
         let mut begun = this.begin().await;
         if matches!(begun, Begun::Stale(_))
@@ -322,19 +334,13 @@ where
     }
 
     fn asked(mut self, begun: Begun<S::Return>) -> Asked<K, S> {
-        match begun {
-            Begun::Value(value) => {
-                if let Some(ticket) = self.take_refresh() {
-                    ticket.moot();
-                }
-                Asked::Value(value)
-            }
-            Begun::Stale(value) => match self.take_stale() {
-                Some(ticket) => Asked::Stale(value, ticket),
-                None => Asked::Value(value),
+        let is_stale = matches!(begun, Begun::Stale(_));
+        match self.settles(begun) {
+            Some(value) => match self.take_stale().filter(|_| is_stale) {
+                Some(ticket) => Asked::Stale(*value, ticket),
+                None => Asked::Value(*value),
             },
-            Begun::Lead(flight) => Asked::Lead(Lead { miss: self, flight: Some(flight) }),
-            Begun::Disabled => Asked::Lead(Lead { miss: self, flight: None }),
+            None => Asked::Lead(Lead { miss: self }),
         }
     }
 }

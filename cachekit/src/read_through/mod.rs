@@ -29,6 +29,7 @@ use crate::store::{self, Caller, Look, Row, Store};
 
 mod asking;
 pub(crate) mod blocking;
+mod driver;
 mod land;
 mod lead;
 mod miss;
@@ -43,6 +44,7 @@ mod turn;
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
 mod tests;
 
+pub use driver::{Drive, Driving};
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use miss::Plans;
@@ -125,14 +127,17 @@ where
 {
     let site = site();
     let hash = site.place(key::hash_of(&key));
-    let hit = front::with(|front| {
+    // Read to here, and not handed up through the calls: a large value is copied once.
+    let mut hit = None;
+    front::with(|front| {
         let same = |owned: &Q::Owned| key.matches(owned);
-        front.get(site.store_number(), hash, clock::coarse_now, same, S::read)
+        let read = |stored: &S::Stored| hit = Some(S::read(stored));
+        front.get(site.store_number(), hash, clock::coarse_now, same, read)
     });
     match hit {
-        Some(Some(Ok(ret))) => Ok(ret),
-        Some(Some(Err(refusal))) => refused_site(site, hash, &key, remote, refusal),
-        _ => find_site(site, hash, &key, remote),
+        Some(Ok(ret)) => Ok(ret),
+        Some(Err(refusal)) => refused_site(site, hash, &key, remote, refusal),
+        None => find_site(site, hash, &key, remote),
     }
 }
 
@@ -363,12 +368,13 @@ where
     }
     drop(link);
     Miss {
+        link: None,
+        // From here on the miss gives the lead up if it is dropped.
+        turn: Cell::new(begins.turn()),
         key: Some(owned),
         hash,
         store: keep(),
         caller,
-        // From here on the miss gives the lead up if it is dropped.
-        turn: Cell::new(begins.turn()),
         forced: false,
         ttl,
         window,
@@ -480,6 +486,8 @@ pub(crate) enum Turn {
     Unknown,
     /// This call's.
     Lead(Row),
+    /// This call's, beside others of its key.
+    Beside(Row),
     /// Another's, when it was looked.
     Pending(Row),
 }

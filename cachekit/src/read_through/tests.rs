@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Asked, Remote, Target, find};
+use super::{Asked, Driving, Remote, Target, find};
 use crate::clock::{NEVER, ticks};
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::site::StoreRef;
@@ -40,7 +40,10 @@ async fn call(
         Err(miss) => match miss.ask_async().await {
             Asked::Value(value) => value,
             Asked::Stale(..) => panic!("it would run where there is no reactor"),
-            Asked::Lead(lead) => lead.run_async(function).await,
+            Asked::Lead(lead) => {
+                let mut driver = lead.driver();
+                Driving::new(&mut driver, pin!(function)).await
+            }
         },
     }
 }

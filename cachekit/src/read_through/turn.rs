@@ -8,6 +8,7 @@ use super::{Turn, blocking, held_by};
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::shape::Shape;
+use crate::stats::Refusal;
 use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
 
 /// Runs of the function that a caller waits for in vain before it runs the function itself.
@@ -23,6 +24,12 @@ pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
 enum Attempt<R> {
     Begun(Begun<R>),
     Wait(Arc<Wait>, FlightId),
+}
+
+/// What an entry holds, where a large value lies well.
+#[inline(never)]
+pub(super) fn read<S: Shape>(stored: &S::Stored) -> Result<Box<S::Return>, Refusal> {
+    S::read(stored).map(Box::new)
 }
 
 impl<K, S> Miss<K, S>
@@ -43,7 +50,7 @@ where
     /// The stale value that the look-up found here.
     fn found_stale(&self) -> Option<Begun<S::Return>> {
         let ticket = self.stale()?;
-        match S::read(self.held(ticket.entry())?) {
+        match read::<S>(self.held(ticket.entry())?) {
             Ok(ret) => Some(Begun::Stale(ret)),
             Err(refusal) => {
                 ticket.void(refusal);
@@ -58,7 +65,7 @@ where
             return None;
         }
         if let Some(ret) = self.remote.refused(&self.store) {
-            return Some(Begun::Value(ret));
+            return Some(Begun::Value(Box::new(ret)));
         }
         self.found_stale()
     }
@@ -157,6 +164,7 @@ where
             }
             match self.turn.take() {
                 Turn::Lead(row) => return self.leads(self.flight(row, false)),
+                Turn::Beside(row) => return self.leads(self.flight(row, true)),
                 Turn::Pending(row) => {
                     match self.store.join(self.hash, row, self.caller.asynchronous) {
                         Join::Wait(wait, leader) => return Attempt::Wait(wait, leader),
@@ -174,14 +182,14 @@ where
     }
 
     /// Looks again: a value, or whose turn it is.
-    fn look_again(&mut self) -> Option<S::Return> {
+    fn look_again(&mut self) -> Option<Box<S::Return>> {
         let caller = self.caller();
         let mut look = self.store.look(self.hash, caller, false);
         loop {
             match look {
                 Look::Found(entry) => {
                     let held = if self.store.serves(&*entry) { self.held(&*entry) } else { None };
-                    match held.map(S::read) {
+                    match held.map(read::<S>) {
                         Some(Ok(value)) => return Some(value),
                         Some(Err(refusal)) => {
                             let same = |other: &dyn AnyEntry| self.held(other).is_some();
@@ -225,16 +233,16 @@ where
     }
 
     /// For a refresh: what was served when it was ordered.
-    pub(super) fn served_before(&self) -> Option<S::Return> {
+    pub(super) fn served_before(&self) -> Option<Box<S::Return>> {
         let entry = self.refresh()?.entry();
         // It was compared with the call when that took the ticket.
-        S::read(held_by::<K, S>(entry, |_| true)?).ok()
+        read::<S>(held_by::<K, S>(entry, |_| true)?).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
     ///
     /// An invalidation from here on kills the flight; one that came before shows in the stale entry.
-    fn superseded(&self) -> Option<S::Return> {
+    fn superseded(&self) -> Option<Box<S::Return>> {
         let ticket = self.refresh()?;
         if ticket.is_outdated() {
             return self.served_before();
@@ -243,7 +251,7 @@ where
             return None;
         }
         let entry = self.store.fresh(self.hash)?;
-        S::read(self.held(&*entry)?).ok()
+        read::<S>(self.held(&*entry)?).ok()
     }
 
     /// Another caller closed the circle just now, or what it waited for was another key's: go alone.
@@ -263,13 +271,13 @@ where
         };
         let value = match landing {
             Landing::Ready(entry) => match self.held(&*entry) {
-                Some(held) => S::read(held).ok(),
+                Some(held) => read::<S>(held).ok(),
                 None => return self.goes_alone(),
             },
             Landing::Failed(Failure::Shared(entry)) => {
                 let Some(error) = self.shared_error(&entry) else { return self.goes_alone() };
                 self.failed += 1;
-                S::unshare(&**error)
+                S::unshare(&**error).map(Box::new)
             }
             Landing::Failed(Failure::Unshared) => {
                 self.failed += 1;

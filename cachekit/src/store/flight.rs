@@ -156,6 +156,11 @@ impl Store {
         inner.start(at, caller, false)
     }
 
+    /// Names a fill.
+    pub(crate) fn flight_id(&self, hash: u64, row: Row) -> FlightId {
+        FlightId { shard: self.shard_number(hash), ticket: row.ticket }
+    }
+
     /// Joins a fill.
     pub(crate) fn join(&self, hash: u64, row: Row, asynchronous: bool) -> Join {
         let shard = self.shard_number(hash);
@@ -269,6 +274,12 @@ impl Flight {
 
     pub(crate) fn id(&self) -> FlightId {
         self.pilot.id()
+    }
+
+    /// The fill itself, for what gives it up from now on.
+    pub(crate) fn row(mut self) -> Row {
+        self.landed = true;
+        self.pilot.row
     }
 
     pub(crate) fn pilot(&self) -> &Pilot {

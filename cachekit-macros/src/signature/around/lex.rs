@@ -16,6 +16,8 @@ pub(super) enum Kind {
 pub(super) struct Token<'s> {
     pub(super) text: &'s str,
     pub(super) at: usize,
+    /// In bytes, with the `r#`.
+    pub(super) length: usize,
     pub(super) kind: Kind,
 }
 
@@ -38,7 +40,7 @@ pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
         } else if is_word(first) {
             let raw = if rest.starts_with("r#") { 2 } else { 0 };
             let length = raw + word(&rest[raw..]);
-            found.push(Token { text: &rest[raw..length], at, kind: Kind::Word });
+            found.push(Token { text: &rest[raw..length], at, length, kind: Kind::Word });
             (None, length)
         } else {
             let kind = match first {
@@ -49,7 +51,7 @@ pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
             (Some(kind), first.len_utf8())
         };
         if let Some(kind) = kind {
-            found.push(Token { text: &rest[..length], at, kind });
+            found.push(Token { text: &rest[..length], at, length, kind });
         }
         at += length;
     }

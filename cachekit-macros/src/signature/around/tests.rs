@@ -1,9 +1,13 @@
-use super::{Around, offset_of};
+use super::{Around, File};
 
 /// Looks around the only `here`.
 fn around(source: &str) -> Around {
-    let at = source.find(" here").expect("the source has the name") + 1;
-    Around::at(source, at, "here")
+    at(source, source.find(" here").expect("the source has the name") + 1)
+}
+
+/// Looks around the `here` at this place.
+fn at(source: &str, offset: usize) -> Around {
+    File::read(source.to_owned()).at(offset, "here")
 }
 
 fn inherent(source: &str) -> bool {
@@ -64,11 +68,8 @@ fn types_and_modules_beside_the_function_are_known() {
     ] {
         let source =
             source.replacen("fn f() {}", "fn here() {}", usize::from(!source.contains("fn here")));
-        let at = source.find("fn here").unwrap() + 3;
-        assert!(
-            Around::at(&source, at, "here").types.iter().any(|(name, _)| name == "here"),
-            "{source}"
-        );
+        let around = at(&source, source.find("fn here").unwrap() + 3);
+        assert!(around.types.iter().any(|(name, _)| name == "here"), "{source}");
     }
     for source in
         ["fn here() { } mod other { mod there {} }", "fn f() {} mod a { fn b() {} } fn here() {}"]
@@ -83,20 +84,20 @@ fn types_and_modules_beside_the_function_are_known() {
         "// mod here;\nfn here() {}",
         "const A: &str = \"mod here;\"; fn here() {}",
     ] {
-        let at = source.find("fn here").unwrap() + 3;
-        assert!(
-            Around::at(source, at, "here").types.iter().all(|(name, _)| name != "here"),
-            "{source}"
-        );
+        let around = at(source, source.find("fn here").unwrap() + 3);
+        assert!(around.types.iter().all(|(name, _)| name != "here"), "{source}");
     }
 }
 
 #[test]
 fn places_are_found_in_characters() {
-    assert_eq!(offset_of("ab\nä here", 2, 2), Some(6));
-    assert_eq!(offset_of("\u{feff}here", 1, 0), Some(3));
-    assert_eq!(offset_of("here", 2, 0), None);
-    assert_eq!(offset_of("here", 0, 0), None);
+    let offset = |source: &str, line, column| File::read(source.to_owned()).offset(line, column);
+    assert_eq!(offset("ab\nä here", 2, 2), Some(6));
+    assert_eq!(offset("\u{feff}here", 1, 0), Some(3));
+    assert_eq!(offset("here", 2, 0), None);
+    assert_eq!(offset("here", 0, 0), None);
     // Another text than the compiler read.
-    assert!(!Around::at("impl A { fn there() {} }", 12, "here").inherent_impl);
+    assert!(!at("impl A { fn there() {} }", 12).inherent_impl);
+    let raw = "impl A { fn r#here() {} }";
+    assert!(at(raw, 12).inherent_impl && File::read(raw.to_owned()).at(12, "r#here").inherent_impl);
 }

@@ -1,0 +1,65 @@
+//! What companions of async functions return. The future of an `async fn` would be a type of its own for each function and
+//! each companion, with a body to check; these are made once, and say the same.
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::{AsyncHandle, BoxFuture};
+
+/// One thing done to the entry of one call, once it is awaited. Only then the call's place is looked for: where it is
+/// polled counts, as with any future.
+#[must_use = "nothing is done until it is awaited"]
+pub struct Operation<A, R, V, T> {
+    step: Step<A, R, V, T>,
+}
+
+enum Step<A, R, V, T> {
+    /// How to make the call's handle, and of what; what to do with it, and with which value.
+    Given(fn(A) -> AsyncHandle<R>, A, Act<R, V, T>, V),
+    Runs(BoxFuture<'static, T>),
+    Over,
+}
+
+/// What is done with a handle and a value.
+type Act<R, V, T> = fn(AsyncHandle<R>, V) -> BoxFuture<'static, T>;
+
+impl<A, R, V, T> Operation<A, R, V, T> {
+    pub(crate) fn new(
+        handle: fn(A) -> AsyncHandle<R>,
+        arguments: A,
+        act: Act<R, V, T>,
+        value: V,
+    ) -> Self {
+        Self { step: Step::Given(handle, arguments, act, value) }
+    }
+}
+
+// Neither the arguments nor the value are pinned in it.
+impl<A, R, V, T> Unpin for Operation<A, R, V, T> {}
+
+impl<A, R, V, T> Future for Operation<A, R, V, T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let step = &mut self.get_mut().step;
+        if let Step::Given(..) = step
+            && let Step::Given(handle, arguments, act, value) = mem::replace(step, Step::Over)
+        {
+            *step = Step::Runs(act(handle(arguments), value));
+        }
+        let Step::Runs(runs) = step else { panic!("polled after it was done") };
+        let polled = runs.as_mut().poll(cx);
+        if polled.is_ready() {
+            *step = Step::Over;
+        }
+        polled
+    }
+}
+
+impl<A, R, V, T> fmt::Debug for Operation<A, R, V, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").finish_non_exhaustive()
+    }
+}

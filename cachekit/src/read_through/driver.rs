@@ -1,0 +1,355 @@
+//! How the future of an async call runs its body: the part of a miss that is polled.
+//!
+//! [`Driving`] alone depends on the body, and does next to nothing: the compiler makes it again for every annotated
+//! function. The rest is made once for each pair of a key and a value. What only a miss needs is boxed, so that a
+//! function's future is little larger than its body.
+
+use std::any::Any;
+use std::future::{Pending, poll_fn};
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use super::lead::Lead;
+use super::miss::{Begun, Miss};
+use crate::flight::chain;
+use crate::rules::{Defaults, Judge, Verdict};
+use crate::shape::Shape;
+use crate::store::{Flight, drive};
+
+/// The body of a call, whatever it is. A value of this type must not be held over an await: it does not say whether
+/// the body is `Send`.
+type Body<'a, R> = Pin<&'a mut (dyn Future<Output = R> + 'a)>;
+
+/// A miss of an async function: whether, and when, its body runs.
+pub trait Drive<K, S: Shape> {
+    /// Goes on with the call. The value is boxed as soon as it is there, since a large one is moved by its address.
+    fn drive(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: Body<'_, S::Return>,
+        rules: &dyn Judge<K, S>,
+    ) -> Poll<Box<S::Return>>;
+}
+
+/// A miss and the body that it may run. The body is pinned by the caller: by value it would take its place twice.
+#[must_use]
+pub struct Driving<'a, K, S, D, J, F> {
+    driver: &'a mut D,
+    rules: J,
+    body: Pin<&'a mut F>,
+    types: PhantomData<fn() -> (K, S)>,
+}
+
+impl<K, S, D, J, F> std::fmt::Debug for Driving<'_, K, S, D, J, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driving").finish_non_exhaustive()
+    }
+}
+
+impl<'a, K, S: Shape, D: Drive<K, S>, J, F> Driving<'a, K, S, D, J, F> {
+    /// Runs an async function under rules.
+    #[inline]
+    pub fn under(rules: J, driver: &'a mut D, body: Pin<&'a mut F>) -> Self {
+        Self { driver, rules, body, types: PhantomData }
+    }
+}
+
+impl<'a, K, S: Shape, D: Drive<K, S>, F> Driving<'a, K, S, D, Defaults, F> {
+    /// Runs an async function.
+    #[inline]
+    pub fn new(driver: &'a mut D, body: Pin<&'a mut F>) -> Self {
+        Self::under(Defaults, driver, body)
+    }
+}
+
+// Nothing is pinned in it.
+impl<K, S, D, J, F> Unpin for Driving<'_, K, S, D, J, F> {}
+
+impl<K, S, D, J, F> Future for Driving<'_, K, S, D, J, F>
+where
+    S: Shape,
+    D: Drive<K, S>,
+    J: Judge<K, S>,
+    F: Future<Output = S::Return>,
+{
+    type Output = S::Return;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
+        let this = self.get_mut();
+        unboxed(this.driver.drive(cx, this.body.as_mut(), &this.rules))
+    }
+}
+
+/// Apart, because it does not depend on the body.
+fn unboxed<R>(polled: Poll<Box<R>>) -> Poll<R> {
+    match polled {
+        Poll::Ready(ret) => Poll::Ready(*ret),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+impl<K, S> Miss<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    /// What runs the body of an async function.
+    #[inline(never)]
+    pub fn driver(self) -> impl Drive<K, S> {
+        let stage = if self.leads_plainly() {
+            Stage::Run(Running::new(self))
+        } else {
+            Stage::Begin(Box::pin(begun(self)))
+        };
+        Driver { stage, keep: kept }
+    }
+
+    /// Runs a future that is no body of a function: what it holds is let go of as soon as it is done.
+    pub(crate) async fn run_async<F>(self, future: Pin<&mut Option<F>>) -> S::Return
+    where
+        F: Future<Output = S::Return>,
+    {
+        let mut driver = self.driver();
+        let mut once = Once(future);
+        Driving::new(&mut driver, Pin::new(&mut once)).await
+    }
+}
+
+/// A future that is dropped when it is done.
+struct Once<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F: Future> Future for Once<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let place = &mut self.get_mut().0;
+        let Some(future) = place.as_mut().as_pin_mut() else { panic!("polled after it was done") };
+        let polled = future.poll(cx);
+        if polled.is_ready() {
+            place.set(None);
+        }
+        polled
+    }
+}
+
+impl<K, S> Lead<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    /// What runs the body of an async function.
+    #[inline(never)]
+    pub fn driver(self) -> impl Drive<K, S> {
+        let stage = Stage::Run(Running::new(self.miss));
+        Driver::<_, _, Pending<(Miss<K, S>, Begun<S::Return>)>, _, _> { stage, keep: kept }
+    }
+}
+
+/// Waits for the turn of a call, or for what comes instead.
+async fn begun<K, S>(mut miss: Miss<K, S>) -> (Miss<K, S>, Begun<S::Return>)
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    let begun = miss.begin().await;
+    (miss, begun)
+}
+
+/// A value that the body returned, and what is to become of it.
+struct Returned<K, S: Shape> {
+    miss: Miss<K, S>,
+    flight: Flight,
+    ret: Box<S::Return>,
+    verdict: Verdict,
+}
+
+/// The value and its miss again. If the run was a refresh in its caller's place, a panic of what follows the body is no
+/// panic of the call.
+type Kept<K, S> = (Miss<K, S>, thread::Result<Box<<S as Shape>::Return>>);
+
+/// Keeps a value, in the shared tier, too.
+async fn kept<K, S>(returned: Returned<K, S>) -> Kept<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    let Returned { mut miss, flight, ret, verdict } = returned;
+    let pilot = flight.pilot().clone();
+    let in_place = miss.is_in_place();
+    let outcome = {
+        let finish = pin!(miss.finish(flight, &ret, verdict));
+        let mut driven = pin!(drive(&pilot, finish));
+        poll_fn(|cx| {
+            if !in_place {
+                return driven.as_mut().poll(cx).map(Ok);
+            }
+            caught(|| driven.as_mut().poll(cx))
+        })
+        .await
+    };
+    (miss, outcome.map(|()| ret))
+}
+
+/// Polls, and takes a panic for the result.
+fn caught<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<thread::Result<T>> {
+    match catch_unwind(AssertUnwindSafe(poll)) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    }
+}
+
+struct Driver<K, S: Shape, B, E, M> {
+    stage: Stage<K, S, B, E>,
+    keep: M,
+}
+
+/// What a call is at.
+enum Stage<K, S: Shape, B, E> {
+    /// It looks elsewhere, or waits.
+    Begin(Pin<Box<B>>),
+    Run(Box<Running<K, S>>),
+    /// The body is over.
+    Keep(Pin<Box<E>>),
+    Over,
+}
+
+impl<K, S, B, E, M> Drive<K, S> for Driver<K, S, B, E, M>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+    B: Future<Output = (Miss<K, S>, Begun<S::Return>)>,
+    E: Future<Output = Kept<K, S>>,
+    M: FnMut(Returned<K, S>) -> E,
+{
+    fn drive(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: Body<'_, S::Return>,
+        rules: &dyn Judge<K, S>,
+    ) -> Poll<Box<S::Return>> {
+        if let Stage::Begin(begin) = &mut self.stage {
+            let (mut miss, begun) = ready!(begin.as_mut().poll(cx));
+            self.stage = Stage::Over;
+            match miss.settles(begun) {
+                Some(value) => return Poll::Ready(value),
+                None => self.stage = Stage::Run(Running::new(miss)),
+            }
+        }
+        if let Stage::Run(running) = &mut self.stage {
+            let ran = if running.miss.is_in_place() {
+                ready!(caught(|| running.poll(cx, body, rules)))
+            } else {
+                Ok(ready!(running.poll(cx, body, rules)))
+            };
+            let Stage::Run(running) = mem::replace(&mut self.stage, Stage::Over) else {
+                unreachable!("it has just run")
+            };
+            let miss = running.miss;
+            match ran {
+                Ok((ret, None)) => return Poll::Ready(miss.unless_served_before(ret)),
+                Ok((ret, Some((flight, verdict)))) => {
+                    let returned = Returned { miss, flight, ret, verdict };
+                    self.stage = Stage::Keep(Box::pin((self.keep)(returned)));
+                }
+                Err(panic) => return Poll::Ready(miss.served_before_or(panic)),
+            }
+        }
+        let Stage::Keep(keep) = &mut self.stage else { panic!("polled after it was over") };
+        let (miss, outcome) = ready!(keep.as_mut().poll(cx));
+        self.stage = Stage::Over;
+        Poll::Ready(match outcome {
+            Ok(ret) => miss.unless_served_before(ret),
+            Err(panic) => miss.served_before_or(panic),
+        })
+    }
+}
+
+/// A call whose body runs.
+struct Running<K, S: Shape> {
+    miss: Miss<K, S>,
+    /// It was polled before.
+    pending: bool,
+}
+
+/// What a body came to; and if the shared tier is to have it, what that needs.
+type Ran<R> = (Box<R>, Option<(Flight, Verdict)>);
+
+impl<K, S> Running<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    fn new(miss: Miss<K, S>) -> Box<Self> {
+        Box::new(Self { miss, pending: false })
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: Body<'_, S::Return>,
+        rules: &dyn Judge<K, S>,
+    ) -> Poll<Ran<S::Return>> {
+        // Out of its place: if the body panics, it lands while the panic is under way.
+        let Some(flight) = self.miss.take_flight() else {
+            // Caching is off.
+            return Poll::Ready((ready!(polled(body, cx)), None));
+        };
+        let link = chain::enter(flight.id());
+        if mem::replace(&mut self.pending, true) {
+            flight.pilot().polled();
+        }
+        let Poll::Ready(ret) = polled(body, cx) else {
+            flight.pilot().pending(cx.waker());
+            self.miss.put_flight(flight);
+            return Poll::Pending;
+        };
+        if self.miss.remote.is_some()
+            && let Some(key) = &self.miss.key
+        {
+            let verdict = rules.judge(key, &ret, self.miss.ttl);
+            return Poll::Ready((ret, Some((flight, verdict))));
+        }
+        self.miss.put_flight(flight);
+        self.miss.link = Some(link);
+        self.miss.complete(rules, &ret);
+        Poll::Ready((ret, None))
+    }
+}
+
+/// Polls a body.
+fn polled<R>(body: Body<'_, R>, cx: &mut Context<'_>) -> Poll<Box<R>> {
+    body.poll(cx).map(Box::new)
+}
+
+#[allow(clippy::unnecessary_box_returns)] // It is moved by its address.
+impl<K, S> Miss<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    fn is_in_place(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.in_place)
+    }
+
+    /// What the call returns. A refresh that brings nothing changes nothing, here as in the background.
+    fn unless_served_before(self, ret: Box<S::Return>) -> Box<S::Return> {
+        if self.is_in_place()
+            && self.refresh().is_some()
+            && let Some(old) = self.served_before()
+        {
+            return old;
+        }
+        ret
+    }
+
+    fn served_before_or(self, panic: Box<dyn Any + Send>) -> Box<S::Return> {
+        match self.served_before() {
+            Some(old) => old,
+            None => resume_unwind(panic),
+        }
+    }
+}
