@@ -354,6 +354,11 @@ pub fn site_stats(site: &'static Site) -> Stats {
     site.stats()
 }
 
+/// Removes the entries of a function whose time is over, in this process.
+pub fn site_purge(site: &'static Site) -> u64 {
+    site.purge()
+}
+
 /// Removes all entries of a function, in this process.
 pub fn site_clear(site: &'static Site) -> Invalidated {
     let removed = site.clear();

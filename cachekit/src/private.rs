@@ -4,7 +4,7 @@
 pub use crate::companion;
 pub use crate::handle::{
     async_handle, async_handle_ruled, async_handle_shared, async_handle_shared_ruled, handle,
-    handle_ruled, handle_shared, handle_shared_ruled, site_clear, site_stats,
+    handle_ruled, handle_shared, handle_shared_ruled, site_clear, site_purge, site_stats,
 };
 #[cfg(feature = "shared")]
 pub use crate::handle::{async_handle_at, async_handle_at_ruled, handle_at, handle_at_ruled};
@@ -20,7 +20,8 @@ pub use crate::pinned::Pinned;
 #[cfg(feature = "shared")]
 pub use crate::read_through::lookup_at;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
+    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async, with,
+    with_whole,
 };
 pub use crate::rules::{Defaults, Unknown};
 #[cfg(feature = "secure")]

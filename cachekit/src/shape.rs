@@ -67,6 +67,16 @@ pub trait Shape: Copy {
     fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {
         Self::open(stored.clone())
     }
+    /// The value that is stored, where it lies as it is; of a `Result` what is `Ok`.
+    #[inline]
+    fn lies(_stored: &Self::Stored) -> Option<&dyn Any> {
+        None
+    }
+    /// The function's whole return value, where it lies as it is.
+    #[inline]
+    fn lies_whole(_stored: &Self::Stored) -> Option<&Self::Return> {
+        None
+    }
     /// What the function returns where it cannot be called; `None`: it is called all the same.
     fn refuse(_error: &Error) -> Option<Self::Return> {
         None
@@ -156,6 +166,14 @@ impl<R: Clone + Send + Sync + 'static> Shape for Plain<R> {
     fn restore(stored: R) -> R {
         stored
     }
+    #[inline]
+    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
+        Some(stored)
+    }
+    #[inline]
+    fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {
+        Some(stored)
+    }
     held_as_it_is!();
 }
 
@@ -177,6 +195,14 @@ impl<T: Clone + Send + Sync + 'static> Shape for Optional<T> {
     #[inline]
     fn restore(stored: Option<T>) -> Option<T> {
         stored
+    }
+    #[inline]
+    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
+        Some(stored)
+    }
+    #[inline]
+    fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {
+        Some(stored)
     }
     held_as_it_is!();
 }
@@ -202,6 +228,10 @@ impl<T: Clone + Send + Sync + 'static, E> Shape for OkOnly<T, E> {
     #[inline]
     fn restore(stored: T) -> Result<T, E> {
         Ok(stored)
+    }
+    #[inline]
+    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
+        Some(stored)
     }
     held_as_it_is!(Ok);
 }
@@ -231,6 +261,10 @@ where
     #[inline]
     fn restore(stored: T) -> Result<T, E> {
         Ok(stored)
+    }
+    #[inline]
+    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
+        Some(stored)
     }
     held_as_it_is!(Ok);
     fn share(ret: &Result<T, E>) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -266,6 +300,14 @@ where
     #[inline]
     fn restore(stored: Result<T, E>) -> Result<T, E> {
         stored
+    }
+    #[inline]
+    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
+        stored.as_ref().ok().map(|value| value as &dyn Any)
+    }
+    #[inline]
+    fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {
+        Some(stored)
     }
     held_as_it_is!();
 }

@@ -296,6 +296,10 @@ impl Site {
         stats
     }
 
+    pub(crate) fn purge(&'static self) -> u64 {
+        self.stores().iter().map(|store| store.purge()).sum()
+    }
+
     pub(crate) fn clear(&'static self) -> u64 {
         let mut removed = 0;
         for store in self.stores() {

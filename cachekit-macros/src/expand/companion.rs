@@ -4,9 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
+use super::key::{self, Arrival};
 use super::spans::located;
 use super::{again, handle, site};
-use crate::model::Model;
+use crate::model::{Model, Tier};
 
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
     let sites = sites(model);
@@ -124,6 +125,13 @@ fn of_the_function(model: &Model) -> TokenStream {
             #private::site_stats(#site)
         }
 
+        /// Drops the entries of this function whose time is over, and returns how many there were. They go by themselves
+        /// when they make room; this is for who wants their memory now.
+        #[inline]
+        pub fn purge() -> ::core::primitive::u64 {
+            #private::site_purge(#site)
+        }
+
         /// Drops all entries of this function.
         #[inline]
         pub fn clear() -> #cleared {
@@ -189,6 +197,7 @@ fn of_one_entry(model: &Model) -> TokenStream {
         TokenStream::new()
     };
     let refresh = refresh(model);
+    let with = with(model);
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]
@@ -226,8 +235,60 @@ fn of_one_entry(model: &Model) -> TokenStream {
             #private::#module::key(#entry)
         }
 
+        #with
         #refresh
     }
+}
+
+/// Runs a closure on the value in its place, where values are stored as they are and a key is all that sets them apart.
+fn with(model: &Model) -> TokenStream {
+    if model.tier == Tier::Secure || model.backend.is_some() {
+        return TokenStream::new();
+    }
+    let mixed = Span::mixed_site();
+    let turbofish = model.kept_turbofish();
+    let mut generics = model.kept_generics();
+    let result = Ident::new("__R", mixed);
+    generics.params.push(syn::parse_quote!(#result));
+    let (generics, _, bounds) = generics.split_for_impl();
+    let arguments = model.borrowed_arguments();
+    // Of a `Result`, the value that is stored. What goes by another name is looked at as a whole.
+    let (name, seen) = match returned_value(&model.returned.value) {
+        Some(value) => ("with", quote!(#value)),
+        None => {
+            let whole = &model.returned.value;
+            ("with_whole", quote!(#whole))
+        }
+    };
+    let shape = model.shape();
+    let looked = key::with(model, Arrival::Borrowed, |key| {
+        let site = quote_spanned!(mixed=> Self::__cachekit_site #turbofish ());
+        let rest = quote_spanned!(mixed=> #key, look);
+        model.call_with_shape(name, None, &site, &rest)
+    });
+    quote_spanned! {mixed=>
+        /// Runs `look` on the cached value of these arguments where it is: nothing is cloned, and the function does not
+        /// run. `None` if there is no value in this process. It counts as a use.
+        #[inline]
+        pub fn with #generics (
+            #(#arguments,)*
+            look: impl ::core::ops::FnOnce(&#seen) -> #result
+        ) -> ::core::option::Option<#result> #bounds {
+            let __shape = #shape;
+            #looked
+        }
+    }
+}
+
+/// `T` of what is written `Result<T, …>`.
+fn returned_value(ty: &syn::Type) -> Option<&syn::Type> {
+    let syn::Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        syn::GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 /// Calls the function past its entry. The arguments are those of the function.

@@ -283,6 +283,7 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
+    #[allow(clippy::unnecessary_box_returns)] // It is moved by its address.
     fn new(miss: Miss<K, S>) -> Box<Self> {
         Box::new(Self { miss, pending: false })
     }

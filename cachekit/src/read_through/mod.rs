@@ -40,6 +40,7 @@ mod refresh_ahead;
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
 mod turn;
+mod with;
 
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
 mod tests;
@@ -52,6 +53,7 @@ use miss::Rare;
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
+pub use with::{with, with_whole};
 
 /// Why the shared tier is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
