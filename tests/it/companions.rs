@@ -446,7 +446,7 @@ fn a_closure_looks_at_the_value_where_it_is() {
     fn by_another_name(number: u32) -> Outcome {
         Ok(Costly { number })
     }
-    #[cache(ttl = 60)]
+    #[cache::local(ttl = 60)]
     fn generic<T: Clone + Send + Sync + 'static + std::hash::Hash + Eq>(of: T) -> usize {
         let _ = of;
         size_of::<T>()
