@@ -300,9 +300,13 @@ where
         S: Shape<Stored = V>,
     {
         let hash = self.hash(key);
-        if let Some(value) = self.front(hash, |owned| key.equivalent(owned))
-            && let Ok(value) = S::open(value)
-        {
+        // Read to here: a large value is copied once.
+        let mut found = None;
+        let now = || self.store.now();
+        let same = |owned: &K| key.equivalent(owned);
+        let read = |stored: &V| found = S::read(stored).ok();
+        front::with(|front| front.get(self.store.number(), hash, now, same, read));
+        if let Some(value) = found {
             return Ok(value);
         }
         let borrowed = Borrowed(key, PhantomData::<K>);

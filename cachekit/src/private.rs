@@ -18,7 +18,8 @@ pub use crate::key::Part;
 #[cfg(feature = "shared")]
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async, rules,
+    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
+    rules, unboxed,
 };
 #[cfg(feature = "shared")]
 pub use crate::read_through::{lookup_at, rules_at};

@@ -218,7 +218,7 @@ fn drive(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> Token
         let mut __driver = #private::#holder::driver(__miss);
         #rules
         let __body = ::core::pin::pin!(#body);
-        #private::Driving::#driven.await
+        #private::unboxed(#private::Driving::#driven.await)
     }
 }
 

@@ -44,7 +44,7 @@ mod tests;
 
 #[cfg(feature = "shared")]
 pub use driver::rules_at;
-pub use driver::{Drive, Driving, rules};
+pub use driver::{Drive, Driving, rules, unboxed};
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 use miss::Rare;
@@ -52,6 +52,7 @@ pub(crate) use miss::Weigh;
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
+pub(crate) use turn::read;
 
 /// Why the shared tier is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

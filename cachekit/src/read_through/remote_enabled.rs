@@ -18,7 +18,8 @@ use crate::shared::key::storage_key;
 use crate::shared::link::{Failed, Link};
 use crate::shared::target::Target;
 pub(crate) use crate::shared::target::{Answer, Fetched};
-use crate::shared::wire::{Prepared, Windows, Wire};
+use crate::shared::wire::Wire;
+pub(crate) use crate::shared::wire::{Prepared, Windows};
 use crate::site::{Site, SiteRef, StoreRef, Tier};
 use crate::store::Store;
 
@@ -304,12 +305,7 @@ where
     }
 
     /// Writes a value that a caller hands in, over whatever is there.
-    pub(crate) async fn replace(
-        &self,
-        fate: &Arc<Fate>,
-        prepared: &Prepared<S>,
-        store: &StoreRef,
-    ) {
+    pub(crate) async fn replace(&self, fate: &Arc<Fate>, prepared: &Prepared<S>, store: &StoreRef) {
         if let Some(target) = self.holding() {
             target.cover(fate, store);
             target.replace(fate, prepared, store).await;
