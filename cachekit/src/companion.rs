@@ -47,7 +47,7 @@ pub mod of_async {
     }
 
     /// `f::peek(…)`
-    pub fn peek<A, R>(
+    pub fn peek<A, R: 'static>(
         handle: fn(A) -> AsyncHandle<R>,
         arguments: A,
     ) -> Operation<A, R, (), Option<R>> {

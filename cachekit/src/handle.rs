@@ -3,16 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::clock;
-use crate::entry::{self, AnyEntry, Entry, Plan};
+use crate::clock::{self, Ticks};
+use crate::entry::{self, AnyEntry, Entry, Fate, Plan};
 use crate::key::{self, CacheKey};
-use crate::read_through::remote::Removal;
-use crate::read_through::{Remote, blocking};
-use crate::rules::Judge;
+use crate::read_through::remote::{Prepared, Removal, Windows};
+use crate::read_through::{Remote, blocking, read};
+use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::site::{Site, SiteRef, StoreRef};
 use crate::stats::Stats;
-use crate::store::{Newcomer, Store};
+use crate::store::{Flight, Newcomer, Store};
 
 mod constructors;
 mod entry_key;
@@ -26,9 +26,9 @@ pub(crate) use self::operation::Operation;
 
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
-/// One key's place in one store, with the types hidden.
+/// One key's place in one store, with the types hidden. Values are boxed: large ones are moved by their address.
 trait Place<R>: Send + Sync {
-    fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<R>>;
+    fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<Box<R>>>;
     fn contains(self: Arc<Self>) -> BoxFuture<'static, bool>;
     fn set(self: Arc<Self>, value: R) -> BoxFuture<'static, ()>;
     fn invalidate(self: Arc<Self>) -> BoxFuture<'static, Invalidated>;
@@ -48,9 +48,9 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    fn local(&self) -> Option<S::Return> {
+    fn local(&self) -> Option<Box<S::Return>> {
         let entry = self.store.fresh(self.hash)?;
-        S::read(&self.own(&*entry)?.value).ok()
+        read::<S>(&self.own(&*entry)?.value).ok()
     }
 
     /// The entry, if it is that of this call.
@@ -61,36 +61,65 @@ where
     fn remove_local(&self) -> bool {
         self.store.remove(self.hash, &|other| self.own(other).is_some()).is_some()
     }
+}
 
-    async fn stored(&self) -> Option<S::Return> {
+impl<K, S> Typed<K, S>
+where
+    K: Clone + Eq + Send + Sync + 'static,
+    S: Shape + Send + Sync + 'static,
+{
+    async fn stored(&self) -> Option<Box<S::Return>> {
         if self.store.is_disabled() {
             return None;
         }
         if let Some(value) = self.local() {
             return Some(value);
         }
-        self.remote.peek(&self.store).await.map(S::restore)
-    }
-}
-
-impl<K, S> Place<S::Return> for Typed<K, S>
-where
-    K: Clone + Eq + Send + Sync + 'static,
-    S: Shape + Send + Sync + 'static,
-{
-    fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<S::Return>> {
-        Box::pin(async move { self.stored().await })
+        if self.remote.is_none() { None } else { self.fetched().await }
     }
 
-    fn contains(self: Arc<Self>) -> BoxFuture<'static, bool> {
-        Box::pin(async move { self.stored().await.is_some() })
+    // What follows stands apart from the futures that call it: these have no place for a value.
+
+    #[inline(never)]
+    fn fetched(&self) -> BoxFuture<'_, Option<Box<S::Return>>> {
+        Box::pin(async { self.remote.peek(&self.store).await.map(S::restore).map(Box::new) })
     }
 
-    fn set(self: Arc<Self>, value: S::Return) -> BoxFuture<'static, ()> {
-        let verdict = self.judge.judge(&self.key, &value, self.site.ttl());
-        let stored = S::stored(&value).cloned();
-        let is_error = S::kind(&value) == Kind::Err;
-        drop(value);
+    #[inline(never)]
+    #[allow(clippy::unnecessary_box_returns)] // It is moved by its address.
+    fn prepared(&self, value: &S::Value, windows: Windows) -> Box<Prepared<S>> {
+        Box::new(self.remote.prepare(value, windows))
+    }
+
+    /// Stores what this process is to keep of a value, and gives it the lead of its key.
+    #[inline(never)]
+    fn put(
+        &self,
+        prepared: &mut Prepared<S>,
+        verdict: Verdict,
+        window: Ticks,
+        fate: Option<&Arc<Fate>>,
+    ) -> Option<Flight> {
+        let kept = prepared.kept.take()?;
+        let plan = Plan {
+            window,
+            weight: verdict.weight,
+            fate: fate.cloned(),
+            idle: self.site.idle(),
+            now: self.store.now(),
+            ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
+        };
+        let entry = Arc::new(self.store.entry(self.key.clone(), kept, plan));
+        Some(Store::put_flying(&self.store, self.hash, Newcomer::new(entry)))
+    }
+
+    /// `stored` is what can be stored of the value, if anything.
+    fn set_stored(
+        self: Arc<Self>,
+        stored: Option<Box<S::Value>>,
+        verdict: Verdict,
+        is_error: bool,
+    ) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let keep = verdict.keep && !self.store.is_disabled() && !self.remote.stores_nothing();
             let (Some(stored), true) = (stored, keep) else {
@@ -102,21 +131,10 @@ where
             // First here: a value that is written there last wins there, and this process agrees.
             let fate = if self.remote.is_some() { entry::fate(self.hash) } else { None };
             let window = if is_error { 0 } else { self.site.window() };
-            let mut prepared = self.remote.prepare(&stored, (verdict, window));
+            let mut prepared = self.prepared(&stored, (verdict, window));
             // In flight until it is written there, too: a run that started later may be faster, and wins.
-            let mut flight = None;
-            if let Some(kept) = prepared.kept.take() {
-                let plan = Plan {
-                    window,
-                    weight: verdict.weight,
-                    fate: fate.clone(),
-                    idle: self.site.idle(),
-                    now: self.store.now(),
-                    ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
-                };
-                let entry = Arc::new(self.store.entry(self.key.clone(), kept, plan));
-                flight = Some(Store::put_flying(&self.store, self.hash, Newcomer::new(entry)));
-            } else {
+            let flight = self.put(&mut prepared, verdict, window, fate.as_ref());
+            if flight.is_none() {
                 self.remove_local();
             }
             if let Some(fate) = &fate {
@@ -124,6 +142,34 @@ where
             }
             drop(flight);
         })
+    }
+}
+
+/// What can be stored of a value.
+#[inline(never)]
+fn stored<S: Shape>(value: &S::Return) -> Option<Box<S::Value>> {
+    S::stored(value).cloned().map(Box::new)
+}
+
+impl<K, S> Place<S::Return> for Typed<K, S>
+where
+    K: Clone + Eq + Send + Sync + 'static,
+    S: Shape + Send + Sync + 'static,
+{
+    fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<Box<S::Return>>> {
+        Box::pin(async move { self.stored().await })
+    }
+
+    fn contains(self: Arc<Self>) -> BoxFuture<'static, bool> {
+        Box::pin(async move { self.stored().await.is_some() })
+    }
+
+    fn set(self: Arc<Self>, value: S::Return) -> BoxFuture<'static, ()> {
+        let verdict = self.judge.judge(&self.key, &value, self.site.ttl());
+        let stored = stored::<S>(&value);
+        let is_error = S::kind(&value) == Kind::Err;
+        drop(value);
+        self.set_stored(stored, verdict, is_error)
     }
 
     fn invalidate(self: Arc<Self>) -> BoxFuture<'static, Invalidated> {
@@ -237,7 +283,7 @@ impl<R> Handle<R> {
 
     /// The cached value, without running the function and without counting as a call.
     pub fn peek(&self) -> Option<R> {
-        blocking::block_on(self.0.place().peek())
+        blocking::block_on(self.0.place().peek()).map(|value| *value)
     }
 
     /// Whether there is a cached value.
@@ -281,7 +327,7 @@ impl<R> AsyncHandle<R> {
 
     /// The cached value, without running the function and without counting as a call.
     pub async fn peek(&self) -> Option<R> {
-        self.0.place().peek().await
+        self.0.place().peek().await.map(|value| *value)
     }
 
     /// Whether there is a cached value.
@@ -324,16 +370,19 @@ impl<R> AsyncHandle<R> {
         self.0.place.invalidate()
     }
 
-    pub(crate) fn into_peek(self) -> BoxFuture<'static, Option<R>> {
-        self.0.place.peek()
-    }
-
     pub(crate) fn into_contains(self) -> BoxFuture<'static, bool> {
         self.0.place.contains()
     }
 
     pub(crate) fn into_set(self, value: R) -> BoxFuture<'static, ()> {
         self.0.place.set(value)
+    }
+}
+
+impl<R: 'static> AsyncHandle<R> {
+    pub(crate) fn into_peek(self) -> BoxFuture<'static, Option<R>> {
+        let peeked = self.0.place.peek();
+        Box::pin(async move { peeked.await.map(|value| *value) })
     }
 }
 

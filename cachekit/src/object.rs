@@ -386,9 +386,11 @@ where
         Q: CacheKey<Owned = K>,
         S: Shape<Stored = V>,
     {
-        if let Some(value) = self.front(target.hash, |owned| key.matches(owned))
-            && let Ok(value) = S::open(value)
-        {
+        // Read to here: a large value is copied once.
+        let mut found = None;
+        let same = |owned: &K| key.matches(owned);
+        self.front_with(target.hash, same, |stored| found = S::read(stored).ok());
+        if let Some(value) = found {
             return Ok(value);
         }
         if self.config.is_plain() {

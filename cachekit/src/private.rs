@@ -20,8 +20,8 @@ pub use crate::pinned::Pinned;
 #[cfg(feature = "shared")]
 pub use crate::read_through::lookup_at;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async, with,
-    with_whole,
+    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
+    unboxed, with, with_whole,
 };
 pub use crate::rules::{Defaults, Unknown};
 #[cfg(feature = "secure")]

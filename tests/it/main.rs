@@ -41,6 +41,7 @@ mod invalidation;
 mod io_attribute;
 mod io_processes;
 mod key_templates;
+mod large_values;
 mod mixed_use;
 mod off;
 mod options;

@@ -222,7 +222,7 @@ fn drive(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> Token
         #rules
         let mut __driver = #private::#holder::driver(__miss);
         let __body = ::core::pin::pin!(#body);
-        #private::Driving::#driven.await
+        #private::unboxed(#private::Driving::#driven.await)
     }
 }
 

@@ -76,20 +76,18 @@ where
     J: Judge<K, S>,
     F: Future<Output = S::Return>,
 {
-    type Output = S::Return;
+    type Output = Box<S::Return>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<S::Return>> {
         let this = self.get_mut();
-        unboxed(this.driver.drive(cx, this.body.as_mut(), &this.rules))
+        this.driver.drive(cx, this.body.as_mut(), &this.rules)
     }
 }
 
-/// Apart, because it does not depend on the body.
-fn unboxed<R>(polled: Poll<Box<R>>) -> Poll<R> {
-    match polled {
-        Poll::Ready(ret) => Poll::Ready(*ret),
-        Poll::Pending => Poll::Pending,
-    }
+/// What the call returns. Apart, because it does not depend on the body.
+#[allow(clippy::boxed_local)] // It was moved by its address up to here.
+pub fn unboxed<R>(ret: Box<R>) -> R {
+    *ret
 }
 
 impl<K, S> Miss<K, S>
@@ -115,7 +113,7 @@ where
     {
         let mut driver = self.driver();
         let mut once = Once(future);
-        Driving::new(&mut driver, Pin::new(&mut once)).await
+        unboxed(Driving::new(&mut driver, Pin::new(&mut once)).await)
     }
 }
 
@@ -323,7 +321,11 @@ where
 
 /// Polls a body.
 fn polled<R>(body: Body<'_, R>, cx: &mut Context<'_>) -> Poll<Box<R>> {
-    body.poll(cx).map(Box::new)
+    // Not `map`: without optimization every call is a copy.
+    match body.poll(cx) {
+        Poll::Ready(ret) => Poll::Ready(Box::new(ret)),
+        Poll::Pending => Poll::Pending,
+    }
 }
 
 #[allow(clippy::unnecessary_box_returns)] // It is moved by its address.

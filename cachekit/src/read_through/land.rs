@@ -91,9 +91,13 @@ where
 
     /// Without a backend.
     fn finish_here(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
-        let value = S::stored(ret).filter(|_| verdict.keep);
-        let kept = value.and_then(|value| self.remote.keep(value, (verdict, self.window_of(ret))));
-        self.settle(flight, ret, verdict, kept);
+        match S::stored(ret).filter(|_| verdict.keep) {
+            Some(value) => {
+                let kept = self.remote.keep(value, (verdict, self.window_of(ret)));
+                self.settle(flight, ret, verdict, kept);
+            }
+            None => self.settle_unkept(flight, ret),
+        }
     }
 
     fn is_same(&self, other: &dyn AnyEntry) -> bool {
@@ -124,24 +128,28 @@ where
         verdict: Verdict,
         kept: Option<S::Stored>,
     ) {
-        let outdated = self.is_outdated();
-        match (S::stored(ret), kept.filter(|_| !outdated)) {
-            (Some(_), Some(kept)) => {
+        match kept {
+            Some(kept) if S::stored(ret).is_some() && !self.is_outdated() => {
                 let window = self.window_of(ret);
                 let published = self.publish(flight, kept, verdict, window);
                 if let Some(ticket) = self.take_refresh() {
                     if published { ticket.stored() } else { ticket.moot() }
                 }
             }
-            (value, _) => {
-                self.store.count_load(self.hash);
-                let landing = self.unkept(&flight, ret, value);
-                if outdated && let Some(ticket) = self.take_refresh() {
-                    ticket.moot();
-                }
-                flight.abandon(landing);
-            }
+            _ => self.settle_unkept(flight, ret),
         }
+    }
+
+    // Apart, for the stack of what has no value.
+    #[inline(never)]
+    fn settle_unkept(&mut self, flight: Flight, ret: &S::Return) {
+        let outdated = self.is_outdated();
+        self.store.count_load(self.hash);
+        let landing = self.unkept(&flight, ret, S::stored(ret));
+        if outdated && let Some(ticket) = self.take_refresh() {
+            ticket.moot();
+        }
+        flight.abandon(landing);
     }
 
     /// What the waiters of a run get that is not stored.

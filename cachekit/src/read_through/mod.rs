@@ -45,7 +45,7 @@ mod with;
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
 mod tests;
 
-pub use driver::{Drive, Driving};
+pub use driver::{Drive, Driving, unboxed};
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use miss::Plans;
@@ -53,6 +53,7 @@ use miss::Rare;
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
+pub(crate) use turn::read;
 pub use with::{with, with_whole};
 
 /// Why the shared tier is asked.

@@ -19,7 +19,8 @@ use crate::shared::key::storage_key;
 use crate::shared::link::{Failed, Link};
 use crate::shared::target::Target;
 pub(crate) use crate::shared::target::{Answer, Fetched};
-use crate::shared::wire::{Prepared, Windows, Wire};
+use crate::shared::wire::Wire;
+pub(crate) use crate::shared::wire::{Prepared, Windows};
 use crate::site::{Site, SiteRef, StoreRef, Tier};
 use crate::store::Store;
 

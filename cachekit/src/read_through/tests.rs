@@ -42,7 +42,7 @@ async fn call(
             Asked::Stale(..) => panic!("it would run where there is no reactor"),
             Asked::Lead(lead) => {
                 let mut driver = lead.driver();
-                Driving::new(&mut driver, pin!(function)).await
+                *Driving::new(&mut driver, pin!(function)).await
             }
         },
     }

@@ -1,6 +1,7 @@
 //! Whose turn it is: this call's, another's that it waits for, or this one's after all.
 
 use std::any::Any;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::miss::{Begun, Miss};
@@ -28,7 +29,7 @@ enum Attempt<R> {
 
 /// What an entry holds, where a large value lies well.
 #[inline(never)]
-pub(super) fn read<S: Shape>(stored: &S::Stored) -> Result<Box<S::Return>, Refusal> {
+pub(crate) fn read<S: Shape>(stored: &S::Stored) -> Result<Box<S::Return>, Refusal> {
     S::read(stored).map(Box::new)
 }
 
@@ -64,10 +65,31 @@ where
         if self.store.is_disabled() {
             return None;
         }
-        if let Some(ret) = self.remote.refused(&self.store) {
-            return Some(Begun::Value(Box::new(ret)));
+        if let Some(ret) = self.refused() {
+            return Some(Begun::Value(ret));
         }
         self.found_stale()
+    }
+
+    // What makes a value, or a future of one, stands apart: callers have no place for it on their stack.
+
+    #[inline(never)]
+    fn refused(&self) -> Option<Box<S::Return>> {
+        self.remote.refused(&self.store).map(Box::new)
+    }
+
+    #[inline(never)]
+    fn ask_remote_later(
+        &mut self,
+        flight: Flight,
+    ) -> Pin<Box<impl Future<Output = Begun<S::Return>> + use<'_, K, S>>> {
+        Box::pin(self.ask_remote(flight, true))
+    }
+
+    #[inline(never)]
+    fn ask_remote_now(&mut self, flight: Flight) -> Begun<S::Return> {
+        let _link = chain::enter(flight.id());
+        blocking::block_on(self.ask_remote(flight, false))
     }
 
     pub(super) async fn begin(&mut self) -> Begun<S::Return> {
@@ -91,7 +113,7 @@ where
                 Some(Begun::Lead(flight)) if self.remote.is_some() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
                     let pilot = flight.pilot().clone();
-                    let mut asked = Box::pin(self.ask_remote(flight, true));
+                    let mut asked = self.ask_remote_later(flight);
                     return drive(&pilot, asked.as_mut()).await;
                 }
                 Some(begun) => return begun,
@@ -119,8 +141,7 @@ where
             };
             match begun {
                 Some(Begun::Lead(flight)) if self.remote.is_some() => {
-                    let _link = chain::enter(flight.id());
-                    return blocking::block_on(self.ask_remote(flight, false));
+                    return self.ask_remote_now(flight);
                 }
                 Some(begun) => return begun,
                 None => {}
