@@ -253,13 +253,10 @@ fn with(model: &Model) -> TokenStream {
     let (generics, _, bounds) = generics.split_for_impl();
     let arguments = model.borrowed_arguments();
     // Of a `Result`, the value that is stored. What goes by another name is looked at as a whole.
-    let (name, seen) = match returned_value(&model.returned.value) {
-        Some(value) => ("with", quote!(#value)),
-        None => {
-            let whole = &model.returned.value;
-            ("with_whole", quote!(#whole))
-        }
-    };
+    let whole = &model.returned.value;
+    let seen = returned_value(whole);
+    let name = if seen.is_some() { "with" } else { "with_whole" };
+    let seen = seen.unwrap_or(whole);
     let shape = model.shape();
     let looked = key::with(model, Arrival::Borrowed, |key| {
         let site = quote_spanned!(mixed=> Self::__cachekit_site #turbofish ());
