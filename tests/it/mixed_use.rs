@@ -44,8 +44,12 @@ struct World {
 }
 
 impl World {
+    fn source(&self, key: u64) -> &Source {
+        &self.sources[usize::try_from(key).unwrap()]
+    }
+
     fn read(&self, key: u64) -> (u64, u64) {
-        (key, self.sources[key as usize].version.load(Ordering::SeqCst))
+        (key, self.source(key).version.load(Ordering::SeqCst))
     }
 
     /// Checks a value of a call that began when the floor was this.
@@ -57,7 +61,7 @@ impl World {
 
     /// Changes the source, and then the cache as `change` says.
     fn change(&self, key: u64, change: impl FnOnce((u64, u64))) {
-        let source = &self.sources[key as usize];
+        let source = self.source(key);
         let _one = source.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let version = source.version.fetch_add(1, Ordering::SeqCst) + 1;
         change((key, version));
@@ -66,7 +70,7 @@ impl World {
 
     fn step(&self, random: &mut Random) {
         let key = random.below(KEYS).min(random.below(KEYS));
-        let floor = self.sources[key as usize].floor.load(Ordering::SeqCst);
+        let floor = self.source(key).floor.load(Ordering::SeqCst);
         match random.below(100) {
             0..45 => {
                 if let Some(seen) = self.cache.get(&key) {
