@@ -137,7 +137,7 @@ where
     /// before.insert("a".to_owned(), 1);
     /// let bytes = serde_json::to_vec(&before.export())?;
     ///
-    /// let after = Cache::new(10);
+    /// let after = Cache::<String, i32>::new(10);
     /// after.import(serde_json::from_slice::<Vec<_>>(&bytes)?);
     /// assert_eq!(after.get("a"), Some(1));
     /// # Ok::<(), serde_json::Error>(())
