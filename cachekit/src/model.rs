@@ -23,6 +23,7 @@ use crate::store::{Caller, Capacity, Store};
 use crate::testing::{Clock, ClockSource};
 
 mod abandoned;
+mod changes;
 #[cfg(feature = "shared")]
 mod coherence;
 mod order;

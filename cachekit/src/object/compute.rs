@@ -79,7 +79,7 @@ where
             Some((plan, value)) => {
                 let now = self.store.now();
                 let entry = Arc::new(self.store.entry(key, value, plan));
-                flight.land(Newcomer::new(entry), now);
+                flight.land_over(Newcomer::new(entry), now, seen.as_ref());
             }
             None => flight.land_nothing(seen.as_ref()),
         }

@@ -91,20 +91,29 @@ impl Store {
         hash: u64,
         same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) -> Option<Resident> {
-        let entry = {
-            let mut inner = lock(&self.shard(hash).inner);
-            let at = inner.find(hash)?;
-            // Fills first. One that lands between the two steps is found by the second.
-            inner.kill_fills(at);
-            inner.slot(at).entry.clone()?
-        };
-        // The user's `Eq` runs without our lock. What replaces the entry meanwhile is newer than the removal.
-        if !same(&*entry) {
-            return None;
+        let mut removed = None;
+        loop {
+            let entry = {
+                let mut inner = lock(&self.shard(hash).inner);
+                let Some(at) = inner.find(hash) else { return removed };
+                inner.kill_fills(at);
+                let Some(entry) = inner.slot(at).entry.clone() else { return removed };
+                entry
+            };
+            // The user's `Eq` runs without our lock.
+            if !same(&*entry) {
+                return removed;
+            }
+            let alive = entry.head().kill();
+            let taken = self.take_out(hash, &entry, Cause::Removed);
+            if alive {
+                removed.get_or_insert(entry);
+            }
+            if taken {
+                return removed;
+            }
+            // It was replaced meanwhile, perhaps by what was made of it: that goes as well.
         }
-        let alive = entry.head().kill();
-        self.take_out(hash, &entry, Cause::Removed);
-        alive.then_some(entry)
     }
 
     /// Removes this very entry. True if it was alive.

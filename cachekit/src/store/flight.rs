@@ -329,12 +329,27 @@ impl Flight {
     /// Stores what the fill came to, unless it was invalidated or overtaken, and gives it to the waiters in any case.
     /// True if it was stored.
     #[inline]
-    pub(crate) fn land(mut self, newcomer: Newcomer, now: Ticks) -> bool {
+    pub(crate) fn land(self, newcomer: Newcomer, now: Ticks) -> bool {
+        self.land_over(newcomer, now, None)
+    }
+
+    /// The same for a value that was made of what the caller saw: only if that is still there, alive. What was removed
+    /// must not live on in what was made of it.
+    #[inline]
+    pub(crate) fn land_over(
+        mut self,
+        newcomer: Newcomer,
+        now: Ticks,
+        seen: Option<&Resident>,
+    ) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         let mut out = Out::default();
         let shard = store.shard_number(*hash);
         let mut inner = lock(&store.shard(*hash).inner);
+        if let Some(seen) = seen {
+            inner.kill_unless_there(*row, seen);
+        }
         if !newcomer.is_fated
             && let Some(at) = inner.ends_plain(*row)
         {
