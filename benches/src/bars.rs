@@ -1,6 +1,8 @@
 //! The project's bars, held against what this run measured.
 
-use crate::report::{BOUNDED, OURS, OURS_ALONE, OURS_SYNC, REFERENCE, Replay, Report, Row, Table};
+use crate::report::{
+    BOUNDED, OURS, OURS_ALONE, OURS_NUMBER, OURS_SYNC, REFERENCE, Replay, Report, Row, Table,
+};
 use crate::workloads::seal::{BARE_AES_GCM, BARE_AWS_LC, SEAL_AES_GCM, SEAL_AWS_LC, SEAL_CORE};
 use crate::workloads::sealed;
 
@@ -85,6 +87,10 @@ fn bars(report: &Report) -> Vec<Bar> {
         OURS_ALONE,
         1.05,
     ));
+    let number = "<= 1.10x our hit of a u64";
+    for (id, name) in [("with-arc", "`with` on an Arc"), ("with-4k", "`with` on 4 KiB")] {
+        bars.push(Bar::new(name, number).ratio(report.table(id), OURS_NUMBER, 1.1));
+    }
     let sync = "<= 1.30x our sync hit";
     bars.push(Bar::new("async hit", sync).ratio(report.table("async"), OURS_SYNC, 1.3));
     bars.push(times("hit (&str, u64) -> struct", report.table("struct"), REFERENCE, 1.1));

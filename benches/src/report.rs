@@ -16,6 +16,7 @@ pub(crate) const BOUNDED: &str = "cached(max_size, ttl)";
 pub(crate) const OURS_STORE: &str = "cachekit Cache";
 /// Ours again where a table compares us with ourselves: called without `await`, from one thread.
 pub(crate) const OURS_SYNC: &str = "cachekit #[cache], sync";
+pub(crate) const OURS_NUMBER: &str = "cachekit #[cache], u64 hit";
 pub(crate) const OURS_ALONE: &str = "cachekit #[cache], one thread";
 
 /// One contender's samples, in ns per operation, by round.

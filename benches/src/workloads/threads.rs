@@ -7,7 +7,7 @@ use crate::crew::Crew;
 use crate::harness::{Batch, Contender, Role, measure};
 use crate::options::Options;
 use crate::peers::{self, Papaya};
-use crate::report::{BOUNDED, Expected, OURS, OURS_ALONE, REFERENCE, Report};
+use crate::report::{BOUNDED, Expected, OURS, OURS_ALONE, OURS_NUMBER, REFERENCE, Report};
 use crate::{ours, subjects};
 
 const KEY: u64 = 42;
@@ -34,6 +34,30 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
     ];
     let title = "hit, u64 -> u64, two threads on one key (time of one thread's call)";
     let table = measure(options, "threads", title, Batch::Calibrated, contenders);
+    report.add(table, Expected::Hits);
+    in_place(options, report, &crew);
+}
+
+/// A closure on a value in its place, beside a hit of a number: nothing is cloned, and no count is shared.
+fn in_place(options: &Options, report: &mut Report, crew: &Crew) {
+    let (tenant, id) = (subjects::TENANTS[0], KEY);
+    ours::shared_profile(tenant, id);
+    ours::vector(id);
+    let number =
+        || hot(OURS_NUMBER, Role::Floor, crew, ours::number).counting(|| ours::HIT_RUNS.get());
+    let arc =
+        move |id| ours::shared_profile::with(tenant, &id, |profile| Arc::strong_count(profile));
+    let contenders =
+        vec![hot(OURS, Role::Ours, crew, arc).counting(|| ours::HIT_RUNS.get()), number()];
+    let title = "`with` on an Arc, two threads on one key";
+    let table = measure(options, "with-arc", title, Batch::Calibrated, contenders);
+    report.add(table, Expected::Hits);
+
+    let vector = move |id| ours::vector::with(&id, |vector| vector.len());
+    let contenders =
+        vec![hot(OURS, Role::Ours, crew, vector).counting(|| ours::HIT_RUNS.get()), number()];
+    let title = "`with` on 4 KiB, two threads on one key";
+    let table = measure(options, "with-4k", title, Batch::Calibrated, contenders);
     report.add(table, Expected::Hits);
 }
 
