@@ -45,15 +45,14 @@ fn in_place(options: &Options, report: &mut Report, crew: &Crew) {
     ours::vector(id);
     let number =
         || hot(OURS_NUMBER, Role::Floor, crew, ours::number).counting(|| ours::HIT_RUNS.get());
-    let arc =
-        move |id| ours::shared_profile::with(tenant, &id, |profile| Arc::strong_count(profile));
+    let arc = move |id| ours::shared_profile::with(tenant, &id, Arc::strong_count);
     let contenders =
         vec![hot(OURS, Role::Ours, crew, arc).counting(|| ours::HIT_RUNS.get()), number()];
     let title = "`with` on an Arc, two threads on one key";
     let table = measure(options, "with-arc", title, Batch::Calibrated, contenders);
     report.add(table, Expected::Hits);
 
-    let vector = move |id| ours::vector::with(&id, |vector| vector.len());
+    let vector = move |id| ours::vector::with(&id, Vec::len);
     let contenders =
         vec![hot(OURS, Role::Ours, crew, vector).counting(|| ours::HIT_RUNS.get()), number()];
     let title = "`with` on 4 KiB, two threads on one key";
