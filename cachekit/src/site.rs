@@ -4,6 +4,8 @@ use std::any::TypeId;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
+// Plain std on purpose: a static's are made by the compiler.
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -146,6 +148,8 @@ pub struct Site {
     ttl: Ticks,
     window: Ticks,
     idle: Ticks,
+    /// The number of the first store, once there is one; what hits of functions without generics compare.
+    number: AtomicU32,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
     first: Link,
 }
@@ -190,7 +194,7 @@ impl Site {
             Some(idle) => clock::ticks(idle),
             None => clock::NEVER,
         };
-        Self { info, ttl, window, idle, first: OnceLock::new() }
+        Self { info, ttl, window, idle, number: AtomicU32::new(0), first: OnceLock::new() }
     }
 
     fn address(&'static self) -> usize {
@@ -272,6 +276,9 @@ impl Site {
                 let store = self.make(ClockSource::Coarse, crate::disabled());
                 Box::new(Node { function, store, next: OnceLock::new() })
             });
+            if std::ptr::eq(link, &raw const self.first) {
+                self.number.store(node.store.number(), Ordering::Relaxed);
+            }
             if node.function == function {
                 return &node.store;
             }
@@ -413,7 +420,11 @@ impl SiteRef {
     /// The number of that store; 0 as long as there is none.
     #[inline]
     pub(crate) fn store_number(self) -> StoreNumber {
-        self.static_store().map_or(0, Store::number)
+        match self.path {
+            // With an old 0 nothing is found in a front, and the store answers.
+            None => self.site.number.load(Ordering::Relaxed),
+            Some(_) => self.static_store().map_or(0, Store::number),
+        }
     }
 
     /// What a call of it is.

@@ -147,17 +147,21 @@ pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
     }
 }
 
+/// The upper bits choose the set, the lower ones are the tag.
 #[inline]
 fn index(hash: u64) -> usize {
-    // The masked value is below SLOTS.
+    // So many bits are left that it is below SETS.
     #[allow(clippy::cast_possible_truncation)]
-    let index = (hash ^ (hash >> 32)) as usize & (SETS - 1);
+    let index = (hash >> (u64::BITS - SETS.ilog2())) as usize;
     index
 }
 
 #[inline]
 fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32
+    // The upper bits are left out on purpose.
+    #[allow(clippy::cast_possible_truncation)]
+    let tag = hash as u32;
+    tag
 }
 
 impl Table {
@@ -175,11 +179,12 @@ impl Table {
     /// Counts a hit.
     #[inline(always)]
     fn count(&self, slot: &Slot, head: &Head) {
-        self.counters.hit(head.counter());
-        head.visit();
         if !slot.used.get() {
             slot.used.set(true);
         }
+        head.visit();
+        // Last: it may be a call, for which nothing is to be kept then.
+        self.counters.hit(head.counter());
     }
 }
 

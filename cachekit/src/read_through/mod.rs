@@ -139,18 +139,20 @@ where
     });
     match hit {
         Some(Ok(ret)) => Ok(ret),
-        Some(Err(refusal)) => refused_site(site, hash, &key, remote, refusal),
-        None => find_site(site, hash, &key, remote),
+        Some(Err(refusal)) => refused_site(site, hash, key, remote, refusal),
+        None => find_site(site, hash, key, remote),
     }
 }
 
 /// An entry did not open: it goes, and the call is a miss.
+///
+/// The key is handed on whole, here and below: a hit then need not lay it out in memory.
 #[cold]
 #[inline(never)]
 fn refused_site<Q, S>(
     site: SiteRef,
     hash: u64,
-    key: &Q,
+    key: Q,
     remote: MakeRemote<Q, S>,
     refusal: Refusal,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
@@ -158,7 +160,7 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    drop_refused::<Q, S>(&site.store(), hash, key, refusal);
+    drop_refused::<Q, S>(&site.store(), hash, &key, refusal);
     find_site(site, hash, key, remote)
 }
 
@@ -173,7 +175,7 @@ fn drop_refused<Q: CacheKey, S: Shape>(store: &Store, hash: u64, key: &Q, refusa
 fn find_site<Q, S>(
     site: SiteRef,
     hash: u64,
-    key: &Q,
+    key: Q,
     remote: MakeRemote<Q, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -185,7 +187,7 @@ where
         return find_site_first(site, hash, key, remote);
     };
     let target = site.target(store, hash);
-    find(&target, key, || remote(site, key), || StoreRef::Static(store))
+    find(&target, &key, || remote(site, &key), || StoreRef::Static(store))
 }
 
 /// The first call of a function, and calls in test scopes.
@@ -194,7 +196,7 @@ where
 fn find_site_first<Q, S>(
     site: SiteRef,
     hash: u64,
-    key: &Q,
+    key: Q,
     remote: MakeRemote<Q, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -203,7 +205,7 @@ where
 {
     let store = site.store();
     let target = site.target(&store, hash);
-    find(&target, key, || remote(site, key), || store.clone())
+    find(&target, &key, || remote(site, &key), || store.clone())
 }
 
 impl SiteRef {
