@@ -183,14 +183,16 @@ where
     S: Shape,
 {
     let special = front::with(front::Front::is_special).unwrap_or(false);
-    let Some(store) = site.static_store().filter(|_| !special) else {
+    let Some(store) = site.static_store().filter(|store| !special && !store.is_disabled()) else {
         return find_site_first(site, hash, key, remote);
     };
-    let target = site.target(store, hash);
-    find(&target, &key, || remote(site, &key), || StoreRef::Static(store))
+    find_fresh::<Q, S>(store, hash, site.caller(), &key).or_else(|look| {
+        let target = site.target(store, hash);
+        find_other(&target, &key, look, || remote(site, &key), || StoreRef::Static(store))
+    })
 }
 
-/// The first call of a function, and calls in test scopes.
+/// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.
 #[cold]
 #[inline(never)]
 fn find_site_first<Q, S>(
@@ -252,7 +254,23 @@ where
     if store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
         return find_special(target, key, remote, keep);
     }
-    let mut look = store.look(hash, caller, true);
+    find_fresh::<Q, S>(store, hash, caller, key)
+        .or_else(|look| find_other(target, key, look, remote, keep))
+}
+
+/// Serves what is in the store and fresh, or says what else there is: with as little at hand as that needs.
+#[inline(always)] // A call for itself would cost a hit as much as the rest of this.
+fn find_fresh<'s, Q, S>(
+    store: &'s Store,
+    hash: u64,
+    caller: Caller,
+    key: &Q,
+) -> Result<S::Return, Look<'s>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let look = store.look(hash, caller, true);
     if let Look::Found(entry) = &look
         && let Some(typed) = entry.typed::<Q::Owned, S::Stored>()
         && typed.head.is_alive()
@@ -264,10 +282,26 @@ where
             Ok(ret) => return Ok(ret),
             Err(refusal) => {
                 drop_refused::<Q, S>(store, hash, key, refusal);
-                look = store.lead_over(hash, entry, caller, true);
+                return Err(store.lead_over(hash, entry, caller, true));
             }
         }
     }
+    Err(look)
+}
+
+/// Goes on where nothing fresh was found: leads, or see [`find_on`].
+#[inline]
+fn find_other<Q, S>(
+    target: &Target<'_>,
+    key: &Q,
+    look: Look<'_>,
+    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    keep: impl Fn() -> StoreRef,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
     if let Look::Lead(lead) = look {
         return Err(missed(target, key, Begins::Lead(lead), remote, keep));
     }
