@@ -80,6 +80,7 @@ mod texts;
 mod ttl;
 mod ui;
 mod unwinding;
+mod working_set;
 
 /// The crate where a library would re-export it.
 mod reexport {

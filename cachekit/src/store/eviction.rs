@@ -126,7 +126,10 @@ impl Inner {
             }
             let hash = self.slot(opponent).hash;
             let stands = self.sketch.estimate(hash).max(1) + u64::from(still_used);
-            if worth <= stands && !(used && worth >= stands.min(3)) {
+            if worth <= stands
+                && !(used && worth >= stands.min(3))
+                && (still_used || !self.challenge.wins(self.slot(at).hash, opponent, self.entries))
+            {
                 self.take(at, Cause::Evicted, out);
                 return;
             }
@@ -158,6 +161,7 @@ impl Inner {
         } else {
             return false;
         }
+        self.challenge.passed(at);
         self.move_last(at, MAIN);
         true
     }
@@ -177,6 +181,63 @@ impl Inner {
             }
             self.take(at, Cause::Evicted, out);
             return;
+        }
+    }
+}
+
+/// Finds out that the entry at the head of main is used no more, though the sketch says that it was used as often as the
+/// candidates are: counters end at 15, and those of an old entry can be those of others in use.
+///
+/// A candidate that comes back, while the entry at the head has stood and was not used, has been asked for once more than
+/// that one. Which of the candidates comes back is not known, so one is remembered, and another after twice as many: a
+/// loop of whatever length is found, as in Brent's algorithm for cycles ("An Improved Monte Carlo Factorization Algorithm",
+/// BIT 1980). In a loop over more keys than there is room for, the entry at the head is used before any candidate comes
+/// back, and stays.
+pub(super) struct Challenge {
+    /// The entry that stands.
+    opponent: u32,
+    /// The hash of a candidate that lost to it.
+    candidate: u64,
+    /// How many have lost to it.
+    lost: u32,
+    /// So many of the entries at the head have stood as long, and lose unless they were used.
+    stale: usize,
+}
+
+impl Default for Challenge {
+    fn default() -> Self {
+        Self { opponent: NONE, candidate: 0, lost: 0, stale: 0 }
+    }
+}
+
+impl Challenge {
+    /// Whether a candidate displaces an entry that it is not worth more than. There are so many entries.
+    fn wins(&mut self, candidate: u64, opponent: u32, entries: usize) -> bool {
+        if self.stale > 0 {
+            self.stale -= 1;
+            return true;
+        }
+        if self.opponent != opponent {
+            *self = Self { opponent, candidate, lost: 1, stale: 0 };
+            return false;
+        }
+        if self.candidate == candidate {
+            *self = Self { stale: entries, ..Self::default() };
+            return true;
+        }
+        self.lost = self.lost.saturating_add(1);
+        if self.lost.is_power_of_two() {
+            self.candidate = candidate;
+        }
+        false
+    }
+
+    /// An entry at the head was used, and has gone to the end.
+    #[inline]
+    fn passed(&mut self, opponent: u32) {
+        self.stale = self.stale.saturating_sub(1);
+        if self.opponent == opponent {
+            self.opponent = NONE;
         }
     }
 }

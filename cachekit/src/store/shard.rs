@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::eviction::Challenge;
 use super::fills::Fills;
 use super::index::{Hole, Index};
 use super::sketch::Sketch;
@@ -214,6 +215,7 @@ pub(super) struct Inner {
     pub(super) entries: usize,
     /// Of entries that leave the window, the share that was used there: of 65,536.
     pub(super) used_in_window: u64,
+    pub(super) challenge: Challenge,
     sweep: Sweep,
     pub(super) counts: Counts,
 }
@@ -238,6 +240,7 @@ impl Inner {
             in_window: 0,
             entries: 0,
             used_in_window: 0,
+            challenge: Challenge::default(),
             sweep: Sweep::default(),
             counts: Counts::default(),
         }

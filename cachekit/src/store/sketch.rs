@@ -1,7 +1,8 @@
 //! How often keys were asked for lately, roughly and in little space: a count-min sketch with aging, as in `TinyLFU`
 //! (Einziger, Friedman, Manes: "`TinyLFU`: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 2017).
 //!
-//! A key has two counters of four bits in one word; the smaller one is the estimate.
+//! A key has two counters of four bits in each of two words; the smallest one is the estimate. Two in one word are so often
+//! those of other keys as well that old entries kept out new ones.
 
 /// Words for each entry that the shard has room for.
 const WORDS: usize = 2;
@@ -24,11 +25,26 @@ pub(super) struct Sketch {
     sample: u64,
 }
 
-/// A key's place: a word, and two counters in it.
-struct Place {
+/// Two counters of a key: their word, and where in it they are.
+#[derive(Clone, Copy)]
+struct Pair {
     word: usize,
     low: u32,
     high: u32,
+}
+
+impl Pair {
+    #[inline]
+    fn counters(self, words: &[u64]) -> (u64, u64) {
+        let word = words[self.word];
+        (word >> self.low & 15, word >> self.high & 15)
+    }
+
+    /// Counts those that are at `least`: the others count other keys, too.
+    #[inline]
+    fn increment(self, words: &mut [u64], (a, b): (u64, u64), least: u64) {
+        words[self.word] += u64::from(a == least) << self.low | u64::from(b == least) << self.high;
+    }
 }
 
 impl Sketch {
@@ -46,37 +62,39 @@ impl Sketch {
     }
 
     #[inline]
-    fn place(&self, hash: u64) -> Place {
+    fn places(&self, hash: u64) -> [Pair; 2] {
         // Mixed once more: the bits that choose a shard and a bucket are the same for many keys here.
         let mut mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^= mixed >> 32;
+        let mask = self.words.len() - 1;
         #[allow(clippy::cast_possible_truncation)] // The mask leaves less.
-        let word = (mixed >> 8) as usize & (self.words.len() - 1);
+        let word = |bits: u64| bits as usize & mask;
         let nibble = |bits: u64| (bits & 7) as u32 * 4;
-        Place { word, low: nibble(mixed), high: nibble(mixed >> 3) + 32 }
+        let pair = |word, bits| Pair { word, low: nibble(bits), high: nibble(bits >> 3) + 32 };
+        let first = word(mixed >> 12);
+        // Never the same, for its counters could then be counted twice: one is even, the other odd.
+        let second = first ^ word(mixed >> 38 | 1);
+        [pair(first, mixed), pair(second, mixed >> 6)]
     }
 
     /// The estimate for a key, up to 15.
     #[inline]
     pub(super) fn estimate(&self, hash: u64) -> u64 {
-        let Place { word, low, high } = self.place(hash);
-        let word = self.words[word];
-        (word >> low & 15).min(word >> high & 15)
+        let [first, second] = self.places(hash).map(|pair| pair.counters(&self.words));
+        first.0.min(first.1).min(second.0.min(second.1))
     }
 
     /// Counts a key once more. Returns the new estimate.
     #[inline]
     pub(super) fn increment(&mut self, hash: u64) -> u64 {
-        let Place { word, low, high } = self.place(hash);
-        let counters = self.words[word];
-        let (a, b) = (counters >> low & 15, counters >> high & 15);
-        let least = a.min(b);
+        let pairs = self.places(hash);
+        let [first, second] = pairs.map(|pair| pair.counters(&self.words));
+        let least = first.0.min(first.1).min(second.0.min(second.1));
         if least == 15 {
             return least;
         }
-        // Only the smaller one: the other counts other keys, too.
-        let more = u64::from(a == least) << low | u64::from(b == least) << high;
-        self.words[word] = counters + more;
+        pairs[0].increment(&mut self.words, first, least);
+        pairs[1].increment(&mut self.words, second, least);
         self.increments += 1;
         if self.increments >= self.sample {
             self.age();
