@@ -171,6 +171,28 @@ fn drop_refused<Q: CacheKey, S: Shape>(store: &Store, hash: u64, key: &Q, refusa
     });
 }
 
+/// Returns the value that a look found, if it is fresh. A macro, because a function would have a large value copied once
+/// more, and its call would cost a hit as much as what it does.
+macro_rules! return_if_fresh {
+    ($look:ident, ($store:ident, $hash:ident, $caller:ident), $key:expr) => {
+        if let Look::Found(entry) = &$look
+            && let Some(typed) = entry.typed::<Q::Owned, S::Stored>()
+            && typed.head.is_alive()
+            && typed.head.is_fresh_now(|| $store.now())
+            && $key.matches(&typed.key)
+        {
+            $store.count_hit($hash, entry, &typed.head);
+            match S::read(&typed.value) {
+                Ok(ret) => return Ok(ret),
+                Err(refusal) => {
+                    drop_refused::<Q, S>($store, $hash, $key, refusal);
+                    $look = $store.lead_over($hash, entry, $caller, true);
+                }
+            }
+        }
+    };
+}
+
 #[inline(never)]
 fn find_site<Q, S>(
     site: SiteRef,
@@ -186,10 +208,27 @@ where
     let Some(store) = site.static_store().filter(|store| !special && !store.is_disabled()) else {
         return find_site_first(site, hash, key, remote);
     };
-    find_fresh::<Q, S>(store, hash, site.caller(), &key).or_else(|look| {
-        let target = site.target(store, hash);
-        find_other(&target, &key, look, || remote(site, &key), || StoreRef::Static(store))
-    })
+    find_site_at(store, site, hash, key, remote)
+}
+
+/// Apart, so that in a debug build the calls that take another way do not have room for its values on their stacks.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn find_site_at<Q, S>(
+    store: &'static Store,
+    site: SiteRef,
+    hash: u64,
+    key: Q,
+    remote: MakeRemote<Q, S>,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let caller = site.caller();
+    let mut look = store.look(hash, caller, true);
+    return_if_fresh!(look, (store, hash, caller), &key);
+    let target = site.target(store, hash);
+    find_other(&target, &key, look, || remote(site, &key), || StoreRef::Static(store))
 }
 
 /// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.
@@ -254,39 +293,9 @@ where
     if store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
         return find_special(target, key, remote, keep);
     }
-    find_fresh::<Q, S>(store, hash, caller, key)
-        .or_else(|look| find_other(target, key, look, remote, keep))
-}
-
-/// Serves what is in the store and fresh, or says what else there is: with as little at hand as that needs.
-#[inline(always)] // A call for itself would cost a hit as much as the rest of this.
-fn find_fresh<'s, Q, S>(
-    store: &'s Store,
-    hash: u64,
-    caller: Caller,
-    key: &Q,
-) -> Result<S::Return, Look<'s>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
-    let look = store.look(hash, caller, true);
-    if let Look::Found(entry) = &look
-        && let Some(typed) = entry.typed::<Q::Owned, S::Stored>()
-        && typed.head.is_alive()
-        && typed.head.is_fresh_now(|| store.now())
-        && key.matches(&typed.key)
-    {
-        store.count_hit(hash, entry, &typed.head);
-        match S::read(&typed.value) {
-            Ok(ret) => return Ok(ret),
-            Err(refusal) => {
-                drop_refused::<Q, S>(store, hash, key, refusal);
-                return Err(store.lead_over(hash, entry, caller, true));
-            }
-        }
-    }
-    Err(look)
+    let mut look = store.look(hash, caller, true);
+    return_if_fresh!(look, (store, hash, caller), key);
+    find_other(target, key, look, remote, keep)
 }
 
 /// Goes on where nothing fresh was found: leads, or see [`find_on`].
