@@ -28,6 +28,9 @@ impl CounterId {
 }
 
 /// One thread's counters. Only that thread writes; any thread may read.
+// Apart from everything else: at a hit it is written, and an entry on the same cache line, which is allocated just before
+// or after, would have to be fetched anew by every other thread. Two lines, because processors fetch pairs of them.
+#[repr(align(128))]
 pub(crate) struct ThreadCounters {
     first: [AtomicU64; FIRST],
     more: [OnceLock<Box<[AtomicU64; BLOCK]>>; BLOCKS],
