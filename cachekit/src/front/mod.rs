@@ -147,12 +147,13 @@ pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
     }
 }
 
-/// The upper bits choose the set, the lower ones are the tag.
+/// The upper bits and the lower ones choose the set together: the hashes of numbers in a row are as far from each other, and
+/// with some seeds either alone would leave many sets empty.
 #[inline]
 fn index(hash: u64) -> usize {
-    // So many bits are left that it is below SETS.
+    // The masked value is below SETS.
     #[allow(clippy::cast_possible_truncation)]
-    let index = (hash >> (u64::BITS - SETS.ilog2())) as usize;
+    let index = (hash ^ (hash >> (u64::BITS - SETS.ilog2()))) as usize & (SETS - 1);
     index
 }
 
