@@ -142,7 +142,7 @@ impl Drop for Place {
         let waker = entries.slots[self.index].waker.take();
         entries.free.push(self.index);
         if entries.slots.len() > FEW && entries.free.len() == entries.slots.len() {
-            // After a time of many waits the thread has not to look through them for ever.
+            // There were many waits once: the table shrinks, so that the thread does not look through all of it each time.
             entries.slots = Vec::new();
             entries.free = Vec::new();
         }

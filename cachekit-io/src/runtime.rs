@@ -89,7 +89,7 @@ impl Background {
     }
 
     /// Waits.
-    #[allow(clippy::unused_self)] // Only who has started this has a thread that keeps time.
+    #[allow(clippy::unused_self)] // A proof that the thread which keeps time has been started.
     pub(crate) async fn sleep(self, until: Instant) {
         let mut alarm = Alarm::default();
         poll_fn(|cx| alarm.poll(until, cx)).await;

@@ -447,7 +447,7 @@ where
         self.store.clear();
     }
 
-    /// Values held, expired ones that nobody asked for since included.
+    /// Values held, expired ones that no call asked for since included.
     pub fn len(&self) -> usize {
         self.store.len()
     }

@@ -22,7 +22,7 @@ pub trait Judge<K, S: Shape> {
     fn judge(&self, key: &K, ret: &S::Return, ttl: Ticks) -> Verdict;
 }
 
-/// Where the one who decides stays in its place: futures are the smaller for it.
+/// Where the rule that decides stays in its place: futures are smaller so.
 impl<K, S: Shape, J: Judge<K, S>> Judge<K, S> for &mut J {
     fn judge(&self, key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
         J::judge(self, key, ret, ttl)

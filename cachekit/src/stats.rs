@@ -72,7 +72,7 @@ pub struct Stats {
     /// Calls of a `#[cache::secure]` function that ran without a key, tenant or namespace that could be
     /// used, and whose results were stored nowhere.
     pub unsealed: u64,
-    /// Entries held now, expired ones that nobody asked for since included.
+    /// Entries held now, expired ones that no call asked for since included.
     pub entries: u64,
     /// Their weight.
     pub weight: u64,

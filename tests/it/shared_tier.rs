@@ -338,7 +338,7 @@ fn a_thread_that_asked_before_notices_another_default_backend_at_once() {
             go.send(1).unwrap();
             assert_eq!((asked.recv(), looks()), (Ok(1), [true, false]));
             assert!(cachekit::set_default_backend(Arc::new(second.clone())).is_some());
-            // Nobody keeps it: neither the thread nor, a moment later, what it left to be done.
+            // Nothing keeps it: neither the thread nor, a moment later, what it left to be done.
             while Arc::strong_count(&installed) > 1 {
                 std::thread::yield_now();
             }

@@ -69,7 +69,7 @@ impl MemoryBackend {
         Self { store: Arc::new(store) }
     }
 
-    /// How many entries are kept, expired ones that nobody asked for included.
+    /// How many entries are kept, expired ones that no call asked for included.
     pub fn len(&self) -> usize {
         self.store.len()
     }

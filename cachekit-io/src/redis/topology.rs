@@ -50,7 +50,7 @@ impl Topology {
         }
     }
 
-    /// A connection to the primary of a slot, if there is one and nobody has to be asked; and the server, where it
+    /// A connection to the primary of a slot, if one is open and no server has to be asked for it; and the server, where it
     /// [may be doubted](Self::doubt).
     pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Link>)> {
         let node = match self {

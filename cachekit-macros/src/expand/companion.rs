@@ -126,7 +126,7 @@ fn of_the_function(model: &Model) -> TokenStream {
         }
 
         /// Drops the entries of this function whose time is over, and returns how many there were. They go by themselves
-        /// when they make room; this is for who wants their memory now.
+        /// when they make room; this frees their memory now.
         #[inline]
         pub fn purge() -> ::core::primitive::u64 {
             #private::site_purge(#site)

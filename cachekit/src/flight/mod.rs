@@ -1,7 +1,7 @@
 //! Single-flight: one running fill per key in the process; other callers that ask for the key wait for it.
 //!
 //! A *flight* is a running fill. Which there are stands in the store ([`crate::store`]), beside the entries that they
-//! replace; here is what its waiters need: where they stand, for how long, and who waits for whom.
+//! replace; here is what its waiters need: their places, their patience, and the graph of which run waits for which.
 
 pub(crate) mod chain;
 pub(crate) mod pulse;

@@ -128,7 +128,7 @@ impl<K, S: Shape> Drop for Miss<K, S> {
 }
 
 /// How a miss goes on.
-// Values are boxed: nobody comes by one here who has not waited for it, and a large one is moved by its address.
+// Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
     /// Another call's result.
     Value(Box<R>),

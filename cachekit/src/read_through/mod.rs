@@ -1,7 +1,7 @@
 //! One call, from top to bottom:
 //!
 //! 1. this thread's front ([`crate::front`]), without a lock;
-//! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or who has it;
+//! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or the fill that another caller leads;
 //! 3. the turn (`turn`): one caller goes on, the others wait for its result;
 //! 4. the shared tier, if there is one (`asking`, [`remote`]);
 //! 5. the author's function;

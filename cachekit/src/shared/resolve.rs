@@ -111,7 +111,7 @@ static CHANGES: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     /// What this thread found there, and at which change. Threads that ask all the time would get in each other's way
-    /// at the lock. Weak, so that a backend that was replaced is kept alive by nobody here.
+    /// at the lock. Weak, so that no thread keeps alive a backend that was replaced.
     static LAST: RefCell<(u64, Option<Weak<dyn Backend>>)> = const { RefCell::new((0, None)) };
 }
 

@@ -185,8 +185,8 @@ impl Inner {
     }
 }
 
-/// Finds out that the entry at the head of main is used no more, though the sketch says that it was used as often as the
-/// candidates are: counters end at 15, and those of an old entry can be those of others in use.
+/// Finds out that the entry at the head of main is no longer used, though the sketch says that it was used as often as
+/// the candidates are: counters end at 15, and those of an old entry can be those of others in use.
 ///
 /// A candidate that comes back, while the entry at the head has stood and was not used, has been asked for once more than
 /// that one. Which of the candidates comes back is not known, so one is remembered, and another after twice as many: a

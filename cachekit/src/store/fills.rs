@@ -1,4 +1,4 @@
-//! The running fills of a shard: who leads, who joins, who is killed.
+//! The running fills of a shard: how a caller leads one or joins it, and what kills it.
 //!
 //! Several fills of one key can be under way: refreshes, runs beside another, waiters that run the function themselves.
 //! Each has the number of its start, and a value that is kept puts an end to every older one. All fills of a hash hang
@@ -246,7 +246,7 @@ pub(crate) enum Turn {
 /// What a caller that wants to wait is to do.
 pub(super) enum Joined {
     Wait(Arc<Wait>),
-    /// Waiting could take for ever: run the function beside it.
+    /// Waiting could go on for ever: the caller runs the function beside the leader.
     Alone,
     /// It has ended, or is left behind.
     Gone,
@@ -292,7 +292,7 @@ impl Inner {
         self.fills_at(at).find(|(_, fill)| self.takes_newcomers(at, fill)).map(|(row, _)| row)
     }
 
-    /// Whether a caller that comes now may wait for a fill. Not if those who wait for it wait for another as well that
+    /// Whether a caller that comes now may wait for a fill. Not if its waiters wait for another as well that
     /// was ended: they began before that, and may have its value; a newcomer may not.
     fn takes_newcomers(&self, at: u32, fill: &Fill) -> bool {
         let ended = |wait| {

@@ -66,7 +66,7 @@ pub(crate) enum Join {
 }
 
 impl Store {
-    /// Looks a key up. If there is nothing, the caller takes the lead, or learns who has it: in one step, so that no
+    /// Looks a key up. If there is nothing, the caller takes the lead, or learns which fill runs: in one step, so that no
     /// fill can land in between.
     // The part of a hit is inlined, the other is a call.
     #[inline(always)]
@@ -106,8 +106,8 @@ impl Store {
         Look::Lead(Lead { store: self, hash, row, held: true })
     }
 
-    /// Takes the lead over an entry that was found and cannot be served, or learns who has it; if it is there no more,
-    /// looks again.
+    /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been
+    /// replaced, gives the new one.
     pub(crate) fn lead_over(
         &self,
         hash: u64,
@@ -123,7 +123,7 @@ impl Store {
         }
     }
 
-    /// Takes the lead whatever is there, unless another caller has it.
+    /// Takes the lead whatever is there, unless another caller leads.
     pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look<'_> {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);

@@ -1,4 +1,4 @@
-//! Running fills: who leads, who joins, who is killed, who waits for how long.
+//! Running fills: leading, joining, killing, and how long waiters wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -236,7 +236,7 @@ fn a_caller_that_comes_after_an_invalidation_does_not_wait_for_what_began_before
     let leader = leads(&store, false);
     let wait = waits(&store, false);
     store.remove(HASH, &|_| true);
-    // One of those who wait runs the function itself, and shares the wait with the old leader.
+    // One of the waiters runs the function itself, and shares the wait with the old leader.
     let row = store.relieve(HASH, CALLER, &wait).expect("it still waits");
     let relief = flight(&store, row, true);
     let newcomer = leads(&store, false);
@@ -422,7 +422,7 @@ fn a_caller_that_comes_after_an_answer_waits_for_another() {
     let wait = waits(&store, true);
     let caller = Caller { asynchronous: true, ..CALLER };
     let row = store.relieve(HASH, caller, &wait).expect("it still waits");
-    // Its value is good for those who wait, and not kept.
+    // Its value is good for the waiters, and not kept.
     flight(&store, row, true).abandon(Landing::Ready(value(&store, 2)));
     let late = waits(&store, true);
     assert!(!Arc::ptr_eq(&late, &wait) && !late.is_over());
