@@ -4,8 +4,9 @@ use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::find::held_by;
 use super::miss::{Begun, Miss};
-use super::{Turn, blocking, held_by};
+use super::{Turn, blocking};
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::shape::Shape;

@@ -6,7 +6,8 @@ use std::sync::atomic::{Ordering, fence};
 
 use super::fills::Caller;
 use super::flight::Flight;
-use super::shard::{Cause, Newcomer, Out};
+use super::out::{Cause, Out};
+use super::shard::Newcomer;
 use super::{Store, share};
 use crate::clock::Ticks;
 use crate::entry::{AnyEntry, Resident};

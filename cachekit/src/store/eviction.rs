@@ -8,7 +8,8 @@
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
-use super::shard::{Cause, Inner, MAIN, NONE, Out, WINDOW};
+use super::out::{Cause, Out};
+use super::shard::{Inner, MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
 use crate::entry::Resident;
 

@@ -19,9 +19,12 @@ mod eviction;
 mod fills;
 mod flight;
 mod index;
+mod look;
+mod out;
 mod refresh_log;
 mod shard;
 mod sketch;
+mod sweep;
 pub(crate) mod watch;
 
 #[cfg(test)]
@@ -29,9 +32,10 @@ mod tests;
 
 pub(crate) use self::change::Listener;
 pub(crate) use self::fills::{Caller, Row, Turn};
-pub(crate) use self::flight::{Flight, Join, Lead, Look, block, drive, landing};
+pub(crate) use self::flight::{Flight, block, drive, landing};
+pub(crate) use self::look::{Join, Lead, Look};
+pub use self::out::Cause;
 use self::refresh_log::RefreshLog;
-pub use self::shard::Cause;
 pub(crate) use self::shard::Newcomer;
 use self::shard::Shard;
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use super::eviction::Challenge;
 use super::fills::Fills;
 use super::index::{Hole, Index};
+use super::out::{Cause, Out};
 use super::sketch::Sketch;
+use super::sweep::Sweep;
 use crate::clock::{NEVER, Ticks};
 use crate::entry::{AnyEntry, Entry, Resident};
 use crate::sync::Mutex;
@@ -24,105 +26,6 @@ const NO_QUEUE: u8 = 2;
 
 /// More slots than entries that are made room for at once: for fills without an entry, and for one entry too many.
 const SPARE: usize = 16;
-
-/// Expired entries are looked for in so many slots whenever an entry comes in.
-const LOOKS: usize = 2;
-
-/// Where expired entries are looked for, and from when on it is worth it.
-struct Sweep {
-    /// No entry expires before.
-    earliest: Ticks,
-    hand: usize,
-    /// The earliest among the entries that this turn has passed.
-    passed: Ticks,
-}
-
-impl Default for Sweep {
-    fn default() -> Self {
-        Self { earliest: NEVER, hand: 0, passed: NEVER }
-    }
-}
-
-impl Sweep {
-    #[inline]
-    fn expects(&mut self, ends: Ticks) {
-        self.earliest = self.earliest.min(ends);
-        self.passed = self.passed.min(ends);
-    }
-
-    fn seen(&mut self, ends: Ticks) {
-        self.passed = self.passed.min(ends);
-    }
-
-    /// The next of so many slots. After a turn it is known when the next one is worth it.
-    fn next(&mut self, slots: usize) -> usize {
-        self.hand += 1;
-        if self.hand >= slots {
-            self.hand = 0;
-            self.earliest = std::mem::replace(&mut self.passed, NEVER);
-        }
-        self.hand
-    }
-}
-
-/// Why an entry left a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// Its time was over.
-    Expired,
-    /// It had to make room.
-    Evicted,
-    /// A newer value took its place.
-    Replaced,
-    /// It was invalidated or removed, by its key or by a predicate.
-    Removed,
-    /// All entries were removed, or the cache was dropped.
-    Cleared,
-}
-
-/// An entry on its way out, dead.
-pub(super) struct Gone {
-    pub(super) hash: u64,
-    pub(super) entry: Resident,
-    pub(super) cause: Cause,
-}
-
-/// Entries on their way out; mostly one.
-#[derive(Default)]
-pub(crate) struct Out {
-    pub(super) first: Option<Gone>,
-    // Boxed, so that there is nothing to do where there are no more.
-    #[allow(clippy::box_collection)]
-    pub(super) more: Option<Box<Vec<Gone>>>,
-}
-
-impl Out {
-    #[inline]
-    fn push(&mut self, hash: u64, entry: Resident, cause: Cause) {
-        let gone = Gone { hash, entry, cause };
-        if self.first.is_none() {
-            self.first = Some(gone);
-        } else {
-            self.push_more(gone);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn push_more(&mut self, gone: Gone) {
-        self.more.get_or_insert_default().push(gone);
-    }
-
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Gone> {
-        self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()))
-    }
-}
 
 /// An entry that is to come in, with what would be asked of it through its type otherwise.
 pub(crate) struct Newcomer {
@@ -216,7 +119,7 @@ pub(super) struct Inner {
     /// Of entries that leave the window, the share that was used there: of 65,536.
     pub(super) used_in_window: u64,
     pub(super) challenge: Challenge,
-    sweep: Sweep,
+    pub(super) sweep: Sweep,
     pub(super) counts: Counts,
 }
 
@@ -462,42 +365,6 @@ impl Inner {
             let expired = old.head().is_over(now);
             self.counts.expirations += u64::from(expired);
             out.push(hash, old, if expired { Cause::Expired } else { Cause::Replaced });
-        }
-    }
-
-    /// Looks at a few slots in passing: what has expired goes, asked for or not. Not what just came in.
-    #[cold]
-    #[inline(never)]
-    fn sweep_some(&mut self, newest: u32, now: Ticks, out: &mut Out) {
-        for _ in 0..LOOKS {
-            let at = self.sweep.next(self.slots.len());
-            let Some(entry) = &self.slots[at].entry else { continue };
-            let ends = entry.head().ends();
-            if ends > now || at == newest as usize {
-                self.sweep.seen(ends);
-                continue;
-            }
-            #[allow(clippy::cast_possible_truncation)] // There are fewer than 2^32.
-            self.take(at as u32, Cause::Expired, out);
-        }
-    }
-
-    /// Takes out what has expired.
-    pub(super) fn purge(&mut self, now: Ticks, out: &mut Out) {
-        self.drop_if(Cause::Expired, out, |entry| entry.head().is_over(now));
-    }
-
-    /// Takes out all entries.
-    pub(super) fn drain(&mut self, out: &mut Out) {
-        self.drop_if(Cause::Cleared, out, |_| true);
-    }
-
-    fn drop_if(&mut self, cause: Cause, out: &mut Out, drops: impl Fn(&dyn AnyEntry) -> bool) {
-        for at in 0..self.slots.len() {
-            if self.slots[at].entry.as_ref().is_some_and(|entry| drops(&**entry)) {
-                #[allow(clippy::cast_possible_truncation)] // There are fewer than 2^32.
-                self.take(at as u32, cause, out);
-            }
         }
     }
 

@@ -1,0 +1,216 @@
+//! How a fill ends: overtaken by a newer value, killed, replaced by an old value for its waiters, or landed.
+
+use std::sync::Arc;
+
+use super::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
+use crate::entry::Resident;
+use crate::flight::{FlightId, Landing, Wait, chain};
+use crate::store::out::{Cause, Out};
+use crate::store::shard::{Inner, NONE};
+
+/// What a fill comes to at its end.
+#[derive(Default)]
+pub(in crate::store) struct Ended {
+    /// Where its waiters stand, if they are to learn of it.
+    pub(in crate::store) wait: Option<Arc<Wait>>,
+    /// To be dropped without the lock: wakers, for one.
+    rare: Option<Box<Rare>>,
+}
+
+impl Ended {
+    /// Wakes the waiters. Without the lock.
+    #[inline]
+    pub(in crate::store) fn land(mut self, landing: impl FnOnce() -> Landing) {
+        if let Some(wait) = self.wait.take() {
+            wait.complete(landing()).wake();
+        }
+    }
+}
+
+impl Drop for Ended {
+    #[inline]
+    fn drop(&mut self) {
+        // There was nothing to tell them: they try again.
+        if let Some(wait) = self.wait.take() {
+            wait.complete(Landing::Cancelled).wake();
+        }
+    }
+}
+
+impl Inner {
+    /// Puts an end to the fills of this key that started before: this one has a value to be kept, and a newer one. The
+    /// fills that it runs inside of are spared; they end later, and have used what this one has.
+    ///
+    /// True if a run is under way that started later: its value is to replace this one in every tier.
+    pub(in crate::store) fn overtake(&mut self, row: Row, shard: u64, out: &mut Out) -> bool {
+        let Some(fill) = self.fills.get(row).filter(|fill| !fill.is(KILLED)) else { return false };
+        let (at, start) = (fill.at, fill.start);
+        let (mut younger, mut changing) = (false, false);
+        self.each_fill(at, |other, fill| {
+            let id = FlightId { shard, ticket: other.ticket };
+            if other == row || fill.is(KILLED) || chain::contains(id) {
+                return;
+            }
+            if fill.is(CHANGING) {
+                // It works on what was there, and no run is to come in between.
+                changing = true;
+                return;
+            }
+            if fill.is(ASKING | PASSED) {
+                // What it finds may be older. If it finds nothing, it starts its run now; one that will run in any
+                // case has as good as started.
+                fill.bits |= PASSED;
+                younger |= fill.is(ALONE) && fill.start > start;
+            } else if fill.start < start {
+                fill.kill();
+            } else {
+                younger = true;
+            }
+        });
+        if changing && let Some(fill) = self.fills.get(row) {
+            fill.kill();
+        }
+        // A value that was put here, and is on its way to the shared tier, has a fill as well.
+        let condemned =
+            |entry: &Resident| entry.head().fate().is_some_and(|it| it.is_invalidated());
+        if self.slot(at).entry.as_ref().is_some_and(condemned) {
+            self.take(at, Cause::Replaced, out);
+        }
+        younger
+    }
+
+    /// The same at the end of a run, if there are others. False if the function did not run: what was found in the
+    /// shared tier is older than every run.
+    #[inline]
+    pub(in crate::store) fn overtake_by_run(
+        &mut self,
+        row: Row,
+        shard: u64,
+        out: &mut Out,
+    ) -> bool {
+        let Some(fill) = self.fills.get(row) else { return false };
+        let (at, next) = (fill.at, fill.next);
+        if fill.is(ASKING | PASSED) {
+            return false;
+        }
+        if next != NONE || self.slot(at).fills != row.at {
+            self.overtake(row, shard, out);
+        }
+        true
+    }
+
+    /// Ends a fill that has nothing to it: the function ran, no other fill of the hash is under way, and no caller waits.
+    /// Gives its slot. `None`: there is something, and it goes on.
+    #[inline]
+    pub(in crate::store) fn ends_plain(&mut self, row: Row) -> Option<u32> {
+        let fill = self.fills.get(row)?;
+        let at = fill.at;
+        let is_plain = !fill.is(!(ALONE | ASYNCHRONOUS | CHANGING))
+            && fill.rare.is_none()
+            && fill.next == NONE;
+        let slot = &mut self.slots[at as usize];
+        if !is_plain || slot.fills != row.at {
+            return None;
+        }
+        slot.fills = NONE;
+        self.fills.give_back(row.at);
+        Some(at)
+    }
+
+    /// Whether callers may wait for a fill.
+    #[inline]
+    pub(in crate::store) fn has_wait(&mut self, row: Row) -> bool {
+        self.fills.get(row).is_some_and(|fill| fill.wait().is_some())
+    }
+
+    /// Ends every fill of a slot.
+    #[inline]
+    pub(in crate::store) fn kill_fills(&mut self, at: u32) {
+        if self.slot(at).fills != NONE {
+            self.each_fill(at, |_, fill| fill.kill());
+        }
+    }
+
+    /// Ends a fill if this entry is not in its slot any more, alive.
+    pub(in crate::store) fn kill_unless_there(&mut self, row: Row, seen: &Resident) {
+        let there = self.fills.peek(row).is_some_and(|fill| self.holds(fill.at, seen));
+        if let Some(fill) = self.fills.get(row).filter(|_| !there || !seen.head().is_alive()) {
+            fill.kill();
+        }
+    }
+
+    /// Whether what a fill has may be stored.
+    #[inline]
+    pub(in crate::store) fn may_store(&mut self, row: Row) -> bool {
+        self.fills.get(row).is_some_and(|fill| !fill.is(KILLED | PASSED))
+    }
+
+    /// Has the callers that wait for a fill go on with an old value while it replaces that one. `None`, and nothing is
+    /// done, if another fill of the hash is at it.
+    pub(in crate::store) fn refreshes(&mut self, row: Row) -> Option<Ended> {
+        let at = self.fills.get(row)?.at;
+        if self.fills_at(at).any(|(_, fill)| fill.is(REFRESHING)) {
+            return None;
+        }
+        let fill = self.fills.get(row)?;
+        fill.bits |= REFRESHING | ALONE;
+        let wait = fill.take_wait();
+        let wait = wait.and_then(|wait| self.leave(at, wait, true));
+        Some(Ended { wait, rare: None })
+    }
+
+    /// Ends a fill. Gives its waiters, if they are to learn of it: with `answers` they get what they wait for.
+    #[inline]
+    pub(in crate::store) fn end(&mut self, row: Row, answers: bool) -> Ended {
+        let Some(fill) = self.fills.get(row) else { return Ended::default() };
+        let (at, next, rare) = (fill.at, fill.next, fill.rare.take());
+        if self.slot(at).fills == row.at {
+            self.slot_mut(at).fills = next;
+        } else {
+            self.unchain(at, row, next);
+        }
+        self.fills.give_back(row.at);
+        let mut ended = Ended { wait: None, rare };
+        if let Some(wait) = ended.rare.as_mut().and_then(|rare| rare.wait.take()) {
+            ended.wait = self.leave(at, wait, answers);
+        }
+        ended
+    }
+
+    #[cold]
+    fn unchain(&mut self, at: u32, row: Row, next: u32) {
+        let mut before = self.slot(at).fills;
+        while let Some(fill) = self.fills.rows.get_mut(before as usize) {
+            if fill.next == row.at {
+                fill.next = next;
+                return;
+            }
+            before = fill.next;
+        }
+    }
+
+    /// A fill leaves the waiters that it may share with others.
+    #[cold]
+    fn leave(&mut self, at: u32, wait: Arc<Wait>, answers: bool) -> Option<Arc<Wait>> {
+        if !answers {
+            let mut goes_on = false;
+            self.each_fill(at, |_, fill| {
+                if !goes_on && fill.waits_at(&wait) && !fill.is_abandoned() {
+                    // They wait on: another run is under way.
+                    fill.bits &= !ALONE;
+                    goes_on = true;
+                }
+            });
+            if goes_on {
+                return None;
+            }
+        }
+        // Callers that come to the others later must not get an answer that was there before they asked.
+        self.each_fill(at, |_, fill| {
+            if fill.waits_at(&wait) {
+                fill.take_wait();
+            }
+        });
+        Some(wait)
+    }
+}

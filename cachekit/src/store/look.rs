@@ -1,0 +1,216 @@
+//! A look at a key: an entry, the lead of a fill, or the fill that another caller leads; and joining that one.
+
+use std::sync::Arc;
+
+use super::Store;
+use super::fills::{Caller, Joined, Row, Turn};
+use super::index::Hole;
+use super::shard::Inner;
+use crate::entry::Resident;
+use crate::flight::{Failure, FlightId, Landing, Wait};
+use crate::sync::{MutexGuard, lock};
+
+/// What a look at a key came to.
+pub(crate) enum Look<'a> {
+    /// There is an entry. It may have expired, or be another key's of the same hash.
+    Found(Resident),
+    /// Another caller leads a fill.
+    Pending(Row),
+    /// The caller leads one from now on.
+    Lead(Lead<'a>),
+}
+
+/// The lead of a fill. Dropping it (the caller's code panicked) gives it up.
+#[must_use]
+pub(crate) struct Lead<'a> {
+    store: &'a Store,
+    hash: u64,
+    row: Row,
+    held: bool,
+}
+
+impl Lead<'_> {
+    /// The fill itself, for what gives it up from now on.
+    #[inline]
+    pub(crate) fn row(mut self) -> Row {
+        self.held = false;
+        self.row
+    }
+
+    pub(crate) fn id(&self) -> FlightId {
+        FlightId { shard: self.store.shard_number(self.hash), ticket: self.row.ticket }
+    }
+}
+
+impl Drop for Lead<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.held {
+            self.store.finish(self.hash, self.row, Landing::Failed(Failure::Unshared));
+        }
+    }
+}
+
+/// How a caller gets its value.
+pub(crate) enum Join {
+    /// Wait for the leader.
+    Wait(Arc<Wait>, FlightId),
+    /// Run the function beside the leader.
+    Alone,
+    /// The fill has ended.
+    Gone,
+}
+
+impl Store {
+    /// Looks a key up. If there is nothing, the caller takes the lead, or learns which fill runs: in one step, so that no
+    /// fill can land in between.
+    // The part of a hit is inlined, the other is a call.
+    #[inline(always)]
+    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look<'_> {
+        let inner = lock(&self.shard(hash).inner);
+        let place = inner.search(hash);
+        if let Ok(at) = place
+            && let Some(entry) = &inner.slot(at).entry
+        {
+            return Look::Found(Arc::clone(entry));
+        }
+        self.look_for_lead(inner, place, (hash, caller, counts))
+    }
+
+    #[inline(never)]
+    fn look_for_lead<'a>(
+        &'a self,
+        mut inner: MutexGuard<'_, Inner>,
+        place: Result<u32, Hole>,
+        (hash, caller, counts): (u64, Caller, bool),
+    ) -> Look<'a> {
+        match place {
+            Ok(at) => self.lead_at(&mut inner, at, hash, caller, counts),
+            Err(hole) => {
+                if counts {
+                    inner.counts.misses += 1;
+                    inner.sketch.increment(hash);
+                }
+                let at = inner.add_slot(hash, hole);
+                self.leads(hash, inner.start(at, caller, true))
+            }
+        }
+    }
+
+    #[inline]
+    fn leads(&self, hash: u64, row: Row) -> Look<'_> {
+        Look::Lead(Lead { store: self, hash, row, held: true })
+    }
+
+    /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been
+    /// replaced, gives the new one.
+    pub(crate) fn lead_over(
+        &self,
+        hash: u64,
+        found: &Resident,
+        caller: Caller,
+        counts: bool,
+    ) -> Look<'_> {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        match &inner.slot(at).entry {
+            Some(entry) if !Arc::ptr_eq(entry, found) => Look::Found(Arc::clone(entry)),
+            _ => self.lead_at(&mut inner, at, hash, caller, counts),
+        }
+    }
+
+    /// Takes the lead whatever is there, unless another caller leads.
+    pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look<'_> {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        self.lead_at(&mut inner, at, hash, caller, false)
+    }
+
+    #[inline]
+    fn lead_at(
+        &self,
+        inner: &mut Inner,
+        at: u32,
+        hash: u64,
+        caller: Caller,
+        counts: bool,
+    ) -> Look<'_> {
+        if counts {
+            inner.counts.misses += 1;
+            inner.sketch.increment(hash);
+        }
+        match inner.joinable(at) {
+            Some(row) => Look::Pending(row),
+            None => self.leads(hash, inner.start(at, caller, true)),
+        }
+    }
+
+    /// A fill that others cannot join, beside any that is running: forced, or re-entrant.
+    pub(crate) fn lead_alone(&self, hash: u64, caller: Caller) -> Row {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        inner.start(at, caller, false)
+    }
+
+    /// Names a fill.
+    pub(crate) fn flight_id(&self, hash: u64, row: Row) -> FlightId {
+        FlightId { shard: self.shard_number(hash), ticket: row.ticket }
+    }
+
+    /// Joins a fill.
+    pub(crate) fn join(&self, hash: u64, row: Row, asynchronous: bool) -> Join {
+        let shard = self.shard_number(hash);
+        match lock(&self.shard(hash).inner).join(row, shard, asynchronous) {
+            Joined::Wait(wait) => Join::Wait(wait, FlightId { shard, ticket: row.ticket }),
+            Joined::Alone => Join::Alone,
+            Joined::Gone => Join::Gone,
+        }
+    }
+
+    /// A waiter's own run, beside the leader that it waited for in vain. `None`: the wait is over.
+    pub(crate) fn relieve(&self, hash: u64, caller: Caller, wait: &Arc<Wait>) -> Option<Row> {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        let row = inner.relieve(at, caller, wait);
+        inner.tidy(at);
+        row
+    }
+
+    /// Whose turn it is to change a value by what is there.
+    pub(crate) fn turn(&self, hash: u64) -> Turn {
+        let shard = self.shard_number(hash);
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        inner.turn(at, shard)
+    }
+
+    /// Ends a fill without storing anything. The waiters learn how.
+    pub(super) fn finish(&self, hash: u64, row: Row, landing: Landing) {
+        let answers = landing.is_an_answer();
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.fills.get(row).map(|fill| fill.at);
+        let ended = inner.end(row, answers);
+        if let Some(at) = at {
+            inner.tidy(at);
+        }
+        drop(inner);
+        ended.land(|| landing);
+    }
+
+    /// Callers that wait for fills of a hash, for tests.
+    #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
+    pub(crate) fn waiters(&self, hash: u64) -> usize {
+        let mut waiters = 0;
+        let mut inner = lock(&self.shard(hash).inner);
+        if let Some(at) = inner.find(hash) {
+            inner.each_fill(at, |_, fill| waiters += fill.wait().map_or(0, |wait| wait.places()));
+        }
+        waiters
+    }
+
+    /// Running fills, for tests.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.shards.iter().map(|shard| lock(&shard.inner).fills.len()).sum()
+    }
+}
