@@ -3,7 +3,6 @@
 use std::any::TypeId;
 use std::fmt;
 use std::hash::Hash;
-use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,23 +12,24 @@ use equivalent::Equivalent;
 
 use self::config::Config;
 use crate::builder::CacheBuilder;
-use crate::clock::{self, NEVER, Ticks};
+use crate::clock::{self, Ticks};
 use crate::entry::{AnyEntry, Entry, Plan, Resident, mix};
 use crate::front;
-use crate::key::{CacheKey, Lookup, hash_of};
-use crate::read_through::{Miss, Plans, Remote, Target, find};
-use crate::shape::{OkOnly, Plain, Shape};
-use crate::site::{Site, StoreRef};
+use crate::key::Lookup;
+use crate::read_through::Plans;
+use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
-use crate::store::{Caller, Capacity, Cause, Listener, Newcomer, Store};
+use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
 use crate::testing::ClockSource;
 
 mod compute;
 pub(crate) mod config;
+mod lookup;
 mod manage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::lookup::lookup_in;
 pub use self::manage::{Item, Iter};
 
 /// A bounded in-process cache: typed keys and values, expiry, single-flight, hits without locks.
@@ -364,74 +364,6 @@ where
         miss.run_async(pin!(Some(future))).await
     }
 
-    fn look_up<Q, S>(&self, key: &Q, asynchronous: bool) -> Result<S::Return, Miss<K, S>>
-    where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
-        S: Shape<Stored = V>,
-    {
-        let hash = self.hash(key);
-        let target = self.target(hash, NEVER, asynchronous);
-        self.look_up_key::<_, S>(&target, &Borrowed(key, PhantomData::<K>))
-    }
-
-    #[cfg(test)]
-    #[cfg_attr(not(cachekit_model), allow(dead_code))]
-    pub(crate) fn running(&self) -> usize {
-        self.store.running()
-    }
-
-    #[inline]
-    fn look_up_key<Q, S>(&self, target: &Target<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
-    where
-        Q: CacheKey<Owned = K>,
-        S: Shape<Stored = V>,
-    {
-        // Read to here: a large value is copied once.
-        let mut found = None;
-        let same = |owned: &K| key.matches(owned);
-        self.front_with(target.hash, same, |stored| found = S::read(stored).ok());
-        if let Some(value) = found {
-            return Ok(value);
-        }
-        if self.config.is_plain() {
-            return find::<Q, S>(target, key, Remote::nowhere, || self.keep());
-        }
-        self.look_up_by_rules(target, key)
-    }
-
-    #[inline(never)]
-    fn look_up_by_rules<Q, S>(&self, target: &Target<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
-    where
-        Q: CacheKey<Owned = K>,
-        S: Shape<Stored = V>,
-    {
-        let rules = || Arc::clone(&self.config) as Arc<dyn Plans<K, V>>;
-        if self.config.expiry.is_some()
-            && let Some(entry) = self.store.fresh(target.hash)
-            && let Some(entry) = typed::<K, V>(&*entry, &|owned| key.matches(owned))
-        {
-            // A use may change its time.
-            self.config.used(entry, self.store.now());
-        }
-        find::<Q, S>(target, key, Remote::nowhere, || self.keep())
-            .map_err(|miss| miss.planned(rules()))
-    }
-
-    fn keep(&self) -> StoreRef {
-        StoreRef::Shared(Arc::clone(&self.store))
-    }
-
-    fn target(&self, hash: u64, ttl: Ticks, asynchronous: bool) -> Target<'_> {
-        Target {
-            store: &self.store,
-            hash,
-            ttl: if ttl == NEVER { self.config.ttl } else { ttl },
-            window: 0,
-            idle: NEVER,
-            caller: Caller { asynchronous, asks: false },
-        }
-    }
-
     /// Removes a value. Fills of the same key that are running are not stored. True if there was one.
     pub fn invalidate<Q>(&self, key: &Q) -> bool
     where
@@ -473,45 +405,6 @@ fn typed<'a, K: 'static, V: 'static>(
     same: &dyn Fn(&K) -> bool,
 ) -> Option<&'a Entry<K, V>> {
     entry.typed::<K, V>().filter(|entry| same(&entry.key))
-}
-
-/// A borrowed key, as the read-through wants it.
-struct Borrowed<'a, Q: ?Sized, K>(&'a Q, PhantomData<K>);
-
-impl<Q, K> CacheKey for Borrowed<'_, Q, K>
-where
-    Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
-    K: Eq + Send + Sync + 'static,
-{
-    type Owned = K;
-    fn hash_key<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-    fn matches(&self, owned: &K) -> bool {
-        self.0.equivalent(owned)
-    }
-    fn to_owned_key(&self) -> K {
-        self.0.to_owned()
-    }
-}
-
-/// Looks a call up in the cache that its attribute names with `in = …`.
-#[inline]
-pub(crate) fn lookup_in<Q, S, V>(
-    cache: &Cache<Q::Owned, V>,
-    site: &'static Site,
-    _shape: S,
-    key: Q,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    Q::Owned: Hash,
-    V: Clone + Send + Sync + 'static,
-    S: Shape<Stored = V>,
-{
-    let hash = cache.place(hash_of(&key));
-    let target = cache.target(hash, site.ttl(), site.info.policy.is_async);
-    cache.look_up_key::<Q, S>(&target, &key)
 }
 
 impl<K, V> fmt::Debug for Cache<K, V> {
