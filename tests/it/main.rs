@@ -17,6 +17,7 @@ mod coherence_places;
 mod coherence_subscriptions;
 mod command;
 mod companions;
+mod companions_in_place;
 mod destructors;
 mod disable;
 mod executors;
