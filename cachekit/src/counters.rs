@@ -33,7 +33,7 @@ impl CounterId {
 #[repr(align(128))]
 pub(crate) struct ThreadCounters {
     first: [AtomicU64; FIRST],
-    more: [OnceLock<Box<[AtomicU64; BLOCK]>>; BLOCKS],
+    more: [OnceLock<Box<Block>>; BLOCKS],
 }
 
 impl ThreadCounters {
@@ -66,7 +66,7 @@ impl ThreadCounters {
     fn hit_further(&self, id: CounterId) {
         let index = usize::from(id.0) - FIRST;
         if let Some(block) = self.more.get(index / BLOCK) {
-            add(&block.get_or_init(new_block)[index % BLOCK]);
+            add(&block.get_or_init(Block::new).0[index % BLOCK]);
         }
     }
 
@@ -79,7 +79,7 @@ impl ThreadCounters {
         self.more
             .get(index / BLOCK)
             .and_then(OnceLock::get)
-            .map_or(0, |block| block[index % BLOCK].load(Ordering::Relaxed))
+            .map_or(0, |block| block.0[index % BLOCK].load(Ordering::Relaxed))
     }
 }
 
@@ -88,9 +88,15 @@ fn add(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
-#[cold]
-fn new_block() -> Box<[AtomicU64; BLOCK]> {
-    Box::new([const { AtomicU64::new(0) }; BLOCK])
+/// Further counters of a thread, apart from everything else like the first ones.
+#[repr(align(128))]
+struct Block([AtomicU64; BLOCK]);
+
+impl Block {
+    #[cold]
+    fn new() -> Box<Self> {
+        Box::new(Self([const { AtomicU64::new(0) }; BLOCK]))
+    }
 }
 
 struct Registry {
@@ -123,8 +129,8 @@ pub(crate) fn retire(counters: &Arc<ThreadCounters>) {
     counters.first.iter().zip(&registry.retired.first).for_each(gather);
     for (mine, total) in counters.more.iter().zip(&registry.retired.more) {
         if let Some(mine) = mine.get() {
-            let total = total.get_or_init(new_block);
-            mine.iter().zip(total.iter()).for_each(gather);
+            let total = total.get_or_init(Block::new);
+            mine.0.iter().zip(&total.0).for_each(gather);
         }
     }
     registry.live.retain(|thread| !std::ptr::eq(thread.as_ptr(), Arc::as_ptr(counters)));

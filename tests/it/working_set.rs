@@ -57,3 +57,31 @@ fn a_loop_that_does_not_fit_keeps_what_does() {
     let missed: usize = (0..20).map(|_| misses(&cache, keys.clone())).sum();
     assert!(missed < 20 * 700, "{missed} of {} were missing", 20 * 1_500);
 }
+
+#[test]
+fn bursts_do_not_displace_what_is_used_all_the_time() {
+    const HOT: u64 = 980;
+    const ASKS: u32 = 3;
+    let cache = Cache::builder().capacity(CAPACITY).build();
+    for _ in 0..40 {
+        misses(&cache, 0..HOT);
+    }
+    // As many requests as for the hot keys are for keys that each come three times, 30 such requests apart.
+    let mut missed = 0;
+    let mut bursts = std::collections::VecDeque::new();
+    for step in 0..100 * HOT {
+        missed += misses(&cache, step % HOT..step % HOT + 1);
+        let (key, asked) = match bursts.front() {
+            Some(&(due, key, asked)) if due <= step => {
+                bursts.pop_front();
+                (key, asked)
+            }
+            _ => (1_000_000 + step, 0),
+        };
+        misses(&cache, key..key + 1);
+        if asked + 1 < ASKS {
+            bursts.push_back((step + 30, key, asked + 1));
+        }
+    }
+    assert!(missed < 10 * usize::try_from(HOT).unwrap(), "{missed} of {} were missing", 100 * HOT);
+}

@@ -1,6 +1,6 @@
 //! The per-thread front: a small two-way table of entries this thread used lately.
 //!
-//! A hit in the front takes no lock and writes no memory another thread reads. It stays coherent because
+//! A hit in the front takes no lock and, but for a mark at the first use after eviction looked, writes no memory another thread reads. It stays coherent because
 //! the entries themselves carry an "alive" flag: the thread that invalidates, replaces or evicts an entry clears
 //! the flag, and every thread's front sees that on its next look at the entry.
 //!

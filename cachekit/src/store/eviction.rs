@@ -3,7 +3,8 @@
 //! There are two queues. A new entry enters the *window*, a few percent of the room; from there it goes to *main* if it
 //! is worth more than the entry that has to go from there. What an entry is worth says how often its key was asked for
 //! lately ([`super::sketch`]) and whether it was used since eviction looked at it last. Loops use nothing in the window,
-//! which then is small; keys that come in bursts use much, and it grows.
+//! which then is small; keys that come in bursts use much, and it grows. Between two that are worth the same, [`Challenge`]
+//! decides.
 //!
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
@@ -129,7 +130,7 @@ impl Inner {
             let stands = self.sketch.estimate(hash).max(1) + u64::from(still_used);
             if worth <= stands
                 && !(used && worth >= stands.min(3))
-                && (still_used || !self.challenge.wins(self.slot(at).hash, opponent, self.entries))
+                && !(worth == stands && !still_used && self.challenge_wins(at, opponent))
             {
                 self.take(at, Cause::Evicted, out);
                 return;
@@ -142,6 +143,11 @@ impl Inner {
         }
         beaten.each(|opponent| self.take(opponent, Cause::Evicted, out));
         self.promote(at, weight);
+    }
+
+    /// Whether a candidate displaces an entry that it is worth as much as, and that was not used lately.
+    fn challenge_wins(&mut self, at: u32, opponent: u32) -> bool {
+        self.challenge.wins(self.slot(at).hash, opponent, self.entries)
     }
 
     #[inline]
@@ -177,6 +183,7 @@ impl Inner {
             }
             if turns > 0 && self.take_visit(at) {
                 turns -= 1;
+                self.challenge.passed(at);
                 self.move_last(at, MAIN);
                 continue;
             }
@@ -186,14 +193,14 @@ impl Inner {
     }
 }
 
-/// Finds out that the entry at the head of main is no longer used, though the sketch says that it was used as often as
-/// the candidates are: counters end at 15, and those of an old entry can be those of others in use.
+/// Decides where a candidate and the first entry that it does not beat are worth the same.
 ///
-/// A candidate that comes back, while the entry at the head has stood and was not used, has been asked for once more than
-/// that one. Which of the candidates comes back is not known, so one is remembered, and another after twice as many: a
-/// loop of whatever length is found, as in Brent's algorithm for cycles ("An Improved Monte Carlo Factorization Algorithm",
-/// BIT 1980). In a loop over more keys than there is room for, the entry at the head is used before any candidate comes
-/// back, and stays.
+/// Mostly the entry stays. But counters end at 15, and those of an old entry can be those of keys in use: an entry that is
+/// no longer used would stand for ever. A candidate that comes back, while the entry has stood and was not used, has been
+/// asked for once more than that one. Which of the candidates comes back is not known, so one is remembered, and another
+/// after twice as many: a loop of whatever length is found, as in Brent's algorithm for cycles ("An Improved Monte Carlo
+/// Factorization Algorithm", BIT 1980). In a loop over more keys than there is room for, the entry is used before any
+/// candidate comes back, and stays.
 pub(super) struct Challenge {
     /// The entry that stands.
     opponent: u32,
@@ -201,7 +208,7 @@ pub(super) struct Challenge {
     candidate: u64,
     /// How many have lost to it.
     lost: u32,
-    /// So many of the entries at the head have stood as long, and lose unless they were used.
+    /// So many more entries of main have stood as long, and lose as well unless they were used.
     stale: usize,
 }
 
@@ -212,18 +219,18 @@ impl Default for Challenge {
 }
 
 impl Challenge {
-    /// Whether a candidate displaces an entry that it is not worth more than. There are so many entries.
+    /// Whether the candidate wins. There are so many entries.
     fn wins(&mut self, candidate: u64, opponent: u32, entries: usize) -> bool {
         if self.stale > 0 {
-            self.stale -= 1;
             return true;
         }
         if self.opponent != opponent {
-            *self = Self { opponent, candidate, lost: 1, stale: 0 };
+            (self.opponent, self.candidate, self.lost) = (opponent, candidate, 1);
             return false;
         }
         if self.candidate == candidate {
-            *self = Self { stale: entries, ..Self::default() };
+            self.opponent = NONE;
+            self.stale = entries;
             return true;
         }
         self.lost = self.lost.saturating_add(1);
@@ -233,9 +240,9 @@ impl Challenge {
         false
     }
 
-    /// An entry at the head was used, and has gone to the end.
+    /// An entry has left main, or has gone to its end because it was used.
     #[inline]
-    fn passed(&mut self, opponent: u32) {
+    pub(super) fn passed(&mut self, opponent: u32) {
         self.stale = self.stale.saturating_sub(1);
         if self.opponent == opponent {
             self.opponent = NONE;

@@ -167,7 +167,7 @@ impl Store {
 
     #[inline]
     fn shard_index(&self, hash: u64) -> usize {
-        // The lowest bits place an entry in the front, the upper half in the shard's index. There are at most 64.
+        // The ends of the hash place an entry in the front, its upper half in the shard's index. There are at most 64.
         #[allow(clippy::cast_possible_truncation)]
         let top = (hash >> 58) as usize;
         top & (self.shards.len() - 1)

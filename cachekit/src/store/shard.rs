@@ -293,6 +293,8 @@ impl Inner {
         self.held -= weight;
         if self.slot(at).queue == WINDOW {
             self.in_window -= weight;
+        } else {
+            self.challenge.passed(at);
         }
         self.slot_mut(at).queue = NO_QUEUE;
         self.entries -= 1;

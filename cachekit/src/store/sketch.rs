@@ -55,7 +55,7 @@ impl Sketch {
     /// Makes room for the counters of so many entries.
     pub(super) fn fit(&mut self, entries: usize) {
         while self.words.len() < entries.saturating_mul(WORDS) {
-            // A key's word is chosen by the low bits of its hash: behind its copy, it has the same counts.
+            // The words of a key are chosen by low bits of its mixed hash: behind its copy, each has the same counts.
             self.words = self.words.repeat(2).into();
         }
         self.sample = SAMPLE.saturating_mul(entries.max(FEWEST) as u64);
