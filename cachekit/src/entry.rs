@@ -98,10 +98,14 @@ pub(crate) struct Extra {
     stale_until: Ticks,
     /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
     refresh_from: AtomicU64,
-    /// When it stops being fresh, if that can change. It moves with uses (`idle`), or as the cache's rules have it.
-    moving: AtomicU64,
-    /// How long it stays fresh after a use, up to a moment; 0: uses change nothing.
+    /// Where the time can change, the entry stops being fresh at the earliest of three moments: it was not used for so
+    /// long (`NEVER`: uses change nothing),
     idle: Ticks,
+    unused: AtomicU64,
+    /// the cache's rules end it (`NEVER`: it has none, or they do not),
+    ruled: AtomicU64,
+    is_ruled: bool,
+    /// or its time is over in any case.
     most: Ticks,
     /// What may end it besides this process.
     fate: Option<Arc<Fate>>,
@@ -117,20 +121,20 @@ pub(crate) struct Plan {
     pub(crate) idle: Ticks,
     /// The time, where it idles.
     pub(crate) now: Ticks,
-    /// Whether a use may change its time in another way.
-    pub(crate) moves: bool,
+    /// When the cache's rules end it, which may change that; `None`: there are none.
+    pub(crate) ruled: Option<Ticks>,
     pub(crate) fate: Option<Arc<Fate>>,
 }
 
 impl Plan {
     /// An entry that expires at this time, and nothing else.
     pub(crate) fn until(expires: Ticks) -> Self {
-        Self { expires, window: 0, weight: 1, idle: NEVER, now: 0, moves: false, fate: None }
+        Self { expires, window: 0, weight: 1, idle: NEVER, now: 0, ruled: None, fate: None }
     }
 
     fn is_plain(&self) -> bool {
-        let Self { window, weight, idle, moves, fate, .. } = self;
-        *window == 0 && *weight <= 1 && *idle == NEVER && !moves && fate.is_none()
+        let Self { window, weight, idle, ruled, fate, .. } = self;
+        *window == 0 && *weight <= 1 && *idle == NEVER && ruled.is_none() && fate.is_none()
     }
 }
 
@@ -209,21 +213,36 @@ impl Head {
     /// When it stops being fresh, as things are.
     pub(crate) fn expires(&self) -> Ticks {
         match &self.extra {
-            Some(extra) if self.expires == MOVES => extra.moving.load(Ordering::Relaxed),
+            Some(extra) if self.expires == MOVES => extra.expires(),
             _ => self.expires,
         }
     }
 
-    /// Gives an entry whose time can change another one.
-    pub(crate) fn move_expiry(&self, at: Ticks) {
-        if let Some(extra) = self.extra.as_ref().filter(|_| self.expires == MOVES) {
-            extra.moving.store(at, Ordering::Relaxed);
+    /// When it stops being fresh however much it is used.
+    pub(crate) fn expires_in_use(&self) -> Ticks {
+        match &self.extra {
+            Some(extra) if self.expires == MOVES => {
+                extra.most.min(extra.ruled.load(Ordering::Relaxed))
+            }
+            _ => self.expires,
         }
     }
 
-    /// Whether a use may change the time as the cache's rules have it.
-    pub(crate) fn moves(&self) -> bool {
-        self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.idle == 0)
+    /// Has the cache's rules end it at another time.
+    pub(crate) fn rule(&self, at: Ticks) {
+        if let Some(extra) = self.extra.as_ref().filter(|extra| extra.is_ruled) {
+            extra.ruled.store(at, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the cache's rules decide about its time, at every use.
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.is_ruled)
+    }
+
+    /// When it may end at the earliest, whatever happens to its time; `NEVER` if it does not.
+    pub(crate) fn first_end(&self) -> Ticks {
+        if self.is_ruled() { 0 } else { self.ends() }
     }
 
     /// From when on it may not be served, not even while it is replaced.
@@ -334,11 +353,7 @@ impl Extra {
             (0, _) | (_, NEVER) => 0,
             (window, expires) => expires.saturating_add(window),
         };
-        let mut moving = most;
-        if idles {
-            moving = moving.min(plan.now.saturating_add(plan.idle));
-        }
-        if idles || plan.moves {
+        if idles || plan.ruled.is_some() {
             *expires = MOVES;
         }
         Self {
@@ -346,24 +361,28 @@ impl Extra {
             weight: plan.weight.max(1),
             stale_until,
             refresh_from: AtomicU64::new(0),
-            moving: AtomicU64::new(moving),
-            idle: if idles { plan.idle } else { 0 },
+            idle: plan.idle,
+            unused: AtomicU64::new(plan.now.saturating_add(plan.idle)),
+            is_ruled: plan.ruled.is_some(),
+            ruled: AtomicU64::new(plan.ruled.unwrap_or(NEVER)),
             most,
             fate: plan.fate,
         }
     }
 
+    fn expires(&self) -> Ticks {
+        let (unused, ruled) = (&self.unused, &self.ruled);
+        self.most.min(unused.load(Ordering::Relaxed)).min(ruled.load(Ordering::Relaxed))
+    }
+
     fn used(&self, now: Ticks) -> bool {
-        let until = self.moving.load(Ordering::Relaxed);
-        if until <= now {
+        if self.expires() <= now {
             return false;
         }
-        if self.idle > 0 {
-            let later = now.saturating_add(self.idle).min(self.most);
-            // The clock is coarse: of many uses at one time, the first writes.
-            if later > until {
-                self.moving.fetch_max(later, Ordering::Relaxed);
-            }
+        // The clock is coarse: of many uses at one time, the first writes.
+        let later = now.saturating_add(self.idle);
+        if later > self.unused.load(Ordering::Relaxed) {
+            self.unused.fetch_max(later, Ordering::Relaxed);
         }
         true
     }

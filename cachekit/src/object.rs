@@ -248,18 +248,20 @@ where
 
     fn insert_for(&self, key: K, value: V, ttl: Ticks) {
         let hash = self.hash(&key);
-        let plan = if ttl > 0 && self.config.is_plain() {
-            Some(Plan::until(clock::deadline(|| self.store.now(), ttl)))
-        } else {
-            self.config.plan(&self.store, hash, (&key, &value), ttl)
-        };
-        match plan {
+        match self.plan(hash, (&key, &value), ttl) {
             Some(plan) => {
                 let entry = Arc::new(self.store.entry(key, value, plan));
                 self.store.put(hash, Newcomer::new(entry));
             }
             None => drop(self.take(&key)),
         }
+    }
+
+    fn plan(&self, hash: u64, entry: (&K, &V), ttl: Ticks) -> Option<Plan> {
+        if ttl > 0 && self.config.is_plain() {
+            return Some(Plan::until(clock::deadline(|| self.store.now(), ttl)));
+        }
+        self.config.plan(&self.store, hash, entry, ttl)
     }
 
     /// Takes the entry of a key out, and ends the fills of the key. The entry, if it was alive.

@@ -107,14 +107,14 @@ fn a_use_moves_the_time_of_an_entry_that_idles() {
     let bounded = head(Plan { idle: 10, now: 0, ..Plan::until(15) });
     assert!(bounded.is_fresh_now(|| 9) && bounded.is_fresh_now(|| 14));
     assert!(!bounded.is_fresh_now(|| 15), "no use lets it live beyond its time");
-    let moving = head(Plan { moves: true, ..Plan::until(10) });
-    assert!(moving.moves() && !idle.moves() && moving.is_fresh_now(|| 9));
-    moving.move_expiry(40);
+    let moving = head(Plan { ruled: Some(10), ..Plan::until(50) });
+    assert!(moving.is_ruled() && !idle.is_ruled() && moving.is_fresh_now(|| 9));
+    moving.rule(40);
     assert!(moving.is_fresh_now(|| 39) && !moving.is_fresh_now(|| 40));
 
     let fixed = head(Plan::until(10));
     assert!(fixed.is_fresh_now(|| 9) && !fixed.is_fresh_now(|| 10));
-    fixed.move_expiry(40);
+    fixed.rule(40);
     assert_eq!(fixed.expires(), 10);
 }
 

@@ -273,7 +273,7 @@ impl Front {
     #[inline(never)]
     fn remember(&self, hash: u64, entry: &Resident) {
         let head = entry.head();
-        if self.scope.get() != 0 || head.store() == 0 || head.moves() {
+        if self.scope.get() != 0 || head.store() == 0 || head.is_ruled() {
             // Stores of test scopes come and go, one without a number could be taken for another, and what a use does
             // to an entry whose time moves by rules, only its cache knows.
             return;

@@ -130,3 +130,44 @@ fn a_predicate_reaches_values_that_are_on_their_way() {
         assert_ne!(cache.get(&7), Some(1));
     });
 }
+
+#[test]
+fn what_is_removed_is_returned_and_what_is_not_stays() {
+    explore(|| {
+        let cache = cache();
+        cache.insert(7, 1);
+        let writer = {
+            let cache = cache.clone();
+            thread::spawn(move || cache.insert(7, 2))
+        };
+        let counter = {
+            let cache = cache.clone();
+            thread::spawn(move || add_one(&cache))
+        };
+        let removed = cache.remove(&7);
+        writer.join().unwrap();
+        counter.join().unwrap();
+        let left = cache.get(&7);
+        // Whatever the order, the value that was inserted, or what was made of it, is somewhere.
+        assert!(
+            matches!((removed, left), (Some(1 | 2), Some(2 | 3 | 1)) | (Some(2 | 3), None)),
+            "{removed:?} {left:?}"
+        );
+        assert_eq!(cache.running(), 0);
+    });
+}
+
+#[test]
+fn an_import_replaces_nothing_that_is_newer() {
+    explore(|| {
+        let cache = cache();
+        let importer = {
+            let cache = cache.clone();
+            thread::spawn(move || cache.import([(7, 1, None)]))
+        };
+        cache.insert(7, 2);
+        assert_eq!(cache.get(&7), Some(2));
+        importer.join().unwrap();
+        assert_eq!(cache.get(&7), Some(2));
+    });
+}

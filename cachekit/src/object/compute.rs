@@ -17,7 +17,8 @@ where
     ///
     /// Calls for one key run one after the other, so none is lost; calls for other keys do not wait. A fill of the key that is
     /// running is not stored. If the key is inserted or invalidated while `f` runs, that counts, and the result of `f` is
-    /// only returned. A call inside of another for the same key runs at once, and the outer one counts.
+    /// only returned. A call inside of another for the same key runs at once, and the outer one counts. Two threads whose calls
+    /// for two keys contain each other's do not wait for each other: what the inner calls return is then not stored.
     ///
     /// # Panics
     ///
@@ -79,9 +80,9 @@ where
             Some((plan, value)) => {
                 let now = self.store.now();
                 let entry = Arc::new(self.store.entry(key, value, plan));
-                flight.land_over(Newcomer::new(entry), now, seen.as_ref());
+                flight.land(Newcomer::new(entry), now);
             }
-            None => flight.land_nothing(seen.as_ref()),
+            None => flight.land_nothing(),
         }
         made
     }

@@ -31,32 +31,37 @@ where
     K: Eq + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// How much time an entry of this key has left, if there is one: of a fresh entry, and `NEVER` without end.
+    /// How much time an entry of this key has left in use, if there is one: of a fresh entry, and `NEVER` without end.
     fn left(store: &Store, hash: u64, key: &K, now: Ticks) -> Option<Ticks> {
         let entry = store.fresh(hash)?;
         let entry = entry.typed::<K, V>().filter(|entry| entry.key == *key)?;
-        Some(left_of(entry, now))
+        Some(left_in_use(entry, now))
     }
 
     /// A use of an entry, as the rules for it have it.
     pub(super) fn used(&self, entry: &Entry<K, V>, now: Ticks) {
         let Some(expiry) = &self.expiry else { return };
-        let left = left_of(entry, now);
+        let left = left_in_use(entry, now);
         let before = (left != NEVER).then(|| clock::duration(left));
         let after = expiry.after_read(&entry.key, &entry.value, before);
-        if after != before || self.idle != NEVER {
-            let stays = clock::span(after).min(self.idle);
-            entry.head.move_expiry(clock::deadline(|| now, stays));
+        if after != before {
+            entry.head.rule(clock::deadline(|| now, clock::span(after)));
         }
     }
 }
 
-/// How much time an entry has left.
+/// How much time an entry has left, as things are.
 pub(super) fn left_of<K, V>(entry: &Entry<K, V>, now: Ticks) -> Ticks {
-    match entry.head.expires() {
-        NEVER => NEVER,
-        expires => expires.saturating_sub(now),
-    }
+    until(entry.head.expires(), now)
+}
+
+/// How much time it has left if it is used all the time.
+pub(super) fn left_in_use<K, V>(entry: &Entry<K, V>, now: Ticks) -> Ticks {
+    until(entry.head.expires_in_use(), now)
+}
+
+fn until(expires: Ticks, now: Ticks) -> Ticks {
+    if expires == NEVER { NEVER } else { expires.saturating_sub(now) }
 }
 
 impl<K, V> Plans<K, V> for Config<K, V>
@@ -67,7 +72,7 @@ where
     fn plan(&self, store: &Store, hash: u64, entry: (&K, &V), ttl: Ticks) -> Option<Plan> {
         let (key, value) = entry;
         let now = store.now();
-        let mut stays = ttl;
+        let (mut stays, mut ruled) = (ttl, None);
         if let Some(expiry) = &self.expiry {
             let span = match Self::left(store, hash, key, now) {
                 None => expiry.after_create(key, value),
@@ -75,20 +80,15 @@ where
                     expiry.after_update(key, value, (left != NEVER).then(|| clock::duration(left)))
                 }
             };
-            stays = stays.min(clock::span(span));
+            let span = clock::span(span);
+            stays = stays.min(span);
+            ruled = Some(clock::deadline(|| now, span));
         }
         if stays == 0 {
             return None;
         }
-        let mut plan = Plan::until(clock::deadline(|| now, stays));
-        plan.weight = self.weigh.as_ref().map_or(1, |weigh| weigh(key, value));
-        plan.now = now;
-        if self.expiry.is_some() {
-            plan.moves = true;
-            plan.expires = plan.expires.min(clock::deadline(|| now, self.idle));
-        } else {
-            plan.idle = self.idle;
-        }
-        Some(plan)
+        let weight = self.weigh.as_ref().map_or(1, |weigh| weigh(key, value));
+        let expires = clock::deadline(|| now, ttl);
+        Some(Plan { weight, idle: self.idle, now, ruled, ..Plan::until(expires) })
     }
 }

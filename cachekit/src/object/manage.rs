@@ -3,14 +3,16 @@
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use equivalent::Equivalent;
 
 use super::Cache;
-use super::config::left_of;
+use super::config::{left_in_use, left_of};
 use crate::clock::{self, NEVER};
 use crate::entry::{Entry, Resident};
+use crate::store::Newcomer;
 
 impl<K, V> Cache<K, V>
 where
@@ -87,7 +89,9 @@ where
 
     /// Gives the cache another capacity, in entries or in weight as it was built. If it is smaller, entries make room now.
     ///
-    /// The number of shards stays: a cache that was built small and is to be large is better built anew.
+    /// The number of shards stays: a cache that was built small and is to be large is better built anew. Each shard keeps room
+    /// for one entry, so a cache that was built large cannot become smaller than it has shards (up to 64); see
+    /// [`capacity`](Self::capacity). With 0 it keeps nothing, like one that was built so.
     ///
     /// # Example
     ///
@@ -125,7 +129,7 @@ where
         Iter { cache: self, shard: 0, items: Vec::new().into_iter() }
     }
 
-    /// The entries with the time that each has left, to be stored and [imported](Self::import) when the program starts again.
+    /// The entries with the time that each has left if it is used, to be stored and [imported](Self::import) when the program starts again.
     /// `None` as time: without end.
     ///
     /// # Example
@@ -146,17 +150,26 @@ where
     where
         K: Clone,
     {
-        let items = self.iter();
-        items.map(|item| (item.key().clone(), item.value().clone(), item.left())).collect()
+        let now = self.store.now();
+        let left = |left| (left != NEVER).then(|| clock::duration(left));
+        let exported = |item: Item<K, V>| {
+            let entry = item.typed();
+            (entry.key.clone(), entry.value.clone(), left(left_in_use(entry, now)))
+        };
+        self.iter().map(exported).collect()
     }
 
     /// Inserts entries, each for the time that it has left, and no longer than the cache's own rules say. Entries that are
-    /// there already stay.
+    /// there already stay, and so do fills that are running: what they find is newer. A time to idle begins anew.
     pub fn import(&self, entries: impl IntoIterator<Item = (K, V, Option<Duration>)>) {
         for (key, value, left) in entries {
             if !self.contains(&key) {
+                let hash = self.hash(&key);
                 let ttl = clock::span(left).min(self.config.ttl);
-                self.insert_for(key, value, ttl);
+                if let Some(plan) = self.plan(hash, (&key, &value), ttl) {
+                    let entry = Arc::new(self.store.entry(key, value, plan));
+                    self.store.add(hash, Newcomer::new(entry));
+                }
             }
         }
     }

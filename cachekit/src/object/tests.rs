@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::testing::Clock;
 use crate::{Cache, Cause, Expiry};
 
+mod together;
+
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }

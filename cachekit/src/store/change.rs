@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::fills::Caller;
 use super::flight::Flight;
 use super::out::{Cause, Out};
-use super::shard::Newcomer;
+use super::shard::{NONE, Newcomer};
 use super::{Store, share};
 use crate::clock::Ticks;
 use crate::entry::{AnyEntry, Resident};
@@ -34,21 +34,22 @@ impl Store {
     #[cold]
     #[inline(never)]
     fn say_goodbye(&self, out: &Out) {
-        front::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));
+        // First: what fronts let go of may panic as it is dropped.
         if let Some(listener) = &self.listener {
             for gone in out.iter() {
                 // A listener that panics keeps no call from its value.
                 let _ = catch_unwind(AssertUnwindSafe(|| listener(&gone.entry, gone.cause)));
             }
         }
+        front::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));
     }
 
     /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
     pub(crate) fn put(&self, hash: u64, newcomer: Newcomer) {
-        if self.disabled {
+        if self.is_disabled() {
             return;
         }
-        let now = self.sweeping_now(&newcomer);
+        let now = self.sweeping_now(&newcomer, 0);
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
@@ -61,7 +62,7 @@ impl Store {
     /// The same, for a value that is on its way to the shared tier, too. Until the flight is dropped a younger value
     /// puts an end to it.
     pub(crate) fn put_flying(store: &StoreRef, hash: u64, newcomer: Newcomer) -> Flight {
-        let now = store.sweeping_now(&newcomer);
+        let now = store.sweeping_now(&newcomer, 0);
         let mut out = Out::default();
         let mut inner = lock(&store.shard(hash).inner);
         let at = inner.slot_for(hash);
@@ -79,48 +80,91 @@ impl Store {
         flight
     }
 
-    /// The time, if entries of this kind can expire.
-    #[inline]
-    fn sweeping_now(&self, newcomer: &Newcomer) -> Ticks {
-        if newcomer.has_time() { self.now() } else { 0 }
+    /// Stores a value unless there is one, or one is on its way.
+    pub(crate) fn add(&self, hash: u64, newcomer: Newcomer) {
+        if self.is_disabled() {
+            return;
+        }
+        let now = self.now();
+        let mut out = Out::default();
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        let slot = inner.slot(at);
+        let is_taken = slot.fills != NONE
+            || slot
+                .entry
+                .as_ref()
+                .is_some_and(|entry| entry.head().is_alive() && !entry.head().is_over(now));
+        if is_taken {
+            inner.tidy(at);
+        } else {
+            let now = self.sweeping_now(&newcomer, now);
+            inner.place(at, newcomer, now, &mut out);
+        }
+        drop(inner);
+        self.let_go(out);
     }
 
-    /// Removes the entry under `hash` if `same` accepts it, and ends the fills that are running. The entry, if it was
-    /// alive.
+    /// The time when an entry comes in, if it is known or needed: 0 where no entry ever had an end.
+    #[inline]
+    pub(super) fn sweeping_now(&self, newcomer: &Newcomer, known: Ticks) -> Ticks {
+        if !newcomer.has_time() && !self.is_timed.load(Ordering::Relaxed) {
+            return 0;
+        }
+        if !self.is_timed.load(Ordering::Relaxed) {
+            self.is_timed.store(true, Ordering::Relaxed);
+        }
+        if known > 0 { known } else { self.now() }
+    }
+
+    /// Removes the entry under `hash` if `same` accepts it, and ends the fills that are running, in one step. The entry, if
+    /// it was alive.
     pub(crate) fn remove(
         &self,
         hash: u64,
         same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) -> Option<Resident> {
-        let mut removed = None;
         loop {
             let entry = {
                 let mut inner = lock(&self.shard(hash).inner);
-                let Some(at) = inner.find(hash) else { return removed };
-                inner.kill_fills(at);
-                let Some(entry) = inner.slot(at).entry.clone() else { return removed };
+                let at = inner.find(hash)?;
+                let Some(entry) = inner.slot(at).entry.clone() else {
+                    inner.kill_fills(at);
+                    return None;
+                };
                 entry
             };
             // The user's `Eq` runs without our lock.
-            if !same(&*entry) {
-                return removed;
+            let same = same(&*entry);
+            let mut out = Out::default();
+            let mut inner = lock(&self.shard(hash).inner);
+            let Some(at) = inner.find(hash).filter(|at| inner.holds(*at, &entry)) else {
+                // It has left, or was replaced: the other one has not been looked at.
+                continue;
+            };
+            inner.kill_fills(at);
+            let alive = same && entry.head().kill();
+            if same {
+                inner.take(at, Cause::Removed, &mut out);
             }
-            let alive = entry.head().kill();
-            let taken = self.take_out(hash, &entry, Cause::Removed);
-            if alive {
-                removed.get_or_insert(entry);
-            }
-            if taken {
-                return removed;
-            }
-            // It was replaced meanwhile, perhaps by what was made of it: that goes as well.
+            drop(inner);
+            self.let_go(out);
+            return alive.then_some(entry);
         }
     }
 
-    /// Removes this very entry. True if it was alive.
+    /// Removes this very entry, and ends the fills that are running: one may be changing it. True if it was there, alive.
     pub(crate) fn remove_this(&self, hash: u64, entry: &Resident) -> bool {
-        let alive = entry.head().kill();
-        self.take_out(hash, entry, Cause::Removed);
+        let mut out = Out::default();
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.find(hash).filter(|at| inner.holds(*at, entry));
+        let alive = at.is_some() && entry.head().kill();
+        if let Some(at) = at {
+            inner.kill_fills(at);
+            inner.take(at, Cause::Removed, &mut out);
+        }
+        drop(inner);
+        self.let_go(out);
         alive
     }
 
@@ -180,6 +224,8 @@ impl Store {
     /// Gives the store another size.
     pub(crate) fn resize(&self, room: u64) {
         let room = room.min(super::MOST_ROOM);
+        // Without room there is nothing to share among callers, either; and with room again there is.
+        self.disabled.store(self.is_off || room == 0, Ordering::Relaxed);
         let now = self.now();
         let shards = self.shards.len() as u64;
         let mut out = Out::default();

@@ -76,6 +76,12 @@ impl Fill {
         self.rare.as_ref()?.wait.as_ref()
     }
 
+    /// Where a caller that joins stands; made for the first one.
+    fn wait_to_join(&mut self) -> &Arc<Wait> {
+        let asynchronous = self.is(ASYNCHRONOUS);
+        self.rare().wait.get_or_insert_with(|| Arc::new(Wait::new(asynchronous)))
+    }
+
     fn take_wait(&mut self) -> Option<Arc<Wait>> {
         self.rare.as_mut()?.wait.take()
     }
@@ -287,9 +293,7 @@ impl Inner {
         if blocks || chain::would_deadlock(FlightId { shard, ticket: row.ticket }) {
             return Joined::Alone;
         }
-        let asynchronous = fill.is(ASYNCHRONOUS);
-        let wait = fill.rare().wait.get_or_insert_with(|| Arc::new(Wait::new(asynchronous)));
-        Joined::Wait(Arc::clone(wait))
+        Joined::Wait(Arc::clone(fill.wait_to_join()))
     }
 
     /// Starts a fill that changes a value by what is there. Another that does is joined; all others end.
@@ -297,11 +301,15 @@ impl Inner {
         let changing = self.fills_at(at).find(|(_, fill)| fill.is(CHANGING) && fill.is_joinable());
         let caller = Caller { asynchronous: false, asks: false };
         if let Some((row, _)) = changing {
-            return match self.join(row, shard, false) {
-                Joined::Wait(wait) => Turn::Wait(wait, FlightId { shard, ticket: row.ticket }),
-                // It is the caller's own.
-                Joined::Alone | Joined::Gone => Turn::Alone(self.start(at, caller, false)),
-            };
+            let id = FlightId { shard, ticket: row.ticket };
+            // The caller's own, or one that waits for the caller.
+            if chain::would_deadlock(id) {
+                return Turn::Alone(self.start(at, caller, false));
+            }
+            // It waits for the end alone, and looks again: that others wait for an answer from before makes no difference.
+            if let Some(fill) = self.fills.get(row) {
+                return Turn::Wait(Arc::clone(fill.wait_to_join()), id);
+            }
         }
         self.kill_fills(at);
         let row = self.start(at, caller, true);

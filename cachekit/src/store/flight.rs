@@ -124,27 +124,13 @@ impl Flight {
     /// Stores what the fill came to, unless it was invalidated or overtaken, and gives it to the waiters in any case.
     /// True if it was stored.
     #[inline]
-    pub(crate) fn land(self, newcomer: Newcomer, now: Ticks) -> bool {
-        self.land_over(newcomer, now, None)
-    }
-
-    /// The same for a value that was made of what the caller saw: only if that is still there, alive. What was removed
-    /// must not live on in what was made of it.
-    #[inline]
-    pub(crate) fn land_over(
-        mut self,
-        newcomer: Newcomer,
-        now: Ticks,
-        seen: Option<&Resident>,
-    ) -> bool {
+    pub(crate) fn land(mut self, newcomer: Newcomer, now: Ticks) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         let mut out = Out::default();
         let shard = store.shard_number(*hash);
+        let now = store.sweeping_now(&newcomer, now);
         let mut inner = lock(&store.shard(*hash).inner);
-        if let Some(seen) = seen {
-            inner.kill_unless_there(*row, seen);
-        }
         if !newcomer.is_fated
             && let Some(at) = inner.ends_plain(*row)
         {
@@ -179,18 +165,16 @@ impl Flight {
         stored
     }
 
-    /// Ends the fill: its key is to have no value any more. Takes the entry out that the caller saw, unless the fill was
-    /// invalidated or overtaken: then what is there is newer.
-    pub(crate) fn land_nothing(mut self, seen: Option<&Resident>) {
+    /// Ends the fill: its key is to have no value any more, unless the fill was invalidated or overtaken; then what is there
+    /// is newer.
+    pub(crate) fn land_nothing(mut self) {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         let (mut out, shard) = (Out::default(), store.shard_number(*hash));
         let mut inner = lock(&store.shard(*hash).inner);
         inner.overtake_by_run(*row, shard, &mut out);
         let at = inner.fills.get(*row).map(|fill| fill.at);
-        if let (Some(at), Some(seen), true) = (at, seen, inner.may_store(*row))
-            && inner.holds(at, seen)
-        {
+        if let Some(at) = at.filter(|_| inner.may_store(*row)) {
             inner.take(at, Cause::Removed, &mut out);
         }
         let ended = inner.end(*row, false);

@@ -4,7 +4,7 @@
 //! functions. Callers compare the key themselves, without a lock; two keys with the same hash share one place and can
 //! only displace, never answer for, each other.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::clock::{NEVER, Ticks};
 use crate::counters::HitCounter;
@@ -85,7 +85,12 @@ pub(crate) struct Store {
     background: Background,
     invalidations: AtomicU64,
     clock: ClockSource,
-    disabled: bool,
+    /// The process caches nothing.
+    is_off: bool,
+    /// Nor does this store: it is that, or has no room.
+    disabled: AtomicBool,
+    /// An entry with an end has come in.
+    is_timed: AtomicBool,
     listener: Option<Listener>,
     /// What the names of its entries in the shared tier have in common.
     #[cfg(feature = "shared")]
@@ -97,7 +102,6 @@ impl Store {
     pub(crate) fn new(capacity: Capacity, clock: ClockSource, disabled: bool) -> Self {
         static SHARDS: AtomicU64 = AtomicU64::new(1);
         let weighted = matches!(capacity, Capacity::Weight(_));
-        let disabled = disabled || matches!(capacity, Capacity::Entries(0) | Capacity::Weight(0));
         let (room, count) = match capacity {
             Capacity::Entries(entries) => (entries.min(MOST_ROOM), shards(entries)),
             // An entry has to fit into a shard, and only the author knows how heavy they get.
@@ -115,7 +119,9 @@ impl Store {
             background: Background::default(),
             invalidations: AtomicU64::new(0),
             clock,
-            disabled,
+            is_off: disabled,
+            disabled: AtomicBool::new(disabled || room == 0),
+            is_timed: AtomicBool::new(false),
             listener: None,
             #[cfg(feature = "shared")]
             origin: std::sync::OnceLock::new(),
@@ -157,7 +163,7 @@ impl Store {
 
     #[inline]
     pub(crate) fn is_disabled(&self) -> bool {
-        self.disabled
+        self.disabled.load(Ordering::Relaxed)
     }
 
     #[inline]

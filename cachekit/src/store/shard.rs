@@ -30,7 +30,7 @@ const SPARE: usize = 16;
 /// An entry that is to come in, with what would be asked of it through its type otherwise.
 pub(crate) struct Newcomer {
     pub(super) entry: Resident,
-    /// From when on it may not be served.
+    /// From when on it may not be served; 0: that changes.
     ends: Ticks,
     /// Something besides this process may end it.
     pub(super) is_fated: bool,
@@ -43,7 +43,7 @@ impl Newcomer {
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let (ends, is_fated) = (entry.head.ends(), entry.head.fate().is_some());
+        let (ends, is_fated) = (entry.head.first_end(), entry.head.fate().is_some());
         Self { entry, ends, is_fated }
     }
 

@@ -53,9 +53,8 @@ impl Inner {
         for _ in 0..LOOKS {
             let at = self.sweep.next(self.slots.len());
             let Some(entry) = &self.slots[at].entry else { continue };
-            let ends = entry.head().ends();
-            if ends > now || at == newest as usize {
-                self.sweep.seen(ends);
+            if !entry.head().is_over(now) || at == newest as usize {
+                self.sweep.seen(entry.head().first_end());
                 continue;
             }
             #[allow(clippy::cast_possible_truncation)] // There are fewer than 2^32.

@@ -131,14 +131,6 @@ impl Inner {
         }
     }
 
-    /// Ends a fill if this entry is not in its slot any more, alive.
-    pub(in crate::store) fn kill_unless_there(&mut self, row: Row, seen: &Resident) {
-        let there = self.fills.peek(row).is_some_and(|fill| self.holds(fill.at, seen));
-        if let Some(fill) = self.fills.get(row).filter(|_| !there || !seen.head().is_alive()) {
-            fill.kill();
-        }
-    }
-
     /// Whether what a fill has may be stored.
     #[inline]
     pub(in crate::store) fn may_store(&mut self, row: Row) -> bool {

@@ -254,15 +254,13 @@ fn a_caller_that_comes_after_an_invalidation_does_not_wait_for_what_began_before
 fn a_change_that_removes_takes_only_what_it_saw() {
     let store = flights();
     for newer in [false, true] {
-        let seen = value(&store, 1);
-        store.put(HASH, Newcomer::new(Arc::clone(&seen)));
-        let seen: Resident = seen;
+        store.put(HASH, Newcomer::new(value(&store, 1)));
         let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
         let changes = flight(&store, row, false);
         if newer {
             store.put(HASH, Newcomer::new(value(&store, 2)));
         }
-        changes.land_nothing(Some(&seen));
+        changes.land_nothing();
         assert_eq!(kept(&store), newer.then_some(2));
         check(&store);
     }
