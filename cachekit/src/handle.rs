@@ -308,6 +308,11 @@ impl<R> Handle<R> {
         site_clear(self.0.site)
     }
 
+    /// Removes what has expired of the function's entries, in this process. Returns how many entries that were.
+    pub fn purge(&self) -> u64 {
+        site_purge(self.0.site)
+    }
+
     /// Identifies the call.
     pub fn key(&self) -> EntryKey {
         self.0.key
@@ -351,6 +356,11 @@ impl<R> AsyncHandle<R> {
     #[allow(clippy::unused_async)] // As its siblings.
     pub async fn clear(&self) -> Invalidated {
         site_clear(self.0.site)
+    }
+
+    /// Removes what has expired of the function's entries, in this process. Returns how many entries that were.
+    pub fn purge(&self) -> u64 {
+        site_purge(self.0.site)
     }
 
     /// Identifies the call.

@@ -19,6 +19,7 @@ mod command;
 mod companions;
 mod companions_in_place;
 mod destructors;
+mod destructors_cache;
 mod disable;
 mod executors;
 mod fill_lock;
