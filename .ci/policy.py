@@ -45,6 +45,8 @@ NOT_BY_DEFAULT = re.compile(
     | chacha20(poly1305)? | poly1305 | blake2(-.*)? | blake3 | sha1 | sha2 | sha3 | md-5 | hmac
     | hkdf | pbkdf2 | digest | crypto-common | block-buffer | subtle | zeroize(_derive)?
     | orion | sodiumoxide | libsodium-sys
+    # other caches: the memory tier is our own
+    | quick_cache | moka | mini-moka | lru | schnellru | foyer(-.*)? | cached
     """,
     re.VERBOSE,
 )

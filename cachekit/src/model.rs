@@ -50,6 +50,14 @@ fn cache() -> Cache<u64, u64> {
     Cache::new(64)
 }
 
+/// A thread that fills key 7 with what the source says while its function runs.
+fn fills_from(cache: &Cache<u64, u64>, source: &Arc<AtomicU64>) -> thread::JoinHandle<()> {
+    let (cache, source) = (cache.clone(), Arc::clone(source));
+    thread::spawn(move || {
+        cache.get_or_insert_with(&7, || source.load(Ordering::SeqCst));
+    })
+}
+
 #[test]
 fn one_run_for_all_callers() {
     explore(|| {
@@ -108,12 +116,7 @@ fn clear_beats_every_fill_that_started_before_it() {
     explore(|| {
         let cache = cache();
         let source = Arc::new(AtomicU64::new(1));
-        let filler = {
-            let (cache, source) = (cache.clone(), Arc::clone(&source));
-            thread::spawn(move || {
-                cache.get_or_insert_with(&7, || source.load(Ordering::SeqCst));
-            })
-        };
+        let filler = fills_from(&cache, &source);
         source.store(2, Ordering::SeqCst);
         cache.clear();
         if let Some(seen) = cache.get(&7) {

@@ -111,6 +111,24 @@ macro_rules! shapes {
     )*};
 }
 
+/// What is stored is what the function returned.
+macro_rules! stored_whole {
+    () => {
+        #[inline]
+        fn restore(stored: Self::Stored) -> Self::Return {
+            stored
+        }
+        #[inline]
+        fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
+            Some(stored)
+        }
+        #[inline]
+        fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {
+            Some(stored)
+        }
+    };
+}
+
 /// For shapes whose entries hold the value itself.
 macro_rules! held_as_it_is {
     ($($in_return:path)?) => {
@@ -162,18 +180,7 @@ impl<R: Clone + Send + Sync + 'static> Shape for Plain<R> {
     fn view(ret: &R) -> Option<&R> {
         Some(ret)
     }
-    #[inline]
-    fn restore(stored: R) -> R {
-        stored
-    }
-    #[inline]
-    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
-        Some(stored)
-    }
-    #[inline]
-    fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {
-        Some(stored)
-    }
+    stored_whole!();
     held_as_it_is!();
 }
 
@@ -192,18 +199,7 @@ impl<T: Clone + Send + Sync + 'static> Shape for Optional<T> {
     fn view(ret: &Option<T>) -> Option<&Option<T>> {
         Some(ret)
     }
-    #[inline]
-    fn restore(stored: Option<T>) -> Option<T> {
-        stored
-    }
-    #[inline]
-    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
-        Some(stored)
-    }
-    #[inline]
-    fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {
-        Some(stored)
-    }
+    stored_whole!();
     held_as_it_is!();
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::thread;
 
-use super::{cache, explore};
+use super::{cache, explore, fills_from};
 use crate::Cache;
 
 fn add_one(cache: &Cache<u64, u64>) -> u64 {
@@ -117,12 +117,7 @@ fn a_predicate_reaches_values_that_are_on_their_way() {
     explore(|| {
         let cache = cache();
         let source = Arc::new(AtomicU64::new(1));
-        let filler = {
-            let (cache, source) = (cache.clone(), Arc::clone(&source));
-            thread::spawn(move || {
-                cache.get_or_insert_with(&7, || source.load(Ordering::SeqCst));
-            })
-        };
+        let filler = fills_from(&cache, &source);
         source.store(2, Ordering::SeqCst);
         cache.invalidate_if(|_, value| *value == 1);
         assert_ne!(cache.get(&7), Some(1));
