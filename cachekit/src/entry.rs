@@ -8,7 +8,7 @@ mod tests;
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 // Plain std on purpose: whether an entry was used is no part of what the model checker explores.
-use std::sync::atomic::AtomicU8 as Bits;
+use std::sync::atomic::AtomicBool as Visited;
 
 use crate::clock::{NEVER, Ticks};
 use crate::counters::CounterId;
@@ -53,6 +53,8 @@ pub(crate) fn fate(_hash: u64) -> Option<Arc<Fate>> {
     None
 }
 
+// What an entry is: one of these bits, or none.
+
 /// Any thread that holds the entry may serve it until it expires. An entry is born with its value, and alive.
 const ALIVE: u8 = 1;
 /// A copy of what the shared tier has, which may be out of date: a look at the tier decides. Nothing serves it; an
@@ -61,14 +63,19 @@ const ALIVE: u8 = 1;
 const DOUBTED: u8 = 2;
 /// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
 /// still be written there.
-const OUTDATED: u8 = 3;
-/// Invalidated, replaced or evicted. Final, and the highest.
-const DEAD: u8 = 4;
+#[cfg(feature = "shared")]
+const OUTDATED: u8 = 4;
+/// Invalidated, replaced or evicted, and final: no bit.
+const DEAD: u8 = 0;
+/// Bits of an entry that may still be served, now or later.
+#[cfg(feature = "shared")]
+const LIVES: u8 = ALIVE | DOUBTED;
+#[cfg(not(feature = "shared"))]
+const LIVES: u8 = ALIVE;
 
-/// It was used since eviction looked at it last.
-const VISITED: u8 = 1;
-/// A thread's front may hold it.
-const FRONTED: u8 = 2;
+/// Beside it: a thread's front may hold the entry. In the same byte, so that of a thread whose front takes an entry and
+/// one that ends it, either sees the other.
+const FRONTED: u8 = 128;
 
 /// `expires` of an entry whose time can change: it is in [`Extra`].
 const MOVES: Ticks = 0;
@@ -86,7 +93,8 @@ pub(crate) struct Head {
     /// Which hit counter the entry's hits go to.
     counter: CounterId,
     state: AtomicU8,
-    bits: Bits,
+    /// It was used since eviction looked at it last.
+    visited: Visited,
     /// What few entries have.
     extra: Option<Box<Extra>>,
 }
@@ -146,8 +154,8 @@ impl Head {
         if !plan.is_plain() {
             extra = Some(Box::new(Extra::new(&mut expires, plan)));
         }
-        let (state, bits) = (AtomicU8::new(ALIVE), Bits::new(0));
-        Self { expires, store, counter, state, bits, extra }
+        let (state, visited) = (AtomicU8::new(ALIVE), Visited::new(false));
+        Self { expires, store, counter, state, visited, extra }
     }
 
     #[inline]
@@ -162,24 +170,25 @@ impl Head {
 
     #[inline]
     pub(crate) fn is_alive(&self) -> bool {
-        self.state.load(Ordering::Acquire) == ALIVE
+        self.state.load(Ordering::Acquire) & ALIVE != 0
     }
 
     #[inline]
     pub(crate) fn is_dead(&self) -> bool {
-        self.state.load(Ordering::Acquire) >= OUTDATED
+        self.state.load(Ordering::Acquire) & LIVES == 0
     }
 
     /// Ends the entry for every thread at once. True if it was alive.
+    #[inline]
     pub(crate) fn kill(&self) -> bool {
-        let alive = self.state.swap(DEAD, Ordering::AcqRel) == ALIVE;
+        let before = self.state.fetch_and(DEAD | FRONTED, Ordering::AcqRel);
         self.note_end();
-        alive
+        before & ALIVE != 0
     }
 
-    /// As [`kill`](Self::kill), where it does not matter what it was.
+    /// As [`kill`](Self::kill), where nothing but the caller holds the entry: no front does, and none will.
     #[inline]
-    pub(crate) fn evict(&self) {
+    fn kill_unheld(&self) {
         self.state.store(DEAD, Ordering::Release);
         self.note_end();
     }
@@ -236,11 +245,13 @@ impl Head {
     }
 
     /// Whether the cache's rules decide about its time, at every use.
+    #[inline]
     pub(crate) fn is_ruled(&self) -> bool {
         self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.is_ruled)
     }
 
     /// When it may end at the earliest, whatever happens to its time; `NEVER` if it does not.
+    #[inline]
     pub(crate) fn first_end(&self) -> Ticks {
         if self.is_ruled() { 0 } else { self.ends() }
     }
@@ -255,6 +266,7 @@ impl Head {
     }
 
     /// Whether it may not be served any more.
+    #[inline]
     pub(crate) fn is_over(&self, now: Ticks) -> bool {
         self.ends() <= now
     }
@@ -284,6 +296,7 @@ impl Head {
         }
     }
 
+    #[inline]
     pub(crate) fn fate(&self) -> Option<&Arc<Fate>> {
         self.extra.as_ref()?.fate.as_ref()
     }
@@ -291,37 +304,39 @@ impl Head {
     /// Notes a use, for eviction. A line that is read by many is written only the first time.
     #[inline]
     pub(crate) fn visit(&self) {
-        if self.bits.load(Ordering::Relaxed) & VISITED == 0 {
-            self.bits.fetch_or(VISITED, Ordering::Relaxed);
+        if !self.is_visited() {
+            self.visited.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it was used since this was asked last.
+    /// Whether it was used since this was asked last. A use at the same moment may be missed.
     #[inline]
     pub(crate) fn take_visit(&self) -> bool {
         let visited = self.is_visited();
         if visited {
-            self.bits.fetch_and(!VISITED, Ordering::Relaxed);
+            self.visited.store(false, Ordering::Relaxed);
         }
         visited
     }
 
     #[inline]
     pub(crate) fn is_visited(&self) -> bool {
-        self.bits.load(Ordering::Relaxed) & VISITED != 0
+        self.visited.load(Ordering::Relaxed)
     }
 
-    /// Notes that a thread's front holds it.
-    pub(crate) fn enter_front(&self) {
-        if !self.is_fronted() {
-            // In one order with the look of a thread that has killed it: either sees the other.
-            self.bits.fetch_or(FRONTED, Ordering::SeqCst);
+    /// Notes that a thread's front holds it. False if it is not to: the entry has ended.
+    pub(crate) fn enter_front(&self) -> bool {
+        let mut state = self.state.load(Ordering::Acquire);
+        if state & FRONTED == 0 {
+            state = self.state.fetch_or(FRONTED, Ordering::AcqRel);
         }
+        state & LIVES != 0
     }
 
-    /// Whether a thread's front may hold it.
+    /// Whether a thread's front may hold it. For the thread that ended it.
+    #[inline]
     pub(crate) fn is_fronted(&self) -> bool {
-        self.bits.load(Ordering::SeqCst) & FRONTED != 0
+        self.state.load(Ordering::Acquire) & FRONTED != 0
     }
 }
 
@@ -330,17 +345,23 @@ impl Head {
 impl Head {
     /// Takes a servable entry out of service. False if it was not servable.
     pub(crate) fn doubt(&self) -> bool {
-        self.state.compare_exchange(ALIVE, DOUBTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.becomes(ALIVE, DOUBTED)
     }
 
     /// Puts it back, unless it was invalidated, replaced or evicted meanwhile.
     fn trust(&self) -> bool {
-        self.state.compare_exchange(DOUBTED, ALIVE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.becomes(DOUBTED, ALIVE)
     }
 
     /// Ends the copy, and not what it is a copy of. True if it was not ended before.
     fn outdate(&self) -> bool {
-        self.state.fetch_max(OUTDATED, Ordering::AcqRel) < OUTDATED
+        self.becomes(LIVES, OUTDATED)
+    }
+
+    /// Makes another thing of an entry that is one of these. False if it is not.
+    fn becomes(&self, one_of: u8, other: u8) -> bool {
+        let change = |state| (state & one_of != 0).then_some(other | state & FRONTED);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
     }
 }
 
@@ -419,6 +440,18 @@ impl dyn AnyEntry {
 
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
+
+/// Ends an entry that the store has let go of, under its lock, so that nothing can get it there meanwhile.
+#[inline]
+pub(crate) fn end(entry: &Resident) {
+    // Mostly it is held nowhere else, which spares an atomic exchange. A fate may get it just now, and does not bring it
+    // back.
+    if Arc::strong_count(entry) == 1 {
+        entry.head().kill_unheld();
+    } else {
+        entry.head().kill();
+    }
+}
 
 /// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a front.
 #[inline]

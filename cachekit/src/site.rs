@@ -427,12 +427,27 @@ impl SiteRef {
         }
     }
 
-    /// What a call of it is.
+    /// What a call of it is, in a test scope or not.
     #[inline]
     pub(crate) fn caller(self) -> Caller {
         let info = &self.site.info;
         let asks = cfg!(feature = "shared") && info.tier != Tier::Local;
         Caller { asynchronous: info.policy.is_async, asks }
+    }
+
+    /// The same outside of test scopes: where the process has no backend, `#[cache]` functions ask none.
+    #[inline]
+    pub(crate) fn caller_in_process(self) -> Caller {
+        let caller = self.caller();
+        #[cfg(feature = "shared")]
+        if caller.asks
+            && self.site.info.tier == Tier::Shared
+            && !self.site.info.policy.own_backend
+            && crate::shared::is_nowhere()
+        {
+            return Caller { asks: false, ..caller };
+        }
+        caller
     }
 
     /// Where an entry with this hash of its key is.

@@ -355,6 +355,34 @@ fn a_thread_that_asked_before_notices_another_default_backend_at_once() {
 }
 
 #[test]
+fn calls_without_a_backend_do_not_settle_that_there_is_none() {
+    #[cache]
+    fn counted(n: u32) -> u32 {
+        n
+    }
+    in_child("shared_tier::calls_without_a_backend_do_not_settle_that_there_is_none", || {
+        let backend = FaultyBackend::new(MemoryBackend::new());
+        let gets = || backend.count(Operation::Get);
+        let mut keys = 0..;
+        let mut miss = || counted(keys.next().unwrap());
+        for round in 1..4 {
+            // The first call finds that out, the second knows it.
+            let before = gets();
+            (miss(), miss());
+            assert_eq!(gets(), before);
+            // A test's scope has its own all the same.
+            Scope::new().with_backend(Arc::new(backend.clone())).run(&mut miss);
+            let inside = gets();
+            assert!(inside > before, "round {round}");
+            cachekit::set_default_backend(Arc::new(backend.clone()));
+            miss();
+            assert!(gets() > inside, "round {round}");
+            cachekit::clear_default_backend();
+        }
+    });
+}
+
+#[test]
 fn the_backend_under_test_keeps_its_contract() {
     use cachekit_io::conformance::{Subject, check_all};
     let hands = ManualClock::new();

@@ -7,9 +7,17 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::{ALIVE, AnyEntry, DEAD, OUTDATED, Resident};
+use super::{AnyEntry, Resident};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Mutex, lock};
+
+// How far it has come, in order.
+
+const GOES_ON: u8 = 0;
+/// The copy has ended: the shared tier's news came.
+const OUTDATED: u8 = 1;
+/// The value itself was invalidated, replaced or evicted.
+const DEAD: u8 = 2;
 
 /// See above.
 pub(crate) struct Fate {
@@ -29,7 +37,7 @@ impl fmt::Debug for Fate {
 
 impl Fate {
     pub(crate) fn new(hash: u64) -> Arc<Self> {
-        Arc::new(Self { hash, state: AtomicU8::new(ALIVE), entry: Mutex::new(None) })
+        Arc::new(Self { hash, state: AtomicU8::new(GOES_ON), entry: Mutex::new(None) })
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -68,7 +76,7 @@ impl Fate {
     }
 
     /// Its entry has ended, or its fill under the lock of its shard, where the caller sees to the entry.
-    pub(crate) fn note(&self, state: u8) {
+    fn note(&self, state: u8) {
         self.state.fetch_max(state, Ordering::AcqRel);
     }
 
@@ -98,7 +106,7 @@ impl Fate {
         if let Some(entry) = &entry {
             let head = entry.head();
             if state == DEAD {
-                head.evict();
+                head.kill();
             } else {
                 head.outdate();
             }

@@ -25,7 +25,7 @@ fn an_entry_is_alive_until_it_ends_and_never_again() {
     assert!(!killed.kill(), "it is dead already");
 
     let evicted = plain();
-    evicted.evict();
+    evicted.kill();
     assert!(evicted.is_dead() && !evicted.kill());
 }
 
@@ -172,7 +172,7 @@ mod fates {
         let fate = Fate::new(1);
         let entry = entry_of(&fate);
         assert!(fate.becomes(&entry));
-        entry.head().evict();
+        entry.head().kill();
         assert!(fate.is_dead() && fate.is_invalidated());
 
         let fate = Fate::new(1);

@@ -29,6 +29,7 @@ fn waits() -> std::sync::MutexGuard<'static, HashMap<FlightId, Vec<FlightId>>> {
 
 /// Puts a leader's flight on the chain while its function runs.
 #[must_use]
+#[inline]
 pub(crate) fn enter(flight: FlightId) -> Link {
     Link::new(flight)
 }
@@ -40,6 +41,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    #[inline]
     fn new(flight: FlightId) -> Self {
         // During thread teardown there is no chain; a circle through destructors of thread-locals is
         // not worth protecting.
@@ -52,6 +54,7 @@ impl Link {
 }
 
 impl Drop for Link {
+    #[inline]
     fn drop(&mut self) {
         let mut around = None;
         if self.nested {

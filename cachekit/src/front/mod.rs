@@ -10,7 +10,6 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 
 use crate::clock::Ticks;
 use crate::counters::{self, CounterId, ThreadCounters};
@@ -138,8 +137,7 @@ pub(crate) fn scope() -> u64 {
     with(|front| front.scope.get()).unwrap_or(0)
 }
 
-/// Entries have ended, and a fence has been passed since: no front is to keep those that one may hold. This thread's lets
-/// go of them now.
+/// Entries have ended: no front is to keep those that one may hold. This thread's lets go of them now.
 pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
     let held = entries.filter(|(_, head)| head.is_fronted()).map(|(hash, _)| hash);
     if gone::note(held) {
@@ -289,17 +287,15 @@ impl Front {
         let mut dropped = None;
         if slot.tag.get() != tag && slot.used.get() {
             slot.used.set(false);
-        } else if let Ok(mut held) = slot.entry.try_borrow_mut() {
-            entry.head().enter_front();
+        } else if let Ok(mut held) = slot.entry.try_borrow_mut()
+            && head.enter_front()
+        {
             dropped = held.replace(Arc::clone(entry));
             slot.tag.set(tag);
             slot.used.set(false);
         }
-        // Either the thread that ends the entry sees that it is here, or we see that it has ended.
-        fence(Ordering::SeqCst);
-        let dead = slot.take_dead();
-        // Destructors of dropped values run only now: they may call back into the cache.
-        drop((dropped, dead));
+        // Its destructor runs only now: it may call back into the cache.
+        drop(dropped);
     }
 
     /// Lets go of the entries that ended since this was done last.

@@ -83,10 +83,10 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let caller = site.caller();
+    let caller = site.caller_in_process();
     let mut look = store.look(hash, caller, true);
     return_if_fresh!(look, (store, hash, caller), &key);
-    let target = site.target(store, hash);
+    let target = site.target(store, hash, caller);
     find_other(&target, &key, look, || remote(site, &key), || StoreRef::Static(store))
 }
 
@@ -104,22 +104,16 @@ where
     S: Shape,
 {
     let store = site.store();
-    let target = site.target(&store, hash);
+    let target = site.target(&store, hash, site.caller());
     find(&target, &key, || remote(site, &key), || store.clone())
 }
 
 impl SiteRef {
     #[inline]
-    fn target(self, store: &Store, hash: u64) -> Target<'_> {
+    fn target(self, store: &Store, hash: u64, caller: Caller) -> Target<'_> {
         let Self { site, .. } = self;
-        Target {
-            store,
-            hash,
-            ttl: site.ttl(),
-            window: site.window(),
-            idle: site.idle(),
-            caller: self.caller(),
-        }
+        let (ttl, window, idle) = (site.ttl(), site.window(), site.idle());
+        Target { store, hash, ttl, window, idle, caller }
     }
 }
 
@@ -267,7 +261,8 @@ where
         _ => None,
     };
     let owned = key.to_owned_key();
-    let remote = remote();
+    // A call that was to ask no backend when it looked asks none: its fill counts as a run from there on.
+    let remote = if caller.asks { remote() } else { Remote::nowhere() };
     let mut rare = None;
     if window > 0 && remote.is_some() || idle != NEVER {
         let spare = (window > 0).then(|| key.to_owned_key());

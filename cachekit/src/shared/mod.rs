@@ -37,7 +37,7 @@ pub(crate) mod wire;
 mod tests;
 
 pub(crate) use link::Link;
-pub(crate) use resolve::backend;
+pub(crate) use resolve::{backend, is_nowhere};
 use resolve::replace;
 
 /// How long a call waits for the shared tier before its function runs, and again after it, at most.

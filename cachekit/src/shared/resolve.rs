@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock, Weak};
 
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
@@ -115,6 +115,22 @@ thread_local! {
     static LAST: RefCell<(u64, Option<Weak<dyn Backend>>)> = const { RefCell::new((0, None)) };
 }
 
+/// Neither the process nor the environment has a backend for `#[cache]`. Changed under the lock of [`DEFAULT`].
+static NOWHERE: AtomicBool = AtomicBool::new(false);
+
+/// Whether it is known that `#[cache]` functions outside of test scopes have no backend: one look at a flag, for calls
+/// that miss.
+#[inline]
+pub(crate) fn is_nowhere() -> bool {
+    NOWHERE.load(Ordering::Relaxed)
+}
+
+/// The environment has no backend either.
+fn note_nowhere() {
+    let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner);
+    NOWHERE.store(default.is_none(), Ordering::Relaxed);
+}
+
 /// The process's backend.
 fn default_backend() -> Option<Arc<dyn Backend>> {
     let changes = CHANGES.load(Ordering::Acquire);
@@ -138,6 +154,8 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
     let kept = backend.clone();
     let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
     let before = std::mem::replace(&mut *default, backend);
+    // Until a call has looked what the environment says.
+    NOWHERE.store(false, Ordering::Relaxed);
     CHANGES.fetch_add(1, Ordering::Release);
     drop(default);
     if let Some(before) = &before
@@ -157,7 +175,13 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
     match (default_backend(), tier) {
         (Some(backend), _) => Ok(Some(backend)),
         (None, Tier::Local) => Ok(None),
-        (None, Tier::Shared | Tier::Secure) => from_environment(),
+        (None, Tier::Shared | Tier::Secure) => {
+            let resolved = from_environment();
+            if matches!(resolved, Ok(None)) {
+                note_nowhere();
+            }
+            resolved
+        }
         (None, Tier::Io) => cachekit_io().map(Some),
     }
 }

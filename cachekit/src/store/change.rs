@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 
 use super::fills::Caller;
 use super::flight::Flight;
@@ -20,15 +20,15 @@ pub(crate) type Listener = Arc<dyn Fn(&Resident, Cause) + Send + Sync>;
 
 impl Store {
     /// Lets go of entries that left, without a lock: fronts, listeners and destructors hear of it here.
-    #[inline]
-    pub(super) fn let_go(&self, out: Out) {
+    #[inline(always)]
+    pub(super) fn let_go(&self, out: &mut Out) {
         let Some(first) = &out.first else { return };
-        // Either the front that is about to remember an entry sees that it is dead, or we see that it does.
-        fence(Ordering::SeqCst);
         if self.listener.is_some() || out.more.is_some() || first.entry.head().is_fronted() {
-            self.say_goodbye(&out);
+            self.say_goodbye(out);
         }
-        drop(out);
+        // Where they are: a copy of what was just written would wait for that.
+        out.more = None;
+        out.first = None;
     }
 
     #[cold]
@@ -56,7 +56,7 @@ impl Store {
         inner.kill_fills(at);
         inner.place(at, newcomer, now, &mut out);
         drop(inner);
-        self.let_go(out);
+        self.let_go(&mut out);
     }
 
     /// The same, for a value that is on its way to the shared tier, too. Until the flight is dropped a younger value
@@ -76,7 +76,7 @@ impl Store {
         drop(inner);
         // First: what is let go of may panic.
         let flight = Flight::new(store.clone(), hash, row, true);
-        store.let_go(out);
+        store.let_go(&mut out);
         flight
     }
 
@@ -102,7 +102,7 @@ impl Store {
             inner.place(at, newcomer, now, &mut out);
         }
         drop(inner);
-        self.let_go(out);
+        self.let_go(&mut out);
     }
 
     /// The time when an entry comes in, if it is known or needed: 0 where no entry ever had an end.
@@ -148,7 +148,7 @@ impl Store {
                 inner.take(at, Cause::Removed, &mut out);
             }
             drop(inner);
-            self.let_go(out);
+            self.let_go(&mut out);
             return alive.then_some(entry);
         }
     }
@@ -164,7 +164,7 @@ impl Store {
             inner.take(at, Cause::Removed, &mut out);
         }
         drop(inner);
-        self.let_go(out);
+        self.let_go(&mut out);
         alive
     }
 
@@ -188,7 +188,7 @@ impl Store {
         }
         drop(inner);
         let taken = !out.is_empty();
-        self.let_go(out);
+        self.let_go(&mut out);
         taken
     }
 
@@ -203,7 +203,7 @@ impl Store {
             inner.drain(&mut out);
         }
         // Last: a destructor that panics leaves nothing behind.
-        self.let_go(out);
+        self.let_go(&mut out);
         removed
     }
 
@@ -217,7 +217,7 @@ impl Store {
             inner.purge(now, &mut out);
             removed -= inner.entries as u64;
         }
-        self.let_go(out);
+        self.let_go(&mut out);
         removed
     }
 
@@ -234,7 +234,7 @@ impl Store {
             let share = share(room, shards, at as u64).max(room.min(1));
             lock(&shard.inner).resize(share, now, &mut out);
         }
-        self.let_go(out);
+        self.let_go(&mut out);
     }
 
     /// The entries that were there when their shard was looked at, a shard at a time.

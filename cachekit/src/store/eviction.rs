@@ -39,8 +39,14 @@ impl Inner {
     }
 
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
-    #[inline]
+    #[inline(never)]
     pub(super) fn make_room(&mut self, newest: u32, now: Ticks, out: &mut Out) {
+        self.make_room_inlined(newest, now, out);
+    }
+
+    /// The same on the way of every call that misses.
+    #[inline(always)]
+    pub(super) fn make_room_inlined(&mut self, newest: u32, now: Ticks, out: &mut Out) {
         while self.held > self.room {
             let window = self.window_room();
             let main_room = self.room - window.min(self.room);
@@ -60,6 +66,7 @@ impl Inner {
         }
     }
 
+    #[inline]
     fn is_over(&self, at: u32, now: Ticks) -> bool {
         now > 0 && self.slot(at).entry.as_ref().is_some_and(|entry| entry.head().is_over(now))
     }
@@ -77,7 +84,7 @@ impl Inner {
     }
 
     /// The window's oldest entry: it goes, or goes on to main, which another may have to leave for it.
-    #[inline]
+    #[inline(always)]
     fn judge(&mut self, at: u32, main_room: u64, now: Ticks, out: &mut Out) {
         if self.is_over(at, now) {
             self.take(at, Cause::Expired, out);
@@ -93,7 +100,7 @@ impl Inner {
             self.promote(at, weight);
         } else if !used && worth <= 1 {
             // Asked for once: main is not even looked at.
-            self.take(at, Cause::Evicted, out);
+            self.take_inlined(at, Cause::Evicted, out);
         } else {
             self.contest(at, weight, used, worth, now, out);
         }
@@ -106,6 +113,7 @@ impl Inner {
     }
 
     /// Lets a candidate stand against the entries that would have to go from main.
+    #[inline(never)]
     fn contest(&mut self, at: u32, weight: u64, used: bool, worth: u64, now: Ticks, out: &mut Out) {
         let needed = (self.held - self.room).min(weight);
         let mut beaten = Beaten::default();

@@ -108,7 +108,7 @@ impl Flight {
         let shard = self.id().shard;
         let mut out = Out::default();
         let younger = self.pilot.with(|inner, row| inner.overtake(row, shard, &mut out));
-        self.pilot.store.let_go(out);
+        self.pilot.store.let_go(&mut out);
         younger
     }
 
@@ -136,9 +136,9 @@ impl Flight {
         {
             // No other fill, and no waiter.
             inner.counts.loads += 1;
-            inner.place(at, newcomer, now, &mut out);
+            inner.place_inlined(at, newcomer, now, &mut out);
             drop(inner);
-            store.let_go(out);
+            store.let_go(&mut out);
             return true;
         }
         let ran = inner.overtake_by_run(*row, shard, &mut out);
@@ -150,7 +150,9 @@ impl Flight {
         let again = inner.has_wait(*row).then(|| Arc::clone(entry));
         match at.filter(|_| stored) {
             Some(at) => inner.place(at, newcomer, now, &mut out),
-            None => entry.head().evict(),
+            None => {
+                entry.head().kill();
+            }
         }
         let ended = inner.end(*row, true);
         if let Some(at) = at {
@@ -161,7 +163,7 @@ impl Flight {
         if let Some(entry) = again {
             ended.land(|| Landing::Ready(entry));
         }
-        store.let_go(out);
+        store.let_go(&mut out);
         stored
     }
 
@@ -183,7 +185,7 @@ impl Flight {
         }
         drop(inner);
         drop(ended);
-        store.let_go(out);
+        store.let_go(&mut out);
     }
 
     /// Ends the fill without storing anything. The waiters learn how.

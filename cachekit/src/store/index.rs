@@ -74,7 +74,7 @@ impl Index {
     }
 
     /// Removes a slot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
         let mask = self.mask();
         let bucket = bucket_of(hash, slot);

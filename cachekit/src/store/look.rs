@@ -89,7 +89,7 @@ impl Store {
             Err(hole) => {
                 if counts {
                     inner.counts.misses += 1;
-                    inner.sketch.increment(hash);
+                    inner.sketch.increment_inlined(hash);
                 }
                 let at = inner.add_slot(hash, hole);
                 self.leads(hash, inner.start(at, caller, true))
@@ -126,7 +126,6 @@ impl Store {
         self.lead_at(&mut inner, at, hash, caller, false)
     }
 
-    #[inline]
     fn lead_at(
         &self,
         inner: &mut Inner,

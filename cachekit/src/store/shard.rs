@@ -12,7 +12,7 @@ use super::out::{Cause, Out};
 use super::sketch::Sketch;
 use super::sweep::Sweep;
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{AnyEntry, Entry, Resident};
+use crate::entry::{self, AnyEntry, Entry, Resident};
 use crate::sync::Mutex;
 
 /// No slot, or no fill.
@@ -166,7 +166,6 @@ impl Inner {
     }
 
     /// The slot of a hash, a new one if it has none.
-    #[inline]
     pub(super) fn slot_for(&mut self, hash: u64) -> u32 {
         match self.search(hash) {
             Ok(at) => at,
@@ -181,7 +180,7 @@ impl Inner {
     }
 
     /// A slot for a hash that has none.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_slot(&mut self, hash: u64, hole: Hole) -> u32 {
         let at = if self.free == NONE { self.more_slots() } else { self.free };
         self.free = self.slot(at).next;
@@ -191,6 +190,7 @@ impl Inner {
     }
 
     /// One more slot, on the list of empty ones.
+    #[cold]
     fn more_slots(&mut self) -> u32 {
         let count = self.slots.len();
         if count == self.slots.capacity() {
@@ -207,8 +207,13 @@ impl Inner {
     }
 
     /// Gives a slot back that has neither an entry nor a fill.
-    #[inline]
+    #[inline(never)]
     pub(super) fn tidy(&mut self, at: u32) {
+        self.tidy_inlined(at);
+    }
+
+    #[inline(always)]
+    fn tidy_inlined(&mut self, at: u32) {
         let free = self.free;
         let slot = self.slot_mut(at);
         if slot.entry.is_some() || slot.fills != NONE {
@@ -282,12 +287,18 @@ impl Inner {
     }
 
     /// Takes the entry out of a slot, dead, and gives the slot back unless there is a fill.
-    #[inline]
+    #[inline(never)]
     pub(super) fn take(&mut self, at: u32, cause: Cause, out: &mut Out) {
+        self.take_inlined(at, cause, out);
+    }
+
+    /// The same on the way of every call that misses in a full store, where each call of a function counts.
+    #[inline(always)]
+    pub(super) fn take_inlined(&mut self, at: u32, cause: Cause, out: &mut Out) {
         let weight = self.weight_at(at);
         let slot = self.slot_mut(at);
         let Some(entry) = slot.entry.take() else { return };
-        entry.head().evict();
+        entry::end(&entry);
         out.push(slot.hash, entry, cause);
         self.unlink(at);
         self.held -= weight;
@@ -303,13 +314,25 @@ impl Inner {
             Cause::Evicted => self.counts.evictions += 1,
             Cause::Replaced | Cause::Removed | Cause::Cleared => {}
         }
-        self.tidy(at);
+        self.tidy_inlined(at);
     }
 
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
     /// is in use. `now` is 0 where no entry has a time.
-    #[inline]
+    #[inline(never)]
     pub(super) fn place(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
+        self.place_inlined(at, newcomer, now, out);
+    }
+
+    /// The same on the way of every call that misses.
+    #[inline(always)]
+    pub(super) fn place_inlined(
+        &mut self,
+        at: u32,
+        newcomer: Newcomer,
+        now: Ticks,
+        out: &mut Out,
+    ) {
         let Newcomer { entry, ends, .. } = newcomer;
         let weight = self.weight(&*entry);
         self.sweep.expects(ends);
@@ -330,9 +353,7 @@ impl Inner {
         }
         if self.sweep.earliest > now {
             // Nothing has expired: nothing needs to be looked at for that.
-            if self.held > self.room {
-                self.make_room(at, 0, out);
-            }
+            self.make_room_inlined(at, 0, out);
         } else {
             self.make_room(at, now, out);
             self.sweep_some(at, now, out);
@@ -341,7 +362,7 @@ impl Inner {
 
     #[cold]
     fn refuse(&mut self, at: u32, entry: Resident, out: &mut Out) {
-        entry.head().evict();
+        entry.head().kill();
         self.counts.evictions += 1;
         out.push(self.slot(at).hash, entry, Cause::Evicted);
         if self.slot(at).entry.is_some() {
@@ -363,7 +384,7 @@ impl Inner {
         let slot = self.slot_mut(at);
         let hash = slot.hash;
         if let Some(old) = slot.entry.replace(entry) {
-            old.head().evict();
+            old.head().kill();
             let expired = old.head().is_over(now);
             self.counts.expirations += u64::from(expired);
             out.push(hash, old, if expired { Cause::Expired } else { Cause::Replaced });

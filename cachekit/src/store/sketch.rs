@@ -25,7 +25,7 @@ pub(super) struct Sketch {
     sample: u64,
 }
 
-/// Two counters of a key: their word, and where in it they are.
+/// Two counters of a key: their word, and how far up in it they are.
 #[derive(Clone, Copy)]
 struct Pair {
     word: usize,
@@ -34,14 +34,14 @@ struct Pair {
 }
 
 impl Pair {
-    #[inline]
+    #[inline(always)]
     fn counters(self, words: &[u64]) -> (u64, u64) {
         let word = words[self.word];
         (word >> self.low & 15, word >> self.high & 15)
     }
 
     /// Counts those that are at `least`: the others count other keys, too.
-    #[inline]
+    #[inline(always)]
     fn increment(self, words: &mut [u64], (a, b): (u64, u64), least: u64) {
         words[self.word] += u64::from(a == least) << self.low | u64::from(b == least) << self.high;
     }
@@ -61,8 +61,8 @@ impl Sketch {
         self.sample = SAMPLE.saturating_mul(entries.max(FEWEST) as u64);
     }
 
-    #[inline]
-    fn places(&self, hash: u64) -> [Pair; 2] {
+    #[inline(always)]
+    fn places(&self, hash: u64) -> (Pair, Pair) {
         // Mixed once more: the bits that choose a shard and a bucket are the same for many keys here.
         let mut mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^= mixed >> 32;
@@ -74,27 +74,34 @@ impl Sketch {
         let first = word(mixed >> 12);
         // Never the same, for its counters could then be counted twice: one is even, the other odd.
         let second = first ^ word(mixed >> 38 | 1);
-        [pair(first, mixed), pair(second, mixed >> 6)]
+        (pair(first, mixed), pair(second, mixed >> 6))
     }
 
     /// The estimate for a key, up to 15.
     #[inline]
     pub(super) fn estimate(&self, hash: u64) -> u64 {
-        let [first, second] = self.places(hash).map(|pair| pair.counters(&self.words));
-        first.0.min(first.1).min(second.0.min(second.1))
+        let (one, other) = self.places(hash);
+        let ((a, b), (c, d)) = (one.counters(&self.words), other.counters(&self.words));
+        a.min(b).min(c.min(d))
     }
 
     /// Counts a key once more. Returns the new estimate.
-    #[inline]
+    #[inline(never)]
     pub(super) fn increment(&mut self, hash: u64) -> u64 {
-        let pairs = self.places(hash);
-        let [first, second] = pairs.map(|pair| pair.counters(&self.words));
+        self.increment_inlined(hash)
+    }
+
+    /// The same on the way of every call that misses.
+    #[inline(always)]
+    pub(super) fn increment_inlined(&mut self, hash: u64) -> u64 {
+        let (one, other) = self.places(hash);
+        let (first, second) = (one.counters(&self.words), other.counters(&self.words));
         let least = first.0.min(first.1).min(second.0.min(second.1));
         if least == 15 {
             return least;
         }
-        pairs[0].increment(&mut self.words, first, least);
-        pairs[1].increment(&mut self.words, second, least);
+        one.increment(&mut self.words, first, least);
+        other.increment(&mut self.words, second, least);
         self.increments += 1;
         if self.increments >= self.sample {
             self.age();

@@ -27,7 +27,11 @@ fn a_restart_is_survived() {
     let client = client(&node);
     set(&client, "k", "before").unwrap();
     node.restart();
-    assert_eq!(get(&client, "k").unwrap().as_deref(), Some("before"));
+    // The news of the write may have been on its way meanwhile, and have found that nothing listened.
+    eventually("the value is back", || match get(&client, "k") {
+        Ok(found) => Ok(assert_eq!(found.as_deref(), Some("before"))),
+        Err(error) => Err(error.to_string()),
+    });
     recovers(&client, "a restart");
     node.stop();
     assert!(get(&client, "k").unwrap_err().is_transient());
