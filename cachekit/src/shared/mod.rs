@@ -37,8 +37,8 @@ pub(crate) mod wire;
 mod tests;
 
 pub(crate) use link::Link;
-pub(crate) use resolve::{backend, is_nowhere};
 use resolve::replace;
+pub(crate) use resolve::{backend, is_nowhere};
 
 /// How long a call waits for the shared tier before its function runs, and again after it, at most.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(5);

@@ -326,13 +326,7 @@ impl Inner {
 
     /// The same on the way of every call that misses.
     #[inline(always)]
-    pub(super) fn place_inlined(
-        &mut self,
-        at: u32,
-        newcomer: Newcomer,
-        now: Ticks,
-        out: &mut Out,
-    ) {
+    pub(super) fn place_inlined(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
         let Newcomer { entry, ends, .. } = newcomer;
         let weight = self.weight(&*entry);
         self.sweep.expects(ends);

@@ -35,7 +35,7 @@ mod raw;
 mod raw_h1;
 mod raw_h2;
 mod refusals;
-mod relay;
+pub(crate) mod relay;
 mod restarts;
 mod secrets;
 mod sessions;

@@ -42,7 +42,17 @@ const ENDLESS: u64 = u64::MAX;
 impl Relay {
     /// Passes bytes on as they are.
     pub(crate) fn tcp(server: &Local) -> Self {
+        Self::start(server.address, |client, state| async move {
+            if let Ok(server) = TcpStream::connect(state.target()).await {
+                pass(client, server, &state).await;
+            }
+        })
+    }
+
+    /// The same for another kind of server, with connections that are reset where they end.
+    pub(crate) fn resetting(server: SocketAddr) -> Self {
         Self::start(server, |client, state| async move {
+            let _ = client.set_zero_linger();
             if let Ok(server) = TcpStream::connect(state.target()).await {
                 pass(client, server, &state).await;
             }
@@ -54,7 +64,7 @@ impl Relay {
         let acceptor = http1_acceptor(server);
         let connector =
             TlsConnector::from(Arc::new(tls_config(&server.authority.pem, &[b"http/1.1"])));
-        Self::start(server, move |client, state| {
+        Self::start(server.address, move |client, state| {
             let (acceptor, connector) = (acceptor.clone(), connector.clone());
             async move {
                 let name = ServerName::try_from("localhost").expect("a name");
@@ -72,7 +82,7 @@ impl Relay {
     /// Ends the client's TLS and gives every request the same answer over HTTP/1.1.
     pub(crate) fn answering(server: &Local, answer: String) -> Self {
         let acceptor = http1_acceptor(server);
-        Self::start(server, move |client, _| {
+        Self::start(server.address, move |client, _| {
             let (acceptor, answer) = (acceptor.clone(), answer.clone());
             async move {
                 let Ok(mut client) = acceptor.accept(client).await else { return };
@@ -88,7 +98,10 @@ impl Relay {
         })
     }
 
-    fn start<F>(target: &Local, serve: impl Fn(TcpStream, Arc<State>) -> F + Send + 'static) -> Self
+    fn start<F>(
+        target: SocketAddr,
+        serve: impl Fn(TcpStream, Arc<State>) -> F + Send + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -101,7 +114,7 @@ impl Relay {
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(State {
-            target: Mutex::new(target.address),
+            target: Mutex::new(target),
             accepted: AtomicU64::new(0),
             budget: AtomicU64::new(ENDLESS),
             stalled: watch::channel(false).0,
@@ -140,6 +153,11 @@ impl Relay {
     /// Cuts the connection after so many more bytes from the server; only one, and only once.
     pub(crate) fn cut_after(&self, bytes: u64) {
         self.state.budget.store(bytes, SeqCst);
+    }
+
+    /// Whether that is still to come.
+    pub(crate) fn will_cut(&self) -> bool {
+        self.state.budget.load(SeqCst) != ENDLESS
     }
 
     /// Holds back what comes from the server, or lets it through again.

@@ -28,9 +28,10 @@ fn a_restart_is_survived() {
     set(&client, "k", "before").unwrap();
     node.restart();
     // The news of the write may have been on its way meanwhile, and have found that nothing listened.
-    eventually("the value is back", || match get(&client, "k") {
-        Ok(found) => Ok(assert_eq!(found.as_deref(), Some("before"))),
-        Err(error) => Err(error.to_string()),
+    eventually("the value is back", || {
+        let found = get(&client, "k").map_err(|error| error.to_string())?;
+        assert_eq!(found.as_deref(), Some("before"));
+        Ok(())
     });
     recovers(&client, "a restart");
     node.stop();
