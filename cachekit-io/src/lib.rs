@@ -49,13 +49,11 @@
 
 #[doc(hidden)]
 pub mod alarm;
-mod backend;
-mod capability;
+mod contract;
 mod error;
 mod listeners;
 mod memory;
 mod operation;
-mod value;
 
 #[cfg(any(feature = "http", feature = "redis"))]
 pub mod blocking;
@@ -80,10 +78,10 @@ mod tls;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use crate::backend::{Backend, BoxFuture};
-pub use crate::capability::{
-    Batch, BatchEntry, BatchResults, Capability, Expiry, FenceToken, Fencing, InvalidationEvent,
-    InvalidationEvents, InvalidationListener, LockToken, Locks, Subscription, TtlControl,
+pub use crate::contract::{
+    Backend, Batch, BatchEntry, BatchResults, BoxFuture, Capability, Expiry, FenceToken, Fencing,
+    Fetched, Freshness, Health, InvalidationEvent, InvalidationEvents, InvalidationListener,
+    LockToken, Locks, SetOptions, Subscription, TtlControl,
 };
 pub use crate::error::{BackendError, BackendErrorKind};
 #[cfg(all(feature = "file", unix))]
@@ -94,4 +92,3 @@ pub use crate::memory::{Clock, ManualClock, MemoryBackend, MemoryBackendBuilder}
 pub use crate::operation::Operation;
 #[cfg(feature = "redis")]
 pub use crate::redis::{Redis, RedisBuilder};
-pub use crate::value::{Fetched, Freshness, Health, SetOptions};

@@ -12,8 +12,8 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
 use cachekit_io::BoxFuture;
 
 #[cfg(feature = "tokio")]
-use crate::read_through::blocking;
-use crate::testing;
+use crate::blocking;
+use crate::scope;
 
 /// Our threads.
 const THREADS: usize = 2;
@@ -57,12 +57,12 @@ pub(crate) fn takes_futures() -> bool {
 
 /// Runs a future in the caller's test scope. Without a place to run it is dropped.
 pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
-    let pending = testing::pending();
+    let pending = scope::pending();
     let future = async move {
         let _pending = pending;
         future.await;
     };
-    let future: BoxFuture<'static, ()> = match testing::current_scope() {
+    let future: BoxFuture<'static, ()> = match scope::current() {
         Some(scope) => Box::pin(scope.wrap(future)),
         None => Box::pin(future),
     };
@@ -91,8 +91,8 @@ fn start(future: BoxFuture<'static, ()>) {
 
 /// Runs a closure in the caller's test scope, on a thread of ours.
 pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
-    let pending = testing::pending();
-    let scope = testing::current_scope();
+    let pending = scope::pending();
+    let scope = scope::current();
     submit(Box::new(move || {
         let _pending = pending;
         match scope {

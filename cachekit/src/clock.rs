@@ -6,6 +6,11 @@
 
 use std::time::Duration;
 
+mod source;
+
+pub use source::Clock;
+pub(crate) use source::ClockSource;
+
 /// A point in time or a span, in nanoseconds.
 pub(crate) type Ticks = u64;
 

@@ -3,16 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::blocking;
 use crate::clock::{self, Ticks};
 use crate::entry::{self, AnyEntry, Entry, Fate, Plan};
 use crate::key::{self, CacheKey};
 use crate::read_through::remote::{Prepared, Removal, Windows};
-use crate::read_through::{Remote, blocking, read};
+use crate::read_through::{Remote, read};
 use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
-use crate::site::{Site, SiteRef, StoreRef};
+use crate::site::{Site, SiteRef};
 use crate::stats::Stats;
-use crate::store::{Flight, Newcomer, Store};
+use crate::store::{Flight, Newcomer, Store, StoreRef};
 
 mod constructors;
 mod entry_key;

@@ -70,6 +70,7 @@ pub mod key;
 #[cfg(feature = "shared")]
 mod pinned;
 mod rules;
+mod scope;
 mod shape;
 mod shareable;
 mod site;
@@ -81,11 +82,13 @@ mod unwind;
 #[cfg(feature = "shared")]
 mod backend_option;
 mod background;
-mod builder;
+mod blocking;
 #[doc(hidden)]
 pub mod companion;
 mod error;
 mod expiry;
+#[cfg(feature = "shared")]
+mod format;
 mod handle;
 mod object;
 mod start;
@@ -99,6 +102,8 @@ mod seal;
 pub mod secure;
 #[cfg(feature = "shared")]
 mod shared;
+#[cfg(feature = "shared")]
+mod storage_key;
 
 mod clock;
 mod counters;
@@ -123,13 +128,12 @@ pub mod cache {
 #[cfg(feature = "shared")]
 pub use backend_option::IntoBackend;
 pub use background::set_spawner;
-pub use builder::CacheBuilder;
 pub use equivalent::Equivalent;
 pub use error::{Error, ErrorKind, Problem};
 pub use expiry::Expiry;
 pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
 pub use instance::{Instance, InstanceId};
-pub use object::{Cache, Item, Iter};
+pub use object::{Cache, CacheBuilder, Item, Iter};
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};

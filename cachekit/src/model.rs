@@ -15,12 +15,11 @@ use shuttle::{Config, Runner, future, thread};
 use std::time::Duration;
 
 use crate::Cache;
+use crate::clock::{Clock, ClockSource};
 use crate::clock::{NEVER, ticks};
 use crate::read_through::{Asked, Remote, Target, find};
 use crate::shape::Plain;
-use crate::site::StoreRef;
-use crate::store::{Caller, Capacity, Store};
-use crate::testing::{Clock, ClockSource};
+use crate::store::{Caller, Capacity, Store, StoreRef};
 
 mod abandoned;
 mod changes;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use equivalent::Equivalent;
 
 use self::config::Config;
-use crate::builder::CacheBuilder;
-use crate::clock::{self, Ticks};
+use crate::clock::{self, ClockSource, Ticks};
 use crate::entry::{AnyEntry, Entry, Plan, Resident, mix};
 use crate::front;
 use crate::key::Lookup;
@@ -20,16 +19,17 @@ use crate::read_through::Plans;
 use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
 use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
-use crate::testing::ClockSource;
 
+mod builder;
 mod compute;
-pub(crate) mod config;
+mod config;
 mod lookup;
 mod manage;
+pub(crate) mod own;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::lookup::lookup_in;
+pub use self::builder::CacheBuilder;
 pub use self::manage::{Item, Iter};
 
 /// A bounded in-process cache: typed keys and values, expiry, single-flight, hits without locks.

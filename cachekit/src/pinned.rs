@@ -3,7 +3,6 @@
 use std::hash::Hasher;
 
 use crate::key::CacheKey;
-use crate::read_through::Miss;
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::Shape;
 
@@ -63,10 +62,6 @@ pub struct Pinned<K, P> {
     pub(crate) key: K,
     pin: P,
 }
-
-/// What a look-up of a call at a spot comes to.
-pub(crate) type LookedUp<Q, P, S> =
-    Result<<S as Shape>::Return, Miss<Pinned<<Q as CacheKey>::Owned, P>, S>>;
 
 impl<K, P> std::fmt::Debug for Pinned<K, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

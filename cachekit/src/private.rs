@@ -15,21 +15,21 @@ pub use crate::handle::{
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
+pub use crate::object::own::lookup_in;
 #[cfg(feature = "shared")]
 pub use crate::pinned::Pinned;
 #[cfg(feature = "shared")]
 pub use crate::read_through::lookup_at;
+#[cfg(feature = "secure")]
+pub use crate::read_through::sealed as secure;
 pub use crate::read_through::{
     Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
     unboxed, with, with_whole,
 };
 pub use crate::rules::{Defaults, Unknown};
-#[cfg(feature = "secure")]
-pub use crate::secure::call as secure;
-#[cfg(feature = "secure")]
-pub use crate::secure::shape::{Refusing, check_on_tamper, sealed, typed};
-pub use crate::shape::own::lookup_in;
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
+#[cfg(feature = "secure")]
+pub use crate::shape::secure::{Refusing, check_on_tamper, sealed, typed};
 pub use crate::site::{L1, OnTamper, POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
 pub use crate::template::template;
 pub use inventory;
@@ -56,7 +56,7 @@ pub mod shape {
 /// The trait behind `(&Refusing::<R>::new()).__cachekit_refuse()`, likewise.
 #[cfg(feature = "secure")]
 pub mod refusing {
-    pub use crate::secure::shape::CanFail as _;
+    pub use crate::shape::secure::CanFail as _;
 }
 
 /// The traits behind `(&&&&Part(&argument)).__cachekit_via().__cachekit_shared()`, likewise.

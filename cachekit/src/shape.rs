@@ -1,7 +1,7 @@
 //! What a function returns, as the cache sees it: a value, an `Option` or a `Result`.
 //!
 //! [`pick`] finds the shape of a return type, [`checks`] say what is wrong with one that has none, and
-//! [`own`] whether it suits a cache of the user's.
+//! `object::own` whether it suits a cache of the user's.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -12,8 +12,9 @@ use crate::seal::SealedBytes;
 use crate::stats::Refusal;
 
 pub(crate) mod checks;
-pub(crate) mod own;
 pub(crate) mod pick;
+#[cfg(feature = "secure")]
+pub(crate) mod secure;
 
 /// What came out of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

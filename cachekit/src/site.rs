@@ -2,19 +2,18 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::ops::Deref;
 use std::panic::Location;
 // Plain std on purpose: a static's are made by the compiler.
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::clock::{self, Ticks};
+use crate::clock::{self, ClockSource, Ticks};
 use crate::entry::{StoreNumber, mix};
 use crate::front;
+use crate::scope;
 use crate::stats::Stats;
-use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store};
-use crate::testing::{self, ClockSource};
+use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store, StoreRef};
 
 mod function;
 
@@ -261,7 +260,7 @@ impl Site {
     fn store(&'static self, function: TypeId) -> StoreRef {
         if front::scope() != 0 {
             let make = |clock, disabled| self.make(clock, disabled);
-            if let Some(store) = testing::store(self.address(), function, make) {
+            if let Some(store) = scope::store(self.address(), function, make) {
                 return StoreRef::Shared(store);
             }
         }
@@ -288,7 +287,7 @@ impl Site {
 
     /// The stores of all instantiations used so far.
     fn stores(&'static self) -> Vec<StoreRef> {
-        if let Some(stores) = testing::stores(self.address()) {
+        if let Some(stores) = scope::stores(self.address()) {
             return stores.into_iter().map(StoreRef::Shared).collect();
         }
         let nodes = std::iter::successors(self.first.get(), |node| node.next.get());
@@ -320,50 +319,6 @@ impl Site {
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Site").field("info", &self.info).finish_non_exhaustive()
-    }
-}
-
-/// A store that is a function's for good, or shared by the clones of a cache or a test scope.
-#[derive(Clone)]
-pub(crate) enum StoreRef {
-    Static(&'static Store),
-    Shared(Arc<Store>),
-}
-
-impl Deref for StoreRef {
-    type Target = Store;
-
-    fn deref(&self) -> &Store {
-        match self {
-            Self::Static(store) => store,
-            Self::Shared(store) => store,
-        }
-    }
-}
-
-impl StoreRef {
-    /// The same without keeping a shared store alive.
-    pub(crate) fn downgrade(&self) -> WeakStoreRef {
-        match self {
-            Self::Static(store) => WeakStoreRef::Static(store),
-            Self::Shared(store) => WeakStoreRef::Shared(Arc::downgrade(store)),
-        }
-    }
-}
-
-/// A store, if it is still there.
-#[derive(Clone)]
-pub(crate) enum WeakStoreRef {
-    Static(&'static Store),
-    Shared(Weak<Store>),
-}
-
-impl WeakStoreRef {
-    pub(crate) fn upgrade(&self) -> Option<StoreRef> {
-        match self {
-            Self::Static(store) => Some(StoreRef::Static(store)),
-            Self::Shared(store) => store.upgrade().map(StoreRef::Shared),
-        }
     }
 }
 
@@ -427,27 +382,12 @@ impl SiteRef {
         }
     }
 
-    /// What a call of it is, in a test scope or not.
+    /// What a call of it is.
     #[inline]
     pub(crate) fn caller(self) -> Caller {
         let info = &self.site.info;
         let asks = cfg!(feature = "shared") && info.tier != Tier::Local;
         Caller { asynchronous: info.policy.is_async, asks }
-    }
-
-    /// The same outside of test scopes: where the process has no backend, `#[cache]` functions ask none.
-    #[inline]
-    pub(crate) fn caller_in_process(self) -> Caller {
-        let caller = self.caller();
-        #[cfg(feature = "shared")]
-        if caller.asks
-            && self.site.info.tier == Tier::Shared
-            && !self.site.info.policy.own_backend
-            && crate::shared::is_nowhere()
-        {
-            return Caller { asks: false, ..caller };
-        }
-        caller
     }
 
     /// Where an entry with this hash of its key is.

@@ -10,10 +10,12 @@ use crate::error::Error;
 #[cfg(feature = "shared")]
 use crate::error::{ErrorKind, Problem};
 #[cfg(feature = "shared")]
-use crate::shared::{Link, backend, stays};
+use crate::shared::{Link, backend};
 use crate::site;
 #[cfg(feature = "shared")]
 use crate::site::{Function, L1, Policy, Tier};
+#[cfg(feature = "shared")]
+use crate::storage_key::stays;
 
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
 ///

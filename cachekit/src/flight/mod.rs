@@ -21,3 +21,17 @@ impl FlightId {
     /// None: tickets begin at 1.
     const NONE: Self = Self { shard: 0, ticket: 0 };
 }
+
+/// Why a leader asks the shared tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "shared"), allow(dead_code))]
+pub(crate) enum Purpose {
+    /// A call found nothing here.
+    Fill,
+    /// So did this one, and beside another of its key: it must not wait for what that one holds.
+    Alone,
+    /// The function is to run whatever is cached.
+    Forced,
+    /// A stale value is being replaced, and no caller waits for it.
+    Refresh,
+}

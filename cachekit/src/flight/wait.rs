@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use super::pulse::{self, Millis};
+use crate::blocking;
 use crate::entry::Resident;
-use crate::read_through::blocking;
 use crate::sync::{Mutex, lock};
 
 /// Why a flight has no value.

@@ -7,9 +7,9 @@ use crate::key::CacheKey;
 #[cfg(feature = "shared")]
 use crate::pinned::{At, Pinned};
 use crate::read_through::Remote;
-use crate::rules::{Judge, Rules};
 #[cfg(feature = "secure")]
-use crate::secure::call::{self as secure, AtBackend, OfTenant};
+use crate::read_through::sealed::{self as secure, AtBackend, OfTenant};
+use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::SiteRef;

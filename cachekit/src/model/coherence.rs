@@ -8,11 +8,10 @@ use shuttle::thread;
 
 use super::explore;
 use crate::clock::NEVER;
+use crate::clock::{Clock, ClockSource};
 use crate::entry::{Fate, Plan};
 use crate::shared::coherence::index::{Index, Reason};
-use crate::site::StoreRef;
-use crate::store::{Caller, Capacity, Flight, Look, Newcomer, Store};
-use crate::testing::{Clock, ClockSource};
+use crate::store::{Caller, Capacity, Flight, Look, Newcomer, Store, StoreRef};
 
 const KEY: &str = "key";
 

@@ -11,8 +11,8 @@ use crate::clock::{NEVER, Ticks};
 use crate::key::{CacheKey, hash_of};
 use crate::read_through::{Miss, Plans, Remote, Target, find};
 use crate::shape::Shape;
-use crate::site::{Site, StoreRef};
-use crate::store::Caller;
+use crate::site::Site;
+use crate::store::{Caller, StoreRef};
 
 impl<K, V> Cache<K, V>
 where

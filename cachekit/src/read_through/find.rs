@@ -12,9 +12,11 @@ use crate::flight::chain;
 use crate::front;
 use crate::key::CacheKey;
 use crate::shape::Shape;
-use crate::site::{SiteRef, StoreRef};
+use crate::site::SiteRef;
+#[cfg(feature = "shared")]
+use crate::site::Tier;
 use crate::stats::Refusal;
-use crate::store::{self, Caller, Look, Row, Store};
+use crate::store::{self, Caller, Look, Row, Store, StoreRef};
 
 /// Takes an entry out that did not open.
 pub(super) fn drop_refused<Q: CacheKey, S: Shape>(
@@ -83,11 +85,26 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let caller = site.caller_in_process();
+    let caller = caller_in_process(site);
     let mut look = store.look(hash, caller, true);
     return_if_fresh!(look, (store, hash, caller), &key);
     let target = site.target(store, hash, caller);
     find_other(&target, &key, look, || remote(site, &key), || StoreRef::Static(store))
+}
+
+/// What a call outside of test scopes is: where the process has no backend, `#[cache]` functions ask none.
+#[inline]
+fn caller_in_process(site: SiteRef) -> Caller {
+    let caller = site.caller();
+    #[cfg(feature = "shared")]
+    {
+        let info = &site.site.info;
+        let is_configured = info.tier == Tier::Shared && !info.policy.own_backend;
+        if is_configured && crate::shared::is_nowhere() {
+            return Caller { asks: false, ..caller };
+        }
+    }
+    caller
 }
 
 /// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::blocking;
 use super::miss::Miss;
 use super::refresh_ahead::Ticket;
 use super::remote::Fetched;
 use super::turn::SharedError;
+use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
 use crate::flight::{Failure, Landing};

@@ -15,8 +15,7 @@ use crate::flight::chain;
 use crate::flight::chain::Link;
 use crate::rules::{Defaults, Judge, Rules, Verdict};
 use crate::shape::Shape;
-use crate::site::StoreRef;
-use crate::store::{Caller, Flight, Store};
+use crate::store::{Caller, Flight, Store, StoreRef};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
 #[must_use]

@@ -12,17 +12,17 @@
 #[cfg(feature = "shared")]
 use crate::backend_option::{BackendPin, IntoBackend};
 use crate::clock;
+pub(crate) use crate::flight::Purpose;
 use crate::front;
 use crate::key::{self, CacheKey};
 #[cfg(feature = "shared")]
-use crate::pinned::{At, LookedUp};
+use crate::pinned::{At, Pinned};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::SiteRef;
 use crate::stats::Refusal;
 
 mod asking;
-pub(crate) mod blocking;
 mod driver;
 mod find;
 mod land;
@@ -34,6 +34,8 @@ mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
+#[cfg(feature = "secure")]
+pub mod sealed;
 mod turn;
 mod with;
 
@@ -51,20 +53,6 @@ pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
 pub(crate) use turn::read;
 pub use with::{with, with_whole};
-
-/// Why the shared tier is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "shared"), allow(dead_code))]
-pub(crate) enum Purpose {
-    /// A call found nothing here.
-    Fill,
-    /// So did this one, and beside another of its key: it must not wait for what that one holds.
-    Alone,
-    /// The function is to run whatever is cached.
-    Forced,
-    /// A stale value is being replaced, and no caller waits for it.
-    Refresh,
-}
 
 /// Looks a call up in this process.
 #[inline]
@@ -89,6 +77,11 @@ where
 {
     lookup_tiers(site, shape, key, Remote::of::<Q>)
 }
+
+/// What a look-up of a call at a spot comes to.
+#[cfg(feature = "shared")]
+pub(crate) type LookedUp<Q, P, S> =
+    Result<<S as Shape>::Return, Miss<Pinned<<Q as CacheKey>::Owned, P>, S>>;
 
 /// Looks a call up for the backend that its attribute names; on a miss that will be asked too.
 #[cfg(feature = "shared")]

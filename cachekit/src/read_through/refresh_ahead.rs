@@ -17,9 +17,8 @@ use crate::background;
 use crate::clock;
 use crate::entry::{AnyEntry, Resident};
 use crate::front;
-use crate::site::StoreRef;
 use crate::stats::Refusal;
-use crate::store::Store;
+use crate::store::{Store, StoreRef};
 use crate::sync::per_thread;
 
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::rules::Verdict;
 use crate::seal::BlindedKey;
 use crate::shape::Shape;
-use crate::site::{Site, SiteRef, StoreRef};
-use crate::store::Store;
+use crate::site::{Site, SiteRef};
+use crate::store::{Store, StoreRef};
 
 /// A value from the shared tier.
 pub(crate) struct Fetched<S: Shape> {

@@ -15,14 +15,14 @@ use crate::seal::{BlindedKey, Seal, Unsealed};
 use crate::shape::Shape;
 pub(crate) use crate::shared::Removal;
 use crate::shared::backend;
-use crate::shared::key::storage_key;
 use crate::shared::link::{Failed, Link};
-use crate::shared::target::Target;
 pub(crate) use crate::shared::target::{Answer, Fetched};
+use crate::shared::target::{Target, kept_sealed};
 use crate::shared::wire::Wire;
 pub(crate) use crate::shared::wire::{Prepared, Windows};
-use crate::site::{Site, SiteRef, StoreRef, Tier};
-use crate::store::Store;
+use crate::site::{Site, SiteRef, Tier};
+use crate::storage_key::storage_key;
+use crate::store::{Store, StoreRef};
 
 impl Removal {
     /// A backend cannot list a function's keys, so clearing is not confirmed where there is one.
@@ -171,7 +171,13 @@ impl<K, S: Shape> Remote<K, S> {
     #[inline]
     pub(crate) fn refused(&self, store: &Store) -> Option<S::Return> {
         match &self.tiers {
-            Tiers::Nothing(unsealed) => unsealed.refuse::<S>(store),
+            Tiers::Nothing(unsealed) => {
+                let refused = S::refuse(&unsealed.error());
+                if refused.is_none() {
+                    unsealed.runs(store);
+                }
+                refused
+            }
             _ => None,
         }
     }
@@ -203,7 +209,8 @@ impl<K, S: Shape> Remote<K, S> {
                 } else {
                     None
                 };
-                Prepared { kept: seal.kept::<S>(value, sealed), bytes: None, windows, until: None }
+                let kept = kept_sealed::<S>(seal, value, sealed);
+                Prepared { kept, bytes: None, windows, until: None }
             }
             Tiers::Nothing(_) => Prepared { kept: None, bytes: None, windows, until: None },
         }

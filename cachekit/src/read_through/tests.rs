@@ -9,11 +9,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::{Asked, Driving, Remote, Target, find};
+use crate::clock::{Clock, ClockSource};
 use crate::clock::{NEVER, ticks};
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
-use crate::site::StoreRef;
-use crate::store::{Caller, Capacity, Store};
-use crate::testing::{Clock, ClockSource};
+use crate::store::{Caller, Capacity, Store, StoreRef};
 
 type Returned = OkOnly<u64, String>;
 

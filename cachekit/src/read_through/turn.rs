@@ -4,9 +4,10 @@ use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::Turn;
 use super::find::held_by;
 use super::miss::{Begun, Miss};
-use super::{Turn, blocking};
+use crate::blocking;
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::shape::Shape;

@@ -44,10 +44,7 @@ pub use cachekit_io::envelope::{
     KeySource, Keyring, MAX_PREVIOUS, MasterKey, PREVIOUS_VARIABLE, Padding, Provider,
 };
 
-#[doc(hidden)]
-pub mod call;
 pub(crate) mod resolve;
-pub(crate) mod shape;
 
 use crate::error::{Error, ErrorKind, Problem};
 

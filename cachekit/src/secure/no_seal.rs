@@ -22,8 +22,8 @@ mod shared {
 
     use super::{BlindedKey, SealedBytes};
     use crate::error::Error;
-    use crate::shape::Shape;
-    use crate::shared::frame::Frame;
+    use crate::format::frame::Frame;
+    use crate::site::L1;
     use crate::stats::Refusal;
     use crate::store::Store;
 
@@ -62,11 +62,7 @@ mod shared {
             match *self {}
         }
 
-        pub(crate) fn kept<S: Shape>(
-            &self,
-            _value: &S::Value,
-            _sealed: Option<SealedBytes>,
-        ) -> Option<S::Stored> {
+        pub(crate) fn l1(&self) -> L1 {
             match *self {}
         }
 
@@ -79,7 +75,11 @@ mod shared {
     pub(crate) enum Unsealed {}
 
     impl Unsealed {
-        pub(crate) fn refuse<S: Shape>(&self, _store: &Store) -> Option<S::Return> {
+        pub(crate) fn error(&self) -> Error {
+            match *self {}
+        }
+
+        pub(crate) fn runs(&self, _store: &Store) {
             match *self {}
         }
 

@@ -8,7 +8,7 @@ use cachekit_io::envelope::{
     CURRENT_VARIABLE, Envelope, EnvelopeError, KeySet, Keyring, PREVIOUS_VARIABLE,
 };
 
-use crate::testing;
+use crate::scope;
 
 /// Why nothing can be sealed.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub(crate) fn envelope() -> Result<Envelope, Reason> {
 /// The same, for as long as `use_it` takes.
 #[inline]
 pub(crate) fn with_envelope<R>(use_it: impl FnOnce(&Envelope) -> R) -> Result<R, Reason> {
-    if let Some(envelope) = testing::envelope() {
+    if let Some(envelope) = scope::envelope() {
         return Ok(use_it(&envelope));
     }
     if let Some(envelope) = &*DEFAULT.load() {

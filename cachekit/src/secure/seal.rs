@@ -11,15 +11,14 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroize as _;
 
 use crate::error::{Error, ErrorKind, Problem};
+use crate::format::codec;
+use crate::format::frame::{Compression, Frame, MAGIC, Place};
 use crate::key::CacheKey;
 use crate::secure::problem;
 use crate::secure::resolve::{self, Reason};
-use crate::shape::Shape;
-use crate::shared::codec;
-use crate::shared::frame::{Compression, Frame, MAGIC, Place};
-use crate::shared::key::identity;
 use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
 use crate::stats::Refusal;
+use crate::storage_key::identity;
 use crate::store::Store;
 
 /// What is sealed. Its version is part of the fingerprint.
@@ -194,17 +193,9 @@ impl Seal {
         })
     }
 
-    /// What an entry of this process holds.
-    pub(crate) fn kept<S: Shape>(
-        &self,
-        value: &S::Value,
-        sealed: Option<SealedBytes>,
-    ) -> Option<S::Stored> {
-        match self.site.info.policy.l1 {
-            L1::Off => None,
-            L1::Typed => Some(S::kept(value)),
-            L1::Sealed => sealed.map(|sealed| S::sealed(value, sealed)),
-        }
+    /// What an entry of this process is to hold.
+    pub(crate) fn l1(&self) -> L1 {
+        self.site.info.policy.l1
     }
 
     /// The error that a refused entry leads to, if it does.
@@ -305,20 +296,22 @@ impl Unsealed {
         self.has_backend
     }
 
-    /// What the call returns; `None`: its function runs, which is counted and said once.
-    pub(crate) fn refuse<S: Shape>(&self, store: &Store) -> Option<S::Return> {
-        let name = Name(self.site);
-        let problem = problem(ErrorKind::Unsealed, format!("{name}: "), &self.reason);
-        let refused = S::refuse(&Error::one(problem));
-        if refused.is_none() && store.count_unsealed() {
+    /// What the call returns, if its return type can hold an error.
+    pub(crate) fn error(&self) -> Error {
+        let whose = format!("{}: ", Name(self.site));
+        Error::one(problem(ErrorKind::Unsealed, whose, &self.reason))
+    }
+
+    /// The function runs: that is counted, and said once.
+    pub(crate) fn runs(&self, store: &Store) {
+        if store.count_unsealed() {
             tracing::warn!(
                 target: "cachekit",
-                function = %name,
+                function = %Name(self.site),
                 reason = %self.reason,
                 "nothing can be sealed: the function runs at each call and its results are not stored"
             );
         }
-        refused
     }
 }
 

@@ -9,9 +9,9 @@ use super::guard::Guard;
 use super::link::{Failed, Link};
 use super::target::{Answer, Target};
 use crate::entry::Fate;
-use crate::read_through::Purpose;
+use crate::flight::Purpose;
 use crate::shape::Shape;
-use crate::site::StoreRef;
+use crate::store::StoreRef;
 
 impl<S: Shape> Target<S> {
     /// Where the entry is or may be, the current place last.

@@ -7,7 +7,7 @@ use cachekit_io::LockToken;
 
 use super::link::Link;
 use super::runtime;
-use crate::read_through::blocking;
+use crate::blocking;
 
 /// For how long a process may hold the lock: what a fill takes at most before others stop waiting for it.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);

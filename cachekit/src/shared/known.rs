@@ -9,6 +9,7 @@ use cachekit_io::Backend;
 
 use super::breaker::Breaker;
 use super::coherence::Coherence;
+use crate::scope;
 
 /// What is known of one backend, as the calls of one test scope (or of the process, outside of any) see it.
 #[derive(Default)]
@@ -63,8 +64,9 @@ fn address(backend: &Arc<dyn Backend>) -> usize {
     Arc::as_ptr(backend).cast::<()>() as usize
 }
 
-/// What is known of a backend in a test scope (0: in none).
-pub(crate) fn of(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Known> {
+/// What is known of a backend in the test scope that this thread is in, or outside of any.
+pub(crate) fn of(backend: &Arc<dyn Backend>) -> Arc<Known> {
+    let scope = scope::number();
     let found = LAST.try_with(|last| match &*last.borrow() {
         Some((in_scope, seen, known)) if *in_scope == scope => {
             let same = seen.as_ptr().cast::<()>() as usize == address(backend);
@@ -76,6 +78,7 @@ pub(crate) fn of(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Known> {
         return known;
     }
     let known = look_up(backend, scope);
+    scope::at_end(scope_ended);
     let now = (scope, Arc::downgrade(backend), Arc::clone(&known));
     let before = LAST.try_with(|last| last.borrow_mut().replace(now));
     // Only now: what is dropped could be the last of a backend's memory.
@@ -108,7 +111,7 @@ pub(crate) fn replaced(backend: &Arc<dyn Backend>, scope: u64) {
 }
 
 /// A test scope is over.
-pub(crate) fn scope_ended(scope: u64) {
+fn scope_ended(scope: u64) {
     let gone = take(&mut table(), |place, seen| place.0 == scope || seen.strong_count() == 0);
     end(gone);
 }

@@ -17,10 +17,10 @@ use super::known::{self, Known};
 use super::outage::Trouble;
 use super::runtime::{self, Driver, Unanswered};
 use super::under_way::{self, Followed};
+use crate::clock::ClockSource;
 use crate::entry::Fate;
-use crate::site::StoreRef;
-use crate::store::Store;
-use crate::testing::{self, ClockSource};
+use crate::scope;
+use crate::store::{Store, StoreRef};
 
 mod coherent;
 
@@ -74,9 +74,9 @@ impl fmt::Debug for Link {
 
 impl Link {
     pub(crate) fn new(backend: Arc<dyn Backend>, key: String, is_async: bool) -> Self {
-        let known = known::of(&backend, testing::scope());
+        let known = known::of(&backend);
         let budget = super::budget();
-        let clock = ClockSource::current();
+        let clock = scope::clock();
         Self { backend, known, key, clock, budget, blocking: !is_async }
     }
 
@@ -186,7 +186,7 @@ impl Link {
 
     /// Deletes in the background.
     pub(super) fn delete_behind(&self, store: StoreRef) {
-        let (link, pending) = (self.clone(), testing::pending());
+        let (link, pending) = (self.clone(), scope::pending());
         runtime::detach(async move {
             let _pending = pending;
             // What failed is counted.
@@ -264,7 +264,7 @@ impl Link {
             until,
             store: store.clone(),
             // What the caller's own task drives goes on with the caller.
-            pending: (driver != Driver::Caller).then(testing::pending),
+            pending: (driver != Driver::Caller).then(scope::pending),
         };
         let Some(write) = followed.begin() else { return Err(Failed::Superseded) };
         match runtime::finish(until, driver, write).await {
@@ -295,7 +295,7 @@ impl Link {
     pub(crate) fn release(&self, token: LockToken) {
         let until = self.deadline();
         let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
-        let pending = testing::pending();
+        let pending = scope::pending();
         runtime::detach(async move {
             let _pending = pending;
             // One that is not released runs out by itself.
@@ -317,7 +317,7 @@ impl Link {
         let until = Instant::now() + super::budget();
         if copies {
             // Before anything is sent: what a backend tells from then on is told of its first connection, too.
-            known::of(&backend, testing::scope()).listens(&backend);
+            known::of(&backend).listens(&backend);
         }
         let answer = pin!(async { backend.health().await });
         match runtime::bounded(until, answer).await {

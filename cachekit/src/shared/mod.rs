@@ -9,25 +9,20 @@ use std::time::Duration;
 
 use cachekit_io::Backend;
 
-use crate::testing;
+use crate::scope;
 
 mod breaker;
-pub(crate) mod codec;
 pub(crate) mod coherence;
 mod connect;
 mod consult;
 pub(crate) mod fill_lock;
-pub(crate) mod frame;
 mod guard;
-pub(crate) mod key;
 pub(crate) mod known;
 pub(crate) mod link;
-pub(crate) mod origin;
 mod outage;
 mod publish;
 pub(crate) mod resolve;
 mod runtime;
-pub(crate) mod stays;
 pub(crate) mod target;
 mod under_way;
 mod windows;
@@ -133,7 +128,7 @@ pub(crate) fn wrong_budget() -> Option<String> {
 
 /// The budget for calls on this thread.
 fn budget() -> Duration {
-    if let Some(budget) = testing::budget() {
+    if let Some(budget) = scope::budget() {
         return budget;
     }
     match BUDGET.load(Ordering::Relaxed) {

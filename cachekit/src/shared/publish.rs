@@ -13,7 +13,7 @@ use super::wire::{Prepared, lifetime};
 use crate::clock;
 use crate::entry::Fate;
 use crate::shape::Shape;
-use crate::site::StoreRef;
+use crate::store::StoreRef;
 
 /// How often a value that a caller hands in is written again if others write in between.
 const ATTEMPTS: usize = 3;

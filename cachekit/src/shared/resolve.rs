@@ -9,8 +9,8 @@ use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock, Weak};
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
 use super::{connect, known, outage};
+use crate::scope;
 use crate::site::Tier;
-use crate::testing;
 
 /// A kind of backend that environment variables can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,9 +168,8 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
 
 /// The backend for a call on this thread, where its attribute names none.
 pub(crate) fn backend(tier: Tier) -> Resolved {
-    match testing::backend() {
-        testing::ScopeBackend::Scope(backend) => return Ok(backend),
-        testing::ScopeBackend::OutOfScope => {}
+    if let Ok(backend) = scope::backend() {
+        return Ok(backend);
     }
     match (default_backend(), tier) {
         (Some(backend), _) => Ok(Some(backend)),

@@ -14,7 +14,7 @@ use cachekit_io::BoxFuture;
 use cachekit_io::alarm::Alarm;
 use tokio::runtime::{Builder, Handle};
 
-use crate::read_through::blocking;
+use crate::blocking;
 
 /// Why a backend gave no answer at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::coherence::Own;
-use super::frame::{Compression, Frame, Lifetime, Place, now_ms};
 use super::guard::{Guard, Permit};
 use super::link::{Failed, Link, Written};
 use super::windows::{Times, Use};
@@ -18,11 +17,13 @@ use super::wire::{Prepared, Windows, Wire};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::error::Error;
-use crate::read_through::Purpose;
+use crate::flight::Purpose;
+use crate::format::frame::{Compression, Frame, Lifetime, Place, now_ms};
 use crate::seal::{Seal, SealedBytes};
 use crate::shape::Shape;
-use crate::site::{L1, SiteRef, StoreRef};
+use crate::site::{L1, SiteRef};
 use crate::stats::Refusal;
+use crate::store::StoreRef;
 
 /// A value from the shared tier.
 pub(crate) struct Fetched<S: Shape> {
@@ -308,7 +309,7 @@ impl<S: Shape> Target<S> {
     /// What an entry of this process holds of a value, if it may be kept here.
     fn kept(&self, value: &S::Value, sealed: Option<SealedBytes>) -> Option<S::Stored> {
         match &self.seal {
-            Some(seal) => seal.kept::<S>(value, sealed),
+            Some(seal) => kept_sealed::<S>(seal, value, sealed),
             None => Some(S::kept(value)),
         }
     }
@@ -327,7 +328,8 @@ impl<S: Shape> Target<S> {
         let frame = if goes || S::SEALED { frame() } else { None };
         let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
         let bytes = sealed.as_ref().map(SealedBytes::bytes);
-        Prepared { kept: seal.kept::<S>(value, sealed), bytes, windows, until }
+        let kept = kept_sealed::<S>(seal, value, sealed);
+        Prepared { kept, bytes, windows, until }
     }
 }
 
@@ -345,4 +347,17 @@ fn rest(frame: &Frame<'_>, fetched: &cachekit_io::Fetched) -> Option<SetOptions>
         0 => options,
         stale_ms => options.stale_ttl(Duration::from_millis(stale_ms)),
     })
+}
+
+/// What an entry of this process holds of a value that is sealed, if it may be kept here.
+pub(crate) fn kept_sealed<S: Shape>(
+    seal: &Seal,
+    value: &S::Value,
+    sealed: Option<SealedBytes>,
+) -> Option<S::Stored> {
+    match seal.l1() {
+        L1::Off => None,
+        L1::Typed => Some(S::kept(value)),
+        L1::Sealed => sealed.map(|sealed| S::sealed(value, sealed)),
+    }
 }

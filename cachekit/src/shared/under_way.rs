@@ -16,8 +16,8 @@ use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
 use super::link::{Link, Reply};
 use super::runtime::{self, Unanswered};
 use crate::entry::Fate;
-use crate::site::StoreRef;
-use crate::testing::PendingGuard;
+use crate::scope::PendingGuard;
+use crate::store::StoreRef;
 
 /// For how long a write is followed after its caller has stopped waiting for it.
 const FOLLOWED: Duration = Duration::from_secs(30);

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::frame::Frame;
 use super::wire::millis;
 use crate::clock::{self, NEVER, Ticks};
+use crate::format::frame::Frame;
 
 /// What the three say of one entry.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::codec;
-use super::frame::{Frame, now_ms};
 use crate::clock::{self, Ticks};
+use crate::format::codec;
+use crate::format::frame::{Frame, now_ms};
 use crate::rules::Verdict;
 use crate::shape::Shape;
 

@@ -8,11 +8,10 @@ use super::fills::Caller;
 use super::flight::Flight;
 use super::out::{Cause, Out};
 use super::shard::{NONE, Newcomer};
-use super::{Store, share};
+use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
 use crate::entry::{AnyEntry, Resident};
 use crate::front;
-use crate::site::StoreRef;
 use crate::sync::lock;
 
 /// Is told of entries that left.

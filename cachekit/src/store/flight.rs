@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::StoreRef;
 use super::fills::Row;
 use super::out::{Cause, Out};
 use super::shard::{Inner, Newcomer};
@@ -11,7 +12,6 @@ use super::watch;
 use crate::clock::Ticks;
 use crate::entry::{Fate, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
-use crate::site::StoreRef;
 use crate::sync::lock;
 
 /// Where a fill is, for the poll that drives its leader.

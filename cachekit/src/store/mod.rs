@@ -6,13 +6,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use crate::clock::ClockSource;
 use crate::clock::{NEVER, Ticks};
 use crate::counters::HitCounter;
 use crate::entry::{AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
 use crate::front;
 use crate::stats::{Refusal, RefusalCounters, Stats};
 use crate::sync::lock;
-use crate::testing::ClockSource;
 
 mod change;
 mod eviction;
@@ -21,6 +21,7 @@ mod flight;
 mod index;
 mod look;
 mod out;
+mod reference;
 mod refresh_log;
 mod shard;
 mod sketch;
@@ -35,6 +36,7 @@ pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, block, drive, landing};
 pub(crate) use self::look::{Join, Lead, Look};
 pub use self::out::Cause;
+pub(crate) use self::reference::{StoreRef, WeakStoreRef};
 use self::refresh_log::RefreshLog;
 pub(crate) use self::shard::Newcomer;
 use self::shard::Shard;
@@ -92,9 +94,9 @@ pub(crate) struct Store {
     /// An entry with an end has come in.
     is_timed: AtomicBool,
     listener: Option<Listener>,
-    /// What the names of its entries in the shared tier have in common.
+    /// What the storage keys of its entries have in common.
     #[cfg(feature = "shared")]
-    origin: std::sync::OnceLock<Box<crate::shared::origin::Origin>>,
+    attached: std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>,
     log: RefreshLog,
 }
 
@@ -124,7 +126,7 @@ impl Store {
             is_timed: AtomicBool::new(false),
             listener: None,
             #[cfg(feature = "shared")]
-            origin: std::sync::OnceLock::new(),
+            attached: std::sync::OnceLock::new(),
             log: RefreshLog::default(),
         }
     }
@@ -146,13 +148,11 @@ impl Store {
         self.log.note(worked);
     }
 
-    /// What the names of its entries in the shared tier have in common; made at the first use.
+    /// What goes with the store, of one type that the store does not know; made at the first use.
     #[cfg(feature = "shared")]
-    pub(crate) fn origin(
-        &self,
-        make: impl FnOnce() -> crate::shared::origin::Origin,
-    ) -> &crate::shared::origin::Origin {
-        self.origin.get_or_init(|| Box::new(make()))
+    pub(crate) fn attached<T: std::any::Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        let attached = self.attached.get_or_init(|| Box::new(make()));
+        attached.downcast_ref().unwrap_or_else(|| unreachable!("one type for all stores"))
     }
 
     /// Its number in this process.

@@ -7,11 +7,11 @@ use super::shard::Shard;
 use super::sketch::Sketch;
 use super::{Caller, Capacity, Cause, Flight, Look, Newcomer, Store, shards};
 use crate::clock;
+use crate::clock::{Clock, ClockSource};
 use crate::entry::{Entry, Plan, Resident};
 use crate::flight::Landing;
-use crate::site::StoreRef;
+use crate::store::StoreRef;
 use crate::sync::lock;
-use crate::testing::{Clock, ClockSource};
 
 #[cfg(not(cachekit_model))]
 mod fills;

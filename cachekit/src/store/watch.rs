@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use super::Store;
+use super::{StoreRef, WeakStoreRef};
 use crate::flight::pulse::{Millis, TICK, now};
 use crate::flight::{Wait, Wakers};
-use crate::site::{StoreRef, WeakStoreRef};
 use crate::sync::{Mutex, lock};
 
 /// Looks without a waiter after which the watcher's thread ends.

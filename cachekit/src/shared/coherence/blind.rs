@@ -11,7 +11,7 @@ use super::Coherence;
 use super::index::{Reason, Told};
 use crate::entry::Fate;
 use crate::shared::{budget, runtime};
-use crate::site::{StoreRef, WeakStoreRef};
+use crate::store::{StoreRef, WeakStoreRef};
 
 /// As many are not worth a sweep.
 const FEW: usize = 64;

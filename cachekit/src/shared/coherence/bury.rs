@@ -9,9 +9,9 @@ use super::Coherence;
 use super::index::{Copied, Reason, Told};
 use crate::background;
 use crate::entry::Resident;
+use crate::scope::PendingGuard;
 use crate::shared::outage::say;
 use crate::store::Cause;
-use crate::testing::PendingGuard;
 
 #[derive(Default)]
 pub(super) struct Graveyard {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use foldhash::quality::RandomState;
 
 use crate::entry::{Fate, Resident};
-use crate::site::{StoreRef, WeakStoreRef};
+use crate::store::{StoreRef, WeakStoreRef};
 use crate::sync::{Mutex, lock};
 
 const SHARDS: usize = 16;

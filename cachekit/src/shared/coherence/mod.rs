@@ -19,8 +19,8 @@ use self::blind::Blind;
 use self::bury::Graveyard;
 use self::index::{Index, Reason, Told};
 use crate::entry::Fate;
-use crate::site::StoreRef;
-use crate::testing::{self, Pending};
+use crate::scope::{self, Pending};
+use crate::store::StoreRef;
 
 mod blind;
 mod bury;
@@ -72,7 +72,7 @@ impl Coherence {
             graveyard: Graveyard::default(),
             backend: Arc::downgrade(backend),
             kind: backend.backend_type(),
-            pending: testing::in_background(),
+            pending: scope::background(),
             subscription: Mutex::default(),
             ended: AtomicBool::new(false),
             looks: AtomicUsize::new(0),

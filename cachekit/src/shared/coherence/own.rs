@@ -20,7 +20,7 @@ use super::Coherence;
 use super::index::{Copied, Put, Reason, Told};
 use crate::entry::{Fate, Resident};
 use crate::shared::{Link, budget, runtime};
-use crate::site::StoreRef;
+use crate::store::StoreRef;
 
 /// Looks after a write before it counts as overtaken, if events keep coming.
 const LOOKS: usize = 2;

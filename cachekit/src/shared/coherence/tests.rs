@@ -2,10 +2,9 @@ use std::sync::Arc;
 
 use super::index::{Index, Reason};
 use crate::clock::NEVER;
+use crate::clock::{Clock, ClockSource};
 use crate::entry::{Entry, Fate, Plan};
-use crate::site::StoreRef;
-use crate::store::{Caller, Capacity, Flight, Newcomer, Store};
-use crate::testing::{Clock, ClockSource};
+use crate::store::{Caller, Capacity, Flight, Newcomer, Store, StoreRef};
 
 fn store(capacity: u64) -> StoreRef {
     let clock = ClockSource::Manual(Clock::new());

@@ -10,7 +10,7 @@ use super::{Link, Written};
 use crate::entry::Fate;
 use crate::shared::coherence::Own;
 use crate::shared::guard::WriteRight;
-use crate::site::StoreRef;
+use crate::store::StoreRef;
 
 impl Link {
     /// Has the backend's news of this place end an entry. Asked before the backend is asked for the entry's value.

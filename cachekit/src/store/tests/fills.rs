@@ -8,8 +8,7 @@ use super::{CALLER, check, store};
 use crate::clock::NEVER;
 use crate::entry::{Entry, Plan, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
-use crate::site::StoreRef;
-use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, Turn, landing, watch};
+use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, StoreRef, Turn, landing, watch};
 
 const HASH: u64 = 9;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use cachekit_io::Backend;
 
+use super::remote::configured;
+use super::{LookedUp, Remote, lookup_tiers};
 use crate::backend_option::{BackendPin, IntoBackend};
 use crate::key::CacheKey;
-use crate::pinned::{At, LookedUp, Spot};
-use crate::read_through::remote::configured;
-use crate::read_through::{Remote, lookup_tiers};
+use crate::pinned::{At, Spot};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::SiteRef;

@@ -12,9 +12,12 @@ use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::Serialize;
 
-use super::origin::{DIGEST, Origin};
+use self::origin::{DIGEST, Origin};
 use crate::key::{CacheKey, Fidelity};
 use crate::site::SiteRef;
+
+mod origin;
+pub(crate) mod stays;
 
 /// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
 /// not serialize.
@@ -24,7 +27,7 @@ where
 {
     const END: &str = ":m";
     let store = site.store();
-    let origin = store.origin(|| Origin::new(site));
+    let origin = store.attached(|| Origin::new(site));
     let (digest, unambiguous) = identity_from(origin, key)?;
     let digits = hex(digest);
     let start = &origin.start;
@@ -42,7 +45,7 @@ pub(crate) fn identity<Q>(site: SiteRef, key: &Q) -> Option<([u8; DIGEST], bool)
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    identity_from(site.store().origin(|| Origin::new(site)), key)
+    identity_from(site.store().attached(|| Origin::new(site)), key)
 }
 
 fn identity_from<Q>(origin: &Origin, key: &Q) -> Option<([u8; DIGEST], bool)>

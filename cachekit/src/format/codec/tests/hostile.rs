@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Binary, Choice, Codec, EncodedRef, Expr, Stamp, decode, encode, expressions, fingerprint,
 };
-use crate::shared::codec::depth::MAX_DEPTH;
-use crate::shared::codec::{binary, message_pack};
-use crate::shared::frame::{Frame, HEADER, Place};
+use crate::format::codec::depth::MAX_DEPTH;
+use crate::format::codec::{binary, message_pack};
+use crate::format::frame::{Frame, HEADER, Place};
 
 /// Decodes as bincode, whatever the trace.
 fn read<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Option<V> {
@@ -105,7 +105,7 @@ fn damaged_frames_are_misses_for_every_codec() {
             codec: encoded.stamp,
             payload: encoded.bytes.into(),
         };
-        let bytes = frame.encode(place, crate::shared::frame::Compression::Lz4).unwrap();
+        let bytes = frame.encode(place, crate::format::frame::Compression::Lz4).unwrap();
         let read = |bytes: &[u8]| decode::<Expr>(Frame::decode(bytes, place)?.encoded());
         assert_eq!(read(&bytes), Some(expressions()));
         for bit in 0..bytes.len() * 8 {
@@ -219,7 +219,7 @@ fn random_bytes_are_no_frames() {
         codec: stamp,
         payload: vec![7; 5_000].into(),
     };
-    let real = frame.encode(place, crate::shared::frame::Compression::Lz4).unwrap();
+    let real = frame.encode(place, crate::format::frame::Compression::Lz4).unwrap();
     for _ in 0..20_000 {
         assert_eq!(Frame::decode(&random.bytes(), place), None);
         // As close as one can get: the checksum is right, the rest was shuffled.
@@ -234,7 +234,7 @@ fn random_bytes_are_no_frames() {
         if random.below(2) == 0 {
             bytes[74..78].copy_from_slice(&length.to_be_bytes());
         }
-        crate::shared::frame::sign(&mut bytes, place);
+        crate::format::frame::sign(&mut bytes, place);
         if let Some(frame) = Frame::decode(&bytes, place) {
             assert!(frame.payload.len() <= 255 * bytes.len());
             assert_eq!(decode::<Vec<u64>>(frame.encoded()), None);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::{Kind, Shape};
 use crate::error::Error;
 use crate::seal::SealedBytes;
-use crate::shape::{Kind, Shape};
 use crate::stats::Refusal;
 
 /// What a function returns where it cannot be called.

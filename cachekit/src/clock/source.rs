@@ -1,11 +1,11 @@
-//! The time in tests: a clock that is turned by hand.
+//! Where a store reads the time: the system's clock, or one that is turned by hand.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::{self, Ticks};
+use super::Ticks;
 
 /// Where a store reads the time.
 #[derive(Clone)]
@@ -18,14 +18,9 @@ impl ClockSource {
     #[inline]
     pub(crate) fn now(&self) -> Ticks {
         match self {
-            Self::Coarse => clock::coarse_now(),
+            Self::Coarse => super::coarse_now(),
             Self::Manual(clock) => clock.now(),
         }
-    }
-
-    /// The clock of the scope this thread is in, or the system's.
-    pub(crate) fn current() -> Self {
-        super::current().map_or(Self::Coarse, |scope| Self::Manual(scope.clock.clone()))
     }
 }
 
@@ -65,7 +60,7 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Ticks {
         // Kept in nanoseconds and converted as a whole: small steps must not lose their fractions.
-        clock::ticks(Duration::from_nanos(self.0.load(Ordering::SeqCst)))
+        super::ticks(Duration::from_nanos(self.0.load(Ordering::SeqCst)))
     }
 }
 
@@ -77,6 +72,6 @@ impl Default for Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").field(&clock::duration(self.now())).finish()
+        f.debug_tuple("Clock").field(&super::duration(self.now())).finish()
     }
 }

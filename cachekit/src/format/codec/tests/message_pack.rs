@@ -8,8 +8,8 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::{Choice, Codec, DeserializeOwned, EncodedRef, Stamp};
-use crate::shared::codec::depth::{Limited, MAX_DEPTH};
-use crate::shared::codec::{self, trace};
+use crate::format::codec::depth::{Limited, MAX_DEPTH};
+use crate::format::codec::{self, trace};
 
 /// A value's bytes and its trace.
 fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<(Vec<u8>, u64)> {

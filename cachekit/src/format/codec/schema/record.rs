@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::probe::Probe;
 use super::{Node, Schema, Shape};
-use crate::shared::codec::depth::MAX_DEPTH;
+use crate::format::codec::depth::MAX_DEPTH;
 
 /// Questions answered for one type, in all runs together: about a millisecond's worth.
 const MAX_STEPS: usize = 1 << 14;

@@ -6,12 +6,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Cache;
+use super::config::{Config, Weigh};
 use crate::clock;
+use crate::clock::{Clock, ClockSource};
 use crate::expiry::Expiry;
-use crate::object::Cache;
-use crate::object::config::{Config, Weigh};
+use crate::scope;
 use crate::store::{Cause, DEFAULT_CAPACITY, Listener};
-use crate::testing::{Clock, ClockSource};
 
 /// Options of a [`Cache`]; see [`Cache::builder`].
 ///
@@ -161,7 +162,7 @@ where
     /// The cache.
     #[must_use]
     pub fn build(self) -> Cache<K, V> {
-        let clock = self.clock.map_or_else(ClockSource::current, ClockSource::Manual);
+        let clock = self.clock.map_or_else(scope::clock, ClockSource::Manual);
         Cache::from_config(
             self.capacity,
             clock,

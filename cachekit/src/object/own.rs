@@ -2,10 +2,10 @@
 
 use std::hash::Hash;
 
-use super::{Both, OkOnly, OkShared, Optional, Plain, Rejected, Shape};
+use super::{Cache, lookup};
 use crate::key::CacheKey;
-use crate::object::{self, Cache};
 use crate::read_through::Miss;
+use crate::shape::{Both, OkOnly, OkShared, Optional, Plain, Rejected, Shape};
 use crate::site::Site;
 
 /// What the arguments make, for a cache whose keys are of type `K`.
@@ -100,5 +100,5 @@ where
 {
     let cache = <Q::Owned as KeyFor<K>>::cache(cache);
     let cache = <S::Into<V> as ValueFor<V>>::cache(cache);
-    object::lookup_in(S::cache::<Q::Owned, V>(cache), site, shape, key)
+    lookup::lookup_in(S::cache::<Q::Owned, V>(cache), site, shape, key)
 }

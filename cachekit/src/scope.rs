@@ -1,0 +1,252 @@
+//! Test scopes: what a thread that is in one finds there instead of what the process has.
+//!
+//! Whatever can be set for the process can be set for a scope. It is looked for in this order: the scope the thread is
+//! in, the process, the environment. The public face of it is [`crate::testing`].
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::pin::pin;
+#[cfg(feature = "shared")]
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+#[cfg(feature = "shared")]
+use std::time::Duration;
+
+#[cfg(feature = "shared")]
+use cachekit_io::Backend;
+#[cfg(feature = "secure")]
+use cachekit_io::envelope::Envelope;
+
+use crate::clock::{Clock, ClockSource};
+use crate::front;
+use crate::store::Store;
+
+mod pending;
+
+#[cfg(feature = "shared")]
+pub(crate) use pending::Guard as PendingGuard;
+pub(crate) use pending::Pending;
+
+type Stores = HashMap<(usize, TypeId), Arc<Store>>;
+
+/// A scope. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Scope(Arc<Inner>);
+
+struct Inner {
+    number: u64,
+    clock: Clock,
+    disabled: bool,
+    stores: Mutex<Stores>,
+    #[cfg(feature = "shared")]
+    settings: Mutex<Settings>,
+    /// What goes on in the background.
+    pending: Arc<Pending>,
+}
+
+/// What a scope has of its own; `None` where the process counts.
+#[cfg(feature = "shared")]
+#[derive(Default)]
+struct Settings {
+    backend: Option<Arc<dyn Backend>>,
+    budget: Option<Duration>,
+    #[cfg(feature = "secure")]
+    envelope: Option<Envelope>,
+    /// Called with the scope's number when it ends.
+    at_end: Option<fn(u64)>,
+}
+
+#[cfg(feature = "shared")]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let settings = self.settings.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at_end) = settings.at_end.take() {
+            at_end(self.number);
+        }
+    }
+}
+
+impl Scope {
+    /// A scope with empty caches, or one in which nothing is cached.
+    pub(crate) fn new(disabled: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(Arc::new(Inner {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            clock: Clock::new(),
+            disabled: disabled || crate::disabled(),
+            stores: Mutex::default(),
+            #[cfg(feature = "shared")]
+            settings: Mutex::default(),
+            pending: Arc::default(),
+        }))
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    #[cfg(feature = "shared")]
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives it a backend. Returns the one before.
+    #[cfg(feature = "shared")]
+    pub(crate) fn set_backend(&self, backend: Arc<dyn Backend>) -> Option<Arc<dyn Backend>> {
+        self.settings().backend.replace(backend)
+    }
+
+    #[cfg(feature = "shared")]
+    pub(crate) fn set_budget(&self, budget: Duration) {
+        self.settings().budget = Some(budget);
+    }
+
+    #[cfg(feature = "secure")]
+    pub(crate) fn set_envelope(&self, envelope: Envelope) {
+        let before = self.settings().envelope.replace(envelope);
+        drop(before);
+    }
+
+    /// Puts the thread into the scope until the guard is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        front::with(|front| front.enter(self.0.number));
+        let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
+        Entered { scope: self.clone(), thread: PhantomData }
+    }
+
+    pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
+    }
+
+    /// Runs a future in the scope, on whatever thread it is polled.
+    pub(crate) fn wrap<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let scope = self.clone();
+        async move {
+            let mut future = pin!(future);
+            std::future::poll_fn(|cx| {
+                let _entered = scope.enter();
+                future.as_mut().poll(cx)
+            })
+            .await
+        }
+    }
+}
+
+thread_local! {
+    /// The scopes this thread has entered; the last one counts.
+    static ENTERED: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps a thread in a scope.
+pub(crate) struct Entered {
+    scope: Scope,
+    /// Leaving has to happen on the thread that entered.
+    thread: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let _ = ENTERED.try_with(|entered| {
+            let left = {
+                let mut entered = entered.borrow_mut();
+                // Guards may be dropped out of order: take out one entry of this scope.
+                let at = entered.iter().rposition(|scope| Arc::ptr_eq(&scope.0, &self.scope.0));
+                at.map(|at| entered.remove(at))
+            };
+            let now = entered.borrow().last().map_or(0, Scope::number);
+            front::with(|front| front.enter(now));
+            drop(left);
+        });
+    }
+}
+
+/// The scope this thread is in.
+pub(crate) fn current() -> Option<Scope> {
+    if front::scope() == 0 {
+        return None;
+    }
+    ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten()
+}
+
+/// Its number, 0 outside of any. Never given twice.
+#[cfg(feature = "shared")]
+pub(crate) fn number() -> u64 {
+    front::scope()
+}
+
+/// Its clock, or the system's.
+pub(crate) fn clock() -> ClockSource {
+    current().map_or(ClockSource::Coarse, |scope| ClockSource::Manual(scope.clock().clone()))
+}
+
+/// Its backend, or none; `Err` outside of any.
+#[cfg(feature = "shared")]
+pub(crate) fn backend() -> Result<Option<Arc<dyn Backend>>, OutOfScope> {
+    let scope = current().ok_or(OutOfScope)?;
+    Ok(scope.settings().backend.clone())
+}
+
+/// This thread is in no scope: the process counts.
+#[cfg(feature = "shared")]
+pub(crate) struct OutOfScope;
+
+/// Its budget, if it has one of its own.
+#[cfg(feature = "shared")]
+pub(crate) fn budget() -> Option<Duration> {
+    current()?.settings().budget
+}
+
+/// Its keys, if it has some of its own.
+#[cfg(feature = "secure")]
+pub(crate) fn envelope() -> Option<Envelope> {
+    current()?.settings().envelope.clone()
+}
+
+/// Has a function called with the scope's number when it ends, if this thread is in one.
+#[cfg(feature = "shared")]
+pub(crate) fn at_end(call: fn(u64)) {
+    if let Some(scope) = current() {
+        scope.settings().at_end = Some(call);
+    }
+}
+
+/// The background of the scope this thread is in, or of the process.
+pub(crate) fn background() -> Arc<Pending> {
+    static PROCESS: LazyLock<Arc<Pending>> = LazyLock::new(Arc::default);
+    current().map_or_else(|| Arc::clone(&PROCESS), |scope| Arc::clone(&scope.0.pending))
+}
+
+/// Notes that something goes on in the background, until the guard is dropped.
+pub(crate) fn pending() -> pending::Guard {
+    background().start()
+}
+
+/// The store of a function inside the scope this thread is in.
+pub(crate) fn store(
+    site: usize,
+    function: TypeId,
+    make: impl FnOnce(ClockSource, bool) -> Store,
+) -> Option<Arc<Store>> {
+    let Scope(scope) = current()?;
+    let mut stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
+    let store = stores.entry((site, function)).or_insert_with(|| {
+        Arc::new(make(ClockSource::Manual(scope.clock.clone()), scope.disabled))
+    });
+    Some(Arc::clone(store))
+}
+
+/// The stores of a function inside the scope this thread is in; `None` outside of any.
+pub(crate) fn stores(site: usize) -> Option<Vec<Arc<Store>>> {
+    let Scope(scope) = current()?;
+    let stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_site = stores.iter().filter(|((at, _), _)| *at == site);
+    Some(of_site.map(|(_, store)| Arc::clone(store)).collect())
+}

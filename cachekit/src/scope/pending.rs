@@ -1,0 +1,62 @@
+//! What goes on in the background, for tests that wait until it is quiet.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+/// What goes on in the background of one scope, or of the process.
+#[derive(Default)]
+pub(crate) struct Pending {
+    state: Mutex<State>,
+    quiet: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    wakers: Vec<Waker>,
+}
+
+impl Pending {
+    pub(crate) fn start(self: &Arc<Self>) -> Guard {
+        self.state().running += 1;
+        Guard(Arc::clone(self))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something that goes on.
+pub(crate) struct Guard(Arc<Pending>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.running -= 1;
+        if state.running > 0 {
+            return;
+        }
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.0.quiet.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Pending {
+    /// Blocks until nothing goes on.
+    pub(crate) fn wait(&self) {
+        drop(self.quiet.wait_while(self.state(), |state| state.running > 0));
+    }
+
+    /// Whether nothing goes on; the waker is called when that is so.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<()> {
+        let mut state = self.state();
+        if state.running == 0 {
+            return Poll::Ready(());
+        }
+        state.wakers.push(waker.clone());
+        Poll::Pending
+    }
+}

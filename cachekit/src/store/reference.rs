@@ -1,0 +1,50 @@
+//! How a call holds its store.
+
+use std::ops::Deref;
+use std::sync::{Arc, Weak};
+
+use super::Store;
+
+/// A store that is a function's for good, or shared by the clones of a cache or a test scope.
+#[derive(Clone)]
+pub(crate) enum StoreRef {
+    Static(&'static Store),
+    Shared(Arc<Store>),
+}
+
+impl Deref for StoreRef {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        match self {
+            Self::Static(store) => store,
+            Self::Shared(store) => store,
+        }
+    }
+}
+
+impl StoreRef {
+    /// The same without keeping a shared store alive.
+    pub(crate) fn downgrade(&self) -> WeakStoreRef {
+        match self {
+            Self::Static(store) => WeakStoreRef::Static(store),
+            Self::Shared(store) => WeakStoreRef::Shared(Arc::downgrade(store)),
+        }
+    }
+}
+
+/// A store, if it is still there.
+#[derive(Clone)]
+pub(crate) enum WeakStoreRef {
+    Static(&'static Store),
+    Shared(Weak<Store>),
+}
+
+impl WeakStoreRef {
+    pub(crate) fn upgrade(&self) -> Option<StoreRef> {
+        match self {
+            Self::Static(store) => Some(StoreRef::Static(store)),
+            Self::Shared(store) => store.upgrade().map(StoreRef::Shared),
+        }
+    }
+}
