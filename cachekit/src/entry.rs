@@ -73,8 +73,8 @@ const LIVES: u8 = ALIVE | DOUBTED;
 #[cfg(not(feature = "shared"))]
 const LIVES: u8 = ALIVE;
 
-/// Beside it: a thread's front may hold the entry. In the same byte, so that of a thread whose front takes an entry and
-/// one that ends it, either sees the other.
+/// Beside it: a thread's front may hold the entry. In the same byte, so that when one thread's front takes an entry while
+/// another thread ends it, at least one of them sees the other.
 const FRONTED: u8 = 128;
 
 /// `expires` of an entry whose time can change: it is in [`Extra`].
@@ -141,7 +141,7 @@ impl Plan {
     }
 
     fn is_plain(&self) -> bool {
-        let Self { window, weight, idle, ruled, fate, .. } = self;
+        let Self { window, weight, idle, ruled, fate, expires: _, now: _ } = self;
         *window == 0 && *weight <= 1 && *idle == NEVER && ruled.is_none() && fate.is_none()
     }
 }
@@ -324,7 +324,7 @@ impl Head {
         self.visited.load(Ordering::Relaxed)
     }
 
-    /// Notes that a thread's front holds it. False if it is not to: the entry has ended.
+    /// Notes that a thread's front holds it. Returns false if the front must not hold it: the entry has ended.
     pub(crate) fn enter_front(&self) -> bool {
         let mut state = self.state.load(Ordering::Acquire);
         if state & FRONTED == 0 {
@@ -441,11 +441,12 @@ impl dyn AnyEntry {
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
-/// Ends an entry that the store has let go of, under its lock, so that nothing can get it there meanwhile.
+/// Ends an entry just removed from its shard. Called under the shard's lock, so no other thread can obtain it from the
+/// store.
 #[inline]
 pub(crate) fn end(entry: &Resident) {
-    // Mostly it is held nowhere else, which spares an atomic exchange. A fate may get it just now, and does not bring it
-    // back.
+    // Mostly it is held nowhere else, which spares an atomic exchange. A fate may be upgrading its `Weak` right now, but
+    // never revives the entry.
     if Arc::strong_count(entry) == 1 {
         entry.head().kill_unheld();
     } else {

@@ -15,8 +15,9 @@ use shuttle::{Config, Runner, future, thread};
 use std::time::Duration;
 
 use crate::Cache;
-use crate::clock::{Clock, ClockSource};
-use crate::clock::{NEVER, ticks};
+use crate::clock::{Clock, ClockSource, NEVER, ticks};
+use crate::counters::CounterId;
+use crate::entry::{Head, Plan};
 use crate::read_through::{Asked, Remote, Target, find};
 use crate::shape::Plain;
 use crate::store::{Caller, Capacity, Store, StoreRef};
@@ -164,6 +165,22 @@ fn fronts_of_other_threads_see_an_invalidation_at_once() {
         assert!(cache.invalidate(&7));
         done.store(true, Ordering::SeqCst);
         reader.join().unwrap();
+    });
+}
+
+#[test]
+fn a_front_that_takes_an_entry_and_a_thread_that_ends_it_do_not_miss_each_other() {
+    explore(|| {
+        let head = Arc::new(Head::new(1, CounterId::NONE, Plan::until(NEVER)));
+        let remembers = {
+            let head = Arc::clone(&head);
+            // Several fronts may: the second finds that one has.
+            thread::spawn(move || (head.enter_front(), head.enter_front()))
+        };
+        head.kill();
+        let told = head.is_fronted();
+        let (first, second) = remembers.join().unwrap();
+        assert!(told || !first && !second, "it stays in a front, and no front is told");
     });
 }
 

@@ -382,7 +382,7 @@ impl SiteRef {
         }
     }
 
-    /// What a call of it is.
+    /// Describes a call of the function, wherever it is made.
     #[inline]
     pub(crate) fn caller(self) -> Caller {
         let info = &self.site.info;

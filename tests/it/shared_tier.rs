@@ -1,8 +1,8 @@
 //! Two scopes over one backend are two machines that share their results.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cachekit::cache;
@@ -356,8 +356,26 @@ fn a_thread_that_asked_before_notices_another_default_backend_at_once() {
 
 #[test]
 fn calls_without_a_backend_do_not_settle_that_there_is_none() {
+    static OWN: LazyLock<Arc<FaultyBackend>> =
+        LazyLock::new(|| Arc::new(FaultyBackend::new(MemoryBackend::new())));
     #[cache]
     fn counted(n: u32) -> u32 {
+        n
+    }
+    #[cache]
+    async fn later(n: u32) -> u32 {
+        n
+    }
+    #[cache(backend = OWN)]
+    fn with_its_own(n: u32) -> u32 {
+        n
+    }
+    #[cache::io(backend = OWN)]
+    fn with_its_own_and_no_other(n: u32) -> u32 {
+        n
+    }
+    #[cache::secure(namespace = "none")]
+    fn sealed(n: u32) -> u32 {
         n
     }
     in_child("shared_tier::calls_without_a_backend_do_not_settle_that_there_is_none", || {
@@ -371,14 +389,25 @@ fn calls_without_a_backend_do_not_settle_that_there_is_none() {
             for _ in 0..2 {
                 miss();
             }
+            block_on(later(round));
             assert_eq!(gets(), before);
+            // Functions that name one have it, and what is to be sealed is not kept without a key.
+            let asked = OWN.count(Operation::Get);
+            with_its_own(round);
+            with_its_own_and_no_other(round);
+            assert!(OWN.count(Operation::Get) >= asked + 2, "round {round}");
+            sealed(round);
+            assert_eq!(sealed::stats().unsealed, u64::from(round));
             // A test's scope has its own all the same.
             Scope::new().with_backend(Arc::new(backend.clone())).run(&mut miss);
             let inside = gets();
             assert!(inside > before, "round {round}");
             cachekit::set_default_backend(Arc::new(backend.clone()));
             miss();
-            assert!(gets() > inside, "round {round}");
+            let outside = gets();
+            assert!(outside > inside, "round {round}");
+            block_on(later(round + 10));
+            assert!(gets() > outside, "round {round}");
             cachekit::clear_default_backend();
         }
     });

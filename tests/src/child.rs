@@ -25,9 +25,18 @@ pub fn is_child() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Runs one test of this binary, given by its full name, in a new process.
+/// What would give the process a backend.
+const BACKEND_VARIABLES: [&str; 4] =
+    ["CACHEKIT_API_KEY", "CACHEKIT_REDIS_URL", "CACHEKIT_FILE_CACHE_DIR", "REDIS_URL"];
+
+/// Runs one test of this binary, given by its full name, in a new process. It has no backend but one of this
+/// `environment`.
 pub fn run_child(test: &str, environment: &[(&str, &str)]) -> Finished {
-    let mut child = Command::new(std::env::current_exe().expect("the test binary"))
+    let mut command = Command::new(std::env::current_exe().expect("the test binary"));
+    for name in BACKEND_VARIABLES {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(MARK, "1")
         .envs(environment.iter().copied())

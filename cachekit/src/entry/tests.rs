@@ -130,6 +130,18 @@ fn a_use_is_noted_until_eviction_has_looked() {
 }
 
 #[test]
+fn an_entry_that_ended_enters_no_front_and_stays_known_to_those_it_is_in() {
+    let entry = plain();
+    assert!(entry.enter_front() && entry.enter_front(), "two fronts");
+    assert!(entry.kill() && entry.is_fronted());
+    assert!(!entry.enter_front(), "a third");
+    assert!(!entry.kill() && entry.is_fronted());
+    let never = plain();
+    never.kill();
+    assert!(!never.is_fronted() && !never.enter_front());
+}
+
+#[test]
 fn caches_spread_equal_hashes() {
     let (here, there) = (TypeId::of::<Head>(), TypeId::of::<Plan>());
     assert_ne!(mix(1, here, 0), mix(1, here, 1));

@@ -81,7 +81,6 @@ fn spread(n: u64) -> u64 {
 /// Ends an entry as a store does.
 fn end(hash: u64, entry: &Resident) {
     entry.head().kill();
-    std::sync::atomic::fence(Ordering::SeqCst);
     super::ended(std::iter::once((hash, entry.head())));
 }
 

@@ -12,6 +12,7 @@ macro_rules! through_pointer {
     ($($pointer:ty),*) => {$(
         impl<T: CacheKey + ?Sized> CacheKey for $pointer {
             type Owned = T::Owned;
+            const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
             #[inline]
             fn hash_key<H: Hasher>(&self, state: &mut H) {
                 (**self).hash_key(state);
@@ -36,6 +37,7 @@ through_pointer!(&T, &mut T, Box<T>, Rc<T>, Arc<T>);
 
 impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
     type Owned = <T as CacheKey>::Owned;
+    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         (**self).hash_key(state);
@@ -56,6 +58,7 @@ impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
 
 impl<T: CacheKey> CacheKey for Option<T> {
     type Owned = Option<T::Owned>;
+    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         discriminant(self).hash(state);
@@ -79,6 +82,7 @@ impl<T: CacheKey> CacheKey for Option<T> {
 
 impl<T: CacheKey> CacheKey for [T] {
     type Owned = Vec<T::Owned>;
+    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         // The length keeps ["ab"] and ["a", "b"] apart, whatever follows.
@@ -97,6 +101,7 @@ impl<T: CacheKey> CacheKey for [T] {
 
 impl<T: CacheKey> CacheKey for Vec<T> {
     type Owned = Vec<T::Owned>;
+    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         self.as_slice().hash_key(state);
@@ -113,6 +118,7 @@ impl<T: CacheKey> CacheKey for Vec<T> {
 
 impl<T: CacheKey, const N: usize> CacheKey for [T; N] {
     type Owned = Vec<T::Owned>;
+    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         self.as_slice().hash_key(state);
@@ -129,6 +135,7 @@ impl<T: CacheKey, const N: usize> CacheKey for [T; N] {
 
 impl CacheKey for () {
     type Owned = ();
+    const COPIES_PLAINLY: bool = true;
     #[inline]
     fn hash_key<H: Hasher>(&self, _state: &mut H) {}
     #[inline]
@@ -146,6 +153,7 @@ impl CacheKey for () {
 /// One part is its own key: `#[cache] fn user(id: u64)` and a `Cache<u64, User>` agree on it.
 impl<A: CacheKey> CacheKey for (A,) {
     type Owned = A::Owned;
+    const COPIES_PLAINLY: bool = A::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         self.0.hash_key(state);
@@ -168,6 +176,7 @@ macro_rules! tuple {
     ($($part:ident $index:tt),*) => {
         impl<$($part: CacheKey),*> CacheKey for ($($part,)*) {
             type Owned = ($($part::Owned,)*);
+            const COPIES_PLAINLY: bool = true $(&& $part::COPIES_PLAINLY)*;
             #[inline]
             fn hash_key<HH: Hasher>(&self, state: &mut HH) {
                 $(self.$index.hash_key(state);)*

@@ -61,6 +61,10 @@ pub trait CacheKey {
     /// The form the cache keeps.
     type Owned: Eq + Send + Sync + 'static;
 
+    /// Whether making that form runs no code but the standard library's.
+    #[doc(hidden)]
+    const COPIES_PLAINLY: bool = false;
+
     /// Feeds the hasher. Keys that match must hash alike, and like [`Self::Owned`] if that is [`Hash`]:
     /// an attribute with `in = cache` and the cache's own methods have to agree.
     fn hash_key<H: Hasher>(&self, state: &mut H);

@@ -18,6 +18,7 @@ macro_rules! by_value {
     ($fidelity:expr; $($type:ty),* $(,)?) => {$(
         impl CacheKey for $type {
             type Owned = $type;
+            const COPIES_PLAINLY: bool = true;
             #[inline]
             fn hash_key<H: Hasher>(&self, state: &mut H) {
                 self.hash(state);
@@ -92,6 +93,7 @@ macro_rules! by_borrow {
     ($fidelity:expr; $($borrowed:ty => $owned:ty),* $(,)?) => {$(
         impl CacheKey for $borrowed {
             type Owned = $owned;
+            const COPIES_PLAINLY: bool = true;
             #[inline]
             fn hash_key<H: Hasher>(&self, state: &mut H) {
                 self.hash(state);
@@ -113,6 +115,7 @@ macro_rules! by_borrow {
 
         impl CacheKey for $owned {
             type Owned = $owned;
+            const COPIES_PLAINLY: bool = true;
             #[inline]
             fn hash_key<H: Hasher>(&self, state: &mut H) {
                 self.hash(state);
@@ -202,6 +205,7 @@ macro_rules! float {
 
         impl CacheKey for $float {
             type Owned = Float<$float>;
+            const COPIES_PLAINLY: bool = true;
             #[inline]
             fn hash_key<H: Hasher>(&self, state: &mut H) {
                 Float::from(*self).hash(state);

@@ -71,6 +71,32 @@ fn hashes_are_the_standard_ones() {
 
 #[test]
 #[allow(clippy::needless_borrow)] // As generated: the references are the point.
+fn copies_of_foreign_types_may_run_foreign_code() {
+    fn plainly<K: CacheKey>(_key: K) -> bool {
+        K::COPIES_PLAINLY
+    }
+    /// Nothing to drop, and a `Clone` of its own.
+    #[derive(PartialEq, Eq, Hash)]
+    struct Id(u32);
+    impl Clone for Id {
+        fn clone(&self) -> Self {
+            Self(self.0)
+        }
+    }
+
+    assert!(
+        plainly(7u64) && plainly("a") && plainly(0.5) && plainly(()) && plainly(("a".to_owned(),))
+    );
+    assert!(plainly((1u8, Some(vec!["a"]), [2u8; 3], Arc::<str>::from("b"), Cow::Borrowed("c"))));
+    let (id, number) = (Id(1), 1u64);
+    assert!(plainly((&&&&Part(&number)).__cachekit_via()));
+    assert!(!plainly((&&&&Part(&id)).__cachekit_via()));
+    assert!(!plainly((1u8, (&&&&Part(&id)).__cachekit_via())));
+    assert!(!plainly((&&&&Part(&Some(&id))).__cachekit_via()));
+}
+
+#[test]
+#[allow(clippy::needless_borrow)] // As generated: the references are the point.
 fn any_argument_finds_its_way() {
     #[derive(Clone, PartialEq, Eq, Hash)]
     struct Id(u32);

@@ -265,6 +265,7 @@ where
     K::Owned: Serialize + DeserializeOwned,
 {
     type Owned = K::Owned;
+    const COPIES_PLAINLY: bool = K::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         self.0.hash_key(state);
@@ -287,7 +288,7 @@ where
 }
 
 macro_rules! key_part {
-    ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty,
+    ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty, $copies_plainly:expr,
      |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr, |$known:ident| $fidelity:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -298,6 +299,7 @@ macro_rules! key_part {
             $owned: Eq + Send + Sync + 'static,
         {
             type Owned = $owned;
+            const COPIES_PLAINLY: bool = $copies_plainly;
             #[inline]
             fn hash_key<H: Hasher>(&self, $state: &mut H) {
                 let $this = &self.0;
@@ -334,25 +336,25 @@ macro_rules! key_part {
 
 key_part!(
     /// A part by its own [`CacheKey`].
-    KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T,
+    KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T, T::COPIES_PLAINLY,
     |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key(),
     |it| it.fidelity()
 );
 key_part!(
     /// A part by `Hash + Eq + Clone`.
-    ByHash, [T: Hash + Eq + Clone], T, &'a T,
+    ByHash, [T: Hash + Eq + Clone], T, &'a T, false,
     |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone(),
     |_it| super::fidelity_of::<T>()
 );
 key_part!(
     /// A borrowed part by `Hash + Eq + ToOwned`.
-    ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T,
+    ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T, false,
     |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned(),
     |_it| super::fidelity_of::<T::Owned>()
 );
 key_part!(
     /// An optional borrowed part.
-    ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>,
+    ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>, false,
     |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
     |it| it.map(ToOwned::to_owned), |_it| super::fidelity_of::<T::Owned>()
 );

@@ -270,15 +270,14 @@ where
     S: Shape,
 {
     let &Target { hash, ttl, window, idle, caller, .. } = target;
-    // The user's code runs inside of the fill, if it is led: what it calls must not wait for that. The copy of a key
-    // that has nothing to drop calls nothing.
-    let runs_code = caller.asks || std::mem::needs_drop::<Q::Owned>();
+    // The user's code runs inside of the fill, if it is led: what it calls must not wait for that.
+    let runs_code = caller.asks || !Q::COPIES_PLAINLY;
     let link = match &begins {
         Begins::Lead(lead) if runs_code => Some(chain::enter(lead.id())),
         _ => None,
     };
     let owned = key.to_owned_key();
-    // A call that was to ask no backend when it looked asks none: its fill counts as a run from there on.
+    // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
     let remote = if caller.asks { remote() } else { Remote::nowhere() };
     let mut rare = None;
     if window > 0 && remote.is_some() || idle != NEVER {

@@ -281,10 +281,26 @@ where
         *value
     }
 
-    /// Whether all that would have to be dropped is gone. To find that out here, at once, takes less time than there.
+    /// Whether all that would have to be dropped is gone. One check here is cheaper than the drop glue.
     #[inline(always)]
     fn is_spent(&self) -> bool {
-        let Self { link, turn, key, store, remote, rare, .. } = self;
+        // Each field is named, so that one more with a destructor is not forgotten.
+        let Self { link, turn, key, store, remote, rare, .. }: &Self = self;
+        let Self {
+            link: _,
+            turn: _,
+            key: _,
+            store: _,
+            remote: _,
+            rare: _,
+            hash: _,
+            caller: _,
+            forced: _,
+            ttl: _,
+            window: _,
+            failed: _,
+            shape: _,
+        } = self;
         link.is_none()
             && matches!(turn.get(), Turn::Unknown)
             && key.is_none()

@@ -125,7 +125,7 @@ pub(crate) fn is_nowhere() -> bool {
     NOWHERE.load(Ordering::Relaxed)
 }
 
-/// The environment has no backend either.
+/// Notes that there is no backend, unless one was installed meanwhile. The environment has none.
 fn note_nowhere() {
     let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner);
     NOWHERE.store(default.is_none(), Ordering::Relaxed);
@@ -154,7 +154,7 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
     let kept = backend.clone();
     let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
     let before = std::mem::replace(&mut *default, backend);
-    // Until a call has looked what the environment says.
+    // Until a call has checked the environment.
     NOWHERE.store(false, Ordering::Relaxed);
     CHANGES.fetch_add(1, Ordering::Release);
     drop(default);
@@ -176,7 +176,7 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
         (None, Tier::Local) => Ok(None),
         (None, Tier::Shared | Tier::Secure) => {
             let resolved = from_environment();
-            if matches!(resolved, Ok(None)) {
+            if matches!(resolved, Ok(None)) && !is_nowhere() {
                 note_nowhere();
             }
             resolved

@@ -25,7 +25,7 @@ impl Store {
         if self.listener.is_some() || out.more.is_some() || first.entry.head().is_fronted() {
             self.say_goodbye(out);
         }
-        // Where they are: a copy of what was just written would wait for that.
+        // Dropped in place: moving `out` would read back bytes that were only just stored.
         out.more = None;
         out.first = None;
     }
@@ -36,8 +36,9 @@ impl Store {
         // First: what fronts let go of may panic as it is dropped.
         if let Some(listener) = &self.listener {
             for gone in out.iter() {
-                // A listener that panics keeps no call from its value.
-                let _ = catch_unwind(AssertUnwindSafe(|| listener(&gone.entry, gone.cause)));
+                // A listener that panics keeps no call from its value, nor does what it panics with.
+                let told = catch_unwind(AssertUnwindSafe(|| listener(&gone.entry, gone.cause)));
+                told.unwrap_or_else(std::mem::forget);
             }
         }
         front::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));

@@ -44,7 +44,7 @@ impl Inner {
         self.make_room_inlined(newest, now, out);
     }
 
-    /// The same on the way of every call that misses.
+    /// Inlined copy for the miss path.
     #[inline(always)]
     pub(super) fn make_room_inlined(&mut self, newest: u32, now: Ticks, out: &mut Out) {
         while self.held > self.room {

@@ -190,7 +190,7 @@ impl Inner {
     }
 
     /// One more slot, on the list of empty ones.
-    #[cold]
+    #[inline(never)]
     fn more_slots(&mut self) -> u32 {
         let count = self.slots.len();
         if count == self.slots.capacity() {
@@ -292,7 +292,7 @@ impl Inner {
         self.take_inlined(at, cause, out);
     }
 
-    /// The same on the way of every call that misses in a full store, where each call of a function counts.
+    /// Inlined copy for misses in a full store, where call overhead matters.
     #[inline(always)]
     pub(super) fn take_inlined(&mut self, at: u32, cause: Cause, out: &mut Out) {
         let weight = self.weight_at(at);
@@ -324,7 +324,7 @@ impl Inner {
         self.place_inlined(at, newcomer, now, out);
     }
 
-    /// The same on the way of every call that misses.
+    /// Inlined copy for the miss path.
     #[inline(always)]
     pub(super) fn place_inlined(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
         let Newcomer { entry, ends, .. } = newcomer;

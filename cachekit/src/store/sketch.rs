@@ -25,7 +25,7 @@ pub(super) struct Sketch {
     sample: u64,
 }
 
-/// Two counters of a key: their word, and how far up in it they are.
+/// Two counters of a key: their word, and their bit offsets in it.
 #[derive(Clone, Copy)]
 struct Pair {
     word: usize,
@@ -91,7 +91,7 @@ impl Sketch {
         self.increment_inlined(hash)
     }
 
-    /// The same on the way of every call that misses.
+    /// Inlined copy for the miss path.
     #[inline(always)]
     pub(super) fn increment_inlined(&mut self, hash: u64) -> u64 {
         let (one, other) = self.places(hash);

@@ -49,7 +49,7 @@ impl Relay {
         })
     }
 
-    /// The same for another kind of server, with connections that are reset where they end.
+    /// The same for another kind of server. Connections are closed with a reset instead of a FIN.
     pub(crate) fn resetting(server: SocketAddr) -> Self {
         Self::start(server, |client, state| async move {
             let _ = client.set_zero_linger();

@@ -27,9 +27,12 @@ fn a_restart_is_survived() {
     let client = client(&node);
     set(&client, "k", "before").unwrap();
     node.restart();
-    // The news of the write may have been on its way meanwhile, and have found that nothing listened.
+    // The write is published in the background. If that came when nothing listened, operations fail for a moment.
     eventually("the value is back", || {
-        let found = get(&client, "k").map_err(|error| error.to_string())?;
+        let found = get(&client, "k").map_err(|error| {
+            assert!(error.is_transient(), "{error}");
+            error.to_string()
+        })?;
         assert_eq!(found.as_deref(), Some("before"));
         Ok(())
     });
