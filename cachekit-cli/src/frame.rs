@@ -1,6 +1,6 @@
 //! What stands before a value: the frame of the runtime, as far as it says something to people.
 //!
-//! The layout is that of `cachekit`'s `shared/frame.rs`; a test compares them.
+//! The layout is that of `cachekit`'s `format/frame.rs`; a test compares them.
 
 use std::time::{Duration, UNIX_EPOCH};
 

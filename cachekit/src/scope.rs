@@ -8,27 +8,24 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::pin::pin;
-#[cfg(feature = "shared")]
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-#[cfg(feature = "shared")]
-use std::time::Duration;
-
-#[cfg(feature = "shared")]
-use cachekit_io::Backend;
-#[cfg(feature = "secure")]
-use cachekit_io::envelope::Envelope;
 
 use crate::clock::{Clock, ClockSource};
 use crate::front;
 use crate::store::Store;
 
 mod pending;
+#[cfg(feature = "shared")]
+mod settings;
 
 #[cfg(feature = "shared")]
-pub(crate) use pending::Guard as PendingGuard;
-pub(crate) use pending::Pending;
+pub(crate) use self::pending::Guard as PendingGuard;
+pub(crate) use self::pending::Pending;
+#[cfg(feature = "secure")]
+pub(crate) use self::settings::envelope;
+#[cfg(feature = "shared")]
+pub(crate) use self::settings::{at_end, backend, budget};
 
 type Stores = HashMap<(usize, TypeId), Arc<Store>>;
 
@@ -42,21 +39,9 @@ struct Inner {
     disabled: bool,
     stores: Mutex<Stores>,
     #[cfg(feature = "shared")]
-    settings: Mutex<Settings>,
+    settings: Mutex<settings::Settings>,
     /// What goes on in the background.
     pending: Arc<Pending>,
-}
-
-/// What a scope has of its own; `None` where the process counts.
-#[cfg(feature = "shared")]
-#[derive(Default)]
-struct Settings {
-    backend: Option<Arc<dyn Backend>>,
-    budget: Option<Duration>,
-    #[cfg(feature = "secure")]
-    envelope: Option<Envelope>,
-    /// Called with the scope's number when it ends.
-    at_end: Option<fn(u64)>,
 }
 
 #[cfg(feature = "shared")]
@@ -90,28 +75,6 @@ impl Scope {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
-    }
-
-    #[cfg(feature = "shared")]
-    fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives it a backend. Returns the one before.
-    #[cfg(feature = "shared")]
-    pub(crate) fn set_backend(&self, backend: Arc<dyn Backend>) -> Option<Arc<dyn Backend>> {
-        self.settings().backend.replace(backend)
-    }
-
-    #[cfg(feature = "shared")]
-    pub(crate) fn set_budget(&self, budget: Duration) {
-        self.settings().budget = Some(budget);
-    }
-
-    #[cfg(feature = "secure")]
-    pub(crate) fn set_envelope(&self, envelope: Envelope) {
-        let before = self.settings().envelope.replace(envelope);
-        drop(before);
     }
 
     /// Puts the thread into the scope until the guard is dropped.
@@ -185,37 +148,6 @@ pub(crate) fn number() -> u64 {
 /// Its clock, or the system's.
 pub(crate) fn clock() -> ClockSource {
     current().map_or(ClockSource::Coarse, |scope| ClockSource::Manual(scope.clock().clone()))
-}
-
-/// Its backend, or none; `Err` outside of any.
-#[cfg(feature = "shared")]
-pub(crate) fn backend() -> Result<Option<Arc<dyn Backend>>, OutOfScope> {
-    let scope = current().ok_or(OutOfScope)?;
-    Ok(scope.settings().backend.clone())
-}
-
-/// This thread is in no scope: the process counts.
-#[cfg(feature = "shared")]
-pub(crate) struct OutOfScope;
-
-/// Its budget, if it has one of its own.
-#[cfg(feature = "shared")]
-pub(crate) fn budget() -> Option<Duration> {
-    current()?.settings().budget
-}
-
-/// Its keys, if it has some of its own.
-#[cfg(feature = "secure")]
-pub(crate) fn envelope() -> Option<Envelope> {
-    current()?.settings().envelope.clone()
-}
-
-/// Has a function called with the scope's number when it ends, if this thread is in one.
-#[cfg(feature = "shared")]
-pub(crate) fn at_end(call: fn(u64)) {
-    if let Some(scope) = current() {
-        scope.settings().at_end = Some(call);
-    }
 }
 
 /// The background of the scope this thread is in, or of the process.
