@@ -40,12 +40,12 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
 
 /// A closure on a value in its place, beside a hit of a number: nothing is cloned, and no count is shared.
 fn in_place(options: &Options, report: &mut Report, crew: &Crew) {
-    let (tenant, id) = (subjects::TENANTS[0], KEY);
-    ours::shared_profile(tenant, id);
-    ours::vector(id);
+    ours::shared_by_number(KEY);
+    ours::vector(KEY);
     let number =
         || hot(OURS_NUMBER, Role::Floor, crew, ours::number).counting(|| ours::HIT_RUNS.get());
-    let arc = move |id| ours::shared_profile::with(tenant, &id, Arc::strong_count);
+    // With a key of the same type, or its hash would be compared as well.
+    let arc = move |id| ours::shared_by_number::with(&id, Arc::strong_count);
     let contenders =
         vec![hot(OURS, Role::Ours, crew, arc).counting(|| ours::HIT_RUNS.get()), number()];
     let title = "`with` on an Arc, two threads on one key";
