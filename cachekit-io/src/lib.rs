@@ -42,6 +42,7 @@
 //! | `redis` | `redis`: Redis and Valkey, one node, Sentinel and Cluster, and `blocking` |
 //! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |
 //! | `aws-lc-rs` | the same seal by `aws-lc-rs`, several times faster; needs a C compiler |
+//! | `ring` | the same seal by `ring`, which `http` and `redis` use for TLS |
 //! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
 //! | `testing` | `testing::FaultyBackend`: scripted faults and a log of calls |
 //!

@@ -40,6 +40,7 @@
 //! | `file` | a directory of this machine behind [`macro@cache`]: `CACHEKIT_FILE_CACHE_DIR`; turns `shared` on |
 //! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
 //! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
+//! | `ring` | the same by the library that `io` and `redis` use for TLS; turns `secure` on |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.

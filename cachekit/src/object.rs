@@ -219,15 +219,6 @@ where
         None
     }
 
-    /// Whether there is a value that has not expired. Does not count as a use.
-    pub fn contains<Q>(&self, key: &Q) -> bool
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        let entry = self.store.fresh(self.hash(key));
-        entry.is_some_and(|entry| self.own(key, &*entry).is_some())
-    }
-
     /// Stores a value for the cache's TTL. Fills of the same key that are running are not stored.
     pub fn insert(&self, key: K, value: V) {
         self.insert_for(key, value, self.config.ttl);

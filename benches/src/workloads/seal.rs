@@ -21,6 +21,7 @@ use crate::report::{Expected, Report};
 
 pub(crate) const SEAL_AES_GCM: &str = "cachekit, aes-gcm";
 pub(crate) const SEAL_AWS_LC: &str = "cachekit, aws-lc-rs";
+const SEAL_RING: &str = "cachekit, ring";
 pub(crate) const SEAL_CORE: &str = "cachekit-core";
 pub(crate) const BARE_AES_GCM: &str = "bare aes-gcm, new key";
 pub(crate) const BARE_AWS_LC: &str = "bare aws-lc-rs, new key";
@@ -39,6 +40,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
         let contenders = vec![
             native(SEAL_AES_GCM, Provider::aes_gcm(), size),
             native(SEAL_AWS_LC, Provider::aws_lc_rs(), size),
+            native(SEAL_RING, Provider::ring(), size),
             interop(size),
             core(size),
             bare_ring(size),
@@ -49,6 +51,11 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
             }),
         ];
         let table = measure(options, id, &title, Batch::Calibrated, contenders);
+        let ours =
+            [SEAL_AES_GCM, SEAL_AWS_LC, SEAL_RING].into_iter().filter_map(|name| table.row(name));
+        if let Some(fastest) = ours.min_by(|a, b| a.median().total_cmp(&b.median())) {
+            println!("  the fastest provider on this machine: {}", fastest.name);
+        }
         report.add(table, Expected::Mixed);
     }
 }

@@ -19,6 +19,31 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
+    /// Whether there is a value that has not expired. Does not count as a use.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cache = cachekit::Cache::<String, u32>::new(100);
+    /// cache.insert("a".to_owned(), 1);
+    /// assert!(cache.contains_key("a") && !cache.contains_key("b"));
+    /// ```
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let entry = self.store.fresh(self.hash(key));
+        entry.is_some_and(|entry| self.own(key, &*entry).is_some())
+    }
+
+    /// The same, as companions of functions call it.
+    pub fn contains<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.contains_key(key)
+    }
+
     /// Removes a value and returns it. Fills of the same key that are running are not stored. `None` if there was none, or
     /// if its time was over.
     ///

@@ -1,13 +1,17 @@
-//! AES-256-GCM, from one of two libraries.
+//! AES-256-GCM, from one of three libraries.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+#[cfg(feature = "ring")]
+mod ring;
 mod rustcrypto;
 
 #[cfg(feature = "aws-lc-rs")]
-use self::aws_lc::AwsLc as Fastest;
-#[cfg(not(feature = "aws-lc-rs"))]
-use self::rustcrypto::RustCrypto as Fastest;
+use self::aws_lc::AwsLc as Chosen;
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+use self::ring::Ring as Chosen;
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+use self::rustcrypto::RustCrypto as Chosen;
 
 use aes_gcm::KeyInit as _;
 use aes_gcm::aes::cipher::BlockCipherEncrypt as _;
@@ -41,7 +45,7 @@ pub(crate) trait Cipher: Send + Sync {
 }
 
 /// What the first bytes of a ciphertext decrypt to, unauthenticated: to find out what is wrong with one whose
-/// tag is wrong. Both libraries keep that to themselves, and so should whoever asks.
+/// tag is wrong. The libraries keep that to themselves, and so should the caller.
 pub(crate) fn decrypt_first(key: &Key, nonce: &Nonce, bytes: &mut [u8; 3 * BLOCK_LEN]) {
     decrypt_on_the_stack(key, nonce, bytes);
     zeroize_stack::<SPENT>();
@@ -85,8 +89,8 @@ pub(crate) trait Library: Send + Sync {
 
 /// Which library computes AES-256-GCM. The bytes are the same whichever it is.
 ///
-/// The default is the fastest one that is compiled in: `aws-lc-rs` with the feature of that name,
-/// else `aes-gcm`.
+/// The default is `aws-lc-rs` with the feature of that name, else `ring` with the feature of that name, else `aes-gcm`.
+/// Which one is the fastest depends on the processor: `aws-lc-rs` where there is AVX-512, `ring` on others.
 ///
 /// # Example
 ///
@@ -112,7 +116,7 @@ impl Provider {
 
 impl Default for Provider {
     fn default() -> Self {
-        Self(&Fastest)
+        Self(&Chosen)
     }
 }
 

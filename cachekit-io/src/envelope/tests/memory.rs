@@ -21,7 +21,7 @@ fn hold_keys(path: &str) {
     let ring = Arc::new(Keyring::from_source(FileKeySource::new(path)).unwrap());
     let (native, interop) = (Envelope::new(Arc::clone(&ring)), InteropEnvelope::new(ring));
     let mut entries = Vec::new();
-    for provider in super::providers::ALL {
+    for provider in super::providers::ALL.iter().copied() {
         let native = native.clone().provider(provider);
         let entry = sealed(&native, b"value");
         open(&native, &CONTEXT(), &entry).unwrap();
@@ -31,8 +31,10 @@ fn hold_keys(path: &str) {
     let mut other = Vec::new();
     interop.seal("acme", "a:b:c", b"value", &mut other).unwrap();
     let again = FileKeySource::new(path).load().unwrap();
-    let ciphers = super::providers::ALL
-        .map(|provider| TenantKeys::derive(again.iter(), Vec::new(), "acme", provider));
+    let ciphers: Vec<_> = super::providers::ALL
+        .iter()
+        .map(|provider| TenantKeys::derive(again.iter(), Vec::new(), "acme", *provider))
+        .collect();
     println!("step {}", entries.join(" "));
     pause();
     drop((native, interop, again, ciphers));

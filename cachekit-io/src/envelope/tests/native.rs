@@ -130,7 +130,7 @@ fn no_key_opens_what_another_sealed() {
 #[test]
 fn a_valid_tag_without_the_commitment_opens_nothing() {
     // What somebody with the keys can make: an entry whose tag fits, and whose key is not committed to.
-    for provider in super::providers::ALL {
+    for provider in super::providers::ALL.iter().copied() {
         let (envelope, context) = (envelope(1, &[]).provider(provider), CONTEXT());
         let scope = ScopeKey::derive(&master(1), context.tenant, context.namespace);
         let nonce = [9; 24];
@@ -171,7 +171,7 @@ fn plaintext_and_foreign_entries_are_downgrades() {
 
 #[test]
 fn a_refused_entry_leaves_no_plaintext_behind() {
-    for provider in super::providers::ALL {
+    for provider in super::providers::ALL.iter().copied() {
         let envelope = envelope(1, &[]).provider(provider);
         let value = [0x5a; 256];
         let mut entry = sealed(&envelope, &value);

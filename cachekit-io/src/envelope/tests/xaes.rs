@@ -19,7 +19,7 @@ fn the_specification_s_vectors_hold() {
     ] {
         let mut key = [0; 32];
         Xaes::new(&[byte; 32]).derive(nonce, &mut key);
-        for provider in super::providers::ALL {
+        for provider in super::providers::ALL.iter().copied() {
             let mut text = *b"XAES-256-GCM";
             let tag = provider.0.seal(&key, &short(nonce), data, &mut text).unwrap();
             assert_eq!(hex::encode([&text[..], &tag].concat()), sealed, "{provider:?}");
