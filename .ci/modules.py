@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints which modules of each crate use which, in layers, and fails if some of them form a circle.
+"""Prints which modules of each crate use which, in layers, and fails if some of them form a cycle.
 
     .ci/modules.py             all crates
     .ci/modules.py cachekit    one
@@ -19,11 +19,16 @@ NOT_MODULES = {"lib", "main", "tests"}
 IN_TESTS = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*mod (\w+);")
 
 
+# Whatever comes first decides what it is: a comment in a string is none, nor is a string in a comment.
+NOT_CODE = re.compile(
+    r"""//[^\n]* | /\*.*?\*/ | r(\#*)".*?"\1 | "(?:\\.|[^"\\])*" | '(?:\\[^']+|[^'\\])'""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
 def plain(source):
-    """The source without comments, texts and its own tests."""
-    source = re.sub(r"//[^\n]*", "", source)
-    source = re.sub(r"/\*.*?\*/", "", source, flags=re.S)
-    source = re.sub(r'"(?:\\.|[^"\\])*"', '""', source, flags=re.S)
+    """The source without comments, strings and its own tests."""
+    source = NOT_CODE.sub(" ", source)
     return re.split(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*mod \w+ \{", source)[0]
 
 
@@ -86,7 +91,7 @@ def graph_of(crate):
     ]
     root = src / "lib.rs"
     root = root if root.exists() else src / "main.rs"
-    # With its texts: paths of files are some.
+    # With its strings: paths of files are some.
     root = re.sub(r"//[^\n]*", "", root.read_text())
     skipped = NOT_MODULES | set(IN_TESTS.findall(root))
     files = [path for path in files if module_of(path, src)[0] not in skipped]
@@ -103,7 +108,7 @@ def graph_of(crate):
 
 
 def layers(uses):
-    """The modules in layers, and those that form circles or use such."""
+    """The modules in layers, and those that form cycles or use such."""
     left, found = dict(uses), []
     while True:
         layer = sorted(module for module in left if not (uses[module] & left.keys()))
@@ -114,8 +119,8 @@ def layers(uses):
             del left[module]
 
 
-def circle(left):
-    """One circle among modules of which each uses another of them."""
+def cycle(left):
+    """One cycle among modules of which each uses another of them."""
     way = [min(left)]
     while True:
         following = min(left[way[-1]] & left.keys())
@@ -137,7 +142,7 @@ def main():
                 print(f"  {number:2} {module}" + (f": {using}" if using else ""))
         if left:
             failed = True
-            print(f"  a circle: {' -> '.join(circle(left))}")
+            print(f"  a cycle: {' -> '.join(cycle(left))}")
     if failed:
         print("modules: no module may use one that uses it; move what both need into one below", file=sys.stderr)
         sys.exit(1)

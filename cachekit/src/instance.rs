@@ -105,6 +105,7 @@ pub fn instance_part<T: Instance + ?Sized>(this: &T) -> InstancePart {
 
 impl CacheKey for InstancePart {
     type Owned = u64;
+    const COPIES_PLAINLY: bool = true;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0);

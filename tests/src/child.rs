@@ -25,15 +25,22 @@ pub fn is_child() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// What would give the process a backend.
-const BACKEND_VARIABLES: [&str; 4] =
-    ["CACHEKIT_API_KEY", "CACHEKIT_REDIS_URL", "CACHEKIT_FILE_CACHE_DIR", "REDIS_URL"];
+/// What would give the process a backend or keys, or turn caching off.
+const SETTINGS: [&str; 7] = [
+    "CACHEKIT_API_KEY",
+    "CACHEKIT_REDIS_URL",
+    "CACHEKIT_FILE_CACHE_DIR",
+    "REDIS_URL",
+    "CACHEKIT_MASTER_KEY",
+    "CACHEKIT_PREVIOUS_MASTER_KEYS",
+    "CACHEKIT_DISABLE",
+];
 
-/// Runs one test of this binary, given by its full name, in a new process. It has no backend but one of this
-/// `environment`.
+/// Runs one test of this binary, given by its full name, in a new process. It has no backend and no keys but
+/// those of this `environment`.
 pub fn run_child(test: &str, environment: &[(&str, &str)]) -> Finished {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
-    for name in BACKEND_VARIABLES {
+    for name in SETTINGS {
         command.env_remove(name);
     }
     let mut child = command

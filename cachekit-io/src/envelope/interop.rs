@@ -144,7 +144,7 @@ impl TenantKeys {
         let keys = masters.map(|master| {
             let key = derive(master, tenant);
             let fingerprint = Fingerprint::of(&key);
-            TenantKey { cipher: provider.0.cipher(&key), fingerprint }
+            TenantKey { cipher: provider.cipher(&key), fingerprint }
         });
         Self { keys: keys.collect(), hits }
     }

@@ -49,7 +49,19 @@ pub(super) fn note(hashes: impl Iterator<Item = u64>) -> bool {
 pub(super) struct Since {
     pub(super) count: u64,
     /// `None`: too many to know them all.
-    pub(super) hashes: Option<Vec<u64>>,
+    pub(super) hashes: Option<Hashes>,
+}
+
+/// Copied, so that nothing is locked while entries are let go of; in place, so that a call which hits allocates nothing.
+pub(super) struct Hashes {
+    places: [u64; PLACES],
+    count: usize,
+}
+
+impl Hashes {
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.places[..self.count].iter().copied()
+    }
 }
 
 /// What has ended since there had been so many.
@@ -57,6 +69,13 @@ pub(super) fn since(seen: u64) -> Since {
     let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
     let count = COUNT.load(Ordering::Relaxed);
     let known = count.wrapping_sub(seen) <= RECENT;
-    let hashes = known.then(|| (seen..count).map(|number| latest[place(number)]).collect());
+    let hashes = known.then(|| {
+        let mut hashes = Hashes { places: [0; PLACES], count: 0 };
+        for (to, number) in hashes.places.iter_mut().zip(seen..count) {
+            *to = latest[place(number)];
+            hashes.count += 1;
+        }
+        hashes
+    });
     Since { count, hashes }
 }

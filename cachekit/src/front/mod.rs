@@ -305,15 +305,19 @@ impl Front {
         let ended = gone::since(self.seen.get());
         self.see(ended.count);
         let Some(table) = self.table.get() else { return };
-        let taken: Vec<Taken> = match &ended.hashes {
-            Some(hashes) => {
-                let sets = hashes.iter().map(|hash| &table.sets[index(*hash)]);
-                sets.flat_map(|set| &set.0).map(Slot::take_dead).collect()
+        let mut in_use = false;
+        // What is taken is dropped before the next slot is looked at: its destructor may call back into the cache.
+        let mut let_go = |set: &Set| {
+            for slot in &set.0 {
+                in_use |= matches!(slot.take_dead(), Taken::InUse);
             }
-            // Too many to know them all.
-            None => table.sets.iter().flat_map(|set| &set.0).map(Slot::take_dead).collect(),
         };
-        if taken.iter().any(|taken| matches!(taken, Taken::InUse)) {
+        match &ended.hashes {
+            Some(hashes) => hashes.iter().for_each(|hash| let_go(&table.sets[index(hash)])),
+            // Too many to know them all.
+            None => table.sets.iter().for_each(let_go),
+        }
+        if in_use {
             // Once more at the next call.
             self.see(ended.count.wrapping_sub(gone::RECENT + 1));
         }

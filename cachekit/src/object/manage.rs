@@ -36,7 +36,7 @@ where
         entry.is_some_and(|entry| self.own(key, &*entry).is_some())
     }
 
-    /// The same, as companions of functions call it.
+    /// Alias of [`contains_key`](Self::contains_key), named as on companions.
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,

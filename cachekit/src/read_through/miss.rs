@@ -285,14 +285,13 @@ where
     #[inline(always)]
     fn is_spent(&self) -> bool {
         // Each field is named, so that one more with a destructor is not forgotten.
-        let Self { link, turn, key, store, remote, rare, .. }: &Self = self;
         let Self {
-            link: _,
-            turn: _,
-            key: _,
-            store: _,
-            remote: _,
-            rare: _,
+            link,
+            turn,
+            key,
+            store,
+            remote,
+            rare,
             hash: _,
             caller: _,
             forced: _,

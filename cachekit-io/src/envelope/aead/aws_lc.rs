@@ -6,7 +6,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as AwsNonce, UnboundK
 pub(super) struct AwsLc;
 
 impl Provider {
-    /// The `aws-lc-rs` crate: C and assembly, the fastest. Only with the feature `aws-lc-rs`.
+    /// The `aws-lc-rs` crate: C and assembly. Only with the feature `aws-lc-rs`.
     pub const fn aws_lc_rs() -> Self {
         Self(&AwsLc)
     }

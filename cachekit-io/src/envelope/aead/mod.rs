@@ -21,8 +21,9 @@ use zeroize::zeroize_stack;
 
 const BLOCK_LEN: usize = 16;
 /// Bytes of stack below which a cipher of the `aes-gcm` crate leaves nothing of itself: about 2,930 by the frames of a
-/// release build. The crate wipes its ciphers and their parts where they end, and not where they were before.
-const SPENT: usize = 3072;
+/// release build, and more where nothing is optimized. The crate wipes its ciphers and their parts where they end, and not
+/// where they were before.
+const SPENT: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 3 * 1024 };
 pub(crate) const KEY_LEN: usize = 32;
 pub(crate) const NONCE_LEN: usize = 12;
 pub(crate) const TAG_LEN: usize = 16;
@@ -90,7 +91,7 @@ pub(crate) trait Library: Send + Sync {
 /// Which library computes AES-256-GCM. The bytes are the same whichever it is.
 ///
 /// The default is `aws-lc-rs` with the feature of that name, else `ring` with the feature of that name, else `aes-gcm`.
-/// Which one is the fastest depends on the processor: `aws-lc-rs` where there is AVX-512, `ring` on others.
+/// Which one is the fastest depends on the processor; `cargo bench -p benches -- seal` names it.
 ///
 /// # Example
 ///
@@ -106,6 +107,13 @@ impl Provider {
     /// The `aes-gcm` crate of the `RustCrypto` project, in Rust alone.
     pub const fn aes_gcm() -> Self {
         Self(&rustcrypto::RustCrypto)
+    }
+
+    /// A cipher to keep. Wipes the stack where it was made, and where the key came from.
+    pub(crate) fn cipher(self, key: &Key) -> Box<dyn Cipher> {
+        let cipher = self.0.cipher(key);
+        zeroize_stack::<{ 8 * SPENT }>();
+        cipher
     }
 
     /// The name of the crate.

@@ -20,6 +20,16 @@ fn hold_keys(path: &str) {
     let pause = || drop(std::io::stdin().lines().next());
     let ring = Arc::new(Keyring::from_source(FileKeySource::new(path)).unwrap());
     let (native, interop) = (Envelope::new(Arc::clone(&ring)), InteropEnvelope::new(ring));
+    // Each alone, with nothing after it: what one leaves on the stack, another could wipe.
+    for provider in super::providers::ALL.iter().copied() {
+        let native = native.clone().provider(provider);
+        let entry = sealed(&native, b"value");
+        println!("step {}", hex::encode(&entry));
+        pause();
+        open(&native, &CONTEXT(), &entry).unwrap();
+        println!("step opened");
+        pause();
+    }
     let mut entries = Vec::new();
     for provider in super::providers::ALL.iter().copied() {
         let native = native.clone().provider(provider);
@@ -106,6 +116,18 @@ fn dropped_keys_are_gone_from_the_process() {
     let mut input = child.stdin.take().unwrap();
 
     let tree = Tree::of(&secret, "acme", "users");
+    for provider in super::providers::ALL {
+        let entry = hex::decode(next_step(&mut lines)).unwrap();
+        // Also how a key schedule begins.
+        let data_key = tree.of_entry(&Header::parse(&entry).unwrap().nonce);
+        for done in ["sealed", "opened"] {
+            if done == "opened" {
+                assert_eq!(next_step(&mut lines), done);
+            }
+            assert_eq!(occurrences(&child, &[&data_key]), [0], "{provider:?} has {done}");
+            writeln!(input).unwrap();
+        }
+    }
     let data_keys: Vec<[u8; 32]> = next_step(&mut lines)
         .split(' ')
         .map(|entry| Header::parse(&hex::decode(entry).unwrap()).unwrap())

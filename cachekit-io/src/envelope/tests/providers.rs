@@ -42,7 +42,11 @@ fn all_providers_write_the_same_bytes() {
                 assert_eq!(copy, value, "{provider:?}");
                 let mut wrong = *tag;
                 wrong[usize::from(nonce[0] % 16)] ^= 1 << (nonce[1] % 8);
+                let mut copy = body.clone();
                 assert!(provider.0.open(&key, &nonce, &data, &mut copy, &wrong).is_err());
+                let mut copy = body.clone();
+                let kept = provider.0.cipher(&key);
+                assert!(kept.open(&nonce, &data, &mut copy, &wrong).is_err(), "{provider:?}");
             }
         }
     }
