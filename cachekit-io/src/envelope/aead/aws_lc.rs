@@ -1,6 +1,6 @@
 //! AES-256-GCM by the `aws-lc-rs` crate.
 
-use super::{Cipher, Key, Library, Nonce, Provider, Refused, TAG_LEN, Tag};
+use super::{Cipher, Key, Library, Nonce, Provider, Refused, TAG_LEN, Tag, Then};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as AwsNonce, UnboundKey};
 
 pub(super) struct AwsLc;
@@ -41,18 +41,7 @@ impl Library for AwsLc {
         Box::new(keyed(key).expect("every 32 bytes are a key of AES-256"))
     }
 
-    fn seal(&self, key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        keyed(key)?.seal(nonce, aad, data)
-    }
-
-    fn open(
-        &self,
-        key: &Key,
-        nonce: &Nonce,
-        aad: &[u8],
-        data: &mut [u8],
-        tag: &Tag,
-    ) -> Result<(), Refused> {
-        keyed(key)?.open(nonce, aad, data, tag)
+    fn with_cipher(&self, key: &Key, then: Then<'_>) -> Result<(), Refused> {
+        then(&keyed(key)?)
     }
 }

@@ -74,18 +74,41 @@ pub(crate) trait Library: Send + Sync {
     /// A cipher to keep.
     fn cipher(&self, key: &Key) -> Box<dyn Cipher>;
 
+    /// Hands over a cipher that is made on the stack, and leaves nothing of it there.
+    fn with_cipher(&self, key: &Key, then: Then<'_>) -> Result<(), Refused>;
+}
+
+/// What is done with a cipher that is not kept.
+pub(crate) type Then<'a> = &'a mut dyn FnMut(&dyn Cipher) -> Result<(), Refused>;
+
+impl dyn Library {
     /// Seals once under `key`; no allocation for the cipher.
-    fn seal(&self, key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused>;
+    pub(crate) fn seal(
+        &self,
+        key: &Key,
+        nonce: &Nonce,
+        aad: &[u8],
+        data: &mut [u8],
+    ) -> Result<Tag, Refused> {
+        let mut tag = [0; TAG_LEN];
+        self.with_cipher(key, &mut |cipher| {
+            tag = cipher.seal(nonce, aad, data)?;
+            Ok(())
+        })?;
+        Ok(tag)
+    }
 
     /// Opens once under `key`; no allocation for the cipher.
-    fn open(
+    pub(crate) fn open(
         &self,
         key: &Key,
         nonce: &Nonce,
         aad: &[u8],
         data: &mut [u8],
         tag: &Tag,
-    ) -> Result<(), Refused>;
+    ) -> Result<(), Refused> {
+        self.with_cipher(key, &mut |cipher| cipher.open(nonce, aad, data, tag))
+    }
 }
 
 /// Which library computes AES-256-GCM. The bytes are the same whichever it is.

@@ -1,6 +1,6 @@
 //! AES-256-GCM by the `ring` crate.
 
-use super::{Cipher, KEY_LEN, Key, Library, Nonce, Provider, Refused, TAG_LEN, Tag};
+use super::{Cipher, KEY_LEN, Key, Library, Nonce, Provider, Refused, TAG_LEN, Tag, Then};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as RingNonce, UnboundKey};
 use zeroize::{Zeroizing, zeroize_stack};
 
@@ -23,11 +23,27 @@ struct Kept(Zeroizing<Key>);
 
 impl Cipher for Kept {
     fn seal(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        Ring.seal(&self.0, nonce, aad, data)
+        (&Ring as &dyn Library).seal(&self.0, nonce, aad, data)
     }
 
     fn open(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
-        Ring.open(&self.0, nonce, aad, data, tag)
+        (&Ring as &dyn Library).open(&self.0, nonce, aad, data, tag)
+    }
+}
+
+impl Cipher for LessSafeKey {
+    fn seal(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
+        let nonce = RingNonce::assume_unique_for_key(*nonce);
+        let tag = self.seal_in_place_separate_tag(nonce, Aad::from(aad), data);
+        let tag = tag.map_err(|_| Refused)?;
+        <[u8; TAG_LEN]>::try_from(tag.as_ref()).map_err(|_| Refused)
+    }
+
+    fn open(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
+        let nonce = RingNonce::assume_unique_for_key(*nonce);
+        self.open_in_place_separate_tag(nonce, Aad::from(aad), (*tag).into(), data, 0..)
+            .map(|_| ())
+            .map_err(|_| Refused)
     }
 }
 
@@ -42,50 +58,15 @@ impl Library for Ring {
         kept
     }
 
-    fn seal(&self, key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        let tag = seal_once(key, nonce, aad, data);
+    fn with_cipher(&self, key: &Key, then: Then<'_>) -> Result<(), Refused> {
+        let done = on_the_stack(key, then);
         zeroize_stack::<SPENT>();
-        tag
-    }
-
-    fn open(
-        &self,
-        key: &Key,
-        nonce: &Nonce,
-        aad: &[u8],
-        data: &mut [u8],
-        tag: &Tag,
-    ) -> Result<(), Refused> {
-        let opened = open_once(key, nonce, aad, data, tag);
-        zeroize_stack::<SPENT>();
-        opened
+        done
     }
 }
 
-// The key schedule is on the stack of these two: it must not become part of their callers'.
-
+// The key schedule is on the stack of this one: it must not become part of its caller's.
 #[inline(never)]
-fn seal_once(key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-    let nonce = RingNonce::assume_unique_for_key(*nonce);
-    let tag = keyed(key)?.seal_in_place_separate_tag(nonce, Aad::from(aad), data);
-    let tag = tag.map_err(|_| Refused)?;
-    <[u8; TAG_LEN]>::try_from(tag.as_ref()).map_err(|_| Refused)
-}
-
-#[inline(never)]
-fn open_once(
-    key: &Key,
-    nonce: &Nonce,
-    aad: &[u8],
-    data: &mut [u8],
-    tag: &Tag,
-) -> Result<(), Refused> {
-    let nonce = RingNonce::assume_unique_for_key(*nonce);
-    let key = keyed(key)?;
-    let opened = key.open_in_place_separate_tag(nonce, Aad::from(aad), (*tag).into(), data, 0..);
-    opened.map(|_| ()).map_err(|_| Refused)
-}
-
-fn keyed(key: &Key) -> Result<LessSafeKey, Refused> {
-    UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| Refused)
+fn on_the_stack(key: &Key, then: Then<'_>) -> Result<(), Refused> {
+    then(&UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| Refused)?)
 }

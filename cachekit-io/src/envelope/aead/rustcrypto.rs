@@ -1,6 +1,6 @@
 //! AES-256-GCM by the `aes-gcm` crate.
 
-use super::{Cipher, Key, Library, Nonce, Refused, SPENT, Tag};
+use super::{Cipher, Key, Library, Nonce, Refused, SPENT, Tag, Then};
 use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
@@ -29,27 +29,14 @@ impl Library for RustCrypto {
         boxed(key)
     }
 
-    fn seal(&self, key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        let tag = seal_once(key, nonce, aad, data);
+    fn with_cipher(&self, key: &Key, then: Then<'_>) -> Result<(), Refused> {
+        let done = on_the_stack(key, then);
         zeroize_stack::<SPENT>();
-        tag
-    }
-
-    fn open(
-        &self,
-        key: &Key,
-        nonce: &Nonce,
-        aad: &[u8],
-        data: &mut [u8],
-        tag: &Tag,
-    ) -> Result<(), Refused> {
-        let opened = open_once(key, nonce, aad, data, tag);
-        zeroize_stack::<SPENT>();
-        opened
+        done
     }
 }
 
-// Where the ciphers were before they came to their place is the stack of these three: it must not become part of their
+// Where the ciphers were before they came to their place is the stack of these two: it must not become part of their
 // callers'.
 
 #[inline(never)]
@@ -58,17 +45,6 @@ fn boxed(key: &Key) -> Box<Aes256Gcm> {
 }
 
 #[inline(never)]
-fn seal_once(key: &Key, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-    Aes256Gcm::new(key.into()).seal(nonce, aad, data)
-}
-
-#[inline(never)]
-fn open_once(
-    key: &Key,
-    nonce: &Nonce,
-    aad: &[u8],
-    data: &mut [u8],
-    tag: &Tag,
-) -> Result<(), Refused> {
-    Aes256Gcm::new(key.into()).open(nonce, aad, data, tag)
+fn on_the_stack(key: &Key, then: Then<'_>) -> Result<(), Refused> {
+    then(&Aes256Gcm::new(key.into()))
 }

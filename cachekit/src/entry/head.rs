@@ -1,0 +1,273 @@
+//! What all entries have, whatever their types: where an entry belongs, how long it lives, and whether it is alive.
+
+use std::sync::Arc;
+// Plain std on purpose: whether an entry was used is no part of what the model checker explores.
+use std::sync::atomic::AtomicBool as Visited;
+
+use super::Fate;
+use super::plan::{Extra, MOVES, Plan};
+use crate::clock::{NEVER, Ticks};
+use crate::counters::CounterId;
+use crate::sync::atomic::{AtomicU8, Ordering};
+
+// What an entry is: one of these bits, or none.
+
+/// Any thread that holds the entry may serve it until it expires. An entry is born with its value, and alive.
+const ALIVE: u8 = 1;
+/// A copy of what the shared tier has, which may be out of date: a look at the tier decides. Nothing serves it; an
+/// invalidation finds it like any other.
+#[cfg(feature = "shared")]
+const DOUBTED: u8 = 2;
+/// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
+/// still be written there.
+#[cfg(feature = "shared")]
+const OUTDATED: u8 = 4;
+/// Invalidated, replaced or evicted, and final: no bit.
+const DEAD: u8 = 0;
+/// Bits of an entry that may still be served, now or later.
+#[cfg(feature = "shared")]
+const LIVES: u8 = ALIVE | DOUBTED;
+#[cfg(not(feature = "shared"))]
+const LIVES: u8 = ALIVE;
+
+/// Beside it: a thread's front may hold the entry. In the same byte, so that when one thread's front takes an entry while
+/// another thread ends it, at least one of them sees the other.
+const FRONTED: u8 = 128;
+
+/// Number of one store of this process. Never given twice; 0 belongs to stores that got none, whose entries enter no
+/// front.
+pub(crate) type StoreNumber = u32;
+
+/// What all entries have, whatever their types.
+// What a hit reads stands first, and the key and the value behind it: as few cache lines as can be.
+pub(crate) struct Head {
+    /// When it stops being fresh: the one thing a hit compares with the time.
+    expires: Ticks,
+    store: StoreNumber,
+    /// Which hit counter the entry's hits go to.
+    counter: CounterId,
+    state: AtomicU8,
+    /// It was used since eviction looked at it last.
+    visited: Visited,
+    /// What few entries have.
+    extra: Option<Box<Extra>>,
+}
+
+impl Head {
+    #[inline]
+    pub(crate) fn new(store: StoreNumber, counter: CounterId, plan: Plan) -> Self {
+        let mut expires = plan.expires;
+        let mut extra = None;
+        if !plan.is_plain() {
+            extra = Some(Box::new(Extra::new(&mut expires, plan)));
+        }
+        let (state, visited) = (AtomicU8::new(ALIVE), Visited::new(false));
+        Self { expires, store, counter, state, visited, extra }
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> StoreNumber {
+        self.store
+    }
+
+    #[inline]
+    pub(crate) fn counter(&self) -> CounterId {
+        self.counter
+    }
+
+    #[inline]
+    pub(crate) fn is_alive(&self) -> bool {
+        self.state.load(Ordering::Acquire) & ALIVE != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state.load(Ordering::Acquire) & LIVES == 0
+    }
+
+    /// Ends the entry for every thread at once. True if it was alive.
+    #[inline]
+    pub(crate) fn kill(&self) -> bool {
+        let before = self.state.fetch_and(DEAD | FRONTED, Ordering::AcqRel);
+        self.note_end();
+        before & ALIVE != 0
+    }
+
+    /// As [`kill`](Self::kill), where nothing but the caller holds the entry: no front does, and none will.
+    #[inline]
+    pub(super) fn kill_unheld(&self) {
+        self.state.store(DEAD, Ordering::Release);
+        self.note_end();
+    }
+
+    /// The fate of an entry ends with it.
+    #[inline]
+    fn note_end(&self) {
+        if let Some(fate) = self.fate() {
+            fate.condemn();
+        }
+    }
+
+    /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
+    /// one.
+    #[inline(always)]
+    pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
+        if self.expires == NEVER {
+            return true;
+        }
+        let now = now();
+        // A time that moves is in the past here.
+        self.expires > now || self.expires == MOVES && self.use_moving(now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn use_moving(&self, now: Ticks) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.used(now))
+    }
+
+    /// When it stops being fresh, as things are.
+    pub(crate) fn expires(&self) -> Ticks {
+        match &self.extra {
+            Some(extra) if self.expires == MOVES => extra.expires(),
+            _ => self.expires,
+        }
+    }
+
+    /// When it stops being fresh however much it is used.
+    pub(crate) fn expires_in_use(&self) -> Ticks {
+        match &self.extra {
+            Some(extra) if self.expires == MOVES => {
+                extra.most.min(extra.ruled.load(Ordering::Relaxed))
+            }
+            _ => self.expires,
+        }
+    }
+
+    /// Has the cache's rules end it at another time.
+    pub(crate) fn rule(&self, at: Ticks) {
+        if let Some(extra) = self.extra.as_ref().filter(|extra| extra.is_ruled) {
+            extra.ruled.store(at, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the cache's rules decide about its time, at every use.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.is_ruled)
+    }
+
+    /// When it may end at the earliest, whatever happens to its time; `NEVER` if it does not.
+    #[inline]
+    pub(crate) fn first_end(&self) -> Ticks {
+        if self.is_ruled() { 0 } else { self.ends() }
+    }
+
+    /// From when on it may not be served, not even while it is replaced.
+    #[inline]
+    pub(crate) fn ends(&self) -> Ticks {
+        match &self.extra {
+            None => self.expires,
+            Some(extra) => self.expires().max(extra.stale_until),
+        }
+    }
+
+    /// Whether it may not be served any more.
+    #[inline]
+    pub(crate) fn is_over(&self, now: Ticks) -> bool {
+        self.ends() <= now
+    }
+
+    pub(crate) fn stale_until(&self) -> Ticks {
+        self.extra.as_ref().map_or(0, |extra| extra.stale_until)
+    }
+
+    pub(crate) fn weight(&self) -> u64 {
+        self.extra.as_ref().map_or(1, |extra| extra.weight)
+    }
+
+    /// Makes the caller the one that refreshes the entry, unless another call is at it or failed just now.
+    pub(crate) fn claim_refresh(&self, now: Ticks) -> bool {
+        let Some(extra) = &self.extra else { return false };
+        let from = extra.refresh_from.load(Ordering::Acquire);
+        let claim = || {
+            extra.refresh_from.compare_exchange(from, NEVER, Ordering::AcqRel, Ordering::Relaxed)
+        };
+        from <= now && claim().is_ok()
+    }
+
+    /// Lets another call try, from a moment on.
+    pub(crate) fn release_refresh(&self, from: Ticks) {
+        if let Some(extra) = &self.extra {
+            extra.refresh_from.store(from, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn fate(&self) -> Option<&Arc<Fate>> {
+        self.extra.as_ref()?.fate.as_ref()
+    }
+
+    /// Notes a use, for eviction. A line that is read by many is written only the first time.
+    #[inline]
+    pub(crate) fn visit(&self) {
+        if !self.is_visited() {
+            self.visited.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was used since this was asked last. A use at the same moment may be missed.
+    #[inline]
+    pub(crate) fn take_visit(&self) -> bool {
+        let visited = self.is_visited();
+        if visited {
+            self.visited.store(false, Ordering::Relaxed);
+        }
+        visited
+    }
+
+    #[inline]
+    pub(crate) fn is_visited(&self) -> bool {
+        self.visited.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a thread's front holds it. Returns false if the front must not hold it: the entry has ended.
+    pub(crate) fn enter_front(&self) -> bool {
+        let mut state = self.state.load(Ordering::Acquire);
+        if state & FRONTED == 0 {
+            state = self.state.fetch_or(FRONTED, Ordering::AcqRel);
+        }
+        state & LIVES != 0
+    }
+
+    /// Whether a thread's front may hold it. For the thread that ended it.
+    #[inline]
+    pub(crate) fn is_fronted(&self) -> bool {
+        self.state.load(Ordering::Acquire) & FRONTED != 0
+    }
+}
+
+/// What the shared tier's news do to a copy.
+#[cfg(feature = "shared")]
+impl Head {
+    /// Takes a servable entry out of service. False if it was not servable.
+    pub(crate) fn doubt(&self) -> bool {
+        self.becomes(ALIVE, DOUBTED)
+    }
+
+    /// Puts it back, unless it was invalidated, replaced or evicted meanwhile.
+    pub(super) fn trust(&self) -> bool {
+        self.becomes(DOUBTED, ALIVE)
+    }
+
+    /// Ends the copy, and not what it is a copy of. True if it was not ended before.
+    pub(super) fn outdate(&self) -> bool {
+        self.becomes(LIVES, OUTDATED)
+    }
+
+    /// Makes another thing of an entry that is one of these. False if it is not.
+    fn becomes(&self, one_of: u8, other: u8) -> bool {
+        let change = |state| (state & one_of != 0).then_some(other | state & FRONTED);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
+    }
+}

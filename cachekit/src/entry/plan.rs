@@ -1,0 +1,101 @@
+//! What an entry is to be, and what few entries have: a weight, a time that moves, a fate in the shared tier.
+
+use std::sync::Arc;
+
+use super::Fate;
+use crate::clock::{NEVER, Ticks};
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// `expires` of an entry whose time can change: it is in [`Extra`].
+pub(super) const MOVES: Ticks = 0;
+
+/// What an entry is to be, beyond its key and its value.
+pub(crate) struct Plan {
+    pub(crate) expires: Ticks,
+    /// For how long after that it may be served while it is replaced.
+    pub(crate) window: Ticks,
+    pub(crate) weight: u64,
+    /// How long it stays fresh after a use, up to `expires`; `NEVER`: uses change nothing.
+    pub(crate) idle: Ticks,
+    /// The time, where it idles.
+    pub(crate) now: Ticks,
+    /// When the cache's rules end it, which may change that; `None`: there are none.
+    pub(crate) ruled: Option<Ticks>,
+    pub(crate) fate: Option<Arc<Fate>>,
+}
+
+impl Plan {
+    /// An entry that expires at this time, and nothing else.
+    pub(crate) fn until(expires: Ticks) -> Self {
+        Self { expires, window: 0, weight: 1, idle: NEVER, now: 0, ruled: None, fate: None }
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        let Self { window, weight, idle, ruled, fate, expires: _, now: _ } = self;
+        *window == 0 && *weight <= 1 && *idle == NEVER && ruled.is_none() && fate.is_none()
+    }
+}
+
+/// What an entry may have beyond a value and a time.
+pub(super) struct Extra {
+    pub(super) weight: u64,
+    /// Until when it may be served while it is replaced; 0: no longer than it is fresh.
+    pub(super) stale_until: Ticks,
+    /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
+    pub(super) refresh_from: AtomicU64,
+    /// Where the time can change, the entry stops being fresh at the earliest of three moments: it was not used for so
+    /// long (`NEVER`: uses change nothing),
+    pub(super) idle: Ticks,
+    pub(super) unused: AtomicU64,
+    /// the cache's rules end it (`NEVER`: it has none, or they do not),
+    pub(super) ruled: AtomicU64,
+    pub(super) is_ruled: bool,
+    /// or its time is over in any case.
+    pub(super) most: Ticks,
+    /// What may end it besides this process.
+    pub(super) fate: Option<Arc<Fate>>,
+}
+
+impl Extra {
+    #[cold]
+    pub(super) fn new(expires: &mut Ticks, plan: Plan) -> Self {
+        let idles = plan.idle != NEVER;
+        let most = *expires;
+        let stale_until = match (plan.window, *expires) {
+            (0, _) | (_, NEVER) => 0,
+            (window, expires) => expires.saturating_add(window),
+        };
+        if idles || plan.ruled.is_some() {
+            *expires = MOVES;
+        }
+        Self {
+            // Zero would exempt the entry from eviction.
+            weight: plan.weight.max(1),
+            stale_until,
+            refresh_from: AtomicU64::new(0),
+            idle: plan.idle,
+            unused: AtomicU64::new(plan.now.saturating_add(plan.idle)),
+            is_ruled: plan.ruled.is_some(),
+            ruled: AtomicU64::new(plan.ruled.unwrap_or(NEVER)),
+            most,
+            fate: plan.fate,
+        }
+    }
+
+    pub(super) fn expires(&self) -> Ticks {
+        let (unused, ruled) = (&self.unused, &self.ruled);
+        self.most.min(unused.load(Ordering::Relaxed)).min(ruled.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn used(&self, now: Ticks) -> bool {
+        if self.expires() <= now {
+            return false;
+        }
+        // The clock is coarse: of many uses at one time, the first writes.
+        let later = now.saturating_add(self.idle);
+        if later > self.unused.load(Ordering::Relaxed) {
+            self.unused.fetch_max(later, Ordering::Relaxed);
+        }
+        true
+    }
+}
