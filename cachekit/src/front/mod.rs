@@ -306,7 +306,8 @@ impl Front {
         self.see(ended.count);
         let Some(table) = self.table.get() else { return };
         let mut in_use = false;
-        // What is taken is dropped before the next slot is looked at: its destructor may call back into the cache.
+        let mut again = Again { front: self, count: ended.count, needed: true };
+        // What is taken is dropped before the next slot is looked at: its destructor may call back into the cache, or panic.
         let mut let_go = |set: &Set| {
             for slot in &set.0 {
                 in_use |= matches!(slot.take_dead(), Taken::InUse);
@@ -317,10 +318,7 @@ impl Front {
             // Too many to know them all.
             None => table.sets.iter().for_each(let_go),
         }
-        if in_use {
-            // Once more at the next call.
-            self.see(ended.count.wrapping_sub(gone::RECENT + 1));
-        }
+        again.needed = in_use;
     }
 
     fn see(&self, count: u64) {
@@ -341,6 +339,22 @@ impl Front {
     pub(crate) fn settle(&self) {
         if gone::count() != self.seen.get() {
             self.catch_up();
+        }
+    }
+}
+
+/// Has the front look through all of its slots at the next call: something is still in use, or a destructor panicked before
+/// all were looked at.
+struct Again<'a> {
+    front: &'a Front,
+    count: u64,
+    needed: bool,
+}
+
+impl Drop for Again<'_> {
+    fn drop(&mut self) {
+        if self.needed {
+            self.front.see(self.count.wrapping_sub(gone::RECENT + 1));
         }
     }
 }

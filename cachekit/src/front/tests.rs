@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -111,6 +112,35 @@ fn what_ended_is_let_go_of_at_the_next_call() {
         assert!(alive.load(Ordering::SeqCst) <= most);
     }
     drop(front);
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_destructor_that_panics_keeps_nothing_else_in_the_front() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let hits = HitCounter::new();
+    let front = counted_front();
+    let alive = Arc::new(AtomicUsize::new(9));
+    let entries: Vec<_> = (0..10)
+        .map(|n| match n {
+            4 => entry(&hits, n, Panics),
+            _ => entry(&hits, n, Counted(Arc::clone(&alive))),
+        })
+        .collect();
+    for (n, entry) in (0..).zip(entries) {
+        front.remember(spread(n), &entry);
+        end(spread(n), &entry);
+        // The front is the last to hold it.
+        drop(entry);
+    }
+    let call = || get(&front, STORE, 5, 1);
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+    assert_eq!(call(), None);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
 

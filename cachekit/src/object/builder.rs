@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::Cache;
 use super::config::{Config, Weigh};
-use crate::clock;
-use crate::clock::{Clock, ClockSource};
+use crate::clock::{self, Clock, ClockSource};
 use crate::expiry::Expiry;
 use crate::scope;
 use crate::store::{Cause, DEFAULT_CAPACITY, Listener};

@@ -9,8 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::{Asked, Driving, Remote, Target, find};
-use crate::clock::{Clock, ClockSource};
-use crate::clock::{NEVER, ticks};
+use crate::clock::{Clock, ClockSource, NEVER, ticks};
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::store::{Caller, Capacity, Store, StoreRef};
 
