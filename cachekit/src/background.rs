@@ -6,13 +6,13 @@
 //! feature that cannot be told, our threads drive no timer and no socket, and an async function is not started.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
 
 use cachekit_io::BoxFuture;
 
 #[cfg(feature = "tokio")]
 use crate::blocking;
+use crate::contained::contained;
 use crate::scope;
 
 /// Our threads.
@@ -69,7 +69,7 @@ pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     let spawner = SPAWNER.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(spawner) = spawner {
         // The call that was served the stale value is not to pay for a spawner that fails.
-        let _ = catch_unwind(AssertUnwindSafe(|| spawner(future)));
+        contained(|| spawner(future));
     } else {
         start(future);
     }
@@ -148,7 +148,7 @@ fn work() {
         if let Some(job) = queue.waiting.pop_front() {
             drop(queue);
             // A function that panics takes no thread with it; what it leaves behind says that it failed.
-            let _ = catch_unwind(AssertUnwindSafe(job));
+            contained(job);
             queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
         } else {
             queue.idle += 1;

@@ -86,6 +86,7 @@ mod background;
 mod blocking;
 #[doc(hidden)]
 pub mod companion;
+mod contained;
 mod error;
 mod expiry;
 #[cfg(feature = "shared")]

@@ -4,8 +4,7 @@
 //! would equal what those bytes read as, and so each other. A field that `#[serde(skip)]` leaves out and `Eq`
 //! compares does not pass, nor does an encoding that maps two values to one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
+use crate::contained::contained;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +13,7 @@ use super::Fidelity;
 /// What is known of a key after writing it and reading it back.
 pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
     // Serialization is the user's code. What panics in it proves nothing.
-    catch_unwind(AssertUnwindSafe(|| forms(key))).unwrap_or(Fidelity::Partial)
+    contained(|| forms(key)).unwrap_or(Fidelity::Partial)
 }
 
 fn forms<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {

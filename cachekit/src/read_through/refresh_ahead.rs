@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::Poll;
@@ -15,6 +14,7 @@ use std::time::Duration;
 use super::pauses::{Mark, Pauses};
 use crate::background;
 use crate::clock;
+use crate::contained::contained;
 use crate::entry::{AnyEntry, Resident};
 use crate::front;
 use crate::stats::Refusal;
@@ -130,7 +130,7 @@ impl Ticket {
     pub fn run<R>(self, call: impl FnOnce() -> R + Send + 'static) {
         // A panic has been reported by the hook; here it is a refresh that failed.
         background::spawn_closure(move || {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(self.carry_out(call))));
+            contained(|| drop(self.carry_out(call)));
         });
     }
 
@@ -149,7 +149,7 @@ impl Ticket {
             let mut call = pin!(call);
             let mut ticket = Some(self);
             poll_fn(move |cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| match ticket.take() {
+                let polled = contained(|| match ticket.take() {
                     Some(order) => {
                         let _order = Order::place(order);
                         let polled = call.as_mut().poll(cx);
@@ -158,10 +158,10 @@ impl Ticket {
                         polled
                     }
                     None => call.as_mut().poll(cx),
-                }));
+                });
                 match polled {
-                    Ok(Poll::Pending) => Poll::Pending,
-                    Ok(Poll::Ready(_)) | Err(_) => Poll::Ready(()),
+                    Some(Poll::Pending) => Poll::Pending,
+                    Some(Poll::Ready(_)) | None => Poll::Ready(()),
                 }
             })
             .await;

@@ -1,7 +1,6 @@
 //! One call's way to its backend: every operation is bounded in time, and no failure gets through.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +17,7 @@ use super::outage::Trouble;
 use super::runtime::{self, Driver, Unanswered};
 use super::under_way::{self, Followed};
 use crate::clock::ClockSource;
+use crate::contained::contained;
 use crate::entry::Fate;
 use crate::scope;
 use crate::store::{Store, StoreRef};
@@ -120,7 +120,7 @@ impl Link {
     }
 
     fn offers(&self, asked: impl FnOnce(&dyn Backend) -> bool) -> Option<bool> {
-        catch_unwind(AssertUnwindSafe(|| asked(&*self.backend))).ok()
+        contained(|| asked(&*self.backend))
     }
 
     pub(super) fn backend(&self) -> &Arc<dyn Backend> {
@@ -352,10 +352,9 @@ impl Link {
             runtime::elsewhere(until, async move { operation(&*backend, &key).await })
         } else {
             // A panic before there is a future is caught, too.
-            let operation = AssertUnwindSafe(|| operation(&*self.backend, &self.key));
-            match catch_unwind(operation) {
-                Ok(mut reply) => runtime::bounded(until, Pin::new(&mut reply)).await,
-                Err(_) => Err(Unanswered::Panicked),
+            match contained(|| operation(&*self.backend, &self.key)) {
+                Some(mut reply) => runtime::bounded(until, Pin::new(&mut reply)).await,
+                None => Err(Unanswered::Panicked),
             }
         };
         self.judge(store, reply)

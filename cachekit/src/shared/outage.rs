@@ -1,12 +1,12 @@
 //! What the log says of a backend: one warning when it goes away, one line when it is back. No key, no value.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachekit_io::{Backend, BackendErrorKind};
 
 use crate::clock::{self, Ticks};
+use crate::contained::contained;
 
 /// After an outage, single failures are not announced for so long: a backend that fails now and then would fill the
 /// log. One that is left alone again always is.
@@ -128,5 +128,5 @@ fn log(backend: &dyn Backend, what: impl FnOnce(&'static str)) {
 
 /// Says something. A subscriber that panics fails no call.
 pub(super) fn say(what: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(what));
+    contained(what);
 }

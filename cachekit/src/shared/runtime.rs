@@ -4,7 +4,6 @@
 //! A sync function may block the very thread that drives its backend's connections, as on a
 //! single-threaded runtime. So its requests are made here, where nothing blocks.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{OnceLock, mpsc};
 use std::task::{Context, Poll};
@@ -15,6 +14,7 @@ use cachekit_io::alarm::Alarm;
 use tokio::runtime::{Builder, Handle};
 
 use crate::blocking;
+use crate::contained::contained;
 
 /// Why a backend gave no answer at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +47,10 @@ pub(crate) async fn bounded<F: Future>(
 ) -> Result<F::Output, Unanswered> {
     let mut alarm = Alarm::default();
     std::future::poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
-            Ok(Poll::Pending) => {}
-            Err(_) => return Poll::Ready(Err(Unanswered::Panicked)),
+        match contained(|| future.as_mut().poll(cx)) {
+            Some(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
+            Some(Poll::Pending) => {}
+            None => return Poll::Ready(Err(Unanswered::Panicked)),
         }
         // Most answers of a store in this process are there at once, and need no alarm.
         alarm.poll(until, cx).map(|()| Err(Unanswered::Late))

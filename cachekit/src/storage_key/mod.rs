@@ -6,13 +6,13 @@
 //! A call whose arguments neither form holds in full stays in the process. The readable part is for people.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::Serialize;
 
 use self::origin::{DIGEST, Origin};
+use crate::contained::contained;
 use crate::key::{CacheKey, Fidelity};
 use crate::site::SiteRef;
 
@@ -55,8 +55,7 @@ where
     let owned = key.to_owned_key();
     let mut told = Told::after(&origin.function);
     // Serialization is the user's code: what panics in it does not serialize.
-    let write = || write(&mut told, &owned, key.fidelity());
-    let fidelity = catch_unwind(AssertUnwindSafe(write)).ok().flatten()?;
+    let fidelity = contained(|| write(&mut told, &owned, key.fidelity())).flatten()?;
     if fidelity == Fidelity::Partial {
         origin.say_partly_written();
     }

@@ -1,6 +1,5 @@
 //! What changes a store from outside of a fill: values put into it, entries taken out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,6 +9,7 @@ use super::out::{Cause, Out};
 use super::shard::{NONE, Newcomer};
 use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
+use crate::contained::contained;
 use crate::entry::{AnyEntry, Resident};
 use crate::front;
 use crate::sync::lock;
@@ -36,9 +36,8 @@ impl Store {
         // First: what fronts let go of may panic as it is dropped.
         if let Some(listener) = &self.listener {
             for gone in out.iter() {
-                // A listener that panics keeps no call from its value, nor does what it panics with.
-                let told = catch_unwind(AssertUnwindSafe(|| listener(&gone.entry, gone.cause)));
-                told.unwrap_or_else(std::mem::forget);
+                // A listener that panics keeps no call from its value.
+                contained(|| listener(&gone.entry, gone.cause));
             }
         }
         front::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));

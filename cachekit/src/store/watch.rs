@@ -1,11 +1,10 @@
 //! The clock of waiters that are futures: a thread that runs while there are any.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
-use super::Store;
-use super::{StoreRef, WeakStoreRef};
+use super::{Store, StoreRef, WeakStoreRef};
+use crate::contained::contained;
 use crate::flight::pulse::{Millis, TICK, now};
 use crate::flight::{Wait, Wakers};
 use crate::sync::{Mutex, lock};
@@ -59,7 +58,7 @@ fn watch() {
     loop {
         std::thread::sleep(TICK);
         // A waker that panics is its executor's affair, and must not end the others' watch.
-        let used = catch_unwind(|| tick(now())).unwrap_or(true);
+        let used = contained(|| tick(now())).unwrap_or(true);
         idle = if used { 0 } else { idle + 1 };
         if idle < IDLE_LOOKS {
             continue;
@@ -98,10 +97,10 @@ fn tick_those(now: Millis, those: impl Fn(&WeakStoreRef) -> bool) -> bool {
         let (knocks, abandoned) = store.look_after(*hash, wait);
         // Foreign code, and none of our locks is held.
         for waker in knocks {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            contained(|| waker.wake());
         }
         let wakers: Wakers = wait.tick(now, abandoned);
-        let _ = catch_unwind(AssertUnwindSafe(|| wakers.wake()));
+        contained(|| wakers.wake());
     }
     !watching.is_empty()
 }

@@ -38,8 +38,8 @@
 //! into what serde buffers itself, as it does for untagged and internally tagged enums and for flattened
 //! fields; such types have no schema and go as MessagePack.
 
+use crate::contained::contained;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -137,11 +137,7 @@ pub(crate) struct Panicked;
 
 /// Runs what calls the user's `Serialize` and `Deserialize`, which may panic. The hook has reported it.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        // Its destructor may panic, too.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        Panicked
-    })
+    contained(run).ok_or(Panicked)
 }
 
 /// `None` if the value does not serialize, or its `Serialize` panics.

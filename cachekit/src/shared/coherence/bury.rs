@@ -1,13 +1,13 @@
 //! Where dead copies go: their values are dropped in the background, since a destructor is foreign code and an event
 //! arrives on the backend's thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Coherence;
 use super::index::{Copied, Reason, Told};
 use crate::background;
+use crate::contained::contained;
 use crate::entry::Resident;
 use crate::scope::PendingGuard;
 use crate::shared::outage::say;
@@ -81,15 +81,15 @@ impl Job {
         }
         for (store, fate) in dead {
             // The last of a value, or of a test scope's store.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
+            contained(|| {
                 if let Some(entry) = fate.entry().filter(|entry| entry.head().is_dead()) {
                     store.take_out(fate.hash(), &entry, Cause::Removed);
                 }
                 drop(store);
-            }));
+            });
         }
         for entry in held {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(entry)));
+            contained(|| drop(entry));
         }
     }
 }

@@ -9,7 +9,6 @@
 //! A process hears of its own writes, too, and an event does not say whose it is. So what was written here is only
 //! dropped if the backend has something else now: see [`own`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -18,6 +17,7 @@ use cachekit_io::{Backend, InvalidationEvent, Subscription};
 use self::blind::Blind;
 use self::bury::Graveyard;
 use self::index::{Index, Reason, Told};
+use crate::contained::contained;
 use crate::entry::Fate;
 use crate::scope::{self, Pending};
 use crate::store::StoreRef;
@@ -50,7 +50,7 @@ impl Coherence {
     /// Subscribes to a backend's news. `None` if it tells none.
     pub(super) fn subscribe(backend: &Arc<dyn Backend>) -> Option<Arc<Self>> {
         // A backend that panics tells nothing.
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        let told = contained(|| {
             let events = backend.events()?;
             let coherence = Arc::new(Self::new(backend));
             // Weak: the backend must not keep alive what ends the subscription.
@@ -62,8 +62,8 @@ impl Coherence {
             }));
             *coherence.subscription() = Some(subscription);
             Some(coherence)
-        }));
-        told.ok().flatten()
+        });
+        told.flatten()
     }
 
     fn new(backend: &Arc<dyn Backend>) -> Self {
@@ -120,7 +120,7 @@ impl Coherence {
             return;
         }
         let subscription = self.subscription().take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(subscription)));
+        contained(|| drop(subscription));
         self.bury(self.index.end());
     }
 

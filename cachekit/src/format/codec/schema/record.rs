@@ -7,12 +7,12 @@
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
 
 use super::probe::Probe;
 use super::{Node, Schema, Shape};
+use crate::contained::contained;
 use crate::format::codec::depth::MAX_DEPTH;
 
 /// Questions answered for one type, in all runs together: about a millisecond's worth.
@@ -80,8 +80,7 @@ pub(super) fn record<V: DeserializeOwned>() -> Option<Schema> {
     while recording.steps.get() < MAX_STEPS {
         recording.start();
         // A type may assume more of its input than its `Deserialize` says, and panic.
-        let run = || V::deserialize(Probe::root(&recording)).is_ok();
-        let finished = catch_unwind(AssertUnwindSafe(run)).ok()?;
+        let finished = contained(|| V::deserialize(Probe::root(&recording)).is_ok())?;
         if !finished {
             recording.refused();
         }

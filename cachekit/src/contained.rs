@@ -1,0 +1,47 @@
+//! Foreign code whose panic goes no further.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs foreign code. `None`: it panicked, which the panic hook has reported.
+///
+/// What it panicked with is foreign, too: a destructor of that which panics in turn gets no further either.
+pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(done) => Some(done),
+        Err(payload) => {
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                // Of that one nothing is known but that it comes of such a destructor.
+                std::mem::forget(again);
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::contained;
+
+    /// Panics as it is dropped, with as many more of its kind.
+    struct Bomb(u32);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            match self.0.checked_sub(1) {
+                Some(left) => panic_any(Bomb(left)),
+                None => panic!("the last one"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_panic_gets_through_whatever_it_carries() {
+        assert_eq!(contained(|| 7), Some(7));
+        assert_eq!(contained(|| -> u32 { panic!("on purpose") }), None);
+        for more in 0..4 {
+            assert_eq!(contained(|| -> u32 { panic_any(Bomb(more)) }), None, "{more}");
+        }
+    }
+}
