@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Codec, DeserializeOwned, EncodedRef, Stamp};
+use super::{Binary, Choice, Codec, DeserializeOwned, EncodedRef, Stamp};
 use crate::format::codec::depth::{Limited, MAX_DEPTH};
 use crate::format::codec::{self, trace};
 
@@ -344,32 +344,6 @@ fn scalars_read_back_exactly() {
     }
     assert_ne!(trace::of(&0.0_f64), trace::of(&-0.0_f64));
     assert_ne!(trace::of(&1_i128), trace::of(&(1_i128 << 64)));
-}
-
-/// Bytes as such, not as a list of numbers.
-#[derive(Debug, PartialEq)]
-struct Binary(Vec<u8>);
-
-impl Serialize for Binary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Binary {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Binary;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Binary, E> {
-                Ok(Binary(bytes.to_vec()))
-            }
-        }
-        deserializer.deserialize_bytes(Bytes)
-    }
 }
 
 #[test]
