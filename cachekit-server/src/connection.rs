@@ -2,6 +2,7 @@
 
 use crate::http::Service;
 use crate::limits::Limits;
+use crate::linger;
 use crate::peers::{Peers, Seat};
 use crate::stream::Watched;
 use crate::tls::CurrentIdentity;
@@ -100,7 +101,6 @@ async fn connected(
     let _ = stream.set_nodelay(true);
     let pulse = &seat.pulse;
     let Some(identity) = identity else {
-        let stream = Watched::new(stream, pulse, false);
         return serve(stream, Speaks::Either, service, seat, phase).await;
     };
     let acceptor = TlsAcceptor::from(identity.config());
@@ -118,7 +118,7 @@ async fn connected(
             }
             let h2 = tls.alpn_protocol() == Some(b"h2");
             let speaks = if h2 { Speaks::Http2 } else { Speaks::Http1 };
-            serve(Watched::new(stream, pulse, !h2), speaks, service, seat, phase).await;
+            serve(stream, speaks, service, seat, phase).await;
         }
         Ok(Err(error)) => {
             service.metrics.handshake_failed();
@@ -131,7 +131,29 @@ async fn connected(
     }
 }
 
+/// Serves until the connection ends, and lets what was sent last arrive.
 async fn serve<T>(
+    stream: T,
+    speaks: Speaks,
+    service: &Arc<Service>,
+    seat: &Seat,
+    phase: watch::Receiver<Phase>,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let heads = matches!(speaks, Speaks::Http1);
+    let (stream, mut left) = Watched::new(stream, &seat.pulse, heads);
+    let mut cut = phase.clone();
+    speak(stream, speaks, service, seat, phase).await;
+    if let Ok(stream) = left.try_recv() {
+        tokio::select! {
+            () = linger::read_out(stream) => {}
+            _ = cut.wait_for(|phase| *phase == Phase::Cut) => {}
+        }
+    }
+}
+
+async fn speak<T>(
     stream: T,
     speaks: Speaks,
     service: &Arc<Service>,

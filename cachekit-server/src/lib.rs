@@ -33,6 +33,7 @@ mod dev;
 mod home;
 mod http;
 mod limits;
+mod linger;
 mod locks;
 mod metrics;
 mod outgoing;

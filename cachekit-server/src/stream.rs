@@ -1,4 +1,5 @@
-//! A connection's bytes, watched: when a head begins to come, and whether the peer takes what is sent.
+//! A connection's bytes, watched: when a head begins to come, whether the peer takes what is sent, and whether
+//! the connection was shut down.
 
 use crate::watch::Pulse;
 use std::io;
@@ -6,20 +7,43 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 
 /// A stream that tells its connection's [`Pulse`] what moves.
 pub(crate) struct Watched<T> {
-    stream: T,
+    /// There until it is given back.
+    stream: Option<T>,
     pulse: Arc<Pulse>,
     /// Bytes that come while nothing runs are the head of a request: on HTTP/1.1.
     heads: bool,
     /// The peer does not take what is sent.
     blocked: bool,
+    /// Where the stream goes once it was shut down and nothing speaks on it any more.
+    shut: Option<oneshot::Sender<T>>,
+    is_shut: bool,
 }
 
 impl<T> Watched<T> {
-    pub(crate) fn new(stream: T, pulse: &Arc<Pulse>, heads: bool) -> Self {
-        Self { stream, pulse: Arc::clone(pulse), heads, blocked: false }
+    /// The receiver gets the stream when this is dropped, if it was shut down in an orderly way.
+    pub(crate) fn new(stream: T, pulse: &Arc<Pulse>, heads: bool) -> (Self, oneshot::Receiver<T>) {
+        let (shut, left) = oneshot::channel();
+        let watched = Self {
+            stream: Some(stream),
+            pulse: Arc::clone(pulse),
+            heads,
+            blocked: false,
+            shut: Some(shut),
+            is_shut: false,
+        };
+        (watched, left)
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut T>>
+    where
+        T: Unpin,
+    {
+        let stream = self.stream.as_mut().map(Pin::new);
+        stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -52,6 +76,12 @@ impl<T> Watched<T> {
 impl<T> Drop for Watched<T> {
     fn drop(&mut self) {
         self.unblock();
+        if let (true, Some(stream), Some(shut)) =
+            (self.is_shut, self.stream.take(), self.shut.take())
+        {
+            // Where the connection's task is gone, nothing waits for it.
+            let _ = shut.send(stream);
+        }
     }
 }
 
@@ -62,7 +92,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let polled = self.stream()?.poll_read(context, buffer);
         if self.heads && buffer.filled().len() > before {
             self.pulse.hear();
         }
@@ -76,12 +106,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let polled = self.stream()?.poll_write(context, bytes);
         self.wrote(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        let polled = self.stream()?.poll_flush(context);
         if polled.is_pending() {
             self.block();
         } else {
@@ -91,7 +121,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let polled = self.stream()?.poll_shutdown(context);
+        self.is_shut |= matches!(polled, Poll::Ready(Ok(())));
+        polled
     }
 
     fn poll_write_vectored(
@@ -99,11 +131,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        let polled = self.stream()?.poll_write_vectored(context, pieces);
         self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 }

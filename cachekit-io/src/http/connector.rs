@@ -2,6 +2,7 @@
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::half_close::HalfClose;
 use super::proxy::{BoxError, Hop, Plain, Proxy, Socks, Tcp};
 use super::resolver::{Checked, Resolve};
 use super::why;
@@ -88,7 +89,7 @@ impl Connector {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        Ok((stream, protocol))
+        Ok((HalfClose::new(stream), protocol))
     }
 }
 

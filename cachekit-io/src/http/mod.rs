@@ -39,6 +39,7 @@ mod env;
 mod failure;
 mod h1;
 mod h2;
+mod half_close;
 mod keep_alive;
 mod locks;
 mod many;

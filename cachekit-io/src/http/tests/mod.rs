@@ -8,6 +8,7 @@ mod executors;
 mod faults;
 mod frames;
 mod goaway;
+mod half_close;
 mod keep_alive;
 mod proxies;
 mod relay;
