@@ -172,7 +172,7 @@ where
     }
 
     #[inline]
-    fn front(&self, hash: u64, same: impl FnOnce(&K) -> bool) -> Option<V> {
+    fn front(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<V> {
         self.front_with(hash, same, V::clone)
     }
 
@@ -180,11 +180,11 @@ where
     fn front_with<R>(
         &self,
         hash: u64,
-        same: impl FnOnce(&K) -> bool,
+        same: impl Fn(&K) -> bool,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R> {
         let now = || self.store.now();
-        front::with(|front| front.get(self.store.number(), hash, now, same, read)).flatten()
+        front::with(|front| front.get(self.store.number(), hash, now, &same, read)).flatten()
     }
 
     #[inline(never)]

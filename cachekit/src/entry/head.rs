@@ -70,6 +70,12 @@ impl Head {
         self.store
     }
 
+    /// Whether it is alive, and in that store.
+    #[inline]
+    pub(crate) fn is_of(&self, store: StoreNumber) -> bool {
+        self.store == store && self.is_alive()
+    }
+
     #[inline]
     pub(crate) fn counter(&self) -> CounterId {
         self.counter
@@ -110,7 +116,7 @@ impl Head {
 
     /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
     /// one.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
         if self.expires == NEVER {
             return true;

@@ -8,7 +8,7 @@
 //! call of any cached function ([`gone`]). So what fronts keep alive beyond their stores is what threads hold that make
 //! no call, up to [`SLOTS`] entries each, until they end.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
 
 use crate::clock::Ticks;
@@ -176,7 +176,7 @@ impl Table {
     }
 
     /// Counts a hit.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn count(&self, slot: &Slot, head: &Head) {
         if !slot.used.get() {
             slot.used.set(true);
@@ -185,6 +185,23 @@ impl Table {
         // Last: it may be a call, for which nothing is to be kept then.
         self.counters.hit(head.counter());
     }
+}
+
+/// A slot, and what is in it.
+struct Held<'a> {
+    table: &'a Table,
+    slot: &'a Slot,
+    resident: Ref<'a, Option<Resident>>,
+}
+
+/// The entry, if it is of these types, alive, and in that store.
+#[inline]
+fn of_store<K: 'static, V: 'static>(
+    resident: &Option<Resident>,
+    store: StoreNumber,
+) -> Option<&Entry<K, V>> {
+    let entry: &Entry<K, V> = resident.as_deref()?.typed()?;
+    if entry.head.is_of(store) { Some(entry) } else { None }
 }
 
 /// No number of entries that ended.
@@ -221,38 +238,44 @@ impl Front {
     }
 
     /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for.
+    ///
+    /// Compiled into each function, so it is short: what does not depend on a function's closures is in functions of
+    /// their own, closures are borrowed and there is no `?`, which all cost the compiler time.
     #[inline]
     pub(crate) fn get<K, V, R>(
         &self,
         store: StoreNumber,
         hash: u64,
-        now: impl FnOnce() -> Ticks,
-        same: impl FnOnce(&K) -> bool,
+        now: impl Fn() -> Ticks + Copy,
+        same: impl Fn(&K) -> bool + Copy,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R>
     where
         K: 'static,
         V: 'static,
     {
+        let Some(Held { table, slot, resident }) = self.held(hash) else { return None };
+        let Some(entry) = of_store::<K, V>(&resident, store) else { return None };
+        if !entry.head.is_fresh_now(now) || !same(&entry.key) {
+            return None;
+        }
+        let value = read(&entry.value);
+        table.count(slot, &entry.head);
+        Some(value)
+    }
+
+    /// What this thread has under a hash. Apart from [`get`](Self::get), which is compiled into each function.
+    #[inline]
+    fn held(&self, hash: u64) -> Option<Held<'_>> {
         if gone::count() != self.expected.get() && self.passes_by() {
             return None;
         }
         let table = self.table.get()?;
         let slot = table.slot(hash)?;
-        // `same` and `read` run the user's `Eq` and `Clone`, which may come back here: a shared borrow
-        // lets them read, and `remember` gives way.
-        let entry = slot.entry.try_borrow().ok()?;
-        let entry: &Entry<K, V> = entry.as_deref()?.typed()?;
-        let head = &entry.head;
-        if head.store() != store || !head.is_alive() {
-            return None;
-        }
-        if !head.is_fresh_now(now) || !same(&entry.key) {
-            return None;
-        }
-        let value = read(&entry.value);
-        table.count(slot, head);
-        Some(value)
+        // The user's `Eq` and `Clone` run meanwhile, and may come back here: a shared borrow lets them read, and
+        // `remember` gives way.
+        let resident = slot.entry.try_borrow().ok()?;
+        Some(Held { table, slot, resident })
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by

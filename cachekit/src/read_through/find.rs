@@ -257,7 +257,7 @@ where
     find_on(target, key, (look, opening), remote, keep)
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn missed<Q, S>(
     target: &Target<'_>,
     key: &Q,

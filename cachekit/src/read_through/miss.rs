@@ -237,7 +237,7 @@ where
 
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
     /// they, too, may call the function.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
             self.link = Some(chain::enter(self.store.flight_id(self.hash, row)));
@@ -282,7 +282,7 @@ where
     }
 
     /// Whether all that would have to be dropped is gone. One check here is cheaper than the drop glue.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn is_spent(&self) -> bool {
         // Each field is named, so that one more with a destructor is not forgotten.
         let Self {
@@ -309,7 +309,7 @@ where
     }
 
     /// Judges what a function returned and keeps it.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn complete(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
         let (true, Some(key)) = (self.has_lead(), &self.key) else { return };
         let verdict = rules.judge(key, ret, self.ttl);
