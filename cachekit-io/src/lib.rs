@@ -40,6 +40,7 @@
 //! | `file` | [`mod@file`]: a directory that the processes of one machine share ([`FileBackend`]); on Unix |
 //! | `http` | [`http`]: the client of the HTTP API ([`CachekitIo`]), and `blocking`: every backend without async |
 //! | `redis` | `redis`: Redis and Valkey, one node, Sentinel and Cluster, and `blocking` |
+//! | `layers` | [`layers`]: deadline, retry, circuit breaker and concurrency limit around any backend |
 //! | `envelope` | `envelope`: sealed values and blinded keys, so that a store cannot read them |
 //! | `aws-lc-rs` | the same seal by `aws-lc-rs`, several times faster; needs a C compiler |
 //! | `ring` | the same seal by `ring`, which `http` and `redis` use for TLS |
@@ -52,6 +53,7 @@
 pub mod alarm;
 mod contract;
 mod error;
+pub mod layers;
 mod listeners;
 mod memory;
 mod operation;
@@ -74,6 +76,8 @@ mod runtime;
 mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(any(feature = "http", feature = "layers", feature = "redis"))]
+mod timed;
 #[cfg(any(feature = "http", feature = "redis"))]
 mod tls;
 #[cfg(feature = "wire")]

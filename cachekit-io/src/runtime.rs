@@ -5,19 +5,15 @@
 //! process; deadlines are kept by a thread of their own ([`Alarm`]), so that they fire whatever the caller's
 //! executor does.
 
-use pin_project_lite::pin_project;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
-use crate::alarm::{self, Alarm};
-
-/// How often a future is polled that may become ready without a wake.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+use crate::alarm;
+use crate::timed::{self, Before};
 
 /// The background thread's runtime.
 #[derive(Clone, Copy, Debug)]
@@ -91,50 +87,13 @@ impl Background {
     /// Waits.
     #[allow(clippy::unused_self)] // A proof that the thread which keeps time has been started.
     pub(crate) async fn sleep(self, until: Instant) {
-        let mut alarm = Alarm::default();
-        poll_fn(|cx| alarm.poll(until, cx)).await;
+        timed::sleep(until).await;
     }
 
     /// The future's output, or nothing once the deadline is there.
     #[allow(clippy::unused_self)]
     pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
-        Before::new(future, Limit::looking(deadline, deadline))
-    }
-}
-
-/// The time that a future has.
-pub(crate) struct Limit {
-    /// Set when the future is found not to be ready at once.
-    alarm: Alarm,
-    /// When the future is polled again without a wake.
-    look: Instant,
-    deadline: Instant,
-}
-
-/// What time it is for a future that is not ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passed {
-    /// It may have become ready without a wake: it is to be polled again.
-    Look,
-    /// It has had its time.
-    Deadline,
-}
-
-impl Limit {
-    /// For a future that may become ready without a wake: it is polled from `look` on now and then.
-    pub(crate) fn looking(look: Instant, deadline: Instant) -> Self {
-        Self { alarm: Alarm::default(), look: look.min(deadline), deadline }
-    }
-
-    /// Asked each time the future is found not to be ready.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Passed> {
-        self.alarm.poll(self.look, cx).map(|()| {
-            if self.look >= self.deadline {
-                return Passed::Deadline;
-            }
-            self.look = (Instant::now() + LOOK_EVERY).min(self.deadline);
-            Passed::Look
-        })
+        timed::before(deadline, future)
     }
 }
 
@@ -174,37 +133,4 @@ impl Home {
 pub(crate) struct Place {
     pub(crate) home: Home,
     pub(crate) handle: Handle,
-}
-
-pin_project! {
-    /// See [`Background::before`].
-    pub(crate) struct Before<F> {
-        #[pin]
-        future: F,
-        limit: Limit,
-    }
-}
-
-impl<F> Before<F> {
-    pub(crate) fn new(future: F, limit: Limit) -> Self {
-        Self { future, limit }
-    }
-}
-
-impl<F: Future> Future for Before<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
-            }
-            match this.limit.poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Passed::Deadline) => return Poll::Ready(None),
-                Poll::Ready(Passed::Look) => {}
-            }
-        }
-    }
 }

@@ -1,9 +1,8 @@
 //! When to try again, and for how long at most.
 
+use crate::layers::backoff;
 use std::time::{Duration, Instant};
 
-const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
 /// Requests that the service certainly did not see are repeated at once, but not for ever.
 const MAX_UNSENT: u32 = 3;
 
@@ -37,10 +36,8 @@ impl Attempts {
         jitter: f64,
     ) -> Option<Instant> {
         self.retries_left = self.retries_left.checked_sub(1)?;
-        let window = FIRST.saturating_mul(1 << self.made.min(16)).min(LONGEST);
+        let wait = backoff::wait(self.made, retry_after, jitter);
         self.made += 1;
-        // Full jitter spreads clients that failed together over the whole window.
-        let wait = window.mul_f64(jitter.clamp(0.0, 1.0)).max(retry_after.unwrap_or_default());
         let until = now.checked_add(wait)?;
         (until < self.deadline).then_some(until)
     }

@@ -2,7 +2,8 @@
 
 use super::failure::{Failure, Then};
 use super::send::Deadline;
-use crate::runtime::{Background, Home, Passed, Place};
+use crate::runtime::{Background, Home, Place};
+use crate::timed::Passed;
 use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, PushInfo, RedisError, RedisResult, Value};

@@ -9,7 +9,7 @@ use super::link::Link;
 use super::node::Node;
 use super::request::Request;
 use super::{Redis, Shared};
-use crate::runtime::{Before, Limit};
+use crate::timed::{Before, Limit};
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::borrow::Cow;
 use std::future::Future;

@@ -1,0 +1,54 @@
+//! A layer that bounds operations in time.
+
+use super::{Attempt, Call, Layer};
+use crate::{BackendError, BackendErrorKind, BoxFuture, timed};
+use std::time::{Duration, Instant};
+
+/// Bounds each operation in time: from its first poll on it has this long, with everything that the layers and the
+/// backend inside do for it.
+///
+/// What is not done then is dropped, and the caller gets a [`Timeout`](BackendErrorKind::Timeout). Whether the operation
+/// happened is unknown. Time is kept by a thread of the process, so it works on any executor.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::layers::{Deadline, Layer};
+/// use cachekit_io::testing::{Fault, FaultyBackend};
+/// use cachekit_io::{Backend, MemoryBackend};
+/// use std::time::Duration;
+///
+/// # pollster::block_on(async {
+/// let hangs = FaultyBackend::new(MemoryBackend::new());
+/// hangs.inject(Fault::wait(std::future::pending));
+/// let backend = Deadline::new(Duration::from_millis(20)).around(hangs);
+/// assert!(backend.get("k").await.unwrap_err().is_timeout());
+/// # });
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Duration);
+
+impl Deadline {
+    /// So long for each operation.
+    pub fn new(limit: Duration) -> Self {
+        Self(limit)
+    }
+}
+
+impl Layer for Deadline {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        Box::pin(async move {
+            // Without an end if that is further away than the clock reaches.
+            let Some(end) = Instant::now().checked_add(self.0) else { return attempt().await };
+            let outcome = timed::before(end, attempt()).await;
+            outcome.unwrap_or_else(|| {
+                let error = call.error(BackendErrorKind::Timeout);
+                Err(error.with_context(format!("nothing within {:?}", self.0)))
+            })
+        })
+    }
+}

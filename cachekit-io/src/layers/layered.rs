@@ -1,0 +1,226 @@
+//! A backend behind a layer: how each operation passes it.
+
+use super::call::{Attempt, Call};
+use crate::{
+    Backend, BackendError, BackendErrorKind, Batch, BoxFuture, Expiry, FenceToken, Fencing,
+    Fetched, Health, InvalidationEvents, LockToken, Locks, Operation, SetOptions, TtlControl,
+};
+use bytes::Bytes;
+use std::fmt;
+use std::time::Duration;
+
+/// What every operation on a backend goes through.
+///
+/// # Example
+///
+/// A layer that counts what failed:
+///
+/// ```
+/// use cachekit_io::layers::{Attempt, Call, Layer};
+/// use cachekit_io::{Backend, BackendError, BoxFuture, MemoryBackend};
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+///
+/// #[derive(Debug, Default)]
+/// struct Failures(AtomicU64);
+///
+/// impl Layer for Failures {
+///     fn carry<'a, T: Send + 'a>(
+///         &'a self,
+///         _call: Call<'a>,
+///         attempt: Attempt<'a, T>,
+///     ) -> BoxFuture<'a, Result<T, BackendError>> {
+///         Box::pin(async move {
+///             let result = attempt().await;
+///             if result.is_err() {
+///                 self.0.fetch_add(1, Relaxed);
+///             }
+///             result
+///         })
+///     }
+/// }
+///
+/// # pollster::block_on(async {
+/// let backend = Failures::default().around(MemoryBackend::new());
+/// assert!(backend.get("").await.is_err());
+/// assert!(backend.get("k").await.is_ok());
+/// assert_eq!(backend.layer().0.load(Relaxed), 1);
+/// # });
+/// ```
+pub trait Layer: fmt::Debug + Send + Sync + 'static {
+    /// Sees to it that an operation is carried out, or says why it is not.
+    ///
+    /// A batch passes as one call. It fails if one of its items failed in a way that may be over in a moment
+    /// ([`BackendError::is_retryable`]), or that a breaker counts; a further attempt is about those items alone. What
+    /// the layer returns is the result of the items that have none of their own.
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>>;
+
+    /// Stands around a backend.
+    fn around<B: Backend>(self, backend: B) -> Layered<Self, B>
+    where
+        Self: Sized,
+    {
+        Layered { layer: self, backend }
+    }
+}
+
+/// A backend behind a layer; see [`Layer::around`].
+#[derive(Debug)]
+pub struct Layered<L, B> {
+    pub(super) layer: L,
+    pub(super) backend: B,
+}
+
+impl<L, B> Layered<L, B> {
+    /// The layer.
+    pub fn layer(&self) -> &L {
+        &self.layer
+    }
+
+    /// What it stands around.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+}
+
+impl<L: Layer, B: Backend> Layered<L, B> {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation,
+        key: &'a str,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, BackendError>> + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        self.layer.carry(Call::new(operation, key), Box::new(attempt))
+    }
+}
+
+impl<L: Layer, B: Backend> Backend for Layered<L, B> {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        self.carry(Operation::Get, key, move || self.backend.get(key))
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        let call = Call::new(Operation::Set, key).once_if(options.lock.is_some());
+        let attempt = move || self.backend.set(key, value.clone(), options);
+        self.layer.carry(call, Box::new(attempt))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.carry(Operation::Delete, key, move || self.backend.delete(key))
+    }
+
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.carry(Operation::Exists, key, move || self.backend.exists(key))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+        let attempt: Attempt<'_, Health> = Box::new(move || self.backend.health());
+        self.layer.carry(Call::keyless(Operation::Health), attempt)
+    }
+
+    fn backend_type(&self) -> &'static str {
+        self.backend.backend_type()
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        self.backend.locks().map(|_| self as &dyn Locks)
+    }
+
+    fn ttl(&self) -> Option<&dyn TtlControl> {
+        self.backend.ttl().map(|_| self as &dyn TtlControl)
+    }
+
+    fn batch(&self) -> Option<&dyn Batch> {
+        self.backend.batch().map(|_| self as &dyn Batch)
+    }
+
+    fn fencing(&self) -> Option<&dyn Fencing> {
+        self.backend.fencing().map(|_| self as &dyn Fencing)
+    }
+
+    fn events(&self) -> Option<&dyn InvalidationEvents> {
+        // A subscription sends nothing, and cannot fail.
+        self.backend.events()
+    }
+}
+
+impl<L: Layer, B: Backend> Locks for Layered<L, B> {
+    fn try_acquire<'a>(
+        &'a self,
+        key: &'a str,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>> {
+        self.carry(Operation::Lock, key, move || match self.backend.locks() {
+            Some(locks) => locks.try_acquire(key, lease),
+            None => withdrawn(Operation::Lock),
+        })
+    }
+
+    fn release<'a>(
+        &'a self,
+        key: &'a str,
+        token: &'a LockToken,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.carry(Operation::Unlock, key, move || match self.backend.locks() {
+            Some(locks) => locks.release(key, token),
+            None => withdrawn(Operation::Unlock),
+        })
+    }
+}
+
+impl<L: Layer, B: Backend> TtlControl for Layered<L, B> {
+    fn expiry<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Expiry, BackendError>> {
+        self.carry(Operation::Expiry, key, move || match self.backend.ttl() {
+            Some(ttl) => ttl.expiry(key),
+            None => withdrawn(Operation::Expiry),
+        })
+    }
+
+    fn refresh<'a>(
+        &'a self,
+        key: &'a str,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.carry(Operation::Refresh, key, move || match self.backend.ttl() {
+            Some(control) => control.refresh(key, ttl),
+            None => withdrawn(Operation::Refresh),
+        })
+    }
+}
+
+impl<L: Layer, B: Backend> Fencing for Layered<L, B> {
+    fn fence<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<FenceToken, BackendError>> {
+        self.carry(Operation::Fence, key, move || match self.backend.fencing() {
+            Some(fencing) => fencing.fence(key),
+            None => withdrawn(Operation::Fence),
+        })
+    }
+
+    fn set_fenced<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+        token: &'a FenceToken,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.carry(Operation::SetFenced, key, move || match self.backend.fencing() {
+            Some(fencing) => fencing.set_fenced(key, value.clone(), options, token),
+            None => withdrawn(Operation::SetFenced),
+        })
+    }
+}
+
+/// A capability was offered a moment ago; a backend may change its mind.
+pub(super) fn withdrawn<'a, T: Send + 'a>(
+    operation: Operation,
+) -> BoxFuture<'a, Result<T, BackendError>> {
+    Box::pin(async move { Err(BackendError::new(BackendErrorKind::Unsupported, operation)) })
+}

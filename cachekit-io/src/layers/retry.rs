@@ -1,0 +1,154 @@
+//! A layer that tries again.
+
+use super::{Attempt, Call, Layer, backoff};
+use crate::{BackendError, BoxFuture, timed};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+/// Tries again what failed for a moment ([`BackendError::is_retryable`]).
+///
+/// Before each retry it waits for a random time: up to 100 ms, 200 ms and so on to 5 s, and at least what the backend
+/// asked for. What asks for more than 5 s is not tried again, nor is what must not be done twice
+/// ([`Call::is_repeatable`]). A write that is repeated may overwrite what another process wrote meanwhile, as any late
+/// write may; [`Fencing`](crate::Fencing) is for callers to whom that matters.
+///
+/// All operations share a [`RetryBudget`], so that retries do not multiply the load of a backend that is failing anyway.
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::layers::{Layer, Retry};
+/// use cachekit_io::testing::FaultyBackend;
+/// use cachekit_io::{Backend, BackendErrorKind, MemoryBackend};
+///
+/// # pollster::block_on(async {
+/// let stumbles = FaultyBackend::new(MemoryBackend::new());
+/// stumbles.fail_next(1, BackendErrorKind::Transient);
+/// let backend = Retry::new(2).around(stumbles);
+/// assert!(backend.get("k").await.is_ok());
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Retry {
+    most: u32,
+    budget: RetryBudget,
+}
+
+impl Retry {
+    /// Up to so many attempts more than one.
+    pub fn new(retries: u32) -> Self {
+        Self { most: retries, budget: RetryBudget::default() }
+    }
+
+    /// Another budget than the default.
+    #[must_use]
+    pub fn budget(mut self, budget: RetryBudget) -> Self {
+        self.budget = budget;
+        self
+    }
+}
+
+impl Layer for Retry {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        Box::pin(async move {
+            let mut made = 0;
+            loop {
+                let error = match attempt().await {
+                    Ok(done) => {
+                        self.budget.succeeded();
+                        return Ok(done);
+                    }
+                    Err(error) => error,
+                };
+                let is_short = error.retry_after().is_none_or(|asked| asked <= backoff::LONGEST);
+                let may_retry = error.is_retryable()
+                    // Also where this call is not: it says how the backend is.
+                    && self.budget.failed()
+                    && call.is_repeatable()
+                    && is_short
+                    && made < self.most;
+                if !may_retry {
+                    return Err(error);
+                }
+                let wait = backoff::wait(made, error.retry_after(), fastrand::f64());
+                timed::sleep(Instant::now() + wait).await;
+                made += 1;
+            }
+        })
+    }
+}
+
+/// How much of the traffic retries may be.
+///
+/// A failed attempt costs a token, a success earns a part of one, and there are never more than the budget has room for.
+/// While no more than half of them are left, nothing is tried again. So a backend that fails now and then has its retries,
+/// and one that is down does not.
+///
+/// Source: gRPC proposal A6, "Throttling Retry Attempts and Hedged RPCs".
+///
+/// # Example
+///
+/// ```
+/// use cachekit_io::layers::{Retry, RetryBudget};
+///
+/// // 50 failures in a row stop retries; after that each success pays for a fifth of one.
+/// let retry = Retry::new(3).budget(RetryBudget::new(100, 0.2));
+/// # let _ = retry;
+/// ```
+#[derive(Debug)]
+pub struct RetryBudget {
+    /// In thousandths of a token.
+    left: AtomicU32,
+    most: u32,
+    success: u32,
+}
+
+const TOKEN: u32 = 1000;
+
+impl RetryBudget {
+    /// A full budget of so many tokens, at most 1,000,000, to which each success adds so much of one: from 0 to 1.
+    pub fn new(tokens: u32, success: f64) -> Self {
+        let most = tokens.min(1_000_000) * TOKEN;
+        // From 0 to 1000.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let success = (success.clamp(0.0, 1.0) * f64::from(TOKEN)) as u32;
+        Self { left: AtomicU32::new(most), most, success }
+    }
+
+    fn succeeded(&self) {
+        // Read first: in good times nothing is written.
+        if self.left.load(Ordering::Relaxed) < self.most {
+            self.change(|left| left.saturating_add(self.success).min(self.most));
+        }
+    }
+
+    /// Takes a token. Whether there are enough left for a retry.
+    fn failed(&self) -> bool {
+        self.change(|left| left.saturating_sub(TOKEN)) > self.most / 2
+    }
+
+    /// What is left after a change.
+    fn change(&self, change: impl Fn(u32) -> u32) -> u32 {
+        let mut left = self.left.load(Ordering::Relaxed);
+        loop {
+            let after = change(left);
+            let swapped =
+                self.left.compare_exchange_weak(left, after, Ordering::Relaxed, Ordering::Relaxed);
+            match swapped {
+                Ok(_) => return after,
+                Err(now) => left = now,
+            }
+        }
+    }
+}
+
+/// Ten tokens, and a tenth of one for each success.
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self::new(10, 0.1)
+    }
+}
