@@ -51,9 +51,12 @@
 
 #[doc(hidden)]
 pub mod alarm;
+#[cfg(any(feature = "http", feature = "layers"))]
+mod backoff;
+#[doc(hidden)]
+pub mod circuit;
 mod contract;
 mod error;
-pub mod layers;
 mod listeners;
 mod memory;
 mod operation;
@@ -68,6 +71,8 @@ pub mod envelope;
 pub mod file;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "layers")]
+pub mod layers;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(any(feature = "http", feature = "redis"))]

@@ -144,22 +144,26 @@ async fn serve<T>(
     let heads = matches!(speaks, Speaks::Http1);
     let (stream, mut left) = Watched::new(stream, &seat.pulse, heads);
     let mut cut = phase.clone();
-    speak(stream, speaks, service, seat, phase).await;
-    if let Ok(stream) = left.try_recv() {
+    let dismissed = speak(stream, speaks, service, seat, phase).await;
+    // Another connection waits for the place of one that was dismissed.
+    if let (Ok(stream), false) = (left.try_recv(), dismissed) {
         tokio::select! {
             () = linger::read_out(stream) => {}
+            () = seat.pulse.dismissed() => {}
             _ = cut.wait_for(|phase| *phase == Phase::Cut) => {}
         }
     }
 }
 
+/// Whether it was dismissed.
 async fn speak<T>(
     stream: T,
     speaks: Speaks,
     service: &Arc<Service>,
     seat: &Seat,
     mut phase: watch::Receiver<Phase>,
-) where
+) -> bool
+where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = &seat.pulse;
@@ -179,9 +183,9 @@ async fn speak<T>(
                 if let Err(error) = done {
                     tracing::debug!(%error, "a connection ended with an error");
                 }
-                return;
+                return leaving;
             }
-            _ = cut.wait_for(|phase| *phase == Phase::Cut) => return,
+            _ = cut.wait_for(|phase| *phase == Phase::Cut) => return leaving,
             _ = phase.wait_for(|phase| *phase == Phase::Draining), if !closing => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
@@ -193,7 +197,7 @@ async fn speak<T>(
             }
             () = check.as_mut() => match pulse.verdict(&service.limits) {
                 // A request that came just before it was told to go is answered.
-                _ if leaving && pulse.gives_way().is_some() => return,
+                _ if leaving && pulse.gives_way().is_some() => return leaving,
                 Verdict::Fine(wait) => check.set(sleep(wait)),
                 Verdict::Idle if !closing => {
                     closing = true;
@@ -203,7 +207,7 @@ async fn speak<T>(
                 Verdict::Idle | Verdict::Stalled => {
                     service.metrics.connection_cut();
                     tracing::debug!("a connection without progress was cut");
-                    return;
+                    return leaving;
                 }
             }
         }
@@ -237,3 +241,6 @@ fn protocol(limits: &Limits, speaks: Speaks) -> Builder<TokioExecutor> {
         Speaks::Either => builder,
     }
 }
+
+#[cfg(test)]
+mod tests;

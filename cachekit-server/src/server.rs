@@ -313,6 +313,11 @@ impl Running {
         self.admin_addr
     }
 
+    #[cfg(test)]
+    pub(crate) fn service(&self) -> Arc<Service> {
+        Arc::clone(&self.service)
+    }
+
     /// Accepts these API keys from now on, and no others. What tenants spent stays spent.
     ///
     /// # Errors

@@ -15,19 +15,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A stream that ends where reading ends.
 pub(super) struct HalfClose<S> {
     stream: S,
+    /// Something was sent. Before that a failure means that there never was a connection, and nothing to read.
+    has_sent: bool,
     /// The peer takes no more.
     deaf: bool,
 }
 
 impl<S> HalfClose<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, deaf: false }
+        Self { stream, has_sent: false, deaf: false }
     }
 
     /// What became of a write: as if it had succeeded, with what `dropped` says, if the peer is gone.
     fn sent<T>(&mut self, sent: Poll<io::Result<T>>, dropped: T) -> Poll<io::Result<T>> {
         match sent {
-            Poll::Ready(Err(error)) if peer_is_gone(&error) => {
+            Poll::Ready(Err(error)) if self.has_sent && peer_is_gone(&error) => {
                 self.deaf = true;
                 Poll::Ready(Ok(dropped))
             }
@@ -72,6 +74,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HalfClose<S> {
             return Poll::Ready(Ok(()));
         }
         let sent = Pin::new(&mut self.stream).poll_flush(context);
+        self.has_sent |= matches!(sent, Poll::Ready(Ok(())));
         self.sent(sent, ())
     }
 

@@ -1,6 +1,6 @@
 //! When to try again, and for how long at most.
 
-use crate::layers::backoff;
+use crate::backoff;
 use std::time::{Duration, Instant};
 
 /// Requests that the service certainly did not see are repeated at once, but not for ever.

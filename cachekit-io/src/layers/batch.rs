@@ -6,70 +6,119 @@ use crate::{
     Backend, BackendError, BackendErrorKind, Batch, BatchEntry, BatchResults, BoxFuture, Fetched,
     Operation,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The results so far. An item without one was not asked about, or no answer came.
-struct Items<T>(Mutex<Vec<Option<Result<T, BackendError>>>>);
+/// What is known of an item.
+enum Item<T> {
+    New,
+    /// It was asked about, and no answer has come.
+    Asked,
+    Answered(Result<T, BackendError>),
+}
 
-impl<T> Items<T> {
-    fn new(count: usize) -> Self {
-        Self(Mutex::new((0..count).map(|_| None).collect()))
+/// A batch on its way.
+struct Items<T, M> {
+    operation: Operation,
+    state: Mutex<State<T>>,
+    /// Whether an item may be asked about again. Only looked at after something went wrong.
+    may_repeat: M,
+}
+
+struct State<T> {
+    items: Vec<Item<T>>,
+    /// What the last attempt came to, as one.
+    verdict: Result<(), BackendError>,
+}
+
+impl<T, M: Fn(usize) -> bool> Items<T, M> {
+    fn new(operation: Operation, count: usize, may_repeat: M) -> Self {
+        let items = (0..count).map(|_| Item::New).collect();
+        Self { operation, state: Mutex::new(State { items, verdict: Ok(()) }), may_repeat }
     }
 
-    fn results(&self) -> MutexGuard<'_, Vec<Option<Result<T, BackendError>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The items that another attempt may help, of those that may be tried again.
-    fn left(&self, may_repeat: impl Fn(usize) -> bool) -> Vec<usize> {
-        let results = self.results();
-        let is_left = |&item: &usize| match &results[item] {
-            None => true,
-            Some(Ok(_)) => false,
-            Some(Err(error)) => error.is_retryable() && may_repeat(item),
-        };
-        (0..results.len()).filter(is_left).collect()
+    fn is_left(&self, index: usize, item: &Item<T>) -> bool {
+        match item {
+            Item::New => true,
+            Item::Asked => (self.may_repeat)(index),
+            Item::Answered(Ok(_)) => false,
+            Item::Answered(Err(error)) => error.is_retryable() && (self.may_repeat)(index),
+        }
+    }
+
+    /// Whether another attempt may help any of them.
+    fn has_left(&self) -> bool {
+        let state = self.state();
+        state.items.iter().enumerate().any(|(index, item)| self.is_left(index, item))
+    }
+
+    /// Begins an attempt: the items that it is about.
+    fn ask(&self) -> Vec<usize> {
+        let mut state = self.state();
+        let mut asked = Vec::new();
+        for (index, item) in state.items.iter_mut().enumerate() {
+            if self.is_left(index, item) {
+                asked.push(index);
+                // An error stays until there is a better answer.
+                if matches!(item, Item::New) {
+                    *item = Item::Asked;
+                }
+            }
+        }
+        asked
     }
 
     /// Notes what an attempt brought, and says how that is to be judged as one.
-    fn note(
-        &self,
-        items: &[usize],
-        brought: BatchResults<T>,
-        operation: Operation,
-    ) -> Result<(), BackendError> {
-        let mut verdict = Ok(());
+    fn answered(&self, asked: &[usize], brought: BatchResults<T>) -> Result<(), BackendError> {
+        let mut verdict: Result<(), BackendError> = Ok(());
+        let mut wait = None;
         let mut brought = brought.into_iter();
-        let mut results = self.results();
-        for &item in items {
-            let result = brought.next().unwrap_or_else(|| {
-                let error = BackendError::new(BackendErrorKind::Transient, operation);
+        let mut state = self.state();
+        for &index in asked {
+            let answer = brought.next().unwrap_or_else(|| {
+                let error = BackendError::new(BackendErrorKind::Transient, self.operation);
                 Err(error.with_context("the backend has left out an item of a batch"))
             });
-            if let Err(error) = &result {
-                let graver = match &verdict {
+            if let Err(error) = &answer {
+                wait = wait.max(error.retry_after());
+                let is_graver = match &verdict {
                     Ok(()) => error.is_retryable() || error.counts_for_breaker(),
-                    Err(before) => error.is_retryable() && !BackendError::is_retryable(before),
+                    Err(before) => error.is_retryable() && !before.is_retryable(),
                 };
-                if graver {
+                if is_graver {
                     verdict = Err(error.clone());
                 }
             }
-            results[item] = Some(result);
+            let item = &mut state.items[index];
+            // A layer may have two attempts under way.
+            if !matches!(item, Item::Answered(Ok(_))) {
+                *item = Item::Answered(answer);
+            }
         }
+        if let (Err(error), Some(wait)) = (&mut verdict, wait) {
+            *error = error.clone().with_retry_after(wait);
+        }
+        state.verdict.clone_from(&verdict);
         verdict
     }
 
     /// The results of all items. What the layer says is that of those without one.
-    fn finish(&self, carried: Result<(), BackendError>, operation: Operation) -> BatchResults<T> {
+    fn finish(&self, carried: Result<(), BackendError>) -> BatchResults<T> {
         let missing = match carried {
             Err(error) => error,
-            Ok(()) => BackendError::new(BackendErrorKind::Transient, operation)
+            Ok(()) => BackendError::new(BackendErrorKind::Transient, self.operation)
                 .with_context("a layer says that it was carried out, and it was not"),
         };
-        let results = std::mem::take(&mut *self.results());
-        let result = |result: Option<_>| result.unwrap_or_else(|| Err(missing.clone()));
-        results.into_iter().map(result).collect()
+        let items = std::mem::take(&mut self.state().items);
+        let result = |item| match item {
+            Item::Answered(result) => result,
+            Item::New | Item::Asked => Err(missing.clone()),
+        };
+        items.into_iter().map(result).collect()
     }
 }
 
@@ -79,26 +128,34 @@ impl<L: Layer, B: Backend> Layered<L, B> {
         &'a self,
         operation: Operation,
         count: usize,
-        may_repeat: impl Fn(usize) -> bool + Copy + Send + Sync + 'a,
+        may_repeat: impl Fn(usize) -> bool + Send + Sync + 'a,
         ask: impl Fn(&'a dyn Batch, &[usize]) -> BoxFuture<'a, BatchResults<T>> + Send + Sync + 'a,
     ) -> BoxFuture<'a, BatchResults<T>> {
         Box::pin(async move {
-            let items = Arc::new(Items::new(count));
-            let noted = Arc::clone(&items);
+            // An empty batch says nothing about the backend.
+            if count == 0 {
+                return Vec::new();
+            }
+            let items = Arc::new(Items::new(operation, count, may_repeat));
             let ask = Arc::new(ask);
-            let attempt: Attempt<'a, ()> = Box::new(move || {
-                let (items, ask) = (Arc::clone(&noted), Arc::clone(&ask));
+            let (of_attempt, of_question) = (Arc::clone(&items), Arc::clone(&items));
+            let run = move || -> BoxFuture<'a, Result<(), BackendError>> {
+                let (items, ask) = (Arc::clone(&of_attempt), Arc::clone(&ask));
                 Box::pin(async move {
-                    let left = items.left(may_repeat);
                     let Some(batch) = self.backend.batch() else {
                         return Err(BackendError::new(BackendErrorKind::Unsupported, operation));
                     };
-                    let brought = ask(batch, &left).await;
-                    items.note(&left, brought, operation)
+                    let asked = items.ask();
+                    if asked.is_empty() {
+                        return items.state().verdict.clone();
+                    }
+                    let brought = ask(batch, &asked).await;
+                    items.answered(&asked, brought)
                 })
-            });
+            };
+            let attempt = Attempt::new(run, move || of_question.has_left());
             let carried = self.layer.carry(Call::keyless(operation), attempt).await;
-            items.finish(carried, operation)
+            items.finish(carried)
         })
     }
 }
@@ -109,22 +166,18 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
             Operation::GetMany,
             keys.len(),
             |_| true,
-            move |batch, left| {
-                let keys: Vec<&str> = left.iter().map(|&item| keys[item]).collect();
+            move |batch, asked| {
+                let keys: Vec<&str> = asked.iter().map(|&item| keys[item]).collect();
                 Box::pin(async move { batch.get_many(&keys).await })
             },
         )
     }
 
     fn set_many<'a>(&'a self, entries: &'a [BatchEntry<'a>]) -> BoxFuture<'a, BatchResults<()>> {
-        // Of several items with the same key the last one wins: one that failed must not be written after it. And a write
-        // under a lock would take the first attempt's value for another's.
-        let may_repeat = move |item: usize| {
-            let BatchEntry { key, options, .. } = &entries[item];
-            options.lock.is_none() && entries[item + 1..].iter().all(|later| later.key != *key)
-        };
-        self.carry_many(Operation::SetMany, entries.len(), may_repeat, move |batch, left| {
-            let entries: Vec<_> = left.iter().map(|&item| entries[item].clone()).collect();
+        let repeatable = OnceLock::new();
+        let may_repeat = move |item: usize| repeatable.get_or_init(|| may_repeat(entries))[item];
+        self.carry_many(Operation::SetMany, entries.len(), may_repeat, move |batch, asked| {
+            let entries: Vec<_> = asked.iter().map(|&item| entries[item].clone()).collect();
             Box::pin(async move { batch.set_many(&entries).await })
         })
     }
@@ -134,10 +187,21 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
             Operation::DeleteMany,
             keys.len(),
             |_| true,
-            move |batch, left| {
-                let keys: Vec<&str> = left.iter().map(|&item| keys[item]).collect();
+            move |batch, asked| {
+                let keys: Vec<&str> = asked.iter().map(|&item| keys[item]).collect();
                 Box::pin(async move { batch.delete_many(&keys).await })
             },
         )
     }
+}
+
+/// Which entries may be written again. Of several with the same key the last one wins: one that failed must not be
+/// written after it. And a write under a lock would take the first attempt's value for another's.
+fn may_repeat(entries: &[BatchEntry<'_>]) -> Vec<bool> {
+    let last: HashMap<_, _> =
+        entries.iter().enumerate().map(|(index, entry)| (entry.key, index)).collect();
+    let may = |(index, entry): (usize, &BatchEntry<'_>)| {
+        entry.options.lock.is_none() && last.get(entry.key) == Some(&index)
+    };
+    entries.iter().enumerate().map(may).collect()
 }

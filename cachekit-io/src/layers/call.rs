@@ -8,28 +8,16 @@ use std::fmt;
 pub struct Call<'a> {
     operation: Operation,
     key: Option<&'a str>,
-    is_repeatable: bool,
 }
-
-/// Carries the operation out, as often as it is called. Each future does nothing before it is polled.
-pub type Attempt<'a, T> =
-    Box<dyn Fn() -> BoxFuture<'a, Result<T, BackendError>> + Send + Sync + 'a>;
 
 impl<'a> Call<'a> {
     pub(super) fn new(operation: Operation, key: &'a str) -> Self {
-        Self { key: Some(key), ..Self::keyless(operation) }
+        Self { operation, key: Some(key) }
     }
 
     /// About no key, or about many.
     pub(super) fn keyless(operation: Operation) -> Self {
-        let is_repeatable =
-            !matches!(operation, Operation::Lock | Operation::Unlock | Operation::SetFenced);
-        Self { operation, key: None, is_repeatable }
-    }
-
-    /// The same, and it is not to be done twice if `guarded`.
-    pub(super) fn once_if(self, guarded: bool) -> Self {
-        Self { is_repeatable: self.is_repeatable && !guarded, ..self }
+        Self { operation, key: None }
     }
 
     /// What is asked.
@@ -42,20 +30,33 @@ impl<'a> Call<'a> {
         self.key
     }
 
-    /// Whether doing it twice comes to the same as doing it once.
-    ///
-    /// Not so: taking a lock (the second attempt would contend with the first), giving one back, and writing under a lock
-    /// or through a fence (the second attempt would take the first one's value for another's).
-    pub fn is_repeatable(&self) -> bool {
-        self.is_repeatable
-    }
-
     /// An error of this call.
     pub fn error(&self, kind: BackendErrorKind) -> BackendError {
         let error = BackendError::new(kind, self.operation);
         match self.key {
             Some(key) => error.with_key(key),
             None => error,
+        }
+    }
+
+    /// Whether doing it twice comes to the same as doing it once.
+    pub(super) fn is_repeatable(&self) -> bool {
+        match self.operation {
+            Operation::Connect
+            | Operation::Get
+            | Operation::Set
+            | Operation::Delete
+            | Operation::Exists
+            | Operation::Health
+            | Operation::Expiry
+            | Operation::Refresh
+            | Operation::GetMany
+            | Operation::SetMany
+            | Operation::DeleteMany
+            | Operation::Fence => true,
+            Operation::Lock | Operation::Unlock | Operation::SetFenced | Operation::Subscribe => {
+                false
+            }
         }
     }
 }
@@ -65,6 +66,41 @@ impl fmt::Debug for Call<'_> {
         f.debug_struct("Call")
             .field("operation", &self.operation)
             .field("key_len", &self.key.map(str::len))
-            .finish_non_exhaustive()
+            .finish()
+    }
+}
+
+/// Carries the operation out, as often as it is [run](Self::run).
+pub struct Attempt<'a, T> {
+    run: Box<dyn Fn() -> BoxFuture<'a, Result<T, BackendError>> + Send + Sync + 'a>,
+    may_repeat: Box<dyn Fn() -> bool + Send + Sync + 'a>,
+}
+
+impl<'a, T> Attempt<'a, T> {
+    pub(super) fn new(
+        run: impl Fn() -> BoxFuture<'a, Result<T, BackendError>> + Send + Sync + 'a,
+        may_repeat: impl Fn() -> bool + Send + Sync + 'a,
+    ) -> Self {
+        Self { run: Box::new(run), may_repeat: Box::new(may_repeat) }
+    }
+
+    /// Asks the backend, or the next layer. The future does nothing before it is polled.
+    pub fn run(&self) -> BoxFuture<'a, Result<T, BackendError>> {
+        (self.run)()
+    }
+
+    /// Whether the operation may be carried out again, and that may help.
+    ///
+    /// Not so: taking a lock (the second attempt would contend with the first), giving one back, and writing under a lock
+    /// or through a fence (the second attempt would take the first one's value for another's). Of a batch, whether there
+    /// are items left of which neither is true.
+    pub fn may_repeat(&self) -> bool {
+        (self.may_repeat)()
+    }
+}
+
+impl<T> fmt::Debug for Attempt<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").finish_non_exhaustive()
     }
 }

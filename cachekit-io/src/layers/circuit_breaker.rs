@@ -1,7 +1,7 @@
 //! A layer that leaves a backend alone that is down.
 
-use super::circuit::{Circuit, FAILURES};
 use super::{Attempt, Call, Layer};
+use crate::circuit::{Circuit, FAILURES};
 use crate::{BackendError, BackendErrorKind, BoxFuture, Clock, Operation};
 use std::time::Duration;
 
@@ -14,11 +14,13 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// at once with [`CircuitOpen`](BackendErrorKind::CircuitOpen), which says in
 /// [`retry_after`](BackendError::retry_after) how long that goes on. Then one operation is let through: if it succeeds,
 /// the circuit closes, else there is another pause. Other failures, such as a key that the backend does not take, change
-/// nothing. [`health`](crate::Backend::health) always asks the backend, and what it says counts.
+/// nothing. [`health`](crate::Backend::health) always asks the backend, and locks are always given back; what comes of
+/// that counts.
 ///
 /// # Example
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use cachekit_io::layers::{CircuitBreaker, Layer};
 /// use cachekit_io::testing::FaultyBackend;
 /// use cachekit_io::{Backend, BackendErrorKind, ManualClock, MemoryBackend};
@@ -39,6 +41,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// assert!(backend.get("k").await.is_ok());
 /// assert!(!backend.layer().is_open());
 /// # });
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct CircuitBreaker {
@@ -107,13 +110,18 @@ impl Layer for CircuitBreaker {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            let is_question = call.operation() == Operation::Health;
-            if !is_question && !self.circuit.admits(|| self.now()) {
+            // A lock that is not given back has others wait for it.
+            let passes = matches!(call.operation(), Operation::Health | Operation::Unlock);
+            if !passes && !self.circuit.admits(|| self.now()) {
                 return Err(self.refusal(call));
             }
-            let result = attempt().await;
+            let result = attempt.run().await;
             match &result {
                 Ok(_) => {
+                    self.circuit.succeeded();
+                }
+                // It is up, and knows of something newer.
+                Err(error) if error.is_superseded() => {
                     self.circuit.succeeded();
                 }
                 Err(error) if error.counts_for_breaker() => {

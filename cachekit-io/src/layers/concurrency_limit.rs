@@ -1,16 +1,16 @@
 //! A layer that bounds how much runs at once.
 
 use super::{Attempt, Call, Layer};
-use crate::{BackendError, BackendErrorKind, BoxFuture, timed};
+use crate::{BackendError, BackendErrorKind, BoxFuture, Operation, alarm, timed};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Lets so many operations run at once, so that a slow backend does not take the memory and the sockets of the whole
-/// program.
+/// Lets so many operations run at once, so that a slow backend does not take the sockets and the time of the whole program.
 ///
 /// An operation above that waits for its turn, first come first served, for as long as [`wait`](Self::wait) says; unless
-/// set it does not wait. If its turn does not come it fails with [`Backpressure`](BackendErrorKind::Backpressure), and the
-/// backend was not asked. A batch counts as one operation.
+/// set it does not wait. Only the time bounds how many wait, each with its value. If its turn does not come it fails with
+/// [`Backpressure`](BackendErrorKind::Backpressure), and the backend was not asked. A batch counts as one operation;
+/// [`health`](crate::Backend::health) and giving back a lock do not count.
 ///
 /// # Example
 ///
@@ -54,7 +54,8 @@ impl ConcurrencyLimit {
         if let Ok(place) = self.places.try_acquire() {
             return Some(place);
         }
-        if self.wait.is_zero() {
+        // Without the thread that keeps time there is no waiting.
+        if self.wait.is_zero() || alarm::start().is_err() {
             return None;
         }
         // Never closed.
@@ -72,10 +73,14 @@ impl Layer for ConcurrencyLimit {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
+            // These free something, or say how the backend is.
+            if matches!(call.operation(), Operation::Health | Operation::Unlock) {
+                return attempt.run().await;
+            }
             let Some(_place) = self.enter().await else {
                 return Err(call.error(BackendErrorKind::Backpressure));
             };
-            attempt().await
+            attempt.run().await
         })
     }
 }

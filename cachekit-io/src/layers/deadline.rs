@@ -1,7 +1,7 @@
 //! A layer that bounds operations in time.
 
 use super::{Attempt, Call, Layer};
-use crate::{BackendError, BackendErrorKind, BoxFuture, timed};
+use crate::{BackendError, BackendErrorKind, BoxFuture, alarm, timed};
 use std::time::{Duration, Instant};
 
 /// Bounds each operation in time: from its first poll on it has this long, with everything that the layers and the
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 /// # Example
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use cachekit_io::layers::{Deadline, Layer};
 /// use cachekit_io::testing::{Fault, FaultyBackend};
 /// use cachekit_io::{Backend, MemoryBackend};
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 /// let backend = Deadline::new(Duration::from_millis(20)).around(hangs);
 /// assert!(backend.get("k").await.unwrap_err().is_timeout());
 /// # });
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Duration);
@@ -43,8 +45,12 @@ impl Layer for Deadline {
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
             // Without an end if that is further away than the clock reaches.
-            let Some(end) = Instant::now().checked_add(self.0) else { return attempt().await };
-            let outcome = timed::before(end, attempt()).await;
+            let Some(end) = Instant::now().checked_add(self.0) else { return attempt.run().await };
+            if let Err(error) = alarm::start() {
+                let refusal = call.error(BackendErrorKind::Transient).with_source(error);
+                return Err(refusal.with_context("the thread that keeps time does not start"));
+            }
+            let outcome = timed::before(end, attempt.run()).await;
             outcome.unwrap_or_else(|| {
                 let error = call.error(BackendErrorKind::Timeout);
                 Err(error.with_context(format!("nothing within {:?}", self.0)))

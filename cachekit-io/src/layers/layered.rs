@@ -7,6 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What every operation on a backend goes through.
@@ -30,7 +31,7 @@ use std::time::Duration;
 ///         attempt: Attempt<'a, T>,
 ///     ) -> BoxFuture<'a, Result<T, BackendError>> {
 ///         Box::pin(async move {
-///             let result = attempt().await;
+///             let result = attempt.run().await;
 ///             if result.is_err() {
 ///                 self.0.fetch_add(1, Relaxed);
 ///             }
@@ -47,11 +48,14 @@ use std::time::Duration;
 /// # });
 /// ```
 pub trait Layer: fmt::Debug + Send + Sync + 'static {
-    /// Sees to it that an operation is carried out, or says why it is not.
+    /// Sees to it that an operation is carried out, or says why it is not. Like every operation of a [`Backend`], the
+    /// future does nothing before it is polled, and may be dropped at any time: an implementation does its work inside of
+    /// the future, not before it makes one.
     ///
     /// A batch passes as one call. It fails if one of its items failed in a way that may be over in a moment
     /// ([`BackendError::is_retryable`]), or that a breaker counts; a further attempt is about those items alone. What
-    /// the layer returns is the result of the items that have none of their own.
+    /// the layer returns is the result of the items that have none. A batch that is given up by an outer layer has lost
+    /// what the inner ones knew of its items.
     fn carry<'a, T: Send + 'a>(
         &'a self,
         call: Call<'a>,
@@ -64,6 +68,17 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
         Self: Sized,
     {
         Layered { layer: self, backend }
+    }
+}
+
+/// One layer around several backends, or one that is looked at elsewhere, too.
+impl<L: Layer> Layer for Arc<L> {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        (**self).carry(call, attempt)
     }
 }
 
@@ -84,6 +99,11 @@ impl<L, B> Layered<L, B> {
     pub fn backend(&self) -> &B {
         &self.backend
     }
+
+    /// What it stood around.
+    pub fn into_backend(self) -> B {
+        self.backend
+    }
 }
 
 impl<L: Layer, B: Backend> Layered<L, B> {
@@ -93,7 +113,8 @@ impl<L: Layer, B: Backend> Layered<L, B> {
         key: &'a str,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, BackendError>> + Send + Sync + 'a,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
-        self.layer.carry(Call::new(operation, key), Box::new(attempt))
+        let call = Call::new(operation, key);
+        self.layer.carry(call, Attempt::new(attempt, move || call.is_repeatable()))
     }
 }
 
@@ -108,9 +129,9 @@ impl<L: Layer, B: Backend> Backend for Layered<L, B> {
         value: Bytes,
         options: &'a SetOptions,
     ) -> BoxFuture<'a, Result<(), BackendError>> {
-        let call = Call::new(Operation::Set, key).once_if(options.lock.is_some());
-        let attempt = move || self.backend.set(key, value.clone(), options);
-        self.layer.carry(call, Box::new(attempt))
+        let set = move || self.backend.set(key, value.clone(), options);
+        let attempt = Attempt::new(set, || options.lock.is_none());
+        self.layer.carry(Call::new(Operation::Set, key), attempt)
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
@@ -122,7 +143,7 @@ impl<L: Layer, B: Backend> Backend for Layered<L, B> {
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        let attempt: Attempt<'_, Health> = Box::new(move || self.backend.health());
+        let attempt = Attempt::new(move || self.backend.health(), || true);
         self.layer.carry(Call::keyless(Operation::Health), attempt)
     }
 

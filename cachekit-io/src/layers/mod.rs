@@ -1,4 +1,4 @@
-//! What stands between a program and a backend: layers around it, each a [`Backend`] again.
+//! What stands between a program and a backend: layers around it, each a [`Backend`](crate::Backend) again.
 //!
 //! | layer | what it does | what a caller sees |
 //! | --- | --- | --- |
@@ -42,37 +42,33 @@
 //! ```
 //!
 //! A circuit breaker counts what comes back to it. An operation that an outer deadline gave up does not: put a deadline
-//! inside of it, too.
+//! inside of it, too. One budget, breaker or limit serves several backends, and can be looked at, if it is shared:
+//!
+//! ```
+//! use cachekit_io::MemoryBackend;
+//! use cachekit_io::layers::{CircuitBreaker, Layer};
+//! use std::sync::Arc;
+//!
+//! let breaker = Arc::new(CircuitBreaker::new());
+//! let backend = Arc::clone(&breaker).around(MemoryBackend::new());
+//! assert!(!breaker.is_open());
+//! # let _ = backend;
+//! ```
 
-#[cfg(any(feature = "http", feature = "layers"))]
-pub(crate) mod backoff;
-#[doc(hidden)]
-pub mod circuit;
-
-#[cfg(feature = "layers")]
 mod batch;
-#[cfg(feature = "layers")]
 mod call;
-#[cfg(feature = "layers")]
 mod circuit_breaker;
-#[cfg(feature = "layers")]
 mod concurrency_limit;
-#[cfg(feature = "layers")]
 mod deadline;
-#[cfg(feature = "layers")]
 mod layered;
-#[cfg(feature = "layers")]
 mod retry;
 
-#[cfg(all(test, feature = "layers"))]
+#[cfg(test)]
 mod tests;
 
-#[cfg(feature = "layers")]
-pub use self::{
-    call::{Attempt, Call},
-    circuit_breaker::CircuitBreaker,
-    concurrency_limit::ConcurrencyLimit,
-    deadline::Deadline,
-    layered::{Layer, Layered},
-    retry::{Retry, RetryBudget},
-};
+pub use self::call::{Attempt, Call};
+pub use self::circuit_breaker::CircuitBreaker;
+pub use self::concurrency_limit::ConcurrencyLimit;
+pub use self::deadline::Deadline;
+pub use self::layered::{Layer, Layered};
+pub use self::retry::{Retry, RetryBudget};

@@ -1,7 +1,7 @@
 //! A layer that tries again.
 
-use super::{Attempt, Call, Layer, backoff};
-use crate::{BackendError, BoxFuture, timed};
+use super::{Attempt, Call, Layer};
+use crate::{BackendError, BoxFuture, alarm, backoff, timed};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
@@ -9,14 +9,18 @@ use std::time::Instant;
 ///
 /// Before each retry it waits for a random time: up to 100 ms, 200 ms and so on to 5 s, and at least what the backend
 /// asked for. What asks for more than 5 s is not tried again, nor is what must not be done twice
-/// ([`Call::is_repeatable`]). A write that is repeated may overwrite what another process wrote meanwhile, as any late
-/// write may; [`Fencing`](crate::Fencing) is for callers to whom that matters.
+/// ([`Attempt::may_repeat`]).
+///
+/// A write that was given up half-way, by a [`Deadline`](super::Deadline) for each attempt or by a lost connection, may
+/// still arrive: after the retry that succeeded, and after whatever the program or another process wrote or deleted
+/// since. Callers to whom that matters write through a [fence](crate::Fencing), as `cachekit` does.
 ///
 /// All operations share a [`RetryBudget`], so that retries do not multiply the load of a backend that is failing anyway.
 ///
 /// # Example
 ///
 /// ```
+/// # #[cfg(feature = "testing")] {
 /// use cachekit_io::layers::{Layer, Retry};
 /// use cachekit_io::testing::FaultyBackend;
 /// use cachekit_io::{Backend, BackendErrorKind, MemoryBackend};
@@ -27,6 +31,7 @@ use std::time::Instant;
 /// let backend = Retry::new(2).around(stumbles);
 /// assert!(backend.get("k").await.is_ok());
 /// # });
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Retry {
@@ -51,13 +56,13 @@ impl Retry {
 impl Layer for Retry {
     fn carry<'a, T: Send + 'a>(
         &'a self,
-        call: Call<'a>,
+        _call: Call<'a>,
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
             let mut made = 0;
             loop {
-                let error = match attempt().await {
+                let error = match attempt.run().await {
                     Ok(done) => {
                         self.budget.succeeded();
                         return Ok(done);
@@ -66,11 +71,13 @@ impl Layer for Retry {
                 };
                 let is_short = error.retry_after().is_none_or(|asked| asked <= backoff::LONGEST);
                 let may_retry = error.is_retryable()
-                    // Also where this call is not: it says how the backend is.
+                    // Also where this call is not tried again: it says how the backend is.
                     && self.budget.failed()
-                    && call.is_repeatable()
+                    && attempt.may_repeat()
                     && is_short
-                    && made < self.most;
+                    && made < self.most
+                    // Without the thread that keeps time there is no waiting.
+                    && alarm::start().is_ok();
                 if !may_retry {
                     return Err(error);
                 }
@@ -85,7 +92,7 @@ impl Layer for Retry {
 /// How much of the traffic retries may be.
 ///
 /// A failed attempt costs a token, a success earns a part of one, and there are never more than the budget has room for.
-/// While no more than half of them are left, nothing is tried again. So a backend that fails now and then has its retries,
+/// While no more than half of them are left, nothing is tried again: a budget of two or fewer allows no retries. So a backend that fails now and then has its retries,
 /// and one that is down does not.
 ///
 /// Source: gRPC proposal A6, "Throttling Retry Attempts and Hedged RPCs".
@@ -110,12 +117,13 @@ pub struct RetryBudget {
 const TOKEN: u32 = 1000;
 
 impl RetryBudget {
-    /// A full budget of so many tokens, at most 1,000,000, to which each success adds so much of one: from 0 to 1.
+    /// A full budget of so many tokens, at most 1,000,000, to which each success adds so much of one: from 0 to 1, rounded
+    /// up to thousandths.
     pub fn new(tokens: u32, success: f64) -> Self {
         let most = tokens.min(1_000_000) * TOKEN;
         // From 0 to 1000.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let success = (success.clamp(0.0, 1.0) * f64::from(TOKEN)) as u32;
+        let success = (success.clamp(0.0, 1.0) * f64::from(TOKEN)).ceil() as u32;
         Self { left: AtomicU32::new(most), most, success }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cachekit_io::Backend;
-use cachekit_io::layers::circuit::{Circuit, FAILURES};
+use cachekit_io::circuit::{Circuit, FAILURES};
 
 use super::outage::{Outages, Trouble};
 use crate::clock::{self, Ticks};

@@ -139,6 +139,17 @@ async fn what_a_server_said_before_it_was_gone_is_read() {
 }
 
 #[tokio::test]
+async fn a_peer_that_was_gone_from_the_beginning_is_no_connection() {
+    let peer = Peer::default();
+    peer.with(|transport| transport.broken = Some(ErrorKind::ConnectionReset));
+    let background = Background::start().unwrap();
+    let stream = HalfClose::new(peer);
+    let opened = Conn::open(stream, &background.place(), background, KeepAlive::DEFAULT).await;
+    let Err(failure) = opened else { panic!("nothing was sent") };
+    assert_eq!(failure.again, Again::Unsent);
+}
+
+#[tokio::test]
 async fn other_errors_of_a_write_end_the_connection() {
     // Reading might wait for ever then.
     let [first, second] = two_requests(ErrorKind::InvalidData).await;

@@ -1,9 +1,12 @@
 //! A batch that fails in part.
 
 use super::scripted::Scripted;
-use crate::layers::{CircuitBreaker, Deadline, Layer, Layered, Retry};
+use crate::layers::{Attempt, Call, CircuitBreaker, Deadline, Layer, Layered, Retry};
 use crate::testing::{Fault, FaultyBackend};
-use crate::{Backend, BackendErrorKind, Batch, BatchEntry, MemoryBackend};
+use crate::{
+    Backend, BackendError, BackendErrorKind, Batch, BatchEntry, BoxFuture, LockToken, ManualClock,
+    MemoryBackend, SetOptions,
+};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -13,8 +16,8 @@ fn asked<L>(backend: &Layered<L, Scripted>) -> Vec<Vec<String>> {
     std::mem::take(&mut *backend.backend().asked.lock().unwrap())
 }
 
-fn kinds<T>(results: &[Result<T, crate::BackendError>]) -> Vec<Option<BackendErrorKind>> {
-    results.iter().map(|result| result.as_ref().err().map(crate::BackendError::kind)).collect()
+fn kinds<T>(results: &[Result<T, BackendError>]) -> Vec<Option<BackendErrorKind>> {
+    results.iter().map(|result| result.as_ref().err().map(BackendError::kind)).collect()
 }
 
 #[test]
@@ -37,6 +40,68 @@ fn of_several_items_with_one_key_the_last_one_still_wins() {
     assert_eq!(kinds(&results), [Some(Transient), None]);
     let found = pollster::block_on(backend.get("k")).unwrap().unwrap();
     assert_eq!(found.value(), "new");
+    assert_eq!(asked(&backend), [["k", "k"]], "and nothing is asked for again");
+}
+
+#[test]
+fn a_write_under_a_lock_is_not_repeated() {
+    let backend = Retry::new(3).around(Scripted::new(&[("a", Transient, 9), ("b", Transient, 1)]));
+    let value = Bytes::from_static(b"v");
+    let locked = SetOptions::new().lock(LockToken::new("l"));
+    let entries = [
+        BatchEntry::new("a", value.clone()).with_options(locked),
+        BatchEntry::new("b", value.clone()),
+    ];
+    let results = pollster::block_on(backend.set_many(&entries));
+    assert_eq!(kinds(&results), [Some(Transient), None]);
+    assert_eq!(asked(&backend), [vec!["a", "b"], vec!["b"]]);
+}
+
+#[test]
+fn an_empty_batch_is_no_news_of_the_backend() {
+    let (hands, inner) = (ManualClock::new(), Scripted::new(&[("a", Transient, 1)]));
+    let breaker = CircuitBreaker::new().failures(1).clock(hands.clock());
+    let backend = breaker.around(inner);
+    pollster::block_on(backend.get_many(&["a"]));
+    hands.advance(Duration::from_secs(60));
+    assert!(pollster::block_on(backend.get_many(&[])).is_empty());
+    assert!(backend.layer().is_open());
+    assert_eq!(asked(&backend), [["a"]]);
+}
+
+/// Gives the first attempt up when it is under way, and makes another.
+#[derive(Debug)]
+struct Hasty;
+
+impl Layer for Hasty {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        _call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        Box::pin(async move {
+            assert!(super::poll(&mut attempt.run()).is_pending());
+            assert!(attempt.may_repeat());
+            attempt.run().await
+        })
+    }
+}
+
+#[test]
+fn what_was_asked_and_not_answered_is_repeated_only_where_it_may_be() {
+    let inner = FaultyBackend::new(MemoryBackend::new());
+    inner.inject(Fault::wait(std::future::pending).times(1));
+    let backend = Hasty.around(inner.clone());
+    let value = Bytes::from_static(b"v");
+    let locked = SetOptions::new().lock(LockToken::new("l"));
+    let entries = [
+        BatchEntry::new("a", value.clone()).with_options(locked),
+        BatchEntry::new("b", value.clone()),
+    ];
+    let results = pollster::block_on(backend.set_many(&entries));
+    assert_eq!(kinds(&results), [Some(Transient), None]);
+    let keys: Vec<_> = inner.calls().into_iter().map(|call| call.keys).collect();
+    assert_eq!(keys, [vec!["a", "b"], vec!["b"]]);
 }
 
 #[test]

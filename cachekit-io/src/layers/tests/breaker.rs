@@ -3,7 +3,8 @@
 use super::run;
 use crate::layers::{CircuitBreaker, Deadline, Layer, Layered};
 use crate::testing::{Fault, FaultyBackend};
-use crate::{Backend, BackendErrorKind, ManualClock, MemoryBackend, Operation};
+use crate::{Backend, BackendErrorKind, LockToken, Locks, ManualClock, MemoryBackend, Operation};
+use std::sync::Arc;
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(10);
@@ -65,6 +66,38 @@ fn its_health_may_always_be_asked_for() {
     inner.heal();
     assert!(run(backend.health()).is_ok());
     assert!(run(backend.get("k")).is_ok());
+}
+
+#[test]
+fn and_locks_given_back() {
+    let (_, inner, backend) = broken();
+    let lock = LockToken::new("l");
+    assert!(run(backend.release("k", &lock)).unwrap_err().is_transient());
+    assert!(run(backend.try_acquire("k", PAUSE)).unwrap_err().is_circuit_open());
+    assert_eq!(inner.calls().len(), 1);
+}
+
+#[test]
+fn a_backend_that_knows_of_something_newer_is_up() {
+    let (hands, inner, backend) = broken();
+    inner.heal();
+    hands.advance(PAUSE);
+    inner.fail_next(1, BackendErrorKind::Superseded);
+    assert!(run(backend.get("k")).unwrap_err().is_superseded());
+    assert!(!backend.layer().is_open());
+}
+
+#[test]
+fn one_breaker_for_two_backends() {
+    let (hands, inner) = (ManualClock::new(), FaultyBackend::new(MemoryBackend::new()));
+    let breaker = Arc::new(CircuitBreaker::new().failures(1).clock(hands.clock()));
+    let first = Arc::clone(&breaker).around(inner.clone());
+    let second = Arc::clone(&breaker).around(MemoryBackend::new());
+    inner.fail_next(1, BackendErrorKind::Transient);
+    assert!(run(first.get("k")).is_err());
+    assert!(breaker.is_open());
+    assert!(run(second.get("k")).unwrap_err().is_circuit_open());
+    assert!(run(second.into_backend().get("k")).is_ok());
 }
 
 #[test]

@@ -74,8 +74,10 @@ impl Layer for Log {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         let key = call.key().map(str::to_owned);
-        self.0.lock().unwrap().push((call.operation(), key));
-        attempt()
+        Box::pin(async move {
+            self.0.lock().unwrap().push((call.operation(), key));
+            attempt.run().await
+        })
     }
 }
 
@@ -130,5 +132,5 @@ fn every_operation_passes_once_under_its_own_name() {
 #[test]
 fn debug_shows_no_key() {
     let call = Call::new(Operation::Get, "user:secret");
-    assert_eq!(format!("{call:?}"), "Call { operation: Get, key_len: Some(11), .. }");
+    assert_eq!(format!("{call:?}"), "Call { operation: Get, key_len: Some(11) }");
 }

@@ -3,7 +3,7 @@
 use super::{poll, run};
 use crate::layers::{ConcurrencyLimit, Deadline, Layer};
 use crate::testing::{Fault, FaultyBackend};
-use crate::{Backend, BackendErrorKind, MemoryBackend, Operation};
+use crate::{Backend, BackendErrorKind, LockToken, Locks, MemoryBackend, Operation};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -58,6 +58,9 @@ fn one_more_than_the_limit_is_refused_and_the_backend_is_not_asked() {
     let error = run(backend.get("key")).unwrap_err();
     assert_eq!((error.kind(), error.key_len()), (BackendErrorKind::Backpressure, Some(3)));
     assert_eq!(backend.backend().count(Operation::Get), 2);
+    // What frees something, or says how the backend is, passes.
+    assert!(poll(&mut backend.release("a", &LockToken::new("l"))).is_pending());
+    assert!(poll(&mut backend.health()).is_pending());
     // One that is dropped makes room.
     drop(first);
     backend.backend().heal();

@@ -58,7 +58,7 @@ impl Layer for Asks {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            attempt().await?;
+            attempt.run().await?;
             Err(call.error(BackendErrorKind::Transient).with_retry_after(self.0))
         })
     }

@@ -1,8 +1,9 @@
 //! When a backend is left alone: the state machine of a circuit breaker.
 //!
 //! Closed, it lets everything through. A number of failures in a row opens it, and nothing gets through for a pause. Then
-//! one call does, to find out (half-open): a success closes the circuit, a failure opens it for another pause. A call
-//! that never tells how it ended costs one more pause.
+//! one call does, to find out (half-open): a success closes the circuit, and otherwise the next call finds out after
+//! another pause. Calls that were under way when it opened may still tell how they ended: a success closes it, too, and
+//! a failure does not make the pause longer.
 //!
 //! Source: M. Nygard, "Release It!", 2nd edition, Circuit Breaker.
 //!
@@ -48,8 +49,9 @@ impl Circuit {
 
     /// The backend answered. True if that is news: it had failed before.
     pub fn succeeded(&self) -> bool {
-        // Read first: in good times nothing is written.
-        if self.failures.load(Ordering::Relaxed) == 0 {
+        // Read first: in good times nothing is written. Both are looked at: a failure that was counted before the last
+        // success may open the circuit after it.
+        if self.failures.load(Ordering::Relaxed) == 0 && self.open_until().is_none() {
             return false;
         }
         self.failures.store(0, Ordering::Relaxed);
@@ -60,11 +62,12 @@ impl Circuit {
     /// A call failed in a way that counts. True if the circuit is open now.
     pub fn failed(&self, now: u64) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let open = failures >= self.most;
-        if open {
+        let opens = failures >= self.most;
+        // Of those that fail while it is open, none makes the pause longer.
+        if opens && self.open_until.load(Ordering::Relaxed) <= now {
             self.open_until.store(self.again(now), Ordering::Relaxed);
         }
-        open
+        opens
     }
 
     /// Until when it is open; `None` if it is closed.
@@ -106,6 +109,30 @@ mod tests {
         assert!(circuit.succeeded());
         assert_eq!(circuit.open_until(), None);
         assert!(circuit.admits(|| unreachable!()));
+    }
+
+    #[test]
+    fn what_fails_while_it_is_open_makes_no_pause_longer() {
+        let circuit = Circuit::new(1, 5);
+        circuit.failed(1);
+        for now in 2..6 {
+            assert!(circuit.failed(now));
+        }
+        assert!(circuit.admits(|| 6));
+        // The probe takes longer than a pause, and fails: the next one is a pause away.
+        circuit.failed(13);
+        assert!(!circuit.admits(|| 17));
+        assert!(circuit.admits(|| 18));
+    }
+
+    #[test]
+    fn a_failure_that_opens_it_behind_a_success_does_not_last() {
+        // As if the success had come between the two steps of the failure.
+        let circuit = Circuit::new(1, 5);
+        circuit.open_until.store(6, Ordering::Relaxed);
+        assert!(circuit.admits(|| 6));
+        assert!(circuit.succeeded());
+        assert!(circuit.admits(|| 6));
     }
 
     #[test]

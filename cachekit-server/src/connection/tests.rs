@@ -1,0 +1,86 @@
+//! How a connection ends, on a clock that the tests turn.
+
+use super::{Phase, Speaks, serve};
+use crate::Server;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::watch::Pulse;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// The last request of a connection; it shows no key.
+const LAST: &[u8] = b"GET /v1/cache/k HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+/// Fits into what is on the way.
+const MORE: &[u8] = &[b'x'; 1000];
+
+struct Ending {
+    peer: DuplexStream,
+    served: JoinHandle<()>,
+    pulse: Arc<Pulse>,
+    phase: watch::Sender<Phase>,
+    start: Instant,
+}
+
+/// A connection whose last request was answered.
+async fn answered() -> Ending {
+    let running = Server::builder().cleartext().bind().await.expect("a server");
+    let service = running.service();
+    let limits = Limits::default();
+    let peers = Arc::new(Peers::new(&limits));
+    let (ours, mut peer) = duplex(4096);
+    let (phase, seen) = watch::channel(Phase::Serving);
+    let seat = peers.admit(Ipv4Addr::LOCALHOST.into(), &limits, &Metrics::default()).await;
+    let seat = seat.expect("a place");
+    let pulse = Arc::clone(&seat.pulse);
+    let served = tokio::spawn(async move {
+        serve(ours, Speaks::Http1, &service, &seat, seen).await;
+        drop((seat, running));
+    });
+    let start = Instant::now();
+    peer.write_all(LAST).await.expect("it reads");
+    let mut answer = Vec::new();
+    peer.read_to_end(&mut answer).await.expect("an answer and an end");
+    assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
+    Ending { peer, served, pulse, phase, start }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_still_comes_is_taken() {
+    let mut ending = answered().await;
+    // Each is taken before there is room for the next; without a reader this would end, or wait for ever.
+    for _ in 0..20 {
+        ending.peer.write_all(MORE).await.expect("it reads");
+    }
+    drop(ending.peer);
+    ending.served.await.expect("no panic");
+    assert_eq!(Instant::now(), ending.start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_stays_gets_a_second() {
+    let ending = answered().await;
+    ending.served.await.expect("no panic");
+    assert_eq!(Instant::now() - ending.start, Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_cut_waits_for_no_peer() {
+    let ending = answered().await;
+    ending.phase.send_replace(Phase::Cut);
+    ending.served.await.expect("no panic");
+    assert_eq!(Instant::now(), ending.start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_dismissed_waits_for_no_peer() {
+    let ending = answered().await;
+    ending.pulse.dismiss();
+    ending.served.await.expect("no panic");
+    assert_eq!(Instant::now(), ending.start);
+}
