@@ -10,6 +10,7 @@ mod function;
 mod generics;
 mod handle;
 mod key;
+mod route;
 mod rules;
 mod secure;
 mod site;
@@ -52,9 +53,15 @@ impl Model {
 
     /// The same without what entries are not told apart by.
     fn kept_turbofish(&self) -> TokenStream {
+        let names = self.kept_names();
+        if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
+    }
+
+    /// The names in it.
+    fn kept_names(&self) -> Vec<&Ident> {
         let mut names = self.function.turbofish();
         names.retain(|name| !self.left_out.contains(name));
-        if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
+        names
     }
 
     /// The generics of what stands beside the function and works with its entries.

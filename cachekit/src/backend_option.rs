@@ -1,12 +1,9 @@
 //! `backend = …`: a backend that the attribute names.
 
-use std::hash::Hasher;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
 use cachekit_io::Backend;
-
-use crate::pinned::Spot;
 
 mod sealed {
     pub trait Sealed {}
@@ -91,26 +88,21 @@ through! {
     [T: IntoBackend, F: FnOnce() -> T] LazyLock<T, F>;
 }
 
-impl<B: IntoBackend + ?Sized> Spot for &B {
-    type Pin = BackendPin;
-    #[inline]
-    fn hash_spot<H: Hasher>(&self, state: &mut H) {
-        state.write_usize(self.address());
-    }
-    #[inline]
-    fn matches(&self, pin: &BackendPin) -> bool {
-        self.address() == pin.address()
-    }
-    fn pin(&self) -> BackendPin {
-        BackendPin(self.to_backend())
-    }
-}
-
 /// Keeps a backend alive for as long as entries belong to it, so that no other can come to its place.
 #[derive(Clone)]
 pub struct BackendPin(Arc<dyn Backend>);
 
 impl BackendPin {
+    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
+        Self(backend)
+    }
+
+    /// Whether it is the backend with this [`address`](IntoBackend::address).
+    #[inline]
+    pub(crate) fn is_at(&self, address: usize) -> bool {
+        self.address() == address
+    }
+
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).cast::<()>() as usize
     }

@@ -7,6 +7,10 @@
 
 use crate::handle::{EntryKey, Handle, Invalidated};
 
+mod visit;
+
+pub use visit::{LookAt, LookAtValue, MakeHandle, Visit, visit, visit_ruled};
+
 /// `f::invalidate(…)`
 pub fn invalidate<R>(entry: Handle<R>) -> Invalidated {
     entry.invalidate()

@@ -8,19 +8,17 @@ use crate::clock::{self, Ticks};
 use crate::entry::{self, AnyEntry, Entry, Fate, Plan};
 use crate::key::{self, CacheKey};
 use crate::read_through::remote::{Prepared, Removal, Windows};
-use crate::read_through::{Remote, read};
-use crate::rules::{Judge, Verdict};
+use crate::read_through::{OwnedKey, Remote, Route, read};
+use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::site::{Site, SiteRef};
 use crate::stats::Stats;
 use crate::store::{Flight, Newcomer, Store, StoreRef};
 
-mod constructors;
 mod entry_key;
 mod invalidated;
 mod operation;
 
-pub use self::constructors::*;
 pub use self::entry_key::EntryKey;
 pub use self::invalidated::Invalidated;
 pub(crate) use self::operation::Operation;
@@ -187,6 +185,35 @@ where
     }
 }
 
+/// A handle on a call.
+pub fn handle<H, R, Q, S, J>(site: SiteRef, route: R, _shape: S, key: Q, judge: J) -> H
+where
+    H: From<Inner<S::Return>>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + Send + Sync + 'static,
+    J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+{
+    let key = route.key(key);
+    let remote = R::remote(site, &key);
+    place::<R::Key, S>(site, &key, Box::new(judge), remote).into()
+}
+
+/// A handle on a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
+pub fn handle_ruled<H, R, Q, S, F, J>(site: SiteRef, route: R, shape: S, key: Q, rules: F) -> H
+where
+    H: From<Inner<S::Return>>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + Send + Sync + 'static,
+    F: FnOnce(Rules<Q::Owned, S>) -> J,
+    J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+{
+    handle(site, route, shape, key, rules(Rules::new()))
+}
+
 fn place<Q, S>(
     site: SiteRef,
     key: &Q,
@@ -217,7 +244,9 @@ where
     }
 }
 
-struct Inner<R> {
+/// What a handle is made of.
+#[allow(unreachable_pub)] // Named by what generated code calls.
+pub struct Inner<R> {
     key: EntryKey,
     site: &'static Site,
     place: Arc<dyn Place<R>>,
@@ -275,6 +304,18 @@ pub struct Handle<R>(Inner<R>);
 /// # });
 /// ```
 pub struct AsyncHandle<R>(Inner<R>);
+
+impl<R> From<Inner<R>> for Handle<R> {
+    fn from(inner: Inner<R>) -> Self {
+        Self(inner)
+    }
+}
+
+impl<R> From<Inner<R>> for AsyncHandle<R> {
+    fn from(inner: Inner<R>) -> Self {
+        Self(inner)
+    }
+}
 
 impl<R> Handle<R> {
     /// Removes the entry. Running fills of this key will not be stored.

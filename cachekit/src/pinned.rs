@@ -51,7 +51,9 @@ impl<A: Spot, B: Spot> Spot for (A, B) {
 }
 
 /// A call's key and its spot.
-pub(crate) struct At<Q, P> {
+#[allow(unreachable_pub)] // Named by what generated code calls.
+#[allow(missing_debug_implementations)] // Never shown: it holds a key.
+pub struct At<Q, P> {
     pub(crate) key: Q,
     pub(crate) spot: P,
 }

@@ -1,30 +1,16 @@
 //! Everything generated code may name, and nothing else. Not covered by semantic versioning: the macros
 //! and the runtime are pinned to each other's exact version.
 
-pub use crate::companion;
-pub use crate::handle::{
-    async_handle, async_handle_ruled, async_handle_shared, async_handle_shared_ruled, handle,
-    handle_ruled, handle_shared, handle_shared_ruled, site_clear, site_purge, site_stats,
-};
-#[cfg(feature = "shared")]
-pub use crate::handle::{async_handle_at, async_handle_at_ruled, handle_at, handle_at_ruled};
-#[cfg(feature = "secure")]
-pub use crate::handle::{
-    async_handle_secure, async_handle_secure_ruled, handle_secure, handle_secure_ruled,
-};
+pub use crate::companion::{self, visit, visit_ruled};
+pub use crate::handle::{handle, handle_ruled, site_clear, site_purge, site_stats};
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
 pub use crate::object::own::lookup_in;
 #[cfg(feature = "shared")]
 pub use crate::pinned::Pinned;
-#[cfg(feature = "shared")]
-pub use crate::read_through::lookup_at;
-#[cfg(feature = "secure")]
-pub use crate::read_through::sealed as secure;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, lookup_shared, refresh, refresh_async,
-    unboxed, with, with_whole,
+    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, refresh, refresh_async, route, unboxed,
 };
 pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};

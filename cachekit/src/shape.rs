@@ -78,6 +78,10 @@ pub trait Shape: Copy {
     fn lies_whole(_stored: &Self::Stored) -> Option<&Self::Return> {
         None
     }
+    /// The value of a return value; of a `Result` what is `Ok`.
+    fn seen(ret: &Self::Return) -> Option<&dyn Any> {
+        Self::stored(ret).map(|value| value as &dyn Any)
+    }
     /// What the function returns where it cannot be called; `None`: it is called all the same.
     fn refuse(_error: &Error) -> Option<Self::Return> {
         None
@@ -300,7 +304,10 @@ where
     }
     #[inline]
     fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
-        stored.as_ref().ok().map(|value| value as &dyn Any)
+        Self::seen(stored)
+    }
+    fn seen(ret: &Self::Return) -> Option<&dyn Any> {
+        ret.as_ref().ok().map(|value| value as &dyn Any)
     }
     #[inline]
     fn lies_whole(stored: &Self::Stored) -> Option<&Self::Return> {

@@ -43,6 +43,25 @@ fn the_attribute_wins_over_the_scope() {
     assert!(!scope.run(shelved::clear).is_confirmed(), "there is a backend all the same");
 }
 
+#[test]
+fn a_closure_looks_at_the_value_of_one_backend() {
+    static BOTH: LazyLock<[Arc<FaultyBackend>; 2]> = LazyLock::new(|| [faulty(), faulty()]);
+    #[cache(ttl = 60, backend = BOTH[at.to_owned()], key = n)]
+    fn of(at: usize, n: u64) -> String {
+        format!("{n} at {at}")
+    }
+    let scope = isolate();
+    of(0, 1);
+    for _ in 0..30 {
+        assert_eq!(of::with(&0, &1, |kept| kept == "1 at 0"), Some(true));
+        assert_eq!(of::with(&1, &1, String::len), None, "another backend's is not seen");
+    }
+    // Only what is in this process is looked at.
+    drop(scope);
+    let _scope = isolate();
+    assert_eq!(of::with(&0, &1, String::len), None);
+}
+
 struct Shop {
     name: &'static str,
     backend: Arc<FaultyBackend>,

@@ -68,6 +68,38 @@ fn sealed_and_typed_hit_and_off_asks_the_store() {
 }
 
 #[test]
+fn a_closure_looks_at_a_sealed_value() {
+    #[cache::secure(ttl = 60, namespace = "modes", tenant = tenant)]
+    fn of_tenant(tenant: &str, n: u64) -> Result<String, cachekit::Error> {
+        Ok(format!("{n} of {tenant}"))
+    }
+    #[cache::secure(ttl(ok = 60, err = 60), namespace = "modes", l1 = typed)]
+    fn both(n: u64) -> Result<u64, u64> {
+        if n < 10 { Ok(n) } else { Err(n) }
+    }
+    let held = Held::new(1);
+    let keyring = Arc::new(Keyring::from_source(held.clone()).unwrap());
+    Scope::new().with_keyring(Arc::clone(&keyring)).run(|| {
+        let length = |value: &String| value.len();
+        assert_eq!(sealed::with(&1, length), None);
+        let _ = (sealed(1), typed(1), off(1), both(1), both(10));
+        of_tenant("ann", 1).unwrap();
+        RUNS.take();
+        assert_eq!(sealed::with(&1, length), Some(7));
+        assert_eq!(typed::with(&1, length), Some(7));
+        assert_eq!(off::with(&1, length), None, "nothing is kept here");
+        assert_eq!((both::with(&1, |n| *n), both::with(&10, |n| *n)), (Some(1), None));
+        assert_eq!(of_tenant::with("ann", &1, length), Some(8));
+        assert_eq!(of_tenant::with("bob", &1, length), None, "another tenant's is not seen");
+        // Of a key that is gone nothing opens.
+        held.set(2, &[]);
+        assert!(keyring.reload().unwrap());
+        assert_eq!(sealed::with(&1, length), None);
+        assert_eq!(RUNS.take(), 0);
+    });
+}
+
+#[test]
 fn without_a_store_off_runs_each_time() {
     Scope::new().with_keyring(keyring(1, &[])).run(|| {
         assert_eq!((off(1), off(1)), ("value 1".into(), "value 1".into()));

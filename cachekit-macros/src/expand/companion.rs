@@ -4,10 +4,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
-use super::key::{self, Arrival};
 use super::spans::located;
 use super::{again, handle, site};
-use crate::model::{Model, Tier};
+use crate::model::Model;
 
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
     let sites = sites(model);
@@ -167,8 +166,9 @@ fn of_one_entry(model: &Model) -> TokenStream {
         .filter(|parameter| !parameter.skipped)
         .map(|parameter| &parameter.ident);
     let handle_type = handle::return_type(model);
-    let made = handle::make(model, &quote!(Self::__cachekit_site #turbofish ()));
     let names: Vec<_> = names.collect();
+    let on_call = on_call(model);
+    let on = on_call_path(model);
     // Async companions make the handle when they are polled: until then it is a function and its argument.
     let (parameters, entry, module) = if model.returned.is_async() {
         let types = model.borrowed_types();
@@ -197,12 +197,14 @@ fn of_one_entry(model: &Model) -> TokenStream {
         TokenStream::new()
     };
     let refresh = refresh(model);
-    let with = with(model);
+    let with = with(model, &names);
     quote_spanned! {mixed=>
+        #on_call
+
         #[doc(hidden)]
         #[inline]
         fn __cachekit_handle #generics (#parameters) -> #handle_type #bounds {
-            #made
+            #on(#(#names,)* #private::companion::MakeHandle::<#handle_type>::new())
         }
 
         /// Drops the entry of these arguments, so that the next call runs the function.
@@ -240,13 +242,45 @@ fn of_one_entry(model: &Model) -> TokenStream {
     }
 }
 
-/// Runs a closure on the value in its place, where values are stored as they are and a key is all that sets them apart.
-fn with(model: &Model) -> TokenStream {
-    if model.tier == Tier::Secure || model.backend.is_some() {
-        return TokenStream::new();
-    }
+/// What a visitor makes of a call: its route, shape and key are worked out here, once for all companions.
+fn on_call(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
+    let private = model.private();
     let turbofish = model.kept_turbofish();
+    let arguments = model.borrowed_arguments();
+    let value = &model.returned.value;
+    let mut generics = model.kept_generics();
+    let visitor = Ident::new("__V", mixed);
+    generics.params.push(syn::parse_quote!(#visitor: #private::companion::Visit<#value>));
+    let (generics, _, bounds) = generics.split_for_impl();
+    let visit = quote_spanned!(mixed=> __visitor, Self::__cachekit_site #turbofish ());
+    let made = handle::make(model, ["visit", "visit_ruled"], &visit);
+    quote_spanned! {mixed=>
+        #[doc(hidden)]
+        #[inline]
+        fn __cachekit_on #generics (
+            #(#arguments,)*
+            __visitor: #visitor
+        ) -> #visitor::Returned #bounds {
+            #made
+        }
+    }
+}
+
+/// Its path. It has one type parameter more than the other companions.
+fn on_call_path(model: &Model) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let names = model.kept_names();
+    if names.is_empty() {
+        return quote_spanned!(mixed=> Self::__cachekit_on);
+    }
+    quote_spanned!(mixed=> Self::__cachekit_on::<#(#names,)* _>)
+}
+
+/// Runs a closure on the value in its place.
+fn with(model: &Model, names: &[&Ident]) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let private = model.private();
     let mut generics = model.kept_generics();
     let result = Ident::new("__R", mixed);
     generics.params.push(syn::parse_quote!(#result));
@@ -255,24 +289,19 @@ fn with(model: &Model) -> TokenStream {
     // Of a `Result`, the value that is stored. What goes by another name is looked at as a whole.
     let whole = &model.returned.value;
     let seen = returned_value(whole);
-    let name = if seen.is_some() { "with" } else { "with_whole" };
+    let look = Ident::new(if seen.is_some() { "LookAtValue" } else { "LookAt" }, mixed);
     let seen = seen.unwrap_or(whole);
-    let shape = model.shape();
-    let looked = key::with(model, Arrival::Borrowed, |key| {
-        let site = quote_spanned!(mixed=> Self::__cachekit_site #turbofish ());
-        let rest = quote_spanned!(mixed=> #key, look);
-        model.call_with_shape(name, None, &site, &rest)
-    });
+    let on = on_call_path(model);
     quote_spanned! {mixed=>
         /// Runs `look` on the cached value of these arguments where it is: nothing is cloned, and the function does not
-        /// run. `None` if there is no value in this process. It counts as a use.
+        /// run. `None` if there is no value in this process. It counts as a use. A value that is kept sealed is opened for
+        /// it.
         #[inline]
         pub fn with #generics (
             #(#arguments,)*
             look: impl ::core::ops::FnOnce(&#seen) -> #result
         ) -> ::core::option::Option<#result> #bounds {
-            let __shape = #shape;
-            #looked
+            #on(#(#names,)* #private::companion::#look::new(look))
         }
     }
 }

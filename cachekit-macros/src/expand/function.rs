@@ -6,7 +6,7 @@ use syn::{FnArg, Pat, PatIdent, ReturnType, Signature, Type};
 
 use super::key::{self, Arrival};
 use super::spans::{Extent, located};
-use super::{again, rules, secure, site};
+use super::{again, route, rules, secure, site};
 use crate::model::{Model, Tier};
 use crate::signature::{Flavor, Parameter};
 
@@ -123,18 +123,12 @@ fn checks(model: &Model) -> TokenStream {
 fn look_up(model: &Model) -> TokenStream {
     let Some(cache) = &model.own_cache else {
         let site = site::reference(model);
-        let name = match model.tier {
-            Tier::Local => "lookup",
-            Tier::Secure => "secure::lookup",
-            _ if model.backend.is_some() => "lookup_at",
-            Tier::Shared | Tier::Io => "lookup_shared",
-        };
         let here = model.here();
         // A closure of its own: with its type, the look-up is compiled for this function alone, and becomes a part of it.
         let own = quote_spanned!(here=> move || __site);
-        let looked_up = at_backend(model, |backend| {
+        let looked_up = route::with(model, |route| {
             key::with(model, Arrival::AsWritten, |key| {
-                model.call_with_shape(name, None, &quote!(#own #backend), &key)
+                model.call_with_shape("lookup", None, &quote!(#own, #route), &key)
             })
         });
         return quote_spanned!(here=> match #site { __site => #looked_up });
@@ -150,28 +144,6 @@ fn look_up(model: &Model) -> TokenStream {
     quote_spanned! {model.here()=>
         match (&(#cache), { #site &__CACHEKIT_SITE }) {
             (__cache, __site) => #looked_up
-        }
-    }
-}
-
-/// A call that gets the backend of `backend = …` as one more argument, if there is one; and if values are
-/// sealed, also the tenant.
-pub(super) fn at_backend(
-    model: &Model,
-    call: impl FnOnce(TokenStream) -> TokenStream,
-) -> TokenStream {
-    if model.tier == Tier::Secure {
-        return secure::at_spot(model, call);
-    }
-    let Some(backend) = &model.backend else { return call(TokenStream::new()) };
-    let at = Extent::of(backend);
-    // Named where the user wrote it, so that what is wrong with it is said there.
-    let name = quote_spanned!(at.start=> __backend);
-    let call = call(quote!(, #name));
-    // As with the key: its temporaries live until the call is over.
-    quote_spanned! {model.here()=>
-        match &(#backend) {
-            __backend => #call
         }
     }
 }

@@ -6,8 +6,8 @@ use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
 use super::spans::located;
-use super::{again, function, rules, secure, site};
-use crate::model::{Model, Tier};
+use super::{again, route, rules, secure, site};
+use crate::model::Model;
 
 /// The handle's function and that of the site, in the same `impl` as the method.
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
@@ -21,7 +21,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let receiver = model.receiver().map(|receiver| quote!(&#receiver,));
     let arguments = model.borrowed_arguments();
     let handle_type = return_type(model);
-    let handle = make(model, &quote!(Self::#site #turbofish ()));
+    let handle = make(model, ["handle", "handle_ruled"], &quote!(Self::#site #turbofish ()));
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = Model::allowed_lints();
     let doc = format!(
@@ -66,28 +66,22 @@ pub(super) fn return_type(model: &Model) -> TokenStream {
     quote!(#handle<#value>)
 }
 
-/// The body of a function that makes a handle.
-pub(super) fn make(model: &Model, site: &TokenStream) -> TokenStream {
-    let name = match (model.returned.is_async(), model.tier) {
-        (false, Tier::Local) => "handle",
-        (false, Tier::Secure) => "handle_secure",
-        (false, _) if model.backend.is_some() => "handle_at",
-        (false, Tier::Shared | Tier::Io) => "handle_shared",
-        (true, Tier::Local) => "async_handle",
-        (true, Tier::Secure) => "async_handle_secure",
-        (true, _) if model.backend.is_some() => "async_handle_at",
-        (true, Tier::Shared | Tier::Io) => "async_handle_shared",
-    };
+/// A call, under its first or its second name, that gets all that there is to know of a call of the function: the second
+/// one where a value that is set needs rules. `first` is what it gets before.
+pub(super) fn make(
+    model: &Model,
+    [plain, with_rules]: [&str; 2],
+    first: &TokenStream,
+) -> TokenStream {
     let shape = model.shape();
-    let (suffix, rules) = match rules::for_set(model) {
-        rules::ForSet::Judge(judge) => ("", judge),
-        rules::ForSet::Rules(closure) => ("_ruled", closure),
+    let (name, rules) = match rules::for_set(model) {
+        rules::ForSet::Judge(judge) => (plain, judge),
+        rules::ForSet::Rules(closure) => (with_rules, closure),
     };
-    let name = &format!("{name}{suffix}");
     let sealing = secure::wrap_shape(model);
-    let made = function::at_backend(model, |backend| {
+    let made = route::with(model, |route| {
         key::with(model, Arrival::Borrowed, |key| {
-            model.call_with_shape(name, None, &quote!(#site #backend), &quote!(#key, #rules))
+            model.call_with_shape(name, None, &quote!(#first, #route), &quote!(#key, #rules))
         })
     });
     quote_spanned! {Span::mixed_site()=>

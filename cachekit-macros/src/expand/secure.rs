@@ -1,8 +1,7 @@
-//! Sealed values: what stands around the shape of the return type, and where an entry belongs.
+//! Sealed values: what stands around the shape of the return type.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::Expr;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote_spanned;
 
 use super::spans::{Extent, located};
 use crate::args::{L1, OnTamper};
@@ -42,37 +41,4 @@ pub(super) fn wrap_shape(model: &Model) -> TokenStream {
             (&#private::Refusing::<#value>::new()).__cachekit_refuse()
         });
     }
-}
-
-/// A call that gets the backend and the tenant as one more argument.
-pub(super) fn at_spot(model: &Model, call: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
-    let (backend, backend_match) = part(model, "backend", model.backend.as_ref());
-    let (tenant, tenant_match) = part(model, "tenant", model.tenant.as_ref());
-    let call = call(quote_spanned!(Span::mixed_site()=> , (#backend, #tenant)));
-    // As with the key: their temporaries live until the call is over.
-    let (names, exprs): (Vec<_>, Vec<_>) = backend_match.into_iter().chain(tenant_match).unzip();
-    if names.is_empty() {
-        return call;
-    }
-    quote_spanned! {model.here()=>
-        match (#(&(#exprs),)*) {
-            (#(#names,)*) => #call
-        }
-    }
-}
-
-/// The argument for one of the two, and what it is made of.
-fn part<'a>(
-    model: &Model,
-    what: &str,
-    expr: Option<&'a Expr>,
-) -> (TokenStream, Option<(Ident, &'a Expr)>) {
-    let Some(expr) = expr else { return (quote!(()), None) };
-    let at = Extent::of(expr);
-    // All of it stands where the user wrote it, so that what is wrong with it is said there.
-    let private = model.krate.private(at.start);
-    let name = Ident::new(&format!("__{what}"), at.start);
-    let function = Ident::new(what, at.end);
-    let argument = quote_spanned!(at.end=> (#name));
-    (quote_spanned!(at.start=> #private::secure::#function #argument), Some((name, expr)))
 }

@@ -96,9 +96,9 @@ fn self_in_an_inner_item_makes_no_method() {
 fn shared_values_are_checked_where_they_are_shared() {
     let method = "fn f(&self) -> u8 { 1 }";
     assert!(has("self = shared", method, "check_shareable"));
-    assert!(has("self = shared", method, "lookup_shared"));
+    assert!(has("self = shared", method, "route::Configured"));
     assert!(!has("self = instance", method, "check_shareable"));
-    assert!(!has("self = instance", method, "lookup_shared"));
+    assert!(!has("self = instance", method, "route::Configured"));
     assert!(!has("in = self.users", method, "check_shareable"));
     assert!(has("in = self.users", method, "lookup_in"));
 }

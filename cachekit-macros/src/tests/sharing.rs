@@ -35,7 +35,7 @@ fn they_are_accepted() {
     {
         assert_eq!(said(Tier::Shared, options), [""; 0], "{options}");
     }
-    assert!(expansion("backend = B", FUNCTION).contains("lookup_at"));
+    assert!(expansion("backend = B", FUNCTION).contains("route :: backend"));
     assert!(expansion("backend = B", FUNCTION).contains("own_backend : true"));
 }
 

@@ -197,10 +197,10 @@ struct Held<'a> {
 /// The entry, if it is of these types, alive, and in that store.
 #[inline]
 fn of_store<K: 'static, V: 'static>(
-    resident: &Option<Resident>,
+    resident: Option<&Resident>,
     store: StoreNumber,
 ) -> Option<&Entry<K, V>> {
-    let entry: &Entry<K, V> = resident.as_deref()?.typed()?;
+    let entry: &Entry<K, V> = resident?.typed()?;
     if entry.head.is_of(store) { Some(entry) } else { None }
 }
 
@@ -242,6 +242,7 @@ impl Front {
     /// Compiled into each function, so it is short: what does not depend on a function's closures is in functions of
     /// their own, closures are borrowed and there is no `?`, which all cost the compiler time.
     #[inline]
+    #[allow(clippy::question_mark)]
     pub(crate) fn get<K, V, R>(
         &self,
         store: StoreNumber,
@@ -255,7 +256,7 @@ impl Front {
         V: 'static,
     {
         let Some(Held { table, slot, resident }) = self.held(hash) else { return None };
-        let Some(entry) = of_store::<K, V>(&resident, store) else { return None };
+        let Some(entry) = of_store::<K, V>(resident.as_ref(), store) else { return None };
         if !entry.head.is_fresh_now(now) || !same(&entry.key) {
             return None;
         }

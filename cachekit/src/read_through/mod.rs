@@ -9,16 +9,11 @@
 //!
 //! Only steps 1 and 5 are compiled into every annotated function.
 
-#[cfg(feature = "shared")]
-use crate::backend_option::{BackendPin, IntoBackend};
 use crate::clock;
 pub(crate) use crate::flight::Purpose;
 use crate::front;
 use crate::key::{self, CacheKey};
-#[cfg(feature = "shared")]
-use crate::pinned::{At, Pinned};
 use crate::shape::Shape;
-use crate::shareable::{Shareable, ShareableKey};
 use crate::site::SiteRef;
 use crate::stats::Refusal;
 
@@ -34,8 +29,7 @@ mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
-#[cfg(feature = "secure")]
-pub mod sealed;
+pub mod route;
 mod turn;
 mod with;
 
@@ -51,85 +45,42 @@ pub(crate) use miss::Plans;
 pub use refresh::{refresh, refresh_async};
 pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
+pub(crate) use route::{OwnedKey, Route};
 pub(crate) use turn::read;
-pub use with::{with, with_whole};
+pub(crate) use with::{with_value, with_whole};
 
-/// Looks a call up in this process.
-#[inline]
-pub fn lookup<F, Q, S>(site: F, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    F: Fn() -> SiteRef,
-    Q: CacheKey,
-    S: Shape,
-{
-    lookup_tiers(site, shape, key, |_, _| Remote::nowhere())
-}
-
-/// Looks a call up; on a miss the shared tier will be asked too.
-#[inline]
-pub fn lookup_shared<F, Q, S>(site: F, shape: S, key: Q) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    F: Fn() -> SiteRef,
-    Q: CacheKey,
-    Q::Owned: ShareableKey,
-    S: Shape,
-    S::Value: Shareable,
-{
-    lookup_tiers(site, shape, key, Remote::of::<Q>)
-}
-
-/// What a look-up of a call at a spot comes to.
-#[cfg(feature = "shared")]
-pub(crate) type LookedUp<Q, P, S> =
-    Result<<S as Shape>::Return, Miss<Pinned<<Q as CacheKey>::Owned, P>, S>>;
-
-/// Looks a call up for the backend that its attribute names; on a miss that will be asked too.
-#[cfg(feature = "shared")]
-#[inline]
-pub fn lookup_at<F, Q, S, B>(site: F, backend: &B, shape: S, key: Q) -> LookedUp<Q, BackendPin, S>
-where
-    F: Fn() -> SiteRef,
-    Q: CacheKey,
-    Q::Owned: ShareableKey,
-    S: Shape,
-    S::Value: Shareable,
-    B: IntoBackend + ?Sized,
-{
-    lookup_tiers(site, shape, At { key, spot: backend }, |site, at| {
-        Remote::at(site, &at.key, at.spot.to_backend())
-    })
-}
+/// What a look-up of a call comes to.
+pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R, Q, S>, S>>;
 
 /// Makes what a call needs of the shared tier, on a miss.
 type MakeRemote<Q, S> = fn(SiteRef, &Q) -> Remote<<Q as CacheKey>::Owned, S>;
 
+/// Looks a call up in this process; on a miss the tier that its route leads to will be asked too.
+///
 /// `F` is a type of each function's own: this is compiled for each, and inlined, and so is what it calls on the way of a
 /// hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth more.
 #[inline]
-pub(crate) fn lookup_tiers<F, Q, S>(
-    site: F,
-    _shape: S,
-    key: Q,
-    remote: MakeRemote<Q, S>,
-) -> Result<S::Return, Miss<Q::Owned, S>>
+pub fn lookup<F, R, Q, S>(site: F, route: R, _shape: S, key: Q) -> LookedUp<R, Q, S>
 where
     F: Fn() -> SiteRef,
+    R: Route<Q, S>,
     Q: CacheKey,
     S: Shape,
 {
     let site = site();
+    let key = route.key(key);
     let hash = site.place(key::hash_of(&key));
     // Read to here, and not handed up through the calls: a large value is copied once.
     let mut hit = None;
     front::with(|front| {
-        let same = |owned: &Q::Owned| key.matches(owned);
+        let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
         let read = |stored: &S::Stored| hit = Some(S::read(stored));
         front.get(site.store_number(), hash, clock::coarse_now, same, read)
     });
     match hit {
         Some(Ok(ret)) => Ok(ret),
-        Some(Err(refusal)) => refused_site(site, hash, key, remote, refusal),
-        None => find_site(site, hash, key, remote),
+        Some(Err(refusal)) => refused_site(site, hash, key, R::remote, refusal),
+        None => find_site(site, hash, key, R::remote),
     }
 }
 

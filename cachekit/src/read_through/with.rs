@@ -8,7 +8,7 @@ use crate::site::SiteRef;
 
 /// `f::with(…)` of a function that returns a `Result` by name: the closure sees what is `Ok`.
 #[inline]
-pub fn with<Q, S, T, R, F>(site: SiteRef, _shape: S, key: Q, look: F) -> Option<R>
+pub(crate) fn with_value<Q, S, T, R, F>(site: SiteRef, key: &Q, look: F) -> Option<R>
 where
     Q: CacheKey,
     S: Shape,
@@ -16,20 +16,24 @@ where
     F: FnOnce(&T) -> R,
 {
     // It is the value's own type, unless the return type is only called `Result`.
-    on_stored::<Q, S, R, _>(site, &key, |stored| S::lies(stored)?.downcast_ref().map(look))
+    on_stored::<Q, S, R, _>(site, key, |stored| match S::lies(stored) {
+        Some(value) => value.downcast_ref().map(look),
+        // Sealed: it is opened for the closure.
+        None => S::read(stored).ok().and_then(|ret| S::seen(&ret)?.downcast_ref().map(look)),
+    })
 }
 
 /// `f::with(…)` of any other function: the closure sees the return value.
 #[inline]
-pub fn with_whole<Q, S, R, F>(site: SiteRef, _shape: S, key: Q, look: F) -> Option<R>
+pub(crate) fn with_whole<Q, S, R, F>(site: SiteRef, key: &Q, look: F) -> Option<R>
 where
     Q: CacheKey,
     S: Shape,
     F: FnOnce(&S::Return) -> R,
 {
-    on_stored::<Q, S, R, _>(site, &key, |stored| match S::lies_whole(stored) {
+    on_stored::<Q, S, R, _>(site, key, |stored| match S::lies_whole(stored) {
         Some(whole) => Some(look(whole)),
-        // A `Result` by another name: of that only the value is stored.
+        // Sealed; or a `Result` by another name, of which only the value is stored.
         None => S::read(stored).ok().map(|whole| look(&whole)),
     })
 }

@@ -151,6 +151,9 @@ macro_rules! as_before {
         fn restore(value: S::Value) -> S::Return {
             S::restore(value)
         }
+        fn seen(ret: &S::Return) -> Option<&dyn Any> {
+            S::seen(ret)
+        }
         fn refuse(error: &Error) -> Option<S::Return> {
             F::refuse(error)
         }
@@ -177,6 +180,14 @@ impl<S: Shape, F: Refuse<S::Return>> Shape for Typed<S, F> {
     #[inline]
     fn read(stored: &S::Stored) -> Result<S::Return, Refusal> {
         S::read(stored)
+    }
+    #[inline]
+    fn lies(stored: &S::Stored) -> Option<&dyn Any> {
+        S::lies(stored)
+    }
+    #[inline]
+    fn lies_whole(stored: &S::Stored) -> Option<&S::Return> {
+        S::lies_whole(stored)
     }
 }
 

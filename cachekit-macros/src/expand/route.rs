@@ -1,0 +1,59 @@
+//! The route of a call: what the attribute says of its backend and its tenant, as the runtime has it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Expr;
+
+use super::spans::Extent;
+use crate::model::{Model, Tier};
+
+/// A call that gets the route as an argument.
+pub(super) fn with(model: &Model, call: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
+    let private = model.private();
+    let path = |item| {
+        let item = Ident::new(item, Span::mixed_site());
+        quote_spanned!(Span::mixed_site()=> #private::route::#item)
+    };
+    let (route, parts) = match (model.tier, &model.backend) {
+        (Tier::Local, _) => (path("InProcess"), vec![]),
+        (Tier::Secure, _) => {
+            let sealed = path("sealed");
+            let (backend, backend_expr) = part(model, "backend", model.backend.as_ref());
+            let (tenant, tenant_expr) = part(model, "tenant", model.tenant.as_ref());
+            let parts = backend_expr.into_iter().chain(tenant_expr).collect();
+            (quote_spanned!(Span::mixed_site()=> #sealed(#backend, #tenant)), parts)
+        }
+        (Tier::Shared | Tier::Io, None) => (path("Configured"), vec![]),
+        (Tier::Shared | Tier::Io, Some(backend)) => {
+            let (route, backend) = part(model, "backend", Some(backend));
+            (route, backend.into_iter().collect())
+        }
+    };
+    let call = call(route);
+    if parts.is_empty() {
+        return call;
+    }
+    // As with the key: the temporaries of the user's expressions live until the call is over.
+    let (names, exprs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    quote_spanned! {model.here()=>
+        match (#(&(#exprs),)*) {
+            (#(#names,)*) => #call
+        }
+    }
+}
+
+/// What one of the two options makes of its expression, and the name that stands for that.
+fn part<'a>(
+    model: &Model,
+    what: &str,
+    expr: Option<&'a Expr>,
+) -> (TokenStream, Option<(Ident, &'a Expr)>) {
+    let Some(expr) = expr else { return (quote!(()), None) };
+    let at = Extent::of(expr);
+    // All of it stands where the user wrote it, so that what is wrong with it is said there.
+    let private = model.krate.private(at.start);
+    let name = Ident::new(&format!("__{what}"), at.start);
+    let function = Ident::new(what, at.end);
+    let argument = quote_spanned!(at.end=> (#name));
+    (quote_spanned!(at.start=> #private::route::#function #argument), Some((name, expr)))
+}

@@ -1,0 +1,195 @@
+//! What companions do with a call. Each function has one place where the route, the shape and the key of a call are worked
+//! out, since that costs the compiler more than all the rest of its companions. What is done with them is a visitor.
+
+use std::marker::PhantomData;
+
+use crate::handle::{Inner, handle};
+use crate::key::CacheKey;
+use crate::read_through::{OwnedKey, Route, with_value, with_whole};
+use crate::rules::{Judge, Rules};
+use crate::shape::Shape;
+use crate::site::SiteRef;
+
+/// Does something with a call of a function that returns `Ret`.
+pub trait Visit<Ret> {
+    /// What that comes to.
+    type Returned;
+
+    /// Does it. `judge` makes what decides about a value that is set.
+    fn visit<R, Q, S, J>(
+        self,
+        site: SiteRef,
+        route: R,
+        shape: S,
+        key: Q,
+        judge: impl FnOnce() -> J,
+    ) -> Self::Returned
+    where
+        R: Route<Q, S>,
+        Q: CacheKey,
+        OwnedKey<R, Q, S>: Clone,
+        S: Shape<Return = Ret> + Send + Sync + 'static,
+        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static;
+}
+
+/// Visits a call.
+#[inline]
+pub fn visit<V, R, Q, S, J>(
+    visitor: V,
+    site: SiteRef,
+    route: R,
+    shape: S,
+    key: Q,
+    judge: J,
+) -> V::Returned
+where
+    V: Visit<S::Return>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + Send + Sync + 'static,
+    J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+{
+    visitor.visit(site, route, shape, key, || judge)
+}
+
+/// Visits a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
+#[inline]
+pub fn visit_ruled<V, R, Q, S, F, J>(
+    visitor: V,
+    site: SiteRef,
+    route: R,
+    shape: S,
+    key: Q,
+    rules: F,
+) -> V::Returned
+where
+    V: Visit<S::Return>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + Send + Sync + 'static,
+    F: FnOnce(Rules<Q::Owned, S>) -> J,
+    J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+{
+    // The rules are the user's code: they are made where a value may be set.
+    visitor.visit(site, route, shape, key, || rules(Rules::new()))
+}
+
+/// Makes a handle of the call, of this kind.
+#[derive(Clone, Copy, Debug)]
+pub struct MakeHandle<H>(PhantomData<fn() -> H>);
+
+impl<H> MakeHandle<H> {
+    /// The visitor.
+    #[allow(clippy::new_without_default)] // Named by generated code.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<Ret, H: From<Inner<Ret>>> Visit<Ret> for MakeHandle<H> {
+    type Returned = H;
+
+    #[inline]
+    fn visit<R, Q, S, J>(
+        self,
+        site: SiteRef,
+        route: R,
+        shape: S,
+        key: Q,
+        judge: impl FnOnce() -> J,
+    ) -> H
+    where
+        R: Route<Q, S>,
+        Q: CacheKey,
+        OwnedKey<R, Q, S>: Clone,
+        S: Shape<Return = Ret> + Send + Sync + 'static,
+        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+    {
+        handle(site, route, shape, key, judge())
+    }
+}
+
+/// Looks at the value of the call where it is.
+pub struct LookAt<F>(F);
+
+impl<F> LookAt<F> {
+    /// With this closure.
+    #[inline]
+    pub fn new(look: F) -> Self {
+        Self(look)
+    }
+}
+
+impl<Ret, O, F: FnOnce(&Ret) -> O> Visit<Ret> for LookAt<F> {
+    type Returned = Option<O>;
+
+    #[inline]
+    fn visit<R, Q, S, J>(
+        self,
+        site: SiteRef,
+        route: R,
+        _shape: S,
+        key: Q,
+        _judge: impl FnOnce() -> J,
+    ) -> Option<O>
+    where
+        R: Route<Q, S>,
+        Q: CacheKey,
+        OwnedKey<R, Q, S>: Clone,
+        S: Shape<Return = Ret> + Send + Sync + 'static,
+        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+    {
+        with_whole::<R::Key, S, O, F>(site, &route.key(key), self.0)
+    }
+}
+
+/// Looks at what is `Ok` in the value of the call.
+pub struct LookAtValue<F, T>(F, PhantomData<fn(&T)>);
+
+impl<F, T> LookAtValue<F, T> {
+    /// With this closure.
+    #[inline]
+    pub fn new<O>(look: F) -> Self
+    where
+        F: FnOnce(&T) -> O,
+    {
+        Self(look, PhantomData)
+    }
+}
+
+impl<Ret, T: 'static, O, F: FnOnce(&T) -> O> Visit<Ret> for LookAtValue<F, T> {
+    type Returned = Option<O>;
+
+    #[inline]
+    fn visit<R, Q, S, J>(
+        self,
+        site: SiteRef,
+        route: R,
+        _shape: S,
+        key: Q,
+        _judge: impl FnOnce() -> J,
+    ) -> Option<O>
+    where
+        R: Route<Q, S>,
+        Q: CacheKey,
+        OwnedKey<R, Q, S>: Clone,
+        S: Shape<Return = Ret> + Send + Sync + 'static,
+        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+    {
+        with_value::<R::Key, S, T, O, F>(site, &route.key(key), self.0)
+    }
+}
+
+impl<F> std::fmt::Debug for LookAt<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LookAt").finish_non_exhaustive()
+    }
+}
+
+impl<F, T> std::fmt::Debug for LookAtValue<F, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LookAtValue").finish_non_exhaustive()
+    }
+}
