@@ -5,6 +5,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 export CACHEKIT_SOAK_SECONDS="${1:-600}"
-cargo test --release -p cachekit-tests --test it -- mixed_use:: --nocapture --test-threads 1
+cargo test --release -p cachekit-tests --test it -- calls::mixed_use:: --nocapture --test-threads 1
 exec cargo test -p cachekit-tests --test it -- \
     --exact http::soak::no_value_is_ever_wrong --nocapture

@@ -127,7 +127,7 @@ fn entries_of_functions_that_seal_open_with_the_key() {
     assert!(opened.out.len() < 20, "{:?}", opened.text);
     assert_eq!(field(&opened.said, "codec"), "bincode");
     assert!(field(&opened.said, "lifetime").contains("usable until"), "{}", opened.said);
-    assert_eq!(with(&["--fingerprint", &fingerprint, "--raw"]).out[..4], *b"\xc1CK3");
+    assert_eq!(with(&["--fingerprint", &fingerprint, "--raw"]).out[..4], *b"\xc1CK4");
     let decoded = with(&["--fingerprint", &fingerprint, "--decode"]);
     assert!(decoded.code == Some(2) && decoded.said.contains("own type"), "{}", decoded.said);
 

@@ -3,7 +3,7 @@
 //! | bytes | field |
 //! | --- | --- |
 //! | 0..3 | magic `C1 43 4B`; `C1` is no first byte of any MessagePack document |
-//! | 3 | version of the format: `33` |
+//! | 3 | version of the format: `34` |
 //! | 4 | codec: 1 is MessagePack with field names, 2 is bincode |
 //! | 5 | flags: bit 0, the payload is an LZ4 block; bit 7 is reserved for sealed payloads |
 //! | 6..14 | checksum: XXH3-64 of the storage key, the value's type and everything else in the frame |
@@ -12,11 +12,10 @@
 //! | 30..38 | created at, milliseconds since 1970 |
 //! | 38..46 | fresh for, milliseconds; 0 does not expire |
 //! | 46..54 | stale but usable for, milliseconds after that; 0 not at all |
-//! | 54..62 | what computing it took, microseconds |
-//! | 62..70 | weight |
-//! | 70..74 | length of the value's bytes |
-//! | 74..78 | length of the payload, which is those bytes or their LZ4 block |
-//! | 78.. | the payload, exactly that long |
+//! | 54..62 | weight |
+//! | 62..66 | length of the value's bytes |
+//! | 66..70 | length of the payload, which is those bytes or their LZ4 block |
+//! | 70.. | the payload, exactly that long |
 //!
 //! Numbers are big-endian. Anything else is a miss: another length, a flag that is not known, a value that
 //! does not expire and yet becomes stale, an LZ4 block that saved nothing or claims more than LZ4 can pack.
@@ -36,9 +35,9 @@ use twox_hash::XxHash3_64;
 use super::codec::{Codec, EncodedRef, Stamp};
 use crate::clock::{self, NEVER, Ticks};
 
-pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'3'];
+pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'4'];
 const LZ4: u8 = 1;
-pub(crate) const HEADER: usize = 78;
+pub(crate) const HEADER: usize = 70;
 
 /// Where the checksum stands.
 const CHECKSUM: std::ops::Range<usize> = 6..14;
@@ -60,8 +59,6 @@ pub(crate) struct Frame<'a> {
     pub(crate) fresh_ms: u64,
     /// How long after that it may stand in for a new one; 0 not at all.
     pub(crate) stale_ms: u64,
-    /// What computing the value took.
-    pub(crate) cost_us: u64,
     pub(crate) weight: u64,
     pub(crate) codec: Stamp,
     /// The value's bytes as the codec made them, never compressed.
@@ -75,7 +72,6 @@ impl fmt::Debug for Frame<'_> {
             .field("created_ms", &self.created_ms)
             .field("fresh_ms", &self.fresh_ms)
             .field("stale_ms", &self.stale_ms)
-            .field("cost_us", &self.cost_us)
             .field("weight", &self.weight)
             .field("codec", &self.codec)
             .field("length", &self.payload.len())
@@ -151,7 +147,6 @@ impl<'a> Frame<'a> {
             self.created_ms,
             self.fresh_ms,
             self.stale_ms,
-            self.cost_us,
             self.weight,
         ] {
             bytes.extend_from_slice(&field.to_be_bytes());
@@ -187,7 +182,7 @@ impl<'a> Frame<'a> {
         };
         let (fingerprint, trace) = (number()?, number()?);
         let (created_ms, fresh_ms, stale_ms) = (number()?, number()?, number()?);
-        let (cost_us, weight) = (number()?, number()?);
+        let weight = number()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let (stored_length, stored) = rest.split_first_chunk::<4>()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
@@ -204,7 +199,7 @@ impl<'a> Frame<'a> {
             LZ4 => Cow::Owned(decompress(stored, length)?),
             _ => return None,
         };
-        let frame = Self { created_ms, fresh_ms, stale_ms, cost_us, weight, codec: stamp, payload };
+        let frame = Self { created_ms, fresh_ms, stale_ms, weight, codec: stamp, payload };
         frame.is_consistent().then_some(frame)
     }
 

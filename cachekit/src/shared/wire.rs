@@ -14,7 +14,7 @@ use crate::shape::Shape;
 
 /// How a value goes over the wire, as plain function pointers: one per type, not one per function.
 pub(crate) struct Wire<V> {
-    pub(crate) encode: fn(&V, codec::Choice) -> Option<codec::Encoded>,
+    pub(crate) encode: fn(&V) -> Option<codec::Encoded>,
     pub(crate) decode: fn(codec::EncodedRef<'_>) -> Result<Option<V>, codec::Panicked>,
 }
 
@@ -35,7 +35,7 @@ impl<V> Wire<V> {
     }
 
     pub(crate) fn frame(&self, value: &V, (verdict, window): Windows) -> Option<Frame<'static>> {
-        let encoded = (self.encode)(value, codec::Choice::Auto)?;
+        let encoded = (self.encode)(value)?;
         let ttl = lifetime(&verdict);
         let fresh_ms =
             ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
@@ -43,7 +43,6 @@ impl<V> Wire<V> {
             created_ms: now_ms(),
             fresh_ms,
             stale_ms: if ttl.is_some() { millis(window) } else { 0 },
-            cost_us: 0,
             weight: verdict.weight,
             codec: encoded.stamp,
             payload: encoded.bytes.into(),

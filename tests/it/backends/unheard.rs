@@ -9,8 +9,8 @@ use cachekit_io::Redis;
 use cachekit_test_servers::{Node, eventually};
 use cachekit_tests::block_on;
 
-use crate::init_check::{NONE, problems};
 use crate::secure::keyring;
+use crate::shared::init_check::{NONE, problems};
 
 // Longer than any test turns its clock.
 #[cache(ttl = "300d", namespace = "unheard")]

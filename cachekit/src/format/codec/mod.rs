@@ -65,19 +65,6 @@ use schema::Schema;
 )]
 mod tests;
 
-/// Which codec a value should be written with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(dead_code, reason = "no attribute chooses yet")]
-pub(crate) enum Choice {
-    /// Bincode where it is safe, else MessagePack.
-    #[default]
-    Auto,
-    /// Bincode. What it cannot carry still goes as MessagePack.
-    Bincode,
-    /// MessagePack.
-    MessagePack,
-}
-
 /// How a value was written. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
@@ -140,23 +127,16 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     contained(run).ok_or(Panicked)
 }
 
-/// `None` if the value does not serialize, or its `Serialize` panics.
-pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
-    value: &V,
-    choice: Choice,
-) -> Option<Encoded> {
-    guarded(|| encode_now(value, choice)).ok().flatten()
+/// As bincode where that is safe, else as MessagePack. `None` if the value does not serialize, or its `Serialize` panics.
+pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<Encoded> {
+    let encode = || {
+        let as_bincode = schema::of::<V>().and_then(|schema| as_bincode(value, schema));
+        as_bincode.or_else(|| as_message_pack(value))
+    };
+    guarded(encode).ok().flatten()
 }
 
-fn encode_now<V: Serialize + DeserializeOwned + 'static>(
-    value: &V,
-    choice: Choice,
-) -> Option<Encoded> {
-    if choice != Choice::MessagePack
-        && let Some(encoded) = schema::of::<V>().and_then(|schema| as_bincode(value, schema))
-    {
-        return Some(encoded);
-    }
+fn as_message_pack<V: Serialize>(value: &V) -> Option<Encoded> {
     let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace: trace::of(value)? };
     Some(Encoded { stamp, bytes: message_pack::encode(value)? })
 }

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Codec, decode, encode, fingerprint, round, round_named};
+use super::{Codec, decode, encode, fingerprint, round, round_named};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -102,7 +102,7 @@ fn a_default_that_was_not_written_is_not_served() {
         #[serde(skip_serializing_if = "String::is_empty", default = "filled")]
         lost: String,
     }
-    let encoded = encode(&Filled { lost: String::new() }, Choice::Auto).unwrap();
+    let encoded = encode(&Filled { lost: String::new() }).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::MessagePack);
     assert_eq!(decode::<Filled>(encoded.as_ref()), None);
     round(&Filled { lost: "kept".into() });
@@ -116,14 +116,14 @@ fn a_deserialization_that_is_no_inverse_is_not_served() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Lower(#[serde(deserialize_with = "lower")] String);
     round(&Lower("ok".into()));
-    let encoded = encode(&Lower("NOT ok".into()), Choice::Auto).unwrap();
+    let encoded = encode(&Lower("NOT ok".into())).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::MessagePack);
     assert_eq!(decode::<Lower>(encoded.as_ref()), None);
     // As another version of the program may have written it.
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(rename = "Lower")]
     struct Before(String);
-    let encoded = encode(&Before("NOT ok".into()), Choice::Auto).unwrap();
+    let encoded = encode(&Before("NOT ok".into())).unwrap();
     assert_eq!(Some(encoded.stamp.fingerprint), fingerprint::<Lower>());
     assert_eq!(decode::<Lower>(encoded.as_ref()), None);
 }
@@ -140,7 +140,7 @@ fn a_deserialization_that_swallows_errors_is_not_served() {
         m: u8,
     }
     round(&Lenient { n: 7, m: 1 });
-    let whole = encode(&Lenient { n: 7, m: 1 }, Choice::Bincode).unwrap();
+    let whole = encode(&Lenient { n: 7, m: 1 }).unwrap();
     assert_eq!(whole.bytes, [7, 1]);
     // An integer wider than 32 bits is none to bincode, and the field falls back.
     let wide = super::EncodedRef { bytes: &[253, 1, 0, 0, 0, 0, 0, 0, 0, 1], ..whole.as_ref() };
@@ -229,7 +229,7 @@ fn announced_lengths_are_checked() {
     });
     round(&Liar(Some(3)));
     for len in [None, Some(2), Some(4), Some(usize::MAX)] {
-        let encoded = encode(&Liar(len), Choice::Bincode);
+        let encoded = encode(&Liar(len));
         assert!(encoded.is_none_or(|encoded| encoded.stamp.codec == Codec::MessagePack), "{len:?}");
     }
 
@@ -253,7 +253,7 @@ fn announced_lengths_are_checked() {
     });
     round(&Fields(&["a", "b"]));
     for fields in [&["b", "a"][..], &["a"], &["a", "b", "c"], &["a", "c"], &[]] {
-        let encoded = encode(&Fields(fields), Choice::Bincode).unwrap();
+        let encoded = encode(&Fields(fields)).unwrap();
         assert_eq!(encoded.stamp.codec, Codec::MessagePack, "{fields:?}");
     }
 }
@@ -291,9 +291,9 @@ fn what_is_asked_for_may_depend_on_numbers_that_were_not_offered() {
     round(&Versioned(1, 5));
     round_named(&Versioned(3, 5));
     // Written when the third version was as the others. The same bytes, but not the same value.
-    let before = encode(&(3_u8, 5_u32), Choice::Bincode).unwrap();
+    let before = encode(&(3_u8, 5_u32)).unwrap();
     assert_eq!(Some(before.stamp.fingerprint), fingerprint::<Versioned>());
-    assert_eq!(before.bytes, encode(&(3_u8, 5_u64), Choice::Bincode).unwrap().bytes);
+    assert_eq!(before.bytes, encode(&(3_u8, 5_u64)).unwrap().bytes);
     assert_eq!(decode::<Versioned>(before.as_ref()), None);
 }
 
@@ -314,7 +314,7 @@ fn a_list_of_what_has_no_order_reads_back() {
             Self(list.into_iter().collect())
         }
     }
-    let encoded = encode(&Index((0..100).collect()), Choice::Auto).unwrap();
+    let encoded = encode(&Index((0..100).collect())).unwrap();
     assert_ne!(encoded.stamp.trace, 0, "the bytes would not be the same");
     round(&Index((0..100).collect()));
 }
@@ -358,7 +358,7 @@ fn visitors_that_do_not_read_to_the_end() {
     by_hand!(First: |first, s| (first.0, 0_u8).serialize(s); |d| d.deserialize_tuple(2, First(0)));
     assert_eq!(fingerprint::<First>(), None);
     // As it has always been: what is left over is an error to MessagePack.
-    let encoded = encode(&First(3), Choice::Auto).unwrap();
+    let encoded = encode(&First(3)).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::MessagePack);
     assert_eq!(decode::<First>(encoded.as_ref()), None);
 }

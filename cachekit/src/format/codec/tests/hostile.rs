@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Binary, Choice, Codec, EncodedRef, Expr, Stamp, decode, encode, expressions, fingerprint,
+    Binary, Codec, EncodedRef, Expr, Stamp, as_message_pack, decode, encode, expressions,
+    fingerprint,
 };
 use crate::format::codec::depth::MAX_DEPTH;
 use crate::format::codec::{binary, message_pack};
@@ -65,7 +66,7 @@ fn lengths_are_no_more_than_the_bytes() {
 #[test]
 fn nothing_may_be_left_over_or_missing() {
     let value = (7_u32, "text".to_owned(), vec![1_u8, 2, 3], Some(expressions()));
-    let encoded = encode(&value, Choice::Bincode).unwrap();
+    let encoded = encode(&value).unwrap();
     let decoded = |bytes: &[u8]| {
         decode::<(u32, String, Vec<u8>, Option<Expr>)>(EncodedRef { bytes, ..encoded.as_ref() })
     };
@@ -81,12 +82,12 @@ fn nothing_may_be_left_over_or_missing() {
         let mut damaged = encoded.bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         if let Some(value) = decoded(&damaged) {
-            assert_eq!(encode(&value, Choice::Bincode).unwrap().bytes, damaged, "bit {bit}");
+            assert_eq!(encode(&value).unwrap().bytes, damaged, "bit {bit}");
         }
     }
     // The same number, written longer than it would be.
     assert_eq!(read(&[251, 7, 0]), Some(7_u32));
-    let seven = encode(&7_u32, Choice::Bincode).unwrap();
+    let seven = encode(&7_u32).unwrap();
     let longer = EncodedRef { bytes: &[251, 7, 0], ..seven.as_ref() };
     assert_eq!((decode::<u32>(seven.as_ref()), decode::<u32>(longer)), (Some(7), None));
 }
@@ -94,13 +95,12 @@ fn nothing_may_be_left_over_or_missing() {
 #[test]
 fn damaged_frames_are_misses_for_every_codec() {
     let place = Place { key: "k", type_name: "Expr" };
-    for choice in [Choice::Bincode, Choice::MessagePack] {
-        let encoded = encode(&expressions(), choice).unwrap();
+    for encoded in [encode(&expressions()), as_message_pack(&expressions())] {
+        let encoded = encoded.unwrap();
         let frame = Frame {
             created_ms: 1,
             fresh_ms: 1,
             stale_ms: 0,
-            cost_us: 1,
             weight: 1,
             codec: encoded.stamp,
             payload: encoded.bytes.into(),
@@ -118,7 +118,7 @@ fn damaged_frames_are_misses_for_every_codec() {
 
 #[test]
 fn a_stamp_is_for_one_value_and_one_schema() {
-    let encoded = encode(&7_u32, Choice::Bincode).unwrap();
+    let encoded = encode(&7_u32).unwrap();
     let Stamp { codec, fingerprint: print, trace } = encoded.stamp;
     let stamped = |codec, fingerprint, trace| {
         let stamp = Stamp { codec, fingerprint, trace };
@@ -129,14 +129,14 @@ fn a_stamp_is_for_one_value_and_one_schema() {
     assert_eq!(stamped(codec, 0, trace), None);
     assert_eq!(stamped(codec, print, trace ^ 1), None);
     // One byte is the same number to both codecs; the fingerprint belongs to one only.
-    let named = encode(&7_u32, Choice::MessagePack).unwrap().stamp.trace;
+    let named = as_message_pack(&7_u32).unwrap().stamp.trace;
     assert_eq!(stamped(Codec::MessagePack, 0, named), Some(7));
     assert_eq!(stamped(Codec::MessagePack, print, named), None);
 }
 
 #[test]
 fn what_is_encoded_shows_no_values() {
-    let encoded = encode(&"secret".to_owned(), Choice::Auto).unwrap();
+    let encoded = encode(&"secret".to_owned()).unwrap();
     for shown in [format!("{encoded:?}"), format!("{:?}", encoded.as_ref())] {
         assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
     }
@@ -174,7 +174,7 @@ impl Random {
 fn try_as<V: Serialize + DeserializeOwned + Debug + 'static>(bytes: &[u8]) -> bool {
     let values = [binary::decode::<V>(bytes), message_pack::decode::<V>(bytes)];
     for value in values.iter().flatten() {
-        let encoded = encode(value, Choice::Auto).unwrap();
+        let encoded = encode(value).unwrap();
         let again = decode::<V>(encoded.as_ref()).map(|value| format!("{value:?}"));
         // What has no order may have another one.
         assert_eq!(again.map(|text| text.len()), Some(format!("{value:?}").len()));
@@ -214,7 +214,6 @@ fn random_bytes_are_no_frames() {
         created_ms: 1,
         fresh_ms: 1,
         stale_ms: 0,
-        cost_us: 1,
         weight: 1,
         codec: stamp,
         payload: vec![7; 5_000].into(),

@@ -7,13 +7,13 @@ use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Binary, Choice, Codec, DeserializeOwned, EncodedRef, Stamp};
+use super::{Binary, Codec, DeserializeOwned, EncodedRef, Stamp};
 use crate::format::codec::depth::{Limited, MAX_DEPTH};
 use crate::format::codec::{self, trace};
 
 /// A value's bytes and its trace.
 fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<(Vec<u8>, u64)> {
-    let encoded = codec::encode(value, Choice::MessagePack)?;
+    let encoded = codec::as_message_pack(value)?;
     assert_eq!((encoded.stamp.codec, encoded.stamp.fingerprint), (Codec::MessagePack, 0));
     Some((encoded.bytes, encoded.stamp.trace))
 }

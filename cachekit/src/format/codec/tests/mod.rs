@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Codec, Encoded, EncodedRef, Stamp, encode, schema};
+use super::{Codec, Encoded, EncodedRef, Stamp, as_message_pack, encode, schema};
 
 mod fallback;
 mod hostile;
@@ -31,18 +31,18 @@ fn fingerprint<V: DeserializeOwned>() -> Option<u64> {
 /// Written as bincode, and read back.
 #[track_caller]
 fn round<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
-    let encoded = encode(value, Choice::Auto).unwrap();
+    let encoded = encode(value).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::Bincode, "{value:?}");
     assert_eq!(Some(encoded.stamp.fingerprint), fingerprint::<V>());
     assert_eq!(decode(encoded.as_ref()).as_ref(), Some(value));
-    assert_eq!(encode(value, Choice::Bincode), Some(encoded));
+    assert_eq!(encode(value), Some(encoded));
 }
 
 /// Written as MessagePack, because bincode would not do, and read back.
 #[track_caller]
 fn round_named<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
-    for choice in [Choice::Auto, Choice::Bincode, Choice::MessagePack] {
-        let encoded = encode(value, choice).unwrap();
+    for encoded in [encode(value), as_message_pack(value)] {
+        let encoded = encoded.unwrap();
         assert_eq!(encoded.stamp.codec, Codec::MessagePack, "{value:?}");
         assert_eq!(encoded.stamp.fingerprint, 0);
         assert_eq!(decode(encoded.as_ref()).as_ref(), Some(value));

@@ -7,7 +7,7 @@ use proptest::collection::{btree_map, hash_map, hash_set, vec};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Binary, Choice, Codec, EncodedRef, Expr, decode, encode, round};
+use super::{Binary, Codec, EncodedRef, Expr, as_message_pack, decode, encode, round};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {
@@ -75,7 +75,7 @@ proptest! {
 
     #[test]
     fn damage_is_a_miss(row in flat(), bit in any::<prop::sample::Index>()) {
-        let encoded = encode(&row, Choice::Bincode).unwrap();
+        let encoded = encode(&row).unwrap();
         prop_assert_eq!(encoded.stamp.codec, Codec::Bincode);
         let mut bytes = encoded.bytes.clone();
         let bit = bit.index(bytes.len() * 8);
@@ -87,8 +87,8 @@ proptest! {
 
     #[test]
     fn both_codecs_say_the_same(list in vec(any::<(u64, Option<f64>, String, i128)>(), 0..20)) {
-        for choice in [Choice::Bincode, Choice::MessagePack] {
-            let encoded = encode(&list, choice).unwrap();
+        for encoded in [encode(&list), as_message_pack(&list)] {
+            let encoded = encoded.unwrap();
             prop_assert_eq!(decode(encoded.as_ref()), Some(list.clone()));
         }
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Binary, Choice, EncodedRef, decode, encode, expressions, round};
+use super::{Binary, EncodedRef, decode, encode, expressions, round};
 
 #[test]
 fn scalars() {
@@ -26,11 +26,11 @@ fn scalars() {
     round(&(f32::MIN_POSITIVE, f32::INFINITY, f64::EPSILON, f64::NEG_INFINITY));
     round(&());
     for bits in [0x7fc0_0000, 0xffc0_0001, 0x8000_0000, 0] {
-        let encoded = encode(&f32::from_bits(bits), Choice::Bincode).unwrap();
+        let encoded = encode(&f32::from_bits(bits)).unwrap();
         assert_eq!(decode::<f32>(encoded.as_ref()).map(f32::to_bits), Some(bits));
     }
     for bits in [0x7ff8_0000_0000_0000, 0xfff8_0000_0000_0001, 1 << 63, 0] {
-        let encoded = encode(&f64::from_bits(bits), Choice::Bincode).unwrap();
+        let encoded = encode(&f64::from_bits(bits)).unwrap();
         assert_eq!(decode::<f64>(encoded.as_ref()).map(f64::to_bits), Some(bits));
     }
 }
@@ -54,9 +54,9 @@ fn lists_of_bytes() {
     for length in [0, 1, 250, 251, 65_535, 65_536, 1 << 20] {
         let list = vec![7_u8; length];
         round(&list);
-        let encoded = encode(&list, Choice::Auto).unwrap();
+        let encoded = encode(&list).unwrap();
         let other = VecDeque::from(list);
-        assert_eq!(encode(&other, Choice::Auto), Some(encoded.clone()));
+        assert_eq!(encode(&other), Some(encoded.clone()));
         assert_eq!(decode(encoded.as_ref()), Some(other));
 
         for bytes in [&encoded.bytes[1..], &[], &[250], &[251, 0, 0], &[251, 1, 0, 7], &[0, 0]] {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Codec, Expr, decode, encode, fingerprint};
+use super::{Codec, Expr, decode, encode, fingerprint};
 
 /// Types of one name that are told apart.
 macro_rules! versions {
@@ -145,7 +145,7 @@ where
     A: Serialize + DeserializeOwned + 'static,
     B: Serialize + DeserializeOwned + 'static,
 {
-    let encoded = encode(value, Choice::Bincode).unwrap();
+    let encoded = encode(value).unwrap();
     assert_eq!(encoded.stamp.codec, Codec::Bincode);
     assert!(decode::<A>(encoded.as_ref()).is_some());
     decode::<B>(encoded.as_ref()).is_some()
@@ -156,7 +156,7 @@ fn only_what_has_no_order_needs_a_trace() {
     use std::collections::{BTreeSet, VecDeque};
 
     fn trace<V: Serialize + DeserializeOwned + 'static>(value: &V) -> u64 {
-        encode(value, Choice::Bincode).unwrap().stamp.trace
+        encode(value).unwrap().stamp.trace
     }
     assert_eq!(trace(&vec![(1, "a".to_owned())]), 0);
     assert_eq!(trace(&BTreeMap::from([(1, BTreeSet::from([2]))])), 0);

@@ -1,0 +1,15 @@
+//! Functions and methods in every form: what may be annotated, and what stands beside it.
+
+mod asynchronous;
+mod companions;
+mod companions_in_place;
+mod fragments;
+mod fragments_signatures;
+mod free;
+mod generic;
+mod hygiene;
+mod methods;
+mod references;
+mod registry;
+mod tracing;
+mod unusual;

@@ -1,0 +1,4 @@
+//! `Cache<K, V>` as an object.
+
+mod destructors;
+mod own_cache;
