@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Purpose;
 use crate::entry::Fate;
+use crate::format::codec::Proof;
 use crate::key::CacheKey;
 use crate::seal::{BlindedKey, Seal, Unsealed};
 use crate::shape::Shape;
@@ -205,7 +206,7 @@ impl<K, S: Shape> Remote<K, S> {
             Tiers::Shared(target) => target.prepare(value, windows),
             Tiers::Here(seal, wire) => {
                 let sealed = if S::SEALED {
-                    wire.frame(value, windows).and_then(|frame| seal.seal(&frame).ok())
+                    wire.frame(value, windows, Proof::Each).and_then(|frame| seal.seal(&frame).ok())
                 } else {
                     None
                 };

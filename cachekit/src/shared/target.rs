@@ -18,6 +18,7 @@ use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::error::Error;
 use crate::flight::Purpose;
+use crate::format::codec::Proof;
 use crate::format::frame::{Compression, Frame, Lifetime, Place, now_ms};
 use crate::seal::{Seal, SealedBytes};
 use crate::shape::Shape;
@@ -318,7 +319,8 @@ impl<S: Shape> Target<S> {
         // Encoding is part of the time after the function.
         let until = Some(self.link.deadline());
         let goes = self.unambiguous && !self.given_up;
-        let frame = || self.wire.frame(value, windows);
+        let proof = if self.seal.is_some() { Proof::Each } else { Proof::First };
+        let frame = || self.wire.frame(value, windows, proof);
         let Some(seal) = &self.seal else {
             let frame = goes.then(frame).flatten();
             let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));

@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::{self, Ticks};
-use crate::format::codec;
+use crate::format::codec::{self, Proof};
 use crate::format::frame::{Frame, now_ms};
 use crate::rules::Verdict;
 use crate::shape::Shape;
 
 /// How a value goes over the wire, as plain function pointers: one per type, not one per function.
 pub(crate) struct Wire<V> {
-    pub(crate) encode: fn(&V) -> Option<codec::Encoded>,
+    pub(crate) encode: fn(&V, codec::Proof) -> Option<codec::Encoded>,
     pub(crate) decode: fn(codec::EncodedRef<'_>) -> Result<Option<V>, codec::Panicked>,
 }
 
@@ -34,8 +34,13 @@ impl<V> Wire<V> {
         Self { encode: codec::encode, decode: codec::decode }
     }
 
-    pub(crate) fn frame(&self, value: &V, (verdict, window): Windows) -> Option<Frame<'static>> {
-        let encoded = (self.encode)(value)?;
+    pub(crate) fn frame(
+        &self,
+        value: &V,
+        (verdict, window): Windows,
+        proof: Proof,
+    ) -> Option<Frame<'static>> {
+        let encoded = (self.encode)(value, proof)?;
         let ttl = lifetime(&verdict);
         let fresh_ms =
             ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));

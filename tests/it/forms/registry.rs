@@ -134,7 +134,7 @@ fn functions_of_one_name_are_told_apart() {
     let paths = |name: &str| {
         let mut paths: Vec<String> = functions()
             .iter()
-            .filter(|f| f.name() == name && f.module() == "it::registry::namesakes")
+            .filter(|f| f.name() == name && f.module() == "it::forms::registry::namesakes")
             .map(Function::path)
             .collect();
         paths.sort_unstable();
@@ -153,7 +153,7 @@ fn functions_of_one_name_are_told_apart() {
 }
 
 fn find(name: &str) -> Function {
-    let here = |function: &Function| function.file().ends_with("it/registry.rs");
+    let here = |function: &Function| function.file().ends_with("it/forms/registry.rs");
     let mut all =
         functions().into_iter().filter(|function| function.name() == name && here(function));
     let found = all.next().unwrap_or_else(|| panic!("`{name}` is not listed"));
@@ -173,8 +173,8 @@ fn functions_are_listed_with_their_place() {
     placed(1);
     let function = find("placed");
     assert_eq!(function.line(), BEFORE + 2);
-    assert!(function.file().ends_with("it/registry.rs"));
-    assert_eq!(function.module(), "it::registry");
+    assert!(function.file().ends_with("it/forms/registry.rs"));
+    assert_eq!(function.module(), "it::forms::registry");
     assert_eq!(function.tier(), Tier::Shared);
 }
 
@@ -182,7 +182,7 @@ fn functions_are_listed_with_their_place() {
 fn functions_that_nobody_called_are_listed() {
     listed::around();
     let never = find("never_called");
-    assert_eq!(never.module(), "it::registry::listed");
+    assert_eq!(never.module(), "it::forms::registry::listed");
     let policy = never.policy();
     assert_eq!((policy.ttl, policy.version, policy.namespace), (TtlPolicy::Dynamic, 2, Some("ns")));
     assert!(!policy.is_async && !policy.weighted && !policy.conditional && !policy.own_cache);
@@ -237,8 +237,8 @@ fn the_list_is_in_the_order_of_the_source() {
     assert!(places.is_sorted());
     let mine: Vec<_> = all
         .iter()
-        .filter(|function| function.module() != "it::registry::namesakes")
-        .filter(|function| function.file().ends_with("it/registry.rs"))
+        .filter(|function| function.module() != "it::forms::registry::namesakes")
+        .filter(|function| function.file().ends_with("it/forms/registry.rs"))
         .map(Function::name)
         .collect();
     let expected = [

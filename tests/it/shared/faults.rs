@@ -85,8 +85,8 @@ fn cut_and_prolonged_entries_are_misses() {
     }
     // Longer also by its own account.
     let mut prolonged = [&frame[..], &[0]].concat();
-    let length = u32::from_be_bytes(frame[74..78].try_into().unwrap()) + 1;
-    prolonged[74..78].copy_from_slice(&length.to_be_bytes());
+    let length = u32::from_be_bytes(frame[66..70].try_into().unwrap()) + 1;
+    prolonged[66..70].copy_from_slice(&length.to_be_bytes());
     variants.push(prolonged);
     for variant in &variants {
         put(&backend, &key, variant.clone());
@@ -320,8 +320,8 @@ fn backends_without_capabilities_will_do() {
 
 /// Puts `payload` where the value of `frame` stands.
 fn with_payload(frame: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut hostile = frame[..78].to_vec();
-    hostile[74..78].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
+    let mut hostile = frame[..70].to_vec();
+    hostile[66..70].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
     hostile.extend(payload);
     hostile
 }

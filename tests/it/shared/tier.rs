@@ -172,8 +172,8 @@ fn keys_name_the_function_and_hide_the_arguments() {
         .filter(|call| call.operation == Operation::SetFenced)
         .map(|call| call.key().unwrap().to_owned())
         .collect();
-    assert!(keys[0].starts_with("ns:shop-1:func:it.shared_tier.priced:args:"), "{}", keys[0]);
-    assert!(keys[2].starts_with("ns:default:func:it.shared_tier.user:args:"), "{}", keys[2]);
+    assert!(keys[0].starts_with("ns:shop-1:func:it.shared.tier.priced:args:"), "{}", keys[0]);
+    assert!(keys[2].starts_with("ns:default:func:it.shared.tier.user:args:"), "{}", keys[2]);
     assert!(keys.iter().all(|key| !key.contains("secret") && key.len() <= 250));
     // Every backend takes these.
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);

@@ -20,8 +20,13 @@
 //!    that reads differently now, or in a `Deserialize` that is not the inverse of its `Serialize`, shows
 //!    here. Hash maps and sets have another order in every process: for types with such, a *trace* takes the
 //!    place of the bytes, a digest of the value as it is serialized that does not depend on their order
-//!    ([`trace`]). The writer does what a reader will do, and writes MessagePack if that would fail. Bincode that
-//!    this process wrote or read, and kept sealed, is not held against it again.
+//!    ([`trace`]).
+//!
+//! The third decides at the reader. The writer does what a reader will do for the first values of each type, and writes
+//! MessagePack if that would fail; once it did fail, for a writer or a reader of this process, it does so for all values
+//! of the type. That a value of a type has failed to read back, so that its readers miss, is found out so. It takes
+//! as much again as encoding does, and more. Values that are sealed are all read back: bincode that this process
+//! wrote or read, and kept sealed, is not held against it again.
 //!
 //! MessagePack has no schema, and says less than was written: it has one `nil` for `None`, `Some(None)` and
 //! `()`, and a changed type may read it as something that was never written. There the trace, which has names and
@@ -127,10 +132,23 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     contained(run).ok_or(Panicked)
 }
 
+/// When the writer reads a value back before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Each: nothing looks at it again ([`decode_again`]).
+    #[cfg_attr(not(feature = "secure"), allow(dead_code))]
+    Each,
+    /// The first ones of a type, and all once one failed: every reader looks again.
+    First,
+}
+
 /// As bincode where that is safe, else as MessagePack. `None` if the value does not serialize, or its `Serialize` panics.
-pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<Encoded> {
+pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
+    value: &V,
+    proof: Proof,
+) -> Option<Encoded> {
     let encode = || {
-        let as_bincode = schema::of::<V>().and_then(|schema| as_bincode(value, schema));
+        let as_bincode = schema::of::<V>().and_then(|schema| as_bincode(value, schema, proof));
         as_bincode.or_else(|| as_message_pack(value))
     };
     guarded(encode).ok().flatten()
@@ -147,21 +165,47 @@ pub(crate) fn fingerprint<V: DeserializeOwned>() -> u64 {
     schema::of::<V>().map_or(0, Schema::fingerprint)
 }
 
-/// `None` if no reader could read it back.
+/// `None` if it is known that no reader could read it back.
 fn as_bincode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     schema: &Schema,
+    proof: Proof,
 ) -> Option<Encoded> {
     let bytes = binary::encode(value, schema)?;
-    let read = binary::decode::<V>(&bytes)?;
-    let trace = if schema.is_ordered() && binary::reproduces(&read, schema, &bytes) {
+    let trace = if proof == Proof::Each || schema.wants_proof() {
+        let Some(trace) = proven(value, schema, &bytes) else {
+            schema.doubt();
+            return None;
+        };
+        trace
+    } else if schema.is_ordered() {
         NO_TRACE
     } else {
-        // Also for orders that the schema does not show, as in a list made from a hash map.
-        unordered_trace(value).filter(|trace| unordered_trace(&read) == Some(*trace))?
+        unordered_trace(value)?
     };
     let stamp = Stamp { codec: Codec::Bincode, fingerprint: schema.fingerprint(), trace };
     Some(Encoded { stamp, bytes })
+}
+
+/// The trace of a value that a reader can read back.
+fn proven<V: Serialize + DeserializeOwned + 'static>(
+    value: &V,
+    schema: &Schema,
+    bytes: &[u8],
+) -> Option<u64> {
+    let read = binary::decode::<V>(bytes)?;
+    if schema.is_ordered() && binary::reproduces(&read, schema, bytes) {
+        schema.proved();
+        return Some(NO_TRACE);
+    }
+    let trace = unordered_trace(value).filter(|trace| unordered_trace(&read) == Some(*trace))?;
+    if schema.is_ordered() {
+        // There is an order that the schema does not show, as in a list made from a hash map.
+        schema.doubt();
+    } else {
+        schema.proved();
+    }
+    Some(trace)
 }
 
 /// The value that was encoded to these bytes with this stamp, or nothing.
@@ -180,13 +224,18 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
         }
         Codec::Bincode => {
             let schema = schema::of::<V>().filter(|it| it.fingerprint() == stamp.fingerprint)?;
-            let value = binary::decode(bytes)?;
-            let same = if stamp.trace == NO_TRACE {
-                binary::reproduces(&value, schema, bytes)
-            } else {
-                unordered_trace(&value) == Some(stamp.trace)
+            let is_same = |value: &V| {
+                if stamp.trace == NO_TRACE {
+                    binary::reproduces(value, schema, bytes)
+                } else {
+                    unordered_trace(value) == Some(stamp.trace)
+                }
             };
-            same.then_some(value)
+            let value = binary::decode(bytes).filter(is_same);
+            if value.is_none() {
+                schema.doubt();
+            }
+            value
         }
         Codec::MessagePack => None,
     }

@@ -11,6 +11,7 @@
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use blake2b_simd::{Params, State};
@@ -18,6 +19,10 @@ use serde::de::DeserializeOwned;
 
 mod probe;
 mod record;
+
+/// Values of a type that are read back before they are written. What goes wrong does so for a type's first values, or
+/// for few; a reader then finds out, in this process too.
+const PROOFS: u8 = 8;
 
 type Name = &'static str;
 type Names = &'static [&'static str];
@@ -96,17 +101,38 @@ pub(super) struct Node {
 }
 
 /// A type as it is read. The first node is the type itself.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Schema {
     nodes: Vec<Node>,
     fingerprint: u64,
     is_ordered: bool,
+    /// How many more values are read back before they are written. It does not fall below one where there is doubt.
+    proofs: AtomicU8,
+    doubted: AtomicBool,
 }
 
 impl Schema {
     fn new(nodes: Vec<Node>, is_ordered: bool) -> Self {
         let fingerprint = fingerprint(&nodes);
-        Self { nodes, fingerprint, is_ordered }
+        let proofs = AtomicU8::new(PROOFS);
+        Self { nodes, fingerprint, is_ordered, proofs, doubted: AtomicBool::new(false) }
+    }
+
+    /// Whether the next value of the type is to be read back before it is written.
+    pub(super) fn wants_proof(&self) -> bool {
+        self.proofs.load(Ordering::Relaxed) > 0 || self.doubted.load(Ordering::Relaxed)
+    }
+
+    /// A value could be read back.
+    pub(super) fn proved(&self) {
+        let left = self.proofs.load(Ordering::Relaxed);
+        // Of two at the same time one may not count: that is one proof more.
+        self.proofs.store(left.saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// A value could not: from now on each is read back before it is written.
+    pub(super) fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
     }
 
     /// Whether all collections in it are known to keep their order. No part of the fingerprint: what was

@@ -231,7 +231,7 @@ fn random_bytes_are_no_frames() {
         bytes.truncate(HEADER + random.below(real.len() - HEADER + 8));
         let length = u32::try_from(bytes.len().saturating_sub(HEADER)).unwrap();
         if random.below(2) == 0 {
-            bytes[74..78].copy_from_slice(&length.to_be_bytes());
+            bytes[66..70].copy_from_slice(&length.to_be_bytes());
         }
         crate::format::frame::sign(&mut bytes, place);
         if let Some(frame) = Frame::decode(&bytes, place) {

@@ -4,11 +4,12 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, Encoded, EncodedRef, Stamp, as_message_pack, encode, schema};
+use super::{Codec, Encoded, EncodedRef, Proof, Stamp, as_message_pack, schema};
 
 mod fallback;
 mod hostile;
 mod message_pack;
+mod proofs;
 mod properties;
 mod round_trips;
 mod schemas;
@@ -22,6 +23,11 @@ impl Encoded {
 /// Reads with a type whose `Deserialize` does not panic.
 fn decode<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>) -> Option<V> {
     super::decode(encoded).expect("it does not panic")
+}
+
+/// As it is written where no reader looks again.
+fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<Encoded> {
+    super::encode(value, Proof::Each)
 }
 
 fn fingerprint<V: DeserializeOwned>() -> Option<u64> {

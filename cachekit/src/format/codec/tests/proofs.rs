@@ -1,0 +1,114 @@
+//! When the writer reads a value back before it is written.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::de::Deserializer;
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use super::super::{Encoded, Proof, encode};
+use super::{Codec, decode};
+
+/// As values are written that every reader looks at again.
+fn write<V: Serialize + for<'de> Deserialize<'de> + 'static>(value: &V) -> Encoded {
+    encode(value, Proof::First).unwrap()
+}
+
+#[test]
+fn the_first_values_of_a_type_are_read_back() {
+    static READ: AtomicU32 = AtomicU32::new(0);
+    #[derive(Debug, PartialEq)]
+    struct Counted(u32);
+    impl Serialize for Counted {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u32(self.0)
+        }
+    }
+    impl<'de> Deserialize<'de> for Counted {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            READ.fetch_add(1, Ordering::Relaxed);
+            u32::deserialize(deserializer).map(Self)
+        }
+    }
+    let before_schema = READ.load(Ordering::Relaxed);
+    write(&Counted(0));
+    let of_schema = READ.swap(0, Ordering::Relaxed) - before_schema;
+    assert!(of_schema >= 1);
+    for number in 0..100 {
+        let encoded = write(&Counted(number));
+        assert_eq!(encoded.stamp.codec, Codec::Bincode);
+    }
+    assert_eq!(READ.swap(0, Ordering::Relaxed), 7, "eight, with the one before");
+    // What nothing looks at again always is.
+    for number in 0..100 {
+        encode(&Counted(number), Proof::Each).unwrap();
+    }
+    assert_eq!(READ.swap(0, Ordering::Relaxed), 100);
+}
+
+/// In the order of a hash map, which no two maps share; its schema says nothing of that.
+mod list {
+    use super::{Deserialize, Deserializer, HashMap, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &HashMap<u32, u32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<HashMap<u32, u32>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+fn numbers(count: u32) -> HashMap<u32, u32> {
+    (0..count).map(|n| (n, n)).collect()
+}
+
+#[test]
+fn what_a_reader_finds_out_is_heeded_by_the_writer() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Index(#[serde(with = "list")] HashMap<u32, u32>);
+    // One element has one order.
+    for _ in 0..8 {
+        write(&Index(numbers(1)));
+    }
+    let (hundred, mut misses) = (Index(numbers(100)), 0);
+    for _ in 0..3 {
+        match decode::<Index>(write(&hundred).as_ref()) {
+            Some(read) => assert_eq!(read, hundred),
+            None => misses += 1,
+        }
+    }
+    assert_eq!(misses, 1, "the first reader missed, and nothing wrong was read");
+}
+
+#[test]
+fn so_is_what_the_writer_found_out_itself() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Index(#[serde(with = "list")] HashMap<u32, u32>);
+    let hundred = Index(numbers(100));
+    for _ in 0..50 {
+        assert_eq!(decode::<Index>(write(&hundred).as_ref()).as_ref(), Some(&hundred));
+    }
+}
+
+#[test]
+fn a_value_that_does_not_read_back_is_a_miss_also_behind_many_that_do() {
+    fn lower<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        Ok(String::deserialize(deserializer)?.to_lowercase())
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Lower(#[serde(deserialize_with = "lower")] String);
+    for _ in 0..20 {
+        let ok = Lower("ok".into());
+        assert_eq!(decode::<Lower>(write(&ok).as_ref()), Some(ok));
+    }
+    for _ in 0..3 {
+        assert_eq!(decode::<Lower>(write(&Lower("NOT ok".into())).as_ref()), None);
+    }
+}
