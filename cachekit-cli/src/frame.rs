@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// The first bytes of a frame of any version.
 const MAGIC: [u8; 3] = [0xc1, b'C', b'K'];
-const VERSION: u8 = b'3';
-const HEADER: usize = 78;
+const VERSION: u8 = b'4';
+const HEADER: usize = 70;
 const LZ4: u8 = 1;
 
 /// The fields of a frame. Nothing is checked that takes more than its bytes.
@@ -55,7 +55,7 @@ impl<'a> Frame<'a> {
             2 => FrameCodec::Bincode,
             _ => return None,
         };
-        let (value_len, payload_len) = (short(70)?, short(74)?);
+        let (value_len, payload_len) = (short(62)?, short(66)?);
         let is_compressed = match header[5] {
             0 => false,
             LZ4 => true,

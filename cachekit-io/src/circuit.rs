@@ -67,7 +67,7 @@ impl Circuit {
         if opens && self.open_until.load(Ordering::Relaxed) <= now {
             self.open_until.store(self.again(now), Ordering::Relaxed);
         }
-        opens
+        opens || self.open_until().is_some()
     }
 
     /// Until when it is open; `None` if it is closed.
@@ -129,8 +129,10 @@ mod tests {
     fn a_failure_that_opens_it_behind_a_success_does_not_last() {
         // As if the success had come between the two steps of the failure.
         let circuit = Circuit::new(1, 5);
+        let circuit = Circuit { most: 2, ..circuit };
         circuit.open_until.store(6, Ordering::Relaxed);
         assert!(circuit.admits(|| 6));
+        assert!(circuit.failed(6), "it is open, whatever the count says");
         assert!(circuit.succeeded());
         assert!(circuit.admits(|| 6));
     }

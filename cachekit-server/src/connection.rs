@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// How long a connection that was told to close may take for it.
@@ -145,24 +145,25 @@ async fn serve<T>(
     let (stream, mut left) = Watched::new(stream, &seat.pulse, heads);
     let mut cut = phase.clone();
     let dismissed = speak(stream, speaks, service, seat, phase).await;
-    // Another connection waits for the place of one that was dismissed.
-    if let (Ok(stream), false) = (left.try_recv(), dismissed) {
+    if let Ok(stream) = left.try_recv() {
+        // One that was dismissed has no more time for all of its end than it had before.
+        let patience =
+            dismissed.map_or(linger::PATIENCE, |since| LEAVE.saturating_sub(since.elapsed()));
         tokio::select! {
-            () = linger::read_out(stream) => {}
-            () = seat.pulse.dismissed() => {}
+            () = linger::read_out(stream, patience) => {}
             _ = cut.wait_for(|phase| *phase == Phase::Cut) => {}
         }
     }
 }
 
-/// Whether it was dismissed.
+/// When it was dismissed, if it was.
 async fn speak<T>(
     stream: T,
     speaks: Speaks,
     service: &Arc<Service>,
     seat: &Seat,
     mut phase: watch::Receiver<Phase>,
-) -> bool
+) -> Option<Instant>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -175,7 +176,7 @@ where
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
     let first_check = service.limits.header_timeout.min(service.limits.stall_timeout);
     let mut check = pin!(sleep(first_check));
-    let (mut closing, mut leaving) = (false, false);
+    let (mut closing, mut leaving) = (false, None);
     let mut cut = phase.clone();
     loop {
         tokio::select! {
@@ -190,14 +191,14 @@ where
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = pulse.dismissed(), if !leaving => {
-                (closing, leaving) = (true, true);
+            () = pulse.dismissed(), if leaving.is_none() => {
+                (closing, leaving) = (true, Some(Instant::now()));
                 connection.as_mut().graceful_shutdown();
                 check.set(sleep(LEAVE));
             }
             () = check.as_mut() => match pulse.verdict(&service.limits) {
                 // A request that came just before it was told to go is answered.
-                _ if leaving && pulse.gives_way().is_some() => return leaving,
+                _ if leaving.is_some() && pulse.gives_way().is_some() => return leaving,
                 Verdict::Fine(wait) => check.set(sleep(wait)),
                 Verdict::Idle if !closing => {
                     closing = true;

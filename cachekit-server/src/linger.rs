@@ -9,13 +9,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
 use tokio::time::timeout;
 
 /// How long a peer has for closing its side.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// What it may still send meanwhile.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// Waits until the peer of a stream that was shut down has closed its side too.
-pub(crate) async fn read_out(stream: impl AsyncRead + Unpin) {
-    let _ = timeout(PATIENCE, copy(&mut stream.take(MOST_BYTES), &mut sink())).await;
+/// Waits until the peer of a stream that was shut down has closed its side too, for so long.
+pub(crate) async fn read_out(stream: impl AsyncRead + Unpin, patience: Duration) {
+    let _ = timeout(patience, copy(&mut stream.take(MOST_BYTES), &mut sink())).await;
 }
 
 #[cfg(test)]

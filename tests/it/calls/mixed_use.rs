@@ -170,7 +170,7 @@ fn waiters_that_gave_up_leave_no_memory_behind() {
             let mut leader = Polled::new(cache.get_or_insert_async(&1, slow));
             assert!(leader.poll().is_none());
             let wait = || {
-                assert!(Polled::new(cache.get_or_insert_async(&1, async { 2 })).poll().is_none())
+                assert!(Polled::new(cache.get_or_insert_async(&1, async { 2 })).poll().is_none());
             };
             (0..1_000).for_each(|_| wait());
             let before = resident();

@@ -126,6 +126,15 @@ fn a_breaker_sees_what_it_counts() {
     assert_eq!(asked(&backend).len(), 2);
 }
 
+/// Asks the items of one kind for an hour, before others are asked again.
+#[test]
+fn what_is_not_tried_again_makes_no_other_item_wait() {
+    let faults = [("quota", QuotaExceeded, 9), ("moment", Transient, 1)];
+    let backend = Retry::new(1).around(Scripted::new(&faults).asking(Duration::from_secs(3600)));
+    let results = pollster::block_on(backend.get_many(&["quota", "moment"]));
+    assert_eq!(kinds(&results), [Some(QuotaExceeded), None]);
+}
+
 #[test]
 fn every_item_of_a_batch_that_takes_too_long_says_so() {
     let hangs = FaultyBackend::new(MemoryBackend::new());

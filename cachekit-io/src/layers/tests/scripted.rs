@@ -8,12 +8,15 @@ use crate::{
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(super) struct Scripted {
     pub(super) memory: FaultyBackend,
     /// What items fail with, and how often.
     faults: Mutex<HashMap<&'static str, (BackendErrorKind, usize)>>,
+    /// What a spent quota asks for.
+    wait: Option<Duration>,
     /// The keys of each batch.
     pub(super) asked: Mutex<Vec<Vec<String>>>,
 }
@@ -24,15 +27,26 @@ impl Scripted {
         Self {
             memory: FaultyBackend::new(MemoryBackend::new()),
             faults: Mutex::new(faults.collect()),
+            wait: None,
             asked: Mutex::default(),
         }
+    }
+
+    pub(super) fn asking(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
     }
 
     fn fault(&self, key: &str, operation: Operation) -> Result<(), BackendError> {
         match self.faults.lock().unwrap().get_mut(key) {
             Some((kind, times)) if *times > 0 => {
                 *times -= 1;
-                Err(BackendError::new(*kind, operation))
+                let error = BackendError::new(*kind, operation);
+                Err(match self.wait {
+                    Some(wait) if *kind == BackendErrorKind::QuotaExceeded => {
+                        error.with_retry_after(wait)
+                    }
+                    _ => error,
+                })
             }
             _ => Ok(()),
         }

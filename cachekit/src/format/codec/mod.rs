@@ -22,11 +22,11 @@
 //!    place of the bytes, a digest of the value as it is serialized that does not depend on their order
 //!    ([`trace`]).
 //!
-//! The third decides at the reader. The writer does what a reader will do for the first values of each type, and writes
-//! MessagePack if that would fail; once it did fail, for a writer or a reader of this process, it does so for all values
-//! of the type. That a value of a type has failed to read back, so that its readers miss, is found out so. It takes
-//! as much again as encoding does, and more. Values that are sealed are all read back: bincode that this process
-//! wrote or read, and kept sealed, is not held against it again.
+//! The third decides at the reader. The writer does what a reader will do for the first values of each type and for some
+//! of the later ones, and writes MessagePack if that would fail; once it did fail, for a writer or a reader of this
+//! process, it does so for all values of the type. So readers do not miss for long what is written, and writing does not
+//! take two or three times as long. Values that are sealed are all read back: bincode that this process wrote or
+//! read, and kept sealed, is not held against it again.
 //!
 //! MessagePack has no schema, and says less than was written: it has one `nil` for `None`, `Some(None)` and
 //! `()`, and a changed type may read it as something that was never written. There the trace, which has names and
@@ -138,7 +138,7 @@ pub(crate) enum Proof {
     /// Each: nothing looks at it again ([`decode_again`]).
     #[cfg_attr(not(feature = "secure"), allow(dead_code))]
     Each,
-    /// The first ones of a type, and all once one failed: every reader looks again.
+    /// The first ones of a type, some of the later ones, and all once one failed: every reader looks again.
     First,
 }
 
@@ -151,7 +151,17 @@ pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
         let as_bincode = schema::of::<V>().and_then(|schema| as_bincode(value, schema, proof));
         as_bincode.or_else(|| as_message_pack(value))
     };
-    guarded(encode).ok().flatten()
+    guarded(encode).unwrap_or_else(|Panicked| {
+        doubt::<V>();
+        None
+    })
+}
+
+/// A value of the type could not be read back.
+fn doubt<V: DeserializeOwned>() {
+    if let Some(schema) = schema::of::<V>() {
+        schema.doubt();
+    }
 }
 
 fn as_message_pack<V: Serialize>(value: &V) -> Option<Encoded> {
@@ -195,15 +205,12 @@ fn proven<V: Serialize + DeserializeOwned + 'static>(
 ) -> Option<u64> {
     let read = binary::decode::<V>(bytes)?;
     if schema.is_ordered() && binary::reproduces(&read, schema, bytes) {
-        schema.proved();
         return Some(NO_TRACE);
     }
     let trace = unordered_trace(value).filter(|trace| unordered_trace(&read) == Some(*trace))?;
     if schema.is_ordered() {
         // There is an order that the schema does not show, as in a list made from a hash map.
         schema.doubt();
-    } else {
-        schema.proved();
     }
     Some(trace)
 }
@@ -212,7 +219,11 @@ fn proven<V: Serialize + DeserializeOwned + 'static>(
 pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
 ) -> Result<Option<V>, Panicked> {
-    guarded(|| decode_now(encoded))
+    let decoded = guarded(|| decode_now(encoded));
+    if encoded.stamp.codec == Codec::Bincode && !matches!(decoded, Ok(Some(_))) {
+        doubt::<V>();
+    }
+    decoded
 }
 
 fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>) -> Option<V> {
@@ -231,11 +242,7 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
                     unordered_trace(value) == Some(stamp.trace)
                 }
             };
-            let value = binary::decode(bytes).filter(is_same);
-            if value.is_none() {
-                schema.doubt();
-            }
-            value
+            binary::decode(bytes).filter(is_same)
         }
         Codec::MessagePack => None,
     }

@@ -11,7 +11,7 @@
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use blake2b_simd::{Params, State};
@@ -20,9 +20,10 @@ use serde::de::DeserializeOwned;
 mod probe;
 mod record;
 
-/// Values of a type that are read back before they are written. What goes wrong does so for a type's first values, or
-/// for few; a reader then finds out, in this process too.
-const PROOFS: u8 = 8;
+/// Values of a type that are read back before they are written: the first ones, and one in so many after them. A process
+/// that only writes finds out so, too, that a type does not come back.
+const FIRST_PROOFS: u32 = 8;
+const PROOF_EVERY: u32 = 32;
 
 type Name = &'static str;
 type Names = &'static [&'static str];
@@ -106,31 +107,28 @@ pub(super) struct Schema {
     nodes: Vec<Node>,
     fingerprint: u64,
     is_ordered: bool,
-    /// How many more values are read back before they are written. It does not fall below one where there is doubt.
-    proofs: AtomicU8,
+    /// How many values were written.
+    written: AtomicU32,
+    /// One could not be read back: all are, before they are written.
     doubted: AtomicBool,
 }
 
 impl Schema {
     fn new(nodes: Vec<Node>, is_ordered: bool) -> Self {
         let fingerprint = fingerprint(&nodes);
-        let proofs = AtomicU8::new(PROOFS);
-        Self { nodes, fingerprint, is_ordered, proofs, doubted: AtomicBool::new(false) }
+        let (written, doubted) = (AtomicU32::new(0), AtomicBool::new(false));
+        Self { nodes, fingerprint, is_ordered, written, doubted }
     }
 
-    /// Whether the next value of the type is to be read back before it is written.
+    /// Whether the value that is written now is to be read back before.
     pub(super) fn wants_proof(&self) -> bool {
-        self.proofs.load(Ordering::Relaxed) > 0 || self.doubted.load(Ordering::Relaxed)
+        let written = self.written.fetch_add(1, Ordering::Relaxed);
+        written < FIRST_PROOFS
+            || written.is_multiple_of(PROOF_EVERY)
+            || self.doubted.load(Ordering::Relaxed)
     }
 
-    /// A value could be read back.
-    pub(super) fn proved(&self) {
-        let left = self.proofs.load(Ordering::Relaxed);
-        // Of two at the same time one may not count: that is one proof more.
-        self.proofs.store(left.saturating_sub(1), Ordering::Relaxed);
-    }
-
-    /// A value could not: from now on each is read back before it is written.
+    /// A value could not be read back: from now on each is, before it is written.
     pub(super) fn doubt(&self) {
         self.doubted.store(true, Ordering::Relaxed);
     }

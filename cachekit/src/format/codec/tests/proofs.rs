@@ -35,11 +35,11 @@ fn the_first_values_of_a_type_are_read_back() {
     write(&Counted(0));
     let of_schema = READ.swap(0, Ordering::Relaxed) - before_schema;
     assert!(of_schema >= 1);
-    for number in 0..100 {
+    for number in 1..100 {
         let encoded = write(&Counted(number));
         assert_eq!(encoded.stamp.codec, Codec::Bincode);
     }
-    assert_eq!(READ.swap(0, Ordering::Relaxed), 7, "eight, with the one before");
+    assert_eq!(READ.swap(0, Ordering::Relaxed), 7 + 3, "eight, with the one before; 32, 64 and 96");
     // What nothing looks at again always is.
     for number in 0..100 {
         encode(&Counted(number), Proof::Each).unwrap();
@@ -85,6 +85,43 @@ fn what_a_reader_finds_out_is_heeded_by_the_writer() {
         }
     }
     assert_eq!(misses, 1, "the first reader missed, and nothing wrong was read");
+}
+
+#[test]
+fn a_writer_that_never_reads_finds_out_itself() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Index(#[serde(with = "list")] HashMap<u32, u32>);
+    for _ in 0..8 {
+        write(&Index(numbers(1)));
+    }
+    let traces: Vec<_> = (0..64).map(|_| write(&Index(numbers(100))).stamp.trace).collect();
+    assert_eq!(traces[0], 0, "nothing is known yet");
+    assert!(traces[32..].iter().all(|trace| *trace != 0));
+}
+
+#[test]
+fn a_value_that_panics_when_it_is_read_is_not_written_for_long() {
+    #[derive(Debug, PartialEq)]
+    struct Small(u32);
+    impl Serialize for Small {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u32(self.0)
+        }
+    }
+    impl<'de> Deserialize<'de> for Small {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let number = u32::deserialize(deserializer)?;
+            assert!(number < 1000, "this one is large");
+            Ok(Self(number))
+        }
+    }
+    for number in 0..8 {
+        write(&Small(number));
+    }
+    let large = write(&Small(1000));
+    assert!(super::super::decode::<Small>(large.as_ref()).is_err());
+    assert_eq!(encode(&Small(1000), Proof::First), None, "its reader has panicked");
+    write(&Small(7));
 }
 
 #[test]
