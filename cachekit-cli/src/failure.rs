@@ -62,7 +62,7 @@ impl Failure {
     /// Says on standard error what happened.
     pub(crate) fn report(&self) -> ExitCode {
         if !self.message.is_empty() {
-            // Whoever closed standard error still gets the code.
+            // A caller that closed standard error still gets the code.
             let _ = writeln!(io::stderr(), "cachekit: {}", redact(&self.message));
         }
         ExitCode::from(self.code as u8)

@@ -175,7 +175,7 @@ use crate::model::{Model, Tier};
 ///
 /// ## `self`: what the object has to do with it
 ///
-/// A method must say so, because either default would be wrong for somebody:
+/// A method must say so, because either default would be wrong for some:
 ///
 /// ```ignore
 /// #[cache(self = shared)]        // every instance gives the same result
@@ -293,7 +293,7 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Like [`macro@cache`], with the same options and backends, and with a key: `CACHEKIT_MASTER_KEY`, or
 /// `cachekit::secure::set_keyring`. Values leave the process encrypted and authenticated, and what they are
-/// stored under is a keyed hash. Whoever has the store, or writes to it, reads nothing and makes no call
+/// stored under is a keyed hash. An attacker who has the store, or writes to it, reads nothing and makes no call
 /// receive anything but what a key holder stored for exactly this call. Needs the feature `secure` of
 /// `cachekit`.
 ///

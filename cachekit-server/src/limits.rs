@@ -58,7 +58,7 @@ pub struct Limits {
     /// After this long without a request, a connection that has shown a valid API key is closed.
     pub idle_timeout: Duration,
     /// After this long without any progress of its requests, a connection is cut. While answers wait for
-    /// the peer, progress is what the peer takes of them; new requests are none.
+    /// the peer, progress is what the peer takes of them; new requests do not count.
     pub stall_timeout: Duration,
     /// Bytes per second: while answers wait for the peer, this much taken of them makes up for a second of
     /// [`stall_timeout`](Self::stall_timeout). A peer that takes less is cut.

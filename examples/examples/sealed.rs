@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Another tenant's entry of the same patient is another entry, under other keys.
     assert_ne!(profile("south", 7)?, profile("north", 7)?);
 
-    // Somebody changes one bit: the function runs again, and it is counted.
+    // An attacker changes one bit: the function runs again, and it is counted.
     forget();
     let mut changed = entry.to_vec();
     *changed.last_mut().expect("it has bytes") ^= 1;

@@ -64,3 +64,38 @@ fn no_text_sends_users_to_somebody_elses_crate() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Words that leave open who acts; `docs/src/writing.md` says what to write instead.
+fn leaves_open_who_acts(line: &str) -> bool {
+    let words = line.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
+    words.into_iter().any(|word| matches!(word.as_str(), "whoever" | "somebody" | "everybody"))
+}
+
+#[test]
+fn texts_say_who_acts() {
+    assert!(leaves_open_who_acts("// Whoever waits for it."));
+    assert!(!leaves_open_who_acts("// A waiter."));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in
+        ["cachekit", "cachekit-macros", "cachekit-io", "cachekit-server", "cachekit-cli", "docs"]
+    {
+        texts(&root.join(folder), &mut files);
+    }
+    let is_checked = |file: &PathBuf| {
+        let path = file.to_string_lossy();
+        !path.contains("/tests/") && !path.ends_with("tests.rs") && !path.ends_with("writing.md")
+    };
+    files.retain(is_checked);
+    assert!(files.len() > 250, "{} texts", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            if leaves_open_who_acts(line) {
+                wrong.push(format!("{}:{}: {line}", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -99,7 +99,7 @@ impl Pooled {
         // The builder of the connector sets ALPN itself.
         let mut tls = tls(server)?;
         tls.alpn_protocols.clear();
-        // What its default lacks and everybody else here has.
+        // What its default lacks and every other client here has.
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);

@@ -56,7 +56,7 @@ impl Drop for Process {
     }
 }
 
-/// Serves from memory until the standard input ends, as it does with whoever started this.
+/// Serves from memory until the standard input ends, as it does with the process that started this.
 pub(crate) fn serve() -> ExitCode {
     match try_serve() {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,7 +14,7 @@ use crate::subjects::{Counter, number, slow_number};
 use crate::{ours, peers};
 
 const TASKS: usize = 1_000;
-/// A repetition takes milliseconds; whoever has not returned after this long never will.
+/// A repetition takes milliseconds; a call that has not returned after this long never will.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What came out of all repetitions of one contender.

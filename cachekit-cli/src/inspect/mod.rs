@@ -31,7 +31,7 @@ impl Verdict {
         match self {
             Self::Opaque => Ok(()),
             Self::Plaintext => Err(Failure::refused(
-                "plaintext! The entry is not sealed: whoever reads the store reads the value",
+                "plaintext! The entry is not sealed: a reader of the store reads the value",
             )),
             Self::Damaged => Err(Failure::refused(
                 "no entry that could be opened: damaged, or of an unknown version",
@@ -85,7 +85,7 @@ fn describe(bytes: &[u8], table: &mut Table) -> Verdict {
             Verdict::Plaintext
         }
         Kind::Unknown => {
-            table.row("format", "no mark: a sealed interop entry, or of somebody else");
+            table.row("format", "no mark: a sealed interop entry, or one of another program");
             let value = bytes.len().saturating_sub(interop::OVERHEAD);
             table.row("if interop", format!("{value} bytes of value; only opening can tell"));
             Verdict::Opaque

@@ -50,7 +50,7 @@ pub(super) fn between(present: &[KeyId], next: &[KeyId]) -> Result<Step, &'stati
     let strangers = next_previous.iter().filter(|id| !present.contains(id)).count();
     if strangers > 0 {
         return Err(
-            "a next previous key is none of the present keys: only keys that have sealed become previous",
+            "a key that is to be a previous key is not in the keyring now: only keys that have sealed become previous",
         );
     }
     let drops = present.iter().filter(|id| !next.contains(id)).count();

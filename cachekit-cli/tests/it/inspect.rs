@@ -71,7 +71,7 @@ fn interop_entries_cannot_be_told_from_noise_and_are_not_called_plaintext() {
     let mut entry = Vec::new();
     InteropEnvelope::new(keyring(&[1])).seal("default", "a:b:c", &[0xc0; 40], &mut entry).unwrap();
     let rows = [
-        ("format", "no mark: a sealed interop entry, or of somebody else"),
+        ("format", "no mark: a sealed interop entry, or one of another program"),
         ("if interop", "40 bytes of value; only opening can tell"),
         ("bytes", "68"),
     ];
@@ -126,7 +126,11 @@ fn entries_of_the_python_sdk_are_told_by_their_header() {
     // Cut off or with a false length it is nothing.
     let mut long = sealed.clone();
     long[3] = 0xff;
-    says(&inspect(&long), 0, &[("format", "no mark: a sealed interop entry, or of somebody else")]);
+    says(
+        &inspect(&long),
+        0,
+        &[("format", "no mark: a sealed interop entry, or one of another program")],
+    );
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub async fn a_released_lock_writes_nothing(subject: &Subject<'_>) -> CheckResul
     probe.passed().await
 }
 
-/// Nor does one whose lease ran out, whether or not somebody else has it by now.
+/// Nor does one whose lease ran out, whether or not another caller has it by now.
 pub async fn an_ended_lease_writes_nothing(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::an_ended_lease_writes_nothing");
     let locks = match locks(&probe) {
@@ -91,7 +91,7 @@ pub async fn an_ended_lease_writes_nothing(subject: &Subject<'_>) -> CheckResult
     probe.pass(3).await;
     is_superseded(&probe, &key, &late, "whose lease ended").await?;
     let next = take(&probe, locks, &key, 60).await?;
-    is_superseded(&probe, &key, &late, "that somebody else holds").await?;
+    is_superseded(&probe, &key, &late, "that another holder has").await?;
     probe.misses(&key, "after refused sets").await?;
     probe.ok("release", locks.release(&key, &next).await)?;
     probe.passed().await
@@ -124,7 +124,7 @@ pub async fn a_write_overtakes_the_holder(subject: &Subject<'_>) -> CheckResult 
     let key = probe.absent("k").await?;
     let token = take(&probe, locks, &key, 60).await?;
     probe.set(&key, "newer", &SetOptions::new()).await?;
-    is_superseded(&probe, &key, &token, "before somebody else's set").await?;
+    is_superseded(&probe, &key, &token, "before another writer's set").await?;
     probe.finds(&key, "newer", "after a refused set").await?;
     probe.ok("release", locks.release(&key, &token).await)?;
     probe.passed().await

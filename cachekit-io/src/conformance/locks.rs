@@ -20,7 +20,7 @@ async fn take(
     })
 }
 
-/// The lock must be held by somebody.
+/// The lock must be held.
 async fn is_contested(
     probe: &Probe<'_>,
     locks: &dyn Locks,

@@ -77,7 +77,7 @@ impl<'a> Probe<'a> {
         when: &str,
     ) -> Result<(), Failure> {
         let same = found.map(|found| found.value().as_ref()) == expected;
-        // Values are not shown: a broken backend may hand out somebody's.
+        // Values are not shown: a broken backend may hand out another key's.
         self.that(
             same,
             || match expected {

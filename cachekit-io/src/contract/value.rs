@@ -11,7 +11,7 @@ use std::time::Duration;
 pub enum Freshness {
     /// Within its time to live.
     Fresh,
-    /// Past its time to live, kept for the stale window: usable while somebody refreshes it.
+    /// Past its time to live, kept for the stale window: usable while it is refreshed.
     Stale,
 }
 
@@ -160,7 +160,7 @@ pub struct SetOptions {
     pub stale_ttl: Option<Duration>,
     /// The lock under which the value was computed. Where a backend knows such locks, it refuses the
     /// value ([`Superseded`](BackendErrorKind::Superseded)) once the lock is no longer held, and once
-    /// the key was written or deleted by somebody else since the lock was taken. Other backends ignore it.
+    /// another client has written or deleted the key since the lock was taken. Other backends ignore it.
     pub lock: Option<LockToken>,
 }
 

@@ -14,8 +14,8 @@
 //! | 96.. | encrypted: the padded value, then 16 bytes of tag |
 //!
 //! Encrypted zeros commit to the key: what AES makes of two counter blocks and half of a third is the same
-//! for two keys only if somebody found a collision of 320 bits. They cost nothing, because the cipher is at
-//! work anyway. The place is encrypted, too, and says nothing to whoever has no key.
+//! for two keys only if a collision of 320 bits was found. They cost nothing, because the cipher is at
+//! work anyway. The place is encrypted, too, and says nothing to a reader without the key.
 
 use super::aead::TAG_LEN;
 use super::error::EnvelopeErrorKind as Kind;
@@ -35,7 +35,7 @@ pub(crate) const CLEAR_LEN: usize = 48;
 pub(crate) const PREAMBLE_LEN: usize = COMMITMENT_LEN + PLACE_LEN;
 
 /// How many of the [`HEADER_LEN`] bytes before the value are sealed like the value itself. The others can be
-/// [read](Header::parse) by everybody.
+/// [read](Header::parse) by anyone.
 pub const SEALED_LEN: usize = PREAMBLE_LEN;
 
 /// Bytes before the encrypted value of a sealed entry: its readable header, and what is encrypted with the

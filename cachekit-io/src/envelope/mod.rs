@@ -1,4 +1,4 @@
-//! Sealed values and blinded keys: what leaves the process is opaque to whoever stores it.
+//! Sealed values and blinded keys: what leaves the process is opaque to the store.
 //!
 //! ```
 //! use cachekit_io::envelope::{Context, Envelope, KeySet, Keyring, MasterKey};

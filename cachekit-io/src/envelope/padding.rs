@@ -11,7 +11,7 @@ const SMALLEST: usize = 64;
 /// The longest value one entry holds: 1 GiB, far below what AES-GCM and the length field allow.
 pub const MAX_VALUE_LEN: usize = 1 << 30;
 
-/// How the length of a value is hidden from whoever sees the entry.
+/// How the length of a value is hidden from a reader of the entry.
 ///
 /// The true length is inside the encryption. Padding is zeros, so it costs bandwidth and storage.
 ///

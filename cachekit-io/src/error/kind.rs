@@ -60,8 +60,8 @@ pub enum BackendErrorKind {
     /// The backend cannot do this, whatever the key. Not retried; not counted by a breaker; fails
     /// open.
     Unsupported,
-    /// A value written under a lock came too late: the lock is gone, or the key was changed by somebody
-    /// else since it was taken. Not retried; not counted by a breaker; fails open: what is stored is
+    /// A value written under a lock came too late: the lock is gone, or another writer changed the
+    /// key since it was taken. Not retried; not counted by a breaker; fails open: what is stored is
     /// newer.
     Superseded,
     /// The credentials are missing, wrong, or not enough for this. Not retried; not counted by a

@@ -16,13 +16,13 @@ use std::time::Duration;
 /// Why an operation on a backend failed.
 ///
 /// The error is opaque: ask [`kind`](Self::kind) or one of the predicates. It is one word wide and
-/// cheap to clone, so one failed fill can be reported to everybody who waited for it. What caused
+/// cheap to clone, so one failed fill can be reported to every waiter. What caused
 /// it is reached through [`source`](Error::source) and is not repeated in the message.
 ///
 /// # What it never holds
 ///
 /// An error ends up in logs. It holds no value, no key (at most the key's length), no credential
-/// and no address that could carry one. Whoever builds an error keeps to the same rule for the
+/// and no address that could carry one. Code that builds an error keeps to the same rule for the
 /// context and for the source.
 ///
 /// # Example

@@ -49,7 +49,7 @@ impl Call {
     }
 }
 
-/// Whether a file is not there, as far as a cache is concerned: a symbolic link is not followed, and is none.
+/// Whether a file is not there, as far as a cache is concerned: a symbolic link is not followed, and counts as not there.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     let symlink = rustix::io::Errno::LOOP.raw_os_error();
     error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(symlink)

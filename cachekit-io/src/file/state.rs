@@ -18,7 +18,7 @@ const MAGIC: [u8; 4] = *b"CKS1";
 const CHECKSUM: usize = 16;
 const FENCE: usize = 32;
 const LEASE: usize = 49;
-/// The longest file of this kind. A longer one is none.
+/// The longest file of this kind. A longer one is not read.
 pub(super) const MAX_LEN: usize =
     MAGIC.len() + 2 * 4 + MAX_FENCES * FENCE + MAX_LEASES * LEASE + CHECKSUM;
 

@@ -148,7 +148,7 @@ impl Usage {
             if kind == Kind::Foreign {
                 continue;
             }
-            // Of the file itself, not of what a symbolic link leads to. One that just left is none.
+            // Of the file itself, not of what a symbolic link leads to. One that has just gone is not counted.
             let Ok(metadata) = found.metadata() else { continue };
             if !metadata.is_file() {
                 continue;

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 pub(super) const SMALL_BODY: usize = 64 * 1024;
 
 /// A body up to this size gets memory of its own. It would otherwise keep alive the whole buffer it
-/// was received in, for as long as somebody keeps the value.
+/// was received in, for as long as the value is kept.
 const COPIED_BELOW: usize = 4 * 1024;
 
 /// A whole answer.

@@ -31,7 +31,7 @@ impl Conn {
             Failure::transport(Again::Unsent, "the HTTP/1.1 handshake failed", error)
         })?;
         place.handle.spawn(async move {
-            // Whoever waits for an answer learns about it there.
+            // A request that waits for an answer learns about it there.
             let _ = connection.await;
         });
         Ok(Self { sender, home: place.home, last_use: Instant::now() })
@@ -94,7 +94,7 @@ struct Idle {
 #[derive(Default)]
 struct Waiting {
     conns: Vec<Conn>,
-    /// Somebody closes those that wait for too long.
+    /// A task closes those that wait for too long.
     swept: bool,
 }
 

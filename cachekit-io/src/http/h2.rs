@@ -319,7 +319,7 @@ async fn watch(
         let Some(conn) = conn.upgrade() else { return };
         if !asked && conn.load() == 0 {
             let left = idle_timeout.saturating_sub(conn.idle_for());
-            // Whoever came in at the last moment is still served.
+            // A request that came in at the last moment is still served.
             if (left.is_zero() || conn.is_closed()) && conn.retire() {
                 return;
             }

@@ -14,12 +14,12 @@ use http::{Method, StatusCode};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Between two looks at a lock that somebody else holds: half of it to all of it.
+/// Between two looks at a lock that another client holds: half of it to all of it.
 const FIRST_POLL: Duration = Duration::from_millis(20);
 const LONGEST_POLL: Duration = Duration::from_millis(500);
 
 impl CachekitIo {
-    /// Takes the lock of this key for `timeout`, unless somebody holds it; never waits for it.
+    /// Takes the lock of this key for `timeout`, unless another client holds it; never waits for it.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl CachekitIo {
     ///
     /// # Errors
     ///
-    /// The first failure of a look, as for [`acquire_lock`](Self::acquire_lock). That somebody else
+    /// The first failure of a look, as for [`acquire_lock`](Self::acquire_lock). That another client
     /// holds the lock to the end is no failure: `None`.
     pub async fn acquire_lock_wait(
         &self,
@@ -130,7 +130,7 @@ pub struct LockGuard {
 }
 
 impl LockGuard {
-    /// What the service calls the holder. Whoever knows it can release the lock.
+    /// What the service calls the holder. Any client that knows it can release the lock.
     pub fn id(&self) -> &str {
         self.token.as_ref().map_or("", LockToken::as_str)
     }
@@ -150,7 +150,7 @@ impl LockGuard {
     pub async fn release(mut self) -> Result<bool, BackendError> {
         let Some(token) = &self.token else { return Ok(false) };
         let released = self.client.give_lock_back(&self.key, token).await;
-        // Only now: whoever drops this future half-way still has a guard that tries in the background.
+        // Only now: a caller that drops this future half-way still has a guard that tries in the background.
         self.token = None;
         released
     }

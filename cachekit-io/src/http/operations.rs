@@ -26,7 +26,7 @@ impl CachekitIo {
             return Ok(None);
         }
         if answer.headers.contains_key(CONTENT_ENCODING) {
-            // Somebody on the way changed the bytes.
+            // The bytes were changed on the way.
             return Err(Failure::malformed("the value came with a content encoding")
                 .into_error(Operation::Get, Some(key)));
         }
@@ -88,7 +88,7 @@ impl CachekitIo {
         let mut health = Health::new(super::backend::TYPE, asked.elapsed())
             .with_detail("api_url", self.api_url())
             .with_detail("client_version", env!("CARGO_PKG_VERSION"));
-        // Whoever answers is up, whatever else it says.
+        // A service that answers is up, whatever else it says.
         let told: HealthResponse = serde_json::from_slice(&answer.body).unwrap_or_default();
         if let Some(version) = told.version {
             let printable =
@@ -218,7 +218,7 @@ pub(super) fn windows(options: &SetOptions) -> Result<Option<(u64, u64)>, Backen
     Ok(Some((ttl, stale)))
 }
 
-/// A lock's id as the service gave it; whoever knows it can release the lock.
+/// A lock's id as the service gave it; any client that knows it can release the lock.
 pub(super) fn lock_header(
     operation: Operation,
     key: &str,

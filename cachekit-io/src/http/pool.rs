@@ -1,9 +1,9 @@
 //! The connections of a client and all that share them.
 //!
 //! One HTTP/2 connection serves until it is full; then there is another, up to the size of the pool,
-//! while requests go on over the ones there are. Only who finds no connection at all waits for one,
-//! together with everybody else who does. With a service that speaks HTTP/1.1 each connection serves one
-//! request, and who finds all of them busy waits in line.
+//! while requests go on over the ones there are. Only requests that find no connection at all wait for one,
+//! all for the same. With a service that speaks HTTP/1.1 each connection serves one
+//! request, and a request that finds all of them busy waits in line.
 
 use super::connector::{Connector, Protocol};
 use super::failure::{Again, Failure};

@@ -96,7 +96,7 @@ impl CachekitIo {
         if accepts(answer.status) { Ok(answer) } else { Err(self.refusal(&answer)) }
     }
 
-    /// What an answer that is none says.
+    /// What an answer with another status says.
     #[cold]
     fn refusal(&self, answer: &Answer) -> Failure {
         let status = answer.status.as_u16();

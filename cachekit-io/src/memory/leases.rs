@@ -17,7 +17,7 @@ struct Lease {
     holder: u64,
     /// `None` is never.
     until: Option<Duration>,
-    /// Whether somebody else wrote or deleted the key since the lock was taken.
+    /// Whether another caller wrote or deleted the key since the lock was taken.
     overtaken: bool,
 }
 
@@ -28,7 +28,7 @@ impl Lease {
 }
 
 impl Leases {
-    /// Gives the lock to `holder` unless somebody else has it.
+    /// Gives the lock to `holder` unless another holder has it.
     pub(super) fn try_acquire(
         &mut self,
         key: &str,
@@ -62,7 +62,7 @@ impl Leases {
             .is_some_and(|lease| lease.holder == holder && lease.is_held(now) && !lease.overtaken)
     }
 
-    /// Notes a write or delete of a key by somebody who does not hold its lock.
+    /// Notes a write or delete of a key by a caller that does not hold its lock.
     pub(super) fn overtake(&mut self, key: &str) {
         if let Some(lease) = self.by_key.get_mut(key) {
             lease.overtaken = true;

@@ -1,6 +1,6 @@
 //! A primary that Sentinels name.
 //!
-//! They are asked at the first use, whenever the primary cannot be reached or is none any more, and every
+//! They are asked at the first use, whenever the primary cannot be reached or is no longer the primary, and every
 //! few seconds: a primary that was cut off from them answers as before.
 
 use super::address::Address;

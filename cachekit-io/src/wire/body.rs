@@ -33,14 +33,14 @@ pub struct LockRequest {
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockResponse {
-    /// The lock, or `None` if somebody else holds it.
+    /// The lock, or `None` if another client holds it.
     #[serde(default)]
     pub lock_id: Option<String>,
 }
 
 impl std::fmt::Debug for LockResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Whoever knows the id can release the lock.
+        // Any client that knows the id can release the lock.
         let lock_id = self.lock_id.as_ref().map(|_| "..");
         f.debug_struct("LockResponse").field("lock_id", &lock_id).finish()
     }

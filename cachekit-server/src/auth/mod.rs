@@ -96,7 +96,7 @@ impl Caller {
 }
 
 impl ApiKeys {
-    /// No keys: everybody is refused.
+    /// No keys: every request is refused.
     pub fn new() -> Self {
         Self::default()
     }

@@ -93,7 +93,7 @@ fn material(directory: &Path, keep: bool) -> Result<(DevAuthority, ApiKey), Fail
     Ok((authority, api_key))
 }
 
-/// Writes a file that only its owner can read, in place of the one that may be there. Whoever reads it
+/// Writes a file that only its owner can read, in place of the one that may be there. A process that reads it
 /// meanwhile sees the old one or the new one.
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let directory = match path.parent() {

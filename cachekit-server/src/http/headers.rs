@@ -73,14 +73,14 @@ fn check_sum(ttl: u64, stale: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The lock that an unlock names in its header; an empty id is none.
+/// The lock that an unlock names in its header; an empty id counts as no lock.
 pub(super) fn released_lock(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
     let id = single(headers, name::LOCK_ID).map_err(|()| LOCK_ID)?;
     Ok(id.map(<[u8]>::trim_ascii).filter(|id| !id.is_empty()))
 }
 
 /// The lock that an unlock names in its query, as clients did before the header; to be accepted until
-/// version 2.0 of the protocol. An empty id is none; any other parameter is refused, and so is a second id.
+/// version 2.0 of the protocol. An empty id counts as no lock; any other parameter is refused, and so is a second id.
 pub(super) fn legacy_lock(query: &str) -> Result<Option<Vec<u8>>, Refusal> {
     const WRONG: Refusal = Refusal::bad_request("the only query parameter of an unlock is lock_id");
     let id = query.strip_prefix("lock_id=").filter(|id| !id.contains('&')).ok_or(WRONG)?;

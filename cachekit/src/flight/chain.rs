@@ -1,4 +1,4 @@
-//! Who waits for whom, so that cached functions that call each other in a circle run instead of hanging.
+//! Which run waits for which, so that cached functions that call each other in a circle run instead of hanging.
 //!
 //! While a leader runs (for a future: while it is polled) its flight stands on a thread-local chain. A
 //! call that would have to wait for a flight of its own chain, or for one that waits, directly or not,

@@ -1,4 +1,4 @@
-//! What a call has come by: kept, given to those who wait for it, and the flight landed.
+//! Publishing the result of a call: it is kept, given to the waiters, and the fill ends.
 
 use std::sync::Arc;
 

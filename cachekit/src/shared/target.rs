@@ -244,7 +244,7 @@ impl<S: Shape> Target<S> {
     }
 
     /// Reads an entry from where the key of this index put it. Opening and decoding are part of the time: a value
-    /// that comes too late is none.
+    /// that comes too late is a miss.
     fn read(
         &self,
         fetched: &cachekit_io::Fetched,

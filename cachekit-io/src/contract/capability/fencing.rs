@@ -25,7 +25,7 @@ use bytes::Bytes;
 ///
 /// let fence = fencing.fence("user:42").await?;
 /// let outdated = Bytes::from_static(b"read before the update");
-/// backend.delete("user:42").await?; // somebody updated the user
+/// backend.delete("user:42").await?; // the user was updated
 ///
 /// let stored = fencing.set_fenced("user:42", outdated, &SetOptions::new(), &fence).await?;
 /// assert!(!stored);

@@ -91,7 +91,7 @@ impl Scopes {
         }
     }
 
-    /// Keeps what was derived for a name, unless somebody else was faster; that is the same then.
+    /// Keeps what was derived for a name, unless another thread was faster; that is the same then.
     pub(super) fn insert(&self, tenant: &str, namespace: &str, keys: ScopeKeys) {
         let (tenant, namespace) = (Box::from(tenant), Box::from(namespace));
         let mut scope = Box::new(Scope { tenant, namespace, keys });
@@ -110,7 +110,7 @@ impl Scopes {
         let Scope { tenant, namespace, keys } = *scope;
         let name = (tenant, namespace);
         if outside.len() >= MAX_OUTSIDE && !outside.contains_key(&name) {
-            // Any other one: whoever names many tenants costs the others of them a derivation, now and then.
+            // Any other one: a caller that names many tenants costs the others of them a derivation, now and then.
             let other = outside.keys().next().cloned();
             other.and_then(|other| outside.remove(&other));
         }
