@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::answer::Removal;
 use crate::blocking;
 use crate::clock::{self, Ticks};
 use crate::entry::{self, AnyEntry, Entry, Fate, Plan};
 use crate::key::{self, CacheKey};
-use crate::read_through::remote::{Prepared, Removal, Windows};
+use crate::read_through::remote::{Prepared, Windows};
 use crate::read_through::{OwnedKey, Remote, Route, read};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};

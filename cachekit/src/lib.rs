@@ -58,6 +58,7 @@
 //! them.
 
 // What an annotated function runs through, in the order of a call.
+mod answer;
 mod entry;
 mod flight;
 mod front;
@@ -112,7 +113,7 @@ mod counters;
 mod sync;
 
 #[cfg(all(test, cachekit_model))]
-mod model;
+mod model_checks;
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -188,7 +188,7 @@ impl Table {
 }
 
 /// A slot, and what is in it.
-struct Held<'a> {
+struct Candidate<'a> {
     table: &'a Table,
     slot: &'a Slot,
     resident: Ref<'a, Option<Resident>>,
@@ -255,7 +255,7 @@ impl Front {
         K: 'static,
         V: 'static,
     {
-        let Some(Held { table, slot, resident }) = self.held(hash) else { return None };
+        let Some(Candidate { table, slot, resident }) = self.held(hash) else { return None };
         let Some(entry) = of_store::<K, V>(resident.as_ref(), store) else { return None };
         if !entry.head.is_fresh_now(now) || !same(&entry.key) {
             return None;
@@ -267,7 +267,7 @@ impl Front {
 
     /// What this thread has under a hash. Apart from [`get`](Self::get), which is compiled into each function.
     #[inline]
-    fn held(&self, hash: u64) -> Option<Held<'_>> {
+    fn held(&self, hash: u64) -> Option<Candidate<'_>> {
         if gone::count() != self.expected.get() && self.passes_by() {
             return None;
         }
@@ -276,7 +276,7 @@ impl Front {
         // The user's `Eq` and `Clone` run meanwhile, and may come back here: a shared borrow lets them read, and
         // `remember` gives way.
         let resident = slot.entry.try_borrow().ok()?;
-        Some(Held { table, slot, resident })
+        Some(Candidate { table, slot, resident })
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by

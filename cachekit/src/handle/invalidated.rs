@@ -1,6 +1,6 @@
 //! What an invalidation achieved.
 
-use crate::read_through::remote::Removal;
+use crate::answer::Removal;
 
 /// What an invalidation achieved.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Purpose;
 use super::miss::{Begun, Miss};
-use super::refresh_ahead::Ticket;
-use super::remote::Answer;
+use super::revalidate::Ticket;
+use crate::answer::Answer;
 use crate::background;
 use crate::entry::{self, Fate};
 use crate::flight::Landing;

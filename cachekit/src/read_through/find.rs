@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 
 use super::miss::Rare;
-use super::refresh_ahead::{self, Ticket};
+use super::revalidate::{self, Ticket};
 use super::{MakeRemote, Miss, Remote};
 use crate::clock::{NEVER, Ticks};
 use crate::entry::AnyEntry;
@@ -372,7 +372,7 @@ where
     S: Shape,
 {
     front::with(|front| front.force(false));
-    let Some(ticket) = refresh_ahead::take_order() else {
+    let Some(ticket) = revalidate::take_order() else {
         return Opening { forced: true, ..Opening::default() };
     };
     // An order for another call than this one, which should not have come here, is dropped.

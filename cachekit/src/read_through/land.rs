@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::miss::Miss;
-use super::refresh_ahead::Ticket;
-use super::remote::Fetched;
+use super::revalidate::Ticket;
 use super::turn::SharedError;
+use crate::answer::Found;
 use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
@@ -20,7 +20,7 @@ where
     S: Shape,
 {
     /// Keeps what the shared tier has.
-    pub(super) fn keep_found(&mut self, flight: Flight, found: Fetched<S>) -> S::Return {
+    pub(super) fn keep_found(&mut self, flight: Flight, found: Found<S>) -> S::Return {
         let ttl = self.ttl.min(found.remaining);
         match found.kept {
             Some(kept) if ttl > 0 => {

@@ -1,7 +1,7 @@
 //! Whose turn it is to run the function, and what came instead.
 
 use super::Miss;
-use super::refresh_ahead::Ticket;
+use super::revalidate::Ticket;
 #[cfg(feature = "shared")]
 use crate::pinned::Pinned;
 use crate::rules::{Defaults, Judge, Rules};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::lead::{Asked, Lead};
-use super::refresh_ahead::Ticket;
+use super::revalidate::Ticket;
 use super::{Remote, Turn};
 use crate::background;
 use crate::clock::{NEVER, Ticks};

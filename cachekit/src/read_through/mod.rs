@@ -25,10 +25,10 @@ mod lead;
 mod miss;
 mod pauses;
 mod refresh;
-mod refresh_ahead;
 #[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
 #[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
+mod revalidate;
 pub mod route;
 mod turn;
 mod with;
@@ -43,8 +43,8 @@ pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use miss::Plans;
 pub use refresh::{refresh, refresh_async};
-pub use refresh_ahead::Ticket;
 pub(crate) use remote::Remote;
+pub use revalidate::Ticket;
 pub(crate) use route::{OwnedKey, Route};
 pub(crate) use turn::read;
 pub(crate) use with::{with_value, with_whole};

@@ -4,43 +4,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Purpose;
+use crate::answer::{Answer, Removal};
 use crate::clock::Ticks;
 use crate::entry::Fate;
-use crate::error::Error;
 use crate::rules::Verdict;
 use crate::seal::BlindedKey;
 use crate::shape::Shape;
 use crate::site::{Site, SiteRef};
 use crate::store::{Store, StoreRef};
-
-/// A value from the shared tier.
-pub(crate) struct Fetched<S: Shape> {
-    pub(crate) value: S::Value,
-    pub(crate) kept: Option<S::Stored>,
-    pub(crate) remaining: Ticks,
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
-}
-
-/// What the tier has for a call: nothing.
-#[allow(dead_code)] // The other build's answers, for the same code to read.
-pub(crate) enum Answer<S: Shape> {
-    Fresh(Fetched<S>),
-    Stale(Fetched<S>),
-    Run,
-    StandDown,
-    Refused(Error),
-}
-
-/// What became of an entry in the shared tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// The function's values never go there.
-    NotUsed,
-    /// Never made without a shared tier; it keeps both builds of the callers alike.
-    #[allow(dead_code)]
-    Failed,
-}
 
 impl Removal {
     pub(crate) fn for_clear(_site: &'static Site) -> Self {

@@ -9,18 +9,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Purpose;
+use crate::answer::{Answer, Removal};
 use crate::entry::Fate;
 use crate::format::codec::Proof;
 use crate::key::CacheKey;
 use crate::seal::{BlindedKey, Seal, Unsealed};
 use crate::shape::Shape;
-pub(crate) use crate::shared::Removal;
 use crate::shared::backend;
+use crate::shared::encoding::Encoding;
+pub(crate) use crate::shared::encoding::{Prepared, Windows};
 use crate::shared::link::{Failed, Link};
-pub(crate) use crate::shared::target::{Answer, Fetched};
-use crate::shared::target::{Target, kept_sealed};
-use crate::shared::wire::Wire;
-pub(crate) use crate::shared::wire::{Prepared, Windows};
+use crate::shared::tier::{SharedTier, kept_sealed};
 use crate::site::{Site, SiteRef, Tier};
 use crate::storage_key::storage_key;
 use crate::store::{Store, StoreRef};
@@ -45,10 +44,10 @@ enum Tiers<S: Shape> {
     /// Values stay in this process, as they are.
     Nowhere,
     /// They go to a backend.
-    Shared(Box<Target<S>>),
+    Shared(Box<SharedTier<S>>),
     /// They stay in this process, sealed.
     #[allow(dead_code)] // Without the feature `secure` nothing is sealed.
-    Here(Box<Seal>, Wire<S::Value>),
+    Here(Box<Seal>, Encoding<S::Value>),
     /// They would have to be sealed, and cannot be: they are stored nowhere.
     #[allow(dead_code)]
     Nothing(Box<Unsealed>),
@@ -98,7 +97,7 @@ impl<K, S: Shape> Remote<K, S> {
     where
         S::Value: Serialize + DeserializeOwned,
     {
-        let target = Target::new(site, link, unambiguous, sealing);
+        let target = SharedTier::new(site, link, unambiguous, sealing);
         Self::with(Tiers::Shared(Box::new(target)))
     }
 
@@ -123,7 +122,7 @@ impl<K, S: Shape> Remote<K, S> {
         };
         let seal = Box::new(seal);
         let Some(backend) = backend else {
-            return Self::with(Tiers::Here(seal, Wire::of()));
+            return Self::with(Tiers::Here(seal, Encoding::of()));
         };
         let is_async = site.site.info.policy.is_async;
         let link = Link::new(backend, seal.key().to_owned(), is_async);
@@ -131,7 +130,7 @@ impl<K, S: Shape> Remote<K, S> {
         Self::shared(site, link, unambiguous, (Some(seal), previous))
     }
 
-    fn target(&self) -> Option<&Target<S>> {
+    fn target(&self) -> Option<&SharedTier<S>> {
         match &self.tiers {
             Tiers::Shared(target) => Some(target),
             _ => None,
@@ -139,7 +138,7 @@ impl<K, S: Shape> Remote<K, S> {
     }
 
     /// The tier, if it may hold this call's value.
-    fn holding(&self) -> Option<&Target<S>> {
+    fn holding(&self) -> Option<&SharedTier<S>> {
         self.target().filter(|target| target.unambiguous)
     }
 
@@ -204,9 +203,11 @@ impl<K, S: Shape> Remote<K, S> {
                 Prepared { kept: Some(S::kept(value)), bytes: None, windows, until: None }
             }
             Tiers::Shared(target) => target.prepare(value, windows),
-            Tiers::Here(seal, wire) => {
+            Tiers::Here(seal, encoding) => {
                 let sealed = if S::SEALED {
-                    wire.frame(value, windows, Proof::Each).and_then(|frame| seal.seal(&frame).ok())
+                    encoding
+                        .frame(value, windows, Proof::Each)
+                        .and_then(|frame| seal.seal(&frame).ok())
                 } else {
                     None
                 };

@@ -7,13 +7,14 @@ use std::time::Instant;
 use super::fill_lock::Waiting;
 use super::guard::Guard;
 use super::link::{Failed, Link};
-use super::target::{Answer, Target};
+use super::tier::SharedTier;
+use crate::answer::Answer;
 use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::shape::Shape;
 use crate::store::StoreRef;
 
-impl<S: Shape> Target<S> {
+impl<S: Shape> SharedTier<S> {
     /// Where the entry is or may be, the current place last.
     pub(super) fn places(&self) -> impl Iterator<Item = &Link> {
         self.previous.iter().chain([&self.link])

@@ -2,7 +2,6 @@
 //!
 //! `#[cache]` functions use it once a backend is installed; `#[cache::local]` functions never do.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
@@ -15,6 +14,7 @@ mod breaker;
 pub(crate) mod coherence;
 mod connect;
 mod consult;
+pub(crate) mod encoding;
 pub(crate) mod fill_lock;
 mod guard;
 pub(crate) mod known;
@@ -23,10 +23,9 @@ mod outage;
 mod publish;
 pub(crate) mod resolve;
 mod runtime;
-pub(crate) mod target;
+pub(crate) mod tier;
 mod under_way;
 mod windows;
-pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -142,26 +141,5 @@ fn budget() -> Duration {
         },
         // A deadline has to fit into an `Instant`.
         millis => Duration::from_millis(millis.min(86_400_000)),
-    }
-}
-
-/// What became of an entry in the shared tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// The function's values never go there, or no backend is installed.
-    NotUsed,
-    /// The backend said that the entry is gone.
-    Confirmed,
-    /// The backend failed, or cannot do it.
-    Failed,
-}
-
-impl fmt::Display for Removal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotUsed => "not used",
-            Self::Confirmed => "confirmed",
-            Self::Failed => "failed",
-        })
     }
 }

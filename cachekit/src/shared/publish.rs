@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use cachekit_io::SetOptions;
 
+use super::encoding::{Prepared, lifetime};
 use super::guard::{Guard, Permit};
 use super::link::{Link, Written};
-use super::target::Target;
-use super::wire::{Prepared, lifetime};
+use super::tier::SharedTier;
 use crate::clock;
 use crate::entry::Fate;
 use crate::shape::Shape;
@@ -18,7 +18,7 @@ use crate::store::StoreRef;
 /// How often a value that a caller hands in is written again if others write in between.
 const ATTEMPTS: usize = 3;
 
-impl<S: Shape> Target<S> {
+impl<S: Shape> SharedTier<S> {
     /// Writes what the function returned, under the guard that was taken before it ran. False if the value is not to
     /// be kept in this process either: the backend knows of an invalidation, or may know of one.
     pub(crate) async fn write(

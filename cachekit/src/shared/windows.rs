@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::wire::millis;
+use super::encoding::millis;
 use crate::clock::{self, NEVER, Ticks};
 use crate::format::frame::Frame;
 

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::coherence::Own;
+use super::encoding::{Encoding, Prepared, Windows};
 use super::guard::{Guard, Permit};
 use super::link::{Failed, Link, Written};
 use super::windows::{Times, Use};
-use super::wire::{Prepared, Windows, Wire};
+use crate::answer::{Answer, Found};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
-use crate::error::Error;
 use crate::flight::Purpose;
 use crate::format::codec::Proof;
 use crate::format::frame::{Compression, Frame, Lifetime, Place, now_ms};
@@ -26,32 +26,6 @@ use crate::site::{L1, SiteRef};
 use crate::stats::Refusal;
 use crate::store::StoreRef;
 
-/// A value from the shared tier.
-pub(crate) struct Fetched<S: Shape> {
-    pub(crate) value: S::Value,
-    /// The same for an entry of this process, if it may be kept.
-    pub(crate) kept: Option<S::Stored>,
-    /// How long it may be served from here: `NEVER` without end, 0 not beyond this call.
-    pub(crate) remaining: Ticks,
-    /// For how long after that it may be served while the function runs again.
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
-}
-
-/// What the tier has for a call.
-pub(crate) enum Answer<S: Shape> {
-    /// A fresh value.
-    Fresh(Fetched<S>),
-    /// One that may be served while the function runs again.
-    Stale(Fetched<S>),
-    /// Nothing: run the function.
-    Run,
-    /// Nothing, and another process is about to refresh it: leave it alone.
-    StandDown,
-    /// An entry that was not sealed for this call, and the function is not to run because of it.
-    Refused(Error),
-}
-
 /// What an entry of the shared tier came to.
 struct Read<S: Shape> {
     answer: Answer<S>,
@@ -60,7 +34,7 @@ struct Read<S: Shape> {
 }
 
 /// The shared tier of one call: its place there, and the backend there was when it started.
-pub(crate) struct Target<S: Shape> {
+pub(crate) struct SharedTier<S: Shape> {
     /// The key names this call and no other. Else only removals go there: a value may have been written
     /// before the second owner of the name appeared, and removing is always safe.
     pub(crate) unambiguous: bool,
@@ -77,7 +51,7 @@ pub(crate) struct Target<S: Shape> {
     pub(crate) moves: bool,
     /// Something is there or may be there that cannot be moved without the lock.
     pub(crate) wants_lock: AtomicBool,
-    pub(crate) wire: Wire<S::Value>,
+    pub(crate) encoding: Encoding<S::Value>,
     /// Taken before the value is computed; a removal since then makes the backend refuse the value.
     pub(crate) guard: Guard,
     /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
@@ -98,7 +72,7 @@ pub(crate) struct Target<S: Shape> {
     pub(super) run: Mutex<Option<Own>>,
 }
 
-impl<S: Shape> Target<S> {
+impl<S: Shape> SharedTier<S> {
     /// For a call whose key is `link`'s; `previous` is where previous keys of the seal put it.
     pub(crate) fn new(
         site: SiteRef,
@@ -119,7 +93,7 @@ impl<S: Shape> Target<S> {
             refused: AtomicBool::new(false),
             moves: false,
             wants_lock: AtomicBool::new(false),
-            wire: Wire::of(),
+            encoding: Encoding::of(),
             guard: Guard::default(),
             fate: None,
             purpose: None,
@@ -291,7 +265,7 @@ impl<S: Shape> Target<S> {
         store: &StoreRef,
     ) -> Option<Answer<S>> {
         let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
-        let Ok(value) = (self.wire.decode)(frame.encoded()) else {
+        let Ok(value) = (self.encoding.decode)(frame.encoded()) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result takes its place.
             store.count_shared_error();
             return None;
@@ -301,9 +275,9 @@ impl<S: Shape> Target<S> {
         let weight = frame.weight;
         Some(match use_as {
             Use::Fresh { remaining, window } => {
-                Answer::Fresh(Fetched { value, kept, remaining, window, weight })
+                Answer::Fresh(Found { value, kept, remaining, window, weight })
             }
-            Use::Stale => Answer::Stale(Fetched { value, kept, remaining: 0, window: 0, weight }),
+            Use::Stale => Answer::Stale(Found { value, kept, remaining: 0, window: 0, weight }),
         })
     }
 
@@ -320,7 +294,7 @@ impl<S: Shape> Target<S> {
         let until = Some(self.link.deadline());
         let goes = self.unambiguous && !self.given_up;
         let proof = if self.seal.is_some() { Proof::Each } else { Proof::First };
-        let frame = || self.wire.frame(value, windows, proof);
+        let frame = || self.encoding.frame(value, windows, proof);
         let Some(seal) = &self.seal else {
             let frame = goes.then(frame).flatten();
             let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));

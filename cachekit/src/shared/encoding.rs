@@ -12,21 +12,21 @@ use crate::format::frame::{Frame, now_ms};
 use crate::rules::Verdict;
 use crate::shape::Shape;
 
-/// How a value goes over the wire, as plain function pointers: one per type, not one per function.
-pub(crate) struct Wire<V> {
+/// How a value becomes bytes and comes back, as plain function pointers: one per type, not one per function.
+pub(crate) struct Encoding<V> {
     pub(crate) encode: fn(&V, codec::Proof) -> Option<codec::Encoded>,
     pub(crate) decode: fn(codec::EncodedRef<'_>) -> Result<Option<V>, codec::Panicked>,
 }
 
-impl<V> Clone for Wire<V> {
+impl<V> Clone for Encoding<V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<V> Copy for Wire<V> {}
+impl<V> Copy for Encoding<V> {}
 
-impl<V> Wire<V> {
+impl<V> Encoding<V> {
     pub(crate) fn of() -> Self
     where
         V: Serialize + DeserializeOwned + 'static,
