@@ -146,9 +146,10 @@ async fn serve<T>(
     let mut cut = phase.clone();
     let dismissed = speak(stream, speaks, service, seat, phase).await;
     if let Ok(stream) = left.try_recv() {
-        // One that was dismissed has no more time for all of its end than it had before.
-        let patience =
-            dismissed.map_or(linger::PATIENCE, |since| LEAVE.saturating_sub(since.elapsed()));
+        // One that was dismissed has a second for all of its end; a little of it, if its last answer took that long.
+        let patience = dismissed.map_or(linger::PATIENCE, |since| {
+            LEAVE.saturating_sub(since.elapsed()).max(linger::LEAST)
+        });
         tokio::select! {
             () = linger::read_out(stream, patience) => {}
             _ = cut.wait_for(|phase| *phase == Phase::Cut) => {}

@@ -67,7 +67,7 @@ impl DevAuthority {
         &self.certificate
     }
 
-    /// The private key, as PEM: its owner can make certificates that those clients trust.
+    /// The private key, as PEM: any program that has it can make certificates that those clients trust.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }

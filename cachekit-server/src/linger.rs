@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 /// How long a peer has for closing its side.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// The least that it has.
+pub(crate) const LEAST: Duration = Duration::from_millis(100);
 /// What it may still send meanwhile.
 const MOST_BYTES: u64 = 1024 * 1024;
 

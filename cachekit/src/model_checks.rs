@@ -1,8 +1,8 @@
 //! The concurrency promises, under a scheduler that explores interleavings.
 //!
-//! `.ci/model` runs these: `RUSTFLAGS="--cfg cachekit_model" cargo test -p cachekit --lib model`. A failing
-//! schedule is printed and can be replayed with `shuttle::replay`. The number of schedules comes from
-//! `CACHEKIT_MODEL_ITERATIONS`. All threads of a model share one thread of the system, so a panic that
+//! `.ci/model` runs these: `RUSTFLAGS="--cfg cachekit_model" cargo test -p cachekit --features shared --lib
+//! model_checks`. A failing schedule is printed and can be replayed with `shuttle::replay`. The number of schedules
+//! comes from `CACHEKIT_MODEL_ITERATIONS`. All threads of a model share one thread of the system, so a panic that
 //! unwinds across a switch cannot be modelled: panicking leaders are in the integration tests.
 
 use std::sync::Arc;

@@ -83,7 +83,7 @@ fn texts_say_who_acts() {
         texts(&root.join(folder), &mut files);
     }
     let is_checked = |file: &PathBuf| {
-        let path = file.to_string_lossy();
+        let path = file.strip_prefix(&root).unwrap_or(file).to_string_lossy();
         !path.contains("/tests/") && !path.ends_with("tests.rs") && !path.ends_with("writing.md")
     };
     files.retain(is_checked);

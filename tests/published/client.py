@@ -1,6 +1,6 @@
 """Drives the published Python client against a running server, and fails where their answers part.
 
-Run by `tests/it/http/published_python.rs`, which makes the virtual environment and sets:
+Run by `tests/it/published.rs`, which makes the virtual environment and sets:
 
 - CACHEKIT_API_KEY, CACHEKIT_API_URL, CACHEKIT_ALLOW_CUSTOM_HOST: as for any use of the client;
 - SSL_CERT_FILE: the server's certificate authority, which OpenSSL reads;

@@ -89,8 +89,8 @@ mod tests {
             (&[2, 1], &[1], "must not seal again"),
             (&[1], &[2], "everything stored would be lost"),
             (&[2, 1], &[3, 1], "everything stored would be lost"),
-            (&[1], &[2, 1, 3], "none of the present keys"),
-            (&[1], &[1, 3], "none of the present keys"),
+            (&[1], &[2, 1, 3], "not in the keyring now"),
+            (&[1], &[1, 3], "not in the keyring now"),
             (&[2, 1], &[2, 1], "nothing would change"),
         ] {
             let message = step(present, next).unwrap_err();

@@ -119,7 +119,7 @@ fn keys_that_go_back_or_get_lost_are_refused() {
         (&[1, 2][..], "must not seal again"),
         (&[3, 1], "everything stored would be lost"),
         (&[2, 1], "nothing would change"),
-        (&[3, 2, 5], "none of the present keys"),
+        (&[3, 2, 5], "not in the keyring now"),
         (&[3, 3], "the current key is also a previous one"),
         (&[5, 4, 3, 2, 1], "more than 3 previous keys"),
     ] {

@@ -160,7 +160,7 @@ pub struct SetOptions {
     pub stale_ttl: Option<Duration>,
     /// The lock under which the value was computed. Where a backend knows such locks, it refuses the
     /// value ([`Superseded`](BackendErrorKind::Superseded)) once the lock is no longer held, and once
-    /// another client has written or deleted the key since the lock was taken. Other backends ignore it.
+    /// the key was deleted, or written without this lock, since it was taken. Other backends ignore it.
     pub lock: Option<LockToken>,
 }
 

@@ -214,7 +214,7 @@ impl Envelope {
     ///
     /// Writes go to the first. A read that misses there tries the others, and seals what it finds
     /// anew under the first. An invalidation deletes all of them, and then all but the first once more: what
-    /// what a process that read the entry before writes anew is then refused by a fence or a lock, or deleted.
+    /// a process that had read the entry before writes anew is then refused by a fence or a lock, or deleted.
     ///
     /// # Errors
     ///

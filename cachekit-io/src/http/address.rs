@@ -72,7 +72,7 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         [0xfc00..=0xfdff, ..] => Reach::Private,
         // ISATAP carries an IPv4 address at its end.
         [0x2000..=0x3fff, _, _, _, 0 | 0x0200, 0x5efe] => last(),
-        // Global unicast. All else, from link-local and site-local to multicast, is not public.
+        // Global unicast. All else, from link-local and site-local to multicast, is never connected to.
         [0x2000..=0x3fff, ..] => Reach::Public,
         _ => Reach::Never,
     }

@@ -15,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A stream that ends where reading ends.
 pub(super) struct HalfClose<S> {
     stream: S,
+    /// Something was written, and is on its way once it is flushed.
     has_written: bool,
-    /// And it was sent. Before that a failure means that there never was a connection, and nothing to read.
+    /// What was written was sent. Before that a failure means that there never was a connection, and nothing to read.
     has_sent: bool,
     /// The peer takes no more.
     deaf: bool,

@@ -19,7 +19,7 @@ const FIRST_POLL: Duration = Duration::from_millis(20);
 const LONGEST_POLL: Duration = Duration::from_millis(500);
 
 impl CachekitIo {
-    /// Takes the lock of this key for `timeout`, unless another client holds it; never waits for it.
+    /// Takes the lock of this key for `timeout`, unless it is held; never waits for it.
     ///
     /// # Errors
     ///

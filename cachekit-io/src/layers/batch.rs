@@ -8,6 +8,7 @@ use crate::{
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// What is known of an item.
 enum Item<T> {
@@ -29,6 +30,13 @@ struct State<T> {
     items: Vec<Item<T>>,
     /// What the last attempt came to, as one.
     verdict: Result<(), BackendError>,
+}
+
+impl<T> State<T> {
+    /// Whether an item was asked about in an attempt that was given up, and not again.
+    fn is_stuck(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Asked))
+    }
 }
 
 impl<T, M: Fn(usize) -> bool> Items<T, M> {
@@ -75,11 +83,12 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
     /// What an attempt comes to that has nothing left to ask.
     fn as_it_stands(&self) -> Result<(), BackendError> {
         let state = self.state();
-        if state.items.iter().any(|item| matches!(item, Item::Asked)) {
-            let error = BackendError::new(BackendErrorKind::Transient, self.operation);
-            return Err(error.with_context("given up half-way, and not to be repeated"));
-        }
-        state.verdict.clone()
+        if state.is_stuck() { Err(self.given_up()) } else { state.verdict.clone() }
+    }
+
+    fn given_up(&self) -> BackendError {
+        let error = BackendError::new(BackendErrorKind::Transient, self.operation);
+        error.with_context("given up half-way, and not to be repeated")
     }
 
     /// Notes what an attempt brought, and says how that is to be judged as one.
@@ -94,7 +103,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
                 Err(error.with_context("the backend has left out an item of a batch"))
             });
             if let Err(error) = &answer {
-                if error.is_retryable() {
+                if error.is_retryable() && (self.may_repeat)(index) {
                     wait = wait.max(error.retry_after());
                 }
                 let is_graver = match &verdict {
@@ -111,8 +120,18 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
                 *item = Item::Answered(answer);
             }
         }
-        if let (Err(error), Some(wait)) = (&mut verdict, wait) {
-            *error = error.clone().with_retry_after(wait);
+        if let Err(error) = &mut verdict {
+            // Of the items that are asked about again, the longest wait; the others make none wait.
+            *error = match wait {
+                Some(wait) => error.clone().with_retry_after(wait),
+                None if error.retry_after().is_some() => {
+                    error.clone().with_retry_after(Duration::ZERO)
+                }
+                None => error.clone(),
+            };
+        }
+        if verdict.is_ok() && state.is_stuck() {
+            verdict = Err(self.given_up());
         }
         state.verdict.clone_from(&verdict);
         verdict

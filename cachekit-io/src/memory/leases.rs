@@ -17,7 +17,7 @@ struct Lease {
     holder: u64,
     /// `None` is never.
     until: Option<Duration>,
-    /// Whether another caller wrote or deleted the key since the lock was taken.
+    /// Whether a write without this lock, or a delete, came since the lock was taken.
     overtaken: bool,
 }
 
@@ -28,7 +28,7 @@ impl Lease {
 }
 
 impl Leases {
-    /// Gives the lock to `holder` unless another holder has it.
+    /// Gives the lock to `holder` unless it is held.
     pub(super) fn try_acquire(
         &mut self,
         key: &str,

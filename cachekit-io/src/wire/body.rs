@@ -33,7 +33,7 @@ pub struct LockRequest {
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockResponse {
-    /// The lock, or `None` if another client holds it.
+    /// The lock, or `None` if it is held.
     #[serde(default)]
     pub lock_id: Option<String>,
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep};
 
 /// The last request of a connection; it shows no key.
 const LAST: &[u8] = b"GET /v1/cache/k HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
@@ -89,5 +89,29 @@ async fn one_that_is_dismissed_has_no_more_time_than_for_leaving() {
     let ending = begun().await;
     ending.pulse.dismiss();
     ending.served.await.expect("no panic");
-    assert!(Instant::now() - ending.start <= LEAVE);
+    assert_eq!(Instant::now() - ending.start, LEAVE);
+}
+
+/// The same, and part of that time is over when it ends: its last request comes late.
+#[tokio::test(start_paused = true)]
+async fn what_leaving_takes_is_taken_from_it() {
+    let mut ending = begun().await;
+    let part = b"GET /v1/cache/k HTTP/1.1\r\nhost: localhost\r\n";
+    ending.peer.write_all(part).await.expect("it reads");
+    settle().await;
+    ending.pulse.dismiss();
+    sleep(LEAVE / 2).await;
+    ending.peer.write_all(b"\r\n").await.expect("it reads");
+    let mut answer = Vec::new();
+    ending.peer.read_to_end(&mut answer).await.expect("an answer and an end");
+    assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
+    ending.served.await.expect("no panic");
+    assert_eq!(Instant::now() - ending.start, LEAVE);
+}
+
+/// Lets the connection's task see what has come.
+async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
 }

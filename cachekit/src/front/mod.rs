@@ -98,8 +98,8 @@ pub(crate) struct Front {
     special: Cell<bool>,
     /// How many entries of fronts had ended when this thread looked last.
     seen: Cell<u64>,
-    /// The same for look-ups: they compare it, and pass the front by if it is another number. So it is a number that never comes where
-    /// they are to do that.
+    /// The same for look-ups: they compare it, and pass the front by if it is another number. Where they are always to do
+    /// that, it is a number that never comes.
     expected: Cell<u64>,
     table: OnceCell<Table>,
     counters: OnceCell<Arc<ThreadCounters>>,

@@ -95,7 +95,10 @@ fn a_closure_looks_at_a_sealed_value() {
         held.set(2, &[]);
         assert!(keyring.reload().unwrap());
         assert_eq!(sealed::with(&1, length), None);
-        assert_eq!(RUNS.take(), 0);
+        assert_eq!((RUNS.take(), sealed::stats().entries), (0, 0), "it is dropped");
+        assert_eq!(sealed::stats().refused.total(), 1);
+        assert_eq!(sealed::with(&1, length), None);
+        assert_eq!(sealed::stats().refused.total(), 1);
     });
 }
 

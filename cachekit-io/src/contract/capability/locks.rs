@@ -31,7 +31,7 @@ use std::time::Duration;
 /// # }).unwrap();
 /// ```
 pub trait Locks: Send + Sync {
-    /// Takes the lock of this key for `lease`, unless another caller holds it; never waits for it.
+    /// Takes the lock of this key for `lease`, unless it is held; never waits for it.
     ///
     /// # Errors
     ///

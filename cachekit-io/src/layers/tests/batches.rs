@@ -105,6 +105,41 @@ fn what_was_asked_and_not_answered_is_repeated_only_where_it_may_be() {
 }
 
 #[test]
+fn an_item_that_was_given_up_is_a_failure_to_the_layers_around() {
+    for entries in [1, 2] {
+        let inner = FaultyBackend::new(MemoryBackend::new());
+        inner.inject(Fault::wait(std::future::pending).times(1));
+        let backend = CircuitBreaker::new().failures(1).around(GivesUp.around(inner));
+        let value = Bytes::from_static(b"v");
+        let locked = SetOptions::new().lock(LockToken::new("l"));
+        let all = [
+            BatchEntry::new("a", value.clone()).with_options(locked),
+            BatchEntry::new("b", value.clone()),
+        ];
+        let results = pollster::block_on(backend.set_many(&all[..entries]));
+        assert_eq!(results[0].as_ref().map_err(BackendError::kind), Err(Transient));
+        assert!(backend.layer().is_open(), "{entries}");
+    }
+}
+
+/// As [`Hasty`], whatever it is told.
+#[derive(Debug)]
+struct GivesUp;
+
+impl Layer for GivesUp {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        _call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        Box::pin(async move {
+            assert!(super::poll(&mut attempt.run()).is_pending());
+            attempt.run().await
+        })
+    }
+}
+
+#[test]
 fn an_item_that_the_backend_leaves_out_has_an_error() {
     let backend = Retry::new(0).around(Scripted::new(&[]));
     let results = pollster::block_on(backend.delete_many(&["a", "b"]));
@@ -126,7 +161,7 @@ fn a_breaker_sees_what_it_counts() {
     assert_eq!(asked(&backend).len(), 2);
 }
 
-/// Asks the items of one kind for an hour, before others are asked again.
+/// A spent quota asks for an hour.
 #[test]
 fn what_is_not_tried_again_makes_no_other_item_wait() {
     let faults = [("quota", QuotaExceeded, 9), ("moment", Transient, 1)];

@@ -142,7 +142,8 @@ pub(crate) enum Proof {
     First,
 }
 
-/// As bincode where that is safe, else as MessagePack. `None` if the value does not serialize, or its `Serialize` panics.
+/// As bincode where that is safe, else as MessagePack. `None` if the value does not serialize, or its `Serialize`
+/// panics, or its `Deserialize` where it is read back.
 pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     proof: Proof,
@@ -219,11 +220,7 @@ fn proven<V: Serialize + DeserializeOwned + 'static>(
 pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
 ) -> Result<Option<V>, Panicked> {
-    let decoded = guarded(|| decode_now(encoded));
-    if encoded.stamp.codec == Codec::Bincode && !matches!(decoded, Ok(Some(_))) {
-        doubt::<V>();
-    }
-    decoded
+    guarded(|| decode_now(encoded)).inspect_err(|Panicked| doubt::<V>())
 }
 
 fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>) -> Option<V> {
@@ -242,7 +239,12 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
                     unordered_trace(value) == Some(stamp.trace)
                 }
             };
-            binary::decode(bytes).filter(is_same)
+            let value = binary::decode(bytes).filter(is_same);
+            if value.is_none() {
+                // Of the type as it is here. What another version of it wrote does not count.
+                schema.doubt();
+            }
+            value
         }
         Codec::MessagePack => None,
     }
@@ -251,7 +253,7 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
 /// The same for bytes that [`encode`] returned in this process, or that [`decode`] read, for this very type, and
 /// that are still the same bytes: for sealed ones, that is what opening them shows.
 ///
-/// Bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack is not.
+/// With [`Proof::Each`] bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack is not.
 #[cfg(feature = "secure")]
 pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,

@@ -21,9 +21,9 @@ mod probe;
 mod record;
 
 /// Values of a type that are read back before they are written: the first ones, and one in so many after them. A process
-/// that only writes finds out so, too, that a type does not come back.
+/// that only writes finds out so, too, that a type does not come back. An odd number: kinds of values may alternate.
 const FIRST_PROOFS: u32 = 8;
-const PROOF_EVERY: u32 = 32;
+const PROOF_EVERY: u32 = 31;
 
 type Name = &'static str;
 type Names = &'static [&'static str];

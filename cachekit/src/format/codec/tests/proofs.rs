@@ -39,7 +39,7 @@ fn the_first_values_of_a_type_are_read_back() {
         let encoded = write(&Counted(number));
         assert_eq!(encoded.stamp.codec, Codec::Bincode);
     }
-    assert_eq!(READ.swap(0, Ordering::Relaxed), 7 + 3, "eight, with the one before; 32, 64 and 96");
+    assert_eq!(READ.swap(0, Ordering::Relaxed), 7 + 3, "eight, with the one before; 31, 62 and 93");
     // What nothing looks at again always is.
     for number in 0..100 {
         encode(&Counted(number), Proof::Each).unwrap();
@@ -122,6 +122,32 @@ fn a_value_that_panics_when_it_is_read_is_not_written_for_long() {
     assert!(super::super::decode::<Small>(large.as_ref()).is_err());
     assert_eq!(encode(&Small(1000), Proof::First), None, "its reader has panicked");
     write(&Small(7));
+}
+
+#[test]
+fn what_another_version_of_the_type_wrote_says_nothing() {
+    static READ: AtomicU32 = AtomicU32::new(0);
+    #[derive(Debug, PartialEq)]
+    struct Counted(u32);
+    impl Serialize for Counted {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u32(self.0)
+        }
+    }
+    impl<'de> Deserialize<'de> for Counted {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            READ.fetch_add(1, Ordering::Relaxed);
+            u32::deserialize(deserializer).map(Self)
+        }
+    }
+    for number in 0..9 {
+        write(&Counted(number));
+    }
+    let before = write(&7_u64);
+    assert_eq!(decode::<Counted>(before.as_ref()), None);
+    READ.store(0, Ordering::Relaxed);
+    write(&Counted(9));
+    assert_eq!(READ.load(Ordering::Relaxed), 0, "it is not doubted");
 }
 
 #[test]
