@@ -67,10 +67,21 @@ where
     }
     // It may have ended the entry.
     front::with(Front::settle);
-    seen?.unwrap_or_else(|refusal| {
-        drop_refused::<Q, S>(&site.store(), hash, key, refusal);
-        None
-    })
+    match seen {
+        Some(Ok(seen)) => seen,
+        Some(Err(refusal)) => {
+            refused::<Q, S>(site, hash, key, refusal);
+            None
+        }
+        None => None,
+    }
+}
+
+/// Apart, so that a look at a value has no room for it.
+#[cold]
+#[inline(never)]
+fn refused<Q: CacheKey, S: Shape>(site: SiteRef, hash: u64, key: &Q, refusal: Refusal) {
+    drop_refused::<Q, S>(&site.store(), hash, key, refusal);
 }
 
 #[inline(never)]
