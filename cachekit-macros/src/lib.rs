@@ -293,9 +293,8 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Like [`macro@cache`], with the same options and backends, and with a key: `CACHEKIT_MASTER_KEY`, or
 /// `cachekit::secure::set_keyring`. Values leave the process encrypted and authenticated, and what they are
-/// stored under is a keyed hash. An attacker who has the store, or writes to it, reads nothing and makes no call
-/// receive anything but what a key holder stored for exactly this call. Needs the feature `secure` of
-/// `cachekit`.
+/// stored under is a keyed hash. An attacker with access to the store reads nothing. A call receives only what a holder
+/// of the key stored for exactly this call. Needs the feature `secure` of `cachekit`.
 ///
 /// Without a key, nothing is stored anywhere. If the function's error type is `From<cachekit::Error>`, calls
 /// return that error; else the function runs each time, which is logged once and counted.

@@ -145,8 +145,8 @@ impl AssociatedData {
     }
 
     /// A short hash of the context, without the header. It says "this is the entry of another call" when the tag
-    /// does not fit; nothing is ever accepted because of it. Nobody sees it, because it is encrypted with the value.
-    /// The seed keeps an attacker who can flip its bits, and learns why an entry was refused, from trying guesses.
+    /// does not fit; nothing is ever accepted because of it. It is encrypted with the value, so no reader of the store sees
+    /// it. An attacker may flip its bits and learn why an entry was refused: the seed makes guesses useless.
     pub(crate) fn place(&self, seed: u64) -> [u8; PLACE_LEN] {
         XxHash3_64::oneshot_with_seed(seed, &self.bytes()[CLEAR_LEN..]).to_be_bytes()
     }

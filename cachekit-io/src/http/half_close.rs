@@ -40,7 +40,7 @@ impl<S> HalfClose<S> {
     }
 }
 
-/// Reading finds the end then. After other errors it might wait for ever.
+/// Reading finds the end of such a connection. After other errors it may find none.
 fn peer_is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

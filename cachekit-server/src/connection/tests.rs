@@ -59,7 +59,7 @@ async fn begun() -> Ending {
 #[tokio::test(start_paused = true)]
 async fn what_still_comes_is_taken() {
     let mut ending = answered().await;
-    // Each is taken before there is room for the next; without a reader this would end, or wait for ever.
+    // More than fits on the way: a write that is not read fails or hangs.
     for _ in 0..20 {
         ending.peer.write_all(MORE).await.expect("it reads");
     }

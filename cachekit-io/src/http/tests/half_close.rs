@@ -151,7 +151,7 @@ async fn a_peer_that_was_gone_from_the_beginning_is_no_connection() {
 
 #[tokio::test]
 async fn other_errors_of_a_write_end_the_connection() {
-    // Reading might wait for ever then.
+    // Reading may find no end after such an error.
     let [first, second] = two_requests(ErrorKind::InvalidData).await;
     assert!(first.is_err());
     assert!(second.is_err());

@@ -43,16 +43,17 @@ fn of_several_items_with_one_key_the_last_one_still_wins() {
     assert_eq!(asked(&backend), [["k", "k"]], "and nothing is asked for again");
 }
 
+/// A write of `a` under a lock, and one of `b`.
+fn locked_and_free() -> [BatchEntry<'static>; 2] {
+    let value = Bytes::from_static(b"v");
+    let locked = SetOptions::new().lock(LockToken::new("l"));
+    [BatchEntry::new("a", value.clone()).with_options(locked), BatchEntry::new("b", value)]
+}
+
 #[test]
 fn a_write_under_a_lock_is_not_repeated() {
     let backend = Retry::new(3).around(Scripted::new(&[("a", Transient, 9), ("b", Transient, 1)]));
-    let value = Bytes::from_static(b"v");
-    let locked = SetOptions::new().lock(LockToken::new("l"));
-    let entries = [
-        BatchEntry::new("a", value.clone()).with_options(locked),
-        BatchEntry::new("b", value.clone()),
-    ];
-    let results = pollster::block_on(backend.set_many(&entries));
+    let results = pollster::block_on(backend.set_many(&locked_and_free()));
     assert_eq!(kinds(&results), [Some(Transient), None]);
     assert_eq!(asked(&backend), [vec!["a", "b"], vec!["b"]]);
 }
@@ -92,13 +93,7 @@ fn what_was_asked_and_not_answered_is_repeated_only_where_it_may_be() {
     let inner = FaultyBackend::new(MemoryBackend::new());
     inner.inject(Fault::wait(std::future::pending).times(1));
     let backend = Hasty.around(inner.clone());
-    let value = Bytes::from_static(b"v");
-    let locked = SetOptions::new().lock(LockToken::new("l"));
-    let entries = [
-        BatchEntry::new("a", value.clone()).with_options(locked),
-        BatchEntry::new("b", value.clone()),
-    ];
-    let results = pollster::block_on(backend.set_many(&entries));
+    let results = pollster::block_on(backend.set_many(&locked_and_free()));
     assert_eq!(kinds(&results), [Some(Transient), None]);
     let keys: Vec<_> = inner.calls().into_iter().map(|call| call.keys).collect();
     assert_eq!(keys, [vec!["a", "b"], vec!["b"]]);
@@ -110,13 +105,7 @@ fn an_item_that_was_given_up_is_a_failure_to_the_layers_around() {
         let inner = FaultyBackend::new(MemoryBackend::new());
         inner.inject(Fault::wait(std::future::pending).times(1));
         let backend = CircuitBreaker::new().failures(1).around(GivesUp.around(inner));
-        let value = Bytes::from_static(b"v");
-        let locked = SetOptions::new().lock(LockToken::new("l"));
-        let all = [
-            BatchEntry::new("a", value.clone()).with_options(locked),
-            BatchEntry::new("b", value.clone()),
-        ];
-        let results = pollster::block_on(backend.set_many(&all[..entries]));
+        let results = pollster::block_on(backend.set_many(&locked_and_free()[..entries]));
         assert_eq!(results[0].as_ref().map_err(BackendError::kind), Err(Transient));
         assert!(backend.layer().is_open(), "{entries}");
     }

@@ -15,36 +15,50 @@ fn write<V: Serialize + for<'de> Deserialize<'de> + 'static>(value: &V) -> Encod
     encode(value, Proof::First).unwrap()
 }
 
+/// A number that counts how often it is read. One type for each test, since what is known of a type lasts.
+#[derive(Debug, PartialEq)]
+struct Counted<const TEST: usize>(u32);
+
+static READ: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
+
+/// What its type panics at.
+const LARGE: u32 = 1000;
+
+impl<const TEST: usize> Serialize for Counted<TEST> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.0)
+    }
+}
+
+impl<'de, const TEST: usize> Deserialize<'de> for Counted<TEST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READ[TEST].fetch_add(1, Ordering::Relaxed);
+        let number = u32::deserialize(deserializer)?;
+        assert!(number < LARGE, "this one is large");
+        Ok(Self(number))
+    }
+}
+
 #[test]
 fn the_first_values_of_a_type_are_read_back() {
-    static READ: AtomicU32 = AtomicU32::new(0);
-    #[derive(Debug, PartialEq)]
-    struct Counted(u32);
-    impl Serialize for Counted {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.serialize_u32(self.0)
-        }
-    }
-    impl<'de> Deserialize<'de> for Counted {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            READ.fetch_add(1, Ordering::Relaxed);
-            u32::deserialize(deserializer).map(Self)
-        }
-    }
-    let before_schema = READ.load(Ordering::Relaxed);
-    write(&Counted(0));
-    let of_schema = READ.swap(0, Ordering::Relaxed) - before_schema;
+    let before_schema = READ[0].load(Ordering::Relaxed);
+    write(&Counted::<0>(0));
+    let of_schema = READ[0].swap(0, Ordering::Relaxed) - before_schema;
     assert!(of_schema >= 1);
     for number in 1..100 {
-        let encoded = write(&Counted(number));
+        let encoded = write(&Counted::<0>(number));
         assert_eq!(encoded.stamp.codec, Codec::Bincode);
     }
-    assert_eq!(READ.swap(0, Ordering::Relaxed), 7 + 3, "eight, with the one before; 31, 62 and 93");
+    assert_eq!(
+        READ[0].swap(0, Ordering::Relaxed),
+        7 + 3,
+        "eight, with the one before; 31, 62 and 93"
+    );
     // What nothing looks at again always is.
     for number in 0..100 {
-        encode(&Counted(number), Proof::Each).unwrap();
+        encode(&Counted::<0>(number), Proof::Each).unwrap();
     }
-    assert_eq!(READ.swap(0, Ordering::Relaxed), 100);
+    assert_eq!(READ[0].swap(0, Ordering::Relaxed), 100);
 }
 
 /// In the order of a hash map, which no two maps share; its schema says nothing of that.
@@ -101,53 +115,25 @@ fn a_writer_that_never_reads_finds_out_itself() {
 
 #[test]
 fn a_value_that_panics_when_it_is_read_is_not_written_for_long() {
-    #[derive(Debug, PartialEq)]
-    struct Small(u32);
-    impl Serialize for Small {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.serialize_u32(self.0)
-        }
-    }
-    impl<'de> Deserialize<'de> for Small {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let number = u32::deserialize(deserializer)?;
-            assert!(number < 1000, "this one is large");
-            Ok(Self(number))
-        }
-    }
     for number in 0..8 {
-        write(&Small(number));
+        write(&Counted::<1>(number));
     }
-    let large = write(&Small(1000));
-    assert!(super::super::decode::<Small>(large.as_ref()).is_err());
-    assert_eq!(encode(&Small(1000), Proof::First), None, "its reader has panicked");
-    write(&Small(7));
+    let large = write(&Counted::<1>(LARGE));
+    assert!(super::super::decode::<Counted<1>>(large.as_ref()).is_err());
+    assert_eq!(encode(&Counted::<1>(LARGE), Proof::First), None, "its reader has panicked");
+    write(&Counted::<1>(7));
 }
 
 #[test]
 fn what_another_version_of_the_type_wrote_says_nothing() {
-    static READ: AtomicU32 = AtomicU32::new(0);
-    #[derive(Debug, PartialEq)]
-    struct Counted(u32);
-    impl Serialize for Counted {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.serialize_u32(self.0)
-        }
-    }
-    impl<'de> Deserialize<'de> for Counted {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            READ.fetch_add(1, Ordering::Relaxed);
-            u32::deserialize(deserializer).map(Self)
-        }
-    }
     for number in 0..9 {
-        write(&Counted(number));
+        write(&Counted::<2>(number));
     }
     let before = write(&7_u64);
-    assert_eq!(decode::<Counted>(before.as_ref()), None);
-    READ.store(0, Ordering::Relaxed);
-    write(&Counted(9));
-    assert_eq!(READ.load(Ordering::Relaxed), 0, "it is not doubted");
+    assert_eq!(decode::<Counted<2>>(before.as_ref()), None);
+    READ[2].store(0, Ordering::Relaxed);
+    write(&Counted::<2>(9));
+    assert_eq!(READ[2].load(Ordering::Relaxed), 0, "it is not doubted");
 }
 
 #[test]
