@@ -97,6 +97,10 @@ impl BackendPin {
         Self(backend)
     }
 
+    pub(crate) fn backend(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether it is the backend with this [`address`](IntoBackend::address).
     #[inline]
     pub(crate) fn is_at(&self, address: usize) -> bool {

@@ -103,7 +103,6 @@ pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
 }
 
 /// Runs a closure on a thread of ours, in no test scope. It is dropped if there is no place for it.
-#[cfg(feature = "shared")]
 pub(crate) fn spawn_plain(run: impl FnOnce() + Send + 'static) {
     submit(Box::new(run));
 }

@@ -1,6 +1,5 @@
 //! One cached value with everything a hit has to check.
 
-#[cfg(feature = "shared")]
 mod fate;
 mod head;
 mod plan;
@@ -10,46 +9,9 @@ mod tests;
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-#[cfg(feature = "shared")]
 pub(crate) use self::fate::Fate;
 pub(crate) use self::head::{Head, StoreNumber};
 pub(crate) use self::plan::Plan;
-
-/// What becomes of a value that a backend may have, too. Without a shared tier there is none.
-#[cfg(not(feature = "shared"))]
-#[derive(Debug)]
-pub(crate) enum Fate {}
-
-#[cfg(not(feature = "shared"))]
-impl Fate {
-    pub(crate) fn becomes(&self, _entry: &Resident) -> bool {
-        match *self {}
-    }
-
-    pub(crate) fn condemn(&self) {
-        match *self {}
-    }
-
-    pub(crate) fn is_invalidated(&self) -> bool {
-        match *self {}
-    }
-
-    pub(crate) fn is_dead(&self) -> bool {
-        match *self {}
-    }
-}
-
-/// What may end a fill besides this process, where there is a shared tier.
-#[cfg(feature = "shared")]
-#[allow(clippy::unnecessary_wraps)] // As the other build has it.
-pub(crate) fn fate(hash: u64) -> Option<Arc<Fate>> {
-    Some(Fate::new(hash))
-}
-
-#[cfg(not(feature = "shared"))]
-pub(crate) fn fate(_hash: u64) -> Option<Arc<Fate>> {
-    None
-}
 
 /// An entry of one key and value type.
 // As it is written: the head in front, in reach of every hit.

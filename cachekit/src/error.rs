@@ -60,8 +60,6 @@ pub struct Problem {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-// Without a shared tier nothing can be wrong yet.
-#[cfg_attr(not(feature = "shared"), allow(dead_code))]
 impl Problem {
     pub(crate) fn new(kind: ErrorKind, message: String) -> Self {
         Self { kind, message, source: None }
@@ -100,7 +98,6 @@ impl Error {
     }
 
     /// An error of one problem.
-    #[cfg(feature = "secure")]
     pub(crate) fn one(problem: Problem) -> Self {
         Self { problems: Arc::from([problem]) }
     }

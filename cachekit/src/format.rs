@@ -1,7 +1,11 @@
-//! The bytes that leave the process: values encoded ([`codec`]), in frames that say how long they live ([`frame`]).
+//! The bytes that leave the process: values encoded ([`encoded`], [`codec`]), in frames that say how long they live
+//! ([`frame`]).
 
+#[cfg(feature = "shared")]
 pub(crate) mod codec;
+pub(crate) mod encoded;
+#[cfg(feature = "shared")]
 pub(crate) mod frame;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "shared"))]
 mod tests;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::place::{Place, place};
-use crate::answer::Removal;
 use crate::blocking;
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route};
+use crate::route;
 use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
 use crate::site::{Site, SiteRef};
@@ -35,8 +35,7 @@ where
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
     let key = route.key(key);
-    let remote = R::remote(site, &key);
-    place::<R::Key, S>(site, &key, Box::new(judge), remote).into()
+    place::<R::Key, S>(site, &key, Box::new(judge), R::remote).into()
 }
 
 /// A handle on a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
@@ -272,5 +271,5 @@ pub fn site_purge(site: &'static Site) -> u64 {
 /// Removes all entries of a function, in this process.
 pub fn site_clear(site: &'static Site) -> Invalidated {
     let removed = site.clear();
-    Invalidated { removed, shared: Removal::for_clear(site) }
+    Invalidated { removed, shared: route::after_clear(site) }
 }

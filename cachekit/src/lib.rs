@@ -57,8 +57,10 @@
 //! With `secure`: `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] tells what is wrong with any of
 //! them.
 
+// What only a feature needs is dead without it; builds with all features find what is dead for good.
+#![cfg_attr(not(feature = "secure"), allow(dead_code))]
+
 // What an annotated function runs through, in the order of a call.
-mod answer;
 mod entry;
 mod flight;
 mod front;
@@ -69,10 +71,12 @@ mod store;
 mod instance;
 mod kept;
 pub mod key;
-#[cfg(feature = "shared")]
 mod pinned;
+#[doc(hidden)]
+pub mod route;
 mod rules;
 mod scope;
+mod sealed;
 mod shape;
 mod shareable;
 mod site;
@@ -90,7 +94,6 @@ pub mod companion;
 mod contained;
 mod error;
 mod expiry;
-#[cfg(feature = "shared")]
 mod format;
 mod handle;
 mod object;
@@ -98,9 +101,6 @@ mod start;
 mod stats;
 pub mod testing;
 
-#[cfg_attr(feature = "secure", path = "secure/seal.rs")]
-#[cfg_attr(not(feature = "secure"), path = "secure/no_seal.rs")]
-mod seal;
 #[cfg(feature = "secure")]
 pub mod secure;
 #[cfg(feature = "shared")]

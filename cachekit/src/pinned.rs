@@ -2,7 +2,7 @@
 
 use std::hash::Hasher;
 
-use crate::key::CacheKey;
+use crate::key::{CacheKey, Fidelity};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::Shape;
 
@@ -62,7 +62,7 @@ pub struct At<Q, P> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pinned<K, P> {
     pub(crate) key: K,
-    pin: P,
+    pub(crate) pin: P,
 }
 
 impl<K, P> std::fmt::Debug for Pinned<K, P> {
@@ -81,6 +81,9 @@ impl<Q: CacheKey, P: Spot> CacheKey for At<Q, P> {
     #[inline]
     fn matches(&self, owned: &Self::Owned) -> bool {
         self.spot.matches(&owned.pin) && self.key.matches(&owned.key)
+    }
+    fn fidelity(owned: &Self::Owned) -> Fidelity {
+        Q::fidelity(&owned.key)
     }
     fn to_owned_key(&self) -> Self::Owned {
         Pinned { key: self.key.to_owned_key(), pin: self.spot.pin() }

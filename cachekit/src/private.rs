@@ -7,11 +7,11 @@ pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
 pub use crate::object::own::lookup_in;
-#[cfg(feature = "shared")]
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, refresh, refresh_async, route, unboxed,
+    Asked, Drive, Driving, Lead, Miss, Ticket, lookup, refresh, refresh_async, unboxed,
 };
+pub use crate::route;
 pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 #[cfg(feature = "secure")]

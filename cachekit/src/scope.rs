@@ -8,24 +8,32 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::clock::{Clock, ClockSource};
 use crate::front;
 use crate::store::Store;
 
-mod pending;
-#[cfg(feature = "shared")]
-mod settings;
+pub(crate) mod pending;
+pub(crate) mod settings;
 
-#[cfg(feature = "shared")]
-pub(crate) use self::pending::Guard as PendingGuard;
-pub(crate) use self::pending::Pending;
-#[cfg(feature = "secure")]
-pub(crate) use self::settings::envelope;
-#[cfg(feature = "shared")]
-pub(crate) use self::settings::{at_end, backend, budget};
+use self::pending::Pending;
+
+/// Neither the process nor the environment has a backend for `#[cache]`.
+static NOWHERE: AtomicBool = AtomicBool::new(false);
+
+/// Whether it is known that `#[cache]` functions outside of test scopes have no backend: one look at a flag, for calls
+/// that miss.
+#[inline]
+pub(crate) fn is_nowhere() -> bool {
+    NOWHERE.load(Ordering::Relaxed)
+}
+
+/// Says so, or takes it back. Called under the lock of the process's backend.
+pub(crate) fn note_nowhere(is_so: bool) {
+    NOWHERE.store(is_so, Ordering::Relaxed);
+}
 
 type Stores = HashMap<(usize, TypeId), Arc<Store>>;
 
@@ -38,13 +46,11 @@ struct Inner {
     clock: Clock,
     disabled: bool,
     stores: Mutex<Stores>,
-    #[cfg(feature = "shared")]
     settings: Mutex<settings::Settings>,
     /// What goes on in the background.
     pending: Arc<Pending>,
 }
 
-#[cfg(feature = "shared")]
 impl Drop for Inner {
     fn drop(&mut self) {
         let settings = self.settings.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +69,6 @@ impl Scope {
             clock: Clock::new(),
             disabled: disabled || crate::disabled(),
             stores: Mutex::default(),
-            #[cfg(feature = "shared")]
             settings: Mutex::default(),
             pending: Arc::default(),
         }))
@@ -140,7 +145,6 @@ pub(crate) fn current() -> Option<Scope> {
 }
 
 /// Its number, 0 outside of any. Never given twice.
-#[cfg(feature = "shared")]
 pub(crate) fn number() -> u64 {
     front::scope()
 }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::seal::SealedBytes;
+use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
 
 pub(crate) mod checks;

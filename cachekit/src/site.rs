@@ -230,7 +230,6 @@ impl Site {
 
     /// Another function that the compiler's path does not tell from this one, and that would share its
     /// entries: written by one macro, or in two blocks of one function.
-    #[cfg(feature = "shared")]
     pub(crate) fn twin(&'static self) -> Option<&'static Self> {
         let same = |other: &&'static Self| {
             let (own, other_info) = (&self.info, &other.info);
@@ -330,7 +329,6 @@ pub struct SiteRef {
     /// A type that names the instantiation.
     function: TypeId,
     /// Its name, where there can be several.
-    #[cfg_attr(not(feature = "shared"), allow(dead_code))]
     path: Option<fn() -> &'static str>,
 }
 
@@ -353,7 +351,6 @@ impl SiteRef {
     }
 
     /// Names the instantiation, the same in every process of one build; `None` if there is only one.
-    #[cfg(feature = "shared")]
     pub(crate) fn path(self) -> Option<&'static str> {
         self.path.map(|path| path())
     }

@@ -1,21 +1,9 @@
 //! `init` and `check`: finding at the start of a program what would otherwise only be counted.
 
-#[cfg(feature = "shared")]
-use std::sync::Arc;
-
-#[cfg(feature = "shared")]
-use cachekit_io::{Backend, BackendError};
-
 use crate::error::Error;
+
 #[cfg(feature = "shared")]
-use crate::error::{ErrorKind, Problem};
-#[cfg(feature = "shared")]
-use crate::shared::{Link, backend};
-use crate::site;
-#[cfg(feature = "shared")]
-use crate::site::{Function, L1, Policy, Tier};
-#[cfg(feature = "shared")]
-use crate::storage_key::stays;
+mod problems;
 
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
 ///
@@ -39,7 +27,11 @@ use crate::storage_key::stays;
 /// # Ok::<(), cachekit::Error>(())
 /// ```
 pub fn init() -> Result<(), Error> {
-    Error::of(settings(&site::functions()))
+    #[cfg(not(feature = "shared"))]
+    let problems = Vec::new();
+    #[cfg(feature = "shared")]
+    let problems = problems::of_settings(&crate::site::functions());
+    Error::of(problems)
 }
 
 /// Checks every annotated function of the program and asks the backends that they use whether they are
@@ -63,161 +55,9 @@ pub fn init() -> Result<(), Error> {
 /// ```
 #[allow(clippy::unused_async)] // Without a shared tier there is nothing to wait for.
 pub async fn check() -> Result<(), Error> {
-    let functions = site::functions();
-    #[allow(unused_mut)]
-    let mut problems = settings(&functions);
+    #[cfg(not(feature = "shared"))]
+    let problems = Vec::new();
     #[cfg(feature = "shared")]
-    problems.extend(functions.iter().copied().filter_map(fits));
-    #[cfg(feature = "shared")]
-    problems.extend(functions.iter().copied().flat_map(stays_here));
-    #[cfg(feature = "shared")]
-    problems.extend(reachable(&functions).await);
+    let problems = problems::of_everything(&crate::site::functions()).await;
     Error::of(problems)
-}
-
-#[cfg(not(feature = "shared"))]
-fn settings(_functions: &[site::Function]) -> Vec<crate::error::Problem> {
-    Vec::new()
-}
-
-#[cfg(feature = "shared")]
-fn tiers(functions: &[Function]) -> impl Iterator<Item = Tier> {
-    let used = |tier: &Tier| {
-        functions.iter().any(|function| {
-            let policy = function.policy();
-            function.tier() == *tier && !policy.own_backend && !policy.own_cache
-        })
-    };
-    [Tier::Shared, Tier::Io, Tier::Secure].into_iter().filter(used)
-}
-
-#[cfg(feature = "shared")]
-fn settings(functions: &[Function]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if let Some(message) = crate::shared::wrong_budget() {
-        problems.push(Problem::new(ErrorKind::Configuration, message));
-    }
-    problems.extend(crate::seal::keys_for(functions));
-    // What is wrong with one backend is said once, with all the functions that it concerns.
-    let mut wrong: Vec<(BackendError, Vec<&str>)> = Vec::new();
-    for tier in tiers(functions) {
-        let Err(error) = backend(tier) else { continue };
-        let whose = match tier {
-            Tier::Io => "`#[cache::io]` functions have no backend",
-            Tier::Secure => "`#[cache::secure]` functions have no shared backend",
-            Tier::Shared | Tier::Local => "`#[cache]` functions have no shared backend",
-        };
-        let said = error.to_string();
-        match wrong.iter_mut().find(|(known, _)| known.to_string() == said) {
-            Some((_, concerned)) => concerned.push(whose),
-            None => wrong.push((error, vec![whose])),
-        }
-    }
-    for (error, concerned) in wrong {
-        let concerned = concerned.join(", ");
-        let message = format!("{concerned}, and cache in this process only: {error}");
-        problems.push(Problem::new(ErrorKind::Configuration, message).with_source(error));
-    }
-    problems
-}
-
-/// Whether a function suits the service it may use.
-#[cfg(feature = "shared")]
-fn fits(function: Function) -> Option<Problem> {
-    let policy = function.policy();
-    let wrong = match function.tier() {
-        Tier::Secure => crate::seal::wrong_namespace(policy.namespace),
-        _ => refused_namespace(function),
-    }?;
-    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.path());
-    Some(Problem::new(ErrorKind::Function, format!("{place}: {wrong}")))
-}
-
-/// Why values of a function that has a shared tier do not go there.
-#[cfg(feature = "shared")]
-fn stays_here(function: Function) -> Vec<Problem> {
-    let policy = function.policy();
-    let has_one = policy.own_backend || matches!(backend(function.tier()), Ok(Some(_)));
-    if function.tier() == Tier::Local || policy.own_cache || !has_one {
-        return Vec::new();
-    }
-    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
-    let problem = |reason| Problem::new(ErrorKind::Function, format!("{place}: {reason}"));
-    stays::reasons(function).into_iter().map(problem).collect()
-}
-
-/// What the service has against the function's namespace. `#[cache::io]` checked it already; `#[cache]`
-/// does not know where its values go, and a function can be built without an attribute.
-#[cfg(feature = "shared")]
-fn refused_namespace(function: Function) -> Option<String> {
-    let namespace = function.policy().namespace.filter(|_| uses_the_service(function))?;
-    if !(1..=MAX_NAMESPACE).contains(&namespace.len()) {
-        return Some(format!(
-            "a namespace of cachekit.io has from 1 to {MAX_NAMESPACE} characters"
-        ));
-    }
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let odd = namespace.chars().find(|c| !legal(*c))?;
-    Some(format!(
-        "{odd:?} cannot be in a namespace of cachekit.io, which refuses the values of {namespace:?}"
-    ))
-}
-
-/// Characters in a namespace of the service at most.
-#[cfg(feature = "shared")]
-const MAX_NAMESPACE: usize = 64;
-
-/// Whether the function's values go to the HTTP API, as far as that is known before a call.
-#[cfg(feature = "shared")]
-fn uses_the_service(function: Function) -> bool {
-    let policy = function.policy();
-    match function.tier() {
-        // Sealed values have rules of their own.
-        Tier::Local | Tier::Secure => false,
-        _ if policy.own_cache => false,
-        Tier::Io => true,
-        Tier::Shared => {
-            let backend = if policy.own_backend { Ok(None) } else { backend(Tier::Shared) };
-            // What the client of the API calls itself.
-            matches!(backend, Ok(Some(backend)) if backend.backend_type() == "cachekit.io")
-        }
-    }
-}
-
-#[cfg(feature = "shared")]
-async fn reachable(functions: &[Function]) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    // Two tiers mostly have one backend.
-    let mut backends: Vec<(Arc<dyn Backend>, bool)> = Vec::new();
-    for tier in tiers(functions) {
-        let Ok(Some(backend)) = backend(tier) else { continue };
-        let copies = keeps_copies(functions, tier);
-        match backends.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &backend)) {
-            Some((_, known)) => *known |= copies,
-            None => backends.push((backend, copies)),
-        }
-    }
-    for (backend, copies) in backends {
-        let kind = backend.backend_type();
-        match Link::health(backend, copies).await {
-            Ok(()) => {}
-            Err(Some(error)) => {
-                let message = format!("the backend of type `{kind}` does not answer well: {error}");
-                let problem = Problem::new(ErrorKind::Unreachable, message);
-                problems.push(problem.with_source(error));
-            }
-            Err(None) => problems.push(Problem::new(
-                ErrorKind::Unreachable,
-                format!("the backend of type `{kind}` gives no answer in time"),
-            )),
-        }
-    }
-    problems
-}
-
-/// Whether this process keeps copies of what any function of this tier stores there.
-#[cfg(feature = "shared")]
-fn keeps_copies(functions: &[Function], tier: Tier) -> bool {
-    let keeps = |policy: &Policy| !policy.own_backend && !policy.own_cache && policy.l1 != L1::Off;
-    functions.iter().any(|function| function.tier() == tier && keeps(function.policy()))
 }

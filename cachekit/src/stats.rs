@@ -162,7 +162,6 @@ impl AddAssign for Refusals {
 
 /// Why an entry could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "secure"), allow(dead_code))]
 pub enum Refusal {
     /// See [`Refusals`]; so for the next four.
     Tampered,

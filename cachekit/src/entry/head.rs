@@ -16,19 +16,14 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 const ALIVE: u8 = 1;
 /// A copy of what the shared tier has, which may be out of date: a look at the tier decides. Nothing serves it; an
 /// invalidation finds it like any other.
-#[cfg(feature = "shared")]
 const DOUBTED: u8 = 2;
 /// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
 /// still be written there.
-#[cfg(feature = "shared")]
 const OUTDATED: u8 = 4;
 /// Invalidated, replaced or evicted, and final: no bit.
 const DEAD: u8 = 0;
 /// Bits of an entry that may still be served, now or later.
-#[cfg(feature = "shared")]
 const LIVES: u8 = ALIVE | DOUBTED;
-#[cfg(not(feature = "shared"))]
-const LIVES: u8 = ALIVE;
 
 /// Beside it: a thread's front may hold the entry. In the same byte, so that when one thread's front takes an entry while
 /// another thread ends it, at least one of them sees the other.
@@ -254,7 +249,6 @@ impl Head {
 }
 
 /// What the shared tier's news do to a copy.
-#[cfg(feature = "shared")]
 impl Head {
     /// Takes a servable entry out of service. False if it was not servable.
     pub(crate) fn doubt(&self) -> bool {

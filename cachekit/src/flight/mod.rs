@@ -24,7 +24,6 @@ impl FlightId {
 
 /// Why a leader asks the shared tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "shared"), allow(dead_code))]
 pub(crate) enum Purpose {
     /// A call found nothing here.
     Fill,

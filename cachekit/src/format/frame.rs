@@ -32,7 +32,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
-use super::codec::{Codec, EncodedRef, Stamp};
+use super::encoded::{Codec, EncodedRef, Stamp};
 use crate::clock::{self, NEVER, Ticks};
 
 pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'4'];
@@ -90,7 +90,6 @@ pub(crate) struct Place<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     /// For payloads that are sealed: their length would tell about what they hold.
-    #[cfg_attr(not(feature = "secure"), allow(dead_code))]
     Off,
     /// LZ4, where it saves at least an eighth.
     Lz4,
@@ -165,7 +164,6 @@ impl<'a> Frame<'a> {
     }
 
     /// The same for bytes whose origin and place are proven: the seal binds both, so the checksum is not looked at.
-    #[cfg(feature = "secure")]
     pub(crate) fn decode_authentic(bytes: &'a [u8]) -> Option<Self> {
         Self::decode_if(bytes, |_, _| true)
     }

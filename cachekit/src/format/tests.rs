@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::codec::{Codec, Stamp};
+use super::encoded::{Codec, Stamp};
 use super::frame::{Compression, Frame, HEADER, Lifetime, MAX_VALUE, Place};
 use crate::clock::{NEVER, ticks};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::seal::BlindedKey;
+use crate::sealed::BlindedKey;
 
 /// The identity of one cached call, for logs and for comparing; it reveals nothing of the arguments.
 ///

@@ -1,6 +1,6 @@
 //! What an invalidation achieved.
 
-use crate::answer::Removal;
+use crate::read_through::behind::Removal;
 
 /// What an invalidation achieved.
 ///

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{BoxFuture, EntryKey, Inner, Invalidated};
-use crate::clock::{self, Ticks};
-use crate::entry::{self, AnyEntry, Entry, Fate, Plan};
+use crate::clock;
+use crate::entry::{AnyEntry, Entry, Fate, Plan};
 use crate::key::{self, CacheKey};
-use crate::read_through::remote::{Prepared, Windows};
-use crate::read_through::{Remote, read};
+use crate::read_through::behind::{Prepared, Removal, Windows};
+use crate::read_through::read;
+use crate::read_through::remote::{MakeRemote, Remote};
 use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::site::{Site, SiteRef};
@@ -27,7 +28,8 @@ struct Typed<K, S: Shape> {
     store: StoreRef,
     site: &'static Site,
     judge: Box<dyn Judge<K, S> + Send + Sync>,
-    remote: Remote<K, S>,
+    /// The tier behind this process, if the call has one.
+    remote: Option<Remote<S>>,
 }
 
 impl<K, S> Typed<K, S>
@@ -43,6 +45,11 @@ where
     /// The entry, if it is that of this call.
     fn own<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a Entry<K, S::Stored>> {
         entry.typed::<K, S::Stored>().filter(|entry| entry.key == self.key)
+    }
+
+    /// The tier, if it has a backend.
+    fn backed(&self) -> Option<&Remote<S>> {
+        self.remote.as_ref().filter(|remote| remote.has_backend())
     }
 
     fn remove_local(&self) -> bool {
@@ -62,32 +69,40 @@ where
         if let Some(value) = self.local() {
             return Some(value);
         }
-        if self.remote.is_none() { None } else { self.fetched().await }
+        self.fetched(self.backed()?).await
     }
 
     // What follows stands apart from the futures that call it: these have no place for a value.
 
     #[inline(never)]
-    fn fetched(&self) -> BoxFuture<'_, Option<Box<S::Return>>> {
-        Box::pin(async { self.remote.peek(&self.store).await.map(S::restore).map(Box::new) })
+    fn fetched<'a>(&'a self, remote: &'a Remote<S>) -> BoxFuture<'a, Option<Box<S::Return>>> {
+        Box::pin(async { remote.peek(&self.store).await.map(S::restore).map(Box::new) })
     }
 
+    /// What this process is to keep of a value, and what the backend is to have.
     #[inline(never)]
-    #[allow(clippy::unnecessary_box_returns)] // It is moved by its address.
-    fn prepared(&self, value: &S::Value, windows: Windows) -> Box<Prepared<S>> {
-        Box::new(self.remote.prepare(value, windows))
+    fn prepared(
+        &self,
+        value: &S::Value,
+        windows: Windows,
+    ) -> (Option<Box<S::Stored>>, Option<Prepared>) {
+        match &self.remote {
+            Some(remote) => {
+                let (prepared, kept) = remote.prepare(value, windows);
+                (kept.map(Box::new), Some(prepared))
+            }
+            None => (Some(Box::new(S::kept(value))), None),
+        }
     }
 
     /// Stores what this process is to keep of a value, and gives it the lead of its key.
     #[inline(never)]
     fn put(
         &self,
-        prepared: &mut Prepared<S>,
-        verdict: Verdict,
-        window: Ticks,
+        kept: Box<S::Stored>,
+        (verdict, window): Windows,
         fate: Option<&Arc<Fate>>,
-    ) -> Option<Flight> {
-        let kept = prepared.kept.take()?;
+    ) -> Flight {
         let plan = Plan {
             window,
             weight: verdict.weight,
@@ -96,8 +111,8 @@ where
             now: self.store.now(),
             ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
         };
-        let entry = Arc::new(self.store.entry(self.key.clone(), kept, plan));
-        Some(Store::put_flying(&self.store, self.hash, Newcomer::new(entry)))
+        let entry = Arc::new(self.store.entry(self.key.clone(), *kept, plan));
+        Store::put_flying(&self.store, self.hash, Newcomer::new(entry))
     }
 
     /// `stored` is what can be stored of the value, if anything.
@@ -108,7 +123,8 @@ where
         is_error: bool,
     ) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let keep = verdict.keep && !self.store.is_disabled() && !self.remote.stores_nothing();
+            let stores_nothing = self.remote.as_ref().is_some_and(Remote::stores_nothing);
+            let keep = verdict.keep && !self.store.is_disabled() && !stores_nothing;
             let (Some(stored), true) = (stored, keep) else {
                 // What is not kept, by the rules or because caching is off here, still outdates what is
                 // there.
@@ -116,16 +132,17 @@ where
                 return;
             };
             // First here: a value that is written there last wins there, and this process agrees.
-            let fate = if self.remote.is_some() { entry::fate(self.hash) } else { None };
+            let backed = self.backed();
+            let fate = backed.map(|_| Fate::new(self.hash));
             let window = if is_error { 0 } else { self.site.window() };
-            let mut prepared = self.prepared(&stored, (verdict, window));
+            let (kept, prepared) = self.prepared(&stored, (verdict, window));
             // In flight until it is written there, too: a run that started later may be faster, and wins.
-            let flight = self.put(&mut prepared, verdict, window, fate.as_ref());
+            let flight = kept.map(|kept| self.put(kept, (verdict, window), fate.as_ref()));
             if flight.is_none() {
                 self.remove_local();
             }
-            if let Some(fate) = &fate {
-                self.remote.replace(fate, &prepared, &self.store).await;
+            if let (Some(remote), Some(fate), Some(prepared)) = (backed, &fate, &prepared) {
+                remote.replace(fate, prepared, &self.store).await;
             }
             drop(flight);
         })
@@ -163,8 +180,11 @@ where
         Box::pin(async move {
             self.store.count_invalidation();
             let removed = self.remove_local();
-            let shared = self.remote.remove(&self.store).await;
-            if self.remote.is_some() {
+            let Some(remote) = &self.remote else {
+                return Invalidated { removed: u64::from(removed), shared: Removal::NotUsed };
+            };
+            let shared = remote.remove(&self.store).await;
+            if remote.has_backend() {
                 // A call that came in between may have found the old value still there.
                 self.remove_local();
             }
@@ -178,7 +198,7 @@ pub(super) fn place<Q, S>(
     site: SiteRef,
     key: &Q,
     judge: Box<dyn Judge<Q::Owned, S> + Send + Sync>,
-    remote: Remote<Q::Owned, S>,
+    remote: MakeRemote<Q::Owned, S>,
 ) -> Inner<S::Return>
 where
     Q: CacheKey,
@@ -189,7 +209,8 @@ where
     let store = site.store();
     let owned = key.to_owned_key();
     let info = &site.site.info;
-    let blinded = remote.blinded();
+    let remote = remote(site, &owned);
+    let blinded = remote.as_ref().and_then(Remote::blinded);
     Inner {
         key: EntryKey { module: info.module, name: info.name, hash, blinded },
         site: site.site,

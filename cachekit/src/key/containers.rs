@@ -26,8 +26,8 @@ macro_rules! through_pointer {
                 (**self).to_owned_key()
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
-                (**self).fidelity()
+            fn fidelity(owned: &T::Owned) -> Fidelity {
+                T::fidelity(owned)
             }
         }
     )*};
@@ -51,8 +51,8 @@ impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
         (**self).to_owned_key()
     }
     #[inline]
-    fn fidelity(&self) -> Fidelity {
-        (**self).fidelity()
+    fn fidelity(owned: &<T as CacheKey>::Owned) -> Fidelity {
+        T::fidelity(owned)
     }
 }
 
@@ -145,7 +145,7 @@ impl CacheKey for () {
     #[inline]
     fn to_owned_key(&self) {}
     #[inline]
-    fn fidelity(&self) -> Fidelity {
+    fn fidelity(_owned: &()) -> Fidelity {
         Fidelity::Full
     }
 }
@@ -167,8 +167,8 @@ impl<A: CacheKey> CacheKey for (A,) {
         self.0.to_owned_key()
     }
     #[inline]
-    fn fidelity(&self) -> Fidelity {
-        self.0.fidelity()
+    fn fidelity(owned: &A::Owned) -> Fidelity {
+        A::fidelity(owned)
     }
 }
 
@@ -190,8 +190,8 @@ macro_rules! tuple {
                 ($(self.$index.to_owned_key(),)*)
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
-                Fidelity::Full$(.min(self.$index.fidelity()))*
+            fn fidelity(owned: &Self::Owned) -> Fidelity {
+                Fidelity::Full$(.min($part::fidelity(&owned.$index)))*
             }
         }
     };

@@ -86,9 +86,9 @@ pub trait CacheKey {
     /// The form to keep, made on a miss.
     fn to_owned_key(&self) -> Self::Owned;
 
-    /// How much of the key its serialized forms are known to hold.
+    /// How much of a key the serialized forms of what is kept of it are known to hold.
     #[doc(hidden)]
-    fn fidelity(&self) -> Fidelity {
+    fn fidelity(_owned: &Self::Owned) -> Fidelity {
         Fidelity::Partial
     }
 }

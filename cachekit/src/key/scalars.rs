@@ -36,7 +36,7 @@ macro_rules! by_value {
                 *self
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned) -> Fidelity {
                 $fidelity
             }
         }
@@ -108,7 +108,7 @@ macro_rules! by_borrow {
                 ToOwned::to_owned(self)
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned) -> Fidelity {
                 $fidelity
             }
         }
@@ -129,7 +129,7 @@ macro_rules! by_borrow {
                 self.clone()
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned) -> Fidelity {
                 $fidelity
             }
         }
@@ -219,7 +219,7 @@ macro_rules! float {
                 Float::from(*self)
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned) -> Fidelity {
                 Fidelity::Full
             }
         }

@@ -279,9 +279,9 @@ where
         self.0.to_owned_key()
     }
     #[cfg(feature = "shared")]
-    fn fidelity(&self) -> Fidelity {
-        match self.0.fidelity() {
-            Fidelity::Partial => proof::read_back(&self.0.to_owned_key()),
+    fn fidelity(owned: &K::Owned) -> Fidelity {
+        match K::fidelity(owned) {
+            Fidelity::Partial => proof::read_back(owned),
             known => known,
         }
     }
@@ -316,8 +316,7 @@ macro_rules! key_part {
                 $own
             }
             #[inline]
-            fn fidelity(&self) -> Fidelity {
-                let $known = &self.0;
+            fn fidelity($known: &$owned) -> Fidelity {
                 $fidelity
             }
         }
@@ -338,23 +337,23 @@ key_part!(
     /// A part by its own [`CacheKey`].
     KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T, T::COPIES_PLAINLY,
     |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key(),
-    |it| it.fidelity()
+    |owned| T::fidelity(owned)
 );
 key_part!(
     /// A part by `Hash + Eq + Clone`.
     ByHash, [T: Hash + Eq + Clone], T, &'a T, false,
     |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone(),
-    |_it| super::fidelity_of::<T>()
+    |_owned| super::fidelity_of::<T>()
 );
 key_part!(
     /// A borrowed part by `Hash + Eq + ToOwned`.
     ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T, false,
     |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned(),
-    |_it| super::fidelity_of::<T::Owned>()
+    |_owned| super::fidelity_of::<T::Owned>()
 );
 key_part!(
     /// An optional borrowed part.
     ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>, false,
     |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
-    |it| it.map(ToOwned::to_owned), |_it| super::fidelity_of::<T::Owned>()
+    |it| it.map(ToOwned::to_owned), |_owned| super::fidelity_of::<T::Owned>()
 );

@@ -9,7 +9,7 @@ use equivalent::Equivalent;
 use super::{Cache, typed};
 use crate::clock::{NEVER, Ticks};
 use crate::key::{CacheKey, hash_of};
-use crate::read_through::{Miss, Plans, Remote, Target, find};
+use crate::read_through::{Miss, Plans, Target, find};
 use crate::shape::Shape;
 use crate::site::Site;
 use crate::store::{Caller, StoreRef};
@@ -53,7 +53,7 @@ where
             return Ok(value);
         }
         if self.config.is_plain() {
-            return find::<Q, S>(target, key, Remote::nowhere, || self.keep());
+            return find::<Q, S>(target, key, None, || self.keep());
         }
         self.look_up_by_rules(target, key)
     }
@@ -72,8 +72,7 @@ where
             // A use may change its time.
             self.config.used(entry, self.store.now());
         }
-        find::<Q, S>(target, key, Remote::nowhere, || self.keep())
-            .map_err(|miss| miss.planned(rules()))
+        find::<Q, S>(target, key, None, || self.keep()).map_err(|miss| miss.planned(rules()))
     }
 
     pub(super) fn keep(&self) -> StoreRef {

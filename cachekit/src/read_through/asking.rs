@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Purpose;
+use super::behind::Answer;
 use super::miss::{Begun, Miss};
+use super::remote::Value;
 use super::revalidate::Ticket;
-use crate::answer::Answer;
 use crate::background;
-use crate::entry::{self, Fate};
+use crate::entry::Fate;
 use crate::flight::Landing;
 use crate::shape::Shape;
 use crate::store::Flight;
@@ -26,9 +27,9 @@ where
         loop {
             match self.consult(&flight).await {
                 Answer::Stale(found) if asynchronous && !background::takes_futures() => {
-                    if !self.replaces(&flight, &found.value) {
-                        self.pass_on(flight, &found.value);
-                        return Begun::Stale(Box::new(S::restore(found.value)));
+                    if !self.replaces(&flight, &found.value.value) {
+                        self.pass_on(flight, &found.value.value);
+                        return Begun::Stale(Box::new(S::restore(found.value.value)));
                     }
                     // Once more, as the refresh: another process may be at it.
                 }
@@ -37,26 +38,23 @@ where
         }
     }
 
-    async fn consult(&mut self, flight: &Flight) -> Answer<S> {
+    async fn consult(&mut self, flight: &Flight) -> Answer<Box<Value<S>>> {
         let purpose = match (self.forced, self.refresh()) {
             (true, _) => Purpose::Forced,
             (false, Some(_)) => Purpose::Refresh,
             (false, None) if flight.is_alone() => Purpose::Alone,
             (false, None) => Purpose::Fill,
         };
-        let Some(fate) = self.fate() else { return Answer::Run };
+        let fate = self.fate();
         flight.asks(&fate);
-        self.remote.consult(&fate, &self.store, purpose).await
+        let Some(remote) = self.behind.made_mut() else { return Answer::Run };
+        remote.consult(&fate, &self.store, purpose).await
     }
 
     /// What may end the fill besides this process.
-    pub(super) fn fate(&mut self) -> Option<Arc<Fate>> {
+    pub(super) fn fate(&mut self) -> Arc<Fate> {
         let hash = self.hash;
-        let rare = self.rare();
-        if rare.fate.is_none() {
-            rare.fate = entry::fate(hash);
-        }
-        rare.fate.clone()
+        Arc::clone(self.rare().fate.get_or_insert_with(|| Fate::new(hash)))
     }
 
     /// Makes this call the refresh of a value that only the shared tier has; the callers that wait for it go on
@@ -79,7 +77,7 @@ where
         true
     }
 
-    fn answered(&mut self, flight: Flight, answer: Answer<S>) -> Begun<S::Return> {
+    fn answered(&mut self, flight: Flight, answer: Answer<Box<Value<S>>>) -> Begun<S::Return> {
         match answer {
             Answer::Run => Self::runs(flight),
             Answer::Fresh(found) => {
@@ -89,17 +87,13 @@ where
             Answer::Stale(found) => {
                 self.store.count_shared_hit();
                 self.store.count_stale_hit();
-                let entry = self.pass_on(flight, &found.value);
+                let entry = self.pass_on(flight, &found.value.value);
                 let (hash, store) = (self.hash, self.store.clone());
                 self.rare().stale = entry.and_then(|entry| Ticket::passing(hash, entry, store));
-                Begun::Stale(Box::new(S::restore(found.value)))
+                Begun::Stale(Box::new(S::restore(found.value.value)))
             }
             Answer::Refused(error) => match S::refuse(&error) {
-                Some(ret) => {
-                    let failure = self.failure_of(&ret);
-                    flight.abandon(Landing::Failed(failure));
-                    Begun::Value(Box::new(ret))
-                }
+                Some(ret) => self.fails(flight, Box::new(ret)),
                 None => Self::runs(flight),
             },
             Answer::StandDown => match self.served_before() {

@@ -306,7 +306,7 @@ where
             self.miss.put_flight(flight);
             return Poll::Pending;
         };
-        if self.miss.remote.is_some()
+        if self.miss.has_backend()
             && let Some(key) = &self.miss.key
         {
             let verdict = rules.judge(key, &ret, self.miss.ttl);

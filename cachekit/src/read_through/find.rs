@@ -3,18 +3,18 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
+use super::Miss;
 use super::miss::Rare;
+use super::remote::{Behind, MakeRemote};
 use super::revalidate::{self, Ticket};
-use super::{MakeRemote, Miss, Remote};
 use crate::clock::{NEVER, Ticks};
 use crate::entry::AnyEntry;
 use crate::flight::chain;
 use crate::front;
 use crate::key::CacheKey;
+use crate::scope;
 use crate::shape::Shape;
-use crate::site::SiteRef;
-#[cfg(feature = "shared")]
-use crate::site::Tier;
+use crate::site::{SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::store::{self, Caller, Look, Row, Store, StoreRef};
 
@@ -59,7 +59,7 @@ pub(super) fn find_site<Q, S>(
     site: SiteRef,
     hash: u64,
     key: Q,
-    remote: MakeRemote<Q, S>,
+    remote: MakeRemote<Q::Owned, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -79,7 +79,7 @@ fn find_site_at<Q, S>(
     site: SiteRef,
     hash: u64,
     key: Q,
-    remote: MakeRemote<Q, S>,
+    remote: MakeRemote<Q::Owned, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -89,22 +89,16 @@ where
     let mut look = store.look(hash, caller, true);
     return_if_fresh!(look, (store, hash, caller), &key);
     let target = site.target(store, hash, caller);
-    find_other(&target, &key, look, || remote(site, &key), || StoreRef::Static(store))
+    find_other(&target, &key, look, Some((site, remote)), || StoreRef::Static(store))
 }
 
 /// What a call outside of test scopes is: where the process has no backend, `#[cache]` functions ask none.
 #[inline]
 fn caller_in_process(site: SiteRef) -> Caller {
     let caller = site.caller();
-    #[cfg(feature = "shared")]
-    {
-        let info = &site.site.info;
-        let is_configured = info.tier == Tier::Shared && !info.policy.own_backend;
-        if is_configured && crate::shared::is_nowhere() {
-            return Caller { asks: false, ..caller };
-        }
-    }
-    caller
+    let info = &site.site.info;
+    let is_configured = info.tier == Tier::Shared && !info.policy.own_backend;
+    Caller { asks: caller.asks && !(is_configured && scope::is_nowhere()), ..caller }
 }
 
 /// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.
@@ -114,7 +108,7 @@ fn find_site_first<Q, S>(
     site: SiteRef,
     hash: u64,
     key: Q,
-    remote: MakeRemote<Q, S>,
+    remote: MakeRemote<Q::Owned, S>,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
@@ -122,7 +116,7 @@ where
 {
     let store = site.store();
     let target = site.target(&store, hash, site.caller());
-    find(&target, &key, || remote(site, &key), || store.clone())
+    find(&target, &key, Some((site, remote)), || store.clone())
 }
 
 impl SiteRef {
@@ -133,6 +127,9 @@ impl SiteRef {
         Target { store, hash, ttl, window, idle, caller }
     }
 }
+
+/// Makes the tier behind this process, if the call may have one.
+type Way<Q, S> = Option<(SiteRef, MakeRemote<<Q as CacheKey>::Owned, S>)>;
 
 /// Where a call's entry belongs.
 pub(crate) struct Target<'a> {
@@ -152,7 +149,7 @@ pub(crate) struct Target<'a> {
 pub(crate) fn find<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    remote: Way<Q, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -174,7 +171,7 @@ fn find_other<Q, S>(
     target: &Target<'_>,
     key: &Q,
     look: Look<'_>,
-    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    remote: Way<Q, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -193,7 +190,7 @@ fn find_on<Q, S>(
     target: &Target<'_>,
     key: &Q,
     (mut look, mut opening): (Look<'_>, Opening<'_>),
-    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    remote: Way<Q, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -235,7 +232,7 @@ where
 fn find_special<Q, S>(
     target: &Target<'_>,
     key: &Q,
-    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    remote: Way<Q, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -262,7 +259,7 @@ fn missed<Q, S>(
     target: &Target<'_>,
     key: &Q,
     begins: Begins<'_>,
-    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    remote: Way<Q, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Miss<Q::Owned, S>
 where
@@ -277,10 +274,13 @@ where
         _ => None,
     };
     let owned = key.to_owned_key();
-    // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
-    let remote = if caller.asks { remote() } else { Remote::nowhere() };
+    let behind = match remote {
+        // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
+        Some((site, make)) if caller.asks => Behind::Unmade(site, make),
+        _ => Behind::Nowhere,
+    };
     let mut rare = None;
-    if window > 0 && remote.is_some() || idle != NEVER {
+    if window > 0 && !behind.is_nowhere() || idle != NEVER {
         let spare = (window > 0).then(|| key.to_owned_key());
         rare = Some(Box::new(Rare { idle, spare, ..Rare::default() }));
     }
@@ -297,7 +297,7 @@ where
         ttl,
         window,
         failed: 0,
-        remote,
+        behind,
         rare,
         shape: PhantomData,
     }
@@ -308,7 +308,7 @@ fn missed_so<Q, S>(
     target: &Target<'_>,
     key: &Q,
     opening: Opening<'_>,
-    remote: impl FnOnce() -> Remote<Q::Owned, S>,
+    remote: Way<Q, S>,
     keep: impl Fn() -> StoreRef,
 ) -> Miss<Q::Owned, S>
 where

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::behind::Found;
 use super::miss::Miss;
+use super::remote::Value;
 use super::revalidate::Ticket;
 use super::turn::SharedError;
-use crate::answer::Found;
 use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
@@ -20,17 +21,18 @@ where
     S: Shape,
 {
     /// Keeps what the shared tier has.
-    pub(super) fn keep_found(&mut self, flight: Flight, found: Found<S>) -> S::Return {
+    pub(super) fn keep_found(&mut self, flight: Flight, found: Found<Box<Value<S>>>) -> S::Return {
         let ttl = self.ttl.min(found.remaining);
-        match found.kept {
+        let Value { value, kept } = *found.value;
+        match kept {
             Some(kept) if ttl > 0 => {
                 let verdict = Verdict { keep: true, ttl, weight: found.weight };
                 self.publish(flight, kept, verdict, found.window.min(self.window));
-                S::restore(found.value)
+                S::restore(value)
             }
             _ => {
-                self.pass_on(flight, &found.value);
-                S::restore(found.value)
+                self.pass_on(flight, &value);
+                S::restore(value)
             }
         }
     }
@@ -53,36 +55,38 @@ where
 
     /// Stores a leader's result and lets the waiters have it.
     pub(super) async fn finish(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
-        let value = S::stored(ret).filter(|_| verdict.keep && self.remote.is_some());
-        let Some((value, fate)) = value.and_then(|value| Some((value, self.fate()?))) else {
+        let value = S::stored(ret).filter(|_| verdict.keep && self.has_backend());
+        let Some(value) = value else {
             self.finish_here(flight, ret, verdict);
             return;
         };
+        let fate = self.fate();
         // First: of an older run nothing is to be kept in any tier once this one is.
         let has_younger = self.overtake(&flight);
         let windows = (verdict, self.window_of(ret));
+        let Some(remote) = self.behind.made() else { return };
         let kept = if has_younger {
-            self.remote.unwritten(&fate, &self.store);
-            self.remote.keep(value, windows)
+            remote.unwritten(&fate, &self.store);
+            remote.keep(value, windows)
         } else {
-            let stored = Box::pin(self.remote.store(&fate, value, windows, &self.store)).await;
+            let stored = Box::pin(remote.store(&fate, value, windows, &self.store)).await;
             if stored.is_none() && self.forced && !fate.is_dead() {
                 // The backend knows of something newer: what the run was to replace goes all the same.
                 self.store.remove(self.hash, &|other| self.is_same(other));
             }
-            if stored.as_ref().is_some_and(|stored| stored.kept.is_none()) {
+            if matches!(stored, Some(None)) {
                 // It is there, and not to be here.
                 if let Some(ticket) = self.take_refresh() {
                     ticket.stored();
                 }
             }
-            stored.and_then(|stored| stored.kept)
+            stored.flatten()
         };
         self.settle(flight, ret, verdict, kept);
     }
 
     pub(super) fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
-        if self.remote.is_some() {
+        if self.has_backend() {
             blocking::block_on(self.finish(flight, ret, verdict));
         } else {
             self.finish_here(flight, ret, verdict);
@@ -93,7 +97,10 @@ where
     fn finish_here(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         match S::stored(ret).filter(|_| verdict.keep) {
             Some(value) => {
-                let kept = self.remote.keep(value, (verdict, self.window_of(ret)));
+                let kept = match self.behind.made() {
+                    Some(remote) => remote.keep(value, (verdict, self.window_of(ret))),
+                    None => Some(S::kept(value)),
+                };
                 self.settle(flight, ret, verdict, kept);
             }
             None => self.settle_unkept(flight, ret),

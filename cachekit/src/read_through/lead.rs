@@ -2,7 +2,6 @@
 
 use super::Miss;
 use super::revalidate::Ticket;
-#[cfg(feature = "shared")]
 use crate::pinned::Pinned;
 use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
@@ -55,7 +54,6 @@ where
     }
 }
 
-#[cfg(feature = "shared")]
 impl<K, P, S: Shape> Miss<Pinned<K, P>, S> {
     /// Starts the options that need the value.
     pub fn rules_at(&self) -> Rules<K, S> {
@@ -64,7 +62,6 @@ impl<K, P, S: Shape> Miss<Pinned<K, P>, S> {
     }
 }
 
-#[cfg(feature = "shared")]
 impl<K, P, S: Shape> Lead<Pinned<K, P>, S> {
     /// Starts the options that need the value.
     pub fn rules_at(&self) -> Rules<K, S> {

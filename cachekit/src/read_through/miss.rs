@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::Turn;
 use super::lead::{Asked, Lead};
+use super::remote::Behind;
 use super::revalidate::Ticket;
-use super::{Remote, Turn};
 use crate::background;
 use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
@@ -36,7 +37,7 @@ pub struct Miss<K, S: Shape> {
     pub(super) window: Ticks,
     /// Failed runs waited for.
     pub(super) failed: u8,
-    pub(super) remote: Remote<K, S>,
+    pub(super) behind: Behind<K, S>,
     /// Made when it is needed: a plain miss is carried about a few times, and should be small.
     pub(super) rare: Option<Box<Rare<K, S::Stored>>>,
     pub(super) shape: PhantomData<S>,
@@ -214,7 +215,7 @@ where
     /// Whether there is nothing to look at but whose turn it is.
     #[inline]
     fn is_plain(&self) -> bool {
-        self.rare.is_none() && self.remote.is_nowhere()
+        self.rare.is_none() && self.behind.is_nowhere()
     }
 
     /// Whether that is all, and it is this call's turn.
@@ -290,7 +291,7 @@ where
             turn,
             key,
             store,
-            remote,
+            behind,
             rare,
             hash: _,
             caller: _,
@@ -304,7 +305,7 @@ where
             && matches!(turn.get(), Turn::Unknown)
             && key.is_none()
             && matches!(store, StoreRef::Static(_))
-            && remote.is_nowhere()
+            && behind.is_nowhere()
             && rare.is_none()
     }
 

@@ -3,7 +3,7 @@
 //! 1. this thread's front ([`crate::front`]), without a lock;
 //! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or the fill that another caller leads;
 //! 3. the turn (`turn`): one caller goes on, the others wait for its result;
-//! 4. the shared tier, if there is one (`asking`, [`remote`]);
+//! 4. the tier behind this process, if there is one (`asking`, [`remote`], [`behind`]);
 //! 5. the author's function;
 //! 6. the outcome rules ([`crate::rules`]), then the shared tier, the store and the front are filled.
 //!
@@ -18,6 +18,7 @@ use crate::site::SiteRef;
 use crate::stats::Refusal;
 
 mod asking;
+pub(crate) mod behind;
 mod driver;
 mod find;
 mod land;
@@ -25,11 +26,9 @@ mod lead;
 mod miss;
 mod pauses;
 mod refresh;
-#[cfg_attr(feature = "shared", path = "remote_enabled.rs")]
-#[cfg_attr(not(feature = "shared"), path = "remote_disabled.rs")]
 pub(crate) mod remote;
 mod revalidate;
-pub mod route;
+mod route;
 mod turn;
 mod with;
 
@@ -43,17 +42,14 @@ pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use miss::Plans;
 pub use refresh::{refresh, refresh_async};
-pub(crate) use remote::Remote;
+use remote::MakeRemote;
 pub use revalidate::Ticket;
-pub(crate) use route::{OwnedKey, Route};
+pub use route::{InProcess, OwnedKey, Route};
 pub(crate) use turn::read;
 pub(crate) use with::{with_value, with_whole};
 
 /// What a look-up of a call comes to.
 pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R, Q, S>, S>>;
-
-/// Makes what a call needs of the shared tier, on a miss.
-type MakeRemote<Q, S> = fn(SiteRef, &Q) -> Remote<<Q as CacheKey>::Owned, S>;
 
 /// Looks a call up in this process; on a miss the tier that its route leads to will be asked too.
 ///
@@ -93,7 +89,7 @@ fn refused_site<Q, S>(
     site: SiteRef,
     hash: u64,
     key: Q,
-    remote: MakeRemote<Q, S>,
+    remote: MakeRemote<Q::Owned, S>,
     refusal: Refusal,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where

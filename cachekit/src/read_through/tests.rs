@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Asked, Driving, Remote, Target, find};
+use super::{Asked, Driving, Target, find};
 use crate::clock::{Clock, ClockSource, NEVER, ticks};
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::store::{Caller, Capacity, Store, StoreRef};
@@ -33,7 +33,7 @@ async fn call(
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: true, asks: false };
     let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
-    match find::<u64, Returned>(&target, &7, Remote::nowhere, || store.clone()) {
+    match find::<u64, Returned>(&target, &7, None, || store.clone()) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {
             Asked::Value(value) => value,
@@ -137,7 +137,7 @@ where
         let caller = Caller { asynchronous: false, asks: false };
         let (ttl, window) = (NEVER, 0);
         let target = Target { store: &store, hash: 7, ttl, window, idle: NEVER, caller };
-        find::<u64, S>(&target, &7, Remote::nowhere, || store.clone())
+        find::<u64, S>(&target, &7, None, || store.clone())
     };
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -180,7 +180,7 @@ fn what_is_not_kept_is_for_those_who_waited() {
     store.clear();
     let caller = Caller { asynchronous: false, asks: false };
     let target = Target { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
-    let call = || find::<u64, Plain<u64>>(&target, &7, Remote::nowhere, || store.clone());
+    let call = || find::<u64, Plain<u64>>(&target, &7, None, || store.clone());
     let runs = AtomicU64::new(0);
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;

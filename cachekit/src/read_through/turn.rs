@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Turn;
 use super::find::held_by;
 use super::miss::{Begun, Miss};
+use super::remote::Remote;
 use crate::blocking;
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
@@ -67,9 +68,6 @@ where
         if self.store.is_disabled() {
             return None;
         }
-        if let Some(ret) = self.refused() {
-            return Some(Begun::Value(ret));
-        }
         self.found_stale()
     }
 
@@ -77,7 +75,7 @@ where
 
     #[inline(never)]
     fn refused(&self) -> Option<Box<S::Return>> {
-        self.remote.refused(&self.store).map(Box::new)
+        self.behind.made()?.refused(&self.store).map(Box::new)
     }
 
     #[inline(never)]
@@ -112,7 +110,7 @@ where
                 },
             };
             match begun {
-                Some(Begun::Lead(flight)) if self.remote.is_some() => {
+                Some(Begun::Lead(flight)) if self.has_backend() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
                     let pilot = flight.pilot().clone();
                     let mut asked = self.ask_remote_later(flight);
@@ -142,7 +140,7 @@ where
                 },
             };
             match begun {
-                Some(Begun::Lead(flight)) if self.remote.is_some() => {
+                Some(Begun::Lead(flight)) if self.has_backend() => {
                     return self.ask_remote_now(flight);
                 }
                 Some(begun) => return begun,
@@ -152,24 +150,44 @@ where
     }
 
     fn caller(&self) -> Caller {
-        Caller { asks: self.remote.is_some(), ..self.caller }
+        Caller { asks: self.caller.asks && !self.behind.is_nowhere(), ..self.caller }
     }
 
     pub(super) fn flight(&self, row: Row, alone: bool) -> Flight {
         Flight::new(self.store.clone(), self.hash, row, alone)
     }
 
-    fn leads(&self, flight: Flight) -> Attempt<S::Return> {
-        if self.caller.asks && self.remote.is_none() {
-            // It might have had a shared tier to ask.
+    /// It is this call's turn. Only now is it looked for the tier that it may have: a waiter needs none.
+    fn leads(&mut self, flight: Flight) -> Begun<S::Return> {
+        if let Some(key) = &self.key {
+            // The user's `Serialize` runs inside of the fill: what it calls must not wait for that.
+            let _link = chain::enter(flight.id());
+            self.behind.make(key);
+        }
+        if let Some(ret) = self.refused() {
+            return self.fails(flight, ret);
+        }
+        if self.caller.asks && !self.has_backend() {
+            // It might have had a backend to ask.
             flight.runs();
         }
-        Attempt::Begun(Begun::Lead(flight))
+        Begun::Lead(flight)
     }
 
-    fn leads_alone(&self) -> Attempt<S::Return> {
+    /// The call returns this without a run of its function.
+    pub(super) fn fails(&mut self, flight: Flight, ret: Box<S::Return>) -> Begun<S::Return> {
+        let failure = self.failure_of(&ret);
+        flight.abandon(Landing::Failed(failure));
+        Begun::Value(ret)
+    }
+
+    pub(super) fn has_backend(&self) -> bool {
+        self.behind.made().is_some_and(Remote::has_backend)
+    }
+
+    fn leads_alone(&mut self) -> Attempt<S::Return> {
         let row = self.store.lead_alone(self.hash, self.caller());
-        Attempt::Begun(Begun::Lead(self.flight(row, true)))
+        Attempt::Begun(self.leads(self.flight(row, true)))
     }
 
     /// Takes the lead, or finds out which call has it.
@@ -186,8 +204,8 @@ where
                 return self.leads_alone();
             }
             match self.turn.take() {
-                Turn::Lead(row) => return self.leads(self.flight(row, false)),
-                Turn::Beside(row) => return self.leads(self.flight(row, true)),
+                Turn::Lead(row) => return Attempt::Begun(self.leads(self.flight(row, false))),
+                Turn::Beside(row) => return Attempt::Begun(self.leads(self.flight(row, true))),
                 Turn::Pending(row) => {
                     match self.store.join(self.hash, row, self.caller.asynchronous) {
                         Join::Wait(wait, leader) => return Attempt::Wait(wait, leader),
@@ -236,19 +254,23 @@ where
 
     /// For a refresh: it leads unless another run is under way, and only while there is something to refresh.
     fn attempt_refresh(&mut self) -> Attempt<S::Return> {
-        match self.store.lead(self.hash, self.caller()) {
-            Look::Lead(lead) => {
-                let flight = self.flight(lead.row(), false);
+        let row = match self.store.lead(self.hash, self.caller()) {
+            Look::Lead(lead) => Some(lead.row()),
+            Look::Pending(_) | Look::Found(_) => None,
+        };
+        match row {
+            Some(row) => {
+                let flight = self.flight(row, false);
                 match self.superseded() {
                     Some(value) => {
                         flight.abandon(Landing::Cancelled);
                         Attempt::Begun(Begun::Value(value))
                     }
-                    None => self.leads(flight),
+                    None => Attempt::Begun(self.leads(flight)),
                 }
             }
             // It stands down.
-            Look::Pending(_) | Look::Found(_) => match self.served_before() {
+            None => match self.served_before() {
                 Some(value) => Attempt::Begun(Begun::Value(value)),
                 None => Attempt::Begun(Begun::Disabled),
             },
@@ -289,7 +311,7 @@ where
             Waited::Landed(landing) => landing,
             Waited::Relieve => {
                 let row = self.store.relieve(self.hash, self.caller(), wait)?;
-                return Some(Begun::Lead(self.flight(row, true)));
+                return Some(self.leads(self.flight(row, true)));
             }
         };
         let value = match landing {

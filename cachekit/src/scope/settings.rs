@@ -1,11 +1,10 @@
 //! What a scope has of its own for the shared tier: backend, budget, keys.
 
+use std::any::Any;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachekit_io::Backend;
-#[cfg(feature = "secure")]
-use cachekit_io::envelope::Envelope;
 
 use super::{Scope, current};
 
@@ -14,8 +13,8 @@ use super::{Scope, current};
 pub(super) struct Settings {
     backend: Option<Arc<dyn Backend>>,
     budget: Option<Duration>,
-    #[cfg(feature = "secure")]
-    envelope: Option<Envelope>,
+    /// What its values are sealed with. Of a type that only what seals knows.
+    keys: Option<Arc<dyn Any + Send + Sync>>,
     /// Called with the scope's number when it ends.
     pub(super) at_end: Option<fn(u64)>,
 }
@@ -34,9 +33,9 @@ impl Scope {
         self.settings().budget = Some(budget);
     }
 
-    #[cfg(feature = "secure")]
-    pub(crate) fn set_envelope(&self, envelope: Envelope) {
-        let before = self.settings().envelope.replace(envelope);
+    /// Gives it keys.
+    pub(crate) fn set_keys(&self, keys: Arc<dyn Any + Send + Sync>) {
+        let before = self.settings().keys.replace(keys);
         drop(before);
     }
 }
@@ -56,9 +55,9 @@ pub(crate) fn budget() -> Option<Duration> {
 }
 
 /// Its keys, if it has some of its own.
-#[cfg(feature = "secure")]
-pub(crate) fn envelope() -> Option<Envelope> {
-    current()?.settings().envelope.clone()
+pub(crate) fn keys<T: Send + Sync + 'static>() -> Option<Arc<T>> {
+    let keys = current()?.settings().keys.clone()?;
+    keys.downcast().ok()
 }
 
 /// Has a function called with the scope's number when it ends, if this thread is in one.

@@ -45,6 +45,8 @@ pub use cachekit_io::envelope::{
 };
 
 pub(crate) mod resolve;
+pub(crate) mod seal;
+pub(crate) mod tiers;
 
 use crate::error::{Error, ErrorKind, Problem};
 
@@ -129,7 +131,7 @@ pub fn keyring() -> Result<Arc<Keyring>, Error> {
 /// ```
 pub fn fingerprint<T: serde::de::DeserializeOwned>() -> String {
     use std::fmt::Write as _;
-    let bytes = crate::seal::fingerprint::<T>();
+    let bytes = seal::fingerprint::<T>();
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         let _ = write!(digits, "{byte:02x}");

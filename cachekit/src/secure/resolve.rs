@@ -65,7 +65,7 @@ pub(crate) fn envelope() -> Result<Envelope, Reason> {
 /// The same, for as long as `use_it` takes.
 #[inline]
 pub(crate) fn with_envelope<R>(use_it: impl FnOnce(&Envelope) -> R) -> Result<R, Reason> {
-    if let Some(envelope) = scope::envelope() {
+    if let Some(envelope) = scope::settings::keys::<Envelope>() {
         return Ok(use_it(&envelope));
     }
     if let Some(envelope) = &*DEFAULT.load() {

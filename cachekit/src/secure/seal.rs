@@ -10,16 +10,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroize as _;
 
+use super::problem;
+use super::resolve::{self, Reason};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::format::codec;
+use crate::format::encoded::EncodedRef;
 use crate::format::frame::{Compression, Frame, MAGIC, Place};
 use crate::key::CacheKey;
-use crate::secure::problem;
-use crate::secure::resolve::{self, Reason};
+use crate::sealed::{BlindedKey, Openable, SealedBytes};
+use crate::shared::sealing::Sealing;
 use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::storage_key::identity;
-use crate::store::Store;
 
 /// What is sealed. Its version is part of the fingerprint.
 const FORMAT: &str = "cachekit-frame";
@@ -43,55 +45,21 @@ impl Spot {
     }
 }
 
-/// A sealed entry, with what it takes to open it except for the keys.
-#[derive(Clone)]
-pub struct SealedBytes(Arc<(Bytes, Arc<Spot>)>);
+/// Sealed bytes, and where they belong.
+struct Entry(Bytes, Arc<Spot>);
 
-impl SealedBytes {
-    pub(crate) fn bytes(&self) -> Bytes {
-        self.0.0.clone()
+impl Openable for Entry {
+    fn bytes(&self) -> &Bytes {
+        &self.0
     }
 
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.bytes()
-    }
-
-    /// The value, opened with the keys of now.
-    pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(&self) -> Result<V, Refusal> {
-        let (bytes, spot) = &*self.0;
-        let value = resolve::with_envelope(|envelope| {
-            // What is kept was encoded here, or decoded before: see `codec::decode_again`.
-            open(envelope, (spot, &spot.key), bytes, |frame, _| {
-                codec::decode_again::<V>(frame.encoded())
-            })
+    fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
+        let Self(bytes, spot) = self;
+        let opened = resolve::with_envelope(|envelope| {
+            open(envelope, (spot, &spot.key), bytes, |frame, _| read(frame.encoded()))
         });
         // A key that is gone is no reason to serve what it sealed.
-        let read = value.unwrap_or(Err(Refusal::Unread))?;
-        read.map_err(|_| Refusal::Panicked)?.ok_or(Refusal::Unread)
-    }
-}
-
-impl fmt::Debug for SealedBytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealedBytes").field("length", &self.0.0.len()).finish()
-    }
-}
-
-/// Where a sealed entry is stored: `s1:{hash}` or `ns:{namespace}:s1:{hash}`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct BlindedKey {
-    /// Where it shows.
-    namespace: Option<&'static str>,
-    hash: [u8; 32],
-}
-
-impl fmt::Display for BlindedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(namespace) = self.namespace {
-            write!(f, "ns:{namespace}:")?;
-        }
-        f.write_str("s1:")?;
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        opened.unwrap_or(Err(Refusal::Unread))
     }
 }
 
@@ -111,14 +79,18 @@ pub(crate) struct Seal {
 
 impl Seal {
     /// For a call, and whether other processes agree on what its key names.
-    pub(crate) fn new<Q, V>(site: SiteRef, key: &Q, tenant: &str) -> Result<(Self, bool), Reason>
+    pub(crate) fn new<Q, V>(
+        site: SiteRef,
+        key: &Q::Owned,
+        tenant: &str,
+    ) -> Result<(Self, bool), Reason>
     where
         Q: CacheKey<Owned: Serialize>,
         V: Serialize + DeserializeOwned,
     {
         let envelope = resolve::envelope()?;
         let namespace = site.site.info.policy.namespace.unwrap_or_default();
-        let (identity, unambiguous) = identity(site, key).ok_or(Reason::Arguments)?;
+        let (identity, unambiguous) = identity::<Q>(site, key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
         let fingerprint = fingerprint::<V>();
         // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first
@@ -146,10 +118,10 @@ impl Seal {
     pub(crate) fn previous(&self) -> impl Iterator<Item = &str> {
         self.previous.iter().map(String::as_str)
     }
+}
 
-    /// The same, for [`crate::EntryKey`].
-    #[allow(clippy::unnecessary_wraps)] // The build that seals nothing has none.
-    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+impl Sealing for Seal {
+    fn blinded(&self) -> Option<BlindedKey> {
         let key = self.key();
         let (front, digits) = key.split_at(key.len().saturating_sub(64));
         let mut hash = [0; 32];
@@ -161,8 +133,7 @@ impl Seal {
         Some(BlindedKey { namespace, hash })
     }
 
-    /// Seals with the current key.
-    pub(crate) fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
+    fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
         let place = Place { key: &self.spot.key, type_name: self.spot.type_name };
         let bytes = frame.encode_after(HEADER_LEN, place, Compression::Off);
         let mut bytes = bytes.ok_or(Refusal::Unread)?;
@@ -171,19 +142,16 @@ impl Seal {
         Ok(self.as_current(bytes.into()))
     }
 
-    /// Bytes that the current key sealed for this call.
-    pub(crate) fn as_current(&self, bytes: Bytes) -> SealedBytes {
-        SealedBytes(Arc::new((bytes, Arc::clone(&self.spot))))
+    fn as_current(&self, bytes: Bytes) -> SealedBytes {
+        SealedBytes::new(Entry(bytes, Arc::clone(&self.spot)))
     }
 
-    /// Opens an entry from where the key of this index puts it, and says whether that is where and how the
-    /// current key would have it.
-    pub(crate) fn open<T>(
+    fn open(
         &self,
         bytes: &[u8],
         index: usize,
-        read: impl FnOnce(&Frame<'_>, bool) -> T,
-    ) -> Result<T, Refusal> {
+        read: &mut dyn FnMut(&Frame<'_>, bool),
+    ) -> Result<(), Refusal> {
         let key = match index.checked_sub(1) {
             None => &*self.spot.key,
             Some(index) => &self.previous[index],
@@ -193,13 +161,11 @@ impl Seal {
         })
     }
 
-    /// What an entry of this process is to hold.
-    pub(crate) fn l1(&self) -> L1 {
+    fn l1(&self) -> L1 {
         self.site.info.policy.l1
     }
 
-    /// The error that a refused entry leads to, if it does.
-    pub(crate) fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
+    fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
         let why = match refusal {
             Refusal::Tampered => "it was changed",
             Refusal::WrongKey => "no key of the keyring sealed it",
@@ -272,46 +238,11 @@ fn with_buffer<R>(bytes: &[u8], read: impl FnOnce(&mut [u8]) -> R) -> R {
 }
 
 /// A function, for messages.
-struct Name(&'static Site);
+pub(super) struct Name(pub(super) &'static Site);
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}::{}`", self.0.info.module, self.0.info.name)
-    }
-}
-
-/// A call for which nothing can be sealed.
-pub(crate) struct Unsealed {
-    site: &'static Site,
-    has_backend: bool,
-    reason: Reason,
-}
-
-impl Unsealed {
-    pub(crate) fn new(site: &'static Site, has_backend: bool, reason: Reason) -> Self {
-        Self { site, has_backend, reason }
-    }
-
-    pub(crate) fn has_backend(&self) -> bool {
-        self.has_backend
-    }
-
-    /// What the call returns, if its return type can hold an error.
-    pub(crate) fn error(&self) -> Error {
-        let whose = format!("{}: ", Name(self.site));
-        Error::one(problem(ErrorKind::Unsealed, whose, &self.reason))
-    }
-
-    /// The function runs: that is counted, and said once.
-    pub(crate) fn runs(&self, store: &Store) {
-        if store.count_unsealed() {
-            tracing::warn!(
-                target: "cachekit",
-                function = %Name(self.site),
-                reason = %self.reason,
-                "nothing can be sealed: the function runs at each call and its results are not stored"
-            );
-        }
     }
 }
 

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Kind, Shape};
 use crate::error::Error;
-use crate::seal::SealedBytes;
+use crate::format::codec;
+use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
 
 /// What a function returns where it cannot be called.
@@ -211,10 +212,17 @@ where
     /// Threads that hit one entry would meet at the count of its copies, so none is made.
     fn read(stored: &Self::Stored) -> Result<S::Return, Refusal> {
         match &stored.0 {
-            Held::Sealed(bytes) => bytes.decode().map(S::restore),
+            Held::Sealed(bytes) => decode(bytes).map(S::restore),
             Held::Passing(value) => Ok(S::restore(value.clone())),
         }
     }
+}
+
+/// The value in sealed bytes, opened with the keys of now.
+fn decode<V: Serialize + DeserializeOwned + 'static>(sealed: &SealedBytes) -> Result<V, Refusal> {
+    // What is kept was encoded here, or decoded before: see `codec::decode_again`.
+    let decoded = sealed.open(codec::decode_again::<V>)?;
+    decoded.map_err(|_| Refusal::Panicked)?.ok_or(Refusal::Unread)
 }
 
 /// What an entry holds in place of its value.

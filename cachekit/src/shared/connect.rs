@@ -2,48 +2,30 @@
 
 use std::sync::Arc;
 
-use cachekit_io::{Backend, BackendError};
+use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
-/// The client of the cachekit.io API, from `CACHEKIT_API_KEY` and its companions.
-#[cfg(feature = "io")]
-pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
-    let client = cachekit_io::CachekitIo::from_env_with(|builder| {
-        builder.l1(true).session_metrics(session::metrics)
-    })?;
-    Ok(Arc::new(client))
-}
+use super::resolve::Source;
 
-#[cfg(not(feature = "io"))]
-pub(super) fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
-    Err(not_built("the client of cachekit.io needs the feature `io` of cachekit"))
-}
-
-/// Redis or Valkey, from `CACHEKIT_REDIS_URL` or `REDIS_URL` and their companions.
-#[cfg(feature = "redis")]
-pub(super) fn redis() -> Result<Arc<dyn Backend>, BackendError> {
-    Ok(Arc::new(cachekit_io::Redis::from_env()?))
-}
-
-#[cfg(not(feature = "redis"))]
-pub(super) fn redis() -> Result<Arc<dyn Backend>, BackendError> {
-    Err(not_built("the client of Redis needs the feature `redis` of cachekit"))
-}
-
-/// A directory, from `CACHEKIT_FILE_CACHE_DIR` and its companions.
-#[cfg(all(feature = "file", unix))]
-pub(super) fn file() -> Result<Arc<dyn Backend>, BackendError> {
-    Ok(Arc::new(cachekit_io::FileBackend::from_env()?))
-}
-
-#[cfg(not(all(feature = "file", unix)))]
-pub(super) fn file() -> Result<Arc<dyn Backend>, BackendError> {
-    Err(not_built("a shared directory needs the feature `file` of cachekit, on Unix"))
-}
-
-#[cfg(not(all(feature = "io", feature = "redis", feature = "file", unix)))]
-fn not_built(needs: &'static str) -> BackendError {
-    use cachekit_io::{BackendErrorKind, Operation};
-    BackendError::new(BackendErrorKind::Configuration, Operation::Connect).with_context(needs)
+/// Makes what the environment asks for, if this build can.
+pub(super) fn connect(source: Source) -> Result<Arc<dyn Backend>, BackendError> {
+    match source {
+        #[cfg(feature = "io")]
+        Source::CachekitIo => {
+            let client = cachekit_io::CachekitIo::from_env_with(|builder| {
+                builder.l1(true).session_metrics(session::metrics)
+            })?;
+            Ok(Arc::new(client))
+        }
+        #[cfg(feature = "redis")]
+        Source::Redis => Ok(Arc::new(cachekit_io::Redis::from_env()?)),
+        #[cfg(all(feature = "file", unix))]
+        Source::File => Ok(Arc::new(cachekit_io::FileBackend::from_env()?)),
+        #[allow(unreachable_patterns)] // In a build with all of them.
+        _ => {
+            let error = BackendError::new(BackendErrorKind::Configuration, Operation::Connect);
+            Err(error.with_context(format!("it needs {}", source.needs())))
+        }
+    }
 }
 
 /// What the client tells the service about this process: how often its caches answered.

@@ -2,19 +2,16 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use super::fill_lock::Waiting;
 use super::guard::Guard;
 use super::link::{Failed, Link};
-use super::tier::SharedTier;
-use crate::answer::Answer;
+use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::shape::Shape;
-use crate::store::StoreRef;
+use crate::read_through::behind::Answer;
 
-impl<S: Shape> SharedTier<S> {
+impl SharedTier {
     /// Where the entry is or may be, the current place last.
     pub(super) fn places(&self) -> impl Iterator<Item = &Link> {
         self.previous.iter().chain([&self.link])
@@ -31,13 +28,14 @@ impl<S: Shape> SharedTier<S> {
         self.places().any(Link::is_overtaken)
     }
 
-    /// All steps before the function runs, for the call that is to fill `entry`.
-    pub(crate) async fn consult(
+    /// All steps before the function runs, for the call that is to end with this fate.
+    pub(super) async fn consult_in(
         &mut self,
         fate: Arc<Fate>,
-        store: &StoreRef,
         purpose: Purpose,
-    ) -> Result<Answer<S>, Failed> {
+        mut call: Call<'_>,
+    ) -> Result<Answer, Failed> {
+        let call = &mut call;
         self.purpose = Some(purpose);
         if self.is_overtaken() {
             return Ok(Answer::Run);
@@ -46,10 +44,9 @@ impl<S: Shape> SharedTier<S> {
         self.fate = Some(fate);
         self.guard = Guard::of(&self.link);
         if purpose == Purpose::Forced && self.guard.refuses() {
-            let run = self.fate.as_ref().and_then(|fate| self.link.begin_run(fate, store));
+            let run = self.fate.as_ref().and_then(|fate| self.link.begin_run(fate, call.store));
             self.run = Mutex::new(run);
         }
-        let until = self.link.deadline();
         // Boxed, but for the look: a hit pays for the memory of its own steps only.
         // A hit needs no fence, and does not pay the round trip for one. A fill takes it when nothing was found, before
         // its function reads anything. What was found can be written again only where a previous key may have sealed
@@ -57,53 +54,51 @@ impl<S: Shape> SharedTier<S> {
         let fence_first =
             !self.previous.is_empty() || matches!(purpose, Purpose::Forced | Purpose::Refresh);
         if fence_first {
-            self.want_fence(store, until).await?;
+            self.want_fence(call).await?;
         }
         match purpose {
-            Purpose::Forced => return Box::pin(self.run_guarded(store, until)).await,
-            Purpose::Refresh => return Box::pin(self.refresh(store, until)).await,
+            Purpose::Forced => return Box::pin(self.run_guarded(call)).await,
+            Purpose::Refresh => return Box::pin(self.refresh(call)).await,
             Purpose::Alone | Purpose::Fill => {}
         }
-        let mut answer = self.look(store, until).await?;
+        let mut answer = self.look(call).await?;
         if self.wants_lock.load(Ordering::Relaxed) && self.guard.wants_lock() {
-            answer = Box::pin(self.look_locked(store, until)).await?;
+            answer = Box::pin(self.look_locked(call)).await?;
         }
         if matches!(answer, Answer::Run) {
-            self.want_fence(store, until).await?;
+            self.want_fence(call).await?;
         }
         match answer {
             // Held for the move, which there is none of: it guards the write as well.
             Answer::Run if self.guard.has_lock() => Ok(answer),
             Answer::Run if purpose == Purpose::Fill && self.lock_wait.is_some() => {
-                Box::pin(self.lead(store, until)).await
+                Box::pin(self.lead(call)).await
             }
-            Answer::Run => Box::pin(self.run_guarded(store, until)).await,
+            Answer::Run => Box::pin(self.run_guarded(call)).await,
             found => Ok(found),
         }
     }
 
     /// Takes the fence that the guard still wants. Without it nothing is written, but no time left is no time left.
-    async fn want_fence(&mut self, store: &StoreRef, until: Instant) -> Result<(), Failed> {
-        if self.guard.wants_fence()
-            && Box::pin(self.take_fence(store, until)).await == Err(Failed::Late)
-        {
+    async fn want_fence(&mut self, call: &mut Call<'_>) -> Result<(), Failed> {
+        if self.guard.wants_fence() && Box::pin(self.take_fence(call)).await == Err(Failed::Late) {
             return Err(Failed::Late);
         }
         Ok(())
     }
 
-    async fn take_fence(&mut self, store: &StoreRef, until: Instant) -> Result<(), Failed> {
-        self.guard.take_fence(&self.link, store, until).await
+    async fn take_fence(&mut self, call: &mut Call<'_>) -> Result<(), Failed> {
+        self.guard.take_fence(&self.link, call.store, call.until).await
     }
 
-    async fn try_lock(&mut self, store: &StoreRef, until: Instant) -> Result<bool, Failed> {
-        self.guard.try_lock(&self.link, store, until).await
+    async fn try_lock(&mut self, call: &mut Call<'_>) -> Result<bool, Failed> {
+        self.guard.try_lock(&self.link, call.store, call.until).await
     }
 
     /// The function runs, and waits for no other caller. Where only the lock guards the write, it is taken if it is
     /// free.
-    async fn run_guarded(&mut self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
-        if self.guard.wants_lock() && self.try_lock(store, until).await == Err(Failed::Late) {
+    async fn run_guarded(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
+        if self.guard.wants_lock() && self.try_lock(call).await == Err(Failed::Late) {
             return Err(Failed::Late);
         }
         Ok(Answer::Run)
@@ -111,9 +106,9 @@ impl<S: Shape> SharedTier<S> {
 
     /// Looks again under the lock, where previous keys put the entry, too. If another caller holds the lock, what is
     /// found there is served and stays where it is.
-    async fn look_locked(&mut self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
-        self.moves = self.try_lock(store, until).await == Ok(true);
-        let answer = self.look(store, until).await?;
+    async fn look_locked(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
+        self.moves = self.try_lock(call).await == Ok(true);
+        let answer = self.look(call).await?;
         if !matches!(answer, Answer::Run) {
             self.guard.unlock();
         }
@@ -121,17 +116,17 @@ impl<S: Shape> SharedTier<S> {
     }
 
     /// For a refresh: no caller waits for it, so it yields to any other process that is at it.
-    async fn refresh(&mut self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
+    async fn refresh(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         let yields = self.lock_wait.is_some() && self.link.has_locks() == Some(true);
         if yields || self.guard.wants_lock() {
-            let locked = self.try_lock(store, until).await == Ok(true);
+            let locked = self.try_lock(call).await == Ok(true);
             if yields && !locked {
                 return Ok(Answer::StandDown);
             }
         }
         // What is found without a guard stays where it is; the next call that is no refresh sees to that.
         self.moves = self.guard.is_had();
-        Ok(match self.look(store, until).await? {
+        Ok(match self.look(call).await? {
             // Another process was faster.
             Answer::Fresh(found) => Answer::Fresh(found),
             _ => Answer::Run,
@@ -139,15 +134,15 @@ impl<S: Shape> SharedTier<S> {
     }
 
     /// For a miss: one process runs the function, the others wait for its value, up to a time.
-    async fn lead(&mut self, store: &StoreRef, mut until: Instant) -> Result<Answer<S>, Failed> {
+    async fn lead(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         let Some(most) = self.lock_wait.filter(|_| self.link.has_locks() == Some(true)) else {
             return Ok(Answer::Run);
         };
         // The steps of all rounds together: the budget, and what `fill_lock` adds to it.
-        let end = until + most;
+        let end = call.until + most;
         let mut waiting = None;
         loop {
-            let locked = match self.try_lock(store, until).await {
+            let locked = match self.try_lock(call).await {
                 Ok(locked) => locked,
                 Err(Failed::Late) => return Err(Failed::Late),
                 // A lock that cannot be asked for keeps no caller from running the function.
@@ -156,24 +151,24 @@ impl<S: Shape> SharedTier<S> {
             if locked {
                 if waiting.is_some() {
                     // The holder of before may have written meanwhile.
-                    self.take_fence(store, until).await?;
+                    self.take_fence(call).await?;
                 }
-                let answer = self.look(store, until).await?;
+                let answer = self.look(call).await?;
                 if !matches!(answer, Answer::Run) {
                     self.guard.unlock();
                 }
                 return Ok(answer);
             }
             let waiting = waiting.get_or_insert_with(|| {
-                store.count_lock_wait();
+                call.store.count_lock_wait();
                 Waiting::new(most)
             });
             if !waiting.pause(self.link.blocks()).await {
                 return Ok(Answer::Run);
             }
             // As much for each round as the backend may take, and no more than is left of the whole.
-            until = self.link.deadline().min(end);
-            match self.look(store, until).await? {
+            call.until = self.link.deadline().min(end);
+            match self.look(call).await? {
                 Answer::Run => {}
                 found => return Ok(found),
             }

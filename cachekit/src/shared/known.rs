@@ -78,7 +78,7 @@ pub(crate) fn of(backend: &Arc<dyn Backend>) -> Arc<Known> {
         return known;
     }
     let known = look_up(backend, scope);
-    scope::at_end(scope_ended);
+    scope::settings::at_end(scope_ended);
     let now = (scope, Arc::downgrade(backend), Arc::clone(&known));
     let before = LAST.try_with(|last| last.borrow_mut().replace(now));
     // Only now: what is dropped could be the last of a backend's memory.

@@ -81,7 +81,6 @@ impl Link {
     }
 
     /// The same backend, another key.
-    #[cfg(feature = "secure")]
     pub(crate) fn at(&self, key: &str) -> Self {
         Self { key: key.into(), ..self.clone() }
     }

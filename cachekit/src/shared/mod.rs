@@ -23,6 +23,7 @@ mod outage;
 mod publish;
 pub(crate) mod resolve;
 mod runtime;
+pub(crate) mod sealing;
 pub(crate) mod tier;
 mod under_way;
 mod windows;
@@ -31,8 +32,8 @@ mod windows;
 mod tests;
 
 pub(crate) use link::Link;
+pub(crate) use resolve::backend;
 use resolve::replace;
-pub(crate) use resolve::{backend, is_nowhere};
 
 /// How long a call waits for the shared tier before its function runs, and again after it, at most.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(5);
@@ -127,7 +128,7 @@ pub(crate) fn wrong_budget() -> Option<String> {
 
 /// The budget for calls on this thread.
 fn budget() -> Duration {
-    if let Some(budget) = scope::budget() {
+    if let Some(budget) = scope::settings::budget() {
         return budget;
     }
     match BUDGET.load(Ordering::Relaxed) {

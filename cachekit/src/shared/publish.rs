@@ -6,25 +6,25 @@ use std::time::Instant;
 
 use cachekit_io::SetOptions;
 
-use super::encoding::{Prepared, lifetime};
+use super::encoding::lifetime;
 use super::guard::{Guard, Permit};
 use super::link::{Link, Written};
 use super::tier::SharedTier;
 use crate::clock;
 use crate::entry::Fate;
-use crate::shape::Shape;
+use crate::read_through::behind::Prepared;
 use crate::store::StoreRef;
 
 /// How often a value that a caller hands in is written again if others write in between.
 const ATTEMPTS: usize = 3;
 
-impl<S: Shape> SharedTier<S> {
+impl SharedTier {
     /// Writes what the function returned, under the guard that was taken before it ran. False if the value is not to
     /// be kept in this process either: the backend knows of an invalidation, or may know of one.
-    pub(crate) async fn write(
+    pub(super) async fn publish(
         &self,
         fate: &Arc<Fate>,
-        prepared: &Prepared<S>,
+        prepared: &Prepared,
         store: &StoreRef,
     ) -> bool {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
@@ -81,7 +81,7 @@ impl<S: Shape> SharedTier<S> {
                 }
                 let kept = missed == Written::Unknown;
                 if kept {
-                    self.unwritten(fate, store);
+                    self.kept_alone(fate, store);
                 }
                 kept
             }
@@ -94,19 +94,19 @@ impl<S: Shape> SharedTier<S> {
     }
 
     /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
-    pub(crate) async fn replace(&self, fate: &Arc<Fate>, prepared: &Prepared<S>, store: &StoreRef) {
+    pub(super) async fn overwrite(&self, fate: &Arc<Fate>, prepared: &Prepared, store: &StoreRef) {
         let until = prepared.until.unwrap_or_else(|| self.link.deadline());
         if !self.try_replace(fate, prepared, store, until).await {
             self.leave_nothing(fate, store, until).await;
             // Also after the removal: it is an answer.
-            self.unwritten(fate, store);
+            self.kept_alone(fate, store);
         }
     }
 
     async fn try_replace(
         &self,
         fate: &Arc<Fate>,
-        prepared: &Prepared<S>,
+        prepared: &Prepared,
         store: &StoreRef,
         until: Instant,
     ) -> bool {
@@ -181,10 +181,7 @@ impl<S: Shape> SharedTier<S> {
 }
 
 /// The bytes of a value and for how long they are good.
-fn value_of<S: Shape>(
-    prepared: &Prepared<S>,
-    store: &StoreRef,
-) -> Option<(bytes::Bytes, SetOptions)> {
+fn value_of(prepared: &Prepared, store: &StoreRef) -> Option<(bytes::Bytes, SetOptions)> {
     let Some(bytes) = prepared.bytes.clone() else {
         store.count_shared_error();
         return None;

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock, Weak};
 
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
-use super::{connect, known, outage};
+use super::connect::connect;
+use super::{known, outage};
 use crate::scope;
 use crate::site::Tier;
 
@@ -41,19 +42,11 @@ impl Source {
     }
 
     /// What a build needs for it.
-    fn needs(self) -> &'static str {
+    pub(super) fn needs(self) -> &'static str {
         match self {
             Self::CachekitIo => "the feature `io` of cachekit",
             Self::Redis => "the feature `redis` of cachekit",
             Self::File => "the feature `file` of cachekit, on Unix",
-        }
-    }
-
-    fn connect(self) -> Result<Arc<dyn Backend>, BackendError> {
-        match self {
-            Self::CachekitIo => connect::cachekit_io(),
-            Self::Redis => connect::redis(),
-            Self::File => connect::file(),
         }
     }
 }
@@ -115,20 +108,10 @@ thread_local! {
     static LAST: RefCell<(u64, Option<Weak<dyn Backend>>)> = const { RefCell::new((0, None)) };
 }
 
-/// Neither the process nor the environment has a backend for `#[cache]`. Changed under the lock of [`DEFAULT`].
-static NOWHERE: AtomicBool = AtomicBool::new(false);
-
-/// Whether it is known that `#[cache]` functions outside of test scopes have no backend: one look at a flag, for calls
-/// that miss.
-#[inline]
-pub(crate) fn is_nowhere() -> bool {
-    NOWHERE.load(Ordering::Relaxed)
-}
-
 /// Notes that there is no backend, unless one was installed meanwhile. The environment has none.
 fn note_nowhere() {
     let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner);
-    NOWHERE.store(default.is_none(), Ordering::Relaxed);
+    scope::note_nowhere(default.is_none());
 }
 
 /// The process's backend.
@@ -155,7 +138,7 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
     let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
     let before = std::mem::replace(&mut *default, backend);
     // Until a call has checked the environment.
-    NOWHERE.store(false, Ordering::Relaxed);
+    scope::note_nowhere(false);
     CHANGES.fetch_add(1, Ordering::Release);
     drop(default);
     if let Some(before) = &before
@@ -168,7 +151,7 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
 
 /// The backend for a call on this thread, where its attribute names none.
 pub(crate) fn backend(tier: Tier) -> Resolved {
-    if let Ok(backend) = scope::backend() {
+    if let Ok(backend) = scope::settings::backend() {
         return Ok(backend);
     }
     match (default_backend(), tier) {
@@ -176,7 +159,7 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
         (None, Tier::Local) => Ok(None),
         (None, Tier::Shared | Tier::Secure) => {
             let resolved = from_environment();
-            if matches!(resolved, Ok(None)) && !is_nowhere() {
+            if matches!(resolved, Ok(None)) && !scope::is_nowhere() {
                 note_nowhere();
             }
             resolved
@@ -195,7 +178,7 @@ fn from_environment() -> Resolved {
                 Ok(None) => Ok(None),
                 // `#[cache::io]` functions have the same one.
                 Ok(Some(Source::CachekitIo)) => cachekit_io().map(Some),
-                Ok(Some(source)) => source.connect().map(Some),
+                Ok(Some(source)) => connect(source).map(Some),
                 Err(refused) => {
                     let error =
                         BackendError::new(BackendErrorKind::Configuration, Operation::Connect);
@@ -212,7 +195,7 @@ fn from_environment() -> Resolved {
 fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
     static CLIENT: OnceLock<Result<Arc<dyn Backend>, BackendError>> = OnceLock::new();
     static TOLD: Once = Once::new();
-    let client = CLIENT.get_or_init(|| Source::CachekitIo.connect()).clone();
+    let client = CLIENT.get_or_init(|| connect(Source::CachekitIo)).clone();
     tell(&TOLD, client.as_ref().err());
     client
 }

@@ -5,42 +5,52 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cachekit_io::SetOptions;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use cachekit_io::{BoxFuture, Fetched, SetOptions};
 
 use super::coherence::Own;
-use super::encoding::{Encoding, Prepared, Windows};
+use super::encoding::frame;
 use super::guard::{Guard, Permit};
 use super::link::{Failed, Link, Written};
+use super::sealing::Sealing;
 use super::windows::{Times, Use};
-use crate::answer::{Answer, Found};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::format::codec::Proof;
+use crate::format::encoded::Proof;
 use crate::format::frame::{Compression, Frame, Lifetime, Place, now_ms};
-use crate::seal::{Seal, SealedBytes};
-use crate::shape::Shape;
+use crate::read_through::behind::{
+    Answer, Encode, Found, Prepared, Reader, Removal, TierBehind, Windows,
+};
+use crate::sealed::{BlindedKey, SealedBytes};
 use crate::site::{L1, SiteRef};
 use crate::stats::Refusal;
 use crate::store::StoreRef;
 
+/// One call at the tier.
+pub(super) struct Call<'a> {
+    /// Where it counts.
+    pub(super) store: &'a StoreRef,
+    /// When the caller stops waiting.
+    pub(super) until: Instant,
+    /// Where its value is decoded to.
+    pub(super) reader: &'a mut dyn Reader,
+}
+
 /// What an entry of the shared tier came to.
-struct Read<S: Shape> {
-    answer: Answer<S>,
+struct Read {
+    answer: Answer,
     /// The entry sealed anew, where a previous key had sealed it.
     again: Option<(SealedBytes, SetOptions)>,
 }
 
 /// The shared tier of one call: its place there, and the backend there was when it started.
-pub(crate) struct SharedTier<S: Shape> {
+pub(crate) struct SharedTier {
     /// The key names this call and no other. Else only removals go there: a value may have been written
     /// before the second owner of the name appeared, and removing is always safe.
     pub(crate) unambiguous: bool,
     pub(crate) link: Link,
     /// What the entries are sealed with, for functions that seal.
-    pub(crate) seal: Option<Box<Seal>>,
+    pub(crate) seal: Option<Box<dyn Sealing>>,
     /// Where the entry is if a previous key sealed it.
     pub(crate) previous: Vec<Link>,
     /// Nothing is there: it was looked.
@@ -51,7 +61,8 @@ pub(crate) struct SharedTier<S: Shape> {
     pub(crate) moves: bool,
     /// Something is there or may be there that cannot be moved without the lock.
     pub(crate) wants_lock: AtomicBool,
-    pub(crate) encoding: Encoding<S::Value>,
+    /// Of its values.
+    type_name: &'static str,
     /// Taken before the value is computed; a removal since then makes the backend refuse the value.
     pub(crate) guard: Guard,
     /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
@@ -72,17 +83,15 @@ pub(crate) struct SharedTier<S: Shape> {
     pub(super) run: Mutex<Option<Own>>,
 }
 
-impl<S: Shape> SharedTier<S> {
+impl SharedTier {
     /// For a call whose key is `link`'s; `previous` is where previous keys of the seal put it.
     pub(crate) fn new(
         site: SiteRef,
         link: Link,
         unambiguous: bool,
-        (seal, previous): (Option<Box<Seal>>, Vec<Link>),
-    ) -> Self
-    where
-        S::Value: Serialize + DeserializeOwned,
-    {
+        type_name: &'static str,
+        (seal, previous): (Option<Box<dyn Sealing>>, Vec<Link>),
+    ) -> Self {
         let policy = &site.site.info.policy;
         Self {
             unambiguous,
@@ -93,7 +102,7 @@ impl<S: Shape> SharedTier<S> {
             refused: AtomicBool::new(false),
             moves: false,
             wants_lock: AtomicBool::new(false),
-            encoding: Encoding::of(),
+            type_name,
             guard: Guard::default(),
             fate: None,
             purpose: None,
@@ -107,7 +116,7 @@ impl<S: Shape> SharedTier<S> {
     }
 
     fn place(&self) -> Place<'_> {
-        Place { key: self.link.key(), type_name: std::any::type_name::<S::Value>() }
+        Place { key: self.link.key(), type_name: self.type_name }
     }
 
     /// Has the backend's news of the entry's places end it.
@@ -119,7 +128,7 @@ impl<S: Shape> SharedTier<S> {
 
     /// The value is kept here, and was not written. If the backend has nothing in its place, it would not tell when
     /// another process removes that: the copy goes when the backend answers next.
-    pub(crate) fn unwritten(&self, fate: &Arc<Fate>, store: &StoreRef) {
+    pub(super) fn kept_alone(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
             self.link.made_blindly(fate, store);
         }
@@ -130,37 +139,37 @@ impl<S: Shape> SharedTier<S> {
     }
 
     /// Looks for a whole value that may be served.
-    pub(crate) async fn look(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
-        let Some(fetched) = self.link.get(store, until).await? else {
+    pub(super) async fn look(&self, call: &mut Call<'_>) -> Result<Answer, Failed> {
+        let Some(fetched) = self.link.get(call.store, call.until).await? else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)
             } else {
-                Box::pin(self.look_back(store, until)).await
+                Box::pin(self.look_back(call)).await
             };
         };
         self.found.store(true, Ordering::Relaxed);
-        match self.read(&fetched, 0, store, until)? {
+        match self.read(&fetched, 0, call)? {
             Ok(Some(Read { answer, again: None })) => Ok(answer),
-            Ok(Some(read)) => Box::pin(self.settle(read, None, store, until)).await,
+            Ok(Some(read)) => Box::pin(self.settle(read, None, call)).await,
             Ok(None) => Ok(Answer::Run),
-            Err(refusal) => Ok(self.refused(refusal, store)),
+            Err(refusal) => Ok(self.refused(refusal, call.store)),
         }
     }
 
     /// Looks where previous keys put the entry, the latest first.
-    async fn look_back(&self, store: &StoreRef, until: Instant) -> Result<Answer<S>, Failed> {
+    async fn look_back(&self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         if self.moves && self.guard.wants_lock() {
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(Answer::Run);
         }
         let mut clear = true;
         for (index, link) in self.previous.iter().enumerate() {
-            let Some(fetched) = link.get(store, until).await? else { continue };
+            let Some(fetched) = link.get(call.store, call.until).await? else { continue };
             clear = false;
-            match self.read(&fetched, index + 1, store, until)? {
-                Ok(Some(read)) => return self.settle(read, Some(link), store, until).await,
+            match self.read(&fetched, index + 1, call)? {
+                Ok(Some(read)) => return self.settle(read, Some(link), call).await,
                 Ok(None) => {}
-                Err(refusal) => match self.refused(refusal, store) {
+                Err(refusal) => match self.refused(refusal, call.store) {
                     Answer::Run => {}
                     error => return Ok(error),
                 },
@@ -173,11 +182,10 @@ impl<S: Shape> SharedTier<S> {
     /// Moves an entry that a previous key had sealed to where it belongs.
     async fn settle(
         &self,
-        read: Read<S>,
+        read: Read,
         from: Option<&Link>,
-        store: &StoreRef,
-        until: Instant,
-    ) -> Result<Answer<S>, Failed> {
+        call: &mut Call<'_>,
+    ) -> Result<Answer, Failed> {
         let Read { answer, again } = read;
         let again = again.filter(|_| self.moves).zip(self.fate.as_ref());
         let Some(((sealed, options), fate)) = again else { return Ok(answer) };
@@ -186,8 +194,8 @@ impl<S: Shape> SharedTier<S> {
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(answer);
         };
-        let value = (sealed.into_bytes(), options);
-        match self.link.write(store, until, right, fate, value).await {
+        let (store, until) = (call.store, call.until);
+        match self.link.write(store, until, right, fate, (sealed.bytes(), options)).await {
             Written::Stored => {
                 if let Some(link) = from {
                     Link::delete_beside(&[link], Some(fate), store, until).await;
@@ -196,7 +204,7 @@ impl<S: Shape> SharedTier<S> {
             }
             // It was invalidated, or another process was faster.
             Written::Refused | Written::Overtaken => match self.link.get(store, until).await? {
-                Some(newer) => match self.read(&newer, 0, store, until)? {
+                Some(newer) => match self.read(&newer, 0, call)? {
                     Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
                     Err(refusal) => Ok(self.refused(refusal, store)),
                 },
@@ -207,7 +215,7 @@ impl<S: Shape> SharedTier<S> {
     }
 
     /// Counts an entry that was refused: once for a call, which may look at it several times.
-    fn refused(&self, refusal: Refusal, store: &StoreRef) -> Answer<S> {
+    fn refused(&self, refusal: Refusal, store: &StoreRef) -> Answer {
         if !self.refused.swap(true, Ordering::Relaxed) {
             store.count_refused(refusal);
         }
@@ -221,13 +229,12 @@ impl<S: Shape> SharedTier<S> {
     /// that comes too late is a miss.
     fn read(
         &self,
-        fetched: &cachekit_io::Fetched,
+        fetched: &Fetched,
         index: usize,
-        store: &StoreRef,
-        until: Instant,
-    ) -> Result<Result<Option<Read<S>>, Refusal>, Failed> {
-        let read = self.read_now(fetched, index, store);
-        if matches!(read, Ok(Some(_))) && Link::is_late(store, until) {
+        call: &mut Call<'_>,
+    ) -> Result<Result<Option<Read>, Refusal>, Failed> {
+        let read = self.read_now(fetched, index, call);
+        if matches!(read, Ok(Some(_))) && Link::is_late(call.store, call.until) {
             return Err(Failed::Late);
         }
         Ok(read)
@@ -235,82 +242,184 @@ impl<S: Shape> SharedTier<S> {
 
     fn read_now(
         &self,
-        fetched: &cachekit_io::Fetched,
+        fetched: &Fetched,
         index: usize,
-        store: &StoreRef,
-    ) -> Result<Option<Read<S>>, Refusal> {
+        call: &mut Call<'_>,
+    ) -> Result<Option<Read>, Refusal> {
         let Some(seal) = &self.seal else {
             let frame = Frame::decode(fetched.value(), self.place());
-            let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, store));
+            let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, call));
             return Ok(answer.map(|answer| Read { answer, again: None }));
         };
-        seal.open(fetched.value(), index, |frame, is_current| {
+        let mut read = None;
+        seal.open(fetched.value(), index, &mut |frame, is_current| {
             // For this process, too, what is kept is sealed with the current key.
             let sealed = if is_current {
                 Some(seal.as_current(fetched.value().clone()))
             } else {
                 seal.seal(frame).ok()
             };
-            let answer = self.judge(frame, fetched, sealed.clone(), store)?;
+            let Some(answer) = self.judge(frame, fetched, sealed.clone(), call) else { return };
             let again = sealed.filter(|_| !is_current).zip(rest(frame, fetched));
-            Some(Read { answer, again })
-        })
+            read = Some(Read { answer, again });
+        })?;
+        Ok(read)
     }
 
     fn judge(
         &self,
         frame: &Frame<'_>,
-        fetched: &cachekit_io::Fetched,
+        fetched: &Fetched,
         sealed: Option<SealedBytes>,
-        store: &StoreRef,
-    ) -> Option<Answer<S>> {
+        call: &mut Call<'_>,
+    ) -> Option<Answer> {
         let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
-        let Ok(value) = (self.encoding.decode)(frame.encoded()) else {
+        let Ok(has_value) = call.reader.read(frame.encoded(), sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result takes its place.
-            store.count_shared_error();
+            call.store.count_shared_error();
             return None;
         };
-        let value = value?;
-        let kept = self.kept(&value, sealed);
-        let weight = frame.weight;
-        Some(match use_as {
+        let (value, weight) = ((), frame.weight);
+        has_value.then(|| match use_as {
             Use::Fresh { remaining, window } => {
-                Answer::Fresh(Found { value, kept, remaining, window, weight })
+                Answer::Fresh(Found { value, remaining, window, weight })
             }
-            Use::Stale => Answer::Stale(Found { value, kept, remaining: 0, window: 0, weight }),
+            Use::Stale => Answer::Stale(Found { value, remaining: 0, window: 0, weight }),
         })
     }
 
-    /// What an entry of this process holds of a value, if it may be kept here.
-    fn kept(&self, value: &S::Value, sealed: Option<SealedBytes>) -> Option<S::Stored> {
-        match &self.seal {
-            Some(seal) => kept_sealed::<S>(seal, value, sealed),
-            None => Some(S::kept(value)),
+    /// Asks the tier before the function runs. A failure is an answer.
+    async fn asked(
+        &mut self,
+        fate: &Arc<Fate>,
+        store: &StoreRef,
+        purpose: Purpose,
+        reader: &mut dyn Reader,
+    ) -> Answer {
+        self.cover(fate, store);
+        if !self.unambiguous {
+            return Answer::Run;
+        }
+        // A forced run wants the old value gone there, too: that is tried in any case.
+        if purpose != Purpose::Forced && !self.link.admits(store) {
+            self.given_up = true;
+            return Answer::Run;
+        }
+        let until = self.link.deadline();
+        match self.consult_in(Arc::clone(fate), purpose, Call { store, until, reader }).await {
+            Ok(answer) => answer,
+            Err(failed) => {
+                self.given_up = failed == Failed::Late;
+                Answer::Run
+            }
         }
     }
 
-    pub(crate) fn prepare(&self, value: &S::Value, windows: Windows) -> Prepared<S> {
+    async fn peeked(&self, store: &StoreRef, reader: &mut dyn Reader) -> bool {
+        if !self.unambiguous || self.is_overtaken() || !self.link.admits(store) {
+            return false;
+        }
+        let mut call = Call { store, until: self.link.deadline(), reader };
+        matches!(self.look(&mut call).await, Ok(Answer::Fresh(_)))
+    }
+
+    fn prepared(&self, value: &dyn Encode, windows: Windows) -> Prepared {
         // Encoding is part of the time after the function.
         let until = Some(self.link.deadline());
         let goes = self.unambiguous && !self.given_up;
-        let proof = if self.seal.is_some() { Proof::Each } else { Proof::First };
-        let frame = || self.encoding.frame(value, windows, proof);
         let Some(seal) = &self.seal else {
-            let frame = goes.then(frame).flatten();
+            let frame = if goes { frame(value, windows, Proof::First) } else { None };
             let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));
-            let kept = Some(S::kept(value));
-            return Prepared { kept, bytes: bytes.map(Bytes::from), windows, until };
+            return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
         };
-        let frame = if goes || S::SEALED { frame() } else { None };
+        let is_needed = goes || seal.l1() == L1::Sealed;
+        let frame = if is_needed { frame(value, windows, Proof::Each) } else { None };
         let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
         let bytes = sealed.as_ref().map(SealedBytes::bytes);
-        let kept = kept_sealed::<S>(seal, value, sealed);
-        Prepared { kept, bytes, windows, until }
+        Prepared { bytes, sealed, windows, until }
+    }
+}
+
+impl TierBehind for SharedTier {
+    fn has_backend(&self) -> bool {
+        true
+    }
+
+    fn keeps(&self) -> L1 {
+        self.seal.as_ref().map_or(L1::Typed, |seal| seal.l1())
+    }
+
+    fn blinded(&self) -> Option<BlindedKey> {
+        self.seal.as_ref()?.blinded()
+    }
+
+    fn consult<'a>(
+        &'a mut self,
+        fate: &'a Arc<Fate>,
+        store: &'a StoreRef,
+        purpose: Purpose,
+        reader: &'a mut dyn Reader,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(self.asked(fate, store, purpose, reader))
+    }
+
+    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut dyn Reader) -> BoxFuture<'a, bool> {
+        Box::pin(self.peeked(store, reader))
+    }
+
+    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+        self.prepared(value, windows)
+    }
+
+    fn may_keep(&self, fate: &Fate) -> bool {
+        !fate.is_dead() || (self.unambiguous && self.may_write(fate))
+    }
+
+    fn write<'a>(
+        &'a self,
+        fate: &'a Arc<Fate>,
+        prepared: &'a Prepared,
+        store: &'a StoreRef,
+    ) -> BoxFuture<'a, bool> {
+        if !self.unambiguous {
+            return Box::pin(async { true });
+        }
+        Box::pin(self.publish(fate, prepared, store))
+    }
+
+    fn unwritten(&self, fate: &Arc<Fate>, store: &StoreRef) {
+        if self.unambiguous {
+            self.kept_alone(fate, store);
+        }
+    }
+
+    fn replace<'a>(
+        &'a self,
+        fate: &'a Arc<Fate>,
+        prepared: &'a Prepared,
+        store: &'a StoreRef,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async {
+            if self.unambiguous {
+                self.cover(fate, store);
+                self.overwrite(fate, prepared, store).await;
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, store: &'a StoreRef) -> BoxFuture<'a, Removal> {
+        Box::pin(async {
+            let until = self.link.deadline();
+            match self.empty(None, store, until).await {
+                true => Removal::Confirmed,
+                false => Removal::Failed,
+            }
+        })
     }
 }
 
 /// What is left of an entry's life, for writing it again; `None` if it is past its time.
-fn rest(frame: &Frame<'_>, fetched: &cachekit_io::Fetched) -> Option<SetOptions> {
+fn rest(frame: &Frame<'_>, fetched: &Fetched) -> Option<SetOptions> {
     let left = match frame.lifetime(now_ms()) {
         Lifetime::Fresh(left) if fetched.is_fresh() => left.min(clock::span(fetched.fresh_for())),
         _ => return None,
@@ -323,17 +432,4 @@ fn rest(frame: &Frame<'_>, fetched: &cachekit_io::Fetched) -> Option<SetOptions>
         0 => options,
         stale_ms => options.stale_ttl(Duration::from_millis(stale_ms)),
     })
-}
-
-/// What an entry of this process holds of a value that is sealed, if it may be kept here.
-pub(crate) fn kept_sealed<S: Shape>(
-    seal: &Seal,
-    value: &S::Value,
-    sealed: Option<SealedBytes>,
-) -> Option<S::Stored> {
-    match seal.l1() {
-        L1::Off => None,
-        L1::Typed => Some(S::kept(value)),
-        L1::Sealed => sealed.map(|sealed| S::sealed(value, sealed)),
-    }
 }

@@ -16,7 +16,7 @@ use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
 use super::link::{Link, Reply};
 use super::runtime::{self, Unanswered};
 use crate::entry::Fate;
-use crate::scope::PendingGuard;
+use crate::scope::pending::Guard as PendingGuard;
 use crate::store::StoreRef;
 
 /// For how long a write is followed after its caller has stopped waiting for it.

@@ -12,7 +12,6 @@ pub struct Function {
 }
 
 impl Function {
-    #[cfg(feature = "shared")]
     pub(crate) fn site(self) -> &'static Site {
         self.site
     }

@@ -21,14 +21,14 @@ pub(crate) mod stays;
 
 /// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
 /// not serialize.
-pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q) -> Option<(String, bool)>
+pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q::Owned) -> Option<(String, bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
     const END: &str = ":m";
     let store = site.store();
     let origin = store.attached(|| Origin::new(site));
-    let (digest, unambiguous) = identity_from(origin, key)?;
+    let (digest, unambiguous) = identity_from::<Q>(origin, key)?;
     let digits = hex(digest);
     let start = &origin.start;
     let mut text = String::with_capacity(start.len() + digits.len() + END.len());
@@ -40,22 +40,20 @@ where
 
 /// The hash of everything that tells calls apart, and whether other processes agree on what it names.
 /// `None` if the arguments do not serialize.
-#[cfg(feature = "secure")]
-pub(crate) fn identity<Q>(site: SiteRef, key: &Q) -> Option<([u8; DIGEST], bool)>
+pub(crate) fn identity<Q>(site: SiteRef, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    identity_from(site.store().attached(|| Origin::new(site)), key)
+    identity_from::<Q>(site.store().attached(|| Origin::new(site)), key)
 }
 
-fn identity_from<Q>(origin: &Origin, key: &Q) -> Option<([u8; DIGEST], bool)>
+fn identity_from<Q>(origin: &Origin, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    let owned = key.to_owned_key();
     let mut told = Told::after(&origin.function);
     // Serialization is the user's code: what panics in it does not serialize.
-    let fidelity = contained(|| write(&mut told, &owned, key.fidelity())).flatten()?;
+    let fidelity = contained(|| write(&mut told, key, Q::fidelity(key))).flatten()?;
     if fidelity == Fidelity::Partial {
         origin.say_partly_written();
     }

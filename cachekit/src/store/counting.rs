@@ -90,7 +90,6 @@ impl Store {
     }
 
     /// Counts a call that ran because nothing could be sealed. True the first time.
-    #[cfg(feature = "secure")]
     pub(crate) fn count_unsealed(&self) -> bool {
         self.background.unsealed.fetch_add(1, Ordering::Relaxed) == 0
     }
@@ -137,7 +136,6 @@ impl Store {
 }
 
 /// What the shared tier has it count.
-#[cfg(feature = "shared")]
 impl Store {
     pub(crate) fn count_shared_error(&self) {
         self.shared_errors.fetch_add(1, Ordering::Relaxed);

@@ -78,7 +78,6 @@ pub(crate) struct Store {
     is_timed: AtomicBool,
     listener: Option<Listener>,
     /// What the storage keys of its entries have in common.
-    #[cfg(feature = "shared")]
     attached: std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>,
     log: RefreshLog,
 }
@@ -108,7 +107,6 @@ impl Store {
             disabled: AtomicBool::new(disabled || room == 0),
             is_timed: AtomicBool::new(false),
             listener: None,
-            #[cfg(feature = "shared")]
             attached: std::sync::OnceLock::new(),
             log: RefreshLog::default(),
         }
@@ -132,7 +130,6 @@ impl Store {
     }
 
     /// What goes with the store, of one type that the store does not know; made at the first use.
-    #[cfg(feature = "shared")]
     pub(crate) fn attached<T: std::any::Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         let attached = self.attached.get_or_init(|| Box::new(make()));
         attached.downcast_ref().unwrap_or_else(|| unreachable!("one type for all stores"))

@@ -1,29 +1,19 @@
 //! Says once that the refreshes of a function fail, and once that they work again.
 
-#[cfg(feature = "shared")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The state that was told last. Without the crate `tracing` in the tree there is nothing to tell it to.
+/// The state that was told last.
 #[derive(Debug, Default)]
 pub(super) struct RefreshLog {
-    #[cfg(feature = "shared")]
     function: Option<(&'static str, &'static str)>,
-    #[cfg(feature = "shared")]
     fails: AtomicBool,
 }
 
 impl RefreshLog {
-    #[cfg(feature = "shared")]
     pub(super) fn of(module: &'static str, name: &'static str) -> Self {
         Self { function: Some((module, name)), fails: AtomicBool::new(false) }
     }
 
-    #[cfg(not(feature = "shared"))]
-    pub(super) fn of(_module: &'static str, _name: &'static str) -> Self {
-        Self::default()
-    }
-
-    #[cfg(feature = "shared")]
     pub(super) fn note(&self, worked: bool) {
         let fails = !worked;
         // Mostly it is as before, and nothing is written.
@@ -32,24 +22,28 @@ impl RefreshLog {
         {
             return;
         }
-        let Some((module, name)) = self.function else { return };
-        if fails {
-            tracing::warn!(
-                target: "cachekit",
-                function = format_args!("{module}::{name}"),
-                "a stale value could not be replaced: the function panicked, returned what is not kept, or was \
-                 dropped. Old values are served until their windows end. Said once until it works again"
-            );
-        } else {
-            tracing::info!(
-                target: "cachekit",
-                function = format_args!("{module}::{name}"),
-                "stale values are replaced again"
-            );
+        if let Some((module, name)) = self.function {
+            tell(module, name, fails);
         }
     }
+}
 
-    #[cfg(not(feature = "shared"))]
-    #[allow(clippy::unused_self)] // As the other build has it.
-    pub(super) fn note(&self, _worked: bool) {}
+/// Without the crate `tracing` in the tree there is nothing to tell it to.
+#[cfg_attr(not(feature = "shared"), allow(unused_variables))]
+fn tell(module: &str, name: &str, fails: bool) {
+    #[cfg(feature = "shared")]
+    if fails {
+        tracing::warn!(
+            target: "cachekit",
+            function = format_args!("{module}::{name}"),
+            "a stale value could not be replaced: the function panicked, returned what is not kept, or was \
+             dropped. Old values are served until their windows end. Said once until it works again"
+        );
+    } else {
+        tracing::info!(
+            target: "cachekit",
+            function = format_args!("{module}::{name}"),
+            "stale values are replaced again"
+        );
+    }
 }

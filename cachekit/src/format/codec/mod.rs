@@ -43,11 +43,11 @@
 //! into what serde buffers itself, as it does for untagged and internally tagged enums and for flattened
 //! fields; such types have no schema and go as MessagePack.
 
-use crate::contained::contained;
-use std::fmt;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::encoded::{Codec, Encoded, EncodedRef, Panicked, Proof, Stamp};
+use crate::contained::contained;
 
 mod binary;
 mod conform;
@@ -70,76 +70,9 @@ use schema::Schema;
 )]
 mod tests;
 
-/// How a value was written. The numbers are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Codec {
-    MessagePack = 1,
-    Bincode = 2,
-}
-
-impl Codec {
-    pub(crate) fn from_id(id: u8) -> Option<Self> {
-        [Self::MessagePack, Self::Bincode].into_iter().find(|codec| *codec as u8 == id)
-    }
-}
-
-/// What has to be known of a payload to read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) codec: Codec,
-    /// Of the schema, for bincode; else 0.
-    pub(crate) fingerprint: u64,
-    /// Of the value; 0, for bincode, if its bytes are compared instead.
-    pub(crate) trace: u64,
-}
-
-/// A value's bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Encoded {
-    pub(crate) stamp: Stamp,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// The same, borrowed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EncodedRef<'a> {
-    pub(crate) stamp: Stamp,
-    pub(crate) bytes: &'a [u8],
-}
-
-// Values stay out of logs.
-impl fmt::Debug for Encoded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        EncodedRef { stamp: self.stamp, bytes: &self.bytes }.fmt(f)
-    }
-}
-
-impl fmt::Debug for EncodedRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoded")
-            .field("stamp", &self.stamp)
-            .field("length", &self.bytes.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A `Serialize` or `Deserialize` of the user's panicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Panicked;
-
 /// Runs what calls the user's `Serialize` and `Deserialize`, which may panic. The hook has reported it.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     contained(run).ok_or(Panicked)
-}
-
-/// When the writer reads a value back before it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Proof {
-    /// Each: nothing looks at it again ([`decode_again`]).
-    #[cfg_attr(not(feature = "secure"), allow(dead_code))]
-    Each,
-    /// The first ones of a type, some of the later ones, and all once one failed: every reader looks again.
-    First,
 }
 
 /// As bincode where that is safe, else as MessagePack. `None` if the value does not serialize, or its `Serialize`
@@ -171,7 +104,6 @@ fn as_message_pack<V: Serialize>(value: &V) -> Option<Encoded> {
 }
 
 /// What is known of how a type is read: the fingerprint of its schema, or 0.
-#[cfg(feature = "secure")]
 pub(crate) fn fingerprint<V: DeserializeOwned>() -> u64 {
     schema::of::<V>().map_or(0, Schema::fingerprint)
 }
@@ -254,7 +186,6 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
 /// that are still the same bytes: for sealed ones, that is what opening them shows.
 ///
 /// With [`Proof::Each`] bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack is not.
-#[cfg(feature = "secure")]
 pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
 ) -> Result<Option<V>, Panicked> {

@@ -9,7 +9,7 @@ use super::index::{Copied, Reason, Told};
 use crate::background;
 use crate::contained::contained;
 use crate::entry::Resident;
-use crate::scope::PendingGuard;
+use crate::scope::pending::Guard as PendingGuard;
 use crate::shared::outage::say;
 use crate::store::Cause;
 

@@ -19,7 +19,8 @@ use self::bury::Graveyard;
 use self::index::{Index, Reason, Told};
 use crate::contained::contained;
 use crate::entry::Fate;
-use crate::scope::{self, Pending};
+use crate::scope;
+use crate::scope::pending::Pending;
 use crate::store::StoreRef;
 
 mod blind;

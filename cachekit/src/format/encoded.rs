@@ -1,0 +1,70 @@
+//! An encoded value and what has to be known to read it. Without the feature `shared` nothing is encoded: these types are in
+//! the signatures of what a tier would do.
+
+use std::fmt;
+
+/// How a value was written. The numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    MessagePack = 1,
+    Bincode = 2,
+}
+
+impl Codec {
+    pub(crate) fn from_id(id: u8) -> Option<Self> {
+        [Self::MessagePack, Self::Bincode].into_iter().find(|codec| *codec as u8 == id)
+    }
+}
+
+/// What has to be known of a payload to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) codec: Codec,
+    /// Of the schema, for bincode; else 0.
+    pub(crate) fingerprint: u64,
+    /// Of the value; 0, for bincode, if its bytes are compared instead.
+    pub(crate) trace: u64,
+}
+
+/// A value's bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) stamp: Stamp,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The same, borrowed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EncodedRef<'a> {
+    pub(crate) stamp: Stamp,
+    pub(crate) bytes: &'a [u8],
+}
+
+// Values stay out of logs.
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        EncodedRef { stamp: self.stamp, bytes: &self.bytes }.fmt(f)
+    }
+}
+
+impl fmt::Debug for EncodedRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("stamp", &self.stamp)
+            .field("length", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A `Serialize` or `Deserialize` of the user's panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked;
+
+/// When the writer reads a value back before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Each: nothing looks at it again ([`decode_again`]).
+    Each,
+    /// The first ones of a type, some of the later ones, and all once one failed: every reader looks again.
+    First,
+}

@@ -1,0 +1,196 @@
+//! The tier behind this process, as a miss and a companion see it: what it is asked, and what it answers.
+//!
+//! It works on bytes and knows no types: it hands over what it found to a [`Reader`], and takes what it is to store from an
+//! [`Encode`]. Both are made where the types are known, in [`super::remote`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use cachekit_io::BoxFuture;
+
+use crate::clock::Ticks;
+use crate::entry::Fate;
+use crate::error::Error;
+use crate::flight::Purpose;
+use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
+use crate::rules::Verdict;
+use crate::sealed::{BlindedKey, SealedBytes};
+use crate::site::L1;
+use crate::store::{Store, StoreRef};
+
+/// The tier behind this process, for one call. No failure leaves it: a backend that is down, slow or corrupt has nothing.
+///
+/// What a tier without a backend does stands here: it only says what this process keeps.
+pub(crate) trait TierBehind: Send + Sync {
+    /// Whether values go to a backend.
+    fn has_backend(&self) -> bool {
+        false
+    }
+
+    /// What an entry of this process holds.
+    fn keeps(&self) -> L1;
+
+    /// Where the entry is stored, if it is sealed.
+    fn blinded(&self) -> Option<BlindedKey> {
+        None
+    }
+
+    /// Why nothing may be stored anywhere for this call.
+    fn refuse(&self) -> Option<Error> {
+        None
+    }
+
+    /// The function runs although nothing may be stored.
+    fn runs_unsealed(&self, _store: &Store) {}
+
+    /// Asks the tier before the function runs, for the call that is to end with this fate.
+    fn consult<'a>(
+        &'a mut self,
+        _fate: &'a Arc<Fate>,
+        _store: &'a StoreRef,
+        _purpose: Purpose,
+        _reader: &'a mut dyn Reader,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async { Answer::Run })
+    }
+
+    /// Looks for a whole and fresh value. Whether the reader has one.
+    fn peek<'a>(
+        &'a self,
+        _store: &'a StoreRef,
+        _reader: &'a mut dyn Reader,
+    ) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
+    }
+
+    /// A value for all tiers.
+    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared;
+
+    /// Whether a run's value may be kept in any tier, as far as this process knows.
+    fn may_keep(&self, fate: &Fate) -> bool {
+        !fate.is_dead()
+    }
+
+    /// Writes a value that the function returned, unless it was invalidated meanwhile. False if the backend knows of an
+    /// invalidation: then it is not to be kept here either.
+    fn write<'a>(
+        &'a self,
+        _fate: &'a Arc<Fate>,
+        _prepared: &'a Prepared,
+        _store: &'a StoreRef,
+    ) -> BoxFuture<'a, bool> {
+        Box::pin(async { true })
+    }
+
+    /// This process keeps a value that is not in the backend.
+    fn unwritten(&self, _fate: &Arc<Fate>, _store: &StoreRef) {}
+
+    /// Writes a value that a caller hands in, over whatever is there.
+    fn replace<'a>(
+        &'a self,
+        _fate: &'a Arc<Fate>,
+        _prepared: &'a Prepared,
+        _store: &'a StoreRef,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    /// Removes the entry, within one budget.
+    fn remove<'a>(&'a self, _store: &'a StoreRef) -> BoxFuture<'a, Removal> {
+        Box::pin(async { Removal::NotUsed })
+    }
+}
+
+/// Where values are decoded to that the tier finds.
+pub(crate) trait Reader: Send {
+    /// Decodes a value and keeps it for the call. False if the bytes hold none.
+    fn read(
+        &mut self,
+        encoded: EncodedRef<'_>,
+        sealed: Option<SealedBytes>,
+    ) -> Result<bool, Panicked>;
+}
+
+/// A value that is to be stored.
+pub(crate) trait Encode {
+    /// `None` if it does not serialize.
+    fn encode(&self, proof: Proof) -> Option<Encoded>;
+}
+
+/// What became of a result's judgement, and for how long it may be served after its time.
+pub(crate) type Windows = (Verdict, Ticks);
+
+/// A value on its way to where it is stored.
+pub(crate) struct Prepared {
+    /// For the backend, if it goes there.
+    pub(crate) bytes: Option<Bytes>,
+    /// For an entry of this process, where that holds sealed bytes.
+    pub(crate) sealed: Option<SealedBytes>,
+    pub(crate) windows: Windows,
+    /// When the time for the steps after the function is up, if it goes there.
+    pub(crate) until: Option<Instant>,
+}
+
+/// A value that was found, and how long it may be served.
+pub(crate) struct Found<V> {
+    pub(crate) value: V,
+    /// How long it may be served from here: `NEVER` without end, 0 not beyond this call.
+    pub(crate) remaining: Ticks,
+    /// For how long after that it may be served while the function runs again.
+    pub(crate) window: Ticks,
+    pub(crate) weight: u64,
+}
+
+/// What the tier has for a call. The value itself is with the [`Reader`].
+pub(crate) enum Answer<V = ()> {
+    /// A fresh value.
+    Fresh(Found<V>),
+    /// One that may be served while the function runs again.
+    Stale(Found<V>),
+    /// Nothing: run the function.
+    Run,
+    /// Nothing, and another process is about to refresh it: leave it alone.
+    StandDown,
+    /// An entry that was not sealed for this call, and the function is not to run because of it.
+    Refused(Error),
+}
+
+impl Answer {
+    /// The same with the value, if there is to be one and it is there.
+    pub(crate) fn with<V>(self, value: Option<V>) -> Answer<V> {
+        let put = |found: Found<()>, value| {
+            let Found { value: (), remaining, window, weight } = found;
+            Found { value, remaining, window, weight }
+        };
+        match (self, value) {
+            (Self::Fresh(found), Some(value)) => Answer::Fresh(put(found, value)),
+            (Self::Stale(found), Some(value)) => Answer::Stale(put(found, value)),
+            (Self::StandDown, _) => Answer::StandDown,
+            (Self::Refused(error), _) => Answer::Refused(error),
+            (Self::Run | Self::Fresh(_) | Self::Stale(_), _) => Answer::Run,
+        }
+    }
+}
+
+/// What became of an entry there that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// The function's values never go there, or no backend is installed.
+    NotUsed,
+    /// The backend said that the entry is gone.
+    Confirmed,
+    /// The backend failed, or cannot do it.
+    Failed,
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotUsed => "not used",
+            Self::Confirmed => "confirmed",
+            Self::Failed => "failed",
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! Where the bytes of the tier behind this process ([`super::behind`]) become values of a call, and values bytes.
+
+use std::sync::Arc;
+
+use super::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::entry::Fate;
+use crate::flight::Purpose;
+use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
+use crate::sealed::{BlindedKey, SealedBytes};
+use crate::shape::Shape;
+use crate::site::{L1, SiteRef};
+use crate::store::{Store, StoreRef};
+
+/// How values of one type become bytes and come back, as plain function pointers.
+pub(crate) struct Codec<V> {
+    pub(crate) encode: fn(&V, Proof) -> Option<Encoded>,
+    pub(crate) decode: fn(EncodedRef<'_>) -> Result<Option<V>, Panicked>,
+}
+
+/// The tier behind this process, for one call, and how its values become bytes.
+pub(crate) struct Remote<S: Shape> {
+    tier: Box<dyn TierBehind>,
+    codec: &'static Codec<S::Value>,
+}
+
+/// Makes the tier of a call, if it has one.
+pub(crate) type MakeRemote<K, S> = fn(SiteRef, &K) -> Option<Remote<S>>;
+
+/// A value that the tier had.
+pub(crate) struct Value<S: Shape> {
+    pub(crate) value: S::Value,
+    /// The same for an entry of this process, if it may be kept.
+    pub(crate) kept: Option<S::Stored>,
+}
+
+impl<S: Shape> Remote<S> {
+    pub(crate) fn new(tier: impl TierBehind + 'static, codec: &'static Codec<S::Value>) -> Self {
+        Self { tier: Box::new(tier), codec }
+    }
+
+    pub(crate) fn has_backend(&self) -> bool {
+        self.tier.has_backend()
+    }
+
+    pub(crate) fn blinded(&self) -> Option<BlindedKey> {
+        self.tier.blinded()
+    }
+
+    /// What the call returns because nothing can be stored. `None`: it goes on.
+    pub(crate) fn refused(&self, store: &Store) -> Option<S::Return> {
+        let refused = S::refuse(&self.tier.refuse()?);
+        if refused.is_none() {
+            self.tier.runs_unsealed(store);
+        }
+        refused
+    }
+
+    /// Whether nothing may be stored anywhere.
+    pub(crate) fn stores_nothing(&self) -> bool {
+        self.tier.refuse().is_some()
+    }
+
+    /// Asks the tier before the function runs, for the call that is to end with this fate.
+    pub(crate) async fn consult(
+        &mut self,
+        fate: &Arc<Fate>,
+        store: &StoreRef,
+        purpose: Purpose,
+    ) -> Answer<Box<Value<S>>> {
+        let mut slot = self.slot();
+        let answer = self.tier.consult(fate, store, purpose, &mut slot).await;
+        answer.with(slot.value)
+    }
+
+    /// The value, if the tier has a whole and fresh one.
+    pub(crate) async fn peek(&self, store: &StoreRef) -> Option<S::Value> {
+        let mut slot = self.slot();
+        let found = self.tier.peek(store, &mut slot).await;
+        slot.value.filter(|_| found).map(|found| found.value)
+    }
+
+    fn slot(&self) -> Slot<S> {
+        Slot { codec: self.codec, keeps: self.tier.keeps(), value: None }
+    }
+
+    /// A value for all tiers, and what an entry of this process is to hold of it.
+    pub(crate) fn prepare(
+        &self,
+        value: &S::Value,
+        windows: Windows,
+    ) -> (Prepared, Option<S::Stored>) {
+        let prepared = self.tier.prepare(&Typed { value, codec: self.codec }, windows);
+        let kept = kept::<S>(self.tier.keeps(), value, prepared.sealed.as_ref());
+        (prepared, kept)
+    }
+
+    /// What an entry of this process is to hold of a value that goes to no backend.
+    pub(crate) fn keep(&self, value: &S::Value, windows: Windows) -> Option<S::Stored> {
+        self.prepare(value, windows).1
+    }
+
+    /// Writes a value that the function returned. `None` if it is not to be kept anywhere: it was invalidated meanwhile.
+    /// Else what an entry of this process is to hold, if anything.
+    pub(crate) async fn store(
+        &self,
+        fate: &Arc<Fate>,
+        value: &S::Value,
+        windows: Windows,
+        store: &StoreRef,
+    ) -> Option<Option<S::Stored>> {
+        if !self.tier.may_keep(fate) {
+            return None;
+        }
+        let (prepared, kept) = self.prepare(value, windows);
+        self.tier.write(fate, &prepared, store).await.then_some(kept)
+    }
+
+    /// This process keeps a value that is not in the backend of the call, if there is one.
+    pub(crate) fn unwritten(&self, fate: &Arc<Fate>, store: &StoreRef) {
+        self.tier.unwritten(fate, store);
+    }
+
+    /// Writes a value that a caller hands in, over whatever is there.
+    pub(crate) async fn replace(&self, fate: &Arc<Fate>, prepared: &Prepared, store: &StoreRef) {
+        self.tier.replace(fate, prepared, store).await;
+    }
+
+    /// Removes the entry from the tier, within one budget.
+    pub(crate) async fn remove(&self, store: &StoreRef) -> Removal {
+        self.tier.remove(store).await
+    }
+}
+
+/// What an entry of this process holds of a value, if it may be kept here.
+fn kept<S: Shape>(keeps: L1, value: &S::Value, sealed: Option<&SealedBytes>) -> Option<S::Stored> {
+    match keeps {
+        L1::Off => None,
+        L1::Typed => Some(S::kept(value)),
+        L1::Sealed => sealed.map(|sealed| S::sealed(value, sealed.clone())),
+    }
+}
+
+/// Where the value of a call is decoded to.
+struct Slot<S: Shape> {
+    codec: &'static Codec<S::Value>,
+    keeps: L1,
+    /// Boxed: a large one is moved by its address.
+    value: Option<Box<Value<S>>>,
+}
+
+impl<S: Shape> Reader for Slot<S> {
+    fn read(
+        &mut self,
+        encoded: EncodedRef<'_>,
+        sealed: Option<SealedBytes>,
+    ) -> Result<bool, Panicked> {
+        let value = (self.codec.decode)(encoded)?;
+        self.value = value.map(|value| {
+            let kept = kept::<S>(self.keeps, &value, sealed.as_ref());
+            Box::new(Value { value, kept })
+        });
+        Ok(self.value.is_some())
+    }
+}
+
+/// A value and its codec.
+struct Typed<'a, V: 'static> {
+    value: &'a V,
+    codec: &'static Codec<V>,
+}
+
+impl<V> Encode for Typed<'_, V> {
+    fn encode(&self, proof: Proof) -> Option<Encoded> {
+        (self.codec.encode)(self.value, proof)
+    }
+}
+
+/// The tier of one call, from the look-up on.
+pub(crate) enum Behind<K, S: Shape> {
+    /// The call has none: values stay in this process, as they are.
+    Nowhere,
+    /// It may have one. The key is digested by the caller that needs it: where many wait for one, only that one does.
+    Unmade(SiteRef, MakeRemote<K, S>),
+    Made(Remote<S>),
+}
+
+impl<K, S: Shape> Behind<K, S> {
+    /// Whether there is none.
+    #[inline]
+    pub(crate) fn is_nowhere(&self) -> bool {
+        matches!(self, Self::Nowhere)
+    }
+
+    /// The tier, once it was made.
+    #[inline]
+    pub(crate) fn made(&self) -> Option<&Remote<S>> {
+        match self {
+            Self::Made(remote) => Some(remote),
+            Self::Nowhere | Self::Unmade(..) => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn made_mut(&mut self) -> Option<&mut Remote<S>> {
+        match self {
+            Self::Made(remote) => Some(remote),
+            Self::Nowhere | Self::Unmade(..) => None,
+        }
+    }
+
+    /// Makes it for the call with this key, unless that was done before. That runs the user's `Serialize`.
+    pub(crate) fn make(&mut self, key: &K) {
+        if let Self::Unmade(site, make) = *self {
+            *self = make(site, key).map_or(Self::Nowhere, Self::Made);
+        }
+    }
+}

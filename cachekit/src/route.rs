@@ -1,0 +1,59 @@
+//! The ways to a backend: where the process is configured to go, where an attribute says, or sealed. Also what sets entries
+//! apart besides the arguments: the backend, and the tenant.
+
+use crate::key::CacheKey;
+use crate::read_through::behind::Removal;
+use crate::read_through::remote::Remote;
+pub use crate::read_through::{InProcess, OwnedKey, Route};
+use crate::shape::Shape;
+use crate::shareable::{Shareable, ShareableKey};
+use crate::site::{Site, SiteRef};
+
+#[cfg(feature = "shared")]
+mod named;
+#[cfg(feature = "secure")]
+mod tenants;
+
+#[cfg(feature = "shared")]
+pub use self::named::{AtBackend, To, backend};
+#[cfg(feature = "secure")]
+pub use self::tenants::{OfTenant, Sealed, TenantName, sealed, tenant};
+
+/// Values go to the backend of the scope, the process or the environment, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Configured;
+
+impl<Q, S> Route<Q, S> for Configured
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+{
+    type Key = Q;
+
+    #[inline]
+    fn key(self, key: Q) -> Q {
+        key
+    }
+
+    #[allow(private_interfaces)]
+    fn remote(site: SiteRef, key: &Q::Owned) -> Option<Remote<S>> {
+        #[cfg(feature = "shared")]
+        return named::at::<Q, S>(site, key, named::configured(site)?);
+        #[cfg(not(feature = "shared"))]
+        {
+            let _ = (site, key);
+            None
+        }
+    }
+}
+
+/// What clearing a function's entries in this process leaves in the tier behind it: a backend cannot list a function's keys,
+/// so clearing is not confirmed where there is one.
+pub(crate) fn after_clear(site: &'static Site) -> Removal {
+    #[cfg(feature = "shared")]
+    if named::may_have_backend(site) {
+        return Removal::Failed;
+    }
+    let _ = site;
+    Removal::NotUsed
+}

@@ -1,0 +1,140 @@
+//! Values go to the backend of `backend = …`, or to the one that is configured.
+
+use std::fmt;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use cachekit_io::Backend;
+
+use super::{OwnedKey, Route};
+use crate::backend_option::{BackendPin, IntoBackend};
+use crate::format::codec;
+use crate::key::CacheKey;
+use crate::pinned::{self, Spot};
+use crate::read_through::remote::{Codec, Remote};
+use crate::shape::Shape;
+use crate::shareable::{Shareable, ShareableKey};
+use crate::shared::backend as backend_of;
+use crate::shared::link::Link;
+use crate::shared::sealing::Sealing;
+use crate::shared::tier::SharedTier;
+use crate::site::{Site, SiteRef, Tier};
+use crate::storage_key::storage_key;
+
+/// This one. The type is the same for all that lead to one, so that what does not is one error.
+#[derive(Clone, Copy)]
+pub struct To<'a> {
+    backend: &'a dyn IntoBackend,
+    address: usize,
+}
+
+impl fmt::Debug for To<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("To").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Takes the value of `backend = …`.
+#[inline]
+pub fn backend<B: IntoBackend>(backend: &B) -> To<'_> {
+    To { backend, address: backend.address() }
+}
+
+impl Spot for To<'_> {
+    type Pin = BackendPin;
+    #[inline]
+    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.address);
+    }
+    #[inline]
+    fn matches(&self, pin: &BackendPin) -> bool {
+        pin.is_at(self.address)
+    }
+    fn pin(&self) -> BackendPin {
+        BackendPin::new(self.backend.to_backend())
+    }
+}
+
+impl<Q, S> Route<Q, S> for To<'_>
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+{
+    type Key = pinned::At<Q, Self>;
+
+    #[inline]
+    fn key(self, key: Q) -> Self::Key {
+        pinned::At { key, spot: self }
+    }
+
+    #[allow(private_interfaces)]
+    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        at::<Q, S>(site, &key.key, key.pin.backend())
+    }
+}
+
+/// Where sealed values may go: what the attribute names, or where the process is configured to go.
+pub trait AtBackend: Spot {
+    /// The backend, if there is one.
+    fn backend(pin: &Self::Pin, site: SiteRef) -> Option<Arc<dyn Backend>>;
+}
+
+impl AtBackend for () {
+    fn backend(_pin: &(), site: SiteRef) -> Option<Arc<dyn Backend>> {
+        configured(site)
+    }
+}
+
+impl AtBackend for To<'_> {
+    fn backend(pin: &BackendPin, _site: SiteRef) -> Option<Arc<dyn Backend>> {
+        Some(pin.backend())
+    }
+}
+
+/// The backend that is configured for a function.
+pub(super) fn configured(site: SiteRef) -> Option<Arc<dyn Backend>> {
+    backend_of(site.site.info.tier).unwrap_or_else(|_| {
+        // Asked for and not to be had; `check` says why.
+        site.store().count_shared_error();
+        None
+    })
+}
+
+/// Whether calls of a function may go to a backend.
+pub(super) fn may_have_backend(site: &'static Site) -> bool {
+    let tier = site.info.tier;
+    let uses_one = site.info.policy.own_backend || !matches!(backend_of(tier), Ok(None));
+    tier != Tier::Local && uses_one
+}
+
+/// The tier of a call at this backend.
+pub(super) fn at<Q, S>(
+    site: SiteRef,
+    key: &Q::Owned,
+    backend: Arc<dyn Backend>,
+) -> Option<Remote<S>>
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+{
+    let (key, unambiguous) = storage_key::<Q>(site, key)?;
+    let link = Link::new(backend, key, site.site.info.policy.is_async);
+    Some(shared(site, link, unambiguous, (None, Vec::new())))
+}
+
+/// The tier of a call whose place is known.
+pub(super) fn shared<S: Shape<Value: Shareable>>(
+    site: SiteRef,
+    link: Link,
+    unambiguous: bool,
+    sealing: (Option<Box<dyn Sealing>>, Vec<Link>),
+) -> Remote<S> {
+    let type_name = std::any::type_name::<S::Value>();
+    let tier = SharedTier::new(site, link, unambiguous, type_name, sealing);
+    Remote::new(tier, codec_of::<S::Value>())
+}
+
+/// How values of a type become bytes and come back.
+pub(super) fn codec_of<V: Shareable + 'static>() -> &'static Codec<V> {
+    const { &Codec { encode: codec::encode::<V>, decode: codec::decode::<V> } }
+}

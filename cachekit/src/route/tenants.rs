@@ -1,0 +1,125 @@
+//! Values are sealed, for a tenant.
+
+use std::hash::{Hash, Hasher};
+
+use super::named::{AtBackend, codec_of, shared};
+use super::{OwnedKey, Route};
+use crate::key::CacheKey;
+use crate::pinned::{self, Spot};
+use crate::read_through::remote::Remote;
+use crate::secure::seal::Seal;
+use crate::secure::tiers::{InProcess, Unsealed};
+use crate::shape::Shape;
+use crate::shareable::{Shareable, ShareableKey};
+use crate::shared::link::Link;
+use crate::site::SiteRef;
+
+/// The tenant of functions that name none.
+const DEFAULT_TENANT: &str = "default";
+
+/// What may stand behind `tenant =`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a tenant",
+    label = "expected a string: a `&str`, a `String`, or anything that is `AsRef<str>`",
+    note = "write `tenant = account.id.to_string()`, or implement `AsRef<str>` for the type"
+)]
+pub trait TenantName {
+    /// The name.
+    fn name(&self) -> &str;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: AsRef<str> + ?Sized> TenantName for T {
+    #[inline]
+    fn name(&self) -> &str {
+        self.as_ref()
+    }
+}
+
+/// The tenant of a call.
+#[derive(Clone, Copy)]
+pub struct Tenant<'a>(&'a str);
+
+/// Takes the value of `tenant = …`.
+#[inline]
+pub fn tenant<T: TenantName + ?Sized>(name: &T) -> Tenant<'_> {
+    Tenant(name.name())
+}
+
+impl Spot for Tenant<'_> {
+    type Pin = Box<str>;
+    #[inline]
+    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+    #[inline]
+    fn matches(&self, pin: &Box<str>) -> bool {
+        *self.0 == **pin
+    }
+    fn pin(&self) -> Box<str> {
+        self.0.into()
+    }
+}
+
+/// Whose entries they are.
+pub trait OfTenant: Spot {
+    /// The tenant's name.
+    fn tenant(pin: &Self::Pin) -> &str;
+}
+
+impl OfTenant for Tenant<'_> {
+    fn tenant(pin: &Box<str>) -> &str {
+        pin
+    }
+}
+
+impl OfTenant for () {
+    fn tenant(_pin: &()) -> &str {
+        DEFAULT_TENANT
+    }
+}
+
+/// Sealed, at a backend, for a tenant.
+#[derive(Debug)]
+pub struct Sealed<B, T>(B, T);
+
+/// Takes what the attribute says of the backend and of the tenant; `()` where it says nothing.
+#[inline]
+pub fn sealed<B: AtBackend, T: OfTenant>(backend: B, tenant: T) -> Sealed<B, T> {
+    Sealed(backend, tenant)
+}
+
+impl<Q, S, B, T> Route<Q, S> for Sealed<B, T>
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+    B: AtBackend,
+    T: OfTenant,
+{
+    type Key = pinned::At<Q, (B, T)>;
+
+    #[inline]
+    fn key(self, key: Q) -> Self::Key {
+        pinned::At { key, spot: (self.0, self.1) }
+    }
+
+    #[allow(private_interfaces)]
+    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        let (backend, tenant) = &key.pin;
+        let backend = B::backend(backend, site);
+        let (seal, unambiguous) = match Seal::new::<Q, S::Value>(site, &key.key, T::tenant(tenant))
+        {
+            Ok(sealed) => sealed,
+            Err(reason) => {
+                let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
+                return Some(Remote::new(unsealed, codec_of::<S::Value>()));
+            }
+        };
+        let Some(backend) = backend else {
+            return Some(Remote::new(InProcess(seal), codec_of::<S::Value>()));
+        };
+        let link = Link::new(backend, seal.key().to_owned(), site.site.info.policy.is_async);
+        let previous = seal.previous().map(|key| link.at(key)).collect();
+        Some(shared(site, link, unambiguous, (Some(Box::new(seal)), previous)))
+    }
+}

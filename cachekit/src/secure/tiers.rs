@@ -1,0 +1,78 @@
+//! The tiers of `#[cache::secure]` calls that go to no backend: sealed in this process, and stored nowhere.
+
+use super::problem;
+use super::resolve::Reason;
+use super::seal::{Name, Seal};
+use crate::error::{Error, ErrorKind};
+use crate::format::encoded::Proof;
+use crate::read_through::behind::{Encode, Prepared, Removal, TierBehind, Windows};
+use crate::sealed::BlindedKey;
+use crate::shared::encoding::frame;
+use crate::shared::sealing::Sealing;
+use crate::site::{L1, Site};
+use crate::store::{Store, StoreRef};
+
+/// Values stay in this process, sealed.
+pub(crate) struct InProcess(pub(crate) Seal);
+
+impl TierBehind for InProcess {
+    fn keeps(&self) -> L1 {
+        self.0.l1()
+    }
+
+    fn blinded(&self) -> Option<BlindedKey> {
+        self.0.blinded()
+    }
+
+    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+        let frame =
+            if self.keeps() == L1::Sealed { frame(value, windows, Proof::Each) } else { None };
+        let sealed = frame.and_then(|frame| self.0.seal(&frame).ok());
+        Prepared { bytes: None, sealed, windows, until: None }
+    }
+}
+
+/// Values would have to be sealed, and cannot be: they are stored nowhere.
+pub(crate) struct Unsealed {
+    site: &'static Site,
+    has_backend: bool,
+    reason: Reason,
+}
+
+impl Unsealed {
+    pub(crate) fn new(site: &'static Site, has_backend: bool, reason: Reason) -> Self {
+        Self { site, has_backend, reason }
+    }
+}
+
+impl TierBehind for Unsealed {
+    fn keeps(&self) -> L1 {
+        L1::Off
+    }
+
+    fn refuse(&self) -> Option<Error> {
+        let whose = format!("{}: ", Name(self.site));
+        Some(Error::one(problem(ErrorKind::Unsealed, whose, &self.reason)))
+    }
+
+    fn runs_unsealed(&self, store: &Store) {
+        if store.count_unsealed() {
+            tracing::warn!(
+                target: "cachekit",
+                function = %Name(self.site),
+                reason = %self.reason,
+                "nothing can be sealed: the function runs at each call and its results are not stored"
+            );
+        }
+    }
+
+    fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {
+        Prepared { bytes: None, sealed: None, windows, until: None }
+    }
+
+    fn remove<'a>(&'a self, _store: &'a StoreRef) -> cachekit_io::BoxFuture<'a, Removal> {
+        // Where the entry is, only the key tells.
+        let removal = if self.has_backend { Removal::Failed } else { Removal::NotUsed };
+        Box::pin(async move { removal })
+    }
+}
