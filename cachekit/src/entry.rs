@@ -40,6 +40,17 @@ impl dyn AnyEntry {
     pub(crate) fn typed<K: 'static, V: 'static>(&self) -> Option<&Entry<K, V>> {
         (self as &dyn Any).downcast_ref()
     }
+
+    /// The entry, if its types are these and `same` says that its key is the one asked for.
+    #[inline]
+    pub(crate) fn of_key<K: 'static, V: 'static>(
+        &self,
+        same: impl FnOnce(&K) -> bool,
+    ) -> Option<&Entry<K, V>> {
+        // Not `filter`: without optimization every call is a copy.
+        let entry = self.typed::<K, V>()?;
+        if same(&entry.key) { Some(entry) } else { None }
+    }
 }
 
 /// An entry that several places may hold.

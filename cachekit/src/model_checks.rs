@@ -19,6 +19,7 @@ use crate::clock::{Clock, ClockSource, NEVER, ticks};
 use crate::counters::CounterId;
 use crate::entry::{Head, Plan};
 use crate::read_through::{Asked, Target, find};
+use crate::rules::Defaults;
 use crate::shape::Plain;
 use crate::store::{Caller, Capacity, Store, StoreRef};
 
@@ -352,7 +353,7 @@ fn stale_store() -> StoreRef {
     let source = ClockSource::Manual(clock.clone());
     let store = StoreRef::Shared(Arc::new(Store::new(Capacity::Entries(64), source, false)));
     let Asked::Lead(lead) = ask(&store) else { panic!("the store is empty") };
-    assert_eq!(lead.run(|| 1), 1);
+    assert_eq!(lead.run(Defaults, || 1), 1);
     clock.advance(Duration::from_secs(15));
     store
 }
@@ -362,7 +363,7 @@ fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: false, asks: false };
     let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
-    match find::<u64, Plain<u64>>(&target, &7, None, || store.clone()) {
+    match find::<u64, Plain<u64>>(target, &7, None, &|| store.clone()) {
         Ok(value) => Asked::Value(value),
         Err(miss) => miss.ask(),
     }
@@ -372,10 +373,10 @@ fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
 fn call(store: &StoreRef, f: &dyn Fn() -> u64) -> u64 {
     match ask(store) {
         Asked::Value(value) => value,
-        Asked::Lead(lead) => lead.run(f),
+        Asked::Lead(lead) => lead.run(Defaults, f),
         Asked::Stale(value, ticket) => {
             ticket.carry_out(|| match ask(store) {
-                Asked::Lead(lead) => lead.run(f),
+                Asked::Lead(lead) => lead.run(Defaults, f),
                 Asked::Value(value) | Asked::Stale(value, _) => value,
             });
             value

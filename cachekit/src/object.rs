@@ -16,6 +16,7 @@ use crate::entry::{AnyEntry, Entry, Plan, Resident, mix};
 use crate::front;
 use crate::key::Lookup;
 use crate::read_through::Plans;
+use crate::rules::Defaults;
 use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
 use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
@@ -203,7 +204,7 @@ where
         }
         let found = self.store.get(hash);
         if let Some(entry) = &found
-            && let Some(typed) = typed::<K, V>(&**entry, same)
+            && let Some(typed) = entry.of_key::<K, V>(same)
         {
             if self.store.serves(&**entry) {
                 self.store.count_hit(hash, entry, &typed.head);
@@ -269,7 +270,7 @@ where
     where
         Q: Equivalent<K> + ?Sized,
     {
-        typed::<K, V>(other, &|owned| key.equivalent(owned))
+        other.of_key(|owned| key.equivalent(owned))
     }
 
     /// The cached value, or the one that `f` returns, which is then cached.
@@ -282,7 +283,7 @@ where
     {
         match self.look_up::<Q, Plain<V>>(key, false) {
             Ok(value) => value,
-            Err(miss) => miss.run(f),
+            Err(miss) => miss.run(Defaults, f),
         }
     }
 
@@ -311,7 +312,7 @@ where
     {
         match self.look_up::<Q, OkOnly<V, E>>(key, false) {
             Ok(value) => value,
-            Err(miss) => miss.run(f),
+            Err(miss) => miss.run(Defaults, f),
         }
     }
 
@@ -391,13 +392,6 @@ where
     pub fn stats(&self) -> Stats {
         self.store.stats()
     }
-}
-
-fn typed<'a, K: 'static, V: 'static>(
-    entry: &'a dyn AnyEntry,
-    same: &dyn Fn(&K) -> bool,
-) -> Option<&'a Entry<K, V>> {
-    entry.typed::<K, V>().filter(|entry| same(&entry.key))
 }
 
 impl<K, V> fmt::Debug for Cache<K, V> {

@@ -163,13 +163,14 @@ fn run(model: &Model) -> TokenStream {
 /// The body as a closure, which the miss may call.
 fn call_back(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> TokenStream {
     let here = model.here();
+    let private = model.krate.private(here);
     match rules {
-        None => quote_spanned!(here=> __miss.run(#body)),
+        None => quote_spanned!(here=> __miss.run(#private::Defaults, #body)),
         // A statement of its own: what the options' expressions hold is let go before the body runs.
         Some(rules) => quote_spanned! {here=>
             {
                 let __rules = #rules;
-                __miss.run_with(__rules, #body)
+                __miss.run(__rules, #body)
             }
         },
     }
@@ -181,12 +182,11 @@ fn drive(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> Token
     let private = model.krate.private(here);
     let holder = if model.options.stale.is_some() { "Lead" } else { "Miss" };
     let holder = Ident::new(holder, here);
-    let (rules, driven) = match rules {
-        None => (TokenStream::new(), quote_spanned!(here=> new(&mut __driver, __body))),
-        Some(rules) => (
-            quote_spanned!(here=> let mut __rules = #rules;),
-            quote_spanned!(here=> under(&mut __rules, &mut __driver, __body)),
-        ),
+    let (rules, judge) = match rules {
+        None => (TokenStream::new(), quote_spanned!(here=> #private::Defaults)),
+        Some(rules) => {
+            (quote_spanned!(here=> let mut __rules = #rules;), quote_spanned!(here=> &mut __rules))
+        }
     };
     // Pinned here, once, and after the driver: if the call is given up, the body is dropped before its callers that wait
     // learn of it.
@@ -194,7 +194,7 @@ fn drive(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> Token
         #rules
         let mut __driver = #private::#holder::driver(__miss);
         let __body = ::core::pin::pin!(#body);
-        #private::unboxed(#private::Driving::#driven.await)
+        #private::unboxed(#private::Driving::new(#judge, &mut __driver, __body).await)
     }
 }
 

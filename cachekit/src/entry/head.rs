@@ -112,6 +112,12 @@ impl Head {
     /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
     /// one.
     #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn serves(&self, now: impl FnOnce() -> Ticks) -> bool {
+        self.is_alive() && self.is_fresh_now(now)
+    }
+
+    /// Whether it is within its time, for what knows that it is alive.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
         if self.expires == NEVER {
             return true;

@@ -26,10 +26,12 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// An entry that expires at this time, and nothing else.
+    #[inline]
     pub(crate) fn until(expires: Ticks) -> Self {
         Self { expires, window: 0, weight: 1, idle: NEVER, now: 0, ruled: None, fate: None }
     }
 
+    #[inline]
     pub(super) fn is_plain(&self) -> bool {
         let Self { window, weight, idle, ruled, fate, expires: _, now: _ } = self;
         *window == 0 && *weight <= 1 && *idle == NEVER && ruled.is_none() && fate.is_none()

@@ -44,7 +44,7 @@ where
 
     /// The entry, if it is that of this call.
     fn own<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a Entry<K, S::Stored>> {
-        entry.typed::<K, S::Stored>().filter(|entry| entry.key == self.key)
+        entry.of_key(|key| *key == self.key)
     }
 
     /// The tier, if it has a backend.

@@ -41,7 +41,7 @@ impl World {
         }
         let caller = Caller { asynchronous: false, asks: true };
         let flight = match self.store.lead(7, caller) {
-            Look::Lead(lead) => Flight::new(self.store.clone(), 7, lead.row(), false),
+            Look::Lead(row) => Flight::new(self.store.clone(), 7, row, false),
             _ => self.lead_alone(),
         };
         let fate = Fate::new(7);

@@ -34,7 +34,7 @@ where
     /// How much time an entry of this key has left in use, if there is one: of a fresh entry, and `NEVER` without end.
     fn left(store: &Store, hash: u64, key: &K, now: Ticks) -> Option<Ticks> {
         let entry = store.fresh(hash)?;
-        let entry = entry.typed::<K, V>().filter(|entry| entry.key == *key)?;
+        let entry = entry.of_key::<K, V>(|other| other == key)?;
         Some(left_in_use(entry, now))
     }
 

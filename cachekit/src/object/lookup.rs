@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use equivalent::Equivalent;
 
-use super::{Cache, typed};
+use super::Cache;
 use crate::clock::{NEVER, Ticks};
 use crate::key::{CacheKey, hash_of};
 use crate::read_through::{Miss, Plans, Target, find};
@@ -53,7 +53,7 @@ where
             return Ok(value);
         }
         if self.config.is_plain() {
-            return find::<Q, S>(target, key, None, || self.keep());
+            return find::<Q, S>(*target, key, None, &|| self.keep());
         }
         self.look_up_by_rules(target, key)
     }
@@ -67,12 +67,12 @@ where
         let rules = || Arc::clone(&self.config) as Arc<dyn Plans<K, V>>;
         if self.config.expiry.is_some()
             && let Some(entry) = self.store.fresh(target.hash)
-            && let Some(entry) = typed::<K, V>(&*entry, &|owned| key.matches(owned))
+            && let Some(entry) = entry.of_key::<K, V>(|owned| key.matches(owned))
         {
             // A use may change its time.
             self.config.used(entry, self.store.now());
         }
-        find::<Q, S>(target, key, None, || self.keep()).map_err(|miss| miss.planned(rules()))
+        find::<Q, S>(*target, key, None, &|| self.keep()).map_err(|miss| miss.planned(rules()))
     }
 
     pub(super) fn keep(&self) -> StoreRef {

@@ -53,16 +53,8 @@ impl<K, S, D, J, F> std::fmt::Debug for Driving<'_, K, S, D, J, F> {
 impl<'a, K, S: Shape, D: Drive<K, S>, J, F> Driving<'a, K, S, D, J, F> {
     /// Runs an async function under rules.
     #[inline]
-    pub fn under(rules: J, driver: &'a mut D, body: Pin<&'a mut F>) -> Self {
+    pub fn new(rules: J, driver: &'a mut D, body: Pin<&'a mut F>) -> Self {
         Self { driver, rules, body, types: PhantomData }
-    }
-}
-
-impl<'a, K, S: Shape, D: Drive<K, S>, F> Driving<'a, K, S, D, Defaults, F> {
-    /// Runs an async function.
-    #[inline]
-    pub fn new(driver: &'a mut D, body: Pin<&'a mut F>) -> Self {
-        Self::under(Defaults, driver, body)
     }
 }
 
@@ -113,7 +105,7 @@ where
     {
         let mut driver = self.driver();
         let mut once = Once(future);
-        unboxed(Driving::new(&mut driver, Pin::new(&mut once)).await)
+        unboxed(Driving::new(Defaults, &mut driver, Pin::new(&mut once)).await)
     }
 }
 

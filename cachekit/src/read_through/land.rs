@@ -108,7 +108,7 @@ where
     }
 
     fn is_same(&self, other: &dyn AnyEntry) -> bool {
-        other.typed::<K, S::Stored>().is_some_and(|other| self.is_own(&other.key))
+        other.of_key::<K, S::Stored>(|key| self.is_own(key)).is_some()
     }
 
     /// What the refresh was for is gone: a caller that asks now runs the function, or has done so.

@@ -3,7 +3,7 @@
 use super::Miss;
 use super::revalidate::Ticket;
 use crate::pinned::Pinned;
-use crate::rules::{Defaults, Judge, Rules};
+use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
 
 /// How a miss of a function with `stale` goes on.
@@ -39,18 +39,10 @@ where
         Rules::new()
     }
 
-    /// Runs a sync function.
-    pub fn run(self, f: impl FnOnce() -> S::Return) -> S::Return {
-        self.run_with(Defaults, f)
-    }
-
     /// Runs a sync function under rules.
-    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
         self.miss.enters();
-        let ret = f();
-        self.miss.complete(&rules, &ret);
-        ret
+        self.miss.fill(rules, f)
     }
 }
 

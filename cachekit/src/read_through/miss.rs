@@ -14,7 +14,7 @@ use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
 use crate::flight::chain;
 use crate::flight::chain::Link;
-use crate::rules::{Defaults, Judge, Rules, Verdict};
+use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::Shape;
 use crate::store::{Caller, Flight, Store, StoreRef};
 
@@ -181,29 +181,25 @@ where
         Rules::new()
     }
 
-    /// Runs a sync function.
+    /// Runs a sync function under rules.
     // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
     // it does nothing itself.
     #[inline(never)]
-    pub fn run(mut self, f: impl FnOnce() -> S::Return) -> S::Return {
-        if let Some(value) = self.start() {
-            return self.instead(value);
+    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        match self.start() {
+            Some(value) => self.instead(value),
+            None => self.fill(rules, f),
         }
-        let ret = f();
-        self.complete(&Defaults, &ret);
-        if self.is_spent() {
-            std::mem::forget(self);
-        }
-        ret
     }
 
-    /// Runs a sync function under rules.
-    #[inline(never)]
+    /// It is this call's turn: the function runs, and its result is published.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run_with(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        if let Some(value) = self.start() {
-            return self.instead(value);
-        }
+    pub(super) fn fill(
+        mut self,
+        rules: impl Judge<K, S>,
+        f: impl FnOnce() -> S::Return,
+    ) -> S::Return {
         let ret = f();
         self.complete(&rules, &ret);
         if self.is_spent() {

@@ -175,13 +175,13 @@ impl<V> Encode for Typed<'_, V> {
     }
 }
 
-/// The tier of one call, from the look-up on.
+/// The tier of one call, from the look-up on. Boxed: most calls carry none.
 pub(crate) enum Behind<K, S: Shape> {
     /// The call has none: values stay in this process, as they are.
     Nowhere,
     /// It may have one. The key is digested by the caller that needs it: where many wait for one, only that one does.
-    Unmade(SiteRef, MakeRemote<K, S>),
-    Made(Remote<S>),
+    Unmade(Box<(SiteRef, MakeRemote<K, S>)>),
+    Made(Box<Remote<S>>),
 }
 
 impl<K, S: Shape> Behind<K, S> {
@@ -196,7 +196,7 @@ impl<K, S: Shape> Behind<K, S> {
     pub(crate) fn made(&self) -> Option<&Remote<S>> {
         match self {
             Self::Made(remote) => Some(remote),
-            Self::Nowhere | Self::Unmade(..) => None,
+            Self::Nowhere | Self::Unmade(_) => None,
         }
     }
 
@@ -204,14 +204,15 @@ impl<K, S: Shape> Behind<K, S> {
     pub(crate) fn made_mut(&mut self) -> Option<&mut Remote<S>> {
         match self {
             Self::Made(remote) => Some(remote),
-            Self::Nowhere | Self::Unmade(..) => None,
+            Self::Nowhere | Self::Unmade(_) => None,
         }
     }
 
     /// Makes it for the call with this key, unless that was done before. That runs the user's `Serialize`.
     pub(crate) fn make(&mut self, key: &K) {
-        if let Self::Unmade(site, make) = *self {
-            *self = make(site, key).map_or(Self::Nowhere, Self::Made);
+        if let Self::Unmade(unmade) = self {
+            let (site, make) = **unmade;
+            *self = make(site, key).map_or(Self::Nowhere, |remote| Self::Made(Box::new(remote)));
         }
     }
 }

@@ -82,8 +82,7 @@ impl Ticket {
         store: &Store,
         same: impl FnOnce(&K) -> bool,
     ) -> bool {
-        std::ptr::eq(&raw const *self.store, store)
-            && self.entry.typed::<K, V>().is_some_and(|entry| same(&entry.key))
+        std::ptr::eq(&raw const *self.store, store) && self.entry.of_key::<K, V>(same).is_some()
     }
 
     /// Whether the entry was invalidated, replaced or evicted since the stale value was served.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::{Asked, Driving, Target, find};
 use crate::clock::{Clock, ClockSource, NEVER, ticks};
+use crate::rules::Defaults;
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::store::{Caller, Capacity, Store, StoreRef};
 
@@ -33,14 +34,14 @@ async fn call(
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: true, asks: false };
     let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
-    match find::<u64, Returned>(&target, &7, None, || store.clone()) {
+    match find::<u64, Returned>(target, &7, None, &|| store.clone()) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {
             Asked::Value(value) => value,
             Asked::Stale(..) => panic!("it would run where there is no reactor"),
             Asked::Lead(lead) => {
                 let mut driver = lead.driver();
-                *Driving::new(&mut driver, pin!(function)).await
+                *Driving::new(Defaults, &mut driver, pin!(function)).await
             }
         },
     }
@@ -137,7 +138,7 @@ where
         let caller = Caller { asynchronous: false, asks: false };
         let (ttl, window) = (NEVER, 0);
         let target = Target { store: &store, hash: 7, ttl, window, idle: NEVER, caller };
-        find::<u64, S>(&target, &7, None, || store.clone())
+        find::<u64, S>(target, &7, None, &|| store.clone())
     };
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -151,7 +152,7 @@ where
             .map(|_| {
                 scope.spawn(|| match call() {
                     Ok(value) => value,
-                    Err(miss) => miss.run(run),
+                    Err(miss) => miss.run(Defaults, run),
                 })
             })
             .collect();
@@ -180,7 +181,7 @@ fn what_is_not_kept_is_for_those_who_waited() {
     store.clear();
     let caller = Caller { asynchronous: false, asks: false };
     let target = Target { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
-    let call = || find::<u64, Plain<u64>>(&target, &7, None, || store.clone());
+    let call = || find::<u64, Plain<u64>>(target, &7, None, &|| store.clone());
     let runs = AtomicU64::new(0);
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -194,7 +195,7 @@ fn what_is_not_kept_is_for_those_who_waited() {
             scope.spawn(|| {
                 let Err(miss) = call() else { panic!("nothing is kept") };
                 let rules = miss.rules().keep_if(|_| false);
-                assert_eq!(miss.run_with(rules, run), 1);
+                assert_eq!(miss.run(rules, run), 1);
             });
         }
     });

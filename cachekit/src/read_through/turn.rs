@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Turn;
-use super::find::held_by;
 use super::miss::{Begun, Miss};
 use super::remote::Remote;
 use crate::blocking;
@@ -48,7 +47,7 @@ where
 
     /// What an entry of this call's key holds.
     fn held<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a S::Stored> {
-        held_by::<K, S>(entry, |key| self.is_own(key))
+        Some(&entry.of_key::<K, S::Stored>(|key| self.is_own(key))?.value)
     }
 
     /// The stale value that the look-up found here.
@@ -244,8 +243,8 @@ where
                     self.turn.set(Turn::Pending(row));
                     return None;
                 }
-                Look::Lead(lead) => {
-                    self.turn.set(Turn::Lead(lead.row()));
+                Look::Lead(row) => {
+                    self.turn.set(Turn::Lead(row));
                     return None;
                 }
             }
@@ -255,7 +254,7 @@ where
     /// For a refresh: it leads unless another run is under way, and only while there is something to refresh.
     fn attempt_refresh(&mut self) -> Attempt<S::Return> {
         let row = match self.store.lead(self.hash, self.caller()) {
-            Look::Lead(lead) => Some(lead.row()),
+            Look::Lead(row) => Some(row),
             Look::Pending(_) | Look::Found(_) => None,
         };
         match row {
@@ -281,7 +280,7 @@ where
     pub(super) fn served_before(&self) -> Option<Box<S::Return>> {
         let entry = self.refresh()?.entry();
         // It was compared with the call when that took the ticket.
-        read::<S>(held_by::<K, S>(entry, |_| true)?).ok()
+        read::<S>(&entry.typed::<K, S::Stored>()?.value).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
@@ -335,7 +334,6 @@ where
 
     /// The error in an entry that was made for the waiters of this key.
     fn shared_error<'a>(&self, entry: &'a Resident) -> Option<&'a SharedError> {
-        let entry = entry.typed::<K, SharedError>()?;
-        self.is_own(&entry.key).then_some(&entry.value)
+        Some(&entry.of_key::<K, SharedError>(|key| self.is_own(key))?.value)
     }
 }

@@ -93,8 +93,8 @@ where
 {
     let store = site.store();
     let Some(entry) = store.peek(hash) else { return Ok(None) };
-    match entry.typed::<Q::Owned, S::Stored>() {
-        Some(typed) if store.serves(&*entry) && key.matches(&typed.key) => {
+    match entry.of_key::<Q::Owned, S::Stored>(|owned| key.matches(owned)) {
+        Some(typed) if store.serves(&*entry) => {
             store.count_hit(hash, &entry, &typed.head);
             look(&typed.value)
         }

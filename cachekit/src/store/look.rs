@@ -7,48 +7,17 @@ use super::fills::{Caller, Joined, Row, Turn};
 use super::index::Hole;
 use super::shard::Inner;
 use crate::entry::Resident;
-use crate::flight::{Failure, FlightId, Landing, Wait};
+use crate::flight::{FlightId, Landing, Wait};
 use crate::sync::{MutexGuard, lock};
 
 /// What a look at a key came to.
-pub(crate) enum Look<'a> {
+pub(crate) enum Look {
     /// There is an entry. It may have expired, or be another key's of the same hash.
     Found(Resident),
     /// Another caller leads a fill.
     Pending(Row),
-    /// The caller leads one from now on.
-    Lead(Lead<'a>),
-}
-
-/// The lead of a fill. Dropping it (the caller's code panicked) gives it up.
-#[must_use]
-pub(crate) struct Lead<'a> {
-    store: &'a Store,
-    hash: u64,
-    row: Row,
-    held: bool,
-}
-
-impl Lead<'_> {
-    /// The fill itself, for what gives it up from now on.
-    #[inline]
-    pub(crate) fn row(mut self) -> Row {
-        self.held = false;
-        self.row
-    }
-
-    pub(crate) fn id(&self) -> FlightId {
-        FlightId { shard: self.store.shard_number(self.hash), ticket: self.row.ticket }
-    }
-}
-
-impl Drop for Lead<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.held {
-            self.store.finish(self.hash, self.row, Landing::Failed(Failure::Unshared));
-        }
-    }
+    /// The caller leads one from now on, and has to end it.
+    Lead(Row),
 }
 
 /// How a caller gets its value.
@@ -66,7 +35,7 @@ impl Store {
     /// fill can land in between.
     // The part of a hit is inlined, the other is a call.
     #[inline(always)]
-    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look<'_> {
+    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look {
         let inner = lock(&self.shard(hash).inner);
         let place = inner.search(hash);
         if let Ok(at) = place
@@ -78,12 +47,12 @@ impl Store {
     }
 
     #[inline(never)]
-    fn look_for_lead<'a>(
-        &'a self,
+    fn look_for_lead(
+        &self,
         mut inner: MutexGuard<'_, Inner>,
         place: Result<u32, Hole>,
         (hash, caller, counts): (u64, Caller, bool),
-    ) -> Look<'a> {
+    ) -> Look {
         match place {
             Ok(at) => self.lead_at(&mut inner, at, hash, caller, counts),
             Err(hole) => {
@@ -92,14 +61,9 @@ impl Store {
                     inner.sketch.increment_inlined(hash);
                 }
                 let at = inner.add_slot(hash, hole);
-                self.leads(hash, inner.start(at, caller, true))
+                Look::Lead(inner.start(at, caller, true))
             }
         }
-    }
-
-    #[inline]
-    fn leads(&self, hash: u64, row: Row) -> Look<'_> {
-        Look::Lead(Lead { store: self, hash, row, held: true })
     }
 
     /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been
@@ -110,7 +74,7 @@ impl Store {
         found: &Resident,
         caller: Caller,
         counts: bool,
-    ) -> Look<'_> {
+    ) -> Look {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         match &inner.slot(at).entry {
@@ -120,27 +84,20 @@ impl Store {
     }
 
     /// Takes the lead whatever is there, unless another caller leads.
-    pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look<'_> {
+    pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         self.lead_at(&mut inner, at, hash, caller, false)
     }
 
-    fn lead_at(
-        &self,
-        inner: &mut Inner,
-        at: u32,
-        hash: u64,
-        caller: Caller,
-        counts: bool,
-    ) -> Look<'_> {
+    fn lead_at(&self, inner: &mut Inner, at: u32, hash: u64, caller: Caller, counts: bool) -> Look {
         if counts {
             inner.counts.misses += 1;
             inner.sketch.increment(hash);
         }
         match inner.joinable(at) {
             Some(row) => Look::Pending(row),
-            None => self.leads(hash, inner.start(at, caller, true)),
+            None => Look::Lead(inner.start(at, caller, true)),
         }
     }
 
@@ -152,6 +109,7 @@ impl Store {
     }
 
     /// Names a fill.
+    #[inline]
     pub(crate) fn flight_id(&self, hash: u64, row: Row) -> FlightId {
         FlightId { shard: self.shard_number(hash), ticket: row.ticket }
     }

@@ -35,7 +35,7 @@ pub(crate) use self::change::Listener;
 use self::counting::Background;
 pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, block, drive, landing};
-pub(crate) use self::look::{Join, Lead, Look};
+pub(crate) use self::look::{Join, Look};
 pub use self::out::Cause;
 pub(crate) use self::reference::{StoreRef, WeakStoreRef};
 use self::refresh_log::RefreshLog;
@@ -211,8 +211,13 @@ impl Store {
     /// Whether an entry that was found may be served; a use moves its time if it is one that uses move.
     #[inline]
     pub(crate) fn serves(&self, entry: &dyn AnyEntry) -> bool {
+        entry.head().serves(|| self.now())
+    }
+
+    /// Whether an entry is past its time, and within the window in which it may be served while it is replaced.
+    pub(crate) fn serves_stale(&self, entry: &dyn AnyEntry) -> bool {
         let head = entry.head();
-        head.is_alive() && head.is_fresh_now(|| self.now())
+        head.is_alive() && head.stale_until() > self.now()
     }
 
     /// Counts a hit; this thread's front may remember the entry.

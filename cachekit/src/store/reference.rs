@@ -15,6 +15,7 @@ pub(crate) enum StoreRef {
 impl Deref for StoreRef {
     type Target = Store;
 
+    #[inline]
     fn deref(&self) -> &Store {
         match self {
             Self::Static(store) => store,

@@ -48,6 +48,7 @@ impl Newcomer {
     }
 
     /// Whether its time may end.
+    #[inline]
     pub(super) fn has_time(&self) -> bool {
         self.ends != NEVER
     }

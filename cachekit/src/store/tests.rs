@@ -57,8 +57,8 @@ fn call(store: &StoreRef, n: u64, ttl: Option<Duration>) -> bool {
                 return true;
             }
             Look::Found(entry) => look = store.lead_over(hash(n), &entry, CALLER, true),
-            Look::Lead(lead) => {
-                let flight = Flight::new(store.clone(), hash(n), lead.row(), false);
+            Look::Lead(row) => {
+                let flight = Flight::new(store.clone(), hash(n), row, false);
                 flight.land(Newcomer::new(entry(store, n, ttl, 1)), store.now());
                 return false;
             }
@@ -359,8 +359,8 @@ pub(super) fn check(store: &Store) {
 fn an_unkept_result_leaves_nothing_behind() {
     let (store, _) = store(10);
     for n in 0..100 {
-        let Look::Lead(lead) = store.look(hash(n), CALLER, true) else { panic!("alone") };
-        let flight = Flight::new(store.clone(), hash(n), lead.row(), false);
+        let Look::Lead(row) = store.look(hash(n), CALLER, true) else { panic!("alone") };
+        let flight = Flight::new(store.clone(), hash(n), row, false);
         match n % 3 {
             0 => flight.abandon(Landing::Cancelled),
             1 => drop(flight),
