@@ -89,6 +89,7 @@ mod unwind;
 mod backend_option;
 mod background;
 mod blocking;
+pub mod cache;
 #[doc(hidden)]
 pub mod companion;
 mod contained;
@@ -96,7 +97,6 @@ mod error;
 mod expiry;
 mod format;
 mod handle;
-mod object;
 mod start;
 mod stats;
 pub mod testing;
@@ -121,22 +121,15 @@ pub mod __private;
 
 pub use cachekit_macros::cache;
 
-pub mod cache {
-    //! The attributes beside `#[cache]`. `use cachekit::cache;` imports the attribute and this module: they
-    //! share the name.
-
-    pub use cachekit_macros::{io, local, secure};
-}
-
 #[cfg(feature = "shared")]
 pub use backend_option::IntoBackend;
 pub use background::set_spawner;
+pub use cache::{Cache, CacheBuilder, Item, Iter};
 pub use equivalent::Equivalent;
 pub use error::{Error, ErrorKind, Problem};
 pub use expiry::Expiry;
 pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
 pub use instance::{Instance, InstanceId};
-pub use object::{Cache, CacheBuilder, Item, Iter};
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};

@@ -1,12 +1,12 @@
 //! Everything generated code may name, and nothing else. Not covered by semantic versioning: the macros
 //! and the runtime are pinned to each other's exact version.
 
+pub use crate::cache::own::lookup_in;
 pub use crate::companion::{self, visit, visit_ruled};
 pub use crate::handle::{handle, handle_ruled, site_clear, site_purge, site_stats};
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
-pub use crate::object::own::lookup_in;
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
     Asked, Drive, Driving, Lead, Miss, Ticket, lookup, refresh, refresh_async, unboxed,

@@ -1,7 +1,7 @@
 //! What a function returns, as the cache sees it: a value, an `Option` or a `Result`.
 //!
 //! [`pick`] finds the shape of a return type, [`checks`] say what is wrong with one that has none, and
-//! `object::own` whether it suits a cache of the user's.
+//! `cache::own` whether it suits a cache of the user's.
 
 use std::any::Any;
 use std::marker::PhantomData;

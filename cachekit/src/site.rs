@@ -71,7 +71,8 @@ pub enum TtlPolicy {
 
 /// What the attribute says.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, clippy::struct_excessive_bools)] // A list of what was written.
+#[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // A list of what was written.
 pub struct Policy {
     /// How long entries live.
     pub ttl: TtlPolicy,
@@ -121,6 +122,40 @@ pub const POLICY: Policy = Policy {
     l1: L1::Typed,
     on_tamper: OnTamper::Recompute,
 };
+
+/// What the attributes set, one after the other.
+macro_rules! setters {
+    ($($setter:ident($field:ident: $type:ty);)*) => {
+        #[doc(hidden)]
+        #[allow(missing_docs)] // Called by generated code: each sets one field.
+        impl Policy {
+            $(
+                #[must_use]
+                pub const fn $setter(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    with_ttl(ttl: TtlPolicy);
+    with_capacity(capacity: Option<u64>);
+    with_weighted(weighted: bool);
+    with_conditional(conditional: bool);
+    with_version(version: u32);
+    with_namespace(namespace: Option<&'static str>);
+    with_is_async(is_async: bool);
+    with_own_cache(own_cache: bool);
+    with_own_backend(own_backend: bool);
+    with_stale(stale: Option<Duration>);
+    with_idle(idle: Option<Duration>);
+    with_fill_lock(fill_lock: Option<Duration>);
+    with_l1(l1: L1);
+    with_on_tamper(on_tamper: OnTamper);
+}
 
 /// Where and what an annotated function is.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The static behind a function, and the reference to it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::rules::duration;
@@ -49,8 +49,8 @@ fn policy(model: &Model) -> TokenStream {
     // Only what was said: what the compiler has to read costs each function time.
     let mut fields = TokenStream::new();
     let mut field = |name: &str, value: TokenStream| {
-        let name = Ident::new(name, mixed);
-        fields.extend(quote_spanned!(mixed=> #name: #value,));
+        let setter = format_ident!("with_{name}", span = mixed);
+        fields.extend(quote_spanned!(mixed=> .#setter(#value)));
     };
     match &options.ttl_ok {
         None => {}
@@ -119,10 +119,7 @@ fn policy(model: &Model) -> TokenStream {
             field("on_tamper", quote_spanned!(mixed=> #private::OnTamper::Error));
         }
     }
-    if fields.is_empty() {
-        return quote_spanned!(mixed=> #private::POLICY);
-    }
-    quote_spanned!(mixed=> #private::Policy { #fields ..#private::POLICY })
+    quote_spanned!(mixed=> #private::POLICY #fields)
 }
 
 /// The function in its present instantiation, as an expression of the function's body.

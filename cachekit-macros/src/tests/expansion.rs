@@ -23,14 +23,14 @@ fn the_body_stands_once_and_unparsed() {
 #[test]
 fn a_fixed_lifetime_needs_no_rules() {
     let function = "fn f(x: u8) -> Option<u8> { None }";
-    assert!(has("ttl = 5", function, "__miss.run(||"));
+    assert!(has("ttl = 5", function, "__miss.run(::cachekit::__private::Defaults, ||"));
     assert!(has("ttl = 5", function, "Fixed(::core::time::Duration::from_secs(5u64))"));
     assert!(has(
         "ttl = \"1500ms\"",
         function,
         "Fixed(::core::time::Duration::from_millis(1500u64))"
     ));
-    assert!(has("ttl = X", function, "ttl: ::cachekit::__private::TtlPolicy::Dynamic"));
+    assert!(has("ttl = X", function, ".with_ttl(::cachekit::__private::TtlPolicy::Dynamic)"));
     assert!(has(
         "ttl = X",
         function,
@@ -133,7 +133,7 @@ fn futures_are_seen_in_every_dress() {
         "fn f() -> impl Future<Output = u8> + Send + use<> { x }",
     ] {
         assert!(has("", function, "AsyncHandle<u8>"), "{function}");
-        assert!(has("", function, "is_async: true"), "{function}");
+        assert!(has("", function, ".with_is_async(true)"), "{function}");
     }
     for function in ["fn f() -> Box<dyn Future<Output = u8>> { x }", "fn f() -> Pin<Box<u8>> { x }"]
     {

@@ -1,11 +1,12 @@
 //! One call, from top to bottom:
 //!
 //! 1. this thread's front ([`crate::front`]), without a lock;
-//! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or the fill that another caller leads;
-//! 3. the turn (`turn`): one caller goes on, the others wait for its result;
-//! 4. the tier behind this process, if there is one (`asking`, [`remote`], [`behind`]);
-//! 5. the author's function;
-//! 6. the outcome rules ([`crate::rules`]), then the shared tier, the store and the front are filled.
+//! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or the fill that another caller
+//!    leads (`find`);
+//! 3. what was not found is a miss (`miss`); it joins: one caller leads, the others wait for its result (`join`);
+//! 4. the leader asks the tier behind this process, if there is one (`consult`, [`remote`], [`behind`]);
+//! 5. the author's function fills (`lead`, and `drive` for one that is async);
+//! 6. the outcome rules ([`crate::rules`]); then the result is published: to the tier, the store and the waiters (`publish`).
 //!
 //! Only steps 1 and 5 are compiled into every annotated function.
 
@@ -17,27 +18,28 @@ use crate::shape::Shape;
 use crate::site::SiteRef;
 use crate::stats::Refusal;
 
-mod asking;
 pub(crate) mod behind;
-mod driver;
+mod consult;
+mod drive;
 mod find;
-mod land;
+mod join;
 mod lead;
 mod miss;
 mod pauses;
+mod publish;
 mod refresh;
 pub(crate) mod remote;
 mod revalidate;
 mod route;
-mod turn;
 mod with;
 
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
 mod tests;
 
-pub use driver::{Drive, Driving, unboxed};
+pub use drive::{Drive, Driving, unboxed};
 pub(crate) use find::{Target, Turn, find};
 use find::{drop_refused, find_site};
+pub(crate) use join::read;
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use miss::Plans;
@@ -45,7 +47,6 @@ pub use refresh::{refresh, refresh_async};
 use remote::MakeRemote;
 pub use revalidate::Ticket;
 pub use route::{InProcess, OwnedKey, Route};
-pub(crate) use turn::read;
 pub(crate) use with::{with_value, with_whole};
 
 /// What a look-up of a call comes to.

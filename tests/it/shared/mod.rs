@@ -14,6 +14,7 @@ mod io_attribute;
 mod io_processes;
 mod late_write;
 mod log;
+mod one_key;
 mod order;
 mod panics;
 pub(crate) mod tier;

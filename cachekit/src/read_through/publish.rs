@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::behind::Found;
+use super::join::SharedError;
 use super::miss::Miss;
 use super::remote::Value;
 use super::revalidate::Ticket;
-use super::turn::SharedError;
 use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};

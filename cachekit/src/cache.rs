@@ -1,4 +1,8 @@
-//! The cache as an object: the same store, flights and fronts that stand under the attributes.
+//! The attributes beside `#[cache]`, and caches as objects.
+//!
+//! `use cachekit::cache;` imports the attribute and this module: they share the name.
+//!
+//! A [`Cache`] is on the same store as what stands under the attributes.
 
 use std::any::TypeId;
 use std::fmt;
@@ -20,6 +24,8 @@ use crate::rules::Defaults;
 use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
 use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
+
+pub use cachekit_macros::{io, local, secure};
 
 mod builder;
 mod compute;
