@@ -97,6 +97,7 @@ where
 
     /// Stores what this process is to keep of a value, and gives it the lead of its key.
     #[inline(never)]
+    #[allow(clippy::boxed_local)] // It is moved by its address.
     fn put(
         &self,
         kept: Box<S::Stored>,

@@ -157,7 +157,7 @@ impl Sealing for Seal {
             Some(index) => &self.previous[index],
         };
         open(&self.envelope, (&self.spot, key), bytes, |frame, used_previous| {
-            read(frame, index == 0 && !used_previous)
+            read(frame, index == 0 && !used_previous);
         })
     }
 

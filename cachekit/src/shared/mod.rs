@@ -10,6 +10,7 @@ use cachekit_io::Backend;
 
 use crate::scope;
 
+mod behind;
 mod breaker;
 pub(crate) mod coherence;
 mod connect;

@@ -43,18 +43,17 @@ impl Store {
         {
             return Look::Found(Arc::clone(entry));
         }
-        self.look_for_lead(inner, place, (hash, caller, counts))
+        Self::look_for_lead(inner, place, (hash, caller, counts))
     }
 
     #[inline(never)]
     fn look_for_lead(
-        &self,
         mut inner: MutexGuard<'_, Inner>,
         place: Result<u32, Hole>,
         (hash, caller, counts): (u64, Caller, bool),
     ) -> Look {
         match place {
-            Ok(at) => self.lead_at(&mut inner, at, hash, caller, counts),
+            Ok(at) => Self::lead_at(&mut inner, at, hash, caller, counts),
             Err(hole) => {
                 if counts {
                     inner.counts.misses += 1;
@@ -79,7 +78,7 @@ impl Store {
         let at = inner.slot_for(hash);
         match &inner.slot(at).entry {
             Some(entry) if !Arc::ptr_eq(entry, found) => Look::Found(Arc::clone(entry)),
-            _ => self.lead_at(&mut inner, at, hash, caller, counts),
+            _ => Self::lead_at(&mut inner, at, hash, caller, counts),
         }
     }
 
@@ -87,10 +86,10 @@ impl Store {
     pub(crate) fn lead(&self, hash: u64, caller: Caller) -> Look {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
-        self.lead_at(&mut inner, at, hash, caller, false)
+        Self::lead_at(&mut inner, at, hash, caller, false)
     }
 
-    fn lead_at(&self, inner: &mut Inner, at: u32, hash: u64, caller: Caller, counts: bool) -> Look {
+    fn lead_at(inner: &mut Inner, at: u32, hash: u64, caller: Caller, counts: bool) -> Look {
         if counts {
             inner.counts.misses += 1;
             inner.sketch.increment(hash);
