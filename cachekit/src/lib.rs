@@ -93,7 +93,11 @@ mod expiry;
 #[cfg(feature = "shared")]
 mod format;
 mod handle;
+#[cfg(feature = "interop")]
+pub mod interop;
 mod object;
+#[cfg(feature = "interop")]
+pub mod python;
 mod start;
 mod stats;
 pub mod testing;
