@@ -79,6 +79,14 @@ mod temporal;
 mod value;
 
 #[cfg(test)]
+#[allow(
+    // Types stand next to what is said of them.
+    clippy::items_after_statements,
+    // Exactly these floats, and exactly these references are the ones to try.
+    clippy::float_cmp,
+    clippy::needless_borrows_for_generic_args,
+    clippy::needless_pass_by_value
+)]
 mod tests;
 
 use serde::Serialize;

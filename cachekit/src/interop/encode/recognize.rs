@@ -80,6 +80,7 @@ pub(super) fn zone<T: ?Sized>() -> Zone {
 
 #[cfg(not(feature = "time"))]
 #[inline]
+#[allow(clippy::extra_unused_type_parameters)] // As the other one.
 pub(super) fn zone<T: ?Sized>() -> Zone {
     Zone::Unknown
 }
