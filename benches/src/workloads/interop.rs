@@ -71,10 +71,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
         names.iter().map(|name| (name.clone(), range.clone())).collect();
     let range = range.into_iter().map(|(key, value)| (key, InteropValue::from(value))).collect();
     let range = InteropValue::Map(range);
-    let args =
-        [InteropValue::Map(names.into_iter().map(|name| (name, range.clone())).collect())];
-    let theirs =
-        move |_: u64| interop_key(NAMESPACE, OPERATION, &args).expect("a key");
+    let args = [InteropValue::Map(names.into_iter().map(|name| (name, range.clone())).collect())];
+    let theirs = move |_: u64| interop_key(NAMESPACE, OPERATION, &args).expect("a key");
     keys(options, report, 2, |_| key(&(&filter,)), theirs);
 
     values(options, report);

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::LazyLock;
 
 use blake2b_simd::Params;
 use serde::Serialize;
@@ -71,37 +72,41 @@ pub fn key_in<A: Serialize + ?Sized>(
     operation: Operation<'_>,
     args: &A,
 ) -> Result<Key, Error> {
-    let encoded = encode::arguments(args)?;
-    let hash = Params::new().hash_length(HASH_LEN).hash(&encoded);
-    let mut writer = KeyWriter { bytes: [0; MAX_KEY_LEN], len: 0 };
-    writer.push(namespace.as_str().as_bytes());
-    writer.push(b":");
-    writer.push(operation.as_str().as_bytes());
-    writer.push(b":");
-    writer.push_hex(hash.as_bytes());
-    let len = u8::try_from(writer.len).expect("the longest key has 194 bytes");
-    Ok(Key { bytes: writer.bytes, len })
+    let hash = encode::arguments(args, |encoded| PARAMS.hash(encoded.written()))?;
+    let mut key = Key { bytes: [0; MAX_KEY_LEN], len: 0 };
+    key.push(namespace.as_str().as_bytes());
+    key.push(b":");
+    key.push(operation.as_str().as_bytes());
+    key.push(b":");
+    key.push_hex(hash.as_bytes());
+    Ok(key)
 }
 
-struct KeyWriter {
-    bytes: [u8; MAX_KEY_LEN],
-    len: usize,
-}
+/// BLAKE2b with 32 bytes, which is not a part of that with 64.
+static PARAMS: LazyLock<Params> = LazyLock::new(|| {
+    let mut params = Params::new();
+    params.hash_length(HASH_LEN);
+    params
+});
 
-impl KeyWriter {
+impl Key {
+    #[allow(clippy::cast_possible_truncation)] // A key is at most 194 bytes long.
+    fn place(&mut self, len: usize) -> &mut [u8] {
+        let at = usize::from(self.len);
+        self.len += len as u8;
+        &mut self.bytes[at..at + len]
+    }
+
     fn push(&mut self, part: &[u8]) {
-        self.bytes[self.len..self.len + part.len()].copy_from_slice(part);
-        self.len += part.len();
+        self.place(part.len()).copy_from_slice(part);
     }
 
     fn push_hex(&mut self, bytes: &[u8]) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let target = &mut self.bytes[self.len..self.len + 2 * bytes.len()];
-        for (pair, byte) in target.chunks_exact_mut(2).zip(bytes) {
+        for (pair, byte) in self.place(2 * bytes.len()).chunks_exact_mut(2).zip(bytes) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        self.len += 2 * bytes.len();
     }
 }
 

@@ -108,7 +108,7 @@ pub const MAX_DEPTH: usize = 100;
 ///
 /// As [`key`], for the arguments.
 pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
-    encode::arguments(args).map(|encoded| encoded.to_vec())
+    encode::arguments(args, |encoded| encoded.into_vec())
 }
 
 /// A value as it is stored: one MessagePack document in canonical form, floats kept as floats.

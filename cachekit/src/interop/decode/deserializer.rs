@@ -5,7 +5,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::collections::{Extension, Items, Pairs};
-use super::reader::{Item, Reader, too_deep};
+use super::reader::{Item, Reader, SHORT_ARRAY, SHORT_MAP, too_deep};
 use super::sentinel::{self, Wanted};
 use super::variant::{self, Variant};
 use crate::interop::error::{Error, ErrorKind};
@@ -47,6 +47,30 @@ impl<'de> Document<'de> {
         }
     }
 
+    #[inline(never)]
+    fn any<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        let item = self.reader.item()?;
+        self.visit(item, visitor)
+    }
+
+    #[inline]
+    fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        match self.reader.short_unsigned()? {
+            Some(number) => visitor.visit_u64(number),
+            None => self.any(visitor),
+        }
+    }
+
+    #[inline]
+    fn items<V: Visitor<'de>>(&mut self, len: u32, visitor: V) -> Result<V::Value, Error> {
+        self.collection(len, |document, left| visitor.visit_seq(Items { document, left }))
+    }
+
+    #[inline]
+    fn pairs<V: Visitor<'de>>(&mut self, len: u32, visitor: V) -> Result<V::Value, Error> {
+        self.collection(len, |document, left| visitor.visit_map(Pairs { document, left }))
+    }
+
     #[inline]
     fn visit<V: Visitor<'de>>(&mut self, item: Item<'de>, visitor: V) -> Result<V::Value, Error> {
         match item {
@@ -77,13 +101,22 @@ impl<'de> Document<'de> {
             let text = wanted.text(date)?;
             return visitor.visit_str(text.as_str());
         }
-        let item = self.reader.item()?;
-        self.visit(item, visitor)
+        match self.reader.short_str()? {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => self.any(visitor),
+        }
     }
 
     /// For types that read a sequence: bytes are one, too.
     #[inline]
     fn sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        match self.reader.short_collection(SHORT_ARRAY)? {
+            Some(len) => self.items(len, visitor),
+            None => self.long_sequence(visitor),
+        }
+    }
+
+    fn long_sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.item()? {
             Item::Bytes(bytes) => {
                 let mut bytes = SeqDeserializer::new(bytes.iter().copied());
@@ -173,13 +206,75 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         }
     }
 
+    #[inline]
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.number(visitor)
+    }
+
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.reader.short_collection(SHORT_MAP)? {
+            Some(len) => self.pairs(len, visitor),
+            None => self.any(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.reader.skip(self.depth)?;
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct map
-        struct identifier
+        bool i128 u128 f32 f64 char bytes byte_buf unit unit_struct
     }
 }

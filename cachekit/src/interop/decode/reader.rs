@@ -41,6 +41,15 @@ fn incomplete() -> Error {
     malformed("the document ends before it is complete")
 }
 
+#[cold]
+fn overclaimed() -> Error {
+    malformed("the document claims more items than its bytes can hold")
+}
+
+/// Headers of one byte.
+pub(crate) const SHORT_MAP: u8 = 0x80;
+pub(crate) const SHORT_ARRAY: u8 = 0x90;
+
 pub(crate) fn too_deep() -> Error {
     Error::new(ErrorKind::TooDeep, "the document is nested more than 100 deep")
 }
@@ -141,16 +150,72 @@ impl<'de> Reader<'de> {
             0xdf => Item::Map(self.len32()?),
             0xe0.. => Item::Signed(marker.cast_signed().into()),
         };
-        self.pending -= 1;
         match item {
             Item::Array(len) => self.pending += u64::from(len),
             Item::Map(len) => self.pending += 2 * u64::from(len),
             _ => {}
         }
-        if self.pending > self.rest.len() as u64 {
-            return Err(malformed("the document claims more items than its bytes can hold"));
-        }
+        self.take_one()?;
         Ok(item)
+    }
+
+    /// The next item if it is a string with a short header, as almost all are: what [`item`](Self::item) does, without
+    /// the other kinds.
+    #[inline]
+    pub(crate) fn short_str(&mut self) -> Result<Option<&'de str>, Error> {
+        let (len, header) = match self.rest {
+            [marker @ 0xa0..=0xbf, ..] => (usize::from(marker & 0x1f), 1),
+            [0xd9, len, ..] => (usize::from(*len), 2),
+            _ => return Ok(None),
+        };
+        let Some((bytes, rest)) = self.rest[header..].split_at_checked(len) else {
+            return Ok(None);
+        };
+        let Ok(text) = str::from_utf8(bytes) else { return Ok(None) };
+        self.rest = rest;
+        self.take_one()?;
+        Ok(Some(text))
+    }
+
+    /// The next item if it is an integer from 0 to 2^32 - 1, in the same way.
+    #[inline]
+    pub(crate) fn short_unsigned(&mut self) -> Result<Option<u64>, Error> {
+        let (number, rest) = match self.rest {
+            [number @ 0..=0x7f, rest @ ..] => (u64::from(*number), rest),
+            [0xcc, number, rest @ ..] => (u64::from(*number), rest),
+            [0xcd, a, b, rest @ ..] => (u16::from_be_bytes([*a, *b]).into(), rest),
+            [0xce, a, b, c, d, rest @ ..] => (u32::from_be_bytes([*a, *b, *c, *d]).into(), rest),
+            _ => return Ok(None),
+        };
+        self.rest = rest;
+        self.take_one()?;
+        Ok(Some(number))
+    }
+
+    /// The number of items of the next item if it is an array or a map with a header of one byte, in the same way.
+    #[inline]
+    pub(crate) fn short_collection(&mut self, kind: u8) -> Result<Option<u32>, Error> {
+        match self.rest {
+            [marker, rest @ ..] if marker & 0xf0 == kind => {
+                let len = u32::from(marker & 0x0f);
+                self.rest = rest;
+                let items = if kind == SHORT_MAP { 2 * len } else { len };
+                self.pending += u64::from(items);
+                self.take_one()?;
+                Ok(Some(len))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// After an item was read: the others still have to have their bytes.
+    #[inline]
+    fn take_one(&mut self) -> Result<(), Error> {
+        self.pending -= 1;
+        if self.pending > self.rest.len() as u64 {
+            return Err(overclaimed());
+        }
+        Ok(())
     }
 
     /// Passes the next item with all that is in it; `depth` collections are open around it.

@@ -5,8 +5,8 @@ use serde::ser;
 
 use super::map_key::MapKey;
 use super::serializer::Encoder;
-use super::sink::Sink;
-use super::sort;
+use super::sink::Buffer;
+use super::sort::{self, Mark, prefix};
 use super::write::{self, length, text_of};
 use crate::interop::error::{Error, ErrorKind};
 use crate::interop::names;
@@ -33,8 +33,8 @@ impl Shape {
 }
 
 /// A collection that is being written.
-pub(super) struct Compound<'a, 'm, S> {
-    encoder: &'a mut Encoder<'m, S>,
+pub(super) struct Compound<'a, 'm> {
+    encoder: &'a mut Encoder<'m>,
     shape: Shape,
     /// Where its header lies.
     header: usize,
@@ -51,17 +51,17 @@ pub(super) struct Compound<'a, 'm, S> {
     levels: u32,
 }
 
-impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
+impl<'a, 'm> Compound<'a, 'm> {
     /// Writes the header. A length that is not known is corrected at the end.
     pub(super) fn open(
-        encoder: &'a mut Encoder<'m, S>,
+        encoder: &'a mut Encoder<'m>,
         shape: Shape,
         len: Option<usize>,
         levels: u32,
     ) -> Result<Self, Error> {
         encoder.descend()?;
         let declared = length(len.unwrap_or(0))?;
-        let header = encoder.out.written().len();
+        let header = encoder.out.len();
         if shape != Shape::Date {
             let (bytes, len) = write::header(shape.is_map(), declared);
             encoder.out.extend(&bytes[..len]);
@@ -81,7 +81,7 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
     }
 
     fn here(&self) -> usize {
-        self.encoder.out.written().len()
+        self.encoder.out.len()
     }
 
     fn add_one(&mut self) -> Result<(), Error> {
@@ -109,28 +109,38 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
         let bytes = self.encoder.out.written();
         self.is_sorted &= self.count == 1 || bytes[from..to] < bytes[start..end];
         self.previous = (start, end);
-        self.encoder.marks.push((length(start)?, length(end)?));
+        let prefix = prefix(&bytes[start..end]);
+        self.encoder.marks.push(Mark { prefix, start: length(start)?, end: length(end)? });
         Ok(())
     }
 
     /// After a key that lies from `start` on: notes where its entry starts.
     #[inline]
-    fn key_written(&mut self, start: usize) -> Result<(), Error> {
+    fn key_written(&mut self, start: usize, prefix: u64, text_len: usize) -> Result<(), Error> {
         let end = self.here();
-        let bytes = self.encoder.out.written();
-        let text = end - text_of(&bytes[start..end]).len();
+        let text = end - text_len;
         if self.is_sorted && self.count > 0 {
-            let (from, to) = self.previous;
-            match bytes[from..to].cmp(&bytes[text..end]) {
-                std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => return Err(sort::duplicate_key()),
-                std::cmp::Ordering::Greater => self.is_sorted = false,
+            let last = self.encoder.marks.last().map_or(0, |mark| mark.prefix);
+            if last >= prefix {
+                self.compare_keys(last == prefix, text, end)?;
             }
         }
         self.previous = (text, end);
         self.add_one()?;
         let start = length(start)?;
-        self.encoder.marks.push((start, start));
+        self.encoder.marks.push(Mark { prefix, start, end: start });
+        Ok(())
+    }
+
+    /// The last key is not obviously below the new one, which lies here.
+    fn compare_keys(&mut self, may_be_equal: bool, text: usize, end: usize) -> Result<(), Error> {
+        let bytes = self.encoder.out.written();
+        let (from, to) = self.previous;
+        match bytes[from..to].cmp(&bytes[text..end]) {
+            std::cmp::Ordering::Less if may_be_equal => {}
+            std::cmp::Ordering::Equal => return Err(sort::duplicate_key()),
+            _ => self.is_sorted = false,
+        }
         Ok(())
     }
 
@@ -139,28 +149,39 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
         self.encoder.serialize_part(value)?;
         let end = length(self.here())?;
         if let Some(mark) = self.encoder.marks.last_mut() {
-            mark.1 = end;
+            mark.end = end;
         }
         Ok(())
     }
 
-    #[inline]
+    /// Inlined up to the value: the name is a constant.
+    #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
-        match self.shape {
-            Shape::Arguments => return self.element(value),
-            Shape::Date => return self.date_field(name, value),
-            Shape::PerhapsSystemTime if name == "secs_since_epoch" => {
-                return Err(Error::new(
-                    ErrorKind::OutsideModel,
-                    "a `SystemTime` is no date to serde: convert it to an `interop::DateTime`",
-                ));
-            }
-            _ => {}
+        if self.shape != Shape::Map {
+            return self.odd_field(name, value);
         }
+        self.map_field(name, value)
+    }
+
+    #[inline(always)]
+    fn map_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
         let start = self.here();
         write::string(&mut self.encoder.out, name)?;
-        self.key_written(start)?;
+        self.key_written(start, prefix(name.as_bytes()), name.len())?;
         self.value(value)
+    }
+
+    #[inline(never)]
+    fn odd_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
+        match self.shape {
+            Shape::Arguments => self.element(value),
+            Shape::Date => self.date_field(name, value),
+            Shape::PerhapsSystemTime if name == "secs_since_epoch" => Err(Error::new(
+                ErrorKind::OutsideModel,
+                "a `SystemTime` is no date to serde: convert it to an `interop::DateTime`",
+            )),
+            _ => self.map_field(name, value),
+        }
     }
 
     /// Has the text written, and puts the date in its place.
@@ -207,7 +228,7 @@ fn too_many() -> Error {
 
 /// The number of items was another one than said, or duplicates went.
 #[cold]
-fn correct_header(out: &mut impl Sink, is_map: bool, at: usize, declared: u32, count: u32) {
+fn correct_header(out: &mut Buffer<'_>, is_map: bool, at: usize, declared: u32, count: u32) {
     let (_, old) = write::header(is_map, declared);
     let (bytes, new) = write::header(is_map, count);
     let end = out.written().len();
@@ -219,7 +240,7 @@ fn correct_header(out: &mut impl Sink, is_map: bool, at: usize, declared: u32, c
     out.written_mut()[at..at + new].copy_from_slice(&bytes[..new]);
 }
 
-impl<S: Sink> ser::SerializeSeq for Compound<'_, '_, S> {
+impl ser::SerializeSeq for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 
@@ -232,7 +253,7 @@ impl<S: Sink> ser::SerializeSeq for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTuple for Compound<'_, '_, S> {
+impl ser::SerializeTuple for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 
@@ -245,7 +266,7 @@ impl<S: Sink> ser::SerializeTuple for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTupleStruct for Compound<'_, '_, S> {
+impl ser::SerializeTupleStruct for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 
@@ -258,7 +279,7 @@ impl<S: Sink> ser::SerializeTupleStruct for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTupleVariant for Compound<'_, '_, S> {
+impl ser::SerializeTupleVariant for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 
@@ -271,7 +292,7 @@ impl<S: Sink> ser::SerializeTupleVariant for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
+impl ser::SerializeMap for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 
@@ -279,7 +300,9 @@ impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
         let start = self.here();
         self.encoder.has_two_forms.set(false);
         key.serialize(MapKey(&mut *self.encoder))?;
-        self.key_written(start)
+        let text = text_of(&self.encoder.out.written()[start..]);
+        let (prefix, len) = (prefix(text), text.len());
+        self.key_written(start, prefix, len)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
@@ -291,7 +314,7 @@ impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeStruct for Compound<'_, '_, S> {
+impl ser::SerializeStruct for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 
@@ -308,7 +331,7 @@ impl<S: Sink> ser::SerializeStruct for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeStructVariant for Compound<'_, '_, S> {
+impl ser::SerializeStructVariant for Compound<'_, '_> {
     type Ok = ();
     type Error = Error;
 

@@ -7,13 +7,12 @@ use serde::ser::{Impossible, Serializer};
 
 use super::recognize::{self, Origin};
 use super::serializer::Encoder;
-use super::sink::Sink;
 use super::write;
 use crate::interop::error::{Error, ErrorKind};
 use crate::interop::temporal::Temporal;
 
 /// Writes a map's key.
-pub(super) struct MapKey<'a, 'm, S>(pub(super) &'a mut Encoder<'m, S>);
+pub(super) struct MapKey<'a, 'm>(pub(super) &'a mut Encoder<'m>);
 
 fn not_a_string<T>() -> Result<T, Error> {
     Err(Error::new(ErrorKind::OutsideModel, "the keys of a map are strings in every language"))
@@ -27,7 +26,7 @@ macro_rules! refuse {
     )*};
 }
 
-impl<S: Sink> Serializer for MapKey<'_, '_, S> {
+impl Serializer for MapKey<'_, '_> {
     type Ok = ();
     type Error = Error;
     type SerializeSeq = Impossible<(), Error>;

@@ -18,16 +18,20 @@ mod write;
 
 use root::Root;
 use serializer::Encoder;
-use sink::Stack;
+pub(super) use sink::Buffer;
+use sink::{ARGUMENTS, DOCUMENT};
 use sort::Marks;
 use write::Profile;
 
-/// The flat array of arguments, as it is hashed.
-pub(super) fn arguments<A: Serialize + ?Sized>(args: &A) -> Result<Stack, Error> {
-    let mut marks = Marks::new();
-    let mut encoder = Encoder::new(Stack::new(), &mut marks, Profile::Arguments);
+/// What is made of the flat array of arguments, as it is hashed.
+pub(super) fn arguments<A: Serialize + ?Sized, R>(
+    args: &A,
+    made: impl FnOnce(Buffer<'_>) -> R,
+) -> Result<R, Error> {
+    let (mut window, mut marks) = ([0; ARGUMENTS], Marks::new());
+    let mut encoder = Encoder::new(Buffer::new(&mut window), &mut marks, Profile::Arguments);
     match args.serialize(Root(&mut encoder)) {
-        Ok(()) => Ok(encoder.into_sink()),
+        Ok(()) => Ok(made(encoder.into_buffer())),
         Err(error) => Err(match encoder.argument {
             Some(position) => error.in_argument(position),
             None => error,
@@ -37,9 +41,8 @@ pub(super) fn arguments<A: Serialize + ?Sized>(args: &A) -> Result<Stack, Error>
 
 /// A value's document.
 pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut marks = Marks::new();
-    // Most documents are longer than a few bytes: one allocation in place of four.
-    let mut encoder = Encoder::new(Vec::with_capacity(128), &mut marks, Profile::Value);
+    let (mut window, mut marks) = ([0; DOCUMENT], Marks::new());
+    let mut encoder = Encoder::new(Buffer::new(&mut window), &mut marks, Profile::Value);
     encoder.serialize_part(value)?;
-    Ok(encoder.into_sink())
+    Ok(encoder.into_buffer().into_vec())
 }

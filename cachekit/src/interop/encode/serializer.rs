@@ -8,7 +8,7 @@ use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::compound::{Compound, Shape};
 use super::recognize::{self, Origin, Zone};
-use super::sink::Sink;
+use super::sink::Buffer;
 use super::sort::Marks;
 use super::write::{self, Profile};
 use crate::interop::error::{Error, ErrorKind};
@@ -19,8 +19,8 @@ use crate::interop::{MAX_DEPTH, names};
 const MAX_WRAPPERS: u32 = 256;
 
 /// Writes values in the canonical form.
-pub(super) struct Encoder<'m, S> {
-    pub(super) out: S,
+pub(super) struct Encoder<'m> {
+    pub(super) out: Buffer<'m>,
     /// Of the collections that are open.
     pub(super) marks: &'m mut Marks,
     /// The argument that is being written.
@@ -37,8 +37,8 @@ pub(super) struct Encoder<'m, S> {
     zone: Zone,
 }
 
-impl<'m, S: Sink> Encoder<'m, S> {
-    pub(super) fn new(out: S, marks: &'m mut Marks, profile: Profile) -> Self {
+impl<'m> Encoder<'m> {
+    pub(super) fn new(out: Buffer<'m>, marks: &'m mut Marks, profile: Profile) -> Self {
         Self {
             out,
             marks,
@@ -52,7 +52,7 @@ impl<'m, S: Sink> Encoder<'m, S> {
         }
     }
 
-    pub(super) fn into_sink(self) -> S {
+    pub(super) fn into_buffer(self) -> Buffer<'m> {
         self.out
     }
 
@@ -180,16 +180,16 @@ fn too_deep() -> Error {
     Error::new(ErrorKind::TooDeep, "collections are nested more than 100 deep")
 }
 
-impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
+impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = Compound<'a, 'm, S>;
-    type SerializeTuple = Compound<'a, 'm, S>;
-    type SerializeTupleStruct = Compound<'a, 'm, S>;
-    type SerializeTupleVariant = Compound<'a, 'm, S>;
-    type SerializeMap = Compound<'a, 'm, S>;
-    type SerializeStruct = Compound<'a, 'm, S>;
-    type SerializeStructVariant = Compound<'a, 'm, S>;
+    type SerializeSeq = Compound<'a, 'm>;
+    type SerializeTuple = Compound<'a, 'm>;
+    type SerializeTupleStruct = Compound<'a, 'm>;
+    type SerializeTupleVariant = Compound<'a, 'm>;
+    type SerializeMap = Compound<'a, 'm>;
+    type SerializeStruct = Compound<'a, 'm>;
+    type SerializeStructVariant = Compound<'a, 'm>;
 
     /// Types with two forms write text: it means the same in every language.
     #[inline]
@@ -297,7 +297,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        let start = self.out.written().len();
+        let start = self.out.len();
         self.wrapped(value)?;
         if self.out.written()[start..] == [0xc0] {
             return Err(Error::new(
@@ -359,7 +359,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Error> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
         let shape = if self.is_set { Shape::Set } else { Shape::Array };
         Compound::open(self, shape, len, 1)
     }
@@ -383,7 +383,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm, S>, Error> {
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm>, Error> {
         // Arrays are tuples to serde.
         self.serialize_seq(Some(len))
     }
@@ -392,7 +392,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         self,
         _: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Error> {
+    ) -> Result<Compound<'a, 'm>, Error> {
         self.serialize_tuple(len)
     }
 
@@ -402,22 +402,18 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Error> {
+    ) -> Result<Compound<'a, 'm>, Error> {
         self.variant(variant)?;
         Compound::open(self, Shape::Array, Some(len), 2)
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Error> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
         Compound::open(self, Shape::Map, len, 1)
     }
 
     #[inline]
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Error> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Error> {
         let shape = match name {
             names::DATE_TIME | names::DATE | names::TIME => Shape::Date,
             "SystemTime" => Shape::PerhapsSystemTime,
@@ -432,7 +428,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Error> {
+    ) -> Result<Compound<'a, 'm>, Error> {
         self.variant(variant)?;
         Compound::open(self, Shape::Map, Some(len), 2)
     }

@@ -1,6 +1,6 @@
 //! Headers and scalars in their shortest form.
 
-use super::sink::Sink;
+use super::sink::Buffer;
 use crate::interop::error::{Error, ErrorKind};
 use crate::interop::names;
 
@@ -18,7 +18,8 @@ const LOWEST_INTEGRAL: f64 = -9_223_372_036_854_775_808.0;
 const ABOVE_INTEGRAL: f64 = 18_446_744_073_709_551_616.0;
 
 /// Big-endian, behind a marker.
-fn marked<const N: usize>(out: &mut impl Sink, marker: u8, bytes: [u8; N]) {
+#[inline]
+fn marked<const N: usize>(out: &mut Buffer<'_>, marker: u8, bytes: [u8; N]) {
     let mut all = [marker; 9];
     all[1..=N].copy_from_slice(&bytes);
     out.extend(&all[..=N]);
@@ -26,7 +27,7 @@ fn marked<const N: usize>(out: &mut impl Sink, marker: u8, bytes: [u8; N]) {
 
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
+pub(super) fn unsigned(out: &mut Buffer<'_>, number: u64) {
     match number {
         0..=0x7f => out.push(number as u8),
         0x80..=0xff => marked(out, 0xcc, [number as u8]),
@@ -38,7 +39,7 @@ pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
 
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn signed(out: &mut impl Sink, number: i64) {
+pub(super) fn signed(out: &mut Buffer<'_>, number: i64) {
     match number {
         0.. => unsigned(out, number.unsigned_abs()),
         -32..=-1 => out.push((number as i8).to_be_bytes()[0]),
@@ -49,7 +50,7 @@ pub(super) fn signed(out: &mut impl Sink, number: i64) {
     }
 }
 
-pub(super) fn wide(out: &mut impl Sink, number: i128) -> Result<(), Error> {
+pub(super) fn wide(out: &mut Buffer<'_>, number: i128) -> Result<(), Error> {
     if let Ok(number) = u64::try_from(number) {
         unsigned(out, number);
     } else if let Ok(number) = i64::try_from(number) {
@@ -66,7 +67,7 @@ pub(super) fn out_of_range() -> Error {
 
 #[inline]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Integral and in range.
-pub(super) fn float(out: &mut impl Sink, number: f64, profile: Profile) -> Result<(), Error> {
+pub(super) fn float(out: &mut Buffer<'_>, number: f64, profile: Profile) -> Result<(), Error> {
     if !number.is_finite() {
         return Err(Error::new(ErrorKind::Range, "NaN and the infinities are not in the model"));
     }
@@ -90,9 +91,10 @@ pub(super) fn length(len: usize) -> Result<u32, Error> {
         .map_err(|_| Error::new(ErrorKind::TooLarge, "a length needs more than 32 bits"))
 }
 
-#[inline]
+/// Inlined: of a field's name everything is known before.
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn string(out: &mut impl Sink, text: &str) -> Result<(), Error> {
+pub(super) fn string(out: &mut Buffer<'_>, text: &str) -> Result<(), Error> {
     match length(text.len())? {
         len @ 0..=31 => out.push(0xa0 | len as u8),
         len @ 32..=0xff => marked(out, 0xd9, [len as u8]),
@@ -104,7 +106,7 @@ pub(super) fn string(out: &mut impl Sink, text: &str) -> Result<(), Error> {
 }
 
 #[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn bytes(out: &mut impl Sink, bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn bytes(out: &mut Buffer<'_>, bytes: &[u8]) -> Result<(), Error> {
     match length(bytes.len())? {
         len @ 0..=0xff => marked(out, 0xc4, [len as u8]),
         len @ 0x100..=0xffff => marked(out, 0xc5, (len as u16).to_be_bytes()),
@@ -145,7 +147,7 @@ pub(super) fn text_of(encoded: &[u8]) -> &[u8] {
 }
 
 /// A date as other languages write it: the tag, and the text.
-pub(super) fn sentinel(out: &mut impl Sink, tag: &str, text: &str) -> Result<(), Error> {
+pub(super) fn sentinel(out: &mut Buffer<'_>, tag: &str, text: &str) -> Result<(), Error> {
     out.push(0x82);
     string(out, tag)?;
     out.push(0xc3);
