@@ -51,7 +51,8 @@
 //!
 //! What is not seen: a type that copies its content into a buffer of serde's before it writes it (a newtype variant that
 //! holds another enum, within `#[serde(tag)]` or `#[serde(flatten)]`), and erased serializers. There, use the types of
-//! this module. Fields with `#[serde(with)]` are written as that module says.
+//! this module. A `Set` wraps the collection itself: within it, an option or a newtype around the collection makes a list
+//! of it. Fields with `#[serde(with)]` are written as that module says.
 //!
 //! # Dates
 //!
@@ -59,7 +60,10 @@
 //!   rounded down to the microsecond. Naive dates, days and times of day are errors.
 //! - In values it is a map of a tag and a text: `{"__datetime__": true, "value": "2024-01-01T12:00:00+00:00"}`, and
 //!   likewise `__date__` and `__time__`. Naive ones are allowed. The text has microseconds, as in Python: what is
-//!   finer is cut off. A jiff `Zoned` is an error there, since nobody else reads the name of its zone.
+//!   finer is cut off. A jiff `Zoned` is an error there, since no other language reads the name of its
+//!   zone.
+//! - chrono and jiff round an offset to minutes when they write it. Offsets with seconds are those of local times
+//!   before about 1900; convert such dates to UTC first.
 //!
 //! # Reading
 //!

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::Error;
 
 mod compound;
+mod dates;
 mod map_key;
 mod recognize;
 mod root;

@@ -12,7 +12,7 @@ use super::sink::Buffer;
 use super::sort::Marks;
 use super::write::{self, Profile};
 use crate::interop::error::{Error, ErrorKind};
-use crate::interop::temporal::{Temporal, Text};
+use crate::interop::temporal::Text;
 use crate::interop::{MAX_DEPTH, names};
 
 /// How many `Some`s and newtypes may stand around each other: they recurse, too, and write nothing.
@@ -25,7 +25,7 @@ pub(super) struct Encoder<'m> {
     pub(super) marks: &'m mut Marks,
     /// The argument that is being written.
     pub(super) argument: Option<u32>,
-    profile: Profile,
+    pub(super) profile: Profile,
     /// How many collections are open.
     depth: u32,
     wrappers: u32,
@@ -34,7 +34,7 @@ pub(super) struct Encoder<'m> {
     /// The value has asked whether text or bytes are wanted, so it has two forms.
     pub(super) has_two_forms: Cell<bool>,
     /// What is known of the value's type.
-    zone: Zone,
+    pub(super) zone: Zone,
 }
 
 impl<'m> Encoder<'m> {
@@ -92,87 +92,6 @@ impl<'m> Encoder<'m> {
         self.descend()?;
         self.out.push(0x81);
         write::string(&mut self.out, name)
-    }
-
-    /// A date, by the rule of the profile.
-    pub(super) fn temporal(&mut self, date: Temporal) -> Result<(), Error> {
-        match self.profile {
-            Profile::Arguments => {
-                let micros = date.unix_micros().ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::OutsideModel,
-                        "among arguments a date has a time and an offset: the others are no instants",
-                    )
-                })?;
-                // First rounded to a float, then divided once: every language does just that.
-                #[allow(clippy::cast_precision_loss)]
-                let seconds = micros as f64 / 1e6;
-                write::float(&mut self.out, seconds, self.profile)
-            }
-            Profile::Value => {
-                self.descend()?;
-                let text = date.iso()?;
-                write::sentinel(&mut self.out, date.tag(), text.as_str())?;
-                self.ascend(1);
-                Ok(())
-            }
-        }
-    }
-
-    /// What a type displays that comes from a crate of dates.
-    fn displayed_date(&mut self, origin: Origin, text: &str) -> Result<(), Error> {
-        let is_on = match origin {
-            Origin::Chrono => cfg!(feature = "chrono"),
-            Origin::Jiff => cfg!(feature = "jiff"),
-            Origin::Other => false,
-        };
-        if !is_on {
-            return Err(Error::new(
-                ErrorKind::OutsideModel,
-                "a date of chrono or jiff: turn on cachekit's feature of that name",
-            ));
-        }
-        if text.ends_with(']') && self.profile == Profile::Value {
-            return Err(Error::new(
-                ErrorKind::OutsideModel,
-                "other languages cannot read the name of a time zone: use a `Timestamp` in place of a `Zoned`",
-            ));
-        }
-        let date = Temporal::parse(text).ok_or_else(|| {
-            Error::new(ErrorKind::Range, "other languages have dates in the years 1 to 9999")
-        })?;
-        self.temporal(date)
-    }
-
-    /// The text of a type that has two forms. The crate `time` writes its dates like this, in a form of its own.
-    #[cold]
-    fn text_of_two_forms(&mut self, text: &str) -> Result<(), Error> {
-        let Some(date) = Temporal::parse_spaced(text) else {
-            if self.zone == Zone::Unknown {
-                return write::string(&mut self.out, text);
-            }
-            return Err(Error::new(
-                ErrorKind::Range,
-                "other languages have dates in the years 1 to 9999",
-            ));
-        };
-        if cfg!(not(feature = "time")) {
-            return Err(Error::new(
-                ErrorKind::OutsideModel,
-                "a date of the crate `time`: turn on cachekit's feature of that name",
-            ));
-        }
-        let date = match (date, self.zone) {
-            (Temporal::DateTime(date), Zone::Utc) => Temporal::DateTime(date.in_utc()),
-            (Temporal::DateTime(date), Zone::Unknown) if !date.is_aware() => {
-                return Err(Error::new(
-                    ErrorKind::OutsideModel,
-                    "a `UtcDateTime` or a `PrimitiveDateTime` in a wrapper: nothing tells which; use an `OffsetDateTime`",
-                ));
-            }
-            (date, _) => date,
-        };
-        self.temporal(date)
     }
 }
 
