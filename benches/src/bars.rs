@@ -4,7 +4,7 @@ use crate::report::{
     BOUNDED, OURS, OURS_ALONE, OURS_NUMBER, OURS_SYNC, REFERENCE, Replay, Report, Row, Table,
 };
 use crate::workloads::seal::{BARE_AES_GCM, BARE_AWS_LC, SEAL_AES_GCM, SEAL_AWS_LC, SEAL_CORE};
-use crate::workloads::sealed;
+use crate::workloads::{interop, sealed};
 
 /// Points of hit ratio we may stay below the reference.
 const HIT_RATIO_SLACK: f64 = 0.3;
@@ -110,6 +110,7 @@ fn bars(report: &Report) -> Vec<Bar> {
     compile(report, &mut bars);
     seal(report, &mut bars);
     sealed(report, &mut bars);
+    interop_bars(report, &mut bars);
     bars
 }
 
@@ -151,6 +152,18 @@ fn sealed(report: &Report, bars: &mut Vec<Bar>) {
     // Equal: what is left between them is where the code happens to lie.
     let bar = Bar::new("sealed function's typed hit", "<= 1.05x #[cache]'s hit");
     bars.push(bar.below(rows(report, "sealed", sealed::TYPED, sealed::OPEN), 1.05));
+}
+
+/// Keys against the ecosystem's client, and values against the codec that it uses.
+fn interop_bars(report: &Report, bars: &mut Vec<Bar>) {
+    for (id, what) in interop::KEYS {
+        let bar = Bar::new(&format!("interop key of {what}"), "<= 0.50x cachekit-rs");
+        bars.push(bar.below(rows(report, id, interop::OURS, interop::SDK), 0.5));
+    }
+    for (id, what) in [("interop-encode", "encode"), ("interop-decode", "decode")] {
+        let bar = Bar::new(&format!("interop {what}, struct"), "<= 0.60x rmp-serde");
+        bars.push(bar.below(rows(report, id, interop::OURS, interop::RMP), 0.6));
+    }
 }
 
 fn rows<'a>(report: &'a Report, id: &str, ours: &str, other: &str) -> Option<(&'a Row, &'a Row)> {

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The parts are `hits`, `async`, `threads`, `zipf`, `churn`, `stampede`, `capacity`, `adapt`, `memory`, `seal`,
-//! `sealed`, `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full`
+//! `sealed`, `interop`, `traces`, `compile`, `http` and `redis`. Setting `CI` in the environment means `--quick`; `--full`
 //! overrides it. Run without `cargo bench` (as `cargo test --all-targets` does) the short form is the default too.
 //!
 //! Every workload has several contenders. They take turns, a few milliseconds each, in an order
@@ -74,7 +74,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     println!("{}", options.describe());
 
     let mut report = Report::default();
-    let workloads: [(Part, Workload); 11] = [
+    let workloads: [(Part, Workload); 12] = [
         (Part::Hits, workloads::hits::run),
         (Part::Async, workloads::asynchronous::run),
         (Part::Threads, workloads::threads::run),
@@ -86,6 +86,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         (Part::Memory, memory::run),
         (Part::Seal, workloads::seal::run),
         (Part::Sealed, workloads::sealed::run),
+        (Part::Interop, workloads::interop::run),
     ];
     for (part, run) in workloads {
         if options.wants(part) {

@@ -16,6 +16,7 @@ pub(crate) enum Part {
     Memory,
     Seal,
     Sealed,
+    Interop,
     Traces,
     Compile,
     Http,
@@ -23,7 +24,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 15] = [
+    const WORDS: [(&'static str, Part); 16] = [
         ("hits", Part::Hits),
         ("async", Part::Async),
         ("threads", Part::Threads),
@@ -35,6 +36,7 @@ impl Part {
         ("memory", Part::Memory),
         ("seal", Part::Seal),
         ("sealed", Part::Sealed),
+        ("interop", Part::Interop),
         ("traces", Part::Traces),
         ("compile", Part::Compile),
         ("http", Part::Http),

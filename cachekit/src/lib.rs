@@ -41,6 +41,8 @@
 //! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
 //! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
 //! | `ring` | the same by the library that `io` and `redis` use for TLS; turns `secure` on |
+//! | `interop` | [`interop`]: keys and values that the Python, TypeScript and Rust SDKs share; [`python`] |
+//! | `chrono`, `jiff`, `time` | dates of these crates in them; each turns `interop` on |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.
@@ -97,6 +99,10 @@ mod error;
 mod expiry;
 mod format;
 mod handle;
+#[cfg(feature = "interop")]
+pub mod interop;
+#[cfg(feature = "interop")]
+pub mod python;
 mod start;
 mod stats;
 pub mod testing;

@@ -14,6 +14,8 @@ use fastrand::Rng;
 
 use crate::published::virtual_environment;
 
+mod keys;
+
 const CASES: usize = 1000;
 /// Of the script: so many more come from decorated functions.
 const DECORATED: usize = 100;

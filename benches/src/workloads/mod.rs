@@ -5,6 +5,7 @@ pub(crate) mod asynchronous;
 pub(crate) mod capacity;
 pub(crate) mod churn;
 pub(crate) mod hits;
+pub(crate) mod interop;
 pub(crate) mod seal;
 pub(crate) mod sealed;
 pub(crate) mod skewed;

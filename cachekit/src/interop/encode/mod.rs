@@ -1,0 +1,49 @@
+//! The canonical encoding: one value, one sequence of bytes.
+//!
+//! A `serde::Serializer` that writes while the value is walked. What has to be in order (the keys of a map, the
+//! elements of a set) is sorted in place once the collection is complete, so there is no tree in between.
+
+use serde::Serialize;
+
+use super::error::Error;
+
+mod compound;
+mod dates;
+mod map_key;
+mod recognize;
+mod root;
+mod serializer;
+mod sink;
+mod sort;
+mod write;
+
+use root::Root;
+use serializer::Encoder;
+pub(super) use sink::Buffer;
+use sink::{ARGUMENTS, DOCUMENT};
+use sort::Marks;
+use write::Profile;
+
+/// What is made of the flat array of arguments, as it is hashed.
+pub(super) fn arguments<A: Serialize + ?Sized, R>(
+    args: &A,
+    made: impl FnOnce(Buffer<'_>) -> R,
+) -> Result<R, Error> {
+    let (mut window, mut marks) = ([0; ARGUMENTS], Marks::new());
+    let mut encoder = Encoder::new(Buffer::new(&mut window), &mut marks, Profile::Arguments);
+    match args.serialize(Root(&mut encoder)) {
+        Ok(()) => Ok(made(encoder.into_buffer())),
+        Err(error) => Err(match encoder.argument {
+            Some(position) => error.in_argument(position),
+            None => error,
+        }),
+    }
+}
+
+/// A value's document.
+pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    let (mut window, mut marks) = ([0; DOCUMENT], Marks::new());
+    let mut encoder = Encoder::new(Buffer::new(&mut window), &mut marks, Profile::Value);
+    encoder.serialize_part(value)?;
+    Ok(encoder.into_buffer().into_vec())
+}

@@ -1,0 +1,142 @@
+//! The arguments of a call as one flat array.
+
+use serde::Serialize;
+use serde::ser::{Impossible, SerializeSeq as _, Serializer};
+
+use super::compound::{Compound, Shape};
+use super::recognize;
+use super::serializer::Encoder;
+use crate::interop::error::{Error, ErrorKind};
+use crate::interop::names;
+
+/// Takes a list of arguments, and nothing else.
+pub(super) struct Root<'a, 'm>(pub(super) &'a mut Encoder<'m>);
+
+fn no_list<T>() -> Result<T, Error> {
+    Err(Error::new(
+        ErrorKind::Arguments,
+        "arguments are a tuple, a sequence or a struct: one argument is `&(argument,)`",
+    ))
+}
+
+impl<'a, 'm> Root<'a, 'm> {
+    fn open(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
+        Compound::open(self.0, Shape::Arguments, len, 1)
+    }
+}
+
+macro_rules! refuse {
+    ($($method:ident($($argument:ty),*) -> $result:ty;)*) => {$(
+        fn $method(self, $(_: $argument),*) -> Result<$result, Error> {
+            no_list()
+        }
+    )*};
+}
+
+impl<'a, 'm> Serializer for Root<'a, 'm> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Compound<'a, 'm>;
+    type SerializeTuple = Compound<'a, 'm>;
+    type SerializeTupleStruct = Compound<'a, 'm>;
+    type SerializeTupleVariant = Impossible<(), Error>;
+    type SerializeMap = Impossible<(), Error>;
+    type SerializeStruct = Compound<'a, 'm>;
+    type SerializeStructVariant = Impossible<(), Error>;
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        self.open(Some(0))?.end()
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        self.serialize_unit()
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        if name == names::SET { no_list() } else { value.serialize(self) }
+    }
+
+    #[inline]
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
+        self.open(len)
+    }
+
+    fn collect_seq<I>(self, items: I) -> Result<(), Error>
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        if recognize::is_set::<I>() {
+            return no_list();
+        }
+        let items = items.into_iter();
+        let mut list = self.open(None)?;
+        for item in items {
+            list.serialize_element(&item)?;
+        }
+        list.end()
+    }
+
+    #[inline]
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm>, Error> {
+        self.open(Some(len))
+    }
+
+    #[inline]
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        len: usize,
+    ) -> Result<Compound<'a, 'm>, Error> {
+        self.open(Some(len))
+    }
+
+    #[inline]
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Error> {
+        match name {
+            names::DATE_TIME | names::DATE | names::TIME => no_list(),
+            _ => self.open(Some(len)),
+        }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Error> {
+        no_list()
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), Error> {
+        no_list()
+    }
+
+    refuse! {
+        serialize_bool(bool) -> ();
+        serialize_i8(i8) -> ();
+        serialize_i16(i16) -> ();
+        serialize_i32(i32) -> ();
+        serialize_i64(i64) -> ();
+        serialize_i128(i128) -> ();
+        serialize_u8(u8) -> ();
+        serialize_u16(u16) -> ();
+        serialize_u32(u32) -> ();
+        serialize_u64(u64) -> ();
+        serialize_u128(u128) -> ();
+        serialize_f32(f32) -> ();
+        serialize_f64(f64) -> ();
+        serialize_char(char) -> ();
+        serialize_str(&str) -> ();
+        serialize_bytes(&[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit_variant(&'static str, u32, &'static str) -> ();
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_map(Option<usize>) -> Self::SerializeMap;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+    }
+}

@@ -1,0 +1,175 @@
+//! Keys: two names and the hash of the arguments.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::LazyLock;
+
+use blake2b_simd::Params;
+use serde::Serialize;
+
+use super::encode;
+use super::error::Error;
+use super::segment::{MAX_LEN, Namespace, Operation};
+
+const HASH_LEN: usize = 32;
+/// Two names at their longest, two colons, and the hash in hex.
+const MAX_KEY_LEN: usize = 2 * MAX_LEN + 2 + 2 * HASH_LEN;
+
+/// A key that every language computes for the same call: `namespace:operation:hash`, ASCII, 68 to 194
+/// bytes. It lies on the stack and reads as a `&str`.
+#[derive(Clone, Copy)]
+pub struct Key {
+    bytes: [u8; MAX_KEY_LEN],
+    len: u8,
+}
+
+impl Key {
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("the parts of a key are ASCII")
+    }
+}
+
+/// The key of a call.
+///
+/// `args` are all arguments in the order of their declaration: a tuple, a slice, a `Vec`, or a struct, whose
+/// fields then stand for the arguments. A call without arguments has `&()`; one with a single argument has
+/// `&(argument,)`.
+///
+/// # Errors
+///
+/// [`ErrorKind::Segment`](super::ErrorKind::Segment) for a name that is not allowed; and for an argument
+/// outside the model the kind that says why, with [`Error::argument`]. Nothing is repaired or left out.
+///
+/// # Example
+///
+/// ```
+/// use cachekit::interop;
+///
+/// let key = interop::key("users", "get_user", &(42,))?;
+/// assert_eq!(
+///     key.as_str(),
+///     "users:get_user:61598716255080080f6456eb065c2e51badfaa4320b0efe97469c29cffee8875"
+/// );
+/// # Ok::<_, interop::Error>(())
+/// ```
+pub fn key<A: Serialize + ?Sized>(
+    namespace: &str,
+    operation: &str,
+    args: &A,
+) -> Result<Key, Error> {
+    key_in(Namespace::new(namespace)?, Operation::new(operation)?, args)
+}
+
+/// [`key`] with names that were checked before, for example at compile time.
+///
+/// # Errors
+///
+/// As [`key`], for the arguments.
+pub fn key_in<A: Serialize + ?Sized>(
+    namespace: Namespace<'_>,
+    operation: Operation<'_>,
+    args: &A,
+) -> Result<Key, Error> {
+    let hash = encode::arguments(args, |encoded| PARAMS.hash(encoded.written()))?;
+    let mut key = Key { bytes: [0; MAX_KEY_LEN], len: 0 };
+    key.push(namespace.as_str().as_bytes());
+    key.push(b":");
+    key.push(operation.as_str().as_bytes());
+    key.push(b":");
+    key.push_hex(hash.as_bytes());
+    Ok(key)
+}
+
+/// BLAKE2b with 32 bytes, which is not a part of that with 64.
+static PARAMS: LazyLock<Params> = LazyLock::new(|| {
+    let mut params = Params::new();
+    params.hash_length(HASH_LEN);
+    params
+});
+
+impl Key {
+    #[allow(clippy::cast_possible_truncation)] // A key is at most 194 bytes long.
+    fn place(&mut self, len: usize) -> &mut [u8] {
+        let at = usize::from(self.len);
+        self.len += len as u8;
+        &mut self.bytes[at..at + len]
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        self.place(part.len()).copy_from_slice(part);
+    }
+
+    fn push_hex(&mut self, bytes: &[u8]) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for (pair, byte) in self.place(2 * bytes.len()).chunks_exact_mut(2).zip(bytes) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+    }
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialEq<str> for Key {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Key {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}

@@ -1,0 +1,146 @@
+//! The shared tier as the tier behind this process.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cachekit_io::BoxFuture;
+
+use super::encoding::frame;
+use super::link::Failed;
+use super::tier::{Call, SharedTier};
+use crate::entry::Fate;
+use crate::flight::Purpose;
+use crate::format::encoded::Proof;
+use crate::format::frame::Compression;
+use crate::read_through::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::sealed::{BlindedKey, SealedBytes};
+use crate::site::L1;
+use crate::store::StoreRef;
+
+impl TierBehind for SharedTier {
+    fn has_backend(&self) -> bool {
+        true
+    }
+
+    fn keeps(&self) -> L1 {
+        self.seal.as_ref().map_or(L1::Typed, |seal| seal.l1())
+    }
+
+    fn blinded(&self) -> Option<BlindedKey> {
+        self.seal.as_ref()?.blinded()
+    }
+
+    fn consult<'a>(
+        &'a mut self,
+        fate: &'a Arc<Fate>,
+        store: &'a StoreRef,
+        purpose: Purpose,
+        reader: &'a mut dyn Reader,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(self.asked(fate, store, purpose, reader))
+    }
+
+    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut dyn Reader) -> BoxFuture<'a, bool> {
+        Box::pin(self.peeked(store, reader))
+    }
+
+    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+        self.prepared(value, windows)
+    }
+
+    fn may_keep(&self, fate: &Fate) -> bool {
+        !fate.is_dead() || (self.unambiguous && self.may_write(fate))
+    }
+
+    fn write<'a>(
+        &'a self,
+        fate: &'a Arc<Fate>,
+        prepared: &'a Prepared,
+        store: &'a StoreRef,
+    ) -> BoxFuture<'a, bool> {
+        if !self.unambiguous {
+            return Box::pin(async { true });
+        }
+        Box::pin(self.publish(fate, prepared, store))
+    }
+
+    fn unwritten(&self, fate: &Arc<Fate>, store: &StoreRef) {
+        if self.unambiguous {
+            self.kept_alone(fate, store);
+        }
+    }
+
+    fn replace<'a>(
+        &'a self,
+        fate: &'a Arc<Fate>,
+        prepared: &'a Prepared,
+        store: &'a StoreRef,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async {
+            if self.unambiguous {
+                self.cover(fate, store);
+                self.overwrite(fate, prepared, store).await;
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, store: &'a StoreRef) -> BoxFuture<'a, Removal> {
+        Box::pin(async {
+            let until = self.link.deadline();
+            if self.empty(None, store, until).await { Removal::Confirmed } else { Removal::Failed }
+        })
+    }
+}
+
+impl SharedTier {
+    /// Asks the tier before the function runs. A failure is an answer.
+    async fn asked(
+        &mut self,
+        fate: &Arc<Fate>,
+        store: &StoreRef,
+        purpose: Purpose,
+        reader: &mut dyn Reader,
+    ) -> Answer {
+        self.cover(fate, store);
+        if !self.unambiguous {
+            return Answer::Run;
+        }
+        // A forced run wants the old value gone there, too: that is tried in any case.
+        if purpose != Purpose::Forced && !self.link.admits(store) {
+            self.given_up = true;
+            return Answer::Run;
+        }
+        let until = self.link.deadline();
+        match self.consult_in(Arc::clone(fate), purpose, Call { store, until, reader }).await {
+            Ok(answer) => answer,
+            Err(failed) => {
+                self.given_up = failed == Failed::Late;
+                Answer::Run
+            }
+        }
+    }
+
+    async fn peeked(&self, store: &StoreRef, reader: &mut dyn Reader) -> bool {
+        if !self.unambiguous || self.is_overtaken() || !self.link.admits(store) {
+            return false;
+        }
+        let mut call = Call { store, until: self.link.deadline(), reader };
+        matches!(self.look(&mut call).await, Ok(Answer::Fresh(_)))
+    }
+
+    fn prepared(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+        // Encoding is part of the time after the function.
+        let until = Some(self.link.deadline());
+        let goes = self.unambiguous && !self.given_up;
+        let Some(seal) = &self.seal else {
+            let frame = if goes { frame(value, windows, Proof::First) } else { None };
+            let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));
+            return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
+        };
+        let is_needed = goes || seal.l1() == L1::Sealed;
+        let frame = if is_needed { frame(value, windows, Proof::Each) } else { None };
+        let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
+        let bytes = sealed.as_ref().map(SealedBytes::bytes);
+        Prepared { bytes, sealed, windows, until }
+    }
+}
