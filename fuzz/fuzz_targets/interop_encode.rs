@@ -113,8 +113,9 @@ fn same(made: &Made, other: &Other, in_key: bool) -> bool {
         }
         (Made::Pairs(pairs), Other::Map(others)) => {
             let find = |key: &str| others.iter().find(|(other, _)| other.as_str() == Some(key));
-            let is_sorted =
-                others.windows(2).all(|pair| pair[0].0.as_str().unwrap() < pair[1].0.as_str().unwrap());
+            let is_sorted = others
+                .windows(2)
+                .all(|pair| pair[0].0.as_str().unwrap() < pair[1].0.as_str().unwrap());
             is_sorted
                 && pairs.len() == others.len()
                 && pairs.iter().all(|(key, value)| {
@@ -138,15 +139,20 @@ fn same_value(value: &Value, other: &Other, in_key: bool) -> bool {
             in_key && value.fract() == 0.0 && other == Some(*value as i128)
         }
         (Value::Float(value), Other::F64(other)) => {
-            let integral = value.fract() == 0.0 && *value >= -(2_f64.powi(63)) && *value < 2_f64.powi(64);
+            let integral =
+                value.fract() == 0.0 && *value >= -(2_f64.powi(63)) && *value < 2_f64.powi(64);
             !(in_key && integral) && value.to_bits() == other.to_bits()
         }
         (Value::Str(value), Other::String(other)) => other.as_str() == Some(value),
         (Value::Bytes(value), Other::Binary(other)) => value == other,
         (Value::Set(items), Other::Array(others)) => {
             others.windows(2).all(|pair| bytes(&pair[0]) < bytes(&pair[1]))
-                && items.iter().all(|item| others.iter().any(|other| same_value(item, other, in_key)))
-                && others.iter().all(|other| items.iter().any(|item| same_value(item, other, in_key)))
+                && items
+                    .iter()
+                    .all(|item| others.iter().any(|other| same_value(item, other, in_key)))
+                && others
+                    .iter()
+                    .all(|other| items.iter().any(|item| same_value(item, other, in_key)))
         }
         _ => false,
     }

@@ -37,7 +37,9 @@ enum Buffered {
 fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Map(map) => 1 + map.iter().map(|(key, value)| key.len() + size(value)).sum::<usize>(),
+        Value::Map(map) => {
+            1 + map.iter().map(|(key, value)| key.len() + size(value)).sum::<usize>()
+        }
         Value::Pairs(pairs) => {
             1 + pairs.iter().map(|(key, value)| size(key) + size(value)).sum::<usize>()
         }

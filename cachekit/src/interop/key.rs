@@ -82,7 +82,7 @@ pub fn key_in<A: Serialize + ?Sized>(
     Ok(key)
 }
 
-/// BLAKE2b with 32 bytes, which is not a part of that with 64.
+/// `BLAKE2b` with 32 bytes, which is not a part of that with 64.
 static PARAMS: LazyLock<Params> = LazyLock::new(|| {
     let mut params = Params::new();
     params.hash_length(HASH_LEN);

@@ -112,6 +112,8 @@ pub const MAX_DEPTH: usize = 100;
 ///
 /// As [`key`], for the arguments.
 pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
+    // The method's path is not general enough in its lifetime.
+    #[allow(clippy::redundant_closure_for_method_calls)]
     encode::arguments(args, |encoded| encoded.into_vec())
 }
 

@@ -56,14 +56,16 @@ fn keys_of_up_to_256_bytes_allocate_nothing() {
 
 fn text(rng: &mut Rng) -> String {
     let letters = ['a', 'B', '_', '-', '0', '\0', '\u{df}', '\u{ff61}', '\u{10000}', '\u{1f511}'];
-    (0..rng.usize(..*rng.choice(&[3, 12, 40, 300]).unwrap()))
-        .map(|_| *rng.choice(&letters).unwrap())
-        .collect()
+    let most = *rng.choice(&[3, 12, 40, 300]).unwrap();
+    (0..rng.usize(..most)).map(|_| *rng.choice(&letters).unwrap()).collect()
 }
 
 /// A value, as ours and as theirs.
 fn value(rng: &mut Rng, depth: usize) -> (Value, InteropValue) {
-    let len = |rng: &mut Rng| rng.usize(..*rng.choice(&[2, 5, 18]).unwrap());
+    let len = |rng: &mut Rng| {
+        let most = *rng.choice(&[2, 5, 18]).unwrap();
+        rng.usize(..most)
+    };
     match rng.u8(..if depth > 3 { 8 } else { 11 }) {
         0 => (Value::Null, InteropValue::Null),
         1 => {

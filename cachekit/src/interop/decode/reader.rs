@@ -181,8 +181,9 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(crate) fn short_unsigned(&mut self) -> Result<Option<u64>, Error> {
         let (number, rest) = match self.rest {
-            [number @ 0..=0x7f, rest @ ..] => (u64::from(*number), rest),
-            [0xcc, number, rest @ ..] => (u64::from(*number), rest),
+            [number @ 0..=0x7f, rest @ ..] | [0xcc, number, rest @ ..] => {
+                (u64::from(*number), rest)
+            }
             [0xcd, a, b, rest @ ..] => (u16::from_be_bytes([*a, *b]).into(), rest),
             [0xce, a, b, c, d, rest @ ..] => (u32::from_be_bytes([*a, *b, *c, *d]).into(), rest),
             _ => return Ok(None),

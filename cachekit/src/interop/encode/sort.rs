@@ -23,17 +23,15 @@ pub(super) type Marks = SmallVec<[Mark; 256]>;
 /// The first eight bytes, so that numbers compare as the bytes do. Shorter ones are filled up with zeros.
 #[inline(always)]
 pub(super) fn prefix(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk() {
-        Some(chunk) => u64::from_be_bytes(*chunk),
-        None => {
-            let mut prefix = 0;
-            for byte in bytes {
-                prefix = prefix << 8 | u64::from(*byte);
-            }
-            // No bytes: nothing to shift.
-            prefix.checked_shl(64 - 8 * u32::try_from(bytes.len()).unwrap_or(0)).unwrap_or(0)
-        }
+    if let Some(chunk) = bytes.first_chunk() {
+        return u64::from_be_bytes(*chunk);
     }
+    let mut prefix = 0;
+    for byte in bytes {
+        prefix = prefix << 8 | u64::from(*byte);
+    }
+    // No bytes: nothing to shift.
+    prefix.checked_shl(64 - 8 * u32::try_from(bytes.len()).unwrap_or(0)).unwrap_or(0)
 }
 
 impl Mark {
