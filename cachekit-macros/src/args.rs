@@ -19,7 +19,7 @@ pub(crate) use secure::{L1, OnTamper};
 pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
-pub(crate) const OPTIONS: [&str; 20] = [
+pub(crate) const OPTIONS: [&str; 21] = [
     "ttl",
     "stale",
     "idle",
@@ -33,6 +33,7 @@ pub(crate) const OPTIONS: [&str; 20] = [
     "namespace",
     "backend",
     "fill_lock",
+    "interop",
     "tenant",
     "l1",
     "on_tamper",
@@ -61,6 +62,7 @@ pub(crate) struct Args {
     pub(crate) namespace: Slot<LitStr>,
     pub(crate) backend: Slot<Expr>,
     pub(crate) fill_lock: Slot<FillLock>,
+    pub(crate) interop: Slot<LitStr>,
     pub(crate) tenant: Slot<Expr>,
     pub(crate) l1: Slot<L1>,
     pub(crate) on_tamper: Slot<OnTamper>,
@@ -90,6 +92,7 @@ impl Args {
             namespace: Slot::EMPTY,
             backend: Slot::EMPTY,
             fill_lock: Slot::EMPTY,
+            interop: Slot::EMPTY,
             tenant: Slot::EMPTY,
             l1: Slot::EMPTY,
             on_tamper: Slot::EMPTY,
@@ -122,6 +125,7 @@ impl Args {
             "idle" => self.idle.set_once(&name, sharing::idle(&name, input), errors),
             "backend" => self.backend.set_once(&name, sharing::backend(&name, input), errors),
             "fill_lock" => self.fill_lock.set_once(&name, sharing::fill_lock(&name, input), errors),
+            "interop" => self.interop.set_once(&name, sharing::interop(&name, input), errors),
             "capacity" => self.capacity.set_once(&name, values::capacity(&name, input), errors),
             "weight" => self.weight.set_once(&name, values::function(&name, 2, input), errors),
             "key" => self.key.set_once(&name, values::key(&name, input), errors),

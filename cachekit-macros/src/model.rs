@@ -1,6 +1,7 @@
 //! A validated function. Building it is the only step that can fail; from here on code is written.
 
 mod companion;
+mod interop;
 mod key;
 mod left_out;
 mod places;
@@ -76,6 +77,8 @@ pub(crate) struct Options {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) version: Option<u32>,
     pub(crate) namespace: Option<LitStr>,
+    /// The operation that other languages find the entries by.
+    pub(crate) interop: Option<LitStr>,
     /// For sealed values.
     pub(crate) l1: L1,
     pub(crate) on_tamper: OnTamper,
@@ -104,6 +107,7 @@ impl Model {
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
         places::check((tier, stays_here), &args, (&function, &parameters), &mut errors);
+        interop::check((tier, stays_here), &args, &key, &mut errors);
         secure::check(tier, stays_here, &args, &function, &mut errors);
         stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };
@@ -139,6 +143,7 @@ impl Model {
                 capacity: args.capacity.into_value(),
                 version: args.version.into_value(),
                 namespace: args.namespace.into_value(),
+                interop: args.interop.into_value(),
                 l1: args.l1.into_value().unwrap_or(L1::Sealed),
                 on_tamper: args.on_tamper.into_value().unwrap_or(OnTamper::Recompute),
             },

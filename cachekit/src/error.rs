@@ -31,6 +31,10 @@ pub enum ErrorKind {
     /// keyring. The function was not run. The entry stays where it is until it expires or the call is
     /// invalidated, refreshed or set; until then each call returns this. It fails closed and is not retried.
     Refused,
+    /// An argument of a function with `interop = …` is outside of what all languages share: a number out of range, a
+    /// float that is not finite, a map whose keys are not strings. Where the call can return an error it returns this
+    /// one, and the function was not run. Lasts as long as the argument does.
+    Argument,
 }
 
 /// The problems that [`init`](crate::init) or [`check`](crate::check) found, all of them, one a line; or why a

@@ -60,7 +60,7 @@
 //! them.
 
 // What only a feature needs is dead without it; builds with all features find what is dead for good.
-#![cfg_attr(not(feature = "secure"), allow(dead_code))]
+#![cfg_attr(not(all(feature = "interop", feature = "secure")), allow(dead_code))]
 
 // What an annotated function runs through, in the order of a call.
 mod entry;

@@ -14,7 +14,7 @@ pub use crate::read_through::{
 pub use crate::route;
 pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
-#[cfg(feature = "secure")]
+#[cfg(feature = "shared")]
 pub use crate::shape::secure::{Refusing, check_on_tamper, sealed, typed};
 pub use crate::site::{L1, OnTamper, POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
 pub use crate::template::template;
@@ -40,7 +40,7 @@ pub mod shape {
 }
 
 /// The trait behind `(&Refusing::<R>::new()).__cachekit_refuse()`, likewise.
-#[cfg(feature = "secure")]
+#[cfg(feature = "shared")]
 pub mod refusing {
     pub use crate::shape::secure::CanFail as _;
 }

@@ -9,13 +9,19 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef};
 
+#[cfg(feature = "interop")]
+mod interop;
 #[cfg(feature = "shared")]
 mod named;
 #[cfg(feature = "secure")]
 mod tenants;
 
+#[cfg(feature = "interop")]
+pub use self::interop::{Interop, interop};
 #[cfg(feature = "shared")]
 pub use self::named::{AtBackend, To, backend};
+#[cfg(all(feature = "secure", feature = "interop"))]
+pub use self::tenants::ecosystem::{InteropSealed, interop_sealed};
 #[cfg(feature = "secure")]
 pub use self::tenants::{OfTenant, Sealed, TenantName, sealed, tenant};
 

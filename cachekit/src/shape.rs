@@ -13,7 +13,7 @@ use crate::stats::Refusal;
 
 pub(crate) mod checks;
 pub(crate) mod pick;
-#[cfg(feature = "secure")]
+#[cfg(feature = "shared")]
 pub(crate) mod secure;
 
 /// What came out of one call.

@@ -103,6 +103,8 @@ pub struct Policy {
     pub l1: L1,
     /// What a refused entry leads to; for `#[cache::secure]`.
     pub on_tamper: OnTamper,
+    /// The operation of `interop = …`, by which other languages find the function's entries.
+    pub interop: Option<&'static str>,
 }
 
 /// An attribute without options.
@@ -121,6 +123,7 @@ pub const POLICY: Policy = Policy {
     fill_lock: Some(Duration::from_secs(5)),
     l1: L1::Typed,
     on_tamper: OnTamper::Recompute,
+    interop: None,
 };
 
 /// What the attributes set, one after the other.
@@ -155,6 +158,7 @@ setters! {
     with_fill_lock(fill_lock: Option<Duration>);
     with_l1(l1: L1);
     with_on_tamper(on_tamper: OnTamper);
+    with_interop(interop: Option<&'static str>);
 }
 
 /// Where and what an annotated function is.

@@ -14,6 +14,7 @@ use fastrand::Rng;
 
 use crate::published::virtual_environment;
 
+mod attribute;
 mod keys;
 
 const CASES: usize = 1000;

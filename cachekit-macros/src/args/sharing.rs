@@ -1,11 +1,11 @@
-//! The values of `stale`, `idle`, `backend` and `fill_lock`.
+//! The values of `stale`, `idle`, `backend`, `fill_lock` and `interop`.
 
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, Lit, Result, Token};
+use syn::{Expr, ExprLit, Lit, LitStr, Result, Token};
 
 use super::FillLock;
 use super::values::{assigned, closure_head, plain, seconds_of, wrong};
@@ -19,6 +19,20 @@ pub(super) fn stale(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, S
 pub(super) fn idle(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Span)> {
     const FORMS: &str = "`idle = \"10m\"` or `idle = 600` (seconds)";
     written_out(name, input, FORMS, "a time without use")
+}
+
+pub(super) fn interop(name: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+    const FORM: &str = "`interop = \"get_user\"`";
+    let expr = assigned(name, input, FORM, Expr::parse)?;
+    match plain(&expr) {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+        other => Err(wrong(
+            other,
+            format_args!(
+                "the operation that other languages know is a string, written out: {FORM}"
+            ),
+        )),
+    }
 }
 
 pub(super) fn fill_lock(name: &Ident, input: ParseStream<'_>) -> Result<FillLock> {

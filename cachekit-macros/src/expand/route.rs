@@ -1,6 +1,6 @@
 //! The route of a call: what the attribute says of its backend and its tenant, as the runtime has it.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Expr;
 
@@ -17,11 +17,20 @@ pub(super) fn with(model: &Model, call: impl FnOnce(TokenStream) -> TokenStream)
     let (route, parts) = match (model.tier, &model.backend) {
         (Tier::Local, _) => (path("InProcess"), vec![]),
         (Tier::Secure, _) => {
-            let sealed = path("sealed");
+            let sealed = match model.options.interop {
+                None => path("sealed"),
+                Some(_) => of_arguments(model, &path("interop_sealed"), 2),
+            };
             let (backend, backend_expr) = part(model, "backend", model.backend.as_ref());
             let (tenant, tenant_expr) = part(model, "tenant", model.tenant.as_ref());
             let parts = backend_expr.into_iter().chain(tenant_expr).collect();
             (quote_spanned!(Span::mixed_site()=> #sealed(#backend, #tenant)), parts)
+        }
+        (Tier::Shared | Tier::Io, backend) if model.options.interop.is_some() => {
+            let interop = of_arguments(model, &path("interop"), 1);
+            let (backend, backend_expr) = part(model, "backend", backend.as_ref());
+            let route = quote_spanned!(Span::mixed_site()=> #interop(#backend));
+            (route, backend_expr.into_iter().collect())
         }
         (Tier::Shared | Tier::Io, None) => (path("Configured"), vec![]),
         (Tier::Shared | Tier::Io, Some(backend)) => {
@@ -40,6 +49,13 @@ pub(super) fn with(model: &Model, call: impl FnOnce(TokenStream) -> TokenStream)
             (#(#names,)*) => #call
         }
     }
+}
+
+/// The function with the number of arguments that stand in the key: a single one is its own key, in this process.
+fn of_arguments(model: &Model, function: &TokenStream, inferred: usize) -> TokenStream {
+    let count = Literal::usize_unsuffixed(model.key.len());
+    let inferred = std::iter::repeat_n(quote!(_), inferred);
+    quote_spanned!(Span::mixed_site()=> #function::<#count #(, #inferred)*>)
 }
 
 /// What one of the two options makes of its expression, and the name that stands for that.

@@ -19,11 +19,9 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     // Asked of the miss, which knows the types of the key and of the value.
     let private = model.private();
     let holder = if model.options.stale.is_some() { quote!(Lead) } else { quote!(Miss) };
-    let method = if model.backend.is_some() || model.tier == Tier::Secure {
-        quote!(rules_at)
-    } else {
-        quote!(rules)
-    };
+    let is_pinned =
+        model.backend.is_some() || model.tier == Tier::Secure || model.options.interop.is_some();
+    let method = if is_pinned { quote!(rules_at) } else { quote!(rules) };
     let rules = quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss));
     Some(quote!(#rules #chain))
 }

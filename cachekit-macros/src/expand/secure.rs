@@ -9,15 +9,17 @@ use crate::model::{Model, Tier};
 
 /// Makes `__shape` that of a sealed function, after it has been checked as any other.
 pub(super) fn wrap_shape(model: &Model) -> TokenStream {
-    if model.tier != Tier::Secure {
+    // A function with `interop` can be refused, too: for an argument that no other language has.
+    let is_sealed = model.tier == Tier::Secure;
+    if !is_sealed && model.options.interop.is_none() {
         return TokenStream::new();
     }
     let at = Extent::of(&model.returned.value);
     let private = model.krate.private(at.start);
     let value = &model.returned.value;
     let kind = match model.options.l1 {
-        L1::Sealed => "sealed",
-        L1::Typed | L1::Off => "typed",
+        L1::Sealed if is_sealed => "sealed",
+        L1::Sealed | L1::Typed | L1::Off => "typed",
     };
     let kind = Ident::new(kind, at.end);
     let check = match model.options.on_tamper {

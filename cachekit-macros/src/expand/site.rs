@@ -83,6 +83,9 @@ fn policy(model: &Model) -> TokenStream {
     if let Some(namespace) = &options.namespace {
         field("namespace", some(quote!(#namespace)));
     }
+    if let Some(operation) = &options.interop {
+        field("interop", some(quote!(#operation)));
+    }
     if let Some(version) = options.version {
         field("version", quote!(#version));
     }

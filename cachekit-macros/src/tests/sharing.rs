@@ -36,7 +36,7 @@ fn they_are_accepted() {
         assert_eq!(said(Tier::Shared, options), [""; 0], "{options}");
     }
     assert!(expansion("backend = B", FUNCTION).contains("route :: backend"));
-    assert!(expansion("backend = B", FUNCTION).contains("own_backend : true"));
+    assert!(expansion("backend = B", FUNCTION).contains("with_own_backend (true)"));
 }
 
 #[test]

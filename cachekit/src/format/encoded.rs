@@ -6,6 +6,8 @@ use std::fmt;
 /// How a value was written. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
+    /// One document of the interop protocol. It stands in no frame.
+    Interop = 0,
     MessagePack = 1,
     Bincode = 2,
 }
@@ -24,6 +26,11 @@ pub(crate) struct Stamp {
     pub(crate) fingerprint: u64,
     /// Of the value; 0, for bincode, if its bytes are compared instead.
     pub(crate) trace: u64,
+}
+
+impl Stamp {
+    /// Of a document that says all of itself.
+    pub(crate) const INTEROP: Self = Self { codec: Codec::Interop, fingerprint: 0, trace: 0 };
 }
 
 /// A value's bytes.

@@ -112,6 +112,19 @@ impl<'a> Frame<'a> {
         EncodedRef { stamp: self.codec, bytes: &self.payload }
     }
 
+    /// Of a document that stands in no frame: how long it lives, only the backend says.
+    pub(crate) fn around(document: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self {
+            created_ms: now_ms(),
+            fresh_ms: 0,
+            // For as long as the backend keeps it, and the reader lets it.
+            stale_ms: u64::MAX,
+            weight: 1,
+            codec: Stamp::INTEROP,
+            payload: document.into(),
+        }
+    }
+
     /// `None` if the payload is longer than [`MAX_VALUE`], or the fields contradict each other.
     pub(crate) fn encode(&self, place: Place<'_>, compression: Compression) -> Option<Vec<u8>> {
         self.encode_after(0, place, compression)

@@ -99,7 +99,10 @@ where
 fn caller_in_process(site: SiteRef) -> Caller {
     let caller = site.caller();
     let info = &site.site.info;
-    let is_configured = info.tier == Tier::Shared && !info.policy.own_backend;
+    let policy = &info.policy;
+    // A key of the ecosystem is made in any case: its errors do not depend on where the program runs.
+    let is_configured =
+        info.tier == Tier::Shared && !policy.own_backend && policy.interop.is_none();
     Caller { asks: caller.asks && !(is_configured && scope::is_nowhere()), ..caller }
 }
 

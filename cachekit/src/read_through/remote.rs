@@ -57,7 +57,7 @@ impl<S: Shape> Remote<S> {
 
     /// Whether nothing may be stored anywhere.
     pub(crate) fn stores_nothing(&self) -> bool {
-        self.tier.refuse().is_some()
+        self.tier.keeps() == L1::Off && self.tier.refuse().is_some()
     }
 
     /// Asks the tier before the function runs, for the call that is to end with this fate.

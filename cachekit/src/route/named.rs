@@ -15,6 +15,7 @@ use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::backend as backend_of;
+use crate::shared::layout::Layout;
 use crate::shared::link::Link;
 use crate::shared::sealing::Sealing;
 use crate::shared::tier::SharedTier;
@@ -119,7 +120,7 @@ where
 {
     let (key, unambiguous) = storage_key::<Q>(site, key)?;
     let link = Link::new(backend, key, site.site.info.policy.is_async);
-    Some(shared(site, link, unambiguous, (None, Vec::new())))
+    Some(shared(site, link, unambiguous, (Layout::Framed, codec_of()), (None, Vec::new())))
 }
 
 /// The tier of a call whose place is known.
@@ -127,11 +128,12 @@ pub(super) fn shared<S: Shape<Value: Shareable>>(
     site: SiteRef,
     link: Link,
     unambiguous: bool,
+    (layout, codec): (Layout, &'static Codec<S::Value>),
     sealing: (Option<Box<dyn Sealing>>, Vec<Link>),
 ) -> Remote<S> {
     let type_name = std::any::type_name::<S::Value>();
-    let tier = SharedTier::new(site, link, unambiguous, type_name, sealing);
-    Remote::new(tier, codec_of::<S::Value>())
+    let tier = SharedTier::new(site, link, unambiguous, (type_name, layout), sealing);
+    Remote::new(tier, codec)
 }
 
 /// How values of a type become bytes and come back.

@@ -11,6 +11,7 @@ use crate::secure::seal::Seal;
 use crate::secure::tiers::{InProcess, Unsealed};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
+use crate::shared::layout::Layout;
 use crate::shared::link::Link;
 use crate::site::SiteRef;
 
@@ -116,10 +117,86 @@ where
             }
         };
         let Some(backend) = backend else {
-            return Some(Remote::new(InProcess(seal), codec_of::<S::Value>()));
+            return Some(Remote::new(InProcess(Box::new(seal)), codec_of::<S::Value>()));
         };
         let link = Link::new(backend, seal.key().to_owned(), site.site.info.policy.is_async);
         let previous = seal.previous().map(|key| link.at(key)).collect();
-        Some(shared(site, link, unambiguous, (Some(Box::new(seal)), previous)))
+        let stored = (Layout::Framed, codec_of::<S::Value>());
+        Some(shared(site, link, unambiguous, stored, (Some(Box::new(seal)), previous)))
+    }
+}
+
+/// Sealed as the SDKs of all languages seal, at a backend, for a tenant. `N` is the number of arguments in the key.
+#[cfg(feature = "interop")]
+pub(super) mod ecosystem {
+    use std::fmt;
+
+    use super::{AtBackend, OfTenant};
+    use crate::key::CacheKey;
+    use crate::pinned;
+    use crate::read_through::remote::Remote;
+    use crate::route::interop::{codec_of, key_of, link};
+    use crate::route::named::shared;
+    use crate::route::{OwnedKey, Route};
+    use crate::secure::ecosystem::EcosystemSeal;
+    use crate::secure::tiers::{InProcess, Unsealed};
+    use crate::shape::Shape;
+    use crate::shareable::{Shareable, ShareableKey};
+    use crate::shared::layout::Layout;
+    use crate::site::SiteRef;
+
+    /// See above.
+    pub struct InteropSealed<const N: usize, B, T>(B, T);
+
+    impl<const N: usize, B, T> fmt::Debug for InteropSealed<N, B, T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("InteropSealed").field("arguments", &N).finish_non_exhaustive()
+        }
+    }
+
+    /// Takes what the attribute says of the backend and of the tenant; `()` where it says nothing.
+    #[inline]
+    pub fn interop_sealed<const N: usize, B: AtBackend, T: OfTenant>(
+        backend: B,
+        tenant: T,
+    ) -> InteropSealed<N, B, T> {
+        InteropSealed(backend, tenant)
+    }
+
+    impl<const N: usize, Q, S, B, T> Route<Q, S> for InteropSealed<N, B, T>
+    where
+        Q: CacheKey<Owned: ShareableKey>,
+        S: Shape<Value: Shareable>,
+        B: AtBackend,
+        T: OfTenant,
+    {
+        type Key = pinned::At<Q, (B, T)>;
+
+        #[inline]
+        fn key(self, key: Q) -> Self::Key {
+            pinned::At { key, spot: (self.0, self.1) }
+        }
+
+        #[allow(private_interfaces)]
+        fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+            let name = match key_of::<N, _>(site, &key.key) {
+                Ok(name) => name,
+                Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
+            };
+            let (backend, tenant) = &key.pin;
+            let backend = B::backend(backend, site);
+            let seal = match EcosystemSeal::new(site.site, name.as_str(), T::tenant(tenant)) {
+                Ok(seal) => Box::new(seal),
+                Err(reason) => {
+                    let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
+                    return Some(Remote::new(unsealed, codec_of::<S::Value>()));
+                }
+            };
+            let Some(backend) = backend else {
+                return Some(Remote::new(InProcess(seal), codec_of::<S::Value>()));
+            };
+            let stored = (Layout::Plain, codec_of::<S::Value>());
+            Some(shared(site, link(site, backend, &name), true, stored, (Some(seal), Vec::new())))
+        }
     }
 }

@@ -44,6 +44,8 @@ pub use cachekit_io::envelope::{
     KeySource, Keyring, MAX_PREVIOUS, MasterKey, PREVIOUS_VARIABLE, Padding, Provider,
 };
 
+#[cfg(feature = "interop")]
+pub(crate) mod ecosystem;
 pub(crate) mod resolve;
 pub(crate) mod seal;
 pub(crate) mod tiers;

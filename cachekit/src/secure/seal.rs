@@ -166,24 +166,29 @@ impl Sealing for Seal {
     }
 
     fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
-        let why = match refusal {
-            Refusal::Tampered => "it was changed",
-            Refusal::WrongKey => "no key of the keyring sealed it",
-            Refusal::WrongPlace => "it was sealed for another place",
-            Refusal::Downgraded => "it is not sealed",
-            Refusal::Damaged => "it is damaged",
-            Refusal::Unread | Refusal::Panicked => return None,
-        };
-        if self.site.info.policy.on_tamper == OnTamper::Recompute {
-            return None;
-        }
-        let name = Name(self.site);
-        let message = format!(
-            "{name}: an entry of the shared tier was refused, because {why}; find out who writes there, then \
-             drop it with `invalidate`"
-        );
-        Some(Error::one(Problem::new(ErrorKind::Refused, message)))
+        on_refusal(self.site, refusal)
     }
+}
+
+/// The error that a refused entry leads to, if it does.
+pub(super) fn on_refusal(site: &Site, refusal: Refusal) -> Option<Error> {
+    let why = match refusal {
+        Refusal::Tampered => "it was changed",
+        Refusal::WrongKey => "no key of the keyring sealed it",
+        Refusal::WrongPlace => "it was sealed for another place",
+        Refusal::Downgraded => "it is not sealed",
+        Refusal::Damaged => "it is damaged",
+        Refusal::Unread | Refusal::Panicked => return None,
+    };
+    if site.info.policy.on_tamper == OnTamper::Recompute {
+        return None;
+    }
+    let name = Name(site);
+    let message = format!(
+        "{name}: an entry of the shared tier was refused, because {why}; find out who writes there, then \
+         drop it with `invalidate`"
+    );
+    Some(Error::one(Problem::new(ErrorKind::Refused, message)))
 }
 
 /// Opens a copy of an entry and reads the frame in it. The copy is wiped.
@@ -203,7 +208,7 @@ fn open<T>(
     })
 }
 
-fn refusal_of(kind: EnvelopeErrorKind) -> Refusal {
+pub(super) fn refusal_of(kind: EnvelopeErrorKind) -> Refusal {
     match kind {
         EnvelopeErrorKind::Tampered => Refusal::Tampered,
         EnvelopeErrorKind::WrongKey => Refusal::WrongKey,
@@ -238,9 +243,9 @@ fn with_buffer<R>(bytes: &[u8], read: impl FnOnce(&mut [u8]) -> R) -> R {
 }
 
 /// A function, for messages.
-pub(super) struct Name(pub(super) &'static Site);
+pub(super) struct Name<'a>(pub(super) &'a Site);
 
-impl fmt::Display for Name {
+impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}::{}`", self.0.info.module, self.0.info.name)
     }

@@ -2,7 +2,7 @@
 
 use super::problem;
 use super::resolve::Reason;
-use super::seal::{Name, Seal};
+use super::seal::Name;
 use crate::error::{Error, ErrorKind};
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{Encode, Prepared, Removal, TierBehind, Windows};
@@ -13,7 +13,7 @@ use crate::site::{L1, Site};
 use crate::store::{Store, StoreRef};
 
 /// Values stay in this process, sealed.
-pub(crate) struct InProcess(pub(crate) Seal);
+pub(crate) struct InProcess(pub(crate) Box<dyn Sealing>);
 
 impl TierBehind for InProcess {
     fn keeps(&self) -> L1 {

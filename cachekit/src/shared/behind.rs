@@ -11,7 +11,6 @@ use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
-use crate::format::frame::Compression;
 use crate::read_through::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::site::L1;
@@ -134,7 +133,7 @@ impl SharedTier {
         let goes = self.unambiguous && !self.given_up;
         let Some(seal) = &self.seal else {
             let frame = if goes { frame(value, windows, Proof::First) } else { None };
-            let bytes = frame.and_then(|frame| frame.encode(self.place(), Compression::Lz4));
+            let bytes = frame.and_then(|frame| self.layout.write(&frame, self.place()));
             return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
         };
         let is_needed = goes || seal.l1() == L1::Sealed;

@@ -19,6 +19,7 @@ pub(crate) mod encoding;
 pub(crate) mod fill_lock;
 mod guard;
 pub(crate) mod known;
+pub(crate) mod layout;
 pub(crate) mod link;
 mod outage;
 mod publish;

@@ -8,6 +8,7 @@ use cachekit_io::{Fetched, SetOptions};
 
 use super::coherence::Own;
 use super::guard::{Guard, Permit};
+use super::layout::Layout;
 use super::link::{Failed, Link, Written};
 use super::sealing::Sealing;
 use super::windows::{Times, Use};
@@ -58,6 +59,7 @@ pub(crate) struct SharedTier {
     pub(crate) wants_lock: AtomicBool,
     /// Of its values.
     type_name: &'static str,
+    pub(super) layout: Layout,
     /// Taken before the value is computed; a removal since then makes the backend refuse the value.
     pub(crate) guard: Guard,
     /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
@@ -84,7 +86,7 @@ impl SharedTier {
         site: SiteRef,
         link: Link,
         unambiguous: bool,
-        type_name: &'static str,
+        (type_name, layout): (&'static str, Layout),
         (seal, previous): (Option<Box<dyn Sealing>>, Vec<Link>),
     ) -> Self {
         let policy = &site.site.info.policy;
@@ -98,6 +100,7 @@ impl SharedTier {
             moves: false,
             wants_lock: AtomicBool::new(false),
             type_name,
+            layout,
             guard: Guard::default(),
             fate: None,
             purpose: None,
@@ -242,7 +245,7 @@ impl SharedTier {
         call: &mut Call<'_>,
     ) -> Result<Option<Read>, Refusal> {
         let Some(seal) = &self.seal else {
-            let frame = Frame::decode(fetched.value(), self.place());
+            let frame = self.layout.read(fetched.value(), self.place());
             let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, call));
             return Ok(answer.map(|answer| Read { answer, again: None }));
         };

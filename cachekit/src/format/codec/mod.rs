@@ -178,6 +178,7 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
             }
             value
         }
+        Codec::Interop => interop_document(bytes),
         Codec::MessagePack => None,
     }
 }
@@ -191,8 +192,25 @@ pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
 ) -> Result<Option<V>, Panicked> {
     guarded(|| match encoded.stamp.codec {
         Codec::Bincode => binary::decode(encoded.bytes),
-        Codec::MessagePack => decode_now(encoded),
+        Codec::MessagePack | Codec::Interop => decode_now(encoded),
     })
+}
+
+#[cfg(feature = "interop")]
+fn interop_document<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
+    crate::interop::decode_value(bytes).ok()
+}
+
+#[cfg(not(feature = "interop"))]
+fn interop_document<V>(_bytes: &[u8]) -> Option<V> {
+    None
+}
+
+/// A document of the interop protocol. `None` if the value is outside its model.
+#[cfg(feature = "interop")]
+pub(crate) fn encode_interop<V: Serialize>(value: &V, _proof: Proof) -> Option<Encoded> {
+    let bytes = guarded(|| crate::interop::encode_value(value).ok()).ok()??;
+    Some(Encoded { stamp: Stamp::INTEROP, bytes })
 }
 
 /// In place of a trace: the value has to reproduce its bytes.

@@ -1,0 +1,108 @@
+//! The seal of `#[cache::secure(interop = …)]`: the envelope that the SDKs of all languages open.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cachekit_io::envelope::interop::InteropEnvelope;
+use zeroize::Zeroizing;
+
+use super::resolve::{self, Reason};
+use super::seal::{on_refusal, refusal_of};
+use crate::error::Error;
+use crate::format::encoded::{EncodedRef, Stamp};
+use crate::format::frame::Frame;
+use crate::sealed::{BlindedKey, Openable, SealedBytes};
+use crate::shared::sealing::Sealing;
+use crate::site::{L1, Site};
+use crate::stats::Refusal;
+
+/// Whose entry it is and where it is.
+struct Spot {
+    tenant: Box<str>,
+    key: Box<str>,
+}
+
+/// Opens an entry with these keys.
+fn open<T>(
+    envelope: &InteropEnvelope,
+    spot: &Spot,
+    bytes: &[u8],
+    read: impl FnOnce(&[u8]) -> T,
+) -> Result<T, Refusal> {
+    let mut document = Zeroizing::new(Vec::new());
+    let opened = envelope.open(&spot.tenant, &spot.key, bytes, &mut document);
+    opened.map_err(|error| refusal_of(error.kind()))?;
+    Ok(read(&document))
+}
+
+/// Sealed bytes, and where they belong.
+struct Entry(Bytes, Arc<Spot>);
+
+impl Openable for Entry {
+    fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
+        let keyring = resolve::with_envelope(|envelope| Arc::clone(envelope.keyring()));
+        // A key that is gone is no reason to serve what it sealed.
+        let envelope = InteropEnvelope::new(keyring.map_err(|_| Refusal::Unread)?);
+        open(&envelope, &self.1, &self.0, |bytes| {
+            read(EncodedRef { stamp: Stamp::INTEROP, bytes });
+        })
+    }
+}
+
+/// The keys and the place of one call.
+pub(crate) struct EcosystemSeal {
+    envelope: InteropEnvelope,
+    spot: Arc<Spot>,
+    site: &'static Site,
+}
+
+impl EcosystemSeal {
+    /// For a call whose entry is stored under this key.
+    pub(crate) fn new(site: &'static Site, key: &str, tenant: &str) -> Result<Self, Reason> {
+        let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
+        envelope.fingerprints(tenant).map_err(Reason::Context)?;
+        let spot = Spot { tenant: tenant.into(), key: key.into() };
+        Ok(Self { envelope, spot: Arc::new(spot), site })
+    }
+}
+
+impl Sealing for EcosystemSeal {
+    /// Every SDK of the ecosystem has to find the key, so it is no secret.
+    fn blinded(&self) -> Option<BlindedKey> {
+        None
+    }
+
+    fn l1(&self) -> L1 {
+        self.site.info.policy.l1
+    }
+
+    fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
+        let Spot { tenant, key } = &*self.spot;
+        let mut sealed = Vec::new();
+        let done = self.envelope.seal(tenant, key, &frame.payload, &mut sealed);
+        done.map_err(|_| Refusal::Unread)?;
+        Ok(self.as_current(sealed.into()))
+    }
+
+    fn as_current(&self, bytes: Bytes) -> SealedBytes {
+        SealedBytes::new(Entry(bytes, Arc::clone(&self.spot)))
+    }
+
+    fn open(
+        &self,
+        bytes: &[u8],
+        _index: usize,
+        read: &mut dyn FnMut(&Frame<'_>, bool),
+    ) -> Result<(), Refusal> {
+        // What a previous key sealed stays as it is: how long it has to live is not known here, and it opens as well.
+        open(&self.envelope, &self.spot, bytes, |document| read(&Frame::around(document), true))
+    }
+
+    fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
+        on_refusal(self.site, refusal)
+    }
+}

@@ -1,0 +1,28 @@
+//! How values stand in the shared tier.
+
+use crate::format::frame::{Compression, Frame, Place};
+
+/// How values stand there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Behind a header of ours.
+    Framed,
+    /// As they are: a document of the interop protocol.
+    Plain,
+}
+
+impl Layout {
+    pub(super) fn read<'a>(self, bytes: &'a [u8], place: Place<'_>) -> Option<Frame<'a>> {
+        match self {
+            Self::Framed => Frame::decode(bytes, place),
+            Self::Plain => Some(Frame::around(bytes)),
+        }
+    }
+
+    pub(super) fn write(self, frame: &Frame<'_>, place: Place<'_>) -> Option<Vec<u8>> {
+        match self {
+            Self::Framed => frame.encode(place, Compression::Lz4),
+            Self::Plain => Some(frame.payload.to_vec()),
+        }
+    }
+}
