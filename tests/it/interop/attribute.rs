@@ -1,6 +1,6 @@
 //! `interop = …`: the entries that a cached function shares with other languages.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use cachekit_io::envelope::interop::InteropEnvelope;
 use cachekit_io::testing::FaultyBackend;
 use cachekit_io::{Backend, MemoryBackend, Operation, SetOptions};
 use cachekit_tests::{Runs, block_on};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::secure::keyring;
@@ -98,7 +99,7 @@ fn every_kind_of_argument_has_the_key_that_others_compute() {
         2
     }
     #[cache(interop = "set", namespace = "kinds", ttl = 60)]
-    fn of_a_set(ids: &HashSet<u32>) -> usize {
+    fn of_a_set(ids: &BTreeSet<u32>) -> usize {
         ids.len()
     }
     #[cache(interop = "map", namespace = "kinds", ttl = 60)]
@@ -120,7 +121,7 @@ fn every_kind_of_argument_has_the_key_that_others_compute() {
     machine(&backend).run(|| {
         none();
         many("x", &[1, -1], 2.0, None, filter.clone());
-        of_a_set(&HashSet::from([300, 2, 1]));
+        of_a_set(&BTreeSet::from([300, 2, 1]));
         of_a_map(BTreeMap::from([("b".to_owned(), 1), ("a".to_owned(), -1)]));
         skipped(5, true);
         keyed(" k ");
@@ -151,7 +152,9 @@ fn methods_and_generics_share_by_their_arguments() {
         }
     }
     #[cache(interop = "twice", namespace = "shop", ttl = 60)]
-    fn twice<T: Clone + Eq + std::hash::Hash + Send + Sync + Serialize + 'static>(
+    fn twice<
+        T: Clone + Eq + std::hash::Hash + Send + Sync + Serialize + DeserializeOwned + 'static,
+    >(
         item: T,
     ) -> (T, T) {
         (item.clone(), item)
