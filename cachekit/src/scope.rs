@@ -136,6 +136,26 @@ impl Drop for Entered {
     }
 }
 
+/// Runs `f` in a scope, or in none, whatever the thread is in.
+pub(crate) fn within<R>(scope: Option<&Scope>, f: impl FnOnce() -> R) -> R {
+    /// Back to where the thread was.
+    struct Back(u64);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            front::with(|front| front.enter(self.0));
+        }
+    }
+    match scope {
+        Some(scope) => scope.run(f),
+        None if front::scope() == 0 => f(),
+        None => {
+            let _back = Back(front::scope());
+            front::with(|front| front.enter(0));
+            f()
+        }
+    }
+}
+
 /// The scope this thread is in.
 pub(crate) fn current() -> Option<Scope> {
     if front::scope() == 0 {

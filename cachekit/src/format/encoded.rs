@@ -70,7 +70,7 @@ pub(crate) struct Panicked;
 /// When the writer reads a value back before it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Each: nothing looks at it again ([`decode_again`]).
+    /// Each: nothing looks at it again ([`super::codec::decode_again`]).
     Each,
     /// The first ones of a type, some of the later ones, and all once one failed: every reader looks again.
     First,

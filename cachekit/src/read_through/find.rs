@@ -41,10 +41,8 @@ macro_rules! return_if_fresh {
             $search.store.count_hit($search.hash, entry, &typed.head);
             match S::read(&typed.value) {
                 Ok(ret) => return Ok(ret),
-                Err(refusal) => {
-                    drop_refused::<Q, S>($search.store, $search.hash, $key, refusal);
-                    $look = $search.store.lead_over($search.hash, entry, $search.caller, true);
-                }
+                // It is dead then, and what follows takes the lead over it.
+                Err(refusal) => drop_refused::<Q, S>($search.store, $search.hash, $key, refusal),
             }
         }
     };
@@ -83,7 +81,7 @@ where
     S: Shape,
 {
     let target = Target::of(site, store, hash, caller_in_process(site));
-    let mut look = store.look(hash, target.caller, true);
+    let look = store.look(hash, target.caller, true);
     return_if_fresh!(look, target, &key);
     let search = Search {
         target,
@@ -163,7 +161,7 @@ where
     if target.store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
         return search.special();
     }
-    let mut look = target.store.look(target.hash, target.caller, true);
+    let look = target.store.look(target.hash, target.caller, true);
     return_if_fresh!(look, target, key);
     search.goes_on(look)
 }
@@ -225,7 +223,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
                     }
                 }
             }
-            look = store.lead_over(hash, &entry, caller, true);
+            look = store.lead_over(hash, entry, caller, true);
         }
         Err(self.missed_so(opening))
     }
@@ -269,7 +267,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         let Target { store, hash, ttl, window, idle, caller } = self.target;
         let behind = match self.remote {
             // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
-            Some((site, make)) if caller.asks => Behind::Unmade(Box::new((site, make))),
+            Some((site, make)) if caller.asks => Behind::unmade(site, make),
             _ => Behind::Nowhere,
         };
         let may_be_spared = window > 0 && !behind.is_nowhere();

@@ -158,12 +158,15 @@ where
 
     /// It is this call's turn. Only now is it looked for the tier that it may have: a waiter needs none.
     fn leads(&mut self, flight: Flight) -> Begun<S::Return> {
+        // The user's code runs inside of the fill (`Serialize` of the key; conversions and clones of errors): what it
+        // calls must not wait for that.
+        let _link = chain::enter(flight.id());
         if let Some(key) = &self.key {
-            // The user's `Serialize` runs inside of the fill: what it calls must not wait for that.
-            let _link = chain::enter(flight.id());
             self.behind.make(key);
         }
         if let Some(ret) = self.refused() {
+            // A refresh that is refused has failed.
+            drop(self.take_refresh());
             return self.fails(flight, ret);
         }
         if self.caller.asks && !self.has_backend() {
@@ -237,7 +240,7 @@ where
                         }
                         None => {}
                     }
-                    look = self.store.lead_over(self.hash, &entry, caller, false);
+                    look = self.store.lead_over(self.hash, entry, caller, false);
                 }
                 Look::Pending(row) => {
                     self.turn.set(Turn::Pending(row));

@@ -1,4 +1,4 @@
-//! Whose turn it is to run the function, and what came instead.
+//! A call that leads runs its function; and how a miss of a function with `stale` goes on.
 
 use super::Miss;
 use super::revalidate::Ticket;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::behind::Found;
 use super::join::SharedError;
 use super::miss::Miss;
-use super::remote::Value;
+use super::remote::{Behind, Value};
 use super::revalidate::Ticket;
 use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
@@ -97,9 +97,11 @@ where
     fn finish_here(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         match S::stored(ret).filter(|_| verdict.keep) {
             Some(value) => {
-                let kept = match self.behind.made() {
-                    Some(remote) => remote.keep(value, (verdict, self.window_of(ret))),
-                    None => Some(S::kept(value)),
+                let kept = match &self.behind {
+                    Behind::Made(remote) => remote.keep(value, (verdict, self.window_of(ret))),
+                    Behind::Nowhere => Some(S::kept(value)),
+                    // Not known yet, and so perhaps sealed: nothing is kept.
+                    Behind::Unmade(_) => None,
                 };
                 self.settle(flight, ret, verdict, kept);
             }

@@ -6,6 +6,7 @@ use super::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windo
 use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
+use crate::scope::{self, Scope};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::shape::Shape;
 use crate::site::{L1, SiteRef};
@@ -180,11 +181,24 @@ pub(crate) enum Behind<K, S: Shape> {
     /// The call has none: values stay in this process, as they are.
     Nowhere,
     /// It may have one. The key is digested by the caller that needs it: where many wait for one, only that one does.
-    Unmade(Box<(SiteRef, MakeRemote<K, S>)>),
+    Unmade(Box<Unmade<K, S>>),
     Made(Box<Remote<S>>),
 }
 
+/// How the tier of a call is made.
+pub(crate) struct Unmade<K, S: Shape> {
+    site: SiteRef,
+    make: MakeRemote<K, S>,
+    /// The test scope of the look-up: a call stays in it wherever it is polled.
+    scope: Option<Scope>,
+}
+
 impl<K, S: Shape> Behind<K, S> {
+    /// For a call that may have one.
+    pub(crate) fn unmade(site: SiteRef, make: MakeRemote<K, S>) -> Self {
+        Self::Unmade(Box::new(Unmade { site, make, scope: scope::current() }))
+    }
+
     /// Whether there is none.
     #[inline]
     pub(crate) fn is_nowhere(&self) -> bool {
@@ -211,8 +225,9 @@ impl<K, S: Shape> Behind<K, S> {
     /// Makes it for the call with this key, unless that was done before. That runs the user's `Serialize`.
     pub(crate) fn make(&mut self, key: &K) {
         if let Self::Unmade(unmade) = self {
-            let (site, make) = **unmade;
-            *self = make(site, key).map_or(Self::Nowhere, |remote| Self::Made(Box::new(remote)));
+            let Unmade { site, make, scope } = &**unmade;
+            let made = scope::within(scope.as_ref(), || make(*site, key));
+            *self = made.map_or(Self::Nowhere, |remote| Self::Made(Box::new(remote)));
         }
     }
 }

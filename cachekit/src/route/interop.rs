@@ -111,8 +111,9 @@ impl TierBehind for Outside {
         let info = &self.site.info;
         let start = format!("`{}::{}` with `interop`: ", info.module, info.name);
         let problem = match &self.reason {
-            Some(reason) => Problem::new(ErrorKind::Argument, format!("{start}{reason}"))
-                .with_source(reason.clone()),
+            Some(reason) => {
+                Problem::new(ErrorKind::Argument, format!("{start}{reason}")).with_source(*reason)
+            }
             None => {
                 Problem::new(ErrorKind::Argument, format!("{start}an argument does not serialize"))
             }

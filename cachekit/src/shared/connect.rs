@@ -23,7 +23,7 @@ pub(super) fn connect(source: Source) -> Result<Arc<dyn Backend>, BackendError> 
         #[allow(unreachable_patterns)] // In a build with all of them.
         _ => {
             let error = BackendError::new(BackendErrorKind::Configuration, Operation::Connect);
-            Err(error.with_context(format!("it needs {}", source.needs())))
+            Err(error.with_context(format!("connecting to this backend needs {}", source.needs())))
         }
     }
 }

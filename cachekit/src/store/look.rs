@@ -7,7 +7,7 @@ use super::fills::{Caller, Joined, Row, Turn};
 use super::index::Hole;
 use super::shard::Inner;
 use crate::entry::Resident;
-use crate::flight::{FlightId, Landing, Wait};
+use crate::flight::{Failure, FlightId, Landing, Wait, chain};
 use crate::sync::{MutexGuard, lock};
 
 /// What a look at a key came to.
@@ -18,6 +18,19 @@ pub(crate) enum Look {
     Pending(Row),
     /// The caller leads one from now on, and has to end it.
     Lead(Row),
+}
+
+/// Gives a lead up when it is dropped: the code that ran before the lead was handed out panicked.
+struct GivenUp<'a> {
+    store: &'a Store,
+    hash: u64,
+    row: Row,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        self.store.finish(self.hash, self.row, Landing::Failed(Failure::Unshared));
+    }
 }
 
 /// How a caller gets its value.
@@ -67,19 +80,30 @@ impl Store {
 
     /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been
     /// replaced, gives the new one.
+    ///
+    /// The entry is let go of here. Its destructor is the user's code: if it panics, the lead is given up, and if it calls
+    /// the function, it does not wait for this lead.
     pub(crate) fn lead_over(
         &self,
         hash: u64,
-        found: &Resident,
+        found: Resident,
         caller: Caller,
         counts: bool,
     ) -> Look {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
-        match &inner.slot(at).entry {
-            Some(entry) if !Arc::ptr_eq(entry, found) => Look::Found(Arc::clone(entry)),
+        let look = match &inner.slot(at).entry {
+            Some(entry) if !Arc::ptr_eq(entry, &found) => Look::Found(Arc::clone(entry)),
             _ => Self::lead_at(&mut inner, at, hash, caller, counts),
-        }
+        };
+        drop(inner);
+        let Look::Lead(row) = look else { return look };
+        let given_up = GivenUp { store: self, hash, row };
+        let link = chain::enter(self.flight_id(hash, row));
+        drop(found);
+        drop(link);
+        std::mem::forget(given_up);
+        Look::Lead(row)
     }
 
     /// Takes the lead whatever is there, unless another caller leads.

@@ -56,7 +56,7 @@ fn call(store: &StoreRef, n: u64, ttl: Option<Duration>) -> bool {
                 entry.head().visit();
                 return true;
             }
-            Look::Found(entry) => look = store.lead_over(hash(n), &entry, CALLER, true),
+            Look::Found(entry) => look = store.lead_over(hash(n), entry, CALLER, true),
             Look::Lead(row) => {
                 let flight = Flight::new(store.clone(), hash(n), row, false);
                 flight.land(Newcomer::new(entry(store, n, ttl, 1)), store.now());

@@ -391,3 +391,51 @@ fn the_attributes_closures_may_call_the_function() {
         assert!(!ASK.get());
     });
 }
+
+/// The look-up is the last that holds an entry whose time is over, and that entry's destructor panics: the lead that the
+/// look-up took over it is given up.
+#[test]
+fn the_last_look_at_an_entry_whose_destructor_panics() {
+    thread_local! {
+        static CLEARS: Cell<bool> = const { Cell::new(false) };
+        static PANICS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    #[derive(Clone, Debug, Hash)]
+    struct Clearing(u32);
+    impl PartialEq for Clearing {
+        fn eq(&self, other: &Self) -> bool {
+            if CLEARS.replace(false) {
+                value::clear().ignore();
+            }
+            self.0 == other.0
+        }
+    }
+    impl Eq for Clearing {}
+
+    #[derive(Clone)]
+    struct Loud;
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            assert!(!PANICS.replace(false), "on purpose");
+        }
+    }
+
+    #[cache::local(ttl = 60)]
+    fn value(key: Clearing) -> Loud {
+        let _ = key;
+        Loud
+    }
+
+    let test = isolate();
+    drop(value(Clearing(1)));
+    test.clock().advance(Duration::from_secs(61));
+    CLEARS.set(true);
+    PANICS.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(|| drop(value(Clearing(1)))));
+    assert!(outcome.is_err() && !PANICS.get() && !CLEARS.get());
+    // It would wait for the run that the first call leads for ever.
+    let before = value::stats();
+    drop(value(Clearing(1)));
+    assert_eq!(value::stats().loads, before.loads + 1);
+}

@@ -112,3 +112,38 @@ fn a_key_whose_clone_panics_leaves_no_lead_behind() {
         assert_eq!(value::stats().entries, 1);
     });
 }
+
+/// A call belongs to the scope that it was first polled in, also where it comes to lead later, somewhere else.
+#[test]
+fn a_waiter_that_comes_to_lead_in_another_scope_asks_its_own_backend() {
+    static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
+
+    #[cache(ttl = 60)]
+    async fn quick(n: u32) -> u32 {
+        GATE.passed().await;
+        n
+    }
+
+    let (first, other, _) = machines();
+    let (_, elsewhere, backend_elsewhere) = machines();
+    let mut leader = first.run(|| {
+        let mut leader = Polled::new(quick(1));
+        assert!(leader.poll().is_none());
+        Some(leader)
+    });
+    let mut waiter = first.run(|| {
+        let mut waiter = Polled::new(quick(1));
+        assert!(waiter.poll().is_none());
+        waiter
+    });
+    drop(leader.take());
+    GATE.open();
+    let asked = backend_elsewhere.calls().len();
+    let came = elsewhere.run(|| iter::from_fn(|| Some(waiter.poll())).flatten().next());
+    assert_eq!(came, Some(1));
+    assert_eq!(backend_elsewhere.calls().len(), asked, "another scope's backend was asked");
+    // It is in its own scope's tiers.
+    assert_eq!(first.run(|| quick::stats().entries), 1);
+    assert_eq!(other.run(|| cachekit_tests::block_on(quick(1))), 1);
+    assert_eq!(other.run(|| quick::stats().shared_hits), 1);
+}

@@ -122,14 +122,16 @@ fn a_look_finds_an_entry_or_takes_the_lead() {
     assert!(lands(&store, leads(&store, false), 1));
     let Look::Found(old) = look(&store, false) else { panic!("it is there") };
     // It cannot be served, for all that is known: a fill replaces it.
-    let Look::Lead(row) = store.lead_over(HASH, &old, CALLER, true) else { panic!("leads") };
-    assert!(matches!(store.lead_over(HASH, &old, CALLER, true), Look::Pending(_)));
+    let Look::Lead(row) = store.lead_over(HASH, old.clone(), CALLER, true) else { panic!("leads") };
+    assert!(matches!(store.lead_over(HASH, old.clone(), CALLER, true), Look::Pending(_)));
     assert!(matches!(look(&store, false), Look::Found(_)), "it is still there");
     assert!(lands(&store, flight(&store, row, false), 2));
-    let Look::Found(new) = store.lead_over(HASH, &old, CALLER, true) else { panic!("found") };
+    let Look::Found(new) = store.lead_over(HASH, old.clone(), CALLER, true) else {
+        panic!("found")
+    };
     assert!(!Arc::ptr_eq(&old, &new));
     store.remove(HASH, &|_| true);
-    let Look::Lead(row) = store.lead_over(HASH, &new, CALLER, true) else { panic!("leads") };
+    let Look::Lead(row) = store.lead_over(HASH, new, CALLER, true) else { panic!("leads") };
     // Its caller panicked.
     drop(flight(&store, row, false));
     check(&store);
