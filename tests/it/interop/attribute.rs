@@ -291,7 +291,7 @@ fn sealed_entries_are_those_of_the_ecosystem() {
         assert_eq!(
             (diagnosis(7), diagnosis(7)),
             ("from elsewhere".to_owned(), "from elsewhere".to_owned())
-        )
+        );
     });
     assert_eq!(RUNS.all(), 2);
 }
