@@ -1,6 +1,7 @@
 //! The operator's listener: is it alive, is it ready, what does it do.
 
 use crate::http::Service;
+use crate::metrics;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -51,7 +52,6 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining
 
 fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     let (status, kind, text) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
         (&Method::GET | &Method::HEAD, "/readyz") => match readiness(service, serving) {
@@ -60,7 +60,7 @@ fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<F
         },
         (&Method::GET | &Method::HEAD, "/metrics") => {
             let text = service.metrics.render(&service.home.tell(service.now()), service.held());
-            (StatusCode::OK, PROMETHEUS, text)
+            (StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         (_, "/healthz" | "/readyz" | "/metrics") => {
             (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".to_owned())

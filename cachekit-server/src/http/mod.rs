@@ -88,7 +88,6 @@ impl Service {
             tokio::spawn(body::linger(rest));
         }
         let reply = result.unwrap_or_else(|mut refusal| {
-            self.metrics.refused(refusal.status);
             refusal.close = head.version < Version::HTTP_2 && (refusal.close || !drained);
             refusal.into_reply()
         });

@@ -6,7 +6,7 @@ use super::{Admitted, Service, headers};
 use crate::clock::Timestamp;
 use crate::home::{Found, Put, Refreshed, Said};
 use crate::locks::Acquired;
-use crate::metrics::Action;
+use crate::metrics::{Action, Lookup};
 use crate::outgoing::{SMALL, Share};
 use crate::store::{EntryKey, Lifetime, Measured, StoreError};
 use crate::tenant::Account;
@@ -79,10 +79,10 @@ impl Service {
         let now = self.now();
         let found = self.found(key, account, pulse, now).await?;
         let Some((content, lifetime)) = found else {
-            self.metrics.missed();
+            self.metrics.looked_up(Lookup::Miss);
             return Err(absent());
         };
-        self.metrics.hit();
+        self.metrics.looked_up(if lifetime.is_fresh(now) { Lookup::Hit } else { Lookup::Stale });
         let mut reply = with_content(StatusCode::OK, name::OCTET_STREAM, content);
         say_freshness(reply.headers_mut(), lifetime, now);
         if let Some(left) = fresh_for(lifetime, now) {
