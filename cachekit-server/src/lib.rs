@@ -36,6 +36,7 @@ mod limits;
 mod linger;
 mod locks;
 mod metrics;
+mod openapi;
 mod outgoing;
 mod peers;
 mod room;

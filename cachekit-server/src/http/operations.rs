@@ -39,7 +39,12 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         let account = &request.account;
-        let Some(key) = &request.key else { return self.health(&request.caller.tenant).await };
+        let Some(key) = &request.key else {
+            return match request.action {
+                Action::Describe => Ok(self.describe()),
+                _ => self.health(&request.caller.tenant).await,
+            };
+        };
         match request.action {
             Action::Get => self.get(key, account, running.pulse()).await,
             Action::Exists => self.exists(key).await,
@@ -52,10 +57,15 @@ impl Service {
             Action::Refresh => self.refresh(key, upload, account).await,
             Action::Lock => self.lock(key, upload, account).await,
             Action::Unlock => self.unlock(key, headers, request.legacy_lock.as_deref()).await,
-            Action::Health | Action::Options | Action::Refused => {
+            Action::Health | Action::Describe | Action::Options | Action::Refused => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
             }
         }
+    }
+
+    fn describe(&self) -> Reply {
+        let content = Content::Whole(self.description.clone(), None);
+        with_content(StatusCode::OK, name::JSON, content)
     }
 
     async fn health(&self, tenant: &str) -> Result<Reply, Refusal> {

@@ -12,13 +12,14 @@ pub(crate) enum Action {
     Lock,
     Unlock,
     Health,
+    Describe,
     Options,
     /// Refused before it was known what it wants.
     Refused,
 }
 
 impl Action {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Get,
         Self::Exists,
         Self::Set,
@@ -28,6 +29,7 @@ impl Action {
         Self::Lock,
         Self::Unlock,
         Self::Health,
+        Self::Describe,
         Self::Options,
         Self::Refused,
     ];
@@ -43,6 +45,7 @@ impl Action {
             Self::Lock => "lock",
             Self::Unlock => "unlock",
             Self::Health => "health",
+            Self::Describe => "describe",
             Self::Options => "options",
             Self::Refused => "refused",
         }

@@ -119,7 +119,8 @@ async fn histograms_add_up_to_the_requests() {
     };
     let counts = of("cachekit_server_request_duration_seconds_count{");
     let requests: f64 = of("cachekit_server_requests_total{").iter().map(|(_, count)| count).sum();
-    assert_eq!(counts.iter().map(|(_, count)| count).sum::<f64>(), requests);
+    let counted: f64 = counts.iter().map(|(_, count)| count).sum();
+    assert!((counted - requests).abs() < 0.5, "{counted} of {requests}");
     for (name, count) in counts {
         let labels = name.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}'));
         let labels = labels.expect("labels");
