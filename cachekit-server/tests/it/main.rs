@@ -3,6 +3,7 @@
 
 mod access;
 mod crowd;
+mod deploy;
 mod fairness;
 mod flow;
 mod full_disk;

