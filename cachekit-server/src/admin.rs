@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Enough for probes and scrapers; more wait in the backlog.
@@ -27,14 +28,17 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Serves the pages until it is aborted.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining: Arc<AtomicBool>) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // They end with this listener: a scraper's connection would keep a stopped server looking alive.
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let permit = Arc::clone(&room).acquire_owned().await;
         let Ok((stream, _)) = listener.accept().await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (service, draining) = (Arc::clone(&service), Arc::clone(&draining));
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let answer = service_fn(move |request: Request<Incoming>| {
                 let page = page(&request, &service, !draining.load(Ordering::Relaxed));
                 async move { Ok::<_, Infallible>(page) }

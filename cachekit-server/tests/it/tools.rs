@@ -1,7 +1,7 @@
 //! Programs that look at what the server says and at the files for operators.
 
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A program of the distribution that is not a part of the project; `.ci/tools` installs all of them.
 pub(crate) struct Tool {
@@ -12,19 +12,32 @@ pub(crate) struct Tool {
 /// Checks metrics and rules of Prometheus.
 pub(crate) const PROMTOOL: Tool = Tool { program: "promtool", package: "prometheus" };
 
+/// Prometheus itself.
+pub(crate) const PROMETHEUS: Tool = Tool { program: "prometheus", package: "prometheus" };
+
 /// Scores and checks units.
 pub(crate) const SYSTEMD_ANALYZE: Tool = Tool { program: "systemd-analyze", package: "systemd" };
 
 impl Tool {
+    pub(crate) fn command(&self) -> Command {
+        Command::new(self.program)
+    }
+
+    /// Starts it, or says how to install it.
+    #[track_caller]
+    pub(crate) fn spawn(&self, command: &mut Command) -> Child {
+        let Self { program, package } = self;
+        command.spawn().unwrap_or_else(|error| {
+            panic!("this test needs {program}: `apt-get install {package}` ({error})")
+        })
+    }
+
     /// Runs it with these arguments, and this on standard input.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let Self { program, package } = self;
-        let mut command = Command::new(program);
+        let mut command = self.command();
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!("this test needs {program}: `apt-get install {package}` ({error})")
-        });
+        let mut child = self.spawn(&mut command);
         let mut stdin = child.stdin.take().expect("piped");
         // These programs read all of it before they write anything; one that ends early says why.
         let _ = stdin.write_all(input.as_bytes());

@@ -15,7 +15,7 @@ fn panels(dashboard: &Value) -> Vec<&Value> {
 }
 
 /// Every query, with the variables of Grafana filled in.
-fn queries() -> Vec<String> {
+pub(super) fn queries() -> Vec<String> {
     let dashboard = dashboard();
     let targets = panels(&dashboard).into_iter().flat_map(|panel| {
         let targets = panel["targets"].as_array().expect("queries");
