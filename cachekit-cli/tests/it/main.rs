@@ -1,6 +1,10 @@
 //! The command, run as a program.
 
+mod backends;
+mod entries;
+mod generated;
 mod inspect;
+mod json;
 mod keys;
 mod open;
 mod pipes;
