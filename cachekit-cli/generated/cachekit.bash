@@ -55,6 +55,9 @@ _cachekit() {
             cachekit,set)
                 cmd="cachekit__subcmd__set"
                 ;;
+            cachekit,top)
+                cmd="cachekit__subcmd__top"
+                ;;
             cachekit,ttl)
                 cmd="cachekit__subcmd__ttl"
                 ;;
@@ -97,6 +100,9 @@ _cachekit() {
             cachekit__subcmd__help,set)
                 cmd="cachekit__subcmd__help__subcmd__set"
                 ;;
+            cachekit__subcmd__help,top)
+                cmd="cachekit__subcmd__help__subcmd__top"
+                ;;
             cachekit__subcmd__help,ttl)
                 cmd="cachekit__subcmd__help__subcmd__ttl"
                 ;;
@@ -107,7 +113,7 @@ _cachekit() {
 
     case "${cmd}" in
         cachekit)
-            opts="-h -V --json --help --version get set delete exists ttl health keygen fingerprint inspect open rotate completions man help"
+            opts="-h -V --json --help --version get set delete exists ttl health keygen fingerprint inspect open rotate top completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,7 +279,7 @@ _cachekit() {
             return 0
             ;;
         cachekit__subcmd__help)
-            opts="get set delete exists ttl health keygen fingerprint inspect open rotate completions man help"
+            opts="get set delete exists ttl health keygen fingerprint inspect open rotate top completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -455,6 +461,20 @@ _cachekit() {
             return 0
             ;;
         cachekit__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cachekit__subcmd__help__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -668,6 +688,28 @@ _cachekit() {
                     return 0
                     ;;
                 --stale)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cachekit__subcmd__top)
+            opts="-n -h --interval --once --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand inspect 'Says what a stored entry is, without any key'
             cand open 'Opens a sealed entry, and writes its value'
             cand rotate 'Leads through a change of the master key, and writes the key files for it'
+            cand top 'Watches a server: requests, hits, times, store; a table that is drawn anew until `q`'
             cand completions 'Prints what a shell needs to complete this command''s options'
             cand man 'Prints the manual page, or writes those of all commands'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -150,6 +151,14 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'cachekit;top'= {
+            cand -n 'How often the table is drawn anew'
+            cand --interval 'How often the table is drawn anew'
+            cand --once 'Prints the numbers since the server''s start, once. So it is with --json, and where standard output is no terminal'
+            cand --json 'Prints results as JSON, and failures too, on standard error'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'cachekit;completions'= {
             cand --json 'Prints results as JSON, and failures too, on standard error'
             cand -h 'Print help'
@@ -173,6 +182,7 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand inspect 'Says what a stored entry is, without any key'
             cand open 'Opens a sealed entry, and writes its value'
             cand rotate 'Leads through a change of the master key, and writes the key files for it'
+            cand top 'Watches a server: requests, hits, times, store; a table that is drawn anew until `q`'
             cand completions 'Prints what a shell needs to complete this command''s options'
             cand man 'Prints the manual page, or writes those of all commands'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -198,6 +208,8 @@ set edit:completion:arg-completer[cachekit] = {|@words|
         &'cachekit;help;open'= {
         }
         &'cachekit;help;rotate'= {
+        }
+        &'cachekit;help;top'= {
         }
         &'cachekit;help;completions'= {
         }

@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Open(Open),
     /// Leads through a change of the master key, and writes the key files for it.
     Rotate(Rotate),
+    /// Watches a server: requests, hits, times, store; a table that is drawn anew until `q`.
+    Top(Top),
     /// Prints what a shell needs to complete this command's options.
     Completions(Completions),
     /// Prints the manual page, or writes those of all commands.
@@ -168,6 +170,20 @@ pub(crate) struct Ttl {
 pub(crate) struct HealthOptions {
     #[command(flatten)]
     pub(crate) backend: BackendOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct Top {
+    /// The URL of the server's admin listener (`--admin` of the server).
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) url: String,
+    /// How often the table is drawn anew.
+    #[arg(long, short = 'n', value_name = "TIME", value_parser = time, default_value = "2s")]
+    pub(crate) interval: Duration,
+    /// Prints the numbers since the server's start, once. So it is with --json, and where standard output is no
+    /// terminal.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Args)]

@@ -77,6 +77,12 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// Keys that cannot be used, or an entry that was refused.
 impl From<EnvelopeError> for Failure {
     fn from(error: EnvelopeError) -> Self {

@@ -21,6 +21,7 @@ mod output;
 mod redact;
 mod rotate;
 mod sealed;
+mod top;
 
 use crate::arguments::{Arguments, Command};
 use crate::output::Style;
@@ -57,6 +58,7 @@ fn run(command: &Command, style: Style) -> Result<(), failure::Failure> {
         Command::Inspect(options) => inspect::run(options, style),
         Command::Open(options) => open::run(options, style),
         Command::Rotate(options) => rotate::run(options, style),
+        Command::Top(options) => top::run(options, style),
         Command::Completions(options) => generated::completions(options),
         Command::Man(options) => generated::man(options),
     }

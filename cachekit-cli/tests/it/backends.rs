@@ -34,11 +34,19 @@ impl Service {
         let mut keys = ApiKeys::new();
         let quota = TenantLimits { stored_bytes: Some(64 * 1024), ..TenantLimits::default() };
         keys.add(&key, "tests", &Scope::ALL, quota).expect("a good key");
-        let server = Server::builder().tls(authority.issue(&[]).expect("a certificate"));
+        let admin = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let server =
+            Server::builder().admin(admin).tls(authority.issue(&[]).expect("a certificate"));
         let running = runtime.block_on(server.api_keys(keys).bind()).expect("it starts");
         let ca = files.write("ca.pem", authority.certificate_pem());
         let port = running.local_addr().port();
         Self { running: Some(running), runtime, key: key.expose().to_owned(), ca, port }
+    }
+
+    /// The URL of its admin listener.
+    pub(crate) fn admin(&self) -> String {
+        let running = self.running.as_ref().expect("it runs");
+        format!("http://{}", running.admin_addr().expect("there is one"))
     }
 
     pub(crate) fn url(&self) -> String {

@@ -11,3 +11,4 @@ mod pipes;
 mod rotate;
 mod secrets;
 mod support;
+mod top;

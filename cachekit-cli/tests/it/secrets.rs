@@ -3,7 +3,7 @@
 use crate::support::{Files, NAMESPACE, Run, STORAGE_KEY, key, seal};
 use cachekit_io::envelope::Padding;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "get",
     "set",
     "delete",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 13] = [
     "rotate",
     "completions",
     "man",
+    "top",
 ];
 
 #[test]
