@@ -1,7 +1,7 @@
 //! Why the command ends early: what to tell, and with which code to exit.
 
-use crate::output::{Style, line};
 use crate::redact::{hides, redact};
+use crate::style::{Style, line};
 use cachekit_io::envelope::EnvelopeError;
 use cachekit_io::{BackendError, BackendErrorKind as Kind};
 use serde_json::json;

@@ -21,6 +21,7 @@ mod output;
 mod redact;
 mod rotate;
 mod sealed;
+mod style;
 mod top;
 
 use crate::arguments::{Arguments, Command};

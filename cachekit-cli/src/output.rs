@@ -2,20 +2,12 @@
 
 use crate::failure::Failure;
 use crate::redact::redact;
+pub(crate) use crate::style::{Style, line};
 use serde_json::Value;
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
-
-/// How results are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
 
 /// Lines of a name and what it stands for, for people and for `grep`.
 #[derive(Default)]
@@ -58,11 +50,6 @@ pub(crate) fn deliver(file: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> 
 
 pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&line(value))
-}
-
-/// JSON in one line.
-pub(crate) fn line(value: &Value) -> Vec<u8> {
-    format!("{value}\n").into_bytes()
 }
 
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {

@@ -6,10 +6,12 @@
 //! | `systemd` | scored and verified by systemd; its command line is run |
 //! | `kubernetes` | validated against the schemas of Kubernetes; its command line is run over a Redis, its probes are asked |
 //! | `prometheus` | checked and run by Prometheus's own tool, against the metrics of a server |
+//! | `documentation` | every metric, alert and file is on a page of the book |
 //! | `scraped` | a Prometheus scrapes a server with them: panels have data, alerts are quiet |
 //! | `grafana` | its queries are parsed by Prometheus's own tool, against the metrics of a server |
 
 mod container;
+mod documentation;
 mod grafana;
 mod kubernetes;
 mod prometheus;
