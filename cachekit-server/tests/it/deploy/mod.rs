@@ -8,10 +8,12 @@
 //! | `prometheus` | checked and run by Prometheus's own tool, against the metrics of a server |
 //! | `documentation` | every metric, alert and file is on a page of the book |
 //! | `scraped` | a Prometheus scrapes a server with them: panels have data, alerts are quiet |
+//! | `forge` | what a forge runs and asks, validated |
 //! | `grafana` | its queries are parsed by Prometheus's own tool, against the metrics of a server |
 
 mod container;
 mod documentation;
+mod forge;
 mod grafana;
 mod kubernetes;
 mod prometheus;
