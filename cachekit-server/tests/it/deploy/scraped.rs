@@ -4,6 +4,7 @@ use super::{grafana, path, read, yaml};
 use crate::support::page;
 use crate::tools::PROMETHEUS;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -66,7 +67,10 @@ impl Prometheus {
 
     /// The series that a query has now.
     async fn query(&self, query: &str) -> Vec<Value> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut encoded = String::new();
+        for byte in query.bytes() {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
         let data = self.ask(&format!("/api/v1/query?query={encoded}")).await;
         data.map_or_else(Vec::new, |data| data["result"].as_array().cloned().unwrap_or_default())
     }
