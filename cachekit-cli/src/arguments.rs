@@ -1,18 +1,22 @@
-//! What may stand on the command line. No option takes a key: command lines are in shell histories and
+//! What may stand on the command line. No option takes a secret: command lines are in shell histories and
 //! process lists.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  something in the environment did not work: a file, the network, the service
+  0  done, or found
+  1  unavailable: a file, the network, the backend
   2  wrong command line, keys or settings
-  3  the entry was refused, or is not sealed
+  3  refused: the entry, or by the backend (credentials, quota, size)
   4  there is no such entry";
 
-/// Makes and rotates master keys, and looks into sealed entries.
+/// Reads and writes entries of any backend, looks into sealed ones, makes and rotates master keys, and watches servers.
+///
+/// The backend is that of `--backend URL`, or that of the environment, as programs find it: `CACHEKIT_API_KEY`,
+/// `CACHEKIT_REDIS_URL`, `CACHEKIT_FILE_CACHE_DIR` or `REDIS_URL`, each with its companions.
 ///
 /// Keys come from a file, from standard input or from the environment (`CACHEKIT_MASTER_KEY`,
 /// `CACHEKIT_PREVIOUS_MASTER_KEYS`), never from the command line. They are printed by `keygen`, and by `rotate`
@@ -20,12 +24,27 @@ Exit codes:
 #[derive(Parser)]
 #[command(name = "cachekit", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
+    /// Prints results as JSON, and failures too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Reads an entry, and writes its value.
+    Get(Get),
+    /// Stores an entry; its value comes from a file or from standard input.
+    Set(Set),
+    /// Removes entries. One that is not there is no failure.
+    Delete(Delete),
+    /// Whether there is an entry: exit code 0, or 4.
+    Exists(Exists),
+    /// Prints how long an entry has left, and gives it more.
+    Ttl(Ttl),
+    /// Asks whether the backend works.
+    Health(HealthOptions),
     /// Makes a master key: 32 random bytes in hex.
     Keygen(Keygen),
     /// Prints the public names of the keys, which say nothing about them.
@@ -36,6 +55,162 @@ pub(crate) enum Command {
     Open(Open),
     /// Leads through a change of the master key, and writes the key files for it.
     Rotate(Rotate),
+    /// Watches a server: requests, hits, times, store; a table that is drawn anew until `q`.
+    Top(Top),
+    /// Prints what a shell needs to complete this command's options.
+    Completions(Completions),
+    /// Prints the manual page, or writes those of all commands.
+    Man(Man),
+}
+
+/// Which backend.
+#[derive(Args)]
+pub(crate) struct BackendOptions {
+    /// The backend's URL, without a password: `https://host`, `redis://host`, `rediss://host` (TLS),
+    /// `redis-sentinel://host,host/name`, `redis-cluster://host,host`, `unix:///socket` or `file:///directory`.
+    #[arg(long, short, value_name = "URL")]
+    pub(crate) backend: Option<String>,
+}
+
+/// Where a sealed entry was sealed for, beside its storage key.
+#[derive(Args)]
+pub(crate) struct PlaceOptions {
+    /// The value is sealed, in the native format: opens it, or seals it.
+    #[arg(long, requires = "namespace")]
+    pub(crate) secure: bool,
+    /// With --secure: the tenant.
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// With --secure: the namespace.
+    #[arg(long, requires = "secure")]
+    pub(crate) namespace: Option<String>,
+    /// With --secure: the codec's name. Without it, `get` tries those of `#[cache::secure]`, and `set` names none.
+    #[arg(long, value_name = "NAME", requires = "secure")]
+    pub(crate) codec: Option<String>,
+    /// With --secure: the fingerprint of the value's schema, in hex.
+    #[arg(long, value_name = "HEX", requires = "secure")]
+    pub(crate) fingerprint: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Get {
+    /// The key, as the backend has it: for an annotated function what its `key` companion prints.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) backend: BackendOptions,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+    /// Writes the value as JSON; it has to be `MessagePack`.
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// Writes the whole entry, with the frame that annotated functions put before a value.
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) raw: bool,
+    /// Writes to this new file, readable by its owner alone, instead of to standard output.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Set {
+    /// The key.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// The file with the value; without it, or as `-`, standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backend: BackendOptions,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+    /// Time to live: `90s`, `5m`, `1h 30m`, `2days`; without a unit in seconds. Without it the entry does not expire.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) ttl: Option<Duration>,
+    /// For how long after its time to live the value may be served stale.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "ttl")]
+    pub(crate) stale: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(crate) struct Delete {
+    /// The keys.
+    #[arg(value_name = "KEY", required = true)]
+    pub(crate) entries: Vec<String>,
+    #[command(flatten)]
+    pub(crate) backend: BackendOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct Exists {
+    /// The key.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) backend: BackendOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct Ttl {
+    /// The key.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) backend: BackendOptions,
+    /// Gives a fresh entry this time to live, from now on.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) set: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(crate) struct HealthOptions {
+    #[command(flatten)]
+    pub(crate) backend: BackendOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct Top {
+    /// The URL of the server's admin listener (`--admin` of the server).
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) url: String,
+    /// How often the table is drawn anew.
+    #[arg(long, short = 'n', value_name = "TIME", value_parser = time, default_value = "2s")]
+    pub(crate) interval: Duration,
+    /// Prints the numbers since the server's start, once. So it is with --json, and where standard output is no
+    /// terminal.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// Writes a page for each command into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+}
+
+/// A time as people write it; without a unit in seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text),
+    };
+    match time {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => {
+            Err("a time is a positive number of seconds, or such as 90s, 5m, 1h 30m, 2days".into())
+        }
+    }
 }
 
 #[derive(Args)]

@@ -1,8 +1,10 @@
 //! Why the command ends early: what to tell, and with which code to exit.
 
 use crate::redact::{hides, redact};
+use crate::style::{Style, line};
 use cachekit_io::envelope::EnvelopeError;
-use cachekit_io::{BackendError, BackendErrorKind};
+use cachekit_io::{BackendError, BackendErrorKind as Kind};
+use serde_json::json;
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -35,7 +37,7 @@ impl Failure {
         Self { message: message.to_string(), code: Code::Usage }
     }
 
-    /// The entry is not what it should be.
+    /// The entry is not what it should be, or the backend does not want it.
     pub(crate) fn refused(message: impl Display) -> Self {
         Self { message: message.to_string(), code: Code::Refused }
     }
@@ -60,12 +62,24 @@ impl Failure {
     }
 
     /// Says on standard error what happened.
-    pub(crate) fn report(&self) -> ExitCode {
-        if !self.message.is_empty() {
-            // A caller that closed standard error still gets the code.
-            let _ = writeln!(io::stderr(), "cachekit: {}", redact(&self.message));
-        }
+    pub(crate) fn report(&self, style: Style) -> ExitCode {
+        let message = redact(&self.message);
+        // A caller that closed standard error still gets the code.
+        let _ = match style {
+            _ if message.is_empty() => Ok(()),
+            Style::Text => writeln!(io::stderr(), "cachekit: {message}"),
+            Style::Json => {
+                let code = self.code as u8;
+                io::stderr().write_all(&line(&json!({ "error": message, "code": code })))
+            }
+        };
         ExitCode::from(self.code as u8)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
     }
 }
 
@@ -80,10 +94,15 @@ impl From<EnvelopeError> for Failure {
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         let message = chain(&error);
-        if error.kind() == BackendErrorKind::Configuration {
-            Self::usage(message)
-        } else {
-            Self::environment(message)
+        match error.kind() {
+            Kind::Configuration | Kind::InvalidKey | Kind::InvalidOption => Self::usage(message),
+            Kind::Authentication
+            | Kind::Permanent
+            | Kind::QuotaExceeded
+            | Kind::Superseded
+            | Kind::TooLarge
+            | Kind::Unsupported => Self::refused(message),
+            _ => Self::environment(message),
         }
     }
 }

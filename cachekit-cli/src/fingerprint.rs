@@ -3,13 +3,13 @@
 use crate::arguments::{Fingerprint, ScopeOptions};
 use crate::failure::Failure;
 use crate::keys::{names, position};
-use crate::output::{Table, print};
+use crate::output::{Style, Table, print};
 use cachekit_io::envelope::Keyring;
 use std::sync::Arc;
 
-pub(crate) fn run(options: &Fingerprint) -> Result<(), Failure> {
+pub(crate) fn run(options: &Fingerprint, style: Style) -> Result<(), Failure> {
     let keyring = Arc::new(Keyring::new(options.keys.load()?));
-    print(table(&keyring, &options.scope)?.text().as_bytes())
+    print(&table(&keyring, &options.scope)?.bytes(style))
 }
 
 /// Whose keys they are, and what each is called.

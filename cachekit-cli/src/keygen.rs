@@ -3,12 +3,17 @@
 use crate::arguments::Keygen;
 use crate::failure::Failure;
 use crate::keys;
-use crate::output::{deliver, note};
+use crate::output::{Style, deliver, note};
 use cachekit_io::envelope::MasterKey;
+use zeroize::Zeroizing;
 
-pub(crate) fn run(options: &Keygen) -> Result<(), Failure> {
+pub(crate) fn run(options: &Keygen, style: Style) -> Result<(), Failure> {
     let key = MasterKey::generate().map_err(Failure::environment)?;
-    deliver(options.out.as_deref(), keys::text(&[key], options.format).as_bytes())?;
+    let text = match style {
+        Style::Text => keys::text(&[key], options.format),
+        Style::Json => Zeroizing::new(format!("{{\"master_key\":\"{}\"}}\n", &*key.to_hex())),
+    };
+    deliver(options.out.as_deref(), text.as_bytes())?;
     if let Some(path) = &options.out {
         note(&format!("a new master key is in {}\n", path.display()));
     }

@@ -1,13 +1,18 @@
-//! The command `cachekit`: makes and rotates master keys, and looks into sealed entries.
+//! The command `cachekit`: reads and writes entries of any backend, looks into sealed ones, makes and rotates master
+//! keys.
 //!
 //! `cachekit --help` lists its commands and options; the book tells more, in "The command `cachekit`". This crate
 //! is a program: its only public function is the one that runs it.
 
 mod arguments;
+mod backend;
+mod decode;
+mod entries;
 mod entry;
 mod failure;
 mod fingerprint;
 mod frame;
+mod generated;
 mod inspect;
 mod keygen;
 mod keys;
@@ -15,8 +20,12 @@ mod open;
 mod output;
 mod redact;
 mod rotate;
+mod sealed;
+mod style;
+mod top;
 
 use crate::arguments::{Arguments, Command};
+use crate::output::Style;
 use clap::Parser as _;
 use std::process::ExitCode;
 
@@ -25,21 +34,33 @@ use std::process::ExitCode;
 /// What it prints about a failure goes through a filter that hides whatever looks like key material.
 pub fn main() -> ExitCode {
     let done = match Arguments::try_parse() {
-        Ok(arguments) => run(&arguments.command),
-        Err(error) => failure::from_command_line(&error),
+        Ok(arguments) => {
+            let style = if arguments.json { Style::Json } else { Style::Text };
+            run(&arguments.command, style).map_err(|failure| (failure, style))
+        }
+        Err(error) => failure::from_command_line(&error).map_err(|failure| (failure, Style::Text)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err((failure, style)) => failure.report(style),
     }
 }
 
-fn run(command: &Command) -> Result<(), failure::Failure> {
+fn run(command: &Command, style: Style) -> Result<(), failure::Failure> {
     match command {
-        Command::Keygen(options) => keygen::run(options),
-        Command::Fingerprint(options) => fingerprint::run(options),
-        Command::Inspect(options) => inspect::run(options),
-        Command::Open(options) => open::run(options),
-        Command::Rotate(options) => rotate::run(options),
+        Command::Get(options) => entries::get(options, style),
+        Command::Set(options) => entries::set(options, style),
+        Command::Delete(options) => entries::delete(options, style),
+        Command::Exists(options) => entries::exists(options, style),
+        Command::Ttl(options) => entries::ttl(options, style),
+        Command::Health(options) => entries::health(options, style),
+        Command::Keygen(options) => keygen::run(options, style),
+        Command::Fingerprint(options) => fingerprint::run(options, style),
+        Command::Inspect(options) => inspect::run(options, style),
+        Command::Open(options) => open::run(options, style),
+        Command::Rotate(options) => rotate::run(options, style),
+        Command::Top(options) => top::run(options, style),
+        Command::Completions(options) => generated::completions(options),
+        Command::Man(options) => generated::man(options),
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::failure::Failure;
 use crate::redact::redact;
+pub(crate) use crate::style::{Style, line};
+use serde_json::Value;
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,17 +11,32 @@ use std::path::Path;
 
 /// Lines of a name and what it stands for, for people and for `grep`.
 #[derive(Default)]
-pub(crate) struct Table(String);
+pub(crate) struct Table(Vec<(String, String)>);
 
 impl Table {
     pub(crate) fn row(&mut self, name: &str, value: impl Display) -> &mut Self {
-        let name = format!("{name}:");
-        self.0.extend([redact(&format!("{name:<14}{value}\n"))]);
+        self.0.push((name.to_owned(), redact(&value.to_string())));
         self
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.0
+    pub(crate) fn text(&self) -> String {
+        let lines =
+            self.0.iter().map(|(name, value)| format!("{:<14}{value}\n", format!("{name}:")));
+        lines.collect()
+    }
+
+    /// The same, as one object.
+    pub(crate) fn json(&self) -> Value {
+        let fields =
+            self.0.iter().map(|(name, value)| (name.replace(' ', "_"), value.as_str().into()));
+        Value::Object(fields.collect())
+    }
+
+    pub(crate) fn bytes(&self, style: Style) -> Vec<u8> {
+        match style {
+            Style::Text => self.text().into_bytes(),
+            Style::Json => line(&self.json()),
+        }
     }
 }
 
@@ -29,6 +46,10 @@ pub(crate) fn deliver(file: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> 
         Some(path) => write_private(path, bytes),
         None => print(bytes),
     }
+}
+
+pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&line(value))
 }
 
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {

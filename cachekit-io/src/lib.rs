@@ -49,6 +49,13 @@
 //!
 //! Without features the crate depends on `bytes` alone: no executor, no network, no cryptography.
 
+// Where the documentation is built with a nightly compiler, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[doc(hidden)]
 pub mod alarm;
 #[cfg(any(feature = "http", feature = "layers"))]

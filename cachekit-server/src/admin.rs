@@ -1,6 +1,7 @@
 //! The operator's listener: is it alive, is it ready, what does it do.
 
-use crate::http::Service;
+use crate::http::{DESCRIPTION, Service};
+use crate::metrics;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Enough for probes and scrapers; more wait in the backlog.
@@ -23,17 +25,20 @@ const MAX_CONNECTIONS: usize = 32;
 const LIFE: Duration = Duration::from_secs(60);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves the three pages until it is aborted.
+/// Serves the pages until it is aborted.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining: Arc<AtomicBool>) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // They end with this listener: a scraper's connection would keep a stopped server looking alive.
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let permit = Arc::clone(&room).acquire_owned().await;
         let Ok((stream, _)) = listener.accept().await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (service, draining) = (Arc::clone(&service), Arc::clone(&draining));
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let answer = service_fn(move |request: Request<Incoming>| {
                 let page = page(&request, &service, !draining.load(Ordering::Relaxed));
                 async move { Ok::<_, Infallible>(page) }
@@ -51,23 +56,25 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining
 
 fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
-    let (status, kind, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+    let (status, kind, text): (_, _, Bytes) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, "ok\n".into()),
         (&Method::GET | &Method::HEAD, "/readyz") => match readiness(service, serving) {
-            Ok(()) => (StatusCode::OK, TEXT, "ready\n".to_owned()),
-            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why.to_owned()),
+            Ok(()) => (StatusCode::OK, TEXT, "ready\n".into()),
+            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why.into()),
         },
         (&Method::GET | &Method::HEAD, "/metrics") => {
             let text = service.metrics.render(&service.home.tell(service.now()), service.held());
-            (StatusCode::OK, PROMETHEUS, text)
+            (StatusCode::OK, metrics::CONTENT_TYPE, text.into())
         }
-        (_, "/healthz" | "/readyz" | "/metrics") => {
-            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".to_owned())
+        (&Method::GET | &Method::HEAD, DESCRIPTION) => {
+            (StatusCode::OK, "application/json", service.description.clone())
         }
-        _ => (StatusCode::NOT_FOUND, TEXT, "/healthz, /readyz, /metrics\n".to_owned()),
+        (_, "/healthz" | "/readyz" | "/metrics" | DESCRIPTION) => {
+            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".into())
+        }
+        _ => (StatusCode::NOT_FOUND, TEXT, "/healthz, /readyz, /metrics, /openapi.json\n".into()),
     };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let mut response = Response::new(Full::new(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -24,6 +24,10 @@
 #[doc = include_str!("../../docs/src/server.md")]
 struct Guide;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod admin;
 mod alarm;
 mod auth;
@@ -36,6 +40,7 @@ mod limits;
 mod linger;
 mod locks;
 mod metrics;
+mod openapi;
 mod outgoing;
 mod peers;
 mod room;

@@ -8,6 +8,7 @@ use crate::home::{Home, Own, Shared};
 use crate::http::{KeyRule, Service};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::openapi;
 use crate::outgoing::Outgoing;
 use crate::room::Room;
 use crate::store::{MemoryStore, RedisStore, Store};
@@ -124,7 +125,7 @@ impl Builder {
         self
     }
 
-    /// Also listens for `/healthz`, `/readyz` and `/metrics`, in cleartext and without keys: keep it on
+    /// Also listens for `/healthz`, `/readyz`, `/metrics` and `/openapi.json`, in cleartext and without keys: keep it on
     /// an address that only the operator reaches.
     pub fn admin(mut self, address: SocketAddr) -> Self {
         self.admin = Some(address);
@@ -238,6 +239,7 @@ impl Builder {
             clock: self.clock,
             receiving: Room::new(self.limits.max_receiving_bytes),
             outgoing: Arc::new(outgoing),
+            description: openapi::describe(&self.limits, self.key_rule),
             limits: self.limits,
             key_rule: self.key_rule,
             metrics,

@@ -6,14 +6,14 @@ use self::kind::Kind;
 use crate::arguments::Inspect;
 use crate::failure::Failure;
 use crate::frame::Frame;
-use crate::output::{Table, print};
+use crate::output::{Style, Table, print};
 use cachekit_io::envelope::{HEADER_LEN, Header, OVERHEAD, Padding, SEALED_LEN, interop};
 
-pub(crate) fn run(options: &Inspect) -> Result<(), Failure> {
+pub(crate) fn run(options: &Inspect, style: Style) -> Result<(), Failure> {
     let bytes = options.entry.read(options.storage_key.as_deref())?;
     let mut table = Table::default();
     let verdict = describe(&bytes, &mut table);
-    print(table.text().as_bytes())?;
+    print(&table.bytes(style))?;
     verdict.result()
 }
 

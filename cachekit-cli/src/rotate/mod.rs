@@ -7,33 +7,36 @@ use crate::arguments::Rotate;
 use crate::failure::Failure;
 use crate::fingerprint::table;
 use crate::keys;
-use crate::output::{note, print, write_private};
+use crate::output::{Style, note, print, print_json, write_private};
 use crate::redact::redact;
 use cachekit_io::envelope::{KeySet, Keyring, MAX_PREVIOUS, MasterKey};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) fn run(options: &Rotate) -> Result<(), Failure> {
+pub(crate) fn run(options: &Rotate, style: Style) -> Result<(), Failure> {
     let present = options.keys.load()?;
     match (&options.out, &options.next) {
-        (Some(out), _) => write_next(options, present, out),
-        (None, Some(next)) => check(options, present, next),
-        (None, None) => guide(options, present),
+        (Some(out), _) => write_next(options, present, out, style),
+        (None, Some(next)) => check(options, present, next, style),
+        (None, None) => guide(options, present, style),
     }
 }
 
 /// Where the keys stand, and what to do.
-fn guide(options: &Rotate, present: KeySet) -> Result<(), Failure> {
+fn guide(options: &Rotate, present: KeySet, style: Style) -> Result<(), Failure> {
     let keyring = Arc::new(Keyring::new(present));
     let names = keys::names(&keyring, &options.scope)?;
-    let mut text = table(&keyring, &options.scope)?.text().to_owned();
-    text.push('\n');
-    text.push_str(&redact(&guide::steps(&names, &options.keys.as_option())));
-    print(text.as_bytes())
+    let table = table(&keyring, &options.scope)?;
+    let steps = redact(&guide::steps(&names, &options.keys.as_option()));
+    match style {
+        Style::Text => print(format!("{}\n{steps}", table.text()).as_bytes()),
+        Style::Json => print_json(&json!({ "keys": table.json(), "steps": steps })),
+    }
 }
 
 /// Writes the set that follows: one more key, or one fewer.
-fn write_next(options: &Rotate, present: KeySet, out: &Path) -> Result<(), Failure> {
+fn write_next(options: &Rotate, present: KeySet, out: &Path, style: Style) -> Result<(), Failure> {
     let mut next: Vec<MasterKey> = present.into_keys().collect();
     if options.drop_oldest {
         if next.len() == 1 {
@@ -56,16 +59,16 @@ fn write_next(options: &Rotate, present: KeySet, out: &Path) -> Result<(), Failu
     let table = table(&next, &options.scope)?;
     write_private(out, text.as_bytes())?;
     note(&format!("the next keys are in {}:\n", out.display()));
-    print(table.text().as_bytes())
+    print(&table.bytes(style))
 }
 
 /// Whether a set may follow the present one.
-fn check(options: &Rotate, present: KeySet, next: &Path) -> Result<(), Failure> {
+fn check(options: &Rotate, present: KeySet, next: &Path, style: Style) -> Result<(), Failure> {
     let next = keys::from_file(next)?;
     let (present, next) = (Keyring::new(present), Arc::new(Keyring::new(next)));
     // Ids of 128 bits in place of the keys: equal if and only if the keys are.
     let ids = |keyring: &Keyring| keyring.key_ids("check", "rotation");
     let step = step::between(&ids(&present)?, &ids(&next)?).map_err(Failure::usage)?;
     note(&format!("{step}\n"));
-    print(table(&next, &options.scope)?.text().as_bytes())
+    print(&table(&next, &options.scope)?.bytes(style))
 }

@@ -1,9 +1,14 @@
 //! The command, run as a program.
 
+mod backends;
+mod entries;
+mod generated;
 mod inspect;
+mod json;
 mod keys;
 mod open;
 mod pipes;
 mod rotate;
 mod secrets;
 mod support;
+mod top;

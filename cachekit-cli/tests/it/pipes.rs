@@ -13,11 +13,18 @@ fn every_command_survives_a_reader_that_ended() {
     std::fs::write(files.path("keys"), format!("{}\n", first_key())).expect("written");
     let entry = files.name("entry");
     std::fs::write(files.path("entry"), [0xc0]).expect("written");
+    let backend = format!("file://{}", files.name("cache"));
     let (out, next) = (files.name("new"), files.name("next"));
     for arguments in [
         vec!["--help"],
         vec!["--version"],
         vec!["--nonsense"],
+        vec!["completions", "bash"],
+        vec!["man"],
+        vec!["get", "k", "--backend", &backend],
+        vec!["get", "k", "--backend", &backend, "--json"],
+        vec!["health", "--backend", &backend],
+        vec!["ttl", "k", "--backend", &backend],
         vec!["keygen"],
         vec!["keygen", "--out", &out],
         vec!["keygen", "--out", "/nonexistent/file"],

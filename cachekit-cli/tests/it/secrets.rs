@@ -3,7 +3,22 @@
 use crate::support::{Files, NAMESPACE, Run, STORAGE_KEY, key, seal};
 use cachekit_io::envelope::Padding;
 
-const COMMANDS: [&str; 5] = ["keygen", "fingerprint", "inspect", "open", "rotate"];
+const COMMANDS: [&str; 14] = [
+    "get",
+    "set",
+    "delete",
+    "exists",
+    "ttl",
+    "health",
+    "keygen",
+    "fingerprint",
+    "inspect",
+    "open",
+    "rotate",
+    "completions",
+    "man",
+    "top",
+];
 
 #[test]
 fn a_key_on_the_command_line_is_refused_and_not_repeated() {

@@ -56,7 +56,8 @@ impl Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cachekit"));
         command.args(arguments);
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CACHEKIT_") {
+            let name_text = name.to_string_lossy();
+            if name_text.starts_with("CACHEKIT_") || name_text == "REDIS_URL" {
                 command.env_remove(name);
             }
         }
@@ -76,6 +77,12 @@ impl Run {
     /// What must not be printed, however it is cut and written.
     pub(crate) fn secret(mut self, text: &str) -> Self {
         self.secrets.push(text.to_owned());
+        self
+    }
+
+    /// A variable that is no secret.
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
         self
     }
 

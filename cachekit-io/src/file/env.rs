@@ -14,8 +14,11 @@ pub(super) fn process(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// A backend from variables; whatever is wrong with any of them is reported at once.
-pub(super) fn backend(lookup: Lookup<'_>) -> Result<FileBackend, BackendError> {
+/// A backend from variables and from code; whatever is wrong with any of them is reported at once.
+pub(super) fn backend_with(
+    lookup: Lookup<'_>,
+    complete: impl FnOnce(FileBackendBuilder) -> FileBackendBuilder,
+) -> Result<FileBackend, BackendError> {
     let mut wrong = Vec::new();
     // Deployment tools set what is unset to nothing.
     let read = |name: &str| lookup(name).filter(|value| !value.is_empty());
@@ -44,7 +47,7 @@ pub(super) fn backend(lookup: Lookup<'_>) -> Result<FileBackend, BackendError> {
     if let Some(entries) = number("CACHEKIT_FILE_MAX_ENTRY_COUNT", 100..=1_000_000) {
         builder = builder.max_entries(entries);
     }
-    match builder.try_build(&mut wrong) {
+    match complete(builder).try_build(&mut wrong) {
         Some(backend) if wrong.is_empty() => Ok(backend),
         _ => Err(configuration(&wrong)),
     }

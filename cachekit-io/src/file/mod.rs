@@ -129,7 +129,26 @@ impl FileBackend {
     /// # Ok::<(), cachekit_io::BackendError>(())
     /// ```
     pub fn from_env() -> Result<Self, BackendError> {
-        env::backend(&env::process)
+        Self::from_env_with(|builder| builder)
+    }
+
+    /// As [`from_env`](Self::from_env), with settings that code completes or replaces.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env): everything that is wrong, in the environment and in code, at once.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// let backend = cachekit_io::FileBackend::from_env_with(|it| it.directory("/var/cache/shop"))?;
+    /// # drop(backend);
+    /// # Ok::<(), cachekit_io::BackendError>(())
+    /// ```
+    pub fn from_env_with(
+        complete: impl FnOnce(FileBackendBuilder) -> FileBackendBuilder,
+    ) -> Result<Self, BackendError> {
+        env::backend_with(&env::process, complete)
     }
 
     /// Runs work on another thread, until the deadline at most.

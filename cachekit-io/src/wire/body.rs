@@ -1,6 +1,7 @@
 //! JSON bodies. Unknown fields are ignored when read, and none are written: published clients refuse
 //! what they do not know.
 
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 /// Asks for a lock: body of `POST …/lock`.
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockRequest {
     /// How long the lock is held unless it is released, in milliseconds.
+    #[serde(deserialize_with = "whole")]
     pub timeout_ms: u64,
 }
 
@@ -77,6 +79,7 @@ pub struct TtlResponse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TtlRequest {
     /// The new time to live in seconds, from now.
+    #[serde(deserialize_with = "whole")]
     pub ttl: u64,
 }
 
@@ -113,4 +116,21 @@ pub struct HealthResponse {
     /// The server's version, where it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+/// A whole number. JSON has one kind of numbers: some writers send `60.0` for sixty.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Whole(u64),
+        Float(f64),
+    }
+    match Number::deserialize(from)? {
+        Number::Whole(number) => Ok(number),
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // Just looked at; what is larger than every `u64` becomes the largest.
+        Number::Float(number) if number >= 0.0 && number.fract() == 0.0 => Ok(number as u64),
+        Number::Float(_) => Err(D::Error::custom("a whole number is needed")),
+    }
 }

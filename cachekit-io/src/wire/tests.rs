@@ -37,6 +37,26 @@ fn paths_are_those_of_the_published_vectors() {
 }
 
 #[test]
+fn whole_numbers_may_be_written_with_a_point() {
+    use super::body::{LockRequest, TtlRequest};
+    let ttl = |text: &str| {
+        let request = serde_json::from_str::<TtlRequest>(&format!("{{\"ttl\":{text}}}"));
+        request.ok().map(|request| request.ttl)
+    };
+    for (text, number) in [("60", 60), ("60.0", 60), ("6e1", 60), ("0", 0), ("0.0", 0), ("-0.0", 0)]
+    {
+        assert_eq!(ttl(text), Some(number), "{text}");
+    }
+    assert_eq!(ttl("18446744073709551615"), Some(u64::MAX));
+    assert_eq!(ttl("18446744073709551616"), Some(u64::MAX), "no smaller one");
+    for text in ["60.5", "-1", "-1.0", "-18446744073709551616", "\"60\"", "null", "[60]", "1e999"] {
+        assert_eq!(ttl(text), None, "{text}");
+    }
+    let lock: LockRequest = serde_json::from_str(r#"{"timeout_ms":5e3,"x":1}"#).expect("good");
+    assert_eq!(lock.timeout_ms, 5000);
+}
+
+#[test]
 fn freshness_is_read_as_the_published_vectors_say() {
     let text = include_str!("../../vectors/freshness-headers.json");
     let document: Value = serde_json::from_str(text).expect("the vectors are JSON");

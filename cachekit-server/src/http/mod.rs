@@ -31,6 +31,9 @@ use http_body::Body;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+/// Where the description of the API is.
+pub(crate) const DESCRIPTION: &str = "/openapi.json";
+
 /// Everything requests share.
 pub(crate) struct Service {
     pub(crate) keys: RwLock<Arc<ApiKeys>>,
@@ -42,6 +45,8 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     pub(crate) key_rule: KeyRule,
     pub(crate) metrics: Metrics,
+    /// The description of the API.
+    pub(crate) description: Bytes,
     /// Room for bodies that are being received.
     pub(crate) receiving: Room,
     /// Room for answers that were not taken yet.
@@ -53,7 +58,7 @@ struct Admitted {
     caller: Caller,
     account: Arc<Account>,
     action: Action,
-    /// `None` for the health check.
+    /// `None` for the health check, and for the description of the API.
     key: Option<EntryKey>,
     /// The lock to release, where the query names it.
     legacy_lock: Option<Vec<u8>>,
@@ -74,7 +79,7 @@ impl Service {
         let (head, body) = request.into_parts();
         let mut upload = Upload::new(body, &head.headers, &self.limits, &running);
         let (action, result) = match self.admit(&head, &running) {
-            Ok(None) => (Action::Options, Ok(options())),
+            Ok(None) => (Action::Options, Ok(options(head.uri.path()))),
             Ok(Some(admitted)) => {
                 let action = admitted.action;
                 (action, self.perform(admitted, &head.headers, &mut upload, &running).await)
@@ -88,7 +93,6 @@ impl Service {
             tokio::spawn(body::linger(rest));
         }
         let reply = result.unwrap_or_else(|mut refusal| {
-            self.metrics.refused(refusal.status);
             refusal.close = head.version < Version::HTTP_2 && (refusal.close || !drained);
             refusal.into_reply()
         });
@@ -124,6 +128,10 @@ impl Service {
         }
         check_host(head)?;
         self.admit_rate(&caller)?;
+        if head.uri.path() == DESCRIPTION {
+            let action = describes(head)?;
+            return Ok(Some(Admitted { caller, account, action, key: None, legacy_lock: None }));
+        }
         let target = target(head)?;
         let (action, scope) = allowed(&head.method, &target)?;
         let legacy_lock = match head.uri.query() {
@@ -191,11 +199,29 @@ impl Service {
     }
 }
 
-fn options() -> Reply {
+/// Asked about a path that is not there, it tells the methods of all.
+fn options(path: &str) -> Reply {
+    let methods = match path::parse(path) {
+        _ if path == DESCRIPTION => READ_ONLY,
+        Ok(target) => methods(&target),
+        Err(_) => "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS",
+    };
     let mut reply = reply::empty(StatusCode::NO_CONTENT);
-    let methods = "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS";
     reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     reply
+}
+
+/// The methods of what is only looked at.
+const READ_ONLY: &str = "GET, HEAD, OPTIONS";
+
+/// The methods of a path, as `Allow` lists them.
+const fn methods(target: &Target) -> &'static str {
+    match target {
+        Target::Health => READ_ONLY,
+        Target::Entry(_, Part::Value) => "GET, HEAD, PUT, DELETE, OPTIONS",
+        Target::Entry(_, Part::Ttl) => "GET, PATCH, OPTIONS",
+        Target::Entry(_, Part::Lock) => "POST, DELETE, OPTIONS",
+    }
 }
 
 /// RFC 9112 §3.2: a request without `Host`, or with two, is refused. hyper lets it pass.
@@ -224,12 +250,21 @@ fn target(head: &http::request::Parts) -> Result<Target, Refusal> {
     })
 }
 
+/// What a request for the description of the API does, with whichever key.
+fn describes(head: &http::request::Parts) -> Result<Action, Refusal> {
+    if head.uri.query().is_some() {
+        return Err(Refusal::bad_request("the description has no query parameters"));
+    }
+    match head.method {
+        Method::GET | Method::HEAD => Ok(Action::Describe),
+        _ => Err(Refusal::method_not_allowed(READ_ONLY)),
+    }
+}
+
 fn allowed(method: &Method, target: &Target) -> Result<(Action, Scope), Refusal> {
-    let (part, allow) = match target {
-        Target::Health => (None, "GET, HEAD, OPTIONS"),
-        Target::Entry(_, Part::Value) => (Some(Part::Value), "GET, HEAD, PUT, DELETE, OPTIONS"),
-        Target::Entry(_, Part::Ttl) => (Some(Part::Ttl), "GET, PATCH, OPTIONS"),
-        Target::Entry(_, Part::Lock) => (Some(Part::Lock), "POST, DELETE, OPTIONS"),
+    let part = match target {
+        Target::Health => None,
+        Target::Entry(_, part) => Some(*part),
     };
     let allowed = match (part, method.as_str()) {
         (None, "GET" | "HEAD") => (Action::Health, Scope::Read),
@@ -241,7 +276,7 @@ fn allowed(method: &Method, target: &Target) -> Result<(Action, Scope), Refusal>
         (Some(Part::Ttl), "PATCH") => (Action::Refresh, Scope::Write),
         (Some(Part::Lock), "POST") => (Action::Lock, Scope::Lock),
         (Some(Part::Lock), "DELETE") => (Action::Unlock, Scope::Lock),
-        _ => return Err(Refusal::method_not_allowed(allow)),
+        _ => return Err(Refusal::method_not_allowed(methods(target))),
     };
     Ok(allowed)
 }

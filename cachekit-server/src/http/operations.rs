@@ -6,7 +6,7 @@ use super::{Admitted, Service, headers};
 use crate::clock::Timestamp;
 use crate::home::{Found, Put, Refreshed, Said};
 use crate::locks::Acquired;
-use crate::metrics::Action;
+use crate::metrics::{Action, Lookup};
 use crate::outgoing::{SMALL, Share};
 use crate::store::{EntryKey, Lifetime, Measured, StoreError};
 use crate::tenant::Account;
@@ -39,7 +39,12 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         let account = &request.account;
-        let Some(key) = &request.key else { return self.health(&request.caller.tenant).await };
+        let Some(key) = &request.key else {
+            return match request.action {
+                Action::Describe => Ok(self.describe()),
+                _ => self.health(&request.caller.tenant).await,
+            };
+        };
         match request.action {
             Action::Get => self.get(key, account, running.pulse()).await,
             Action::Exists => self.exists(key).await,
@@ -52,10 +57,15 @@ impl Service {
             Action::Refresh => self.refresh(key, upload, account).await,
             Action::Lock => self.lock(key, upload, account).await,
             Action::Unlock => self.unlock(key, headers, request.legacy_lock.as_deref()).await,
-            Action::Health | Action::Options | Action::Refused => {
+            Action::Health | Action::Describe | Action::Options | Action::Refused => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
             }
         }
+    }
+
+    fn describe(&self) -> Reply {
+        let content = Content::Whole(self.description.clone(), None);
+        with_content(StatusCode::OK, name::JSON, content)
     }
 
     async fn health(&self, tenant: &str) -> Result<Reply, Refusal> {
@@ -79,10 +89,10 @@ impl Service {
         let now = self.now();
         let found = self.found(key, account, pulse, now).await?;
         let Some((content, lifetime)) = found else {
-            self.metrics.missed();
+            self.metrics.looked_up(Lookup::Miss);
             return Err(absent());
         };
-        self.metrics.hit();
+        self.metrics.looked_up(if lifetime.is_fresh(now) { Lookup::Hit } else { Lookup::Stale });
         let mut reply = with_content(StatusCode::OK, name::OCTET_STREAM, content);
         say_freshness(reply.headers_mut(), lifetime, now);
         if let Some(left) = fresh_for(lifetime, now) {

@@ -54,8 +54,8 @@ async fn the_connection_that_is_idle_for_longest_gives_way() {
     assert_eq!(ask(&mut first, &fixture.live).await, 404);
     running.send(b"four").await;
     assert_eq!(running.answer(false).await.expect("an answer").status, 200);
-    assert_eq!(fixture.metric("cachekit_connections_dismissed_total").await, 1);
-    let reached = "cachekit_limits_reached_total{limit=\"connections\",of=\"all\"}";
+    assert_eq!(fixture.metric("cachekit_server_connections_dismissed_total").await, 1);
+    let reached = "cachekit_server_limits_reached_total{limit=\"connections\",of=\"all\"}";
     assert_eq!(fixture.metric(reached).await, 1);
 }
 
@@ -69,7 +69,7 @@ async fn idle_connections_of_both_protocols_give_way() {
         client.put("/v1/cache/k", &[], b"v").await;
         clients.push(client);
     }
-    assert_eq!(fixture.metric("cachekit_connections_dismissed_total").await, 18);
+    assert_eq!(fixture.metric("cachekit_server_connections_dismissed_total").await, 18);
     drop(clients);
 }
 
@@ -102,7 +102,7 @@ async fn a_tenant_does_not_hold_all_places_with_running_requests() {
     }
     let mut other = fixture.h2().await.with_key(&fixture.other);
     other.put("/v1/cache/k", &[], b"v").await;
-    let reached = "cachekit_limits_reached_total{limit=\"connections\",of=\"account\"}";
+    let reached = "cachekit_server_limits_reached_total{limit=\"connections\",of=\"account\"}";
     assert_eq!(fixture.metric(reached).await, 3);
     // What runs was not disturbed.
     for mut wire in running {
@@ -120,7 +120,7 @@ async fn an_address_has_a_limit_of_its_own() {
     let (second, _) = busy(&fixture, &fixture.live).await;
     let refused = try_tls(fixture.server.local_addr(), &fixture.ca, &[b"http/1.1"]).await;
     assert!(refused.is_err(), "it is closed at once");
-    let reached = "cachekit_limits_reached_total{limit=\"connections\",of=\"address\"}";
+    let reached = "cachekit_server_limits_reached_total{limit=\"connections\",of=\"address\"}";
     assert_eq!(fixture.metric(reached).await, 1);
     // An idle one gives way.
     drop(first);

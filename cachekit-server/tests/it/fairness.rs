@@ -42,21 +42,21 @@ async fn unfinished_uploads_of_a_tenant_take_nothing_from_another() {
         open.push(wire);
     }
     // They were received as far as they may.
-    let limit = "cachekit_limits_reached_total{limit=\"receiving_bytes\",of=\"account\"}";
+    let limit = "cachekit_server_limits_reached_total{limit=\"receiving_bytes\",of=\"account\"}";
     while fixture.metric(limit).await < 5 {}
     let mut other = fixture.h2().await.with_key(&fixture.other);
     for _ in 0..3 {
         other.put("/v1/cache/k", &[], &vec![2; 1000 * KIB]).await;
     }
-    assert!(fixture.metric("cachekit_receiving_bytes").await <= 1024 * 1024);
+    assert!(fixture.metric("cachekit_server_receiving_bytes").await <= 1024 * 1024);
     // What is too much is told to the tenant itself.
     let mut own = fixture.h2().await;
     let answer = own.call("PUT", "/v1/cache/k", &vec![3; 600 * KIB]).await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
-    let whole = "cachekit_limits_reached_total{limit=\"receiving_bytes\",of=\"all\"}";
+    let whole = "cachekit_server_limits_reached_total{limit=\"receiving_bytes\",of=\"all\"}";
     assert_eq!(fixture.metric(whole).await, 0);
     drop(open);
-    while fixture.metric("cachekit_receiving_bytes").await > 0 {}
+    while fixture.metric("cachekit_server_receiving_bytes").await > 0 {}
     own.put("/v1/cache/k", &[], &vec![3; 600 * KIB]).await;
 }
 
@@ -72,7 +72,7 @@ async fn a_body_larger_than_the_share_is_received_when_it_is_the_only_one() {
     let mut wire = raw(&fixture).await;
     wire.send(head(&fixture, "Content-Length: 5000\r\n").as_bytes()).await;
     wire.send(&[1; 4000]).await;
-    while fixture.metric("cachekit_receiving_bytes").await == 0 {}
+    while fixture.metric("cachekit_server_receiving_bytes").await == 0 {}
     assert_eq!(client.call("PUT", "/v1/cache/k", &vec![1; 300 * KIB]).await.status, 429);
     client.put("/v1/cache/k", &[], &[1; 5000]).await;
 }

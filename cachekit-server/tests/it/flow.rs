@@ -99,7 +99,7 @@ async fn unread_answers_hold_no_more_than_a_connection_may() {
             assert_eq!(answer.headers()["content-length"], "102400");
             unread.push(answer.into_body());
         }
-        let held = fixture.metric("cachekit_sending_bytes").await;
+        let held = fixture.metric("cachekit_server_sending_bytes").await;
         assert!((100 * KIB..=300 * KIB).contains(&usize::try_from(held).expect("fits")), "{held}");
         // Small ones come through beside the large ones that wait, on the same connection, too.
         assert_eq!(bystander.get("/v1/cache/small").await.as_deref(), Some(b"small".as_slice()));
@@ -109,10 +109,11 @@ async fn unread_answers_hold_no_more_than_a_connection_may() {
         for (at, body) in unread.iter_mut().enumerate() {
             assert!(read(body).await.as_deref() == Some(value.as_slice()), "{at}, disk: {disk}");
         }
-        let reached = "cachekit_limits_reached_total{limit=\"sending_bytes\",of=\"connection\"}";
+        let reached =
+            "cachekit_server_limits_reached_total{limit=\"sending_bytes\",of=\"connection\"}";
         assert!(fixture.metric(reached).await > 0);
         drop((peer, unread, small));
-        while fixture.metric("cachekit_sending_bytes").await > 0 {}
+        while fixture.metric("cachekit_server_sending_bytes").await > 0 {}
     }
 }
 
@@ -144,7 +145,8 @@ async fn a_tenant_holds_its_part_on_all_its_connections_and_leaves_the_rest() {
         wire.send(request.as_bytes()).await;
         lines.push(wire);
     }
-    let sending = usize::try_from(fixture.metric("cachekit_sending_bytes").await).expect("fits");
+    let sending =
+        usize::try_from(fixture.metric("cachekit_server_sending_bytes").await).expect("fits");
     assert!(sending <= 300 * KIB, "a quarter of the whole: {sending}");
     // Another tenant reads as if nothing were.
     let mut other = fixture.h2().await.with_key(&fixture.other);
@@ -176,7 +178,7 @@ async fn a_value_that_changes_while_its_answer_waits_is_whole_or_broken_off() {
             assert_eq!(answer.headers()["content-length"], length.to_string().as_str());
             unread.push((length, version, answer.into_body()));
         }
-        let held = fixture.metric("cachekit_sending_bytes").await;
+        let held = fixture.metric("cachekit_server_sending_bytes").await;
         assert!(held <= 250 * 1024, "{held}");
         let (mut whole, mut broken) = (0, 0);
         for (length, version, body) in &mut unread {
@@ -213,8 +215,8 @@ async fn a_peer_that_asks_and_does_not_read_is_cut() {
         };
         tokio::time::timeout(PATIENCE, asking).await.expect("the server cuts the connection");
         drop(unread);
-        assert_eq!(fixture.metric("cachekit_connections_cut_total").await, 1);
-        assert_eq!(fixture.metric("cachekit_sending_bytes").await, 0);
+        assert_eq!(fixture.metric("cachekit_server_connections_cut_total").await, 1);
+        assert_eq!(fixture.metric("cachekit_server_sending_bytes").await, 0);
     }
 }
 
@@ -237,7 +239,7 @@ async fn a_drip_does_not_keep_a_connection() {
     };
     tokio::time::timeout(PATIENCE, dripping).await.expect("the server cuts the connection");
     let _ = peer.driver.await;
-    assert_eq!(fixture.metric("cachekit_connections_cut_total").await, 1);
+    assert_eq!(fixture.metric("cachekit_server_connections_cut_total").await, 1);
 }
 
 #[tokio::test]
@@ -252,7 +254,7 @@ async fn a_pipeline_is_not_read_while_its_answers_are_not() {
         let pipelining = async { while wire.try_send(many.as_bytes()).await {} };
         // It stops to read, and then it cuts.
         tokio::time::timeout(PATIENCE, pipelining).await.expect("the server cuts the connection");
-        assert_eq!(fixture.metric("cachekit_connections_cut_total").await, 1, "{request}");
-        assert_eq!(fixture.metric("cachekit_sending_bytes").await, 0, "{request}");
+        assert_eq!(fixture.metric("cachekit_server_connections_cut_total").await, 1, "{request}");
+        assert_eq!(fixture.metric("cachekit_server_sending_bytes").await, 0, "{request}");
     }
 }

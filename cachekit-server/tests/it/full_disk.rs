@@ -62,7 +62,7 @@ async fn a_file_that_may_not_grow_stops_writes_and_not_reads_until_it_may() {
         client.put(&path(stored), &[], &value(stored)).await;
         stored += 1;
         let metrics = page(admin, "/metrics").await;
-        assert!(metrics.contains("\ncachekit_store_failures_total 1\n"), "{metrics}");
+        assert!(metrics.contains("\ncachekit_server_store_failures_total 1\n"), "{metrics}");
     }
     server.signal("-TERM");
     assert_eq!(server.end().await, Some(0));

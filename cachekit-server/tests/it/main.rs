@@ -3,6 +3,7 @@
 
 mod access;
 mod crowd;
+mod deploy;
 mod fairness;
 mod flow;
 mod full_disk;
@@ -10,9 +11,13 @@ mod fuzz;
 mod hostile;
 mod lives;
 mod locks;
+mod metrics;
+mod openapi;
 mod pipes;
 mod process;
 mod protocol;
+mod python;
 mod redis;
 mod support;
 mod too_large;
+mod tools;

@@ -266,9 +266,9 @@ async fn sighup_reads_certificate_and_keys_again() {
     let mut again = Client::connect(server.address, &second_cert, false, &first_key).await;
     assert_eq!(again.get("/v1/cache/k").await.as_deref(), Some(b"v".as_slice()));
     let metrics = page(server.admin.expect("an admin listener"), "/metrics").await;
-    assert!(metrics.contains("\ncachekit_reloads_total 1\n"));
-    assert!(metrics.contains("\ncachekit_reloads_failed_total 1\n"));
-    assert!(metrics.contains("\ncachekit_hits_total 2\n"));
+    assert!(metrics.contains("\ncachekit_server_reloads_total 1\n"));
+    assert!(metrics.contains("\ncachekit_server_reloads_failed_total 1\n"));
+    assert!(metrics.contains("\ncachekit_server_lookups_total{result=\"hit\"} 2\n"));
     assert!(!metrics.contains("tenant") && !metrics.contains("ck_"));
 
     // Neither does a file without a key: every request would be refused.
@@ -280,7 +280,7 @@ async fn sighup_reads_certificate_and_keys_again() {
         assert!(line.contains("\"ERROR\"") && line.contains("has no key"), "{line}");
         assert_eq!(old.get("/v1/cache/k").await.as_deref(), Some(b"v".as_slice()));
         let metrics = page(server.admin.expect("an admin listener"), "/metrics").await;
-        let line = format!("\ncachekit_reloads_failed_total {}\n", failed + 2);
+        let line = format!("\ncachekit_server_reloads_failed_total {}\n", failed + 2);
         assert!(metrics.contains(&line), "{metrics}");
     }
 

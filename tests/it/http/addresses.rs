@@ -65,10 +65,10 @@ fn a_name_that_leads_to_this_machine_needs_the_permission() {
     let refusing = client(&server, &script).allow_private_addresses(false).build();
     let error = block_on(refusing.expect("a client").get("k")).expect_err("refused");
     assert!(is_blocked(&error), "{error:?}");
-    assert_eq!(server.metric("cachekit_connections_total"), 0);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 0);
     let allowed = client(&server, &script).build().expect("a client");
     assert!(block_on(allowed.get("k")).expect("an answer").is_none());
-    assert_eq!(server.metric("cachekit_connections_total"), 1);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 1);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_second_look_up_is_checked_like_the_first() {
     let second = block_on(client.get("k")).expect_err("refused");
     assert!(is_blocked(&second), "{second:?}");
     assert_eq!(script.asked.load(Ordering::SeqCst), 2);
-    assert_eq!(server.metric("cachekit_connections_total"), 0);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 0);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_private_address_beside_a_public_one_is_not_tried() {
             .build();
         block_on(client.expect("a client").get("k")).expect_err("nobody is there");
     }
-    assert_eq!(server.metric("cachekit_connections_total"), 0);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 0);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn every_spelling_of_a_private_address_is_known() {
         let error = block_on(refusing.build().expect("a client").get("k")).expect_err("refused");
         assert!(is_blocked(&error), "{address}: {error:?}");
     }
-    assert_eq!(server.metric("cachekit_connections_total"), 0);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 0);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn some_addresses_are_for_nobody() {
         let error = block_on(client.get("k")).expect_err("refused");
         assert!(is_blocked(&error), "{address}: {error:?}");
     }
-    assert_eq!(server.metric("cachekit_connections_total"), 0);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 0);
 }
 
 #[test]
@@ -178,5 +178,5 @@ fn redirects_are_not_followed() {
         assert!(!error.is_retryable() && error.to_string().contains("HTTP 3"), "{error:?}");
         assert_eq!(moved.accepted(), 1);
     }
-    assert_eq!(server.metric("cachekit_connections_total"), 0);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 0);
 }

@@ -16,7 +16,7 @@ fn connected(server: &Local, http1: bool) -> (Relay, CachekitIo) {
 }
 
 fn lock_requests(server: &Local) -> u64 {
-    server.metric("cachekit_requests_total{action=\"lock\",status=\"2xx\"}")
+    server.metric("cachekit_server_requests_total{operation=\"lock\",code=\"200\"}")
 }
 
 #[test]
@@ -46,7 +46,10 @@ fn a_write_whose_answer_is_lost_is_written_again() {
         let set = client.set("k", Bytes::from_static(b"value"), &options);
         block_on(set).expect("stored in the end");
         assert_eq!(block_on(client.get("k")).expect("an answer").expect("a hit").value(), "value");
-        assert_eq!(server.metric("cachekit_requests_total{action=\"set\",status=\"2xx\"}"), 2);
+        assert_eq!(
+            server.metric("cachekit_server_requests_total{operation=\"set\",code=\"200\"}"),
+            2
+        );
     }
 }
 

@@ -28,7 +28,7 @@ fn disbelief(server: &Local, relay: &Relay, client: &CachekitIo) -> String {
     assert_eq!(server.requests(), 0);
     // The server hears of it a moment later than the caller.
     let began = Instant::now();
-    while server.metric("cachekit_handshakes_failed_total") != 1 {
+    while server.metric("cachekit_server_handshakes_failed_total") != 1 {
         assert!(began.elapsed() < PATIENCE, "the handshake failed because of the client");
     }
     whole(&error)

@@ -26,6 +26,6 @@ fn no_request_is_lost() {
     assert_eq!(load.failures(), [""; 0], "every request was answered");
     runtime.block_on(load.finish());
     assert!(next.requests() >= 200);
-    let connections = next.metric("cachekit_connections_total");
+    let connections = next.metric("cachekit_server_connections_total");
     assert!((1..=10).contains(&connections), "{connections} connections, more than the pool has");
 }

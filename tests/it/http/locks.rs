@@ -150,7 +150,7 @@ fn a_dropped_guard_frees_the_lock() {
     let lock = block_on(other.acquire_lock_wait("k", LEASE, deadline)).expect("an answer");
     let lock = lock.expect("the drop released it");
     assert!(block_on(lock.release()).expect("an answer"));
-    assert_eq!(server.metric("cachekit_locks_held"), 0);
+    assert_eq!(server.metric("cachekit_server_locks_held"), 0);
 }
 
 #[test]

@@ -40,7 +40,10 @@ fn what_the_service_refuses_is_told_by_the_check() {
         assert_eq!(plain::stats().shared_errors, 0);
         assert_ne!(dotted::stats().shared_errors, 0);
     });
-    assert_ne!(server.metric("cachekit_refusals_total{status=\"400\"}"), 0);
+    assert_ne!(
+        server.metric("cachekit_server_requests_total{operation=\"refused\",code=\"400\"}"),
+        0
+    );
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn http_1_is_spoken_with_and_without_alpn_and_connections_are_kept() {
         }
         assert_eq!(raw.protocol(), agreed);
     }
-    assert_eq!(server.metric("cachekit_connections_total"), 2);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 2);
 }
 
 #[test]

@@ -118,7 +118,7 @@ async fn many_streams_share_one_connection() {
     let values = futures::future::join_all(calls).await;
     assert!(values.iter().all(|value| value == b"value"));
     let (server, connections) = tokio::task::spawn_blocking(move || {
-        let connections = server.metric("cachekit_connections_total");
+        let connections = server.metric("cachekit_server_connections_total");
         (server, connections)
     })
     .await

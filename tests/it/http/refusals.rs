@@ -36,7 +36,7 @@ fn a_value_too_large_for_the_server_is_refused_and_the_connection_goes_on() {
         assert_eq!(client.get("k").await.expect("an answer").expect("a hit").value().len(), 1000);
     });
     assert_eq!(server.requests(), 6);
-    assert_eq!(server.metric("cachekit_connections_total"), 1);
+    assert_eq!(server.metric("cachekit_server_connections_total"), 1);
 }
 
 #[test]
@@ -65,7 +65,9 @@ fn the_wait_that_a_rate_limit_asks_for_is_waited() {
     let began = Instant::now();
     std::thread::scope(|scope| {
         let second = scope.spawn(|| block_on(client.get("k")));
-        while server.metric("cachekit_refusals_total{status=\"429\"}") == 0 {
+        while server.metric("cachekit_server_requests_total{operation=\"refused\",code=\"429\"}")
+            == 0
+        {
             assert!(!second.is_finished(), "the second is refused at first");
         }
         // From here on there is room again; the client comes when it was told to.

@@ -13,10 +13,10 @@ fn a_reconnecting_client_resumes_its_session() {
     let client = server.builder().api_url(relay.url()).build().expect("a client");
     let value = Bytes::from(vec![7; 100_000]);
     block_on(client.set("k", value, &SetOptions::new())).expect("stored");
-    assert_eq!(server.metric("cachekit_handshakes_resumed_total"), 0);
+    assert_eq!(server.metric("cachekit_server_handshakes_resumed_total"), 0);
     for round in 1..=3 {
         relay.cut_after(1000);
         block_on(client.get("k")).expect("fetched again").expect("a hit");
-        assert_eq!(server.metric("cachekit_handshakes_resumed_total"), round);
+        assert_eq!(server.metric("cachekit_server_handshakes_resumed_total"), round);
     }
 }

@@ -1,17 +1,31 @@
-use super::super::env::backend;
+use super::super::env::backend_with;
 use super::super::{FileBackend, builder::MIB};
 use super::Place;
 use crate::{BackendError, BackendErrorKind};
 use std::ffi::OsString;
 
 fn from(place: &Place, variables: &[(&str, &str)]) -> Result<FileBackend, BackendError> {
-    backend(&|name| {
+    let lookup = |name: &str| {
         if name == "CACHEKIT_FILE_CACHE_DIR" {
             return Some(place.directory().into());
         }
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| OsString::from(value))
-    })
+    };
+    backend_with(&lookup, |builder| builder)
+}
+
+#[test]
+fn code_can_replace_what_the_environment_says() {
+    let (named, chosen) = (Place::new(), Place::new());
+    let lookup = |name: &str| match name {
+        "CACHEKIT_FILE_CACHE_DIR" => Some(named.directory().into()),
+        "CACHEKIT_FILE_MAX_SIZE_MB" => Some(OsString::from("7")),
+        _ => None,
+    };
+    let backend = backend_with(&lookup, |builder| builder.directory(chosen.directory())).unwrap();
+    assert_eq!(backend.store.limits.bytes, 7 * MIB);
+    assert!(chosen.directory().is_dir() && !named.directory().exists());
 }
 
 #[test]

@@ -136,11 +136,15 @@ async fn what_a_node_cannot_know_it_does_not_tell() {
     client.lock(KEY, 60_000).await.expect("free");
     let health = client.call("GET", "/v1/cache/health", b"").await;
     assert_eq!((health.status, health.text()), (200, r#"{"status":"ok"}"#));
-    assert_eq!(a.metric("cachekit_store_up").await, 1);
-    assert_eq!(a.metric("cachekit_locks_held").await, 1);
-    assert_eq!(a.metric("cachekit_store_failures_total").await, 0);
+    assert_eq!(a.metric("cachekit_server_store_up").await, 1);
+    assert_eq!(a.metric("cachekit_server_locks_held").await, 1);
+    assert_eq!(a.metric("cachekit_server_store_failures_total").await, 0);
     let metrics = page(a.server.admin_addr().expect("there is one"), "/metrics").await;
-    for name in ["cachekit_store_entries", "cachekit_store_bytes", "cachekit_store_evicted"] {
+    for name in [
+        "cachekit_server_store_entries",
+        "cachekit_server_store_bytes",
+        "cachekit_server_store_evictions",
+    ] {
         assert!(!metrics.contains(name), "{name}");
     }
 }

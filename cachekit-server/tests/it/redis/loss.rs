@@ -48,18 +48,18 @@ async fn a_redis_that_hangs_is_503_until_it_goes_on() {
     let [mut h1, mut h2] = a.both().await;
     h1.put("/v1/cache/other", &[], b"value").await;
     until_ready_is(admin_of(&a), 200).await;
-    let before = a.metric("cachekit_store_failures_total").await;
+    let before = a.metric("cachekit_server_store_failures_total").await;
     let pause = redis.pause();
     let (on_h1, on_h2) = tokio::join!(all(&mut h1), all(&mut h2));
     are_refused(&on_h1);
     are_refused(&on_h2);
     let page = until_ready_is(admin_of(&a), 503).await;
     assert!(page.ends_with("the store takes no writes\n"), "{page}");
-    assert_eq!(a.metric("cachekit_store_up").await, 0);
+    assert_eq!(a.metric("cachekit_server_store_up").await, 0);
     drop(pause);
     until_ready_is(admin_of(&a), 200).await;
-    assert_eq!(a.metric("cachekit_store_up").await, 1);
-    assert!(a.metric("cachekit_store_failures_total").await > before);
+    assert_eq!(a.metric("cachekit_server_store_up").await, 1);
+    assert!(a.metric("cachekit_server_store_failures_total").await > before);
     for client in [&mut h1, &mut h2] {
         let found = client.get("/v1/cache/other").await;
         assert_eq!(found.as_deref(), Some(b"value".as_slice()));

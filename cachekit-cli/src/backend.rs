@@ -1,0 +1,152 @@
+//! Which backend a command talks to: that of a URL, or that of the environment, as a program finds it.
+
+use crate::arguments::BackendOptions;
+use crate::failure::Failure;
+use cachekit_io::blocking::Blocking;
+use cachekit_io::{Backend, CachekitIo, Redis};
+use std::ffi::OsString;
+use std::sync::Arc;
+
+/// A backend, without async.
+pub(crate) type Store = Blocking<dyn Backend>;
+
+/// What can be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Service,
+    Redis,
+    File,
+}
+
+/// The variables that ask for one, as `cachekit` reads them for annotated functions.
+const VARIABLES: [(Kind, &str); 3] = [
+    (Kind::Service, "CACHEKIT_API_KEY"),
+    (Kind::Redis, "CACHEKIT_REDIS_URL"),
+    (Kind::File, "CACHEKIT_FILE_CACHE_DIR"),
+];
+/// Asks only where nothing of ours does.
+const FALLBACK: &str = "REDIS_URL";
+
+const SCHEMES: &str = "https://host, redis://host, rediss://host, redis-sentinel://host,host/name, \
+                       redis-cluster://host,host, unix:///socket or file:///directory";
+
+impl BackendOptions {
+    pub(crate) fn connect(&self) -> Result<Store, Failure> {
+        let backend: Arc<dyn Backend> = match &self.backend {
+            Some(url) => by_url(url)?,
+            None => match asked_for(|name| std::env::var_os(name))? {
+                Kind::Service => Arc::new(CachekitIo::from_env()?),
+                Kind::Redis => Arc::new(Redis::from_env()?),
+                Kind::File => directory(None)?,
+            },
+        };
+        Ok(Store::from(backend))
+    }
+}
+
+/// What the variables ask for.
+fn asked_for(variable: impl Fn(&str) -> Option<OsString>) -> Result<Kind, Failure> {
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let set: Vec<_> = VARIABLES.into_iter().filter(|(_, name)| is_set(name)).collect();
+    match set[..] {
+        [(kind, _)] => Ok(kind),
+        [] if is_set(FALLBACK) => Ok(Kind::Redis),
+        [] => Err(Failure::usage(format!(
+            "no backend: give --backend with {SCHEMES}, or set one of CACHEKIT_API_KEY, CACHEKIT_REDIS_URL, \
+             CACHEKIT_FILE_CACHE_DIR, REDIS_URL"
+        ))),
+        _ => {
+            let names: Vec<_> = set.into_iter().map(|(_, name)| name).collect();
+            let names = names.join(" and ");
+            Err(Failure::usage(format!("{names} are set at once: keep one, or give --backend")))
+        }
+    }
+}
+
+/// The backend at a URL. What else it needs comes from the variables of its kind.
+fn by_url(url: &str) -> Result<Arc<dyn Backend>, Failure> {
+    let (scheme, rest) = url.split_once("://").ok_or_else(unknown)?;
+    // Command lines are in shell histories and in process lists.
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    if user.is_some_and(|user| user.contains(':') || scheme.starts_with("http")) {
+        return Err(Failure::usage(
+            "a URL with a password does not belong on the command line, which stays in the shell's history: set \
+             CACHEKIT_REDIS_URL, or CACHEKIT_REDIS_PASSWORD_FILE beside --backend. Change the password",
+        ));
+    }
+    match scheme {
+        "https" => Ok(Arc::new(CachekitIo::builder_from_env()?.api_url(url).build()?)),
+        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "redis-cluster"
+        | "rediss-cluster" | "unix" => {
+            Ok(Arc::new(Redis::from_env_with(|builder| builder.url(url))?))
+        }
+        "file" if rest.starts_with('/') => directory(Some(rest)),
+        "file" => Err(Failure::usage("file:///directory: three slashes, and the whole path")),
+        "http" => Err(Failure::usage(
+            "http:// would show the API key to the network: the service speaks https:// only",
+        )),
+        _ => Err(unknown()),
+    }
+}
+
+fn unknown() -> Failure {
+    Failure::usage(format!("--backend takes a URL: {SCHEMES}"))
+}
+
+/// The directory, or that of the variable; with the limits of the environment, since a writer with other limits would
+/// evict what its programs keep.
+#[cfg(unix)]
+fn directory(path: Option<&str>) -> Result<Arc<dyn Backend>, Failure> {
+    let complete = |builder: cachekit_io::FileBackendBuilder| match path {
+        Some(path) => builder.directory(path),
+        None => builder,
+    };
+    Ok(Arc::new(cachekit_io::FileBackend::from_env_with(complete)?))
+}
+
+#[cfg(not(unix))]
+fn directory(_: Option<&str>) -> Result<Arc<dyn Backend>, Failure> {
+    Err(Failure::usage("a shared directory needs Unix"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, asked_for, by_url};
+    use std::ffi::OsString;
+
+    fn asked(set: &[&str]) -> Option<Kind> {
+        asked_for(|name| set.contains(&name).then(|| OsString::from("5ecret"))).ok()
+    }
+
+    #[test]
+    fn one_variable_decides_and_several_are_a_conflict() {
+        assert_eq!(asked(&["CACHEKIT_API_KEY"]), Some(Kind::Service));
+        assert_eq!(asked(&["CACHEKIT_REDIS_URL"]), Some(Kind::Redis));
+        assert_eq!(asked(&["CACHEKIT_FILE_CACHE_DIR"]), Some(Kind::File));
+        assert_eq!(asked(&["REDIS_URL"]), Some(Kind::Redis));
+        assert_eq!(asked(&["REDIS_URL", "CACHEKIT_FILE_CACHE_DIR"]), Some(Kind::File));
+        assert_eq!(asked(&["CACHEKIT_API_KEY", "CACHEKIT_FILE_CACHE_DIR"]), None);
+        assert_eq!(asked(&[]), None);
+        assert!(asked_for(|_| Some(OsString::new())).is_err(), "empty is not set");
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_repeated() {
+        for url in [
+            "redis://user:s3cret@host",
+            "redis://:s3cret@host/0",
+            "rediss-cluster://a:s3cret@host,host",
+            "redis://a:s3c@ret@host",
+            "https://s3cret@host",
+            "nonsense://a:s3cret@host",
+            "s3cret",
+            "http://s3cret.example",
+            "ftp://s3cret",
+            "file://s3cret",
+        ] {
+            let failure = format!("{:?}", by_url(url).expect_err(url));
+            assert!(!failure.contains("s3c"), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `cachekit get`.
+
+use super::absent;
+use crate::arguments::Get;
+use crate::decode::{self, value_as_json};
+use crate::failure::Failure;
+use crate::frame::{self, Frame};
+use crate::output::{Style, deliver, note, print_json};
+use crate::sealed;
+use cachekit_io::Fetched;
+use cachekit_io::envelope::Header;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal as _};
+use zeroize::Zeroizing;
+
+pub(crate) fn run(options: &Get, style: Style) -> Result<(), Failure> {
+    // Before the backend is asked: what is wrong with the keys is wrong whatever it answers.
+    let place = sealed::chosen(&options.place, &options.keys)?;
+    let Some(found) = options.backend.connect()?.get(&options.key)? else {
+        if style == Style::Json {
+            print_json(&json!({ "key": options.key, "found": false }))?;
+        }
+        return Err(absent());
+    };
+    let stored = Zeroizing::new(found.value().to_vec());
+    let entry = match place {
+        Some((place, keyring)) => sealed::open(&place, &options.key, keyring, &stored)?,
+        None => stored,
+    };
+    let is_sealed = Header::parse(&entry).is_ok();
+    if is_sealed && !options.raw {
+        note("the entry is sealed, and written as it is: --secure opens it\n");
+    }
+    let value = match Frame::parse(&entry) {
+        Some(frame) if !options.raw => decode::unframed(&frame, options.decode)?,
+        None if frame::is_frame(&entry) && !is_sealed && !options.raw => {
+            return Err(Failure::refused("its frame is not of this version; see --raw"));
+        }
+        _ => &entry,
+    };
+    let decoded = options.decode.then(|| decode::json(value)).transpose()?;
+    match (style, decoded) {
+        (Style::Json, decoded) => print_json(&report(options, &found, value, decoded.as_deref())),
+        (Style::Text, Some(text)) => deliver(options.out.as_deref(), &text),
+        (Style::Text, None) => {
+            if options.out.is_none() {
+                check_terminal(value)?;
+            }
+            deliver(options.out.as_deref(), value)
+        }
+    }
+}
+
+fn report(options: &Get, found: &Fetched, value: &[u8], decoded: Option<&[u8]>) -> Value {
+    let mut report = value_as_json(value, decoded);
+    report.insert("key".into(), options.key.as_str().into());
+    report.insert("found".into(), true.into());
+    report.insert("fresh".into(), found.is_fresh().into());
+    let left = found.fresh_for().map(|left| left.as_secs_f64());
+    report.insert("fresh_for_seconds".into(), left.into());
+    Value::Object(report)
+}
+
+/// Bytes of a value can tell a terminal to do things.
+fn check_terminal(value: &[u8]) -> Result<(), Failure> {
+    let is_harmless = std::str::from_utf8(value)
+        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')));
+    if is_harmless || !io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "the value is not plain text, and would go to a terminal: --out FILE, --json, --decode, or a pipe",
+    ))
+}

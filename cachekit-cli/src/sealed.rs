@@ -1,0 +1,122 @@
+//! Values sealed for one place of a store: opening them, and sealing them.
+
+use crate::arguments::{KeyOptions, PlaceOptions};
+use crate::failure::Failure;
+use crate::keys::position;
+use crate::output::note;
+use cachekit_io::envelope::{
+    Context, Envelope, EnvelopeError, EnvelopeErrorKind, Header, KeyId, Keyring,
+};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// What `#[cache::secure]` names its codec, and the envelope's default. The name is authenticated and not stored,
+/// so both are tried; an entry opens under the one it was sealed with.
+const CODECS: [&str; 2] = ["cachekit-frame", ""];
+
+/// Where an entry was sealed for, beside its storage key.
+pub(crate) struct Place<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) namespace: &'a str,
+    /// `None`: those of [`CODECS`] are tried.
+    pub(crate) codec: Option<&'a str>,
+    pub(crate) fingerprint: Vec<u8>,
+}
+
+/// The bytes of a fingerprint that was given in hex.
+pub(crate) fn fingerprint(digits: Option<&str>) -> Result<Vec<u8>, Failure> {
+    let Some(digits) = digits else { return Ok(Vec::new()) };
+    hex::decode(digits)
+        .map_err(|_| Failure::usage("--fingerprint takes hex digits, two for each byte"))
+}
+
+/// The keys of `--secure`, and the place that it names; `None` without it.
+pub(crate) fn chosen<'a>(
+    place: &'a PlaceOptions,
+    keys: &KeyOptions,
+) -> Result<Option<(Place<'a>, Arc<Keyring>)>, Failure> {
+    if !place.secure {
+        return Ok(None);
+    }
+    let namespace = place.namespace.as_deref();
+    let place = Place {
+        tenant: &place.tenant,
+        namespace: namespace.ok_or_else(|| Failure::usage("--secure needs --namespace"))?,
+        codec: place.codec.as_deref(),
+        fingerprint: fingerprint(place.fingerprint.as_deref())?,
+    };
+    Ok(Some((place, Arc::new(Keyring::new(keys.load()?)))))
+}
+
+/// Seals a value for its place.
+pub(crate) fn seal(
+    place: &Place<'_>,
+    storage_key: &str,
+    keyring: Arc<Keyring>,
+    value: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    let context = Context::new(place.tenant, place.namespace, storage_key)
+        .codec(place.codec.unwrap_or_default())
+        .fingerprint(&place.fingerprint);
+    let mut entry = Vec::new();
+    Envelope::new(keyring).seal(&context, value, &mut entry)?;
+    Ok(entry)
+}
+
+/// Opens an entry of the native format.
+pub(crate) fn open(
+    place: &Place<'_>,
+    storage_key: &str,
+    keyring: Arc<Keyring>,
+    entry: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let header = Header::parse(entry).map_err(|error| match error.kind() {
+        EnvelopeErrorKind::Downgraded => Failure::refused(
+            "the entry is not sealed in the native format; `cachekit inspect` says what it is, and an entry of \
+             other SDKs takes --interop",
+        ),
+        _ => Failure::from(error),
+    })?;
+    let ids = keyring.key_ids(place.tenant, place.namespace)?;
+    let slot = ids.iter().position(|id| *id == header.key_id());
+    let Some(slot) = slot else { return Err(wrong_key(header.key_id(), &ids)) };
+
+    let envelope = Envelope::new(keyring);
+    let names = place.codec.map_or(CODECS.to_vec(), |name| vec![name]);
+    let mut refused = None;
+    for codec in names {
+        let context = Context::new(place.tenant, place.namespace, storage_key)
+            .codec(codec)
+            .fingerprint(&place.fingerprint);
+        // A refused attempt destroys what it worked on.
+        let mut copy = Zeroizing::new(entry.to_vec());
+        match envelope.open_in_place(&context, &mut copy) {
+            Ok(opened) => {
+                note(&format!("opened with the key: {}\n", position(slot)));
+                return Ok(Zeroizing::new(opened.value().to_vec()));
+            }
+            // Told from tampering by the header, which need not be authentic: the first refusal that is not
+            // about the place says more.
+            Err(error) if error.kind() == EnvelopeErrorKind::WrongPlace => {
+                refused.get_or_insert(error);
+            }
+            Err(error) => return Err(Failure::from(error)),
+        }
+    }
+    Err(refused.map_or_else(|| Failure::usage("no codec to try"), |error| wrong_place(&error)))
+}
+
+fn wrong_key(named: KeyId, ids: &[KeyId]) -> Failure {
+    let known = ids.iter().enumerate().map(|(slot, id)| format!("\n  {:<12}{id}", position(slot)));
+    let known: String = known.collect();
+    Failure::refused(format!(
+        "the entry names the key {named}; for this tenant and namespace the keys given are{known}\nAnother \
+         master key, tenant or namespace sealed it."
+    ))
+}
+
+fn wrong_place(error: &EnvelopeError) -> Failure {
+    Failure::refused(format!(
+        "{error}: key, tenant and namespace are right, but not the storage key, --codec or --fingerprint"
+    ))
+}

@@ -1,0 +1,17 @@
+//! Whether results and failures are for people or for programs.
+
+use serde_json::Value;
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// JSON in one line.
+pub(crate) fn line(value: &Value) -> Vec<u8> {
+    format!("{value}\n").into_bytes()
+}

@@ -1,0 +1,53 @@
+//! What a request can be about: the `operation` label.
+
+/// What a request did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Get,
+    Exists,
+    Set,
+    Delete,
+    Ttl,
+    Refresh,
+    Lock,
+    Unlock,
+    Health,
+    Describe,
+    Options,
+    /// Refused before it was known what it wants.
+    Refused,
+}
+
+impl Action {
+    pub(super) const ALL: [Self; 12] = [
+        Self::Get,
+        Self::Exists,
+        Self::Set,
+        Self::Delete,
+        Self::Ttl,
+        Self::Refresh,
+        Self::Lock,
+        Self::Unlock,
+        Self::Health,
+        Self::Describe,
+        Self::Options,
+        Self::Refused,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Exists => "exists",
+            Self::Set => "set",
+            Self::Delete => "delete",
+            Self::Ttl => "ttl",
+            Self::Refresh => "refresh",
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
+            Self::Health => "health",
+            Self::Describe => "describe",
+            Self::Options => "options",
+            Self::Refused => "refused",
+        }
+    }
+}
