@@ -56,17 +56,19 @@ impl dyn AnyEntry {
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
-/// Ends an entry just removed from its shard. Called under the shard's lock, so no other thread can obtain it from the
-/// store.
-#[inline]
-pub(crate) fn end(entry: &Resident) {
+/// Ends an entry just removed from its shard, whose head this is. Called under the shard's lock, so no other thread can
+/// obtain it from the store. Whether a thread's front may hold it.
+#[inline(always)]
+pub(crate) fn end(entry: &Resident, head: &Head) -> bool {
     // Mostly it is held nowhere else, which spares an atomic exchange. A fate may be upgrading its `Weak` right now, but
     // never revives the entry.
     if Arc::strong_count(entry) == 1 {
-        entry.head().kill_unheld();
-    } else {
-        entry.head().kill();
+        head.kill_unheld();
+        return false;
     }
+    head.kill();
+    // A front that comes later sees the end.
+    head.is_fronted()
 }
 
 /// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a front.

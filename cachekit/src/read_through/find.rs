@@ -1,8 +1,5 @@
 //! Steps 2 and 3 of a call ([`super`]): looks into the store, and makes the miss of a call that finds nothing.
 
-use std::cell::Cell;
-use std::marker::PhantomData;
-
 use super::Miss;
 use super::miss::Rare;
 use super::remote::{Behind, MakeRemote};
@@ -32,17 +29,17 @@ pub(super) fn drop_refused<Q: CacheKey, S: Shape>(
 /// Returns the value that a look found, if it is fresh. A macro, because a function would have a large value copied once
 /// more, and its call would cost a hit as much as what it does.
 macro_rules! return_if_fresh {
-    ($look:ident, $search:ident, $key:expr) => {
+    ($look:ident, $store:expr, $hash:expr, $key:expr) => {
         if let Look::Found(entry) = &$look
             && let Some(typed) = entry.typed::<Q::Owned, S::Stored>()
-            && typed.head.serves(|| $search.store.now())
+            && typed.head.serves(|| $store.now())
             && $key.matches(&typed.key)
         {
-            $search.store.count_hit($search.hash, entry, &typed.head);
+            $store.count_hit($hash, entry, &typed.head);
             match S::read(&typed.value) {
                 Ok(ret) => return Ok(ret),
                 // It is dead then, and what follows takes the lead over it.
-                Err(refusal) => drop_refused::<Q, S>($search.store, $search.hash, $key, refusal),
+                Err(refusal) => drop_refused::<Q, S>($store, $hash, $key, refusal),
             }
         }
     };
@@ -80,16 +77,43 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let target = Target::of(site, store, hash, caller_in_process(site));
-    let look = store.look(hash, target.caller, true);
-    return_if_fresh!(look, target, &key);
+    let caller = caller_in_process(site);
+    let look = match store.look(hash, caller, true) {
+        Look::Lead(row) if Q::COPIES_PLAINLY && !caller.asks && site.site.idle() == NEVER => {
+            // Most misses: the copy runs no code of the user's, which could panic while nothing gives the lead up.
+            let key = Some(key.to_owned_key());
+            let times = (site.site.ttl(), site.site.window());
+            let (store, turn) = (StoreRef::Static(store), Turn::Lead(row));
+            return Err(Miss::new(store, hash, key, turn, times, caller, Behind::Nowhere));
+        }
+        look => look,
+    };
+    return_if_fresh!(look, store, hash, &key);
+    find_site_on(store, site, hash, caller, &key, remote, look)
+}
+
+/// Goes on where the way is longer.
+#[inline(never)]
+fn find_site_on<Q, S>(
+    store: &'static Store,
+    site: SiteRef,
+    hash: u64,
+    caller: Caller,
+    key: &Q,
+    remote: MakeRemote<Q::Owned, S>,
+    look: Look,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
     let search = Search {
-        target,
-        key: &key,
+        target: Target::of(site, store, hash, caller),
+        key,
         remote: Some((site, remote)),
         keep: &|| StoreRef::Static(store),
     };
-    search.goes_on(look)
+    search.on(look, Opening::default())
 }
 
 /// What a call outside of test scopes is: where the process has no backend, `#[cache]` functions ask none.
@@ -162,8 +186,8 @@ where
         return search.special();
     }
     let look = target.store.look(target.hash, target.caller, true);
-    return_if_fresh!(look, target, key);
-    search.goes_on(look)
+    return_if_fresh!(look, target.store, target.hash, key);
+    search.on(look, Opening::default())
 }
 
 /// The look-up of one call.
@@ -186,15 +210,6 @@ struct Opening {
 }
 
 impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
-    /// Goes on where nothing fresh was found: leads, or see [`on`](Self::on).
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn goes_on(self, look: Look) -> Result<S::Return, Miss<Q::Owned, S>> {
-        match look {
-            Look::Lead(row) => Err(self.missed(Turn::Lead(row))),
-            look => self.on(look, Opening::default()),
-        }
-    }
-
     /// Goes on after the first look, which found nothing that could be served as it was.
     #[inline(never)]
     fn on(self, mut look: Look, mut opening: Opening) -> Result<S::Return, Miss<Q::Owned, S>> {
@@ -262,7 +277,6 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         Opening { refresh: own.then_some(ticket), ..Opening::default() }
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
     fn missed(&self, turn: Turn) -> Miss<Q::Owned, S> {
         let Target { store, hash, ttl, window, idle, caller } = self.target;
         let behind = match self.remote {
@@ -272,21 +286,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         };
         let may_be_spared = window > 0 && !behind.is_nowhere();
         // From here on the miss gives the lead up if it is dropped.
-        let mut miss = Miss {
-            link: None,
-            turn: Cell::new(turn),
-            key: None,
-            hash,
-            store: (self.keep)(),
-            caller,
-            forced: false,
-            ttl,
-            window,
-            failed: 0,
-            behind,
-            rare: None,
-            shape: PhantomData,
-        };
+        let mut miss = Miss::new((self.keep)(), hash, None, turn, (ttl, window), caller, behind);
         // The user's code runs inside of the fill, if it is led: what it calls must not wait for that.
         let link = match turn {
             Turn::Lead(row) if !Q::COPIES_PLAINLY => Some(chain::enter(store.flight_id(hash, row))),

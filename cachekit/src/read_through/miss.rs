@@ -87,6 +87,35 @@ impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
 }
 
 impl<K, S: Shape> Miss<K, S> {
+    /// `times`: how long the value lives, and for how long after that it may be served while the function runs again.
+    // Inlined: it is written where its caller wants it.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn new(
+        store: StoreRef,
+        hash: u64,
+        key: Option<K>,
+        turn: Turn,
+        times: (Ticks, Ticks),
+        caller: Caller,
+        behind: Behind<K, S>,
+    ) -> Self {
+        Self {
+            link: None,
+            turn: Cell::new(turn),
+            key,
+            hash,
+            store,
+            caller,
+            forced: false,
+            ttl: times.0,
+            window: times.1,
+            failed: 0,
+            behind,
+            rare: None,
+            shape: PhantomData,
+        }
+    }
+
     /// Gives the lead up, if it is this call's.
     pub(super) fn give_up_turn(&self) {
         drop(self.take_flight());
@@ -95,12 +124,8 @@ impl<K, S: Shape> Miss<K, S> {
     /// The fill that this call leads, to be ended.
     #[inline]
     pub(super) fn take_flight(&self) -> Option<Flight> {
-        let (row, alone) = match self.turn.get() {
-            Turn::Lead(row) => (row, false),
-            Turn::Beside(row) => (row, true),
-            Turn::Unknown | Turn::Pending(_) => return None,
-        };
-        self.turn.set(Turn::Unknown);
+        let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return None };
+        let alone = matches!(self.turn.replace(Turn::Unknown), Turn::Beside(_));
         Some(Flight::new(self.store.clone(), self.hash, row, alone))
     }
 
@@ -185,23 +210,22 @@ where
     // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
     // it does nothing itself.
     #[inline(never)]
-    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        match self.start() {
-            Some(value) => self.instead(value),
-            None => self.fill(rules, f),
-        }
-    }
-
-    /// It is this call's turn: the function runs, and its result is published.
-    #[cfg_attr(not(debug_assertions), inline(always))]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub(super) fn fill(
-        mut self,
-        rules: impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
+    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let is_plain = self.leads_plainly();
+        if is_plain {
+            self.enters();
+        } else if let Some(value) = self.start_otherwise() {
+            return self.instead(value);
+        }
+        // The miss stays where it is: moved, it would be copied.
         let ret = f();
-        self.complete(&rules, &ret);
+        if is_plain {
+            // No rule has had the turn given up since then.
+            self.complete_plainly(&rules, &ret);
+        } else {
+            self.complete(&rules, &ret);
+        }
         if self.is_spent() {
             std::mem::forget(self);
         }
@@ -220,18 +244,6 @@ where
         self.is_plain() && !self.caller.asks && matches!(self.turn.get(), Turn::Lead(_))
     }
 
-    /// The value, or nothing: then the function is to run, and its result to be completed.
-    ///
-    /// A value comes from elsewhere and has taken its time, so it may take an allocation, too: it is moved by its address.
-    #[inline]
-    fn start(&mut self) -> Option<Box<S::Return>> {
-        if self.leads_plainly() {
-            self.enters();
-            return None;
-        }
-        self.start_otherwise()
-    }
-
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
     /// they, too, may call the function.
     #[cfg_attr(not(debug_assertions), inline(always))]
@@ -241,6 +253,9 @@ where
         }
     }
 
+    /// The value, or nothing: then the function is to run, and its result to be completed.
+    ///
+    /// A value comes from elsewhere and has taken its time, so it may take an allocation, too: it is moved by its address.
     #[cold]
     #[inline(never)]
     fn start_otherwise(&mut self) -> Option<Box<S::Return>> {
@@ -306,12 +321,22 @@ where
     }
 
     /// Judges what a function returned and keeps it.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline(never)]
     pub(super) fn complete(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
-        let (true, Some(key)) = (self.has_lead(), &self.key) else { return };
+        if self.has_lead() && self.is_plain() {
+            self.complete_plainly(rules, ret);
+        } else if let (true, Some(key)) = (self.has_lead(), &self.key) {
+            let verdict = rules.judge(key, ret, self.ttl);
+            self.complete_otherwise(ret, verdict);
+        }
+    }
+
+    /// The same where it is this call's turn, and there is nothing else to look at.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn complete_plainly(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
+        let Some(key) = &self.key else { return };
         let verdict = rules.judge(key, ret, self.ttl);
         if verdict.keep
-            && self.is_plain()
             && let Some(value) = S::stored(ret)
         {
             self.publish_plain(value, verdict, S::kind(ret));

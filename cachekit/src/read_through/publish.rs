@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Turn;
 use super::behind::Found;
 use super::join::SharedError;
 use super::miss::Miss;
@@ -13,7 +14,7 @@ use crate::entry::{AnyEntry, Plan, Resident};
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
-use crate::store::{Flight, Newcomer};
+use crate::store::{Flight, Newcomer, Row};
 
 impl<K, S> Miss<K, S>
 where
@@ -176,7 +177,7 @@ where
     }
 
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn publish_plain(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let mut now = 0;
         let mut plan = Plan::until(NEVER);
@@ -193,9 +194,20 @@ where
         let entry = Arc::new(self.store.entry(key, kept, plan));
         // The user's code is over.
         self.link = None;
-        if let Some(flight) = self.take_flight() {
-            flight.land(Newcomer::new(entry), now);
+        let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
+        self.turn.set(Turn::Unknown);
+        let ends = entry.head.ends();
+        if let Some(entry) = self.store.land_plainly(self.hash, row, entry, ends, now) {
+            self.land_otherwise(row, entry, now);
         }
+    }
+
+    /// There are waiters, or other fills of the key.
+    #[cold]
+    #[inline(never)]
+    fn land_otherwise(&self, row: Row, entry: Resident, now: Ticks) {
+        // How it was led makes no difference to its landing.
+        self.flight(row, false).land(Newcomer::of(entry), now);
     }
 
     /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.

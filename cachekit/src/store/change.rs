@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::fills::Caller;
 use super::flight::Flight;
-use super::out::{Cause, Out};
+use super::out::{Cause, Gone, Out};
 use super::shard::{NONE, Newcomer};
 use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
@@ -20,14 +20,17 @@ pub(crate) type Listener = Arc<dyn Fn(&Resident, Cause) + Send + Sync>;
 impl Store {
     /// Lets go of entries that left, without a lock: fronts, listeners and destructors hear of it here.
     #[inline(always)]
-    pub(super) fn let_go(&self, out: &mut Out) {
-        let Some(first) = &out.first else { return };
-        if self.listener.is_some() || out.more.is_some() || first.entry.head().is_fronted() {
-            self.say_goodbye(out);
+    pub(super) fn let_go(&self, out: Out) {
+        let is_noted = self.listener.is_some() || out.more.is_some();
+        if out.first.as_ref().is_some_and(|first| is_noted || first.is_fronted) {
+            self.say_goodbye(&out);
         }
-        // Dropped in place: moving `out` would read back bytes that were only just stored.
-        out.more = None;
-        out.first = None;
+        // Taken apart: the drop of the whole would be a call.
+        let Out { first, more } = out;
+        drop(more);
+        if let Some(Gone { entry, .. }) = first {
+            drop(entry);
+        }
     }
 
     #[cold]
@@ -48,20 +51,20 @@ impl Store {
         if self.is_disabled() {
             return;
         }
-        let now = self.sweeping_now(&newcomer, 0);
+        let now = self.sweeping_now(newcomer.has_time(), 0);
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
         inner.place(at, newcomer, now, &mut out);
         drop(inner);
-        self.let_go(&mut out);
+        self.let_go(out);
     }
 
     /// The same, for a value that is on its way to the shared tier, too. Until the flight is dropped a younger value
     /// puts an end to it.
     pub(crate) fn put_flying(store: &StoreRef, hash: u64, newcomer: Newcomer) -> Flight {
-        let now = store.sweeping_now(&newcomer, 0);
+        let now = store.sweeping_now(newcomer.has_time(), 0);
         let mut out = Out::default();
         let mut inner = lock(&store.shard(hash).inner);
         let at = inner.slot_for(hash);
@@ -75,7 +78,7 @@ impl Store {
         drop(inner);
         // First: what is let go of may panic.
         let flight = Flight::new(store.clone(), hash, row, true);
-        store.let_go(&mut out);
+        store.let_go(out);
         flight
     }
 
@@ -97,17 +100,17 @@ impl Store {
         if is_taken {
             inner.tidy(at);
         } else {
-            let now = self.sweeping_now(&newcomer, now);
+            let now = self.sweeping_now(newcomer.has_time(), now);
             inner.place(at, newcomer, now, &mut out);
         }
         drop(inner);
-        self.let_go(&mut out);
+        self.let_go(out);
     }
 
     /// The time when an entry comes in, if it is known or needed: 0 where no entry ever had an end.
     #[inline]
-    pub(super) fn sweeping_now(&self, newcomer: &Newcomer, known: Ticks) -> Ticks {
-        if !newcomer.has_time() && !self.is_timed.load(Ordering::Relaxed) {
+    pub(super) fn sweeping_now(&self, has_time: bool, known: Ticks) -> Ticks {
+        if !has_time && !self.is_timed.load(Ordering::Relaxed) {
             return 0;
         }
         if !self.is_timed.load(Ordering::Relaxed) {
@@ -147,7 +150,7 @@ impl Store {
                 inner.take(at, Cause::Removed, &mut out);
             }
             drop(inner);
-            self.let_go(&mut out);
+            self.let_go(out);
             return alive.then_some(entry);
         }
     }
@@ -163,7 +166,7 @@ impl Store {
             inner.take(at, Cause::Removed, &mut out);
         }
         drop(inner);
-        self.let_go(&mut out);
+        self.let_go(out);
         alive
     }
 
@@ -187,7 +190,7 @@ impl Store {
         }
         drop(inner);
         let taken = !out.is_empty();
-        self.let_go(&mut out);
+        self.let_go(out);
         taken
     }
 
@@ -202,7 +205,7 @@ impl Store {
             inner.drain(&mut out);
         }
         // Last: a destructor that panics leaves nothing behind.
-        self.let_go(&mut out);
+        self.let_go(out);
         removed
     }
 
@@ -216,7 +219,7 @@ impl Store {
             inner.purge(now, &mut out);
             removed -= inner.entries as u64;
         }
-        self.let_go(&mut out);
+        self.let_go(out);
         removed
     }
 
@@ -233,7 +236,7 @@ impl Store {
             let share = share(room, shards, at as u64).max(room.min(1));
             lock(&shard.inner).resize(share, now, &mut out);
         }
-        self.let_go(&mut out);
+        self.let_go(out);
     }
 
     /// The entries that were there when their shard was looked at, a shard at a time.

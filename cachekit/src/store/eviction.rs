@@ -9,10 +9,10 @@
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
-use super::out::{Cause, Out};
+use super::out::{Cause, Gone, Out};
 use super::shard::{Inner, MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
-use crate::entry::Resident;
+use crate::entry::{self, Resident};
 
 /// Used or worn entries of main that one eviction passes over.
 const MOST_PASSED: usize = 16;
@@ -38,20 +38,40 @@ impl Inner {
         if self.room < 1 << 40 { (self.room * share / ONE).max(1) } else { self.room / ONE * share }
     }
 
+    /// Makes room for one entry that has just come in, where entries have no weight and none has expired. What goes alone
+    /// is handed out by itself.
+    #[inline(always)]
+    pub(super) fn make_room_for_one(&mut self, newest: u32, out: &mut Out) -> Option<Gone> {
+        if self.held <= self.room {
+            return None;
+        }
+        let window = self.window_room();
+        let oldest = self.first_but(WINDOW, newest).filter(|_| self.in_window > window);
+        if let Some(oldest) = oldest {
+            let main_room = self.room - window.min(self.room);
+            let gone = self.judge(oldest, main_room, false, 0, out);
+            if gone.is_some() {
+                return gone;
+            }
+        }
+        if self.held > self.room {
+            self.make_room(newest, 0, out);
+        }
+        None
+    }
+
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
     #[inline(never)]
     pub(super) fn make_room(&mut self, newest: u32, now: Ticks, out: &mut Out) {
-        self.make_room_inlined(newest, now, out);
-    }
-
-    /// Inlined copy for the miss path.
-    #[inline(always)]
-    pub(super) fn make_room_inlined(&mut self, newest: u32, now: Ticks, out: &mut Out) {
         while self.held > self.room {
             let window = self.window_room();
             let main_room = self.room - window.min(self.room);
             match self.first_but(WINDOW, newest) {
-                Some(at) if self.in_window > window => self.judge(at, main_room, now, out),
+                Some(at) if self.in_window > window => {
+                    if let Some(gone) = self.judge(at, main_room, self.weighted, now, out) {
+                        out.push(gone);
+                    }
+                }
                 candidate => match (self.first_but(MAIN, newest), candidate) {
                     (Some(_), _) => self.evict_from_main(newest, now, out),
                     (None, Some(at)) => self.take(at, Cause::Evicted, out),
@@ -83,27 +103,45 @@ impl Inner {
         self.used_in_window = self.used_in_window + target - self.used_in_window / SLOWNESS;
     }
 
-    /// The window's oldest entry: it goes, or goes on to main, which another may have to leave for it.
+    /// The window's oldest entry: it goes, by itself or with others, or goes on to main, which another may have to leave for
+    /// it. `weighted` is the shard's; given, so that it may be known where this is inlined.
     #[inline(always)]
-    fn judge(&mut self, at: u32, main_room: u64, now: Ticks, out: &mut Out) {
+    fn judge(
+        &mut self,
+        at: u32,
+        main_room: u64,
+        weighted: bool,
+        now: Ticks,
+        out: &mut Out,
+    ) -> Option<Gone> {
         if self.is_over(at, now) {
             self.take(at, Cause::Expired, out);
-            return;
+            return None;
         }
-        let hash = self.slot(at).hash;
-        let used = self.take_visit(at);
-        self.adapt(used);
+        let weight = if weighted { self.weight_at(at) } else { 1 };
+        let has_room = self.held - self.in_window + weight <= main_room;
         // Estimated now: what the key was worth when it came in is past.
-        let worth = if used { self.sketch.increment(hash) } else { self.sketch.estimate(hash) };
-        let weight = self.weight_at(at);
-        if self.held - self.in_window + weight <= main_room {
-            self.promote(at, weight);
-        } else if !used && worth <= 1 {
+        let hash = self.slot(at).hash;
+        let mut worth = self.sketch.estimate(hash);
+        let entry = self.slot(at).entry.as_ref()?;
+        let head = entry.head();
+        let used = head.take_visit();
+        if !used && worth <= 1 && !has_room {
             // Asked for once: main is not even looked at.
-            self.take_inlined(at, Cause::Evicted, out);
+            let is_fronted = entry::end(entry, head);
+            self.adapt(used);
+            return self.leaves(at, weight, Cause::Evicted, is_fronted);
+        }
+        self.adapt(used);
+        if used {
+            worth = self.sketch.increment(hash);
+        }
+        if has_room {
+            self.promote(at, weight);
         } else {
             self.contest(at, weight, used, worth, now, out);
         }
+        None
     }
 
     #[inline]

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::index::Hole;
 use super::shard::{Inner, NONE};
 use crate::entry::Fate;
 use crate::flight::pulse::Pulse;
@@ -238,6 +239,15 @@ impl Inner {
         let first = self.slot(at).fills;
         let row = self.fills.add(at, first, caller, joinable);
         self.slot_mut(at).fills = row.at;
+        row
+    }
+
+    /// Starts the fill of a hash that has no slot yet.
+    #[inline(always)]
+    pub(super) fn start_new(&mut self, hash: u64, hole: Hole, caller: Caller) -> Row {
+        let at = self.free_slot();
+        let row = self.fills.add(at, NONE, caller, true);
+        self.use_slot(at, hash, row.at, hole);
         row
     }
 

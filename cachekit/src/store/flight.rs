@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::StoreRef;
 use super::fills::Row;
 use super::out::{Cause, Out};
 use super::shard::{Inner, Newcomer};
 use super::watch;
-use crate::clock::Ticks;
+use super::{Store, StoreRef};
+use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::sync::lock;
@@ -108,7 +108,7 @@ impl Flight {
         let shard = self.id().shard;
         let mut out = Out::default();
         let younger = self.pilot.with(|inner, row| inner.overtake(row, shard, &mut out));
-        self.pilot.store.let_go(&mut out);
+        self.pilot.store.let_go(out);
         younger
     }
 
@@ -123,24 +123,20 @@ impl Flight {
 
     /// Stores what the fill came to, unless it was invalidated or overtaken, and gives it to the waiters in any case.
     /// True if it was stored.
-    #[inline]
-    pub(crate) fn land(mut self, newcomer: Newcomer, now: Ticks) -> bool {
+    #[inline(never)]
+    pub(crate) fn land(mut self, mut newcomer: Newcomer, now: Ticks) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
+        if !newcomer.is_fated {
+            match store.land_plainly(*hash, *row, newcomer.entry, newcomer.ends, now) {
+                None => return true,
+                Some(entry) => newcomer.entry = entry,
+            }
+        }
         let mut out = Out::default();
         let shard = store.shard_number(*hash);
-        let now = store.sweeping_now(&newcomer, now);
+        let now = store.sweeping_now(newcomer.has_time(), now);
         let mut inner = lock(&store.shard(*hash).inner);
-        if !newcomer.is_fated
-            && let Some(at) = inner.ends_plain(*row)
-        {
-            // No other fill, and no waiter.
-            inner.counts.loads += 1;
-            inner.place_inlined(at, newcomer, now, &mut out);
-            drop(inner);
-            store.let_go(&mut out);
-            return true;
-        }
         let ran = inner.overtake_by_run(*row, shard, &mut out);
         inner.counts.loads += u64::from(ran);
         let entry = &newcomer.entry;
@@ -163,7 +159,7 @@ impl Flight {
         if let Some(entry) = again {
             ended.land(|| Landing::Ready(entry));
         }
-        store.let_go(&mut out);
+        store.let_go(out);
         stored
     }
 
@@ -185,7 +181,7 @@ impl Flight {
         }
         drop(inner);
         drop(ended);
-        store.let_go(&mut out);
+        store.let_go(out);
     }
 
     /// Ends the fill without storing anything. The waiters learn how.
@@ -211,6 +207,41 @@ impl Drop for Flight {
             };
             self.finish(landing);
         }
+    }
+}
+
+impl Store {
+    /// Stores what a fill came to that nothing but its caller has to do with: no other fill of the hash is under way, and
+    /// no caller waits. Else the entry comes back, and nothing is done. `ends`: from when on it may not be served.
+    #[inline(never)]
+    pub(crate) fn land_plainly(
+        &self,
+        hash: u64,
+        row: Row,
+        entry: Resident,
+        ends: Ticks,
+        now: Ticks,
+    ) -> Option<Resident> {
+        let now = self.sweeping_now(ends != NEVER, now);
+        let mut inner = lock(&self.shard(hash).inner);
+        let Some(at) = inner.ends_plain(row) else { return Some(entry) };
+        let mut out = Out::default();
+        inner.counts.loads += 1;
+        let gone = inner.place_plainly(at, entry, (ends, now), &mut out);
+        drop(inner);
+        match gone {
+            Some(gone) if self.listener.is_none() && !gone.is_fronted => {
+                // Nothing is in it, and its drop is a call.
+                std::mem::forget(out);
+                drop(gone.entry);
+            }
+            Some(gone) => {
+                out.push(gone);
+                self.let_go(out);
+            }
+            None => self.let_go(out),
+        }
+        None
     }
 }
 

@@ -49,33 +49,30 @@ impl Store {
     // The part of a hit is inlined, the other is a call.
     #[inline(always)]
     pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look {
-        let inner = lock(&self.shard(hash).inner);
-        let place = inner.search(hash);
-        if let Ok(at) = place
-            && let Some(entry) = &inner.slot(at).entry
-        {
-            return Look::Found(Arc::clone(entry));
+        let mut inner = lock(&self.shard(hash).inner);
+        match inner.search(hash) {
+            Ok(at) => match &inner.slot(at).entry {
+                Some(entry) => Look::Found(Arc::clone(entry)),
+                None => Self::lead_at(&mut inner, at, hash, caller, counts),
+            },
+            Err(hole) => Look::Lead(Self::lead_new(inner, hash, hole, caller, counts)),
         }
-        Self::look_for_lead(inner, place, (hash, caller, counts))
     }
 
+    /// Takes the lead where there is nothing. Its arguments and its result fit into registers.
     #[inline(never)]
-    fn look_for_lead(
+    fn lead_new(
         mut inner: MutexGuard<'_, Inner>,
-        place: Result<u32, Hole>,
-        (hash, caller, counts): (u64, Caller, bool),
-    ) -> Look {
-        match place {
-            Ok(at) => Self::lead_at(&mut inner, at, hash, caller, counts),
-            Err(hole) => {
-                if counts {
-                    inner.counts.misses += 1;
-                    inner.sketch.increment_inlined(hash);
-                }
-                let at = inner.add_slot(hash, hole);
-                Look::Lead(inner.start(at, caller, true))
-            }
+        hash: u64,
+        hole: Hole,
+        caller: Caller,
+        counts: bool,
+    ) -> Row {
+        if counts {
+            inner.counts.misses += 1;
+            inner.sketch.increment_inlined(hash);
         }
+        inner.start_new(hash, hole, caller)
     }
 
     /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been
@@ -113,6 +110,7 @@ impl Store {
         Self::lead_at(&mut inner, at, hash, caller, false)
     }
 
+    #[inline(never)]
     fn lead_at(inner: &mut Inner, at: u32, hash: u64, caller: Caller, counts: bool) -> Look {
         if counts {
             inner.counts.misses += 1;

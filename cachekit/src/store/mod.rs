@@ -19,6 +19,7 @@ mod eviction;
 mod fills;
 mod flight;
 mod index;
+mod lists;
 mod look;
 mod out;
 mod reference;

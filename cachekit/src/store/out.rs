@@ -23,6 +23,8 @@ pub(super) struct Gone {
     pub(super) hash: u64,
     pub(super) entry: Resident,
     pub(super) cause: Cause,
+    /// A thread's front may hold it.
+    pub(super) is_fronted: bool,
 }
 
 /// Entries on their way out; mostly one.
@@ -36,8 +38,7 @@ pub(crate) struct Out {
 
 impl Out {
     #[inline]
-    pub(super) fn push(&mut self, hash: u64, entry: Resident, cause: Cause) {
-        let gone = Gone { hash, entry, cause };
+    pub(super) fn push(&mut self, gone: Gone) {
         if self.first.is_none() {
             self.first = Some(gone);
         } else {

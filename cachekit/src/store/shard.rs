@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::eviction::Challenge;
 use super::fills::Fills;
 use super::index::{Hole, Index};
-use super::out::{Cause, Out};
+use super::lists::{link_last, unlink};
+use super::out::{Cause, Gone, Out};
 use super::sketch::Sketch;
 use super::sweep::Sweep;
 use crate::clock::{NEVER, Ticks};
@@ -31,7 +32,7 @@ const SPARE: usize = 16;
 pub(crate) struct Newcomer {
     pub(super) entry: Resident,
     /// From when on it may not be served; 0: that changes.
-    ends: Ticks,
+    pub(super) ends: Ticks,
     /// Something besides this process may end it.
     pub(super) is_fated: bool,
 }
@@ -44,6 +45,13 @@ impl Newcomer {
         V: Send + Sync + 'static,
     {
         let (ends, is_fated) = (entry.head.first_end(), entry.head.fate().is_some());
+        Self { entry, ends, is_fated }
+    }
+
+    /// The same of an entry whose type is not known.
+    pub(crate) fn of(entry: Resident) -> Self {
+        let head = entry.head();
+        let (ends, is_fated) = (head.first_end(), head.fate().is_some());
         Self { entry, ends, is_fated }
     }
 
@@ -181,13 +189,26 @@ impl Inner {
     }
 
     /// A slot for a hash that has none.
-    #[inline(always)]
-    pub(super) fn add_slot(&mut self, hash: u64, hole: Hole) -> u32 {
-        let at = if self.free == NONE { self.more_slots() } else { self.free };
-        self.free = self.slot(at).next;
-        *self.slot_mut(at) = Slot::of(hash);
-        self.index.insert(hash, at, hole);
+    fn add_slot(&mut self, hash: u64, hole: Hole) -> u32 {
+        let at = self.free_slot();
+        self.use_slot(at, hash, NONE, hole);
         at
+    }
+
+    /// An empty slot, to be used at once.
+    #[inline(always)]
+    pub(super) fn free_slot(&mut self) -> u32 {
+        if self.free == NONE { self.more_slots() } else { self.free }
+    }
+
+    /// Gives the first empty slot to a hash, with the first of its fills.
+    #[inline(always)]
+    pub(super) fn use_slot(&mut self, at: u32, hash: u64, fills: u32, hole: Hole) {
+        let slot = &mut self.slots[at as usize];
+        self.free = slot.next;
+        // The rest of an empty slot is as it is to be.
+        (slot.hash, slot.fills) = (hash, fills);
+        self.index.insert(hash, at, hole);
     }
 
     /// One more slot, on the list of empty ones.
@@ -208,69 +229,21 @@ impl Inner {
     }
 
     /// Gives a slot back that has neither an entry nor a fill.
-    #[inline(never)]
     pub(super) fn tidy(&mut self, at: u32) {
-        self.tidy_inlined(at);
-    }
-
-    #[inline(always)]
-    fn tidy_inlined(&mut self, at: u32) {
         let free = self.free;
-        let slot = self.slot_mut(at);
+        let slot = &mut self.slots[at as usize];
         if slot.entry.is_some() || slot.fills != NONE {
             return;
         }
-        let hash = slot.hash;
         slot.next = free;
         self.free = at;
-        self.index.remove(hash, at);
+        self.index.remove(slot.hash, at);
     }
 
     /// Whether this very entry is in the slot.
     pub(super) fn holds(&self, at: u32, entry: &Resident) -> bool {
         let held = self.slot(at).entry.as_ref();
         held.is_some_and(|held| Arc::ptr_eq(held, entry))
-    }
-
-    // The lists, each in a circle through its head.
-
-    #[inline]
-    pub(super) fn first(&self, queue: u8) -> Option<u32> {
-        let first = self.slot(u32::from(queue)).next;
-        (first != u32::from(queue)).then_some(first)
-    }
-
-    /// The first of a queue that is not this one.
-    #[inline]
-    pub(super) fn first_but(&self, queue: u8, newest: u32) -> Option<u32> {
-        let first = self.first(queue)?;
-        if first != newest {
-            return Some(first);
-        }
-        let second = self.slot(first).next;
-        (second != u32::from(queue)).then_some(second)
-    }
-
-    #[inline]
-    pub(super) fn unlink(&mut self, at: u32) {
-        let Slot { prev, next, .. } = *self.slot(at);
-        self.slot_mut(prev).next = next;
-        self.slot_mut(next).prev = prev;
-    }
-
-    #[inline]
-    pub(super) fn link_last(&mut self, at: u32, queue: u8) {
-        let head = u32::from(queue);
-        let last = std::mem::replace(&mut self.slot_mut(head).prev, at);
-        self.slot_mut(last).next = at;
-        let slot = self.slot_mut(at);
-        (slot.prev, slot.next, slot.queue) = (last, head, queue);
-    }
-
-    #[inline]
-    pub(super) fn move_last(&mut self, at: u32, queue: u8) {
-        self.unlink(at);
-        self.link_last(at, queue);
     }
 
     /// How much of the room an entry takes.
@@ -296,38 +269,59 @@ impl Inner {
     /// Inlined copy for misses in a full store, where call overhead matters.
     #[inline(always)]
     pub(super) fn take_inlined(&mut self, at: u32, cause: Cause, out: &mut Out) {
-        let weight = self.weight_at(at);
-        let slot = self.slot_mut(at);
-        let Some(entry) = slot.entry.take() else { return };
-        entry::end(&entry);
-        out.push(slot.hash, entry, cause);
-        self.unlink(at);
+        let Some(entry) = &self.slot(at).entry else { return };
+        let head = entry.head();
+        let weight = if self.weighted { head.weight() } else { 1 };
+        let is_fronted = entry::end(entry, head);
+        if let Some(gone) = self.leaves(at, weight, cause, is_fronted) {
+            out.push(gone);
+        }
+    }
+
+    /// Takes the entry out of a slot, which has been ended and has this weight. It leaves its list and counts no more, and
+    /// the slot is given back unless there is a fill.
+    #[inline(always)]
+    pub(super) fn leaves(
+        &mut self,
+        at: u32,
+        weight: u64,
+        cause: Cause,
+        is_fronted: bool,
+    ) -> Option<Gone> {
+        let slot = self.slot(at);
+        let hash = slot.hash;
+        let is_free = slot.fills == NONE;
+        if is_free {
+            self.index.remove(hash, at);
+        }
+        let slots = &mut *self.slots;
+        unlink(slots, at);
+        let slot = &mut slots[at as usize];
+        let queue = std::mem::replace(&mut slot.queue, NO_QUEUE);
+        if is_free {
+            slot.next = std::mem::replace(&mut self.free, at);
+        }
         self.held -= weight;
-        if self.slot(at).queue == WINDOW {
+        if queue == WINDOW {
             self.in_window -= weight;
         } else {
             self.challenge.passed(at);
         }
-        self.slot_mut(at).queue = NO_QUEUE;
         self.entries -= 1;
         match cause {
             Cause::Expired => self.counts.expirations += 1,
             Cause::Evicted => self.counts.evictions += 1,
             Cause::Replaced | Cause::Removed | Cause::Cleared => {}
         }
-        self.tidy_inlined(at);
+        // Last: what holds an entry has more to keep in registers.
+        let entry = slot.entry.take()?;
+        Some(Gone { hash, entry, cause, is_fronted })
     }
 
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
     /// is in use. `now` is 0 where no entry has a time.
     #[inline(never)]
     pub(super) fn place(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
-        self.place_inlined(at, newcomer, now, out);
-    }
-
-    /// Inlined copy for the miss path.
-    #[inline(always)]
-    pub(super) fn place_inlined(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
         let Newcomer { entry, ends, .. } = newcomer;
         let weight = self.weight(&*entry);
         self.sweep.expects(ends);
@@ -339,27 +333,58 @@ impl Inner {
         if self.slot(at).entry.is_some() {
             self.replace(at, entry, weight, now, out);
         } else {
-            self.slot_mut(at).entry = Some(entry);
-            self.slot_mut(at).uses = 0;
-            self.link_last(at, WINDOW);
-            self.in_window += weight;
-            self.held += weight;
-            self.entries += 1;
+            self.admit(at, entry, weight);
         }
         if self.sweep.earliest > now {
             // Nothing has expired: nothing needs to be looked at for that.
-            self.make_room_inlined(at, 0, out);
+            self.make_room(at, 0, out);
         } else {
             self.make_room(at, now, out);
             self.sweep_some(at, now, out);
         }
     }
 
+    /// The same for most entries: they have no weight, replace nothing, and nothing has expired. Mostly one entry has to
+    /// go for it, and is handed out alone.
+    #[inline(always)]
+    pub(super) fn place_plainly(
+        &mut self,
+        at: u32,
+        entry: Resident,
+        (ends, now): (Ticks, Ticks),
+        out: &mut Out,
+    ) -> Option<Gone> {
+        let is_taken = self.slot(at).entry.is_some();
+        if is_taken || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
+            self.place(at, Newcomer { entry, ends, is_fated: false }, now, out);
+            return None;
+        }
+        self.sweep.expects(ends);
+        self.admit(at, entry, 1);
+        self.make_room_for_one(at, out)
+    }
+
+    /// Puts an entry into a slot that has none, at the end of the window.
+    #[inline(always)]
+    fn admit(&mut self, at: u32, entry: Resident, weight: u64) {
+        // As a slice: its place is read once.
+        let slots = &mut *self.slots;
+        let slot = &mut slots[at as usize];
+        slot.entry = Some(entry);
+        slot.uses = 0;
+        link_last(slots, at, WINDOW);
+        self.in_window += weight;
+        self.held += weight;
+        self.entries += 1;
+    }
+
     #[cold]
     fn refuse(&mut self, at: u32, entry: Resident, out: &mut Out) {
         entry.head().kill();
         self.counts.evictions += 1;
-        out.push(self.slot(at).hash, entry, Cause::Evicted);
+        // It was in no store, and so is in no front.
+        let hash = self.slot(at).hash;
+        out.push(Gone { hash, entry, cause: Cause::Evicted, is_fronted: false });
         if self.slot(at).entry.is_some() {
             self.take(at, Cause::Replaced, out);
         } else {
@@ -382,7 +407,9 @@ impl Inner {
             old.head().kill();
             let expired = old.head().is_over(now);
             self.counts.expirations += u64::from(expired);
-            out.push(hash, old, if expired { Cause::Expired } else { Cause::Replaced });
+            let cause = if expired { Cause::Expired } else { Cause::Replaced };
+            let is_fronted = old.head().is_fronted();
+            out.push(Gone { hash, entry: old, cause, is_fronted });
         }
     }
 

@@ -95,13 +95,14 @@ impl Sketch {
     #[inline(always)]
     pub(super) fn increment_inlined(&mut self, hash: u64) -> u64 {
         let (one, other) = self.places(hash);
-        let (first, second) = (one.counters(&self.words), other.counters(&self.words));
+        let words = &mut *self.words;
+        let (first, second) = (one.counters(words), other.counters(words));
         let least = first.0.min(first.1).min(second.0.min(second.1));
         if least == 15 {
             return least;
         }
-        one.increment(&mut self.words, first, least);
-        other.increment(&mut self.words, second, least);
+        one.increment(words, first, least);
+        other.increment(words, second, least);
         self.increments += 1;
         if self.increments >= self.sample {
             self.age();
