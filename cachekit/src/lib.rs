@@ -97,6 +97,7 @@ pub mod companion;
 mod contained;
 mod error;
 mod expiry;
+pub mod explain;
 mod format;
 mod handle;
 #[cfg(feature = "interop")]
@@ -113,6 +114,17 @@ pub mod secure;
 mod shared;
 #[cfg(feature = "shared")]
 mod storage_key;
+
+// What is noted of calls, and what is made of it.
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg_attr(feature = "observe", path = "observe/enabled.rs")]
+#[cfg_attr(not(feature = "observe"), path = "observe/disabled.rs")]
+mod observe;
+#[cfg(feature = "observe")]
+mod report;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 mod clock;
 mod counters;

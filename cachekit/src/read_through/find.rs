@@ -11,6 +11,7 @@ use crate::clock::{NEVER, Ticks};
 use crate::flight::chain;
 use crate::front;
 use crate::key::CacheKey;
+use crate::observe::Call;
 use crate::scope;
 use crate::shape::Shape;
 use crate::site::{SiteRef, Tier};
@@ -40,7 +41,10 @@ macro_rules! return_if_fresh {
         {
             $search.store.count_hit($search.hash, entry, &typed.head);
             match S::read(&typed.value) {
-                Ok(ret) => return Ok(ret),
+                Ok(ret) => {
+                    $search.store.observed().hit(false);
+                    return Ok(ret);
+                }
                 Err(refusal) => {
                     drop_refused::<Q, S>($search.store, $search.hash, $key, refusal);
                     $look = $search.store.lead_over($search.hash, entry, $search.caller, true);
@@ -214,13 +218,17 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
                     store.count_hit(hash, &entry, entry.head());
                     if !fresh {
                         store.count_stale_hit();
+                        store.observed().stale(entry.head().counter());
                         if entry.head().claim_refresh(store.now()) {
                             opening.stale = Some(Ticket::resident(hash, entry, (self.keep)()));
                             break;
                         }
                     }
                     match S::read(&held.value) {
-                        Ok(ret) => return Ok(ret),
+                        Ok(ret) => {
+                            store.observed().hit(!fresh);
+                            return Ok(ret);
+                        }
                         Err(refusal) => drop_refused::<Q, S>(store, hash, self.key, refusal),
                     }
                 }
@@ -287,6 +295,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             failed: 0,
             behind,
             rare: None,
+            call: Call::of(store.observed()),
             shape: PhantomData,
         };
         // The user's code runs inside of the fill, if it is led: what it calls must not wait for that.

@@ -41,6 +41,7 @@ where
 
     /// Runs a sync function under rules.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let _call = self.miss.call.enter();
         self.miss.enters();
         self.miss.fill(rules, f)
     }

@@ -12,10 +12,12 @@ use super::revalidate::Ticket;
 use crate::background;
 use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
+use crate::explain::NotStored;
 use crate::flight::chain;
 use crate::flight::chain::Link;
+use crate::observe::{Call, Cause, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
-use crate::shape::Shape;
+use crate::shape::{Kind, Shape};
 use crate::store::{Caller, Flight, Store, StoreRef};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
@@ -40,6 +42,8 @@ pub struct Miss<K, S: Shape> {
     pub(super) behind: Behind<K, S>,
     /// Made when it is needed: a plain miss is carried about a few times, and should be small.
     pub(super) rare: Option<Box<Rare<K, S::Stored>>>,
+    /// What is noted of the call.
+    pub(super) call: Call,
     pub(super) shape: PhantomData<S>,
 }
 
@@ -124,6 +128,7 @@ impl<K, S: Shape> Drop for Miss<K, S> {
             self.link = None;
             self.give_up_turn();
         }
+        self.call.dropped(self.store.observed());
     }
 }
 
@@ -186,6 +191,7 @@ where
     // it does nothing itself.
     #[inline(never)]
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let _call = self.call.enter();
         match self.start() {
             Some(value) => self.instead(value),
             None => self.fill(rules, f),
@@ -200,7 +206,9 @@ where
         rules: impl Judge<K, S>,
         f: impl FnOnce() -> S::Return,
     ) -> S::Return {
+        let entered = self.call.enter_fill();
         let ret = f();
+        drop(entered);
         self.complete(&rules, &ret);
         if self.is_spent() {
             std::mem::forget(self);
@@ -238,6 +246,17 @@ where
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
             self.link = Some(chain::enter(self.store.flight_id(self.hash, row)));
+            self.call.fills(self.cause());
+        }
+    }
+
+    /// Why the function runs.
+    #[inline]
+    pub(super) fn cause(&self) -> Cause {
+        match (self.forced, self.refresh()) {
+            (true, _) => Cause::Forced,
+            (false, Some(_)) => Cause::Refresh,
+            (false, None) => Cause::Miss,
         }
     }
 
@@ -289,6 +308,7 @@ where
             store,
             behind,
             rare,
+            call,
             hash: _,
             caller: _,
             forced: _,
@@ -303,6 +323,7 @@ where
             && matches!(store, StoreRef::Static(_))
             && behind.is_nowhere()
             && rare.is_none()
+            && call.is_spent()
     }
 
     /// Judges what a function returned and keeps it.
@@ -310,6 +331,7 @@ where
     pub(super) fn complete(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
         let (true, Some(key)) = (self.has_lead(), &self.key) else { return };
         let verdict = rules.judge(key, ret, self.ttl);
+        self.judged(ret, verdict);
         if verdict.keep
             && self.is_plain()
             && let Some(value) = S::stored(ret)
@@ -318,6 +340,30 @@ where
         } else {
             self.complete_otherwise(ret, verdict);
         }
+    }
+
+    /// Notes how a run ended that returned this.
+    #[inline]
+    pub(super) fn judged(&mut self, ret: &S::Return, verdict: Verdict) {
+        if verdict.keep && S::stored(ret).is_some() {
+            self.store.note_kept(self.hash);
+            self.call.ended(self.store.observed(), Outcome::Ok);
+        } else {
+            self.judged_unkept(S::kind(ret), verdict);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn judged_unkept(&mut self, kind: Kind, verdict: Verdict) {
+        let (outcome, why) = match kind {
+            Kind::Err => (Outcome::Error, NotStored::Error),
+            Kind::None if verdict.ttl != 0 => (Outcome::NotStored, NotStored::None),
+            _ if verdict.ttl == 0 => (Outcome::NotStored, NotStored::NoTime),
+            _ => (Outcome::NotStored, NotStored::Condition),
+        };
+        self.store.note_unkept(self.hash, why);
+        self.call.ended(self.store.observed(), outcome);
     }
 
     #[cold]
@@ -331,6 +377,7 @@ where
     /// Looks for a value everywhere else before a sync function runs.
     #[inline(never)]
     pub fn ask(mut self) -> Asked<K, S> {
+        let _entered = self.call.enter();
         let begun = self.begin_blocking();
         self.asked(begun)
     }
@@ -338,7 +385,8 @@ where
     /// Looks for a value everywhere else before an async function runs.
     // Boxed: the future of the function that awaits this does not grow by it.
     pub fn ask_async(self) -> Pin<Box<impl Future<Output = Asked<K, S>>>> {
-        Box::pin(self.ask_here())
+        let span = self.call.span();
+        Box::pin(span.within(self.ask_here()))
     }
 
     async fn ask_here(self) -> Asked<K, S> {

@@ -1,0 +1,5 @@
+//! What operators see, read as its readers read it.
+
+mod explain;
+mod metrics;
+mod traces;
