@@ -121,6 +121,8 @@ pub mod metrics;
 #[cfg_attr(feature = "observe", path = "observe/enabled.rs")]
 #[cfg_attr(not(feature = "observe"), path = "observe/disabled.rs")]
 mod observe;
+#[cfg(feature = "axum")]
+pub mod page;
 #[cfg(feature = "observe")]
 mod report;
 #[cfg(feature = "tracing")]

@@ -25,7 +25,7 @@ pub(crate) use self::durations::Durations;
 #[cfg(any(feature = "axum", test))]
 pub(crate) use self::durations::Summary;
 #[cfg(feature = "shared")]
-pub(crate) use self::operation::{Operation, backends};
+pub(crate) use self::operation::{Noted, Operation, backends};
 
 static MEASURES: AtomicBool = AtomicBool::new(false);
 
@@ -52,6 +52,7 @@ pub(crate) enum Cause {
 impl Cause {
     pub(crate) const ALL: [Self; 3] = [Self::Miss, Self::Refresh, Self::Forced];
 
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Miss => "miss",
@@ -108,6 +109,7 @@ pub(crate) struct Observed {
     stale_negative: AtomicU64,
     stale_from_shared: AtomicU64,
     /// Entries that were dropped because the backend was emptied.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     cleared: AtomicU64,
     waiters: std::sync::Arc<AtomicU64>,
     fills: [[AtomicU64; Cause::ALL.len()]; Outcome::ALL.len()],
