@@ -1,6 +1,8 @@
 //! A Prometheus exporter is scraped over HTTP, and every line that it says is read by another library.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +16,6 @@ use metrics::{
     SharedString, Unit,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use openmetrics_parser::PrometheusValue;
-use openmetrics_parser::prometheus::parse_prometheus;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -35,43 +35,45 @@ static EXPORTER: LazyLock<PrometheusHandle> = LazyLock::new(|| {
 struct Scraped(BTreeMap<String, f64>);
 
 impl Scraped {
-    /// Reads every line, by the grammar of the format. A line that is not of it fails the test.
+    /// Reads every line. What is not of the format fails the test.
     fn read(text: &str) -> Self {
-        if text.is_empty() {
-            // Nothing was called yet.
-            return Self(BTreeMap::new());
-        }
-        let read = parse_prometheus(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let mut all = BTreeMap::new();
         let mut lines = 0;
-        for (name, family) in &read.families {
-            assert!(!family.help.is_empty(), "no help: {name}");
+        for family in parsed(text).as_array().unwrap() {
+            let name = family["name"].as_str().unwrap();
             assert!(name.starts_with("cachekit_"), "{name}");
-            for sample in family.iter_samples() {
-                let value = match &sample.value {
-                    PrometheusValue::Counter(counter) => counter.value.as_f64(),
-                    PrometheusValue::Gauge(value) => value.as_f64(),
-                    PrometheusValue::Histogram(histogram) => {
-                        // The sum and the count are lines of their own.
-                        lines += histogram.buckets.len() + 1;
-                        let count = histogram.count.unwrap();
-                        let last = histogram.buckets.last().unwrap();
-                        assert!(last.upper_bound.is_infinite(), "{name}");
-                        assert_eq!(last.count.as_f64(), number(count), "{name}");
-                        number(count)
-                    }
-                    other => panic!("{name}: {other:?}"),
-                };
+            assert!(!family["help"].as_str().unwrap().is_empty(), "no help: {name}");
+            let is_histogram = match family["type"].as_str().unwrap() {
+                "histogram" => true,
+                "counter" | "gauge" => false,
+                other => panic!("{name}: {other}"),
+            };
+            let mut infinite = BTreeMap::new();
+            for sample in family["samples"].as_array().unwrap() {
                 lines += 1;
-                let mut labels: Vec<_> = match sample.get_labelset() {
-                    Ok(labels) => {
-                        labels.iter().map(|(name, value)| format!("{name}={value}")).collect()
+                let (sample, labels, value) = (&sample[0], &sample[1], &sample[2]);
+                let (sample, value) = (sample.as_str().unwrap(), value.as_f64().unwrap());
+                assert!(value >= 0.0, "{sample} {value}");
+                let mut labels = labels.as_object().unwrap().clone();
+                let bound = labels.remove("le");
+                let labels: Vec<_> = labels
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", value.as_str().unwrap()))
+                    .collect();
+                let series = |name: &str| format!("{name}{{{}}}", labels.join(","));
+                if !is_histogram {
+                    let series = series(sample);
+                    assert!(all.insert(series.clone(), value).is_none(), "twice: {series}");
+                } else if let Some(bound) = bound {
+                    if bound == "+Inf" {
+                        infinite.insert(series(name), value);
                     }
-                    Err(error) => panic!("{name}: {error}"),
-                };
-                labels.sort();
-                let series = format!("{name}{{{}}}", labels.join(","));
-                assert!(all.insert(series.clone(), value).is_none(), "twice: {series}");
+                } else if sample.ends_with("_count") {
+                    assert!(all.insert(series(name), value).is_none(), "twice: {sample}");
+                }
+            }
+            for (series, count) in infinite {
+                assert_eq!(all.get(&series), Some(&count), "{series}");
             }
         }
         let written = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -146,9 +148,30 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[allow(clippy::cast_precision_loss)] // Few.
-fn number(count: u64) -> f64 {
-    count as f64
+/// What Prometheus's own parser for Python reads.
+fn parsed(text: &str) -> serde_json::Value {
+    // The distribution's, which has the distribution's packages.
+    let python = ["/usr/bin/python3", "python3"].into_iter().find(|python| {
+        let found = Command::new(python)
+            .args(["-c", "import prometheus_client.parser"])
+            .stderr(Stdio::null())
+            .status();
+        found.is_ok_and(|status| status.success())
+    });
+    let python = python.expect(
+        "Prometheus's parser is not installed: `apt-get install python3-prometheus-client`, or `bash .ci/servers`",
+    );
+    let mut parser = Command::new(python)
+        .args(["-c", include_str!("parse.py")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It reads all before it writes anything.
+    parser.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = parser.wait_with_output().unwrap();
+    assert!(output.status.success(), "not of the format:\n{text}");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The label of a function of this module.

@@ -16,10 +16,11 @@ use crate::page::{Server, TOKEN};
 
 mod chromium;
 
-static BACKEND: LazyLock<Arc<FaultyBackend>> =
-    LazyLock::new(|| Arc::new(FaultyBackend::new(MemoryBackend::new())));
+static BACKEND: LazyLock<FaultyBackend> =
+    LazyLock::new(|| FaultyBackend::new(MemoryBackend::new()));
+static SHARED: LazyLock<Arc<FaultyBackend>> = LazyLock::new(|| Arc::new(BACKEND.clone()));
 
-#[cachekit::cache(ttl = "10m", stale = "1m", namespace = "browser", backend = &*BACKEND)]
+#[cachekit::cache(ttl = "10m", stale = "1m", namespace = "browser", backend = &*SHARED)]
 fn exchange_rate(currency: u64) -> u64 {
     std::thread::sleep(Duration::from_millis(15));
     currency
