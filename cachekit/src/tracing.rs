@@ -1,4 +1,4 @@
-//! Spans of calls, of runs and of backends (feature `tracing`), through the crate [`tracing`](::tracing).
+//! Spans of calls, of runs and of backends (feature `tracing`), through the crate `tracing`.
 //!
 //! There is nothing to set up: a subscriber that lets the target `cachekit` through at `DEBUG` has the spans. They are
 //! children of the span that the caller is in, and what a function's body opens is a child of its run.

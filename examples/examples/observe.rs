@@ -43,7 +43,7 @@ fn app(exporter: PrometheusHandle) -> Router {
         .invalidation("product", |id| {
             let id: u64 = id.parse().map_err(|_| "the id of a product is a number")?;
             let invalidate = product::invalidate(&id);
-            Ok::<_, &str>(tokio::runtime::Handle::current().block_on(invalidate))
+            Ok(tokio::runtime::Handle::current().block_on(invalidate))
         });
     Router::new()
         .route("/product/{id}", get(async |Path(id): Path<u64>| product(id).await))

@@ -1,4 +1,4 @@
-//! Metrics through the facade [`metrics`](::metrics) (feature `metrics`): any recorder, such as a Prometheus exporter.
+//! Metrics through the facade crate `metrics` (feature `metrics`): any recorder, such as a Prometheus exporter.
 //!
 //! Install a recorder as always, and call [`start`] once, or [`publish`] at every scrape. That is all there is to set up.
 //!

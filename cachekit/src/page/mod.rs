@@ -119,12 +119,10 @@ impl Page {
     ///
     /// An `Err` is shown on the page. It runs where it may block; for an async function, its companion is awaited with
     /// `tokio::runtime::Handle::current().block_on(…)`.
-    pub fn invalidation<F, E>(mut self, name: impl Into<String>, invalidate: F) -> Self
+    pub fn invalidation<F>(mut self, name: impl Into<String>, invalidate: F) -> Self
     where
-        F: Fn(&str) -> Result<Invalidated, E> + Send + Sync + 'static,
-        E: Into<String>,
+        F: Fn(&str) -> Result<Invalidated, String> + Send + Sync + 'static,
     {
-        let invalidate = move |entered: &str| invalidate(entered).map_err(Into::into);
         self.invalidations.push((name.into(), Arc::new(invalidate)));
         self
     }

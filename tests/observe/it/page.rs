@@ -161,7 +161,7 @@ fn a_change_needs_the_token() {
 
     let page = Page::new().allow_changes(TOKEN).invalidation("guarded", |entered| {
         let n = entered.parse().map_err(|_| "a number is wanted")?;
-        Ok::<_, &str>(guarded::invalidate(&n))
+        Ok(guarded::invalidate(&n))
     });
     assert!(!format!("{page:?}").contains(TOKEN));
     let server = Server::start(Router::new().nest("/cache", page.router()));

@@ -77,7 +77,7 @@ fn an_operator_sees_hits_arrive_a_backend_fail_and_clears_a_function() {
         "product",
         |id| {
             let id = id.parse().map_err(|_| "the id of a product is a number")?;
-            Ok::<_, &str>(product::invalidate(&id))
+            Ok(product::invalidate(&id))
         },
     );
     let server = Server::start(Router::new().nest("/cache", page.router()));
