@@ -13,6 +13,9 @@
 //! `otel.kind` and `otel.status_code` are set as `tracing-opentelemetry` reads them. A refresh in the background has a
 //! `cache.get` of its own, and no parent: its caller was served before.
 //!
+//! Of a [`Cache`](crate::Cache) that is an object, look-ups that may run something (`get_or_insert_with` and its kin) have
+//! these spans, with the name `cachekit::Cache`; `get` has none.
+//!
 //! No field holds a key, a tenant, a value or the words of an error.
 //!
 //! # What it costs

@@ -46,7 +46,7 @@ impl Run {
 impl Call {
     #[inline]
     pub(crate) fn of(observed: &Observed) -> Self {
-        Self { run: Run::default(), spans: Spans::open(&observed.name) }
+        Self { run: Run::default(), spans: Spans::open(observed.shown()) }
     }
 
     /// Puts this thread into the call's span.

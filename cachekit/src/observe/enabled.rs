@@ -122,6 +122,11 @@ impl Observed {
         self.name = name().into();
     }
 
+    /// What spans call it. A cache that is an object has no name of its own.
+    fn shown(&self) -> &str {
+        if self.name.is_empty() { "cachekit::Cache" } else { &self.name }
+    }
+
     /// Where hits of an entry are counted: `hits`, or apart if it is a negative one.
     #[inline]
     pub(crate) fn counter(&self, hits: CounterId, negative: bool) -> CounterId {
@@ -135,7 +140,7 @@ impl Observed {
     /// A hit that the store served.
     #[inline]
     pub(crate) fn hit(&self, stale: bool) {
-        spans::hit(&self.name, stale);
+        spans::hit(self.shown(), stale);
     }
 
     /// An entry whose hits are counted so is served past its time.

@@ -176,8 +176,11 @@ impl OperationSpan {
         ))
     }
 
-    pub(super) fn within<F: Future>(&self, future: F) -> Instrumented<F> {
-        future.instrument(self.0.clone())
+    /// The future lets go of the span when it is ready, and not when the task that drove it, perhaps on another thread,
+    /// is dropped: until then the span and the spans above it would not have ended.
+    pub(super) fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let future = future.instrument(self.0.clone());
+        async move { future.await }
     }
 
     pub(super) fn ended(&self, outcome: &'static str) {

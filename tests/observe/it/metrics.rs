@@ -280,7 +280,7 @@ async fn calls_and_scrapes() {
             scope.spawn(|| {
                 (0..1_000).for_each(|_| {
                     plain(1);
-                })
+                });
             });
         }
     });

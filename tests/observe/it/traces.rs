@@ -1,7 +1,7 @@
 //! Spans go through OpenTelemetry's SDK to a collector, over its protocol, and are read back there.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -42,6 +42,12 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Runs calls under a subscriber that exports to a collector, and returns what arrived there.
 fn traced(calls: impl FnOnce()) -> Traces {
+    // One that stays: without any, what a span's place in the source has cached of subscribers is wrong for a moment
+    // whenever one comes or goes on another thread.
+    static STAYS: Once = Once::new();
+    STAYS.call_once(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let received = Received::default();
     let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));
@@ -226,6 +232,19 @@ fn hits_of_a_threads_front_are_sampled_too() {
     let tiers: Vec<_> = traces.named("cache.get").iter().map(tier).collect();
     assert_eq!(tiers.iter().filter(|tier| *tier == "process").count(), 10);
     assert_eq!(tiers.len(), 11);
+}
+
+#[test]
+fn a_cache_object_has_spans_where_it_runs_something() {
+    let _alone = alone();
+    let cache: cachekit::Cache<u64, u64> = cachekit::Cache::new(10);
+    let traces = traced(|| {
+        assert_eq!(cache.get(&1), None);
+        assert_eq!(cache.get_or_insert_with(&1, || 7), 7);
+    });
+    let get = traces.one("cache.get");
+    assert_eq!(fields(get)["cache.name"], "cachekit::Cache");
+    assert_eq!(traces.children(get, "cache.fill").len(), 1);
 }
 
 #[test]
