@@ -178,6 +178,7 @@ impl OperationSpan {
 
     /// The future lets go of the span when it is ready, and not when the task that drove it, perhaps on another thread,
     /// is dropped: until then the span and the spans above it would not have ended.
+    #[allow(clippy::redundant_async_block)] // That is what it is for.
     pub(super) fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let future = future.instrument(self.0.clone());
         async move { future.await }

@@ -42,8 +42,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Runs calls under a subscriber that exports to a collector, and returns what arrived there.
 fn traced(calls: impl FnOnce()) -> Traces {
-    // One that stays: without any, what a span's place in the source has cached of subscribers is wrong for a moment
-    // whenever one comes or goes on another thread.
+    // One that stays, so that the level that is enabled does not change while subscribers of other threads come and go.
     static STAYS: Once = Once::new();
     STAYS.call_once(|| {
         tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
