@@ -30,6 +30,7 @@ pub use cachekit_macros::{io, local, secure};
 mod builder;
 mod compute;
 mod config;
+mod explain;
 mod lookup;
 mod manage;
 pub(crate) mod own;

@@ -5,6 +5,7 @@
 // That is the point, as said above.
 #![allow(clippy::needless_pass_by_value)]
 
+use crate::explain::Explanation;
 use crate::handle::{EntryKey, Handle, Invalidated};
 
 mod visit;
@@ -26,6 +27,11 @@ pub fn contains<R>(entry: Handle<R>) -> bool {
     entry.contains()
 }
 
+/// `f::explain(…)`
+pub fn explain<R>(entry: Handle<R>) -> Explanation {
+    entry.explain()
+}
+
 /// `f::set(…, value)`
 pub fn set<R>(entry: Handle<R>, value: R) {
     entry.set(value);
@@ -39,6 +45,7 @@ pub fn key<R>(entry: Handle<R>) -> EntryKey {
 /// The same for async functions. They take what makes the handle, and the arguments: nothing happens before the future is
 /// polled.
 pub mod of_async {
+    use crate::explain::Explanation;
     use crate::handle::{AsyncHandle, EntryKey, Invalidated, Operation, site_clear};
     use crate::site::Site;
 
@@ -64,6 +71,14 @@ pub mod of_async {
         arguments: A,
     ) -> Operation<A, R, (), bool> {
         Operation::new(handle, arguments, |handle, ()| handle.into_contains(), ())
+    }
+
+    /// `f::explain(…)`
+    pub fn explain<A, R>(
+        handle: fn(A) -> AsyncHandle<R>,
+        arguments: A,
+    ) -> Operation<A, R, (), Explanation> {
+        Operation::new(handle, arguments, |handle, ()| handle.into_explain(), ())
     }
 
     /// `f::set(…, value)`

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use self::place::{Place, place};
 use crate::blocking;
+use crate::explain::Explanation;
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route};
 use crate::route;
@@ -14,6 +15,7 @@ use crate::site::{Site, SiteRef};
 use crate::stats::Stats;
 
 mod entry_key;
+mod explaining;
 mod invalidated;
 mod operation;
 mod place;
@@ -141,6 +143,11 @@ impl<R> Handle<R> {
         blocking::block_on(self.0.place().contains())
     }
 
+    /// What would become of the call, and why. Changes nothing; see [`Explanation`].
+    pub fn explain(&self) -> Explanation {
+        blocking::block_on(self.0.place().explain())
+    }
+
     /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
     /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
     /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
@@ -190,6 +197,11 @@ impl<R> AsyncHandle<R> {
         self.0.place().contains().await
     }
 
+    /// What would become of the call, and why. Changes nothing; see [`Explanation`].
+    pub async fn explain(&self) -> Explanation {
+        self.0.place().explain().await
+    }
+
     /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
     /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
     /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
@@ -228,6 +240,10 @@ impl<R> AsyncHandle<R> {
 impl<R> AsyncHandle<R> {
     pub(crate) fn into_invalidate(self) -> BoxFuture<'static, Invalidated> {
         self.0.place.invalidate()
+    }
+
+    pub(crate) fn into_explain(self) -> BoxFuture<'static, Explanation> {
+        self.0.place.explain()
     }
 
     pub(crate) fn into_contains(self) -> BoxFuture<'static, bool> {

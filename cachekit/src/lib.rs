@@ -16,7 +16,7 @@
 //!
 //! - [`macro@cache`] and [`cache::local`] are the attributes; their pages list every option.
 //! - Beside a function `user` stands a type `user` with `invalidate`, `refresh`, `peek`, `set`, `contains`,
-//!   `key`, `stats` and `clear`; a public method `get` has a companion `get_cache` that returns a
+//!   `key`, `explain`, `stats` and `clear`; a public method `get` has a companion `get_cache` that returns a
 //!   [`Handle`].
 //! - [`Cache`] is the same cache as an object, for a struct's field or for code without attributes.
 //! - [`functions`] lists every annotated function with its policy and counters.
@@ -43,6 +43,9 @@
 //! | `ring` | the same by the library that `io` and `redis` use for TLS; turns `secure` on |
 //! | `interop` | [`interop`]: keys and values that the Python, TypeScript and Rust SDKs share; [`python`] |
 //! | `chrono`, `jiff`, `time` | dates of these crates in them; each turns `interop` on |
+//! | `metrics` | `cachekit::metrics`: counters, gauges and histograms for a recorder of the `metrics` facade |
+//! | `tracing` | `cachekit::tracing`: spans of calls, of runs and of backends |
+//! | `axum` | `cachekit::page`: every function as JSON and as a page, in an axum router |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.
@@ -97,6 +100,7 @@ pub mod companion;
 mod contained;
 mod error;
 mod expiry;
+pub mod explain;
 mod format;
 mod handle;
 #[cfg(feature = "interop")]
@@ -113,6 +117,19 @@ pub mod secure;
 mod shared;
 #[cfg(feature = "shared")]
 mod storage_key;
+
+// What is noted of calls, and what is made of it.
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg_attr(feature = "observe", path = "observe/enabled.rs")]
+#[cfg_attr(not(feature = "observe"), path = "observe/disabled.rs")]
+mod observe;
+#[cfg(feature = "axum")]
+pub mod page;
+#[cfg(feature = "observe")]
+mod report;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 mod clock;
 mod counters;
@@ -185,6 +202,11 @@ mod book {
         OptionsOutcomes: "../../docs/src/options/outcomes.md"
         OptionsSharing: "../../docs/src/options/sharing.md"
         OptionsStale: "../../docs/src/options/stale.md"
+        Observe: "../../docs/src/observe/index.md"
+        ObserveExplain: "../../docs/src/observe/explain.md"
+        ObserveMetrics: "../../docs/src/observe/metrics.md"
+        ObservePage: "../../docs/src/observe/page.md"
+        ObserveTracing: "../../docs/src/observe/tracing.md"
         OwnCaches: "../../docs/src/own-caches.md"
         Performance: "../../docs/src/performance.md"
         Recipes: "../../docs/src/recipes.md"

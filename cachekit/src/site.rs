@@ -246,7 +246,14 @@ impl Site {
         } else {
             Capacity::Entries(capacity)
         };
-        Store::new(capacity, clock, disabled).named(self.info.module, self.info.name)
+        Store::new(capacity, clock, disabled)
+            .named(self.info.module, self.info.name)
+            .observed_as(|| self.label())
+    }
+
+    /// Its module and path, for labels. Bounded by the number of annotated functions.
+    pub(crate) fn label(&self) -> String {
+        format!("{}::{}", self.info.module, function::path_of(&self.info))
     }
 
     /// The general TTL of the attribute.
@@ -324,7 +331,7 @@ impl Site {
     }
 
     /// The stores of all instantiations used so far.
-    fn stores(&'static self) -> Vec<StoreRef> {
+    pub(crate) fn stores(&'static self) -> Vec<StoreRef> {
         if let Some(stores) = scope::stores(self.address()) {
             return stores.into_iter().map(StoreRef::Shared).collect();
         }
@@ -424,6 +431,16 @@ impl SiteRef {
         let info = &self.site.info;
         let asks = cfg!(feature = "shared") && info.tier != Tier::Local;
         Caller { asynchronous: info.policy.is_async, asks }
+    }
+
+    /// A hit that this thread's front served. Traces may show it.
+    #[inline]
+    #[cfg_attr(not(feature = "tracing"), allow(clippy::unused_self))]
+    pub(crate) fn observe_hit(self) {
+        #[cfg(feature = "tracing")]
+        if crate::observe::spans::samples_hits() {
+            crate::observe::spans::sampled_hit(|| self.site.label(), false);
+        }
     }
 
     /// Where an entry with this hash of its key is.

@@ -189,6 +189,8 @@ fn of_one_entry(model: &Model) -> TokenStream {
     let value = &model.returned.value;
     let invalidated = returned(model, &invalidated);
     let peeked = returned(model, &quote_spanned!(mixed=> ::core::option::Option<#value>));
+    let explained = model.krate.public("explain", mixed);
+    let explained = returned(model, &quote_spanned!(mixed=> #explained::Explanation));
     let contained = returned(model, &quote_spanned!(mixed=> ::core::primitive::bool));
     let set = if model.returned.is_async() {
         let set = returned(model, &quote_spanned!(mixed=> ()));
@@ -223,6 +225,13 @@ fn of_one_entry(model: &Model) -> TokenStream {
         #[inline]
         pub fn contains #generics (#(#arguments),*) -> #contained #bounds {
             #private::#module::contains(#entry)
+        }
+
+        /// What would become of a call with these arguments, and why: which tier would answer, and for how long. It
+        /// changes nothing.
+        #[inline]
+        pub fn explain #generics (#(#arguments),*) -> #explained #bounds {
+            #private::#module::explain(#entry)
         }
 
         /// Stores a value for these arguments, as if the function had returned it.

@@ -137,8 +137,19 @@ fn hides_a_path(name: &Ident, function: &Function, written: &TokenStream) -> boo
 }
 
 /// What people call of a companion: these paths mean it.
-const OF_A_COMPANION: [&str; 10] =
-    ["clear", "contains", "invalidate", "key", "peek", "purge", "refresh", "set", "stats", "with"];
+const OF_A_COMPANION: [&str; 11] = [
+    "clear",
+    "contains",
+    "explain",
+    "invalidate",
+    "key",
+    "peek",
+    "purge",
+    "refresh",
+    "set",
+    "stats",
+    "with",
+];
 
 /// The argument that `backend` or `tenant` needs and a companion does not get.
 pub(crate) fn hidden<'a>(

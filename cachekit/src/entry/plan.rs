@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) now: Ticks,
     /// When the cache's rules end it, which may change that; `None`: there are none.
     pub(crate) ruled: Option<Ticks>,
+    /// It is a `None` or an error. Only counters tell it from a value.
+    pub(crate) negative: bool,
     pub(crate) fate: Option<Arc<Fate>>,
 }
 
@@ -28,12 +30,21 @@ impl Plan {
     /// An entry that expires at this time, and nothing else.
     #[inline]
     pub(crate) fn until(expires: Ticks) -> Self {
-        Self { expires, window: 0, weight: 1, idle: NEVER, now: 0, ruled: None, fate: None }
+        Self {
+            expires,
+            window: 0,
+            weight: 1,
+            idle: NEVER,
+            now: 0,
+            ruled: None,
+            negative: false,
+            fate: None,
+        }
     }
 
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        let Self { window, weight, idle, ruled, fate, expires: _, now: _ } = self;
+        let Self { window, weight, idle, ruled, fate, expires: _, now: _, negative: _ } = self;
         *window == 0 && *weight <= 1 && *idle == NEVER && ruled.is_none() && fate.is_none()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{BoxFuture, EntryKey, Inner, Invalidated};
 use crate::clock;
 use crate::entry::{AnyEntry, Entry, Fate, Plan};
+use crate::explain::Explanation;
 use crate::key::{self, CacheKey};
 use crate::read_through::behind::{Prepared, Removal, Windows};
 use crate::read_through::read;
@@ -20,16 +21,17 @@ pub(super) trait Place<R>: Send + Sync {
     fn contains(self: Arc<Self>) -> BoxFuture<'static, bool>;
     fn set(self: Arc<Self>, value: R) -> BoxFuture<'static, ()>;
     fn invalidate(self: Arc<Self>) -> BoxFuture<'static, Invalidated>;
+    fn explain(self: Arc<Self>) -> BoxFuture<'static, Explanation>;
 }
 
-struct Typed<K, S: Shape> {
+pub(super) struct Typed<K, S: Shape> {
     key: K,
-    hash: u64,
-    store: StoreRef,
-    site: &'static Site,
+    pub(super) hash: u64,
+    pub(super) store: StoreRef,
+    pub(super) site: &'static Site,
     judge: Box<dyn Judge<K, S> + Send + Sync>,
     /// The tier behind this process, if the call has one.
-    remote: Option<Remote<S>>,
+    pub(super) remote: Option<Remote<S>>,
 }
 
 impl<K, S> Typed<K, S>
@@ -43,7 +45,7 @@ where
     }
 
     /// The entry, if it is that of this call.
-    fn own<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a Entry<K, S::Stored>> {
+    pub(super) fn own<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a Entry<K, S::Stored>> {
         entry.of_key(|key| *key == self.key)
     }
 
@@ -102,6 +104,7 @@ where
         &self,
         kept: Box<S::Stored>,
         (verdict, window): Windows,
+        kind: Kind,
         fate: Option<&Arc<Fate>>,
     ) -> Flight {
         let plan = Plan {
@@ -110,6 +113,7 @@ where
             fate: fate.cloned(),
             idle: self.site.idle(),
             now: self.store.now(),
+            negative: kind != Kind::Value,
             ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
         };
         let entry = Arc::new(self.store.entry(self.key.clone(), *kept, plan));
@@ -121,7 +125,7 @@ where
         self: Arc<Self>,
         stored: Option<Box<S::Value>>,
         verdict: Verdict,
-        is_error: bool,
+        kind: Kind,
     ) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let stores_nothing = self.remote.as_ref().is_some_and(Remote::stores_nothing);
@@ -135,10 +139,10 @@ where
             // First here: a value that is written there last wins there, and this process agrees.
             let backed = self.backed();
             let fate = backed.map(|_| Fate::new(self.hash));
-            let window = if is_error { 0 } else { self.site.window() };
+            let window = if kind == Kind::Err { 0 } else { self.site.window() };
             let (kept, prepared) = self.prepared(&stored, (verdict, window));
             // In flight until it is written there, too: a run that started later may be faster, and wins.
-            let flight = kept.map(|kept| self.put(kept, (verdict, window), fate.as_ref()));
+            let flight = kept.map(|kept| self.put(kept, (verdict, window), kind, fate.as_ref()));
             if flight.is_none() {
                 self.remove_local();
             }
@@ -172,9 +176,9 @@ where
     fn set(self: Arc<Self>, value: S::Return) -> BoxFuture<'static, ()> {
         let verdict = self.judge.judge(&self.key, &value, self.site.ttl());
         let stored = stored::<S>(&value);
-        let is_error = S::kind(&value) == Kind::Err;
+        let kind = S::kind(&value);
         drop(value);
-        self.set_stored(stored, verdict, is_error)
+        self.set_stored(stored, verdict, kind)
     }
 
     fn invalidate(self: Arc<Self>) -> BoxFuture<'static, Invalidated> {
@@ -191,6 +195,10 @@ where
             }
             Invalidated { removed: u64::from(removed), shared }
         })
+    }
+
+    fn explain(self: Arc<Self>) -> BoxFuture<'static, Explanation> {
+        Box::pin(async move { self.explained().await })
     }
 }
 

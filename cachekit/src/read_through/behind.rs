@@ -13,6 +13,7 @@ use cachekit_io::BoxFuture;
 use crate::clock::Ticks;
 use crate::entry::Fate;
 use crate::error::Error;
+use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
 use crate::rules::Verdict;
@@ -63,6 +64,11 @@ pub(crate) trait TierBehind: Send + Sync {
         _reader: &'a mut dyn Reader,
     ) -> BoxFuture<'a, bool> {
         Box::pin(async { false })
+    }
+
+    /// What is there, read once and without a trace. The reader says whether a value of the call's type is.
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> BoxFuture<'a, Shared> {
+        Box::pin(async { Shared::not_used() })
     }
 
     /// A value for all tiers.

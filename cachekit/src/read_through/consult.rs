@@ -60,8 +60,7 @@ where
     /// Makes this call the refresh of a value that only the shared tier has; the callers that wait for it go on
     /// with that value. False if another call is at it, or was just now and got nothing.
     fn replaces(&mut self, flight: &Flight, value: &S::Value) -> bool {
-        self.store.count_shared_hit();
-        self.store.count_stale_hit();
+        self.count_stale();
         let Some(key) = self.rare().spare.take() else { return false };
         let before = self.passing(key, value);
         let old = Arc::clone(&before);
@@ -77,16 +76,24 @@ where
         true
     }
 
+    /// The call has a stale value from the shared tier.
+    fn count_stale(&mut self) {
+        self.store.count_shared_hit();
+        self.store.count_stale_hit();
+        self.store.observed().stale_from_shared();
+        self.call.found_in_shared(true);
+    }
+
     fn answered(&mut self, flight: Flight, answer: Answer<Box<Value<S>>>) -> Begun<S::Return> {
         match answer {
             Answer::Run => Self::runs(flight),
             Answer::Fresh(found) => {
                 self.store.count_shared_hit();
+                self.call.found_in_shared(false);
                 Begun::Value(Box::new(self.keep_found(flight, found)))
             }
             Answer::Stale(found) => {
-                self.store.count_shared_hit();
-                self.store.count_stale_hit();
+                self.count_stale();
                 let entry = self.pass_on(flight, &found.value.value);
                 let (hash, store) = (self.hash, self.store.clone());
                 self.rare().stale = entry.and_then(|entry| Ticket::passing(hash, entry, store));

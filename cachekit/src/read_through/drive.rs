@@ -16,6 +16,7 @@ use std::thread;
 use super::lead::Lead;
 use super::miss::{Begun, Miss};
 use crate::flight::chain;
+use crate::observe::{CallSpan, Outcome};
 use crate::rules::{Defaults, Judge, Verdict};
 use crate::shape::Shape;
 use crate::store::{Flight, drive};
@@ -90,12 +91,13 @@ where
     /// What runs the body of an async function.
     #[inline(never)]
     pub fn driver(self) -> impl Drive<K, S> {
+        let span = self.call.span();
         let stage = if self.leads_plainly() {
             Stage::Run(Running::new(self))
         } else {
             Stage::Begin(Box::pin(begun(self)))
         };
-        Driver { stage, keep: kept }
+        Driver { stage, keep: kept, span }
     }
 
     /// Runs a future that is no body of a function: what it holds is let go of as soon as it is done.
@@ -134,8 +136,9 @@ where
     /// What runs the body of an async function.
     #[inline(never)]
     pub fn driver(self) -> impl Drive<K, S> {
+        let span = self.miss.call.span();
         let stage = Stage::Run(Running::new(self.miss));
-        Driver::<_, _, Pending<(Miss<K, S>, Begun<S::Return>)>, _, _> { stage, keep: kept }
+        Driver::<_, _, Pending<(Miss<K, S>, Begun<S::Return>)>, _, _> { stage, keep: kept, span }
     }
 }
 
@@ -195,6 +198,7 @@ fn caught<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<thread::Result<T>> {
 struct Driver<K, S: Shape, B, E, M> {
     stage: Stage<K, S, B, E>,
     keep: M,
+    span: CallSpan,
 }
 
 /// What a call is at.
@@ -221,6 +225,7 @@ where
         body: Body<'_, S::Return>,
         rules: &dyn Judge<K, S>,
     ) -> Poll<Box<S::Return>> {
+        let _entered = self.span.enter();
         if let Stage::Begin(begin) = &mut self.stage {
             let (mut miss, begun) = ready!(begin.as_mut().poll(cx));
             self.stage = Stage::Over;
@@ -238,14 +243,17 @@ where
             let Stage::Run(running) = mem::replace(&mut self.stage, Stage::Over) else {
                 unreachable!("it has just run")
             };
-            let miss = running.miss;
+            let mut miss = running.miss;
             match ran {
                 Ok((ret, None)) => return Poll::Ready(miss.unless_served_before(ret)),
                 Ok((ret, Some((flight, verdict)))) => {
                     let returned = Returned { miss, flight, ret, verdict };
                     self.stage = Stage::Keep(Box::pin((self.keep)(returned)));
                 }
-                Err(panic) => return Poll::Ready(miss.served_before_or(panic)),
+                Err(panic) => {
+                    miss.call.ended(miss.store.observed(), Outcome::Panic);
+                    return Poll::Ready(miss.served_before_or(panic));
+                }
             }
         }
         let Stage::Keep(keep) = &mut self.stage else { panic!("polled after it was over") };
@@ -292,16 +300,21 @@ where
         let link = chain::enter(flight.id());
         if mem::replace(&mut self.pending, true) {
             flight.pilot().polled();
+        } else {
+            self.miss.call.fills(self.miss.cause());
         }
+        let fill = self.miss.call.enter_fill();
         let Poll::Ready(ret) = polled(body, cx) else {
             flight.pilot().pending(cx.waker());
             self.miss.put_flight(flight);
             return Poll::Pending;
         };
+        drop(fill);
         if self.miss.has_backend()
             && let Some(key) = &self.miss.key
         {
             let verdict = rules.judge(key, &ret, self.miss.ttl);
+            self.miss.judged(&ret, verdict);
             return Poll::Ready((ret, Some((flight, verdict))));
         }
         self.miss.put_flight(flight);

@@ -37,7 +37,10 @@ macro_rules! return_if_fresh {
         {
             $store.count_hit($hash, entry, &typed.head);
             match S::read(&typed.value) {
-                Ok(ret) => return Ok(ret),
+                Ok(ret) => {
+                    $store.observed().hit(false);
+                    return Ok(ret);
+                }
                 // It is dead then, and what follows takes the lead over it.
                 Err(refusal) => drop_refused::<Q, S>($store, $hash, $key, refusal),
             }
@@ -227,13 +230,17 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
                     store.count_hit(hash, &entry, entry.head());
                     if !fresh {
                         store.count_stale_hit();
+                        store.observed().stale(entry.head().counter());
                         if entry.head().claim_refresh(store.now()) {
                             opening.stale = Some(Ticket::resident(hash, entry, (self.keep)()));
                             break;
                         }
                     }
                     match S::read(&held.value) {
-                        Ok(ret) => return Ok(ret),
+                        Ok(ret) => {
+                            store.observed().hit(!fresh);
+                            return Ok(ret);
+                        }
                         Err(refusal) => drop_refused::<Q, S>(store, hash, self.key, refusal),
                     }
                 }

@@ -67,7 +67,11 @@ where
         if self.store.is_disabled() {
             return None;
         }
-        self.found_stale()
+        let found = self.found_stale();
+        if found.is_some() {
+            self.call.stale();
+        }
+        found
     }
 
     // What makes a value, or a future of one, stands apart: callers have no place for it on their stack.
@@ -101,7 +105,9 @@ where
                 Attempt::Begun(begun) => Some(begun),
                 Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
                     Some(waiting) => {
+                        let counted = self.store.observed().waits();
                         let waited = landing(&wait, &self.store, self.hash).await;
+                        drop(counted);
                         drop(waiting);
                         self.waited(waited, &wait)
                     }
@@ -131,7 +137,9 @@ where
                 Attempt::Begun(begun) => Some(begun),
                 Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
                     Some(waiting) => {
+                        let counted = self.store.observed().waits();
                         let waited = block(&wait, &self.store, self.hash);
+                        drop(counted);
                         drop(waiting);
                         self.waited(waited, &wait)
                     }

@@ -42,8 +42,11 @@ where
     /// Runs a sync function under rules.
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let _call = self.miss.call.enter();
         self.miss.enters();
+        let entered = self.miss.call.enter_fill();
         let ret = f();
+        drop(entered);
         self.miss.complete(&rules, &ret);
         ret
     }

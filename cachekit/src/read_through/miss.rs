@@ -12,10 +12,12 @@ use super::revalidate::Ticket;
 use crate::background;
 use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
+use crate::explain::NotStored;
 use crate::flight::chain;
 use crate::flight::chain::Link;
+use crate::observe::{Call, Cause, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
-use crate::shape::Shape;
+use crate::shape::{Kind, Shape};
 use crate::store::{Caller, Flight, Store, StoreRef};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
@@ -40,6 +42,8 @@ pub struct Miss<K, S: Shape> {
     pub(super) behind: Behind<K, S>,
     /// Made when it is needed: a plain miss is carried about a few times, and should be small.
     pub(super) rare: Option<Box<Rare<K, S::Stored>>>,
+    /// What is noted of the call.
+    pub(super) call: Call,
     pub(super) shape: PhantomData<S>,
 }
 
@@ -99,6 +103,7 @@ impl<K, S: Shape> Miss<K, S> {
         caller: Caller,
         behind: Behind<K, S>,
     ) -> Self {
+        let call = Call::of(store.observed());
         Self {
             link: None,
             turn: Cell::new(turn),
@@ -112,6 +117,7 @@ impl<K, S: Shape> Miss<K, S> {
             failed: 0,
             behind,
             rare: None,
+            call,
             shape: PhantomData,
         }
     }
@@ -149,6 +155,7 @@ impl<K, S: Shape> Drop for Miss<K, S> {
             self.link = None;
             self.give_up_turn();
         }
+        self.call.dropped(self.store.observed());
     }
 }
 
@@ -212,14 +219,17 @@ where
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let _call = self.call.enter();
         let is_plain = self.leads_plainly();
         if is_plain {
             self.enters();
         } else if let Some(value) = self.start_otherwise() {
             return self.instead(value);
         }
+        let entered = self.call.enter_fill();
         // The miss stays where it is: moved, it would be copied.
         let ret = f();
+        drop(entered);
         if is_plain {
             // No rule has had the turn given up since then.
             self.complete_plainly(&rules, &ret);
@@ -250,6 +260,17 @@ where
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
             self.link = Some(chain::enter(self.store.flight_id(self.hash, row)));
+            self.call.fills(self.cause());
+        }
+    }
+
+    /// Why the function runs.
+    #[inline]
+    pub(super) fn cause(&self) -> Cause {
+        match (self.forced, self.refresh()) {
+            (true, _) => Cause::Forced,
+            (false, Some(_)) => Cause::Refresh,
+            (false, None) => Cause::Miss,
         }
     }
 
@@ -304,6 +325,7 @@ where
             store,
             behind,
             rare,
+            call,
             hash: _,
             caller: _,
             forced: _,
@@ -318,6 +340,7 @@ where
             && matches!(store, StoreRef::Static(_))
             && behind.is_nowhere()
             && rare.is_none()
+            && call.is_spent()
     }
 
     /// Judges what a function returned and keeps it.
@@ -336,6 +359,7 @@ where
     fn complete_plainly(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
         let Some(key) = &self.key else { return };
         let verdict = rules.judge(key, ret, self.ttl);
+        self.judged(ret, verdict);
         if verdict.keep
             && let Some(value) = S::stored(ret)
         {
@@ -343,6 +367,30 @@ where
         } else {
             self.complete_otherwise(ret, verdict);
         }
+    }
+
+    /// Notes how a run ended that returned this.
+    #[inline]
+    pub(super) fn judged(&mut self, ret: &S::Return, verdict: Verdict) {
+        if verdict.keep && S::stored(ret).is_some() {
+            self.store.note_kept(self.hash);
+            self.call.ended(self.store.observed(), Outcome::Ok);
+        } else {
+            self.judged_unkept(S::kind(ret), verdict);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn judged_unkept(&mut self, kind: Kind, verdict: Verdict) {
+        let (outcome, why) = match kind {
+            Kind::Err => (Outcome::Error, NotStored::Error),
+            Kind::None if verdict.ttl != 0 => (Outcome::NotStored, NotStored::None),
+            _ if verdict.ttl == 0 => (Outcome::NotStored, NotStored::NoTime),
+            _ => (Outcome::NotStored, NotStored::Condition),
+        };
+        self.store.note_unkept(self.hash, why);
+        self.call.ended(self.store.observed(), outcome);
     }
 
     #[cold]
@@ -356,6 +404,7 @@ where
     /// Looks for a value everywhere else before a sync function runs.
     #[inline(never)]
     pub fn ask(mut self) -> Asked<K, S> {
+        let _entered = self.call.enter();
         let begun = self.begin_blocking();
         self.asked(begun)
     }
@@ -363,7 +412,8 @@ where
     /// Looks for a value everywhere else before an async function runs.
     // Boxed: the future of the function that awaits this does not grow by it.
     pub fn ask_async(self) -> Pin<Box<impl Future<Output = Asked<K, S>>>> {
-        Box::pin(self.ask_here())
+        let span = self.call.span();
+        Box::pin(span.within(self.ask_here()))
     }
 
     async fn ask_here(self) -> Asked<K, S> {

@@ -75,7 +75,10 @@ where
         front.get(site.store_number(), hash, clock::coarse_now, same, read)
     });
     match hit {
-        Some(Ok(ret)) => Ok(ret),
+        Some(Ok(ret)) => {
+            site.observe_hit();
+            Ok(ret)
+        }
         Some(Err(refusal)) => refused_site(site, hash, key, R::remote, refusal),
         None => find_site(site, hash, key, R::remote),
     }

@@ -28,8 +28,10 @@ where
         match kept {
             Some(kept) if ttl > 0 => {
                 let verdict = Verdict { keep: true, ttl, weight: found.weight };
-                self.publish(flight, kept, verdict, found.window.min(self.window));
-                S::restore(value)
+                let ret = S::restore(value);
+                let window = found.window.min(self.window);
+                self.publish(flight, kept, verdict, (window, S::kind(&ret)));
+                ret
             }
             _ => {
                 self.pass_on(flight, &value);
@@ -141,7 +143,7 @@ where
         match kept {
             Some(kept) if S::stored(ret).is_some() && !self.is_outdated() => {
                 let window = self.window_of(ret);
-                let published = self.publish(flight, kept, verdict, window);
+                let published = self.publish(flight, kept, verdict, (window, S::kind(ret)));
                 if let Some(ticket) = self.take_refresh() {
                     if published { ticket.stored() } else { ticket.moot() }
                 }
@@ -182,6 +184,7 @@ where
         let mut now = 0;
         let mut plan = Plan::until(NEVER);
         plan.weight = verdict.weight;
+        plan.negative = kind != Kind::Value;
         if kind != Kind::Err {
             plan.window = self.window;
         }
@@ -216,7 +219,7 @@ where
         flight: Flight,
         value: S::Stored,
         verdict: Verdict,
-        window: Ticks,
+        (window, kind): (Ticks, Kind),
     ) -> bool {
         let Some(key) = self.key.take() else { return false };
         let mut now = 0;
@@ -248,6 +251,7 @@ where
             }
             plan.fate = rare.fate.take();
         }
+        plan.negative = kind != Kind::Value;
         // Not into the front yet: that is for entries that are used again.
         flight.land(Newcomer::new(Arc::new(self.store.entry(key, value, plan))), now)
     }

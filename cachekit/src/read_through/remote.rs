@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
 use crate::entry::Fate;
+use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
 use crate::scope::{self, Scope};
@@ -78,6 +79,11 @@ impl<S: Shape> Remote<S> {
         let mut slot = self.slot();
         let found = self.tier.peek(store, &mut slot).await;
         slot.value.filter(|_| found).map(|found| found.value)
+    }
+
+    /// What the tier has, read once and without a trace.
+    pub(crate) async fn explain(&self) -> Shared {
+        self.tier.explain(&mut self.slot()).await
     }
 
     fn slot(&self) -> Slot<S> {

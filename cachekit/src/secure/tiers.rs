@@ -4,8 +4,9 @@ use super::problem;
 use super::resolve::Reason;
 use super::seal::Name;
 use crate::error::{Error, ErrorKind};
+use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
-use crate::read_through::behind::{Encode, Prepared, Removal, TierBehind, Windows};
+use crate::read_through::behind::{Encode, Prepared, Reader, Removal, TierBehind, Windows};
 use crate::sealed::BlindedKey;
 use crate::shared::encoding::frame;
 use crate::shared::sealing::Sealing;
@@ -64,6 +65,10 @@ impl TierBehind for Unsealed {
                 "nothing can be sealed: the function runs at each call and its results are not stored"
             );
         }
+    }
+
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Shared> {
+        Box::pin(async { Shared::state(SharedState::Unsealed) })
     }
 
     fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {

@@ -9,6 +9,7 @@ use super::encoding::frame;
 use super::link::Failed;
 use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
+use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
@@ -41,6 +42,10 @@ impl TierBehind for SharedTier {
 
     fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut dyn Reader) -> BoxFuture<'a, bool> {
         Box::pin(self.peeked(store, reader))
+    }
+
+    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Shared> {
+        Box::pin(self.explained(reader))
     }
 
     fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {

@@ -31,6 +31,11 @@ impl Breaker {
         self.circuit.admits(now)
     }
 
+    /// Whether calls leave the backend alone.
+    pub(crate) fn is_open(&self) -> bool {
+        self.circuit.open_until().is_some()
+    }
+
     /// The backend answered.
     pub(crate) fn succeeded(&self, backend: &dyn Backend, now: impl FnOnce() -> Ticks) {
         if self.circuit.succeeded() {

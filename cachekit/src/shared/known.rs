@@ -9,6 +9,8 @@ use cachekit_io::Backend;
 
 use super::breaker::Breaker;
 use super::coherence::Coherence;
+#[cfg(feature = "observe")]
+use crate::contained::contained;
 use crate::scope;
 
 /// What is known of one backend, as the calls of one test scope (or of the process, outside of any) see it.
@@ -114,6 +116,23 @@ pub(crate) fn replaced(backend: &Arc<dyn Backend>, scope: u64) {
 fn scope_ended(scope: u64) {
     let gone = take(&mut table(), |place, seen| place.0 == scope || seen.strong_count() == 0);
     end(gone);
+}
+
+/// The backends of the test scope that this thread is in, or of the process: their type, and whether calls leave them
+/// alone.
+#[cfg(feature = "observe")]
+pub(crate) fn breakers() -> Vec<(&'static str, bool)> {
+    let scope = scope::number();
+    // Asked, and dropped, without the table's lock: it is the backend's code.
+    let backends: Vec<_> = table()
+        .iter()
+        .filter(|(place, _)| place.0 == scope)
+        .filter_map(|(_, (seen, known))| Some((seen.upgrade()?, known.breaker.is_open())))
+        .collect();
+    let named = |(backend, open): &(Arc<dyn Backend>, bool)| {
+        (contained(|| backend.backend_type()).unwrap_or("unknown"), *open)
+    };
+    backends.iter().map(named).collect()
 }
 
 fn take(

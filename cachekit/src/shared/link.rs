@@ -1,7 +1,7 @@
 //! One call's way to its backend: every operation is bounded in time, and no failure gets through.
 
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use super::under_way::{self, Followed};
 use crate::clock::ClockSource;
 use crate::contained::contained;
 use crate::entry::Fate;
+use crate::observe::Operation as Observation;
 use crate::scope;
 use crate::store::{Store, StoreRef};
 
@@ -50,6 +51,14 @@ pub(crate) enum Written {
 
 /// What a backend said, if anything.
 pub(super) type Reply<T> = Result<Result<T, BackendError>, Unanswered>;
+
+/// What a look came to that is no part of a call.
+pub(super) enum Looked {
+    Found(Fetched),
+    Nothing,
+    /// The kind of the error.
+    Failed(&'static str),
+}
 
 /// A backend and one key in it.
 #[derive(Clone)]
@@ -126,6 +135,32 @@ impl Link {
         &self.backend
     }
 
+    /// Which kind of backend it is.
+    pub(super) fn backend_type(&self) -> &'static str {
+        contained(|| self.backend.backend_type()).unwrap_or("unknown")
+    }
+
+    /// Whether calls leave the backend alone now. Asking this is no attempt to find out.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.known.breaker.is_open()
+    }
+
+    /// Looks without being part of a call: nothing is counted, and the breaker learns nothing.
+    pub(super) async fn look_aside(&self, until: Instant) -> Looked {
+        let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
+        let look = async move { backend.get(&key).await };
+        let reply = if self.blocking {
+            runtime::elsewhere(until, look)
+        } else {
+            runtime::bounded(until, pin!(look)).await
+        };
+        match reply {
+            Ok(Ok(Some(fetched))) => Looked::Found(fetched),
+            Ok(Ok(None)) => Looked::Nothing,
+            failed => Looked::Failed(said(&failed)),
+        }
+    }
+
     /// Whether a value that was removed may be on its way there: then nothing is to be looked for.
     pub(crate) fn is_overtaken(&self) -> bool {
         under_way::is_overtaken(&self.backend, &self.key)
@@ -141,14 +176,18 @@ impl Link {
         store: &Store,
         until: Instant,
     ) -> Result<Option<Fetched>, Failed> {
-        self.ask(store, until, |backend, key| backend.get(key)).await
+        self.ask(store, until, Operation::Get, |backend, key| backend.get(key)).await
     }
 
     /// Deletes at these places of one backend, at the same time. True if the backend confirmed all of them.
     pub(crate) async fn delete_all(links: &[&Self], store: &Store, until: Instant) -> bool {
         let Some((first, more)) = links.split_first() else { return true };
         if more.is_empty() {
-            return first.ask(store, until, |backend, key| backend.delete(key)).await.is_ok();
+            let operation = Operation::Delete;
+            return first
+                .ask(store, until, operation, |backend, key| backend.delete(key))
+                .await
+                .is_ok();
         }
         if Self::is_late(store, until) {
             return false;
@@ -156,7 +195,11 @@ impl Link {
         let deletes = links.iter().map(|link| {
             let (backend, key) = (Arc::clone(&link.backend), link.key.clone());
             let delete: BoxFuture<'static, Reply<bool>> = Box::pin(async move {
-                runtime::bounded(until, pin!(async { backend.delete(&key).await })).await
+                let observed = Observation::begins(&backend, Operation::Delete);
+                let delete = pin!(observed.within(async { backend.delete(&key).await }));
+                let reply = runtime::bounded(until, delete).await;
+                observed.ended(said(&reply));
+                reply
             });
             delete
         });
@@ -178,8 +221,10 @@ impl Link {
 
     /// Deletes with a budget of its own, driven here: no caller waits for it.
     pub(super) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
-        let delete = pin!(async { self.backend.delete(&self.key).await });
+        let observed = Observation::begins(&self.backend, Operation::Delete);
+        let delete = pin!(observed.within(async { self.backend.delete(&self.key).await }));
         let reply = runtime::bounded(self.deadline(), delete).await;
+        observed.ended(said(&reply));
         self.judge(store, reply)
     }
 
@@ -194,7 +239,7 @@ impl Link {
     }
 
     pub(crate) async fn fence(&self, store: &Store, until: Instant) -> Result<FenceToken, Failed> {
-        self.ask(store, until, |backend, key| {
+        self.ask(store, until, Operation::Fence, |backend, key| {
             Box::pin(async move {
                 match backend.fencing() {
                     Some(fencing) => fencing.fence(key).await,
@@ -217,7 +262,7 @@ impl Link {
         let written = match right {
             Right::Fenced(fence, lock) => {
                 options.lock = lock;
-                let write = self.ask(store, until, move |backend, key| {
+                let write = self.ask(store, until, Operation::SetFenced, move |backend, key| {
                     Box::pin(async move {
                         match backend.fencing() {
                             Some(fencing) => fencing.set_fenced(key, value, &options, &fence).await,
@@ -266,10 +311,11 @@ impl Link {
             pending: (driver != Driver::Caller).then(scope::pending),
         };
         let Some(write) = followed.begin() else { return Err(Failed::Superseded) };
-        match runtime::finish(until, driver, write).await {
-            Ok(reply) => self.judge(store, reply),
-            Err(unanswered) => self.judge(store, Err(unanswered)),
-        }
+        let observed = Observation::begins(&self.backend, Operation::Set);
+        let write = Box::pin(observed.within(write));
+        let reply = runtime::finish(until, driver, write).await.unwrap_or_else(Err);
+        observed.ended(said(&reply));
+        self.judge(store, reply)
     }
 
     /// `None` if another caller holds the lock.
@@ -279,7 +325,7 @@ impl Link {
         until: Instant,
         lease: Duration,
     ) -> Result<Option<LockToken>, Failed> {
-        self.ask(store, until, move |backend, key| {
+        self.ask(store, until, Operation::Lock, move |backend, key| {
             Box::pin(async move {
                 match backend.locks() {
                     Some(locks) => locks.try_acquire(key, lease).await,
@@ -336,7 +382,13 @@ impl Link {
     }
 
     /// One operation: bounded, counted, and told to the breaker.
-    async fn ask<T, F>(&self, store: &Store, until: Instant, operation: F) -> Result<T, Failed>
+    async fn ask<T, F>(
+        &self,
+        store: &Store,
+        until: Instant,
+        name: Operation,
+        operation: F,
+    ) -> Result<T, Failed>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a dyn Backend, &'a str) -> BoxFuture<'a, Result<T, BackendError>>
@@ -346,16 +398,19 @@ impl Link {
         if Self::is_late(store, until) {
             return Err(Failed::Late);
         }
+        let observed = Observation::begins(&self.backend, name);
         let reply = if self.blocking {
             let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
-            runtime::elsewhere(until, async move { operation(&*backend, &key).await })
+            let asked = async move { operation(&*backend, &key).await };
+            runtime::elsewhere(until, observed.within(asked))
         } else {
             // A panic before there is a future is caught, too.
             match contained(|| operation(&*self.backend, &self.key)) {
-                Some(mut reply) => runtime::bounded(until, Pin::new(&mut reply)).await,
+                Some(reply) => runtime::bounded(until, pin!(observed.within(reply))).await,
                 None => Err(Unanswered::Panicked),
             }
         };
+        observed.ended(said(&reply));
         self.judge(store, reply)
     }
 
@@ -384,6 +439,16 @@ impl Link {
         if let Some(coherence) = self.known.coherence() {
             coherence.answered();
         }
+    }
+}
+
+/// What a backend said, as a fixed name.
+fn said<T>(reply: &Reply<T>) -> &'static str {
+    match reply {
+        Ok(Ok(_)) => "ok",
+        Ok(Err(error)) => error.kind().as_str(),
+        Err(Unanswered::Late) => BackendErrorKind::Timeout.as_str(),
+        Err(Unanswered::Panicked) => "panic",
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod coherence;
 mod connect;
 mod consult;
 pub(crate) mod encoding;
+pub(crate) mod explain;
 pub(crate) mod fill_lock;
 mod guard;
 pub(crate) mod known;

@@ -108,9 +108,7 @@ impl Store {
             weight += inner.held;
         }
         Stats {
-            hits: self
-                .hits
-                .total()
+            hits: (self.hits.total() + self.observed.negative_hits())
                 .saturating_sub(self.background.void_hits.load(Ordering::Relaxed)),
             misses: counts.misses + self.background.forced.load(Ordering::Relaxed),
             loads: counts.loads,
@@ -132,6 +130,57 @@ impl Store {
             entries,
             weight,
         }
+    }
+}
+
+/// The calls of a store, by what answered them.
+#[cfg(feature = "observe")]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Calls {
+    pub(crate) hits: u64,
+    pub(crate) stale: u64,
+    pub(crate) negative: u64,
+    pub(crate) shared_hits: u64,
+    pub(crate) shared_stale: u64,
+    pub(crate) misses: u64,
+    pub(crate) bypasses: u64,
+}
+
+#[cfg(feature = "observe")]
+impl Store {
+    /// Its calls. They add up to its hits and misses; a call that is under way is a miss until the shared tier has
+    /// answered it.
+    pub(crate) fn calls(&self) -> Calls {
+        let stats = self.stats();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shared_stale = self.observed.stale_hits_from_shared();
+        let stale = stats.stale_hits.saturating_sub(shared_stale);
+        let negative =
+            self.observed.negative_hits().saturating_sub(self.observed.stale_negative_hits());
+        let bypasses = read(&self.background.forced) + stats.unsealed;
+        Calls {
+            hits: stats.hits.saturating_sub(stale + negative),
+            stale,
+            negative,
+            shared_hits: stats.shared_hits.saturating_sub(shared_stale),
+            shared_stale,
+            misses: stats.misses.saturating_sub(stats.shared_hits + bypasses),
+            bypasses,
+        }
+    }
+}
+
+#[cfg(feature = "observe")]
+impl std::ops::AddAssign for Calls {
+    fn add_assign(&mut self, other: Self) {
+        let Self { hits, stale, negative, shared_hits, shared_stale, misses, bypasses } = other;
+        self.hits += hits;
+        self.stale += stale;
+        self.negative += negative;
+        self.shared_hits += shared_hits;
+        self.shared_stale += shared_stale;
+        self.misses += misses;
+        self.bypasses += bypasses;
     }
 }
 

@@ -11,11 +11,13 @@ use crate::clock::{NEVER, Ticks};
 use crate::counters::HitCounter;
 use crate::entry::{AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
 use crate::front;
+use crate::observe::Observed;
 use crate::sync::lock;
 
 mod change;
 mod counting;
 mod eviction;
+mod explaining;
 mod fills;
 mod flight;
 mod index;
@@ -27,6 +29,7 @@ mod refresh_log;
 mod shard;
 mod sketch;
 mod sweep;
+mod unkept;
 pub(crate) mod watch;
 
 #[cfg(test)]
@@ -34,6 +37,8 @@ mod tests;
 
 pub(crate) use self::change::Listener;
 use self::counting::Background;
+#[cfg(feature = "observe")]
+pub(crate) use self::counting::Calls;
 pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, block, drive, landing};
 pub(crate) use self::look::{Join, Look};
@@ -42,6 +47,7 @@ pub(crate) use self::reference::{StoreRef, WeakStoreRef};
 use self::refresh_log::RefreshLog;
 pub(crate) use self::shard::Newcomer;
 use self::shard::Shard;
+use self::unkept::Unkept;
 
 /// Entries a cache holds unless told otherwise.
 pub(crate) const DEFAULT_CAPACITY: u64 = 10_000;
@@ -81,6 +87,9 @@ pub(crate) struct Store {
     /// What the storage keys of its entries have in common.
     attached: std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>,
     log: RefreshLog,
+    observed: Observed,
+    /// Results that were not stored, for explanations.
+    unkept: Unkept,
 }
 
 impl Store {
@@ -110,6 +119,8 @@ impl Store {
             listener: None,
             attached: std::sync::OnceLock::new(),
             log: RefreshLog::default(),
+            observed: Observed::default(),
+            unkept: Unkept::default(),
         }
     }
 
@@ -123,6 +134,18 @@ impl Store {
     pub(crate) fn named(mut self, module: &'static str, name: &'static str) -> Self {
         self.log = RefreshLog::of(module, name);
         self
+    }
+
+    /// Has it observed under a name.
+    pub(crate) fn observed_as(mut self, name: impl FnOnce() -> String) -> Self {
+        self.observed.name(name);
+        self
+    }
+
+    /// What is noted of its calls.
+    #[inline]
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// Notes how a refresh of a stale value ended.
@@ -174,7 +197,8 @@ impl Store {
     /// An entry for this store.
     #[inline]
     pub(crate) fn entry<K, V>(&self, key: K, value: V, plan: Plan) -> Entry<K, V> {
-        Entry { head: Head::new(self.number, self.hits.id(), plan), key, value }
+        let counter = self.observed.counter(self.hits.id(), plan.negative);
+        Entry { head: Head::new(self.number, counter, plan), key, value }
     }
 
     /// The entry under `hash`, whatever its key, whether it may be served or not. Does not count as a use.
@@ -225,7 +249,7 @@ impl Store {
     #[inline]
     pub(crate) fn count_hit(&self, hash: u64, entry: &Resident, head: &Head) {
         head.visit();
-        let id = self.hits.id();
+        let id = head.counter();
         if id.is_none() || front::with(|front| front.served(id, hash, entry)).is_none() {
             self.hits.count_shared();
         }

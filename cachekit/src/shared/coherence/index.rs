@@ -323,7 +323,10 @@ impl Told {
             self.dropped += 1;
             match self.reason {
                 Reason::Told => store.count_shared_invalidation(),
-                Reason::Gap | Reason::Cleared => store.count_shared_flush(),
+                Reason::Gap | Reason::Cleared => {
+                    store.count_shared_flush();
+                    store.observed().flushed(self.reason == Reason::Cleared);
+                }
                 Reason::Own | Reason::End => {}
             }
         }

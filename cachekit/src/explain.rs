@@ -1,0 +1,537 @@
+//! What would become of one call, and why: `user::explain(&id)`.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::stats::Refusal;
+
+/// What would become of one call, and why.
+///
+/// From `user::explain(…)` of an annotated function, [`Handle::explain`](crate::Handle::explain) of a method, or
+/// [`Cache::explain`](crate::Cache::explain). To ask changes nothing: no hit, no use, no refresh, no run, no write. The
+/// shared tier is read once.
+///
+/// Printed, it is text for people; its fields, and `serde::Serialize`, are for programs. It holds neither the arguments nor
+/// the value, and nothing that either can be read from.
+///
+/// # Example
+///
+/// ```
+/// use cachekit::explain::{Next, ProcessState};
+///
+/// #[cachekit::cache::local(ttl = 60, if = |n: &u64| *n > 10)]
+/// fn square(n: u64) -> u64 { n * n }
+///
+/// square(9);
+/// let explained = square::explain(&9);
+/// assert_eq!(explained.next, Next::Process);
+/// assert_eq!(explained.process.state, ProcessState::Fresh);
+/// assert!(explained.process.left.unwrap().as_secs() >= 59);
+///
+/// square(2);
+/// let explained = square::explain(&2);
+/// assert_eq!(explained.next, Next::Runs);
+/// assert!(explained.to_string().contains("`if`"), "{explained}");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The module and path of the function; `cachekit::Cache` for a cache that is an object.
+    pub cache: String,
+    /// What the next call gets.
+    pub next: Next,
+    /// The entry in this process.
+    pub process: Process,
+    /// The entry in the shared tier.
+    pub shared: Shared,
+    /// Whether a call runs the function for these arguments now, so that others wait for it.
+    pub is_running: bool,
+    /// Why the last result for these arguments was not stored; `None` if it was, or if that was too long ago to be known.
+    pub not_stored: Option<NotStored>,
+    /// How long a run of the function takes on average. Measured only with the feature `metrics` or `axum`, once either
+    /// is in use.
+    pub cost: Option<Duration>,
+}
+
+/// What the next call gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Next {
+    /// The value in this process.
+    Process,
+    /// The same, past its time, while the function runs again.
+    ProcessStale,
+    /// The value in the shared tier.
+    Shared,
+    /// The same, past its time, while the function runs again.
+    SharedStale,
+    /// What the run that is under way returns.
+    Waits,
+    /// The function runs.
+    Runs,
+    /// The function runs, and nothing is stored: caching is off.
+    Off,
+}
+
+/// The entry in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Process {
+    /// Whether it can be served.
+    pub state: ProcessState,
+    /// How much time it has left: of a stale one, until it may no longer be served. `None`: without end, or there is none.
+    pub left: Option<Duration>,
+    /// For how long its time is over; of a stale or an expired one.
+    pub over: Option<Duration>,
+    /// How much of the capacity it takes.
+    pub weight: Option<u64>,
+}
+
+/// Whether the entry in this process can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessState {
+    /// There is none.
+    Absent,
+    /// Within its time.
+    Fresh,
+    /// Past its time, and served while the function runs again: `stale = …`.
+    Stale,
+    /// Past its time.
+    Expired,
+    /// The shared tier may have changed it: it is asked before this is served again.
+    Doubted,
+    /// It is sealed, and does not open.
+    Refused(Refused),
+}
+
+/// The entry in the shared tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shared {
+    /// What is there.
+    pub state: SharedState,
+    /// Which kind of backend it is.
+    pub backend: Option<&'static str>,
+    /// The first sixteen digits of the hash in the storage key, by which it can be found in the backend. Nothing of the
+    /// arguments can be read from them.
+    pub fingerprint: Option<String>,
+    /// How much time it has left to be fresh. `None`: without end, or it is not fresh.
+    pub left: Option<Duration>,
+    /// How old the value is.
+    pub age: Option<Duration>,
+    /// How many bytes are stored.
+    pub bytes: Option<usize>,
+}
+
+/// What is in the shared tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharedState {
+    /// The call uses none: `#[cache::local]`, or no backend is installed.
+    NotUsed,
+    /// Nothing.
+    Absent,
+    /// A value within its time.
+    Fresh,
+    /// A value past its time that may be served while the function runs again.
+    Stale,
+    /// A value past its time.
+    Expired,
+    /// Bytes that are no value of this function: damaged, or of another type or version.
+    Unreadable,
+    /// It is sealed, and does not open.
+    Refused(Refused),
+    /// The backend is left alone, because it failed several times in a row.
+    LeftAlone,
+    /// The backend did not answer; the kind of its error.
+    Failed(&'static str),
+    /// An invalidation of it is on its way.
+    Overtaken,
+    /// Other calls would have the same storage key, so nothing is shared.
+    Ambiguous,
+    /// Nothing can be sealed for want of a key, a tenant or a namespace: the function runs at each call.
+    Unsealed,
+}
+
+/// Why a sealed entry does not open. See [`Refusals`](crate::Refusals).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Sealed for this place with a known key, and changed since.
+    Tampered,
+    /// Sealed with another key, or for another tenant or namespace.
+    WrongKey,
+    /// Sealed for another entry, function, type or version.
+    WrongPlace,
+    /// Not sealed in this format.
+    Downgraded,
+    /// Cut short.
+    Damaged,
+    /// It opens, and does not hold what this type reads.
+    Unread,
+}
+
+/// Why the last result was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotStored {
+    /// The attribute's `if` said no.
+    Condition,
+    /// It was an error, and the attribute does not keep errors.
+    Error,
+    /// It was `None`, which the attribute does not keep.
+    None,
+    /// Its time to live was zero.
+    NoTime,
+}
+
+/// What is known of a call whose tiers are not looked at yet.
+impl Explanation {
+    pub(crate) fn of(cache: String, process: Process, shared: Shared) -> Self {
+        Self {
+            cache,
+            next: Next::Off,
+            process,
+            shared,
+            is_running: false,
+            not_stored: None,
+            cost: None,
+        }
+    }
+
+    /// Works out what the next call gets.
+    pub(crate) fn concluded(mut self, is_off: bool) -> Self {
+        self.next = match (self.process.state, self.shared.state) {
+            _ if is_off => Next::Off,
+            (_, SharedState::Unsealed) => Next::Off,
+            (ProcessState::Fresh, _) => Next::Process,
+            (ProcessState::Stale, _) => Next::ProcessStale,
+            _ if self.is_running => Next::Waits,
+            (_, SharedState::Fresh) => Next::Shared,
+            (_, SharedState::Stale) => Next::SharedStale,
+            _ => Next::Runs,
+        };
+        self
+    }
+}
+
+impl Process {
+    pub(crate) const ABSENT: Self =
+        Self { state: ProcessState::Absent, left: None, over: None, weight: None };
+}
+
+impl Shared {
+    pub(crate) fn not_used() -> Self {
+        Self::state(SharedState::NotUsed)
+    }
+
+    pub(crate) fn state(state: SharedState) -> Self {
+        Self { state, backend: None, fingerprint: None, left: None, age: None, bytes: None }
+    }
+}
+
+impl Next {
+    /// A fixed lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::ProcessStale => "process_stale",
+            Self::Shared => "shared",
+            Self::SharedStale => "shared_stale",
+            Self::Waits => "waits",
+            Self::Runs => "runs",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl ProcessState {
+    /// A fixed lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Expired => "expired",
+            Self::Doubted => "doubted",
+            Self::Refused(refused) => refused.as_str(),
+        }
+    }
+}
+
+impl SharedState {
+    /// A fixed lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotUsed => "not_used",
+            Self::Absent => "absent",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Expired => "expired",
+            Self::Unreadable => "unreadable",
+            Self::Refused(refused) => refused.as_str(),
+            Self::LeftAlone => "left_alone",
+            Self::Failed(_) => "failed",
+            Self::Overtaken => "overtaken",
+            Self::Ambiguous => "ambiguous",
+            Self::Unsealed => "unsealed",
+        }
+    }
+}
+
+impl Refused {
+    /// A fixed lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tampered => "refused_tampered",
+            Self::WrongKey => "refused_wrong_key",
+            Self::WrongPlace => "refused_wrong_place",
+            Self::Downgraded => "refused_downgraded",
+            Self::Damaged => "refused_damaged",
+            Self::Unread => "refused_unread",
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Tampered => "it was changed after it was sealed",
+            Self::WrongKey => "it was sealed with another key, or for another tenant or namespace",
+            Self::WrongPlace => "it was sealed for another entry, function, type or version",
+            Self::Downgraded => "it is not sealed in this format",
+            Self::Damaged => "it is cut short",
+            Self::Unread => "it does not hold what this type reads, or there is no key to open it",
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Tampered => Self::Tampered,
+            Refusal::WrongKey => Self::WrongKey,
+            Refusal::WrongPlace => Self::WrongPlace,
+            Refusal::Downgraded => Self::Downgraded,
+            Refusal::Damaged => Self::Damaged,
+            Refusal::Unread | Refusal::Panicked => Self::Unread,
+        }
+    }
+}
+
+impl NotStored {
+    /// A fixed lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::Error => "error",
+            Self::None => "none",
+            Self::NoTime => "no_time",
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Condition => "the attribute's `if` refused it",
+            Self::Error => "it was an error, and errors are not kept without `ttl(err = …)`",
+            Self::None => "it was a `None` that the attribute does not keep",
+            Self::NoTime => "its time to live was zero",
+        }
+    }
+}
+
+macro_rules! serialize_as_str {
+    ($($name:ident)*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    )*};
+}
+
+serialize_as_str!(Next ProcessState SharedState Refused NotStored);
+
+/// Durations are numbers of seconds.
+fn seconds(duration: Option<Duration>) -> Option<f64> {
+    duration.map(|duration| duration.as_secs_f64())
+}
+
+impl Serialize for Explanation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { cache, next, process, shared, is_running, not_stored, cost } = self;
+        let mut fields = serializer.serialize_struct("Explanation", 7)?;
+        fields.serialize_field("cache", cache)?;
+        fields.serialize_field("next", next)?;
+        fields.serialize_field("process", process)?;
+        fields.serialize_field("shared", shared)?;
+        fields.serialize_field("is_running", is_running)?;
+        fields.serialize_field("not_stored", not_stored)?;
+        fields.serialize_field("cost_seconds", &seconds(*cost))?;
+        fields.end()
+    }
+}
+
+impl Serialize for Process {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { state, left, over, weight } = self;
+        let mut fields = serializer.serialize_struct("Process", 4)?;
+        fields.serialize_field("state", state)?;
+        fields.serialize_field("left_seconds", &seconds(*left))?;
+        fields.serialize_field("over_seconds", &seconds(*over))?;
+        fields.serialize_field("weight", weight)?;
+        fields.end()
+    }
+}
+
+impl Serialize for Shared {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { state, backend, fingerprint, left, age, bytes } = self;
+        let mut fields = serializer.serialize_struct("Shared", 7)?;
+        fields.serialize_field("state", state)?;
+        let error = if let SharedState::Failed(kind) = state { Some(kind) } else { None };
+        fields.serialize_field("error", &error)?;
+        fields.serialize_field("backend", backend)?;
+        fields.serialize_field("fingerprint", fingerprint)?;
+        fields.serialize_field("left_seconds", &seconds(*left))?;
+        fields.serialize_field("age_seconds", &seconds(*age))?;
+        fields.serialize_field("bytes", bytes)?;
+        fields.end()
+    }
+}
+
+/// A duration for people: three digits or so.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        match seconds {
+            _ if seconds >= 172_800.0 => write!(f, "{:.1} days", seconds / 86_400.0),
+            _ if seconds >= 7_200.0 => write!(f, "{:.1} hours", seconds / 3_600.0),
+            _ if seconds >= 120.0 => write!(f, "{:.1} minutes", seconds / 60.0),
+            _ if seconds >= 1.0 => write!(f, "{seconds:.1} s"),
+            _ if seconds >= 0.001 => write!(f, "{:.1} ms", seconds * 1_000.0),
+            _ => write!(f, "{:.1} µs", seconds * 1_000_000.0),
+        }
+    }
+}
+
+/// `, 5 s left`; `, without end`.
+fn write_left(f: &mut fmt::Formatter<'_>, left: Option<Duration>) -> fmt::Result {
+    match left {
+        Some(left) => write!(f, ", {} left", Span(left)),
+        None => f.write_str(", without end"),
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.state {
+            ProcessState::Absent => f.write_str("no entry")?,
+            ProcessState::Fresh => {
+                f.write_str("fresh")?;
+                write_left(f, self.left)?;
+            }
+            ProcessState::Stale => {
+                f.write_str("stale")?;
+                if let Some(over) = self.over {
+                    write!(f, " for {}", Span(over))?;
+                }
+                write_left(f, self.left)?;
+            }
+            ProcessState::Expired => {
+                f.write_str("expired")?;
+                if let Some(over) = self.over {
+                    write!(f, " {} ago", Span(over))?;
+                }
+            }
+            ProcessState::Doubted => {
+                f.write_str("in doubt: the shared tier may have changed it, and is asked first")?;
+            }
+            ProcessState::Refused(refused) => write!(f, "refused: {}", refused.why())?,
+        }
+        match self.weight {
+            Some(weight) if weight != 1 => write!(f, ", weight {weight}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.state {
+            SharedState::NotUsed => return f.write_str("not used"),
+            SharedState::Absent => f.write_str("no entry")?,
+            SharedState::Fresh => {
+                f.write_str("fresh")?;
+                write_left(f, self.left)?;
+            }
+            SharedState::Stale => f.write_str("stale")?,
+            SharedState::Expired => f.write_str("expired")?,
+            SharedState::Unreadable => {
+                f.write_str("unreadable: damaged, or of another type or version")?;
+            }
+            SharedState::Refused(refused) => write!(f, "refused: {}", refused.why())?,
+            SharedState::LeftAlone => {
+                f.write_str("left alone: the backend failed several times in a row")?;
+            }
+            SharedState::Failed(kind) => write!(f, "failed: {kind}")?,
+            SharedState::Overtaken => f.write_str("its invalidation is on its way")?,
+            SharedState::Ambiguous => {
+                f.write_str("nothing is shared: other calls would have the same key")?;
+            }
+            SharedState::Unsealed => {
+                f.write_str("nothing can be sealed: see what `cachekit::check` says")?;
+            }
+        }
+        if let Some(age) = self.age {
+            write!(f, ", {} old", Span(age))?;
+        }
+        if let Some(bytes) = self.bytes {
+            write!(f, ", {bytes} bytes")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let next = match self.next {
+            Next::Process => "is served from this process",
+            Next::ProcessStale => {
+                "is served a stale value of this process while the function runs again"
+            }
+            Next::Shared => "is served from the shared tier",
+            Next::SharedStale => {
+                "is served a stale value of the shared tier while the function runs again"
+            }
+            Next::Waits => "waits for the run that is under way",
+            Next::Runs => "runs the function",
+            Next::Off => "runs the function, and nothing is stored: caching is off here",
+        };
+        writeln!(f, "{}: the next call {next}", self.cache)?;
+        writeln!(f, "  this process: {}", self.process)?;
+        match self.shared.backend {
+            Some(backend) => write!(f, "  shared tier ({backend}): {}", self.shared)?,
+            None => write!(f, "  shared tier: {}", self.shared)?,
+        }
+        if let Some(fingerprint) = &self.shared.fingerprint {
+            write!(f, "\n  storage key: {fingerprint}…")?;
+        }
+        if self.is_running {
+            write!(f, "\n  a run is under way")?;
+        }
+        if let Some(not_stored) = self.not_stored {
+            write!(f, "\n  the last result was not stored: {}", not_stored.why())?;
+        }
+        if let Some(cost) = self.cost {
+            write!(f, "\n  a run takes {} on average", Span(cost))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

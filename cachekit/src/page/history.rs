@@ -1,0 +1,150 @@
+//! The hit ratio over time: what was called and what was served from a cache in each of the last periods.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::contained::contained;
+use crate::report::{self, Report};
+use crate::stats::Stats;
+
+/// How many periods are kept.
+pub(super) const SAMPLES: usize = 120;
+
+/// Calls, and those of them that were served from a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) calls: u64,
+    pub(super) served: u64,
+}
+
+impl Sample {
+    fn of(stats: &Stats) -> Self {
+        Self { calls: stats.hits + stats.misses, served: stats.hits + stats.shared_hits }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(before.calls),
+            served: self.served.saturating_sub(before.served),
+        }
+    }
+}
+
+/// One function's.
+#[derive(Default)]
+struct Track {
+    /// What had been counted when the last period ended.
+    until: Sample,
+    periods: VecDeque<Sample>,
+}
+
+/// Those of all functions that were called.
+pub(super) struct History {
+    period: Duration,
+    tracks: Mutex<Tracks>,
+}
+
+#[derive(Default)]
+struct Tracks {
+    /// How many periods there are, at most [`SAMPLES`].
+    periods: usize,
+    functions: BTreeMap<String, Track>,
+}
+
+impl History {
+    /// Samples from now on, on a thread of its own, as long as there is anything that reads it.
+    pub(super) fn start(period: Duration) -> Arc<Self> {
+        let history = Arc::new(Self { period, tracks: Mutex::default() });
+        // What was counted before is no part of the first period.
+        history.note(&report::all());
+        let weak = Arc::downgrade(&history);
+        let sampling = move || sample(&weak, period);
+        // Without a thread to be had there is no history, and the rest of the page works.
+        let _ = std::thread::Builder::new().name("cachekit-page".into()).spawn(sampling);
+        history
+    }
+
+    fn tracks(&self) -> MutexGuard<'_, Tracks> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// A period has ended.
+    fn note(&self, reports: &BTreeMap<String, Report>) {
+        let called = reports.iter().filter(|(_, report)| !report.stores.is_empty());
+        self.note_counts(called.map(|(label, report)| (label.as_str(), Sample::of(&report.stats))));
+    }
+
+    fn note_counts<'a>(&self, counts: impl Iterator<Item = (&'a str, Sample)>) {
+        let mut tracks = self.tracks();
+        let Tracks { periods, functions } = &mut *tracks;
+        for (label, now) in counts {
+            let track = functions.entry(label.to_owned()).or_default();
+            track.periods.resize(*periods, Sample::default());
+            track.periods.push_back(now.since(track.until));
+            track.until = now;
+            if track.periods.len() > SAMPLES {
+                track.periods.pop_front();
+            }
+        }
+        *periods = (*periods + 1).min(SAMPLES);
+    }
+
+    /// A function's periods, the latest last. The first of all is left out: what came before it was counted in none.
+    pub(super) fn of(&self, label: &str) -> Vec<Sample> {
+        let tracks = self.tracks();
+        tracks
+            .functions
+            .get(label)
+            .map(|track| track.periods.iter().copied().collect())
+            .unwrap_or_default()
+    }
+}
+
+fn sample(history: &Weak<History>, period: Duration) {
+    loop {
+        std::thread::sleep(period);
+        let Some(history) = history.upgrade() else { return };
+        contained(|| history.note(&report::all()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history() -> History {
+        History { period: Duration::from_secs(1), tracks: Mutex::default() }
+    }
+
+    fn counts(calls: u64, served: u64) -> Sample {
+        Sample { calls, served }
+    }
+
+    #[test]
+    fn a_period_has_what_was_counted_in_it() {
+        let history = history();
+        history.note_counts([("f", counts(10, 5))].into_iter());
+        history.note_counts([("f", counts(30, 20)), ("g", counts(1, 0))].into_iter());
+        history.note_counts([("f", counts(30, 20)), ("g", counts(4, 3))].into_iter());
+        assert_eq!(history.of("f"), [counts(10, 5), counts(20, 15), counts(0, 0)]);
+        assert_eq!(history.of("g"), [counts(0, 0), counts(1, 0), counts(3, 3)]);
+        assert_eq!(history.of("h"), []);
+    }
+
+    #[test]
+    fn the_last_periods_are_kept_also_of_a_function_that_came_late() {
+        let history = history();
+        for n in 1..=200 {
+            history.note_counts([("f", counts(n, n))].into_iter());
+        }
+        history.note_counts([("f", counts(200, 200)), ("g", counts(7, 0))].into_iter());
+        assert_eq!(history.of("f").len(), SAMPLES);
+        assert_eq!(history.of("g").len(), SAMPLES);
+        assert_eq!(history.of("g").last(), Some(&counts(7, 0)));
+    }
+}

@@ -1,0 +1,225 @@
+//! Every annotated function as JSON and as a page, in an axum router (feature `axum`).
+//!
+//! ```
+//! use axum::Router;
+//!
+//! let app: Router = Router::new().nest("/cache", cachekit::page::router());
+//! # let _ = app;
+//! ```
+//!
+//! | path | what |
+//! |--|--|
+//! | `GET /` | the page: one document that loads nothing else |
+//! | `GET /functions` | the same as JSON, for programs |
+//! | `POST /clear`, `/purge`, `/invalidate` | with a token, where [`Page::allow_changes`] says so |
+//!
+//! The page shows how things are in this process: the hit ratio over time, functions by the time that their misses cost,
+//! runs and their durations, what backends take and whether one is left alone, and what failed last. It holds no key, no
+//! tenant, no value and no words of an error. It names the program's functions and their files, so put it where the
+//! program's other inner pages are, behind the same authentication.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use self::history::History;
+use self::token::Token;
+use crate::contained::contained;
+use crate::handle::Invalidated;
+use crate::observe;
+use crate::report;
+
+mod change;
+mod figures;
+mod history;
+mod nonce;
+mod token;
+
+/// How often the hit ratio is sampled unless told otherwise.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// The page and its JSON, for reading only. See [`Page`] for more.
+///
+/// # Example
+///
+/// ```
+/// let app: axum::Router = axum::Router::new().nest("/cache", cachekit::page::router());
+/// # let _ = app;
+/// ```
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Page::new().router()
+}
+
+/// What an invalidation of a page does with what was entered there.
+type Invalidation = Arc<dyn Fn(&str) -> Result<Invalidated, String> + Send + Sync>;
+
+/// The page, to be set up.
+///
+/// # Example
+///
+/// ```
+/// #[cachekit::cache::local(ttl = 60)]
+/// fn user(id: u64) -> String { format!("user {id}") }
+///
+/// # let token_from_the_environment = || "0123456789abcdef".to_owned();
+/// let page = cachekit::page::Page::new()
+///     .allow_changes(token_from_the_environment())
+///     .invalidation("user", |id| {
+///         let id = id.parse().map_err(|_| "a user's id is a number")?;
+///         Ok(user::invalidate(&id))
+///     });
+/// let app: axum::Router = axum::Router::new().nest("/cache", page.router());
+/// # let _ = app;
+/// ```
+#[must_use = "a page is served by its router"]
+pub struct Page {
+    period: Duration,
+    token: Option<Token>,
+    invalidations: Vec<(String, Invalidation)>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Page {
+    /// A page for reading only.
+    pub fn new() -> Self {
+        Self { period: PERIOD, token: None, invalidations: Vec::new() }
+    }
+
+    /// How often the hit ratio is sampled: 5 seconds unless set, 100 milliseconds at least. The last 120 samples are shown.
+    pub fn period(mut self, period: Duration) -> Self {
+        self.period = period.max(Duration::from_millis(100));
+        self
+    }
+
+    /// Lets requests with this token clear functions, drop what has expired, and call the [invalidations](Self::invalidation).
+    ///
+    /// It is asked for as `Authorization: Bearer …`, compared in constant time, and never logged.
+    ///
+    /// # Panics
+    ///
+    /// If the token is shorter than 16 bytes, or holds other characters than visible ASCII.
+    pub fn allow_changes(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(Token::new(token.into()));
+        self
+    }
+
+    /// Puts an invalidation on the page, under a name: what is entered there is handed to `invalidate`, which calls a
+    /// companion with it. Only where [`allow_changes`](Self::allow_changes) is said as well.
+    ///
+    /// An `Err` is shown on the page. It runs where it may block; for an async function, its companion is awaited with
+    /// `tokio::runtime::Handle::current().block_on(…)`.
+    pub fn invalidation<F>(mut self, name: impl Into<String>, invalidate: F) -> Self
+    where
+        F: Fn(&str) -> Result<Invalidated, String> + Send + Sync + 'static,
+    {
+        self.invalidations.push((name.into(), Arc::new(invalidate)));
+        self
+    }
+
+    /// The router, to be nested where the page is to be.
+    ///
+    /// From now on runs and backends are measured.
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        observe::measure();
+        let history = History::start(self.period);
+        let serving =
+            Arc::new(Serving { history, token: self.token, invalidations: self.invalidations });
+        let reading = Arc::clone(&serving);
+        let mut router = Router::new()
+            .route("/", get(async || page()))
+            .route("/functions", get(async move || reading.figures()));
+        if serving.token.is_some() {
+            for change in change::Change::ALL {
+                let serving = Arc::clone(&serving);
+                let made = async move |headers: HeaderMap, body: Bytes| {
+                    serving.change(change, &headers, &body).await
+                };
+                router = router.route(change.path(), post(made));
+            }
+        }
+        router
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let invalidations: Vec<_> = self.invalidations.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Page")
+            .field("period", &self.period)
+            .field("allows_changes", &self.token.is_some())
+            .field("invalidations", &invalidations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What requests are served from.
+struct Serving {
+    history: Arc<History>,
+    token: Option<Token>,
+    invalidations: Vec<(String, Invalidation)>,
+}
+
+impl Serving {
+    fn figures(&self) -> Response {
+        let changes = self
+            .token
+            .is_some()
+            .then(|| self.invalidations.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+        let figures = figures::figures(&report::all(), &self.history, changes);
+        json(StatusCode::OK, &figures)
+    }
+}
+
+/// The page. Everything that it shows it asks `/functions` for.
+fn page() -> Response {
+    const INDEX: &str = include_str!("index.html");
+    let nonce = nonce::nonce();
+    let mut response = Response::new(Body::from(INDEX.replace("{nonce}", &nonce)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    secured(response)
+}
+
+/// An answer for programs.
+fn json(status: StatusCode, value: &serde_json::Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    secured(response)
+}
+
+/// Nothing of it is stored, guessed at, or told to other sites.
+fn secured(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Runs the user's code. A panic of it is an answer.
+fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    contained(run).unwrap_or_else(|| Err("it panicked".to_owned()))
+}

@@ -1,0 +1,52 @@
+//! What there is to report of every annotated function, for metrics and for the page.
+
+use std::collections::BTreeMap;
+
+use crate::observe::{Cause, Observed, Outcome};
+use crate::site::{Function, functions};
+use crate::stats::Stats;
+use crate::store::{Calls, StoreRef};
+
+/// What there is to report of one function; of several, if the compiler's paths do not tell them apart.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) functions: Vec<Function>,
+    pub(crate) stats: Stats,
+    pub(crate) calls: Calls,
+    /// Of all instantiations that were called.
+    pub(crate) stores: Vec<StoreRef>,
+}
+
+impl Report {
+    fn add(&mut self, function: Function) {
+        for store in function.site().stores() {
+            self.stats += store.stats();
+            self.calls += store.calls();
+            self.stores.push(store);
+        }
+        self.functions.push(function);
+    }
+
+    pub(crate) fn observed(&self) -> impl Iterator<Item = &Observed> {
+        self.stores.iter().map(|store| store.observed())
+    }
+
+    /// Runs that ended so.
+    pub(crate) fn fills(&self, outcome: Outcome, cause: Cause) -> u64 {
+        self.observed().map(|observed| observed.fills(outcome, cause)).sum()
+    }
+
+    /// Calls that wait for another call's run now.
+    pub(crate) fn waiters(&self) -> u64 {
+        self.observed().map(Observed::waiters).sum()
+    }
+}
+
+/// Every annotated function by its label: in the test scope that this thread is in, or in the process.
+pub(crate) fn all() -> BTreeMap<String, Report> {
+    let mut reports = BTreeMap::<String, Report>::new();
+    for function in functions() {
+        reports.entry(function.site().label()).or_default().add(function);
+    }
+    reports
+}

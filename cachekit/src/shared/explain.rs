@@ -1,0 +1,108 @@
+//! What explanations read of the shared tier: once, counting nothing and telling the breaker nothing.
+
+use std::time::Duration;
+
+use cachekit_io::Fetched;
+
+use super::link::Looked;
+use super::tier::SharedTier;
+use super::windows::{Times, Use};
+use crate::clock::{self, NEVER};
+use crate::explain::{Shared, SharedState};
+use crate::format::frame::{Frame, now_ms};
+use crate::read_through::behind::Reader;
+
+impl SharedTier {
+    /// What is there, and whether it could be served.
+    pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Shared {
+        let mut shared = Shared::state(SharedState::Absent);
+        shared.backend = Some(self.link.backend_type());
+        shared.fingerprint = fingerprint(self.link.key());
+        if !self.unambiguous {
+            shared.state = SharedState::Ambiguous;
+            return shared;
+        }
+        if self.is_overtaken() {
+            shared.state = SharedState::Overtaken;
+            return shared;
+        }
+        if self.link.is_left_alone() {
+            shared.state = SharedState::LeftAlone;
+            return shared;
+        }
+        let until = self.link.deadline();
+        // The current place first, then those of previous keys, the latest first.
+        for (index, link) in std::iter::once(&self.link).chain(&self.previous).enumerate() {
+            match link.look_aside(until).await {
+                Looked::Found(fetched) => {
+                    self.explain_entry(&fetched, index, &mut shared, reader);
+                    return shared;
+                }
+                Looked::Nothing => {}
+                Looked::Failed(kind) => {
+                    shared.state = SharedState::Failed(kind);
+                    return shared;
+                }
+            }
+        }
+        shared
+    }
+
+    fn explain_entry(
+        &self,
+        fetched: &Fetched,
+        index: usize,
+        shared: &mut Shared,
+        reader: &mut dyn Reader,
+    ) {
+        shared.bytes = Some(fetched.value().len());
+        let mut is_read = false;
+        let opened = match &self.seal {
+            None => {
+                if let Some(frame) = Frame::decode(fetched.value(), self.place()) {
+                    is_read = self.explain_frame(&frame, fetched, shared, reader);
+                }
+                Ok(())
+            }
+            Some(seal) => seal.open(fetched.value(), index, &mut |frame, _| {
+                is_read = self.explain_frame(frame, fetched, shared, reader);
+            }),
+        };
+        match opened {
+            Ok(()) if is_read => {}
+            Ok(()) => shared.state = SharedState::Unreadable,
+            Err(refusal) => shared.state = SharedState::Refused(refusal.into()),
+        }
+    }
+
+    /// False if it holds no value of this type.
+    fn explain_frame(
+        &self,
+        frame: &Frame<'_>,
+        fetched: &Fetched,
+        shared: &mut Shared,
+        reader: &mut dyn Reader,
+    ) -> bool {
+        let times = Times::of(frame, fetched, self.window, now_ms());
+        shared.age = Some(Duration::from_millis(times.age_ms));
+        shared.state = match times.judge() {
+            Some(Use::Fresh { remaining, .. }) => {
+                shared.left = (remaining != NEVER).then(|| clock::duration(remaining));
+                SharedState::Fresh
+            }
+            Some(Use::Stale) => SharedState::Stale,
+            None => SharedState::Expired,
+        };
+        // What cannot be decoded is a miss, however fresh.
+        matches!(reader.read(frame.encoded(), None), Ok(true))
+    }
+}
+
+/// The first digits of the hash in a storage key.
+fn fingerprint(key: &str) -> Option<String> {
+    const HASH: usize = 64;
+    const SHOWN: usize = 16;
+    let is_hash = |part: &&str| part.len() >= HASH && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let hash = key.split(':').rev().find(is_hash)?;
+    Some(hash[hash.len() - HASH..][..SHOWN].to_owned())
+}

@@ -1,0 +1,7 @@
+//! What operators see, read as its readers read it.
+
+mod browser;
+mod explain;
+mod metrics;
+mod page;
+mod traces;
