@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             [CompletionResult]::new('exists', 'exists', [CompletionResultType]::ParameterValue, 'Whether there is an entry: exit code 0, or 4')
             [CompletionResult]::new('ttl', 'ttl', [CompletionResultType]::ParameterValue, 'Prints how long an entry has left, and gives it more')
             [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Asks whether the backend works')
+            [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Computes the key by which all languages find the entry of a call')
             [CompletionResult]::new('keygen', 'keygen', [CompletionResultType]::ParameterValue, 'Makes a master key: 32 random bytes in hex')
             [CompletionResult]::new('fingerprint', 'fingerprint', [CompletionResultType]::ParameterValue, 'Prints the public names of the keys, which say nothing about them')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Says what a stored entry is, without any key')
@@ -52,7 +53,8 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             [CompletionResult]::new('--fingerprint', '--fingerprint', [CompletionResultType]::ParameterName, 'With --secure: the fingerprint of the value''s schema, in hex')
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The keys, in hex: the current one on the first line, previous ones after it; `-` is standard input. Without it: the variables `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Writes to this new file, readable by its owner alone, instead of to standard output')
-            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'The value is sealed, in the native format: opens it, or seals it')
+            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'The value is sealed, in the native format or with --interop in that of all languages: opens it, or seals it')
+            [CompletionResult]::new('--interop', '--interop', [CompletionResultType]::ParameterName, 'The entry is one that all languages share: `get` writes it as JSON, and `set` takes JSON. What JSON lacks is written `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`')
             [CompletionResult]::new('--decode', '--decode', [CompletionResultType]::ParameterName, 'Writes the value as JSON; it has to be `MessagePack`')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Writes the whole entry, with the frame that annotated functions put before a value')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Prints results as JSON, and failures too, on standard error')
@@ -70,7 +72,8 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The keys, in hex: the current one on the first line, previous ones after it; `-` is standard input. Without it: the variables `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Time to live: `90s`, `5m`, `1h 30m`, `2days`; without a unit in seconds. Without it the entry does not expire')
             [CompletionResult]::new('--stale', '--stale', [CompletionResultType]::ParameterName, 'For how long after its time to live the value may be served stale')
-            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'The value is sealed, in the native format: opens it, or seals it')
+            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'The value is sealed, in the native format or with --interop in that of all languages: opens it, or seals it')
+            [CompletionResult]::new('--interop', '--interop', [CompletionResultType]::ParameterName, 'The entry is one that all languages share: `get` writes it as JSON, and `set` takes JSON. What JSON lacks is written `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Prints results as JSON, and failures too, on standard error')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -104,6 +107,14 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
         'cachekit;health' {
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'The backend''s URL, without a password: `https://host`, `redis://host`, `rediss://host` (TLS), `redis-sentinel://host,host/name`, `redis-cluster://host,host`, `unix:///socket` or `file:///directory`')
             [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'The backend''s URL, without a password: `https://host`, `redis://host`, `rediss://host` (TLS), `redis-sentinel://host,host/name`, `redis-cluster://host,host`, `unix:///socket` or `file:///directory`')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Prints results as JSON, and failures too, on standard error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cachekit;key' {
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace, as `namespace = "users"` on the function')
+            [CompletionResult]::new('--operation', '--operation', [CompletionResultType]::ParameterName, 'The operation, as `interop = "get_user"` on the function')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Prints results as JSON, and failures too, on standard error')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -195,6 +206,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             [CompletionResult]::new('exists', 'exists', [CompletionResultType]::ParameterValue, 'Whether there is an entry: exit code 0, or 4')
             [CompletionResult]::new('ttl', 'ttl', [CompletionResultType]::ParameterValue, 'Prints how long an entry has left, and gives it more')
             [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Asks whether the backend works')
+            [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Computes the key by which all languages find the entry of a call')
             [CompletionResult]::new('keygen', 'keygen', [CompletionResultType]::ParameterValue, 'Makes a master key: 32 random bytes in hex')
             [CompletionResult]::new('fingerprint', 'fingerprint', [CompletionResultType]::ParameterValue, 'Prints the public names of the keys, which say nothing about them')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Says what a stored entry is, without any key')
@@ -222,6 +234,9 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             break
         }
         'cachekit;help;health' {
+            break
+        }
+        'cachekit;help;key' {
             break
         }
         'cachekit;help;keygen' {

@@ -40,6 +40,9 @@ _cachekit() {
             cachekit,inspect)
                 cmd="cachekit__subcmd__inspect"
                 ;;
+            cachekit,key)
+                cmd="cachekit__subcmd__key"
+                ;;
             cachekit,keygen)
                 cmd="cachekit__subcmd__keygen"
                 ;;
@@ -85,6 +88,9 @@ _cachekit() {
             cachekit__subcmd__help,inspect)
                 cmd="cachekit__subcmd__help__subcmd__inspect"
                 ;;
+            cachekit__subcmd__help,key)
+                cmd="cachekit__subcmd__help__subcmd__key"
+                ;;
             cachekit__subcmd__help,keygen)
                 cmd="cachekit__subcmd__help__subcmd__keygen"
                 ;;
@@ -113,7 +119,7 @@ _cachekit() {
 
     case "${cmd}" in
         cachekit)
-            opts="-h -V --json --help --version get set delete exists ttl health keygen fingerprint inspect open rotate top completions man help"
+            opts="-h -V --json --help --version get set delete exists ttl health key keygen fingerprint inspect open rotate top completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -211,7 +217,7 @@ _cachekit() {
             return 0
             ;;
         cachekit__subcmd__get)
-            opts="-b -h --backend --secure --tenant --namespace --codec --fingerprint --key-file --decode --raw --out --json --help"
+            opts="-b -h --backend --secure --interop --tenant --namespace --codec --fingerprint --key-file --decode --raw --out --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -279,7 +285,7 @@ _cachekit() {
             return 0
             ;;
         cachekit__subcmd__help)
-            opts="get set delete exists ttl health keygen fingerprint inspect open rotate top completions man help"
+            opts="get set delete exists ttl health key keygen fingerprint inspect open rotate top completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -404,6 +410,20 @@ _cachekit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cachekit__subcmd__help__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cachekit__subcmd__help__subcmd__keygen)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -514,6 +534,28 @@ _cachekit() {
                     return 0
                     ;;
                 --storage-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cachekit__subcmd__key)
+            opts="-h --namespace --operation --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --operation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -649,7 +691,7 @@ _cachekit() {
             return 0
             ;;
         cachekit__subcmd__set)
-            opts="-b -h --backend --secure --tenant --namespace --codec --fingerprint --key-file --ttl --stale --json --help"
+            opts="-b -h --backend --secure --interop --tenant --namespace --codec --fingerprint --key-file --ttl --stale --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -29,6 +29,7 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand exists 'Whether there is an entry: exit code 0, or 4'
             cand ttl 'Prints how long an entry has left, and gives it more'
             cand health 'Asks whether the backend works'
+            cand key 'Computes the key by which all languages find the entry of a call'
             cand keygen 'Makes a master key: 32 random bytes in hex'
             cand fingerprint 'Prints the public names of the keys, which say nothing about them'
             cand inspect 'Says what a stored entry is, without any key'
@@ -48,7 +49,8 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand --fingerprint 'With --secure: the fingerprint of the value''s schema, in hex'
             cand --key-file 'The keys, in hex: the current one on the first line, previous ones after it; `-` is standard input. Without it: the variables `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`'
             cand --out 'Writes to this new file, readable by its owner alone, instead of to standard output'
-            cand --secure 'The value is sealed, in the native format: opens it, or seals it'
+            cand --secure 'The value is sealed, in the native format or with --interop in that of all languages: opens it, or seals it'
+            cand --interop 'The entry is one that all languages share: `get` writes it as JSON, and `set` takes JSON. What JSON lacks is written `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`'
             cand --decode 'Writes the value as JSON; it has to be `MessagePack`'
             cand --raw 'Writes the whole entry, with the frame that annotated functions put before a value'
             cand --json 'Prints results as JSON, and failures too, on standard error'
@@ -65,7 +67,8 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand --key-file 'The keys, in hex: the current one on the first line, previous ones after it; `-` is standard input. Without it: the variables `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`'
             cand --ttl 'Time to live: `90s`, `5m`, `1h 30m`, `2days`; without a unit in seconds. Without it the entry does not expire'
             cand --stale 'For how long after its time to live the value may be served stale'
-            cand --secure 'The value is sealed, in the native format: opens it, or seals it'
+            cand --secure 'The value is sealed, in the native format or with --interop in that of all languages: opens it, or seals it'
+            cand --interop 'The entry is one that all languages share: `get` writes it as JSON, and `set` takes JSON. What JSON lacks is written `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`'
             cand --json 'Prints results as JSON, and failures too, on standard error'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -95,6 +98,13 @@ set edit:completion:arg-completer[cachekit] = {|@words|
         &'cachekit;health'= {
             cand -b 'The backend''s URL, without a password: `https://host`, `redis://host`, `rediss://host` (TLS), `redis-sentinel://host,host/name`, `redis-cluster://host,host`, `unix:///socket` or `file:///directory`'
             cand --backend 'The backend''s URL, without a password: `https://host`, `redis://host`, `rediss://host` (TLS), `redis-sentinel://host,host/name`, `redis-cluster://host,host`, `unix:///socket` or `file:///directory`'
+            cand --json 'Prints results as JSON, and failures too, on standard error'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'cachekit;key'= {
+            cand --namespace 'The namespace, as `namespace = "users"` on the function'
+            cand --operation 'The operation, as `interop = "get_user"` on the function'
             cand --json 'Prints results as JSON, and failures too, on standard error'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -177,6 +187,7 @@ set edit:completion:arg-completer[cachekit] = {|@words|
             cand exists 'Whether there is an entry: exit code 0, or 4'
             cand ttl 'Prints how long an entry has left, and gives it more'
             cand health 'Asks whether the backend works'
+            cand key 'Computes the key by which all languages find the entry of a call'
             cand keygen 'Makes a master key: 32 random bytes in hex'
             cand fingerprint 'Prints the public names of the keys, which say nothing about them'
             cand inspect 'Says what a stored entry is, without any key'
@@ -198,6 +209,8 @@ set edit:completion:arg-completer[cachekit] = {|@words|
         &'cachekit;help;ttl'= {
         }
         &'cachekit;help;health'= {
+        }
+        &'cachekit;help;key'= {
         }
         &'cachekit;help;keygen'= {
         }

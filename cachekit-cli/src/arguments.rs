@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Ttl(Ttl),
     /// Asks whether the backend works.
     Health(HealthOptions),
+    /// Computes the key by which all languages find the entry of a call.
+    Key(Key),
     /// Makes a master key: 32 random bytes in hex.
     Keygen(Keygen),
     /// Prints the public names of the keys, which say nothing about them.
@@ -75,9 +77,13 @@ pub(crate) struct BackendOptions {
 /// Where a sealed entry was sealed for, beside its storage key.
 #[derive(Args)]
 pub(crate) struct PlaceOptions {
-    /// The value is sealed, in the native format: opens it, or seals it.
-    #[arg(long, requires = "namespace")]
+    /// The value is sealed, in the native format or with --interop in that of all languages: opens it, or seals it.
+    #[arg(long)]
     pub(crate) secure: bool,
+    /// The entry is one that all languages share: `get` writes it as JSON, and `set` takes JSON. What JSON lacks is
+    /// written `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`.
+    #[arg(long, conflicts_with_all = ["codec", "fingerprint", "namespace"])]
+    pub(crate) interop: bool,
     /// With --secure: the tenant.
     #[arg(long, default_value = "default")]
     pub(crate) tenant: String,
@@ -104,14 +110,28 @@ pub(crate) struct Get {
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
     /// Writes the value as JSON; it has to be `MessagePack`.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "interop")]
     pub(crate) decode: bool,
     /// Writes the whole entry, with the frame that annotated functions put before a value.
-    #[arg(long, conflicts_with = "decode")]
+    #[arg(long, conflicts_with_all = ["decode", "interop"])]
     pub(crate) raw: bool,
     /// Writes to this new file, readable by its owner alone, instead of to standard output.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Key {
+    /// The arguments of the call in the order of its parameters, as a JSON array: `'[42, {"a": 1}]'`. What JSON lacks
+    /// is written `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`.
+    #[arg(value_name = "ARGUMENTS", default_value = "[]")]
+    pub(crate) arguments: String,
+    /// The namespace, as `namespace = "users"` on the function.
+    #[arg(long)]
+    pub(crate) namespace: String,
+    /// The operation, as `interop = "get_user"` on the function.
+    #[arg(long)]
+    pub(crate) operation: String,
 }
 
 #[derive(Args)]

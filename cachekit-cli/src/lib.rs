@@ -14,6 +14,7 @@ mod fingerprint;
 mod frame;
 mod generated;
 mod inspect;
+mod interop;
 mod keygen;
 mod keys;
 mod open;
@@ -54,6 +55,7 @@ fn run(command: &Command, style: Style) -> Result<(), failure::Failure> {
         Command::Exists(options) => entries::exists(options, style),
         Command::Ttl(options) => entries::ttl(options, style),
         Command::Health(options) => entries::health(options, style),
+        Command::Key(options) => interop::key(options, style),
         Command::Keygen(options) => keygen::run(options, style),
         Command::Fingerprint(options) => fingerprint::run(options, style),
         Command::Inspect(options) => inspect::run(options, style),

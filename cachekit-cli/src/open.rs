@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Open, style: Style) -> Result<(), Failure> {
         None => open_interop(options, keyring, &entry)?,
         Some(namespace) => {
             let (tenant, codec) = (options.tenant.as_str(), options.codec.as_deref());
-            let place = Place { tenant, namespace, codec, fingerprint };
+            let place = Place { is_shared: false, tenant, namespace, codec, fingerprint };
             sealed::open(&place, &options.storage_key, keyring, &entry)?
         }
     };

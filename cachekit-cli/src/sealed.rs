@@ -4,6 +4,7 @@ use crate::arguments::{KeyOptions, PlaceOptions};
 use crate::failure::Failure;
 use crate::keys::position;
 use crate::output::note;
+use cachekit_io::envelope::interop::InteropEnvelope;
 use cachekit_io::envelope::{
     Context, Envelope, EnvelopeError, EnvelopeErrorKind, Header, KeyId, Keyring,
 };
@@ -16,6 +17,8 @@ const CODECS: [&str; 2] = ["cachekit-frame", ""];
 
 /// Where an entry was sealed for, beside its storage key.
 pub(crate) struct Place<'a> {
+    /// In the format that all languages share.
+    pub(crate) is_shared: bool,
     pub(crate) tenant: &'a str,
     pub(crate) namespace: &'a str,
     /// `None`: those of [`CODECS`] are tried.
@@ -38,10 +41,17 @@ pub(crate) fn chosen<'a>(
     if !place.secure {
         return Ok(None);
     }
-    let namespace = place.namespace.as_deref();
+    let namespace = match place.namespace.as_deref() {
+        // In the format of all languages it is a part of the key.
+        None if place.interop => "",
+        namespace => {
+            namespace.ok_or_else(|| Failure::usage("--secure needs --namespace, or --interop"))?
+        }
+    };
     let place = Place {
+        is_shared: place.interop,
         tenant: &place.tenant,
-        namespace: namespace.ok_or_else(|| Failure::usage("--secure needs --namespace"))?,
+        namespace,
         codec: place.codec.as_deref(),
         fingerprint: fingerprint(place.fingerprint.as_deref())?,
     };
@@ -55,21 +65,30 @@ pub(crate) fn seal(
     keyring: Arc<Keyring>,
     value: &[u8],
 ) -> Result<Vec<u8>, Failure> {
+    let mut entry = Vec::new();
+    if place.is_shared {
+        InteropEnvelope::new(keyring).seal(place.tenant, storage_key, value, &mut entry)?;
+        return Ok(entry);
+    }
     let context = Context::new(place.tenant, place.namespace, storage_key)
         .codec(place.codec.unwrap_or_default())
         .fingerprint(&place.fingerprint);
-    let mut entry = Vec::new();
     Envelope::new(keyring).seal(&context, value, &mut entry)?;
     Ok(entry)
 }
 
-/// Opens an entry of the native format.
+/// Opens an entry.
 pub(crate) fn open(
     place: &Place<'_>,
     storage_key: &str,
     keyring: Arc<Keyring>,
     entry: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if place.is_shared {
+        let mut value = Zeroizing::new(Vec::new());
+        InteropEnvelope::new(keyring).open(place.tenant, storage_key, entry, &mut value)?;
+        return Ok(value);
+    }
     let header = Header::parse(entry).map_err(|error| match error.kind() {
         EnvelopeErrorKind::Downgraded => Failure::refused(
             "the entry is not sealed in the native format; `cachekit inspect` says what it is, and an entry of \

@@ -5,6 +5,7 @@ use crate::arguments::Get;
 use crate::decode::{self, value_as_json};
 use crate::failure::Failure;
 use crate::frame::{self, Frame};
+use crate::interop;
 use crate::output::{Style, deliver, note, print_json};
 use crate::sealed;
 use cachekit_io::Fetched;
@@ -27,18 +28,23 @@ pub(crate) fn run(options: &Get, style: Style) -> Result<(), Failure> {
         Some((place, keyring)) => sealed::open(&place, &options.key, keyring, &stored)?,
         None => stored,
     };
-    let is_sealed = Header::parse(&entry).is_ok();
+    let is_sealed = !options.place.interop && Header::parse(&entry).is_ok();
     if is_sealed && !options.raw {
         note("the entry is sealed, and written as it is: --secure opens it\n");
     }
     let value = match Frame::parse(&entry) {
+        _ if options.place.interop => &entry,
         Some(frame) if !options.raw => decode::unframed(&frame, options.decode)?,
         None if frame::is_frame(&entry) && !is_sealed && !options.raw => {
             return Err(Failure::refused("its frame is not of this version; see --raw"));
         }
         _ => &entry,
     };
-    let decoded = options.decode.then(|| decode::json(value)).transpose()?;
+    let decoded = if options.place.interop {
+        Some(interop::to_json(value)?)
+    } else {
+        options.decode.then(|| decode::json(value)).transpose()?
+    };
     match (style, decoded) {
         (Style::Json, decoded) => print_json(&report(options, &found, value, decoded.as_deref())),
         (Style::Text, Some(text)) => deliver(options.out.as_deref(), &text),

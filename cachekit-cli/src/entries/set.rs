@@ -2,6 +2,7 @@
 
 use crate::arguments::{Delete, Set};
 use crate::failure::Failure;
+use crate::interop;
 use crate::output::{Style, print_json};
 use crate::sealed;
 use bytes::Bytes;
@@ -35,6 +36,7 @@ pub(crate) fn set(options: &Set, style: Style) -> Result<(), Failure> {
         }
         None => read(io::stdin().lock(), Path::new("-"))?,
     };
+    let value = if options.place.interop { interop::from_json(&value)? } else { value };
     let entry = match place {
         Some((place, keyring)) => sealed::seal(&place, &options.key, keyring, &value)?,
         None => value,

@@ -4,6 +4,7 @@ mod backends;
 mod entries;
 mod generated;
 mod inspect;
+mod interop;
 mod json;
 mod keys;
 mod open;
