@@ -166,8 +166,27 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
         self.encoder.temporal(date)
     }
 
+    #[inline(always)]
+    fn key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+        let start = self.here();
+        self.encoder.has_two_forms.set(false);
+        let prefix = key.serialize(MapKey(&mut *self.encoder))?;
+        self.note(start, prefix);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn entry<K: Serialize, V: Serialize>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), Fault> {
+        self.key(key)?;
+        self.encoder.serialize_part(value)
+    }
+
     #[inline]
-    fn finish(self) -> Result<(), Fault> {
+    pub(super) fn finish(self) -> Result<(), Fault> {
         self.encoder.ascend(self.levels);
         let is_plain = matches!(self.shape, Shape::Array | Shape::Arguments);
         if is_plain && self.count == self.declared as usize {
@@ -279,11 +298,7 @@ impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        let start = self.here();
-        self.encoder.has_two_forms.set(false);
-        let prefix = key.serialize(MapKey(&mut *self.encoder))?;
-        self.note(start, prefix);
-        Ok(())
+        self.key(key)
     }
 
     #[inline]

@@ -313,6 +313,23 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     #[inline]
+    fn collect_map<K: Serialize, V: Serialize, I>(self, entries: I) -> Result<(), Fault>
+    where
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let entries = entries.into_iter();
+        let len = match entries.size_hint() {
+            (low, Some(high)) if low == high => Some(low),
+            _ => None,
+        };
+        let mut map = Compound::open(self, Shape::Map, len, 1)?;
+        for (key, value) in entries {
+            map.entry(&key, &value)?;
+        }
+        map.finish()
+    }
+
+    #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
         // Arrays are tuples to serde.
         self.serialize_seq(Some(len))

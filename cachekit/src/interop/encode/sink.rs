@@ -40,7 +40,7 @@ pub(super) trait Sink {
         let end = at + 1 + bytes.len();
         if let Some([first, rest @ ..]) = self.space_mut().get_mut(at..end) {
             *first = header;
-            rest.copy_from_slice(bytes);
+            copy_short(rest, bytes);
             self.set_len(end);
         } else {
             grow_and_extend(self, &[header]);
@@ -94,6 +94,24 @@ pub(super) trait Sink {
     }
 }
 
+/// Copies without a call where that is quick: the first and the last bytes, which may overlap.
+#[inline(always)]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    if from.len() <= 16
+        && let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>())
+    {
+        to[..8].copy_from_slice(first);
+        to[from.len() - 8..].copy_from_slice(last);
+    } else if from.len() < 8
+        && let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>())
+    {
+        to[..4].copy_from_slice(first);
+        to[from.len() - 4..].copy_from_slice(last);
+    } else {
+        to.copy_from_slice(from);
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn grow_and_extend<S: Sink + ?Sized>(out: &mut S, bytes: &[u8]) {
@@ -114,7 +132,7 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new() -> Self {
-        Self { space: vec![0; DOCUMENT], len: 0 }
+        Self { space: vec![0xc1; DOCUMENT], len: 0 }
     }
 
     /// What was written.

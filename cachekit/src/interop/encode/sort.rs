@@ -135,10 +135,28 @@ pub(super) fn set(out: &mut impl Sink, marks: &[Mark]) -> usize {
 /// Writes what lies in these places one after the other, in place of all the entries.
 #[inline]
 fn arrange(out: &mut impl Sink, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
-    const STEP: usize = 32;
+    const NEAR: usize = 256;
     let Some(start) = marks.first().map(|first| first.start) else { return };
-    let before: SmallVec<[u8; 512]> = SmallVec::from_slice(&out.written()[start..]);
-    let after = &mut out.written_mut()[start..];
+    let entries = &out.written()[start..];
+    let len = if entries.len() <= NEAR {
+        let mut before = [0; NEAR];
+        before[..entries.len()].copy_from_slice(entries);
+        write_back(&before, &mut out.written_mut()[start..], start, places)
+    } else {
+        let before = entries.to_vec();
+        write_back(&before, &mut out.written_mut()[start..], start, places)
+    };
+    out.truncate(start + len);
+}
+
+#[inline(always)]
+fn write_back(
+    before: &[u8],
+    after: &mut [u8],
+    start: usize,
+    places: impl Iterator<Item = Range<usize>>,
+) -> usize {
+    const STEP: usize = 32;
     let mut at = 0;
     for place in places {
         let (from, len) = (place.start - start, place.len());
@@ -150,5 +168,5 @@ fn arrange(out: &mut impl Sink, marks: &[Mark], places: impl Iterator<Item = Ran
         }
         at += len;
     }
-    out.truncate(start + at);
+    at
 }

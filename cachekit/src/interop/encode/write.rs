@@ -19,8 +19,8 @@ const ABOVE_INTEGRAL: f64 = 18_446_744_073_709_551_616.0;
 
 /// Behind a marker: the low bytes of a number, as many as the size says, big-endian.
 #[inline(always)]
-fn marked(out: &mut impl Sink, marker: u8, number: u64, size: usize) {
-    out.put(marker, (number << (64 - 8 * size)).to_be_bytes(), size);
+fn marked(out: &mut impl Sink, marker: u8, number: u64, size: u32) {
+    out.put(marker, number.rotate_right(8 * size).to_be_bytes(), size as usize);
 }
 
 /// How many bytes a number takes that needs so many, less one, and the power of two that this is. From a table: the
@@ -30,12 +30,13 @@ const WIDTHS: [(u8, u8); 8] =
 
 #[inline(always)]
 pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
-    if number <= 0x7f {
-        out.push(number.to_le_bytes()[0]);
+    let (header, size) = if number <= 0x7f {
+        (number.to_le_bytes()[0], 0)
     } else {
         let (size, power) = WIDTHS[number.ilog2() as usize / 8];
-        marked(out, 0xcc + power, number, usize::from(size));
-    }
+        (0xcc + power, size)
+    };
+    marked(out, header, number, size.into());
 }
 
 #[inline(always)]
@@ -48,7 +49,7 @@ pub(super) fn signed(out: &mut impl Sink, number: i64) {
         // The bits besides the sign, and one for it.
         let bits = 64 - (!number).leading_zeros();
         let (size, power) = WIDTHS[bits as usize / 8];
-        marked(out, 0xd0 + power, number.cast_unsigned(), usize::from(size));
+        marked(out, 0xd0 + power, number.cast_unsigned(), size.into());
     }
 }
 
