@@ -96,8 +96,8 @@ mod tests;
 use serde::Serialize;
 use serde::de::Deserialize;
 
-pub use error::{Error, ErrorKind};
 pub(crate) use error::Fault;
+pub use error::{Error, ErrorKind};
 pub use key::{Key, key, key_in};
 pub use segment::{Namespace, Operation};
 pub use set::Set;

@@ -8,7 +8,7 @@ use super::collections::{Extension, Items, Pairs};
 use super::reader::{Item, Reader, SHORT_ARRAY, SHORT_MAP, too_deep};
 use super::sentinel::{self, Wanted};
 use super::variant::{self, Variant};
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::{MAX_DEPTH, names};
 
 /// A document that is being read.

@@ -5,7 +5,7 @@
 //! claim the same bytes. And nesting ends at [`MAX_DEPTH`].
 
 use crate::interop::MAX_DEPTH;
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 
 /// One item; of collections the number of items or pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]

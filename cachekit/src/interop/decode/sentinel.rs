@@ -4,7 +4,7 @@
 //! newtypes, too.
 
 use super::reader::{Item, Reader, too_deep};
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::{Temporal, Text, for_crates};
 use crate::interop::{MAX_DEPTH, names};
 

@@ -8,7 +8,7 @@ use super::serializer::Encoder;
 use super::sink::Sink;
 use super::sort::{self, Mark, prefix};
 use super::write::{self, length, text_of};
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 use crate::interop::temporal::Temporal;
 

@@ -4,7 +4,7 @@ use super::recognize::{Origin, Zone};
 use super::serializer::Encoder;
 use super::sink::Sink;
 use super::write::{self, Profile};
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Temporal;
 
 impl<S: Sink> Encoder<'_, S> {

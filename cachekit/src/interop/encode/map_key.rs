@@ -10,7 +10,7 @@ use super::serializer::Encoder;
 use super::sink::Sink;
 use super::sort::prefix;
 use super::write::{self, text_of};
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Temporal;
 
 /// Writes a map's key, and says how it starts.

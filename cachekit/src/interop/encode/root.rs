@@ -7,7 +7,7 @@ use super::compound::{Compound, Shape};
 use super::recognize;
 use super::serializer::Encoder;
 use super::sink::Sink;
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 
 /// Takes a list of arguments, and nothing else.
@@ -96,7 +96,11 @@ impl<'a, 'm, S: Sink> Serializer for Root<'a, 'm, S> {
     }
 
     #[inline]
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         match name {
             names::DATE_TIME | names::DATE | names::TIME => no_list(),
             _ => self.open(Some(len)),

@@ -11,7 +11,7 @@ use super::recognize::{self, Origin, Zone};
 use super::sink::Sink;
 use super::sort::Marks;
 use super::write::{self, Profile};
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Text;
 use crate::interop::{MAX_DEPTH, names};
 
@@ -360,7 +360,11 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     #[inline]
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         let shape = match name {
             names::DATE_TIME | names::DATE | names::TIME => Shape::Date,
             "SystemTime" => Shape::PerhapsSystemTime,

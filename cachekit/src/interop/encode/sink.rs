@@ -5,7 +5,7 @@ pub(super) const ARGUMENTS: usize = 256;
 /// Values of up to so many bytes need one allocation.
 pub(super) const DOCUMENT: usize = 256;
 
-/// Bytes that grow at their end, in a space of zeros: so each write is one check and one copy.
+/// Bytes that grow at their end, in a space that is filled before: so each write is one check and one copy.
 pub(super) trait Sink {
     /// What is written, and the room behind it.
     fn space(&self) -> &[u8];
@@ -132,6 +132,7 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new() -> Self {
+        // Of zeros it would be: but memory that the allocator has to clear is slower to get.
         Self { space: vec![0xc1; DOCUMENT], len: 0 }
     }
 
@@ -174,27 +175,27 @@ impl Sink for Document {
 
 /// For arguments, of which only the hash is kept.
 pub(super) struct Window<'w> {
-    window: &'w mut [u8],
-    /// Takes the place of the window once that is too small.
+    stack: &'w mut [u8],
+    /// Takes the place of the stack once that is too small.
     heap: Vec<u8>,
     len: usize,
 }
 
 impl<'w> Window<'w> {
-    pub(super) fn new(window: &'w mut [u8]) -> Self {
-        Self { window, heap: Vec::new(), len: 0 }
+    pub(super) fn new(stack: &'w mut [u8]) -> Self {
+        Self { stack, heap: Vec::new(), len: 0 }
     }
 }
 
 impl Sink for Window<'_> {
     #[inline(always)]
     fn space(&self) -> &[u8] {
-        if self.heap.is_empty() { self.window } else { &self.heap }
+        if self.heap.is_empty() { self.stack } else { &self.heap }
     }
 
     #[inline(always)]
     fn space_mut(&mut self) -> &mut [u8] {
-        if self.heap.is_empty() { self.window } else { &mut self.heap }
+        if self.heap.is_empty() { self.stack } else { &mut self.heap }
     }
 
     #[inline(always)]
@@ -210,7 +211,7 @@ impl Sink for Window<'_> {
     fn grow(&mut self, len: usize) {
         if self.heap.is_empty() {
             self.heap.reserve_exact(len);
-            self.heap.extend_from_slice(&self.window[..self.len]);
+            self.heap.extend_from_slice(&self.stack[..self.len]);
         }
         self.heap.resize(len, 0);
     }

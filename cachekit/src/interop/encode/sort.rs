@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::sink::Sink;
 use super::write::text_of;
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 
 /// Where an entry of a map or an element of a set starts. It ends where the next one starts.
 #[derive(Clone, Copy)]

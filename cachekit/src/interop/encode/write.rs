@@ -1,7 +1,7 @@
 //! Headers and scalars in their shortest form.
 
 use super::sink::Sink;
-use crate::interop::error::{Fault, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 
 /// The one rule in which arguments and values differ.
@@ -25,8 +25,7 @@ fn marked(out: &mut impl Sink, marker: u8, number: u64, size: u32) {
 
 /// How many bytes a number takes that needs so many, less one, and the power of two that this is. From a table: the
 /// size of a number is what a processor cannot guess.
-const WIDTHS: [(u8, u8); 8] =
-    [(1, 0), (2, 1), (4, 2), (4, 2), (8, 3), (8, 3), (8, 3), (8, 3)];
+const WIDTHS: [(u8, u8); 8] = [(1, 0), (2, 1), (4, 2), (4, 2), (8, 3), (8, 3), (8, 3), (8, 3)];
 
 #[inline(always)]
 pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
