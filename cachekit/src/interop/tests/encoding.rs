@@ -168,7 +168,7 @@ fn fields_are_sorted_however_many_and_however_alike() {
     let map = BTreeMap::from([("create", 4), ("created", 3), ("created_at", 2), ("created_by", 1)]);
     assert_eq!(encode_value(&value).unwrap(), encode_value(&map).unwrap());
 
-    for count in [0, 1, 2, 15, 16, 17, 31, 32, 33, 300, 70_000] {
+    for count in [0_u64, 1, 2, 15, 16, 17, 31, 32, 33, 300, 70_000] {
         for text in ["", "x", &"y".repeat(40)] {
             let sorted: BTreeMap<String, &str> =
                 (0..count).map(|at| (format!("{:x}", at * 0x9e37), text)).collect();
