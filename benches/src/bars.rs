@@ -161,8 +161,8 @@ fn interop_bars(report: &Report, bars: &mut Vec<Bar>) {
         bars.push(bar.below(rows(report, id, interop::OURS, interop::SDK), 0.5));
     }
     for (id, what) in [("interop-encode", "encode"), ("interop-decode", "decode")] {
-        let bar = Bar::new(&format!("interop {what}, struct"), "<= 0.60x rmp-serde");
-        bars.push(bar.below(rows(report, id, interop::OURS, interop::RMP), 0.6));
+        let bar = Bar::new(&format!("interop {what}, struct"), "<= 0.60x cachekit-rs");
+        bars.push(bar.below(rows(report, id, interop::OURS, interop::SDK), 0.6));
     }
 }
 

@@ -1,12 +1,16 @@
 //! `interop`: keys and values that other languages share, next to the published Rust SDK.
 //!
 //! Its keys are made of values of its own, which stand ready here; ours are made of the arguments themselves. Its values
-//! are what `rmp-serde` writes and reads; its reader walks the document before that, so it has a row of its own.
+//! are what `rmp-serde` writes and reads, and its rows are what it calls for a value of any type: to write one
+//! `rmp_serde::to_vec_named`; to read one a walk of the document that checks its depth and lengths and that nothing follows,
+//! and then `rmp-serde` with a limit of depth. Our reader checks the same, so that is what it is compared with. `rmp-serde`
+//! alone, without these checks, is shown as well.
 
 use std::collections::BTreeMap;
 
 use cachekit::interop::{self, Namespace, Operation};
 use published::interop::{InteropValue, deserialize, interop_key};
+use published::serializer::serialize;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{Batch, Contender, Role, measure};
@@ -122,6 +126,7 @@ fn values(options: &Options, report: &mut Report) {
         Contender::indexed(OURS, Role::Ours, |_| {
             interop::encode_value(&user).expect("it encodes").len()
         }),
+        Contender::indexed(SDK, Role::Peer, |_| serialize(&user).expect("it encodes").len()),
         Contender::indexed(RMP, Role::Peer, |_| {
             rmp_serde::to_vec_named(&user).expect("it encodes").len()
         }),
@@ -136,11 +141,11 @@ fn values(options: &Options, report: &mut Report) {
         Contender::indexed(OURS, Role::Ours, |_| {
             interop::decode_value::<User>(&document).expect("it decodes")
         }),
-        Contender::indexed(RMP, Role::Peer, |_| {
-            rmp_serde::from_slice::<User>(&document).expect("it decodes")
-        }),
         Contender::indexed(SDK, Role::Peer, |_| {
             deserialize::<User>(&document).expect("it decodes")
+        }),
+        Contender::indexed(RMP, Role::Peer, |_| {
+            rmp_serde::from_slice::<User>(&document).expect("it decodes")
         }),
     ];
     let title = "decode the same";

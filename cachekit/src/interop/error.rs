@@ -94,14 +94,47 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl serde::ser::Error for Error {
+/// What the encoder and the reader carry until the caller gets it: a box, so that a result fits into a register.
+#[derive(Debug)]
+pub(crate) struct Fault(Box<Error>);
+
+impl Fault {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn new(kind: ErrorKind, what: &'static str) -> Self {
+        Self(Box::new(Error::new(kind, what)))
+    }
+}
+
+impl From<Error> for Fault {
+    #[cold]
+    fn from(error: Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        *fault.0
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl serde::ser::Error for Fault {
     /// The text is dropped: it may quote the value.
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::new(ErrorKind::Serialize, "the value's `Serialize` failed")
     }
 }
 
-impl serde::de::Error for Error {
+impl serde::de::Error for Fault {
     /// The text is dropped: it may quote the document.
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::new(ErrorKind::Mismatch, "the type does not accept what the document holds")
@@ -144,10 +177,10 @@ impl serde::de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::named(ErrorKind::Mismatch, "the document lacks the field", field)
+        Error::named(ErrorKind::Mismatch, "the document lacks the field", field).into()
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        Self::named(ErrorKind::Mismatch, "the document has twice the field", field)
+        Error::named(ErrorKind::Mismatch, "the document has twice the field", field).into()
     }
 }

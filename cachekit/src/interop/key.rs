@@ -72,13 +72,13 @@ pub fn key_in<A: Serialize + ?Sized>(
     operation: Operation<'_>,
     args: &A,
 ) -> Result<Key, Error> {
-    let hash = encode::arguments(args, |encoded| PARAMS.hash(encoded.written()))?;
+    let hash = encode::arguments(args, |encoded| PARAMS.hash(encoded))?;
     let mut key = Key { bytes: [0; MAX_KEY_LEN], len: 0 };
     key.push(namespace.as_str().as_bytes());
     key.push(b":");
     key.push(operation.as_str().as_bytes());
     key.push(b":");
-    key.push_hex(hash.as_bytes());
+    key.push_hex(hash.as_bytes().first_chunk().expect("a hash has 32 bytes"));
     Ok(key)
 }
 
@@ -101,12 +101,15 @@ impl Key {
         self.place(part.len()).copy_from_slice(part);
     }
 
-    fn push_hex(&mut self, bytes: &[u8]) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for (pair, byte) in self.place(2 * bytes.len()).chunks_exact_mut(2).zip(bytes) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+    /// By arithmetic and on a known number of bytes: the compiler makes a few wide operations of it.
+    fn push_hex(&mut self, bytes: &[u8; HASH_LEN]) {
+        let digit = |half: u8| half + b'0' + if half > 9 { b'a' - b'0' - 10 } else { 0 };
+        let mut digits = [0; 2 * HASH_LEN];
+        for (at, byte) in bytes.iter().enumerate() {
+            digits[2 * at] = digit(byte >> 4);
+            digits[2 * at + 1] = digit(byte & 15);
         }
+        self.push(&digits);
     }
 }
 

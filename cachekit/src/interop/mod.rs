@@ -96,6 +96,7 @@ mod tests;
 use serde::Serialize;
 use serde::de::Deserialize;
 
+pub(crate) use error::Fault;
 pub use error::{Error, ErrorKind};
 pub use key::{Key, key, key_in};
 pub use segment::{Namespace, Operation};
@@ -112,9 +113,7 @@ pub const MAX_DEPTH: usize = 100;
 ///
 /// As [`key`], for the arguments.
 pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
-    // The method's path is not general enough in its lifetime.
-    #[allow(clippy::redundant_closure_for_method_calls)]
-    encode::arguments(args, |encoded| encoded.into_vec())
+    encode::arguments(args, <[u8]>::to_vec)
 }
 
 /// A value as it is stored: one MessagePack document in canonical form, floats kept as floats.

@@ -88,6 +88,19 @@ impl fmt::Display for Operation<'_> {
     }
 }
 
+/// The bytes that may stand in a name, by a table: this runs at each key.
+static ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        allowed[byte as usize] = byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || matches!(byte, b'.' | b'_' | b'-');
+        byte += 1;
+    }
+    allowed
+};
+
 const fn check(name: &str) -> Result<(), Error> {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_LEN {
@@ -105,10 +118,7 @@ const fn check(name: &str) -> Result<(), Error> {
     let mut at = 1;
     while at < bytes.len() {
         let byte = bytes[at];
-        if !(byte.is_ascii_lowercase()
-            || byte.is_ascii_digit()
-            || matches!(byte, b'.' | b'_' | b'-'))
-        {
+        if !ALLOWED[byte as usize] {
             return Err(Error::new(
                 ErrorKind::Segment,
                 "a namespace or an operation has only `a` to `z`, `0` to `9`, `.`, `_` and `-`",

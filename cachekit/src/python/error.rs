@@ -62,6 +62,12 @@ impl From<interop::Error> for Error {
     }
 }
 
+impl From<interop::Fault> for Error {
+    fn from(fault: interop::Fault) -> Self {
+        interop::Error::from(fault).into()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.what)

@@ -30,8 +30,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<(Vec<u8>, String), Error> {
     if bytes.len() > MAX_LEN {
         return Err(too_large());
     }
-    Reader::new(bytes).skip(0).map_err(|error: DocumentError| {
-        let what = if error.kind() == DocumentErrorKind::TooDeep {
+    Reader::new(bytes).skip(0).map_err(|fault| {
+        let what = if DocumentError::from(fault).kind() == DocumentErrorKind::TooDeep {
             "decode pre-scan: the envelope is nested more than 100 deep"
         } else {
             "decode pre-scan: the envelope is incomplete or claims more than it holds"

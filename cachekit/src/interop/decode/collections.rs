@@ -7,7 +7,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::deserializer::Document;
-use crate::interop::error::Error;
+use crate::interop::error::Fault;
 
 /// What is left of an array.
 pub(super) struct Items<'a, 'de> {
@@ -19,16 +19,18 @@ pub(super) struct Items<'a, 'de> {
 pub(super) struct Pairs<'a, 'de> {
     pub(super) document: &'a mut Document<'de>,
     pub(super) left: &'a mut u32,
+    /// The names of a struct's fields.
+    pub(super) names: &'static [&'static str],
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, 'de> {
-    type Error = Error;
+    type Error = Fault;
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    ) -> Result<Option<T::Value>, Fault> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         *self.left = left;
         seed.deserialize(&mut *self.document).map(Some)
@@ -41,20 +43,22 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 }
 
 impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
-    type Error = Error;
+    type Error = Fault;
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Error> {
+    ) -> Result<Option<K::Value>, Fault> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         *self.left = left;
+        self.document.names = self.names;
         seed.deserialize(&mut *self.document).map(Some)
     }
 
     #[inline]
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        self.document.names = &[];
         seed.deserialize(&mut *self.document)
     }
 
@@ -76,9 +80,9 @@ impl<'de> Extension<'de> {
 }
 
 impl<'de> Deserializer<'de> for Extension<'de> {
-    type Error = Error;
+    type Error = Fault;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_seq(self)
     }
 
@@ -89,16 +93,16 @@ impl<'de> Deserializer<'de> for Extension<'de> {
 }
 
 impl<'de> SeqAccess<'de> for Extension<'de> {
-    type Error = Error;
+    type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    ) -> Result<Option<T::Value>, Fault> {
         if let Some(tag) = self.tag.take() {
             return seed.deserialize(tag.into_deserializer()).map(Some);
         }
         let Some(bytes) = self.bytes.take() else { return Ok(None) };
-        seed.deserialize(BorrowedBytesDeserializer::new(bytes)).map(Some)
+        seed.deserialize(BorrowedBytesDeserializer::<Fault>::new(bytes)).map(Some)
     }
 }

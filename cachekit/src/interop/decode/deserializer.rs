@@ -8,7 +8,7 @@ use super::collections::{Extension, Items, Pairs};
 use super::reader::{Item, Reader, SHORT_ARRAY, SHORT_MAP, too_deep};
 use super::sentinel::{self, Wanted};
 use super::variant::{self, Variant};
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::{MAX_DEPTH, names};
 
 /// A document that is being read.
@@ -16,11 +16,13 @@ pub(super) struct Document<'de> {
     pub(super) reader: Reader<'de>,
     /// How many collections are open.
     pub(super) depth: usize,
+    /// The names that the next key may have, if a struct is being read.
+    pub(super) names: &'static [&'static str],
 }
 
 impl<'de> Document<'de> {
     pub(super) fn new(reader: Reader<'de>) -> Self {
-        Self { reader, depth: 0 }
+        Self { reader, depth: 0, names: &[] }
     }
 
     pub(super) fn rest(&self) -> &'de [u8] {
@@ -31,8 +33,8 @@ impl<'de> Document<'de> {
     pub(super) fn collection<T>(
         &mut self,
         len: u32,
-        read: impl FnOnce(&mut Self, &mut u32) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        read: impl FnOnce(&mut Self, &mut u32) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         if self.depth == MAX_DEPTH {
             return Err(too_deep());
         }
@@ -43,18 +45,18 @@ impl<'de> Document<'de> {
         if left == 0 {
             Ok(value)
         } else {
-            Err(Error::new(ErrorKind::Mismatch, "the document has more items than the type"))
+            Err(Fault::new(ErrorKind::Mismatch, "the document has more items than the type"))
         }
     }
 
     #[inline(never)]
-    fn any<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+    fn any<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         let item = self.reader.item()?;
         self.visit(item, visitor)
     }
 
     #[inline]
-    fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+    fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.short_unsigned()? {
             Some(number) => visitor.visit_u64(number),
             None => self.any(visitor),
@@ -62,17 +64,34 @@ impl<'de> Document<'de> {
     }
 
     #[inline]
-    fn items<V: Visitor<'de>>(&mut self, len: u32, visitor: V) -> Result<V::Value, Error> {
+    fn items<V: Visitor<'de>>(&mut self, len: u32, visitor: V) -> Result<V::Value, Fault> {
         self.collection(len, |document, left| visitor.visit_seq(Items { document, left }))
     }
 
     #[inline]
-    fn pairs<V: Visitor<'de>>(&mut self, len: u32, visitor: V) -> Result<V::Value, Error> {
-        self.collection(len, |document, left| visitor.visit_map(Pairs { document, left }))
+    fn pairs<V: Visitor<'de>>(
+        &mut self,
+        len: u32,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.collection(len, |document, left| visitor.visit_map(Pairs { document, left, names }))
     }
 
     #[inline]
-    fn visit<V: Visitor<'de>>(&mut self, item: Item<'de>, visitor: V) -> Result<V::Value, Error> {
+    fn map<V: Visitor<'de>>(
+        &mut self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.reader.short_collection(SHORT_MAP)? {
+            Some(len) => self.pairs(len, names, visitor),
+            None => self.any(visitor),
+        }
+    }
+
+    #[inline]
+    fn visit<V: Visitor<'de>>(&mut self, item: Item<'de>, visitor: V) -> Result<V::Value, Fault> {
         match item {
             Item::Nil => visitor.visit_unit(),
             Item::Bool(value) => visitor.visit_bool(value),
@@ -85,15 +104,13 @@ impl<'de> Document<'de> {
             Item::Array(len) => {
                 self.collection(len, |document, left| visitor.visit_seq(Items { document, left }))
             }
-            Item::Map(len) => {
-                self.collection(len, |document, left| visitor.visit_map(Pairs { document, left }))
-            }
+            Item::Map(len) => self.pairs(len, &[], visitor),
             Item::Extension(tag, bytes) => visitor.visit_newtype_struct(Extension::new(tag, bytes)),
         }
     }
 
     /// For types that read a text: dates of other crates do, and find it in a sentinel.
-    fn text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+    fn text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         if let Some(wanted) = Wanted::of::<V::Value>()
             && let Some((date, after)) = sentinel::read(self.reader, self.depth)?
         {
@@ -109,17 +126,17 @@ impl<'de> Document<'de> {
 
     /// For types that read a sequence: bytes are one, too.
     #[inline]
-    fn sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+    fn sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.short_collection(SHORT_ARRAY)? {
             Some(len) => self.items(len, visitor),
             None => self.long_sequence(visitor),
         }
     }
 
-    fn long_sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+    fn long_sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.item()? {
             Item::Bytes(bytes) => {
-                let mut bytes = SeqDeserializer::new(bytes.iter().copied());
+                let mut bytes = SeqDeserializer::<_, Fault>::new(bytes.iter().copied());
                 let value = visitor.visit_seq(&mut bytes)?;
                 bytes.end()?;
                 Ok(value)
@@ -130,7 +147,7 @@ impl<'de> Document<'de> {
 }
 
 impl<'de> Deserializer<'de> for &mut Document<'de> {
-    type Error = Error;
+    type Error = Fault;
 
     /// Types with two forms read the text, as it was written.
     fn is_human_readable(&self) -> bool {
@@ -138,27 +155,27 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
     }
 
     #[inline]
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.text(visitor)
     }
 
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.text(visitor)
     }
 
     #[inline]
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.text(visitor)
     }
 
     #[inline]
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.sequence(visitor)
     }
 
     #[inline]
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
         self.sequence(visitor)
     }
 
@@ -167,12 +184,12 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         _: &'static str,
         _: usize,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Fault> {
         self.sequence(visitor)
     }
 
     #[inline]
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if self.reader.peek() == Some(0xc0) {
             self.reader.item()?;
             visitor.visit_none()
@@ -185,7 +202,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Fault> {
         if name == names::EXTENSION {
             let item = self.reader.item()?;
             return self.visit(item, visitor);
@@ -198,7 +215,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Fault> {
         match self.reader.item()? {
             Item::Str(name) => visitor.visit_enum(variant::Name(name)),
             Item::Map(1) => self.collection(0, |document, _| visitor.visit_enum(Variant(document))),
@@ -207,74 +224,91 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
     }
 
     #[inline]
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
     }
 
     #[inline]
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.text(visitor)
-    }
-
-    #[inline]
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.reader.short_collection(SHORT_MAP)? {
-            Some(len) => self.pairs(len, visitor),
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.reader.short_f64()? {
+            Some(number) => visitor.visit_f64(number),
             None => self.any(visitor),
         }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.reader.short_bool()? {
+            Some(value) => visitor.visit_bool(value),
+            None => self.any(visitor),
+        }
+    }
+
+    /// A key that is among the names is UTF-8, as they are: it need not be checked.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.reader.short_name(self.names)? {
+            Some(name) => visitor.visit_borrowed_str(name),
+            None => self.text(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.map(&[], visitor)
     }
 
     #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_map(visitor)
+    ) -> Result<V::Value, Fault> {
+        self.map(names, visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.reader.skip(self.depth)?;
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
-        bool i128 u128 f32 f64 char bytes byte_buf unit unit_struct
+        i128 u128 f32 char bytes byte_buf unit unit_struct
     }
 }

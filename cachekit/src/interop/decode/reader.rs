@@ -5,7 +5,7 @@
 //! claim the same bytes. And nesting ends at [`MAX_DEPTH`].
 
 use crate::interop::MAX_DEPTH;
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 
 /// One item; of collections the number of items or pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,17 +32,17 @@ pub(crate) struct Reader<'de> {
     pending: u64,
 }
 
-fn malformed(what: &'static str) -> Error {
-    Error::new(ErrorKind::Malformed, what)
+fn malformed(what: &'static str) -> Fault {
+    Fault::new(ErrorKind::Malformed, what)
 }
 
 #[cold]
-fn incomplete() -> Error {
+fn incomplete() -> Fault {
     malformed("the document ends before it is complete")
 }
 
 #[cold]
-fn overclaimed() -> Error {
+fn overclaimed() -> Fault {
     malformed("the document claims more items than its bytes can hold")
 }
 
@@ -50,8 +50,8 @@ fn overclaimed() -> Error {
 pub(crate) const SHORT_MAP: u8 = 0x80;
 pub(crate) const SHORT_ARRAY: u8 = 0x90;
 
-pub(crate) fn too_deep() -> Error {
-    Error::new(ErrorKind::TooDeep, "the document is nested more than 100 deep")
+pub(crate) fn too_deep() -> Fault {
+    Fault::new(ErrorKind::TooDeep, "the document is nested more than 100 deep")
 }
 
 impl<'de> Reader<'de> {
@@ -72,14 +72,14 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(incomplete)?;
         self.rest = rest;
         Ok(*bytes)
     }
 
     #[inline]
-    fn bytes(&mut self, len: u32) -> Result<&'de [u8], Error> {
+    fn bytes(&mut self, len: u32) -> Result<&'de [u8], Fault> {
         let split = self.rest.split_at_checked(len as usize);
         let (bytes, rest) =
             split.ok_or_else(|| malformed("a length in the document exceeds what follows it"))?;
@@ -88,32 +88,32 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn str(&mut self, len: u32) -> Result<Item<'de>, Error> {
+    fn str(&mut self, len: u32) -> Result<Item<'de>, Fault> {
         let bytes = self.bytes(len)?;
         let text = str::from_utf8(bytes);
         text.map(Item::Str).map_err(|_| malformed("a string in the document is not UTF-8"))
     }
 
-    fn extension(&mut self, len: u32) -> Result<Item<'de>, Error> {
+    fn extension(&mut self, len: u32) -> Result<Item<'de>, Fault> {
         let [tag] = self.array()?;
         Ok(Item::Extension(tag.cast_signed(), self.bytes(len)?))
     }
 
-    fn len8(&mut self) -> Result<u32, Error> {
+    fn len8(&mut self) -> Result<u32, Fault> {
         Ok(u8::from_be_bytes(self.array()?).into())
     }
 
-    fn len16(&mut self) -> Result<u32, Error> {
+    fn len16(&mut self) -> Result<u32, Fault> {
         Ok(u16::from_be_bytes(self.array()?).into())
     }
 
-    fn len32(&mut self) -> Result<u32, Error> {
+    fn len32(&mut self) -> Result<u32, Fault> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
     /// The next item; the items in a collection come next, one by one.
     #[inline]
-    pub(crate) fn item(&mut self) -> Result<Item<'de>, Error> {
+    pub(crate) fn item(&mut self) -> Result<Item<'de>, Fault> {
         let [marker] = self.array()?;
         let item = match marker {
             0x00..=0x7f => Item::Unsigned(marker.into()),
@@ -162,7 +162,7 @@ impl<'de> Reader<'de> {
     /// The next item if it is a string with a short header, as almost all are: what [`item`](Self::item) does, without
     /// the other kinds.
     #[inline]
-    pub(crate) fn short_str(&mut self) -> Result<Option<&'de str>, Error> {
+    pub(crate) fn short_str(&mut self) -> Result<Option<&'de str>, Fault> {
         let (len, header) = match self.rest {
             [marker @ 0xa0..=0xbf, ..] => (usize::from(marker & 0x1f), 1),
             [0xd9, len, ..] => (usize::from(*len), 2),
@@ -177,9 +177,47 @@ impl<'de> Reader<'de> {
         Ok(Some(text))
     }
 
+    /// The next item if it is one of these names, in the same way.
+    #[inline]
+    pub(crate) fn short_name(
+        &mut self,
+        names: &'static [&'static str],
+    ) -> Result<Option<&'static str>, Fault> {
+        let [marker @ 0xa0..=0xbf, rest @ ..] = self.rest else { return Ok(None) };
+        let Some((bytes, rest)) = rest.split_at_checked(usize::from(marker & 0x1f)) else {
+            return Ok(None);
+        };
+        let Some(name) = names.iter().find(|name| name.as_bytes() == bytes) else {
+            return Ok(None);
+        };
+        self.rest = rest;
+        self.take_one()?;
+        Ok(Some(name))
+    }
+
+    /// The next item if it is a float of 64 bits, in the same way.
+    #[inline]
+    pub(crate) fn short_f64(&mut self) -> Result<Option<f64>, Fault> {
+        let [0xcb, rest @ ..] = self.rest else { return Ok(None) };
+        let Some((bytes, rest)) = rest.split_first_chunk() else { return Ok(None) };
+        self.rest = rest;
+        self.take_one()?;
+        Ok(Some(f64::from_be_bytes(*bytes)))
+    }
+
+    /// The next item if it is a boolean, in the same way.
+    #[inline]
+    pub(crate) fn short_bool(&mut self) -> Result<Option<bool>, Fault> {
+        let [marker @ 0xc2..=0xc3, rest @ ..] = self.rest else { return Ok(None) };
+        let value = *marker == 0xc3;
+        self.rest = rest;
+        self.take_one()?;
+        Ok(Some(value))
+    }
+
     /// The next item if it is an integer from 0 to 2^32 - 1, in the same way.
     #[inline]
-    pub(crate) fn short_unsigned(&mut self) -> Result<Option<u64>, Error> {
+    pub(crate) fn short_unsigned(&mut self) -> Result<Option<u64>, Fault> {
         let (number, rest) = match self.rest {
             [number @ 0..=0x7f, rest @ ..] | [0xcc, number, rest @ ..] => {
                 (u64::from(*number), rest)
@@ -195,7 +233,7 @@ impl<'de> Reader<'de> {
 
     /// The number of items of the next item if it is an array or a map with a header of one byte, in the same way.
     #[inline]
-    pub(crate) fn short_collection(&mut self, kind: u8) -> Result<Option<u32>, Error> {
+    pub(crate) fn short_collection(&mut self, kind: u8) -> Result<Option<u32>, Fault> {
         match self.rest {
             [marker, rest @ ..] if marker & 0xf0 == kind => {
                 let len = u32::from(marker & 0x0f);
@@ -211,7 +249,7 @@ impl<'de> Reader<'de> {
 
     /// After an item was read: the others still have to have their bytes.
     #[inline]
-    fn take_one(&mut self) -> Result<(), Error> {
+    fn take_one(&mut self) -> Result<(), Fault> {
         self.pending -= 1;
         if self.pending > self.rest.len() as u64 {
             return Err(overclaimed());
@@ -220,7 +258,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Passes the next item with all that is in it; `depth` collections are open around it.
-    pub(crate) fn skip(&mut self, depth: usize) -> Result<(), Error> {
+    pub(crate) fn skip(&mut self, depth: usize) -> Result<(), Fault> {
         let mut open = [0_u64; MAX_DEPTH];
         let mut level = depth;
         loop {

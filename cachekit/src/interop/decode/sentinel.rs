@@ -4,7 +4,7 @@
 //! newtypes, too.
 
 use super::reader::{Item, Reader, too_deep};
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::{Temporal, Text, for_crates};
 use crate::interop::{MAX_DEPTH, names};
 
@@ -82,7 +82,7 @@ impl Wanted {
     }
 
     /// The text that the type reads.
-    pub(super) fn text(self, date: Temporal) -> Result<Text, Error> {
+    pub(super) fn text(self, date: Temporal) -> Result<Text, Fault> {
         let fitting = match (self.kind, date) {
             (Kind::Instant, Temporal::DateTime(date)) if date.is_aware() => {
                 // chrono and jiff read no seconds of an offset.
@@ -100,7 +100,7 @@ impl Wanted {
             _ => None,
         };
         let date = fitting.ok_or_else(|| {
-            Error::new(ErrorKind::Mismatch, "the document has another kind of date than the type")
+            Fault::new(ErrorKind::Mismatch, "the document has another kind of date than the type")
         })?;
         let mut text = Text::new();
         match self.form {
@@ -116,7 +116,7 @@ impl Wanted {
 pub(super) fn read(
     mut reader: Reader<'_>,
     depth: usize,
-) -> Result<Option<(Temporal, Reader<'_>)>, Error> {
+) -> Result<Option<(Temporal, Reader<'_>)>, Fault> {
     if !matches!(reader.item()?, Item::Map(2)) {
         return Ok(None);
     }

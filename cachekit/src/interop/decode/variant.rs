@@ -7,39 +7,39 @@ use serde::de::{
 };
 
 use super::deserializer::Document;
-use crate::interop::error::Error;
+use crate::interop::error::Fault;
 
 /// A variant that is only a name.
 pub(super) struct Name<'de>(pub(super) &'de str);
 
 impl<'de> EnumAccess<'de> for Name<'de> {
-    type Error = Error;
+    type Error = Fault;
     type Variant = Unit;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Unit), Error> {
-        Ok((seed.deserialize(BorrowedStrDeserializer::new(self.0))?, Unit))
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Unit), Fault> {
+        Ok((seed.deserialize(BorrowedStrDeserializer::<Fault>::new(self.0))?, Unit))
     }
 }
 
 /// What a name alone holds: nothing.
 pub(super) struct Unit;
 
-fn holds_something<T>() -> Result<T, Error> {
-    Err(Error::invalid_type(Unexpected::UnitVariant, &"a variant with content"))
+fn holds_something<T>() -> Result<T, Fault> {
+    Err(Fault::invalid_type(Unexpected::UnitVariant, &"a variant with content"))
 }
 
 impl<'de> VariantAccess<'de> for Unit {
-    type Error = Error;
+    type Error = Fault;
 
-    fn unit_variant(self) -> Result<(), Error> {
+    fn unit_variant(self) -> Result<(), Fault> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Error> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Fault> {
         holds_something()
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
         holds_something()
     }
 
@@ -47,7 +47,7 @@ impl<'de> VariantAccess<'de> for Unit {
         self,
         _: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Fault> {
         holds_something()
     }
 }
@@ -56,26 +56,26 @@ impl<'de> VariantAccess<'de> for Unit {
 pub(super) struct Variant<'a, 'de>(pub(super) &'a mut Document<'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Error;
+    type Error = Fault;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
         Ok((seed.deserialize(&mut *self.0)?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Error;
+    type Error = Fault;
 
-    fn unit_variant(self) -> Result<(), Error> {
+    fn unit_variant(self) -> Result<(), Fault> {
         <()>::deserialize(self.0)
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         seed.deserialize(self.0)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
         self.0.deserialize_tuple(len, visitor)
     }
 
@@ -83,7 +83,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Fault> {
         self.0.deserialize_struct("", fields, visitor)
     }
 }

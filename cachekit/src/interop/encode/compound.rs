@@ -5,10 +5,10 @@ use serde::ser;
 
 use super::map_key::MapKey;
 use super::serializer::Encoder;
-use super::sink::Buffer;
+use super::sink::Sink;
 use super::sort::{self, Mark, prefix};
 use super::write::{self, length, text_of};
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 use crate::interop::temporal::Temporal;
 
@@ -33,38 +33,39 @@ impl Shape {
 }
 
 /// A collection that is being written.
-pub(super) struct Compound<'a, 'm> {
-    encoder: &'a mut Encoder<'m>,
+pub(super) struct Compound<'a, 'm, S> {
+    encoder: &'a mut Encoder<'m, S>,
     shape: Shape,
     /// Where its header lies.
     header: usize,
     /// What the header says.
     declared: u32,
-    count: u32,
+    count: usize,
     /// How many marks belong to the collections around this one.
     outer_marks: usize,
-    /// Whether the keys or elements came in order, without duplicates.
+    /// Whether the keys or elements obviously came in order, each with a greater prefix than the one before.
     is_sorted: bool,
-    /// The last key's text, or the last element.
-    previous: (usize, usize),
+    /// The prefix of the last key or element.
+    last: u64,
     /// How many levels of nesting end with this one: a variant's map ends with what it holds.
     levels: u32,
 }
 
-impl<'a, 'm> Compound<'a, 'm> {
+impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
     /// Writes the header. A length that is not known is corrected at the end.
+    #[inline(always)]
     pub(super) fn open(
-        encoder: &'a mut Encoder<'m>,
+        encoder: &'a mut Encoder<'m, S>,
         shape: Shape,
         len: Option<usize>,
         levels: u32,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
         encoder.descend()?;
         let declared = length(len.unwrap_or(0))?;
         let header = encoder.out.len();
         if shape != Shape::Date {
-            let (bytes, len) = write::header(shape.is_map(), declared);
-            encoder.out.extend(&bytes[..len]);
+            let (first, rest, len) = write::header(shape.is_map(), declared);
+            encoder.out.put(first, rest, len);
         }
         let outer_marks = encoder.marks.len();
         Ok(Self {
@@ -75,88 +76,53 @@ impl<'a, 'm> Compound<'a, 'm> {
             count: 0,
             outer_marks,
             is_sorted: true,
-            previous: (0, 0),
+            last: 0,
             levels,
         })
     }
 
+    #[inline(always)]
     fn here(&self) -> usize {
         self.encoder.out.len()
     }
 
-    fn add_one(&mut self) -> Result<(), Error> {
-        self.count = self.count.checked_add(1).ok_or_else(too_many)?;
-        Ok(())
-    }
-
     #[inline]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         if self.shape == Shape::Arguments {
-            self.encoder.argument = Some(self.count);
+            // More of them than that are refused at the end.
+            self.encoder.argument = u32::try_from(self.count).ok();
         }
         let start = self.here();
         self.encoder.serialize_part(value)?;
-        self.add_one()?;
         if self.shape == Shape::Set {
-            self.element_written(start)?;
+            let prefix = prefix(&self.encoder.out.written()[start..]);
+            self.note(start, prefix);
+        } else {
+            self.count += 1;
         }
         Ok(())
     }
 
-    fn element_written(&mut self, start: usize) -> Result<(), Error> {
-        let end = self.here();
-        let (from, to) = self.previous;
-        let bytes = self.encoder.out.written();
-        self.is_sorted &= self.count == 1 || bytes[from..to] < bytes[start..end];
-        self.previous = (start, end);
-        let prefix = prefix(&bytes[start..end]);
-        self.encoder.marks.push(Mark { prefix, start: length(start)?, end: length(end)? });
-        Ok(())
-    }
-
-    /// After a key that lies from `start` on: notes where its entry starts.
-    #[inline]
-    fn key_written(&mut self, start: usize, prefix: u64, text_len: usize) -> Result<(), Error> {
-        let end = self.here();
-        let text = end - text_len;
-        if self.is_sorted && self.count > 0 {
-            let last = self.encoder.marks.last().map_or(0, |mark| mark.prefix);
-            if last >= prefix {
-                self.compare_keys(last == prefix, text, end)?;
-            }
-        }
-        self.previous = (text, end);
-        self.add_one()?;
-        let start = length(start)?;
-        self.encoder.marks.push(Mark { prefix, start, end: start });
-        Ok(())
-    }
-
-    /// The last key is not obviously below the new one, which lies here.
-    fn compare_keys(&mut self, may_be_equal: bool, text: usize, end: usize) -> Result<(), Error> {
-        let bytes = self.encoder.out.written();
-        let (from, to) = self.previous;
-        match bytes[from..to].cmp(&bytes[text..end]) {
-            std::cmp::Ordering::Less if may_be_equal => {}
-            std::cmp::Ordering::Equal => return Err(sort::duplicate_key()),
-            _ => self.is_sorted = false,
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    /// An element of what is known to be an array.
+    #[inline(always)]
+    pub(super) fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.encoder.serialize_part(value)?;
-        let end = length(self.here())?;
-        if let Some(mark) = self.encoder.marks.last_mut() {
-            mark.end = end;
-        }
+        self.count += 1;
         Ok(())
+    }
+
+    /// An entry or an element starts here.
+    #[inline(always)]
+    fn note(&mut self, start: usize, prefix: u64) {
+        self.is_sorted &= self.count == 0 || self.last < prefix;
+        self.last = prefix;
+        self.count += 1;
+        self.encoder.marks.push(Mark { prefix, start });
     }
 
     /// Inlined up to the value: the name is a constant.
     #[inline(always)]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         if self.shape != Shape::Map {
             return self.odd_field(name, value);
         }
@@ -164,19 +130,19 @@ impl<'a, 'm> Compound<'a, 'm> {
     }
 
     #[inline(always)]
-    fn map_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
+    fn map_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         let start = self.here();
         write::string(&mut self.encoder.out, name)?;
-        self.key_written(start, prefix(name.as_bytes()), name.len())?;
-        self.value(value)
+        self.note(start, prefix(name.as_bytes()));
+        self.encoder.serialize_part(value)
     }
 
     #[inline(never)]
-    fn odd_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
+    fn odd_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         match self.shape {
             Shape::Arguments => self.element(value),
             Shape::Date => self.date_field(name, value),
-            Shape::PerhapsSystemTime if name == "secs_since_epoch" => Err(Error::new(
+            Shape::PerhapsSystemTime if name == "secs_since_epoch" => Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "a `SystemTime` is no date to serde: convert it to an `interop::DateTime`",
             )),
@@ -185,7 +151,7 @@ impl<'a, 'm> Compound<'a, 'm> {
     }
 
     /// Has the text written, and puts the date in its place.
-    fn date_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
+    fn date_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         if name != names::VALUE {
             return Ok(());
         }
@@ -194,156 +160,192 @@ impl<'a, 'm> Compound<'a, 'm> {
         let text = text_of(&self.encoder.out.written()[start..]);
         let date = str::from_utf8(text).ok().and_then(Temporal::parse);
         let date = date.ok_or_else(|| {
-            Error::new(ErrorKind::Range, "a date has years from 1 to 9999 and the form of ISO 8601")
+            Fault::new(ErrorKind::Range, "a date has years from 1 to 9999 and the form of ISO 8601")
         })?;
         self.encoder.out.truncate(start);
         self.encoder.temporal(date)
     }
 
-    fn finish(self) -> Result<(), Error> {
+    #[inline(always)]
+    fn key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+        let start = self.here();
+        self.encoder.has_two_forms.set(false);
+        let prefix = key.serialize(MapKey(&mut *self.encoder))?;
+        self.note(start, prefix);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn entry<K: Serialize, V: Serialize>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), Fault> {
+        self.key(key)?;
+        self.encoder.serialize_part(value)
+    }
+
+    #[inline]
+    pub(super) fn finish(self) -> Result<(), Fault> {
+        self.encoder.ascend(self.levels);
+        let is_plain = matches!(self.shape, Shape::Array | Shape::Arguments);
+        if is_plain && self.count == self.declared as usize {
+            return Ok(());
+        }
+        self.finish_entries()
+    }
+
+    fn finish_entries(self) -> Result<(), Fault> {
         let Self { encoder, shape, header, declared, mut count, outer_marks, is_sorted, .. } = self;
-        encoder.ascend(self.levels);
         if shape == Shape::Date {
             return Ok(());
         }
         if !is_sorted {
-            let marks = &mut encoder.marks[outer_marks..];
+            let marks = &encoder.marks[outer_marks..];
             if shape == Shape::Set {
-                count = length(sort::set(&mut encoder.out, marks))?;
+                count = sort::set(&mut encoder.out, marks);
             } else {
                 sort::map(&mut encoder.out, marks)?;
             }
         }
         encoder.marks.truncate(outer_marks);
-        if count != declared {
-            correct_header(&mut encoder.out, shape.is_map(), header, declared, count);
+        if count != declared as usize {
+            correct_header(&mut encoder.out, shape.is_map(), header, declared, length(count)?);
         }
         Ok(())
     }
 }
 
-fn too_many() -> Error {
-    Error::new(ErrorKind::TooLarge, "a collection has more than 2^32 - 1 items")
-}
-
 /// The number of items was another one than said, or duplicates went.
 #[cold]
-fn correct_header(out: &mut Buffer<'_>, is_map: bool, at: usize, declared: u32, count: u32) {
-    let (_, old) = write::header(is_map, declared);
-    let (bytes, new) = write::header(is_map, count);
+fn correct_header(out: &mut impl Sink, is_map: bool, at: usize, declared: u32, count: u32) {
+    let (.., old) = write::header(is_map, declared);
+    let (first, rest, new) = write::header(is_map, count);
     let end = out.written().len();
     if new > old {
         out.extend(&[0; 4][..new - old]);
     }
+    let at = at + 1;
     out.written_mut().copy_within(at + old..end, at + new);
     out.truncate(end + new - old);
-    out.written_mut()[at..at + new].copy_from_slice(&bytes[..new]);
+    out.written_mut()[at - 1] = first;
+    out.written_mut()[at..at + new].copy_from_slice(&rest[..new]);
 }
 
-impl ser::SerializeSeq for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeSeq for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    #[inline]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.element(value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }
 
-impl ser::SerializeTuple for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeTuple for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    #[inline]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.element(value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }
 
-impl ser::SerializeTupleStruct for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeTupleStruct for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    #[inline]
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.element(value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }
 
-impl ser::SerializeTupleVariant for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeTupleVariant for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    #[inline]
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.element(value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }
 
-impl ser::SerializeMap for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let start = self.here();
-        self.encoder.has_two_forms.set(false);
-        key.serialize(MapKey(&mut *self.encoder))?;
-        let text = text_of(&self.encoder.out.written()[start..]);
-        let (prefix, len) = (prefix(text), text.len());
-        self.key_written(start, prefix, len)
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+        self.key(key)
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.value(value)
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        self.encoder.serialize_part(value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }
 
-impl ser::SerializeStruct for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeStruct for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
+    #[inline]
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         self.field(name, value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }
 
-impl ser::SerializeStructVariant for Compound<'_, '_> {
+impl<S: Sink> ser::SerializeStructVariant for Compound<'_, '_, S> {
     type Ok = ();
-    type Error = Error;
+    type Error = Fault;
 
+    #[inline]
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         self.field(name, value)
     }
 
-    fn end(self) -> Result<(), Error> {
+    #[inline]
+    fn end(self) -> Result<(), Fault> {
         self.finish()
     }
 }

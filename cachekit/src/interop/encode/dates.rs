@@ -2,17 +2,18 @@
 
 use super::recognize::{Origin, Zone};
 use super::serializer::Encoder;
+use super::sink::Sink;
 use super::write::{self, Profile};
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Temporal;
 
-impl Encoder<'_> {
+impl<S: Sink> Encoder<'_, S> {
     /// A date, by the rule of the profile.
-    pub(super) fn temporal(&mut self, date: Temporal) -> Result<(), Error> {
+    pub(super) fn temporal(&mut self, date: Temporal) -> Result<(), Fault> {
         match self.profile {
             Profile::Arguments => {
                 let micros = date.unix_micros().ok_or_else(|| {
-                    Error::new(
+                    Fault::new(
                         ErrorKind::OutsideModel,
                         "among arguments a date has a time and an offset: the others are no instants",
                     )
@@ -33,44 +34,44 @@ impl Encoder<'_> {
     }
 
     /// What a type displays that comes from a crate of dates.
-    pub(super) fn displayed_date(&mut self, origin: Origin, text: &str) -> Result<(), Error> {
+    pub(super) fn displayed_date(&mut self, origin: Origin, text: &str) -> Result<(), Fault> {
         let is_on = match origin {
             Origin::Chrono => cfg!(feature = "chrono"),
             Origin::Jiff => cfg!(feature = "jiff"),
             Origin::Other => false,
         };
         if !is_on {
-            return Err(Error::new(
+            return Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "a date of chrono or jiff: turn on cachekit's feature of that name",
             ));
         }
         if text.ends_with(']') && self.profile == Profile::Value {
-            return Err(Error::new(
+            return Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "other languages cannot read the name of a time zone: use a `Timestamp` in place of a `Zoned`",
             ));
         }
         let date = Temporal::parse(text).ok_or_else(|| {
-            Error::new(ErrorKind::Range, "other languages have dates in the years 1 to 9999")
+            Fault::new(ErrorKind::Range, "other languages have dates in the years 1 to 9999")
         })?;
         self.temporal(date)
     }
 
     /// The text of a type that has two forms. The crate `time` writes its dates like this, in a form of its own.
     #[cold]
-    pub(super) fn text_of_two_forms(&mut self, text: &str) -> Result<(), Error> {
+    pub(super) fn text_of_two_forms(&mut self, text: &str) -> Result<(), Fault> {
         let Some(date) = Temporal::parse_spaced(text) else {
             if self.zone == Zone::Unknown {
                 return write::string(&mut self.out, text);
             }
-            return Err(Error::new(
+            return Err(Fault::new(
                 ErrorKind::Range,
                 "other languages have dates in the years 1 to 9999",
             ));
         };
         if cfg!(not(feature = "time")) {
-            return Err(Error::new(
+            return Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "a date of the crate `time`: turn on cachekit's feature of that name",
             ));
@@ -78,7 +79,7 @@ impl Encoder<'_> {
         let date = match (date, self.zone) {
             (Temporal::DateTime(date), Zone::Utc) => Temporal::DateTime(date.in_utc()),
             (Temporal::DateTime(date), Zone::Unknown) if !date.is_aware() => {
-                return Err(Error::new(
+                return Err(Fault::new(
                     ErrorKind::OutsideModel,
                     "a `UtcDateTime` or a `PrimitiveDateTime` in a wrapper: nothing tells which; use an `OffsetDateTime`",
                 ));

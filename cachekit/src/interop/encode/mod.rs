@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::error::Error;
+use super::error::{Error, Fault};
 
 mod compound;
 mod dates;
@@ -19,31 +19,36 @@ mod write;
 
 use root::Root;
 use serializer::Encoder;
-pub(super) use sink::Buffer;
-use sink::{ARGUMENTS, DOCUMENT};
+use sink::{ARGUMENTS, Document, Sink as _, Window};
 use sort::Marks;
 use write::Profile;
 
 /// What is made of the flat array of arguments, as it is hashed.
 pub(super) fn arguments<A: Serialize + ?Sized, R>(
     args: &A,
-    made: impl FnOnce(Buffer<'_>) -> R,
+    made: impl FnOnce(&[u8]) -> R,
 ) -> Result<R, Error> {
     let (mut window, mut marks) = ([0; ARGUMENTS], Marks::new());
-    let mut encoder = Encoder::new(Buffer::new(&mut window), &mut marks, Profile::Arguments);
+    let mut encoder = Encoder::new(Window::new(&mut window), &mut marks, Profile::Arguments);
     match args.serialize(Root(&mut encoder)) {
-        Ok(()) => Ok(made(encoder.into_buffer())),
-        Err(error) => Err(match encoder.argument {
-            Some(position) => error.in_argument(position),
-            None => error,
-        }),
+        Ok(()) => Ok(made(encoder.out.written())),
+        Err(fault) => Err(failed(fault, encoder.argument)),
+    }
+}
+
+#[cold]
+fn failed(fault: Fault, argument: Option<u32>) -> Error {
+    let error = Error::from(fault);
+    match argument {
+        Some(position) => error.in_argument(position),
+        None => error,
     }
 }
 
 /// A value's document.
 pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let (mut window, mut marks) = ([0; DOCUMENT], Marks::new());
-    let mut encoder = Encoder::new(Buffer::new(&mut window), &mut marks, Profile::Value);
+    let mut marks = Marks::new();
+    let mut encoder = Encoder::new(Document::new(), &mut marks, Profile::Value);
     encoder.serialize_part(value)?;
-    Ok(encoder.into_buffer().into_vec())
+    Ok(encoder.into_out().into_vec())
 }

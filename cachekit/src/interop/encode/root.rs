@@ -6,49 +6,50 @@ use serde::ser::{Impossible, SerializeSeq as _, Serializer};
 use super::compound::{Compound, Shape};
 use super::recognize;
 use super::serializer::Encoder;
-use crate::interop::error::{Error, ErrorKind};
+use super::sink::Sink;
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 
 /// Takes a list of arguments, and nothing else.
-pub(super) struct Root<'a, 'm>(pub(super) &'a mut Encoder<'m>);
+pub(super) struct Root<'a, 'm, S>(pub(super) &'a mut Encoder<'m, S>);
 
-fn no_list<T>() -> Result<T, Error> {
-    Err(Error::new(
+fn no_list<T>() -> Result<T, Fault> {
+    Err(Fault::new(
         ErrorKind::Arguments,
         "arguments are a tuple, a sequence or a struct: one argument is `&(argument,)`",
     ))
 }
 
-impl<'a, 'm> Root<'a, 'm> {
-    fn open(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
+impl<'a, 'm, S: Sink> Root<'a, 'm, S> {
+    fn open(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
         Compound::open(self.0, Shape::Arguments, len, 1)
     }
 }
 
 macro_rules! refuse {
     ($($method:ident($($argument:ty),*) -> $result:ty;)*) => {$(
-        fn $method(self, $(_: $argument),*) -> Result<$result, Error> {
+        fn $method(self, $(_: $argument),*) -> Result<$result, Fault> {
             no_list()
         }
     )*};
 }
 
-impl<'a, 'm> Serializer for Root<'a, 'm> {
+impl<'a, 'm, S: Sink> Serializer for Root<'a, 'm, S> {
     type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Compound<'a, 'm>;
-    type SerializeTuple = Compound<'a, 'm>;
-    type SerializeTupleStruct = Compound<'a, 'm>;
-    type SerializeTupleVariant = Impossible<(), Error>;
-    type SerializeMap = Impossible<(), Error>;
-    type SerializeStruct = Compound<'a, 'm>;
-    type SerializeStructVariant = Impossible<(), Error>;
+    type Error = Fault;
+    type SerializeSeq = Compound<'a, 'm, S>;
+    type SerializeTuple = Compound<'a, 'm, S>;
+    type SerializeTupleStruct = Compound<'a, 'm, S>;
+    type SerializeTupleVariant = Impossible<(), Fault>;
+    type SerializeMap = Impossible<(), Fault>;
+    type SerializeStruct = Compound<'a, 'm, S>;
+    type SerializeStructVariant = Impossible<(), Fault>;
 
-    fn serialize_unit(self) -> Result<(), Error> {
+    fn serialize_unit(self) -> Result<(), Fault> {
         self.open(Some(0))?.end()
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
         self.serialize_unit()
     }
 
@@ -56,16 +57,16 @@ impl<'a, 'm> Serializer for Root<'a, 'm> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         if name == names::SET { no_list() } else { value.serialize(self) }
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
         self.open(len)
     }
 
-    fn collect_seq<I>(self, items: I) -> Result<(), Error>
+    fn collect_seq<I>(self, items: I) -> Result<(), Fault>
     where
         I: IntoIterator<Item: Serialize>,
     {
@@ -81,7 +82,7 @@ impl<'a, 'm> Serializer for Root<'a, 'm> {
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm>, Error> {
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
         self.open(Some(len))
     }
 
@@ -90,19 +91,23 @@ impl<'a, 'm> Serializer for Root<'a, 'm> {
         self,
         _: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm>, Error> {
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         self.open(Some(len))
     }
 
     #[inline]
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Error> {
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         match name {
             names::DATE_TIME | names::DATE | names::TIME => no_list(),
             _ => self.open(Some(len)),
         }
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Error> {
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Fault> {
         no_list()
     }
 
@@ -112,7 +117,7 @@ impl<'a, 'm> Serializer for Root<'a, 'm> {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         no_list()
     }
 

@@ -8,10 +8,10 @@ use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::compound::{Compound, Shape};
 use super::recognize::{self, Origin, Zone};
-use super::sink::Buffer;
+use super::sink::Sink;
 use super::sort::Marks;
 use super::write::{self, Profile};
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Text;
 use crate::interop::{MAX_DEPTH, names};
 
@@ -19,8 +19,8 @@ use crate::interop::{MAX_DEPTH, names};
 const MAX_WRAPPERS: u32 = 256;
 
 /// Writes values in the canonical form.
-pub(super) struct Encoder<'m> {
-    pub(super) out: Buffer<'m>,
+pub(super) struct Encoder<'m, S> {
+    pub(super) out: S,
     /// Of the collections that are open.
     pub(super) marks: &'m mut Marks,
     /// The argument that is being written.
@@ -37,8 +37,8 @@ pub(super) struct Encoder<'m> {
     pub(super) zone: Zone,
 }
 
-impl<'m> Encoder<'m> {
-    pub(super) fn new(out: Buffer<'m>, marks: &'m mut Marks, profile: Profile) -> Self {
+impl<'m, S: Sink> Encoder<'m, S> {
+    pub(super) fn new(out: S, marks: &'m mut Marks, profile: Profile) -> Self {
         Self {
             out,
             marks,
@@ -52,11 +52,12 @@ impl<'m> Encoder<'m> {
         }
     }
 
-    pub(super) fn into_buffer(self) -> Buffer<'m> {
+    pub(super) fn into_out(self) -> S {
         self.out
     }
 
-    pub(super) fn descend(&mut self) -> Result<(), Error> {
+    #[inline]
+    pub(super) fn descend(&mut self) -> Result<(), Fault> {
         if self.depth as usize == MAX_DEPTH {
             return Err(too_deep());
         }
@@ -64,20 +65,22 @@ impl<'m> Encoder<'m> {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn ascend(&mut self, levels: u32) {
         self.depth -= levels;
     }
 
     /// What stands in a collection or a wrapper. Forgets what was known of the value before it.
     #[inline]
-    pub(super) fn serialize_part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    pub(super) fn serialize_part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.is_set = false;
         self.has_two_forms.set(false);
         self.zone = recognize::zone::<T>();
         value.serialize(self)
     }
 
-    fn wrapped<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    #[inline]
+    fn wrapped<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         if self.wrappers == MAX_WRAPPERS {
             return Err(too_deep());
         }
@@ -88,27 +91,27 @@ impl<'m> Encoder<'m> {
     }
 
     /// The map around a variant's content.
-    fn variant(&mut self, name: &str) -> Result<(), Error> {
+    fn variant(&mut self, name: &str) -> Result<(), Fault> {
         self.descend()?;
         self.out.push(0x81);
         write::string(&mut self.out, name)
     }
 }
 
-fn too_deep() -> Error {
-    Error::new(ErrorKind::TooDeep, "collections are nested more than 100 deep")
+fn too_deep() -> Fault {
+    Fault::new(ErrorKind::TooDeep, "collections are nested more than 100 deep")
 }
 
-impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
+impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Compound<'a, 'm>;
-    type SerializeTuple = Compound<'a, 'm>;
-    type SerializeTupleStruct = Compound<'a, 'm>;
-    type SerializeTupleVariant = Compound<'a, 'm>;
-    type SerializeMap = Compound<'a, 'm>;
-    type SerializeStruct = Compound<'a, 'm>;
-    type SerializeStructVariant = Compound<'a, 'm>;
+    type Error = Fault;
+    type SerializeSeq = Compound<'a, 'm, S>;
+    type SerializeTuple = Compound<'a, 'm, S>;
+    type SerializeTupleStruct = Compound<'a, 'm, S>;
+    type SerializeTupleVariant = Compound<'a, 'm, S>;
+    type SerializeMap = Compound<'a, 'm, S>;
+    type SerializeStruct = Compound<'a, 'm, S>;
+    type SerializeStructVariant = Compound<'a, 'm, S>;
 
     /// Types with two forms write text: it means the same in every language.
     #[inline]
@@ -118,87 +121,87 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     }
 
     #[inline]
-    fn serialize_bool(self, value: bool) -> Result<(), Error> {
+    fn serialize_bool(self, value: bool) -> Result<(), Fault> {
         self.out.push(if value { 0xc3 } else { 0xc2 });
         Ok(())
     }
 
     #[inline]
-    fn serialize_i8(self, value: i8) -> Result<(), Error> {
+    fn serialize_i8(self, value: i8) -> Result<(), Fault> {
         self.serialize_i64(value.into())
     }
 
     #[inline]
-    fn serialize_i16(self, value: i16) -> Result<(), Error> {
+    fn serialize_i16(self, value: i16) -> Result<(), Fault> {
         self.serialize_i64(value.into())
     }
 
     #[inline]
-    fn serialize_i32(self, value: i32) -> Result<(), Error> {
+    fn serialize_i32(self, value: i32) -> Result<(), Fault> {
         self.serialize_i64(value.into())
     }
 
     #[inline]
-    fn serialize_i64(self, value: i64) -> Result<(), Error> {
+    fn serialize_i64(self, value: i64) -> Result<(), Fault> {
         write::signed(&mut self.out, value);
         Ok(())
     }
 
-    fn serialize_i128(self, value: i128) -> Result<(), Error> {
+    fn serialize_i128(self, value: i128) -> Result<(), Fault> {
         write::wide(&mut self.out, value)
     }
 
     #[inline]
-    fn serialize_u8(self, value: u8) -> Result<(), Error> {
+    fn serialize_u8(self, value: u8) -> Result<(), Fault> {
         self.serialize_u64(value.into())
     }
 
     #[inline]
-    fn serialize_u16(self, value: u16) -> Result<(), Error> {
+    fn serialize_u16(self, value: u16) -> Result<(), Fault> {
         self.serialize_u64(value.into())
     }
 
     #[inline]
-    fn serialize_u32(self, value: u32) -> Result<(), Error> {
+    fn serialize_u32(self, value: u32) -> Result<(), Fault> {
         self.serialize_u64(value.into())
     }
 
     #[inline]
-    fn serialize_u64(self, value: u64) -> Result<(), Error> {
+    fn serialize_u64(self, value: u64) -> Result<(), Fault> {
         write::unsigned(&mut self.out, value);
         Ok(())
     }
 
-    fn serialize_u128(self, value: u128) -> Result<(), Error> {
+    fn serialize_u128(self, value: u128) -> Result<(), Fault> {
         let value = u64::try_from(value).map_err(|_| write::out_of_range())?;
         self.serialize_u64(value)
     }
 
-    fn serialize_f32(self, value: f32) -> Result<(), Error> {
+    fn serialize_f32(self, value: f32) -> Result<(), Fault> {
         self.serialize_f64(value.into())
     }
 
     #[inline]
-    fn serialize_f64(self, value: f64) -> Result<(), Error> {
+    fn serialize_f64(self, value: f64) -> Result<(), Fault> {
         write::float(&mut self.out, value, self.profile)
     }
 
-    fn serialize_char(self, value: char) -> Result<(), Error> {
+    fn serialize_char(self, value: char) -> Result<(), Fault> {
         write::string(&mut self.out, value.encode_utf8(&mut [0; 4]))
     }
 
     #[inline]
-    fn serialize_str(self, value: &str) -> Result<(), Error> {
+    fn serialize_str(self, value: &str) -> Result<(), Fault> {
         if self.has_two_forms.get() {
             return self.text_of_two_forms(value);
         }
         write::string(&mut self.out, value)
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Fault> {
         let mut text = Text::new();
         write!(text, "{value}")
-            .map_err(|_| Error::new(ErrorKind::Serialize, "the value's `Display` failed"))?;
+            .map_err(|_| Fault::new(ErrorKind::Serialize, "the value's `Display` failed"))?;
         match recognize::origin::<T>() {
             Origin::Other => write::string(&mut self.out, text.as_str()),
             origin => self.displayed_date(origin, text.as_str()),
@@ -206,20 +209,21 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     }
 
     #[inline]
-    fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Fault> {
         write::bytes(&mut self.out, value)
     }
 
     #[inline]
-    fn serialize_none(self) -> Result<(), Error> {
+    fn serialize_none(self) -> Result<(), Fault> {
         self.serialize_unit()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
         let start = self.out.len();
         self.wrapped(value)?;
-        if self.out.written()[start..] == [0xc0] {
-            return Err(Error::new(
+        if self.out.len() == start + 1 && self.out.written()[start] == 0xc0 {
+            return Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "`Some` of nothing, as `Some(None)`, cannot be told from `None`",
             ));
@@ -228,12 +232,12 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     }
 
     #[inline]
-    fn serialize_unit(self) -> Result<(), Error> {
+    fn serialize_unit(self) -> Result<(), Fault> {
         self.out.push(0xc0);
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
         self.serialize_unit()
     }
 
@@ -242,21 +246,22 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         write::string(&mut self.out, variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         match name {
             names::SET => {
                 self.is_set = true;
                 value.serialize(self)
             }
-            names::EXTENSION => Err(Error::new(
+            names::EXTENSION => Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "extension types of MessagePack are not in the model",
             )),
@@ -270,7 +275,7 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         self.variant(variant)?;
         self.serialize_part(value)?;
         self.ascend(1);
@@ -278,13 +283,13 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
         let shape = if self.is_set { Shape::Set } else { Shape::Array };
         Compound::open(self, shape, len, 1)
     }
 
     #[inline]
-    fn collect_seq<I>(self, items: I) -> Result<(), Error>
+    fn collect_seq<I>(self, items: I) -> Result<(), Fault>
     where
         I: IntoIterator<Item: Serialize>,
     {
@@ -295,14 +300,37 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
             _ => None,
         };
         let mut seq = Compound::open(self, shape, len, 1)?;
-        for item in items {
-            seq.serialize_element(&item)?;
+        if shape == Shape::Set {
+            for item in items {
+                seq.serialize_element(&item)?;
+            }
+        } else {
+            for item in items {
+                seq.item(&item)?;
+            }
         }
         seq.end()
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm>, Error> {
+    fn collect_map<K: Serialize, V: Serialize, I>(self, entries: I) -> Result<(), Fault>
+    where
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let entries = entries.into_iter();
+        let len = match entries.size_hint() {
+            (low, Some(high)) if low == high => Some(low),
+            _ => None,
+        };
+        let mut map = Compound::open(self, Shape::Map, len, 1)?;
+        for (key, value) in entries {
+            map.entry(&key, &value)?;
+        }
+        map.finish()
+    }
+
+    #[inline]
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
         // Arrays are tuples to serde.
         self.serialize_seq(Some(len))
     }
@@ -311,7 +339,7 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         self,
         _: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm>, Error> {
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         self.serialize_tuple(len)
     }
 
@@ -321,18 +349,22 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm>, Error> {
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         self.variant(variant)?;
         Compound::open(self, Shape::Array, Some(len), 2)
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Error> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
         Compound::open(self, Shape::Map, len, 1)
     }
 
     #[inline]
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Error> {
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         let shape = match name {
             names::DATE_TIME | names::DATE | names::TIME => Shape::Date,
             "SystemTime" => Shape::PerhapsSystemTime,
@@ -347,7 +379,7 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm>, Error> {
+    ) -> Result<Compound<'a, 'm, S>, Fault> {
         self.variant(variant)?;
         Compound::open(self, Shape::Map, Some(len), 2)
     }

@@ -1,20 +1,20 @@
 //! Entries of a finished collection, put in order where they lie.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::sink::Buffer;
+use super::sink::Sink;
 use super::write::text_of;
-use crate::interop::error::{Error, ErrorKind};
+use crate::interop::error::{ErrorKind, Fault};
 
-/// An entry of a map, or an element of a set.
+/// Where an entry of a map or an element of a set starts. It ends where the next one starts.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     /// The first bytes of what is compared. Where they differ, nothing else has to be looked at.
     pub(super) prefix: u64,
-    pub(super) start: u32,
-    pub(super) end: u32,
+    pub(super) start: usize,
 }
 
 /// Of the open collections, innermost last. As many as 256 bytes can hold lie inline.
@@ -26,88 +26,140 @@ pub(super) fn prefix(bytes: &[u8]) -> u64 {
     if let Some(chunk) = bytes.first_chunk() {
         return u64::from_be_bytes(*chunk);
     }
-    let mut prefix = 0;
-    for byte in bytes {
-        prefix = prefix << 8 | u64::from(*byte);
+    let len = bytes.len();
+    // The first and the last four may overlap, and agree there.
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
+        return u64::from(first) << 32 | u64::from(last) << (8 * (8 - len));
     }
-    // No bytes: nothing to shift.
-    prefix.checked_shl(64 - 8 * u32::try_from(bytes.len()).unwrap_or(0)).unwrap_or(0)
+    match bytes {
+        [] => 0,
+        [a] => u64::from(*a) << 56,
+        [a, rest @ .., c] => {
+            let b = rest.first().map_or(0, |b| u64::from(*b) << 48);
+            u64::from(*a) << 56 | b | u64::from(*c) << (8 * (8 - len))
+        }
+    }
 }
 
-impl Mark {
-    fn entry(self, bytes: &[u8]) -> &[u8] {
-        &bytes[self.start as usize..self.end as usize]
+/// An entry whose place is about to change.
+#[derive(Clone, Copy)]
+struct Entry {
+    prefix: u64,
+    start: usize,
+    end: usize,
+}
+
+impl Entry {
+    fn of<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.start..self.end]
     }
+}
+
+type Entries = SmallVec<[Entry; 256]>;
+
+fn entries(marks: &[Mark], end: usize) -> Entries {
+    let ends = marks.iter().skip(1).map(|next| next.start).chain([end]);
+    let entry = |(mark, end): (&Mark, usize)| Entry { prefix: mark.prefix, start: mark.start, end };
+    marks.iter().zip(ends).map(entry).collect()
 }
 
 /// By the prefix, and by all of it where that is the same.
 #[inline]
-fn compare<'b>(left: &Mark, right: &Mark, all: impl Fn(&Mark) -> &'b [u8]) -> Ordering {
+fn compare<'b>(left: &Entry, right: &Entry, all: impl Fn(&Entry) -> &'b [u8]) -> Ordering {
     left.prefix.cmp(&right.prefix).then_with(|| all(left).cmp(all(right)))
 }
 
-/// The order of few is found by insertion, which for a struct's fields is the quickest.
-fn sort(marks: &mut [Mark], compare: impl Fn(&Mark, &Mark) -> Ordering) {
-    if marks.len() > 20 {
-        marks.sort_unstable_by(compare);
-        return;
-    }
-    for at in 1..marks.len() {
-        let mark = marks[at];
-        let mut to = at;
-        while to > 0 && compare(&mark, &marks[to - 1]) == Ordering::Less {
-            marks[to] = marks[to - 1];
-            to -= 1;
-        }
-        marks[to] = mark;
-    }
-}
-
 /// Map entries by their keys: the order of bytes, which for UTF-8 is that of code points.
-pub(super) fn map(out: &mut Buffer<'_>, marks: &mut [Mark]) -> Result<(), Error> {
-    let bytes = out.written();
-    let (Some(start), Some(end)) = (marks.first(), marks.last()) else { return Ok(()) };
-    let (start, end) = (start.start as usize, end.end as usize);
-    let by_key =
-        |left: &Mark, right: &Mark| compare(left, right, |mark| text_of(mark.entry(bytes)));
-    sort(marks, by_key);
-    if marks.windows(2).any(|pair| by_key(&pair[0], &pair[1]) == Ordering::Equal) {
-        return Err(duplicate_key());
+#[inline(never)]
+pub(super) fn map(out: &mut impl Sink, marks: &[Mark]) -> Result<(), Fault> {
+    if few(out, marks) {
+        return Ok(());
     }
-    arrange(out, marks, start, end);
+    let bytes = out.written();
+    let by_key = |left: &Entry, right: &Entry| compare(left, right, |it| text_of(it.of(bytes)));
+    let mut entries = entries(marks, bytes.len());
+    // Keys that start alike may well be in order.
+    let is_above = |pair: &[Entry]| by_key(&pair[0], &pair[1]) == Ordering::Less;
+    if entries.windows(2).all(is_above) {
+        return Ok(());
+    }
+    entries.sort_unstable_by(by_key);
+    if !entries.windows(2).all(is_above) {
+        return Err(Fault::new(ErrorKind::DuplicateKey, "a map has the same key twice"));
+    }
+    arrange(out, marks, entries.iter().map(|entry| entry.start..entry.end));
     Ok(())
 }
 
-pub(super) fn duplicate_key() -> Error {
-    Error::new(ErrorKind::DuplicateKey, "a map has the same key twice")
+/// How many are put in order by numbers alone.
+const FEW: usize = 16;
+
+/// A struct's fields: few, and most names differ in their first seven bytes. Then one number says what a name starts
+/// with and which field it is, and the numbers are sorted. Otherwise nothing is done.
+fn few(out: &mut impl Sink, marks: &[Mark]) -> bool {
+    let mut numbers = [0; FEW];
+    let Some(numbers) = numbers.get_mut(..marks.len()) else { return false };
+    for (at, mark) in marks.iter().enumerate() {
+        let number = mark.prefix & !0xff | at as u64;
+        let mut to = at;
+        while to > 0 && numbers[to - 1] > number {
+            numbers[to] = numbers[to - 1];
+            to -= 1;
+        }
+        numbers[to] = number;
+    }
+    if numbers.windows(2).any(|pair| (pair[0] ^ pair[1]) <= 0xff) {
+        return false;
+    }
+    let end = out.len();
+    let places = numbers.iter().map(|number| {
+        let at = usize::from(number.to_le_bytes()[0]);
+        marks[at].start..marks.get(at + 1).map_or(end, |next| next.start)
+    });
+    arrange(out, marks, places);
+    true
 }
 
 /// Elements by their encoded bytes, equal ones once. Returns how many there are.
-pub(super) fn set(out: &mut Buffer<'_>, marks: &mut [Mark]) -> usize {
+#[inline(never)]
+pub(super) fn set(out: &mut impl Sink, marks: &[Mark]) -> usize {
     let bytes = out.written();
-    let (Some(start), Some(end)) = (marks.first(), marks.last()) else { return 0 };
-    let (start, end) = (start.start as usize, end.end as usize);
-    sort(marks, |left, right| compare(left, right, |mark| mark.entry(bytes)));
-    let mut kept = 1;
-    for at in 1..marks.len() {
-        if marks[at].entry(bytes) != marks[kept - 1].entry(bytes) {
-            marks[kept] = marks[at];
-            kept += 1;
-        }
-    }
-    arrange(out, &marks[..kept], start, end);
-    kept
+    let mut entries = entries(marks, bytes.len());
+    entries.sort_unstable_by(|left, right| compare(left, right, |it| it.of(bytes)));
+    entries.dedup_by(|left, right| left.of(bytes) == right.of(bytes));
+    arrange(out, marks, entries.iter().map(|entry| entry.start..entry.end));
+    entries.len()
 }
 
-/// Writes the entries in the order of the marks from `start` on, and ends there.
-fn arrange(out: &mut Buffer<'_>, marks: &[Mark], start: usize, end: usize) {
+/// Writes what lies in these places one after the other, in place of all the entries.
+#[inline]
+fn arrange(out: &mut impl Sink, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
+    const NEAR: usize = 256;
+    let Some(start) = marks.first().map(|first| first.start) else { return };
+    let entries = &out.written()[start..];
+    let len = if entries.len() <= NEAR {
+        let mut before = [0; NEAR];
+        before[..entries.len()].copy_from_slice(entries);
+        write_back(&before, &mut out.written_mut()[start..], start, places)
+    } else {
+        let before = entries.to_vec();
+        write_back(&before, &mut out.written_mut()[start..], start, places)
+    };
+    out.truncate(start + len);
+}
+
+#[inline(always)]
+fn write_back(
+    before: &[u8],
+    after: &mut [u8],
+    start: usize,
+    places: impl Iterator<Item = Range<usize>>,
+) -> usize {
     const STEP: usize = 32;
-    let before: SmallVec<[u8; 512]> = SmallVec::from_slice(&out.written()[start..end]);
-    let after = &mut out.written_mut()[start..end];
     let mut at = 0;
-    for mark in marks {
-        let from = mark.start as usize - start;
-        let len = (mark.end - mark.start) as usize;
+    for place in places {
+        let (from, len) = (place.start - start, place.len());
         // Most are short, and what is copied too much is written over by the next one.
         let short = if len <= STEP { before[from..].first_chunk::<STEP>() } else { None };
         match (short, after[at..].first_chunk_mut()) {
@@ -116,5 +168,5 @@ fn arrange(out: &mut Buffer<'_>, marks: &[Mark], start: usize, end: usize) {
         }
         at += len;
     }
-    out.truncate(start + at);
+    at
 }

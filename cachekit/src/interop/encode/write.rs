@@ -1,7 +1,7 @@
 //! Headers and scalars in their shortest form.
 
-use super::sink::Buffer;
-use crate::interop::error::{Error, ErrorKind};
+use super::sink::Sink;
+use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 
 /// The one rule in which arguments and values differ.
@@ -17,40 +17,42 @@ pub(in crate::interop) enum Profile {
 const LOWEST_INTEGRAL: f64 = -9_223_372_036_854_775_808.0;
 const ABOVE_INTEGRAL: f64 = 18_446_744_073_709_551_616.0;
 
-/// Big-endian, behind a marker.
-#[inline]
-fn marked<const N: usize>(out: &mut Buffer<'_>, marker: u8, bytes: [u8; N]) {
-    let mut all = [marker; 9];
-    all[1..=N].copy_from_slice(&bytes);
-    out.extend(&all[..=N]);
+/// Behind a marker: the low bytes of a number, as many as the size says, big-endian.
+#[inline(always)]
+fn marked(out: &mut impl Sink, marker: u8, number: u64, size: u32) {
+    out.put(marker, number.rotate_right(8 * size).to_be_bytes(), size as usize);
 }
 
-#[inline]
-#[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn unsigned(out: &mut Buffer<'_>, number: u64) {
-    match number {
-        0..=0x7f => out.push(number as u8),
-        0x80..=0xff => marked(out, 0xcc, [number as u8]),
-        0x100..=0xffff => marked(out, 0xcd, (number as u16).to_be_bytes()),
-        0x1_0000..=0xffff_ffff => marked(out, 0xce, (number as u32).to_be_bytes()),
-        _ => marked(out, 0xcf, number.to_be_bytes()),
+/// How many bytes a number takes that needs so many, less one, and the power of two that this is. From a table: the
+/// size of a number is what a processor cannot guess.
+const WIDTHS: [(u8, u8); 8] = [(1, 0), (2, 1), (4, 2), (4, 2), (8, 3), (8, 3), (8, 3), (8, 3)];
+
+#[inline(always)]
+pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
+    let (header, size) = if number <= 0x7f {
+        (number.to_le_bytes()[0], 0)
+    } else {
+        let (size, power) = WIDTHS[number.ilog2() as usize / 8];
+        (0xcc + power, size)
+    };
+    marked(out, header, number, size.into());
+}
+
+#[inline(always)]
+pub(super) fn signed(out: &mut impl Sink, number: i64) {
+    if number >= 0 {
+        unsigned(out, number.cast_unsigned());
+    } else if number >= -32 {
+        out.push(number.to_le_bytes()[0]);
+    } else {
+        // The bits besides the sign, and one for it.
+        let bits = 64 - (!number).leading_zeros();
+        let (size, power) = WIDTHS[bits as usize / 8];
+        marked(out, 0xd0 + power, number.cast_unsigned(), size.into());
     }
 }
 
-#[inline]
-#[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn signed(out: &mut Buffer<'_>, number: i64) {
-    match number {
-        0.. => unsigned(out, number.unsigned_abs()),
-        -32..=-1 => out.push((number as i8).to_be_bytes()[0]),
-        -0x80..=-33 => marked(out, 0xd0, (number as i8).to_be_bytes()),
-        -0x8000..=-0x81 => marked(out, 0xd1, (number as i16).to_be_bytes()),
-        -0x8000_0000..=-0x8001 => marked(out, 0xd2, (number as i32).to_be_bytes()),
-        _ => marked(out, 0xd3, number.to_be_bytes()),
-    }
-}
-
-pub(super) fn wide(out: &mut Buffer<'_>, number: i128) -> Result<(), Error> {
+pub(super) fn wide(out: &mut impl Sink, number: i128) -> Result<(), Fault> {
     if let Ok(number) = u64::try_from(number) {
         unsigned(out, number);
     } else if let Ok(number) = i64::try_from(number) {
@@ -61,15 +63,15 @@ pub(super) fn wide(out: &mut Buffer<'_>, number: i128) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn out_of_range() -> Error {
-    Error::new(ErrorKind::Range, "integers go from -2^63 to 2^64 - 1")
+pub(super) fn out_of_range() -> Fault {
+    Fault::new(ErrorKind::Range, "integers go from -2^63 to 2^64 - 1")
 }
 
 #[inline]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Integral and in range.
-pub(super) fn float(out: &mut Buffer<'_>, number: f64, profile: Profile) -> Result<(), Error> {
+pub(super) fn float(out: &mut impl Sink, number: f64, profile: Profile) -> Result<(), Fault> {
     if !number.is_finite() {
-        return Err(Error::new(ErrorKind::Range, "NaN and the infinities are not in the model"));
+        return Err(Fault::new(ErrorKind::Range, "NaN and the infinities are not in the model"));
     }
     let in_range = (LOWEST_INTEGRAL..ABOVE_INTEGRAL).contains(&number);
     // `-0.0` is integral, too, and becomes 0.
@@ -80,51 +82,58 @@ pub(super) fn float(out: &mut Buffer<'_>, number: f64, profile: Profile) -> Resu
             unsigned(out, number as u64);
         }
     } else {
-        marked(out, 0xcb, number.to_be_bytes());
+        marked(out, 0xcb, number.to_bits(), 8);
     }
     Ok(())
 }
 
 /// A length as the format has it.
-pub(super) fn length(len: usize) -> Result<u32, Error> {
+pub(super) fn length(len: usize) -> Result<u32, Fault> {
     u32::try_from(len)
-        .map_err(|_| Error::new(ErrorKind::TooLarge, "a length needs more than 32 bits"))
+        .map_err(|_| Fault::new(ErrorKind::TooLarge, "a length needs more than 32 bits"))
 }
 
 /// Inlined: of a field's name everything is known before.
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn string(out: &mut Buffer<'_>, text: &str) -> Result<(), Error> {
-    match length(text.len())? {
-        len @ 0..=31 => out.push(0xa0 | len as u8),
-        len @ 32..=0xff => marked(out, 0xd9, [len as u8]),
-        len @ 0x100..=0xffff => marked(out, 0xda, (len as u16).to_be_bytes()),
-        len => marked(out, 0xdb, len.to_be_bytes()),
+#[allow(clippy::cast_possible_truncation)] // Below 32.
+pub(super) fn string(out: &mut impl Sink, text: &str) -> Result<(), Fault> {
+    if text.len() <= 31 {
+        out.headed(0xa0 | text.len() as u8, text.as_bytes());
+        return Ok(());
+    }
+    long_string(out, text)
+}
+
+#[inline(never)]
+fn long_string(out: &mut impl Sink, text: &str) -> Result<(), Fault> {
+    match length(text.len())?.into() {
+        len @ 0..=0xff => marked(out, 0xd9, len, 1),
+        len @ 0x100..=0xffff => marked(out, 0xda, len, 2),
+        len => marked(out, 0xdb, len, 4),
     }
     out.extend(text.as_bytes());
     Ok(())
 }
 
-#[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn bytes(out: &mut Buffer<'_>, bytes: &[u8]) -> Result<(), Error> {
-    match length(bytes.len())? {
-        len @ 0..=0xff => marked(out, 0xc4, [len as u8]),
-        len @ 0x100..=0xffff => marked(out, 0xc5, (len as u16).to_be_bytes()),
-        len => marked(out, 0xc6, len.to_be_bytes()),
+pub(super) fn bytes(out: &mut impl Sink, bytes: &[u8]) -> Result<(), Fault> {
+    match length(bytes.len())?.into() {
+        len @ 0..=0xff => marked(out, 0xc4, len, 1),
+        len @ 0x100..=0xffff => marked(out, 0xc5, len, 2),
+        len => marked(out, 0xc6, len, 4),
     }
     out.extend(bytes);
     Ok(())
 }
 
-/// A collection's header, and how long it is.
+/// A collection's header, and how many bytes follow its first one.
+#[inline]
 #[allow(clippy::cast_possible_truncation)] // Each is in the range of its arm.
-pub(super) fn header(is_map: bool, len: u32) -> ([u8; 5], usize) {
+pub(super) fn header(is_map: bool, len: u32) -> (u8, [u8; 4], usize) {
     let (short, middle, long) = if is_map { (0x80, 0xde, 0xdf) } else { (0x90, 0xdc, 0xdd) };
-    let bytes = len.to_be_bytes();
     match len {
-        0..=15 => ([short | len as u8, 0, 0, 0, 0], 1),
-        16..=0xffff => ([middle, bytes[2], bytes[3], 0, 0], 3),
-        _ => ([long, bytes[0], bytes[1], bytes[2], bytes[3]], 5),
+        0..=15 => (short | len as u8, [0; 4], 0),
+        16..=0xffff => (middle, (len << 16).to_be_bytes(), 2),
+        _ => (long, len.to_be_bytes(), 4),
     }
 }
 
@@ -147,7 +156,7 @@ pub(super) fn text_of(encoded: &[u8]) -> &[u8] {
 }
 
 /// A date as other languages write it: the tag, and the text.
-pub(super) fn sentinel(out: &mut Buffer<'_>, tag: &str, text: &str) -> Result<(), Error> {
+pub(super) fn sentinel(out: &mut impl Sink, tag: &str, text: &str) -> Result<(), Fault> {
     out.push(0x82);
     string(out, tag)?;
     out.push(0xc3);

@@ -11,7 +11,7 @@ use serde_bytes::Bytes;
 use uuid::Uuid;
 
 use super::{argument, not_stored, refused, stored};
-use crate::interop::{ErrorKind, MAX_DEPTH, Set, Value, encode_args, key};
+use crate::interop::{ErrorKind, MAX_DEPTH, Set, Value, encode_args, encode_value, key};
 
 #[test]
 fn integers_of_all_widths_have_one_form() {
@@ -152,6 +152,36 @@ fn structs_are_sorted_maps_and_wrappers_are_nothing() {
     for form in [argument(()), argument(Unit), argument(None::<u8>), argument(Newtype(()))] {
         assert_eq!(form, "c0");
     }
+}
+
+/// Names that start alike, more fields than are sorted as numbers, and more bytes than lie on the stack.
+#[test]
+fn fields_are_sorted_however_many_and_however_alike() {
+    #[derive(Serialize)]
+    struct Alike {
+        created_by: u8,
+        created_at: u8,
+        created: u8,
+        create: u8,
+    }
+    let value = Alike { created_by: 1, created_at: 2, created: 3, create: 4 };
+    let map = BTreeMap::from([("create", 4), ("created", 3), ("created_at", 2), ("created_by", 1)]);
+    assert_eq!(encode_value(&value).unwrap(), encode_value(&map).unwrap());
+
+    for count in [0_u64, 1, 2, 15, 16, 17, 31, 32, 33, 300, 70_000] {
+        for text in ["", "x", &"y".repeat(40)] {
+            let sorted: BTreeMap<String, &str> =
+                (0..count).map(|at| (format!("{:x}", at * 0x9e37), text)).collect();
+            let reversed = Pairs(sorted.iter().rev().collect());
+            assert_eq!(
+                encode_value(&reversed).unwrap(),
+                encode_value(&sorted).unwrap(),
+                "{count} entries of {text:?}"
+            );
+        }
+    }
+    let twice = Pairs(vec![("created_at", 1), ("created_by", 1), ("created_at", 1)]);
+    assert_eq!(encode_value(&twice).unwrap_err().kind(), ErrorKind::DuplicateKey);
 }
 
 #[test]
