@@ -2,15 +2,12 @@
 
 use syn::LitStr;
 
-use super::{Part, Tier};
+use super::Tier;
 use crate::args::Args;
 use crate::diagnostics::Errors;
 
-/// Arguments that a key can have.
-const MOST: usize = 12;
-
 /// Checks the option. `stays` says that the values cannot leave the process.
-pub(super) fn check((tier, stays): (Tier, bool), args: &Args, key: &[Part], errors: &mut Errors) {
+pub(super) fn check((tier, stays): (Tier, bool), args: &Args, errors: &mut Errors) {
     let (Some(option), Some(operation)) = (args.interop.name(), args.interop.value()) else {
         return;
     };
@@ -49,16 +46,6 @@ pub(super) fn check((tier, stays): (Tier, bool), args: &Args, key: &[Part], erro
         errors.at(
             version,
             "other languages know no `version`: give the operation another name, such as `interop = \"get_user.v2\"`",
-        );
-    }
-    if key.len() > MOST {
-        errors.at(
-            option,
-            format_args!(
-                "`interop` takes up to {MOST} arguments, and these are {}: put some into a struct, or leave some out \
-                 with `skip(…)`",
-                key.len()
-            ),
         );
     }
 }
