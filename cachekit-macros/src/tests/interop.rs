@@ -64,9 +64,9 @@ fn operations_that_another_language_refuses_are_refused() {
         ("get:user", "':' cannot be in it"),
         ("get_user\n", "'\\n' cannot be in it"),
         ("gétuser", "'é' cannot be in it"),
-        (".get", "begins with a letter or a digit"),
-        ("_get", "begins with a letter or a digit"),
-        ("a..b", "no two dots in a row"),
+        (".get", "begin with one of a-z and 0-9"),
+        ("_get", "begin with one of a-z and 0-9"),
+        ("a..b", "cannot have two dots in a row"),
     ] {
         refuses_segment(segment, message);
     }
@@ -77,7 +77,7 @@ fn operations_that_another_language_refuses_are_refused() {
 fn so_are_namespaces() {
     for (namespace, message) in [
         ("Users", "write \"users\""),
-        ("-users", "begins with a letter or a digit"),
+        ("-users", "begin with one of a-z and 0-9"),
         ("ns", "is reserved"),
         ("nsapi", "is reserved"),
     ] {
@@ -122,9 +122,12 @@ fn what_stays_in_the_process_is_not_shared() {
     };
     assert!(found("interop", "`#[cache::local]` keeps them in this process", &all), "{all:?}");
     let method = "fn f(&self, x: u8) -> u8 { x }";
-    for place in ["in = self.c", "self = instance"] {
-        let all = mistakes(Tier::Shared, &format!("{options}, {place}"), method);
-        assert!(found("interop", "these stay in this process", &all), "{all:?}");
+    for (place, option, message) in [
+        ("in", "in = self.c", "a cache of your own is in this process only"),
+        ("self", "self = instance", "`self = key(self.id)`"),
+    ] {
+        let all = mistakes(Tier::Shared, &format!("{options}, {option}"), method);
+        assert!(found(place, message, &all), "{all:?}");
     }
 }
 
