@@ -4,6 +4,7 @@
 //! A hit proves the key, the value and, sealed, the AAD and the ciphertext at once: a reader's function must not run.
 
 mod calls;
+mod python;
 mod rust;
 
 use std::io::Write as _;
