@@ -215,6 +215,19 @@ use crate::model::{Model, Tier};
 /// The expression of `backend` is evaluated at each call, and also in the companions: there, arguments are
 /// borrowed, and skipped ones are missing. Entries of different backends are never mixed up.
 ///
+/// ## `interop`: entries for other languages
+///
+/// ```ignore
+/// #[cache(interop = "get_user", namespace = "users", ttl = 300)]
+/// fn get_user(id: u64) -> User { /* … */ }
+/// ```
+///
+/// The Python, TypeScript and Rust SDKs find the entries under this operation and namespace, and this function
+/// finds theirs. Up to twelve arguments, in the same order as there. An argument outside of what all languages share is
+/// an `ErrorKind::Argument`, and the function does not run, if its error type is `From<cachekit::Error>`. Otherwise the
+/// function runs, the value stays in this process, and `stats().shared_errors` counts it. No `version`: give the operation
+/// another name. Needs the feature `interop`.
+///
 /// ## `in`: a cache of your own
 ///
 /// ```ignore

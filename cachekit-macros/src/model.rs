@@ -107,7 +107,7 @@ impl Model {
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
         places::check((tier, stays_here), &args, (&function, &parameters), &mut errors);
-        interop::check((tier, stays_here), &args, &key, &mut errors);
+        interop::check((tier, stays_here), &args, &mut errors);
         secure::check(tier, stays_here, &args, &function, &mut errors);
         stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };

@@ -4,6 +4,7 @@ mod durations;
 mod expansion;
 mod fragments;
 mod functions;
+mod interop;
 mod left_out;
 mod mentions;
 mod names;

@@ -200,7 +200,6 @@ mod book {
         OptionsMethods: "../../docs/src/options/methods.md"
         OptionsNaming: "../../docs/src/options/naming.md"
         OptionsOutcomes: "../../docs/src/options/outcomes.md"
-        OptionsSharing: "../../docs/src/options/sharing.md"
         OptionsStale: "../../docs/src/options/stale.md"
         Observe: "../../docs/src/observe/index.md"
         ObserveExplain: "../../docs/src/observe/explain.md"
@@ -224,5 +223,15 @@ mod book {
         Command: "../../docs/src/cli.md"
         OptionsSecure: "../../docs/src/options/secure.md"
         SecurityRotation: "../../docs/src/security/rotation.md"
+    }
+
+    #[cfg(feature = "interop")]
+    pages! {
+        OptionsSharing: "../../docs/src/options/sharing.md"
+    }
+
+    #[cfg(all(feature = "interop", feature = "secure"))]
+    pages! {
+        Interop: "../../docs/src/interop.md"
     }
 }

@@ -16,6 +16,7 @@ use crate::published::virtual_environment;
 
 mod attribute;
 mod keys;
+mod sdks;
 
 const CASES: usize = 1000;
 /// Of the script: so many more come from decorated functions.

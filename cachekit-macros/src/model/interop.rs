@@ -2,15 +2,12 @@
 
 use syn::LitStr;
 
-use super::{Part, Tier};
+use super::Tier;
 use crate::args::Args;
 use crate::diagnostics::Errors;
 
-/// Arguments that a key can have.
-const MOST: usize = 12;
-
 /// Checks the option. `stays` says that the values cannot leave the process.
-pub(super) fn check((tier, stays): (Tier, bool), args: &Args, key: &[Part], errors: &mut Errors) {
+pub(super) fn check((tier, stays): (Tier, bool), args: &Args, errors: &mut Errors) {
     let (Some(option), Some(operation)) = (args.interop.name(), args.interop.value()) else {
         return;
     };
@@ -27,15 +24,21 @@ pub(super) fn check((tier, stays): (Tier, bool), args: &Args, key: &[Part], erro
             "`interop` shares values with other languages, and `#[cache::local]` keeps them in this process: write \
              `#[cache]`, or remove it",
         );
+    } else if let Some(place) = args.own_cache.name() {
+        errors.at(
+            place,
+            "`interop` shares values with other languages, and a cache of your own is in this process only: remove \
+             `in`, or remove `interop`",
+        );
     } else if stays {
         errors.at(
-            option,
-            "`interop` shares values with other languages, and these stay in this process: remove `in`, and say \
-             what identifies an instance everywhere with `self = key(self.id)`",
+            args.self_key.name().unwrap_or(option),
+            "`interop` shares values with other languages, to which an instance means nothing: say what identifies \
+             it everywhere with `self = key(self.id)`",
         );
     }
     if let Some(why) = refused(&operation.value()) {
-        errors.at(operation, format_args!("this is no operation: {why}"));
+        errors.at(operation, format_args!("this is no operation that all languages accept: {why}"));
     }
     match args.namespace.value() {
         Some(namespace) => check_namespace(namespace, errors),
@@ -49,16 +52,6 @@ pub(super) fn check((tier, stays): (Tier, bool), args: &Args, key: &[Part], erro
         errors.at(
             version,
             "other languages know no `version`: give the operation another name, such as `interop = \"get_user.v2\"`",
-        );
-    }
-    if key.len() > MOST {
-        errors.at(
-            option,
-            format_args!(
-                "`interop` takes up to {MOST} arguments, and these are {}: put some into a struct, or leave some out \
-                 with `skip(…)`",
-                key.len()
-            ),
         );
     }
 }
@@ -91,7 +84,7 @@ fn refused(segment: &str) -> Option<String> {
         return Some(format!("{foreign:?} cannot be in it; {advice}"));
     }
     if !segment.starts_with(is_first) {
-        return Some("it begins with a letter or a digit".to_owned());
+        return Some("it has to begin with one of a-z and 0-9".to_owned());
     }
-    segment.contains("..").then(|| "it has no two dots in a row".to_owned())
+    segment.contains("..").then(|| "it cannot have two dots in a row".to_owned())
 }

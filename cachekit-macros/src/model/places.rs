@@ -65,6 +65,10 @@ pub(super) fn check(
 
 /// Where namespaces show, they are stricter.
 fn check_namespace(tier: Tier, args: &Args, errors: &mut Errors) {
+    // A key that all languages share shows it in the form of that protocol, which has dots.
+    if args.interop.is_given() {
+        return;
+    }
     let who = match tier {
         Tier::Io => "cachekit.io takes",
         Tier::Secure => "storage keys may show the namespace of sealed values, and take",

@@ -61,7 +61,7 @@ fn text(rng: &mut Rng) -> String {
 }
 
 /// A value, as ours and as theirs.
-fn value(rng: &mut Rng, depth: usize) -> (Value, InteropValue) {
+pub(super) fn value(rng: &mut Rng, depth: usize) -> (Value, InteropValue) {
     let len = |rng: &mut Rng| {
         let most = *rng.choice(&[2, 5, 18]).unwrap();
         rng.usize(..most)

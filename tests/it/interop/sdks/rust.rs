@@ -1,0 +1,166 @@
+//! The published Rust SDK.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use published::backend::cachekitio::CachekitIO;
+use published::backend::file::FileBackend;
+use published::backend::redis::RedisBackend;
+use published::interop::{InteropValue, interop_key};
+use published::{CacheKit, SharedBackend};
+use tokio::runtime::Runtime;
+
+use super::calls::{Call, Record, generated};
+use super::{CASES, Place, Ring, SEED, reader, report, we_read, we_write, writers};
+use crate::service::{child, is_child};
+
+const CHILD: &str = "interop::sdks::rust::in_a_process_of_its_own";
+/// Tells the child what to do.
+const ROLE: &str = "CACHEKIT_TEST_ROLE";
+const MINUTES: Duration = Duration::from_secs(300);
+
+/// The key that theirs computes.
+fn key(call: &Call) -> String {
+    let texts = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
+    let arguments = [
+        call.id.into(),
+        call.offset.into(),
+        call.name.as_str().into(),
+        call.ratio.into(),
+        InteropValue::Array(texts(&call.tags)),
+        InteropValue::Map(
+            call.limits.iter().map(|(name, limit)| (name.clone(), (*limit).into())).collect(),
+        ),
+        InteropValue::Set(call.ids.iter().map(|id| i32::from(*id).into()).collect()),
+        call.parent.map_or(InteropValue::Null, Into::into),
+        InteropValue::DateTime { unix_micros: call.at.unix_micros().unwrap() },
+    ];
+    interop_key("exchange", "search", &arguments).unwrap()
+}
+
+fn client(backend: SharedBackend, ring: Option<Ring>) -> CacheKit {
+    let builder = CacheKit::builder().backend(backend).no_l1();
+    let builder = match ring {
+        None => builder.no_encryption(),
+        Some(Ring { current, previous }) => {
+            let previous: Vec<[u8; 32]> = previous.iter().map(|byte| [*byte; 32]).collect();
+            let previous: Vec<&[u8]> = previous.iter().map(<[u8; 32]>::as_slice).collect();
+            builder
+                .encryption_from_bytes_with_previous(&[current; 32], &previous, "default")
+                .unwrap()
+        }
+    };
+    builder.build().unwrap()
+}
+
+async fn write(backend: &SharedBackend, calls: &[Call], sealed: bool) {
+    for (range, ring) in writers(sealed) {
+        let client = client(backend.clone(), ring);
+        for call in &calls[range] {
+            client.set_with_ttl(&key(call), &call.record, MINUTES).await.unwrap();
+        }
+    }
+}
+
+async fn read(backend: &SharedBackend, calls: &[Call], sealed: bool) {
+    let client = client(backend.clone(), sealed.then(reader));
+    for call in calls {
+        let name = format!("seed {SEED}, call {}", call.number);
+        let found: Option<Record> = client.interop_get(&key(call)).await.expect(&name);
+        assert_eq!(found.as_ref(), Some(&call.record), "{name}");
+    }
+    if sealed {
+        let third = u64::try_from(CASES / 3).unwrap();
+        assert_eq!(client.secure_cache().unwrap().previous_key_hits(), [third, third]);
+    }
+}
+
+/// Both directions, with a backend of theirs in this process.
+fn exchange(place: &Place, through: &str, sealed: bool) {
+    let runtime = Runtime::new().unwrap();
+    let backend: SharedBackend = match place {
+        Place::Directory(directory) => {
+            let builder = FileBackend::builder().cache_dir(Place::path(directory));
+            Arc::new(builder.build().unwrap())
+        }
+        Place::Redis(node) => runtime.block_on(async {
+            let backend = RedisBackend::builder().url(node.url()).build().unwrap();
+            // What it returns only says when the connection ends.
+            drop(backend.connect().await.unwrap());
+            let backend: SharedBackend = Arc::new(backend);
+            backend
+        }),
+        Place::Server { .. } => unreachable!("that client needs a process of its own"),
+    };
+    let [first, second] = [0, 1].map(generated);
+    we_write(place, &first, sealed);
+    runtime.block_on(read(&backend, &first, sealed));
+    runtime.block_on(write(&backend, &second, sealed));
+    we_read(place, &second, sealed);
+    report("Rust SDK", through, sealed);
+}
+
+#[test]
+fn through_a_directory() {
+    exchange(&Place::directory(), "a directory", false);
+    exchange(&Place::directory(), "a directory", true);
+}
+
+#[test]
+fn through_redis() {
+    exchange(&Place::redis(), "Redis", false);
+    exchange(&Place::redis(), "Redis", true);
+}
+
+/// Runs the client against the server, which it trusts by `SSL_CERT_FILE`: only a new process can be given that.
+fn in_child(place: &Place, role: &str) {
+    let Place::Server { service, .. } = place else { unreachable!("only the server needs it") };
+    let mut program = child(CHILD);
+    service.configure(&mut program, "localhost");
+    let output = program.env(ROLE, role).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains(&done(role)), "{said}\n{errors}");
+}
+
+fn done(role: &str) -> String {
+    format!("{role}: {CASES} calls")
+}
+
+#[test]
+fn through_our_server() {
+    let [first, second] = [0, 1].map(generated);
+    for sealed in [false, true] {
+        let place = Place::server();
+        let kind = if sealed { "sealed" } else { "plain" };
+        we_write(&place, &first, sealed);
+        in_child(&place, &format!("read {kind}"));
+        in_child(&place, &format!("write {kind}"));
+        we_read(&place, &second, sealed);
+        report("Rust SDK", "our server", sealed);
+    }
+}
+
+/// The child of the test above.
+#[test]
+fn in_a_process_of_its_own() {
+    if !is_child(CHILD) {
+        return;
+    }
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let backend = CachekitIO::builder()
+        .api_key(variable("CACHEKIT_API_KEY"))
+        .api_url(variable("CACHEKIT_API_URL"))
+        .allow_custom_host(true);
+    let backend: SharedBackend = Arc::new(backend.build().unwrap());
+    let role = variable(ROLE);
+    let sealed = role.ends_with("sealed");
+    Runtime::new().unwrap().block_on(async {
+        if role.starts_with("read") {
+            read(&backend, &generated(0), sealed).await;
+        } else {
+            write(&backend, &generated(1), sealed).await;
+        }
+    });
+    println!("{}", done(&role));
+}
