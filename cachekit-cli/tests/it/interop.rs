@@ -56,7 +56,7 @@ fn values_go_in_and_out_as_json() {
     assert_eq!(set.code, Some(0), "{}", set.said);
     let got = run(&["get", KNOWN, "--interop", "--backend", &url], b"");
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-    assert_eq!(read(&got.text()), read(value), "{}", got.said);
+    assert_eq!(read(got.text()), read(value), "{}", got.said);
     // As it is, it is one MessagePack document.
     let raw = run(&["get", KNOWN, "--raw", "--backend", &url], b"");
     assert_eq!(raw.out[0], 0x83);
