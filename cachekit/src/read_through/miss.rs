@@ -350,6 +350,7 @@ where
             self.complete_plainly(rules, ret);
         } else if let (true, Some(key)) = (self.has_lead(), &self.key) {
             let verdict = rules.judge(key, ret, self.ttl);
+            self.judged(ret, verdict);
             self.complete_otherwise(ret, verdict);
         }
     }
