@@ -96,7 +96,7 @@ impl Spans {
     }
 
     pub(super) fn call(&self) -> CallSpan {
-        CallSpan(self.0.as_ref().map(|opened| opened.get.clone()))
+        CallSpan(self.0.as_ref().map(|opened| Box::new(opened.get.clone())))
     }
 
     pub(super) fn fills(&mut self, cause: Cause) {
@@ -143,15 +143,15 @@ impl Drop for Opened {
 pub(crate) struct Entered(Option<EnteredSpan>);
 
 /// The span of a call.
-pub(crate) struct CallSpan(Option<Span>);
+pub(crate) struct CallSpan(Option<Box<Span>>);
 
 impl CallSpan {
     pub(crate) fn enter(&self) -> Entered {
-        Entered(self.0.clone().map(Span::entered))
+        Entered(self.0.as_deref().cloned().map(Span::entered))
     }
 
     pub(crate) fn within<F: Future>(self, future: F) -> Instrumented<F> {
-        future.instrument(self.0.unwrap_or_else(Span::none))
+        future.instrument(self.0.map_or_else(Span::none, |span| *span))
     }
 }
 

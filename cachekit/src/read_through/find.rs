@@ -116,7 +116,7 @@ where
         remote: Some((site, remote)),
         keep: &|| StoreRef::Static(store),
     };
-    search.on(look, Opening::default())
+    search.goes_on(look)
 }
 
 /// What a call outside of test scopes is: where the process has no backend, `#[cache]` functions ask none.
@@ -190,7 +190,7 @@ where
     }
     let look = target.store.look(target.hash, target.caller, true);
     return_if_fresh!(look, target.store, target.hash, key);
-    search.on(look, Opening::default())
+    search.goes_on(look)
 }
 
 /// The look-up of one call.
@@ -213,6 +213,14 @@ struct Opening {
 }
 
 impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
+    /// Leads where nothing was found, or see [`on`](Self::on): a call that leads has no room for a value on its stack.
+    fn goes_on(self, look: Look) -> Result<S::Return, Miss<Q::Owned, S>> {
+        match look {
+            Look::Lead(row) => Err(self.missed(Turn::Lead(row))),
+            look => self.on(look, Opening::default()),
+        }
+    }
+
     /// Goes on after the first look, which found nothing that could be served as it was.
     #[inline(never)]
     fn on(self, mut look: Look, mut opening: Opening) -> Result<S::Return, Miss<Q::Owned, S>> {
