@@ -36,11 +36,9 @@ macro_rules! return_if_fresh {
             && $key.matches(&typed.key)
         {
             $store.count_hit($hash, entry, &typed.head);
+            $store.observed().hit(false);
             match S::read(&typed.value) {
-                Ok(ret) => {
-                    $store.observed().hit(false);
-                    return Ok(ret);
-                }
+                Ok(ret) => return Ok(ret),
                 // It is dead then, and what follows takes the lead over it.
                 Err(refusal) => drop_refused::<Q, S>($store, $hash, $key, refusal),
             }
@@ -188,9 +186,7 @@ where
     if target.store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
         return search.special();
     }
-    let look = target.store.look(target.hash, target.caller, true);
-    return_if_fresh!(look, target.store, target.hash, key);
-    search.goes_on(look)
+    search.plain()
 }
 
 /// The look-up of one call.
@@ -213,6 +209,15 @@ struct Opening {
 }
 
 impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
+    /// Looks for what can be served as it is. Apart, as [`find_site_at`] is.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
+        let Target { store, hash, caller, .. } = self.target;
+        let look = store.look(hash, caller, true);
+        return_if_fresh!(look, store, hash, self.key);
+        self.goes_on(look)
+    }
+
     /// Leads where nothing was found, or see [`on`](Self::on): a call that leads has no room for a value on its stack.
     fn goes_on(self, look: Look) -> Result<S::Return, Miss<Q::Owned, S>> {
         match look {
