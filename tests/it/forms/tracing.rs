@@ -91,7 +91,9 @@ fn spans_of_runs_above_and_of_calls_below() {
             });
         }
     });
-    let seen = spans.0.lock().unwrap().clone();
+    let mut seen = spans.0.lock().unwrap().clone();
+    // With the feature `tracing`, which another package of the workspace may turn on, each miss has spans of ours.
+    seen.retain(|name, _| !name.starts_with("cache."));
     let expected = [
         ("above", 1),
         ("async_above", 1),

@@ -179,7 +179,8 @@ fn it_is_logged_once_for_each_function_and_tells_no_secret() {
     });
     RUNS.take();
     let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    let warnings: Vec<&str> = text.lines().filter(|line| line.contains("WARN cachekit:")).collect();
+    let warnings: Vec<&str> =
+        text.lines().filter(|line| line.contains("WARN ") && line.contains("cachekit: ")).collect();
     assert_eq!(warnings.len(), 3, "{text}");
     for (line, function) in warnings.iter().zip(["::length", "::of_tenant", "::of_tenant"]) {
         assert!(line.contains(function) && line.contains("nothing can be sealed"), "{line}");
