@@ -439,7 +439,7 @@ fn the_last_look_at_an_entry_whose_destructor_panics() {
     PANICS.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| drop(value(Clearing(1)))));
     assert!(outcome.is_err() && !PANICS.get() && !CLEARS.get());
-    // It would wait for the run that the first call leads for ever.
+    // If the first call had kept its lead, this call would wait for a run that never ends.
     let before = value::stats();
     drop(value(Clearing(1)));
     assert_eq!(value::stats().loads, before.loads + 1);
