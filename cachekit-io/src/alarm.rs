@@ -23,10 +23,10 @@ const FEW: usize = 256;
 
 /// The end of one wait. It begins with the first poll, and dropping it takes it back.
 #[derive(Default)]
-pub struct Alarm(Option<Place>);
+pub struct Alarm(Option<Registration>);
 
 /// Where a deadline stands.
-struct Place {
+struct Registration {
     list: &'static Padded,
     index: usize,
 }
@@ -82,14 +82,14 @@ impl Alarm {
         // Wakers are foreign code: they are cloned and dropped with nothing locked.
         let waker = cx.waker().clone();
         match &self.0 {
-            None => match Place::take(at, waker) {
-                Some(place) => {
-                    self.0 = Some(place);
+            None => match Registration::take(at, waker) {
+                Some(registration) => {
+                    self.0 = Some(registration);
                     Poll::Pending
                 }
                 None => Poll::Ready(()),
             },
-            Some(place) if place.wait_with(waker) => Poll::Pending,
+            Some(registration) if registration.wait_with(waker) => Poll::Pending,
             Some(_) => {
                 self.0 = None;
                 Poll::Ready(())
@@ -104,7 +104,7 @@ impl fmt::Debug for Alarm {
     }
 }
 
-impl Place {
+impl Registration {
     /// `None` if there is no thread.
     fn take(at: Instant, waker: Waker) -> Option<Self> {
         let thread = thread().ok()?;
@@ -136,7 +136,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         let mut entries = self.list.lock();
         let waker = entries.slots[self.index].waker.take();

@@ -57,19 +57,19 @@ impl Background {
     }
 
     /// The place where work for the current caller is best done.
-    pub(crate) fn place(self) -> Place {
+    pub(crate) fn executor(self) -> Executor {
         match Handle::try_current() {
             Ok(current) if current.runtime_flavor() == RuntimeFlavor::MultiThread => {
-                Place { home: Home::Anywhere, handle: current }
+                Executor { home: Home::Anywhere, handle: current }
             }
             Ok(current) if current.id() != self.handle.id() => {
-                Place { home: Home::Only(current.id()), handle: current }
+                Executor { home: Home::Only(current.id()), handle: current }
             }
-            _ => self.own_place(),
+            _ => self.own_executor(),
         }
     }
 
-    /// Where the current caller is: that of its [`place`](Self::place).
+    /// Where the current caller is: that of its [`executor`](Self::executor).
     #[cfg(feature = "redis")]
     pub(crate) fn home(self) -> Home {
         match Handle::try_current() {
@@ -80,8 +80,8 @@ impl Background {
     }
 
     /// The thread itself.
-    pub(crate) fn own_place(self) -> Place {
-        Place { home: Home::Background, handle: self.handle.clone() }
+    pub(crate) fn own_executor(self) -> Executor {
+        Executor { home: Home::Background, handle: self.handle.clone() }
     }
 
     /// Waits.
@@ -130,7 +130,7 @@ impl Home {
 }
 
 /// A runtime to put work on.
-pub(crate) struct Place {
+pub(crate) struct Executor {
     pub(crate) home: Home,
     pub(crate) handle: Handle,
 }

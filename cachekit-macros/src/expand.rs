@@ -5,6 +5,7 @@
 //! the body or to an expression of the attribute.
 
 mod again;
+mod cached_function;
 mod companion;
 mod function;
 mod generics;
@@ -13,7 +14,6 @@ mod key;
 mod route;
 mod rules;
 mod secure;
-mod site;
 mod spans;
 
 use proc_macro2::{Ident, Span, TokenStream};

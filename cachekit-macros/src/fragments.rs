@@ -64,8 +64,8 @@ fn each(tokens: TokenStream, inside: &dyn Fn(TokenStream) -> TokenStream) -> Tok
             continue;
         };
         if group.delimiter() == Delimiter::None {
-            let place = Place { before: emitted.last(), after: &tokens[index + 1..] };
-            let inner = place.open(group.span(), inside(group.stream()));
+            let neighbours = Neighbours { before: emitted.last(), after: &tokens[index + 1..] };
+            let inner = neighbours.open(group.span(), inside(group.stream()));
             emitted.extend(inner);
         } else if is_attribute(group, &emitted) {
             emitted.push(regrouped(group, flattened(group.stream())));
@@ -107,12 +107,12 @@ fn flattened(tokens: TokenStream) -> TokenStream {
 }
 
 /// What stands around a fragment.
-struct Place<'a> {
+struct Neighbours<'a> {
     before: Option<&'a TokenTree>,
     after: &'a [TokenTree],
 }
 
-impl Place<'_> {
+impl Neighbours<'_> {
     fn open(&self, span: Span, inner: TokenStream) -> TokenStream {
         let at = Span::mixed_site().located_at(span);
         let parentheses = || {

@@ -63,7 +63,8 @@ fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<F
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why.into()),
         },
         (&Method::GET | &Method::HEAD, "/metrics") => {
-            let text = service.metrics.render(&service.home.tell(service.now()), service.held());
+            let text =
+                service.metrics.render(&service.home.tell(service.now()), service.in_transit());
             (StatusCode::OK, metrics::CONTENT_TYPE, text.into())
         }
         (&Method::GET | &Method::HEAD, DESCRIPTION) => {

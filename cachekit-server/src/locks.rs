@@ -97,8 +97,8 @@ impl Locks {
 
     /// A place for one more lease of the key's tenant, which something else gives; `None` if the tenant
     /// holds as many as it may.
-    pub(crate) fn place<'a>(&'a self, key: &'a EntryKey) -> Option<Place<'a>> {
-        self.count_in(key.tenant()).then_some(Place { locks: self, key, filled: false })
+    pub(crate) fn reserve<'a>(&'a self, key: &'a EntryKey) -> Option<Reservation<'a>> {
+        self.count_in(key.tenant()).then_some(Reservation { locks: self, key, filled: false })
     }
 
     /// Ends the lease if this id holds it.
@@ -173,13 +173,13 @@ impl Locks {
 }
 
 /// A place for a lease: given back when it is dropped without one.
-pub(crate) struct Place<'a> {
+pub(crate) struct Reservation<'a> {
     locks: &'a Locks,
     key: &'a EntryKey,
     filled: bool,
 }
 
-impl Place<'_> {
+impl Reservation<'_> {
     /// The lease was given. One of the same key that was noted before is over.
     pub(crate) fn fill(mut self, id: &str, millis: u64, now: Timestamp) {
         self.filled = true;
@@ -191,7 +191,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if !self.filled {
             self.locks.count_out(self.key.tenant());

@@ -43,7 +43,7 @@ pub(crate) struct Seat {
     peers: Arc<Peers>,
 }
 
-enum Place {
+enum Admission {
     Free(u64),
     /// Every connection is busy.
     Full,
@@ -74,28 +74,28 @@ impl Peers {
         let mut waited = false;
         loop {
             let left = self.left.notified();
-            let (place, reached) = self.place(address, &pulse, metrics);
+            let (admission, reached) = self.try_admit(address, &pulse, metrics);
             // One that waits reached the limit once, however often it looks.
             if let Some(limit) = reached.filter(|_| !waited) {
                 metrics.alarms.raise(limit, None);
             }
-            match place {
-                Place::Free(id) => return Some(Seat { id, pulse, peers: Arc::clone(self) }),
-                Place::TooMany => return None,
+            match admission {
+                Admission::Free(id) => return Some(Seat { id, pulse, peers: Arc::clone(self) }),
+                Admission::TooMany => return None,
                 // Which of the others becomes idle first is not told.
-                Place::Full => drop(timeout(LOOK, left).await),
+                Admission::Full => drop(timeout(LOOK, left).await),
             }
             waited = true;
         }
     }
 
     /// A place, and which limit was in its way.
-    fn place(
+    fn try_admit(
         &self,
         address: IpAddr,
         pulse: &Arc<Pulse>,
         metrics: &Metrics,
-    ) -> (Place, Option<Limit>) {
+    ) -> (Admission, Option<Limit>) {
         let mut reached = None;
         let block = block(address);
         let mut open = self.lock();
@@ -103,21 +103,21 @@ impl Peers {
         if self.per_address(address).is_some_and(|most| of_address >= most) {
             reached = Some(Limit::AddressConnections);
             if !open.dismiss_idle(Some(block), metrics) {
-                return (Place::TooMany, reached);
+                return (Admission::TooMany, reached);
             }
         }
         if open.peers.len() >= self.most || open.leaving >= self.most {
             reached = reached.or(Some(Limit::Connections));
             // Those that leave hold memory, too: there are never more of them than of the others.
             if open.leaving >= self.most || !open.dismiss_idle(None, metrics) {
-                return (Place::Full, reached);
+                return (Admission::Full, reached);
             }
         }
         let id = open.next;
         open.next += 1;
         open.peers.insert(id, Peer { address: block, pulse: Arc::clone(pulse) });
         *open.by_address.entry(block).or_default() += 1;
-        (Place::Free(id), reached)
+        (Admission::Free(id), reached)
     }
 
     fn per_address(&self, address: IpAddr) -> Option<usize> {

@@ -45,9 +45,9 @@ pub fn key<R>(entry: Handle<R>) -> EntryKey {
 /// The same for async functions. They take what makes the handle, and the arguments: nothing happens before the future is
 /// polled.
 pub mod of_async {
+    use crate::cached_function::CachedFunction;
     use crate::explain::Explanation;
-    use crate::handle::{AsyncHandle, EntryKey, Invalidated, Operation, site_clear};
-    use crate::site::Site;
+    use crate::handle::{AsyncHandle, EntryKey, Invalidated, Operation, function_clear};
 
     /// `f::invalidate(…)`
     pub fn invalidate<A, R>(
@@ -98,7 +98,7 @@ pub mod of_async {
     /// `f::clear()`
     // Async, so that nothing happens before it is awaited; made once, since it depends on no type.
     #[allow(clippy::unused_async)]
-    pub async fn clear(site: &'static Site) -> Invalidated {
-        site_clear(site)
+    pub async fn clear(function: &'static CachedFunction) -> Invalidated {
+        function_clear(function)
     }
 }

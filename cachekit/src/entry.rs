@@ -73,8 +73,8 @@ pub(crate) fn end(entry: &Resident, head: &Head) -> bool {
 
 /// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a front.
 #[inline]
-pub(crate) fn mix(hash: u64, function: TypeId, instance: u64) -> u64 {
-    hash ^ type_bits(function) ^ instance.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+pub(crate) fn mix(hash: u64, instantiation: TypeId, instance: u64) -> u64 {
+    hash ^ type_bits(instantiation) ^ instance.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The 64 bits that `TypeId` feeds a hasher; folded to a constant by the optimizer.

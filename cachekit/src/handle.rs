@@ -3,22 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use self::place::{Place, place};
+use self::erased::{ErasedKey, erase};
 use crate::blocking;
+use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::explain::Explanation;
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route};
 use crate::route;
 use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
-use crate::site::{Site, SiteRef};
 use crate::stats::Stats;
 
 mod entry_key;
+mod erased;
 mod explaining;
 mod invalidated;
 mod operation;
-mod place;
 
 pub use self::entry_key::EntryKey;
 pub use self::invalidated::Invalidated;
@@ -27,7 +27,7 @@ pub(crate) use self::operation::Operation;
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
 /// A handle on a call.
-pub fn handle<H, R, Q, S, J>(site: SiteRef, route: R, _shape: S, key: Q, judge: J) -> H
+pub fn handle<H, R, Q, S, J>(function: FunctionRef, route: R, _shape: S, key: Q, judge: J) -> H
 where
     H: From<Inner<S::Return>>,
     R: Route<Q, S>,
@@ -37,11 +37,17 @@ where
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
     let key = route.key(key);
-    place::<R::Key, S>(site, &key, Box::new(judge), R::remote).into()
+    erase::<R::Key, S>(function, &key, Box::new(judge), R::remote).into()
 }
 
 /// A handle on a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
-pub fn handle_ruled<H, R, Q, S, F, J>(site: SiteRef, route: R, shape: S, key: Q, rules: F) -> H
+pub fn handle_ruled<H, R, Q, S, F, J>(
+    function: FunctionRef,
+    route: R,
+    shape: S,
+    key: Q,
+    rules: F,
+) -> H
 where
     H: From<Inner<S::Return>>,
     R: Route<Q, S>,
@@ -51,19 +57,19 @@ where
     F: FnOnce(Rules<Q::Owned, S>) -> J,
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
-    handle(site, route, shape, key, rules(Rules::new()))
+    handle(function, route, shape, key, rules(Rules::new()))
 }
 
 /// What a handle is made of.
 #[allow(unreachable_pub)] // Named by what generated code calls.
 pub struct Inner<R> {
     key: EntryKey,
-    site: &'static Site,
-    place: Arc<dyn Place<R>>,
+    function: &'static CachedFunction,
+    place: Arc<dyn ErasedKey<R>>,
 }
 
 impl<R> Inner<R> {
-    fn place(&self) -> Arc<dyn Place<R>> {
+    fn erased(&self) -> Arc<dyn ErasedKey<R>> {
         Arc::clone(&self.place)
     }
 }
@@ -130,29 +136,29 @@ impl<R> From<Inner<R>> for AsyncHandle<R> {
 impl<R> Handle<R> {
     /// Removes the entry. Running fills of this key will not be stored.
     pub fn invalidate(&self) -> Invalidated {
-        blocking::block_on(self.0.place().invalidate())
+        blocking::block_on(self.0.erased().invalidate())
     }
 
     /// The cached value, without running the function and without counting as a call.
     pub fn peek(&self) -> Option<R> {
-        blocking::block_on(self.0.place().peek()).map(|value| *value)
+        blocking::block_on(self.0.erased().peek()).map(|value| *value)
     }
 
     /// Whether there is a cached value.
     pub fn contains(&self) -> bool {
-        blocking::block_on(self.0.place().contains())
+        blocking::block_on(self.0.erased().contains())
     }
 
     /// What would become of the call, and why. Changes nothing; see [`Explanation`].
     pub fn explain(&self) -> Explanation {
-        blocking::block_on(self.0.place().explain())
+        blocking::block_on(self.0.erased().explain())
     }
 
     /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
     /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
     /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub fn set(&self, value: R) {
-        blocking::block_on(self.0.place().set(value));
+        blocking::block_on(self.0.erased().set(value));
     }
 
     /// Runs `call`, a call of the cached function, so that the function runs and its result is stored.
@@ -162,12 +168,12 @@ impl<R> Handle<R> {
 
     /// Removes all entries of the function.
     pub fn clear(&self) -> Invalidated {
-        site_clear(self.0.site)
+        function_clear(self.0.function)
     }
 
     /// Removes what has expired of the function's entries, in this process. Returns how many entries that were.
     pub fn purge(&self) -> u64 {
-        site_purge(self.0.site)
+        function_purge(self.0.function)
     }
 
     /// Identifies the call.
@@ -177,36 +183,36 @@ impl<R> Handle<R> {
 
     /// The function's counters.
     pub fn stats(&self) -> Stats {
-        self.0.site.stats()
+        self.0.function.stats()
     }
 }
 
 impl<R> AsyncHandle<R> {
     /// Removes the entry. Running fills of this key will not be stored.
     pub async fn invalidate(&self) -> Invalidated {
-        self.0.place().invalidate().await
+        self.0.erased().invalidate().await
     }
 
     /// The cached value, without running the function and without counting as a call.
     pub async fn peek(&self) -> Option<R> {
-        self.0.place().peek().await.map(|value| *value)
+        self.0.erased().peek().await.map(|value| *value)
     }
 
     /// Whether there is a cached value.
     pub async fn contains(&self) -> bool {
-        self.0.place().contains().await
+        self.0.erased().contains().await
     }
 
     /// What would become of the call, and why. Changes nothing; see [`Explanation`].
     pub async fn explain(&self) -> Explanation {
-        self.0.place().explain().await
+        self.0.erased().explain().await
     }
 
     /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
     /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
     /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub async fn set(&self, value: R) {
-        self.0.place().set(value).await;
+        self.0.erased().set(value).await;
     }
 
     /// Awaits `call`, a call of the cached function, so that the function runs and its result is stored.
@@ -217,12 +223,12 @@ impl<R> AsyncHandle<R> {
     /// Removes all entries of the function.
     #[allow(clippy::unused_async)] // As its siblings.
     pub async fn clear(&self) -> Invalidated {
-        site_clear(self.0.site)
+        function_clear(self.0.function)
     }
 
     /// Removes what has expired of the function's entries, in this process. Returns how many entries that were.
     pub fn purge(&self) -> u64 {
-        site_purge(self.0.site)
+        function_purge(self.0.function)
     }
 
     /// Identifies the call.
@@ -232,7 +238,7 @@ impl<R> AsyncHandle<R> {
 
     /// The function's counters.
     pub fn stats(&self) -> Stats {
-        self.0.site.stats()
+        self.0.function.stats()
     }
 }
 
@@ -275,17 +281,17 @@ macro_rules! debug {
 debug!(Handle, AsyncHandle);
 
 /// The counters of a function.
-pub fn site_stats(site: &'static Site) -> Stats {
-    site.stats()
+pub fn function_stats(function: &'static CachedFunction) -> Stats {
+    function.stats()
 }
 
 /// Removes the entries of a function whose time is over, in this process.
-pub fn site_purge(site: &'static Site) -> u64 {
-    site.purge()
+pub fn function_purge(function: &'static CachedFunction) -> u64 {
+    function.purge()
 }
 
 /// Removes all entries of a function, in this process.
-pub fn site_clear(site: &'static Site) -> Invalidated {
-    let removed = site.clear();
-    Invalidated { removed, shared: route::after_clear(site) }
+pub fn function_clear(function: &'static CachedFunction) -> Invalidated {
+    let removed = function.clear();
+    Invalidated { removed, shared: route::after_clear(function) }
 }

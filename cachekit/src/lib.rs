@@ -73,6 +73,7 @@ mod read_through;
 mod store;
 
 // What the attributes say.
+mod cached_function;
 mod instance;
 mod kept;
 pub mod key;
@@ -84,7 +85,6 @@ mod scope;
 mod sealed;
 mod shape;
 mod shareable;
-mod site;
 mod template;
 mod ttl;
 mod unwind;
@@ -148,6 +148,7 @@ pub use cachekit_macros::cache;
 pub use backend_option::IntoBackend;
 pub use background::set_spawner;
 pub use cache::{Cache, CacheBuilder, Item, Iter};
+pub use cached_function::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, functions};
 pub use equivalent::Equivalent;
 pub use error::{Error, ErrorKind, Problem};
 pub use expiry::Expiry;
@@ -156,7 +157,6 @@ pub use instance::{Instance, InstanceId};
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
 pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
-pub use site::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, functions};
 pub use start::{check, init};
 pub use stats::{Refusals, Stats};
 pub use store::Cause;

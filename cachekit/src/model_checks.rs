@@ -18,7 +18,7 @@ use crate::Cache;
 use crate::clock::{Clock, ClockSource, NEVER, ticks};
 use crate::counters::CounterId;
 use crate::entry::{Head, Plan};
-use crate::read_through::{Asked, Target, find};
+use crate::read_through::{Asked, Lookup, find};
 use crate::rules::Defaults;
 use crate::shape::Plain;
 use crate::store::{Caller, Capacity, Store, StoreRef};
@@ -362,8 +362,8 @@ fn stale_store() -> StoreRef {
 fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: false, asks: false };
-    let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
-    match find::<u64, Plain<u64>>(target, &7, None, &|| store.clone()) {
+    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller };
+    match find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone()) {
         Ok(value) => Asked::Value(value),
         Err(miss) => miss.ask(),
     }

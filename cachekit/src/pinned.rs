@@ -8,12 +8,12 @@ use crate::shape::Shape;
 
 /// What sets a call's entries apart besides its arguments.
 #[allow(unreachable_pub)] // Named by what generated code calls.
-pub trait Spot {
+pub trait Qualifier {
     /// The form that entries keep.
     type Pin: Clone + Eq + Send + Sync + 'static;
 
     /// Feeds the hasher of the key.
-    fn hash_spot<H: Hasher>(&self, state: &mut H);
+    fn hash_qualifier<H: Hasher>(&self, state: &mut H);
     /// Whether it is the stored one.
     fn matches(&self, pin: &Self::Pin) -> bool;
     /// The form to keep, made on a miss.
@@ -21,10 +21,10 @@ pub trait Spot {
 }
 
 /// Nothing does.
-impl Spot for () {
+impl Qualifier for () {
     type Pin = ();
     #[inline]
-    fn hash_spot<H: Hasher>(&self, _state: &mut H) {}
+    fn hash_qualifier<H: Hasher>(&self, _state: &mut H) {}
     #[inline]
     fn matches(&self, _pin: &()) -> bool {
         true
@@ -34,12 +34,12 @@ impl Spot for () {
 }
 
 /// Two things do.
-impl<A: Spot, B: Spot> Spot for (A, B) {
+impl<A: Qualifier, B: Qualifier> Qualifier for (A, B) {
     type Pin = (A::Pin, B::Pin);
     #[inline]
-    fn hash_spot<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_spot(state);
-        self.1.hash_spot(state);
+    fn hash_qualifier<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_qualifier(state);
+        self.1.hash_qualifier(state);
     }
     #[inline]
     fn matches(&self, pin: &Self::Pin) -> bool {
@@ -50,15 +50,15 @@ impl<A: Spot, B: Spot> Spot for (A, B) {
     }
 }
 
-/// A call's key and its spot.
+/// A call's key and its qualifier.
 #[allow(unreachable_pub)] // Named by what generated code calls.
 #[allow(missing_debug_implementations)] // Never shown: it holds a key.
 pub struct At<Q, P> {
     pub(crate) key: Q,
-    pub(crate) spot: P,
+    pub(crate) qualifier: P,
 }
 
-/// The key of an entry that belongs to a spot.
+/// The key of an entry that belongs to a qualifier.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pinned<K, P> {
     pub(crate) key: K,
@@ -71,26 +71,26 @@ impl<K, P> std::fmt::Debug for Pinned<K, P> {
     }
 }
 
-impl<Q: CacheKey, P: Spot> CacheKey for At<Q, P> {
+impl<Q: CacheKey, P: Qualifier> CacheKey for At<Q, P> {
     type Owned = Pinned<Q::Owned, P::Pin>;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
         self.key.hash_key(state);
-        self.spot.hash_spot(state);
+        self.qualifier.hash_qualifier(state);
     }
     #[inline]
     fn matches(&self, owned: &Self::Owned) -> bool {
-        self.spot.matches(&owned.pin) && self.key.matches(&owned.key)
+        self.qualifier.matches(&owned.pin) && self.key.matches(&owned.key)
     }
     fn fidelity(owned: &Self::Owned) -> Fidelity {
         Q::fidelity(&owned.key)
     }
     fn to_owned_key(&self) -> Self::Owned {
-        Pinned { key: self.key.to_owned_key(), pin: self.spot.pin() }
+        Pinned { key: self.key.to_owned_key(), pin: self.qualifier.pin() }
     }
 }
 
-/// Rules see the arguments; the spot is not their business.
+/// Rules see the arguments; the qualifier is not their business.
 impl<K, P, S, T, E, C, W> Judge<Pinned<K, P>, S> for Rules<K, S, T, E, C, W>
 where
     S: Shape,

@@ -2,8 +2,11 @@
 //! and the runtime are pinned to each other's exact version.
 
 pub use crate::cache::own::lookup_in;
+pub use crate::cached_function::{
+    CachedFunction, FunctionRef, L1, OnTamper, POLICY, Policy, Registered, Tier, TtlPolicy,
+};
 pub use crate::companion::{self, visit, visit_ruled};
-pub use crate::handle::{handle, handle_ruled, site_clear, site_purge, site_stats};
+pub use crate::handle::{function_clear, function_purge, function_stats, handle, handle_ruled};
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::Part;
@@ -16,7 +19,6 @@ pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 #[cfg(feature = "shared")]
 pub use crate::shape::secure::{Refusing, check_on_tamper, sealed, typed};
-pub use crate::site::{L1, OnTamper, POLICY, Policy, Registered, Site, SiteRef, Tier, TtlPolicy};
 pub use crate::template::template;
 pub use inventory;
 // A crate without `std` has no path of its own to it.
@@ -102,8 +104,8 @@ pub const fn entries(capacity: i128) -> Option<u64> {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cachekit_register {
-    ($site:path) => {
-        $crate::__private::inventory::submit! { $crate::__private::Registered(&$site) }
+    ($function:path) => {
+        $crate::__private::inventory::submit! { $crate::__private::Registered(&$function) }
     };
 }
 

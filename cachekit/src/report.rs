@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::cached_function::{Function, functions};
 use crate::observe::{Cause, Observed, Outcome};
-use crate::site::{Function, functions};
 use crate::stats::Stats;
 use crate::store::{Calls, StoreRef};
 
@@ -19,7 +19,7 @@ pub(crate) struct Report {
 
 impl Report {
     fn add(&mut self, function: Function) {
-        for store in function.site().stores() {
+        for store in function.definition().stores() {
             self.stats += store.stats();
             self.calls += store.calls();
             self.stores.push(store);
@@ -46,7 +46,7 @@ impl Report {
 pub(crate) fn all() -> BTreeMap<String, Report> {
     let mut reports = BTreeMap::<String, Report>::new();
     for function in functions() {
-        reports.entry(function.site().label()).or_default().add(function);
+        reports.entry(function.definition().label()).or_default().add(function);
     }
     reports
 }

@@ -1,13 +1,13 @@
 //! The ways to a backend: where the process is configured to go, where an attribute says, or sealed. Also what sets entries
 //! apart besides the arguments: the backend, and the tenant.
 
+use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::key::CacheKey;
 use crate::read_through::behind::Removal;
 use crate::read_through::remote::Remote;
 pub use crate::read_through::{InProcess, OwnedKey, Route};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
-use crate::site::{Site, SiteRef};
 
 #[cfg(feature = "interop")]
 mod interop;
@@ -42,12 +42,12 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &Q::Owned) -> Option<Remote<S>> {
+    fn remote(function: FunctionRef, key: &Q::Owned) -> Option<Remote<S>> {
         #[cfg(feature = "shared")]
-        return named::at::<Q, S>(site, key, named::configured(site)?);
+        return named::at::<Q, S>(function, key, named::configured(function)?);
         #[cfg(not(feature = "shared"))]
         {
-            let _ = (site, key);
+            let _ = (function, key);
             None
         }
     }
@@ -55,11 +55,11 @@ where
 
 /// What clearing a function's entries in this process leaves in the tier behind it: a backend cannot list a function's keys,
 /// so clearing is not confirmed where there is one.
-pub(crate) fn after_clear(site: &'static Site) -> Removal {
+pub(crate) fn after_clear(function: &'static CachedFunction) -> Removal {
     #[cfg(feature = "shared")]
-    if named::may_have_backend(site) {
+    if named::may_have_backend(function) {
         return Removal::Failed;
     }
-    let _ = site;
+    let _ = function;
     Removal::NotUsed
 }

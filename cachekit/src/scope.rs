@@ -187,22 +187,22 @@ pub(crate) fn pending() -> pending::Guard {
 
 /// The store of a function inside the scope this thread is in.
 pub(crate) fn store(
-    site: usize,
-    function: TypeId,
+    function: usize,
+    instantiation: TypeId,
     make: impl FnOnce(ClockSource, bool) -> Store,
 ) -> Option<Arc<Store>> {
     let Scope(scope) = current()?;
     let mut stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
-    let store = stores.entry((site, function)).or_insert_with(|| {
+    let store = stores.entry((function, instantiation)).or_insert_with(|| {
         Arc::new(make(ClockSource::Manual(scope.clock.clone()), scope.disabled))
     });
     Some(Arc::clone(store))
 }
 
 /// The stores of a function inside the scope this thread is in; `None` outside of any.
-pub(crate) fn stores(site: usize) -> Option<Vec<Arc<Store>>> {
+pub(crate) fn stores(function: usize) -> Option<Vec<Arc<Store>>> {
     let Scope(scope) = current()?;
     let stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
-    let of_site = stores.iter().filter(|((at, _), _)| *at == site);
-    Some(of_site.map(|(_, store)| Arc::clone(store)).collect())
+    let of_function = stores.iter().filter(|((at, _), _)| *at == function);
+    Some(of_function.map(|(_, store)| Arc::clone(store)).collect())
 }

@@ -30,7 +30,7 @@ pub fn init() -> Result<(), Error> {
     #[cfg(not(feature = "shared"))]
     let problems = Vec::new();
     #[cfg(feature = "shared")]
-    let problems = problems::of_settings(&crate::site::functions());
+    let problems = problems::of_settings(&crate::cached_function::functions());
     Error::of(problems)
 }
 
@@ -58,6 +58,6 @@ pub async fn check() -> Result<(), Error> {
     #[cfg(not(feature = "shared"))]
     let problems = Vec::new();
     #[cfg(feature = "shared")]
-    let problems = problems::of_everything(&crate::site::functions()).await;
+    let problems = problems::of_everything(&crate::cached_function::functions()).await;
     Error::of(problems)
 }

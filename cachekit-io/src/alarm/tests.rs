@@ -102,7 +102,7 @@ fn a_list_that_was_long_does_not_stay_so() {
     let list: &'static Padded = Box::leak(Box::default());
     let slot = || Slot { at: Instant::now() + LATER, waker: Some(Waker::noop().clone()) };
     list.lock().slots = (0..2 * FEW).map(|_| slot()).collect();
-    drop((0..2 * FEW).map(|index| Place { list, index }).collect::<Vec<_>>());
+    drop((0..2 * FEW).map(|index| Registration { list, index }).collect::<Vec<_>>());
     assert_eq!(list.lock().slots.capacity(), 0);
 }
 

@@ -102,7 +102,7 @@ impl Endpoint {
     }
 
     /// The path of a key's part.
-    pub(super) fn entry(&self, key: &str, part: Part) -> Result<Target, ReservedKey> {
+    pub(super) fn entry(&self, key: &str, part: Part) -> Result<RequestTarget, ReservedKey> {
         // Most keys grow by a few escaped colons.
         let room = self.prefix.len() + path::PREFIX.len() + key.len() * 3 / 2 + 8;
         let mut text = String::with_capacity(room);
@@ -112,25 +112,25 @@ impl Endpoint {
     }
 
     /// The path of the health check.
-    pub(super) fn health(&self) -> Target {
+    pub(super) fn health(&self) -> RequestTarget {
         self.target(format!("{}{}", self.prefix, path::HEALTH))
     }
 
-    fn target(&self, path: String) -> Target {
+    fn target(&self, path: String) -> RequestTarget {
         let path = PathAndQuery::from_maybe_shared(Bytes::from(path))
             .expect("the prefix was checked and the key is percent-encoded");
-        Target { authority: self.authority.clone(), path }
+        RequestTarget { authority: self.authority.clone(), path }
     }
 }
 
 /// What a request is for. Cloning is cheap.
 #[derive(Clone)]
-pub(super) struct Target {
+pub(super) struct RequestTarget {
     authority: Authority,
     path: PathAndQuery,
 }
 
-impl Target {
+impl RequestTarget {
     /// With scheme and authority, for HTTP/2.
     pub(super) fn absolute(&self) -> Uri {
         let mut parts = http::uri::Parts::default();

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Collector};
 use super::failure::{Again, Failure};
-use crate::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Executor, Home};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -22,7 +22,7 @@ pub(super) struct Conn {
 
 impl Conn {
     /// Speaks HTTP/1.1 over a stream, and drives it where it was made.
-    pub(super) async fn open<S>(stream: S, place: &Place) -> Result<Self, Failure>
+    pub(super) async fn open<S>(stream: S, executor: &Executor) -> Result<Self, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -30,11 +30,11 @@ impl Conn {
         let (sender, connection) = shaken.map_err(|error| {
             Failure::transport(Again::Unsent, "the HTTP/1.1 handshake failed", error)
         })?;
-        place.handle.spawn(async move {
+        executor.handle.spawn(async move {
             // A request that waits for an answer learns about it there.
             let _ = connection.await;
         });
-        Ok(Self { sender, home: place.home, last_use: Instant::now() })
+        Ok(Self { sender, home: executor.home, last_use: Instant::now() })
     }
 
     /// Sends a request and reads the answer; also whether the connection is good for another.

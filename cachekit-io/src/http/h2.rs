@@ -3,7 +3,7 @@
 use super::answer::{Answer, Collector};
 use super::failure::{Again, Failure};
 use super::keep_alive::KeepAlive;
-use crate::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Executor, Home};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 use h2::{Ping, PingPong, Reason};
@@ -52,7 +52,7 @@ impl Conn {
     /// Speaks HTTP/2 over a stream, and drives it where it was made.
     pub(super) async fn open<S>(
         stream: S,
-        place: &Place,
+        executor: &Executor,
         background: Background,
         keep_alive: KeepAlive,
     ) -> Result<Arc<Self>, Failure>
@@ -72,7 +72,7 @@ impl Conn {
         let pings = connection.ping_pong();
         let conn = Arc::new(Self {
             sender,
-            home: place.home,
+            home: executor.home,
             closed: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             well: Notify::new(),
@@ -86,7 +86,7 @@ impl Conn {
         });
         let guard = CloseOnDrop(Arc::downgrade(&conn));
         let look = Arc::clone(&conn.look);
-        place.handle.spawn(drive(connection, pings, look, guard, background, keep_alive));
+        executor.handle.spawn(drive(connection, pings, look, guard, background, keep_alive));
         Ok(conn)
     }
 

@@ -2,7 +2,7 @@
 
 use super::CachekitIo;
 use super::answer::SMALL_BODY;
-use super::endpoint::Target;
+use super::endpoint::RequestTarget;
 use super::failure::Failure;
 use super::request::Call;
 use crate::wire::body::{HealthResponse, TtlRequest, TtlResponse};
@@ -158,7 +158,7 @@ impl CachekitIo {
         key: &str,
         value: &Bytes,
         options: &SetOptions,
-    ) -> Result<(Target, Option<(u64, u64)>), BackendError> {
+    ) -> Result<(RequestTarget, Option<(u64, u64)>), BackendError> {
         let target = self.target(Operation::Set, key, Part::Value)?;
         let windows = windows(options).map_err(|error| error.with_key(key))?;
         if value.len() > MAX_VALUE_BYTES {
@@ -175,7 +175,7 @@ impl CachekitIo {
         operation: Operation,
         key: &str,
         part: Part,
-    ) -> Result<Target, BackendError> {
+    ) -> Result<RequestTarget, BackendError> {
         self.shared.endpoint.entry(key, part).map_err(|reserved| {
             BackendError::new(BackendErrorKind::InvalidKey, operation)
                 .with_context(reserved.to_string())

@@ -9,7 +9,7 @@ use super::connector::{Connector, Protocol};
 use super::failure::{Again, Failure};
 use super::keep_alive::KeepAlive;
 use super::{answer::Answer, h1, h2};
-use crate::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Executor, Home};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -93,8 +93,8 @@ impl Pool {
     /// A connection for one request.
     pub(super) async fn lease(self: &Arc<Self>, now: Instant) -> Result<Lease<'_>, Failure> {
         for dial in 0..MAX_DIALS {
-            let mut place = self.background.place();
-            match self.find_h2(&place, now) {
+            let mut executor = self.background.executor();
+            match self.find_h2(&executor, now) {
                 Found::Lease(lease) => return Ok(Lease::H2(lease)),
                 Found::Suspect(conn, mut dialed) => {
                     let sign = pin!(conn.sign_of_life());
@@ -110,19 +110,19 @@ impl Pool {
             }
             if self.speaks_h1.load(Ordering::Relaxed) {
                 let lane = self.h1.enter().await;
-                if let Some(conn) = lane.idle(place.home) {
+                if let Some(conn) = lane.idle(executor.home) {
                     return Ok(Lease::H1(lane, conn));
                 }
-                if let Some(conn) = self.dial_h1(place).await? {
+                if let Some(conn) = self.dial_h1(executor).await? {
                     return Ok(Lease::H1(lane, conn));
                 }
                 continue;
             }
             if dial > 0 {
                 // The caller's runtime may be on its way out, or have no network.
-                place = self.background.own_place();
+                executor = self.background.own_executor();
             }
-            let mut outcome = self.dial(place, false);
+            let mut outcome = self.dial(executor, false);
             // Otherwise it was made, or given up with its runtime: have another look.
             if let Ok(Some(Err(failure))) = outcome.wait_for(Option::is_some).await.as_deref() {
                 return Err(failure.clone());
@@ -138,17 +138,17 @@ impl Pool {
     }
 
     /// The least loaded connection; asks for one more where all are full.
-    fn find_h2(self: &Arc<Self>, place: &Place, now: Instant) -> Found {
+    fn find_h2(self: &Arc<Self>, executor: &Executor, now: Instant) -> Found {
         let conns = self.h2.load();
         let mut count = 0;
-        let best = usable(&conns, place.home)
+        let best = usable(&conns, executor.home)
             .inspect(|_| count += 1)
             .min_by_key(|conn| (conn.is_suspect(), !conn.has_room(), conn.load()));
         let Some(best) = best else { return Found::None };
         let may_dial = count < self.size && !self.speaks_h1.load(Ordering::Relaxed);
         if is_short_of(best) && may_dial {
-            let place = Place { home: place.home, handle: place.handle.clone() };
-            let dialed = self.dial(place, true);
+            let executor = Executor { home: executor.home, handle: executor.handle.clone() };
+            let dialed = self.dial(executor, true);
             if best.is_suspect() {
                 return Found::Suspect(Arc::clone(best), dialed);
             }
@@ -159,29 +159,33 @@ impl Pool {
 
     /// Starts a dial, or joins the one under way. Only for `more` connections if there is one already:
     /// a dial that was under way when the caller looked may be over by now.
-    pub(super) fn dial(self: &Arc<Self>, place: Place, more: bool) -> watch::Receiver<Outcome> {
+    pub(super) fn dial(
+        self: &Arc<Self>,
+        executor: Executor,
+        more: bool,
+    ) -> watch::Receiver<Outcome> {
         let mut dials = self.dials.lock().unwrap_or_else(PoisonError::into_inner);
         // A dial that lost its runtime sends nothing any more.
         dials.retain(|(_, outcome)| outcome.has_changed().is_ok());
-        if let Some((_, outcome)) = dials.iter().find(|(home, _)| *home == place.home) {
+        if let Some((_, outcome)) = dials.iter().find(|(home, _)| *home == executor.home) {
             return outcome.clone();
         }
         let conns = self.h2.load();
-        let mut found = usable(&conns, place.home);
+        let mut found = usable(&conns, executor.home);
         let is_there =
             if more { !found.all(|conn| is_short_of(conn)) } else { found.next().is_some() };
         if is_there || self.speaks_h1.load(Ordering::Relaxed) {
             return watch::channel(Some(Ok(()))).1;
         }
         let (sender, receiver) = watch::channel(None);
-        dials.push((place.home, receiver.clone()));
+        dials.push((executor.home, receiver.clone()));
         drop(dials);
 
         let pool = Arc::clone(self);
-        let handle = place.handle.clone();
+        let handle = executor.handle.clone();
         handle.spawn(async move {
-            let home = place.home;
-            let result = pool.connect(&place).await;
+            let home = executor.home;
+            let result = pool.connect(&executor).await;
             let result = result.map(|conn| match conn {
                 Dialed::H2(conn) => pool.add(conn),
                 Dialed::H1(conn) => {
@@ -200,10 +204,10 @@ impl Pool {
     }
 
     /// A connection for one HTTP/1.1 request; nothing if the service speaks HTTP/2 by now.
-    async fn dial_h1(self: &Arc<Self>, place: Place) -> Result<Option<h1::Conn>, Failure> {
+    async fn dial_h1(self: &Arc<Self>, executor: Executor) -> Result<Option<h1::Conn>, Failure> {
         let pool = Arc::clone(self);
-        let handle = place.handle.clone();
-        let dialed = handle.spawn(async move { pool.connect(&place).await }).await;
+        let handle = executor.handle.clone();
+        let dialed = handle.spawn(async move { pool.connect(&executor).await }).await;
         match dialed {
             Ok(Ok(Dialed::H1(conn))) => Ok(Some(conn)),
             Ok(Ok(Dialed::H2(conn))) => {
@@ -216,14 +220,14 @@ impl Pool {
         }
     }
 
-    async fn connect(&self, place: &Place) -> Result<Dialed, Failure> {
+    async fn connect(&self, executor: &Executor) -> Result<Dialed, Failure> {
         let connecting = async {
             let (stream, protocol) = self.connector.connect().await?;
             Ok(match protocol {
                 Protocol::Http2 => Dialed::H2(
-                    h2::Conn::open(stream, place, self.background, self.keep_alive).await?,
+                    h2::Conn::open(stream, executor, self.background, self.keep_alive).await?,
                 ),
-                Protocol::Http1 => Dialed::H1(h1::Conn::open(stream, place).await?),
+                Protocol::Http1 => Dialed::H1(h1::Conn::open(stream, executor).await?),
             })
         };
         let deadline = Instant::now() + self.connect_timeout;

@@ -2,7 +2,7 @@
 
 use super::api_key::ApiKey;
 use super::connector::Protocol;
-use super::endpoint::{Endpoint, Target};
+use super::endpoint::{Endpoint, RequestTarget};
 use super::session::{L1, Session};
 use crate::wire::header;
 use bytes::Bytes;
@@ -39,7 +39,7 @@ impl CommonHeaders {
 /// A request. Sending it takes nothing away from it.
 pub(super) struct Call {
     pub(super) method: Method,
-    pub(super) target: Target,
+    pub(super) target: RequestTarget,
     pub(super) body: Option<Bytes>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// How large an answer may be.
@@ -50,7 +50,7 @@ pub(super) struct Call {
 
 impl Call {
     /// Without a body.
-    pub(super) fn new(method: Method, target: Target, limit: usize) -> Self {
+    pub(super) fn new(method: Method, target: RequestTarget, limit: usize) -> Self {
         Self { method, target, body: None, headers: Vec::new(), limit, idempotent: true }
     }
 

@@ -60,7 +60,7 @@ impl fmt::Debug for Login {
 
 /// All that a URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct ServerUrl {
     pub(super) shape: Shape,
     pub(super) tls: bool,
     pub(super) login: Login,
@@ -77,7 +77,7 @@ enum Kind {
     Cluster,
 }
 
-impl Target {
+impl ServerUrl {
     /// Reads a URL. The error says what is wrong and shows nothing of it.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or(ACCEPTED)?;

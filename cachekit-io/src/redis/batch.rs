@@ -287,8 +287,8 @@ async fn send_to<P: Piece>(
     let all = |failure: &Failure, lost| {
         places.iter().map(|_| (Err(failure.clone()), lost)).collect::<Vec<_>>()
     };
-    let link = match node.link().await {
-        Ok(link) => link,
+    let connection = match node.connection().await {
+        Ok(connection) => connection,
         Err(failure) => return all(&failure, false),
     };
     let count = places.iter().map(|&place| parts[place].request.len()).sum();
@@ -296,14 +296,14 @@ async fn send_to<P: Piece>(
     for &place in places {
         parts[place].request.write_to(&mut pipeline);
     }
-    let writing = places.iter().map(|&place| events.writes(&link, parts[place].fills?));
+    let writing = places.iter().map(|&place| events.writes(&connection, parts[place].fills?));
     let mut writing: Vec<_> = writing.collect();
     let answers = if writing.iter().any(Option::is_some) {
-        join(link.many(&pipeline), link.has_answered()).await.0
+        join(connection.many(&pipeline), connection.has_answered()).await.0
     } else {
-        link.many(&pipeline).await
+        connection.many(&pipeline).await
     };
-    events.used(&link);
+    events.used(&connection);
     let mut answers = match answers {
         Ok(answers) if answers.len() == count => answers,
         Ok(_) => return all(&Failure::malformed(), false),
@@ -323,7 +323,7 @@ async fn send_to<P: Piece>(
     let written = places.iter().zip(&read).filter(|(_, (answer, _))| answer.is_ok());
     let last = written.filter_map(|(&place, _)| parts[place].writes).last();
     if let Some(name) = last
-        && let Err(failure) = shared.copied(node, &link, name, false).await
+        && let Err(failure) = shared.copied(node, &connection, name, false).await
     {
         // Those that took effect are not confirmed.
         for (answer, lost) in read.iter_mut().filter(|(answer, _)| answer.is_ok()) {

@@ -1,6 +1,6 @@
 //! Settings of the client.
 
-use super::address::{Login, Shape, Target};
+use super::address::{Login, ServerUrl, Shape};
 use super::copies::Wanted;
 use super::dial::{ClientCertificate, Credentials, Dialer, Tls, read_password};
 use super::events::Events;
@@ -210,8 +210,8 @@ impl RedisBuilder {
 
     pub(super) fn try_build(self, wrong: &mut Vec<String>) -> Option<Redis> {
         let url_name = self.url_name;
-        let target = match self.url.as_deref().map(Target::parse) {
-            Some(Ok(target)) => Some(target),
+        let server_url = match self.url.as_deref().map(ServerUrl::parse) {
+            Some(Ok(server_url)) => Some(server_url),
             Some(Err(why)) => note(wrong, format!("{url_name} {why}")),
             None if self.url_reported => None,
             None => note(wrong, "the Redis URL (CACHEKIT_REDIS_URL) is missing".to_owned()),
@@ -240,12 +240,13 @@ impl RedisBuilder {
             ),
         };
         let tls = Tls { roots: self.roots, ca_files: self.ca_files, ca_pem: self.ca_pem, client };
-        let uses_tls = target.as_ref().is_none_or(|target| target.tls);
+        let uses_tls = server_url.as_ref().is_none_or(|server_url| server_url.tls);
         // Files may change later; a name that leads nowhere now is a mistake.
         if uses_tls && let Err(why) = tls.read() {
             wrong.push(why);
         }
-        let login = target.as_ref().map(|target| target.login.clone()).unwrap_or_default();
+        let login =
+            server_url.as_ref().map(|server_url| server_url.login.clone()).unwrap_or_default();
         let credentials = match (self.credentials, self.password_file) {
             (Some(provider), _) => provider,
             (None, Some(path)) => {
@@ -264,30 +265,30 @@ impl RedisBuilder {
             Ok(background) => background,
             Err(error) => return note(wrong, format!("the background thread: {error}")),
         };
-        let target = target?;
-        let is_group = matches!(target.shape, Shape::Sentinel { .. });
+        let server_url = server_url?;
+        let is_group = matches!(server_url.shape, Shape::Sentinel { .. });
         // In a group another server may have taken over: there has to be time left for it.
-        let connect_timeout = match target.shape {
+        let connect_timeout = match server_url.shape {
             Shape::Single(_) => self.timeout,
             _ => (self.timeout / 3).max(Duration::from_secs(1)).min(self.timeout),
         };
         let dialer = |credentials, database, primary_only| Dialer {
-            tls: target.tls.then(|| tls.clone()),
+            tls: server_url.tls.then(|| tls.clone()),
             credentials,
             database,
-            resp3: target.resp3,
+            resp3: server_url.resp3,
             connect_timeout,
             background,
             primary_only,
             watcher: OnceLock::new(),
         };
-        let sentinels = dialer(Credentials::Fixed(target.sentinel_login.clone()), 0, false);
-        let servers = dialer(credentials, target.database, is_group);
-        let names = Names::new(&self.prefix, matches!(target.shape, Shape::Cluster(_)));
+        let sentinels = dialer(Credentials::Fixed(server_url.sentinel_login.clone()), 0, false);
+        let servers = dialer(credentials, server_url.database, is_group);
+        let names = Names::new(&self.prefix, matches!(server_url.shape, Shape::Cluster(_)));
         let events = Events::new(names.clone(), background);
         // Set here and nowhere else.
         let _ = servers.watcher.set(events.watcher());
-        let topology = Topology::new(target.shape, Arc::new(servers), &Arc::new(sentinels));
+        let topology = Topology::new(server_url.shape, Arc::new(servers), &Arc::new(sentinels));
         let shared = Arc::new(Shared {
             names,
             topology,

@@ -41,18 +41,18 @@ impl Map {
     }
 
     fn owner(&self, slot: u16) -> Option<&Arc<Node>> {
-        let place = usize::from(*self.slots.get(usize::from(slot))?).checked_sub(1)?;
-        self.owners.get(place)
+        let executor = usize::from(*self.slots.get(usize::from(slot))?).checked_sub(1)?;
+        self.owners.get(executor)
     }
 
     /// The number of an owner in `slots`.
     fn number(&mut self, node: &Arc<Node>) -> u16 {
         let known = self.owners.iter().position(|owner| Arc::ptr_eq(owner, node));
-        let place = known.unwrap_or_else(|| {
+        let executor = known.unwrap_or_else(|| {
             self.owners.push(Arc::clone(node));
             self.owners.len() - 1
         });
-        u16::try_from(place + 1).unwrap_or(0)
+        u16::try_from(executor + 1).unwrap_or(0)
     }
 }
 
@@ -130,8 +130,8 @@ impl Cluster {
     }
 
     fn join_refresh(self: &Arc<Self>) -> Flight<()> {
-        let place = self.dialer.background.own_place();
-        self.refreshes.join((), &place.handle, || {
+        let executor = self.dialer.background.own_executor();
+        self.refreshes.join((), &executor.handle, || {
             let cluster = Arc::clone(self);
             async move { cluster.ask_around().await }
         })
@@ -209,7 +209,7 @@ struct Range {
 async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
     let mut command = ::redis::cmd("CLUSTER");
     command.arg("SLOTS");
-    let answer = node.link().await?.ask(&command).await.map_err(|failure| {
+    let answer = node.connection().await?.ask(&command).await.map_err(|failure| {
         if failure.kind == BackendErrorKind::Permanent {
             let context = "the server is not part of a Cluster: write the URL as redis://";
             return Failure::new(BackendErrorKind::Configuration, Then::Stop, context);

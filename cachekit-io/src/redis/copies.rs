@@ -4,8 +4,8 @@
 //! written before a round of it began is covered by the round: callers that come meanwhile share the next one.
 
 use super::Shared;
+use super::connection::Connection;
 use super::failure::{Failure, Then};
-use super::link::Link;
 use super::node::Node;
 use super::request::Request;
 use super::send::{Progress, Repeat};
@@ -71,27 +71,27 @@ impl Copies {
     }
 
     async fn ask(&self, wanted: Wanted, mark: &str, asking: bool) -> Result<(), Failure> {
-        let link = self.server.link().await?;
+        let connection = self.server.connection().await?;
         let mut pipeline = ::redis::pipe();
         if asking {
             pipeline.cmd("ASKING");
         }
         // `WAIT` is about what this connection wrote, and by that about all that was written before it.
         pipeline.cmd("SET").arg(mark).arg(1).arg("PX").arg(1000);
-        wanted.wait(&link, pipeline).await
+        wanted.wait(&connection, pipeline).await
     }
 }
 
 impl Wanted {
     /// Waits over the connection that wrote, which is held up meanwhile.
-    async fn wait_on(self, link: &Link) -> Result<(), Failure> {
-        self.wait(link, ::redis::pipe()).await
+    async fn wait_on(self, connection: &Connection) -> Result<(), Failure> {
+        self.wait(connection, ::redis::pipe()).await
     }
 
-    async fn wait(self, link: &Link, mut pipeline: Pipeline) -> Result<(), Failure> {
+    async fn wait(self, connection: &Connection, mut pipeline: Pipeline) -> Result<(), Failure> {
         let millis = u64::try_from(self.within.as_millis()).unwrap_or(1).max(1);
         pipeline.cmd("WAIT").arg(self.replicas).arg(millis);
-        let answers = link.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
+        let answers = connection.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
         let errors = answers.iter().filter_map(|answer| match answer {
             Value::ServerError(error) => Some(error),
             _ => None,
@@ -120,16 +120,16 @@ pub(super) struct Writes<'a, R> {
 impl<R: Request> Request for Writes<'_, R> {
     type Answer = R::Answer;
 
-    async fn send(&self, link: &Link) -> Result<R::Answer, Failure> {
-        self.request.send(link).await
+    async fn send(&self, connection: &Connection) -> Result<R::Answer, Failure> {
+        self.request.send(connection).await
     }
 
     fn written(&self) -> Option<&str> {
         Some(self.name)
     }
 
-    async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
-        self.request.send_asking(link).await
+    async fn send_asking(&self, connection: &Connection) -> Result<R::Answer, Failure> {
+        self.request.send_asking(connection).await
     }
 }
 
@@ -138,12 +138,12 @@ impl Shared {
     pub(super) async fn confirmed(
         &self,
         node: &Arc<Node>,
-        link: &Link,
+        connection: &Connection,
         (name, asking): (&str, bool),
         repeat: Repeat,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
-        let copied = self.copied(node, link, name, asking).await;
+        let copied = self.copied(node, connection, name, asking).await;
         copied.map_err(|failure| {
             progress.repeated = true;
             match failure.then {
@@ -159,7 +159,7 @@ impl Shared {
     pub(super) async fn copied(
         &self,
         node: &Arc<Node>,
-        link: &Link,
+        connection: &Connection,
         name: &str,
         asking: bool,
     ) -> Result<(), Failure> {
@@ -169,13 +169,13 @@ impl Shared {
         match node.copies().wait(self.copies, &self.names.copied(name), asking).await {
             // A server that is out of memory takes no mark, but it has taken a deletion.
             Err(failure) if failure.kind == BackendErrorKind::Backpressure => {
-                self.copies.wait_on(link).await?;
+                self.copies.wait_on(connection).await?;
             }
             waited => waited?,
         }
         // Another server may have the address by now, whose replicas have nothing of what was written: the connection
         // that wrote has to be there still.
         let ping = ::redis::cmd("PING");
-        link.ask(&ping).await.map(drop).map_err(|failure| failure.and_then(Then::Elsewhere))
+        connection.ask(&ping).await.map(drop).map_err(|failure| failure.and_then(Then::Elsewhere))
     }
 }

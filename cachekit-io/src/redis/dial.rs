@@ -2,10 +2,10 @@
 //! certificates, and the addresses behind a name.
 
 use super::address::{Address, Login};
+use super::connection::{Connection, ConnectionId, LinkWatcher, too_slow};
 use super::failure::{Failure, Then};
-use super::link::{Link, LinkId, LinkWatcher, too_slow};
 use crate::BackendErrorKind;
-use crate::runtime::{Background, Place};
+use crate::runtime::{Background, Executor};
 use crate::tls::{self, Identity, Roots};
 use ::redis::aio::{MultiplexedConnection, PubSub};
 use ::redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
@@ -131,18 +131,22 @@ impl Dialer {
     }
 
     /// A connection that lives at this place.
-    pub(super) async fn dial(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
+    pub(super) async fn dial(
+        &self,
+        address: &Address,
+        executor: &Executor,
+    ) -> Result<Connection, Failure> {
         let deadline = Instant::now() + self.connect_timeout;
-        let made = self.open(address, place);
+        let made = self.open(address, executor);
         self.background.before(deadline, made).await.unwrap_or_else(|| Err(too_slow()))
     }
 
-    async fn open(&self, address: &Address, place: &Place) -> Result<Link, Failure> {
+    async fn open(&self, address: &Address, executor: &Executor) -> Result<Connection, Failure> {
         match self.connect(address).await? {
-            Stream::Tcp(stream) => self.greet(stream, place).await,
-            Stream::Tls(stream) => self.greet(stream, place).await,
+            Stream::Tcp(stream) => self.greet(stream, executor).await,
+            Stream::Tls(stream) => self.greet(stream, executor).await,
             #[cfg(unix)]
-            Stream::Unix(stream) => self.greet(stream, place).await,
+            Stream::Unix(stream) => self.greet(stream, executor).await,
         }
     }
 
@@ -214,11 +218,11 @@ impl Dialer {
         Ok(info)
     }
 
-    async fn greet<S>(&self, stream: S, place: &Place) -> Result<Link, Failure>
+    async fn greet<S>(&self, stream: S, executor: &Executor) -> Result<Connection, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let id = LinkId::next();
+        let id = ConnectionId::next();
         let protocol = if self.resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
         let info = self.introduction(protocol)?;
         // Deadlines are kept for whole operations.
@@ -245,9 +249,10 @@ impl Dialer {
                 _ => failure,
             }
         })?;
-        let link = Link::start(conn, driver, id, place, self.background, watcher.cloned());
+        let connection =
+            Connection::start(conn, driver, id, executor, self.background, watcher.cloned());
         if self.primary_only {
-            let role = link.ask(&::redis::cmd("ROLE")).await?;
+            let role = connection.ask(&::redis::cmd("ROLE")).await?;
             if !is_primary(&role) {
                 return Err(Failure::new(
                     BackendErrorKind::Transient,
@@ -256,7 +261,7 @@ impl Dialer {
                 ));
             }
         }
-        Ok(link)
+        Ok(connection)
     }
 }
 

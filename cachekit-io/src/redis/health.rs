@@ -23,13 +23,13 @@ impl Redis {
             let primaries = shared.topology.primaries().await?;
             let ping = Cmd::new().arg("PING").take();
             let answers = primaries.iter().map(async |node| {
-                let link = node.link().await?;
-                match link.ask(&ping).await {
-                    Ok(_) => Ok(link),
+                let connection = node.connection().await?;
+                match connection.ask(&ping).await {
+                    Ok(_) => Ok(connection),
                     // The connection may have been lost unnoticed.
                     Err(failure) if failure.then == Then::Reconnect => {
-                        let link = node.link().await?;
-                        link.ask(&ping).await.map(|_| link)
+                        let connection = node.connection().await?;
+                        connection.ask(&ping).await.map(|_| connection)
                     }
                     Err(failure) => Err(failure),
                 }
@@ -38,11 +38,11 @@ impl Redis {
         };
         let all = shared.background.before(deadline, all).await;
         let error = |failure: Failure| failure.into_error(HEALTH, None);
-        let links = all.unwrap_or_else(|| Err(late(None))).map_err(error)?;
-        let events = shared.events.prove(&links, deadline).await.map_err(error)?;
+        let connections = all.unwrap_or_else(|| Err(late(None))).map_err(error)?;
+        let events = shared.events.prove(&connections, deadline).await.map_err(error)?;
         let health = Health::new(TYPE, asked.elapsed())
             .with_detail("topology", shared.topology.name())
-            .with_detail("primaries", links.len().to_string());
+            .with_detail("primaries", connections.len().to_string());
         Ok(match events {
             Some(events) => health.with_detail("events", events),
             None => health,

@@ -1,12 +1,12 @@
 //! One server and the connections to it.
 
 use super::address::Address;
+use super::connection::Connection;
 use super::copies::Copies;
 use super::dial::Dialer;
 use super::failure::Failure;
 use super::flights::Flights;
-use super::link::Link;
-use crate::runtime::{Home, Place};
+use crate::runtime::{Executor, Home};
 use ::redis::aio::PubSub;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,10 +19,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Node {
     address: Address,
     dialer: Arc<Dialer>,
-    links: ArcSwap<Vec<Arc<Link>>>,
+    connections: ArcSwap<Vec<Arc<Connection>>>,
     /// Held while `links` is replaced.
     replacing: Mutex<()>,
-    dials: Flights<Home, Arc<Link>>,
+    dials: Flights<Home, Arc<Connection>>,
     down: Mutex<Option<Down>>,
     copies: OnceLock<Copies>,
 }
@@ -40,7 +40,7 @@ impl Node {
         Arc::new(Self {
             address,
             dialer,
-            links: ArcSwap::default(),
+            connections: ArcSwap::default(),
             replacing: Mutex::default(),
             dials: Flights::default(),
             down: Mutex::default(),
@@ -61,48 +61,51 @@ impl Node {
     }
 
     /// A connection that the caller can use. Where the last dial failed a moment ago, fails at once.
-    pub(super) async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Failure> {
-        let place = self.dialer.background.place();
-        match self.find(place.home) {
-            Some(link) => Ok(link),
+    pub(super) async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, Failure> {
+        let executor = self.dialer.background.executor();
+        match self.find(executor.home) {
+            Some(connection) => Ok(connection),
             // Boxed, as is everything that most operations have no need of: they pay for its memory.
-            None => Box::pin(self.dialled(place)).await,
+            None => Box::pin(self.dialled(executor)).await,
         }
     }
 
     /// The same if there is one.
-    pub(super) fn link_at_once(&self) -> Option<Arc<Link>> {
+    pub(super) fn link_at_once(&self) -> Option<Arc<Connection>> {
         self.find(self.dialer.background.home())
     }
 
     /// The same where there is none yet.
-    async fn dialled(self: &Arc<Self>, first: Place) -> Result<Arc<Link>, Failure> {
-        let mut place = first;
+    async fn dialled(self: &Arc<Self>, first: Executor) -> Result<Arc<Connection>, Failure> {
+        let mut executor = first;
         for _ in 0..3 {
-            if let Some(link) = self.find(place.home) {
-                return Ok(link);
+            if let Some(connection) = self.find(executor.home) {
+                return Ok(connection);
             }
-            match self.dial(place).await {
-                Some(Ok(link)) if !link.is_closed() => return Ok(link),
+            match self.dial(executor).await {
+                Some(Ok(connection)) if !connection.is_closed() => return Ok(connection),
                 Some(Err(failure)) => return Err(failure),
                 _ => {}
             }
             // The caller's runtime may be on its way out, or have no network.
-            place = self.dialer.background.own_place();
+            executor = self.dialer.background.own_executor();
         }
         Err(Failure::not_connected(std::io::ErrorKind::ConnectionReset.into()))
     }
 
     /// Joins a dial, or begins one. Nothing if it was lost with its runtime.
-    async fn dial(self: &Arc<Self>, place: Place) -> Option<Result<Arc<Link>, Failure>> {
+    async fn dial(
+        self: &Arc<Self>,
+        executor: Executor,
+    ) -> Option<Result<Arc<Connection>, Failure>> {
         let last = self.last_failure();
         if let Some((failure, true)) = last {
             return Some(Err(failure));
         }
-        let (home, handle) = (place.home, place.handle.clone());
+        let (home, handle) = (executor.home, executor.handle.clone());
         let flight = self.dials.join(home, &handle, || {
             let node = Arc::clone(self);
-            async move { node.connect(place).await }
+            async move { node.connect(executor).await }
         });
         // One caller tries whether the server is back; the others need not wait for it.
         if let Some((failure, _)) = last.filter(|_| !flight.begun_here) {
@@ -111,16 +114,16 @@ impl Node {
         flight.outcome().await
     }
 
-    async fn connect(self: Arc<Self>, place: Place) -> Result<Arc<Link>, Failure> {
-        match self.dialer.dial(&self.address, &place).await {
-            Ok(link) => {
-                let link = Arc::new(link);
+    async fn connect(self: Arc<Self>, executor: Executor) -> Result<Arc<Connection>, Failure> {
+        match self.dialer.dial(&self.address, &executor).await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
                 if let Some(watcher) = self.dialer.watcher.get() {
-                    watcher.opened(&link).await;
+                    watcher.opened(&connection).await;
                 }
                 *self.lock_down() = None;
-                self.add(Arc::clone(&link));
-                Ok(link)
+                self.add(Arc::clone(&connection));
+                Ok(connection)
             }
             Err(failure) => {
                 let mut down = self.lock_down();
@@ -145,19 +148,26 @@ impl Node {
         self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, home: Home) -> Option<Arc<Link>> {
-        let links = self.links.load();
-        let usable = |link: &&Arc<Link>| !link.is_closed() && home.can_use(link.home());
-        links.iter().find(usable).cloned()
+    fn find(&self, home: Home) -> Option<Arc<Connection>> {
+        let connections = self.connections.load();
+        let usable = |connection: &&Arc<Connection>| {
+            !connection.is_closed() && home.can_use(connection.home())
+        };
+        connections.iter().find(usable).cloned()
     }
 
     /// Puts a connection into use, and closed ones out of it.
-    fn add(&self, link: Arc<Link>) {
+    fn add(&self, connection: Arc<Connection>) {
         let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut links: Vec<_> =
-            self.links.load().iter().filter(|link| !link.is_closed()).cloned().collect();
-        links.push(link);
-        self.links.store(Arc::new(links));
+        let mut connections: Vec<_> = self
+            .connections
+            .load()
+            .iter()
+            .filter(|connection| !connection.is_closed())
+            .cloned()
+            .collect();
+        connections.push(connection);
+        self.connections.store(Arc::new(connections));
     }
 
     /// A connection that listens at channels.
@@ -167,8 +177,8 @@ impl Node {
 
     /// Closes all connections: the server is not what it was.
     pub(super) fn close(&self) {
-        for link in self.links.load().iter() {
-            link.close();
+        for connection in self.connections.load().iter() {
+            connection.close();
         }
         if let Some(copies) = self.copies.get() {
             copies.close();

@@ -1,7 +1,7 @@
 //! What is sent: one command, several that take effect together, or a script.
 
+use super::connection::Connection;
 use super::failure::{Failure, Then};
-use super::link::Link;
 use super::scripts::Lua;
 use super::send::Deadline;
 use ::redis::{Cmd, Pipeline, ServerError, Value};
@@ -11,15 +11,18 @@ use std::future::Future;
 pub(super) trait Request: Sync {
     type Answer: Send;
 
-    fn send(&self, link: &Link) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+    fn send(
+        &self,
+        connection: &Connection,
+    ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 
     /// The same up to a deadline; nothing once it is there.
     fn send_within(
         &self,
-        link: &Link,
+        connection: &Connection,
         deadline: Deadline,
     ) -> impl Future<Output = Option<Result<Self::Answer, Failure>>> + Send {
-        deadline.bound(self.send(link))
+        deadline.bound(self.send(connection))
     }
 
     /// The name of the entry that it writes, if replicas may have to have it.
@@ -30,25 +33,29 @@ pub(super) trait Request: Sync {
     /// The same for a node that does not have the slot yet.
     fn send_asking(
         &self,
-        link: &Link,
+        connection: &Connection,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 }
 
 impl Request for Cmd {
     type Answer = Value;
 
-    async fn send(&self, link: &Link) -> Result<Value, Failure> {
-        link.ask(self).await
+    async fn send(&self, connection: &Connection) -> Result<Value, Failure> {
+        connection.ask(self).await
     }
 
-    async fn send_within(&self, link: &Link, deadline: Deadline) -> Option<Result<Value, Failure>> {
-        link.ask_within(self, deadline).await
+    async fn send_within(
+        &self,
+        connection: &Connection,
+        deadline: Deadline,
+    ) -> Option<Result<Value, Failure>> {
+        connection.ask_within(self, deadline).await
     }
 
-    async fn send_asking(&self, link: &Link) -> Result<Value, Failure> {
+    async fn send_asking(&self, connection: &Connection) -> Result<Value, Failure> {
         let mut both = Pipeline::with_capacity(2);
         both.cmd("ASKING").add_command(self.clone());
-        let mut answers = link.many(&both).await.map_err(|error| Failure::of(&error))?;
+        let mut answers = connection.many(&both).await.map_err(|error| Failure::of(&error))?;
         match answers.pop() {
             Some(Value::ServerError(error)) => Err(Failure::server(&error)),
             Some(answer) => Ok(answer),
@@ -113,17 +120,17 @@ pub(super) fn error_in(value: &Value) -> Option<&ServerError> {
 impl Request for Together {
     type Answer = Vec<Value>;
 
-    async fn send(&self, link: &Link) -> Result<Vec<Value>, Failure> {
-        let mut answers = link.many(&self.0).await.map_err(|error| Failure::of(&error))?;
+    async fn send(&self, connection: &Connection) -> Result<Vec<Value>, Failure> {
+        let mut answers = connection.many(&self.0).await.map_err(|error| Failure::of(&error))?;
         Self::read(&mut answers)
     }
 
-    async fn send_asking(&self, link: &Link) -> Result<Vec<Value>, Failure> {
+    async fn send_asking(&self, connection: &Connection) -> Result<Vec<Value>, Failure> {
         // The server asks as long as the transaction lasts.
         let mut pipeline = Pipeline::with_capacity(self.len() + 1);
         pipeline.cmd("ASKING");
         self.write_to(&mut pipeline);
-        let mut answers = link.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
+        let mut answers = connection.many(&pipeline).await.map_err(|error| Failure::of(&error))?;
         Self::read(&mut answers)
     }
 }
@@ -158,16 +165,18 @@ impl Call<'_> {
 impl Request for Call<'_> {
     type Answer = Value;
 
-    async fn send(&self, link: &Link) -> Result<Value, Failure> {
-        match self.short().send(link).await {
-            Err(failure) if failure.then == Then::SendScript => self.long().send(link).await,
+    async fn send(&self, connection: &Connection) -> Result<Value, Failure> {
+        match self.short().send(connection).await {
+            Err(failure) if failure.then == Then::SendScript => self.long().send(connection).await,
             answer => answer,
         }
     }
 
-    async fn send_asking(&self, link: &Link) -> Result<Value, Failure> {
-        match self.short().send_asking(link).await {
-            Err(failure) if failure.then == Then::SendScript => self.long().send_asking(link).await,
+    async fn send_asking(&self, connection: &Connection) -> Result<Value, Failure> {
+        match self.short().send_asking(connection).await {
+            Err(failure) if failure.then == Then::SendScript => {
+                self.long().send_asking(connection).await
+            }
             answer => answer,
         }
     }

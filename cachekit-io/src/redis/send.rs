@@ -4,8 +4,8 @@
 //! fails at once, since no other server can answer. In a group an operation waits, up to its deadline, until a
 //! failover, a move of slots or a lost view of the Cluster is over.
 
+use super::connection::Connection;
 use super::failure::{Failure, Then};
-use super::link::Link;
 use super::node::Node;
 use super::request::Request;
 use super::{Redis, Shared};
@@ -127,7 +127,7 @@ pub(super) struct Progress {
 #[derive(Default)]
 struct Used {
     node: Option<Arc<Node>>,
-    link: Option<Arc<Link>>,
+    connection: Option<Arc<Connection>>,
 }
 
 /// What to do after a failed attempt.
@@ -148,20 +148,20 @@ impl Shared {
     ) -> Result<Answered<R::Answer>, Failure> {
         // Nearly every operation finds a connection and is answered over it. What the others need is boxed, so that
         // this one does not pay for the memory.
-        let Some((node, link)) = self.at_once(slot, request) else {
+        let Some((node, connection)) = self.at_once(slot, request) else {
             return Box::pin(self.going_on(None, deadline, slot, request, repeat)).await;
         };
-        let Some(answer) = request.send_within(&link, deadline).await else {
+        let Some(answer) = request.send_within(&connection, deadline).await else {
             return Err(late(None));
         };
-        self.events.used(&link);
+        self.events.used(&connection);
         match answer {
             Ok(answer) => {
                 self.hopes();
                 Ok(Answered { answer, repeated: false })
             }
             Err(failure) => {
-                let first = (failure, Used { node, link: Some(link) });
+                let first = (failure, Used { node, connection: Some(connection) });
                 Box::pin(self.going_on(Some(first), deadline, slot, request, repeat)).await
             }
         }
@@ -172,7 +172,7 @@ impl Shared {
         &self,
         slot: u16,
         request: &R,
-    ) -> Option<(Option<Arc<Node>>, Arc<Link>)> {
+    ) -> Option<(Option<Arc<Node>>, Arc<Connection>)> {
         if self.copies.are_wanted() && request.written().is_some() {
             return None;
         }
@@ -242,9 +242,9 @@ impl Shared {
     ) -> Result<(), Failure> {
         let next = self.next(&failure, repeat, progress);
         if matches!(failure.then, Then::Reconnect | Then::Demoted | Then::Login)
-            && let Some(link) = &used.link
+            && let Some(connection) = &used.connection
         {
-            link.close();
+            connection.close();
         }
         if !matches!(failure.then, Then::Stop | Then::Moved(..) | Then::Ask(_)) {
             let waits = !matches!(next, Next::GiveUp);
@@ -300,27 +300,27 @@ impl Shared {
             return Box::pin(self.ask(&node, request, repeat, progress)).await;
         }
         let node = self.topology.node(slot).await?;
-        let link = node.link().await;
-        let link = match link {
-            Ok(link) => link,
+        let connection = node.connection().await;
+        let connection = match connection {
+            Ok(connection) => connection,
             Err(failure) => {
                 used.node = Some(node);
                 return Err(failure);
             }
         };
-        let answer = request.send(&link).await;
-        self.events.used(&link);
+        let answer = request.send(&connection).await;
+        self.events.used(&connection);
         if answer.is_err() {
-            *used = Used { node: Some(node), link: Some(link) };
+            *used = Used { node: Some(node), connection: Some(connection) };
             return answer;
         }
         if let Some(name) = request.written().filter(|_| self.copies.are_wanted())
             && let Err(failure) =
-                Box::pin(self.confirmed(&node, &link, (name, false), repeat, progress)).await
+                Box::pin(self.confirmed(&node, &connection, (name, false), repeat, progress)).await
         {
             // The connection of the request did nothing wrong, unless the server is another one now.
-            let link = (failure.then == Then::Demoted).then_some(link);
-            *used = Used { node: Some(node), link };
+            let connection = (failure.then == Then::Demoted).then_some(connection);
+            *used = Used { node: Some(node), connection };
             return Err(failure);
         }
         answer
@@ -334,11 +334,11 @@ impl Shared {
         repeat: Repeat,
         progress: &mut Progress,
     ) -> Result<R::Answer, Failure> {
-        let link = node.link().await?;
-        let answer = request.send_asking(&link).await;
-        self.events.used(&link);
+        let connection = node.connection().await?;
+        let answer = request.send_asking(&connection).await;
+        self.events.used(&connection);
         if let Some(name) = request.written().filter(|_| answer.is_ok()) {
-            self.confirmed(node, &link, (name, true), repeat, progress).await?;
+            self.confirmed(node, &connection, (name, true), repeat, progress).await?;
         }
         answer
     }

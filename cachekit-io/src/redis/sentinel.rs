@@ -73,8 +73,8 @@ impl Sentinel {
         if !self.is_watched.swap(true, Ordering::Relaxed) {
             background.spawn(watch(Arc::downgrade(self), background));
         }
-        let place = background.own_place();
-        let search = self.searches.join((), &place.handle, || {
+        let executor = background.own_executor();
+        let search = self.searches.join((), &executor.handle, || {
             let sentinel = Arc::clone(self);
             async move {
                 let address = sentinel.ask().await?;
@@ -139,7 +139,7 @@ impl Sentinel {
     async fn ask_one(&self, sentinel: &Arc<Node>) -> Result<Address, Failure> {
         let mut command = ::redis::cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.group);
-        let answer = sentinel.link().await?.ask(&command).await?;
+        let answer = sentinel.connection().await?.ask(&command).await?;
         match answer {
             Value::Nil => Err(Failure::new(
                 BackendErrorKind::Configuration,

@@ -2,9 +2,9 @@
 
 use super::address::{Address, Shape};
 use super::cluster::Cluster;
+use super::connection::Connection;
 use super::dial::Dialer;
 use super::failure::Failure;
-use super::link::Link;
 use super::node::Node;
 use super::sentinel::Sentinel;
 use std::sync::Arc;
@@ -52,14 +52,14 @@ impl Topology {
 
     /// A connection to the primary of a slot, if one is open and no server has to be asked for it; and the server, where it
     /// [may be doubted](Self::doubt).
-    pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Link>)> {
+    pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Connection>)> {
         let node = match self {
             Self::Single(node) => return Some((None, node.link_at_once()?)),
             Self::Sentinel(sentinel) => sentinel.known_primary()?,
             Self::Cluster(cluster) => cluster.known_owner(slot)?,
         };
-        let link = node.link_at_once()?;
-        Some((Some(node), link))
+        let connection = node.link_at_once()?;
+        Some((Some(node), connection))
     }
 
     /// All primaries that are known.

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
 use super::spans::located;
-use super::{again, handle, site};
+use super::{again, cached_function, handle};
 use crate::model::Model;
 
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
@@ -64,14 +64,14 @@ fn is_plain(model: &Model) -> bool {
 fn sites(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
-    let definition = site::definition(model);
+    let definition = cached_function::definition(model);
     if is_plain(model) {
         return quote_spanned! {mixed=>
             #[doc(hidden)]
             #[inline]
-            fn __cachekit_site() -> #private::SiteRef {
+            fn __cachekit_site() -> #private::FunctionRef {
                 #definition
-                #private::SiteRef::new(&__CACHEKIT_SITE, ::core::any::TypeId::of::<Self>())
+                #private::FunctionRef::new(&__CACHEKIT_SITE, ::core::any::TypeId::of::<Self>())
             }
         };
     }
@@ -81,15 +81,15 @@ fn sites(model: &Model) -> TokenStream {
         quote_spanned! {mixed=>
             #[doc(hidden)]
             #[inline]
-            fn __cachekit_site #generics () -> #private::SiteRef #bounds {
-                #private::SiteRef::generic(Self::__cachekit_static(), &|| ())
+            fn __cachekit_site #generics () -> #private::FunctionRef #bounds {
+                #private::FunctionRef::generic(Self::__cachekit_static(), &|| ())
             }
         }
     });
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]
-        fn __cachekit_static() -> &'static #private::Site {
+        fn __cachekit_static() -> &'static #private::CachedFunction {
             #definition
             &__CACHEKIT_SITE
         }
@@ -107,7 +107,7 @@ fn of_the_function(model: &Model) -> TokenStream {
     let stats = model.krate.public("Stats", mixed);
     let invalidated = model.krate.public("Invalidated", mixed);
     let site = if is_plain(model) {
-        quote_spanned!(mixed=> Self::__cachekit_site().site)
+        quote_spanned!(mixed=> Self::__cachekit_site().definition)
     } else {
         quote_spanned!(mixed=> Self::__cachekit_static())
     };
@@ -115,20 +115,20 @@ fn of_the_function(model: &Model) -> TokenStream {
     let clear = if model.returned.is_async() {
         quote!(companion::of_async::clear)
     } else {
-        quote!(site_clear)
+        quote!(function_clear)
     };
     quote_spanned! {mixed=>
         /// Counters of this function's cache, over all of its generic instances.
         #[inline]
         pub fn stats() -> #stats {
-            #private::site_stats(#site)
+            #private::function_stats(#site)
         }
 
         /// Drops the entries of this function whose time is over, and returns how many there were. They go by themselves
         /// when they make room; this frees their memory now.
         #[inline]
         pub fn purge() -> ::core::primitive::u64 {
-            #private::site_purge(#site)
+            #private::function_purge(#site)
         }
 
         /// Drops all entries of this function.

@@ -6,7 +6,7 @@ use syn::{FnArg, Pat, PatIdent, ReturnType, Signature, Type};
 
 use super::key::{self, Arrival};
 use super::spans::{Extent, located};
-use super::{again, route, rules, secure, site};
+use super::{again, cached_function, route, rules, secure};
 use crate::model::{Model, Tier};
 use crate::signature::{Flavor, Parameter};
 
@@ -122,7 +122,7 @@ fn checks(model: &Model) -> TokenStream {
 
 fn look_up(model: &Model) -> TokenStream {
     let Some(cache) = &model.own_cache else {
-        let site = site::reference(model);
+        let site = cached_function::reference(model);
         let here = model.here();
         // A closure of its own: with its type, the look-up is compiled for this function alone, and becomes a part of it.
         let own = quote_spanned!(here=> move || __site);
@@ -133,7 +133,7 @@ fn look_up(model: &Model) -> TokenStream {
         });
         return quote_spanned!(here=> match #site { __site => #looked_up });
     };
-    let site = site::definition(model);
+    let site = cached_function::definition(model);
     let at = Extent::of(cache);
     let reference = quote_spanned!(at.end=> __cache);
     let reference = quote_spanned!(at.start=> &#reference);

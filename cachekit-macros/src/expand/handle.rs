@@ -6,14 +6,14 @@ use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
 use super::spans::located;
-use super::{again, route, rules, secure, site};
+use super::{again, cached_function, route, rules, secure};
 use crate::model::Model;
 
 /// The handle's function and that of the site, in the same `impl` as the method.
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
     let private = model.private();
-    let definition = site::definition(model);
-    let site = site::site_of_method(model);
+    let definition = cached_function::definition(model);
+    let site = cached_function::function_of_method(model);
     let turbofish = model.kept_turbofish();
     let generics = model.kept_generics();
     let (generics, _, bounds) = generics.split_for_impl();
@@ -44,9 +44,9 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
         #[doc(hidden)]
         #allowed
         #[inline]
-        fn #site #generics () -> #private::SiteRef #bounds {
+        fn #site #generics () -> #private::FunctionRef #bounds {
             #definition
-            #private::SiteRef::generic(&__CACHEKIT_SITE, &|| ())
+            #private::FunctionRef::generic(&__CACHEKIT_SITE, &|| ())
         }
 
         #again

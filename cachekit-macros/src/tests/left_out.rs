@@ -94,5 +94,5 @@ fn companions_do_not_name_it() {
     // The function itself is called with all of them.
     assert!(emitted.contains("f::<T,X>("), "{emitted}");
     let emitted = dense(expansion("skip(ex, X)", "fn f<X>(ex: X, id: u8) -> u8 { 1 }"));
-    assert!(emitted.contains("SiteRef::new("), "{emitted}");
+    assert!(emitted.contains("FunctionRef::new("), "{emitted}");
 }

@@ -16,7 +16,7 @@ use crate::auth::{ApiKeys, Caller, Scope};
 use crate::clock::Timestamp;
 use crate::home::Home;
 use crate::limits::Limits;
-use crate::metrics::{Action, Held, Metrics};
+use crate::metrics::{Action, InTransit, Metrics};
 use crate::outgoing::Outgoing;
 use crate::room::Room;
 use crate::store::EntryKey;
@@ -178,8 +178,8 @@ impl Service {
     }
 
     /// Bytes that pass through now.
-    pub(crate) fn held(&self) -> Held {
-        Held { receiving: self.receiving.used(), sending: self.outgoing.used() }
+    pub(crate) fn in_transit(&self) -> InTransit {
+        InTransit { receiving: self.receiving.used(), sending: self.outgoing.used() }
     }
 
     fn space<'a>(&'a self, account: &'a Account) -> Space<'a> {

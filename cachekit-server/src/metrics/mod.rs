@@ -59,7 +59,7 @@ pub(crate) struct Metrics {
 
 /// Bytes that pass through the server now.
 #[derive(Clone, Copy)]
-pub(crate) struct Held {
+pub(crate) struct InTransit {
     pub(crate) receiving: usize,
     pub(crate) sending: usize,
 }
@@ -121,7 +121,7 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub(crate) fn render(&self, home: &Told, held: Held) -> String {
+    pub(crate) fn render(&self, home: &Told, in_transit: InTransit) -> String {
         let mut page = Page::new();
         page.family("cachekit_server_build_info", "gauge", "Always 1; the label is the version.");
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -129,7 +129,7 @@ impl Metrics {
         self.render_requests(&mut page);
         self.durations.render(&mut page);
         self.render_counters(&mut page);
-        self.render_gauges(&mut page, home, held);
+        self.render_gauges(&mut page, home, in_transit);
         render_store(&mut page, home);
         page.finish()
     }
@@ -191,7 +191,7 @@ impl Metrics {
         }
     }
 
-    fn render_gauges(&self, page: &mut Page, home: &Told, held: Held) {
+    fn render_gauges(&self, page: &mut Page, home: &Told, in_transit: InTransit) {
         let reloaded = u64::from(!self.reload_failed_last.load(Relaxed));
         for (name, help, value) in [
             ("connections_open", "Open connections.", self.open.load(Relaxed)),
@@ -206,8 +206,8 @@ impl Metrics {
                 "Locks held; over Redis, those that this node gave.",
                 number(home.locks),
             ),
-            ("receiving_bytes", "Bytes of bodies being received.", number(held.receiving)),
-            ("sending_bytes", "Bytes of answers not taken yet.", number(held.sending)),
+            ("receiving_bytes", "Bytes of bodies being received.", number(in_transit.receiving)),
+            ("sending_bytes", "Bytes of answers not taken yet.", number(in_transit.sending)),
         ] {
             page.single(&format!("cachekit_server_{name}"), "gauge", help, value);
         }

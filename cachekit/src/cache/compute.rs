@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Cache;
-use crate::flight::chain;
+use crate::flight::wait_graph;
 use crate::read_through::Plans;
 use crate::store::{Flight, Newcomer, Turn, block};
 
@@ -67,7 +67,7 @@ where
         let hash = self.hash(&key);
         let flight = self.turn(hash);
         // Until the user's code is over: rules, weights and clones may call the cache as well.
-        let link = chain::enter(flight.id());
+        let running = wait_graph::enter(flight.id());
         let seen = self.store.fresh(hash).filter(|entry| self.own(&key, &**entry).is_some());
         let old = seen.as_deref().and_then(|entry| self.own(&key, entry));
         let made = f(old.map(|old| &old.value));
@@ -75,7 +75,7 @@ where
             let plan = self.config.plan(&self.store, hash, (&key, value), self.config.ttl)?;
             Some((plan, value.clone()))
         });
-        drop(link);
+        drop(running);
         match plan {
             Some((plan, value)) => {
                 let now = self.store.now();
@@ -95,7 +95,7 @@ where
                 Turn::Alone(row) => return Flight::new(self.keep(), hash, row, true),
                 Turn::Wait(wait, other) => {
                     // To be looked at again in any case: it has ended, or it takes its time.
-                    if let Some(_waiting) = chain::wait_for(other) {
+                    if let Some(_waiting) = wait_graph::wait_for(other) {
                         drop(block(&wait, &self.keep(), hash));
                     }
                 }

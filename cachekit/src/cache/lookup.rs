@@ -7,11 +7,11 @@ use std::sync::Arc;
 use equivalent::Equivalent;
 
 use super::Cache;
+use crate::cached_function::CachedFunction;
 use crate::clock::{NEVER, Ticks};
 use crate::key::{CacheKey, hash_of};
-use crate::read_through::{Miss, Plans, Target, find};
+use crate::read_through::{Lookup, Miss, Plans, find};
 use crate::shape::Shape;
-use crate::site::Site;
 use crate::store::{Caller, StoreRef};
 
 impl<K, V> Cache<K, V>
@@ -25,8 +25,8 @@ where
         S: Shape<Stored = V>,
     {
         let hash = self.hash(key);
-        let target = self.target(hash, NEVER, asynchronous);
-        self.look_up_key::<_, S>(&target, &Borrowed(key, PhantomData::<K>))
+        let lookup = self.lookup(hash, NEVER, asynchronous);
+        self.look_up_key::<_, S>(&lookup, &Borrowed(key, PhantomData::<K>))
     }
 
     #[cfg(test)]
@@ -38,7 +38,7 @@ where
     #[inline]
     pub(super) fn look_up_key<Q, S>(
         &self,
-        target: &Target<'_>,
+        lookup: &Lookup<'_>,
         key: &Q,
     ) -> Result<S::Return, Miss<K, S>>
     where
@@ -48,39 +48,39 @@ where
         // Read to here: a large value is copied once.
         let mut found = None;
         let same = |owned: &K| key.matches(owned);
-        self.front_with(target.hash, same, |stored| found = S::read(stored).ok());
+        self.front_with(lookup.hash, same, |stored| found = S::read(stored).ok());
         if let Some(value) = found {
             return Ok(value);
         }
         if self.config.is_plain() {
-            return find::<Q, S>(*target, key, None, &|| self.keep());
+            return find::<Q, S>(*lookup, key, None, &|| self.keep());
         }
-        self.look_up_by_rules(target, key)
+        self.look_up_by_rules(lookup, key)
     }
 
     #[inline(never)]
-    fn look_up_by_rules<Q, S>(&self, target: &Target<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
+    fn look_up_by_rules<Q, S>(&self, lookup: &Lookup<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
     where
         Q: CacheKey<Owned = K>,
         S: Shape<Stored = V>,
     {
         let rules = || Arc::clone(&self.config) as Arc<dyn Plans<K, V>>;
         if self.config.expiry.is_some()
-            && let Some(entry) = self.store.fresh(target.hash)
+            && let Some(entry) = self.store.fresh(lookup.hash)
             && let Some(entry) = entry.of_key::<K, V>(|owned| key.matches(owned))
         {
             // A use may change its time.
             self.config.used(entry, self.store.now());
         }
-        find::<Q, S>(*target, key, None, &|| self.keep()).map_err(|miss| miss.planned(rules()))
+        find::<Q, S>(*lookup, key, None, &|| self.keep()).map_err(|miss| miss.planned(rules()))
     }
 
     pub(super) fn keep(&self) -> StoreRef {
         StoreRef::Shared(Arc::clone(&self.store))
     }
 
-    pub(super) fn target(&self, hash: u64, ttl: Ticks, asynchronous: bool) -> Target<'_> {
-        Target {
+    pub(super) fn lookup(&self, hash: u64, ttl: Ticks, asynchronous: bool) -> Lookup<'_> {
+        Lookup {
             store: &self.store,
             hash,
             ttl: if ttl == NEVER { self.config.ttl } else { ttl },
@@ -115,7 +115,7 @@ where
 #[inline]
 pub(crate) fn lookup_in<Q, S, V>(
     cache: &Cache<Q::Owned, V>,
-    site: &'static Site,
+    function: &'static CachedFunction,
     _shape: S,
     key: Q,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
@@ -126,6 +126,6 @@ where
     S: Shape<Stored = V>,
 {
     let hash = cache.place(hash_of(&key));
-    let target = cache.target(hash, site.ttl(), site.info.policy.is_async);
-    cache.look_up_key::<Q, S>(&target, &key)
+    let lookup = cache.lookup(hash, function.ttl(), function.info.policy.is_async);
+    cache.look_up_key::<Q, S>(&lookup, &key)
 }

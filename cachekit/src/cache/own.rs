@@ -3,10 +3,10 @@
 use std::hash::Hash;
 
 use super::{Cache, lookup};
+use crate::cached_function::CachedFunction;
 use crate::key::CacheKey;
 use crate::read_through::Miss;
 use crate::shape::{Both, OkOnly, OkShared, Optional, Plain, Rejected, Shape};
-use crate::site::Site;
 
 /// What the arguments make, for a cache whose keys are of type `K`.
 #[diagnostic::on_unimplemented(
@@ -88,7 +88,7 @@ impl<R, View, Error, T, E> Stores for Rejected<R, View, Error, T, E> {
 #[inline]
 pub fn lookup_in<K, V, Q, S>(
     cache: &Cache<K, V>,
-    site: &'static Site,
+    function: &'static CachedFunction,
     shape: S,
     key: Q,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
@@ -100,5 +100,5 @@ where
 {
     let cache = <Q::Owned as KeyFor<K>>::cache(cache);
     let cache = <S::Into<V> as ValueFor<V>>::cache(cache);
-    lookup::lookup_in(S::cache::<Q::Owned, V>(cache), site, shape, key)
+    lookup::lookup_in(S::cache::<Q::Owned, V>(cache), function, shape, key)
 }

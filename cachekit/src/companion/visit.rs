@@ -3,12 +3,12 @@
 
 use std::marker::PhantomData;
 
+use crate::cached_function::FunctionRef;
 use crate::handle::{Inner, handle};
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route, with_value, with_whole};
 use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
-use crate::site::SiteRef;
 
 /// Does something with a call of a function that returns `Ret`.
 pub trait Visit<Ret> {
@@ -18,7 +18,7 @@ pub trait Visit<Ret> {
     /// Does it. `judge` makes what decides about a value that is set.
     fn visit<R, Q, S, J>(
         self,
-        site: SiteRef,
+        function: FunctionRef,
         route: R,
         shape: S,
         key: Q,
@@ -36,7 +36,7 @@ pub trait Visit<Ret> {
 #[inline]
 pub fn visit<V, R, Q, S, J>(
     visitor: V,
-    site: SiteRef,
+    function: FunctionRef,
     route: R,
     shape: S,
     key: Q,
@@ -50,14 +50,14 @@ where
     S: Shape + Send + Sync + 'static,
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
-    visitor.visit(site, route, shape, key, || judge)
+    visitor.visit(function, route, shape, key, || judge)
 }
 
 /// Visits a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
 #[inline]
 pub fn visit_ruled<V, R, Q, S, F, J>(
     visitor: V,
-    site: SiteRef,
+    function: FunctionRef,
     route: R,
     shape: S,
     key: Q,
@@ -73,7 +73,7 @@ where
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
     // The rules are the user's code: they are made where a value may be set.
-    visitor.visit(site, route, shape, key, || rules(Rules::new()))
+    visitor.visit(function, route, shape, key, || rules(Rules::new()))
 }
 
 /// Makes a handle of the call, of this kind.
@@ -94,7 +94,7 @@ impl<Ret, H: From<Inner<Ret>>> Visit<Ret> for MakeHandle<H> {
     #[inline]
     fn visit<R, Q, S, J>(
         self,
-        site: SiteRef,
+        function: FunctionRef,
         route: R,
         shape: S,
         key: Q,
@@ -107,7 +107,7 @@ impl<Ret, H: From<Inner<Ret>>> Visit<Ret> for MakeHandle<H> {
         S: Shape<Return = Ret> + Send + Sync + 'static,
         J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
     {
-        handle(site, route, shape, key, judge())
+        handle(function, route, shape, key, judge())
     }
 }
 
@@ -128,7 +128,7 @@ impl<Ret, O, F: FnOnce(&Ret) -> O> Visit<Ret> for LookAt<F> {
     #[inline]
     fn visit<R, Q, S, J>(
         self,
-        site: SiteRef,
+        function: FunctionRef,
         route: R,
         _shape: S,
         key: Q,
@@ -141,7 +141,7 @@ impl<Ret, O, F: FnOnce(&Ret) -> O> Visit<Ret> for LookAt<F> {
         S: Shape<Return = Ret> + Send + Sync + 'static,
         J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
     {
-        with_whole::<R::Key, S, O, F>(site, &route.key(key), self.0)
+        with_whole::<R::Key, S, O, F>(function, &route.key(key), self.0)
     }
 }
 
@@ -165,7 +165,7 @@ impl<Ret, T: 'static, O, F: FnOnce(&T) -> O> Visit<Ret> for LookAtValue<F, T> {
     #[inline]
     fn visit<R, Q, S, J>(
         self,
-        site: SiteRef,
+        function: FunctionRef,
         route: R,
         _shape: S,
         key: Q,
@@ -178,7 +178,7 @@ impl<Ret, T: 'static, O, F: FnOnce(&T) -> O> Visit<Ret> for LookAtValue<F, T> {
         S: Shape<Return = Ret> + Send + Sync + 'static,
         J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
     {
-        with_value::<R::Key, S, T, O, F>(site, &route.key(key), self.0)
+        with_value::<R::Key, S, T, O, F>(function, &route.key(key), self.0)
     }
 }
 

@@ -3,9 +3,9 @@
 //! A *flight* is a running fill. Which there are stands in the store ([`crate::store`]), beside the entries that they
 //! replace; here is what its waiters need: their places, their patience, and the graph of which run waits for which.
 
-pub(crate) mod chain;
 pub(crate) mod pulse;
 mod wait;
+pub(crate) mod wait_graph;
 
 pub(crate) use wait::{Failure, Landing, Wait, Waited, Wakers};
 

@@ -171,10 +171,10 @@ impl Wait {
 
     /// Waits as a future does. `watch` has it watched from then on.
     pub(crate) async fn landing(&self, watch: impl Fn()) -> Waited {
-        let mut place = Place { wait: self, number: None };
+        let mut slot = WakerSlot { wait: self, number: None };
         poll_fn(|cx| {
-            let polled = place.look(cx.waker(), None);
-            if polled.is_pending() && place.is_unwatched() {
+            let polled = slot.look(cx.waker(), None);
+            if polled.is_pending() && slot.is_unwatched() {
                 watch();
             }
             polled
@@ -184,15 +184,15 @@ impl Wait {
 
     /// Waits as a thread does. It looks at the clock itself; in the model, where none goes, `watch` has it watched.
     pub(crate) fn block(&self, watch: impl Fn()) -> Waited {
-        let mut place = Place { wait: self, number: None };
+        let mut slot = WakerSlot { wait: self, number: None };
 
         let waker = blocking::unparks_this_thread();
         blocking::parked(move || {
             loop {
-                match place.look(&waker, Some(pulse::now())) {
+                match slot.look(&waker, Some(pulse::now())) {
                     Poll::Ready(waited) => return waited,
                     Poll::Pending => {
-                        if cfg!(cachekit_model) && place.is_unwatched() {
+                        if cfg!(cachekit_model) && slot.is_unwatched() {
                             watch();
                         }
                         blocking::park_for(pulse::TICK);
@@ -209,12 +209,12 @@ impl Wait {
 }
 
 /// Takes the waker back when the waiter is dropped before the flight lands.
-struct Place<'a> {
+struct WakerSlot<'a> {
     wait: &'a Wait,
     number: Option<u64>,
 }
 
-impl Place<'_> {
+impl WakerSlot<'_> {
     fn look(&mut self, waker: &Waker, now: Option<Millis>) -> Poll<Waited> {
         // Cloned and dropped without our lock: a waker's code is its executor's.
         let waker = waker.clone();
@@ -241,7 +241,7 @@ impl Place<'_> {
     }
 }
 
-impl Place<'_> {
+impl WakerSlot<'_> {
     /// Whether the watcher does not know of the wait yet; it will.
     fn is_unwatched(&self) -> bool {
         let mut state = lock(&self.wait.state);
@@ -249,7 +249,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WakerSlot<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             let waker = lock(&self.wait.state).wakers.remove(&number);

@@ -81,7 +81,7 @@ impl fmt::Debug for Frame<'_> {
 
 /// What a frame is for: the place it was written to, and the type of its value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct FrameContext<'a> {
     pub(crate) key: &'a str,
     pub(crate) type_name: &'static str,
 }
@@ -126,15 +126,19 @@ impl<'a> Frame<'a> {
     }
 
     /// `None` if the payload is longer than [`MAX_VALUE`], or the fields contradict each other.
-    pub(crate) fn encode(&self, place: Place<'_>, compression: Compression) -> Option<Vec<u8>> {
-        self.encode_after(0, place, compression)
+    pub(crate) fn encode(
+        &self,
+        context: FrameContext<'_>,
+        compression: Compression,
+    ) -> Option<Vec<u8>> {
+        self.encode_after(0, context, compression)
     }
 
     /// The same, after as many bytes of room.
     pub(crate) fn encode_after(
         &self,
         room: usize,
-        place: Place<'_>,
+        context: FrameContext<'_>,
         compression: Compression,
     ) -> Option<Vec<u8>> {
         if !self.is_consistent() || self.payload.len() > MAX_VALUE {
@@ -167,13 +171,13 @@ impl<'a> Frame<'a> {
             bytes.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
         }
         bytes.extend_from_slice(stored);
-        sign(&mut bytes[room..], place);
+        sign(&mut bytes[room..], context);
         Some(bytes)
     }
 
     /// `None` for anything but exactly one frame of this format, written to this place.
-    pub(crate) fn decode(bytes: &'a [u8], place: Place<'_>) -> Option<Self> {
-        Self::decode_if(bytes, |bytes, found| found == checksum(place, bytes))
+    pub(crate) fn decode(bytes: &'a [u8], context: FrameContext<'_>) -> Option<Self> {
+        Self::decode_if(bytes, |bytes, found| found == checksum(context, bytes))
     }
 
     /// The same for bytes whose origin and place are proven: the seal binds both, so the checksum is not looked at.
@@ -271,16 +275,16 @@ fn decompress(block: &[u8], length: usize) -> Option<Vec<u8>> {
 }
 
 /// Puts the checksum in its place.
-pub(super) fn sign(frame: &mut [u8], place: Place<'_>) {
-    let checksum = checksum(place, frame);
+pub(super) fn sign(frame: &mut [u8], context: FrameContext<'_>) {
+    let checksum = checksum(context, frame);
     frame[CHECKSUM].copy_from_slice(&checksum);
 }
 
 /// Of a frame, whatever stands in the place of its checksum.
-fn checksum(place: Place<'_>, frame: &[u8]) -> [u8; 8] {
+fn checksum(context: FrameContext<'_>, frame: &[u8]) -> [u8; 8] {
     let (before, after) = (&frame[..CHECKSUM.start], &frame[CHECKSUM.end..]);
     // Each hash, which covers the length of its part, is the seed of the next: neighbours stay apart.
-    let parts = [place.key.as_bytes(), place.type_name.as_bytes(), before, after];
+    let parts = [context.key.as_bytes(), context.type_name.as_bytes(), before, after];
     let hash = |seed, part: &[u8]| XxHash3_64::oneshot_with_seed(seed, part);
     parts.into_iter().fold(0, hash).to_be_bytes()
 }

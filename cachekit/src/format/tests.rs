@@ -2,10 +2,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::encoded::{Codec, Stamp};
-use super::frame::{Compression, Frame, HEADER, Lifetime, MAX_VALUE, Place};
+use super::frame::{Compression, Frame, FrameContext, HEADER, Lifetime, MAX_VALUE};
 use crate::clock::{NEVER, ticks};
 
-const PLACE: Place<'static> = Place { key: "k", type_name: "u32" };
+const PLACE: FrameContext<'static> = FrameContext { key: "k", type_name: "u32" };
 
 fn frame(payload: &[u8]) -> Frame<'_> {
     Frame {
@@ -27,8 +27,8 @@ fn large() -> Vec<u8> {
 #[track_caller]
 fn is_strict(bytes: &[u8], bits: impl Iterator<Item = usize>) {
     assert!(Frame::decode(bytes, PLACE).is_some());
-    assert_eq!(Frame::decode(bytes, Place { key: "l", ..PLACE }), None);
-    assert_eq!(Frame::decode(bytes, Place { type_name: "u64", ..PLACE }), None);
+    assert_eq!(Frame::decode(bytes, FrameContext { key: "l", ..PLACE }), None);
+    assert_eq!(Frame::decode(bytes, FrameContext { type_name: "u64", ..PLACE }), None);
     let mut damaged = bytes.to_vec();
     for bit in bits {
         damaged[bit / 8] ^= 1 << (bit % 8);

@@ -1,6 +1,6 @@
 //! What would become of a call, and why.
 
-use super::place::Typed;
+use super::erased::Typed;
 use crate::entry::AnyEntry;
 use crate::explain::{Explanation, Process, ProcessState, Shared};
 use crate::shape::Shape;
@@ -34,6 +34,6 @@ where
             Some(remote) => remote.explain().await,
             None => Shared::not_used(),
         };
-        self.store.explain(self.hash, self.site.label(), process, shared)
+        self.store.explain(self.hash, self.function.label(), process, shared)
     }
 }

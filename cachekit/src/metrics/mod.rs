@@ -57,10 +57,10 @@ use std::time::Duration;
 
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 
+use crate::cached_function::Tier;
 use crate::contained::contained;
 use crate::observe::{self, Cause, Observed, Outcome};
 use crate::report::{self, Report};
-use crate::site::Tier;
 
 /// Upper bounds for the histograms of durations, in seconds: from 100 microseconds to 10 seconds. Exporters that make no
 /// histograms of their own accord take such bounds.

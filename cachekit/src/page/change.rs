@@ -7,8 +7,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::{Serving, guarded, json as answer};
+use crate::cached_function::Function;
 use crate::report;
-use crate::site::Function;
 
 /// What a request wants changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Serving {
             }
             Change::Purge => {
                 let removed = on_functions(text("cache"), |report| {
-                    report.functions.iter().map(|function| function.site().purge()).sum()
+                    report.functions.iter().map(|function| function.definition().purge()).sum()
                 })?;
                 Ok(json!({ "removed": removed }))
             }

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::history::{History, Sample};
+use crate::cached_function::{Function, L1, OnTamper, Policy, Tier, TtlPolicy};
 use crate::observe::{Cause, Observed, Outcome, Summary};
 use crate::report::Report;
-use crate::site::{Function, L1, OnTamper, Policy, Tier, TtlPolicy};
 
 /// All there is. `changes` are the names of the invalidations, where changes are allowed.
 pub(super) fn figures(

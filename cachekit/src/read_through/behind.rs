@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use cachekit_io::BoxFuture;
 
+use crate::cached_function::L1;
 use crate::clock::Ticks;
 use crate::entry::Fate;
 use crate::error::Error;
@@ -18,7 +19,6 @@ use crate::flight::Purpose;
 use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
 use crate::rules::Verdict;
 use crate::sealed::{BlindedKey, SealedBytes};
-use crate::site::L1;
 use crate::store::{Store, StoreRef};
 
 /// The tier behind this process, for one call. No failure leaves it: a backend that is down, slow or corrupt has nothing.

@@ -15,7 +15,7 @@ use std::thread;
 
 use super::lead::Lead;
 use super::miss::{Begun, Miss};
-use crate::flight::chain;
+use crate::flight::wait_graph;
 use crate::observe::{CallSpan, Outcome};
 use crate::rules::{Defaults, Judge, Verdict};
 use crate::shape::Shape;
@@ -297,7 +297,7 @@ where
             // Caching is off.
             return Poll::Ready((ready!(polled(body, cx)), None));
         };
-        let link = chain::enter(flight.id());
+        let running = wait_graph::enter(flight.id());
         if mem::replace(&mut self.pending, true) {
             flight.pilot().polled();
         } else {
@@ -318,7 +318,7 @@ where
             return Poll::Ready((ret, Some((flight, verdict))));
         }
         self.miss.put_flight(flight);
-        self.miss.link = Some(link);
+        self.miss.running = Some(running);
         self.miss.complete(rules, &ret);
         Poll::Ready((ret, None))
     }

@@ -4,13 +4,13 @@ use super::Miss;
 use super::miss::Rare;
 use super::remote::{Behind, MakeRemote};
 use super::revalidate::{self, Ticket};
+use crate::cached_function::{FunctionRef, Tier};
 use crate::clock::{NEVER, Ticks};
-use crate::flight::chain;
+use crate::flight::wait_graph;
 use crate::front;
 use crate::key::CacheKey;
 use crate::scope;
 use crate::shape::Shape;
-use crate::site::{SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::store::{Caller, Look, Row, Store, StoreRef};
 
@@ -48,8 +48,8 @@ macro_rules! return_if_fresh {
 
 /// Looks into the store of an annotated function.
 #[inline(never)]
-pub(super) fn find_site<Q, S>(
-    site: SiteRef,
+pub(super) fn find_of_function<Q, S>(
+    function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
@@ -59,17 +59,18 @@ where
     S: Shape,
 {
     let special = front::with(front::Front::is_special).unwrap_or(false);
-    let Some(store) = site.static_store().filter(|store| !special && !store.is_disabled()) else {
-        return find_site_first(site, hash, key, remote);
+    let Some(store) = function.static_store().filter(|store| !special && !store.is_disabled())
+    else {
+        return find_of_new_function(function, hash, key, remote);
     };
-    find_site_at(store, site, hash, key, remote)
+    find_site_at(store, function, hash, key, remote)
 }
 
 /// Apart, so that in a debug build the calls that take another way do not have room for its values on their stacks.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn find_site_at<Q, S>(
     store: &'static Store,
-    site: SiteRef,
+    function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
@@ -78,26 +79,28 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let caller = caller_in_process(site);
+    let caller = caller_in_process(function);
     let look = match store.look(hash, caller, true) {
-        Look::Lead(row) if Q::COPIES_PLAINLY && !caller.asks && site.site.idle() == NEVER => {
+        Look::Lead(row)
+            if Q::COPIES_PLAINLY && !caller.asks && function.definition.idle() == NEVER =>
+        {
             // Most misses: the copy runs no code of the user's, which could panic while nothing gives the lead up.
             let key = Some(key.to_owned_key());
-            let times = (site.site.ttl(), site.site.window());
+            let times = (function.definition.ttl(), function.definition.window());
             let (store, turn) = (StoreRef::Static(store), Turn::Lead(row));
             return Err(Miss::new(store, hash, key, turn, times, caller, Behind::Nowhere));
         }
         look => look,
     };
     return_if_fresh!(look, store, hash, &key);
-    find_site_on(store, site, hash, caller, &key, remote, look)
+    find_site_on(store, function, hash, caller, &key, remote, look)
 }
 
 /// Goes on where the way is longer.
 #[inline(never)]
 fn find_site_on<Q, S>(
     store: &'static Store,
-    site: SiteRef,
+    function: FunctionRef,
     hash: u64,
     caller: Caller,
     key: &Q,
@@ -109,9 +112,9 @@ where
     S: Shape,
 {
     let search = Search {
-        target: Target::of(site, store, hash, caller),
+        lookup: Lookup::of(function, store, hash, caller),
         key,
-        remote: Some((site, remote)),
+        remote: Some((function, remote)),
         keep: &|| StoreRef::Static(store),
     };
     search.goes_on(look)
@@ -119,9 +122,9 @@ where
 
 /// What a call outside of test scopes is: where the process has no backend, `#[cache]` functions ask none.
 #[inline]
-fn caller_in_process(site: SiteRef) -> Caller {
-    let caller = site.caller();
-    let info = &site.site.info;
+fn caller_in_process(function: FunctionRef) -> Caller {
+    let caller = function.caller();
+    let info = &function.definition.info;
     let policy = &info.policy;
     // A key of the ecosystem is made in any case: its errors do not depend on where the program runs.
     let is_configured =
@@ -132,8 +135,8 @@ fn caller_in_process(site: SiteRef) -> Caller {
 /// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.
 #[cold]
 #[inline(never)]
-fn find_site_first<Q, S>(
-    site: SiteRef,
+fn find_of_new_function<Q, S>(
+    function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
@@ -142,14 +145,14 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let store = site.store();
-    let target = Target::of(site, &store, hash, site.caller());
-    find(target, &key, Some((site, remote)), &|| store.clone())
+    let store = function.store();
+    let lookup = Lookup::of(function, &store, hash, function.caller());
+    find(lookup, &key, Some((function, remote)), &|| store.clone())
 }
 
 /// Where a call's entry belongs.
 #[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
+pub(crate) struct Lookup<'a> {
     pub(crate) store: &'a Store,
     pub(crate) hash: u64,
     /// How long entries live if the attribute has nothing better to say.
@@ -161,11 +164,12 @@ pub(crate) struct Target<'a> {
     pub(crate) caller: Caller,
 }
 
-impl<'a> Target<'a> {
+impl<'a> Lookup<'a> {
     /// Describes a call of a function.
     #[inline]
-    fn of(site: SiteRef, store: &'a Store, hash: u64, caller: Caller) -> Self {
-        let (ttl, window, idle) = (site.site.ttl(), site.site.window(), site.site.idle());
+    fn of(function: FunctionRef, store: &'a Store, hash: u64, caller: Caller) -> Self {
+        let (ttl, window, idle) =
+            (function.definition.ttl(), function.definition.window(), function.definition.idle());
         Self { store, hash, ttl, window, idle, caller }
     }
 }
@@ -173,17 +177,17 @@ impl<'a> Target<'a> {
 /// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
 #[inline]
 pub(crate) fn find<Q, S>(
-    target: Target<'_>,
+    lookup: Lookup<'_>,
     key: &Q,
-    remote: Option<(SiteRef, MakeRemote<Q::Owned, S>)>,
+    remote: Option<(FunctionRef, MakeRemote<Q::Owned, S>)>,
     keep: &dyn Fn() -> StoreRef,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
     Q: CacheKey,
     S: Shape,
 {
-    let search = Search { target, key, remote, keep };
-    if target.store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
+    let search = Search { lookup, key, remote, keep };
+    if lookup.store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
         return search.special();
     }
     search.plain()
@@ -191,10 +195,10 @@ where
 
 /// The look-up of one call.
 struct Search<'a, Q: CacheKey, S: Shape> {
-    target: Target<'a>,
+    lookup: Lookup<'a>,
     key: &'a Q,
     /// Makes the tier behind this process, if the call may have one.
-    remote: Option<(SiteRef, MakeRemote<Q::Owned, S>)>,
+    remote: Option<(FunctionRef, MakeRemote<Q::Owned, S>)>,
     /// Holds the store for a miss.
     keep: &'a dyn Fn() -> StoreRef,
 }
@@ -212,7 +216,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Looks for what can be served as it is. Apart, as [`find_site_at`] is.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
-        let Target { store, hash, caller, .. } = self.target;
+        let Lookup { store, hash, caller, .. } = self.lookup;
         let look = store.look(hash, caller, true);
         return_if_fresh!(look, store, hash, self.key);
         self.goes_on(look)
@@ -229,7 +233,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Goes on after the first look, which found nothing that could be served as it was.
     #[inline(never)]
     fn on(self, mut look: Look, mut opening: Opening) -> Result<S::Return, Miss<Q::Owned, S>> {
-        let Target { store, hash, window, caller, .. } = self.target;
+        let Lookup { store, hash, window, caller, .. } = self.lookup;
         loop {
             let entry = match look {
                 Look::Found(entry) => entry,
@@ -267,7 +271,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     #[cold]
     #[inline(never)]
     fn special(self) -> Result<S::Return, Miss<Q::Owned, S>> {
-        let Target { store, hash, caller, .. } = self.target;
+        let Lookup { store, hash, caller, .. } = self.lookup;
         let mut opening = Opening::default();
         if front::with(front::Front::is_forced).unwrap_or(false) {
             opening = self.ordered();
@@ -293,23 +297,25 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         };
         // An order for another call than this one, which should not have come here, is dropped.
         let own = ticket
-            .is_for::<Q::Owned, S::Stored>(self.target.store, |owned| self.key.matches(owned));
+            .is_for::<Q::Owned, S::Stored>(self.lookup.store, |owned| self.key.matches(owned));
         Opening { refresh: own.then_some(ticket), ..Opening::default() }
     }
 
     fn missed(&self, turn: Turn) -> Miss<Q::Owned, S> {
-        let Target { store, hash, ttl, window, idle, caller } = self.target;
+        let Lookup { store, hash, ttl, window, idle, caller } = self.lookup;
         let behind = match self.remote {
             // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
-            Some((site, make)) if caller.asks => Behind::unmade(site, make),
+            Some((function, make)) if caller.asks => Behind::unmade(function, make),
             _ => Behind::Nowhere,
         };
         let may_be_spared = window > 0 && !behind.is_nowhere();
         // From here on the miss gives the lead up if it is dropped.
         let mut miss = Miss::new((self.keep)(), hash, None, turn, (ttl, window), caller, behind);
         // The user's code runs inside of the fill, if it is led: what it calls must not wait for that.
-        let link = match turn {
-            Turn::Lead(row) if !Q::COPIES_PLAINLY => Some(chain::enter(store.flight_id(hash, row))),
+        let running = match turn {
+            Turn::Lead(row) if !Q::COPIES_PLAINLY => {
+                Some(wait_graph::enter(store.flight_id(hash, row)))
+            }
             _ => None,
         };
         miss.key = Some(self.key.to_owned_key());
@@ -317,7 +323,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             let spare = (window > 0).then(|| self.key.to_owned_key());
             miss.rare = Some(Box::new(Rare { idle, spare, ..Rare::default() }));
         }
-        drop(link);
+        drop(running);
         miss
     }
 

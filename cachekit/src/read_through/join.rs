@@ -9,7 +9,7 @@ use super::miss::{Begun, Miss};
 use super::remote::Remote;
 use crate::blocking;
 use crate::entry::{AnyEntry, Resident};
-use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
+use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
 use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
@@ -91,7 +91,7 @@ where
 
     #[inline(never)]
     fn ask_remote_now(&mut self, flight: Flight) -> Begun<S::Return> {
-        let _link = chain::enter(flight.id());
+        let _running = wait_graph::enter(flight.id());
         blocking::block_on(self.ask_remote(flight, false))
     }
 
@@ -103,7 +103,7 @@ where
         loop {
             let begun = match self.attempt() {
                 Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
+                Attempt::Wait(wait, leader) => match wait_graph::wait_for(leader) {
                     Some(waiting) => {
                         let counted = self.store.observed().waits();
                         let waited = landing(&wait, &self.store, self.hash).await;
@@ -135,7 +135,7 @@ where
         loop {
             let begun = match self.attempt() {
                 Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, leader) => match chain::wait_for(leader) {
+                Attempt::Wait(wait, leader) => match wait_graph::wait_for(leader) {
                     Some(waiting) => {
                         let counted = self.store.observed().waits();
                         let waited = block(&wait, &self.store, self.hash);
@@ -168,7 +168,7 @@ where
     fn leads(&mut self, flight: Flight) -> Begun<S::Return> {
         // The user's code runs inside of the fill (`Serialize` of the key; conversions and clones of errors): what it
         // calls must not wait for that.
-        let _link = chain::enter(flight.id());
+        let _running = wait_graph::enter(flight.id());
         if let Some(key) = &self.key {
             self.behind.make(key);
         }

@@ -13,8 +13,8 @@ use crate::background;
 use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Plan};
 use crate::explain::NotStored;
-use crate::flight::chain;
-use crate::flight::chain::Link;
+use crate::flight::wait_graph;
+use crate::flight::wait_graph::Running;
 use crate::observe::{Call, Cause, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
@@ -24,7 +24,7 @@ use crate::store::{Caller, Flight, Store, StoreRef};
 #[must_use]
 pub struct Miss<K, S: Shape> {
     /// While a sync function of this call runs.
-    pub(super) link: Option<Link>,
+    pub(super) running: Option<Running>,
     /// In a cell: the attribute's options may have it given up.
     pub(super) turn: Cell<Turn>,
     /// Taken when an entry is made of it: the last thing that a miss does.
@@ -105,7 +105,7 @@ impl<K, S: Shape> Miss<K, S> {
     ) -> Self {
         let call = Call::of(store.observed());
         Self {
-            link: None,
+            running: None,
             turn: Cell::new(turn),
             key,
             hash,
@@ -152,7 +152,7 @@ impl<K, S: Shape> Drop for Miss<K, S> {
     fn drop(&mut self) {
         // The caller panicked, or was dropped, or has found its value elsewhere.
         if self.has_lead() {
-            self.link = None;
+            self.running = None;
             self.give_up_turn();
         }
         self.call.dropped(self.store.observed());
@@ -259,7 +259,7 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
-            self.link = Some(chain::enter(self.store.flight_id(self.hash, row)));
+            self.running = Some(wait_graph::enter(self.store.flight_id(self.hash, row)));
             self.call.fills(self.cause());
         }
     }
@@ -319,7 +319,7 @@ where
     fn is_spent(&self) -> bool {
         // Each field is named, so that one more with a destructor is not forgotten.
         let Self {
-            link,
+            running,
             turn,
             key,
             store,
@@ -334,7 +334,7 @@ where
             failed: _,
             shape: _,
         } = self;
-        link.is_none()
+        running.is_none()
             && matches!(turn.get(), Turn::Unknown)
             && key.is_none()
             && matches!(store, StoreRef::Static(_))
@@ -398,7 +398,7 @@ where
     #[inline(never)]
     fn complete_otherwise(&mut self, ret: &S::Return, verdict: Verdict) {
         let Some(flight) = self.take_flight() else { return };
-        let _link = self.link.take();
+        let _link = self.running.take();
         self.finish_blocking(flight, ret, verdict);
     }
 

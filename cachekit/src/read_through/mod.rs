@@ -10,12 +10,12 @@
 //!
 //! Only steps 1 and 5 are compiled into every annotated function.
 
+use crate::cached_function::FunctionRef;
 use crate::clock;
 pub(crate) use crate::flight::Purpose;
 use crate::front;
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
-use crate::site::SiteRef;
 use crate::stats::Refusal;
 
 pub(crate) mod behind;
@@ -37,8 +37,8 @@ mod with;
 mod tests;
 
 pub use drive::{Drive, Driving, unboxed};
-pub(crate) use find::{Target, Turn, find};
-use find::{drop_refused, find_site};
+pub(crate) use find::{Lookup, Turn, find};
+use find::{drop_refused, find_of_function};
 pub(crate) use join::read;
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
@@ -57,30 +57,30 @@ pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R
 /// `F` is a type of each function's own: this is compiled for each, and inlined, and so is what it calls on the way of a
 /// hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth more.
 #[inline]
-pub fn lookup<F, R, Q, S>(site: F, route: R, _shape: S, key: Q) -> LookedUp<R, Q, S>
+pub fn lookup<F, R, Q, S>(function: F, route: R, _shape: S, key: Q) -> LookedUp<R, Q, S>
 where
-    F: Fn() -> SiteRef,
+    F: Fn() -> FunctionRef,
     R: Route<Q, S>,
     Q: CacheKey,
     S: Shape,
 {
-    let site = site();
+    let function = function();
     let key = route.key(key);
-    let hash = site.place(key::hash_of(&key));
+    let hash = function.place(key::hash_of(&key));
     // Read to here, and not handed up through the calls: a large value is copied once.
     let mut hit = None;
     front::with(|front| {
         let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
         let read = |stored: &S::Stored| hit = Some(S::read(stored));
-        front.get(site.store_number(), hash, clock::coarse_now, same, read)
+        front.get(function.store_number(), hash, clock::coarse_now, same, read)
     });
     match hit {
         Some(Ok(ret)) => {
-            site.observe_hit();
+            function.observe_hit();
             Ok(ret)
         }
-        Some(Err(refusal)) => refused_site(site, hash, key, R::remote, refusal),
-        None => find_site(site, hash, key, R::remote),
+        Some(Err(refusal)) => refused_of_function(function, hash, key, R::remote, refusal),
+        None => find_of_function(function, hash, key, R::remote),
     }
 }
 
@@ -89,8 +89,8 @@ where
 /// The key is handed on whole, here and below: a hit then need not lay it out in memory.
 #[cold]
 #[inline(never)]
-fn refused_site<Q, S>(
-    site: SiteRef,
+fn refused_of_function<Q, S>(
+    function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
@@ -100,6 +100,6 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    drop_refused::<Q, S>(&site.store(), hash, &key, refusal);
-    find_site(site, hash, key, remote)
+    drop_refused::<Q, S>(&function.store(), hash, &key, refusal);
+    find_of_function(function, hash, key, remote)
 }

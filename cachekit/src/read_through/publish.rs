@@ -196,7 +196,7 @@ where
         let Some(key) = self.key.take() else { return };
         let entry = Arc::new(self.store.entry(key, kept, plan));
         // The user's code is over.
-        self.link = None;
+        self.running = None;
         let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
         self.turn.set(Turn::Unknown);
         let ends = entry.head.ends();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::cached_function::{FunctionRef, L1};
 use crate::entry::Fate;
 use crate::explain::Shared;
 use crate::flight::Purpose;
@@ -10,7 +11,6 @@ use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
 use crate::scope::{self, Scope};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::shape::Shape;
-use crate::site::{L1, SiteRef};
 use crate::store::{Store, StoreRef};
 
 /// How values of one type become bytes and come back, as plain function pointers.
@@ -26,7 +26,7 @@ pub(crate) struct Remote<S: Shape> {
 }
 
 /// Makes the tier of a call, if it has one.
-pub(crate) type MakeRemote<K, S> = fn(SiteRef, &K) -> Option<Remote<S>>;
+pub(crate) type MakeRemote<K, S> = fn(FunctionRef, &K) -> Option<Remote<S>>;
 
 /// A value that the tier had.
 pub(crate) struct Value<S: Shape> {
@@ -193,7 +193,7 @@ pub(crate) enum Behind<K, S: Shape> {
 
 /// How the tier of a call is made.
 pub(crate) struct Unmade<K, S: Shape> {
-    site: SiteRef,
+    function: FunctionRef,
     make: MakeRemote<K, S>,
     /// The test scope of the look-up: a call stays in it wherever it is polled.
     scope: Option<Scope>,
@@ -201,8 +201,8 @@ pub(crate) struct Unmade<K, S: Shape> {
 
 impl<K, S: Shape> Behind<K, S> {
     /// For a call that may have one.
-    pub(crate) fn unmade(site: SiteRef, make: MakeRemote<K, S>) -> Self {
-        Self::Unmade(Box::new(Unmade { site, make, scope: scope::current() }))
+    pub(crate) fn unmade(function: FunctionRef, make: MakeRemote<K, S>) -> Self {
+        Self::Unmade(Box::new(Unmade { function, make, scope: scope::current() }))
     }
 
     /// Whether there is none.
@@ -231,8 +231,8 @@ impl<K, S: Shape> Behind<K, S> {
     /// Makes it for the call with this key, unless that was done before. That runs the user's `Serialize`.
     pub(crate) fn make(&mut self, key: &K) {
         if let Self::Unmade(unmade) = self {
-            let Unmade { site, make, scope } = &**unmade;
-            let made = scope::within(scope.as_ref(), || make(*site, key));
+            let Unmade { function, make, scope } = &**unmade;
+            let made = scope::within(scope.as_ref(), || make(*function, key));
             *self = made.map_or(Self::Nowhere, |remote| Self::Made(Box::new(remote)));
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Asked, Driving, Target, find};
+use super::{Asked, Driving, Lookup, find};
 use crate::clock::{Clock, ClockSource, NEVER, ticks};
 use crate::rules::Defaults;
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
@@ -33,8 +33,8 @@ async fn call(
 ) -> <Returned as Shape>::Return {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: true, asks: false };
-    let target = Target { store, hash: 7, ttl, window, idle: NEVER, caller };
-    match find::<u64, Returned>(target, &7, None, &|| store.clone()) {
+    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller };
+    match find::<u64, Returned>(lookup, &7, None, &|| store.clone()) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {
             Asked::Value(value) => value,
@@ -137,8 +137,8 @@ where
     let call = || {
         let caller = Caller { asynchronous: false, asks: false };
         let (ttl, window) = (NEVER, 0);
-        let target = Target { store: &store, hash: 7, ttl, window, idle: NEVER, caller };
-        find::<u64, S>(target, &7, None, &|| store.clone())
+        let lookup = Lookup { store: &store, hash: 7, ttl, window, idle: NEVER, caller };
+        find::<u64, S>(lookup, &7, None, &|| store.clone())
     };
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -180,8 +180,8 @@ fn what_is_not_kept_is_for_those_who_waited() {
     let store = stale_store().0;
     store.clear();
     let caller = Caller { asynchronous: false, asks: false };
-    let target = Target { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
-    let call = || find::<u64, Plain<u64>>(target, &7, None, &|| store.clone());
+    let lookup = Lookup { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let call = || find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone());
     let runs = AtomicU64::new(0);
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;

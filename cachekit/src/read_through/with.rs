@@ -1,16 +1,16 @@
 //! A closure on a cached value where it lies, without a copy.
 
 use super::find::drop_refused;
+use crate::cached_function::FunctionRef;
 use crate::clock;
 use crate::front::{self, Front};
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
-use crate::site::SiteRef;
 use crate::stats::Refusal;
 
 /// `f::with(…)` of a function that returns a `Result` by name: the closure sees what is `Ok`.
 #[inline]
-pub(crate) fn with_value<Q, S, T, R, F>(site: SiteRef, key: &Q, look: F) -> Option<R>
+pub(crate) fn with_value<Q, S, T, R, F>(function: FunctionRef, key: &Q, look: F) -> Option<R>
 where
     Q: CacheKey,
     S: Shape,
@@ -18,7 +18,7 @@ where
     F: FnOnce(&T) -> R,
 {
     // It is the value's own type, unless the return type is only called `Result`.
-    on_stored::<Q, S, R, _>(site, key, |stored| match S::lies(stored) {
+    on_stored::<Q, S, R, _>(function, key, |stored| match S::lies(stored) {
         Some(value) => Ok(value.downcast_ref().map(look)),
         // It is opened for the closure.
         None if S::SEALED => {
@@ -31,13 +31,13 @@ where
 
 /// `f::with(…)` of any other function: the closure sees the return value.
 #[inline]
-pub(crate) fn with_whole<Q, S, R, F>(site: SiteRef, key: &Q, look: F) -> Option<R>
+pub(crate) fn with_whole<Q, S, R, F>(function: FunctionRef, key: &Q, look: F) -> Option<R>
 where
     Q: CacheKey,
     S: Shape,
     F: FnOnce(&S::Return) -> R,
 {
-    on_stored::<Q, S, R, _>(site, key, |stored| match S::lies_whole(stored) {
+    on_stored::<Q, S, R, _>(function, key, |stored| match S::lies_whole(stored) {
         Some(whole) => Ok(Some(look(whole))),
         // Sealed; or a `Result` by another name, of which only the value is stored.
         None => S::read(stored).map(|whole| Some(look(&whole))),
@@ -45,32 +45,32 @@ where
 }
 
 #[inline]
-fn on_stored<Q, S, R, F>(site: SiteRef, key: &Q, look: F) -> Option<R>
+fn on_stored<Q, S, R, F>(function: FunctionRef, key: &Q, look: F) -> Option<R>
 where
     Q: CacheKey,
     S: Shape,
     F: FnOnce(&S::Stored) -> Result<Option<R>, Refusal>,
 {
-    let hash = site.place(key::hash_of(key));
+    let hash = function.place(key::hash_of(key));
     // One of the two calls it.
     let mut look = Some(look);
     let mut seen = None;
     front::with(|front| {
         let same = |owned: &Q::Owned| key.matches(owned);
         let read = |stored: &S::Stored| seen = look.take().map(|look| look(stored));
-        front.get(site.store_number(), hash, clock::coarse_now, same, read)
+        front.get(function.store_number(), hash, clock::coarse_now, same, read)
     });
     if seen.is_none()
         && let Some(look) = look
     {
-        seen = Some(in_store::<Q, S, R, F>(site, hash, key, look));
+        seen = Some(in_store::<Q, S, R, F>(function, hash, key, look));
     }
     // It may have ended the entry.
     front::with(Front::settle);
     match seen {
         Some(Ok(seen)) => seen,
         Some(Err(refusal)) => {
-            refused::<Q, S>(site, hash, key, refusal);
+            refused::<Q, S>(function, hash, key, refusal);
             None
         }
         None => None,
@@ -80,18 +80,23 @@ where
 /// Apart, so that a look at a value has no room for it.
 #[cold]
 #[inline(never)]
-fn refused<Q: CacheKey, S: Shape>(site: SiteRef, hash: u64, key: &Q, refusal: Refusal) {
-    drop_refused::<Q, S>(&site.store(), hash, key, refusal);
+fn refused<Q: CacheKey, S: Shape>(function: FunctionRef, hash: u64, key: &Q, refusal: Refusal) {
+    drop_refused::<Q, S>(&function.store(), hash, key, refusal);
 }
 
 #[inline(never)]
-fn in_store<Q, S, R, F>(site: SiteRef, hash: u64, key: &Q, look: F) -> Result<Option<R>, Refusal>
+fn in_store<Q, S, R, F>(
+    function: FunctionRef,
+    hash: u64,
+    key: &Q,
+    look: F,
+) -> Result<Option<R>, Refusal>
 where
     Q: CacheKey,
     S: Shape,
     F: FnOnce(&S::Stored) -> Result<Option<R>, Refusal>,
 {
-    let store = site.store();
+    let store = function.store();
     let Some(entry) = store.peek(hash) else { return Ok(None) };
     match entry.of_key::<Q::Owned, S::Stored>(|owned| key.matches(owned)) {
         Some(typed) if store.serves(&*entry) => {

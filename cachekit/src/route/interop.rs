@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::named::{AtBackend, shared};
 use super::{OwnedKey, Route};
+use crate::cached_function::{CachedFunction, FunctionRef, L1};
 use crate::contained::contained;
 use crate::error::{Error, ErrorKind, Problem};
 use crate::format::codec;
@@ -19,8 +20,7 @@ use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
-use crate::shared::link::Link;
-use crate::site::{L1, Site, SiteRef};
+use crate::shared::remote_entry::RemoteEntry;
 use crate::store::Store;
 
 /// Shared with other languages, at a backend. `N` is the number of arguments in the key.
@@ -48,31 +48,41 @@ where
 
     #[inline]
     fn key(self, key: Q) -> Self::Key {
-        pinned::At { key, spot: self.0 }
+        pinned::At { key, qualifier: self.0 }
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        let name = match key_of::<N, _>(site, &key.key) {
+    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        let name = match key_of::<N, _>(function, &key.key) {
             Ok(name) => name,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
-        let backend = B::backend(&key.pin, site)?;
+        let backend = B::backend(&key.pin, function)?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
-        Some(shared(site, link(site, backend, &name), true, stored, (None, Vec::new())))
+        Some(shared(
+            function,
+            remote_entry(function, backend, &name),
+            true,
+            stored,
+            (None, Vec::new()),
+        ))
     }
 }
 
-pub(super) fn link(site: SiteRef, backend: Arc<dyn Backend>, key: &interop::Key) -> Link {
-    Link::new(backend, key.as_str().to_owned(), site.site.info.policy.is_async)
+pub(super) fn remote_entry(
+    function: FunctionRef,
+    backend: Arc<dyn Backend>,
+    key: &interop::Key,
+) -> RemoteEntry {
+    RemoteEntry::new(backend, key.as_str().to_owned(), function.definition.info.policy.is_async)
 }
 
 /// The key by which all languages find the entry of a call.
 pub(super) fn key_of<const N: usize, K: Serialize>(
-    site: SiteRef,
+    function: FunctionRef,
     key: &K,
 ) -> Result<interop::Key, Outside> {
-    let policy = &site.site.info.policy;
+    let policy = &function.definition.info.policy;
     let (namespace, operation) =
         (policy.namespace.unwrap_or_default(), policy.interop.unwrap_or_default());
     // Serialization is the user's code: what panics in it does not serialize.
@@ -86,7 +96,7 @@ pub(super) fn key_of<const N: usize, K: Serialize>(
         Some(Err(error)) => Some(error),
         None => None,
     };
-    Err(Outside { site: site.site, reason })
+    Err(Outside { function: function.definition, reason })
 }
 
 /// How values of a type become documents and come back.
@@ -96,7 +106,7 @@ pub(super) fn codec_of<V: Shareable + 'static>() -> &'static Codec<V> {
 
 /// An argument is outside of the model that all languages share: the call has no key there.
 pub(super) struct Outside {
-    site: &'static Site,
+    function: &'static CachedFunction,
     /// Without one its `Serialize` panicked.
     reason: Option<interop::Error>,
 }
@@ -104,11 +114,11 @@ pub(super) struct Outside {
 impl TierBehind for Outside {
     fn keeps(&self) -> L1 {
         // A sealed entry takes a key.
-        if self.site.info.policy.l1 == L1::Typed { L1::Typed } else { L1::Off }
+        if self.function.info.policy.l1 == L1::Typed { L1::Typed } else { L1::Off }
     }
 
     fn refuse(&self) -> Option<Error> {
-        let info = &self.site.info;
+        let info = &self.function.info;
         let start = format!("`{}::{}` with `interop`: ", info.module, info.name);
         let problem = match &self.reason {
             Some(reason) => {

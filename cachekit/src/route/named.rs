@@ -8,18 +8,18 @@ use cachekit_io::Backend;
 
 use super::{OwnedKey, Route};
 use crate::backend_option::{BackendPin, IntoBackend};
+use crate::cached_function::{CachedFunction, FunctionRef, Tier};
 use crate::format::codec;
 use crate::key::CacheKey;
-use crate::pinned::{self, Spot};
+use crate::pinned::{self, Qualifier};
 use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::backend as backend_of;
 use crate::shared::layout::Layout;
-use crate::shared::link::Link;
+use crate::shared::remote_entry::RemoteEntry;
 use crate::shared::sealing::Sealing;
 use crate::shared::tier::SharedTier;
-use crate::site::{Site, SiteRef, Tier};
 use crate::storage_key::storage_key;
 
 /// This one. The type is the same for all that lead to one, so that what does not is one error.
@@ -41,10 +41,10 @@ pub fn backend<B: IntoBackend>(backend: &B) -> To<'_> {
     To { backend, address: backend.address() }
 }
 
-impl Spot for To<'_> {
+impl Qualifier for To<'_> {
     type Pin = BackendPin;
     #[inline]
-    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+    fn hash_qualifier<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.address);
     }
     #[inline]
@@ -65,52 +65,52 @@ where
 
     #[inline]
     fn key(self, key: Q) -> Self::Key {
-        pinned::At { key, spot: self }
+        pinned::At { key, qualifier: self }
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        at::<Q, S>(site, &key.key, key.pin.backend())
+    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        at::<Q, S>(function, &key.key, key.pin.backend())
     }
 }
 
 /// Where sealed values may go: what the attribute names, or where the process is configured to go.
-pub trait AtBackend: Spot {
+pub trait AtBackend: Qualifier {
     /// The backend, if there is one.
-    fn backend(pin: &Self::Pin, site: SiteRef) -> Option<Arc<dyn Backend>>;
+    fn backend(pin: &Self::Pin, function: FunctionRef) -> Option<Arc<dyn Backend>>;
 }
 
 impl AtBackend for () {
-    fn backend(_pin: &(), site: SiteRef) -> Option<Arc<dyn Backend>> {
-        configured(site)
+    fn backend(_pin: &(), function: FunctionRef) -> Option<Arc<dyn Backend>> {
+        configured(function)
     }
 }
 
 impl AtBackend for To<'_> {
-    fn backend(pin: &BackendPin, _site: SiteRef) -> Option<Arc<dyn Backend>> {
+    fn backend(pin: &BackendPin, _function: FunctionRef) -> Option<Arc<dyn Backend>> {
         Some(pin.backend())
     }
 }
 
 /// The backend that is configured for a function.
-pub(super) fn configured(site: SiteRef) -> Option<Arc<dyn Backend>> {
-    backend_of(site.site.info.tier).unwrap_or_else(|_| {
+pub(super) fn configured(function: FunctionRef) -> Option<Arc<dyn Backend>> {
+    backend_of(function.definition.info.tier).unwrap_or_else(|_| {
         // Asked for and not to be had; `check` says why.
-        site.store().count_shared_error();
+        function.store().count_shared_error();
         None
     })
 }
 
 /// Whether calls of a function may go to a backend.
-pub(super) fn may_have_backend(site: &'static Site) -> bool {
-    let tier = site.info.tier;
-    let uses_one = site.info.policy.own_backend || !matches!(backend_of(tier), Ok(None));
+pub(super) fn may_have_backend(function: &'static CachedFunction) -> bool {
+    let tier = function.info.tier;
+    let uses_one = function.info.policy.own_backend || !matches!(backend_of(tier), Ok(None));
     tier != Tier::Local && uses_one
 }
 
 /// The tier of a call at this backend.
 pub(super) fn at<Q, S>(
-    site: SiteRef,
+    function: FunctionRef,
     key: &Q::Owned,
     backend: Arc<dyn Backend>,
 ) -> Option<Remote<S>>
@@ -118,21 +118,27 @@ where
     Q: CacheKey<Owned: ShareableKey>,
     S: Shape<Value: Shareable>,
 {
-    let (key, unambiguous) = storage_key::<Q>(site, key)?;
-    let link = Link::new(backend, key, site.site.info.policy.is_async);
-    Some(shared(site, link, unambiguous, (Layout::Framed, codec_of()), (None, Vec::new())))
+    let (key, unambiguous) = storage_key::<Q>(function, key)?;
+    let remote_entry = RemoteEntry::new(backend, key, function.definition.info.policy.is_async);
+    Some(shared(
+        function,
+        remote_entry,
+        unambiguous,
+        (Layout::Framed, codec_of()),
+        (None, Vec::new()),
+    ))
 }
 
 /// The tier of a call whose place is known.
 pub(super) fn shared<S: Shape<Value: Shareable>>(
-    site: SiteRef,
-    link: Link,
+    function: FunctionRef,
+    remote_entry: RemoteEntry,
     unambiguous: bool,
     (layout, codec): (Layout, &'static Codec<S::Value>),
-    sealing: (Option<Box<dyn Sealing>>, Vec<Link>),
+    sealing: (Option<Box<dyn Sealing>>, Vec<RemoteEntry>),
 ) -> Remote<S> {
     let type_name = std::any::type_name::<S::Value>();
-    let tier = SharedTier::new(site, link, unambiguous, (type_name, layout), sealing);
+    let tier = SharedTier::new(function, remote_entry, unambiguous, (type_name, layout), sealing);
     Remote::new(tier, codec)
 }
 

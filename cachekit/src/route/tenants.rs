@@ -4,16 +4,16 @@ use std::hash::{Hash, Hasher};
 
 use super::named::{AtBackend, codec_of, shared};
 use super::{OwnedKey, Route};
+use crate::cached_function::FunctionRef;
 use crate::key::CacheKey;
-use crate::pinned::{self, Spot};
+use crate::pinned::{self, Qualifier};
 use crate::read_through::remote::Remote;
 use crate::secure::seal::Seal;
 use crate::secure::tiers::{InProcess, Unsealed};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
-use crate::shared::link::Link;
-use crate::site::SiteRef;
+use crate::shared::remote_entry::RemoteEntry;
 
 /// The tenant of functions that name none.
 const DEFAULT_TENANT: &str = "default";
@@ -47,10 +47,10 @@ pub fn tenant<T: TenantName + ?Sized>(name: &T) -> Tenant<'_> {
     Tenant(name.name())
 }
 
-impl Spot for Tenant<'_> {
+impl Qualifier for Tenant<'_> {
     type Pin = Box<str>;
     #[inline]
-    fn hash_spot<H: Hasher>(&self, state: &mut H) {
+    fn hash_qualifier<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
     }
     #[inline]
@@ -63,7 +63,7 @@ impl Spot for Tenant<'_> {
 }
 
 /// Whose entries they are.
-pub trait OfTenant: Spot {
+pub trait OfTenant: Qualifier {
     /// The tenant's name.
     fn tenant(pin: &Self::Pin) -> &str;
 }
@@ -101,28 +101,32 @@ where
 
     #[inline]
     fn key(self, key: Q) -> Self::Key {
-        pinned::At { key, spot: (self.0, self.1) }
+        pinned::At { key, qualifier: (self.0, self.1) }
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
         let (backend, tenant) = &key.pin;
-        let backend = B::backend(backend, site);
-        let (seal, unambiguous) = match Seal::new::<Q, S::Value>(site, &key.key, T::tenant(tenant))
-        {
-            Ok(sealed) => sealed,
-            Err(reason) => {
-                let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
-                return Some(Remote::new(unsealed, codec_of::<S::Value>()));
-            }
-        };
+        let backend = B::backend(backend, function);
+        let (seal, unambiguous) =
+            match Seal::new::<Q, S::Value>(function, &key.key, T::tenant(tenant)) {
+                Ok(sealed) => sealed,
+                Err(reason) => {
+                    let unsealed = Unsealed::new(function.definition, backend.is_some(), reason);
+                    return Some(Remote::new(unsealed, codec_of::<S::Value>()));
+                }
+            };
         let Some(backend) = backend else {
             return Some(Remote::new(InProcess(Box::new(seal)), codec_of::<S::Value>()));
         };
-        let link = Link::new(backend, seal.key().to_owned(), site.site.info.policy.is_async);
-        let previous = seal.previous().map(|key| link.at(key)).collect();
+        let remote_entry = RemoteEntry::new(
+            backend,
+            seal.key().to_owned(),
+            function.definition.info.policy.is_async,
+        );
+        let previous = seal.previous().map(|key| remote_entry.at(key)).collect();
         let stored = (Layout::Framed, codec_of::<S::Value>());
-        Some(shared(site, link, unambiguous, stored, (Some(Box::new(seal)), previous)))
+        Some(shared(function, remote_entry, unambiguous, stored, (Some(Box::new(seal)), previous)))
     }
 }
 
@@ -132,10 +136,11 @@ pub(super) mod ecosystem {
     use std::fmt;
 
     use super::{AtBackend, OfTenant};
+    use crate::cached_function::FunctionRef;
     use crate::key::CacheKey;
     use crate::pinned;
     use crate::read_through::remote::Remote;
-    use crate::route::interop::{codec_of, key_of, link};
+    use crate::route::interop::{codec_of, key_of, remote_entry};
     use crate::route::named::shared;
     use crate::route::{OwnedKey, Route};
     use crate::secure::ecosystem::EcosystemSeal;
@@ -143,7 +148,6 @@ pub(super) mod ecosystem {
     use crate::shape::Shape;
     use crate::shareable::{Shareable, ShareableKey};
     use crate::shared::layout::Layout;
-    use crate::site::SiteRef;
 
     /// See above.
     pub struct InteropSealed<const N: usize, B, T>(B, T);
@@ -174,29 +178,37 @@ pub(super) mod ecosystem {
 
         #[inline]
         fn key(self, key: Q) -> Self::Key {
-            pinned::At { key, spot: (self.0, self.1) }
+            pinned::At { key, qualifier: (self.0, self.1) }
         }
 
         #[allow(private_interfaces)]
-        fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-            let name = match key_of::<N, _>(site, &key.key) {
+        fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+            let name = match key_of::<N, _>(function, &key.key) {
                 Ok(name) => name,
                 Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
             };
             let (backend, tenant) = &key.pin;
-            let backend = B::backend(backend, site);
-            let seal = match EcosystemSeal::new(site.site, name.as_str(), T::tenant(tenant)) {
-                Ok(seal) => Box::new(seal),
-                Err(reason) => {
-                    let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
-                    return Some(Remote::new(unsealed, codec_of::<S::Value>()));
-                }
-            };
+            let backend = B::backend(backend, function);
+            let seal =
+                match EcosystemSeal::new(function.definition, name.as_str(), T::tenant(tenant)) {
+                    Ok(seal) => Box::new(seal),
+                    Err(reason) => {
+                        let unsealed =
+                            Unsealed::new(function.definition, backend.is_some(), reason);
+                        return Some(Remote::new(unsealed, codec_of::<S::Value>()));
+                    }
+                };
             let Some(backend) = backend else {
                 return Some(Remote::new(InProcess(seal), codec_of::<S::Value>()));
             };
             let stored = (Layout::Plain, codec_of::<S::Value>());
-            Some(shared(site, link(site, backend, &name), true, stored, (Some(seal), Vec::new())))
+            Some(shared(
+                function,
+                remote_entry(function, backend, &name),
+                true,
+                stored,
+                (Some(seal), Vec::new()),
+            ))
         }
     }
 }

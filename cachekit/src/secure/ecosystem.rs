@@ -8,16 +8,16 @@ use zeroize::Zeroizing;
 
 use super::resolve::{self, Reason};
 use super::seal::{on_refusal, refusal_of};
+use crate::cached_function::{CachedFunction, L1};
 use crate::error::Error;
 use crate::format::encoded::{EncodedRef, Stamp};
 use crate::format::frame::Frame;
 use crate::sealed::{BlindedKey, Openable, SealedBytes};
 use crate::shared::sealing::Sealing;
-use crate::site::{L1, Site};
 use crate::stats::Refusal;
 
 /// Whose entry it is and where it is.
-struct Spot {
+struct EntryIdentity {
     tenant: Box<str>,
     key: Box<str>,
 }
@@ -25,18 +25,18 @@ struct Spot {
 /// Opens an entry with these keys.
 fn open<T>(
     envelope: &InteropEnvelope,
-    spot: &Spot,
+    identity: &EntryIdentity,
     bytes: &[u8],
     read: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, Refusal> {
     let mut document = Zeroizing::new(Vec::new());
-    let opened = envelope.open(&spot.tenant, &spot.key, bytes, &mut document);
+    let opened = envelope.open(&identity.tenant, &identity.key, bytes, &mut document);
     opened.map_err(|error| refusal_of(error.kind()))?;
     Ok(read(&document))
 }
 
 /// Sealed bytes, and where they belong.
-struct Entry(Bytes, Arc<Spot>);
+struct Entry(Bytes, Arc<EntryIdentity>);
 
 impl Openable for Entry {
     fn bytes(&self) -> &Bytes {
@@ -56,17 +56,21 @@ impl Openable for Entry {
 /// The keys and the place of one call.
 pub(crate) struct EcosystemSeal {
     envelope: InteropEnvelope,
-    spot: Arc<Spot>,
-    site: &'static Site,
+    identity: Arc<EntryIdentity>,
+    function: &'static CachedFunction,
 }
 
 impl EcosystemSeal {
     /// For a call whose entry is stored under this key.
-    pub(crate) fn new(site: &'static Site, key: &str, tenant: &str) -> Result<Self, Reason> {
+    pub(crate) fn new(
+        function: &'static CachedFunction,
+        key: &str,
+        tenant: &str,
+    ) -> Result<Self, Reason> {
         let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
         envelope.fingerprints(tenant).map_err(Reason::Context)?;
-        let spot = Spot { tenant: tenant.into(), key: key.into() };
-        Ok(Self { envelope, spot: Arc::new(spot), site })
+        let identity = EntryIdentity { tenant: tenant.into(), key: key.into() };
+        Ok(Self { envelope, identity: Arc::new(identity), function })
     }
 }
 
@@ -77,11 +81,11 @@ impl Sealing for EcosystemSeal {
     }
 
     fn l1(&self) -> L1 {
-        self.site.info.policy.l1
+        self.function.info.policy.l1
     }
 
     fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
-        let Spot { tenant, key } = &*self.spot;
+        let EntryIdentity { tenant, key } = &*self.identity;
         let mut sealed = Vec::new();
         let done = self.envelope.seal(tenant, key, &frame.payload, &mut sealed);
         done.map_err(|_| Refusal::Unread)?;
@@ -89,7 +93,7 @@ impl Sealing for EcosystemSeal {
     }
 
     fn as_current(&self, bytes: Bytes) -> SealedBytes {
-        SealedBytes::new(Entry(bytes, Arc::clone(&self.spot)))
+        SealedBytes::new(Entry(bytes, Arc::clone(&self.identity)))
     }
 
     fn open(
@@ -99,10 +103,10 @@ impl Sealing for EcosystemSeal {
         read: &mut dyn FnMut(&Frame<'_>, bool),
     ) -> Result<(), Refusal> {
         // What a previous key sealed stays as it is: how long it has to live is not known here, and it opens as well.
-        open(&self.envelope, &self.spot, bytes, |document| read(&Frame::around(document), true))
+        open(&self.envelope, &self.identity, bytes, |document| read(&Frame::around(document), true))
     }
 
     fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
-        on_refusal(self.site, refusal)
+        on_refusal(self.function, refusal)
     }
 }

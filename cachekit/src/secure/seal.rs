@@ -12,14 +12,14 @@ use zeroize::Zeroize as _;
 
 use super::problem;
 use super::resolve::{self, Reason};
+use crate::cached_function::{CachedFunction, Function, FunctionRef, L1, OnTamper, Tier};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::format::codec;
 use crate::format::encoded::EncodedRef;
-use crate::format::frame::{Compression, Frame, MAGIC, Place};
+use crate::format::frame::{Compression, Frame, FrameContext, MAGIC};
 use crate::key::CacheKey;
 use crate::sealed::{BlindedKey, Openable, SealedBytes};
 use crate::shared::sealing::Sealing;
-use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::storage_key::identity;
 
@@ -30,7 +30,7 @@ const FORMAT: &str = "cachekit-frame";
 const MAX_KEPT: usize = 64 << 10;
 
 /// Whose entry it is and where it is.
-struct Spot {
+struct EntryIdentity {
     tenant: Box<str>,
     namespace: &'static str,
     key: Box<str>,
@@ -39,14 +39,14 @@ struct Spot {
     fingerprint: Box<[u8]>,
 }
 
-impl Spot {
+impl EntryIdentity {
     fn context<'a>(&'a self, key: &'a str) -> Context<'a> {
         Context::new(&self.tenant, self.namespace, key).codec(FORMAT).fingerprint(&self.fingerprint)
     }
 }
 
 /// Sealed bytes, and where they belong.
-struct Entry(Bytes, Arc<Spot>);
+struct Entry(Bytes, Arc<EntryIdentity>);
 
 impl Openable for Entry {
     fn bytes(&self) -> &Bytes {
@@ -54,9 +54,9 @@ impl Openable for Entry {
     }
 
     fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
-        let Self(bytes, spot) = self;
+        let Self(bytes, identity) = self;
         let opened = resolve::with_envelope(|envelope| {
-            open(envelope, (spot, &spot.key), bytes, |frame, _| read(frame.encoded()))
+            open(envelope, (identity, &identity.key), bytes, |frame, _| read(frame.encoded()))
         });
         // A key that is gone is no reason to serve what it sealed.
         opened.unwrap_or(Err(Refusal::Unread))
@@ -72,15 +72,15 @@ pub(crate) fn fingerprint<V: DeserializeOwned>() -> Vec<u8> {
 /// The keys and the places of one call.
 pub(crate) struct Seal {
     envelope: Envelope,
-    spot: Arc<Spot>,
+    identity: Arc<EntryIdentity>,
     previous: Vec<String>,
-    site: &'static Site,
+    function: &'static CachedFunction,
 }
 
 impl Seal {
     /// For a call, and whether other processes agree on what its key names.
     pub(crate) fn new<Q, V>(
-        site: SiteRef,
+        function: FunctionRef,
         key: &Q::Owned,
         tenant: &str,
     ) -> Result<(Self, bool), Reason>
@@ -89,8 +89,8 @@ impl Seal {
         V: Serialize + DeserializeOwned,
     {
         let envelope = resolve::envelope()?;
-        let namespace = site.site.info.policy.namespace.unwrap_or_default();
-        let (identity, unambiguous) = identity::<Q>(site, key).ok_or(Reason::Arguments)?;
+        let namespace = function.definition.info.policy.namespace.unwrap_or_default();
+        let (identity, unambiguous) = identity::<Q>(function, key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
         let fingerprint = fingerprint::<V>();
         // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first
@@ -98,7 +98,7 @@ impl Seal {
         let logical = [&identity[..], &fingerprint].concat();
         let keys = envelope.storage_keys(tenant, namespace, &logical);
         let mut keys = keys.map_err(Reason::Context)?.into_iter();
-        let spot = Spot {
+        let identity = EntryIdentity {
             tenant: tenant.into(),
             namespace,
             key: keys.next().unwrap_or_default().into(),
@@ -106,12 +106,20 @@ impl Seal {
             fingerprint: fingerprint.into(),
         };
         let previous = keys.collect();
-        Ok((Self { envelope, spot: Arc::new(spot), previous, site: site.site }, unambiguous))
+        Ok((
+            Self {
+                envelope,
+                identity: Arc::new(identity),
+                previous,
+                function: function.definition,
+            },
+            unambiguous,
+        ))
     }
 
     /// Where the current key puts the entry.
     pub(crate) fn key(&self) -> &str {
-        &self.spot.key
+        &self.identity.key
     }
 
     /// Where previous keys put it, the latest first.
@@ -129,21 +137,22 @@ impl Sealing for Seal {
             let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default();
             *byte = u8::try_from(digit(digits[0]) * 16 + digit(digits[1])).unwrap_or_default();
         }
-        let namespace = front.starts_with("ns:").then_some(self.spot.namespace);
+        let namespace = front.starts_with("ns:").then_some(self.identity.namespace);
         Some(BlindedKey { namespace, hash })
     }
 
     fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
-        let place = Place { key: &self.spot.key, type_name: self.spot.type_name };
-        let bytes = frame.encode_after(HEADER_LEN, place, Compression::Off);
+        let context = FrameContext { key: &self.identity.key, type_name: self.identity.type_name };
+        let bytes = frame.encode_after(HEADER_LEN, context, Compression::Off);
         let mut bytes = bytes.ok_or(Refusal::Unread)?;
-        let sealed = self.envelope.seal_in_place(&self.spot.context(&self.spot.key), &mut bytes);
+        let sealed =
+            self.envelope.seal_in_place(&self.identity.context(&self.identity.key), &mut bytes);
         sealed.map_err(|_| Refusal::Unread)?;
         Ok(self.as_current(bytes.into()))
     }
 
     fn as_current(&self, bytes: Bytes) -> SealedBytes {
-        SealedBytes::new(Entry(bytes, Arc::clone(&self.spot)))
+        SealedBytes::new(Entry(bytes, Arc::clone(&self.identity)))
     }
 
     fn open(
@@ -153,25 +162,25 @@ impl Sealing for Seal {
         read: &mut dyn FnMut(&Frame<'_>, bool),
     ) -> Result<(), Refusal> {
         let key = match index.checked_sub(1) {
-            None => &*self.spot.key,
+            None => &*self.identity.key,
             Some(index) => &self.previous[index],
         };
-        open(&self.envelope, (&self.spot, key), bytes, |frame, used_previous| {
+        open(&self.envelope, (&self.identity, key), bytes, |frame, used_previous| {
             read(frame, index == 0 && !used_previous);
         })
     }
 
     fn l1(&self) -> L1 {
-        self.site.info.policy.l1
+        self.function.info.policy.l1
     }
 
     fn on_refusal(&self, refusal: Refusal) -> Option<Error> {
-        on_refusal(self.site, refusal)
+        on_refusal(self.function, refusal)
     }
 }
 
 /// The error that a refused entry leads to, if it does.
-pub(super) fn on_refusal(site: &Site, refusal: Refusal) -> Option<Error> {
+pub(super) fn on_refusal(function: &CachedFunction, refusal: Refusal) -> Option<Error> {
     let why = match refusal {
         Refusal::Tampered => "it was changed",
         Refusal::WrongKey => "no key of the keyring sealed it",
@@ -180,10 +189,10 @@ pub(super) fn on_refusal(site: &Site, refusal: Refusal) -> Option<Error> {
         Refusal::Damaged => "it is damaged",
         Refusal::Unread | Refusal::Panicked => return None,
     };
-    if site.info.policy.on_tamper == OnTamper::Recompute {
+    if function.info.policy.on_tamper == OnTamper::Recompute {
         return None;
     }
-    let name = Name(site);
+    let name = Name(function);
     let message = format!(
         "{name}: an entry of the shared tier was refused, because {why}; find out who writes there, then \
          drop it with `invalidate`"
@@ -194,12 +203,12 @@ pub(super) fn on_refusal(site: &Site, refusal: Refusal) -> Option<Error> {
 /// Opens a copy of an entry and reads the frame in it. The copy is wiped.
 fn open<T>(
     envelope: &Envelope,
-    (spot, key): (&Spot, &str),
+    (identity, key): (&EntryIdentity, &str),
     bytes: &[u8],
     read: impl FnOnce(&Frame<'_>, bool) -> T,
 ) -> Result<T, Refusal> {
     with_buffer(bytes, |buffer| {
-        let opened = envelope.open_in_place(&spot.context(key), buffer);
+        let opened = envelope.open_in_place(&identity.context(key), buffer);
         let opened = opened.map_err(|error| refusal_of(error.kind()))?;
         let used_previous = opened.used_previous();
         // A holder of the key wrote something else than a frame.
@@ -243,7 +252,7 @@ fn with_buffer<R>(bytes: &[u8], read: impl FnOnce(&mut [u8]) -> R) -> R {
 }
 
 /// A function, for messages.
-pub(super) struct Name<'a>(pub(super) &'a Site);
+pub(super) struct Name<'a>(pub(super) &'a CachedFunction);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

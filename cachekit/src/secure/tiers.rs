@@ -3,6 +3,7 @@
 use super::problem;
 use super::resolve::Reason;
 use super::seal::Name;
+use crate::cached_function::{CachedFunction, L1};
 use crate::error::{Error, ErrorKind};
 use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
@@ -10,7 +11,6 @@ use crate::read_through::behind::{Encode, Prepared, Reader, Removal, TierBehind,
 use crate::sealed::BlindedKey;
 use crate::shared::encoding::frame;
 use crate::shared::sealing::Sealing;
-use crate::site::{L1, Site};
 use crate::store::{Store, StoreRef};
 
 /// Values stay in this process, sealed.
@@ -35,14 +35,18 @@ impl TierBehind for InProcess {
 
 /// Values would have to be sealed, and cannot be: they are stored nowhere.
 pub(crate) struct Unsealed {
-    site: &'static Site,
+    function: &'static CachedFunction,
     has_backend: bool,
     reason: Reason,
 }
 
 impl Unsealed {
-    pub(crate) fn new(site: &'static Site, has_backend: bool, reason: Reason) -> Self {
-        Self { site, has_backend, reason }
+    pub(crate) fn new(
+        function: &'static CachedFunction,
+        has_backend: bool,
+        reason: Reason,
+    ) -> Self {
+        Self { function, has_backend, reason }
     }
 }
 
@@ -52,7 +56,7 @@ impl TierBehind for Unsealed {
     }
 
     fn refuse(&self) -> Option<Error> {
-        let whose = format!("{}: ", Name(self.site));
+        let whose = format!("{}: ", Name(self.function));
         Some(Error::one(problem(ErrorKind::Unsealed, whose, &self.reason)))
     }
 
@@ -60,7 +64,7 @@ impl TierBehind for Unsealed {
         if store.count_unsealed() {
             tracing::warn!(
                 target: "cachekit",
-                function = %Name(self.site),
+                function = %Name(self.function),
                 reason = %self.reason,
                 "nothing can be sealed: the function runs at each call and its results are not stored"
             );

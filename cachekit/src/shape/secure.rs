@@ -201,10 +201,10 @@ where
     const SEALED: bool = true;
     as_before!();
     fn kept(value: &S::Value) -> Self::Stored {
-        SealedValue(Held::Passing(value.clone()))
+        SealedValue(Stored::Passing(value.clone()))
     }
     fn sealed(_value: &S::Value, bytes: SealedBytes) -> Self::Stored {
-        SealedValue(Held::Sealed(bytes))
+        SealedValue(Stored::Sealed(bytes))
     }
     fn open(stored: Self::Stored) -> Result<S::Return, Refusal> {
         Self::read(&stored)
@@ -212,8 +212,8 @@ where
     /// Threads that hit one entry would meet at the count of its copies, so none is made.
     fn read(stored: &Self::Stored) -> Result<S::Return, Refusal> {
         match &stored.0 {
-            Held::Sealed(bytes) => decode(bytes).map(S::restore),
-            Held::Passing(value) => Ok(S::restore(value.clone())),
+            Stored::Sealed(bytes) => decode(bytes).map(S::restore),
+            Stored::Passing(value) => Ok(S::restore(value.clone())),
         }
     }
 }
@@ -227,10 +227,10 @@ fn decode<V: Serialize + DeserializeOwned + 'static>(sealed: &SealedBytes) -> Re
 
 /// What an entry holds in place of its value.
 #[derive(Clone)]
-pub struct SealedValue<V>(Held<V>);
+pub struct SealedValue<V>(Stored<V>);
 
 #[derive(Clone)]
-enum Held<V> {
+enum Stored<V> {
     Sealed(SealedBytes),
     /// For callers that wait for this very run, in an entry that nobody else ever finds.
     Passing(V),

@@ -6,15 +6,15 @@ use bytes::Bytes;
 use cachekit_io::BoxFuture;
 
 use super::encoding::frame;
-use super::link::Failed;
+use super::remote_entry::Failed;
 use super::tier::{Call, SharedTier};
+use crate::cached_function::L1;
 use crate::entry::Fate;
 use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
 use crate::sealed::{BlindedKey, SealedBytes};
-use crate::site::L1;
 use crate::store::StoreRef;
 
 impl TierBehind for SharedTier {
@@ -90,7 +90,7 @@ impl TierBehind for SharedTier {
 
     fn remove<'a>(&'a self, store: &'a StoreRef) -> BoxFuture<'a, Removal> {
         Box::pin(async {
-            let until = self.link.deadline();
+            let until = self.remote_entry.deadline();
             if self.empty(None, store, until).await { Removal::Confirmed } else { Removal::Failed }
         })
     }
@@ -110,11 +110,11 @@ impl SharedTier {
             return Answer::Run;
         }
         // A forced run wants the old value gone there, too: that is tried in any case.
-        if purpose != Purpose::Forced && !self.link.admits(store) {
+        if purpose != Purpose::Forced && !self.remote_entry.admits(store) {
             self.given_up = true;
             return Answer::Run;
         }
-        let until = self.link.deadline();
+        let until = self.remote_entry.deadline();
         match self.consult_in(Arc::clone(fate), purpose, Call { store, until, reader }).await {
             Ok(answer) => answer,
             Err(failed) => {
@@ -125,16 +125,16 @@ impl SharedTier {
     }
 
     async fn peeked(&self, store: &StoreRef, reader: &mut dyn Reader) -> bool {
-        if !self.unambiguous || self.is_overtaken() || !self.link.admits(store) {
+        if !self.unambiguous || self.is_overtaken() || !self.remote_entry.admits(store) {
             return false;
         }
-        let mut call = Call { store, until: self.link.deadline(), reader };
+        let mut call = Call { store, until: self.remote_entry.deadline(), reader };
         matches!(self.look(&mut call).await, Ok(Answer::Fresh(_)))
     }
 
     fn prepared(&self, value: &dyn Encode, windows: Windows) -> Prepared {
         // Encoding is part of the time after the function.
-        let until = Some(self.link.deadline());
+        let until = Some(self.remote_entry.deadline());
         let goes = self.unambiguous && !self.given_up;
         let Some(seal) = &self.seal else {
             let frame = if goes { frame(value, windows, Proof::First) } else { None };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::fill_lock::Waiting;
 use super::guard::Guard;
-use super::link::{Failed, Link};
+use super::remote_entry::{Failed, RemoteEntry};
 use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
 use crate::flight::Purpose;
@@ -13,8 +13,8 @@ use crate::read_through::behind::Answer;
 
 impl SharedTier {
     /// Where the entry is or may be, the current place last.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Link> {
-        self.previous.iter().chain([&self.link])
+    pub(super) fn remote_entries(&self) -> impl Iterator<Item = &RemoteEntry> {
+        self.previous.iter().chain([&self.remote_entry])
     }
 
     /// The function runs whatever is there, and nothing that is there may outlive that.
@@ -25,7 +25,7 @@ impl SharedTier {
     /// Whether a value that this process has removed may be on its way to one of the places. Then nothing is looked
     /// for there, and nothing written: what is on its way is taken back.
     pub(crate) fn is_overtaken(&self) -> bool {
-        self.places().any(Link::is_overtaken)
+        self.remote_entries().any(RemoteEntry::is_overtaken)
     }
 
     /// All steps before the function runs, for the call that is to end with this fate.
@@ -42,9 +42,10 @@ impl SharedTier {
         }
         self.moves = true;
         self.fate = Some(fate);
-        self.guard = Guard::of(&self.link);
+        self.guard = Guard::of(&self.remote_entry);
         if purpose == Purpose::Forced && self.guard.refuses() {
-            let run = self.fate.as_ref().and_then(|fate| self.link.begin_run(fate, call.store));
+            let run =
+                self.fate.as_ref().and_then(|fate| self.remote_entry.begin_run(fate, call.store));
             self.run = Mutex::new(run);
         }
         // Boxed, but for the look: a hit pays for the memory of its own steps only.
@@ -88,11 +89,11 @@ impl SharedTier {
     }
 
     async fn take_fence(&mut self, call: &mut Call<'_>) -> Result<(), Failed> {
-        self.guard.take_fence(&self.link, call.store, call.until).await
+        self.guard.take_fence(&self.remote_entry, call.store, call.until).await
     }
 
     async fn try_lock(&mut self, call: &mut Call<'_>) -> Result<bool, Failed> {
-        self.guard.try_lock(&self.link, call.store, call.until).await
+        self.guard.try_lock(&self.remote_entry, call.store, call.until).await
     }
 
     /// The function runs, and waits for no other caller. Where only the lock guards the write, it is taken if it is
@@ -117,7 +118,7 @@ impl SharedTier {
 
     /// For a refresh: no caller waits for it, so it yields to any other process that is at it.
     async fn refresh(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
-        let yields = self.lock_wait.is_some() && self.link.has_locks() == Some(true);
+        let yields = self.lock_wait.is_some() && self.remote_entry.has_locks() == Some(true);
         if yields || self.guard.wants_lock() {
             let locked = self.try_lock(call).await == Ok(true);
             if yields && !locked {
@@ -135,7 +136,8 @@ impl SharedTier {
 
     /// For a miss: one process runs the function, the others wait for its value, up to a time.
     async fn lead(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
-        let Some(most) = self.lock_wait.filter(|_| self.link.has_locks() == Some(true)) else {
+        let Some(most) = self.lock_wait.filter(|_| self.remote_entry.has_locks() == Some(true))
+        else {
             return Ok(Answer::Run);
         };
         // The steps of all rounds together: the budget, and what `fill_lock` adds to it.
@@ -163,11 +165,11 @@ impl SharedTier {
                 call.store.count_lock_wait();
                 Waiting::new(most)
             });
-            if !waiting.pause(self.link.blocks()).await {
+            if !waiting.pause(self.remote_entry.blocks()).await {
                 return Ok(Answer::Run);
             }
             // As much for each round as the backend may take, and no more than is left of the whole.
-            call.until = self.link.deadline().min(end);
+            call.until = self.remote_entry.deadline().min(end);
             match self.look(call).await? {
                 Answer::Run => {}
                 found => return Ok(found),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cachekit_io::Fetched;
 
-use super::link::Looked;
+use super::remote_entry::Looked;
 use super::tier::SharedTier;
 use super::windows::{Times, Use};
 use crate::clock::{self, NEVER};
@@ -16,8 +16,8 @@ impl SharedTier {
     /// What is there, and whether it could be served.
     pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Shared {
         let mut shared = Shared::state(SharedState::Absent);
-        shared.backend = Some(self.link.backend_type());
-        shared.fingerprint = fingerprint(self.link.key());
+        shared.backend = Some(self.remote_entry.backend_type());
+        shared.fingerprint = fingerprint(self.remote_entry.key());
         if !self.unambiguous {
             shared.state = SharedState::Ambiguous;
             return shared;
@@ -26,14 +26,16 @@ impl SharedTier {
             shared.state = SharedState::Overtaken;
             return shared;
         }
-        if self.link.is_left_alone() {
+        if self.remote_entry.is_left_alone() {
             shared.state = SharedState::LeftAlone;
             return shared;
         }
-        let until = self.link.deadline();
+        let until = self.remote_entry.deadline();
         // The current place first, then those of previous keys, the latest first.
-        for (index, link) in std::iter::once(&self.link).chain(&self.previous).enumerate() {
-            match link.look_aside(until).await {
+        for (index, remote_entry) in
+            std::iter::once(&self.remote_entry).chain(&self.previous).enumerate()
+        {
+            match remote_entry.look_aside(until).await {
                 Looked::Found(fetched) => {
                     self.explain_entry(&fetched, index, &mut shared, reader);
                     return shared;

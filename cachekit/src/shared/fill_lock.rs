@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cachekit_io::LockToken;
 
-use super::link::Link;
+use super::remote_entry::RemoteEntry;
 use super::runtime;
 use crate::blocking;
 
@@ -16,16 +16,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A lock that is held. Dropping it gives it back.
-pub(crate) struct Held {
-    link: Link,
+pub(crate) struct FillLock {
+    remote_entry: RemoteEntry,
     token: Option<LockToken>,
     until: Instant,
 }
 
-impl Held {
+impl FillLock {
     /// For a lock that was asked for at a time.
-    pub(crate) fn new(link: &Link, token: LockToken, asked: Instant) -> Self {
-        Self { link: link.clone(), token: Some(token), until: asked + LEASE }
+    pub(crate) fn new(remote_entry: &RemoteEntry, token: LockToken, asked: Instant) -> Self {
+        Self { remote_entry: remote_entry.clone(), token: Some(token), until: asked + LEASE }
     }
 
     /// What proves it, until the lease is over: then another process may have had the lock.
@@ -34,10 +34,10 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for FillLock {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
-            self.link.release(token);
+            self.remote_entry.release(token);
         }
     }
 }

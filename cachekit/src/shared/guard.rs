@@ -2,15 +2,15 @@
 //!
 //! A backend with fences gets a fenced write, one with locks alone a write under the key's lock. Both are taken before
 //! anything is read, so that the backend can tell that the key changed since. A backend with neither gets a write that
-//! this process watches ([`super::under_way`]). There is no other way to write: [`Link::write`] asks for a
+//! this process watches ([`super::under_way`]). There is no other way to write: [`RemoteEntry::write`] asks for a
 //! [`WriteRight`], and only a guard gives one.
 
 use std::time::Instant;
 
 use cachekit_io::{FenceToken, LockToken};
 
-use super::fill_lock::{Held, LEASE};
-use super::link::{Failed, Link};
+use super::fill_lock::{FillLock, LEASE};
+use super::remote_entry::{Failed, RemoteEntry};
 use crate::entry::Fate;
 use crate::store::Store;
 
@@ -33,7 +33,7 @@ pub(crate) struct Guard {
     fence: Option<FenceToken>,
     /// The guard where there are no fences. Where there are, it only keeps other processes from running the function
     /// meanwhile.
-    lock: Option<Held>,
+    lock: Option<FillLock>,
 }
 
 /// The right to write one value. Only a guard gives it.
@@ -59,10 +59,10 @@ pub(crate) enum Permit {
 
 impl Guard {
     /// Of the kind that the backend has; still to be taken.
-    pub(crate) fn of(link: &Link) -> Self {
-        let kind = match link.has_fences() {
+    pub(crate) fn of(remote_entry: &RemoteEntry) -> Self {
+        let kind = match remote_entry.has_fences() {
             Some(true) => Kind::Fence,
-            Some(false) => match link.has_locks() {
+            Some(false) => match remote_entry.has_locks() {
                 Some(true) => Kind::Lock,
                 Some(false) => Kind::Watch,
                 None => Kind::Unknown,
@@ -111,12 +111,12 @@ impl Guard {
     /// Takes a fence, or a newer one, if the backend has fences.
     pub(crate) async fn take_fence(
         &mut self,
-        link: &Link,
+        remote_entry: &RemoteEntry,
         store: &Store,
         until: Instant,
     ) -> Result<(), Failed> {
         if self.kind == Kind::Fence {
-            self.fence = Some(link.fence(store, until).await?);
+            self.fence = Some(remote_entry.fence(store, until).await?);
         }
         Ok(())
     }
@@ -124,13 +124,13 @@ impl Guard {
     /// Takes the key's lock, unless another caller has it; never waits for it. True if it was free.
     pub(crate) async fn try_lock(
         &mut self,
-        link: &Link,
+        remote_entry: &RemoteEntry,
         store: &Store,
         until: Instant,
     ) -> Result<bool, Failed> {
         let asked = Instant::now();
-        let token = link.try_acquire(store, until, LEASE).await?;
-        self.lock = token.map(|token| Held::new(link, token, asked));
+        let token = remote_entry.try_acquire(store, until, LEASE).await?;
+        self.lock = token.map(|token| FillLock::new(remote_entry, token, asked));
         Ok(self.lock.is_some())
     }
 
@@ -142,19 +142,19 @@ impl Guard {
     /// Takes what the backend has, without waiting for any other caller.
     pub(crate) async fn take(
         &mut self,
-        link: &Link,
+        remote_entry: &RemoteEntry,
         store: &Store,
         until: Instant,
     ) -> Result<(), Failed> {
         match self.kind {
-            Kind::Fence => self.take_fence(link, store, until).await,
-            Kind::Lock => self.try_lock(link, store, until).await.map(drop),
+            Kind::Fence => self.take_fence(remote_entry, store, until).await,
+            Kind::Lock => self.try_lock(remote_entry, store, until).await.map(drop),
             Kind::Watch | Kind::Unknown => Ok(()),
         }
     }
 
     pub(crate) fn permit(&self) -> Permit {
-        let token = self.lock.as_ref().and_then(Held::token);
+        let token = self.lock.as_ref().and_then(FillLock::token);
         let right = match (self.kind, &self.fence) {
             (Kind::Fence, Some(fence)) => Right::Fenced(fence.clone(), token),
             (Kind::Lock, _) => match token {

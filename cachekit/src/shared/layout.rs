@@ -1,6 +1,6 @@
 //! How values stand in the shared tier.
 
-use crate::format::frame::{Compression, Frame, Place};
+use crate::format::frame::{Compression, Frame, FrameContext};
 
 /// How values stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,16 +12,16 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    pub(super) fn read<'a>(self, bytes: &'a [u8], place: Place<'_>) -> Option<Frame<'a>> {
+    pub(super) fn read<'a>(self, bytes: &'a [u8], context: FrameContext<'_>) -> Option<Frame<'a>> {
         match self {
-            Self::Framed => Frame::decode(bytes, place),
+            Self::Framed => Frame::decode(bytes, context),
             Self::Plain => Some(Frame::around(bytes)),
         }
     }
 
-    pub(super) fn write(self, frame: &Frame<'_>, place: Place<'_>) -> Option<Vec<u8>> {
+    pub(super) fn write(self, frame: &Frame<'_>, context: FrameContext<'_>) -> Option<Vec<u8>> {
         match self {
-            Self::Framed => frame.encode(place, Compression::Lz4),
+            Self::Framed => frame.encode(context, Compression::Lz4),
             Self::Plain => Some(frame.payload.to_vec()),
         }
     }

@@ -21,9 +21,9 @@ pub(crate) mod fill_lock;
 mod guard;
 pub(crate) mod known;
 pub(crate) mod layout;
-pub(crate) mod link;
 mod outage;
 mod publish;
+pub(crate) mod remote_entry;
 pub(crate) mod resolve;
 mod runtime;
 pub(crate) mod sealing;
@@ -34,7 +34,7 @@ mod windows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use link::Link;
+pub(crate) use remote_entry::RemoteEntry;
 pub(crate) use resolve::backend;
 use resolve::replace;
 

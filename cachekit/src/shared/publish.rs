@@ -8,7 +8,7 @@ use cachekit_io::SetOptions;
 
 use super::encoding::lifetime;
 use super::guard::{Guard, Permit};
-use super::link::{Link, Written};
+use super::remote_entry::{RemoteEntry, Written};
 use super::tier::SharedTier;
 use crate::clock;
 use crate::entry::Fate;
@@ -27,7 +27,7 @@ impl SharedTier {
         prepared: &Prepared,
         store: &StoreRef,
     ) -> bool {
-        let until = prepared.until.unwrap_or_else(|| self.link.deadline());
+        let until = prepared.until.unwrap_or_else(|| self.remote_entry.deadline());
         if !self.may_write(fate) {
             return false;
         }
@@ -40,12 +40,12 @@ impl SharedTier {
                 Some(value) => {
                     if self.is_forced() {
                         // What older runs are still writing is not to land on top of this.
-                        self.places().for_each(Link::overtake);
+                        self.remote_entries().for_each(RemoteEntry::overtake);
                     }
                     if let Some(run) = self.take_run() {
                         run.give_way();
                     }
-                    self.link.write(store, until, right, fate, value).await
+                    self.remote_entry.write(store, until, right, fate, value).await
                 }
             },
             Some(Permit::Missing) => {
@@ -63,12 +63,12 @@ impl SharedTier {
             Written::Stored => {
                 if !self.previous_clear.load(Ordering::Relaxed) {
                     // What a previous key left must not come back when this entry goes.
-                    let previous: Vec<&Link> = self.previous.iter().collect();
-                    Link::delete_beside(&previous, Some(fate), store, until).await;
+                    let previous: Vec<&RemoteEntry> = self.previous.iter().collect();
+                    RemoteEntry::delete_beside(&previous, Some(fate), store, until).await;
                 }
                 if fate.is_invalidated() {
                     // Where a fence guards the write, no other task sees to that.
-                    Link::delete_all(&[&self.link], store, until).await;
+                    RemoteEntry::delete_all(&[&self.remote_entry], store, until).await;
                 }
                 true
             }
@@ -95,7 +95,7 @@ impl SharedTier {
 
     /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
     pub(super) async fn overwrite(&self, fate: &Arc<Fate>, prepared: &Prepared, store: &StoreRef) {
-        let until = prepared.until.unwrap_or_else(|| self.link.deadline());
+        let until = prepared.until.unwrap_or_else(|| self.remote_entry.deadline());
         if !self.try_replace(fate, prepared, store, until).await {
             self.leave_nothing(fate, store, until).await;
             // Also after the removal: it is an answer.
@@ -112,11 +112,11 @@ impl SharedTier {
     ) -> bool {
         // What older runs are still writing is not to land on top of this.
         let on_its_way = self.is_overtaken();
-        self.places().for_each(Link::overtake);
+        self.remote_entries().for_each(RemoteEntry::overtake);
         let Some(value) = value_of(prepared, store).filter(|_| !on_its_way) else { return false };
         for _ in 0..ATTEMPTS {
-            let mut guard = Guard::of(&self.link);
-            if guard.take(&self.link, store, until).await.is_err() {
+            let mut guard = Guard::of(&self.remote_entry);
+            if guard.take(&self.remote_entry, store, until).await.is_err() {
                 store.count_unguarded();
                 return false;
             }
@@ -124,10 +124,10 @@ impl SharedTier {
                 store.count_unguarded();
                 return false;
             };
-            match self.link.write(store, until, right, fate, value.clone()).await {
+            match self.remote_entry.write(store, until, right, fate, value.clone()).await {
                 Written::Stored => {
-                    let previous: Vec<&Link> = self.previous.iter().collect();
-                    Link::delete_beside(&previous, Some(fate), store, until).await;
+                    let previous: Vec<&RemoteEntry> = self.previous.iter().collect();
+                    RemoteEntry::delete_beside(&previous, Some(fate), store, until).await;
                     return guard.lets_write(fate);
                 }
                 // Another write came in between, and this value is newer than what a run computed.
@@ -146,9 +146,9 @@ impl SharedTier {
             self.empty(Some(fate), store, until).await;
         }
         if Instant::now() >= until {
-            for link in self.places() {
-                link.overtake();
-                link.delete_behind(store.clone());
+            for remote_entry in self.remote_entries() {
+                remote_entry.overtake();
+                remote_entry.delete_behind(store.clone());
             }
         }
     }
@@ -167,14 +167,14 @@ impl SharedTier {
         store: &StoreRef,
         until: Instant,
     ) -> bool {
-        let places: Vec<&Link> = self.places().collect();
+        let remote_entries: Vec<&RemoteEntry> = self.remote_entries().collect();
         // Before the removals are sent: what is being written there is taken back if it lands after them.
-        for link in &places {
-            link.overtake();
+        for remote_entry in &remote_entries {
+            remote_entry.overtake();
         }
-        let mut emptied = Link::delete_beside(&places, fate, store, until).await;
-        if places.len() > 1 {
-            emptied &= Link::delete_beside(&places, fate, store, until).await;
+        let mut emptied = RemoteEntry::delete_beside(&remote_entries, fate, store, until).await;
+        if remote_entries.len() > 1 {
+            emptied &= RemoteEntry::delete_beside(&remote_entries, fate, store, until).await;
         }
         emptied
     }

@@ -10,8 +10,8 @@ use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
 use super::connect::connect;
 use super::{known, outage};
+use crate::cached_function::Tier;
 use crate::scope;
-use crate::site::Tier;
 
 /// A kind of backend that environment variables can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
+use crate::cached_function::L1;
 use crate::error::Error;
 use crate::format::frame::Frame;
 use crate::sealed::{BlindedKey, SealedBytes};
-use crate::site::L1;
 use crate::stats::Refusal;
 
 /// What a call seals and opens with.

@@ -9,16 +9,16 @@ use cachekit_io::{Fetched, SetOptions};
 use super::coherence::Own;
 use super::guard::{Guard, Permit};
 use super::layout::Layout;
-use super::link::{Failed, Link, Written};
+use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
 use super::windows::{Times, Use};
+use crate::cached_function::{FunctionRef, L1};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::format::frame::{Frame, Lifetime, Place, now_ms};
+use crate::format::frame::{Frame, FrameContext, Lifetime, now_ms};
 use crate::read_through::behind::{Answer, Found, Reader};
 use crate::sealed::SealedBytes;
-use crate::site::{L1, SiteRef};
 use crate::stats::Refusal;
 use crate::store::StoreRef;
 
@@ -44,11 +44,11 @@ pub(crate) struct SharedTier {
     /// The key names this call and no other. Else only removals go there: a value may have been written
     /// before the second owner of the name appeared, and removing is always safe.
     pub(crate) unambiguous: bool,
-    pub(crate) link: Link,
+    pub(crate) remote_entry: RemoteEntry,
     /// What the entries are sealed with, for functions that seal.
     pub(crate) seal: Option<Box<dyn Sealing>>,
     /// Where the entry is if a previous key sealed it.
-    pub(crate) previous: Vec<Link>,
+    pub(crate) previous: Vec<RemoteEntry>,
     /// Nothing is there: it was looked.
     pub(crate) previous_clear: AtomicBool,
     /// An entry was refused.
@@ -83,16 +83,16 @@ pub(crate) struct SharedTier {
 impl SharedTier {
     /// For a call whose key is `link`'s; `previous` is where previous keys of the seal put it.
     pub(crate) fn new(
-        site: SiteRef,
-        link: Link,
+        function: FunctionRef,
+        remote_entry: RemoteEntry,
         unambiguous: bool,
         (type_name, layout): (&'static str, Layout),
-        (seal, previous): (Option<Box<dyn Sealing>>, Vec<Link>),
+        (seal, previous): (Option<Box<dyn Sealing>>, Vec<RemoteEntry>),
     ) -> Self {
-        let policy = &site.site.info.policy;
+        let policy = &function.definition.info.policy;
         Self {
             unambiguous,
-            link,
+            remote_entry,
             seal,
             previous,
             previous_clear: AtomicBool::new(false),
@@ -106,21 +106,21 @@ impl SharedTier {
             purpose: None,
             given_up: false,
             found: AtomicBool::new(false),
-            window: site.site.window(),
+            window: function.definition.window(),
             lock_wait: policy.fill_lock,
             l1: policy.l1,
             run: Mutex::default(),
         }
     }
 
-    pub(super) fn place(&self) -> Place<'_> {
-        Place { key: self.link.key(), type_name: self.type_name }
+    pub(super) fn place(&self) -> FrameContext<'_> {
+        FrameContext { key: self.remote_entry.key(), type_name: self.type_name }
     }
 
     /// Has the backend's news of the entry's places end it.
     pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off {
-            self.places().for_each(|link| link.cover(fate, store));
+            self.remote_entries().for_each(|remote_entry| remote_entry.cover(fate, store));
         }
     }
 
@@ -128,7 +128,7 @@ impl SharedTier {
     /// another process removes that: the copy goes when the backend answers next.
     pub(super) fn kept_alone(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
-            self.link.made_blindly(fate, store);
+            self.remote_entry.made_blindly(fate, store);
         }
     }
 
@@ -138,7 +138,7 @@ impl SharedTier {
 
     /// Looks for a whole value that may be served.
     pub(super) async fn look(&self, call: &mut Call<'_>) -> Result<Answer, Failed> {
-        let Some(fetched) = self.link.get(call.store, call.until).await? else {
+        let Some(fetched) = self.remote_entry.get(call.store, call.until).await? else {
             return if self.previous.is_empty() {
                 Ok(Answer::Run)
             } else {
@@ -161,11 +161,11 @@ impl SharedTier {
             return Ok(Answer::Run);
         }
         let mut clear = true;
-        for (index, link) in self.previous.iter().enumerate() {
-            let Some(fetched) = link.get(call.store, call.until).await? else { continue };
+        for (index, remote_entry) in self.previous.iter().enumerate() {
+            let Some(fetched) = remote_entry.get(call.store, call.until).await? else { continue };
             clear = false;
             match self.read(&fetched, index + 1, call)? {
-                Ok(Some(read)) => return self.settle(read, Some(link), call).await,
+                Ok(Some(read)) => return self.settle(read, Some(remote_entry), call).await,
                 Ok(None) => {}
                 Err(refusal) => match self.refused(refusal, call.store) {
                     Answer::Run => {}
@@ -181,7 +181,7 @@ impl SharedTier {
     async fn settle(
         &self,
         read: Read,
-        from: Option<&Link>,
+        from: Option<&RemoteEntry>,
         call: &mut Call<'_>,
     ) -> Result<Answer, Failed> {
         let Read { answer, again } = read;
@@ -193,21 +193,23 @@ impl SharedTier {
             return Ok(answer);
         };
         let (store, until) = (call.store, call.until);
-        match self.link.write(store, until, right, fate, (sealed.bytes(), options)).await {
+        match self.remote_entry.write(store, until, right, fate, (sealed.bytes(), options)).await {
             Written::Stored => {
-                if let Some(link) = from {
-                    Link::delete_beside(&[link], Some(fate), store, until).await;
+                if let Some(remote_entry) = from {
+                    RemoteEntry::delete_beside(&[remote_entry], Some(fate), store, until).await;
                 }
                 Ok(answer)
             }
             // It was invalidated, or another process was faster.
-            Written::Refused | Written::Overtaken => match self.link.get(store, until).await? {
-                Some(newer) => match self.read(&newer, 0, call)? {
-                    Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
-                    Err(refusal) => Ok(self.refused(refusal, store)),
-                },
-                None => Ok(Answer::Run),
-            },
+            Written::Refused | Written::Overtaken => {
+                match self.remote_entry.get(store, until).await? {
+                    Some(newer) => match self.read(&newer, 0, call)? {
+                        Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
+                        Err(refusal) => Ok(self.refused(refusal, store)),
+                    },
+                    None => Ok(Answer::Run),
+                }
+            }
             Written::Unknown => Ok(answer),
         }
     }
@@ -232,7 +234,7 @@ impl SharedTier {
         call: &mut Call<'_>,
     ) -> Result<Result<Option<Read>, Refusal>, Failed> {
         let read = self.read_now(fetched, index, call);
-        if matches!(read, Ok(Some(_))) && Link::is_late(call.store, call.until) {
+        if matches!(read, Ok(Some(_))) && RemoteEntry::is_late(call.store, call.until) {
             return Err(Failed::Late);
         }
         Ok(read)

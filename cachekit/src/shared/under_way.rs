@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
 
-use super::link::{Link, Reply};
+use super::remote_entry::{RemoteEntry, Reply};
 use super::runtime::{self, Unanswered};
 use crate::entry::Fate;
 use crate::scope::pending::Guard as PendingGuard;
@@ -31,9 +31,10 @@ const PAUSES: [Duration; 4] = [
 ];
 
 /// A backend's address, and a key there. The backend is alive while a write to it is under way.
-type Place = (usize, Box<str>);
+type BackendKey = (usize, Box<str>);
 
-static WRITES: LazyLock<Mutex<HashMap<Place, Vec<Arc<Write>>>>> = LazyLock::new(Mutex::default);
+static WRITES: LazyLock<Mutex<HashMap<BackendKey, Vec<Arc<Write>>>>> =
+    LazyLock::new(Mutex::default);
 
 /// How many there are, so that looks do not have to lock the table.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -50,11 +51,11 @@ impl Write {
     }
 }
 
-fn writes() -> MutexGuard<'static, HashMap<Place, Vec<Arc<Write>>>> {
+fn writes() -> MutexGuard<'static, HashMap<BackendKey, Vec<Arc<Write>>>> {
     WRITES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn place(backend: &Arc<dyn Backend>, key: &str) -> Place {
+fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
     (Arc::as_ptr(backend).cast::<()>() as usize, key.into())
 }
 
@@ -62,7 +63,7 @@ fn place(backend: &Arc<dyn Backend>, key: &str) -> Place {
 /// place is emptied.
 pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
     // Always under the lock: a write that registers later sees that its entry was killed.
-    if let Some(found) = writes().get(&place(backend, key)) {
+    if let Some(found) = writes().get(&backend_key(backend, key)) {
         for write in found {
             write.marked.store(true, Ordering::Relaxed);
         }
@@ -75,26 +76,28 @@ pub(super) fn is_overtaken(backend: &Arc<dyn Backend>, key: &str) -> bool {
         return false;
     }
     let writes = writes();
-    writes.get(&place(backend, key)).is_some_and(|found| found.iter().any(|it| it.is_overtaken()))
+    writes
+        .get(&backend_key(backend, key))
+        .is_some_and(|found| found.iter().any(|it| it.is_overtaken()))
 }
 
 /// A write that is registered until it is over.
 struct Registered {
     /// Keeps the address from being another backend's.
     backend: Arc<dyn Backend>,
-    place: Place,
+    key: BackendKey,
     write: Arc<Write>,
 }
 
 impl Registered {
     fn new(backend: &Arc<dyn Backend>, key: &str, fate: Arc<Fate>) -> Self {
-        let place = place(backend, key);
+        let key = backend_key(backend, key);
         let write = Arc::new(Write { fate, marked: AtomicBool::new(false) });
         let mut writes = writes();
         COUNT.fetch_add(1, Ordering::Relaxed);
-        writes.entry(place.clone()).or_default().push(Arc::clone(&write));
+        writes.entry(key.clone()).or_default().push(Arc::clone(&write));
         drop(writes);
-        Self { backend: Arc::clone(backend), place, write }
+        Self { backend: Arc::clone(backend), key, write }
     }
 
     /// Ends the registration unless the write was overtaken: then its value has to be taken back first.
@@ -108,13 +111,13 @@ impl Registered {
         ends
     }
 
-    fn remove_from(&self, writes: &mut HashMap<Place, Vec<Arc<Write>>>) {
-        let Some(found) = writes.get_mut(&self.place) else { return };
+    fn remove_from(&self, writes: &mut HashMap<BackendKey, Vec<Arc<Write>>>) {
+        let Some(found) = writes.get_mut(&self.key) else { return };
         let before = found.len();
         found.retain(|write| !Arc::ptr_eq(write, &self.write));
         COUNT.fetch_sub(before - found.len(), Ordering::Relaxed);
         if found.is_empty() {
-            writes.remove(&self.place);
+            writes.remove(&self.key);
         }
     }
 }
@@ -127,7 +130,7 @@ impl Drop for Registered {
 
 /// One write that is followed to its end.
 pub(super) struct Followed {
-    pub(super) link: Link,
+    pub(super) remote_entry: RemoteEntry,
     pub(super) fate: Arc<Fate>,
     pub(super) value: Bytes,
     pub(super) options: SetOptions,
@@ -143,8 +146,8 @@ impl Followed {
     ///
     /// `None`: the entry was killed before, and nothing is written.
     pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
-        let backend = self.link.backend();
-        let registered = Registered::new(backend, self.link.key(), Arc::clone(&self.fate));
+        let backend = self.remote_entry.backend();
+        let registered = Registered::new(backend, self.remote_entry.key(), Arc::clone(&self.fate));
         // Only now: whatever kills the entry from here on finds the write in the table.
         if self.fate.is_dead() {
             return None;
@@ -155,7 +158,8 @@ impl Followed {
     async fn run(mut self, registered: Registered) -> Reply<bool> {
         let reply = {
             let (value, options) = (std::mem::take(&mut self.value), self.options.clone());
-            let (backend, key) = (Arc::clone(&registered.backend), self.link.key().to_owned());
+            let (backend, key) =
+                (Arc::clone(&registered.backend), self.remote_entry.key().to_owned());
             let mut write =
                 pin!(async move { backend.set(&key, value, &options).await.map(|()| true) });
             match runtime::bounded(self.until, write.as_mut()).await {
@@ -179,7 +183,7 @@ impl Followed {
     /// the first failure.
     async fn take_back(&self) {
         for pause in PAUSES.iter().map(Some).chain([None]) {
-            if self.link.delete_alone(&self.store).await.is_ok() {
+            if self.remote_entry.delete_alone(&self.store).await.is_ok() {
                 return;
             }
             if let Some(pause) = pause {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use cachekit_io::{Backend, BackendError};
 
+use crate::cached_function::{Function, L1, Policy, Tier};
 use crate::error::{ErrorKind, Problem};
 #[cfg(feature = "secure")]
 use crate::secure::seal::{keys_for, wrong_namespace};
-use crate::shared::{Link, backend, wrong_budget};
-use crate::site::{Function, L1, Policy, Tier};
+use crate::shared::{RemoteEntry, backend, wrong_budget};
 use crate::storage_key::stays;
 
 /// Everything that is wrong.
@@ -133,7 +133,7 @@ async fn reachable(functions: &[Function]) -> Vec<Problem> {
     }
     for (backend, copies) in backends {
         let kind = backend.backend_type();
-        match Link::health(backend, copies).await {
+        match RemoteEntry::health(backend, copies).await {
             Ok(()) => {}
             Err(Some(error)) => {
                 let message = format!("the backend of type `{kind}` does not answer well: {error}");

@@ -12,22 +12,22 @@ use bincode::error::EncodeError;
 use serde::Serialize;
 
 use self::origin::{DIGEST, Origin};
+use crate::cached_function::FunctionRef;
 use crate::contained::contained;
 use crate::key::{CacheKey, Fidelity};
-use crate::site::SiteRef;
 
 mod origin;
 pub(crate) mod stays;
 
 /// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
 /// not serialize.
-pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q::Owned) -> Option<(String, bool)>
+pub(crate) fn storage_key<Q>(function: FunctionRef, key: &Q::Owned) -> Option<(String, bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
     const END: &str = ":m";
-    let store = site.store();
-    let origin = store.attached(|| Origin::new(site));
+    let store = function.store();
+    let origin = store.attached(|| Origin::new(function));
     let (digest, unambiguous) = identity_from::<Q>(origin, key)?;
     let digits = hex(digest);
     let start = &origin.start;
@@ -40,18 +40,18 @@ where
 
 /// The hash of everything that tells calls apart, and whether other processes agree on what it names.
 /// `None` if the arguments do not serialize.
-pub(crate) fn identity<Q>(site: SiteRef, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
+pub(crate) fn identity<Q>(function: FunctionRef, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    identity_from::<Q>(site.store().attached(|| Origin::new(site)), key)
+    identity_from::<Q>(function.store().attached(|| Origin::new(function)), key)
 }
 
 fn identity_from<Q>(origin: &Origin, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    let mut told = Told::after(&origin.function);
+    let mut told = Told::after(&origin.digest);
     // Serialization is the user's code: what panics in it does not serialize.
     let fidelity = contained(|| write(&mut told, key, Q::fidelity(key))).flatten()?;
     if fidelity == Fidelity::Partial {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blake2b_simd::Params;
 
 use super::stays::{self, Reason};
-use crate::site::SiteRef;
+use crate::cached_function::FunctionRef;
 
 /// Readable characters of the function's path. With the longest namespace the key stays below 250.
 const MAX_PATH: usize = 96;
@@ -37,10 +37,10 @@ pub(crate) struct Origin {
     /// What the digest of a call is made with.
     pub(super) hash: Params,
     /// What comes before the arguments.
-    pub(super) function: [u8; DIGEST],
+    pub(super) digest: [u8; DIGEST],
     /// The text up to the hash.
     pub(super) start: String,
-    site: SiteRef,
+    function: FunctionRef,
     /// Whether no other instantiation seen so far has the same path.
     sole: Arc<AtomicBool>,
     /// Whether the arguments of a call were found to be written in part only, and that was said.
@@ -48,13 +48,14 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(super) fn new(site: SiteRef) -> Self {
-        let info = &site.site.info;
+    pub(super) fn new(function: FunctionRef) -> Self {
+        let info = &function.definition.info;
         let version = info.policy.version.to_be_bytes();
         let own = (info.path)();
         // Without generics the function's own path says it all.
-        let path = site.path().unwrap_or_default();
-        let types = if may_name_foreign_types(own, path) { number(site.function()) } else { 0 };
+        let path = function.path().unwrap_or_default();
+        let types =
+            if may_name_foreign_types(own, path) { number(function.instantiation()) } else { 0 };
         let hash = hash();
         let mut told = hash.to_state();
         for part in [own.as_bytes(), path.as_bytes(), &types.to_be_bytes(), &version] {
@@ -62,15 +63,15 @@ impl Origin {
             told.update(&(part.len() as u64).to_be_bytes());
             told.update(part);
         }
-        let mut function = [0; DIGEST];
-        function.copy_from_slice(told.finalize().as_bytes());
+        let mut digest = [0; DIGEST];
+        digest.copy_from_slice(told.finalize().as_bytes());
         let namespace = info.policy.namespace.unwrap_or(DEFAULT_NAMESPACE);
         Self {
             hash,
-            function,
+            digest,
             start: format!("ns:{namespace}:func:{}:args:", readable(info.module, info.name)),
-            site,
-            sole: sole_owner(site),
+            function,
+            sole: sole_owner(function),
             said: AtomicBool::new(false),
         }
     }
@@ -83,37 +84,37 @@ impl Origin {
     /// Says once that a call's values stay here because of its arguments.
     pub(super) fn say_partly_written(&self) {
         if !self.said.swap(true, Ordering::Relaxed) {
-            stays::note(self.site.site, Reason::Arguments);
+            stays::note(self.function.definition, Reason::Arguments);
         }
     }
 }
 
-/// For a site and a path: the first instantiation of that path, and whether it is still the only one.
+/// For a function and a path: the first instantiation of that path, and whether it is still the only one.
 type Seen = HashMap<(usize, &'static str), (TypeId, Arc<AtomicBool>)>;
 
 /// Whether the function's path names one function, in one instantiation. Closures have no names, and types of
 /// different blocks can have the same: such calls stay in the process.
-fn sole_owner(site: SiteRef) -> Arc<AtomicBool> {
+fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
     static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
-    if site.site.twin().is_some() {
-        stays::note(site.site, Reason::Twin);
+    if function.definition.twin().is_some() {
+        stays::note(function.definition, Reason::Twin);
         return Arc::default();
     }
-    let Some(path) = site.path() else { return Arc::new(AtomicBool::new(true)) };
+    let Some(path) = function.path() else { return Arc::new(AtomicBool::new(true)) };
     if has_closures_for_types(path) {
-        stays::note(site.site, Reason::Types);
+        stays::note(function.definition, Reason::Types);
         return Arc::default();
     }
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let place = (std::ptr::from_ref(site.site) as usize, path);
-    let (function, sole) = seen
+    let place = (std::ptr::from_ref(function.definition) as usize, path);
+    let (instantiation, sole) = seen
         .get_or_insert_with(HashMap::new)
         .entry(place)
-        .or_insert_with(|| (site.function(), Arc::new(AtomicBool::new(true))));
-    if *function != site.function() {
+        .or_insert_with(|| (function.instantiation(), Arc::new(AtomicBool::new(true))));
+    if *instantiation != function.instantiation() {
         // Neither of the two may be shared from here on.
         sole.store(false, Ordering::Relaxed);
-        stays::note(site.site, Reason::Types);
+        stays::note(function.definition, Reason::Types);
     }
     Arc::clone(sole)
 }
@@ -152,7 +153,7 @@ fn may_name_foreign_types(own: &str, path: &str) -> bool {
 }
 
 /// A number for the types of an instantiation, the same in every process of one build.
-fn number(function: TypeId) -> u64 {
+fn number(instantiation: TypeId) -> u64 {
     struct Take(u64);
     impl Hasher for Take {
         fn finish(&self) -> u64 {
@@ -167,7 +168,7 @@ fn number(function: TypeId) -> u64 {
         }
     }
     let mut taken = Take(0);
-    function.hash(&mut taken);
+    instantiation.hash(&mut taken);
     taken.finish()
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::site::{Function, Site};
+use crate::cached_function::{CachedFunction, Function};
 
 /// Why values stay in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,29 +41,29 @@ impl fmt::Display for Reason {
 /// By the address of the function's static.
 static NOTED: Mutex<BTreeSet<(usize, Reason)>> = Mutex::new(BTreeSet::new());
 
-fn address(site: &'static Site) -> usize {
-    std::ptr::from_ref(site) as usize
+fn address(function: &'static CachedFunction) -> usize {
+    std::ptr::from_ref(function) as usize
 }
 
 /// Takes down that values of this function stay here, and says it the first time.
-pub(super) fn note(site: &'static Site, reason: Reason) {
+pub(super) fn note(function: &'static CachedFunction, reason: Reason) {
     let is_new =
-        NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(site), reason));
+        NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(function), reason));
     if is_new {
-        let info = &site.info;
+        let info = &function.info;
         tracing::warn!(function = info.name, module = info.module, "{reason}");
     }
 }
 
 /// What was found of a function so far; that another one has its path is known before any call.
 pub(crate) fn reasons(function: Function) -> Vec<Reason> {
-    let site = function.site();
-    let own = address(site);
+    let function = function.definition();
+    let own = address(function);
     let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
     let mut reasons: Vec<_> =
-        noted.iter().filter(|(site, _)| *site == own).map(|(_, reason)| *reason).collect();
+        noted.iter().filter(|(function, _)| *function == own).map(|(_, reason)| *reason).collect();
     drop(noted);
-    if !reasons.contains(&Reason::Twin) && site.twin().is_some() {
+    if !reasons.contains(&Reason::Twin) && function.twin().is_some() {
         reasons.insert(0, Reason::Twin);
     }
     reasons

@@ -10,7 +10,7 @@ use super::index::Hole;
 use super::shard::{Inner, NONE};
 use crate::entry::Fate;
 use crate::flight::pulse::Pulse;
-use crate::flight::{FlightId, Wait, chain};
+use crate::flight::{FlightId, Wait, wait_graph};
 
 mod ending;
 
@@ -300,7 +300,7 @@ impl Inner {
         let Some(fill) = self.fills.get(row) else { return Joined::Gone };
         // A thread that blocked for a future could keep the executor from ever polling it.
         let blocks = fill.is(ASYNCHRONOUS) && !asynchronous;
-        if blocks || chain::would_deadlock(FlightId { shard, ticket: row.ticket }) {
+        if blocks || wait_graph::would_deadlock(FlightId { shard, ticket: row.ticket }) {
             return Joined::Alone;
         }
         Joined::Wait(Arc::clone(fill.wait_to_join()))
@@ -313,7 +313,7 @@ impl Inner {
         if let Some((row, _)) = changing {
             let id = FlightId { shard, ticket: row.ticket };
             // The caller's own, or one that waits for the caller.
-            if chain::would_deadlock(id) {
+            if wait_graph::would_deadlock(id) {
                 return Turn::Alone(self.start(at, caller, false));
             }
             // It waits for the end alone, and looks again: that others wait for an answer from before makes no difference.

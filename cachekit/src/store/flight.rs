@@ -11,7 +11,7 @@ use super::watch;
 use super::{Store, StoreRef};
 use crate::clock::{NEVER, Ticks};
 use crate::entry::{Fate, Resident};
-use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
+use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
 use crate::sync::lock;
 
 /// Where a fill is, for the poll that drives its leader.
@@ -250,7 +250,7 @@ impl Store {
 pub(crate) async fn drive<F: Future>(pilot: &Pilot, mut future: Pin<&mut F>) -> F::Output {
     let mut pending = false;
     std::future::poll_fn(|cx| {
-        let _link = chain::enter(pilot.id());
+        let _running = wait_graph::enter(pilot.id());
         if pending {
             pilot.polled();
         }

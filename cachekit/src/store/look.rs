@@ -7,7 +7,7 @@ use super::fills::{Caller, Joined, Row, Turn};
 use super::index::Hole;
 use super::shard::Inner;
 use crate::entry::Resident;
-use crate::flight::{Failure, FlightId, Landing, Wait, chain};
+use crate::flight::{Failure, FlightId, Landing, Wait, wait_graph};
 use crate::sync::{MutexGuard, lock};
 
 /// What a look at a key came to.
@@ -96,9 +96,9 @@ impl Store {
         drop(inner);
         let Look::Lead(row) = look else { return look };
         let given_up = GivenUp { store: self, hash, row };
-        let link = chain::enter(self.flight_id(hash, row));
+        let running = wait_graph::enter(self.flight_id(hash, row));
         drop(found);
-        drop(link);
+        drop(running);
         std::mem::forget(given_up);
         Look::Lead(row)
     }

@@ -63,9 +63,9 @@ impl fmt::Debug for KeyId {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Keyring(Held);
+pub struct Keyring(Keys);
 
-enum Held {
+enum Keys {
     /// For good.
     Fixed(Box<State>),
     Replaceable {
@@ -143,7 +143,7 @@ impl State {
 impl Keyring {
     /// A keyring with these keys for good.
     pub fn new(keys: KeySet) -> Self {
-        Self(Held::Fixed(Box::new(State::first(keys))))
+        Self(Keys::Fixed(Box::new(State::first(keys))))
     }
 
     /// A keyring with the keys of the environment; see [`KeySet::from_env`].
@@ -163,7 +163,7 @@ impl Keyring {
     pub fn from_source(source: impl KeySource + 'static) -> Result<Self, EnvelopeError> {
         let state = ArcSwap::from_pointee(State::first(source.load()?));
         let (source, reloading) = (Box::new(source), Mutex::default());
-        Ok(Self(Held::Replaceable { state, source, reloading }))
+        Ok(Self(Keys::Replaceable { state, source, reloading }))
     }
 
     /// Loads the keys anew; `true` if they changed. Calls that are under way finish with the keys
@@ -175,7 +175,7 @@ impl Keyring {
     /// keyring then keeps the keys it has. A previous key that this keyring never sealed with may become
     /// the current one: so a new key can be made known everywhere before anybody seals with it.
     pub fn reload(&self) -> Result<bool, EnvelopeError> {
-        let Held::Replaceable { state, source, reloading } = &self.0 else {
+        let Keys::Replaceable { state, source, reloading } = &self.0 else {
             return Ok(false);
         };
         let _one_at_a_time = reloading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -240,8 +240,8 @@ impl Keyring {
     #[inline]
     fn now<R>(&self, use_it: impl FnOnce(&State) -> R) -> R {
         match &self.0 {
-            Held::Fixed(state) => use_it(state),
-            Held::Replaceable { state, .. } => use_it(&state.load()),
+            Keys::Fixed(state) => use_it(state),
+            Keys::Replaceable { state, .. } => use_it(&state.load()),
         }
     }
 }

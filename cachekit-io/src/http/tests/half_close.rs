@@ -101,7 +101,7 @@ async fn two_requests(broken: ErrorKind) -> [Result<StatusCode, Failure>; 2] {
     let background = Background::start().unwrap();
     let stream = HalfClose::new(peer.clone());
     let conn =
-        Conn::open(stream, &background.place(), background, KeepAlive::DEFAULT).await.unwrap();
+        Conn::open(stream, &background.executor(), background, KeepAlive::DEFAULT).await.unwrap();
     let request = || {
         let lease = conn.lease(Instant::now()).unwrap();
         let request = Request::get("https://cache.test/v1/cache/k").body(()).unwrap();
@@ -144,7 +144,7 @@ async fn a_peer_that_was_gone_from_the_beginning_is_no_connection() {
     peer.with(|transport| transport.broken = Some(ErrorKind::ConnectionReset));
     let background = Background::start().unwrap();
     let stream = HalfClose::new(peer);
-    let opened = Conn::open(stream, &background.place(), background, KeepAlive::DEFAULT).await;
+    let opened = Conn::open(stream, &background.executor(), background, KeepAlive::DEFAULT).await;
     let Err(failure) = opened else { panic!("nothing was sent") };
     assert_eq!(failure.again, Again::Unsent);
 }

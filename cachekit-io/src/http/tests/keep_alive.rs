@@ -195,7 +195,7 @@ async fn who_looked_before_a_connection_was_there_dials_no_second() {
         // That dial is over; this one comes from a look-up that began before it was.
         let pool = &client.shared.pool;
         for more in [false, true] {
-            let mut outcome = pool.dial(client.shared.background.place(), more);
+            let mut outcome = pool.dial(client.shared.background.executor(), more);
             let made = outcome.wait_for(Option::is_some).await.unwrap().clone();
             assert!(matches!(made, Some(Ok(()))));
         }

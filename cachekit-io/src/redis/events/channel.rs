@@ -1,7 +1,7 @@
 //! The channel over which clients tell each other, where the server does not let them track.
 
+use super::super::connection::too_slow;
 use super::super::failure::{Failure, Then};
-use super::super::link::too_slow;
 use super::Shared;
 use super::message::{CHANNEL, Message, Sender};
 use super::tracking::{ASK_EVERY, PATIENCE};

@@ -6,8 +6,8 @@
 //! all, and what it says about an own write is counted here instead: a write of an entry that is tracked
 //! has one echo, before the answer to whatever is sent after it. More than one means another writer.
 
+use super::super::connection::Connection;
 use super::super::failure::Failure;
-use super::super::link::Link;
 use super::super::request::Request;
 use super::{Events, Shared};
 use futures_util::future::join;
@@ -116,12 +116,12 @@ impl Events {
     /// after. Nothing if there will be no echo.
     pub(in super::super) fn writes<'a>(
         &'a self,
-        link: &Link,
+        connection: &Connection,
         name: &'a str,
     ) -> Option<Writing<'a>> {
         let shared = &*self.0;
-        link.is_heard().then(|| {
-            let generation = link.id().generation;
+        connection.is_heard().then(|| {
+            let generation = connection.id().generation;
             shared.echoes.begin(generation, name);
             Writing { shared, generation, name, stored: false }
         })
@@ -142,15 +142,15 @@ pub(in super::super) struct Quiet<'a, R: Request> {
 impl<R: Request> Request for Quiet<'_, R> {
     type Answer = R::Answer;
 
-    async fn send(&self, link: &Link) -> Result<R::Answer, Failure> {
-        let Some(mut writing) = self.events.writes(link, self.name) else {
-            return self.request.send(link).await;
+    async fn send(&self, connection: &Connection) -> Result<R::Answer, Failure> {
+        let Some(mut writing) = self.events.writes(connection, self.name) else {
+            return self.request.send(connection).await;
         };
-        let (answer, ()) = join(self.request.send(link), link.has_answered()).await;
+        let (answer, ()) = join(self.request.send(connection), connection.has_answered()).await;
         if answer.as_ref().is_ok_and(self.stored) {
             // With several attempts the one that took effect may have been the last thing that was sent.
             if self.attempts > 1 && !writing.is_told() {
-                link.has_answered().await;
+                connection.has_answered().await;
             }
             writing.stored();
         }
@@ -161,7 +161,7 @@ impl<R: Request> Request for Quiet<'_, R> {
         Some(self.name)
     }
 
-    async fn send_asking(&self, link: &Link) -> Result<R::Answer, Failure> {
-        self.request.send_asking(link).await
+    async fn send_asking(&self, connection: &Connection) -> Result<R::Answer, Failure> {
+        self.request.send_asking(connection).await
     }
 }

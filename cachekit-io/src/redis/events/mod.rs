@@ -26,8 +26,8 @@ pub(super) use self::echo::Quiet;
 use self::channel::Channel;
 use self::echo::Echoes;
 use self::outbox::Outbox;
+use super::connection::{Connection, ConnectionId, LinkWatcher, PushSink};
 use super::keys::Names;
-use super::link::{Link, LinkId, LinkWatcher, PushSink};
 use crate::listeners::Listeners;
 use crate::runtime::Background;
 use crate::{BoxFuture, InvalidationEvent, InvalidationListener, Subscription};
@@ -46,7 +46,7 @@ struct Shared {
     names: Names,
     background: Background,
     /// The connections in use, by their generation.
-    links: Mutex<HashMap<u64, Known>>,
+    connections: Mutex<HashMap<u64, Known>>,
     /// Held while tracking is turned on or off for all of them.
     switching: tokio::sync::Mutex<()>,
     /// Whether signs of life are asked for.
@@ -58,7 +58,7 @@ struct Shared {
 }
 
 struct Known {
-    link: Weak<Link>,
+    connection: Weak<Connection>,
     heard: Arc<AtomicBool>,
     /// There was a listener when it was made: nothing is read over it before tracking is on.
     tracks_from_the_start: bool,
@@ -71,7 +71,7 @@ impl Events {
             subscribed: AtomicUsize::new(0),
             names,
             background,
-            links: Mutex::default(),
+            connections: Mutex::default(),
             switching: tokio::sync::Mutex::default(),
             watching: AtomicBool::new(false),
             echoes: Echoes::default(),
@@ -110,9 +110,9 @@ impl Events {
     }
 
     /// This connection was used: a gap if changes of what was read or written over it would not be told.
-    pub(super) fn used(&self, link: &Link) {
+    pub(super) fn used(&self, connection: &Connection) {
         let shared = &self.0;
-        if shared.is_wanted() && !link.is_heard() && !shared.channel.is_heard() {
+        if shared.is_wanted() && !connection.is_heard() && !shared.channel.is_heard() {
             shared.gap();
         }
     }
@@ -175,8 +175,8 @@ impl Shared {
         self.backend.get()?.upgrade()
     }
 
-    fn links(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,34 +184,34 @@ impl Shared {
 struct Watcher(Arc<Shared>);
 
 impl LinkWatcher for Watcher {
-    fn push_sink(&self, link: &LinkId) -> Option<PushSink> {
-        let (shared, generation) = (Arc::clone(&self.0), link.generation);
+    fn push_sink(&self, connection: &ConnectionId) -> Option<PushSink> {
+        let (shared, generation) = (Arc::clone(&self.0), connection.generation);
         Some(Arc::new(move |info| shared.pushed(generation, &info)))
     }
 
-    fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()> {
+    fn opened<'a>(&'a self, connection: &'a Arc<Connection>) -> BoxFuture<'a, ()> {
         let shared = &self.0;
-        let mut links = shared.links();
+        let mut connections = shared.connections();
         // Asked with the links locked: a listener that comes later finds the connection among them.
         let wanted = shared.is_wanted();
         let known = Known {
-            link: Arc::downgrade(link),
-            heard: Arc::clone(link.heard()),
+            connection: Arc::downgrade(connection),
+            heard: Arc::clone(connection.heard()),
             tracks_from_the_start: wanted,
         };
         // Where there are no push messages, the end of a connection is not reported.
-        links.retain(|_, known| known.link.strong_count() > 0 || known.is_heard());
-        links.insert(link.id().generation, known);
-        drop(links);
+        connections.retain(|_, known| known.connection.strong_count() > 0 || known.is_heard());
+        connections.insert(connection.id().generation, known);
+        drop(connections);
         Box::pin(async move {
             if wanted {
-                shared.switch(link, true).await;
+                shared.switch(connection, true).await;
             }
         })
     }
 
-    fn closed(&self, link: &LinkId) {
-        let known = self.0.links().remove(&link.generation);
+    fn closed(&self, connection: &ConnectionId) {
+        let known = self.0.connections().remove(&connection.generation);
         if let Some(known) = known {
             self.0.lost(&known.heard);
         }

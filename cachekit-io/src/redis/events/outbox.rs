@@ -142,8 +142,9 @@ impl Shared {
             pipeline.cmd("WAIT").arg(0).arg(0);
             pipeline.cmd("PUBLISH").arg(CHANNEL).arg(message);
             // Only the answer to the message itself says that this user may not publish.
-            let link = node.link().await.map_err(|failure| failure.and_then(Then::Elsewhere))?;
-            let answers = link.many(&pipeline).await;
+            let connection =
+                node.connection().await.map_err(|failure| failure.and_then(Then::Elsewhere))?;
+            let answers = connection.many(&pipeline).await;
             match answers.map_err(|error| Failure::of(&error))?.as_slice() {
                 [Value::ServerError(error), _] if is_demoted(error) => {
                     backend.topology.doubt(Some(node), true).await;

@@ -1,7 +1,7 @@
 //! Whether what others change is told to this backend, and if not, what to do about it.
 
+use super::super::connection::{Connection, too_slow};
 use super::super::failure::{Failure, Then};
-use super::super::link::{Link, too_slow};
 use super::Events;
 use crate::BackendErrorKind;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ impl Events {
     /// `None` if there is no listener.
     pub(in super::super) async fn prove(
         &self,
-        links: &[Arc<Link>],
+        connections: &[Arc<Connection>],
         deadline: Instant,
     ) -> Result<Option<&'static str>, Failure> {
         let shared = &self.0;
@@ -25,10 +25,10 @@ impl Events {
         let settled = shared.background.before(deadline, settling).await;
         settled.and_then(Result::ok).ok_or_else(too_slow)?;
         // The server answered that it tracks, and says on the same connection what changes.
-        if links.iter().all(|link| link.is_heard()) {
+        if connections.iter().all(|connection| connection.is_heard()) {
             return Ok(Some("tracking"));
         }
-        if links.iter().any(|link| link.is_closed()) {
+        if connections.iter().any(|connection| connection.is_closed()) {
             return Err(Failure::new(
                 BackendErrorKind::Transient,
                 Then::Reconnect,
@@ -37,14 +37,14 @@ impl Events {
         }
         match shared.round_trip(deadline).await {
             Ok(()) => Ok(Some("channel")),
-            Err(failure) => Err(unheard(links, &failure)),
+            Err(failure) => Err(unheard(connections, &failure)),
         }
     }
 }
 
 /// The failure where neither tracking nor the channel works.
-fn unheard(links: &[Arc<Link>], channel: &Failure) -> Failure {
-    let tracking = if links.iter().all(|link| link.takes_pushes()) {
+fn unheard(connections: &[Arc<Connection>], channel: &Failure) -> Failure {
+    let tracking = if connections.iter().all(|connection| connection.takes_pushes()) {
         "the server refuses client-side tracking to this user (grant +client|tracking)"
     } else {
         "client-side tracking needs RESP3 (no protocol=resp2 in the URL)"

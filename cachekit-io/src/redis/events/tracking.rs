@@ -1,7 +1,7 @@
 //! Client-side tracking: the server tells what changes of all that a connection read.
 
+use super::super::connection::Connection;
 use super::super::failure::{Failure, Then};
-use super::super::link::Link;
 use super::Shared;
 use crate::InvalidationEvent;
 use ::redis::{PushInfo, PushKind, Value};
@@ -43,17 +43,19 @@ impl Shared {
     pub(super) async fn settle(self: Arc<Self>) {
         let _one_at_a_time = self.switching.lock().await;
         let wanted = self.is_wanted();
-        let links: Vec<_> = {
-            let mut all = self.links();
+        let connections: Vec<_> = {
+            let mut all = self.connections();
             if !wanted {
                 all.values_mut().for_each(|known| known.tracks_from_the_start = false);
             }
             // The others turn tracking on by themselves, before they are used.
             let used_before = all.values().filter(|known| !known.tracks_from_the_start);
-            used_before.filter_map(|known| known.link.upgrade()).collect()
+            used_before.filter_map(|known| known.connection.upgrade()).collect()
         };
-        let differing = links.iter().filter(|link| link.is_heard() != wanted && !link.is_closed());
-        let switched = join_all(differing.map(|link| self.switch(link, wanted))).await;
+        let differing = connections
+            .iter()
+            .filter(|connection| connection.is_heard() != wanted && !connection.is_closed());
+        let switched = join_all(differing.map(|connection| self.switch(connection, wanted))).await;
         if wanted {
             if !self.watching.swap(true, Ordering::SeqCst) {
                 self.background.spawn(watch(Arc::downgrade(&self)));
@@ -67,20 +69,20 @@ impl Shared {
     }
 
     /// Turns tracking on or off for a connection. One where that fails without a clear answer is closed.
-    pub(super) async fn switch(self: &Arc<Self>, link: &Arc<Link>, on: bool) {
+    pub(super) async fn switch(self: &Arc<Self>, connection: &Arc<Connection>, on: bool) {
         let mut command = ::redis::cmd("CLIENT");
         command.arg("TRACKING").arg(if on { "ON" } else { "OFF" });
-        if on && !link.takes_pushes() {
+        if on && !connection.takes_pushes() {
             return self.use_channel();
         }
         if !on {
-            link.heard().store(false, Ordering::SeqCst);
+            connection.heard().store(false, Ordering::SeqCst);
         }
-        let asked = link.ask(&command);
+        let asked = connection.ask(&command);
         match self.background.before(Instant::now() + PATIENCE, asked).await {
-            Some(Ok(_)) => link.heard().store(on, Ordering::SeqCst),
+            Some(Ok(_)) => connection.heard().store(on, Ordering::SeqCst),
             Some(Err(Failure { then: Then::Stop, .. })) if on => self.use_channel(),
-            _ => link.close(),
+            _ => connection.close(),
         }
     }
 
@@ -92,20 +94,20 @@ impl Shared {
     }
 
     /// Whether the server still tells all that happens.
-    async fn check(&self, link: &Link) {
+    async fn check(&self, connection: &Connection) {
         // Answered at once by a primary, and with an error by a server that became a replica: that one may
         // have lost its primary, and hears of nothing then.
         let mut command = ::redis::cmd("WAIT");
         command.arg(0).arg(0);
-        let asked = link.one(&command);
+        let asked = connection.one(&command);
         let told = match self.background.before(Instant::now() + PATIENCE, asked).await {
             Some(Ok(Value::ServerError(error))) => !is_demoted(&error),
             Some(answer) => answer.is_ok(),
             None => false,
         };
-        if !told || link.is_closed() {
-            link.close();
-            self.lost(link.heard());
+        if !told || connection.is_closed() {
+            connection.close();
+            self.lost(connection.heard());
         }
     }
 }
@@ -128,15 +130,15 @@ async fn watch(shared: Weak<Shared>) {
             }
         }
         let heard: Vec<_> = this
-            .links()
+            .connections()
             .values()
             .filter(|known| known.is_heard())
-            .map(|known| (known.link.upgrade(), Arc::clone(&known.heard)))
+            .map(|known| (known.connection.upgrade(), Arc::clone(&known.heard)))
             .collect();
         let events = &this;
-        join_all(heard.iter().map(|(link, heard)| async move {
-            match link {
-                Some(link) => events.check(link).await,
+        join_all(heard.iter().map(|(connection, heard)| async move {
+            match connection {
+                Some(connection) => events.check(connection).await,
                 None => events.lost(heard),
             }
         }))

@@ -1,4 +1,4 @@
-use super::super::address::{Address, Login, Shape, Target};
+use super::super::address::{Address, Login, ServerUrl, Shape};
 use crate::Redis;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ fn login(username: &str, password: &str) -> Login {
     Login { username: given(username), password: given(password) }
 }
 
-fn parsed(url: &str) -> Target {
-    Target::parse(url).unwrap_or_else(|why| panic!("{url} {why}"))
+fn parsed(url: &str) -> ServerUrl {
+    ServerUrl::parse(url).unwrap_or_else(|why| panic!("{url} {why}"))
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn each_answer_has_a_kind_and_a_consequence() {
         ("READONLY You can't write against a read only replica.", K::Transient, Then::Demoted),
         ("CLUSTERDOWN Hash slot not served", K::Transient, Then::Wait),
         ("TRYAGAIN Multiple keys request during rehashing of slot", K::Transient, Then::Wait),
-        ("MASTERDOWN Link with MASTER is down", K::Transient, Then::Wait),
+        ("MASTERDOWN Connection with MASTER is down", K::Transient, Then::Wait),
         ("OOM command not allowed when used memory > 'maxmemory'.", K::Backpressure, Then::Stop),
         ("MISCONF Redis is configured to save RDB snapshots", K::Transient, Then::Stop),
         ("NOREPLICAS Not enough good replicas to write.", K::Transient, Then::Stop),

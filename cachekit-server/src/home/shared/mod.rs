@@ -158,7 +158,7 @@ impl Shared {
         key: &EntryKey,
         millis: u64,
     ) -> Result<Acquired, StoreError> {
-        let Some(place) = self.given.place(key) else { return Ok(Acquired::TooMany) };
+        let Some(place) = self.given.reserve(key) else { return Ok(Acquired::TooMany) };
         let millis = millis.clamp(*LEASE_MILLIS.start(), *LEASE_MILLIS.end());
         // From before it begins in Redis: it is not counted for longer than it is held.
         let now = self.now();

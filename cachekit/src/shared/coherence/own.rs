@@ -19,7 +19,7 @@ use cachekit_io::Fetched;
 use super::Coherence;
 use super::index::{Copied, Put, Reason, Told};
 use crate::entry::{Fate, Resident};
-use crate::shared::{Link, budget, runtime};
+use crate::shared::{RemoteEntry, budget, runtime};
 use crate::store::StoreRef;
 
 /// Looks after a write before it counts as overtaken, if events keep coming.
@@ -87,13 +87,17 @@ impl Own {
     }
 
     /// Ends it. False if another process has changed the place since, or may have: then the entry is dead.
-    pub(in crate::shared) async fn stands(mut self, link: &Link, until: Instant) -> bool {
+    pub(in crate::shared) async fn stands(
+        mut self,
+        remote_entry: &RemoteEntry,
+        until: Instant,
+    ) -> bool {
         self.doubted = !self.coherence.index.settle(self.hash, &self.fate, self.put);
         for _ in 0..LOOKS {
             if !self.doubted {
                 break;
             }
-            let found = link.get(&self.store, until).await;
+            let found = remote_entry.get(&self.store, until).await;
             let same =
                 found.is_ok_and(|found| Some(self.coherence.put(found.as_ref())) == self.put);
             if !same {

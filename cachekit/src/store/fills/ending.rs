@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
 use crate::entry::Resident;
-use crate::flight::{FlightId, Landing, Wait, chain};
+use crate::flight::{FlightId, Landing, Wait, wait_graph};
 use crate::store::out::{Cause, Out};
 use crate::store::shard::{Inner, NONE};
 
@@ -48,7 +48,7 @@ impl Inner {
         let (mut younger, mut changing) = (false, false);
         self.each_fill(at, |other, fill| {
             let id = FlightId { shard, ticket: other.ticket };
-            if other == row || fill.is(KILLED) || chain::contains(id) {
+            if other == row || fill.is(KILLED) || wait_graph::contains(id) {
                 return;
             }
             if fill.is(CHANGING) {

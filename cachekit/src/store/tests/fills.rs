@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::{CALLER, check, store};
 use crate::clock::NEVER;
 use crate::entry::{Entry, Plan, Resident};
-use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
+use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
 use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, StoreRef, Turn, landing, watch};
 
 const HASH: u64 = 9;
@@ -429,23 +429,23 @@ fn a_caller_that_comes_after_an_answer_waits_for_another() {
 }
 
 fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
-    let _link = chain::enter(flight);
+    let _running = wait_graph::enter(flight);
     f()
 }
 
 #[test]
 fn circles_are_seen_however_long() {
     let [a, b, c] = [1, 2, 3].map(|ticket| FlightId { shard: u64::MAX, ticket });
-    assert!(!chain::would_deadlock(a), "nobody waits for anybody");
-    let a_waits = on_chain(a, || chain::wait_for(b)).expect("a may wait for b");
-    let b_waits = on_chain(b, || chain::wait_for(c)).expect("b may wait for c");
+    assert!(!wait_graph::would_deadlock(a), "nobody waits for anybody");
+    let a_waits = on_chain(a, || wait_graph::wait_for(b)).expect("a may wait for b");
+    let b_waits = on_chain(b, || wait_graph::wait_for(c)).expect("b may wait for c");
     on_chain(c, || {
-        assert!(chain::would_deadlock(c), "itself");
-        assert!(chain::would_deadlock(b), "b waits for c");
-        assert!(chain::would_deadlock(a), "a waits for b");
-        assert!(chain::wait_for(a).is_none());
+        assert!(wait_graph::would_deadlock(c), "itself");
+        assert!(wait_graph::would_deadlock(b), "b waits for c");
+        assert!(wait_graph::would_deadlock(a), "a waits for b");
+        assert!(wait_graph::wait_for(a).is_none());
     });
     drop(b_waits);
-    on_chain(c, || assert!(!chain::would_deadlock(a), "b waits no more"));
+    on_chain(c, || assert!(!wait_graph::would_deadlock(a), "b waits no more"));
     drop(a_waits);
 }

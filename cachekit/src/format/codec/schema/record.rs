@@ -30,7 +30,7 @@ const ORDERED: [&str; 4] = [
 const EXPLORED: u32 = u32::MAX;
 
 /// A place in the graph while it is recorded.
-struct Place {
+struct Recorded {
     shape: Shape,
     children: Vec<Option<u32>>,
     /// Of an enum: the variant that was completed first.
@@ -39,7 +39,7 @@ struct Place {
     distance: u32,
 }
 
-impl Place {
+impl Recorded {
     fn new(shape: Shape) -> Self {
         let children = vec![None; shape.arity()];
         Self { shape, children, base: None, distance: EXPLORED }
@@ -58,7 +58,7 @@ enum Outcome {
 
 /// What is known of a type so far.
 pub(super) struct Recording {
-    places: RefCell<Vec<Place>>,
+    recorded: RefCell<Vec<Recorded>>,
     /// A place is known by the visitor that asks and by what it asks for. Every type has a visitor of its own.
     known: RefCell<HashMap<(TypeId, Shape), u32>>,
     /// What the run is inside of, with the child it is in.
@@ -97,7 +97,7 @@ impl Recording {
     fn new() -> Self {
         // The first place is above the type.
         Self {
-            places: RefCell::new(vec![Place::new(Shape::NewtypeVariant)]),
+            recorded: RefCell::new(vec![Recorded::new(Shape::NewtypeVariant)]),
             known: RefCell::default(),
             path: RefCell::default(),
             candidates: RefCell::default(),
@@ -120,23 +120,23 @@ impl Recording {
     /// How far every place is from an unexplored one. A run that follows falling distances gets there, past no
     /// place twice.
     fn measure(&self) {
-        let mut places = self.places.borrow_mut();
-        let mut parents = vec![Vec::new(); places.len()];
+        let mut recorded = self.recorded.borrow_mut();
+        let mut parents = vec![Vec::new(); recorded.len()];
         let mut next = VecDeque::new();
-        for (place, index) in places.iter_mut().zip(0_u32..) {
-            place.distance = EXPLORED;
-            if place.children.contains(&None) {
-                place.distance = 0;
+        for (at, index) in recorded.iter_mut().zip(0_u32..) {
+            at.distance = EXPLORED;
+            if at.children.contains(&None) {
+                at.distance = 0;
                 next.push_back(index);
             }
-            for &child in place.children.iter().flatten() {
+            for &child in at.children.iter().flatten() {
                 parents[child as usize].push(index);
             }
         }
         while let Some(index) = next.pop_front() {
-            let distance = places[index as usize].distance + 1;
+            let distance = recorded[index as usize].distance + 1;
             for &parent in &parents[index as usize] {
-                let parent_place = &mut places[parent as usize];
+                let parent_place = &mut recorded[parent as usize];
                 if parent_place.distance == EXPLORED {
                     parent_place.distance = distance;
                     next.push_back(parent);
@@ -147,26 +147,26 @@ impl Recording {
 
     fn is_open(&self) -> bool {
         self.measure();
-        self.places.borrow()[0].distance != EXPLORED
+        self.recorded.borrow()[0].distance != EXPLORED
     }
 
     /// What was recorded, numbered in the order in which it is reached: the same whatever the order of
     /// exploration.
     fn schema(&self) -> Schema {
-        let places = self.places.borrow();
-        let mut numbers = vec![None; places.len()];
+        let recorded = self.recorded.borrow();
+        let mut numbers = vec![None; recorded.len()];
         let mut order = Vec::new();
-        let mut ahead: Vec<u32> = places[0].children.iter().flatten().copied().collect();
+        let mut ahead: Vec<u32> = recorded[0].children.iter().flatten().copied().collect();
         while let Some(index) = ahead.pop() {
             if numbers[index as usize].is_some() {
                 continue;
             }
             numbers[index as usize] = u32::try_from(order.len()).ok();
             order.push(index);
-            ahead.extend(places[index as usize].children.iter().rev().flatten());
+            ahead.extend(recorded[index as usize].children.iter().rev().flatten());
         }
         let node = |index: u32| {
-            let Place { shape, children, .. } = &places[index as usize];
+            let Recorded { shape, children, .. } = &recorded[index as usize];
             let number = |child: &u32| numbers[*child as usize];
             Node { shape: *shape, children: children.iter().flatten().filter_map(number).collect() }
         };
@@ -206,92 +206,92 @@ impl Recording {
     /// else was asked for there before.
     pub(super) fn enter(&self, parent: (u32, u32), asks: TypeId, shape: Shape) -> Option<u32> {
         let next = self.next_place();
-        let place = *self.known.borrow_mut().entry((asks, shape)).or_insert(next);
-        self.put(parent, place, shape)
+        let at = *self.known.borrow_mut().entry((asks, shape)).or_insert(next);
+        self.put(parent, at, shape)
     }
 
     /// The place of a variant's content, which belongs to its enum alone.
     pub(super) fn enter_variant(&self, parent: (u32, u32), shape: Shape) -> Option<u32> {
-        let place = self.child(parent).unwrap_or_else(|| self.next_place());
-        self.put(parent, place, shape)
+        let at = self.child(parent).unwrap_or_else(|| self.next_place());
+        self.put(parent, at, shape)
     }
 
     fn next_place(&self) -> u32 {
-        u32::try_from(self.places.borrow().len()).unwrap_or(u32::MAX)
+        u32::try_from(self.recorded.borrow().len()).unwrap_or(u32::MAX)
     }
 
-    fn put(&self, parent: (u32, u32), place: u32, shape: Shape) -> Option<u32> {
+    fn put(&self, parent: (u32, u32), at: u32, shape: Shape) -> Option<u32> {
         let steps = self.steps.get().saturating_add(1).saturating_add(shape.arity());
         self.steps.set(steps);
         let child = self.child(parent);
         // Tuples of any length can be asked for without having them.
         let feasible = steps <= MAX_STEPS && self.path.borrow().len() < MAX_DEPTH;
-        let mut places = self.places.borrow_mut();
-        let new = place as usize == places.len();
-        let fits = new || places[place as usize].shape == shape;
-        if !feasible || !fits || child.is_some_and(|child| child != place) {
-            drop(places);
+        let mut recorded = self.recorded.borrow_mut();
+        let new = at as usize == recorded.len();
+        let fits = new || recorded[at as usize].shape == shape;
+        if !feasible || !fits || child.is_some_and(|child| child != at) {
+            drop(recorded);
             self.give_up();
             return None;
         }
         if new {
-            places.push(Place::new(shape));
+            recorded.push(Recorded::new(shape));
         }
         if child.is_none() {
-            places[parent.0 as usize].children[parent.1 as usize] = Some(place);
+            recorded[parent.0 as usize].children[parent.1 as usize] = Some(at);
             self.progress.set(true);
         }
-        Some(place)
+        Some(at)
     }
 
-    pub(super) fn child(&self, (place, child): (u32, u32)) -> Option<u32> {
-        self.places.borrow()[place as usize].children[child as usize]
+    pub(super) fn child(&self, (at, child): (u32, u32)) -> Option<u32> {
+        self.recorded.borrow()[at as usize].children[child as usize]
     }
 
     /// Whether everything below this place was asked for.
-    pub(super) fn is_full(&self, place: u32) -> bool {
-        !self.places.borrow()[place as usize].children.contains(&None)
+    pub(super) fn is_full(&self, at: u32) -> bool {
+        !self.recorded.borrow()[at as usize].children.contains(&None)
     }
 
     /// Steps inside; `leave` steps out.
-    pub(super) fn go(&self, place: u32, child: u32) {
-        self.path.borrow_mut().push((place, child));
+    pub(super) fn go(&self, at: u32, child: u32) {
+        self.path.borrow_mut().push((at, child));
     }
 
     pub(super) fn leave(&self) {
         self.path.borrow_mut().pop();
     }
 
-    fn is_inside(&self, place: u32) -> bool {
-        self.path.borrow().iter().any(|&(above, _)| above == place)
+    fn is_inside(&self, at: u32) -> bool {
+        self.path.borrow().iter().any(|&(above, _)| above == at)
     }
 
     /// Whether it is worth going into something that can as well be left out.
-    pub(super) fn wants(&self, place: u32) -> bool {
+    pub(super) fn wants(&self, at: u32) -> bool {
         let open = {
-            let places = self.places.borrow();
-            let Place { children, distance, .. } = &places[place as usize];
+            let recorded = self.recorded.borrow();
+            let Recorded { children, distance, .. } = &recorded[at as usize];
             *distance != EXPLORED || children.contains(&None)
         };
-        open && !self.is_inside(place)
+        open && !self.is_inside(at)
     }
 
     /// Which variant to offer; `None`, and given up, if there is none that would come to an end.
-    pub(super) fn variant(&self, place: u32) -> Option<u32> {
-        let places = self.places.borrow();
-        let Place { children, base, .. } = &places[place as usize];
+    pub(super) fn variant(&self, at: u32) -> Option<u32> {
+        let recorded = self.recorded.borrow();
+        let Recorded { children, base, .. } = &recorded[at as usize];
         let path = self.path.borrow();
         let mut indices = (0_u32..).take(children.len());
         // What was not visited is at hand.
         let distance = |index: &u32| {
-            children[*index as usize].map_or(0, |child| places[child as usize].distance)
+            children[*index as usize].map_or(0, |child| recorded[child as usize].distance)
         };
         let nearest = indices.clone().min_by_key(distance).filter(|i| distance(i) != EXPLORED);
         let chosen = nearest
-            .filter(|_| !self.is_inside(place))
+            .filter(|_| !self.is_inside(at))
             .or(*base)
-            .or_else(|| indices.find(|i| !path.contains(&(place, *i))));
-        drop((places, path));
+            .or_else(|| indices.find(|i| !path.contains(&(at, *i))));
+        drop((recorded, path));
         if chosen.is_none() {
             self.give_up();
         }
@@ -299,7 +299,7 @@ impl Recording {
     }
 
     /// Notes that a variant could be read to its end.
-    pub(super) fn completed(&self, place: u32, variant: u32) {
-        self.places.borrow_mut()[place as usize].base.get_or_insert(variant);
+    pub(super) fn completed(&self, at: u32, variant: u32) {
+        self.recorded.borrow_mut()[at as usize].base.get_or_insert(variant);
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::format::codec::depth::MAX_DEPTH;
 use crate::format::codec::{binary, message_pack};
-use crate::format::frame::{Frame, HEADER, Place};
+use crate::format::frame::{Frame, FrameContext, HEADER};
 
 /// Decodes as bincode, whatever the trace.
 fn read<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Option<V> {
@@ -94,7 +94,7 @@ fn nothing_may_be_left_over_or_missing() {
 
 #[test]
 fn damaged_frames_are_misses_for_every_codec() {
-    let place = Place { key: "k", type_name: "Expr" };
+    let context = FrameContext { key: "k", type_name: "Expr" };
     for encoded in [encode(&expressions()), as_message_pack(&expressions())] {
         let encoded = encoded.unwrap();
         let frame = Frame {
@@ -105,8 +105,8 @@ fn damaged_frames_are_misses_for_every_codec() {
             codec: encoded.stamp,
             payload: encoded.bytes.into(),
         };
-        let bytes = frame.encode(place, crate::format::frame::Compression::Lz4).unwrap();
-        let read = |bytes: &[u8]| decode::<Expr>(Frame::decode(bytes, place)?.encoded());
+        let bytes = frame.encode(context, crate::format::frame::Compression::Lz4).unwrap();
+        let read = |bytes: &[u8]| decode::<Expr>(Frame::decode(bytes, context)?.encoded());
         assert_eq!(read(&bytes), Some(expressions()));
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
@@ -208,7 +208,7 @@ fn random_bytes_are_decoded_or_not() {
 #[test]
 fn random_bytes_are_no_frames() {
     let mut random = Random(2);
-    let place = Place { key: "k", type_name: "u32" };
+    let context = FrameContext { key: "k", type_name: "u32" };
     let stamp = Stamp { codec: Codec::Bincode, fingerprint: 1, trace: 1 };
     let frame = Frame {
         created_ms: 1,
@@ -218,9 +218,9 @@ fn random_bytes_are_no_frames() {
         codec: stamp,
         payload: vec![7; 5_000].into(),
     };
-    let real = frame.encode(place, crate::format::frame::Compression::Lz4).unwrap();
+    let real = frame.encode(context, crate::format::frame::Compression::Lz4).unwrap();
     for _ in 0..20_000 {
-        assert_eq!(Frame::decode(&random.bytes(), place), None);
+        assert_eq!(Frame::decode(&random.bytes(), context), None);
         // As close as one can get: the checksum is right, the rest was shuffled.
         let mut bytes = real.clone();
         for _ in 0..=random.below(4) {
@@ -233,8 +233,8 @@ fn random_bytes_are_no_frames() {
         if random.below(2) == 0 {
             bytes[66..70].copy_from_slice(&length.to_be_bytes());
         }
-        crate::format::frame::sign(&mut bytes, place);
-        if let Some(frame) = Frame::decode(&bytes, place) {
+        crate::format::frame::sign(&mut bytes, context);
+        if let Some(frame) = Frame::decode(&bytes, context) {
             assert!(frame.payload.len() <= 255 * bytes.len());
             assert_eq!(decode::<Vec<u64>>(frame.encoded()), None);
         }

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Then};
 use super::send::Deadline;
-use crate::runtime::{Background, Home, Place};
+use crate::runtime::{Background, Executor, Home};
 use crate::timed::Passed;
 use crate::{BackendErrorKind, BoxFuture};
 use ::redis::aio::MultiplexedConnection;
@@ -29,12 +29,12 @@ static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// Which connection.
 #[derive(Clone, Debug)]
-pub(super) struct LinkId {
+pub(super) struct ConnectionId {
     /// Higher than that of every connection that was begun before.
     pub(super) generation: u64,
 }
 
-impl LinkId {
+impl ConnectionId {
     pub(super) fn next() -> Self {
         Self { generation: GENERATIONS.fetch_add(1, Ordering::Relaxed) }
     }
@@ -47,19 +47,19 @@ pub(super) type PushSink = Arc<dyn Fn(PushInfo) + Send + Sync>;
 /// Hears of connections that carry operations.
 pub(super) trait LinkWatcher: Send + Sync + 'static {
     /// A connection is about to be made: what takes its push messages? Only with RESP3.
-    fn push_sink(&self, link: &LinkId) -> Option<PushSink>;
+    fn push_sink(&self, connection: &ConnectionId) -> Option<PushSink>;
 
     /// It was made, and is put into use when this is done.
-    fn opened<'a>(&'a self, link: &'a Arc<Link>) -> BoxFuture<'a, ()>;
+    fn opened<'a>(&'a self, connection: &'a Arc<Connection>) -> BoxFuture<'a, ()>;
 
     /// It ended, or could not be made.
-    fn closed(&self, link: &LinkId);
+    fn closed(&self, connection: &ConnectionId);
 }
 
 /// A connection.
-pub(super) struct Link {
+pub(super) struct Connection {
     conn: MultiplexedConnection,
-    id: LinkId,
+    id: ConnectionId,
     home: Home,
     state: Arc<State>,
     heard: Arc<AtomicBool>,
@@ -82,7 +82,7 @@ struct State {
 /// Notes the end of a connection, however it ends.
 struct Closing {
     state: Arc<State>,
-    id: LinkId,
+    id: ConnectionId,
     watcher: Option<Arc<dyn LinkWatcher>>,
 }
 
@@ -118,30 +118,34 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Link {
+impl Connection {
     /// Puts a connection to work at this place.
     pub(super) fn start(
         conn: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
-        id: LinkId,
-        place: &Place,
+        id: ConnectionId,
+        executor: &Executor,
         background: Background,
         watcher: Option<Arc<dyn LinkWatcher>>,
     ) -> Self {
         let state = Arc::new(State::default());
         let pushes = watcher.is_some();
         let closing = Closing { state: Arc::clone(&state), id: id.clone(), watcher };
-        let driver = place.handle.spawn(async move {
+        let driver = executor.handle.spawn(async move {
             let _closing = closing;
             driver.await;
         });
         let driver = driver.abort_handle();
-        let pinger =
-            place.handle.spawn(ping(conn.clone(), Arc::clone(&state), driver.clone(), background));
+        let pinger = executor.handle.spawn(ping(
+            conn.clone(),
+            Arc::clone(&state),
+            driver.clone(),
+            background,
+        ));
         Self {
             conn,
             id,
-            home: place.home,
+            home: executor.home,
             state,
             heard: Arc::default(),
             pushes,
@@ -151,7 +155,7 @@ impl Link {
     }
 
     /// Which connection it is.
-    pub(super) fn id(&self) -> &LinkId {
+    pub(super) fn id(&self) -> &ConnectionId {
         &self.id
     }
 
@@ -274,7 +278,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.pinger.abort();
         self.driver.abort();

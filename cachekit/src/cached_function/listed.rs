@@ -2,23 +2,23 @@
 
 use std::fmt;
 
-use super::{Policy, Registered, Site, SiteInfo, Tier};
+use super::{CachedFunction, FunctionInfo, Policy, Registered, Tier};
 use crate::stats::Stats;
 
 /// An annotated function, as [`functions`] lists it.
 #[derive(Clone, Copy)]
 pub struct Function {
-    site: &'static Site,
+    definition: &'static CachedFunction,
 }
 
 impl Function {
-    pub(crate) fn site(self) -> &'static Site {
-        self.site
+    pub(crate) fn definition(self) -> &'static CachedFunction {
+        self.definition
     }
 
     /// The function's name.
     pub fn name(&self) -> &'static str {
-        self.site.info.name
+        self.definition.info.name
     }
 
     /// Its name with the `impl` or the functions it stands in, as seen from its module: `Shop::price`,
@@ -42,43 +42,43 @@ impl Function {
     /// assert!(function.path().ends_with("Shop::price"));
     /// ```
     pub fn path(&self) -> String {
-        path_of(&self.site.info)
+        path_of(&self.definition.info)
     }
 
     /// The module it stands in.
     pub fn module(&self) -> &'static str {
-        self.site.info.module
+        self.definition.info.module
     }
 
     /// The source file.
     pub fn file(&self) -> &'static str {
-        self.site.info.place.file()
+        self.definition.info.place.file()
     }
 
     /// The line of the function's name.
     pub fn line(&self) -> u32 {
-        self.site.info.place.line()
+        self.definition.info.place.line()
     }
 
     /// Which tiers its values may go to.
     pub fn tier(&self) -> Tier {
-        self.site.info.tier
+        self.definition.info.tier
     }
 
     /// What its attribute says.
     pub fn policy(&self) -> &'static Policy {
-        &self.site.info.policy
+        &self.definition.info.policy
     }
 
     /// Its counters, over all generic instantiations. All zero where the attribute names a cache with
     /// `in = …`: that cache counts.
     pub fn stats(&self) -> Stats {
-        self.site.stats()
+        self.definition.stats()
     }
 
     /// Drops its entries in this process. Returns how many there were.
     pub fn clear_local(&self) -> u64 {
-        self.site.clear()
+        self.definition.clear()
     }
 }
 
@@ -96,7 +96,7 @@ impl fmt::Debug for Function {
 }
 
 /// How [`Function::path`] is spelled.
-pub(crate) fn path_of(info: &SiteInfo) -> String {
+pub(crate) fn path_of(info: &FunctionInfo) -> String {
     readable((info.path)(), info.module, info.name)
 }
 
@@ -147,8 +147,8 @@ fn readable(path: &str, module: &str, name: &str) -> String {
 /// ```
 pub fn functions() -> Vec<Function> {
     let mut all: Vec<Function> =
-        inventory::iter::<Registered>().map(|entry| Function { site: entry.0 }).collect();
-    all.sort_by_key(|function| function.site.info.place);
+        inventory::iter::<Registered>().map(|entry| Function { definition: entry.0 }).collect();
+    all.sort_by_key(|function| function.definition.info.place);
     all
 }
 

@@ -6,13 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use cachekit_io::SetOptions;
 
-use super::{Link, Written};
+use super::{RemoteEntry, Written};
 use crate::entry::Fate;
 use crate::shared::coherence::Own;
 use crate::shared::guard::WriteRight;
 use crate::store::StoreRef;
 
-impl Link {
+impl RemoteEntry {
     /// Has the backend's news of this place end an entry. Asked before the backend is asked for the entry's value.
     pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if let Some(coherence) = self.known.listens(&self.backend) {
@@ -44,11 +44,12 @@ impl Link {
         store: &StoreRef,
         until: Instant,
     ) -> bool {
-        let begun = |link: &&'a Self| Some((*link, link.own(fate?, store, None)?));
+        let begun =
+            |remote_entry: &&'a Self| Some((*remote_entry, remote_entry.own(fate?, store, None)?));
         let own: Vec<_> = links.iter().filter_map(begun).collect();
         let deleted = Self::delete_all(links, store, until).await;
-        for (link, own) in own {
-            own.stands(link, until).await;
+        for (remote_entry, own) in own {
+            own.stands(remote_entry, until).await;
         }
         deleted
     }

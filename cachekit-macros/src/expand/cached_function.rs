@@ -34,9 +34,9 @@ pub(super) fn definition(model: &Model) -> TokenStream {
     // then is the line the function's and not that of the attribute.
     let here = function.span();
     let private_here = model.krate.private(here);
-    let new = quote_spanned!(here=> #private_here::Site::new(#arguments));
+    let new = quote_spanned!(here=> #private_here::CachedFunction::new(#arguments));
     quote_spanned! {mixed=>
-        static __CACHEKIT_SITE: #private::Site = #new;
+        static __CACHEKIT_SITE: #private::CachedFunction = #new;
         #private::register!(__CACHEKIT_SITE);
     }
 }
@@ -134,12 +134,12 @@ pub(super) fn reference(model: &Model) -> TokenStream {
     match &model.companion {
         Companion::Type { name, .. } if model.function.has_impl_parameters() => {
             quote_spanned! {Span::mixed_site()=>
-                #private::SiteRef::generic(#name::__cachekit_static(), &|| ())
+                #private::FunctionRef::generic(#name::__cachekit_static(), &|| ())
             }
         }
         Companion::Type { name, .. } => quote!(#name::__cachekit_site #turbofish ()),
         Companion::Handle { .. } => {
-            let site = site_of_method(model);
+            let site = function_of_method(model);
             quote!(Self::#site #turbofish ())
         }
         Companion::None => {
@@ -147,7 +147,7 @@ pub(super) fn reference(model: &Model) -> TokenStream {
             quote_spanned! {Span::mixed_site()=>
                 {
                     #definition
-                    #private::SiteRef::generic(&__CACHEKIT_SITE, &|| ())
+                    #private::FunctionRef::generic(&__CACHEKIT_SITE, &|| ())
                 }
             }
         }
@@ -155,6 +155,6 @@ pub(super) fn reference(model: &Model) -> TokenStream {
 }
 
 /// The function that returns the reference, in the same `impl` as the method.
-pub(super) fn site_of_method(model: &Model) -> proc_macro2::Ident {
+pub(super) fn function_of_method(model: &Model) -> proc_macro2::Ident {
     quote::format_ident!("__cachekit_site_{}", model.name().unraw(), span = Span::mixed_site())
 }

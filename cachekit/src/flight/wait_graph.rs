@@ -30,17 +30,17 @@ fn waits() -> std::sync::MutexGuard<'static, HashMap<FlightId, Vec<FlightId>>> {
 /// Puts a leader's flight on the chain while its function runs.
 #[must_use]
 #[inline]
-pub(crate) fn enter(flight: FlightId) -> Link {
-    Link::new(flight)
+pub(crate) fn enter(flight: FlightId) -> Running {
+    Running::new(flight)
 }
 
 /// Takes its flight off the chain when dropped.
-pub(crate) struct Link {
+pub(crate) struct Running {
     /// There are flights around it.
     nested: bool,
 }
 
-impl Link {
+impl Running {
     #[inline]
     fn new(flight: FlightId) -> Self {
         // During thread teardown there is no chain; a circle through destructors of thread-locals is
@@ -53,7 +53,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Running {
     #[inline]
     fn drop(&mut self) {
         let mut around = None;

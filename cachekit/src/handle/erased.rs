@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{BoxFuture, EntryKey, Inner, Invalidated};
+use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::clock;
 use crate::entry::{AnyEntry, Entry, Fate, Plan};
 use crate::explain::Explanation;
@@ -12,11 +13,10 @@ use crate::read_through::read;
 use crate::read_through::remote::{MakeRemote, Remote};
 use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
-use crate::site::{Site, SiteRef};
 use crate::store::{Flight, Newcomer, Store, StoreRef};
 
 /// One key's place in one store, with the types hidden. Values are boxed: large ones are moved by their address.
-pub(super) trait Place<R>: Send + Sync {
+pub(super) trait ErasedKey<R>: Send + Sync {
     fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<Box<R>>>;
     fn contains(self: Arc<Self>) -> BoxFuture<'static, bool>;
     fn set(self: Arc<Self>, value: R) -> BoxFuture<'static, ()>;
@@ -28,7 +28,7 @@ pub(super) struct Typed<K, S: Shape> {
     key: K,
     pub(super) hash: u64,
     pub(super) store: StoreRef,
-    pub(super) site: &'static Site,
+    pub(super) function: &'static CachedFunction,
     judge: Box<dyn Judge<K, S> + Send + Sync>,
     /// The tier behind this process, if the call has one.
     pub(super) remote: Option<Remote<S>>,
@@ -111,7 +111,7 @@ where
             window,
             weight: verdict.weight,
             fate: fate.cloned(),
-            idle: self.site.idle(),
+            idle: self.function.idle(),
             now: self.store.now(),
             negative: kind != Kind::Value,
             ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
@@ -139,7 +139,7 @@ where
             // First here: a value that is written there last wins there, and this process agrees.
             let backed = self.backed();
             let fate = backed.map(|_| Fate::new(self.hash));
-            let window = if kind == Kind::Err { 0 } else { self.site.window() };
+            let window = if kind == Kind::Err { 0 } else { self.function.window() };
             let (kept, prepared) = self.prepared(&stored, (verdict, window));
             // In flight until it is written there, too: a run that started later may be faster, and wins.
             let flight = kept.map(|kept| self.put(kept, (verdict, window), kind, fate.as_ref()));
@@ -160,7 +160,7 @@ fn stored<S: Shape>(value: &S::Return) -> Option<Box<S::Value>> {
     S::stored(value).cloned().map(Box::new)
 }
 
-impl<K, S> Place<S::Return> for Typed<K, S>
+impl<K, S> ErasedKey<S::Return> for Typed<K, S>
 where
     K: Clone + Eq + Send + Sync + 'static,
     S: Shape + Send + Sync + 'static,
@@ -174,7 +174,7 @@ where
     }
 
     fn set(self: Arc<Self>, value: S::Return) -> BoxFuture<'static, ()> {
-        let verdict = self.judge.judge(&self.key, &value, self.site.ttl());
+        let verdict = self.judge.judge(&self.key, &value, self.function.ttl());
         let stored = stored::<S>(&value);
         let kind = S::kind(&value);
         drop(value);
@@ -203,8 +203,8 @@ where
 }
 
 /// The place of a call, with what a handle has besides.
-pub(super) fn place<Q, S>(
-    site: SiteRef,
+pub(super) fn erase<Q, S>(
+    function: FunctionRef,
     key: &Q,
     judge: Box<dyn Judge<Q::Owned, S> + Send + Sync>,
     remote: MakeRemote<Q::Owned, S>,
@@ -214,20 +214,20 @@ where
     Q::Owned: Clone,
     S: Shape + Send + Sync + 'static,
 {
-    let hash = site.place(key::hash_of(key));
-    let store = site.store();
+    let hash = function.place(key::hash_of(key));
+    let store = function.store();
     let owned = key.to_owned_key();
-    let info = &site.site.info;
-    let remote = remote(site, &owned);
+    let info = &function.definition.info;
+    let remote = remote(function, &owned);
     let blinded = remote.as_ref().and_then(Remote::blinded);
     Inner {
         key: EntryKey { module: info.module, name: info.name, hash, blinded },
-        site: site.site,
+        function: function.definition,
         place: Arc::new(Typed::<Q::Owned, S> {
             key: owned,
             hash,
             store,
-            site: site.site,
+            function: function.definition,
             judge,
             remote,
         }),

@@ -15,9 +15,9 @@ use crate::scope;
 use crate::stats::Stats;
 use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store, StoreRef};
 
-mod function;
+mod listed;
 
-pub use self::function::{Function, functions};
+pub use self::listed::{Function, functions};
 
 /// Which tiers a function's values may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ setters! {
 
 /// Where and what an annotated function is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SiteInfo {
+pub(crate) struct FunctionInfo {
     /// The function's name.
     pub(crate) name: &'static str,
     /// The module it stands in.
@@ -180,8 +180,8 @@ pub(crate) struct SiteInfo {
 }
 
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
-pub struct Site {
-    pub(crate) info: SiteInfo,
+pub struct CachedFunction {
+    pub(crate) info: FunctionInfo,
     /// What the attribute says of times, as look-ups read it.
     ttl: Ticks,
     window: Ticks,
@@ -189,25 +189,25 @@ pub struct Site {
     /// The number of the first store, once there is one; what hits of functions without generics compare.
     number: AtomicU32,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
-    first: Link,
+    first: NextStore,
 }
 
 /// The next of a function's stores, if there is one. Read without a lock, at every hit.
-type Link = OnceLock<Box<Node>>;
+type NextStore = OnceLock<Box<Node>>;
 
 /// The store of one instantiation.
 struct Node {
-    function: TypeId,
+    instantiation: TypeId,
     store: Store,
-    next: Link,
+    next: NextStore,
 }
 
 /// A function's listing in the registry.
-pub struct Registered(pub &'static Site);
+pub struct Registered(pub &'static CachedFunction);
 
 inventory::collect!(Registered);
 
-impl Site {
+impl CachedFunction {
     /// The static of a function. The call stands where the function's name does. `path` is the
     /// `type_name` of a type beside the function.
     #[track_caller]
@@ -219,7 +219,7 @@ impl Site {
         path: fn() -> &'static str,
     ) -> Self {
         let place = Location::caller();
-        let info = SiteInfo { name, module, place, tier, policy, path };
+        let info = FunctionInfo { name, module, place, tier, policy, path };
         let ttl = match policy.ttl {
             TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
             TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
@@ -253,7 +253,7 @@ impl Site {
 
     /// Its module and path, for labels. Bounded by the number of annotated functions.
     pub(crate) fn label(&self) -> String {
-        format!("{}::{}", self.info.module, function::path_of(&self.info))
+        format!("{}::{}", self.info.module, listed::path_of(&self.info))
     }
 
     /// The general TTL of the attribute.
@@ -290,43 +290,43 @@ impl Site {
 
     /// The store of an instantiation, if it has one.
     #[inline]
-    fn known(&'static self, function: TypeId) -> Option<&'static Store> {
-        let mut link = &self.first;
+    fn known(&'static self, instantiation: TypeId) -> Option<&'static Store> {
+        let mut next = &self.first;
         // Mostly the first is the only one.
-        while let Some(node) = link.get() {
-            if node.function == function {
+        while let Some(node) = next.get() {
+            if node.instantiation == instantiation {
                 return Some(&node.store);
             }
-            link = &node.next;
+            next = &node.next;
         }
         None
     }
 
-    fn store(&'static self, function: TypeId) -> StoreRef {
+    fn store(&'static self, instantiation: TypeId) -> StoreRef {
         if front::scope() != 0 {
             let make = |clock, disabled| self.make(clock, disabled);
-            if let Some(store) = scope::store(self.address(), function, make) {
+            if let Some(store) = scope::store(self.address(), instantiation, make) {
                 return StoreRef::Shared(store);
             }
         }
-        StoreRef::Static(self.known(function).unwrap_or_else(|| self.add(function)))
+        StoreRef::Static(self.known(instantiation).unwrap_or_else(|| self.add(instantiation)))
     }
 
     #[cold]
-    fn add(&'static self, function: TypeId) -> &'static Store {
-        let mut link = &self.first;
+    fn add(&'static self, instantiation: TypeId) -> &'static Store {
+        let mut next = &self.first;
         loop {
-            let node = link.get_or_init(|| {
+            let node = next.get_or_init(|| {
                 let store = self.make(ClockSource::Coarse, crate::disabled());
-                Box::new(Node { function, store, next: OnceLock::new() })
+                Box::new(Node { instantiation, store, next: OnceLock::new() })
             });
-            if std::ptr::eq(link, &raw const self.first) {
+            if std::ptr::eq(next, &raw const self.first) {
                 self.number.store(node.store.number(), Ordering::Relaxed);
             }
-            if node.function == function {
+            if node.instantiation == instantiation {
                 return &node.store;
             }
-            link = &node.next;
+            next = &node.next;
         }
     }
 
@@ -361,39 +361,39 @@ impl Site {
     }
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for CachedFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("info", &self.info).finish_non_exhaustive()
+        f.debug_struct("CachedFunction").field("info", &self.info).finish_non_exhaustive()
     }
 }
 
 /// An annotated function in one instantiation of all the generics around it.
 #[derive(Clone, Copy)]
-pub struct SiteRef {
+pub struct FunctionRef {
     /// Its static.
-    pub site: &'static Site,
+    pub definition: &'static CachedFunction,
     /// A type that names the instantiation.
-    function: TypeId,
+    instantiation: TypeId,
     /// Its name, where there can be several.
     path: Option<fn() -> &'static str>,
 }
 
-impl SiteRef {
+impl FunctionRef {
     /// A function without generics around it; `function` is a type of its own.
     #[inline]
-    pub fn new(site: &'static Site, function: TypeId) -> Self {
-        Self { site, function, path: None }
+    pub fn new(definition: &'static CachedFunction, instantiation: TypeId) -> Self {
+        Self { definition, instantiation, path: None }
     }
 
     /// `closure` is written in the function itself: its type names every generic parameter around it.
     #[inline]
-    pub fn generic<F>(site: &'static Site, _closure: &F) -> Self {
-        Self { site, function: typeid::of::<F>(), path: Some(std::any::type_name::<F>) }
+    pub fn generic<F>(definition: &'static CachedFunction, _closure: &F) -> Self {
+        Self { definition, instantiation: typeid::of::<F>(), path: Some(std::any::type_name::<F>) }
     }
 
     #[inline]
-    pub(crate) fn function(self) -> TypeId {
-        self.function
+    pub(crate) fn instantiation(self) -> TypeId {
+        self.instantiation
     }
 
     /// Names the instantiation, the same in every process of one build; `None` if there is only one.
@@ -402,7 +402,7 @@ impl SiteRef {
     }
 
     pub(crate) fn store(self) -> StoreRef {
-        self.site.store(self.function())
+        self.definition.store(self.instantiation())
     }
 
     /// Its store outside of test scopes, once there is one.
@@ -410,8 +410,8 @@ impl SiteRef {
     pub(crate) fn static_store(self) -> Option<&'static Store> {
         match self.path {
             // Without generics around it, the function has one store.
-            None => self.site.first.get().map(|node| &node.store),
-            Some(_) => self.site.known(self.function()),
+            None => self.definition.first.get().map(|node| &node.store),
+            Some(_) => self.definition.known(self.instantiation()),
         }
     }
 
@@ -420,7 +420,7 @@ impl SiteRef {
     pub(crate) fn store_number(self) -> StoreNumber {
         match self.path {
             // With an old 0 nothing is found in a front, and the store answers.
-            None => self.site.number.load(Ordering::Relaxed),
+            None => self.definition.number.load(Ordering::Relaxed),
             Some(_) => self.static_store().map_or(0, Store::number),
         }
     }
@@ -428,7 +428,7 @@ impl SiteRef {
     /// Describes a call of the function, wherever it is made.
     #[inline]
     pub(crate) fn caller(self) -> Caller {
-        let info = &self.site.info;
+        let info = &self.definition.info;
         let asks = cfg!(feature = "shared") && info.tier != Tier::Local;
         Caller { asynchronous: info.policy.is_async, asks }
     }
@@ -439,19 +439,19 @@ impl SiteRef {
     pub(crate) fn observe_hit(self) {
         #[cfg(feature = "tracing")]
         if crate::observe::spans::samples_hits() {
-            crate::observe::spans::sampled_hit(|| self.site.label(), false);
+            crate::observe::spans::sampled_hit(|| self.definition.label(), false);
         }
     }
 
     /// Where an entry with this hash of its key is.
     #[inline]
     pub(crate) fn place(self, hash: u64) -> u64 {
-        mix(hash, self.function(), 0)
+        mix(hash, self.instantiation(), 0)
     }
 }
 
-impl fmt::Debug for SiteRef {
+impl fmt::Debug for FunctionRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SiteRef").field(&self.site.info.name).finish()
+        f.debug_tuple("FunctionRef").field(&self.definition.info.name).finish()
     }
 }

@@ -62,7 +62,7 @@ pub(super) enum Looked {
 
 /// A backend and one key in it.
 #[derive(Clone)]
-pub(crate) struct Link {
+pub(crate) struct RemoteEntry {
     backend: Arc<dyn Backend>,
     known: Arc<Known>,
     key: String,
@@ -73,15 +73,15 @@ pub(crate) struct Link {
     blocking: bool,
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for RemoteEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link")
+        f.debug_struct("RemoteEntry")
             .field("backend", &self.backend.backend_type())
             .finish_non_exhaustive()
     }
 }
 
-impl Link {
+impl RemoteEntry {
     pub(crate) fn new(backend: Arc<dyn Backend>, key: String, is_async: bool) -> Self {
         let known = known::of(&backend);
         let budget = super::budget();
@@ -192,8 +192,8 @@ impl Link {
         if Self::is_late(store, until) {
             return false;
         }
-        let deletes = links.iter().map(|link| {
-            let (backend, key) = (Arc::clone(&link.backend), link.key.clone());
+        let deletes = links.iter().map(|remote_entry| {
+            let (backend, key) = (Arc::clone(&remote_entry.backend), remote_entry.key.clone());
             let delete: BoxFuture<'static, Reply<bool>> = Box::pin(async move {
                 let observed = Observation::begins(&backend, Operation::Delete);
                 let delete = pin!(observed.within(async { backend.delete(&key).await }));
@@ -230,11 +230,11 @@ impl Link {
 
     /// Deletes in the background.
     pub(super) fn delete_behind(&self, store: StoreRef) {
-        let (link, pending) = (self.clone(), scope::pending());
+        let (remote_entry, pending) = (self.clone(), scope::pending());
         runtime::detach(async move {
             let _pending = pending;
             // What failed is counted.
-            let _ = link.delete_alone(&store).await;
+            let _ = remote_entry.delete_alone(&store).await;
         });
     }
 
@@ -301,7 +301,7 @@ impl Link {
         }
         let driver = if self.blocking { Driver::Blocked } else { driver };
         let followed = Followed {
-            link: self.clone(),
+            remote_entry: self.clone(),
             fate: Arc::clone(fate),
             value,
             options,
