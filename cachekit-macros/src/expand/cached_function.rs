@@ -35,6 +35,7 @@ pub(super) fn definition(model: &Model) -> TokenStream {
     let here = function.span();
     let private_here = model.krate.private(here);
     let new = quote_spanned!(here=> #private_here::CachedFunction::new(#arguments));
+    // Its name is part of the path that storage keys are made of: another one would lose what is stored.
     quote_spanned! {mixed=>
         static __CACHEKIT_SITE: #private::CachedFunction = #new;
         #private::register!(__CACHEKIT_SITE);
