@@ -17,13 +17,13 @@ use equivalent::Equivalent;
 use self::config::Config;
 use crate::clock::{self, ClockSource, Ticks};
 use crate::entry::{AnyEntry, Entry, Plan, Resident, mix};
-use crate::front;
 use crate::key::Lookup;
 use crate::read_through::Plans;
 use crate::rules::Defaults;
 use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
 use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
+use crate::thread_cache;
 
 pub use cachekit_macros::{io, local, secure};
 
@@ -141,7 +141,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        match self.front(hash, |owned| key.equivalent(owned)) {
+        match self.thread_cache(hash, |owned| key.equivalent(owned)) {
             Some(value) => Some(value),
             None => self.find(hash, &|owned| key.equivalent(owned)),
         }
@@ -170,29 +170,32 @@ where
         let mut f = Some(f);
         let same = |owned: &K| key.equivalent(owned);
         let mut run = |value: &V| f.take().map(|f| f(value));
-        let done = match self.front_with(hash, same, &mut run) {
+        let done = match self.thread_cache_with(hash, same, &mut run) {
             Some(done) => done,
             None => self.find_with(hash, &same, run),
         };
         // It may have ended the entry.
-        front::with(front::Front::settle);
+        thread_cache::with(thread_cache::ThreadCache::settle);
         done
     }
 
     #[inline]
-    fn front(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<V> {
-        self.front_with(hash, same, V::clone)
+    fn thread_cache(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<V> {
+        self.thread_cache_with(hash, same, V::clone)
     }
 
     #[inline]
-    fn front_with<R>(
+    fn thread_cache_with<R>(
         &self,
         hash: u64,
         same: impl Fn(&K) -> bool,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R> {
         let now = || self.store.now();
-        front::with(|front| front.get(self.store.number(), hash, now, &same, read)).flatten()
+        thread_cache::with(|thread_cache| {
+            thread_cache.get(self.store.number(), hash, now, &same, read)
+        })
+        .flatten()
     }
 
     #[inline(never)]

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::clock::{self, ClockSource, Ticks};
 use crate::entry::{StoreNumber, mix};
-use crate::front;
 use crate::scope;
 use crate::stats::Stats;
 use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store, StoreRef};
+use crate::thread_cache;
 
 mod listed;
 mod policy;
@@ -162,7 +162,7 @@ impl CachedFunction {
     }
 
     fn store(&'static self, instantiation: TypeId) -> StoreRef {
-        if front::scope() != 0 {
+        if thread_cache::scope() != 0 {
             let make = |clock, disabled| self.make(clock, disabled);
             if let Some(store) = scope::store(self.address(), instantiation, make) {
                 return StoreRef::Shared(store);
@@ -278,7 +278,7 @@ impl FunctionRef {
     #[inline]
     pub(crate) fn store_number(self) -> StoreNumber {
         match self.path {
-            // With an old 0 nothing is found in a front, and the store answers.
+            // With an old 0 nothing is found in a thread cache, and the store answers.
             None => self.definition.number.load(Ordering::Relaxed),
             Some(_) => self.static_store().map_or(0, Store::number),
         }
@@ -292,7 +292,7 @@ impl FunctionRef {
         Caller { asynchronous: info.policy.is_async, asks }
     }
 
-    /// A hit that this thread's front served. Traces may show it.
+    /// A hit that this thread's cache served. Traces may show it.
     #[inline]
     #[cfg_attr(not(feature = "tracing"), allow(clippy::unused_self))]
     pub(crate) fn observe_hit(self) {

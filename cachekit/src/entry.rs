@@ -57,7 +57,7 @@ impl dyn AnyEntry {
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
 /// Ends an entry just removed from its shard, whose head this is. Called under the shard's lock, so no other thread can
-/// obtain it from the store. Whether a thread's front may hold it.
+/// obtain it from the store. Whether a thread's cache may hold it.
 #[inline(always)]
 pub(crate) fn end(entry: &Resident, head: &Head) -> bool {
     // Mostly it is held nowhere else, which spares an atomic exchange. A fate may be upgrading its `Weak` right now, but
@@ -67,11 +67,11 @@ pub(crate) fn end(entry: &Resident, head: &Head) -> bool {
         return false;
     }
     head.kill();
-    // A front that comes later sees the end.
-    head.is_fronted()
+    // A thread cache that comes later sees the end.
+    head.is_in_thread_caches()
 }
 
-/// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a front.
+/// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a thread cache.
 #[inline]
 pub(crate) fn mix(hash: u64, instantiation: TypeId, instance: u64) -> u64 {
     hash ^ type_bits(instantiation) ^ instance.wrapping_mul(0x9e37_79b9_7f4a_7c15)

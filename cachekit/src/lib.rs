@@ -68,9 +68,9 @@
 // What an annotated function runs through, in the order of a call.
 mod entry;
 mod flight;
-mod front;
 mod read_through;
 mod store;
+mod thread_cache;
 
 // What the attributes say.
 mod cached_function;

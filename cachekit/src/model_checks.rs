@@ -148,7 +148,7 @@ fn a_stored_value_beats_the_fill_it_overtook() {
 }
 
 #[test]
-fn fronts_of_other_threads_see_an_invalidation_at_once() {
+fn thread_caches_of_other_threads_see_an_invalidation_at_once() {
     explore(|| {
         let cache = cache();
         cache.insert(7, 1);
@@ -175,13 +175,13 @@ fn a_front_that_takes_an_entry_and_a_thread_that_ends_it_do_not_miss_each_other(
         let head = Arc::new(Head::new(1, CounterId::NONE, Plan::until(NEVER)));
         let remembers = {
             let head = Arc::clone(&head);
-            // Several fronts may: the second finds that one has.
-            thread::spawn(move || (head.enter_front(), head.enter_front()))
+            // Several thread caches may: the second finds that one has.
+            thread::spawn(move || (head.enter_thread_cache(), head.enter_thread_cache()))
         };
         head.kill();
-        let told = head.is_fronted();
+        let told = head.is_in_thread_caches();
         let (first, second) = remembers.join().unwrap();
-        assert!(told || !first && !second, "it stays in a front, and no front is told");
+        assert!(told || !first && !second, "it stays in a thread cache, and no thread is told");
     });
 }
 
@@ -319,7 +319,7 @@ fn functions_that_call_each_other_do_not_wait_in_a_circle() {
 }
 
 #[test]
-fn eviction_never_lets_a_front_serve_what_an_invalidation_cannot_reach() {
+fn eviction_never_lets_a_thread_cache_serve_what_an_invalidation_cannot_reach() {
     explore(|| {
         // One place: every insert of another key evicts.
         let cache = Cache::<u64, u64>::new(1);

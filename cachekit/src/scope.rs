@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::clock::{Clock, ClockSource};
-use crate::front;
 use crate::store::Store;
+use crate::thread_cache;
 
 pub(crate) mod pending;
 pub(crate) mod settings;
@@ -84,7 +84,7 @@ impl Scope {
 
     /// Puts the thread into the scope until the guard is dropped.
     pub(crate) fn enter(&self) -> Entered {
-        front::with(|front| front.enter(self.0.number));
+        thread_cache::with(|thread_cache| thread_cache.enter(self.0.number));
         let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
         Entered { scope: self.clone(), thread: PhantomData }
     }
@@ -130,7 +130,7 @@ impl Drop for Entered {
                 at.map(|at| entered.remove(at))
             };
             let now = entered.borrow().last().map_or(0, Scope::number);
-            front::with(|front| front.enter(now));
+            thread_cache::with(|thread_cache| thread_cache.enter(now));
             drop(left);
         });
     }
@@ -142,15 +142,15 @@ pub(crate) fn within<R>(scope: Option<&Scope>, f: impl FnOnce() -> R) -> R {
     struct Back(u64);
     impl Drop for Back {
         fn drop(&mut self) {
-            front::with(|front| front.enter(self.0));
+            thread_cache::with(|thread_cache| thread_cache.enter(self.0));
         }
     }
     match scope {
         Some(scope) => scope.run(f),
-        None if front::scope() == 0 => f(),
+        None if thread_cache::scope() == 0 => f(),
         None => {
-            let _back = Back(front::scope());
-            front::with(|front| front.enter(0));
+            let _back = Back(thread_cache::scope());
+            thread_cache::with(|thread_cache| thread_cache.enter(0));
             f()
         }
     }
@@ -158,7 +158,7 @@ pub(crate) fn within<R>(scope: Option<&Scope>, f: impl FnOnce() -> R) -> R {
 
 /// The scope this thread is in.
 pub(crate) fn current() -> Option<Scope> {
-    if front::scope() == 0 {
+    if thread_cache::scope() == 0 {
         return None;
     }
     ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten()
@@ -166,7 +166,7 @@ pub(crate) fn current() -> Option<Scope> {
 
 /// Its number, 0 outside of any. Never given twice.
 pub(crate) fn number() -> u64 {
-    front::scope()
+    thread_cache::scope()
 }
 
 /// Its clock, or the system's.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! one hit 300000          300,000 calls with one key
-//! one storehit 300000     a cycle of 9,000 keys, too many for a thread's front
+//! one storehit 300000     a cycle of 9,000 keys, too many for a thread cache
 //! one churn 300000        a new key each time
 //! ```
 

@@ -78,7 +78,7 @@ fn numbers(options: &Options, report: &mut Report, id: &'static str, keys: u64) 
     report.add(table, Expected::Hits);
 }
 
-/// More keys than a thread's front of ours holds, and fewer than the caches do.
+/// More keys than a thread cache of ours holds, and fewer than the caches do.
 fn many_numbers(options: &Options, report: &mut Report) {
     const KEYS: u64 = 9_000;
     let stream = zipf::uniform(KEYS, 1 << 16, 1);

@@ -48,7 +48,7 @@ where
         // Read to here: a large value is copied once.
         let mut found = None;
         let same = |owned: &K| key.matches(owned);
-        self.front_with(lookup.hash, same, |stored| found = S::read(stored).ok());
+        self.thread_cache_with(lookup.hash, same, |stored| found = S::read(stored).ok());
         if let Some(value) = found {
             return Ok(value);
         }

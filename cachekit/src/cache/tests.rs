@@ -54,7 +54,7 @@ fn a_dropped_cache_lets_go_of_its_values() {
     cache.insert(1, Arc::clone(&value));
     cache.get(&1);
     drop(cache);
-    // This thread's front was swept on the way.
+    // This thread's cache was swept on the way.
     assert_eq!(Arc::strong_count(&value), 1);
 }
 
@@ -84,7 +84,7 @@ fn a_closure_sees_the_value_in_place() {
     let cache = Cache::new(10);
     cache.insert(1, Costly(Arc::clone(&clones)));
     for _ in 0..50 {
-        // From the store and from the front; and a call inside of it.
+        // From the store and from the thread cache; and a call inside of it.
         let seen = cache.with(&1, |value| cache.with(&1, |_| value.0.load(Ordering::SeqCst)));
         assert_eq!(seen, Some(Some(0)));
     }

@@ -25,12 +25,12 @@ const DEAD: u8 = 0;
 /// Bits of an entry that may still be served, now or later.
 const LIVES: u8 = ALIVE | DOUBTED;
 
-/// Beside it: a thread's front may hold the entry. In the same byte, so that when one thread's front takes an entry while
+/// Beside it: a thread's cache may hold the entry. In the same byte, so that when one thread's cache takes an entry while
 /// another thread ends it, at least one of them sees the other.
-const FRONTED: u8 = 128;
+const IN_THREAD_CACHES: u8 = 128;
 
 /// Number of one store of this process. Never given twice; 0 belongs to stores that got none, whose entries enter no
-/// front.
+/// thread cache.
 pub(crate) type StoreNumber = u32;
 
 /// What all entries have, whatever their types.
@@ -89,12 +89,12 @@ impl Head {
     /// Ends the entry for every thread at once. True if it was alive.
     #[inline]
     pub(crate) fn kill(&self) -> bool {
-        let before = self.state.fetch_and(DEAD | FRONTED, Ordering::AcqRel);
+        let before = self.state.fetch_and(DEAD | IN_THREAD_CACHES, Ordering::AcqRel);
         self.note_end();
         before & ALIVE != 0
     }
 
-    /// As [`kill`](Self::kill), where nothing but the caller holds the entry: no front does, and none will.
+    /// As [`kill`](Self::kill), where nothing but the caller holds the entry: no thread cache does, and none will.
     #[inline]
     pub(super) fn kill_unheld(&self) {
         self.state.store(DEAD, Ordering::Release);
@@ -238,19 +238,19 @@ impl Head {
         self.visited.load(Ordering::Relaxed)
     }
 
-    /// Notes that a thread's front holds it. Returns false if the front must not hold it: the entry has ended.
-    pub(crate) fn enter_front(&self) -> bool {
+    /// Notes that a thread's cache holds it. Returns false if the thread cache must not hold it: the entry has ended.
+    pub(crate) fn enter_thread_cache(&self) -> bool {
         let mut state = self.state.load(Ordering::Acquire);
-        if state & FRONTED == 0 {
-            state = self.state.fetch_or(FRONTED, Ordering::AcqRel);
+        if state & IN_THREAD_CACHES == 0 {
+            state = self.state.fetch_or(IN_THREAD_CACHES, Ordering::AcqRel);
         }
         state & LIVES != 0
     }
 
-    /// Whether a thread's front may hold it. For the thread that ended it.
+    /// Whether a thread's cache may hold it. For the thread that ended it.
     #[inline]
-    pub(crate) fn is_fronted(&self) -> bool {
-        self.state.load(Ordering::Acquire) & FRONTED != 0
+    pub(crate) fn is_in_thread_caches(&self) -> bool {
+        self.state.load(Ordering::Acquire) & IN_THREAD_CACHES != 0
     }
 }
 
@@ -273,7 +273,7 @@ impl Head {
 
     /// Makes another thing of an entry that is one of these. False if it is not.
     fn becomes(&self, one_of: u8, other: u8) -> bool {
-        let change = |state| (state & one_of != 0).then_some(other | state & FRONTED);
+        let change = |state| (state & one_of != 0).then_some(other | state & IN_THREAD_CACHES);
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
     }
 }

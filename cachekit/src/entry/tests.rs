@@ -124,21 +124,21 @@ fn a_use_is_noted_until_eviction_has_looked() {
     assert!(!used.take_visit());
     used.visit();
     used.visit();
-    used.enter_front();
+    used.enter_thread_cache();
     assert!(used.is_visited() && used.take_visit());
-    assert!(!used.is_visited() && used.is_fronted());
+    assert!(!used.is_visited() && used.is_in_thread_caches());
 }
 
 #[test]
-fn an_entry_that_ended_enters_no_front_and_stays_known_to_those_it_is_in() {
+fn an_entry_that_ended_enters_no_thread_cache_and_stays_known_to_those_it_is_in() {
     let entry = plain();
-    assert!(entry.enter_front() && entry.enter_front(), "two fronts");
-    assert!(entry.kill() && entry.is_fronted());
-    assert!(!entry.enter_front(), "a third");
-    assert!(!entry.kill() && entry.is_fronted());
+    assert!(entry.enter_thread_cache() && entry.enter_thread_cache(), "two thread caches");
+    assert!(entry.kill() && entry.is_in_thread_caches());
+    assert!(!entry.enter_thread_cache(), "a third");
+    assert!(!entry.kill() && entry.is_in_thread_caches());
     let never = plain();
     never.kill();
-    assert!(!never.is_fronted() && !never.enter_front());
+    assert!(!never.is_in_thread_caches() && !never.enter_thread_cache());
 }
 
 #[test]

@@ -7,12 +7,12 @@ use super::revalidate::{self, Ticket};
 use crate::cached_function::{FunctionRef, Tier};
 use crate::clock::{NEVER, Ticks};
 use crate::flight::wait_graph;
-use crate::front;
 use crate::key::CacheKey;
 use crate::scope;
 use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Look, Row, Store, StoreRef};
+use crate::thread_cache;
 
 /// Takes an entry out that did not open.
 pub(super) fn drop_refused<Q: CacheKey, S: Shape>(
@@ -58,7 +58,7 @@ where
     Q: CacheKey,
     S: Shape,
 {
-    let special = front::with(front::Front::is_special).unwrap_or(false);
+    let special = thread_cache::with(thread_cache::ThreadCache::is_special).unwrap_or(false);
     let Some(store) = function.static_store().filter(|store| !special && !store.is_disabled())
     else {
         return find_of_new_function(function, hash, key, remote);
@@ -187,7 +187,9 @@ where
     S: Shape,
 {
     let search = Search { lookup, key, remote, keep };
-    if lookup.store.is_disabled() || front::with(front::Front::is_forced).unwrap_or(false) {
+    if lookup.store.is_disabled()
+        || thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false)
+    {
         return search.special();
     }
     search.plain()
@@ -273,7 +275,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     fn special(self) -> Result<S::Return, Miss<Q::Owned, S>> {
         let Lookup { store, hash, caller, .. } = self.lookup;
         let mut opening = Opening::default();
-        if front::with(front::Front::is_forced).unwrap_or(false) {
+        if thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false) {
             opening = self.ordered();
         }
         // What is cached does not count then.
@@ -291,7 +293,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// The thread's next call is to run its function: this is it, unless it was meant for another one.
     #[cold]
     fn ordered(&self) -> Opening {
-        front::with(|front| front.force(false));
+        thread_cache::with(|thread_cache| thread_cache.force(false));
         let Some(ticket) = revalidate::take_order() else {
             return Opening { forced: true, ..Opening::default() };
         };

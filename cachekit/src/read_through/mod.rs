@@ -1,6 +1,6 @@
 //! One call, from top to bottom:
 //!
-//! 1. this thread's front ([`crate::front`]), without a lock;
+//! 1. this thread's cache ([`crate::thread_cache`]), without a lock;
 //! 2. the store ([`crate::store`]), under one shard's lock: an entry, or the lead of a fill, or the fill that another caller
 //!    leads (`find`);
 //! 3. what was not found is a miss (`miss`); it joins: one caller leads, the others wait for its result (`join`);
@@ -13,10 +13,10 @@
 use crate::cached_function::FunctionRef;
 use crate::clock;
 pub(crate) use crate::flight::Purpose;
-use crate::front;
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
 use crate::stats::Refusal;
+use crate::thread_cache;
 
 pub(crate) mod behind;
 mod consult;
@@ -69,10 +69,10 @@ where
     let hash = function.place(key::hash_of(&key));
     // Read to here, and not handed up through the calls: a large value is copied once.
     let mut hit = None;
-    front::with(|front| {
+    thread_cache::with(|thread_cache| {
         let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
         let read = |stored: &S::Stored| hit = Some(S::read(stored));
-        front.get(function.store_number(), hash, clock::coarse_now, same, read)
+        thread_cache.get(function.store_number(), hash, clock::coarse_now, same, read)
     });
     match hit {
         Some(Ok(ret)) => {

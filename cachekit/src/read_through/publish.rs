@@ -252,7 +252,7 @@ where
             plan.fate = rare.fate.take();
         }
         plan.negative = kind != Kind::Value;
-        // Not into the front yet: that is for entries that are used again.
+        // Not into the thread cache yet: that is for entries that are used again.
         flight.land(Newcomer::new(Arc::new(self.store.entry(key, value, plan))), now)
     }
 

@@ -1,6 +1,6 @@
 //! Calls that run their function whatever is cached.
 
-use crate::front;
+use crate::thread_cache;
 
 /// Runs a cached call so that its function runs whatever is cached, and the result is stored.
 ///
@@ -51,7 +51,7 @@ pub async fn refresh_async<F: Future>(call: F) -> F::Output {
         let _forcing = Forcing::new();
         let polled = call.as_mut().poll(cx);
         // Taken by the call's look-up, or still to be.
-        pending = front::with(front::Front::is_forced).unwrap_or(false);
+        pending = thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false);
         polled
     })
     .await
@@ -62,13 +62,13 @@ struct Forcing;
 
 impl Forcing {
     fn new() -> Self {
-        front::with(|front| front.force(true));
+        thread_cache::with(|thread_cache| thread_cache.force(true));
         Self
     }
 }
 
 impl Drop for Forcing {
     fn drop(&mut self) {
-        front::with(|front| front.force(false));
+        thread_cache::with(|thread_cache| thread_cache.force(false));
     }
 }

@@ -16,10 +16,10 @@ use crate::background;
 use crate::clock;
 use crate::contained::contained;
 use crate::entry::{AnyEntry, Resident};
-use crate::front;
 use crate::stats::Refusal;
 use crate::store::{Store, StoreRef};
 use crate::sync::per_thread;
+use crate::thread_cache;
 
 /// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
 /// process at it.
@@ -185,14 +185,14 @@ impl Order {
     fn place(ticket: Ticket) -> Self {
         // During thread teardown the ticket is dropped: the refresh failed.
         let _ = ORDERED.try_with(|ordered| ordered.replace(Some(ticket)));
-        front::with(|front| front.force(true));
+        thread_cache::with(|thread_cache| thread_cache.force(true));
         Self
     }
 }
 
 impl Drop for Order {
     fn drop(&mut self) {
-        front::with(|front| front.force(false));
+        thread_cache::with(|thread_cache| thread_cache.force(false));
         drop(take_order());
     }
 }

@@ -3,10 +3,10 @@
 use super::find::drop_refused;
 use crate::cached_function::FunctionRef;
 use crate::clock;
-use crate::front::{self, Front};
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
 use crate::stats::Refusal;
+use crate::thread_cache::{self, ThreadCache};
 
 /// `f::with(…)` of a function that returns a `Result` by name: the closure sees what is `Ok`.
 #[inline]
@@ -55,10 +55,10 @@ where
     // One of the two calls it.
     let mut look = Some(look);
     let mut seen = None;
-    front::with(|front| {
+    thread_cache::with(|thread_cache| {
         let same = |owned: &Q::Owned| key.matches(owned);
         let read = |stored: &S::Stored| seen = look.take().map(|look| look(stored));
-        front.get(function.store_number(), hash, clock::coarse_now, same, read)
+        thread_cache.get(function.store_number(), hash, clock::coarse_now, same, read)
     });
     if seen.is_none()
         && let Some(look) = look
@@ -66,7 +66,7 @@ where
         seen = Some(in_store::<Q, S, R, F>(function, hash, key, look));
     }
     // It may have ended the entry.
-    front::with(Front::settle);
+    thread_cache::with(ThreadCache::settle);
     match seen {
         Some(Ok(seen)) => seen,
         Some(Err(refusal)) => {

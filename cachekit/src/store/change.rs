@@ -11,18 +11,18 @@ use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
 use crate::contained::contained;
 use crate::entry::{AnyEntry, Resident};
-use crate::front;
 use crate::sync::lock;
+use crate::thread_cache;
 
 /// Is told of entries that left.
 pub(crate) type Listener = Arc<dyn Fn(&Resident, Cause) + Send + Sync>;
 
 impl Store {
-    /// Lets go of entries that left, without a lock: fronts, listeners and destructors hear of it here.
+    /// Lets go of entries that left, without a lock: thread caches, listeners and destructors hear of it here.
     #[inline(always)]
     pub(super) fn let_go(&self, out: Out) {
         let is_noted = self.listener.is_some() || out.more.is_some();
-        if out.first.as_ref().is_some_and(|first| is_noted || first.is_fronted) {
+        if out.first.as_ref().is_some_and(|first| is_noted || first.is_in_thread_caches) {
             self.say_goodbye(&out);
         }
         // Taken apart: the drop of the whole would be a call.
@@ -36,14 +36,14 @@ impl Store {
     #[cold]
     #[inline(never)]
     fn say_goodbye(&self, out: &Out) {
-        // First: what fronts let go of may panic as it is dropped.
+        // First: what thread caches let go of may panic as it is dropped.
         if let Some(listener) = &self.listener {
             for gone in out.iter() {
                 // A listener that panics keeps no call from its value.
                 contained(|| listener(&gone.entry, gone.cause));
             }
         }
-        front::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));
+        thread_cache::ended(out.iter().map(|gone| (gone.hash, gone.entry.head())));
     }
 
     /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.

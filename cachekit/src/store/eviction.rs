@@ -128,9 +128,9 @@ impl Inner {
         let used = head.take_visit();
         if !used && worth <= 1 && !has_room {
             // Asked for once: main is not even looked at.
-            let is_fronted = entry::end(entry, head);
+            let is_in_thread_caches = entry::end(entry, head);
             self.adapt(used);
-            return self.leaves(at, weight, Cause::Evicted, is_fronted);
+            return self.leaves(at, weight, Cause::Evicted, is_in_thread_caches);
         }
         self.adapt(used);
         if used {

@@ -230,7 +230,7 @@ impl Store {
         let gone = inner.place_plainly(at, entry, (ends, now), &mut out);
         drop(inner);
         match gone {
-            Some(gone) if self.listener.is_none() && !gone.is_fronted => {
+            Some(gone) if self.listener.is_none() && !gone.is_in_thread_caches => {
                 // Nothing is in it, and its drop is a call.
                 std::mem::forget(out);
                 drop(gone.entry);

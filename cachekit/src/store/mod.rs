@@ -10,9 +10,9 @@ use crate::clock::ClockSource;
 use crate::clock::{NEVER, Ticks};
 use crate::counters::HitCounter;
 use crate::entry::{AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
-use crate::front;
 use crate::observe::Observed;
 use crate::sync::lock;
+use crate::thread_cache;
 
 mod change;
 mod counting;
@@ -177,7 +177,7 @@ impl Store {
 
     #[inline]
     fn shard_index(&self, hash: u64) -> usize {
-        // The ends of the hash place an entry in the front, its upper half in the shard's index. There are at most 64.
+        // The ends of the hash place an entry in the thread cache, its upper half in the shard's index. There are at most 64.
         #[allow(clippy::cast_possible_truncation)]
         let top = (hash >> 58) as usize;
         top & (self.shards.len() - 1)
@@ -245,12 +245,14 @@ impl Store {
         head.is_alive() && head.stale_until() > self.now()
     }
 
-    /// Counts a hit; this thread's front may remember the entry.
+    /// Counts a hit; this thread's cache may remember the entry.
     #[inline]
     pub(crate) fn count_hit(&self, hash: u64, entry: &Resident, head: &Head) {
         head.visit();
         let id = head.counter();
-        if id.is_none() || front::with(|front| front.served(id, hash, entry)).is_none() {
+        if id.is_none()
+            || thread_cache::with(|thread_cache| thread_cache.served(id, hash, entry)).is_none()
+        {
             self.hits.count_shared();
         }
     }
@@ -267,7 +269,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // Fronts of other threads may hold entries: end them, so that the sweeps drop them.
+        // ThreadCaches of other threads may hold entries: end them, so that the sweeps drop them.
         self.clear();
     }
 }

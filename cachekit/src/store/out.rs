@@ -23,8 +23,8 @@ pub(super) struct Gone {
     pub(super) hash: u64,
     pub(super) entry: Resident,
     pub(super) cause: Cause,
-    /// A thread's front may hold it.
-    pub(super) is_fronted: bool,
+    /// A thread's cache may hold it.
+    pub(super) is_in_thread_caches: bool,
 }
 
 /// Entries on their way out; mostly one.

@@ -272,8 +272,8 @@ impl Inner {
         let Some(entry) = &self.slot(at).entry else { return };
         let head = entry.head();
         let weight = if self.weighted { head.weight() } else { 1 };
-        let is_fronted = entry::end(entry, head);
-        if let Some(gone) = self.leaves(at, weight, cause, is_fronted) {
+        let is_in_thread_caches = entry::end(entry, head);
+        if let Some(gone) = self.leaves(at, weight, cause, is_in_thread_caches) {
             out.push(gone);
         }
     }
@@ -286,7 +286,7 @@ impl Inner {
         at: u32,
         weight: u64,
         cause: Cause,
-        is_fronted: bool,
+        is_in_thread_caches: bool,
     ) -> Option<Gone> {
         let slot = self.slot(at);
         let hash = slot.hash;
@@ -315,7 +315,7 @@ impl Inner {
         }
         // Last: what holds an entry has more to keep in registers.
         let entry = slot.entry.take()?;
-        Some(Gone { hash, entry, cause, is_fronted })
+        Some(Gone { hash, entry, cause, is_in_thread_caches })
     }
 
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
@@ -382,9 +382,9 @@ impl Inner {
     fn refuse(&mut self, at: u32, entry: Resident, out: &mut Out) {
         entry.head().kill();
         self.counts.evictions += 1;
-        // It was in no store, and so is in no front.
+        // It was in no store, and so is in no thread cache.
         let hash = self.slot(at).hash;
-        out.push(Gone { hash, entry, cause: Cause::Evicted, is_fronted: false });
+        out.push(Gone { hash, entry, cause: Cause::Evicted, is_in_thread_caches: false });
         if self.slot(at).entry.is_some() {
             self.take(at, Cause::Replaced, out);
         } else {
@@ -408,8 +408,8 @@ impl Inner {
             let expired = old.head().is_over(now);
             self.counts.expirations += u64::from(expired);
             let cause = if expired { Cause::Expired } else { Cause::Replaced };
-            let is_fronted = old.head().is_fronted();
-            out.push(Gone { hash, entry: old, cause, is_fronted });
+            let is_in_thread_caches = old.head().is_in_thread_caches();
+            out.push(Gone { hash, entry: old, cause, is_in_thread_caches });
         }
     }
 

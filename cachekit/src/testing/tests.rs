@@ -1,19 +1,19 @@
 use std::time::Duration;
 
 use super::{Clock, Scope, isolate};
-use crate::front;
+use crate::thread_cache;
 
 #[test]
 fn guards_nest_and_may_be_dropped_in_any_order() {
-    assert_eq!(front::scope(), 0);
+    assert_eq!(thread_cache::scope(), 0);
     let outer = isolate();
     let inner = isolate();
-    let id = front::scope();
+    let id = thread_cache::scope();
     assert_ne!(id, 0);
     drop(outer);
-    assert_eq!(front::scope(), id, "the inner one still counts");
+    assert_eq!(thread_cache::scope(), id, "the inner one still counts");
     drop(inner);
-    assert_eq!(front::scope(), 0);
+    assert_eq!(thread_cache::scope(), 0);
 }
 
 #[test]
@@ -30,5 +30,5 @@ fn a_scope_is_left_when_a_panic_unwinds() {
     let scope = Scope::new();
     let result = std::panic::catch_unwind(|| scope.run(|| panic!("on purpose")));
     assert!(result.is_err());
-    assert_eq!(front::scope(), 0);
+    assert_eq!(thread_cache::scope(), 0);
 }

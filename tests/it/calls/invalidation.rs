@@ -309,7 +309,7 @@ fn what_another_thread_evicted_is_not_served() {
                 }
                 barrier.wait();
                 barrier.wait();
-                // This thread's front may still have it; whether it counts is up to the cache.
+                // This thread's cache may still have it; whether it counts is up to the cache.
                 let held = cache.contains(&round);
                 assert_eq!(cache.get(&round).is_some(), held);
             } else {

@@ -202,7 +202,7 @@ fn a_listener_hears_of_an_entry_although_a_destructor_panics() {
         .listener(move |_, _, cause| for_listener.lock().unwrap().push(cause))
         .build();
     told.insert(1, Panics);
-    // So that this thread's front has it.
+    // So that this thread's cache has it.
     (0..100).for_each(|_| drop(told.get(&1)));
     ARMED.set(true);
     let removed = std::panic::catch_unwind(|| told.invalidate(&1));

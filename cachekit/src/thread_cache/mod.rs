@@ -1,12 +1,13 @@
-//! The per-thread front: a small two-way table of entries this thread used lately.
+//! The thread cache: each thread's small two-way table of entries that it used lately.
 //!
-//! A hit in the front takes no lock and, but for a mark at the first use after eviction looked, writes no memory another thread reads. It stays coherent because
-//! the entries themselves carry an "alive" flag: the thread that invalidates, replaces or evicts an entry clears
-//! the flag, and every thread's front sees that on its next look at the entry.
+//! A hit in the thread cache takes no lock and, but for a mark at the first use after eviction looked, writes no memory
+//! that another thread reads. It stays coherent because the entries themselves carry an "alive" flag: the thread that
+//! invalidates, replaces or evicts an entry clears the flag, and every thread cache sees that on its next look at the
+//! entry.
 //!
-//! A front lets go of entries that ended: of those that its own thread ended at once, of others at the thread's next
-//! call of any cached function ([`gone`]). So what fronts keep alive beyond their stores is what threads hold that make
-//! no call, up to [`SLOTS`] entries each, until they end.
+//! A thread cache lets go of entries that ended: of those that its own thread ended at once, of others at the thread's
+//! next call of any cached function ([`gone`]). So what thread caches keep alive beyond their stores is what threads hold
+//! that make no call, up to [`SLOTS`] entries each, until they end.
 
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ mod gone;
 #[cfg(test)]
 mod tests;
 
-/// Entries a thread's front can hold, over all caches. At this size 1,000 hot keys find all but 3 % of
+/// Entries a thread's cache can hold, over all caches. At this size 1,000 hot keys find all but 3 % of
 /// themselves a slot; the table takes 128 KiB of a thread that uses caches.
 #[cfg(test)]
 pub(crate) const SLOTS: usize = SETS * WAYS;
@@ -89,16 +90,16 @@ fn new_sets() -> Box<[Set; SETS]> {
     sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
 }
 
-pub(crate) struct Front {
+pub(crate) struct ThreadCache {
     /// The test scope this thread is in, 0 outside.
     scope: Cell<u64>,
     /// The next call is to run its function.
     forced: Cell<bool>,
-    /// Whether look-ups pass the front by: in a test scope, and if the next call is forced.
+    /// Whether look-ups pass the thread cache by: in a test scope, and if the next call is forced.
     special: Cell<bool>,
-    /// How many entries of fronts had ended when this thread looked last.
+    /// How many entries of thread caches had ended when this thread looked last.
     seen: Cell<u64>,
-    /// The same for look-ups: they compare it, and pass the front by if it is another number. Where they are always to do
+    /// The same for look-ups: they compare it, and pass the thread cache by if it is another number. Where they are always to do
     /// that, it is a number that never comes.
     expected: Cell<u64>,
     table: OnceCell<Table>,
@@ -107,7 +108,7 @@ pub(crate) struct Front {
     served: Cell<u32>,
 }
 
-impl Front {
+impl ThreadCache {
     const fn new() -> Self {
         Self {
             scope: Cell::new(0),
@@ -123,25 +124,25 @@ impl Front {
 }
 
 per_thread! {
-    static FRONT: Front = Front::new();
+    static THREAD_CACHE: ThreadCache = ThreadCache::new();
 }
 
-/// Runs `f` with this thread's front; `None` while the thread is being torn down.
+/// Runs `f` with this thread's cache; `None` while the thread is being torn down.
 #[inline]
-pub(crate) fn with<R>(f: impl FnOnce(&Front) -> R) -> Option<R> {
-    FRONT.try_with(f).ok()
+pub(crate) fn with<R>(f: impl FnOnce(&ThreadCache) -> R) -> Option<R> {
+    THREAD_CACHE.try_with(f).ok()
 }
 
 /// The test scope this thread is in, 0 outside.
 pub(crate) fn scope() -> u64 {
-    with(|front| front.scope.get()).unwrap_or(0)
+    with(|thread_cache| thread_cache.scope.get()).unwrap_or(0)
 }
 
-/// Entries have ended: no front is to keep those that one may hold. This thread's lets go of them now.
+/// Entries have ended: no thread cache is to keep those that one may hold. This thread's lets go of them now.
 pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
-    let held = entries.filter(|(_, head)| head.is_fronted()).map(|(hash, _)| hash);
+    let held = entries.filter(|(_, head)| head.is_in_thread_caches()).map(|(hash, _)| hash);
     if gone::note(held) {
-        with(Front::catch_up);
+        with(ThreadCache::catch_up);
     }
 }
 
@@ -207,7 +208,7 @@ fn of_store<K: 'static, V: 'static>(
 /// No number of entries that ended.
 const NOTHING: u64 = u64::MAX;
 
-impl Front {
+impl ThreadCache {
     /// Moves the thread into a test scope (0: out of all).
     pub(crate) fn enter(&self, scope: u64) {
         self.scope.set(scope);
@@ -226,7 +227,7 @@ impl Front {
         self.set_special();
     }
 
-    /// Whether the next call is one that the front knows nothing of: forced, or in a test scope.
+    /// Whether the next call is one that the thread cache knows nothing of: forced, or in a test scope.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
         self.special.get()
@@ -312,7 +313,7 @@ impl Front {
         if slot.tag.get() != tag && slot.used.get() {
             slot.used.set(false);
         } else if let Ok(mut held) = slot.entry.try_borrow_mut()
-            && head.enter_front()
+            && head.enter_thread_cache()
         {
             dropped = held.replace(Arc::clone(entry));
             slot.tag.set(tag);
@@ -330,7 +331,7 @@ impl Front {
         self.see(ended.count);
         let Some(table) = self.table.get() else { return };
         let mut in_use = false;
-        let mut again = Again { front: self, count: ended.count, needed: true };
+        let mut again = Again { thread_cache: self, count: ended.count, needed: true };
         // What is taken is dropped before the next slot is looked at: its destructor may call back into the cache, or panic.
         let mut let_go = |set: &Set| {
             for slot in &set.0 {
@@ -350,7 +351,7 @@ impl Front {
         self.set_special();
     }
 
-    /// Whether a look-up is to pass the front by. Something may have ended since this thread looked last.
+    /// Whether a look-up is to pass the thread cache by. Something may have ended since this thread looked last.
     #[cold]
     #[inline(never)]
     fn passes_by(&self) -> bool {
@@ -367,10 +368,10 @@ impl Front {
     }
 }
 
-/// Has the front look through all of its slots at the next call: something is still in use, or a destructor panicked before
+/// Has the thread cache look through all of its slots at the next call: something is still in use, or a destructor panicked before
 /// all were looked at.
 struct Again<'a> {
-    front: &'a Front,
+    thread_cache: &'a ThreadCache,
     count: u64,
     needed: bool,
 }
@@ -378,12 +379,12 @@ struct Again<'a> {
 impl Drop for Again<'_> {
     fn drop(&mut self) {
         if self.needed {
-            self.front.see(self.count.wrapping_sub(gone::RECENT + 1));
+            self.thread_cache.see(self.count.wrapping_sub(gone::RECENT + 1));
         }
     }
 }
 
-impl Drop for Front {
+impl Drop for ThreadCache {
     fn drop(&mut self) {
         if let Some(counters) = self.counters.get() {
             counters::retire(counters);

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Front, SLOTS};
+use super::{SLOTS, ThreadCache};
 use crate::clock::{self, NEVER};
 use crate::counters::HitCounter;
 use crate::entry::{Entry, Head, Plan, Resident, StoreNumber};
@@ -10,10 +10,10 @@ use crate::entry::{Entry, Head, Plan, Resident, StoreNumber};
 /// Of a store that there is not.
 const STORE: StoreNumber = StoreNumber::MAX;
 
-fn counted_front() -> Front {
-    let front = Front::new();
-    front.counters.get_or_init(crate::counters::ThreadCounters::register);
-    front
+fn counted_thread_cache() -> ThreadCache {
+    let thread_cache = ThreadCache::new();
+    thread_cache.counters.get_or_init(crate::counters::ThreadCounters::register);
+    thread_cache
 }
 
 fn entry<V: Send + Sync + 'static>(hits: &HitCounter, key: u64, value: V) -> Resident {
@@ -29,25 +29,25 @@ fn entry_until<V: Send + Sync + 'static>(
     Arc::new(Entry { head: Head::new(STORE, hits.id(), Plan::until(expires)), key, value })
 }
 
-fn get(front: &Front, store: StoreNumber, hash: u64, key: u64) -> Option<u64> {
-    front.get::<u64, u64, u64>(store, hash, clock::coarse_now, |k| *k == key, |v| *v)
+fn get(thread_cache: &ThreadCache, store: StoreNumber, hash: u64, key: u64) -> Option<u64> {
+    thread_cache.get::<u64, u64, u64>(store, hash, clock::coarse_now, |k| *k == key, |v| *v)
 }
 
 #[test]
 fn serves_only_what_is_asked_for() {
     let hits = HitCounter::new();
-    let front = Front::new();
-    assert_eq!(get(&front, STORE, 5, 1), None);
+    let thread_cache = ThreadCache::new();
+    assert_eq!(get(&thread_cache, STORE, 5, 1), None);
     let held = entry(&hits, 1, 10u64);
     for _ in 0..super::HITS_PER_ADMISSION {
-        assert_eq!(get(&front, STORE, 5, 1), None);
-        front.served(hits.id(), 5, &held);
+        assert_eq!(get(&thread_cache, STORE, 5, 1), None);
+        thread_cache.served(hits.id(), 5, &held);
     }
-    assert_eq!(get(&front, STORE, 5, 1), Some(10));
-    assert_eq!(get(&front, STORE, 5, 2), None, "another key of the same hash");
-    assert_eq!(get(&front, STORE, 6, 1), None, "another hash");
-    assert_eq!(get(&front, STORE - 1, 5, 1), None, "another store");
-    let typed = front.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v);
+    assert_eq!(get(&thread_cache, STORE, 5, 1), Some(10));
+    assert_eq!(get(&thread_cache, STORE, 5, 2), None, "another key of the same hash");
+    assert_eq!(get(&thread_cache, STORE, 6, 1), None, "another hash");
+    assert_eq!(get(&thread_cache, STORE - 1, 5, 1), None, "another store");
+    let typed = thread_cache.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v);
     assert!(typed.is_none(), "another type");
     assert_eq!(hits.total(), u64::from(super::HITS_PER_ADMISSION) + 1);
 }
@@ -55,14 +55,14 @@ fn serves_only_what_is_asked_for() {
 #[test]
 fn a_dead_or_expired_entry_is_a_miss() {
     let hits = HitCounter::new();
-    let front = counted_front();
+    let thread_cache = counted_thread_cache();
     let killed = entry(&hits, 1, 10u64);
-    front.remember(5, &killed);
+    thread_cache.remember(5, &killed);
     killed.head().kill();
-    assert_eq!(get(&front, STORE, 5, 1), None);
+    assert_eq!(get(&thread_cache, STORE, 5, 1), None);
 
-    front.remember(5, &entry_until(100, &hits, 1, 11u64));
-    let at = |now| front.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v);
+    thread_cache.remember(5, &entry_until(100, &hits, 1, 11u64));
+    let at = |now| thread_cache.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v);
     assert_eq!(at(99), Some(11));
     assert_eq!(at(100), None);
 }
@@ -88,12 +88,12 @@ fn end(hash: u64, entry: &Resident) {
 #[test]
 fn what_ended_is_let_go_of_at_the_next_call() {
     let hits = HitCounter::new();
-    let front = counted_front();
+    let thread_cache = counted_thread_cache();
     let alive = Arc::new(AtomicUsize::new(0));
     let remember = |n: u64| {
         alive.fetch_add(1, Ordering::SeqCst);
         let entry = entry(&hits, n, Counted(Arc::clone(&alive)));
-        front.remember(spread(n), &entry);
+        thread_cache.remember(spread(n), &entry);
         entry
     };
     // A few, and more than are known one by one.
@@ -103,7 +103,7 @@ fn what_ended_is_let_go_of_at_the_next_call() {
             end(spread(n), entry);
         }
         drop(entries);
-        assert_eq!(get(&front, STORE, 5, 1), None, "any call will do");
+        assert_eq!(get(&thread_cache, STORE, 5, 1), None, "any call will do");
         assert_eq!(alive.load(Ordering::SeqCst), 0, "{many}");
     }
     let (many, most) = if cfg!(miri) { (300, 300) } else { (20_000, SLOTS) };
@@ -111,12 +111,12 @@ fn what_ended_is_let_go_of_at_the_next_call() {
         drop(remember(n));
         assert!(alive.load(Ordering::SeqCst) <= most);
     }
-    drop(front);
+    drop(thread_cache);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
 
 #[test]
-fn a_destructor_that_panics_keeps_nothing_else_in_the_front() {
+fn a_destructor_that_panics_keeps_nothing_else_in_the_thread_cache() {
     struct Panics;
     impl Drop for Panics {
         fn drop(&mut self) {
@@ -124,7 +124,7 @@ fn a_destructor_that_panics_keeps_nothing_else_in_the_front() {
         }
     }
     let hits = HitCounter::new();
-    let front = counted_front();
+    let thread_cache = counted_thread_cache();
     let alive = Arc::new(AtomicUsize::new(9));
     let entries: Vec<_> = (0..10)
         .map(|n| match n {
@@ -133,12 +133,12 @@ fn a_destructor_that_panics_keeps_nothing_else_in_the_front() {
         })
         .collect();
     for (n, entry) in (0..).zip(entries) {
-        front.remember(spread(n), &entry);
+        thread_cache.remember(spread(n), &entry);
         end(spread(n), &entry);
-        // The front is the last to hold it.
+        // The thread cache is the last to hold it.
         drop(entry);
     }
-    let call = || get(&front, STORE, 5, 1);
+    let call = || get(&thread_cache, STORE, 5, 1);
     assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
     assert_eq!(call(), None);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
@@ -147,11 +147,11 @@ fn a_destructor_that_panics_keeps_nothing_else_in_the_front() {
 #[test]
 fn what_ends_while_it_is_remembered_does_not_stay() {
     let hits = HitCounter::new();
-    let front = counted_front();
+    let thread_cache = counted_thread_cache();
     let alive = Arc::new(AtomicUsize::new(1));
     let entry = entry(&hits, 1, Counted(Arc::clone(&alive)));
     end(5, &entry);
-    front.remember(5, &entry);
+    thread_cache.remember(5, &entry);
     drop(entry);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
@@ -159,21 +159,21 @@ fn what_ends_while_it_is_remembered_does_not_stay() {
 #[test]
 fn a_used_entry_outlasts_one_newcomer() {
     let hits = HitCounter::new();
-    let front = counted_front();
+    let thread_cache = counted_thread_cache();
     // Same set, different hashes: none of the bits that choose it differ.
     let hash = |n: u64| n << 16;
-    front.remember(hash(1), &entry(&hits, 1, 1u64));
-    front.remember(hash(2), &entry(&hits, 2, 2u64));
-    assert_eq!(get(&front, STORE, hash(1), 1), Some(1));
-    front.remember(hash(3), &entry(&hits, 3, 3u64));
-    assert_eq!(get(&front, STORE, hash(1), 1), Some(1), "the used one stays");
-    assert_eq!(get(&front, STORE, hash(2), 2), None, "the unused one gave way");
-    assert_eq!(get(&front, STORE, hash(3), 3), Some(3));
+    thread_cache.remember(hash(1), &entry(&hits, 1, 1u64));
+    thread_cache.remember(hash(2), &entry(&hits, 2, 2u64));
+    assert_eq!(get(&thread_cache, STORE, hash(1), 1), Some(1));
+    thread_cache.remember(hash(3), &entry(&hits, 3, 3u64));
+    assert_eq!(get(&thread_cache, STORE, hash(1), 1), Some(1), "the used one stays");
+    assert_eq!(get(&thread_cache, STORE, hash(2), 2), None, "the unused one gave way");
+    assert_eq!(get(&thread_cache, STORE, hash(3), 3), Some(3));
     // Both are used: a newcomer is turned away, the next one is not.
-    front.remember(hash(4), &entry(&hits, 4, 4u64));
-    assert_eq!(get(&front, STORE, hash(4), 4), None);
-    front.remember(hash(4), &entry(&hits, 4, 4u64));
-    assert_eq!(get(&front, STORE, hash(4), 4), Some(4));
+    thread_cache.remember(hash(4), &entry(&hits, 4, 4u64));
+    assert_eq!(get(&thread_cache, STORE, hash(4), 4), None);
+    thread_cache.remember(hash(4), &entry(&hits, 4, 4u64));
+    assert_eq!(get(&thread_cache, STORE, hash(4), 4), Some(4));
 }
 
 #[test]
@@ -182,11 +182,11 @@ fn hits_of_ended_threads_stay_counted() {
     let id = hits.id();
     let before = hits.total();
     std::thread::spawn(move || {
-        super::with(|front| {
+        super::with(|thread_cache| {
             let head = Head::new(STORE, id, Plan::until(NEVER));
             let entry: Resident = Arc::new(Entry { head, key: 1_u64, value: 1_u64 });
             for _ in 0..3 {
-                front.served(id, 77, &entry);
+                thread_cache.served(id, 77, &entry);
             }
         });
     })

@@ -1,10 +1,10 @@
-//! Which entries that a front may hold have ended lately, for fronts to let go of.
+//! Which entries that a thread cache may hold have ended lately, for thread caches to let go of.
 
 // Plain std on purpose: what is served is decided by the entries alone.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How many are remembered. A thread that was away for longer looks through its whole front.
+/// How many are remembered. A thread that was away for longer looks through its whole thread cache.
 pub(super) const RECENT: u64 = PLACES as u64;
 
 const PLACES: usize = 256;
