@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints which modules of each crate use which, in layers, and fails if some of them form a cycle.
+"""Prints which modules of each crate use which, in layers, and fails if some of them form a cycle, if a module is not
+named in the book's page on the architecture, or if that page names a file that does not exist.
 
     .ci/modules.py             all crates
     .ci/modules.py cachekit    one
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "src" / "architecture.md"
 CRATES = ["cachekit", "cachekit-macros", "cachekit-io", "cachekit-server", "cachekit-cli"]
 # The crate itself, and tests.
 NOT_MODULES = {"lib", "main", "tests"}
@@ -129,9 +131,34 @@ def cycle(left):
         way.append(following)
 
 
+def section_of(crate, page):
+    """What the page says of a crate."""
+    found = re.search(rf"^## `{crate}`$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    return found.group(1) if found else ""
+
+
+def unnamed(crate, uses, page):
+    """The modules that the crate's section names neither as a file nor as a folder."""
+    named = set(re.findall(r"`(\w+)(?:\.rs|/)", section_of(crate, page)))
+    # `http/mod.rs` and `auth/*.rs` name the folder.
+    named |= set(re.findall(r"`(\w+)/[\w/*]+\.rs`", section_of(crate, page)))
+    return sorted(set(uses) - named)
+
+
+def missing(page):
+    """The files that the page names and no crate has."""
+    files = ["/" + str(path.relative_to(ROOT)) for crate in CRATES for path in (ROOT / crate / "src").rglob("*.rs")]
+    named = sorted(set(re.findall(r"`([\w/-]+\.rs)`", page)))
+    return [name for name in named if not any(path.endswith("/" + name) for path in files)]
+
+
 def main():
     crates = sys.argv[1:] or CRATES
     failed = False
+    page = PAGE.read_text()
+    for name in missing(page):
+        failed = True
+        print(f"{PAGE.name} names {name}, which does not exist", file=sys.stderr)
     for crate in crates:
         uses = graph_of(crate)
         found, left = layers(uses)
@@ -143,8 +170,11 @@ def main():
         if left:
             failed = True
             print(f"  a cycle: {' -> '.join(cycle(left))}")
+            print("modules: no module may use one that uses it; move what both need into one below", file=sys.stderr)
+        for module in unnamed(crate, uses, page):
+            failed = True
+            print(f"{PAGE.name} does not say where {module} of {crate} is", file=sys.stderr)
     if failed:
-        print("modules: no module may use one that uses it; move what both need into one below", file=sys.stderr)
         sys.exit(1)
 
 
