@@ -21,7 +21,7 @@ NOT_MODULES = {"lib", "main", "tests"}
 IN_TESTS = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*mod (\w+);")
 
 
-# Whatever comes first decides what it is: a comment in a string is none, nor is a string in a comment.
+# Whatever comes first decides what it is: a comment in a string is text, and so is a string in a comment.
 NOT_CODE = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | r(\#*)".*?"\1 | "(?:\\.|[^"\\])*" | '(?:\\[^']+|[^'\\])'""",
     re.VERBOSE | re.DOTALL,

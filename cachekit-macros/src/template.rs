@@ -214,7 +214,7 @@ fn is_index(text: &str) -> bool {
     !text.is_empty() && text.len() < 10 && text.chars().all(|sign| sign.is_ascii_digit())
 }
 
-/// The names that `format!` would take from around a text. What is no such text has none.
+/// The names that `format!` would take from around a text. Any other text has no such names.
 pub(crate) fn inline_names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;

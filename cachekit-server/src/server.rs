@@ -36,7 +36,7 @@ pub enum StartError {
     #[error("a certificate is needed, or cleartext on a loopback address")]
     NoTransport,
     /// Cleartext anywhere else would show keys and values to the network.
-    #[error("cleartext is for loopback addresses only, and {0} is none")]
+    #[error("cleartext is for loopback addresses only, and {0} is not one")]
     CleartextBeyondLoopback(SocketAddr),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]

@@ -47,7 +47,7 @@ impl Identity {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
         if chain.is_empty() {
-            return Err(TlsError::Certificate("there is none".to_owned()));
+            return Err(TlsError::Certificate("the file holds no certificate".to_owned()));
         }
         // The parser's message could show a piece of the key.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;

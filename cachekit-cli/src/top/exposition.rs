@@ -16,7 +16,7 @@ impl Sample<'_> {
     }
 }
 
-/// All samples of a page; `None` if a line is none.
+/// All samples of a page; `None` if a line cannot be read as a sample.
 pub(super) fn parse(page: &str) -> Option<Vec<Sample<'_>>> {
     let lines = page.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(sample).collect()

@@ -47,7 +47,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 #[must_use]
 pub struct CachekitIoBuilder {
     pub(super) api_key: Option<Zeroizing<String>>,
-    /// Whether it was said already that there is none that can be used.
+    /// Whether the log was told already that no proxy can be used.
     pub(super) api_key_reported: bool,
     pub(super) api_url: String,
     pub(super) timeout: Duration,

@@ -125,7 +125,7 @@ impl CachekitIo {
 
     /// Makes a fresh entry fresh for `ttl` from now.
     ///
-    /// `false` if the service says that there is none: an entry past its time to live has to be written
+    /// `false` if the service says that the key has no entry: an entry past its time to live has to be written
     /// anew. Some services answer `true` for an absent key, which stays absent.
     pub async fn refresh_ttl(&self, key: &str, ttl: Duration) -> Result<bool, BackendError> {
         let target = self.target(Operation::Refresh, key, Part::Ttl)?;

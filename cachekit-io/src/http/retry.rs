@@ -27,7 +27,7 @@ impl Attempts {
         allowed
     }
 
-    /// Until when to wait before the next attempt; `None` if there is none, because the retries are
+    /// Until when to wait before the next attempt; `None` if there is no next attempt, because the retries are
     /// used up or the wait would not end before the deadline. `jitter` is from 0 to 1.
     pub(super) fn next(
         &mut self,

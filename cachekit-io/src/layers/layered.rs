@@ -54,7 +54,7 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
     ///
     /// A batch passes as one call. It fails if one of its items failed in a way that may be over in a moment
     /// ([`BackendError::is_retryable`]), or that a breaker counts; a further attempt is about those items alone. What
-    /// the layer returns is the result of the items that have none. A batch that is given up by an outer layer has lost
+    /// the layer returns is the result of the items that have no result yet. A batch that is given up by an outer layer has lost
     /// what the inner ones knew of its items.
     fn carry<'a, T: Send + 'a>(
         &'a self,

@@ -136,7 +136,7 @@ impl Entries {
         }
     }
 
-    /// Makes a fresh entry fresh for `ttl` from now; `false` if there is none.
+    /// Makes a fresh entry fresh for `ttl` from now; `false` if there is no fresh entry.
     pub(super) fn refresh(&mut self, key: &str, ttl: Duration, now: Duration) -> bool {
         let Some((name, _)) = self.by_key.get_key_value(key) else { return false };
         let name = Arc::clone(name);

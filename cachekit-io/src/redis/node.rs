@@ -75,7 +75,7 @@ impl Node {
         self.find(self.dialer.background.home())
     }
 
-    /// The same where there is none yet.
+    /// The same where no connection has been made yet.
     async fn dialled(self: &Arc<Self>, first: Executor) -> Result<Arc<Connection>, Failure> {
         let mut executor = first;
         for _ in 0..3 {

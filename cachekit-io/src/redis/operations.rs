@@ -274,7 +274,7 @@ pub(super) fn command(name: &str, key: &str) -> Cmd {
     command
 }
 
-/// A value that was found, or that there is none; nothing for an answer that is neither.
+/// A value that was found, or that no value is there; `None` for any other answer.
 #[allow(clippy::option_option)]
 pub(super) fn read(answer: Value) -> Option<Option<Found>> {
     match answer {

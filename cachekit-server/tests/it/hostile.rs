@@ -169,7 +169,7 @@ async fn a_body_that_crawls_is_refused() {
     let answer = wire.answer(false).await.expect("an answer");
     assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
     assert!(wire.is_closed().await);
-    assert_eq!(fixture.h1().await.get("/v1/cache/k").await, None, "half a value is none");
+    assert_eq!(fixture.h1().await.get("/v1/cache/k").await, None, "half a value is not stored");
 }
 
 #[tokio::test]

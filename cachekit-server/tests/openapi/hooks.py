@@ -27,7 +27,7 @@ def filter_case(context, case):
     """Leaves out requests that are as described and not good, and the other way round."""
     key = (case.path_parameters or {}).get("key")
     if case.method.upper() == "OPTIONS" and not isinstance(key, (str, type(None))):
-        # Any text is good there, and what is none gets into the path without being encoded.
+        # Any text is allowed there; a value that is not a text would get into the path without being encoded.
         return False
     if key == "health":
         # Not an entry's path: this is what the health check is for.

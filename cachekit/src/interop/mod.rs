@@ -149,7 +149,7 @@ pub fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> 
 /// use cachekit::interop;
 ///
 /// assert_eq!(interop::decode_value::<Vec<u16>>(&[0x92, 0x01, 0xcd, 0x01, 0x2c])?, [1, 300]);
-/// // A trailing byte: two documents are none.
+/// // A trailing byte: two documents are not a document.
 /// assert!(interop::decode_value::<u8>(&[0x01, 0x02]).is_err());
 /// # Ok::<_, interop::Error>(())
 /// ```

@@ -70,7 +70,7 @@ impl SharedTier {
             self.want_fence(call).await?;
         }
         match answer {
-            // Held for the move, which there is none of: it guards the write as well.
+            // The lock was taken for moving an entry, and no entry is to be moved. It guards the write as well.
             Answer::Run if self.guard.has_lock() => Ok(answer),
             Answer::Run if purpose == Purpose::Fill && self.lock_wait.is_some() => {
                 Box::pin(self.lead(call)).await

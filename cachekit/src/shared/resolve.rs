@@ -94,7 +94,7 @@ fn asked_for(
     }
 }
 
-/// A backend, none, or why there is none where one was asked for.
+/// A backend; no backend; or why there is no backend although one was asked for.
 pub(crate) type Resolved = Result<Option<Arc<dyn Backend>>, BackendError>;
 
 static DEFAULT: RwLock<Option<Arc<dyn Backend>>> = RwLock::new(None);

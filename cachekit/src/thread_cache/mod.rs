@@ -280,8 +280,8 @@ impl ThreadCache {
         Some(Candidate { table, slot, resident })
     }
 
-    /// Counts a hit that the store served, and remembers the entry now and then: what is hot comes by
-    /// again soon, and what is not would only push others out.
+    /// Counts a hit that the store served, and remembers the entry now and then: a hot key comes
+    /// again soon, and a cold key would only push others out.
     #[inline]
     pub(crate) fn served(&self, counter: CounterId, hash: u64, entry: &Resident) {
         self.counters.get_or_init(ThreadCounters::register).hit(counter);

@@ -29,7 +29,7 @@ static SPRUNG: AtomicU32 = AtomicU32::new(0);
 /// Springs the trap once, if it is set for this method.
 fn trap(method: &'static str) {
     let Some(set) = TRAP.get().filter(|set| set.on == method) else { return };
-    // What it calls comes by here as well.
+    // The destructor runs here as well.
     TRAP.set(None);
     SPRUNG.fetch_add(1, Ordering::SeqCst);
     assert!(!set.panics, "{method} fails");

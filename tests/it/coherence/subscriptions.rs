@@ -93,7 +93,7 @@ fn no_copies_no_subscription() {
     let disabled = Scope::disabled().with_backend(Arc::new(backend.clone()));
     disabled.run(|| one(1));
     assert_eq!(backend.count(Operation::Subscribe), 0);
-    // Nor is there one where the backend has none to offer.
+    // No subscription either where the backend offers no events.
     backend.hide(Capability::Events);
     machine(&backend).run(|| (one(1), one(1)));
     assert_eq!(backend.count(Operation::Subscribe), 0);

@@ -210,7 +210,7 @@ impl Load {
                 false
             }
             Err(error) => {
-                // A fault of the server is an excuse; a mistake of the client is none.
+                // A fault of the server is allowed here; a mistake of the client is not.
                 if !error.fails_open() {
                     self.report(format!("an operation failed for good: {error:?}"));
                 }

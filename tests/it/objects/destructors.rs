@@ -41,7 +41,7 @@ const PLACES: [&str; 12] = [
 /// Springs the trap once, if it is set for this place.
 fn trap(place: &'static str) {
     let Some((_, trap)) = SET.get().filter(|(set, _)| *set == place) else { return };
-    // What it calls comes by here as well, and two panics at once would abort.
+    // The destructor runs here as well, and two panics at once would abort.
     SET.set(None);
     if std::thread::panicking() {
         return;

@@ -1,4 +1,4 @@
-//! Expressions of a key that are none.
+//! Expressions that cannot be keys.
 
 use cachekit::cache;
 

@@ -1,4 +1,4 @@
-//! Lifetimes that are none.
+//! Lifetimes that cannot be read.
 
 use cachekit::cache;
 

@@ -24,7 +24,7 @@ pub(super) struct Disk {
     trouble: Option<Trouble>,
     /// To be taken out of the file; nothing in the index has these names.
     doomed: HashSet<Vec<u8>>,
-    /// What the file has of these is not known; the index has none of them.
+    /// It is not known which of these the file has; the index has none of them.
     unsure: VecDeque<EntryKey>,
     pause: Duration,
     recovered: Option<Instant>,

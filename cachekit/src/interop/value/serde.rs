@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let map: BTreeMap<String, Value> = pairs.into_iter().filter_map(text).collect();
         date(&map)
             .map(|date| date.unwrap_or(Value::Map(map)))
-            .ok_or_else(|| de::Error::custom("a tagged date has a text that is none"))
+            .ok_or_else(|| de::Error::custom("the text of a tagged date is not a date"))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
