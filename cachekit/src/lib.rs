@@ -137,6 +137,8 @@ mod sync;
 
 #[cfg(all(test, cachekit_model))]
 mod model_checks;
+#[cfg(all(test, feature = "interop"))]
+mod vectors;
 
 #[doc(hidden)]
 #[path = "private.rs"]
