@@ -212,6 +212,7 @@ mod book {
         Performance: "../../docs/src/performance.md"
         Recipes: "../../docs/src/recipes.md"
         Testing: "../../docs/src/testing.md"
+        Troubleshooting: "../../docs/src/troubleshooting.md"
         TwoTiers: "../../docs/src/two-tiers.md"
     }
 
