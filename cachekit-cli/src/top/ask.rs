@@ -13,8 +13,8 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Far more than the page of a server has; a program's have some 2 KiB for each function.
 const MOST: u64 = 32 << 20;
-/// The authorities to trust instead of Mozilla's list.
-const CA_FILE: &str = "CACHEKIT_CA_FILE";
+/// The authorities to trust instead of Mozilla's list. A name of its own: `CACHEKIT_CA_FILE` adds to that list.
+const CA_FILE: &str = "CACHEKIT_TOP_CA_FILE";
 
 pub(super) enum Answer {
     Body(String),

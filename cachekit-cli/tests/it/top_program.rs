@@ -224,13 +224,13 @@ fn a_token_is_sent_where_nobody_else_can_read_it() {
 
     let (url, ca) = program.over_tls(&files, "ca.pem");
     let top = || Run::new(&["top", &url, "--json"]).env("CACHEKIT_TOP_TOKEN", TOKEN);
-    assert_eq!(json(&top().setting("CACHEKIT_CA_FILE", &ca).end())["kind"], "program");
+    assert_eq!(json(&top().setting("CACHEKIT_TOP_CA_FILE", &ca).end())["kind"], "program");
     // Not one of Mozilla's authorities.
     top().end().failed(1, "cannot read");
     let (_, other) = program.over_tls(&files, "other.pem");
-    top().setting("CACHEKIT_CA_FILE", &other).end().failed(1, "cannot read");
+    top().setting("CACHEKIT_TOP_CA_FILE", &other).end().failed(1, "cannot read");
     let none = files.write("none.pem", "no certificate");
-    top().setting("CACHEKIT_CA_FILE", &none).end().failed(2, "CACHEKIT_CA_FILE");
+    top().setting("CACHEKIT_TOP_CA_FILE", &none).end().failed(2, "CACHEKIT_TOP_CA_FILE");
 }
 
 #[test]
