@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Enforces what the workspace may depend on.
+"""Enforces what the workspace may depend on, and what its crates say about themselves.
 
 Reads deny.toml and the output of cargo, and needs Python 3.11 and nothing else. cargo-deny reads the
 same deny.toml; where it is installed, also run `cargo deny --offline check bans licenses sources`.
@@ -11,7 +11,9 @@ Checked:
   - every dependency, of every feature and target, has an allowed license, is not banned and comes
     from the public registry;
   - the default trees of the crates in BUDGETS stay small and free of HTTP, TLS and cryptography;
-  - nothing that users of the crates in PUBLISHED compile asks for a newer Rust than they do.
+  - nothing that users of the crates in PUBLISHED compile asks for a newer Rust than they do;
+  - the crates in PUBLISHED have what a registry and its documentation pages show: a description,
+    keywords, categories, a readme whose code is tested, and how the documentation is built.
 """
 
 import doctest
@@ -30,6 +32,15 @@ BUDGETS = {"cachekit": 19, "cachekit-io": 2}
 
 # The crates that people depend on.
 PUBLISHED = ["cachekit", "cachekit-io", "cachekit-macros", "cachekit-server", "cachekit-cli"]
+
+# The categories of the registry that ours may be in; it drops what it does not know.
+CATEGORIES = {
+    "asynchronous",
+    "caching",
+    "command-line-utilities",
+    "development-tools::procedural-macro-helpers",
+    "network-programming",
+}
 
 # What must not be linked with default features. Features may bring it.
 NOT_BY_DEFAULT = re.compile(
@@ -213,6 +224,106 @@ def check_rust_versions(packages):
                 yield f"{package}: {name} {version} needs Rust {theirs}, we promise {ours}"
 
 
+def wrong_in_manifest(package):
+    """What a registry would refuse or drop, and what its pages would lack.
+
+    >>> good = {
+    ...     "description": "Caching by attribute", "license": "MIT", "readme": "README.md",
+    ...     "keywords": ["cache", "single-flight"], "categories": ["caching"], "features": {"io": []},
+    ...     "metadata": {"docs": {"rs": {
+    ...         "all-features": True, "rustdoc-args": ["--cfg", "docsrs"]}}},
+    ... }
+    >>> list(wrong_in_manifest(good))
+    []
+    >>> for field in ["description", "license", "readme", "keywords", "categories", "metadata"]:
+    ...     print(*wrong_in_manifest({**good, field: None}), sep="; ")
+    no description
+    no license
+    no readme
+    1 to 5 keywords, not 0
+    1 to 5 categories, not 0
+    docs.rs is not told to document all features; docs.rs is not told to pass --cfg docsrs
+    >>> list(wrong_in_manifest({**good, "description": "Caching.\\nBy attribute"}))
+    ['the description is not one line without a full stop']
+    >>> list(wrong_in_manifest({**good, "keywords": ["a", "b c", "-d", "x" * 21]}))
+    ["no keyword: 'b c'", "no keyword: '-d'", "no keyword: 'xxxxxxxxxxxxxxxxxxxxx'"]
+    >>> list(wrong_in_manifest({**good, "categories": ["caches"]}))
+    ["no category: 'caches'"]
+    >>> list(wrong_in_manifest({**good, "features": {}, "metadata": {"docs": {"rs": {
+    ...     "all-features": True}}}}))
+    []
+    """
+    for field in ["description", "license", "readme"]:
+        if not package[field]:
+            yield f"no {field}"
+    description = package["description"] or ""
+    if "\n" in description or description.endswith("."):
+        yield "the description is not one line without a full stop"
+    for field in ["keywords", "categories"]:
+        count = len(package[field] or [])
+        if not 1 <= count <= 5:
+            yield f"1 to 5 {field}, not {count}"
+    for keyword in package["keywords"] or []:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,19}", keyword):
+            yield f"no keyword: {keyword!r}"
+    for category in package["categories"] or []:
+        if category not in CATEGORIES:
+            yield f"no category: {category!r}"
+    built = ((package["metadata"] or {}).get("docs") or {}).get("rs") or {}
+    if not built.get("all-features"):
+        yield "docs.rs is not told to document all features"
+    # Only where there are features, the documentation has to say which one an item needs.
+    if package["features"] and built.get("rustdoc-args") != ["--cfg", "docsrs"]:
+        yield "docs.rs is not told to pass --cfg docsrs"
+
+
+def wrong_in_texts(name, readme, library, has_features):
+    """What a crate's readme and the top of its library lack.
+
+    >>> library = '#![cfg_attr(docsrs, feature(doc_cfg))]\\n#[doc = include_str!("../README.md")]'
+    >>> list(wrong_in_texts("a", "# a\\n```rust\\nlet a = 1;\\n```", library, True))
+    []
+    >>> list(wrong_in_texts("a", "# b\\n```rust\\nlet a = 1;\\n```", "", True))
+    ['the readme does not begin with # a', 'the code of the readme is not tested', \
+'the documentation does not say which feature an item needs']
+    >>> list(wrong_in_texts("a", "# a\\n```sh\\na\\n```\\n```rust,ignore\\na();\\n```", "", False))
+    []
+    """
+    if readme.split("\n")[0] != f"# {name}":
+        yield f"the readme does not begin with # {name}"
+    if re.search(r"^```(rust)?$", code_fences(readme), re.M) and '"../README.md"' not in library:
+        yield "the code of the readme is not tested"
+    if has_features and "#![cfg_attr(docsrs, feature(doc_cfg))]" not in library:
+        yield "the documentation does not say which feature an item needs"
+
+
+def code_fences(markdown):
+    """The lines that begin a block of code.
+
+    >>> code_fences("a\\n```sh\\nls\\n```\\n```\\nlet a = 1;\\n```")
+    '```sh\\n```'
+    """
+    fences = re.findall(r"^```.*$", markdown, re.M)
+    return "\n".join(fences[::2])
+
+
+def check_manifests(packages):
+    """What the published crates say about themselves."""
+    for name in PUBLISHED:
+        package = next(p for p in packages.values() if p["name"] == name and p["source"] is None)
+        for wrong in wrong_in_manifest(package):
+            yield f"{name}: {wrong}"
+        folder = Path(package["manifest_path"]).parent
+        readme = folder / (package["readme"] or "README.md")
+        if not readme.is_file():
+            yield f"{name}: there is no {readme.relative_to(ROOT)}"
+            continue
+        library = (folder / "src/lib.rs").read_text(encoding="utf-8")
+        text = readme.read_text(encoding="utf-8")
+        for wrong in wrong_in_texts(name, text, library, bool(package["features"])):
+            yield f"{name}: {wrong}"
+
+
 def main():
     if sys.argv[1:] == ["--self-test"]:
         failed, tried = doctest.testmod()
@@ -227,6 +338,7 @@ def main():
         *check_graph(packages, deny),
         *check_default_trees(),
         *check_rust_versions(packages),
+        *check_manifests(packages),
     ]
     for violation in violations:
         print(f"policy: {violation}", file=sys.stderr)

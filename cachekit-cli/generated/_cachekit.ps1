@@ -38,7 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Says what a stored entry is, without any key')
             [CompletionResult]::new('open', 'open', [CompletionResultType]::ParameterValue, 'Opens a sealed entry, and writes its value')
             [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Leads through a change of the master key, and writes the key files for it')
-            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watches a server: requests, hits, times, store; a table that is drawn anew until `q`')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watches a server (requests, hits, times, store) or a program (functions by the worst hit ratio, what runs take, breakers, the last failures): a table that is drawn anew until `q`')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Prints what a shell needs to complete this command''s options')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Prints the manual page, or writes those of all commands')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -178,9 +178,10 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             break
         }
         'cachekit;top' {
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'Sends the first line of this file as a bearer token. Without the option: `CACHEKIT_TOP_TOKEN`, or the file that `CACHEKIT_TOP_TOKEN_FILE` names. Over http:// to this machine only')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How often the table is drawn anew')
             [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'How often the table is drawn anew')
-            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Prints the numbers since the server''s start, once. So it is with --json, and where standard output is no terminal')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Prints the numbers since the start, once. So it is with --json, and where standard output is no terminal')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Prints results as JSON, and failures too, on standard error')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -212,7 +213,7 @@ Register-ArgumentCompleter -Native -CommandName 'cachekit' -ScriptBlock {
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Says what a stored entry is, without any key')
             [CompletionResult]::new('open', 'open', [CompletionResultType]::ParameterValue, 'Opens a sealed entry, and writes its value')
             [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Leads through a change of the master key, and writes the key files for it')
-            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watches a server: requests, hits, times, store; a table that is drawn anew until `q`')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watches a server (requests, hits, times, store) or a program (functions by the worst hit ratio, what runs take, breakers, the last failures): a table that is drawn anew until `q`')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Prints what a shell needs to complete this command''s options')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Prints the manual page, or writes those of all commands')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')

@@ -741,12 +741,16 @@ _cachekit() {
             return 0
             ;;
         cachekit__subcmd__top)
-            opts="-n -h --interval --once --json --help"
+            opts="-n -h --token-file --interval --once --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -13,7 +13,8 @@ Exit codes:
   3  refused: the entry, or by the backend (credentials, quota, size)
   4  there is no such entry";
 
-/// Reads and writes entries of any backend, looks into sealed ones, makes and rotates master keys, and watches servers.
+/// Reads and writes entries of any backend, looks into sealed ones, makes and rotates master keys, and watches
+/// servers and programs.
 ///
 /// The backend is that of `--backend URL`, or that of the environment, as programs find it: `CACHEKIT_API_KEY`,
 /// `CACHEKIT_REDIS_URL`, `CACHEKIT_FILE_CACHE_DIR` or `REDIS_URL`, each with its companions.
@@ -57,7 +58,8 @@ pub(crate) enum Command {
     Open(Open),
     /// Leads through a change of the master key, and writes the key files for it.
     Rotate(Rotate),
-    /// Watches a server: requests, hits, times, store; a table that is drawn anew until `q`.
+    /// Watches a server (requests, hits, times, store) or a program (functions by the worst hit ratio, what runs take,
+    /// breakers, the last failures): a table that is drawn anew until `q`.
     Top(Top),
     /// Prints what a shell needs to complete this command's options.
     Completions(Completions),
@@ -194,13 +196,18 @@ pub(crate) struct HealthOptions {
 
 #[derive(Args)]
 pub(crate) struct Top {
-    /// The URL of the server's admin listener (`--admin` of the server).
+    /// The URL of the server's admin listener (`--admin` of the server), or of the page of a program (feature `axum` of
+    /// cachekit), such as `http://127.0.0.1:3000/cache`. Which of the two it is shows in its answer.
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:9090")]
     pub(crate) url: String,
+    /// Sends the first line of this file as a bearer token. Without the option: `CACHEKIT_TOP_TOKEN`, or the file that
+    /// `CACHEKIT_TOP_TOKEN_FILE` names. Over http:// to this machine only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// How often the table is drawn anew.
     #[arg(long, short = 'n', value_name = "TIME", value_parser = time, default_value = "2s")]
     pub(crate) interval: Duration,
-    /// Prints the numbers since the server's start, once. So it is with --json, and where standard output is no
+    /// Prints the numbers since the start, once. So it is with --json, and where standard output is no
     /// terminal.
     #[arg(long)]
     pub(crate) once: bool,

@@ -3,29 +3,13 @@
 use crate::arguments::BackendOptions;
 use crate::failure::Failure;
 use cachekit_io::blocking::Blocking;
+use cachekit_io::env::{self, Refused, Source};
 use cachekit_io::{Backend, CachekitIo, Redis};
 use std::ffi::OsString;
 use std::sync::Arc;
 
 /// A backend, without async.
 pub(crate) type Store = Blocking<dyn Backend>;
-
-/// What can be connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Service,
-    Redis,
-    File,
-}
-
-/// The variables that ask for one, as `cachekit` reads them for annotated functions.
-const VARIABLES: [(Kind, &str); 3] = [
-    (Kind::Service, "CACHEKIT_API_KEY"),
-    (Kind::Redis, "CACHEKIT_REDIS_URL"),
-    (Kind::File, "CACHEKIT_FILE_CACHE_DIR"),
-];
-/// Asks only where nothing of ours does.
-const FALLBACK: &str = "REDIS_URL";
 
 const SCHEMES: &str = "https://host, redis://host, rediss://host, redis-sentinel://host,host/name, \
                        redis-cluster://host,host, unix:///socket or file:///directory";
@@ -35,30 +19,32 @@ impl BackendOptions {
         let backend: Arc<dyn Backend> = match &self.backend {
             Some(url) => by_url(url)?,
             None => match asked_for(|name| std::env::var_os(name))? {
-                Kind::Service => Arc::new(CachekitIo::from_env()?),
-                Kind::Redis => Arc::new(Redis::from_env()?),
-                Kind::File => directory(None)?,
+                Source::CachekitIo => Arc::new(CachekitIo::from_env()?),
+                Source::Redis => Arc::new(Redis::from_env()?),
+                Source::File => directory(None)?,
             },
         };
         Ok(Store::from(backend))
     }
 }
 
-/// What the variables ask for.
-fn asked_for(variable: impl Fn(&str) -> Option<OsString>) -> Result<Kind, Failure> {
-    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
-    let set: Vec<_> = VARIABLES.into_iter().filter(|(_, name)| is_set(name)).collect();
-    match set[..] {
-        [(kind, _)] => Ok(kind),
-        [] if is_set(FALLBACK) => Ok(Kind::Redis),
-        [] => Err(Failure::usage(format!(
-            "no backend: give --backend with {SCHEMES}, or set one of CACHEKIT_API_KEY, CACHEKIT_REDIS_URL, \
-             CACHEKIT_FILE_CACHE_DIR, REDIS_URL"
-        ))),
-        _ => {
-            let names: Vec<_> = set.into_iter().map(|(_, name)| name).collect();
-            let names = names.join(" and ");
-            Err(Failure::usage(format!("{names} are set at once: keep one, or give --backend")))
+/// What the variables ask for: by the rule of annotated functions, in the words of a command line.
+fn asked_for(variable: impl Fn(&str) -> Option<OsString>) -> Result<Source, Failure> {
+    let is_built = |source| cfg!(unix) || source != Source::File;
+    match env::asked_for(is_built, variable) {
+        Ok(Some(source)) => Ok(source),
+        Ok(None) => {
+            let names = Source::ALL.map(Source::variable).join(", ");
+            Err(Failure::usage(format!(
+                "no backend: give --backend with {SCHEMES}, or set one of {names}, {}",
+                env::FALLBACK
+            )))
+        }
+        Err(refused @ Refused::Conflict(_)) => {
+            Err(Failure::usage(format!("{refused}, or give --backend")))
+        }
+        Err(refused @ Refused::NotBuilt(_)) => {
+            Err(Failure::usage(format!("{refused}: give --backend")))
         }
     }
 }
@@ -112,23 +98,24 @@ fn directory(_: Option<&str>) -> Result<Arc<dyn Backend>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, asked_for, by_url};
+    use super::{asked_for, by_url};
+    use cachekit_io::env::Source;
     use std::ffi::OsString;
 
-    fn asked(set: &[&str]) -> Option<Kind> {
-        asked_for(|name| set.contains(&name).then(|| OsString::from("5ecret"))).ok()
-    }
-
     #[test]
-    fn one_variable_decides_and_several_are_a_conflict() {
-        assert_eq!(asked(&["CACHEKIT_API_KEY"]), Some(Kind::Service));
-        assert_eq!(asked(&["CACHEKIT_REDIS_URL"]), Some(Kind::Redis));
-        assert_eq!(asked(&["CACHEKIT_FILE_CACHE_DIR"]), Some(Kind::File));
-        assert_eq!(asked(&["REDIS_URL"]), Some(Kind::Redis));
-        assert_eq!(asked(&["REDIS_URL", "CACHEKIT_FILE_CACHE_DIR"]), Some(Kind::File));
-        assert_eq!(asked(&["CACHEKIT_API_KEY", "CACHEKIT_FILE_CACHE_DIR"]), None);
-        assert_eq!(asked(&[]), None);
-        assert!(asked_for(|_| Some(OsString::new())).is_err(), "empty is not set");
+    fn what_to_do_is_said_without_what_is_set() {
+        let asked = |set: &[&str]| {
+            asked_for(|name| set.contains(&name).then(|| OsString::from("5ecret")))
+                .map_err(|failure| failure.to_string())
+        };
+        assert_eq!(asked(&["REDIS_URL", "CACHEKIT_FILE_CACHE_DIR"]), Ok(Source::File));
+        let twice = "CACHEKIT_API_KEY and CACHEKIT_FILE_CACHE_DIR are set at once: keep one, or give --backend";
+        let both = asked(&["CACHEKIT_API_KEY", "CACHEKIT_FILE_CACHE_DIR"]);
+        assert_eq!(both, Err(twice.to_owned()));
+        let none = asked(&[]).unwrap_err();
+        let names =
+            "set one of CACHEKIT_API_KEY, CACHEKIT_REDIS_URL, CACHEKIT_FILE_CACHE_DIR, REDIS_URL";
+        assert!(none.starts_with("no backend: give --backend") && none.ends_with(names), "{none}");
     }
 
     #[test]

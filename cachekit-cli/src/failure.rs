@@ -1,5 +1,6 @@
 //! Why the command ends early: what to tell, and with which code to exit.
 
+use crate::escape::escape_lines;
 use crate::redact::{hides, redact};
 use crate::style::{Style, line};
 use cachekit_io::envelope::EnvelopeError;
@@ -67,7 +68,8 @@ impl Failure {
         // A caller that closed standard error still gets the code.
         let _ = match style {
             _ if message.is_empty() => Ok(()),
-            Style::Text => writeln!(io::stderr(), "cachekit: {message}"),
+            // What a backend answered may be in it.
+            Style::Text => writeln!(io::stderr(), "cachekit: {}", escape_lines(&message)),
             Style::Json => {
                 let code = self.code as u8;
                 io::stderr().write_all(&line(&json!({ "error": message, "code": code })))

@@ -9,6 +9,7 @@ mod backend;
 mod decode;
 mod entries;
 mod entry;
+mod escape;
 mod failure;
 mod fingerprint;
 mod frame;

@@ -1,5 +1,6 @@
 //! Whether results and failures are for people or for programs.
 
+use crate::escape::escape_json;
 use serde_json::Value;
 
 /// How results are written.
@@ -13,5 +14,5 @@ pub(crate) enum Style {
 
 /// JSON in one line.
 pub(crate) fn line(value: &Value) -> Vec<u8> {
-    format!("{value}\n").into_bytes()
+    format!("{}\n", escape_json(&value.to_string())).into_bytes()
 }

@@ -1,44 +1,84 @@
-//! `cachekit top`: what a server does, as a table that goes on.
+//! `cachekit top`: what a server or a program does, as a table that goes on.
 //!
 //! ```text
-//! source ─► snapshot ─► view (two snapshots) ─► table, or JSON
+//! address ─► ask ─► watched: server or program? ─► snapshot ─► view (two snapshots) ─► table, or JSON
 //! ```
-//!
-//! A second source, such as a program's own page, has to make a [`Snapshot`] and nothing else.
 
-mod exposition;
+mod address;
+mod ask;
 mod live;
+mod program;
 mod server;
-mod snapshot;
-mod table;
-mod view;
+mod token;
+mod units;
+mod watched;
 
-use self::server::Server;
-use self::snapshot::Snapshot;
-use self::view::View;
+use self::watched::Watched;
 use crate::arguments::Top;
 use crate::failure::Failure;
 use crate::output::{Style, print, print_json};
 use std::io::{self, IsTerminal as _};
 
-/// Where snapshots come from.
-trait Source {
-    /// What is watched, for the first line.
-    fn name(&self) -> &str;
+/// How it is at one moment.
+#[derive(Clone, Debug, PartialEq)]
+enum Snapshot {
+    Server(server::Snapshot),
+    Program(program::Snapshot),
+}
 
-    /// How it is now.
-    fn take(&self) -> Result<Snapshot, Failure>;
+/// What is shown: all since the start, or what happened between two snapshots.
+enum View {
+    Server(server::View),
+    Program(program::View),
+}
+
+impl View {
+    /// Everything since the start.
+    fn of(now: &Snapshot) -> Self {
+        match now {
+            Snapshot::Server(now) => Self::Server(server::View::of(now)),
+            Snapshot::Program(now) => Self::Program(program::View::of(now)),
+        }
+    }
+
+    /// What happened since an earlier snapshot of the same.
+    fn between(before: &Snapshot, now: &Snapshot) -> Self {
+        match (before, now) {
+            (Snapshot::Server(before), Snapshot::Server(now)) => {
+                Self::Server(server::View::between(before, now))
+            }
+            (Snapshot::Program(before), Snapshot::Program(now)) => {
+                Self::Program(program::View::between(before, now))
+            }
+            _ => Self::of(now),
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        match self {
+            Self::Server(view) => server::text(name, view),
+            Self::Program(view) => program::text(name, view),
+        }
+    }
+
+    fn json(&self, name: &str) -> serde_json::Value {
+        match self {
+            Self::Server(view) => server::json(name, view),
+            Self::Program(view) => program::json(name, view),
+        }
+    }
 }
 
 pub(crate) fn run(options: &Top, style: Style) -> Result<(), Failure> {
-    let source = Server::at(&options.url)?;
+    // Before the screen changes: a wrong URL is told like every other mistake.
+    let (watched, first) = Watched::find(options)?;
     let goes_on = !options.once && style == Style::Text && io::stdout().is_terminal();
     if goes_on {
-        return live::run(&source, options.interval);
+        return live::run(&watched, first, options.interval);
     }
-    let view = View::of(&source.take()?);
+    let view = View::of(&first);
     match style {
-        Style::Text => print(table::text(source.name(), &view).as_bytes()),
-        Style::Json => print_json(&table::json(source.name(), &view)),
+        Style::Text => print(view.text(watched.name()).as_bytes()),
+        Style::Json => print_json(&view.json(watched.name())),
     }
 }

@@ -63,6 +63,8 @@ mod backoff;
 #[doc(hidden)]
 pub mod circuit;
 mod contract;
+#[doc(hidden)]
+pub mod env;
 mod error;
 mod listeners;
 mod memory;

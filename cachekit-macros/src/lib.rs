@@ -18,6 +18,8 @@
 //! interface between the two crates, which are released together.
 
 #![forbid(unsafe_code)]
+// Where the documentation is built with a nightly compiler, the attributes say which feature they need.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod args;
 mod expand;
@@ -288,6 +290,7 @@ pub fn local(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Like [`macro@cache`], with the same options. Where no other backend is named, by `backend = …` or for the
 /// whole process, the environment has to say how to reach the API: `CACHEKIT_API_KEY`. Needs the feature
 /// `io` of `cachekit`. A `namespace` has no dots here.
+#[cfg_attr(docsrs, doc(cfg(feature = "io")))]
 #[proc_macro_attribute]
 pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Io, options.into(), item.into()).into()
@@ -329,6 +332,7 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `tenant` has to mention an argument or `self`, as `key` does, and takes a text with `{…}` as well. Its expression
 /// is evaluated at each call, and also in the companions, as that of `backend`.
 /// Tenants never share an entry or a run, in this process either. Without it, the tenant is `default`.
+#[cfg_attr(docsrs, doc(cfg(feature = "secure")))]
 #[proc_macro_attribute]
 pub fn secure(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Secure, options.into(), item.into()).into()

@@ -25,7 +25,11 @@ use crate::stats::Stats;
 use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
 use crate::thread_cache;
 
-pub use cachekit_macros::{io, local, secure};
+#[cfg_attr(docsrs, doc(cfg(feature = "io")))]
+pub use cachekit_macros::io;
+pub use cachekit_macros::local;
+#[cfg_attr(docsrs, doc(cfg(feature = "secure")))]
+pub use cachekit_macros::secure;
 
 mod builder;
 mod compute;

@@ -62,6 +62,8 @@
 //! With `secure`: `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] tells what is wrong with any of
 //! them.
 
+// Where the documentation is built with a nightly compiler, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // What only a feature needs is dead without it; builds with all features find what is dead for good.
 #![cfg_attr(not(all(feature = "interop", feature = "secure")), allow(dead_code))]
 
@@ -137,6 +139,8 @@ mod sync;
 
 #[cfg(all(test, cachekit_model))]
 mod model_checks;
+#[cfg(all(test, feature = "interop"))]
+mod vectors;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -183,6 +187,7 @@ mod book {
 
     pages! {
         Readme: "../../README.md"
+        CrateReadme: "../README.md"
         Architecture: "../../docs/src/architecture.md"
         Backends: "../../docs/src/backends.md"
         Companions: "../../docs/src/companions.md"
@@ -210,6 +215,7 @@ mod book {
         Performance: "../../docs/src/performance.md"
         Recipes: "../../docs/src/recipes.md"
         Testing: "../../docs/src/testing.md"
+        Troubleshooting: "../../docs/src/troubleshooting.md"
         TwoTiers: "../../docs/src/two-tiers.md"
     }
 

@@ -1,7 +1,8 @@
 //! What the integration tests share: counting the runs of a body, threads that start together, futures
-//! polled by hand, tests that run in a process of their own, the log, and the judge of generated programs.
+//! polled by hand, tests that run in a process of their own, the log, backends that are others but for one thing, and the judge of generated programs.
 
 mod child;
+mod delegate;
 mod gate;
 mod log;
 mod poll;

@@ -1,8 +1,8 @@
 //! The table on the whole terminal, drawn anew after each interval, until the reader ends it.
 
-use super::Source;
-use super::table;
-use super::view::View;
+use super::watched::Watched;
+use super::{Snapshot, View};
+use crate::escape::escape;
 use crate::failure::Failure;
 use crate::redact::redact;
 use crossterm::cursor::{Hide, MoveTo, Show};
@@ -16,24 +16,23 @@ use crossterm::{execute, queue};
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
-/// Shows a source until `q`, Escape or ctrl-c.
-pub(super) fn run(source: &dyn Source, interval: Duration) -> Result<(), Failure> {
-    // Before the screen changes: a wrong URL is told like every other mistake.
-    let mut before = source.take()?;
-    let mut shown = table::text(source.name(), &View::of(&before));
+/// Shows what is watched until `q`, Escape or ctrl-c.
+pub(super) fn run(watched: &Watched, first: Snapshot, interval: Duration) -> Result<(), Failure> {
+    let mut before = first;
+    let mut shown = View::of(&before).text(watched.name());
     let _screen = Screen::enter().map_err(|error| Failure::output(&error))?;
     loop {
         draw(&shown).map_err(|error| Failure::output(&error))?;
         if wants_to_end(interval, &shown).map_err(|error| Failure::output(&error))? {
             return Ok(());
         }
-        match source.take() {
+        match watched.take() {
             Ok(now) => {
-                shown = table::text(source.name(), &View::between(&before, &now));
+                shown = View::between(&before, &now).text(watched.name());
                 before = now;
             }
-            // A server that restarts comes back.
-            Err(failure) => shown = format!("{}\n{failure}\n", source.name()),
+            // What restarts comes back.
+            Err(failure) => shown = format!("{}\n{failure}\n", escape(watched.name())),
         }
     }
 }

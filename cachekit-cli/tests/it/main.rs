@@ -12,4 +12,6 @@ mod pipes;
 mod rotate;
 mod secrets;
 mod support;
+mod terminal;
 mod top;
+mod top_program;

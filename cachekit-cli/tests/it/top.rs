@@ -1,12 +1,9 @@
-//! `cachekit top`: the table once, as JSON, and on a terminal.
+//! `cachekit top` of a server: the table once, as JSON, and on a terminal.
 
 use crate::backends::Service;
 use crate::support::{Files, Run};
+use crate::terminal::Terminal;
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 /// A server that did something.
 fn busy(files: &Files) -> (Service, String) {
@@ -58,6 +55,7 @@ fn json_has_names_with_units() {
     let ended = Run::new(&["top", &format!("{admin}/metrics"), "--json"]).end();
     let json: Value = serde_json::from_slice(&ended.succeeded().out).expect("JSON");
     assert_eq!((&json["hit_ratio"], &json["span_seconds"]), (&0.75.into(), &Value::Null));
+    assert_eq!(json["kind"], "server");
     assert_eq!(json["levels"]["entries"], 1.0);
     assert!(
         json["levels"]["stored_bytes"].as_f64() < json["levels"]["stored_capacity_bytes"].as_f64()
@@ -75,7 +73,7 @@ fn json_has_names_with_units() {
 fn what_is_no_server_is_told() {
     let files = Files::new();
     let (service, admin) = busy(&files);
-    for wrong in ["127.0.0.1:9090", "https://127.0.0.1:9090", "http://", "redis://host"] {
+    for wrong in ["127.0.0.1:9090", "http://", "redis://host"] {
         Run::new(&["top", wrong]).end().failed(2, "http://127.0.0.1:9090");
     }
     Run::new(&["top", &format!("{admin}/healthz")]).end().failed(2, "no page of");
@@ -85,51 +83,18 @@ fn what_is_no_server_is_told() {
     Run::new(&["top", &admin, "--interval", "0"]).end().failed(2, "a time is");
 }
 
-/// `script` gives the program a terminal.
 #[test]
 fn on_a_terminal_it_goes_on_until_q() {
     let files = Files::new();
     let (service, admin) = busy(&files);
-    let program = format!("{} top {admin} --interval 100ms", env!("CARGO_BIN_EXE_cachekit"));
-    let mut child = Command::new("script")
-        .args(["--quiet", "--flush", "--return", "--command", &program, "/dev/null"])
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this test needs script: `apt-get install bsdutils`");
-    let mut stdin = child.stdin.take().expect("piped");
-    let mut output = child.stdout.take().expect("piped");
-    let (send, receive) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let mut chunk = [0; 4096];
-        while let Ok(count @ 1..) = output.read(&mut chunk) {
-            // The test may have ended.
-            let _ = send.send(String::from_utf8_lossy(&chunk[..count]).into_owned());
-        }
-    });
-    let mut seen = String::new();
-    let mut until = |wanted: &str| {
-        // It draws all the time, so silence is not what a failure looks like.
-        let end = Instant::now() + Duration::from_secs(30);
-        while !seen.contains(wanted) {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{wanted}:\n{seen}");
-            let chunk = receive.recv_timeout(left);
-            seen += &chunk.unwrap_or_else(|error| panic!("{wanted}: {error}:\n{seen}"));
-        }
-    };
-    until("all since the start");
-    until("OPERATION");
-    until("per second");
+    let mut terminal = Terminal::open(&["top", &admin, "--interval", "100ms"]);
+    terminal.until("all since the start");
+    terminal.until("OPERATION");
+    terminal.until("per second");
     // A server that is gone is told, and the view goes on.
     drop(service);
-    until("cannot read");
-    stdin.write_all(b"q").expect("written");
-    assert!(child.wait().expect("it ends").success());
-    reader.join().expect("all was read");
-    let rest: String = receive.iter().collect();
-    seen += &rest;
+    terminal.until("cannot read");
+    let seen = terminal.end_with("q");
     assert!(seen.contains("\u{1b}[?1049h"), "it has a screen of its own");
     assert!(seen.trim_end().contains("\u{1b}[?1049l"), "and gives it back");
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use cachekit_io::env::Source;
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
-use super::resolve::Source;
+use super::resolve::needs;
 
 /// Makes what the environment asks for, if this build can.
 pub(super) fn connect(source: Source) -> Result<Arc<dyn Backend>, BackendError> {
@@ -23,7 +24,7 @@ pub(super) fn connect(source: Source) -> Result<Arc<dyn Backend>, BackendError> 
         #[allow(unreachable_patterns)] // In a build with all of them.
         _ => {
             let error = BackendError::new(BackendErrorKind::Configuration, Operation::Connect);
-            Err(error.with_context(format!("connecting to this backend needs {}", source.needs())))
+            Err(error.with_context(format!("connecting to this backend needs {}", needs(source))))
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Which backend a call uses: that of its attribute, the test scope's, the process's, the environment's.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock, Weak};
 
+use cachekit_io::env::{Refused, Source, asked_for};
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
 use super::connect::connect;
@@ -13,84 +12,29 @@ use super::{known, outage};
 use crate::cached_function::Tier;
 use crate::scope;
 
-/// A kind of backend that environment variables can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// The API of cachekit.io.
-    CachekitIo,
-    /// Redis or Valkey.
-    Redis,
-    /// A directory of this machine.
-    File,
-}
-
-impl Source {
-    /// Each with the variable that asks for it.
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::CachekitIo, "CACHEKIT_API_KEY"),
-        (Self::Redis, "CACHEKIT_REDIS_URL"),
-        (Self::File, "CACHEKIT_FILE_CACHE_DIR"),
-    ];
-
-    /// Whether this build can connect.
-    fn is_built(self) -> bool {
-        match self {
-            Self::CachekitIo => cfg!(feature = "io"),
-            Self::Redis => cfg!(feature = "redis"),
-            Self::File => cfg!(all(feature = "file", unix)),
-        }
-    }
-
-    /// What a build needs for it.
-    pub(super) fn needs(self) -> &'static str {
-        match self {
-            Self::CachekitIo => "the feature `io` of cachekit",
-            Self::Redis => "the feature `redis` of cachekit",
-            Self::File => "the feature `file` of cachekit, on Unix",
-        }
+/// Whether this build can connect.
+fn is_built(source: Source) -> bool {
+    match source {
+        Source::CachekitIo => cfg!(feature = "io"),
+        Source::Redis => cfg!(feature = "redis"),
+        Source::File => cfg!(all(feature = "file", unix)),
     }
 }
 
-/// The variable that many programs know: it asks only where nothing of ours does.
-const FALLBACK: &str = "REDIS_URL";
-
-/// Why the variables lead to no backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// They ask for different backends at once.
-    Conflict(Vec<&'static str>),
-    /// This build cannot connect to what the variable asks for.
-    NotBuilt(Source, &'static str),
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Conflict(names) => write!(
-                f,
-                "{} are set at once: keep one, or call `set_default_backend`",
-                names.join(" and ")
-            ),
-            Self::NotBuilt(source, name) => write!(f, "{name} needs {}", source.needs()),
-        }
+/// What a build needs for it.
+pub(super) fn needs(source: Source) -> &'static str {
+    match source {
+        Source::CachekitIo => "the feature `io` of cachekit",
+        Source::Redis => "the feature `redis` of cachekit",
+        Source::File => "the feature `file` of cachekit, on Unix",
     }
 }
 
-/// What the variables ask for.
-///
-/// A variable of ours that asks for what is not built is refused, not ignored: its operator would take the
-/// program's own memory for the backend. `REDIS_URL` may be meant for something else.
-fn asked_for(
-    is_built: impl Fn(Source) -> bool,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<Option<Source>, Refused> {
-    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
-    let set: Vec<_> = Source::ALL.into_iter().filter(|(_, name)| is_set(name)).collect();
-    match set[..] {
-        [] => Ok((is_built(Source::Redis) && is_set(FALLBACK)).then_some(Source::Redis)),
-        [(source, _)] if is_built(source) => Ok(Some(source)),
-        [(source, name)] => Err(Refused::NotBuilt(source, name)),
-        _ => Err(Refused::Conflict(set.into_iter().map(|(_, name)| name).collect())),
+/// Why the variables lead to no backend, and what to do about it in a program.
+fn why(refused: &Refused) -> String {
+    match refused {
+        Refused::Conflict(_) => format!("{refused}, or call `set_default_backend`"),
+        Refused::NotBuilt(source) => format!("{} needs {}", source.variable(), needs(*source)),
     }
 }
 
@@ -174,7 +118,7 @@ fn from_environment() -> Resolved {
     static TOLD: Once = Once::new();
     let resolved = RESOLVED
         .get_or_init(|| {
-            match asked_for(Source::is_built, |name| std::env::var_os(name)) {
+            match asked_for(is_built, |name| std::env::var_os(name)) {
                 Ok(None) => Ok(None),
                 // `#[cache::io]` functions have the same one.
                 Ok(Some(Source::CachekitIo)) => cachekit_io().map(Some),
@@ -182,7 +126,7 @@ fn from_environment() -> Resolved {
                 Err(refused) => {
                     let error =
                         BackendError::new(BackendErrorKind::Configuration, Operation::Connect);
-                    Err(error.with_context(refused.to_string()))
+                    Err(error.with_context(why(&refused)))
                 }
             }
         })
@@ -220,71 +164,19 @@ fn tell(told: &Once, error: Option<&BackendError>) {
 mod tests {
     use super::*;
 
-    type Asked = Result<Option<Source>, Refused>;
-
-    fn with(built: &[Source], set: &'static [(&str, &str)]) -> Asked {
-        asked_for(
-            |source| built.contains(&source),
-            |name| {
-                let found = set.iter().find(|(variable, _)| *variable == name);
-                found.map(|(_, value)| OsString::from(value))
-            },
-        )
-    }
-
-    const EVERYTHING: [Source; 3] = [Source::CachekitIo, Source::Redis, Source::File];
-    const KEY: (&str, &str) = ("CACHEKIT_API_KEY", "5ecret");
-    const URL: (&str, &str) = ("CACHEKIT_REDIS_URL", "5ecret");
-    const DIRECTORY: (&str, &str) = ("CACHEKIT_FILE_CACHE_DIR", "5ecret");
-    const COMMON: (&str, &str) = ("REDIS_URL", "5ecret");
-
     #[test]
-    fn one_variable_asks() {
-        assert_eq!(with(&EVERYTHING, &[]), Ok(None));
-        assert_eq!(with(&EVERYTHING, &[KEY]), Ok(Some(Source::CachekitIo)));
-        assert_eq!(with(&EVERYTHING, &[URL]), Ok(Some(Source::Redis)));
-        assert_eq!(with(&EVERYTHING, &[DIRECTORY]), Ok(Some(Source::File)));
+    fn a_refusal_says_what_to_do() {
+        let conflict = Refused::Conflict(vec![Source::CachekitIo, Source::File]);
         assert_eq!(
-            with(&EVERYTHING, &[DIRECTORY, (KEY.0, "")]),
-            Ok(Some(Source::File)),
-            "empty is not set"
+            why(&conflict),
+            "CACHEKIT_API_KEY and CACHEKIT_FILE_CACHE_DIR are set at once: keep one, or call `set_default_backend`"
         );
-        assert_eq!(with(&EVERYTHING, &[("OTHER", "x")]), Ok(None));
-    }
-
-    #[test]
-    fn two_variables_conflict_whatever_is_built() {
-        for built in [&EVERYTHING[..], &EVERYTHING[..1], &[]] {
-            let conflict = with(built, &[DIRECTORY, KEY, COMMON]).unwrap_err();
-            assert_eq!(conflict, Refused::Conflict(vec![KEY.0, DIRECTORY.0]));
-            let said = conflict.to_string();
-            let names = "CACHEKIT_API_KEY and CACHEKIT_FILE_CACHE_DIR are set at once";
-            assert!(said.starts_with(names) && !said.contains("5ecret"), "{said}");
-        }
-        let all = with(&EVERYTHING, &[KEY, URL, DIRECTORY]);
-        assert_eq!(all, Err(Refused::Conflict(vec![KEY.0, URL.0, DIRECTORY.0])));
-    }
-
-    #[test]
-    fn the_common_variable_asks_last_and_never_conflicts() {
-        assert_eq!(with(&EVERYTHING, &[COMMON]), Ok(Some(Source::Redis)));
-        assert_eq!(with(&EVERYTHING, &[COMMON, DIRECTORY]), Ok(Some(Source::File)));
-        assert_eq!(with(&EVERYTHING, &[COMMON, KEY]), Ok(Some(Source::CachekitIo)));
-        assert_eq!(with(&EVERYTHING, &[COMMON, URL]), Ok(Some(Source::Redis)));
-        // It may be meant for another part of the program.
-        assert_eq!(with(&[Source::File], &[COMMON]), Ok(None));
-    }
-
-    #[test]
-    fn what_is_not_built_is_refused_by_the_name_of_its_feature() {
-        for (source, set, feature) in [
-            (Source::CachekitIo, &[KEY], "CACHEKIT_API_KEY needs the feature `io`"),
-            (Source::Redis, &[URL], "CACHEKIT_REDIS_URL needs the feature `redis`"),
-            (Source::File, &[DIRECTORY], "CACHEKIT_FILE_CACHE_DIR needs the feature `file`"),
+        for (source, said) in [
+            (Source::CachekitIo, "CACHEKIT_API_KEY needs the feature `io` of cachekit"),
+            (Source::Redis, "CACHEKIT_REDIS_URL needs the feature `redis` of cachekit"),
+            (Source::File, "CACHEKIT_FILE_CACHE_DIR needs the feature `file` of cachekit, on Unix"),
         ] {
-            let refused = with(&[], set).unwrap_err();
-            assert_eq!(refused, Refused::NotBuilt(source, set[0].0));
-            assert!(refused.to_string().starts_with(feature), "{refused}");
+            assert_eq!(why(&Refused::NotBuilt(source)), said);
         }
     }
 }

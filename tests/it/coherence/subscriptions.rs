@@ -3,13 +3,11 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use cachekit::cache;
 use cachekit::testing::{Scope, settle};
 use cachekit_io::testing::FaultyBackend;
 use cachekit_io::{
-    Backend, BackendError, BoxFuture, Capability, Fetched, Health, InvalidationEvent,
-    InvalidationEvents, MemoryBackend, Operation, SetOptions,
+    Backend, Capability, InvalidationEvent, InvalidationEvents, MemoryBackend, Operation,
 };
 use cachekit_tests::{block_on, in_child, together};
 
@@ -21,26 +19,8 @@ use crate::shared::tier::machine;
 pub(crate) struct Panics(pub(crate) FaultyBackend);
 
 impl Backend for Panics {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
-        self.0.get(key)
-    }
-    fn set<'a>(
-        &'a self,
-        key: &'a str,
-        value: Bytes,
-        options: &'a SetOptions,
-    ) -> BoxFuture<'a, Result<(), BackendError>> {
-        self.0.set(key, value, options)
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.delete(key)
-    }
-    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.exists(key)
-    }
-    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        self.0.health()
-    }
+    cachekit_tests::delegate!(0: get set delete exists health);
+
     fn events(&self) -> Option<&dyn InvalidationEvents> {
         panic!("asked for events")
     }

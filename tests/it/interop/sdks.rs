@@ -27,6 +27,9 @@ use crate::service::Service;
 const CASES: usize = 1000;
 /// The same calls in every run; printed with the counts.
 const SEED: u64 = 20_261_201;
+/// The calls that we store, and those that the SDK stores.
+const OURS: u64 = 0;
+const THEIRS: u64 = 1;
 /// The name that the certificate of the server has besides `localhost`.
 const HOST: &str = "cachekit.test";
 
@@ -137,8 +140,33 @@ fn we_read(place: &Place, calls: &[calls::Call], sealed: bool) {
     }
 }
 
+/// A published SDK, on the other side of an exchange.
+trait Sdk {
+    const NAME: &'static str;
+
+    /// Finds what we have stored for these calls, all of them.
+    fn read(&self, place: &Place, calls: &[calls::Call], sealed: bool);
+
+    /// Stores what we are to find, with the keys of [`writers`].
+    fn write(&self, place: &Place, calls: &[calls::Call], sealed: bool);
+}
+
+/// Both directions, in the clear and sealed, each through a new place.
+fn exchange(sdk: &impl Sdk, place: fn() -> Place, through: &str) {
+    let [first, second] = [OURS, THEIRS].map(calls::generated);
+    for sealed in [false, true] {
+        let place = place();
+        we_write(&place, &first, sealed);
+        sdk.read(&place, &first, sealed);
+        sdk.write(&place, &second, sealed);
+        we_read(&place, &second, sealed);
+        report(sdk, through, sealed);
+    }
+}
+
 /// What the run has compared.
-fn report(with: &str, through: &str, sealed: bool) {
+fn report<S: Sdk>(_: &S, through: &str, sealed: bool) {
+    let with = S::NAME;
     let how = if sealed { "sealed, keys rotated twice" } else { "plain" };
     let _ = writeln!(
         std::io::stderr(),

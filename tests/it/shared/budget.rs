@@ -174,6 +174,8 @@ impl Driven {
 }
 
 impl Backend for Driven {
+    cachekit_tests::delegate!(0: delete exists health);
+
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
         Box::pin(async move {
             Self::wait().await;
@@ -190,15 +192,6 @@ impl Backend for Driven {
             Self::wait().await;
             self.0.set(key, value, options).await
         })
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.delete(key)
-    }
-    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.exists(key)
-    }
-    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        self.0.health()
     }
 }
 

@@ -7,8 +7,8 @@ use cachekit::cache;
 use cachekit::testing::Scope;
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{
-    Backend, BackendError, BackendErrorKind, BoxFuture, Fetched, Health, Locks, ManualClock,
-    MemoryBackend, Operation, SetOptions,
+    Backend, BackendError, BackendErrorKind, BoxFuture, Locks, ManualClock, MemoryBackend,
+    Operation, SetOptions,
 };
 use cachekit_tests::{Gate, Polled, Runs, block_on, in_child, together};
 
@@ -216,9 +216,8 @@ fn a_panic_and_a_dropped_call_give_the_lock_back() {
 struct Refusing(MemoryBackend);
 
 impl Backend for Refusing {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
-        self.0.get(key)
-    }
+    cachekit_tests::delegate!(0: get delete exists health);
+
     fn set<'a>(
         &'a self,
         key: &'a str,
@@ -231,15 +230,6 @@ impl Backend for Refusing {
             }
             self.0.set(key, value, options).await
         })
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.delete(key)
-    }
-    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.exists(key)
-    }
-    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        self.0.health()
     }
     fn locks(&self) -> Option<&dyn Locks> {
         self.0.locks()

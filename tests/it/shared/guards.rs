@@ -7,8 +7,7 @@ use cachekit::cache;
 use cachekit::testing::{Scope, settle};
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{
-    Backend, BackendError, BackendErrorKind, BoxFuture, Capability, Fencing, Fetched, Health,
-    Locks, MemoryBackend, Operation, SetOptions,
+    Backend, BackendErrorKind, Capability, Fencing, Locks, MemoryBackend, Operation, SetOptions,
 };
 use cachekit_tests::{Gate, Polled, block_on};
 
@@ -329,26 +328,8 @@ fn off_takes_the_lock_only_where_it_guards_the_write() {
 struct Odd(MemoryBackend);
 
 impl Backend for Odd {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
-        self.0.get(key)
-    }
-    fn set<'a>(
-        &'a self,
-        key: &'a str,
-        value: bytes::Bytes,
-        options: &'a SetOptions,
-    ) -> BoxFuture<'a, Result<(), BackendError>> {
-        self.0.set(key, value, options)
-    }
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.delete(key)
-    }
-    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.exists(key)
-    }
-    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        self.0.health()
-    }
+    cachekit_tests::delegate!(0: get set delete exists health);
+
     fn fencing(&self) -> Option<&dyn Fencing> {
         panic!("on purpose")
     }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use cachekit::page::Page;
 use cachekit_io::testing::{Fault, FaultyBackend};
-use cachekit_io::{
-    Backend, BackendError, BackendErrorKind, BoxFuture, Fetched, Health, MemoryBackend, SetOptions,
-};
+use cachekit_io::{Backend, BackendErrorKind, MemoryBackend};
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -286,30 +284,7 @@ fn the_hit_ratio_is_sampled_over_time() {
 struct Named(FaultyBackend);
 
 impl Backend for Named {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
-        self.0.get(key)
-    }
-
-    fn set<'a>(
-        &'a self,
-        key: &'a str,
-        value: bytes::Bytes,
-        options: &'a SetOptions,
-    ) -> BoxFuture<'a, Result<(), BackendError>> {
-        self.0.set(key, value, options)
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.delete(key)
-    }
-
-    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.exists(key)
-    }
-
-    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
-        self.0.health()
-    }
+    crate::delegate!(0: get set delete exists health);
 
     fn backend_type(&self) -> &'static str {
         "of the page's test"

@@ -39,23 +39,60 @@ async fn workflows_and_forms_are_what_the_forge_takes() {
     assert!(!wrong.status.success());
 }
 
+/// The commands of all steps of all workflows.
+async fn commands() -> Vec<String> {
+    let mut commands = Vec::new();
+    for file in files("workflows", ".yml", "") {
+        let text = std::fs::read_to_string(&file).expect("it is there");
+        let workflow = &yaml(&text).await[0];
+        assert_eq!(workflow["permissions"]["contents"], "read", "and no more: {}", file.display());
+        let jobs = workflow["jobs"].as_object().expect("jobs");
+        let steps = jobs.values().flat_map(|job| job["steps"].as_array().expect("steps"));
+        commands.extend(steps.filter_map(|step| Some(step["run"].as_str()?.to_owned())));
+    }
+    commands
+}
+
 #[tokio::test]
-async fn workflows_run_scripts_and_crates_that_are_there() {
-    let text = std::fs::read_to_string(path("../.github/workflows/ci.yml")).expect("it is there");
-    let workflow = &yaml(&text).await[0];
-    let jobs = workflow["jobs"].as_object().expect("jobs");
-    let steps = jobs.values().flat_map(|job| job["steps"].as_array().expect("steps"));
-    let commands: Vec<&str> = steps.filter_map(|step| step["run"].as_str()).collect();
-    assert!(commands.contains(&"bash .ci/run"), "all that has to pass");
+async fn workflows_run_scripts_that_are_there() {
+    let commands = commands().await;
+    assert!(commands.iter().any(|command| command == "bash .ci/run"), "all that has to pass");
     for command in &commands {
         for script in command.split_whitespace().filter(|word| word.starts_with(".ci/")) {
             assert!(path(&format!("../{script}")).exists(), "{script}");
         }
+        // What the forge fills in is a word to the shell.
+        let shell = command.replace("${{", "").replace("}}", "");
+        let output = Command::new("bash").args(["-n", "-c", &shell]).output().expect("bash runs");
+        assert!(output.status.success(), "{command}\n{}", said(&output));
     }
+}
+
+/// Every crate that people depend on, except the attributes, which have no Rust names that a program could compare, and the
+/// command, whose one function is `main`.
+#[tokio::test]
+async fn a_public_name_that_is_gone_is_found_in_every_library() {
+    let commands = commands().await;
     let semver = commands.iter().find(|command| command.contains("semver-checks")).expect("one");
     let crates = semver.split_once("for crate in ").and_then(|(_, rest)| rest.split_once(';'));
-    for name in crates.expect("a list").0.split_whitespace() {
-        assert!(path(&format!("../{name}/src/lib.rs")).exists(), "{name} is a library");
+    let crates: Vec<&str> = crates.expect("a list").0.split_whitespace().collect();
+    let policy = std::fs::read_to_string(path("../.ci/policy.py")).expect("it is there");
+    let published = policy.split_once("PUBLISHED = [").and_then(|(_, rest)| rest.split_once(']'));
+    let published =
+        published.expect("a list").0.split(',').map(|name| name.trim().trim_matches('"'));
+    let wanted: Vec<&str> =
+        published.filter(|name| !["cachekit-macros", "cachekit-cli"].contains(name)).collect();
+    assert_eq!(crates, wanted);
+}
+
+#[test]
+fn a_form_says_where_a_hole_is_to_be_reported() {
+    let wrong =
+        std::fs::read_to_string(path("../.github/ISSUE_TEMPLATE/wrong.yml")).expect("a form");
+    assert!(wrong.contains("SECURITY.md") && path("../SECURITY.md").exists());
+    let changes = std::fs::read_to_string(path("../.github/pull_request_template.md"));
+    let changes = changes.expect("a template");
+    for wanted in ["a test that failed before", ".ci/run", "CHANGELOG.md"] {
+        assert!(changes.contains(wanted), "{wanted}");
     }
-    assert_eq!(workflow["permissions"]["contents"], "read", "and no more");
 }

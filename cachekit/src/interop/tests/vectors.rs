@@ -1,36 +1,17 @@
 //! Each published vector that is about keys, values and readers. None is passed over: the counts are asserted.
 
-use std::io::Write as _;
-
 use serde_json::Value as Json;
 
 use crate::interop::{ErrorKind, Value, decode_value, encode_args, encode_value, key};
-
-const INTEROP: &str = include_str!("../../../../cachekit-io/vectors/interop-mode.json");
-const BOUNDS: &str = include_str!("../../../vectors/decode-bounds.json");
-const WIRE: &str = include_str!("../../../vectors/wire-format.json");
-
-fn rows(file: &str, list: &str) -> Vec<Json> {
-    let document: Json = serde_json::from_str(file).unwrap();
-    document[list].as_array().unwrap().clone()
-}
-
-fn text<'a>(row: &'a Json, name: &str) -> &'a str {
-    row[name].as_str().unwrap_or_else(|| panic!("{name} in {}", row["name"]))
-}
-
-fn bytes(row: &Json, name: &str) -> Vec<u8> {
-    hex::decode(text(row, name)).unwrap()
-}
+use crate::vectors::{BOUNDS, INTEROP, WIRE, bytes, rows, text};
 
 /// The vectors' own tags for what JSON lacks are those of `from_json`.
 fn value(json: &Json) -> Value {
     Value::from_json(&json.to_string()).unwrap()
 }
 
-/// Past the capture of the test harness: the run shows how many there were.
 pub(crate) fn report(what: &str, count: usize) {
-    let _ = writeln!(std::io::stderr(), "interop/v1: {count} {what}");
+    crate::vectors::report("interop/v1", what, count);
 }
 
 #[test]

@@ -1,27 +1,10 @@
 //! Published entries and envelopes, and what is refused of them.
 
-use std::io::Write as _;
-
 use serde_json::Value as Json;
 
 use super::{Error, ErrorKind, open_envelope, read, read_envelope};
 use crate::interop::{self, Value};
-
-const FRAMES: &str = include_str!("../../../vectors/python-frame.json");
-const WIRE: &str = include_str!("../../../vectors/wire-format.json");
-
-fn rows(file: &str, list: &str) -> Vec<Json> {
-    let document: Json = serde_json::from_str(file).unwrap();
-    document[list].as_array().unwrap().clone()
-}
-
-fn text<'a>(row: &'a Json, name: &str) -> &'a str {
-    row[name].as_str().unwrap_or_else(|| panic!("{name} in {}", row["name"]))
-}
-
-fn bytes(row: &Json, name: &str) -> Vec<u8> {
-    hex::decode(text(row, name)).unwrap()
-}
+use crate::vectors::{PYTHON_FRAMES as FRAMES, WIRE, bytes, rows, text};
 
 /// Of segments that are repeated.
 fn constructed(segments: &Json) -> Vec<u8> {
@@ -33,7 +16,7 @@ fn constructed(segments: &Json) -> Vec<u8> {
 }
 
 fn report(what: &str, count: usize) {
-    let _ = writeln!(std::io::stderr(), "python: {count} {what}");
+    crate::vectors::report("python", what, count);
 }
 
 #[test]
@@ -123,7 +106,7 @@ fn published_envelopes() {
         assert_eq!(payload, bytes(row, "input_hex"), "{}", row["name"]);
         assert_eq!(format, text(row, "format"));
     }
-    let large = self::rows(WIRE, "constructed_vectors");
+    let large = crate::vectors::rows(WIRE, "constructed_vectors");
     for row in &large {
         let (payload, _) = open_envelope(&constructed(&row["envelope_construction"])).unwrap();
         assert!(payload == constructed(&row["input_construction"]), "{}", row["name"]);
@@ -156,7 +139,7 @@ fn published_faults_of_envelopes() {
         assert_eq!(error.to_string().starts_with("decode pre-scan:"), is_scan, "{}", row["name"]);
     }
     assert_eq!(rows.len(), 14);
-    let payloads = self::rows(WIRE, "payload_reject_vectors");
+    let payloads = crate::vectors::rows(WIRE, "payload_reject_vectors");
     for row in &payloads {
         let error = read_envelope::<Value>(&bytes(row, "envelope_hex")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Value(interop::ErrorKind::Malformed));

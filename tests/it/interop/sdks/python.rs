@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::calls::{Call, generated};
-use super::{HOST, Place, Ring, SEED, reader, report, we_read, we_write, writers};
+use super::calls::Call;
+use super::{HOST, Place, Ring, SEED, Sdk, exchange, reader, writers};
 use crate::published::virtual_environment;
 
 /// Runs the script for these calls.
@@ -47,32 +47,33 @@ fn script(mode: &str, calls: &[Call], place: &Place, ring: Option<Ring>) {
     assert_eq!(said, format!("{mode} {}", calls.len()), "{errors}");
 }
 
-/// Both directions.
-fn exchange(place: &Place, through: &str, sealed: bool) {
-    let [first, second] = [0, 1].map(generated);
-    we_write(place, &first, sealed);
-    script("read", &first, place, sealed.then(reader));
-    for (range, ring) in writers(sealed) {
-        script("write", &second[range], place, ring);
+struct Python;
+
+impl Sdk for Python {
+    const NAME: &'static str = "Python SDK";
+
+    fn read(&self, place: &Place, calls: &[Call], sealed: bool) {
+        script("read", calls, place, sealed.then(reader));
     }
-    we_read(place, &second, sealed);
-    report("Python SDK", through, sealed);
+
+    fn write(&self, place: &Place, calls: &[Call], sealed: bool) {
+        for (range, ring) in writers(sealed) {
+            script("write", &calls[range], place, ring);
+        }
+    }
 }
 
 #[test]
 fn through_a_directory() {
-    exchange(&Place::directory(), "a directory", false);
-    exchange(&Place::directory(), "a directory", true);
+    exchange(&Python, Place::directory, "a directory");
 }
 
 #[test]
 fn through_redis() {
-    exchange(&Place::redis(), "Redis", false);
-    exchange(&Place::redis(), "Redis", true);
+    exchange(&Python, Place::redis, "Redis");
 }
 
 #[test]
 fn through_our_server() {
-    exchange(&Place::server(), "our server", false);
-    exchange(&Place::server(), "our server", true);
+    exchange(&Python, Place::server, "our server");
 }

@@ -11,7 +11,7 @@ use published::{CacheKit, SharedBackend};
 use tokio::runtime::Runtime;
 
 use super::calls::{Call, Record, generated};
-use super::{CASES, Place, Ring, SEED, reader, report, we_read, we_write, writers};
+use super::{CASES, OURS, Place, Ring, SEED, Sdk, THEIRS, exchange, reader, writers};
 use crate::service::{child, is_child};
 
 const CHILD: &str = "interop::sdks::rust::in_a_process_of_its_own";
@@ -75,8 +75,29 @@ async fn read(backend: &SharedBackend, calls: &[Call], sealed: bool) {
     }
 }
 
-/// Both directions, with a backend of theirs in this process.
-fn exchange(place: &Place, through: &str, sealed: bool) {
+/// With a backend of theirs in this process, except against the server.
+struct Rust;
+
+impl Sdk for Rust {
+    const NAME: &'static str = "Rust SDK";
+
+    fn read(&self, place: &Place, calls: &[Call], sealed: bool) {
+        match here(place) {
+            Some((runtime, backend)) => runtime.block_on(read(&backend, calls, sealed)),
+            None => in_child(place, "read", sealed),
+        }
+    }
+
+    fn write(&self, place: &Place, calls: &[Call], sealed: bool) {
+        match here(place) {
+            Some((runtime, backend)) => runtime.block_on(write(&backend, calls, sealed)),
+            None => in_child(place, "write", sealed),
+        }
+    }
+}
+
+/// A backend of theirs in this process.
+fn here(place: &Place) -> Option<(Runtime, SharedBackend)> {
     let runtime = Runtime::new().unwrap();
     let backend: SharedBackend = match place {
         Place::Directory(directory) => {
@@ -90,30 +111,29 @@ fn exchange(place: &Place, through: &str, sealed: bool) {
             let backend: SharedBackend = Arc::new(backend);
             backend
         }),
-        Place::Server { .. } => unreachable!("that client needs a process of its own"),
+        Place::Server { .. } => return None,
     };
-    let [first, second] = [0, 1].map(generated);
-    we_write(place, &first, sealed);
-    runtime.block_on(read(&backend, &first, sealed));
-    runtime.block_on(write(&backend, &second, sealed));
-    we_read(place, &second, sealed);
-    report("Rust SDK", through, sealed);
+    Some((runtime, backend))
 }
 
 #[test]
 fn through_a_directory() {
-    exchange(&Place::directory(), "a directory", false);
-    exchange(&Place::directory(), "a directory", true);
+    exchange(&Rust, Place::directory, "a directory");
 }
 
 #[test]
 fn through_redis() {
-    exchange(&Place::redis(), "Redis", false);
-    exchange(&Place::redis(), "Redis", true);
+    exchange(&Rust, Place::redis, "Redis");
+}
+
+#[test]
+fn through_our_server() {
+    exchange(&Rust, Place::server, "our server");
 }
 
 /// Runs the client against the server, which it trusts by `SSL_CERT_FILE`: only a new process can be given that.
-fn in_child(place: &Place, role: &str) {
+fn in_child(place: &Place, what: &str, sealed: bool) {
+    let role = &format!("{what} {}", if sealed { "sealed" } else { "plain" });
     let Place::Server { service, .. } = place else { unreachable!("only the server needs it") };
     let mut program = child(CHILD);
     service.configure(&mut program, "localhost");
@@ -127,21 +147,7 @@ fn done(role: &str) -> String {
     format!("{role}: {CASES} calls")
 }
 
-#[test]
-fn through_our_server() {
-    let [first, second] = [0, 1].map(generated);
-    for sealed in [false, true] {
-        let place = Place::server();
-        let kind = if sealed { "sealed" } else { "plain" };
-        we_write(&place, &first, sealed);
-        in_child(&place, &format!("read {kind}"));
-        in_child(&place, &format!("write {kind}"));
-        we_read(&place, &second, sealed);
-        report("Rust SDK", "our server", sealed);
-    }
-}
-
-/// The child of the test above.
+/// The child of the exchange through our server. It generates the same calls.
 #[test]
 fn in_a_process_of_its_own() {
     if !is_child(CHILD) {
@@ -157,9 +163,9 @@ fn in_a_process_of_its_own() {
     let sealed = role.ends_with("sealed");
     Runtime::new().unwrap().block_on(async {
         if role.starts_with("read") {
-            read(&backend, &generated(0), sealed).await;
+            read(&backend, &generated(OURS), sealed).await;
         } else {
-            write(&backend, &generated(1), sealed).await;
+            write(&backend, &generated(THEIRS), sealed).await;
         }
     });
     println!("{}", done(&role));

@@ -1,68 +1,23 @@
-//! A server's metrics as snapshots.
+//! A server, by its metrics.
 
-use super::Source;
-use super::exposition::{self, Sample};
-use super::snapshot::{Counter, Level, Operation, Snapshot};
-use crate::failure::Failure;
-use std::time::{Duration, Instant};
+mod exposition;
+mod snapshot;
+mod table;
+mod view;
 
-/// Far longer than a healthy server takes for its page.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Far more than the page of a server has.
-const MOST: u64 = 4 << 20;
+pub(super) use self::snapshot::Snapshot;
+pub(super) use self::table::{json, text};
+pub(super) use self::view::View;
 
-/// The admin listener of a server.
-pub(super) struct Server {
-    name: String,
-    metrics: String,
-    agent: ureq::Agent,
-}
+use self::exposition::Sample;
+use self::snapshot::{Counter, Level, Operation};
+use std::time::Instant;
 
-impl Server {
-    /// At this URL, with or without the path of the metrics.
-    pub(super) fn at(url: &str) -> Result<Self, Failure> {
-        let Some(rest) = url.strip_prefix("http://").filter(|rest| !rest.is_empty()) else {
-            return Err(Failure::usage(
-                "top takes the URL of a server's admin listener, such as http://127.0.0.1:9090: it has no TLS, and is \
-                 for the operator's own network",
-            ));
-        };
-        let base = url.trim_end_matches('/');
-        let metrics = if rest.trim_end_matches('/').contains('/') {
-            base.to_owned()
-        } else {
-            format!("{base}/metrics")
-        };
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            // The operator's network is not behind a proxy.
-            .proxy(None)
-            .build();
-        Ok(Self { name: base.to_owned(), metrics, agent: config.into() })
-    }
-}
-
-impl Source for Server {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn take(&self) -> Result<Snapshot, Failure> {
-        let unreached = |error: &dyn std::fmt::Display| {
-            Failure::environment(format!("cannot read {}: {error}", self.metrics))
-        };
-        let mut answer = self.agent.get(&self.metrics).call().map_err(|error| unreached(&error))?;
-        let body = answer.body_mut().with_config().limit(MOST).read_to_string();
-        let page = body.map_err(|error| unreached(&error))?;
-        let samples = exposition::parse(&page).filter(|samples| {
-            samples.iter().any(|sample| sample.name == "cachekit_server_build_info")
-        });
-        let samples = samples.ok_or_else(|| {
-            Failure::usage(format!("{} is no page of a cachekit server's metrics", self.metrics))
-        })?;
-        Ok(snapshot(&samples))
-    }
+/// The figures in a server's metrics; `None` if it is something else.
+pub(super) fn read(page: &str) -> Option<Snapshot> {
+    let samples = exposition::parse(page)?;
+    let is_server = samples.iter().any(|sample| sample.name == "cachekit_server_build_info");
+    is_server.then(|| snapshot(&samples))
 }
 
 fn snapshot(samples: &[Sample<'_>]) -> Snapshot {

@@ -2,7 +2,7 @@
 
 use super::snapshot::{Counter, Level, Operation, Snapshot};
 
-pub(super) struct View {
+pub(in crate::top) struct View {
     /// Seconds between the snapshots; `None` for all since the start.
     pub(super) seconds: Option<f64>,
     pub(super) notes: Vec<(&'static str, String)>,
@@ -29,12 +29,12 @@ pub(super) struct Row {
 
 impl View {
     /// Everything since the start.
-    pub(super) fn of(now: &Snapshot) -> Self {
+    pub(in crate::top) fn of(now: &Snapshot) -> Self {
         Self::new(None, now)
     }
 
     /// What happened since an earlier snapshot.
-    pub(super) fn between(before: &Snapshot, now: &Snapshot) -> Self {
+    pub(in crate::top) fn between(before: &Snapshot, now: &Snapshot) -> Self {
         Self::new(Some(before), now)
     }
 

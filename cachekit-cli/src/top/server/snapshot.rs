@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// A moment of a source.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Snapshot {
+pub(in crate::top) struct Snapshot {
     pub(super) at: Instant,
     /// What it says about itself, such as its version.
     pub(super) notes: Vec<(&'static str, String)>,
