@@ -122,7 +122,7 @@ impl Client<Target> for Pooled {
     }
 }
 
-/// One connection of hyper.
+/// One connection of hyper, which our client stands on.
 pub(super) struct Hyper {
     sender: http2::SendRequest<Empty<Bytes>>,
     headers: HeaderMap,
@@ -147,7 +147,7 @@ impl Client<Target> for Hyper {
     }
 }
 
-/// One connection of the crate that hyper and our client stand on.
+/// One connection of the crate that hyper's HTTP/2 is made of: what a client without hyper could come down to.
 pub(super) struct H2 {
     sender: h2::client::SendRequest<Bytes>,
     headers: HeaderMap,

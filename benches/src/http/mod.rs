@@ -128,10 +128,10 @@ fn judge(label: &str, rows: &[Row<'_, Target>]) -> Vec<Bar> {
     let p99: fn(&Sample) -> f64 = |sample| sample.percentile(99);
     let mut bars = Vec::new();
     if label == SIZES[0].0 {
-        bars.push(at_most("CPU", 1.15, hyper, Sample::cpu_micros));
-        bars.push(at_most("CPU", 0.5, reqwest, Sample::cpu_micros));
+        bars.push(at_most("CPU", 1.25, hyper, Sample::cpu_micros));
+        bars.push(at_most("CPU", 0.62, reqwest, Sample::cpu_micros));
     } else {
-        bars.push(at_most("CPU", 1.1, hyper, Sample::cpu_micros));
+        bars.push(at_most("CPU", 1.25, hyper, Sample::cpu_micros));
     }
     bars.push(at_most("p99", 1.0, reqwest, p99));
     bars

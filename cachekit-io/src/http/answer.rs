@@ -4,7 +4,9 @@ use super::failure::{Again, Failure};
 use crate::BackendErrorKind;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 
 /// Bodies of answers that carry no value are read up to here.
 pub(super) const SMALL_BODY: usize = 64 * 1024;
@@ -20,8 +22,44 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
+impl Answer {
+    /// Reads an answer up to its end or the limit; also whether there is nothing left of it. `broken` is what it means
+    /// that the connection, or the stream, ended before.
+    pub(super) async fn read(
+        answer: Response<Incoming>,
+        is_head: bool,
+        limit: usize,
+        broken: impl Fn(hyper::Error) -> Failure,
+    ) -> Result<(Self, bool), Failure> {
+        let (head, mut incoming) = answer.into_parts();
+        let mut collector = Collector::new(head.status, &head.headers, limit)?;
+        let is_h2 = head.version == Version::HTTP_2;
+        let mut is_whole = true;
+        // An HTTP/1.1 connection can be used again when the end was seen, and not only all of the bytes.
+        while !(is_head || is_h2 && incoming.is_end_stream()) {
+            let Some(frame) = incoming.frame().await else {
+                // hyper takes a stream that was reset with `NO_ERROR` for a whole one. After an answer that came
+                // before the request was sent it asks for no more of the request (RFC 9113 §8.1); of a value it says
+                // that the rest is missing.
+                if is_h2 && head.status.is_success() && !incoming.is_end_stream() {
+                    return Err(cut_short());
+                }
+                break;
+            };
+            // Trailers mean nothing here.
+            let Ok(piece) = frame.map_err(&broken)?.into_data() else { continue };
+            if !collector.push(piece)? {
+                is_whole = false;
+                break;
+            }
+        }
+        let body = collector.finish();
+        Ok((Self { status: head.status, headers: head.headers, body }, is_whole))
+    }
+}
+
 /// Puts a body together from its pieces and keeps it within a limit.
-pub(super) struct Collector {
+struct Collector {
     first: Bytes,
     rest: BytesMut,
     expected: usize,
@@ -33,11 +71,7 @@ pub(super) struct Collector {
 impl Collector {
     /// For the body that these headers announce. Only a `200` may be as large as `limit`; of an error
     /// the beginning is enough.
-    pub(super) fn new(
-        status: StatusCode,
-        headers: &HeaderMap,
-        limit: usize,
-    ) -> Result<Self, Failure> {
+    fn new(status: StatusCode, headers: &HeaderMap, limit: usize) -> Result<Self, Failure> {
         let truncate = !status.is_success();
         let limit = if truncate { limit.min(SMALL_BODY) } else { limit };
         let announced = headers
@@ -58,7 +92,7 @@ impl Collector {
     }
 
     /// Adds a piece; `false` if no more is wanted.
-    pub(super) fn push(&mut self, piece: Bytes) -> Result<bool, Failure> {
+    fn push(&mut self, piece: Bytes) -> Result<bool, Failure> {
         let so_far = self.first.len() + self.rest.len();
         let room = self.limit - so_far;
         if piece.len() > room {
@@ -90,7 +124,7 @@ impl Collector {
     }
 
     /// The whole body.
-    pub(super) fn finish(self) -> Bytes {
+    fn finish(self) -> Bytes {
         if !self.rest.is_empty() {
             return self.rest.freeze();
         }
@@ -107,5 +141,14 @@ fn too_large(limit: usize) -> Failure {
         BackendErrorKind::TooLarge,
         Again::Never,
         format!("the answer is larger than {limit} bytes"),
+    )
+}
+
+#[cold]
+fn cut_short() -> Failure {
+    Failure::transport(
+        Again::IfIdempotent,
+        "the connection broke",
+        "the answer ended before its end",
     )
 }

@@ -1,11 +1,11 @@
 //! Connections that speak HTTP/1.1: one request at a time.
 
-use super::answer::{Answer, Collector};
+use super::answer::Answer;
 use super::failure::{Again, Failure};
 use crate::runtime::{Background, Executor, Home};
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -49,32 +49,18 @@ impl Conn {
         self.sender.ready().await.map_err(|error| {
             Failure::transport(Again::Unsent, "the connection was closed", error)
         })?;
-        let sent = self.sender.try_send_request(request).await;
-        let (head, mut incoming) = sent
-            .map_err(|error| match error.message() {
-                Some(_) => (Again::Unsent, error.into_error()),
-                None => (Again::IfIdempotent, error.into_error()),
-            })
-            .map_err(|(again, error)| Failure::transport(again, "the connection broke", error))?
-            .into_parts();
-        let mut collector = Collector::new(head.status, &head.headers, limit)?;
-        let mut whole = true;
-        if !is_head {
-            while let Some(frame) = incoming.frame().await {
-                let frame = frame.map_err(|error| {
-                    Failure::transport(Again::IfIdempotent, "the connection broke", error)
-                })?;
-                // Trailers mean nothing here.
-                let Ok(piece) = frame.into_data() else { continue };
-                if !collector.push(piece)? {
-                    whole = false;
-                    break;
-                }
-            }
-        }
-        let answer =
-            Answer { status: head.status, headers: head.headers, body: collector.finish() };
-        Ok((answer, whole))
+        let sent = self.sender.try_send_request(request);
+        let answer = sent.await.map_err(|mut error| {
+            let again = match error.take_message() {
+                Some(_) => Again::Unsent,
+                None => Again::IfIdempotent,
+            };
+            Failure::transport(again, "the connection broke", error.into_error())
+        })?;
+        Answer::read(answer, is_head, limit, |error| {
+            Failure::transport(Again::IfIdempotent, "the connection broke", error)
+        })
+        .await
     }
 }
 

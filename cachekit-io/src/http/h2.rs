@@ -1,16 +1,24 @@
 //! A connection that speaks HTTP/2: many requests at once.
 
-use super::answer::{Answer, Collector};
+use super::answer::Answer;
 use super::failure::{Again, Failure};
 use super::keep_alive::KeepAlive;
+use super::pings::{self, Pings};
+use super::room::Room;
+use super::tasks::{Tasks, Work};
 use crate::runtime::{Background, Executor, Home};
 use bytes::Bytes;
-use h2::client::{Connection, SendRequest};
-use h2::{Ping, PingPong, Reason};
+use futures_util::task::AtomicWaker;
 use http::{Method, Request};
+use http_body_util::Full;
+use hyper::client::conn::http2::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -29,23 +37,33 @@ const SUSPICIOUS: Duration = Duration::from_millis(250);
 
 /// One connection. It ends when the last user lets go of it.
 pub(super) struct Conn {
-    sender: SendRequest<Bytes>,
+    sender: SendRequest<Full<Bytes>>,
     home: Home,
     closed: AtomicBool,
     /// An answer did not come; new requests go elsewhere until a ping is answered.
     suspect: AtomicBool,
     /// Told when a ping was answered.
     well: Notify,
-    /// Asks for a ping now.
-    look: Arc<Notify>,
+    /// What its driver is told.
+    driver: Arc<Driver>,
     /// The ping is for a connection that was idle for long.
     woken: AtomicBool,
     ping_interval: Duration,
     in_flight: AtomicUsize,
-    capacity: AtomicUsize,
     opened: Instant,
     /// When the last request began, in milliseconds after `opened`.
     last_use: AtomicU64,
+}
+
+/// What the connection and the task that drives it tell each other.
+#[derive(Default)]
+struct Driver {
+    /// Asks for a ping now.
+    look: Notify,
+    /// Something was answered: the peer's settings are known.
+    answered: AtomicBool,
+    task: AtomicWaker,
+    room: Room,
 }
 
 impl Conn {
@@ -59,34 +77,39 @@ impl Conn {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let handshake = h2::client::Builder::new()
-            .enable_push(false)
-            .initial_window_size(STREAM_WINDOW)
+        let (pings, clock) = pings::pings();
+        let tasks = Tasks::new(executor.handle.clone());
+        let handshake = Builder::new(tasks.clone())
+            .timer(clock)
+            .keep_alive_interval(pings::UNTIL_PING)
+            .keep_alive_timeout(pings::UNTIL_LATE)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_max_send_streams(usize::MAX)
             .max_frame_size(MAX_FRAME)
             .max_header_list_size(MAX_HEADER_LIST)
-            .handshake(stream);
-        let (sender, mut connection) = handshake.await.map_err(|error| {
+            .handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.map_err(|error| {
             Failure::transport(Again::Unsent, "the HTTP/2 handshake failed", error)
         })?;
-        let pings = connection.ping_pong();
         let conn = Arc::new(Self {
             sender,
             home: executor.home,
             closed: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             well: Notify::new(),
-            look: Arc::default(),
+            driver: Arc::default(),
             woken: AtomicBool::new(false),
             ping_interval: keep_alive.ping_interval,
             in_flight: AtomicUsize::new(0),
-            capacity: AtomicUsize::new(SOFT_LIMIT),
             opened: Instant::now(),
             last_use: AtomicU64::new(0),
         });
         let guard = CloseOnDrop(Arc::downgrade(&conn));
-        let look = Arc::clone(&conn.look);
-        executor.handle.spawn(drive(connection, pings, look, guard, background, keep_alive));
+        let driver = Arc::clone(&conn.driver);
+        let watching = (pings, background, keep_alive);
+        executor.handle.spawn(drive(connection, tasks.started(), driver, guard, watching));
         Ok(conn)
     }
 
@@ -104,7 +127,7 @@ impl Conn {
 
     /// Waits until the connection is no longer suspect; for ever if it is dead.
     pub(super) async fn sign_of_life(&self) {
-        let mut well = std::pin::pin!(self.well.notified());
+        let mut well = pin!(self.well.notified());
         // From here on no sign is missed.
         well.as_mut().enable();
         if self.is_suspect() {
@@ -118,7 +141,7 @@ impl Conn {
 
     /// Whether one more request is welcome.
     pub(super) fn has_room(&self) -> bool {
-        self.load() < self.capacity.load(Ordering::Relaxed)
+        self.load() < self.driver.room.limit().min(SOFT_LIMIT)
     }
 
     /// Takes part in the use of the connection, unless it was closed meanwhile.
@@ -139,7 +162,7 @@ impl Conn {
             return None;
         }
         if wakes {
-            self.look.notify_one();
+            self.driver.look.notify_one();
         }
         Some(lease)
     }
@@ -157,6 +180,7 @@ impl Conn {
 
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        self.driver.room.close();
     }
 }
 
@@ -179,9 +203,6 @@ impl Lease {
         self.answered = false;
         let answer = self.run(request, body, limit).await;
         self.answered = true;
-        if answer.is_err() && self.conn.sender_is_gone().await {
-            self.conn.close();
-        }
         answer
     }
 
@@ -191,50 +212,54 @@ impl Lease {
         body: Option<Bytes>,
         limit: usize,
     ) -> Result<Answer, Failure> {
+        let Conn { sender, driver, .. } = &*self.conn;
         let is_head = request.method() == Method::HEAD;
-        let mut sender = self.conn.sender.clone();
-        poll_fn(|cx| sender.poll_ready(cx)).await.map_err(unsent)?;
-        let (answer, mut stream) = sender.send_request(request, body.is_none()).map_err(unsent)?;
-        if let Some(body) = body {
-            // Not waiting for capacity: the bytes are in memory anyway, and an answer that comes
-            // before they are sent is read at once. It fails where the stream ended already: the answer
-            // says why, and whether the service did anything.
-            let _ = stream.send_data(body, true);
-        }
-        let (head, mut incoming) = answer.await.map_err(maybe_sent)?.into_parts();
-        // An answer comes after the peer's settings.
-        let peer_limit = sender.current_max_send_streams().clamp(1, SOFT_LIMIT);
-        self.conn.capacity.store(peer_limit, Ordering::Relaxed);
-
-        let mut collector = Collector::new(head.status, &head.headers, limit)?;
-        if !is_head {
-            while let Some(piece) = poll_fn(|cx| incoming.poll_data(cx)).await {
-                let piece = match piece {
-                    // RFC 9113 §8.1: an answer that comes before the request was sent may be followed by this.
-                    // It asks for no more of the request, and says nothing about the answer.
-                    Err(error) if !head.status.is_success() && wants_no_more(&error) => break,
-                    piece => piece.map_err(maybe_sent)?,
-                };
-                // It fails only where the connection does, which the next piece tells.
-                let _ = incoming.flow_control().release_capacity(piece.len());
-                if !collector.push(piece)? {
-                    break;
-                }
+        let request = request.map(|()| Full::new(body.unwrap_or_default()));
+        let _seat = driver.room.enter().await.ok_or_else(|| {
+            Failure::transport(
+                Again::Unsent,
+                "the connection was closed",
+                "it takes no more requests",
+            )
+        })?;
+        let sent = sender.clone().try_send_request(request);
+        let response = sent.await.map_err(|mut error| match error.take_message() {
+            Some(_) => {
+                self.conn.close();
+                Failure::transport(Again::Unsent, "the connection was closed", error.into_error())
             }
+            None => self.broken(error.into_error()),
+        })?;
+        if !driver.answered.load(Ordering::Relaxed) {
+            driver.answered.store(true, Ordering::Relaxed);
+            driver.task.wake();
         }
-        Ok(Answer { status: head.status, headers: head.headers, body: collector.finish() })
+        let read = Answer::read(response, is_head, limit, |error| self.broken(error)).await;
+        read.map(|(answer, _)| answer)
+    }
+
+    /// What hyper says of a request that it had begun to send.
+    #[cold]
+    fn broken(&self, error: hyper::Error) -> Failure {
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+        // Anything else is about the whole connection.
+        if !cause.is_some_and(h2::Error::is_reset) {
+            self.conn.close();
+        }
+        let again = if cause.is_some_and(is_refusal) { Again::Unsent } else { Again::IfIdempotent };
+        Failure::transport(again, "the connection broke", error)
     }
 }
 
-impl Conn {
-    /// Whether the connection takes no more requests.
-    async fn sender_is_gone(&self) -> bool {
-        let mut sender = self.sender.clone();
-        poll_fn(|cx| {
-            std::task::Poll::Ready(matches!(sender.poll_ready(cx), std::task::Poll::Ready(Err(_))))
-        })
-        .await
-    }
+/// Whether the peer says that it did nothing for the request.
+fn is_refusal(error: &h2::Error) -> bool {
+    error.is_remote()
+        && if error.is_go_away() {
+            // Streams that a graceful shutdown still serves end by themselves; these it does not.
+            error.reason() == Some(h2::Reason::NO_ERROR)
+        } else {
+            error.reason() == Some(h2::Reason::REFUSED_STREAM)
+        }
 }
 
 impl Drop for Lease {
@@ -242,59 +267,54 @@ impl Drop for Lease {
         self.conn.in_flight.fetch_sub(1, Ordering::SeqCst);
         if !self.answered && self.since.elapsed() >= SUSPICIOUS {
             self.conn.suspect.store(true, Ordering::SeqCst);
-            self.conn.look.notify_one();
+            self.conn.driver.look.notify_one();
         }
     }
-}
-
-fn wants_no_more(error: &h2::Error) -> bool {
-    error.is_remote() && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
-}
-
-fn unsent(error: h2::Error) -> Failure {
-    Failure::transport(Again::Unsent, "the connection was closed", error)
-}
-
-fn maybe_sent(error: h2::Error) -> Failure {
-    let refused = error.is_remote()
-        && if error.is_go_away() {
-            // Streams that a graceful shutdown still serves end by themselves; these it does not.
-            error.reason() == Some(Reason::NO_ERROR)
-        } else {
-            error.reason() == Some(Reason::REFUSED_STREAM)
-        };
-    let again = if refused { Again::Unsent } else { Again::IfIdempotent };
-    Failure::transport(again, "the connection broke", error)
 }
 
 /// Marks the connection as closed when its task ends, also when that was dropped with its runtime.
 struct CloseOnDrop(Weak<Conn>);
 
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
+impl CloseOnDrop {
+    fn close(&self) {
         if let Some(conn) = self.0.upgrade() {
             conn.close();
         }
     }
 }
 
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 /// Moves the bytes, and watches whether the other end is alive.
 async fn drive<S>(
-    connection: Connection<S, Bytes>,
-    pings: Option<PingPong>,
-    look: Arc<Notify>,
+    requests: Connection<TokioIo<S>, Full<Bytes>, Tasks>,
+    mut bytes: Work,
+    driver: Arc<Driver>,
     guard: CloseOnDrop,
-    background: Background,
-    keep_alive: KeepAlive,
+    (pings, background, keep_alive): (Pings, Background, KeepAlive),
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut connection = std::pin::pin!(connection);
-    let watching = watch(pings, &look, &guard.0, background, keep_alive);
-    let mut watching = std::pin::pin!(watching);
+    let mut requests = Some(requests);
+    // From here on dropped in this order: who hears of the end finds the connection closed.
+    let guard = guard;
+    let mut watching = pin!(watch(pings, &driver.look, &guard.0, background, keep_alive));
     poll_fn(|cx| {
-        if connection.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(());
+        driver.task.register(cx.waker());
+        if let Some(taking) = &mut requests {
+            if pin!(&mut *taking).poll(cx).is_ready() {
+                guard.close();
+                requests = None;
+            } else if driver.answered.load(Ordering::Relaxed) {
+                driver.room.set_limit(taking.current_max_send_streams());
+            }
+        }
+        if bytes.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
         }
         watching.as_mut().poll(cx)
     })
@@ -303,13 +323,12 @@ async fn drive<S>(
 
 /// Ends when the connection is dead or was idle for too long.
 async fn watch(
-    pings: Option<PingPong>,
+    mut pings: Pings,
     look: &Notify,
     conn: &Weak<Conn>,
     background: Background,
     keep_alive: KeepAlive,
 ) {
-    let Some(mut pings) = pings else { return };
     let KeepAlive { ping_interval, ping_timeout, wake_timeout, idle_timeout } = keep_alive;
     let look_again = ping_interval.min(idle_timeout);
     let mut wait = look_again;
@@ -328,13 +347,10 @@ async fn watch(
         }
         let woken = conn.woken.swap(false, Ordering::SeqCst);
         let patience = if woken { wake_timeout } else { ping_timeout };
-        let pong = background.before(Instant::now() + patience, pings.ping(Ping::opaque()));
-        match pong.await {
-            Some(Ok(_)) => {
-                conn.suspect.store(false, Ordering::SeqCst);
-                conn.well.notify_waiters();
-            }
-            _ => return,
+        if background.before(Instant::now() + patience, pings.ask()).await.is_none() {
+            return;
         }
+        conn.suspect.store(false, Ordering::SeqCst);
+        conn.well.notify_waiters();
     }
 }

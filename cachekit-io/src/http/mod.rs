@@ -44,13 +44,16 @@ mod keep_alive;
 mod locks;
 mod many;
 mod operations;
+mod pings;
 mod pool;
 mod proxy;
 mod request;
 mod resolver;
 mod retry;
+mod room;
 mod send;
 mod session;
+mod tasks;
 mod why;
 
 #[cfg(test)]

@@ -13,5 +13,7 @@ mod keep_alive;
 mod proxies;
 mod relay;
 mod requests;
+mod room;
 mod schedule;
 mod server;
+mod streams;

@@ -1,0 +1,177 @@
+//! What a server of HTTP/2 may say, frame by frame.
+
+use super::super::failure::{Again, Failure};
+use super::super::h2::Conn;
+use super::super::keep_alive::KeepAlive;
+use super::frames::{self, Frame};
+use crate::runtime::Background;
+use http::{Request, StatusCode};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+
+/// The reason codes of RFC 9113 §7.
+const NO_ERROR: u32 = 0;
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+
+async fn connected(keep_alive: KeepAlive) -> (Arc<Conn>, frames::Peer<DuplexStream>) {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let background = Background::start().unwrap();
+    let conn = Conn::open(ours, &background.executor(), background, keep_alive).await.unwrap();
+    (conn, frames::Peer::greet(theirs).await)
+}
+
+type Asked = JoinHandle<Result<(StatusCode, String), Failure>>;
+
+fn ask(conn: &Arc<Conn>) -> Asked {
+    let lease = conn.lease(Instant::now()).unwrap();
+    let request = Request::get("https://cache.test/v1/cache/k").body(()).unwrap();
+    tokio::spawn(async move {
+        let answer = lease.exchange(request, None, 1000).await?;
+        Ok((answer.status, String::from_utf8(answer.body.to_vec()).unwrap()))
+    })
+}
+
+/// What becomes of one request, if this is what the server says to it.
+async fn told(say: impl Fn(u32) -> Vec<Frame>) -> (Result<(StatusCode, String), Failure>, bool) {
+    let (conn, mut peer) = connected(KeepAlive::DEFAULT).await;
+    let asked = ask(&conn);
+    let stream = peer.request().await;
+    for frame in say(stream) {
+        peer.send(frame).await;
+    }
+    let became = peer.listen_until(asked).await.unwrap();
+    (became, conn.is_closed())
+}
+
+#[tokio::test]
+async fn an_answer_that_wants_no_more_of_the_request_is_one() {
+    // RFC 9113 §8.1.
+    let (answer, closed) = told(|stream| {
+        vec![
+            Frame::head(stream, "404"),
+            Frame::data(stream, "because"),
+            Frame::reset(stream, NO_ERROR),
+        ]
+    })
+    .await;
+    assert_eq!(answer.unwrap(), (StatusCode::NOT_FOUND, "because".to_owned()));
+    assert!(!closed);
+}
+
+#[tokio::test]
+async fn half_a_value_is_none_whatever_the_reason() {
+    for reason in [NO_ERROR, REFUSED_STREAM, CANCEL] {
+        let (answer, closed) = told(|stream| {
+            vec![
+                Frame::head(stream, "200"),
+                Frame::data(stream, "half of "),
+                Frame::reset(stream, reason),
+            ]
+        })
+        .await;
+        let failure = answer.unwrap_err();
+        assert_ne!(failure.again, Again::Never, "{reason}");
+        assert!(!closed, "{reason}");
+    }
+    // A graceful end that leaves this stream out.
+    let (answer, closed) = told(|stream| {
+        vec![Frame::head(stream, "200"), Frame::data(stream, "half of "), Frame::go_away(0)]
+    })
+    .await;
+    assert!(answer.is_err());
+    assert!(closed);
+}
+
+#[tokio::test]
+async fn a_value_is_whole_with_its_last_frame_or_its_trailers() {
+    for end in [Frame::last as fn(u32) -> Frame, Frame::trailers] {
+        let (answer, closed) = told(|stream| {
+            vec![Frame::head(stream, "200"), Frame::data(stream, "whole"), end(stream)]
+        })
+        .await;
+        assert_eq!(answer.unwrap(), (StatusCode::OK, "whole".to_owned()));
+        assert!(!closed);
+    }
+}
+
+#[tokio::test]
+async fn only_what_was_not_looked_at_may_be_sent_again_in_any_case() {
+    for (frame, again, closes) in [
+        (Frame::reset as fn(u32, u32) -> Frame, Again::Unsent, false),
+        (|stream, _| Frame::reset(stream, CANCEL), Again::IfIdempotent, false),
+        (|_, _| Frame::go_away(0), Again::Unsent, true),
+    ] {
+        let (answer, closed) = told(|stream| vec![frame(stream, REFUSED_STREAM)]).await;
+        assert_eq!(answer.unwrap_err().again, again);
+        assert_eq!(closed, closes);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_in_use_is_asked_again_and_again() {
+    let ping_interval = Duration::from_millis(5);
+    let (conn, mut peer) = connected(KeepAlive { ping_interval, ..KeepAlive::DEFAULT }).await;
+    let asked = ask(&conn);
+    let stream = peer.request().await;
+    for _ in 0..3 {
+        peer.ping().await;
+    }
+    peer.send(Frame::answer(stream, "v")).await;
+    peer.listen_until(asked).await.unwrap().unwrap();
+    assert!(!conn.is_closed());
+}
+
+/// A connection whose peer takes so many requests at a time, and said so.
+async fn limited(most: u32) -> (Arc<Conn>, frames::Peer<DuplexStream>) {
+    let (conn, mut peer) = connected(KeepAlive::DEFAULT).await;
+    peer.send(Frame::max_streams(most)).await;
+    let first = ask(&conn);
+    assert_eq!(serve(&mut peer, first, "first").await, "first");
+    (conn, peer)
+}
+
+/// Answers the next request, and waits for what this one gets.
+async fn serve(peer: &mut frames::Peer<DuplexStream>, asked: Asked, with: &str) -> String {
+    let stream = peer.request().await;
+    peer.send(Frame::answer(stream, with)).await;
+    peer.listen_until(asked).await.unwrap().unwrap().1
+}
+
+#[tokio::test]
+async fn what_waits_for_a_place_is_done_elsewhere_when_the_server_goes_away() {
+    let (conn, mut peer) = limited(2).await;
+    let asked: Vec<_> = (0..8).map(|_| ask(&conn)).collect();
+    assert!(!conn.has_room());
+    let served = peer.request().await;
+    peer.request().await;
+    peer.send(Frame::go_away(served)).await;
+    peer.send(Frame::answer(served, "v")).await;
+    let mut answered = 0;
+    for asked in asked {
+        match peer.listen_until(asked).await.unwrap() {
+            Ok(_) => answered += 1,
+            // Also the acquisition of a lock may be sent again.
+            Err(failure) => assert_eq!(failure.again, Again::Unsent, "{failure:?}"),
+        }
+    }
+    assert_eq!(answered, 1);
+    assert!(conn.is_closed());
+}
+
+#[tokio::test]
+async fn places_are_given_in_the_order_of_asking() {
+    let (conn, mut peer) = limited(1).await;
+    let mut waiting = VecDeque::from([ask(&conn), ask(&conn), ask(&conn)]);
+    for turn in 0..9 {
+        let next = waiting.pop_front().unwrap();
+        let turn = turn.to_string();
+        assert_eq!(serve(&mut peer, next, &turn).await, turn);
+        // Asks at the moment when the place is free, and stands behind those that wait.
+        waiting.push_back(ask(&conn));
+    }
+    assert!(!conn.is_closed());
+}
