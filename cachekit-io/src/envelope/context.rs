@@ -64,15 +64,15 @@ const SHORT: usize = 384;
 
 /// Bytes of known length, on the stack where they are few.
 pub(crate) struct Short {
-    short: [u8; SHORT],
-    /// Empty where `short` is long enough.
-    long: Vec<u8>,
+    stack: [u8; SHORT],
+    /// Empty where the stack is enough.
+    heap: Vec<u8>,
     len: usize,
 }
 
 impl Short {
     pub(crate) const fn new() -> Self {
-        Self { short: [0; SHORT], long: Vec::new(), len: 0 }
+        Self { stack: [0; SHORT], heap: Vec::new(), len: 0 }
     }
 
     /// `first`; then every part with its length before it (four bytes, big-endian), so that no two lists of as many parts give
@@ -96,7 +96,7 @@ impl Short {
         let len = parts.iter().map(|part| LEN_LEN + part.len()).sum::<usize>();
         self.len = (first.len() + len + last.len()).next_multiple_of(alignment);
         if self.len > SHORT {
-            self.long = vec![0; self.len];
+            self.heap = vec![0; self.len];
         }
         let (start, mut rest) = self.bytes_mut().split_at_mut(first.len());
         start.copy_from_slice(first);
@@ -112,11 +112,11 @@ impl Short {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        if self.long.is_empty() { &self.short[..self.len] } else { &self.long }
+        if self.heap.is_empty() { &self.stack[..self.len] } else { &self.heap }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        if self.long.is_empty() { &mut self.short[..self.len] } else { &mut self.long }
+        if self.heap.is_empty() { &mut self.stack[..self.len] } else { &mut self.heap }
     }
 }
 
