@@ -16,6 +16,7 @@ use crate::published::virtual_environment;
 
 mod attribute;
 mod keys;
+mod refusals;
 mod sdks;
 
 const CASES: usize = 1000;

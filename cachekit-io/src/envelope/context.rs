@@ -59,18 +59,76 @@ const LEN_LEN: usize = 4;
 /// Bytes of a cipher block. Both libraries read whole blocks faster than a piece of one.
 const ALIGNMENT: usize = 16;
 
-/// Header and context of common length have room here: no allocation for an entry.
+/// Additional data of common length have room here: no allocation for an entry.
 const SHORT: usize = 384;
 
-#[expect(clippy::cast_possible_truncation, reason = "callers bound the length")]
-fn len_prefix(part: &[u8]) -> [u8; LEN_LEN] {
-    (part.len() as u32).to_be_bytes()
+/// Bytes of known length, on the stack where they are few.
+pub(crate) struct Short {
+    stack: [u8; SHORT],
+    /// Empty where the stack is enough.
+    heap: Vec<u8>,
+    len: usize,
+}
+
+impl Short {
+    pub(crate) const fn new() -> Self {
+        Self { stack: [0; SHORT], heap: Vec::new(), len: 0 }
+    }
+
+    /// `first`; then every part with its length before it (four bytes, big-endian), so that no two lists of as many parts give
+    /// the same bytes; then `last`, and zeros up to a multiple of `alignment`. Once for each value.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidContext` for a part that is too long.
+    #[inline]
+    pub(crate) fn fill<const N: usize>(
+        &mut self,
+        first: &[u8],
+        parts: [&[u8]; N],
+        last: &[u8],
+        alignment: usize,
+    ) -> Result<(), EnvelopeError> {
+        if parts.iter().any(|part| part.len() > MAX_PART_LEN) {
+            let context = "a key, codec or fingerprint of more than 64 KiB";
+            return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
+        }
+        let len = parts.iter().map(|part| LEN_LEN + part.len()).sum::<usize>();
+        self.len = (first.len() + len + last.len()).next_multiple_of(alignment);
+        if self.len > SHORT {
+            self.heap = vec![0; self.len];
+        }
+        let (start, mut rest) = self.bytes_mut().split_at_mut(first.len());
+        start.copy_from_slice(first);
+        for part in parts {
+            let (here, after) = rest.split_at_mut(LEN_LEN + part.len());
+            let (prefix, bytes) = here.split_at_mut(LEN_LEN);
+            prefix.copy_from_slice(&len_prefix(part));
+            bytes.copy_from_slice(part);
+            rest = after;
+        }
+        rest[..last.len()].copy_from_slice(last);
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.heap.is_empty() { &self.stack[..self.len] } else { &self.heap }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.heap.is_empty() { &mut self.stack[..self.len] } else { &mut self.heap }
+    }
 }
 
 /// Appends the length (four bytes, big-endian) and the bytes; they are far shorter than 4 GiB.
 pub(crate) fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(&len_prefix(part));
     bytes.extend_from_slice(part);
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "callers bound the length")]
+fn len_prefix(part: &[u8]) -> [u8; LEN_LEN] {
+    (part.len() as u32).to_be_bytes()
 }
 
 /// Checks a tenant or a namespace: an empty one is a forgotten one.
@@ -95,20 +153,15 @@ impl fmt::Debug for Context<'_> {
 }
 
 /// The data that is authenticated and not encrypted: header, then context.
-pub(crate) struct AssociatedData {
-    short: [u8; SHORT],
-    /// Empty where `short` is long enough.
-    long: Vec<u8>,
-    len: usize,
-}
+pub(crate) struct AssociatedData(Short);
 
 impl AssociatedData {
     pub(crate) const fn new() -> Self {
-        Self { short: [0; SHORT], long: Vec::new(), len: 0 }
+        Self(Short::new())
     }
 
-    /// Room for a header, then every part with its length before it, so that no two contexts give
-    /// the same bytes, then zeros up to a whole number of cipher blocks. Once for each value.
+    /// Room for a header, then every part of the context, then zeros up to a whole number of cipher blocks. Once for each
+    /// value.
     pub(crate) fn fill(&mut self, context: &Context<'_>) -> Result<(), EnvelopeError> {
         let parts: [&[u8]; 5] = [
             context.tenant.as_bytes(),
@@ -117,29 +170,12 @@ impl AssociatedData {
             context.codec.as_bytes(),
             context.fingerprint,
         ];
-        if parts.iter().any(|part| part.len() > MAX_PART_LEN) {
-            let context = "a key, codec or fingerprint of more than 64 KiB";
-            return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
-        }
-        let len: usize = parts.iter().map(|part| LEN_LEN + part.len()).sum();
-        self.len = (CLEAR_LEN + len).next_multiple_of(ALIGNMENT);
-        if self.len > SHORT {
-            self.long = vec![0; self.len];
-        }
-        let mut rest = &mut self.bytes_mut()[CLEAR_LEN..];
-        for part in parts {
-            let (here, after) = rest.split_at_mut(LEN_LEN + part.len());
-            let (prefix, bytes) = here.split_at_mut(LEN_LEN);
-            prefix.copy_from_slice(&len_prefix(part));
-            bytes.copy_from_slice(part);
-            rest = after;
-        }
-        Ok(())
+        self.0.fill(&[0; CLEAR_LEN], parts, &[], ALIGNMENT)
     }
 
     /// Header and context. What is authenticated are the bytes of the entry, not what was read from them.
     pub(crate) fn with_header(&mut self, header: &[u8]) -> &[u8] {
-        let bytes = self.bytes_mut();
+        let bytes = self.0.bytes_mut();
         bytes[..CLEAR_LEN].copy_from_slice(header);
         bytes
     }
@@ -148,14 +184,6 @@ impl AssociatedData {
     /// does not fit; nothing is ever accepted because of it. It is encrypted with the value, so no reader of the store sees
     /// it. An attacker may flip its bits and learn why an entry was refused: the seed makes guesses useless.
     pub(crate) fn place(&self, seed: u64) -> [u8; PLACE_LEN] {
-        XxHash3_64::oneshot_with_seed(seed, &self.bytes()[CLEAR_LEN..]).to_be_bytes()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        if self.long.is_empty() { &self.short[..self.len] } else { &self.long }
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        if self.long.is_empty() { &mut self.short[..self.len] } else { &mut self.long }
+        XxHash3_64::oneshot_with_seed(seed, &self.0.bytes()[CLEAR_LEN..]).to_be_bytes()
     }
 }

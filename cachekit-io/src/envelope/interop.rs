@@ -20,7 +20,7 @@
 //! ```
 
 use super::aead::{Cipher, KEY_LEN, Key, NONCE_LEN, TAG_LEN};
-use super::context::push_part;
+use super::context::Short;
 use super::error::EnvelopeErrorKind as Kind;
 use super::keyring::{Keyring, MasterKey, count};
 use super::{EnvelopeError, MAX_VALUE_LEN, Provider, random};
@@ -39,7 +39,8 @@ pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
 const DOMAIN: &[u8] = b"encryption";
 const AAD_VERSION: u8 = 3;
-const FORMAT: &str = "msgpack";
+/// The last two components of the associated data, each with its length: as MessagePack, not compressed.
+pub(crate) const WRITTEN: &[u8; 20] = b"\0\0\0\x07msgpack\0\0\0\x05False";
 
 /// Seals and opens entries of the ecosystem's format with the keys of a [`Keyring`].
 ///
@@ -48,12 +49,35 @@ const FORMAT: &str = "msgpack";
 #[derive(Clone, Debug)]
 pub struct InteropEnvelope {
     keyring: Arc<Keyring>,
+    provider: Provider,
 }
 
 impl InteropEnvelope {
-    /// With these keys.
+    /// With these keys, and the default provider.
     pub fn new(keyring: impl Into<Arc<Keyring>>) -> Self {
-        Self { keyring: keyring.into() }
+        Self { keyring: keyring.into(), provider: Provider::default() }
+    }
+
+    /// Which library encrypts. The bytes are the same whichever it is.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::envelope::interop::{DEFAULT_TENANT, InteropEnvelope};
+    /// use cachekit_io::envelope::{KeySet, Keyring, Provider};
+    ///
+    /// # fn main() -> Result<(), cachekit_io::envelope::EnvelopeError> {
+    /// let keyring = Keyring::new(KeySet::from_hex(&"07".repeat(32), &[])?);
+    /// let envelope = InteropEnvelope::new(keyring).provider(Provider::aes_gcm());
+    /// let mut entry = Vec::new();
+    /// envelope.seal(DEFAULT_TENANT, "users:get_user:6159", b"\x2a", &mut entry)?;
+    /// assert_eq!(entry.len(), 1 + cachekit_io::envelope::interop::OVERHEAD);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.provider = provider;
+        self
     }
 
     /// The keys.
@@ -76,22 +100,25 @@ impl InteropEnvelope {
         out: &mut Vec<u8>,
     ) -> Result<(), EnvelopeError> {
         out.clear();
-        let keys = self.keyring.tenant(tenant)?;
-        let data = aad(tenant, key, FORMAT, false, None)?;
         if value.len() > MAX_VALUE_LEN {
             return Err(Kind::TooLarge.into());
         }
+        let mut data = Short::new();
+        aad(&mut data, tenant, key, WRITTEN)?;
         let mut nonce = [0; NONCE_LEN];
         random::fill(&mut nonce)?;
-        out.reserve(value.len() + OVERHEAD);
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(value);
-        let Ok(tag) = keys.keys[0].cipher.seal(&nonce, &data, &mut out[NONCE_LEN..]) else {
-            out.clear();
-            return Err(Kind::TooLarge.into());
-        };
-        out.extend_from_slice(&tag);
-        Ok(())
+        self.keyring.tenant(tenant, self.provider, |keys| {
+            out.reserve(value.len() + OVERHEAD);
+            out.extend_from_slice(&nonce);
+            out.extend_from_slice(value);
+            let Ok(tag) = keys.keys[0].cipher.seal(&nonce, data.bytes(), &mut out[NONCE_LEN..])
+            else {
+                out.clear();
+                return Err(Kind::TooLarge.into());
+            };
+            out.extend_from_slice(&tag);
+            Ok(())
+        })?
     }
 
     /// Opens an entry into `out`, which is overwritten; `true` if a previous key sealed it.
@@ -108,9 +135,9 @@ impl InteropEnvelope {
         out: &mut Vec<u8>,
     ) -> Result<bool, EnvelopeError> {
         out.clear();
-        let keys = self.keyring.tenant(tenant)?;
-        let data = aad(tenant, key, FORMAT, false, None)?;
-        keys.open(&data, entry, out)
+        let mut data = Short::new();
+        aad(&mut data, tenant, key, WRITTEN)?;
+        self.keyring.tenant(tenant, self.provider, |keys| keys.open(data.bytes(), entry, out))?
     }
 
     /// The fingerprints of a tenant's keys, current key first, as the other SDKs print them.
@@ -119,7 +146,9 @@ impl InteropEnvelope {
     ///
     /// [`InvalidContext`](Kind::InvalidContext) for an empty or overlong tenant.
     pub fn fingerprints(&self, tenant: &str) -> Result<Vec<Fingerprint>, EnvelopeError> {
-        Ok(self.keyring.tenant(tenant)?.keys.iter().map(|key| key.fingerprint).collect())
+        self.keyring.tenant(tenant, self.provider, |keys| {
+            keys.keys.iter().map(|key| key.fingerprint).collect()
+        })
     }
 }
 
@@ -225,25 +254,15 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The data authenticated beside a value, version 3. Interop entries have four components, with
-/// `msgpack` and no compression.
+/// The data authenticated beside a value, version 3: tenant, key, and how the value is written.
+#[inline]
 pub(crate) fn aad(
+    data: &mut Short,
     tenant: &str,
     key: &str,
-    format: &str,
-    compressed: bool,
-    original_type: Option<&str>,
-) -> Result<Vec<u8>, EnvelopeError> {
-    let flag = if compressed { "True" } else { "False" };
-    let mut bytes = vec![AAD_VERSION];
-    for part in [tenant, key, format, flag].into_iter().chain(original_type) {
-        if part.len() > 64 * 1024 {
-            let context = "a key of more than 64 KiB";
-            return Err(EnvelopeError::with_context(Kind::InvalidContext, context));
-        }
-        push_part(&mut bytes, part.as_bytes());
-    }
-    Ok(bytes)
+    written: &[u8],
+) -> Result<(), EnvelopeError> {
+    data.fill(&[AAD_VERSION], [tenant.as_bytes(), key.as_bytes()], written, 1)
 }
 
 impl fmt::Debug for TenantKeys {

@@ -2,7 +2,8 @@
 
 use super::{Cipher, KEY_LEN, Key, Library, Nonce, Provider, Refused, TAG_LEN, Tag, Then};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as RingNonce, UnboundKey};
-use zeroize::{Zeroizing, zeroize_stack};
+use std::hint::black_box;
+use zeroize::zeroize_stack;
 
 /// Bytes of stack below which the crate leaves nothing of a key schedule: about 4,720 by the frames of a release build,
 /// while a key is made. It wipes nothing itself.
@@ -17,17 +18,27 @@ impl Provider {
     }
 }
 
-/// The key alone: the crate does not wipe a key schedule where it ends. So it is made for each entry, on the stack, which is
-/// wiped.
-struct Kept(Zeroizing<Key>);
+/// A cipher to keep. The crate does not wipe a key schedule where it ends, so another one takes its place there: that of a
+/// key that is no secret.
+struct Kept(LessSafeKey);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Ok(public) = keyed(&[0; KEY_LEN]) {
+            self.0 = public;
+        }
+        // Nobody reads it any more, which must not be a reason to leave out the line above.
+        black_box(&mut self.0);
+    }
+}
 
 impl Cipher for Kept {
     fn seal(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        (&Ring as &dyn Library).seal(&self.0, nonce, aad, data)
+        self.0.seal(nonce, aad, data)
     }
 
     fn open(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
-        (&Ring as &dyn Library).open(&self.0, nonce, aad, data, tag)
+        self.0.open(nonce, aad, data, tag)
     }
 }
 
@@ -53,9 +64,7 @@ impl Library for Ring {
     }
 
     fn cipher(&self, key: &Key) -> Box<dyn Cipher> {
-        let mut kept = Box::new(Kept(Zeroizing::new([0; KEY_LEN])));
-        kept.0.copy_from_slice(key);
-        kept
+        boxed(key)
     }
 
     fn with_cipher(&self, key: &Key, then: Then<'_>) -> Result<(), Refused> {
@@ -65,8 +74,18 @@ impl Library for Ring {
     }
 }
 
-// The key schedule is on the stack of this one: it must not become part of its caller's.
+fn keyed(key: &Key) -> Result<LessSafeKey, Refused> {
+    UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| Refused)
+}
+
+// The key schedules are on the stack of these two: it must not become part of their callers'.
+
+#[inline(never)]
+fn boxed(key: &Key) -> Box<Kept> {
+    Box::new(Kept(keyed(key).expect("every 32 bytes are a key of AES-256")))
+}
+
 #[inline(never)]
 fn on_the_stack(key: &Key, then: Then<'_>) -> Result<(), Refused> {
-    then(&UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| Refused)?)
+    then(&keyed(key)?)
 }

@@ -14,14 +14,9 @@ use super::derive::ScopeKey;
 use super::interop::TenantKeys;
 use super::{EnvelopeError, Provider};
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-/// How many tenants have their keys of the ecosystem's format at hand. One more, and the collection starts
-/// anew.
-const MAX_TENANTS: usize = 1024;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names the key that sealed an entry, for one tenant and namespace. Derived, so it says nothing
 /// about the master key; the same key has other ids elsewhere.
@@ -82,8 +77,9 @@ struct State {
     hits: Vec<Arc<AtomicU64>>,
     /// Per previous key: it was the current one of this keyring, and is not to be so again.
     replaced: Vec<bool>,
-    scopes: Scopes,
-    tenants: RwLock<HashMap<String, Arc<TenantKeys>>>,
+    scopes: Scopes<ScopeKeys>,
+    /// In the ecosystem's format, by provider: it has one key for a tenant, so the ciphers are kept.
+    tenants: Scopes<TenantKeys>,
 }
 
 impl State {
@@ -95,7 +91,7 @@ impl State {
     }
 
     fn new(keys: KeySet, hits: Vec<Arc<AtomicU64>>, replaced: Vec<bool>) -> Self {
-        Self { keys, hits, replaced, scopes: Scopes::new(), tenants: RwLock::default() }
+        Self { keys, hits, replaced, scopes: Scopes::new(), tenants: Scopes::new() }
     }
 
     /// What follows on these keys, with what is known of them; `None` if they are the same.
@@ -136,6 +132,21 @@ impl State {
         let keys = ScopeKeys { keys, hits: self.hits.clone() };
         let result = use_it(&keys);
         self.scopes.insert(tenant, namespace, keys);
+        Ok(result)
+    }
+
+    /// The same for a tenant in the ecosystem's format.
+    #[cold]
+    fn derive_tenant<R>(
+        &self,
+        tenant: &str,
+        provider: Provider,
+        use_it: impl FnOnce(&TenantKeys) -> R,
+    ) -> Result<R, EnvelopeError> {
+        check_name("tenant", tenant)?;
+        let keys = TenantKeys::derive(self.keys.iter(), self.hits.clone(), tenant, provider);
+        let result = use_it(&keys);
+        self.tenants.insert(tenant, provider.name(), keys);
         Ok(result)
     }
 }
@@ -217,22 +228,18 @@ impl Keyring {
         })
     }
 
-    /// What is derived for a tenant in the ecosystem's format.
-    pub(crate) fn tenant(&self, tenant: &str) -> Result<Arc<TenantKeys>, EnvelopeError> {
-        self.now(|state| {
-            let tenants = state.tenants.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(keys) = tenants.get(tenant) {
-                return Ok(Arc::clone(keys));
-            }
-            drop(tenants);
-            check_name("tenant", tenant)?;
-            let mut tenants = state.tenants.write().unwrap_or_else(PoisonError::into_inner);
-            if tenants.len() >= MAX_TENANTS {
-                tenants.clear();
-            }
-            let (keys, hits) = (state.keys.iter(), state.hits.clone());
-            let keys = TenantKeys::derive(keys, hits, tenant, Provider::default());
-            Ok(Arc::clone(tenants.entry(tenant.to_owned()).or_insert(Arc::new(keys))))
+    /// Uses what is derived for a tenant in the ecosystem's format. The keys of now stay in memory meanwhile, for one
+    /// encryption: the ciphers are among them.
+    #[inline]
+    pub(crate) fn tenant<R>(
+        &self,
+        tenant: &str,
+        provider: Provider,
+        use_it: impl FnOnce(&TenantKeys) -> R,
+    ) -> Result<R, EnvelopeError> {
+        self.now(|state| match state.tenants.get(tenant, provider.name(), use_it) {
+            Ok(result) => Ok(result),
+            Err(use_it) => state.derive_tenant(tenant, provider, use_it),
         })
     }
 

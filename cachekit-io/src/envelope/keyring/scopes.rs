@@ -1,4 +1,4 @@
-//! What was derived for tenants and namespaces, found without a lock.
+//! What was derived for pairs of names, such as a tenant and a namespace, found without a lock.
 
 use super::{ScopeKey, count_of};
 use crate::envelope::KeyId;
@@ -18,7 +18,7 @@ const PROBES: usize = 8;
 /// microseconds, an unbounded map would cost the process.
 const MAX_OUTSIDE: usize = 1024;
 
-/// A tenant and a namespace.
+/// A tenant, and a namespace or the name of a provider.
 type Name = (Box<str>, Box<str>);
 
 /// Everything derived from one set of keys.
@@ -26,26 +26,26 @@ type Name = (Box<str>, Box<str>);
 /// A slot that is taken stays taken, so reading it is one load: threads that open entries of one namespace do
 /// not meet at a lock. Names that come later and find no slot, as those of many tenants do, are kept in an ordinary
 /// map behind a lock.
-pub(super) struct Scopes {
-    table: Box<[OnceLock<Box<Scope>>]>,
-    outside: RwLock<HashMap<Name, Arc<ScopeKeys>>>,
+pub(super) struct Scopes<T> {
+    table: Box<[OnceLock<Box<Scope<T>>>]>,
+    outside: RwLock<HashMap<Name, Arc<T>>>,
     /// Of its own for each process, so that nobody who chooses names fills one row of slots.
     hashing: RandomState,
 }
 
-struct Scope {
+struct Scope<T> {
     tenant: Box<str>,
-    namespace: Box<str>,
-    keys: ScopeKeys,
+    name: Box<str>,
+    keys: T,
 }
 
-impl Scope {
-    fn is(&self, tenant: &str, namespace: &str) -> bool {
-        *self.tenant == *tenant && *self.namespace == *namespace
+impl<T> Scope<T> {
+    fn is(&self, tenant: &str, name: &str) -> bool {
+        *self.tenant == *tenant && *self.name == *name
     }
 }
 
-impl Scopes {
+impl<T> Scopes<T> {
     pub(super) fn new() -> Self {
         Self {
             table: (0..SLOTS).map(|_| OnceLock::new()).collect(),
@@ -58,9 +58,9 @@ impl Scopes {
     fn slots<'s>(
         &'s self,
         tenant: &str,
-        namespace: &str,
-    ) -> impl Iterator<Item = &'s OnceLock<Box<Scope>>> + use<'s> {
-        let hash = self.hashing.hash_one((tenant, namespace));
+        name: &str,
+    ) -> impl Iterator<Item = &'s OnceLock<Box<Scope<T>>>> + use<'s, T> {
+        let hash = self.hashing.hash_one((tenant, name));
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
         let first = hash as usize;
         (0..PROBES).map(move |step| &self.table[first.wrapping_add(step) % SLOTS])
@@ -68,22 +68,22 @@ impl Scopes {
 
     /// Uses what is there for a name.
     #[inline]
-    pub(super) fn get<R, F: FnOnce(&ScopeKeys) -> R>(
+    pub(super) fn get<R, F: FnOnce(&T) -> R>(
         &self,
         tenant: &str,
-        namespace: &str,
+        name: &str,
         use_it: F,
     ) -> Result<R, F> {
-        for slot in self.slots(tenant, namespace) {
+        for slot in self.slots(tenant, name) {
             match slot.get() {
-                Some(scope) if scope.is(tenant, namespace) => return Ok(use_it(&scope.keys)),
+                Some(scope) if scope.is(tenant, name) => return Ok(use_it(&scope.keys)),
                 Some(_) => {}
                 // Names fill their slots in order: it is nowhere.
                 None => return Err(use_it),
             }
         }
         let outside = self.outside.read().unwrap_or_else(PoisonError::into_inner);
-        let found = outside.get(&(tenant.into(), namespace.into())).cloned();
+        let found = outside.get(&(tenant.into(), name.into())).cloned();
         drop(outside);
         match found {
             Some(keys) => Ok(use_it(&keys)),
@@ -92,23 +92,23 @@ impl Scopes {
     }
 
     /// Keeps what was derived for a name, unless another thread was faster; that is the same then.
-    pub(super) fn insert(&self, tenant: &str, namespace: &str, keys: ScopeKeys) {
-        let (tenant, namespace) = (Box::from(tenant), Box::from(namespace));
-        let mut scope = Box::new(Scope { tenant, namespace, keys });
+    pub(super) fn insert(&self, tenant: &str, name: &str, keys: T) {
+        let (tenant, name) = (Box::from(tenant), Box::from(name));
+        let mut scope = Box::new(Scope { tenant, name, keys });
         let mut taken = 0;
-        while let Some(slot) = self.slots(&scope.tenant, &scope.namespace).nth(taken) {
+        while let Some(slot) = self.slots(&scope.tenant, &scope.name).nth(taken) {
             match slot.set(scope) {
                 Ok(()) => return,
                 Err(back) => scope = back,
             }
-            if slot.get().is_some_and(|other| other.is(&scope.tenant, &scope.namespace)) {
+            if slot.get().is_some_and(|other| other.is(&scope.tenant, &scope.name)) {
                 return;
             }
             taken += 1;
         }
         let mut outside = self.outside.write().unwrap_or_else(PoisonError::into_inner);
-        let Scope { tenant, namespace, keys } = *scope;
-        let name = (tenant, namespace);
+        let Scope { tenant, name, keys } = *scope;
+        let name = (tenant, name);
         if outside.len() >= MAX_OUTSIDE && !outside.contains_key(&name) {
             // Any other one: a caller that names many tenants costs the others of them a derivation, now and then.
             let other = outside.keys().next().cloned();

@@ -1,7 +1,8 @@
 //! The ecosystem's published vectors, and its own implementation.
 
 use super::*;
-use crate::envelope::interop::{InteropEnvelope, TenantKeys, aad, derive};
+use crate::envelope::context::{Short, push_part};
+use crate::envelope::interop::{InteropEnvelope, TenantKeys, WRITTEN, aad, derive};
 use EnvelopeErrorKind::{Damaged, Tampered};
 use cachekit_core::encryption::ZeroKnowledgeEncryptor;
 use cachekit_core::encryption::key_derivation::derive_domain_key;
@@ -34,7 +35,21 @@ fn tenant_keys(masters: &[MasterKey], tenant: &str) -> TenantKeys {
 fn row_aad(row: &Value, tenant: &str) -> Vec<u8> {
     let original_type = row.get("original_type").and_then(Value::as_str);
     let compressed = row["compressed"].as_bool().expect("a flag");
-    aad(tenant, text(row, "cache_key"), text(row, "format"), compressed, original_type).unwrap()
+    let flag = if compressed { "True" } else { "False" };
+    let mut written = Vec::new();
+    for part in [text(row, "format"), flag].into_iter().chain(original_type) {
+        push_part(&mut written, part.as_bytes());
+    }
+    // What is constant in our entries.
+    let is_ours = (text(row, "format"), compressed, original_type) == ("msgpack", false, None);
+    assert_eq!(written == WRITTEN, is_ours);
+    data(tenant, text(row, "cache_key"), &written)
+}
+
+fn data(tenant: &str, key: &str, written: &[u8]) -> Vec<u8> {
+    let mut data = Short::new();
+    aad(&mut data, tenant, key, written).unwrap();
+    data.bytes().to_vec()
 }
 
 fn opens(keys: &TenantKeys, data: &[u8], entry: &[u8]) -> Result<Vec<u8>, EnvelopeErrorKind> {
@@ -183,7 +198,7 @@ fn the_published_crate_and_this_one_open_each_other_s_entries() {
         let master = MasterKey::from_bytes(&secret).unwrap();
         let their_key = derive_domain_key(&secret, "encryption", tenant.as_bytes()).unwrap();
         assert_eq!(their_key, *derive(&master, &tenant));
-        let data = aad(&tenant, &key, "msgpack", false, None).unwrap();
+        let data = data(&tenant, &key, WRITTEN);
         let ours = InteropEnvelope::new(Keyring::new(KeySet::new(master, []).unwrap()));
 
         ours.seal(&tenant, &key, &plain, &mut entry).unwrap();
