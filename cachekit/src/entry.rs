@@ -3,10 +3,12 @@
 mod fate;
 mod head;
 mod plan;
+pub(crate) mod reuse;
 #[cfg(all(test, not(cachekit_model)))]
 mod tests;
 
 use std::any::{Any, TypeId};
+use std::mem;
 use std::sync::Arc;
 
 pub(crate) use self::fate::Fate;
@@ -22,15 +24,30 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: V,
 }
 
+impl<K, V> Entry<K, V> {
+    /// Nothing runs when its key and its value are dropped, and it is small.
+    const IS_INERT: bool = !mem::needs_drop::<K>()
+        && !mem::needs_drop::<V>()
+        && mem::size_of::<Self>() <= reuse::MOST;
+}
+
 /// An entry of any key and value type.
 pub(crate) trait AnyEntry: Any + Send + Sync {
     fn head(&self) -> &Head;
+
+    /// Whether its memory may wait for the next entry ([`reuse`]).
+    fn is_inert(&self) -> bool;
 }
 
 impl<K: Send + Sync + 'static, V: Send + Sync + 'static> AnyEntry for Entry<K, V> {
     #[inline]
     fn head(&self) -> &Head {
         &self.head
+    }
+
+    #[inline]
+    fn is_inert(&self) -> bool {
+        Self::IS_INERT && self.head.is_plain()
     }
 }
 

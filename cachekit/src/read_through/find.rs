@@ -298,7 +298,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     }
 
     fn missed(&self, turn: Turn) -> Miss<Q::Owned, S> {
-        let Target { store, hash, ttl, window, idle, caller } = self.target;
+        let Target { hash, ttl, window, idle, caller, .. } = self.target;
         let behind = match self.remote {
             // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
             Some((site, make)) if caller.asks => Behind::unmade(site, make),
@@ -309,7 +309,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         let mut miss = Miss::new((self.keep)(), hash, None, turn, (ttl, window), caller, behind);
         // The user's code runs inside of the fill, if it is led: what it calls must not wait for that.
         let link = match turn {
-            Turn::Lead(row) if !Q::COPIES_PLAINLY => Some(chain::enter(store.flight_id(hash, row))),
+            Turn::Lead(row) if !Q::COPIES_PLAINLY => Some(chain::enter(row.flight())),
             _ => None,
         };
         miss.key = Some(self.key.to_owned_key());

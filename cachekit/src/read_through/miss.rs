@@ -259,7 +259,7 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
-            self.link = Some(chain::enter(self.store.flight_id(self.hash, row)));
+            self.link = Some(chain::enter(row.flight()));
             self.call.fills(self.cause());
         }
     }

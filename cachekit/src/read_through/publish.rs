@@ -10,7 +10,7 @@ use super::remote::{Behind, Value};
 use super::revalidate::Ticket;
 use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
-use crate::entry::{AnyEntry, Plan, Resident};
+use crate::entry::{self, AnyEntry, Entry, Plan, Resident};
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
@@ -181,25 +181,27 @@ where
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn publish_plain(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
-        let mut now = 0;
-        let mut plan = Plan::until(NEVER);
-        plan.weight = verdict.weight;
-        plan.negative = kind != Kind::Value;
-        if kind != Kind::Err {
-            plan.window = self.window;
-        }
+        let store = &*self.store;
+        let (mut now, mut expires) = (0, NEVER);
         if verdict.ttl != NEVER {
-            now = self.store.now();
-            plan.expires = clock::deadline(|| now, verdict.ttl);
+            now = store.now();
+            expires = clock::deadline(|| now, verdict.ttl);
         }
-        let kept = S::kept(value);
+        let window = if kind == Kind::Err { 0 } else { self.window };
+        let negative = kind != Kind::Value;
+        let value = S::kept(value);
+        let head = if window == 0 && verdict.weight <= 1 {
+            store.plain_head(expires, negative)
+        } else {
+            store.head(Plan { window, weight: verdict.weight, negative, ..Plan::until(expires) })
+        };
+        let ends = head.ends();
         let Some(key) = self.key.take() else { return };
-        let entry = Arc::new(self.store.entry(key, kept, plan));
+        let entry = entry::reuse::allocated(Entry { head, key, value });
         // The user's code is over.
         self.link = None;
         let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
         self.turn.set(Turn::Unknown);
-        let ends = entry.head.ends();
         if let Some(entry) = self.store.land_plainly(self.hash, row, entry, ends, now) {
             self.land_otherwise(row, entry, now);
         }

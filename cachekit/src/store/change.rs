@@ -173,7 +173,7 @@ impl Store {
     /// Ends all fills that are running.
     pub(crate) fn end_fills(&self) {
         for shard in &self.shards {
-            lock(&shard.inner).fills.kill_all();
+            lock(&shard.inner).kill_all();
         }
     }
 
@@ -200,7 +200,7 @@ impl Store {
         let (mut removed, mut out) = (0, Out::default());
         for shard in &self.shards {
             let mut inner = lock(&shard.inner);
-            inner.fills.kill_all();
+            inner.kill_all();
             removed += inner.entries as u64;
             inner.drain(&mut out);
         }

@@ -10,7 +10,7 @@ use super::shard::{Inner, Newcomer};
 use super::watch;
 use super::{Store, StoreRef};
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{Fate, Resident};
+use crate::entry::{self, Fate, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, chain};
 use crate::sync::lock;
 
@@ -24,7 +24,7 @@ pub(crate) struct Pilot {
 
 impl Pilot {
     pub(crate) fn id(&self) -> FlightId {
-        FlightId { shard: self.store.shard_number(self.hash), ticket: self.row.ticket }
+        self.row.flight()
     }
 
     #[inline]
@@ -35,14 +35,14 @@ impl Pilot {
     /// A poll of the leader begins, not its first one.
     pub(crate) fn polled(&self) {
         // Dropped without our lock.
-        let _former = self.with(|inner, row| inner.fills.get(row)?.pulse().polled());
+        let _former = self.with(|inner, row| inner.fill(row)?.pulse().polled());
     }
 
     /// A poll of the leader ended without a result.
     pub(crate) fn pending(&self, waker: &Waker) {
         let mut waker = Some(waker.clone());
         self.with(|inner, row| {
-            if let Some(fill) = inner.fills.get(row)
+            if let Some(fill) = inner.fill(row)
                 && let Some(waker) = waker.take()
             {
                 fill.pulse().pending(waker);
@@ -105,9 +105,8 @@ impl Flight {
     ///
     /// True if a run is under way that started later: its value is to replace this one in every tier.
     pub(crate) fn overtake(&self) -> bool {
-        let shard = self.id().shard;
         let mut out = Out::default();
-        let younger = self.pilot.with(|inner, row| inner.overtake(row, shard, &mut out));
+        let younger = self.pilot.with(|inner, row| inner.overtake(row, &mut out));
         self.pilot.store.let_go(out);
         younger
     }
@@ -134,13 +133,12 @@ impl Flight {
             }
         }
         let mut out = Out::default();
-        let shard = store.shard_number(*hash);
         let now = store.sweeping_now(newcomer.has_time(), now);
         let mut inner = lock(&store.shard(*hash).inner);
-        let ran = inner.overtake_by_run(*row, shard, &mut out);
+        let ran = inner.overtake_by_run(*row, &mut out);
         inner.counts.loads += u64::from(ran);
         let entry = &newcomer.entry;
-        let at = inner.fills.get(*row).map(|fill| fill.at);
+        let at = inner.fill(*row).map(|fill| fill.at);
         let stored =
             inner.may_store(*row) && entry.head().fate().is_none_or(|fate| fate.becomes(entry));
         let again = inner.has_wait(*row).then(|| Arc::clone(entry));
@@ -168,10 +166,10 @@ impl Flight {
     pub(crate) fn land_nothing(mut self) {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
-        let (mut out, shard) = (Out::default(), store.shard_number(*hash));
+        let mut out = Out::default();
         let mut inner = lock(&store.shard(*hash).inner);
-        inner.overtake_by_run(*row, shard, &mut out);
-        let at = inner.fills.get(*row).map(|fill| fill.at);
+        inner.overtake_by_run(*row, &mut out);
+        let at = inner.fill(*row).map(|fill| fill.at);
         if let Some(at) = at.filter(|_| inner.may_store(*row)) {
             inner.take(at, Cause::Removed, &mut out);
         }
@@ -233,7 +231,7 @@ impl Store {
             Some(gone) if self.listener.is_none() && !gone.is_fronted => {
                 // Nothing is in it, and its drop is a call.
                 std::mem::forget(out);
-                drop(gone.entry);
+                entry::reuse::let_go(gone.entry);
             }
             Some(gone) => {
                 out.push(gone);

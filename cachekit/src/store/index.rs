@@ -10,11 +10,13 @@ const FEWEST: usize = 16;
 pub(super) struct Index {
     buckets: Box<[u64]>,
     used: usize,
+    /// So many are used at most.
+    most: usize,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { buckets: vec![0; FEWEST].into(), used: 0 }
+        Self { buckets: vec![0; FEWEST].into(), used: 0, most: most(FEWEST) }
     }
 
     #[inline]
@@ -53,7 +55,7 @@ impl Index {
     pub(super) fn insert(&mut self, hash: u64, slot: u32, Hole(at): Hole) {
         self.used += 1;
         self.buckets[at] = bucket_of(hash, slot);
-        if self.used * 5 > self.buckets.len() * 3 {
+        if self.used > self.most {
             self.grow();
         }
     }
@@ -61,7 +63,8 @@ impl Index {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let more = vec![0; self.buckets.len() * 2].into();
+        let more: Box<[u64]> = vec![0; self.buckets.len() * 2].into();
+        self.most = most(more.len());
         for bucket in std::mem::replace(&mut self.buckets, more) {
             if bucket != 0 {
                 // None is like another: the first hole.
@@ -107,6 +110,11 @@ impl Index {
     pub(super) fn len(&self) -> usize {
         self.used
     }
+}
+
+/// How many of so many buckets are used at most, for searches to be short.
+fn most(buckets: usize) -> usize {
+    buckets * 3 / 5
 }
 
 /// Where the search for a hash ended that is not there.

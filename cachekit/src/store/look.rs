@@ -96,7 +96,7 @@ impl Store {
         drop(inner);
         let Look::Lead(row) = look else { return look };
         let given_up = GivenUp { store: self, hash, row };
-        let link = chain::enter(self.flight_id(hash, row));
+        let link = chain::enter(row.flight());
         drop(found);
         drop(link);
         std::mem::forget(given_up);
@@ -129,17 +129,10 @@ impl Store {
         inner.start(at, caller, false)
     }
 
-    /// Names a fill.
-    #[inline]
-    pub(crate) fn flight_id(&self, hash: u64, row: Row) -> FlightId {
-        FlightId { shard: self.shard_number(hash), ticket: row.ticket }
-    }
-
     /// Joins a fill.
     pub(crate) fn join(&self, hash: u64, row: Row, asynchronous: bool) -> Join {
-        let shard = self.shard_number(hash);
-        match lock(&self.shard(hash).inner).join(row, shard, asynchronous) {
-            Joined::Wait(wait) => Join::Wait(wait, FlightId { shard, ticket: row.ticket }),
+        match lock(&self.shard(hash).inner).join(row, asynchronous) {
+            Joined::Wait(wait) => Join::Wait(wait, row.flight()),
             Joined::Alone => Join::Alone,
             Joined::Gone => Join::Gone,
         }
@@ -156,17 +149,16 @@ impl Store {
 
     /// Whose turn it is to change a value by what is there.
     pub(crate) fn turn(&self, hash: u64) -> Turn {
-        let shard = self.shard_number(hash);
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
-        inner.turn(at, shard)
+        inner.turn(at)
     }
 
     /// Ends a fill without storing anything. The waiters learn how.
     pub(super) fn finish(&self, hash: u64, row: Row, landing: Landing) {
         let answers = landing.is_an_answer();
         let mut inner = lock(&self.shard(hash).inner);
-        let at = inner.fills.get(row).map(|fill| fill.at);
+        let at = inner.fill(row).map(|fill| fill.at);
         let ended = inner.end(row, answers);
         if let Some(at) = at {
             inner.tidy(at);
@@ -189,6 +181,6 @@ impl Store {
     /// Running fills, for tests.
     #[cfg(test)]
     pub(crate) fn running(&self) -> usize {
-        self.shards.iter().map(|shard| lock(&shard.inner).fills.len()).sum()
+        self.shards.iter().map(|shard| lock(&shard.inner).fills.running).sum()
     }
 }

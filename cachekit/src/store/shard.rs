@@ -3,10 +3,11 @@
 //! Each hash has one *slot*, as long as there is an entry or a running fill for it. Nothing here runs foreign code: what
 //! leaves the shard is handed out ([`Out`]) and dropped without the lock.
 
+use std::mem;
 use std::sync::Arc;
 
-use super::eviction::Challenge;
-use super::fills::Fills;
+use super::eviction::{Challenge, Window};
+use super::fills::{Fills, KILLED};
 use super::index::{Hole, Index};
 use super::lists::{link_last, unlink};
 use super::out::{Cause, Gone, Out};
@@ -18,6 +19,8 @@ use crate::sync::Mutex;
 
 /// No slot, or no fill.
 pub(super) const NONE: u32 = u32::MAX;
+/// One fill, which is in the slot itself ([`Slot::lone`]).
+pub(super) const LONE: u32 = u32::MAX - 1;
 
 /// A slot's queue. The first two slots are the heads of the lists.
 pub(super) const WINDOW: u8 = 0;
@@ -73,6 +76,8 @@ pub(super) struct Slot {
     pub(super) queue: u8,
     /// How often eviction found it used, up to a few.
     pub(super) uses: u8,
+    /// What is known of its lone fill.
+    bits: u8,
 }
 
 impl Slot {
@@ -81,7 +86,37 @@ impl Slot {
     }
 
     fn of(hash: u64) -> Self {
-        Self { hash, entry: None, fills: NONE, prev: NONE, next: NONE, queue: NO_QUEUE, uses: 0 }
+        Self {
+            hash,
+            entry: None,
+            fills: NONE,
+            prev: NONE,
+            next: NONE,
+            queue: NO_QUEUE,
+            uses: 0,
+            bits: 0,
+        }
+    }
+
+    /// Begins a fill in an empty slot. Where there is no entry, there are no neighbours in a list: their places have the
+    /// number of the fill.
+    #[inline]
+    pub(super) fn begin(&mut self, ticket: u64, bits: u8) {
+        #[allow(clippy::cast_possible_truncation)] // Its two halves.
+        let (low, high) = (ticket as u32, (ticket >> 32) as u32);
+        (self.prev, self.next) = (low, high);
+        (self.fills, self.bits) = (LONE, bits);
+    }
+
+    /// The lone fill of a slot that has one: its number, and what is known of it.
+    #[inline]
+    pub(super) fn lone(&self) -> (u64, u8) {
+        (u64::from(self.prev) | u64::from(self.next) << 32, self.bits)
+    }
+
+    /// What the lone fill computes is not to be stored.
+    pub(super) fn kill_lone(&mut self) {
+        self.bits |= KILLED;
     }
 }
 
@@ -125,8 +160,7 @@ pub(super) struct Inner {
     /// How much of it is in the window.
     pub(super) in_window: u64,
     pub(super) entries: usize,
-    /// Of entries that leave the window, the share that was used there: of 65,536.
-    pub(super) used_in_window: u64,
+    pub(super) window: Window,
     pub(super) challenge: Challenge,
     pub(super) sweep: Sweep,
     pub(super) counts: Counts,
@@ -151,7 +185,7 @@ impl Inner {
             held: 0,
             in_window: 0,
             entries: 0,
-            used_in_window: 0,
+            window: Window::new(room),
             challenge: Challenge::default(),
             sweep: Sweep::default(),
             counts: Counts::default(),
@@ -178,7 +212,11 @@ impl Inner {
     pub(super) fn slot_for(&mut self, hash: u64) -> u32 {
         match self.search(hash) {
             Ok(at) => at,
-            Err(hole) => self.add_slot(hash, hole),
+            Err(hole) => {
+                let at = self.free_slot();
+                self.use_slot(at, hash, hole);
+                at
+            }
         }
     }
 
@@ -188,27 +226,21 @@ impl Inner {
         self.index.find(hash, |at| self.slot(at).hash == hash)
     }
 
-    /// A slot for a hash that has none.
-    fn add_slot(&mut self, hash: u64, hole: Hole) -> u32 {
-        let at = self.free_slot();
-        self.use_slot(at, hash, NONE, hole);
-        at
-    }
-
     /// An empty slot, to be used at once.
     #[inline(always)]
     pub(super) fn free_slot(&mut self) -> u32 {
         if self.free == NONE { self.more_slots() } else { self.free }
     }
 
-    /// Gives the first empty slot to a hash, with the first of its fills.
+    /// Gives the first empty slot to a hash.
     #[inline(always)]
-    pub(super) fn use_slot(&mut self, at: u32, hash: u64, fills: u32, hole: Hole) {
+    pub(super) fn use_slot(&mut self, at: u32, hash: u64, hole: Hole) -> &mut Slot {
+        self.index.insert(hash, at, hole);
         let slot = &mut self.slots[at as usize];
         self.free = slot.next;
         // The rest of an empty slot is as it is to be.
-        (slot.hash, slot.fills) = (hash, fills);
-        self.index.insert(hash, at, hole);
+        slot.hash = hash;
+        slot
     }
 
     /// One more slot, on the list of empty ones.
@@ -297,9 +329,9 @@ impl Inner {
         let slots = &mut *self.slots;
         unlink(slots, at);
         let slot = &mut slots[at as usize];
-        let queue = std::mem::replace(&mut slot.queue, NO_QUEUE);
+        let queue = mem::replace(&mut slot.queue, NO_QUEUE);
         if is_free {
-            slot.next = std::mem::replace(&mut self.free, at);
+            slot.next = mem::replace(&mut self.free, at);
         }
         self.held -= weight;
         if queue == WINDOW {
@@ -354,12 +386,12 @@ impl Inner {
         (ends, now): (Ticks, Ticks),
         out: &mut Out,
     ) -> Option<Gone> {
+        self.sweep.expects(ends);
         let is_taken = self.slot(at).entry.is_some();
-        if is_taken || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
+        if is_taken || self.weighted || self.room == 0 || self.sweep.earliest <= now {
             self.place(at, Newcomer { entry, ends, is_fated: false }, now, out);
             return None;
         }
-        self.sweep.expects(ends);
         self.admit(at, entry, 1);
         self.make_room_for_one(at, out)
     }
@@ -370,7 +402,8 @@ impl Inner {
         // As a slice: its place is read once.
         let slots = &mut *self.slots;
         let slot = &mut slots[at as usize];
-        slot.entry = Some(entry);
+        // Nothing was there, and so nothing is dropped.
+        mem::forget(slot.entry.replace(entry));
         slot.uses = 0;
         link_last(slots, at, WINDOW);
         self.in_window += weight;
@@ -416,6 +449,7 @@ impl Inner {
     /// Gives the shard another size.
     pub(super) fn resize(&mut self, room: u64, now: Ticks, out: &mut Out) {
         self.room = room;
+        self.window.resize(room);
         while self.held > self.room {
             self.make_room(NONE, now, out);
         }
