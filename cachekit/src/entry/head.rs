@@ -71,6 +71,15 @@ impl Head {
         self.extra.is_none()
     }
 
+    /// Makes a plain head that of another entry.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn renew(&mut self, store: StoreNumber, counter: CounterId, expires: Ticks) {
+        debug_assert!(self.is_plain());
+        // Not as a whole: what it would drop is not there.
+        (self.expires, self.store, self.counter) = (expires, store, counter);
+        (*self.state.get_mut(), *self.visited.get_mut()) = (ALIVE, false);
+    }
+
     #[inline]
     pub(crate) fn store(&self) -> StoreNumber {
         self.store

@@ -7,7 +7,9 @@ use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Entry, Resident};
+use super::{Entry, Head, Resident, StoreNumber};
+use crate::clock::Ticks;
+use crate::counters::CounterId;
 use crate::sync::per_thread;
 
 /// The largest entry that is left for the next one, in bytes.
@@ -17,9 +19,14 @@ per_thread! {
     static LEFT: Cell<Option<Resident>> = Cell::new(None);
 }
 
-/// Puts an entry into memory: that of one that left, if it was of the same types and nothing holds it any more.
+/// An entry that has a time and nothing else ([`Head::plain`]), in new memory or in that of one that left, if it was of the
+/// same types and nothing holds it any more.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn allocated<K, V>(entry: Entry<K, V>) -> Resident
+pub(crate) fn plain<K, V>(
+    (store, counter, expires): (StoreNumber, CounterId, Ticks),
+    key: K,
+    value: V,
+) -> Resident
 where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
@@ -29,17 +36,16 @@ where
         && let Some(place) = Arc::get_mut(&mut left)
         && let Some(place) = (place as &mut dyn Any).downcast_mut::<Entry<K, V>>()
     {
-        *place = entry;
+        place.head.renew(store, counter, expires);
+        (place.key, place.value) = (key, value);
         return left;
     }
-    Arc::new(entry)
+    Arc::new(Entry { head: Head::plain(store, counter, expires), key, value })
 }
 
-/// Lets go of an entry that has ended and left its store. What runs when it is dropped runs now.
+/// Leaves the memory of an entry that has ended, is inert, and is in no store any more.
 #[inline]
-pub(crate) fn let_go(entry: Resident) {
-    if entry.is_inert() {
-        // Where a thread ends there is no next one.
-        let _ = LEFT.try_with(|left| left.set(Some(entry)));
-    }
+pub(crate) fn leave(entry: Resident) {
+    // Where a thread ends there is no next one.
+    let _ = LEFT.try_with(|left| left.set(Some(entry)));
 }

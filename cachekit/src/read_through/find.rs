@@ -79,8 +79,11 @@ where
     S: Shape,
 {
     let caller = caller_in_process(site);
-    let look = match store.look(hash, caller, true) {
-        Look::Lead(row) if Q::COPIES_PLAINLY && !caller.asks && site.site.idle() == NEVER => {
+    let look = match store.look(hash, caller) {
+        Look::Lead(row) => {
+            if !Q::COPIES_PLAINLY || caller.asks || site.site.idle() != NEVER {
+                return find_site_on(store, site, hash, caller, &key, remote, Look::Lead(row));
+            }
             // Most misses: the copy runs no code of the user's, which could panic while nothing gives the lead up.
             let key = Some(key.to_owned_key());
             let times = (site.site.ttl(), site.site.window());
@@ -213,7 +216,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
         let Target { store, hash, caller, .. } = self.target;
-        let look = store.look(hash, caller, true);
+        let look = store.look(hash, caller);
         return_if_fresh!(look, store, hash, self.key);
         self.goes_on(look)
     }
@@ -280,7 +283,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             }
             return Err(self.missed_so(opening));
         }
-        let look = store.look(hash, caller, true);
+        let look = store.look(hash, caller);
         self.on(look, opening)
     }
 

@@ -10,7 +10,7 @@ use super::shard::{NONE, Newcomer};
 use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
 use crate::contained::contained;
-use crate::entry::{AnyEntry, Resident};
+use crate::entry::{AnyEntry, End, Resident};
 use crate::front;
 use crate::sync::lock;
 
@@ -22,7 +22,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn let_go(&self, out: Out) {
         let is_noted = self.listener.is_some() || out.more.is_some();
-        if out.first.as_ref().is_some_and(|first| is_noted || first.is_fronted) {
+        if out.first.as_ref().is_some_and(|first| is_noted || first.end == End::Fronted) {
             self.say_goodbye(&out);
         }
         // Taken apart: the drop of the whole would be a call.
@@ -110,10 +110,10 @@ impl Store {
     /// The time when an entry comes in, if it is known or needed: 0 where no entry ever had an end.
     #[inline]
     pub(super) fn sweeping_now(&self, has_time: bool, known: Ticks) -> Ticks {
-        if !has_time && !self.is_timed.load(Ordering::Relaxed) {
-            return 0;
-        }
         if !self.is_timed.load(Ordering::Relaxed) {
+            if !has_time {
+                return 0;
+            }
             self.is_timed.store(true, Ordering::Relaxed);
         }
         if known > 0 { known } else { self.now() }

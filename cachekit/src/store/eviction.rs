@@ -9,7 +9,7 @@
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
-use super::out::{Cause, Gone, Out};
+use super::out::{Cause, Out};
 use super::shard::{Inner, MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
 use crate::entry::{self, Resident};
@@ -75,25 +75,17 @@ impl Window {
 }
 
 impl Inner {
-    /// Makes room for one entry that has just come in, where entries have no weight and none has expired. What goes alone
-    /// is handed out by itself.
+    /// Makes room for one entry that has just come in, where entries have no weight and none has expired.
     #[inline(always)]
-    pub(super) fn make_room_for_one(&mut self, newest: u32, out: &mut Out) -> Option<Gone> {
-        if self.held <= self.room {
-            return None;
-        }
-        if self.in_window > self.window.own {
+    pub(super) fn make_room_for_one(&mut self, newest: u32, out: &mut Out) {
+        if self.held > self.room && self.in_window > self.window.own {
             // Two at least, and the newest is the last.
             let oldest = self.slot(u32::from(WINDOW)).next;
-            let gone = self.judge(oldest, false, 0, out);
-            if gone.is_some() {
-                return gone;
-            }
+            self.judge(oldest, false, 0, out);
         }
         if self.held > self.room {
             self.make_room(newest, 0, out);
         }
-        None
     }
 
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
@@ -102,9 +94,7 @@ impl Inner {
         while self.held > self.room {
             match self.first_but(WINDOW, newest) {
                 Some(at) if self.in_window > self.window.own => {
-                    if let Some(gone) = self.judge(at, self.weighted, now, out) {
-                        out.push(gone);
-                    }
+                    self.judge(at, self.weighted, now, out);
                 }
                 candidate => match (self.first_but(MAIN, newest), candidate) {
                     (Some(_), _) => self.evict_from_main(newest, now, out),
@@ -133,30 +123,25 @@ impl Inner {
     /// The window's oldest entry: it goes, by itself or with others, or goes on to main, which another may have to leave for
     /// it. `weighted` is the shard's; given, so that it may be known where this is inlined.
     #[inline(always)]
-    fn judge(
-        &mut self,
-        at: u32,
-        weighted: bool,
-        now: Ticks,
-        out: &mut Out,
-    ) -> Option<Gone> {
+    fn judge(&mut self, at: u32, weighted: bool, now: Ticks, out: &mut Out) {
         if self.is_over(at, now) {
             self.take(at, Cause::Expired, out);
-            return None;
+            return;
         }
         let weight = if weighted { self.weight_at(at) } else { 1 };
         let has_room = self.held - self.in_window + weight <= self.window.main;
         // Estimated now: what the key was worth when it came in is past.
         let hash = self.slot(at).hash;
         let mut worth = self.sketch.estimate(hash);
-        let entry = self.slot(at).entry.as_ref()?;
-        let head = entry.head();
-        let used = head.take_visit();
+        let Some(entry) = self.slot(at).entry.as_ref() else { return };
+        let looked = entry.look();
+        let used = looked.0.take_visit();
         if !used && worth <= 1 && !has_room {
             // Asked for once: main is not even looked at.
-            let is_fronted = entry::end(entry, head);
+            let end = entry::end(entry, looked);
             self.window.adapt(used);
-            return self.leaves(at, weight, Cause::Evicted, is_fronted);
+            self.leaves(at, weight, (Cause::Evicted, end), out);
+            return;
         }
         self.window.adapt(used);
         if used {
@@ -167,7 +152,6 @@ impl Inner {
         } else {
             self.contest(at, weight, used, worth, now, out);
         }
-        None
     }
 
     #[inline]
@@ -194,7 +178,7 @@ impl Inner {
                 continue;
             }
             let still_used = self.is_visited(opponent);
-            if passed < MOST_PASSED && self.pass_over(opponent) {
+            if passed < MOST_PASSED && self.pass_over(opponent, still_used) {
                 passed += 1;
                 continue;
             }
@@ -229,8 +213,8 @@ impl Inner {
 
     /// Gives an entry of main another turn if it was used, or often before.
     #[inline]
-    fn pass_over(&mut self, at: u32) -> bool {
-        if self.take_visit(at) {
+    fn pass_over(&mut self, at: u32, is_used: bool) -> bool {
+        if is_used && self.take_visit(at) {
             let slot = self.slot_mut(at);
             slot.uses = (slot.uses + 1).min(MOST_USES);
             let hash = slot.hash;

@@ -66,7 +66,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     #[inline]
-    fn bits(self) -> u8 {
+    pub(super) fn bits(self) -> u8 {
         let asking = if self.asks { ASKING } else { 0 };
         asking | if self.asynchronous { ASYNCHRONOUS } else { 0 }
     }
@@ -164,6 +164,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    #[inline]
+    pub(super) fn slot(self) -> u32 {
+        self.at
+    }
+
     /// Names the fill.
     #[inline]
     pub(crate) fn flight(self) -> FlightId {
@@ -250,11 +255,11 @@ impl Inner {
     /// Starts the fill of a hash that has no slot yet. Mostly nothing ever has to do with it but its leader: then it ends
     /// where it begins, in the slot.
     #[inline(always)]
-    pub(super) fn start_new(&mut self, hash: u64, hole: Hole, caller: Caller) -> Row {
+    pub(super) fn start_new(&mut self, hash: u64, hole: Hole, bits: u8) -> Row {
         let ticket = self.fills.next_start();
         self.fills.running += 1;
         let at = self.free_slot();
-        self.use_slot(at, hash, hole).begin(ticket, caller.bits());
+        self.use_slot(at, hash, hole).begin(ticket, bits);
         Row { at, ticket }
     }
 

@@ -1,5 +1,6 @@
 //! A leader's hold on its fill, from the lead to the landing.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
@@ -127,7 +128,9 @@ impl Flight {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         if !newcomer.is_fated {
-            match store.land_plainly(*hash, *row, newcomer.entry, newcomer.ends, now) {
+            let mut entry = Some(newcomer.entry);
+            store.land_plainly(*hash, *row, &mut entry, newcomer.ends, now);
+            match entry {
                 None => return true,
                 Some(entry) => newcomer.entry = entry,
             }
@@ -210,36 +213,41 @@ impl Drop for Flight {
 
 impl Store {
     /// Stores what a fill came to that nothing but its caller has to do with: no other fill of the hash is under way, and
-    /// no caller waits. Else the entry comes back, and nothing is done. `ends`: from when on it may not be served.
+    /// no caller waits. Else the entry stays where it is, and nothing is done. `ends`: from when on it may not be served.
     #[inline(never)]
     pub(crate) fn land_plainly(
         &self,
         hash: u64,
         row: Row,
-        entry: Resident,
+        entry: &mut Option<Resident>,
         ends: Ticks,
         now: Ticks,
-    ) -> Option<Resident> {
+    ) {
         let now = self.sweeping_now(ends != NEVER, now);
         let mut inner = lock(&self.shard(hash).inner);
-        let Some(at) = inner.ends_plain(row) else { return Some(entry) };
         let mut out = Out::default();
-        inner.counts.loads += 1;
-        let gone = inner.place_plainly(at, entry, (ends, now), &mut out);
-        drop(inner);
-        match gone {
-            Some(gone) if self.listener.is_none() && !gone.is_fronted => {
-                // Nothing is in it, and its drop is a call.
-                std::mem::forget(out);
-                entry::reuse::let_go(gone.entry);
+        if !inner.land_lone(row, entry, (ends, now)) {
+            if let Some(at) = inner.ends_plain(row)
+                && let Some(entry) = entry.take()
+            {
+                inner.counts.loads += 1;
+                inner.place(at, Newcomer { entry, ends, is_fated: false }, now, &mut out);
             }
-            Some(gone) => {
-                out.push(gone);
-                self.let_go(out);
-            }
-            None => self.let_go(out),
+            drop(inner);
+            self.let_go(out);
+            return;
         }
-        None
+        inner.make_room_for_one(row.slot(), &mut out);
+        drop(inner);
+        if self.listener.is_none()
+            && let Some(entry) = out.take_inert()
+        {
+            // Nothing is left in it, and its drop is a call.
+            mem::forget(out);
+            entry::reuse::leave(entry);
+        } else {
+            self.let_go(out);
+        }
     }
 }
 

@@ -79,11 +79,13 @@ impl Index {
     /// Removes a slot.
     #[inline(always)]
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
-        let mask = self.mask();
+        // As a slice: its place is read once.
+        let buckets = &mut *self.buckets;
+        let mask = buckets.len() - 1;
         let bucket = bucket_of(hash, slot);
         let mut hole = Self::home(bucket) & mask;
-        while self.buckets[hole] != bucket {
-            if self.buckets[hole] == 0 {
+        while buckets[hole] != bucket {
+            if buckets[hole] == 0 {
                 return;
             }
             hole = (hole + 1) & mask;
@@ -92,18 +94,18 @@ impl Index {
         let mut at = hole;
         loop {
             at = (at + 1) & mask;
-            let next = self.buckets[at];
+            let next = buckets[at];
             if next == 0 {
                 break;
             }
             // It may stand in the hole unless its search begins behind that.
             let from_home = at.wrapping_sub(Self::home(next)) & mask;
             if from_home >= at.wrapping_sub(hole) & mask {
-                self.buckets[hole] = next;
+                buckets[hole] = next;
                 hole = at;
             }
         }
-        self.buckets[hole] = 0;
+        buckets[hole] = 0;
     }
 
     #[cfg(test)]

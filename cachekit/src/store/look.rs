@@ -48,31 +48,34 @@ impl Store {
     /// fill can land in between.
     // The part of a hit is inlined, the other is a call.
     #[inline(always)]
-    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look {
+    pub(crate) fn look(&self, hash: u64, caller: Caller) -> Look {
         let mut inner = lock(&self.shard(hash).inner);
         match inner.search(hash) {
             Ok(at) => match &inner.slot(at).entry {
                 Some(entry) => Look::Found(Arc::clone(entry)),
-                None => Self::lead_at(&mut inner, at, hash, caller, counts),
+                None => Self::lead_at(&mut inner, at, hash, caller, true),
             },
-            Err(hole) => Look::Lead(Self::lead_new(inner, hash, hole, caller, counts)),
+            Err(hole) => Look::Lead(Self::lead_new(inner, hash, hole, caller.bits())),
         }
     }
 
-    /// Takes the lead where there is nothing. Its arguments and its result fit into registers.
-    #[inline(never)]
-    fn lead_new(
-        mut inner: MutexGuard<'_, Inner>,
-        hash: u64,
-        hole: Hole,
-        caller: Caller,
-        counts: bool,
-    ) -> Row {
-        if counts {
-            inner.counts.misses += 1;
-            inner.sketch.increment_inlined(hash);
+    /// Takes the lead where there is nothing.
+    // A call takes as many steps as half of what is in it.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn lead_new(mut inner: MutexGuard<'_, Inner>, hash: u64, hole: Hole, bits: u8) -> Row {
+        inner.counts.misses += 1;
+        inner.sketch.increment_inlined(hash);
+        inner.start_new(hash, hole, bits)
+    }
+
+    /// The same for a call that has looked before, and counts no more.
+    pub(crate) fn look_again(&self, hash: u64, caller: Caller) -> Look {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        match &inner.slot(at).entry {
+            Some(entry) => Look::Found(Arc::clone(entry)),
+            None => Self::lead_at(&mut inner, at, hash, caller, false),
         }
-        inner.start_new(hash, hole, caller)
     }
 
     /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been

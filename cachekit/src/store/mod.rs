@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::clock::ClockSource;
 use crate::clock::{NEVER, Ticks};
 use crate::counters::{CounterId, HitCounter};
-use crate::entry::{AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
+use crate::entry::{self, AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
 use crate::front;
 use crate::observe::Observed;
 use crate::sync::lock;
@@ -187,19 +187,24 @@ impl Store {
     /// An entry for this store.
     #[inline]
     pub(crate) fn entry<K, V>(&self, key: K, value: V, plan: Plan) -> Entry<K, V> {
-        Entry { head: self.head(plan), key, value }
+        let head = Head::new(self.number, self.counter(plan.negative), plan);
+        Entry { head, key, value }
     }
 
-    /// What an entry for this store begins with.
-    #[inline]
-    pub(crate) fn head(&self, plan: Plan) -> Head {
-        Head::new(self.number, self.counter(plan.negative), plan)
-    }
-
-    /// The same for an entry that has a time, and nothing else.
-    #[inline]
-    pub(crate) fn plain_head(&self, expires: Ticks, negative: bool) -> Head {
-        Head::plain(self.number, self.counter(negative), expires)
+    /// An entry for this store that has a time, and nothing else.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn plain_entry<K, V>(
+        &self,
+        key: K,
+        value: V,
+        expires: Ticks,
+        negative: bool,
+    ) -> Resident
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        entry::reuse::plain((self.number, self.counter(negative), expires), key, value)
     }
 
     #[inline]

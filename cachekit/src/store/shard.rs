@@ -14,7 +14,7 @@ use super::out::{Cause, Gone, Out};
 use super::sketch::Sketch;
 use super::sweep::Sweep;
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{self, AnyEntry, Entry, Resident};
+use crate::entry::{self, AnyEntry, End, Entry, Resident};
 use crate::sync::Mutex;
 
 /// No slot, or no fill.
@@ -295,19 +295,11 @@ impl Inner {
     /// Takes the entry out of a slot, dead, and gives the slot back unless there is a fill.
     #[inline(never)]
     pub(super) fn take(&mut self, at: u32, cause: Cause, out: &mut Out) {
-        self.take_inlined(at, cause, out);
-    }
-
-    /// Inlined copy for misses in a full store, where call overhead matters.
-    #[inline(always)]
-    pub(super) fn take_inlined(&mut self, at: u32, cause: Cause, out: &mut Out) {
-        let Some(entry) = &self.slot(at).entry else { return };
-        let head = entry.head();
-        let weight = if self.weighted { head.weight() } else { 1 };
-        let is_fronted = entry::end(entry, head);
-        if let Some(gone) = self.leaves(at, weight, cause, is_fronted) {
-            out.push(gone);
-        }
+        let Some(entry) = self.slot(at).entry.as_ref() else { return };
+        let looked = entry.look();
+        let weight = if self.weighted { looked.0.weight() } else { 1 };
+        let end = entry::end(entry, looked);
+        self.leaves(at, weight, (cause, end), out);
     }
 
     /// Takes the entry out of a slot, which has been ended and has this weight. It leaves its list and counts no more, and
@@ -317,9 +309,9 @@ impl Inner {
         &mut self,
         at: u32,
         weight: u64,
-        cause: Cause,
-        is_fronted: bool,
-    ) -> Option<Gone> {
+        (cause, end): (Cause, End),
+        out: &mut Out,
+    ) {
         let slot = self.slot(at);
         let hash = slot.hash;
         let is_free = slot.fills == NONE;
@@ -346,8 +338,9 @@ impl Inner {
             Cause::Replaced | Cause::Removed | Cause::Cleared => {}
         }
         // Last: what holds an entry has more to keep in registers.
-        let entry = slot.entry.take()?;
-        Some(Gone { hash, entry, cause, is_fronted })
+        if let Some(entry) = slot.entry.take() {
+            out.push(Gone { hash, entry, cause, end });
+        }
     }
 
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
@@ -365,7 +358,8 @@ impl Inner {
         if self.slot(at).entry.is_some() {
             self.replace(at, entry, weight, now, out);
         } else {
-            self.admit(at, entry, weight);
+            admit(&mut self.slots, at, Some(entry));
+            self.came_in(weight);
         }
         if self.sweep.earliest > now {
             // Nothing has expired: nothing needs to be looked at for that.
@@ -376,36 +370,9 @@ impl Inner {
         }
     }
 
-    /// The same for most entries: they have no weight, replace nothing, and nothing has expired. Mostly one entry has to
-    /// go for it, and is handed out alone.
+    /// Counts an entry that has come into the window.
     #[inline(always)]
-    pub(super) fn place_plainly(
-        &mut self,
-        at: u32,
-        entry: Resident,
-        (ends, now): (Ticks, Ticks),
-        out: &mut Out,
-    ) -> Option<Gone> {
-        self.sweep.expects(ends);
-        let is_taken = self.slot(at).entry.is_some();
-        if is_taken || self.weighted || self.room == 0 || self.sweep.earliest <= now {
-            self.place(at, Newcomer { entry, ends, is_fated: false }, now, out);
-            return None;
-        }
-        self.admit(at, entry, 1);
-        self.make_room_for_one(at, out)
-    }
-
-    /// Puts an entry into a slot that has none, at the end of the window.
-    #[inline(always)]
-    fn admit(&mut self, at: u32, entry: Resident, weight: u64) {
-        // As a slice: its place is read once.
-        let slots = &mut *self.slots;
-        let slot = &mut slots[at as usize];
-        // Nothing was there, and so nothing is dropped.
-        mem::forget(slot.entry.replace(entry));
-        slot.uses = 0;
-        link_last(slots, at, WINDOW);
+    pub(super) fn came_in(&mut self, weight: u64) {
         self.in_window += weight;
         self.held += weight;
         self.entries += 1;
@@ -417,7 +384,7 @@ impl Inner {
         self.counts.evictions += 1;
         // It was in no store, and so is in no front.
         let hash = self.slot(at).hash;
-        out.push(Gone { hash, entry, cause: Cause::Evicted, is_fronted: false });
+        out.push(Gone { hash, entry, cause: Cause::Evicted, end: End::Plain });
         if self.slot(at).entry.is_some() {
             self.take(at, Cause::Replaced, out);
         } else {
@@ -441,8 +408,8 @@ impl Inner {
             let expired = old.head().is_over(now);
             self.counts.expirations += u64::from(expired);
             let cause = if expired { Cause::Expired } else { Cause::Replaced };
-            let is_fronted = old.head().is_fronted();
-            out.push(Gone { hash, entry: old, cause, is_fronted });
+            let end = End::of(old.head());
+            out.push(Gone { hash, entry: old, cause, end });
         }
     }
 
@@ -454,6 +421,17 @@ impl Inner {
             self.make_room(NONE, now, out);
         }
     }
+}
+
+/// Puts an entry into a slot that has none, at the end of the window.
+#[inline(always)]
+pub(super) fn admit(slots: &mut [Slot], at: u32, entry: Option<Resident>) {
+    let slot = &mut slots[at as usize];
+    debug_assert!(slot.entry.is_none() && slot.fills != LONE);
+    // Nothing was there, and so nothing is dropped.
+    mem::forget(mem::replace(&mut slot.entry, entry));
+    slot.uses = 0;
+    link_last(slots, at, WINDOW);
 }
 
 #[cfg(test)]
@@ -481,6 +459,7 @@ impl Inner {
         }
         assert_eq!(seen, self.entries);
         assert!(self.held <= self.room);
+        assert!(self.slots.iter().all(|slot| slot.fills != LONE || slot.entry.is_none()));
         let used = self.slots.iter().filter(|slot| slot.entry.is_some() || slot.fills != NONE);
         assert_eq!(used.count(), self.index.len());
     }

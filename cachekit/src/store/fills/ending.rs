@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
+use crate::clock::Ticks;
 use crate::entry::Resident;
 use crate::flight::{Landing, Wait, chain};
 use crate::store::out::{Cause, Out};
-use crate::store::shard::{Inner, LONE, NONE};
+use crate::store::shard::{Inner, LONE, NONE, admit};
 
 /// What a fill may be that ends plainly.
 const PLAIN: u8 = ALONE | ASYNCHRONOUS | CHANGING;
@@ -97,27 +98,35 @@ impl Inner {
         true
     }
 
-    /// Ends a fill that has nothing to it: the function ran, no other fill of the hash is under way, and no caller waits.
-    /// Gives its slot. `None`: there is something, and it goes on.
+    /// Ends a lone fill with an entry, where entries have no weight and none has expired: what most fills come to. Room is
+    /// still to be made. Else the entry stays where it is, and nothing is done.
     #[inline(always)]
-    pub(in crate::store) fn ends_plain(&mut self, row: Row) -> Option<u32> {
-        let Row { at, ticket } = row;
-        let slot = &mut self.slots[at as usize];
-        if slot.fills != LONE {
-            return self.ends_plain_row(row);
-        }
-        let (own, bits) = slot.lone();
-        if own != ticket || bits & !PLAIN != 0 {
-            return None;
+    pub(in crate::store) fn land_lone(
+        &mut self,
+        row: Row,
+        entry: &mut Option<Resident>,
+        (ends, now): (Ticks, Ticks),
+    ) -> bool {
+        // As a slice: its place is read once.
+        let slots = &mut *self.slots;
+        let slot = &mut slots[row.at as usize];
+        let is_plain = slot.fills == LONE && slot.lone() == (row.ticket, slot.lone().1 & PLAIN);
+        if !is_plain || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
+            return false;
         }
         slot.fills = NONE;
+        admit(slots, row.at, entry.take());
+        self.sweep.expects(ends);
         self.fills.running -= 1;
-        Some(at)
+        self.counts.loads += 1;
+        self.came_in(1);
+        true
     }
 
-    /// The same for a fill that has a row: there was an entry when it began, or a caller has looked at it.
+    /// Ends a fill that has nothing to it: the function ran, no other fill of the hash is under way, and no caller waits.
+    /// Gives its slot. `None`: there is something, and it goes on.
     #[inline(never)]
-    fn ends_plain_row(&mut self, row: Row) -> Option<u32> {
+    pub(in crate::store) fn ends_plain(&mut self, row: Row) -> Option<u32> {
         let first = self.row_of(row)?;
         let fill = &self.fills.rows[first as usize];
         let is_plain = !fill.is(!PLAIN) && fill.rare.is_none() && fill.next == NONE;
