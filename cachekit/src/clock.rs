@@ -55,7 +55,7 @@ pub(crate) fn span(ttl: Option<Duration>) -> Ticks {
 
 /// The moment a span after `now`.
 pub(crate) fn deadline(now: impl FnOnce() -> Ticks, span: Ticks) -> Ticks {
-    if span == NEVER { NEVER } else { now().saturating_add(span).min(NEVER - 1) }
+    if span == NEVER { NEVER } else { now().checked_add(span).unwrap_or(NEVER - 1) }
 }
 
 /// Converts ticks back, for reports.

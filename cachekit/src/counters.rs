@@ -161,6 +161,7 @@ impl HitCounter {
         Self { id, base, overflow: AtomicU64::new(0) }
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> CounterId {
         self.id
     }

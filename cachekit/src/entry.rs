@@ -3,10 +3,12 @@
 mod fate;
 mod head;
 mod plan;
+pub(crate) mod reuse;
 #[cfg(all(test, not(cachekit_model)))]
 mod tests;
 
 use std::any::{Any, TypeId};
+use std::mem;
 use std::sync::Arc;
 
 pub(crate) use self::fate::Fate;
@@ -22,12 +24,29 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: V,
 }
 
+impl<K, V> Entry<K, V> {
+    /// Nothing runs when its key and its value are dropped, and it is small.
+    const IS_INERT: bool =
+        !mem::needs_drop::<K>() && !mem::needs_drop::<V>() && mem::size_of::<Self>() <= reuse::MOST;
+}
+
 /// An entry of any key and value type.
 pub(crate) trait AnyEntry: Any + Send + Sync {
-    fn head(&self) -> &Head;
+    /// Its head, and whether its memory may wait for the next entry ([`reuse`]) if that is plain: in one call.
+    fn look(&self) -> (&Head, bool);
+
+    #[inline]
+    fn head(&self) -> &Head {
+        self.look().0
+    }
 }
 
 impl<K: Send + Sync + 'static, V: Send + Sync + 'static> AnyEntry for Entry<K, V> {
+    #[inline]
+    fn look(&self) -> (&Head, bool) {
+        (&self.head, Self::IS_INERT)
+    }
+
     #[inline]
     fn head(&self) -> &Head {
         &self.head
@@ -56,19 +75,37 @@ impl dyn AnyEntry {
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
-/// Ends an entry just removed from its shard, whose head this is. Called under the shard's lock, so no other thread can
-/// obtain it from the store. Whether a thread's cache may hold it.
+/// What the end of an entry leaves to be done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing but to drop it.
+    Plain,
+    /// A thread's cache may hold it, and is to let go of it.
+    Fronted,
+    /// Its memory may wait for the next entry ([`reuse`]).
+    Inert,
+}
+
+impl End {
+    /// Of an entry that something else holds as well.
+    pub(crate) fn of(head: &Head) -> Self {
+        // A thread cache that comes later sees the end.
+        if head.is_in_thread_caches() { Self::Fronted } else { Self::Plain }
+    }
+}
+
+/// Ends an entry just removed from its shard, of which [`look`](AnyEntry::look) says this. Called under the shard's lock,
+/// so no other thread can obtain it from the store.
 #[inline(always)]
-pub(crate) fn end(entry: &Resident, head: &Head) -> bool {
+pub(crate) fn end(entry: &Resident, (head, is_inert): (&Head, bool)) -> End {
     // Mostly it is held nowhere else, which spares an atomic exchange. A fate may be upgrading its `Weak` right now, but
     // never revives the entry.
     if Arc::strong_count(entry) == 1 {
         head.kill_unheld();
-        return false;
+        return if is_inert && head.is_plain() { End::Inert } else { End::Plain };
     }
     head.kill();
-    // A thread cache that comes later sees the end.
-    head.is_in_thread_caches()
+    End::of(head)
 }
 
 /// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a thread cache.

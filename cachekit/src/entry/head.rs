@@ -51,13 +51,33 @@ pub(crate) struct Head {
 impl Head {
     #[inline]
     pub(crate) fn new(store: StoreNumber, counter: CounterId, plan: Plan) -> Self {
-        let mut expires = plan.expires;
-        let mut extra = None;
+        let mut head = Self::plain(store, counter, plan.expires);
         if !plan.is_plain() {
-            extra = Some(Box::new(Extra::new(&mut expires, plan)));
+            head.extra = Some(Box::new(Extra::new(&mut head.expires, plan)));
         }
+        head
+    }
+
+    /// Of an entry that has a time, and nothing else.
+    #[inline]
+    pub(crate) fn plain(store: StoreNumber, counter: CounterId, expires: Ticks) -> Self {
         let (state, visited) = (AtomicU8::new(ALIVE), Visited::new(false));
-        Self { expires, store, counter, state, visited, extra }
+        Self { expires, store, counter, state, visited, extra: None }
+    }
+
+    /// Whether that is all that it has.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.extra.is_none()
+    }
+
+    /// Makes a plain head that of another entry.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn renew(&mut self, store: StoreNumber, counter: CounterId, expires: Ticks) {
+        debug_assert!(self.is_plain());
+        // Not as a whole: what it would drop is not there.
+        (self.expires, self.store, self.counter) = (expires, store, counter);
+        (*self.state.get_mut(), *self.visited.get_mut()) = (ALIVE, false);
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 use std::any::TypeId;
 use std::sync::{Arc, Barrier};
 
-use super::{Entry, Head, Plan, Resident, mix};
+use super::{End, Entry, Head, Plan, Resident, end, mix, reuse};
 use crate::clock::NEVER;
 use crate::counters::CounterId;
 
@@ -205,4 +205,57 @@ mod fates {
         assert!(fate.outdate().first);
         assert!(!fate.trust() && !entry.head().is_alive());
     }
+}
+
+#[test]
+fn the_memory_of_an_inert_entry_waits_for_the_next_of_its_types() {
+    let made = |key: u64| reuse::plain((1, CounterId::NONE, NEVER), key, key * 2);
+    let read = |entry: &Resident| {
+        let entry = entry.typed::<u64, u64>().unwrap();
+        (entry.key, entry.value, entry.head.is_alive(), entry.head.is_visited())
+    };
+    let first = made(1);
+    let place = Arc::as_ptr(&first);
+    first.head().visit();
+    first.head().kill();
+    reuse::leave(first);
+    let second = made(2);
+    assert!(std::ptr::addr_eq(place, Arc::as_ptr(&second)), "the same memory");
+    assert_eq!(read(&second), (2, 4, true, false), "and another entry");
+
+    let held = Arc::clone(&second);
+    reuse::leave(second);
+    let third = made(3);
+    assert_eq!((read(&third), read(&held)), ((3, 6, true, false), (2, 4, true, false)));
+
+    let watched = Arc::downgrade(&third);
+    reuse::leave(third);
+    assert_eq!(read(&made(4)), (4, 8, true, false));
+    assert!(watched.upgrade().is_none(), "what was left is let go of, and not used");
+
+    reuse::leave(made(5));
+    let other: Resident = reuse::plain((1, CounterId::NONE, NEVER), 6_u32, 7_u64);
+    assert!(other.typed::<u64, u64>().is_none());
+    assert!(other.typed::<u32, u64>().is_some_and(|other| (other.key, other.value) == (6, 7)));
+}
+
+#[test]
+fn only_an_entry_without_a_destructor_that_nothing_holds_is_inert() {
+    let ends = |entry: &Resident| end(entry, entry.look());
+    let plain = |entry: Entry<u64, u64>| -> Resident { Arc::new(entry) };
+    let number = |head: Head| plain(Entry { head, key: 1, value: 2 });
+    assert!(ends(&number(self::plain())) == End::Inert);
+    assert!(ends(&entry(1, "a")) == End::Plain, "its value has a destructor");
+    let weighs = head(Plan { weight: 2, ..Plan::until(NEVER) });
+    assert!(ends(&number(weighs)) == End::Plain, "it has more than a time");
+    let large: Resident = Arc::new(Entry { head: self::plain(), key: 1_u64, value: [0_u64; 64] });
+    assert!(ends(&large) == End::Plain, "it is large");
+
+    let held = number(self::plain());
+    let holder = Arc::clone(&held);
+    assert!(ends(&held) == End::Plain && holder.head().is_dead());
+    let in_thread_caches = number(self::plain());
+    let thread_cache = Arc::clone(&in_thread_caches);
+    assert!(thread_cache.head().enter_thread_cache());
+    assert!(ends(&in_thread_caches) == End::Fronted);
 }

@@ -9,17 +9,13 @@ pub(crate) mod wait_graph;
 
 pub(crate) use wait::{Failure, Landing, Wait, Waited, Wakers};
 
-/// Identifies a flight: the shard that it is in, by a number that no other of the process has, and a number that no
-/// other flight of the shard has, before or after.
+/// Identifies a flight, by a number that no other of the process has, before or after: its ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FlightId {
-    pub(crate) shard: u64,
-    pub(crate) ticket: u64,
-}
+pub(crate) struct FlightId(pub(crate) u64);
 
 impl FlightId {
     /// None: tickets begin at 1.
-    const NONE: Self = Self { shard: 0, ticket: 0 };
+    const NONE: Self = Self(0);
 }
 
 /// Why a leader asks the shared tier.

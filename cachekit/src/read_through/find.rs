@@ -80,10 +80,11 @@ where
     S: Shape,
 {
     let caller = caller_in_process(function);
-    let look = match store.look(hash, caller, true) {
-        Look::Lead(row)
-            if Q::COPIES_PLAINLY && !caller.asks && function.definition.idle() == NEVER =>
-        {
+    let look = match store.look(hash, caller) {
+        Look::Lead(row) => {
+            if !Q::COPIES_PLAINLY || caller.asks || function.definition.idle() != NEVER {
+                return find_site_on(store, function, hash, caller, &key, remote, Look::Lead(row));
+            }
             // Most misses: the copy runs no code of the user's, which could panic while nothing gives the lead up.
             let key = Some(key.to_owned_key());
             let times = (function.definition.ttl(), function.definition.window());
@@ -219,7 +220,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
         let Lookup { store, hash, caller, .. } = self.lookup;
-        let look = store.look(hash, caller, true);
+        let look = store.look(hash, caller);
         return_if_fresh!(look, store, hash, self.key);
         self.goes_on(look)
     }
@@ -286,7 +287,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             }
             return Err(self.missed_so(opening));
         }
-        let look = store.look(hash, caller, true);
+        let look = store.look(hash, caller);
         self.on(look, opening)
     }
 
@@ -304,7 +305,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     }
 
     fn missed(&self, turn: Turn) -> Miss<Q::Owned, S> {
-        let Lookup { store, hash, ttl, window, idle, caller } = self.lookup;
+        let Lookup { hash, ttl, window, idle, caller, .. } = self.lookup;
         let behind = match self.remote {
             // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
             Some((function, make)) if caller.asks => Behind::unmade(function, make),
@@ -315,9 +316,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         let mut miss = Miss::new((self.keep)(), hash, None, turn, (ttl, window), caller, behind);
         // The user's code runs inside of the fill, if it is led: what it calls must not wait for that.
         let running = match turn {
-            Turn::Lead(row) if !Q::COPIES_PLAINLY => {
-                Some(wait_graph::enter(store.flight_id(hash, row)))
-            }
+            Turn::Lead(row) if !Q::COPIES_PLAINLY => Some(wait_graph::enter(row.flight())),
             _ => None,
         };
         miss.key = Some(self.key.to_owned_key());

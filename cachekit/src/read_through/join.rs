@@ -235,7 +235,7 @@ where
     /// Looks again: a value, or whose turn it is.
     fn look_again(&mut self) -> Option<Box<S::Return>> {
         let caller = self.caller();
-        let mut look = self.store.look(self.hash, caller, false);
+        let mut look = self.store.look_again(self.hash, caller);
         loop {
             match look {
                 Look::Found(entry) => {

@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use super::Turn;
 use super::lead::{Asked, Lead};
+use super::publish::{Made, plain_entry};
 use super::remote::Behind;
 use super::revalidate::Ticket;
 use crate::background;
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{Fate, Plan};
+use crate::entry::{Fate, Plan, Resident};
 use crate::explain::NotStored;
 use crate::flight::wait_graph;
 use crate::flight::wait_graph::Running;
 use crate::observe::{Call, Cause, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
-use crate::store::{Caller, Flight, Store, StoreRef};
+use crate::store::{Caller, Flight, Newcomer, Row, Store, StoreRef};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
 #[must_use]
@@ -159,6 +160,13 @@ impl<K, S: Shape> Drop for Miss<K, S> {
     }
 }
 
+/// Ends a fill with this entry where there are waiters, or other fills of the key.
+#[cold]
+#[inline(never)]
+fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, now: Ticks) {
+    Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
+}
+
 /// How a miss goes on.
 // Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
@@ -221,6 +229,17 @@ where
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
         let _call = self.call.enter();
         let is_plain = self.leads_plainly();
+        if is_plain
+            && let (StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
+        {
+            let ret = self.run_plainly(store, row, &rules, f);
+            if self.call.is_spent() {
+                debug_assert!(self.is_spent());
+                // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
+                std::mem::forget(self);
+            }
+            return ret;
+        }
         if is_plain {
             self.enters();
         } else if let Some(value) = self.start_otherwise() {
@@ -230,16 +249,59 @@ where
         // The miss stays where it is: moved, it would be copied.
         let ret = f();
         drop(entered);
-        if is_plain {
-            // No rule has had the turn given up since then.
-            self.complete_plainly(&rules, &ret);
+        self.complete(&rules, &ret);
+        ret
+    }
+
+    /// Runs a function whose call leads, where that is all that there is to it. Most misses do this, and no other way has as
+    /// many steps that are none: what it takes from the miss stays in registers.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn run_plainly(
+        &mut self,
+        store: &'static Store,
+        row: Row,
+        rules: &impl Judge<K, S>,
+        f: impl FnOnce() -> S::Return,
+    ) -> S::Return {
+        // If the function panics, or what else is the user's, the lead is given up as the miss is dropped.
+        let running = wait_graph::enter(row.flight());
+        self.call.fills(Cause::Miss);
+        let entered = self.call.enter_fill();
+        let ret = f();
+        drop(entered);
+        let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
+        let verdict = rules.judge(&key, &ret, self.ttl);
+        if verdict.keep
+            && let Some(value) = S::stored(&ret)
+        {
+            store.note_kept(self.hash);
+            self.call.ended(store.observed(), Outcome::Ok);
+            let (value, how) = (S::kept(value), (self.window, S::kind(&ret)));
+            // The user's code is over.
+            drop(running);
+            let Made { entry, ends, now } = plain_entry(store, key, value, verdict, how);
+            self.turn.set(Turn::Unknown);
+            let mut entry = Some(entry);
+            store.land_plainly(self.hash, row, &mut entry, ends, now);
+            if let Some(entry) = entry {
+                land_otherwise(store, self.hash, row, entry, now);
+            }
         } else {
-            self.complete(&rules, &ret);
-        }
-        if self.is_spent() {
-            std::mem::forget(self);
+            self.key = Some(key);
+            self.end_unkept(verdict.ttl, &ret);
         }
         ret
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_unkept(&mut self, ttl: Ticks, ret: &S::Return) {
+        self.judged_unkept(S::kind(ret), ttl);
+        if let Some(flight) = self.take_flight() {
+            self.settle_unkept(flight, ret);
+        }
+        // Not all callers drop the miss.
+        self.key = None;
     }
 
     /// Whether there is nothing to look at but whose turn it is.
@@ -259,7 +321,7 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
-            self.running = Some(wait_graph::enter(self.store.flight_id(self.hash, row)));
+            self.running = Some(wait_graph::enter(row.flight()));
             self.call.fills(self.cause());
         }
     }
@@ -299,8 +361,8 @@ where
             }
             Begun::Stale(value) => return Some(value),
             Begun::Lead(flight) => self.put_flight(flight),
-            // The function runs, and nothing is kept.
-            Begun::Disabled => self.turn.set(Turn::Unknown),
+            // The function runs, and nothing is kept. It may have had room when the call took its lead.
+            Begun::Disabled => self.give_up_turn(),
         }
         None
     }
@@ -314,8 +376,7 @@ where
         *value
     }
 
-    /// Whether all that would have to be dropped is gone. One check here is cheaper than the drop glue.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    /// Whether all that would have to be dropped is gone.
     fn is_spent(&self) -> bool {
         // Each field is named, so that one more with a destructor is not forgotten.
         let Self {
@@ -356,7 +417,6 @@ where
     }
 
     /// The same where it is this call's turn, and there is nothing else to look at.
-    #[cfg_attr(not(debug_assertions), inline(always))]
     fn complete_plainly(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
         let Some(key) = &self.key else { return };
         let verdict = rules.judge(key, ret, self.ttl);
@@ -377,17 +437,17 @@ where
             self.store.note_kept(self.hash);
             self.call.ended(self.store.observed(), Outcome::Ok);
         } else {
-            self.judged_unkept(S::kind(ret), verdict);
+            self.judged_unkept(S::kind(ret), verdict.ttl);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn judged_unkept(&mut self, kind: Kind, verdict: Verdict) {
+    fn judged_unkept(&mut self, kind: Kind, ttl: Ticks) {
         let (outcome, why) = match kind {
             Kind::Err => (Outcome::Error, NotStored::Error),
-            Kind::None if verdict.ttl != 0 => (Outcome::NotStored, NotStored::None),
-            _ if verdict.ttl == 0 => (Outcome::NotStored, NotStored::NoTime),
+            Kind::None if ttl != 0 => (Outcome::NotStored, NotStored::None),
+            _ if ttl == 0 => (Outcome::NotStored, NotStored::NoTime),
             _ => (Outcome::NotStored, NotStored::Condition),
         };
         self.store.note_unkept(self.hash, why);

@@ -14,7 +14,47 @@ use crate::entry::{AnyEntry, Plan, Resident};
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
-use crate::store::{Flight, Newcomer, Row};
+use crate::store::{Flight, Newcomer, Store};
+
+/// An entry that a plain run has made.
+pub(super) struct Made {
+    pub(super) entry: Resident,
+    /// From when on it may not be served.
+    pub(super) ends: Ticks,
+    /// The time; 0 if it was not asked for.
+    pub(super) now: Ticks,
+}
+
+/// Makes an entry of what a plain run returned.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(super) fn plain_entry<K, V>(
+    store: &Store,
+    key: K,
+    value: V,
+    verdict: Verdict,
+    (window, kind): (Ticks, Kind),
+) -> Made
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    let (mut now, mut expires) = (0, NEVER);
+    if verdict.ttl != NEVER {
+        now = store.now();
+        expires = clock::deadline(|| now, verdict.ttl);
+    }
+    let negative = kind != Kind::Value;
+    // Errors are not served beyond their time.
+    let window = if kind == Kind::Err { 0 } else { window };
+    if window == 0 && verdict.weight <= 1 {
+        let entry = store.plain_entry(key, value, expires, negative);
+        return Made { entry, ends: expires, now };
+    }
+    let plan = Plan { window, weight: verdict.weight, negative, ..Plan::until(expires) };
+    let entry = Arc::new(store.entry(key, value, plan));
+    let ends = entry.head.ends();
+    Made { entry, ends, now }
+}
 
 impl<K, S> Miss<K, S>
 where
@@ -154,7 +194,7 @@ where
 
     // Apart, for the stack of what has no value.
     #[inline(never)]
-    fn settle_unkept(&mut self, flight: Flight, ret: &S::Return) {
+    pub(super) fn settle_unkept(&mut self, flight: Flight, ret: &S::Return) {
         let outdated = self.is_outdated();
         self.store.count_load(self.hash);
         let landing = self.unkept(&flight, ret, S::stored(ret));
@@ -179,38 +219,21 @@ where
     }
 
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
-    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn publish_plain(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
-        let mut now = 0;
-        let mut plan = Plan::until(NEVER);
-        plan.weight = verdict.weight;
-        plan.negative = kind != Kind::Value;
-        if kind != Kind::Err {
-            plan.window = self.window;
-        }
-        if verdict.ttl != NEVER {
-            now = self.store.now();
-            plan.expires = clock::deadline(|| now, verdict.ttl);
-        }
-        let kept = S::kept(value);
+        let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
         let Some(key) = self.key.take() else { return };
-        let entry = Arc::new(self.store.entry(key, kept, plan));
+        let value = S::kept(value);
         // The user's code is over.
         self.running = None;
-        let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
+        let Made { entry, ends, now } =
+            plain_entry(&self.store, key, value, verdict, (self.window, kind));
         self.turn.set(Turn::Unknown);
-        let ends = entry.head.ends();
-        if let Some(entry) = self.store.land_plainly(self.hash, row, entry, ends, now) {
-            self.land_otherwise(row, entry, now);
+        let mut entry = Some(entry);
+        self.store.land_plainly(self.hash, row, &mut entry, ends, now);
+        if let Some(entry) = entry {
+            // How it was led makes no difference to its landing.
+            self.flight(row, false).land(Newcomer::of(entry), now);
         }
-    }
-
-    /// There are waiters, or other fills of the key.
-    #[cold]
-    #[inline(never)]
-    fn land_otherwise(&self, row: Row, entry: Resident, now: Ticks) {
-        // How it was led makes no difference to its landing.
-        self.flight(row, false).land(Newcomer::of(entry), now);
     }
 
     /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.

@@ -10,7 +10,7 @@ use super::shard::{NONE, Newcomer};
 use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
 use crate::contained::contained;
-use crate::entry::{AnyEntry, Resident};
+use crate::entry::{AnyEntry, End, Resident};
 use crate::sync::lock;
 use crate::thread_cache;
 
@@ -22,7 +22,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn let_go(&self, out: Out) {
         let is_noted = self.listener.is_some() || out.more.is_some();
-        if out.first.as_ref().is_some_and(|first| is_noted || first.is_in_thread_caches) {
+        if out.first.as_ref().is_some_and(|first| is_noted || first.end == End::Fronted) {
             self.say_goodbye(&out);
         }
         // Taken apart: the drop of the whole would be a call.
@@ -110,10 +110,10 @@ impl Store {
     /// The time when an entry comes in, if it is known or needed: 0 where no entry ever had an end.
     #[inline]
     pub(super) fn sweeping_now(&self, has_time: bool, known: Ticks) -> Ticks {
-        if !has_time && !self.is_timed.load(Ordering::Relaxed) {
-            return 0;
-        }
         if !self.is_timed.load(Ordering::Relaxed) {
+            if !has_time {
+                return 0;
+            }
             self.is_timed.store(true, Ordering::Relaxed);
         }
         if known > 0 { known } else { self.now() }
@@ -173,7 +173,7 @@ impl Store {
     /// Ends all fills that are running.
     pub(crate) fn end_fills(&self) {
         for shard in &self.shards {
-            lock(&shard.inner).fills.kill_all();
+            lock(&shard.inner).kill_all();
         }
     }
 
@@ -200,7 +200,7 @@ impl Store {
         let (mut removed, mut out) = (0, Out::default());
         for shard in &self.shards {
             let mut inner = lock(&shard.inner);
-            inner.fills.kill_all();
+            inner.kill_all();
             removed += inner.entries as u64;
             inner.drain(&mut out);
         }

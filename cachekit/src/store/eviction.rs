@@ -9,7 +9,7 @@
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
-use super::out::{Cause, Gone, Out};
+use super::out::{Cause, Out};
 use super::shard::{Inner, MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
 use crate::entry::{self, Resident};
@@ -30,47 +30,71 @@ const ONE: u64 = 65_536;
 /// How fast the share of used entries follows what is seen: by 1/128 of the difference.
 const SLOWNESS: u64 = 128;
 
-impl Inner {
-    /// How much of the room is the window's. At least one entry.
-    #[inline]
-    fn window_room(&self) -> u64 {
-        let share = LEAST_WINDOW + MORE_WINDOW * self.used_in_window / ONE;
-        if self.room < 1 << 40 { (self.room * share / ONE).max(1) } else { self.room / ONE * share }
+/// How the room is divided between the queues.
+pub(super) struct Window {
+    room: u64,
+    /// How much is the window's. At least one entry.
+    own: u64,
+    /// How much is main's.
+    main: u64,
+    /// Of entries that leave the window, the share that was used there: of 65,536.
+    used: u64,
+}
+
+impl Window {
+    pub(super) fn new(room: u64) -> Self {
+        let mut window = Self { room, own: 0, main: 0, used: 0 };
+        window.set();
+        window
     }
 
-    /// Makes room for one entry that has just come in, where entries have no weight and none has expired. What goes alone
-    /// is handed out by itself.
-    #[inline(always)]
-    pub(super) fn make_room_for_one(&mut self, newest: u32, out: &mut Out) -> Option<Gone> {
-        if self.held <= self.room {
-            return None;
+    pub(super) fn resize(&mut self, room: u64) {
+        self.room = room;
+        self.set();
+    }
+
+    /// Divides the room anew.
+    fn set(&mut self) {
+        let share = LEAST_WINDOW + MORE_WINDOW * self.used / ONE;
+        let small = self.room < 1 << 40;
+        self.own = if small { self.room * share / ONE } else { self.room / ONE * share }.max(1);
+        self.main = self.room.saturating_sub(self.own);
+    }
+
+    /// Notes whether an entry that leaves the window was used there.
+    #[inline]
+    fn adapt(&mut self, used: bool) {
+        let target = if used { ONE / SLOWNESS } else { 0 };
+        let share = self.used + target - self.used / SLOWNESS;
+        // Where nothing is used in it, it soon is as small as can be, and stays so.
+        if share != self.used {
+            self.used = share;
+            self.set();
         }
-        let window = self.window_room();
-        let oldest = self.first_but(WINDOW, newest).filter(|_| self.in_window > window);
-        if let Some(oldest) = oldest {
-            let main_room = self.room - window.min(self.room);
-            let gone = self.judge(oldest, main_room, false, 0, out);
-            if gone.is_some() {
-                return gone;
-            }
+    }
+}
+
+impl Inner {
+    /// Makes room for one entry that has just come in, where entries have no weight and none has expired.
+    #[inline(always)]
+    pub(super) fn make_room_for_one(&mut self, newest: u32, out: &mut Out) {
+        if self.held > self.room && self.in_window > self.window.own {
+            // Two at least, and the newest is the last.
+            let oldest = self.slot(u32::from(WINDOW)).next;
+            self.judge(oldest, false, 0, out);
         }
         if self.held > self.room {
             self.make_room(newest, 0, out);
         }
-        None
     }
 
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
     #[inline(never)]
     pub(super) fn make_room(&mut self, newest: u32, now: Ticks, out: &mut Out) {
         while self.held > self.room {
-            let window = self.window_room();
-            let main_room = self.room - window.min(self.room);
             match self.first_but(WINDOW, newest) {
-                Some(at) if self.in_window > window => {
-                    if let Some(gone) = self.judge(at, main_room, self.weighted, now, out) {
-                        out.push(gone);
-                    }
+                Some(at) if self.in_window > self.window.own => {
+                    self.judge(at, self.weighted, now, out);
                 }
                 candidate => match (self.first_but(MAIN, newest), candidate) {
                     (Some(_), _) => self.evict_from_main(newest, now, out),
@@ -96,43 +120,30 @@ impl Inner {
         self.slot(at).entry.as_ref().is_some_and(|entry| entry.head().take_visit())
     }
 
-    /// Notes whether an entry that leaves the window was used there.
-    #[inline]
-    fn adapt(&mut self, used: bool) {
-        let target = if used { ONE / SLOWNESS } else { 0 };
-        self.used_in_window = self.used_in_window + target - self.used_in_window / SLOWNESS;
-    }
-
     /// The window's oldest entry: it goes, by itself or with others, or goes on to main, which another may have to leave for
     /// it. `weighted` is the shard's; given, so that it may be known where this is inlined.
     #[inline(always)]
-    fn judge(
-        &mut self,
-        at: u32,
-        main_room: u64,
-        weighted: bool,
-        now: Ticks,
-        out: &mut Out,
-    ) -> Option<Gone> {
+    fn judge(&mut self, at: u32, weighted: bool, now: Ticks, out: &mut Out) {
         if self.is_over(at, now) {
             self.take(at, Cause::Expired, out);
-            return None;
+            return;
         }
         let weight = if weighted { self.weight_at(at) } else { 1 };
-        let has_room = self.held - self.in_window + weight <= main_room;
+        let has_room = self.held - self.in_window + weight <= self.window.main;
         // Estimated now: what the key was worth when it came in is past.
         let hash = self.slot(at).hash;
         let mut worth = self.sketch.estimate(hash);
-        let entry = self.slot(at).entry.as_ref()?;
-        let head = entry.head();
-        let used = head.take_visit();
+        let Some(entry) = self.slot(at).entry.as_ref() else { return };
+        let looked = entry.look();
+        let used = looked.0.take_visit();
         if !used && worth <= 1 && !has_room {
             // Asked for once: main is not even looked at.
-            let is_in_thread_caches = entry::end(entry, head);
-            self.adapt(used);
-            return self.leaves(at, weight, Cause::Evicted, is_in_thread_caches);
+            let end = entry::end(entry, looked);
+            self.window.adapt(used);
+            self.leaves(at, weight, (Cause::Evicted, end), out);
+            return;
         }
-        self.adapt(used);
+        self.window.adapt(used);
         if used {
             worth = self.sketch.increment(hash);
         }
@@ -141,7 +152,6 @@ impl Inner {
         } else {
             self.contest(at, weight, used, worth, now, out);
         }
-        None
     }
 
     #[inline]
@@ -168,7 +178,7 @@ impl Inner {
                 continue;
             }
             let still_used = self.is_visited(opponent);
-            if passed < MOST_PASSED && self.pass_over(opponent) {
+            if passed < MOST_PASSED && self.pass_over(opponent, still_used) {
                 passed += 1;
                 continue;
             }
@@ -203,8 +213,8 @@ impl Inner {
 
     /// Gives an entry of main another turn if it was used, or often before.
     #[inline]
-    fn pass_over(&mut self, at: u32) -> bool {
-        if self.take_visit(at) {
+    fn pass_over(&mut self, at: u32, is_used: bool) -> bool {
+        if is_used && self.take_visit(at) {
             let slot = self.slot_mut(at);
             slot.uses = (slot.uses + 1).min(MOST_USES);
             let hash = slot.hash;

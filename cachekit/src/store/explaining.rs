@@ -58,7 +58,7 @@ impl Store {
 
     /// Whether a call that comes now could wait for one that runs.
     fn is_filling(&self, hash: u64) -> bool {
-        let inner = lock(&self.shard(hash).inner);
+        let mut inner = lock(&self.shard(hash).inner);
         inner.find(hash).is_some_and(|at| inner.joinable(at).is_some())
     }
 }

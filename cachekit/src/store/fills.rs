@@ -5,9 +5,10 @@
 //! at its slot; of two keys with one hash, the fills of either end those of the other, which then are run once more.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::index::Hole;
-use super::shard::{Inner, NONE};
+use super::shard::{Inner, LONE, NONE, Slot};
 use crate::entry::Fate;
 use crate::flight::pulse::Pulse;
 use crate::flight::{FlightId, Wait, wait_graph};
@@ -21,7 +22,7 @@ const ASKING: u8 = 1;
 /// The same, and a run has kept its value meanwhile.
 const PASSED: u8 = 2;
 /// What it computes is not stored.
-const KILLED: u8 = 4;
+pub(super) const KILLED: u8 = 4;
 /// The values of other calls do not come from here: its caller has been told to go on with an old one.
 const REFRESHING: u8 = 8;
 /// It runs for its caller alone: forced, or re-entrant, or its waiters have been let go of.
@@ -33,7 +34,7 @@ const CHANGING: u8 = 64;
 
 /// One fill.
 pub(super) struct Fill {
-    /// The number of the fill, never given twice in a shard; 0: the row is empty.
+    /// The number of the fill, never given twice in this process; 0: the row is empty.
     ticket: u64,
     /// The number of its start, higher than that of every fill that started before.
     start: u64,
@@ -61,6 +62,14 @@ pub(crate) struct Caller {
     pub(crate) asynchronous: bool,
     /// It asks the shared tier before it runs the function.
     pub(crate) asks: bool,
+}
+
+impl Caller {
+    #[inline]
+    pub(super) fn bits(self) -> u8 {
+        let asking = if self.asks { ASKING } else { 0 };
+        asking | if self.asynchronous { ASYNCHRONOUS } else { 0 }
+    }
 }
 
 impl Fill {
@@ -128,88 +137,85 @@ pub(super) struct Fills {
     rows: Vec<Fill>,
     /// Empty rows, through `next`.
     free: u32,
-    /// Counts starts.
+    /// The number of the last start. Those of a shard grow.
     started: u64,
-    running: usize,
+    /// The last that this shard may give before it asks for more.
+    most: u64,
+    /// Fills that are under way, lone ones as well.
+    pub(super) running: usize,
 }
+
+/// Numbers that a shard asks for at once: so many that no two of the process are the same, and each is given without
+/// looking at the others'.
+const NUMBERS: u64 = 1 << 20;
 
 impl Default for Fills {
     fn default() -> Self {
-        Self { rows: Vec::new(), free: NONE, started: 0, running: 0 }
+        Self { rows: Vec::new(), free: NONE, started: 0, most: 0, running: 0 }
     }
 }
 
 /// Where a fill is, as long as it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
+    /// Its slot, which is its hash's own as long as it has a fill.
     at: u32,
-    pub(crate) ticket: u64,
+    ticket: u64,
+}
+
+impl Row {
+    #[inline]
+    pub(super) fn slot(self) -> u32 {
+        self.at
+    }
+
+    /// Names the fill.
+    #[inline]
+    pub(crate) fn flight(self) -> FlightId {
+        FlightId(self.ticket)
+    }
 }
 
 impl Fills {
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.running
-    }
-
-    #[inline]
-    pub(super) fn get(&mut self, row: Row) -> Option<&mut Fill> {
-        self.rows.get_mut(row.at as usize).filter(|fill| fill.ticket == row.ticket)
-    }
-
-    fn peek(&self, row: Row) -> Option<&Fill> {
-        self.rows.get(row.at as usize).filter(|fill| fill.ticket == row.ticket)
-    }
-
     #[inline]
     fn next_start(&mut self) -> u64 {
+        if self.started == self.most {
+            self.more_numbers();
+        }
         self.started += 1;
         self.started
     }
 
-    #[inline]
-    fn add(&mut self, at: u32, next: u32, caller: Caller, joinable: bool) -> Row {
-        let ticket = self.next_start();
-        let mut bits = if joinable { 0 } else { ALONE };
-        bits |= if caller.asks { ASKING } else { 0 };
-        bits |= if caller.asynchronous { ASYNCHRONOUS } else { 0 };
-        self.running += 1;
-        let row = self.free;
-        match self.rows.get_mut(row as usize) {
-            Some(empty) => {
-                self.free = empty.next;
-                (empty.ticket, empty.start) = (ticket, ticket);
-                (empty.at, empty.next, empty.bits) = (at, next, bits);
-                Row { at: row, ticket }
-            }
-            None => self.push(Fill { ticket, start: ticket, rare: None, at, next, bits }),
-        }
-    }
-
     #[cold]
     #[inline(never)]
-    fn push(&mut self, fill: Fill) -> Row {
-        let ticket = fill.ticket;
-        let at = u32::try_from(self.rows.len())
+    fn more_numbers(&mut self) {
+        // Plain std on purpose: which numbers they are is no part of what the model checker explores.
+        static GIVEN: AtomicU64 = AtomicU64::new(0);
+        self.started = GIVEN.fetch_add(NUMBERS, Ordering::Relaxed);
+        self.most = self.started + NUMBERS;
+    }
+
+    /// Keeps a fill in a row. Returns which one.
+    fn add(&mut self, fill: Fill) -> u32 {
+        let row = self.free;
+        if let Some(empty) = self.rows.get_mut(row as usize) {
+            self.free = empty.next;
+            *empty = fill;
+            return row;
+        }
+        let row = u32::try_from(self.rows.len())
             .unwrap_or_else(|_| unreachable!("fewer than 2^32 fills"));
         self.rows.push(fill);
-        Row { at, ticket }
+        row
     }
 
     #[inline]
-    fn give_back(&mut self, at: u32) {
-        let free = std::mem::replace(&mut self.free, at);
-        let fill = &mut self.rows[at as usize];
+    fn give_back(&mut self, row: u32) {
+        let free = std::mem::replace(&mut self.free, row);
+        let fill = &mut self.rows[row as usize];
         fill.ticket = 0;
         fill.next = free;
         self.running -= 1;
-    }
-
-    /// Ends every fill of the shard.
-    pub(super) fn kill_all(&mut self) {
-        if self.running > 0 {
-            self.rows.iter_mut().filter(|fill| fill.ticket != 0).for_each(Fill::kill);
-        }
     }
 }
 
@@ -236,48 +242,97 @@ impl Inner {
     /// Starts a fill.
     #[inline]
     pub(super) fn start(&mut self, at: u32, caller: Caller, joinable: bool) -> Row {
-        let first = self.slot(at).fills;
-        let row = self.fills.add(at, first, caller, joinable);
-        self.slot_mut(at).fills = row.at;
-        row
+        self.settle(at);
+        let ticket = self.fills.next_start();
+        self.fills.running += 1;
+        let bits = caller.bits() | if joinable { 0 } else { ALONE };
+        let next = self.slot(at).fills;
+        let row = self.fills.add(Fill { ticket, start: ticket, rare: None, at, next, bits });
+        self.slot_mut(at).fills = row;
+        Row { at, ticket }
     }
 
-    /// Starts the fill of a hash that has no slot yet.
+    /// Starts the fill of a hash that has no slot yet. Mostly nothing ever has to do with it but its leader: then it ends
+    /// where it begins, in the slot.
     #[inline(always)]
-    pub(super) fn start_new(&mut self, hash: u64, hole: Hole, caller: Caller) -> Row {
+    pub(super) fn start_new(&mut self, hash: u64, hole: Hole, bits: u8) -> Row {
+        let ticket = self.fills.next_start();
+        self.fills.running += 1;
         let at = self.free_slot();
-        let row = self.fills.add(at, NONE, caller, true);
-        self.use_slot(at, hash, row.at, hole);
-        row
+        self.use_slot(at, hash, hole).begin(ticket, bits);
+        Row { at, ticket }
     }
 
-    /// The fills of a slot.
+    /// Gives the lone fill of a slot a row, if it has one.
+    #[inline]
+    fn settle(&mut self, at: u32) {
+        if self.slot(at).fills == LONE {
+            self.settle_lone(at);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_lone(&mut self, at: u32) {
+        let (ticket, bits) = self.slot(at).lone();
+        let row = self.fills.add(Fill { ticket, start: ticket, rare: None, at, next: NONE, bits });
+        self.slot_mut(at).fills = row;
+    }
+
+    /// Which row a fill is in.
+    fn row_of(&mut self, Row { at, ticket }: Row) -> Option<u32> {
+        self.settle(at);
+        let mut row = self.slot(at).fills;
+        loop {
+            let fill = self.fills.rows.get(row as usize)?;
+            if fill.ticket == ticket {
+                return Some(row);
+            }
+            row = fill.next;
+        }
+    }
+
+    /// A fill, if it is still under way.
+    pub(super) fn fill(&mut self, row: Row) -> Option<&mut Fill> {
+        let row = self.row_of(row)?;
+        self.fills.rows.get_mut(row as usize)
+    }
+
+    /// The fills of a slot, which have been settled.
     fn fills_at(&self, at: u32) -> impl Iterator<Item = (Row, &Fill)> {
         let mut next = self.slot(at).fills;
         std::iter::from_fn(move || {
             let fill = self.fills.rows.get(next as usize)?;
-            let row = Row { at: next, ticket: fill.ticket };
             next = fill.next;
-            Some((row, fill))
+            Some((Row { at, ticket: fill.ticket }, fill))
         })
     }
 
     /// Does something to every fill of a slot.
     pub(super) fn each_fill(&mut self, at: u32, mut f: impl FnMut(Row, &mut Fill)) {
+        self.settle(at);
         let mut next = self.slot(at).fills;
         while let Some(fill) = self.fills.rows.get_mut(next as usize) {
-            let row = Row { at: next, ticket: fill.ticket };
             next = fill.next;
-            f(row, fill);
+            f(Row { at, ticket: fill.ticket }, fill);
         }
+    }
+
+    /// Ends every fill of the shard.
+    pub(super) fn kill_all(&mut self) {
+        if self.fills.running == 0 {
+            return;
+        }
+        self.fills.rows.iter_mut().filter(|fill| fill.ticket != 0).for_each(Fill::kill);
+        self.slots.iter_mut().filter(|slot| slot.fills == LONE).for_each(Slot::kill_lone);
     }
 
     /// A fill that a caller can wait for.
     #[inline]
-    pub(super) fn joinable(&self, at: u32) -> Option<Row> {
+    pub(super) fn joinable(&mut self, at: u32) -> Option<Row> {
         if self.slot(at).fills == NONE {
             return None;
         }
+        self.settle(at);
         self.fills_at(at).find(|(_, fill)| self.takes_newcomers(at, fill)).map(|(row, _)| row)
     }
 
@@ -292,38 +347,40 @@ impl Inner {
     }
 
     /// Joins a fill, unless waiting for it would hold something up.
-    pub(super) fn join(&mut self, row: Row, shard: u64, asynchronous: bool) -> Joined {
-        let fill = self.fills.peek(row);
+    pub(super) fn join(&mut self, row: Row, asynchronous: bool) -> Joined {
+        let at = self.row_of(row);
+        let fill = at.and_then(|at| self.fills.rows.get(at as usize));
         if !fill.is_some_and(|fill| self.takes_newcomers(fill.at, fill)) {
             return Joined::Gone;
         }
-        let Some(fill) = self.fills.get(row) else { return Joined::Gone };
+        let Some(fill) = self.fill(row) else { return Joined::Gone };
         // A thread that blocked for a future could keep the executor from ever polling it.
         let blocks = fill.is(ASYNCHRONOUS) && !asynchronous;
-        if blocks || wait_graph::would_deadlock(FlightId { shard, ticket: row.ticket }) {
+        if blocks || wait_graph::would_deadlock(row.flight()) {
             return Joined::Alone;
         }
         Joined::Wait(Arc::clone(fill.wait_to_join()))
     }
 
     /// Starts a fill that changes a value by what is there. Another that does is joined; all others end.
-    pub(super) fn turn(&mut self, at: u32, shard: u64) -> Turn {
+    pub(super) fn turn(&mut self, at: u32) -> Turn {
+        self.settle(at);
         let changing = self.fills_at(at).find(|(_, fill)| fill.is(CHANGING) && fill.is_joinable());
         let caller = Caller { asynchronous: false, asks: false };
         if let Some((row, _)) = changing {
-            let id = FlightId { shard, ticket: row.ticket };
+            let id = row.flight();
             // The caller's own, or one that waits for the caller.
             if wait_graph::would_deadlock(id) {
                 return Turn::Alone(self.start(at, caller, false));
             }
             // It waits for the end alone, and looks again: that others wait for an answer from before makes no difference.
-            if let Some(fill) = self.fills.get(row) {
+            if let Some(fill) = self.fill(row) {
                 return Turn::Wait(Arc::clone(fill.wait_to_join()), id);
             }
         }
         self.kill_fills(at);
         let row = self.start(at, caller, true);
-        if let Some(fill) = self.fills.get(row) {
+        if let Some(fill) = self.fill(row) {
             fill.bits |= CHANGING;
         }
         Turn::Mine(row)
@@ -335,10 +392,11 @@ impl Inner {
         if wait.is_over() {
             return None;
         }
+        self.settle(at);
         // Callers that come later join the leader, unless that one is left behind.
         let led = self.fills_at(at).any(|(_, fill)| fill.waits_at(wait) && fill.is_joinable());
         let row = self.start(at, caller, !led);
-        if let Some(fill) = self.fills.get(row) {
+        if let Some(fill) = self.fill(row) {
             fill.rare().wait = Some(Arc::clone(wait));
         }
         Some(row)
@@ -346,7 +404,7 @@ impl Inner {
 
     /// Whether a caller waits for a fill right now: worth cloning a value or an error for.
     pub(super) fn has_waiters(&mut self, row: Row) -> bool {
-        let Some(fill) = self.fills.get(row) else { return false };
+        let Some(fill) = self.fill(row) else { return false };
         let (at, Some(wait)) = (fill.at, fill.wait().cloned()) else { return false };
         // Waiters hold it, beside its fills and ourselves.
         let ours = 1 + self.fills_at(at).filter(|(_, fill)| fill.waits_at(&wait)).count();
@@ -355,7 +413,7 @@ impl Inner {
 
     /// The shared tier is asked for this fill, and what it says of its key can end it.
     pub(super) fn asks(&mut self, row: Row, fate: &Arc<Fate>) {
-        let Some(fill) = self.fills.get(row) else { return };
+        let Some(fill) = self.fill(row) else { return };
         fill.rare().fate = Some(Arc::clone(fate));
         if fill.is(KILLED) {
             fate.condemn();
@@ -366,7 +424,7 @@ impl Inner {
     /// this moment.
     pub(super) fn runs(&mut self, row: Row) {
         let start = self.fills.next_start();
-        if let Some(fill) = self.fills.get(row).filter(|fill| fill.is(ASKING | PASSED)) {
+        if let Some(fill) = self.fill(row).filter(|fill| fill.is(ASKING | PASSED)) {
             fill.bits &= !(ASKING | PASSED);
             fill.start = start;
         }

@@ -1,5 +1,6 @@
 //! A leader's hold on its fill, from the lead to the landing.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,7 +11,7 @@ use super::shard::{Inner, Newcomer};
 use super::watch;
 use super::{Store, StoreRef};
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{Fate, Resident};
+use crate::entry::{self, Fate, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
 use crate::sync::lock;
 
@@ -24,7 +25,7 @@ pub(crate) struct Pilot {
 
 impl Pilot {
     pub(crate) fn id(&self) -> FlightId {
-        FlightId { shard: self.store.shard_number(self.hash), ticket: self.row.ticket }
+        self.row.flight()
     }
 
     #[inline]
@@ -35,14 +36,14 @@ impl Pilot {
     /// A poll of the leader begins, not its first one.
     pub(crate) fn polled(&self) {
         // Dropped without our lock.
-        let _former = self.with(|inner, row| inner.fills.get(row)?.pulse().polled());
+        let _former = self.with(|inner, row| inner.fill(row)?.pulse().polled());
     }
 
     /// A poll of the leader ended without a result.
     pub(crate) fn pending(&self, waker: &Waker) {
         let mut waker = Some(waker.clone());
         self.with(|inner, row| {
-            if let Some(fill) = inner.fills.get(row)
+            if let Some(fill) = inner.fill(row)
                 && let Some(waker) = waker.take()
             {
                 fill.pulse().pending(waker);
@@ -105,9 +106,8 @@ impl Flight {
     ///
     /// True if a run is under way that started later: its value is to replace this one in every tier.
     pub(crate) fn overtake(&self) -> bool {
-        let shard = self.id().shard;
         let mut out = Out::default();
-        let younger = self.pilot.with(|inner, row| inner.overtake(row, shard, &mut out));
+        let younger = self.pilot.with(|inner, row| inner.overtake(row, &mut out));
         self.pilot.store.let_go(out);
         younger
     }
@@ -128,19 +128,20 @@ impl Flight {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         if !newcomer.is_fated {
-            match store.land_plainly(*hash, *row, newcomer.entry, newcomer.ends, now) {
+            let mut entry = Some(newcomer.entry);
+            store.land_plainly(*hash, *row, &mut entry, newcomer.ends, now);
+            match entry {
                 None => return true,
                 Some(entry) => newcomer.entry = entry,
             }
         }
         let mut out = Out::default();
-        let shard = store.shard_number(*hash);
         let now = store.sweeping_now(newcomer.has_time(), now);
         let mut inner = lock(&store.shard(*hash).inner);
-        let ran = inner.overtake_by_run(*row, shard, &mut out);
+        let ran = inner.overtake_by_run(*row, &mut out);
         inner.counts.loads += u64::from(ran);
         let entry = &newcomer.entry;
-        let at = inner.fills.get(*row).map(|fill| fill.at);
+        let at = inner.fill(*row).map(|fill| fill.at);
         let stored =
             inner.may_store(*row) && entry.head().fate().is_none_or(|fate| fate.becomes(entry));
         let again = inner.has_wait(*row).then(|| Arc::clone(entry));
@@ -168,10 +169,10 @@ impl Flight {
     pub(crate) fn land_nothing(mut self) {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
-        let (mut out, shard) = (Out::default(), store.shard_number(*hash));
+        let mut out = Out::default();
         let mut inner = lock(&store.shard(*hash).inner);
-        inner.overtake_by_run(*row, shard, &mut out);
-        let at = inner.fills.get(*row).map(|fill| fill.at);
+        inner.overtake_by_run(*row, &mut out);
+        let at = inner.fill(*row).map(|fill| fill.at);
         if let Some(at) = at.filter(|_| inner.may_store(*row)) {
             inner.take(at, Cause::Removed, &mut out);
         }
@@ -212,36 +213,41 @@ impl Drop for Flight {
 
 impl Store {
     /// Stores what a fill came to that nothing but its caller has to do with: no other fill of the hash is under way, and
-    /// no caller waits. Else the entry comes back, and nothing is done. `ends`: from when on it may not be served.
+    /// no caller waits. Else the entry stays where it is, and nothing is done. `ends`: from when on it may not be served.
     #[inline(never)]
     pub(crate) fn land_plainly(
         &self,
         hash: u64,
         row: Row,
-        entry: Resident,
+        entry: &mut Option<Resident>,
         ends: Ticks,
         now: Ticks,
-    ) -> Option<Resident> {
+    ) {
         let now = self.sweeping_now(ends != NEVER, now);
         let mut inner = lock(&self.shard(hash).inner);
-        let Some(at) = inner.ends_plain(row) else { return Some(entry) };
         let mut out = Out::default();
-        inner.counts.loads += 1;
-        let gone = inner.place_plainly(at, entry, (ends, now), &mut out);
-        drop(inner);
-        match gone {
-            Some(gone) if self.listener.is_none() && !gone.is_in_thread_caches => {
-                // Nothing is in it, and its drop is a call.
-                std::mem::forget(out);
-                drop(gone.entry);
+        if !inner.land_lone(row, entry, (ends, now)) {
+            if let Some(at) = inner.ends_plain(row)
+                && let Some(entry) = entry.take()
+            {
+                inner.counts.loads += 1;
+                inner.place(at, Newcomer { entry, ends, is_fated: false }, now, &mut out);
             }
-            Some(gone) => {
-                out.push(gone);
-                self.let_go(out);
-            }
-            None => self.let_go(out),
+            drop(inner);
+            self.let_go(out);
+            return;
         }
-        None
+        inner.make_room_for_one(row.slot(), &mut out);
+        drop(inner);
+        if self.listener.is_none()
+            && let Some(entry) = out.take_inert()
+        {
+            // Nothing is left in it, and its drop is a call.
+            mem::forget(out);
+            entry::reuse::leave(entry);
+        } else {
+            self.let_go(out);
+        }
     }
 }
 

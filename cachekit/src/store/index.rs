@@ -10,11 +10,13 @@ const FEWEST: usize = 16;
 pub(super) struct Index {
     buckets: Box<[u64]>,
     used: usize,
+    /// So many are used at most.
+    most: usize,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { buckets: vec![0; FEWEST].into(), used: 0 }
+        Self { buckets: vec![0; FEWEST].into(), used: 0, most: most(FEWEST) }
     }
 
     #[inline]
@@ -53,7 +55,7 @@ impl Index {
     pub(super) fn insert(&mut self, hash: u64, slot: u32, Hole(at): Hole) {
         self.used += 1;
         self.buckets[at] = bucket_of(hash, slot);
-        if self.used * 5 > self.buckets.len() * 3 {
+        if self.used > self.most {
             self.grow();
         }
     }
@@ -61,7 +63,8 @@ impl Index {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let more = vec![0; self.buckets.len() * 2].into();
+        let more: Box<[u64]> = vec![0; self.buckets.len() * 2].into();
+        self.most = most(more.len());
         for bucket in std::mem::replace(&mut self.buckets, more) {
             if bucket != 0 {
                 // None is like another: the first hole.
@@ -76,11 +79,13 @@ impl Index {
     /// Removes a slot.
     #[inline(always)]
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
-        let mask = self.mask();
+        // As a slice: its place is read once.
+        let buckets = &mut *self.buckets;
+        let mask = buckets.len() - 1;
         let bucket = bucket_of(hash, slot);
         let mut hole = Self::home(bucket) & mask;
-        while self.buckets[hole] != bucket {
-            if self.buckets[hole] == 0 {
+        while buckets[hole] != bucket {
+            if buckets[hole] == 0 {
                 return;
             }
             hole = (hole + 1) & mask;
@@ -89,24 +94,29 @@ impl Index {
         let mut at = hole;
         loop {
             at = (at + 1) & mask;
-            let next = self.buckets[at];
+            let next = buckets[at];
             if next == 0 {
                 break;
             }
             // It may stand in the hole unless its search begins behind that.
             let from_home = at.wrapping_sub(Self::home(next)) & mask;
             if from_home >= at.wrapping_sub(hole) & mask {
-                self.buckets[hole] = next;
+                buckets[hole] = next;
                 hole = at;
             }
         }
-        self.buckets[hole] = 0;
+        buckets[hole] = 0;
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.used
     }
+}
+
+/// How many of so many buckets are used at most, for searches to be short.
+fn most(buckets: usize) -> usize {
+    buckets * 3 / 5
 }
 
 /// Where the search for a hash ended that is not there.

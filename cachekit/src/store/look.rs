@@ -48,31 +48,34 @@ impl Store {
     /// fill can land in between.
     // The part of a hit is inlined, the other is a call.
     #[inline(always)]
-    pub(crate) fn look(&self, hash: u64, caller: Caller, counts: bool) -> Look {
+    pub(crate) fn look(&self, hash: u64, caller: Caller) -> Look {
         let mut inner = lock(&self.shard(hash).inner);
         match inner.search(hash) {
             Ok(at) => match &inner.slot(at).entry {
                 Some(entry) => Look::Found(Arc::clone(entry)),
-                None => Self::lead_at(&mut inner, at, hash, caller, counts),
+                None => Self::lead_at(&mut inner, at, hash, caller, true),
             },
-            Err(hole) => Look::Lead(Self::lead_new(inner, hash, hole, caller, counts)),
+            Err(hole) => Look::Lead(Self::lead_new(inner, hash, hole, caller.bits())),
         }
     }
 
-    /// Takes the lead where there is nothing. Its arguments and its result fit into registers.
-    #[inline(never)]
-    fn lead_new(
-        mut inner: MutexGuard<'_, Inner>,
-        hash: u64,
-        hole: Hole,
-        caller: Caller,
-        counts: bool,
-    ) -> Row {
-        if counts {
-            inner.counts.misses += 1;
-            inner.sketch.increment_inlined(hash);
+    /// Takes the lead where there is nothing.
+    // A call takes as many steps as half of what is in it.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn lead_new(mut inner: MutexGuard<'_, Inner>, hash: u64, hole: Hole, bits: u8) -> Row {
+        inner.counts.misses += 1;
+        inner.sketch.increment_inlined(hash);
+        inner.start_new(hash, hole, bits)
+    }
+
+    /// The same for a call that has looked before, and counts no more.
+    pub(crate) fn look_again(&self, hash: u64, caller: Caller) -> Look {
+        let mut inner = lock(&self.shard(hash).inner);
+        let at = inner.slot_for(hash);
+        match &inner.slot(at).entry {
+            Some(entry) => Look::Found(Arc::clone(entry)),
+            None => Self::lead_at(&mut inner, at, hash, caller, false),
         }
-        inner.start_new(hash, hole, caller)
     }
 
     /// Takes the lead over an entry that was found and cannot be served, or learns which fill runs. If the entry has been
@@ -96,7 +99,7 @@ impl Store {
         drop(inner);
         let Look::Lead(row) = look else { return look };
         let given_up = GivenUp { store: self, hash, row };
-        let running = wait_graph::enter(self.flight_id(hash, row));
+        let running = wait_graph::enter(row.flight());
         drop(found);
         drop(running);
         std::mem::forget(given_up);
@@ -129,17 +132,10 @@ impl Store {
         inner.start(at, caller, false)
     }
 
-    /// Names a fill.
-    #[inline]
-    pub(crate) fn flight_id(&self, hash: u64, row: Row) -> FlightId {
-        FlightId { shard: self.shard_number(hash), ticket: row.ticket }
-    }
-
     /// Joins a fill.
     pub(crate) fn join(&self, hash: u64, row: Row, asynchronous: bool) -> Join {
-        let shard = self.shard_number(hash);
-        match lock(&self.shard(hash).inner).join(row, shard, asynchronous) {
-            Joined::Wait(wait) => Join::Wait(wait, FlightId { shard, ticket: row.ticket }),
+        match lock(&self.shard(hash).inner).join(row, asynchronous) {
+            Joined::Wait(wait) => Join::Wait(wait, row.flight()),
             Joined::Alone => Join::Alone,
             Joined::Gone => Join::Gone,
         }
@@ -156,17 +152,16 @@ impl Store {
 
     /// Whose turn it is to change a value by what is there.
     pub(crate) fn turn(&self, hash: u64) -> Turn {
-        let shard = self.shard_number(hash);
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
-        inner.turn(at, shard)
+        inner.turn(at)
     }
 
     /// Ends a fill without storing anything. The waiters learn how.
     pub(super) fn finish(&self, hash: u64, row: Row, landing: Landing) {
         let answers = landing.is_an_answer();
         let mut inner = lock(&self.shard(hash).inner);
-        let at = inner.fills.get(row).map(|fill| fill.at);
+        let at = inner.fill(row).map(|fill| fill.at);
         let ended = inner.end(row, answers);
         if let Some(at) = at {
             inner.tidy(at);
@@ -189,6 +184,6 @@ impl Store {
     /// Running fills, for tests.
     #[cfg(test)]
     pub(crate) fn running(&self) -> usize {
-        self.shards.iter().map(|shard| lock(&shard.inner).fills.len()).sum()
+        self.shards.iter().map(|shard| lock(&shard.inner).fills.running).sum()
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::clock::ClockSource;
 use crate::clock::{NEVER, Ticks};
-use crate::counters::HitCounter;
-use crate::entry::{AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
+use crate::counters::{CounterId, HitCounter};
+use crate::entry::{self, AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
 use crate::observe::Observed;
 use crate::sync::lock;
 use crate::thread_cache;
@@ -69,8 +69,6 @@ pub(crate) enum Capacity {
 pub(crate) struct Store {
     number: StoreNumber,
     shards: Box<[Shard]>,
-    /// Of the first shard, in this process.
-    first_shard: u64,
     hits: HitCounter,
     shared_hits: AtomicU64,
     shared_errors: AtomicU64,
@@ -94,7 +92,6 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(capacity: Capacity, clock: ClockSource, disabled: bool) -> Self {
-        static SHARDS: AtomicU64 = AtomicU64::new(1);
         let weighted = matches!(capacity, Capacity::Weight(_));
         let (room, count) = match capacity {
             Capacity::Entries(entries) => (entries.min(MOST_ROOM), shards(entries)),
@@ -106,7 +103,6 @@ impl Store {
         Self {
             number: next_number(),
             shards,
-            first_shard: SHARDS.fetch_add(count, Ordering::Relaxed),
             hits: HitCounter::new(),
             shared_hits: AtomicU64::new(0),
             shared_errors: AtomicU64::new(0),
@@ -188,17 +184,32 @@ impl Store {
         &self.shards[self.shard_index(hash)]
     }
 
-    /// The number of a hash's shard in this process.
-    #[inline]
-    fn shard_number(&self, hash: u64) -> u64 {
-        self.first_shard + self.shard_index(hash) as u64
-    }
-
     /// An entry for this store.
     #[inline]
     pub(crate) fn entry<K, V>(&self, key: K, value: V, plan: Plan) -> Entry<K, V> {
-        let counter = self.observed.counter(self.hits.id(), plan.negative);
-        Entry { head: Head::new(self.number, counter, plan), key, value }
+        let head = Head::new(self.number, self.counter(plan.negative), plan);
+        Entry { head, key, value }
+    }
+
+    /// An entry for this store that has a time, and nothing else.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn plain_entry<K, V>(
+        &self,
+        key: K,
+        value: V,
+        expires: Ticks,
+        negative: bool,
+    ) -> Resident
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        entry::reuse::plain((self.number, self.counter(negative), expires), key, value)
+    }
+
+    #[inline]
+    fn counter(&self, negative: bool) -> CounterId {
+        self.observed.counter(self.hits.id(), negative)
     }
 
     /// The entry under `hash`, whatever its key, whether it may be served or not. Does not count as a use.

@@ -1,6 +1,6 @@
 //! What leaves a shard, and why: handed out under its lock, dropped without it.
 
-use crate::entry::Resident;
+use crate::entry::{End, Resident};
 
 /// Why an entry left a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,7 @@ pub(super) struct Gone {
     pub(super) hash: u64,
     pub(super) entry: Resident,
     pub(super) cause: Cause,
-    /// A thread's cache may hold it.
-    pub(super) is_in_thread_caches: bool,
+    pub(super) end: End,
 }
 
 /// Entries on their way out; mostly one.
@@ -50,6 +49,16 @@ impl Out {
     #[inline(never)]
     fn push_more(&mut self, gone: Gone) {
         self.more.get_or_insert_default().push(gone);
+    }
+
+    /// The only entry on its way out, if its memory may wait for the next one.
+    #[inline]
+    pub(super) fn take_inert(&mut self) -> Option<Resident> {
+        let is_inert = self.first.as_ref().is_some_and(|first| first.end == End::Inert);
+        if !is_inert || self.more.is_some() {
+            return None;
+        }
+        self.first.take().map(|first| first.entry)
     }
 
     #[inline]

@@ -3,21 +3,24 @@
 //! Each hash has one *slot*, as long as there is an entry or a running fill for it. Nothing here runs foreign code: what
 //! leaves the shard is handed out ([`Out`]) and dropped without the lock.
 
+use std::mem;
 use std::sync::Arc;
 
-use super::eviction::Challenge;
-use super::fills::Fills;
+use super::eviction::{Challenge, Window};
+use super::fills::{Fills, KILLED};
 use super::index::{Hole, Index};
 use super::lists::{link_last, unlink};
 use super::out::{Cause, Gone, Out};
 use super::sketch::Sketch;
 use super::sweep::Sweep;
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{self, AnyEntry, Entry, Resident};
+use crate::entry::{self, AnyEntry, End, Entry, Resident};
 use crate::sync::Mutex;
 
 /// No slot, or no fill.
 pub(super) const NONE: u32 = u32::MAX;
+/// One fill, which is in the slot itself ([`Slot::lone`]).
+pub(super) const LONE: u32 = u32::MAX - 1;
 
 /// A slot's queue. The first two slots are the heads of the lists.
 pub(super) const WINDOW: u8 = 0;
@@ -73,6 +76,8 @@ pub(super) struct Slot {
     pub(super) queue: u8,
     /// How often eviction found it used, up to a few.
     pub(super) uses: u8,
+    /// What is known of its lone fill.
+    bits: u8,
 }
 
 impl Slot {
@@ -81,7 +86,37 @@ impl Slot {
     }
 
     fn of(hash: u64) -> Self {
-        Self { hash, entry: None, fills: NONE, prev: NONE, next: NONE, queue: NO_QUEUE, uses: 0 }
+        Self {
+            hash,
+            entry: None,
+            fills: NONE,
+            prev: NONE,
+            next: NONE,
+            queue: NO_QUEUE,
+            uses: 0,
+            bits: 0,
+        }
+    }
+
+    /// Begins a fill in an empty slot. Where there is no entry, there are no neighbours in a list: their places have the
+    /// number of the fill.
+    #[inline]
+    pub(super) fn begin(&mut self, ticket: u64, bits: u8) {
+        #[allow(clippy::cast_possible_truncation)] // Its two halves.
+        let (low, high) = (ticket as u32, (ticket >> 32) as u32);
+        (self.prev, self.next) = (low, high);
+        (self.fills, self.bits) = (LONE, bits);
+    }
+
+    /// The lone fill of a slot that has one: its number, and what is known of it.
+    #[inline]
+    pub(super) fn lone(&self) -> (u64, u8) {
+        (u64::from(self.prev) | u64::from(self.next) << 32, self.bits)
+    }
+
+    /// What the lone fill computes is not to be stored.
+    pub(super) fn kill_lone(&mut self) {
+        self.bits |= KILLED;
     }
 }
 
@@ -125,8 +160,7 @@ pub(super) struct Inner {
     /// How much of it is in the window.
     pub(super) in_window: u64,
     pub(super) entries: usize,
-    /// Of entries that leave the window, the share that was used there: of 65,536.
-    pub(super) used_in_window: u64,
+    pub(super) window: Window,
     pub(super) challenge: Challenge,
     pub(super) sweep: Sweep,
     pub(super) counts: Counts,
@@ -151,7 +185,7 @@ impl Inner {
             held: 0,
             in_window: 0,
             entries: 0,
-            used_in_window: 0,
+            window: Window::new(room),
             challenge: Challenge::default(),
             sweep: Sweep::default(),
             counts: Counts::default(),
@@ -178,7 +212,11 @@ impl Inner {
     pub(super) fn slot_for(&mut self, hash: u64) -> u32 {
         match self.search(hash) {
             Ok(at) => at,
-            Err(hole) => self.add_slot(hash, hole),
+            Err(hole) => {
+                let at = self.free_slot();
+                self.use_slot(at, hash, hole);
+                at
+            }
         }
     }
 
@@ -188,27 +226,21 @@ impl Inner {
         self.index.find(hash, |at| self.slot(at).hash == hash)
     }
 
-    /// A slot for a hash that has none.
-    fn add_slot(&mut self, hash: u64, hole: Hole) -> u32 {
-        let at = self.free_slot();
-        self.use_slot(at, hash, NONE, hole);
-        at
-    }
-
     /// An empty slot, to be used at once.
     #[inline(always)]
     pub(super) fn free_slot(&mut self) -> u32 {
         if self.free == NONE { self.more_slots() } else { self.free }
     }
 
-    /// Gives the first empty slot to a hash, with the first of its fills.
+    /// Gives the first empty slot to a hash.
     #[inline(always)]
-    pub(super) fn use_slot(&mut self, at: u32, hash: u64, fills: u32, hole: Hole) {
+    pub(super) fn use_slot(&mut self, at: u32, hash: u64, hole: Hole) -> &mut Slot {
+        self.index.insert(hash, at, hole);
         let slot = &mut self.slots[at as usize];
         self.free = slot.next;
         // The rest of an empty slot is as it is to be.
-        (slot.hash, slot.fills) = (hash, fills);
-        self.index.insert(hash, at, hole);
+        slot.hash = hash;
+        slot
     }
 
     /// One more slot, on the list of empty ones.
@@ -263,19 +295,11 @@ impl Inner {
     /// Takes the entry out of a slot, dead, and gives the slot back unless there is a fill.
     #[inline(never)]
     pub(super) fn take(&mut self, at: u32, cause: Cause, out: &mut Out) {
-        self.take_inlined(at, cause, out);
-    }
-
-    /// Inlined copy for misses in a full store, where call overhead matters.
-    #[inline(always)]
-    pub(super) fn take_inlined(&mut self, at: u32, cause: Cause, out: &mut Out) {
-        let Some(entry) = &self.slot(at).entry else { return };
-        let head = entry.head();
-        let weight = if self.weighted { head.weight() } else { 1 };
-        let is_in_thread_caches = entry::end(entry, head);
-        if let Some(gone) = self.leaves(at, weight, cause, is_in_thread_caches) {
-            out.push(gone);
-        }
+        let Some(entry) = self.slot(at).entry.as_ref() else { return };
+        let looked = entry.look();
+        let weight = if self.weighted { looked.0.weight() } else { 1 };
+        let end = entry::end(entry, looked);
+        self.leaves(at, weight, (cause, end), out);
     }
 
     /// Takes the entry out of a slot, which has been ended and has this weight. It leaves its list and counts no more, and
@@ -285,9 +309,9 @@ impl Inner {
         &mut self,
         at: u32,
         weight: u64,
-        cause: Cause,
-        is_in_thread_caches: bool,
-    ) -> Option<Gone> {
+        (cause, end): (Cause, End),
+        out: &mut Out,
+    ) {
         let slot = self.slot(at);
         let hash = slot.hash;
         let is_free = slot.fills == NONE;
@@ -297,9 +321,9 @@ impl Inner {
         let slots = &mut *self.slots;
         unlink(slots, at);
         let slot = &mut slots[at as usize];
-        let queue = std::mem::replace(&mut slot.queue, NO_QUEUE);
+        let queue = mem::replace(&mut slot.queue, NO_QUEUE);
         if is_free {
-            slot.next = std::mem::replace(&mut self.free, at);
+            slot.next = mem::replace(&mut self.free, at);
         }
         self.held -= weight;
         if queue == WINDOW {
@@ -314,8 +338,9 @@ impl Inner {
             Cause::Replaced | Cause::Removed | Cause::Cleared => {}
         }
         // Last: what holds an entry has more to keep in registers.
-        let entry = slot.entry.take()?;
-        Some(Gone { hash, entry, cause, is_in_thread_caches })
+        if let Some(entry) = slot.entry.take() {
+            out.push(Gone { hash, entry, cause, end });
+        }
     }
 
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
@@ -333,7 +358,8 @@ impl Inner {
         if self.slot(at).entry.is_some() {
             self.replace(at, entry, weight, now, out);
         } else {
-            self.admit(at, entry, weight);
+            admit(&mut self.slots, at, Some(entry));
+            self.came_in(weight);
         }
         if self.sweep.earliest > now {
             // Nothing has expired: nothing needs to be looked at for that.
@@ -344,35 +370,9 @@ impl Inner {
         }
     }
 
-    /// The same for most entries: they have no weight, replace nothing, and nothing has expired. Mostly one entry has to
-    /// go for it, and is handed out alone.
+    /// Counts an entry that has come into the window.
     #[inline(always)]
-    pub(super) fn place_plainly(
-        &mut self,
-        at: u32,
-        entry: Resident,
-        (ends, now): (Ticks, Ticks),
-        out: &mut Out,
-    ) -> Option<Gone> {
-        let is_taken = self.slot(at).entry.is_some();
-        if is_taken || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
-            self.place(at, Newcomer { entry, ends, is_fated: false }, now, out);
-            return None;
-        }
-        self.sweep.expects(ends);
-        self.admit(at, entry, 1);
-        self.make_room_for_one(at, out)
-    }
-
-    /// Puts an entry into a slot that has none, at the end of the window.
-    #[inline(always)]
-    fn admit(&mut self, at: u32, entry: Resident, weight: u64) {
-        // As a slice: its place is read once.
-        let slots = &mut *self.slots;
-        let slot = &mut slots[at as usize];
-        slot.entry = Some(entry);
-        slot.uses = 0;
-        link_last(slots, at, WINDOW);
+    pub(super) fn came_in(&mut self, weight: u64) {
         self.in_window += weight;
         self.held += weight;
         self.entries += 1;
@@ -384,7 +384,7 @@ impl Inner {
         self.counts.evictions += 1;
         // It was in no store, and so is in no thread cache.
         let hash = self.slot(at).hash;
-        out.push(Gone { hash, entry, cause: Cause::Evicted, is_in_thread_caches: false });
+        out.push(Gone { hash, entry, cause: Cause::Evicted, end: End::Plain });
         if self.slot(at).entry.is_some() {
             self.take(at, Cause::Replaced, out);
         } else {
@@ -408,18 +408,30 @@ impl Inner {
             let expired = old.head().is_over(now);
             self.counts.expirations += u64::from(expired);
             let cause = if expired { Cause::Expired } else { Cause::Replaced };
-            let is_in_thread_caches = old.head().is_in_thread_caches();
-            out.push(Gone { hash, entry: old, cause, is_in_thread_caches });
+            let end = End::of(old.head());
+            out.push(Gone { hash, entry: old, cause, end });
         }
     }
 
     /// Gives the shard another size.
     pub(super) fn resize(&mut self, room: u64, now: Ticks, out: &mut Out) {
         self.room = room;
+        self.window.resize(room);
         while self.held > self.room {
             self.make_room(NONE, now, out);
         }
     }
+}
+
+/// Puts an entry into a slot that has none, at the end of the window.
+#[inline(always)]
+pub(super) fn admit(slots: &mut [Slot], at: u32, entry: Option<Resident>) {
+    let slot = &mut slots[at as usize];
+    debug_assert!(slot.entry.is_none() && slot.fills != LONE);
+    // Nothing was there, and so nothing is dropped.
+    mem::forget(mem::replace(&mut slot.entry, entry));
+    slot.uses = 0;
+    link_last(slots, at, WINDOW);
 }
 
 #[cfg(test)]
@@ -447,6 +459,7 @@ impl Inner {
         }
         assert_eq!(seen, self.entries);
         assert!(self.held <= self.room);
+        assert!(self.slots.iter().all(|slot| slot.fills != LONE || slot.entry.is_none()));
         let used = self.slots.iter().filter(|slot| slot.entry.is_some() || slot.fills != NONE);
         assert_eq!(used.count(), self.index.len());
     }

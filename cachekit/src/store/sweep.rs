@@ -26,8 +26,13 @@ impl Default for Sweep {
 impl Sweep {
     #[inline]
     pub(super) fn expects(&mut self, ends: Ticks) {
-        self.earliest = self.earliest.min(ends);
-        self.passed = self.passed.min(ends);
+        // Mostly neither changes, and then nothing is written.
+        if ends < self.earliest {
+            self.earliest = ends;
+        }
+        if ends < self.passed {
+            self.passed = ends;
+        }
     }
 
     fn seen(&mut self, ends: Ticks) {

@@ -49,7 +49,7 @@ fn found(store: &Store, n: u64) -> bool {
 
 /// A call: a hit counts as a use, a miss fills. True for a hit.
 fn call(store: &StoreRef, n: u64, ttl: Option<Duration>) -> bool {
-    let mut look = store.look(hash(n), CALLER, true);
+    let mut look = store.look(hash(n), CALLER);
     loop {
         match look {
             Look::Found(entry) if store.serves(&*entry) => {
@@ -359,7 +359,7 @@ pub(super) fn check(store: &Store) {
 fn an_unkept_result_leaves_nothing_behind() {
     let (store, _) = store(10);
     for n in 0..100 {
-        let Look::Lead(row) = store.look(hash(n), CALLER, true) else { panic!("alone") };
+        let Look::Lead(row) = store.look(hash(n), CALLER) else { panic!("alone") };
         let flight = Flight::new(store.clone(), hash(n), row, false);
         match n % 3 {
             0 => flight.abandon(Landing::Cancelled),

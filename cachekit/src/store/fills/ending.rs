@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
+use crate::clock::Ticks;
 use crate::entry::Resident;
-use crate::flight::{FlightId, Landing, Wait, wait_graph};
+use crate::flight::{Landing, Wait, wait_graph};
 use crate::store::out::{Cause, Out};
-use crate::store::shard::{Inner, NONE};
+use crate::store::shard::{Inner, LONE, NONE, admit};
+
+/// What a fill may be that ends plainly.
+const PLAIN: u8 = ALONE | ASYNCHRONOUS | CHANGING;
 
 /// What a fill comes to at its end.
 #[derive(Default)]
@@ -42,13 +46,12 @@ impl Inner {
     /// fills that it runs inside of are spared; they end later, and have used what this one has.
     ///
     /// True if a run is under way that started later: its value is to replace this one in every tier.
-    pub(in crate::store) fn overtake(&mut self, row: Row, shard: u64, out: &mut Out) -> bool {
-        let Some(fill) = self.fills.get(row).filter(|fill| !fill.is(KILLED)) else { return false };
+    pub(in crate::store) fn overtake(&mut self, row: Row, out: &mut Out) -> bool {
+        let Some(fill) = self.fill(row).filter(|fill| !fill.is(KILLED)) else { return false };
         let (at, start) = (fill.at, fill.start);
         let (mut younger, mut changing) = (false, false);
         self.each_fill(at, |other, fill| {
-            let id = FlightId { shard, ticket: other.ticket };
-            if other == row || fill.is(KILLED) || wait_graph::contains(id) {
+            if other == row || fill.is(KILLED) || wait_graph::contains(other.flight()) {
                 return;
             }
             if fill.is(CHANGING) {
@@ -67,7 +70,7 @@ impl Inner {
                 younger = true;
             }
         });
-        if changing && let Some(fill) = self.fills.get(row) {
+        if changing && let Some(fill) = self.fill(row) {
             fill.kill();
         }
         // A value that was put here, and is on its way to the shared tier, has a fill as well.
@@ -82,45 +85,64 @@ impl Inner {
     /// The same at the end of a run, if there are others. False if the function did not run: what was found in the
     /// shared tier is older than every run.
     #[inline]
-    pub(in crate::store) fn overtake_by_run(
-        &mut self,
-        row: Row,
-        shard: u64,
-        out: &mut Out,
-    ) -> bool {
-        let Some(fill) = self.fills.get(row) else { return false };
+    pub(in crate::store) fn overtake_by_run(&mut self, row: Row, out: &mut Out) -> bool {
+        let Some(own) = self.row_of(row) else { return false };
+        let fill = &self.fills.rows[own as usize];
         let (at, next) = (fill.at, fill.next);
         if fill.is(ASKING | PASSED) {
             return false;
         }
-        if next != NONE || self.slot(at).fills != row.at {
-            self.overtake(row, shard, out);
+        if next != NONE || self.slot(at).fills != own {
+            self.overtake(row, out);
         }
+        true
+    }
+
+    /// Ends a lone fill with an entry, where entries have no weight and none has expired: what most fills come to. Room is
+    /// still to be made. Else the entry stays where it is, and nothing is done.
+    #[inline(always)]
+    pub(in crate::store) fn land_lone(
+        &mut self,
+        row: Row,
+        entry: &mut Option<Resident>,
+        (ends, now): (Ticks, Ticks),
+    ) -> bool {
+        // As a slice: its place is read once.
+        let slots = &mut *self.slots;
+        let slot = &mut slots[row.at as usize];
+        let is_plain = slot.fills == LONE && slot.lone() == (row.ticket, slot.lone().1 & PLAIN);
+        if !is_plain || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
+            return false;
+        }
+        slot.fills = NONE;
+        admit(slots, row.at, entry.take());
+        self.sweep.expects(ends);
+        self.fills.running -= 1;
+        self.counts.loads += 1;
+        self.came_in(1);
         true
     }
 
     /// Ends a fill that has nothing to it: the function ran, no other fill of the hash is under way, and no caller waits.
     /// Gives its slot. `None`: there is something, and it goes on.
-    #[inline]
+    #[inline(never)]
     pub(in crate::store) fn ends_plain(&mut self, row: Row) -> Option<u32> {
-        let fill = self.fills.get(row)?;
-        let at = fill.at;
-        let is_plain = !fill.is(!(ALONE | ASYNCHRONOUS | CHANGING))
-            && fill.rare.is_none()
-            && fill.next == NONE;
-        let slot = &mut self.slots[at as usize];
-        if !is_plain || slot.fills != row.at {
+        let first = self.row_of(row)?;
+        let fill = &self.fills.rows[first as usize];
+        let is_plain = !fill.is(!PLAIN) && fill.rare.is_none() && fill.next == NONE;
+        let slot = &mut self.slots[row.at as usize];
+        if !is_plain || slot.fills != first {
             return None;
         }
         slot.fills = NONE;
-        self.fills.give_back(row.at);
-        Some(at)
+        self.fills.give_back(first);
+        Some(row.at)
     }
 
     /// Whether callers may wait for a fill.
     #[inline]
     pub(in crate::store) fn has_wait(&mut self, row: Row) -> bool {
-        self.fills.get(row).is_some_and(|fill| fill.wait().is_some())
+        self.fill(row).is_some_and(|fill| fill.wait().is_some())
     }
 
     /// Ends every fill of a slot.
@@ -134,17 +156,17 @@ impl Inner {
     /// Whether what a fill has may be stored.
     #[inline]
     pub(in crate::store) fn may_store(&mut self, row: Row) -> bool {
-        self.fills.get(row).is_some_and(|fill| !fill.is(KILLED | PASSED))
+        self.fill(row).is_some_and(|fill| !fill.is(KILLED | PASSED))
     }
 
     /// Has the callers that wait for a fill go on with an old value while it replaces that one. `None`, and nothing is
     /// done, if another fill of the hash is at it.
     pub(in crate::store) fn refreshes(&mut self, row: Row) -> Option<Ended> {
-        let at = self.fills.get(row)?.at;
+        let at = self.fill(row)?.at;
         if self.fills_at(at).any(|(_, fill)| fill.is(REFRESHING)) {
             return None;
         }
-        let fill = self.fills.get(row)?;
+        let fill = self.fill(row)?;
         fill.bits |= REFRESHING | ALONE;
         let wait = fill.take_wait();
         let wait = wait.and_then(|wait| self.leave(at, wait, true));
@@ -154,14 +176,15 @@ impl Inner {
     /// Ends a fill. Gives its waiters, if they are to learn of it: with `answers` they get what they wait for.
     #[inline]
     pub(in crate::store) fn end(&mut self, row: Row, answers: bool) -> Ended {
-        let Some(fill) = self.fills.get(row) else { return Ended::default() };
+        let Some(row) = self.row_of(row) else { return Ended::default() };
+        let fill = &mut self.fills.rows[row as usize];
         let (at, next, rare) = (fill.at, fill.next, fill.rare.take());
-        if self.slot(at).fills == row.at {
+        if self.slot(at).fills == row {
             self.slot_mut(at).fills = next;
         } else {
             self.unchain(at, row, next);
         }
-        self.fills.give_back(row.at);
+        self.fills.give_back(row);
         let mut ended = Ended { wait: None, rare };
         if let Some(wait) = ended.rare.as_mut().and_then(|rare| rare.wait.take()) {
             ended.wait = self.leave(at, wait, answers);
@@ -170,10 +193,10 @@ impl Inner {
     }
 
     #[cold]
-    fn unchain(&mut self, at: u32, row: Row, next: u32) {
+    fn unchain(&mut self, at: u32, row: u32, next: u32) {
         let mut before = self.slot(at).fills;
         while let Some(fill) = self.fills.rows.get_mut(before as usize) {
-            if fill.next == row.at {
+            if fill.next == row {
                 fill.next = next;
                 return;
             }

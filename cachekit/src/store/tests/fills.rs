@@ -25,7 +25,7 @@ fn kept(store: &StoreRef) -> Option<u64> {
 }
 
 fn look(store: &StoreRef, asynchronous: bool) -> Look {
-    store.look(HASH, Caller { asynchronous, ..CALLER }, true)
+    store.look(HASH, Caller { asynchronous, ..CALLER })
 }
 
 fn flight(store: &StoreRef, row: Row, alone: bool) -> Flight {
@@ -435,7 +435,7 @@ fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
 
 #[test]
 fn circles_are_seen_however_long() {
-    let [a, b, c] = [1, 2, 3].map(|ticket| FlightId { shard: u64::MAX, ticket });
+    let [a, b, c] = [1, 2, 3].map(|n| FlightId(u64::MAX - n));
     assert!(!wait_graph::would_deadlock(a), "nobody waits for anybody");
     let a_waits = on_chain(a, || wait_graph::wait_for(b)).expect("a may wait for b");
     let b_waits = on_chain(b, || wait_graph::wait_for(c)).expect("b may wait for c");
@@ -448,4 +448,65 @@ fn circles_are_seen_however_long() {
     drop(b_waits);
     on_chain(c, || assert!(!wait_graph::would_deadlock(a), "b waits no more"));
     drop(a_waits);
+}
+
+#[test]
+fn a_fill_that_nothing_has_looked_at_is_killed_by_whatever_kills_fills() {
+    let kills: [fn(&StoreRef); 5] = [
+        |store| {
+            store.clear();
+        },
+        |store| store.end_fills(),
+        |store| drop(store.remove(HASH, &|_| true)),
+        |store| {
+            store.put(HASH, Newcomer::new(value(store, 2)));
+            store.remove(HASH, &|_| true);
+        },
+        |store| {
+            beside(store, false).land(Newcomer::new(value(store, 2)), 0);
+        },
+    ];
+    for (way, kill) in kills.into_iter().enumerate() {
+        let store = flights();
+        let leader = leads(&store, false);
+        kill(&store);
+        let before = kept(&store);
+        assert!(!leader.land(Newcomer::new(value(&store, 1)), 0), "{way}");
+        assert_eq!((kept(&store), store.running()), (before, 0), "{way}");
+        check(&store);
+    }
+}
+
+#[test]
+fn a_fill_that_ended_is_not_taken_for_the_next_one_in_its_slot() {
+    let store = flights();
+    let Look::Lead(ended) = look(&store, false) else { panic!("alone") };
+    flight(&store, ended, false).abandon(Landing::Cancelled);
+    let Look::Lead(row) = look(&store, false) else { panic!("alone") };
+    assert_eq!(ended.slot(), row.slot(), "the slot is used again");
+    assert_ne!(ended.flight(), row.flight());
+
+    assert!(!flight(&store, ended, false).land(Newcomer::new(value(&store, 1)), 0));
+    assert_eq!((kept(&store), store.running()), (None, 1));
+    assert!(flight(&store, row, false).land(Newcomer::new(value(&store, 2)), 0));
+    assert_eq!((kept(&store), store.running()), (Some(2), 0));
+    check(&store);
+}
+
+#[test]
+fn no_two_flights_have_the_same_number_and_later_ones_of_a_shard_have_higher_ones() {
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..3 {
+        let store = store(10_000).0;
+        let mut last = 0;
+        for n in 0..200_u64 {
+            // Spread over the shards by the upper bits.
+            let Look::Lead(row) = store.look(n << 58 | n, CALLER) else { panic!("alone") };
+            assert!(seen.insert(row.flight()), "{n}");
+            if n << 58 == 0 {
+                assert!(row.flight().0 > last, "{n}");
+                last = row.flight().0;
+            }
+        }
+    }
 }
