@@ -91,7 +91,7 @@ fn mistakes_in_the_command_line_are_failures_like_others() {
         assert!(!text.is_empty() && !text.starts_with("error"), "{arguments:?}: {text}");
     }
     let digits = key(1);
-    let ended = Run::new(&["get", "--json", "--key", &digits]).secret(&digits).end();
+    let ended = Run::new(&["fingerprint", "--json", &digits]).secret(&digits).end();
     assert!(told(&ended)[0]["error"].as_str().expect("text").contains("make another one"));
 }
 
