@@ -55,7 +55,9 @@ fn by_url(url: &str) -> Result<Arc<dyn Backend>, Failure> {
     // Command lines are in shell histories and in process lists.
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let user = authority.rsplit_once('@').map(|(user, _)| user);
-    if user.is_some_and(|user| user.contains(':') || scheme.starts_with("http")) {
+    let in_front = user.is_some_and(|user| user.contains(':') || scheme.starts_with("http"));
+    // What is no URL of a Redis has none of the places behind the host.
+    if in_front || Redis::url_has_password(url).unwrap_or(false) {
         return Err(Failure::usage(
             "a URL with a password does not belong on the command line, which stays in the shell's history: set \
              CACHEKIT_REDIS_URL, or CACHEKIT_REDIS_PASSWORD_FILE beside --backend. Change the password",
@@ -127,13 +129,24 @@ mod tests {
             "redis://a:s3c@ret@host",
             "https://s3cret@host",
             "nonsense://a:s3cret@host",
+            "redis://host?pass=s3cret",
+            "redis://host?db=1&password=s3cret",
+            "unix:///run/redis.sock?pass=s3cret",
+            "redis-cluster://host,host?password=s3cret",
+            "redis-sentinel://host/main?sentinel_password=s3cret",
+            "redis-sentinel://host/main?sentinelPassword=s3cret",
             "s3cret",
             "http://s3cret.example",
             "ftp://s3cret",
             "file://s3cret",
         ] {
-            let failure = format!("{:?}", by_url(url).expect_err(url));
+            let failure = format!("{:?}", by_url(url).map(drop).expect_err(url));
             assert!(!failure.contains("s3c"), "{failure}");
+            let is_redis = url.starts_with("redis") || url.starts_with("unix");
+            assert!(
+                !is_redis || failure.contains("does not belong on the command line"),
+                "{failure}"
+            );
         }
     }
 }

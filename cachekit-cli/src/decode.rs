@@ -2,19 +2,20 @@
 
 use crate::failure::Failure;
 use crate::frame::{Frame, FrameCodec};
-use crate::output::note;
+use crate::output::{Style, note};
+use crate::escape::escape_json;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
 /// The value behind the frame.
-pub(crate) fn unframed<'a>(frame: &Frame<'a>, decode: bool) -> Result<&'a [u8], Failure> {
-    note(&format!(
-        "codec: {}\ncreated: {}\nlifetime: {}\n",
-        frame.codec.name(),
-        frame.created(),
-        frame.lifetime()
-    ));
+pub(crate) fn unframed<'a>(
+    frame: &Frame<'a>,
+    decode: bool,
+    style: Style,
+) -> Result<&'a [u8], Failure> {
+    let (codec, created, lifetime) = (frame.codec.name(), frame.created(), frame.lifetime());
+    note(style, &format!("codec: {codec}\ncreated: {created}\nlifetime: {lifetime}\n"));
     if frame.is_compressed {
         return Err(Failure::refused("a sealed value is never compressed; see --raw"));
     }
@@ -40,7 +41,8 @@ pub(crate) fn json(document: &[u8]) -> Result<Vec<u8>, Failure> {
         return Err(wrong());
     }
     text.push(b'\n');
-    Ok(text)
+    let text = String::from_utf8(text).map_err(|_| wrong())?;
+    Ok(escape_json(&text).into_bytes())
 }
 
 /// A value in JSON: decoded, as text if it is text, or in base64.

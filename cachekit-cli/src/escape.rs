@@ -21,12 +21,12 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// JSON without such characters. It means the same: within its strings they are written as `\uXXXX`, and elsewhere there
-/// are none.
+/// JSON without such characters. It means the same: within its strings they are written as `\uXXXX`, and elsewhere only
+/// line breaks occur, which stay.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
-        if is_unseen(character) {
+        if is_unseen(character) && character != '\n' {
             let units = character.encode_utf16(&mut [0; 2]).to_vec();
             shown.extend(units.into_iter().map(|unit| format!("\\u{unit:04x}")));
         } else {
@@ -68,5 +68,6 @@ mod tests {
         let escaped = escape_json(&value.to_string());
         assert!(escaped.chars().all(|character| !is_unseen(character)), "{escaped}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).expect("JSON"), value);
+        assert_eq!(escape_json("{\n  \"\u{e4}\": 1\n}"), "{\n  \"\u{e4}\": 1\n}", "for people");
     }
 }

@@ -126,7 +126,7 @@ fn chain(error: &dyn Error) -> String {
 }
 
 /// What clap has to say: help and version, or a mistake, which it likes to quote.
-pub(crate) fn from_command_line(error: &clap::Error) -> Result<(), Failure> {
+pub(crate) fn from_command_line(error: &clap::Error, style: Style) -> Result<(), Failure> {
     if !error.use_stderr() {
         return error.print().map_err(|error| Failure::output(&error));
     }
@@ -136,6 +136,9 @@ pub(crate) fn from_command_line(error: &clap::Error) -> Result<(), Failure> {
         let hint = "If that was a master key, it is in the shell's history now: make another one. Keys come \
                     from --key-file, from standard input (--key-file -) or from the environment.";
         return Err(Failure::usage(format!("{}\n{hint}", text.trim_end())));
+    }
+    if style == Style::Json {
+        return Err(Failure::usage(text.trim_start_matches("error: ").trim_end()));
     }
     // As it is: with colours, where there are some.
     let _ = error.print();

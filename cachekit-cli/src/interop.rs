@@ -3,6 +3,7 @@
 use crate::arguments::Key;
 use crate::failure::Failure;
 use crate::output::{Style, print, print_json};
+use crate::escape::escape_json;
 use cachekit::interop::{self, Value};
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub(crate) fn to_json(document: &[u8]) -> Result<Vec<u8>, Failure> {
     let value = value.map_err(|error| {
         Failure::refused(format!("this is no entry that all languages share: {error}"))
     })?;
-    Ok(format!("{}\n", value.to_json()).into_bytes())
+    Ok(format!("{}\n", escape_json(&value.to_json())).into_bytes())
 }
 
 /// The document that stands for a JSON text.

@@ -15,7 +15,7 @@ pub(crate) fn run(options: &Keygen, style: Style) -> Result<(), Failure> {
     };
     deliver(options.out.as_deref(), text.as_bytes())?;
     if let Some(path) = &options.out {
-        note(&format!("a new master key is in {}\n", path.display()));
+        note(style, &format!("a new master key is in {}\n", path.display()));
     }
     Ok(())
 }

@@ -40,7 +40,11 @@ pub fn main() -> ExitCode {
             let style = if arguments.json { Style::Json } else { Style::Text };
             run(&arguments.command, style).map_err(|failure| (failure, style))
         }
-        Err(error) => failure::from_command_line(&error).map_err(|failure| (failure, Style::Text)),
+        Err(error) => {
+            // What was understood of the command line is lost with the mistake.
+            let style = Style::asked_for(std::env::args_os().skip(1));
+            failure::from_command_line(&error, style).map_err(|failure| (failure, style))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,16 +21,16 @@ pub(crate) fn run(options: &Open, style: Style) -> Result<(), Failure> {
     let keyring = Arc::new(Keyring::new(options.keys.load()?));
     let entry = options.entry.read(Some(&options.storage_key))?;
     let opened = match &options.namespace {
-        None => open_interop(options, keyring, &entry)?,
+        None => open_interop(options, keyring, &entry, style)?,
         Some(namespace) => {
             let (tenant, codec) = (options.tenant.as_str(), options.codec.as_deref());
             let place = Place { is_shared: false, tenant, namespace, codec, fingerprint };
-            sealed::open(&place, &options.storage_key, keyring, &entry)?
+            sealed::open(&place, &options.storage_key, keyring, &entry, style)?
         }
     };
     let value = match Frame::parse(&opened) {
         Some(frame) if options.namespace.is_some() && !options.raw => {
-            unframed(&frame, options.decode)?
+            unframed(&frame, options.decode, style)?
         }
         _ if options.raw || !frame::is_frame(&opened) => &opened,
         _ => {
@@ -53,6 +53,7 @@ fn open_interop(
     options: &Open,
     keyring: Arc<Keyring>,
     entry: &[u8],
+    style: Style,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if Header::parse(entry).is_ok() {
         return Err(Failure::refused("the entry has the native format: open it without --interop"));
@@ -69,6 +70,7 @@ fn open_interop(
     })?;
     // One previous key at most has counted.
     let slot = envelope.keyring().previous_hits().iter().position(|hits| *hits > 0);
-    note(&format!("opened with the key: {}\n", position(slot.map_or(0, |slot| slot + 1))));
+    let slot = position(slot.map_or(0, |slot| slot + 1));
+    note(style, &format!("opened with the key: {slot}\n"));
     Ok(value)
 }

@@ -3,10 +3,10 @@
 use crate::failure::Failure;
 use crate::redact::redact;
 pub(crate) use crate::style::{Style, line};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 /// Lines of a name and what it stands for, for people and for `grep`.
@@ -40,12 +40,21 @@ impl Table {
     }
 }
 
-/// Writes to the file, if one is named, or else to standard output.
+/// Writes to the file, if one is named, or else to standard output. To a terminal goes what tells it nothing.
 pub(crate) fn deliver(file: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     match file {
         Some(path) => write_private(path, bytes),
+        None if !is_harmless(bytes) && io::stdout().is_terminal() => Err(Failure::usage(
+            "the value is not plain text, and would go to a terminal: --out FILE, --json, --decode, or a pipe",
+        )),
         None => print(bytes),
     }
+}
+
+/// Bytes of a value can tell a terminal to do things.
+fn is_harmless(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes)
+        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')))
 }
 
 pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
@@ -59,9 +68,15 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// Tells what happened beside the result, on standard error.
-pub(crate) fn note(text: &str) {
+pub(crate) fn note(style: Style, text: &str) {
+    let text = redact(text);
+    let shown = match style {
+        Style::Text => text.into_bytes(),
+        // One document for each line: whatever reads standard error reads JSON.
+        Style::Json => text.lines().flat_map(|told| line(&json!({ "note": told }))).collect(),
+    };
     // Nobody has to read it.
-    let _ = io::stderr().write_all(redact(text).as_bytes());
+    let _ = io::stderr().write_all(&shown);
 }
 
 /// Makes a file that its owner alone can read. One that is there is left alone.

@@ -3,7 +3,7 @@
 use crate::arguments::{KeyOptions, PlaceOptions};
 use crate::failure::Failure;
 use crate::keys::position;
-use crate::output::note;
+use crate::output::{Style, note};
 use cachekit_io::envelope::interop::InteropEnvelope;
 use cachekit_io::envelope::{
     Context, Envelope, EnvelopeError, EnvelopeErrorKind, Header, KeyId, Keyring,
@@ -83,6 +83,7 @@ pub(crate) fn open(
     storage_key: &str,
     keyring: Arc<Keyring>,
     entry: &[u8],
+    style: Style,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if place.is_shared {
         let mut value = Zeroizing::new(Vec::new());
@@ -111,7 +112,7 @@ pub(crate) fn open(
         let mut copy = Zeroizing::new(entry.to_vec());
         match envelope.open_in_place(&context, &mut copy) {
             Ok(opened) => {
-                note(&format!("opened with the key: {}\n", position(slot)));
+                note(style, &format!("opened with the key: {}\n", position(slot)));
                 return Ok(Zeroizing::new(opened.value().to_vec()));
             }
             // Told from tampering by the header, which need not be authentic: the first refusal that is not

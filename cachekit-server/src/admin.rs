@@ -10,35 +10,43 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// Enough for probes and scrapers; more wait in the backlog.
+/// Enough for probes and scrapers. For one more, the one that is open for longest is closed: an answer takes
+/// milliseconds, so that one waits for nothing but its peer.
 const MAX_CONNECTIONS: usize = 32;
-/// The longest life of a connection: probes are short.
-const LIFE: Duration = Duration::from_secs(60);
+/// The longest life of a connection: it has one answer.
+const LIFE: Duration = Duration::from_secs(10);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// After an error of `accept`.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the pages until it is aborted.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining: Arc<AtomicBool>) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // They end with this listener: a scraper's connection would keep a stopped server looking alive.
     let mut connections = JoinSet::new();
+    let mut oldest_first = VecDeque::new();
     loop {
-        while connections.try_join_next().is_some() {}
-        let permit = Arc::clone(&room).acquire_owned().await;
         let Ok((stream, _)) = listener.accept().await else {
-            sleep(Duration::from_millis(50)).await;
+            sleep(PAUSE).await;
             continue;
         };
+        while connections.try_join_next().is_some() {}
+        oldest_first.retain(|connection: &AbortHandle| !connection.is_finished());
+        if oldest_first.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = oldest_first.pop_front()
+        {
+            oldest.abort();
+        }
         let (service, draining) = (Arc::clone(&service), Arc::clone(&draining));
-        connections.spawn(async move {
+        oldest_first.push_back(connections.spawn(async move {
             let answer = service_fn(move |request: Request<Incoming>| {
                 let page = page(&request, &service, !draining.load(Ordering::Relaxed));
                 async move { Ok::<_, Infallible>(page) }
@@ -46,11 +54,12 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
+                // A connection that waits for its next request would keep a probe's place.
+                .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), answer);
             // An error here is a probe that went away.
             let _ = timeout(LIFE, connection).await;
-            drop(permit);
-        });
+        }));
     }
 }
 
@@ -63,8 +72,7 @@ fn page<B>(request: &Request<B>, service: &Service, serving: bool) -> Response<F
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why.into()),
         },
         (&Method::GET | &Method::HEAD, "/metrics") => {
-            let text =
-                service.metrics.render(&service.home.tell(service.now()), service.in_transit());
+            let text = service.metrics.render(&service.home.tell(), service.in_transit());
             (StatusCode::OK, metrics::CONTENT_TYPE, text.into())
         }
         (&Method::GET | &Method::HEAD, DESCRIPTION) => {

@@ -1,6 +1,8 @@
-//! Limits that are reached: counted each time, logged once for each state.
+//! Limits that are reached: counted each time, logged once for each state of a limit and a tenant.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A limit is no longer reached after this many calm ticks; there is about one in a second.
 const CALM_TICKS: u32 = 60;
@@ -11,23 +13,34 @@ pub(crate) enum Limit {
     Connections,
     TenantConnections,
     AddressConnections,
+    /// The system's, of all that the process has open.
+    OpenFiles,
     Receiving,
     TenantReceiving,
     Sending,
     TenantSending,
     ConnectionSending,
+    TenantRate,
+    TenantDay,
+    TenantStored,
+    TenantLocks,
 }
 
 impl Limit {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Connections,
         Self::TenantConnections,
         Self::AddressConnections,
+        Self::OpenFiles,
         Self::Receiving,
         Self::TenantReceiving,
         Self::Sending,
         Self::TenantSending,
         Self::ConnectionSending,
+        Self::TenantRate,
+        Self::TenantDay,
+        Self::TenantStored,
+        Self::TenantLocks,
     ];
 
     /// What is limited, and whose it is, for labels.
@@ -36,47 +49,64 @@ impl Limit {
             Self::Connections => ("connections", "all"),
             Self::TenantConnections => ("connections", "account"),
             Self::AddressConnections => ("connections", "address"),
+            Self::OpenFiles => ("open_files", "all"),
             Self::Receiving => ("receiving_bytes", "all"),
             Self::TenantReceiving => ("receiving_bytes", "account"),
             Self::Sending => ("sending_bytes", "all"),
             Self::TenantSending => ("sending_bytes", "account"),
             Self::ConnectionSending => ("sending_bytes", "connection"),
+            Self::TenantRate => ("requests_per_second", "account"),
+            Self::TenantDay => ("requests_per_day", "account"),
+            Self::TenantStored => ("stored_bytes", "account"),
+            Self::TenantLocks => ("locks", "account"),
         }
     }
 
-    /// The name, which is that of the field of `Limits`.
+    /// The name, which is that of the field of `Limits` or `TenantLimits`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Connections => "max_connections",
             Self::TenantConnections => "max_connections_per_tenant",
             Self::AddressConnections => "max_connections_per_address",
+            Self::OpenFiles => "open_files",
             Self::Receiving => "max_receiving_bytes",
             Self::TenantReceiving => "max_receiving_bytes_per_tenant",
             Self::Sending => "max_sending_bytes",
             Self::TenantSending => "max_sending_bytes_per_tenant",
             Self::ConnectionSending => "max_sending_bytes_per_connection",
+            Self::TenantRate => "requests_per_second",
+            Self::TenantDay => "requests_per_day",
+            Self::TenantStored => "stored_bytes",
+            Self::TenantLocks => "max_locks_per_tenant",
         }
     }
 }
 
-/// How often each limit was reached, and whether it is now.
+/// How often each limit was reached, and by which tenants it is now.
 #[derive(Default)]
 pub(crate) struct Alarms([Alarm; Limit::ALL.len()]);
 
 #[derive(Default)]
 struct Alarm {
     reached: AtomicU64,
-    /// The state that was logged.
-    on: AtomicBool,
+    /// The states that were logged, by tenant; nothing is the name of no tenant. One that ended is gone, and names come
+    /// from the API keys: there are not more than of these.
+    states: Mutex<HashMap<Box<str>, State>>,
+}
+
+/// One tenant, or all of them, at one limit.
+#[derive(Default)]
+struct State {
+    reached: u64,
     /// `reached` at the last tick.
-    seen: AtomicU64,
-    calm: AtomicU32,
+    seen: u64,
+    calm: u32,
 }
 
 impl Alarms {
     /// Counts that a limit was reached, by this tenant if it is known.
     pub(crate) fn raise(&self, limit: Limit, tenant: Option<&str>) {
-        if self.0[limit as usize].raise() {
+        if self.0[limit as usize].raise(tenant) {
             let name = limit.name();
             // A connection with many large answers at once is no trouble: they come one after the other.
             if limit == Limit::ConnectionSending {
@@ -94,34 +124,52 @@ impl Alarms {
     /// A second passed.
     pub(crate) fn tick(&self) {
         for limit in Limit::ALL {
-            let alarm = &self.0[limit as usize];
-            if alarm.tick() {
-                let reached = alarm.reached.load(Relaxed);
-                tracing::info!(limit = limit.name(), reached, "a limit is no longer reached");
+            for (tenant, reached) in self.0[limit as usize].tick() {
+                let tenant = Some(&*tenant).filter(|name| !name.is_empty());
+                let name = limit.name();
+                tracing::info!(limit = name, tenant, reached, "a limit is no longer reached");
             }
         }
     }
 }
 
 impl Alarm {
-    /// Whether a state begins that has to be logged.
-    fn raise(&self) -> bool {
-        self.reached.fetch_add(1, Relaxed);
-        !self.on.load(Relaxed) && !self.on.swap(true, Relaxed)
+    fn states(&self) -> MutexGuard<'_, HashMap<Box<str>, State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a state begins that has to be logged.
+    fn raise(&self, tenant: Option<&str>) -> bool {
+        self.reached.fetch_add(1, Relaxed);
+        let name = tenant.unwrap_or_default();
+        let mut states = self.states();
+        if let Some(state) = states.get_mut(name) {
+            state.reached += 1;
+            return false;
+        }
+        states.insert(name.into(), State { reached: 1, ..State::default() });
+        true
+    }
+
+    /// The states that ended, and how often the limit was reached in each.
+    fn tick(&self) -> Vec<(Box<str>, u64)> {
+        let mut states = self.states();
+        states
+            .extract_if(|_, state| state.tick())
+            .map(|(name, state)| (name, state.reached))
+            .collect()
+    }
+}
+
+impl State {
     /// Whether the state ended.
-    fn tick(&self) -> bool {
-        if !self.on.load(Relaxed) {
+    fn tick(&mut self) -> bool {
+        if self.seen != self.reached {
+            (self.seen, self.calm) = (self.reached, 0);
             return false;
         }
-        let reached = self.reached.load(Relaxed);
-        if self.seen.swap(reached, Relaxed) != reached {
-            self.calm.store(0, Relaxed);
-            return false;
-        }
-        let calm = self.calm.fetch_add(1, Relaxed) + 1;
-        calm >= CALM_TICKS && self.on.swap(false, Relaxed)
+        self.calm += 1;
+        self.calm >= CALM_TICKS
     }
 }
 
@@ -132,15 +180,32 @@ mod tests {
     #[test]
     fn a_state_is_told_once_and_ends_when_it_was_calm() {
         let alarm = Alarm::default();
-        assert!(!alarm.tick());
-        assert!(alarm.raise());
+        assert!(alarm.tick().is_empty());
+        assert!(alarm.raise(None));
         for _ in 0..3 * CALM_TICKS {
-            assert!(!alarm.raise(), "it is known");
-            assert!(!alarm.tick(), "it goes on");
+            assert!(!alarm.raise(None), "it is known");
+            assert!(alarm.tick().is_empty(), "it goes on");
         }
-        let ends = (0..2 * CALM_TICKS).filter(|_| alarm.tick()).count();
-        assert_eq!(ends, 1);
-        assert!(alarm.raise(), "another one");
+        let ended: Vec<_> = (0..2 * CALM_TICKS).flat_map(|_| alarm.tick()).collect();
+        assert_eq!(ended, [("".into(), u64::from(3 * CALM_TICKS + 1))]);
+        assert!(alarm.raise(None), "another one");
+    }
+
+    #[test]
+    fn each_tenant_has_a_state_of_its_own() {
+        let alarm = Alarm::default();
+        assert!(alarm.raise(Some("one")));
+        assert!(alarm.raise(Some("other")), "one tenant's state does not hide another's");
+        assert!(!alarm.raise(Some("one")));
+        let ended: Vec<_> = (0..2 * CALM_TICKS)
+            .flat_map(|_| {
+                alarm.raise(Some("other"));
+                alarm.tick()
+            })
+            .collect();
+        assert_eq!(ended, [("one".into(), 2)]);
+        assert!(alarm.raise(Some("one")) && !alarm.raise(Some("other")));
+        assert_eq!(alarm.states().len(), 2, "what ended takes no room");
     }
 
     #[test]

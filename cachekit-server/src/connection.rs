@@ -1,8 +1,11 @@
 //! Connections: accepting them, the handshake, and an eye on each.
 
+use crate::alarm::Limit;
 use crate::http::Service;
 use crate::limits::Limits;
 use crate::linger;
+use crate::metrics::Metrics;
+use crate::open_files;
 use crate::peers::{Peers, Seat};
 use crate::stream::Watched;
 use crate::tls::CurrentIdentity;
@@ -14,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::HandshakeKind;
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +66,7 @@ pub(crate) async fn accept_forever(
     mut phase: watch::Receiver<Phase>,
 ) {
     let peers = Arc::new(Peers::new(&service.limits));
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -70,11 +75,14 @@ pub(crate) async fn accept_forever(
         let (stream, address) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
+                if !is_the_peers(&error) {
+                    refused(&error, &peers, &service.metrics, &mut failing);
+                    sleep(ACCEPT_PAUSE).await;
+                }
                 continue;
             }
         };
+        failing = false;
         // While it waits for a place, further ones wait in the backlog.
         let seat = tokio::select! {
             seat = peers.admit(address, &service.limits, &service.metrics) => seat,
@@ -86,6 +94,23 @@ pub(crate) async fn accept_forever(
             connected(stream, &service, identity.as_deref(), &seat, phase).await;
             drop(seat);
         });
+    }
+}
+
+/// Whether a connection failed by itself before it was accepted: the next one need not.
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+/// The system accepts no connection. Where it lacks open files, an idle connection gives its own up. Logged once, until
+/// one is accepted; the other limit has a state of its own.
+fn refused(error: &io::Error, peers: &Peers, metrics: &Metrics, failing: &mut bool) {
+    if open_files::are_used_up(error) {
+        metrics.alarms.raise(Limit::OpenFiles, None);
+        peers.make_way(metrics);
+    } else if !std::mem::replace(failing, true) {
+        tracing::warn!(%error, "cannot accept connections");
     }
 }
 

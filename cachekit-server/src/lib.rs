@@ -40,6 +40,7 @@ mod limits;
 mod linger;
 mod locks;
 mod metrics;
+mod open_files;
 mod openapi;
 mod outgoing;
 mod peers;
@@ -61,5 +62,5 @@ pub use crate::store::{
     DiskStore, DiskStoreError, ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, Measured, MemoryStore,
     RedisStore, RedisStoreError, Store, StoreError, StoreStats, Usage,
 };
-pub use crate::tenant::TenantLimits;
+pub use crate::tenant::{TenantLimits, TenantLimitsError};
 pub use crate::tls::{Identity, TlsError};

@@ -72,7 +72,10 @@ pub struct Limits {
     pub max_pending_reset_streams: usize,
     /// How many streams the server may have reset for errors of the peer before it closes the connection.
     pub max_local_reset_streams: usize,
-    /// After a shutdown began: how long running requests may take until they are cut.
+    /// How long a server that shuts down is not ready and still accepts connections: whatever sends it some has to
+    /// notice. Zero by default.
+    pub drain_delay: Duration,
+    /// After that: how long running requests may take until they are cut.
     pub drain_timeout: Duration,
 }
 
@@ -104,6 +107,7 @@ impl Default for Limits {
             // A client that gives up on a burst of requests resets them all at once.
             max_pending_reset_streams: 200,
             max_local_reset_streams: 1024,
+            drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
     }

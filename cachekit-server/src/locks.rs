@@ -23,7 +23,8 @@ pub(crate) struct Locks {
     /// Held while a key is changed, so that the check of a lease and the write under it are one step.
     writes: Box<[AsyncMutex<()>]>,
     hasher: RandomState,
-    /// How many leases each tenant has in the table, those that ran out and were not swept included.
+    /// How many leases each tenant has in the table, those that ran out and were not swept included: the table is never
+    /// counted.
     held: Mutex<HashMap<Box<str>, usize>>,
     per_tenant: usize,
 }
@@ -127,21 +128,14 @@ impl Locks {
         }
     }
 
-    /// How many leases a tenant holds.
-    pub(crate) fn active(&self, tenant: &str, now: Timestamp) -> usize {
-        self.count(|key, lease| now < lease.until && key.tenant() == tenant)
+    /// How many leases a tenant holds; one that ran out counts until it is swept.
+    pub(crate) fn held(&self, tenant: &str) -> usize {
+        lock(&self.held).get(tenant).copied().unwrap_or(0)
     }
 
-    /// How many leases are held by all tenants.
-    pub(crate) fn active_total(&self, now: Timestamp) -> usize {
-        self.count(|_, lease| now < lease.until)
-    }
-
-    fn count(&self, mut counts: impl FnMut(&EntryKey, &Lease) -> bool) -> usize {
-        self.leases
-            .iter()
-            .map(|shard| lock(shard).iter().filter(|(key, lease)| counts(key, lease)).count())
-            .sum()
+    /// The same of all tenants.
+    pub(crate) fn held_by_all(&self) -> usize {
+        lock(&self.held).values().sum()
     }
 
     /// Frees the room of leases that ran out.

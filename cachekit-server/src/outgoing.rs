@@ -9,12 +9,16 @@ use crate::tenant::Account;
 use crate::watch::{InFlight, Pulse};
 use bytes::{Buf, Bytes};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// Up to this size an answer is small. Large ones leave an eighth of the room to them, so that they never
 /// wait behind a peer that takes its time.
 pub(crate) const SMALL: usize = 16 * 1024;
+
+/// Counts bytes that went out.
+pub(crate) type Counter = Arc<AtomicU64>;
 
 /// Room for answers.
 pub(crate) struct Outgoing {
@@ -133,12 +137,13 @@ pub(crate) struct Owed {
     running: InFlight,
     /// Answers that are no larger than the books about them have none.
     share: Option<Share>,
+    sent: Counter,
 }
 
 impl Owed {
-    pub(crate) fn new(running: InFlight, share: Option<Share>) -> Self {
+    pub(crate) fn new(running: InFlight, share: Option<Share>, sent: &Counter) -> Self {
         running.pulse().owe();
-        Self { running, share }
+        Self { running, share, sent: Arc::clone(sent) }
     }
 
     pub(crate) fn with(mut self, share: Share) -> Self {
@@ -177,5 +182,6 @@ impl Buf for Piece {
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
         self.owed.running.pulse().took(count);
+        self.owed.sent.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
     }
 }

@@ -120,6 +120,14 @@ impl Peers {
         (Admission::Free(id), reached)
     }
 
+    /// Has an idle connection end, if there is one: the system lacks what it takes.
+    pub(crate) fn make_way(&self, metrics: &Metrics) {
+        let mut open = self.lock();
+        if open.leaving < self.most {
+            open.dismiss_idle(None, metrics);
+        }
+    }
+
     fn per_address(&self, address: IpAddr) -> Option<usize> {
         let usual = || (!address.to_canonical().is_loopback()).then(|| (self.most / 2).max(1));
         self.per_address.map(|most| most.max(1)).or_else(usual)

@@ -12,7 +12,7 @@ use crate::openapi;
 use crate::outgoing::Outgoing;
 use crate::room::Room;
 use crate::store::{MemoryStore, RedisStore, Store};
-use crate::tenant::{TenantLimits, Tenants};
+use crate::tenant::{TenantLimits, TenantLimitsError, Tenants};
 use crate::tls::{CurrentIdentity, Identity};
 use cachekit_io::Clock;
 use std::io;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The store of a server that is given none.
 const DEFAULT_STORE_BYTES: u64 = 1024 * 1024 * 1024;
@@ -46,6 +46,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Limits of tenants that cannot be kept.
+    #[error(transparent)]
+    Limits(#[from] TenantLimitsError),
     /// Over Redis no node knows how many bytes a tenant has stored.
     #[error(
         "over Redis there is no quota of stored bytes, and a tenant has one; use maxmemory of Redis"
@@ -206,6 +209,7 @@ impl Builder {
         if self.cleartext && !self.listen.ip().is_loopback() {
             return Err(StartError::CleartextBeyondLoopback(self.listen));
         }
+        self.default_limits.check()?;
         let locks = self.limits.max_locks_per_tenant;
         let home = match self.store {
             Some(Storage::Redis(store)) => {
@@ -345,12 +349,15 @@ impl Running {
         self.service.metrics.reloaded(well);
     }
 
-    /// Stops: accepts nothing new, says goodbye on every connection, and waits for running requests up
+    /// Stops: is not ready for [`Limits::drain_delay`], then accepts nothing new, says goodbye on every connection, and waits for running requests up
     /// to [`Limits::drain_timeout`]; then cuts what is left. `/readyz` answers `503` meanwhile.
     ///
     /// Returns whether everything ended by itself.
     pub async fn shutdown(mut self) -> bool {
         self.draining.store(true, Ordering::Relaxed);
+        if !self.service.limits.drain_delay.is_zero() {
+            sleep(self.service.limits.drain_delay).await;
+        }
         self.phase.send_replace(Phase::Draining);
         let drained = timeout(self.service.limits.drain_timeout, self.phase.closed()).await.is_ok();
         self.phase.send_replace(Phase::Cut);
@@ -372,3 +379,6 @@ impl Drop for Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,16 +23,16 @@ const DAY_MILLIS: u64 = 86_400_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantLimits {
-    /// Requests per second in the long run.
+    /// Requests per second in the long run: 1 to 1,000,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<u32>,
-    /// Requests at once; without it, as many as per second.
+    /// Requests at once: 1 to 1,000,000; without it, as many as per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
-    /// Requests per day (UTC).
+    /// Requests per day (UTC): at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_day: Option<u64>,
-    /// Bytes stored: keys, values and the book-keeping of entries.
+    /// Bytes stored: keys, values and the book-keeping of entries. At least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
 }
@@ -41,6 +41,36 @@ impl TenantLimits {
     /// Requests at once.
     pub fn burst(&self) -> u32 {
         self.burst.or(self.requests_per_second).unwrap_or(0).max(1)
+    }
+
+    /// Whether a server can keep them.
+    ///
+    /// # Errors
+    ///
+    /// [`TenantLimitsError`] names the limit that is zero or too large. To let a tenant do nothing, take its keys away.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_server::TenantLimits;
+    ///
+    /// let limits = TenantLimits { requests_per_second: Some(0), ..TenantLimits::default() };
+    /// let error = limits.check().expect_err("nothing could be asked");
+    /// assert_eq!(error.to_string(), "requests_per_second is a number from 1 to 1000000");
+    /// ```
+    pub fn check(&self) -> Result<(), TenantLimitsError> {
+        let most = u64::from(MAX_RATE);
+        for (name, limit, most) in [
+            ("requests_per_second", self.requests_per_second.map(u64::from), most),
+            ("burst", self.burst.map(u64::from), most),
+            ("requests_per_day", self.requests_per_day, u64::MAX),
+            ("stored_bytes", self.stored_bytes, u64::MAX),
+        ] {
+            if limit.is_some_and(|limit| limit == 0 || limit > most) {
+                return Err(TenantLimitsError { name, most });
+            }
+        }
+        Ok(())
     }
 
     /// These limits, and those of `defaults` where these say nothing.
@@ -52,6 +82,17 @@ impl TenantLimits {
             stored_bytes: self.stored_bytes.or(defaults.stored_bytes),
         }
     }
+}
+
+/// The most that [`TenantLimits::requests_per_second`] and [`TenantLimits::burst`] may be.
+const MAX_RATE: u32 = 1_000_000;
+
+/// Limits that cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is a number from 1 to {most}")]
+pub struct TenantLimitsError {
+    name: &'static str,
+    most: u64,
 }
 
 /// Why a request is refused before anything is done, with the seconds to wait.
@@ -167,7 +208,7 @@ impl Counters {
     fn rate(&self, limits: &TenantLimits, now: Timestamp) -> Result<u64, Denied> {
         let Some(rate) = limits.requests_per_second else { return Ok(self.full_until) };
         let now = now.as_millis().saturating_mul(1000);
-        let interval = 1_000_000 / u64::from(rate.max(1));
+        let interval = (1_000_000 / u64::from(rate.max(1))).max(1);
         let after = self.full_until.max(now).saturating_add(interval);
         let tolerated = now.saturating_add(interval * u64::from(limits.burst()));
         if after > tolerated {

@@ -11,6 +11,11 @@ use tokio::time::Instant;
 
 /// How long a connection that showed no key yet is left alone, even if another one needs its place.
 const STRANGERS_TIME: Duration = Duration::from_secs(1);
+/// Answers to requests without a valid key that a connection without one may leave unread. Beyond it they have no body,
+/// which the peer could not take, and the connection has to go.
+const STRANGERS_ANSWERS: usize = 16;
+/// So many requests without a valid key end a connection that has shown none.
+const STRANGERS_REQUESTS: usize = 100;
 
 /// One connection's progress, shared by its requests.
 pub(crate) struct Pulse {
@@ -19,6 +24,9 @@ pub(crate) struct Pulse {
     served: AtomicU64,
     /// Some request showed a valid API key.
     trusted: AtomicBool,
+    /// Requests without a valid key before there was one with it: so far, and now.
+    refused: AtomicUsize,
+    refusing: AtomicUsize,
     /// The tenant of the first valid key; its limit of connections counts this one.
     owner: OnceLock<Arc<Account>>,
     /// Running requests of the owner.
@@ -73,6 +81,8 @@ impl Pulse {
             running: AtomicUsize::new(0),
             served: AtomicU64::new(0),
             trusted: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
+            refusing: AtomicUsize::new(0),
             owner: OnceLock::new(),
             entered: AtomicUsize::new(0),
             over: AtomicBool::new(false),
@@ -104,6 +114,12 @@ impl Pulse {
         }
     }
 
+    /// Requests that run.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Relaxed)
+    }
+
     /// Microseconds after the connection was opened.
     fn now(&self) -> u64 {
         micros(self.opened.elapsed())
@@ -115,7 +131,12 @@ impl Pulse {
         self.running.fetch_add(1, Relaxed);
         self.served.fetch_add(1, Relaxed);
         self.heard.store(0, Relaxed);
-        InFlight { pulse: Arc::clone(self), entered: AtomicBool::new(false) }
+        InFlight {
+            pulse: Arc::clone(self),
+            has_key: AtomicBool::new(false),
+            entered: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+        }
     }
 
     /// There is something that the peer has to take.
@@ -232,8 +253,12 @@ impl Drop for Paused<'_> {
 /// A request that runs.
 pub(crate) struct InFlight {
     pulse: Arc<Pulse>,
+    /// It showed a valid API key.
+    has_key: AtomicBool,
     /// Counts as a running request of the connection's owner.
     entered: AtomicBool,
+    /// Counts as a running request of a stranger.
+    refused: AtomicBool,
 }
 
 impl InFlight {
@@ -245,10 +270,31 @@ impl InFlight {
         &self.pulse
     }
 
+    pub(crate) fn has_key(&self) -> bool {
+        self.has_key.load(Relaxed)
+    }
+
+    /// Notes that the request has no valid API key. Whether its answer may have a body. A connection that has shown no
+    /// key has to go after some of these.
+    pub(crate) fn refuse(&self) -> bool {
+        let pulse = &*self.pulse;
+        if pulse.trusted.load(Relaxed) {
+            return true;
+        }
+        self.refused.store(true, Relaxed);
+        let unread = pulse.refusing.fetch_add(1, Relaxed) + 1;
+        let so_far = pulse.refused.fetch_add(1, Relaxed) + 1;
+        if unread > STRANGERS_ANSWERS || so_far >= STRANGERS_REQUESTS {
+            pulse.dismiss();
+        }
+        unread <= STRANGERS_ANSWERS
+    }
+
     /// Notes that the request has a valid API key of this tenant: its connection may be idle for longer.
     /// False if the tenant has requests on too many connections.
     pub(crate) fn trust(&self, account: &Arc<Account>) -> bool {
         let pulse = &*self.pulse;
+        self.has_key.store(true, Relaxed);
         pulse.trusted.store(true, Relaxed);
         let owner = pulse.owner.get_or_init(|| Arc::clone(account));
         // A connection with keys of several tenants is a proxy's: it counts for the first.
@@ -274,6 +320,9 @@ impl Drop for InFlight {
             && let Some(owner) = pulse.owner.get()
         {
             owner.leave();
+        }
+        if self.refused.load(Relaxed) {
+            pulse.refusing.fetch_sub(1, Relaxed);
         }
         pulse.beat();
         pulse.running.fetch_sub(1, Relaxed);

@@ -11,7 +11,6 @@ use crate::sealed;
 use cachekit_io::Fetched;
 use cachekit_io::envelope::Header;
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal as _};
 use zeroize::Zeroizing;
 
 pub(crate) fn run(options: &Get, style: Style) -> Result<(), Failure> {
@@ -25,16 +24,16 @@ pub(crate) fn run(options: &Get, style: Style) -> Result<(), Failure> {
     };
     let stored = Zeroizing::new(found.value().to_vec());
     let entry = match place {
-        Some((place, keyring)) => sealed::open(&place, &options.key, keyring, &stored)?,
+        Some((place, keyring)) => sealed::open(&place, &options.key, keyring, &stored, style)?,
         None => stored,
     };
     let is_sealed = !options.place.interop && Header::parse(&entry).is_ok();
     if is_sealed && !options.raw {
-        note("the entry is sealed, and written as it is: --secure opens it\n");
+        note(style, "the entry is sealed, and written as it is: --secure opens it\n");
     }
     let value = match Frame::parse(&entry) {
         _ if options.place.interop => &entry,
-        Some(frame) if !options.raw => decode::unframed(&frame, options.decode)?,
+        Some(frame) if !options.raw => decode::unframed(&frame, options.decode, style)?,
         None if frame::is_frame(&entry) && !is_sealed && !options.raw => {
             return Err(Failure::refused("its frame is not of this version; see --raw"));
         }
@@ -48,12 +47,7 @@ pub(crate) fn run(options: &Get, style: Style) -> Result<(), Failure> {
     match (style, decoded) {
         (Style::Json, decoded) => print_json(&report(options, &found, value, decoded.as_deref())),
         (Style::Text, Some(text)) => deliver(options.out.as_deref(), &text),
-        (Style::Text, None) => {
-            if options.out.is_none() {
-                check_terminal(value)?;
-            }
-            deliver(options.out.as_deref(), value)
-        }
+        (Style::Text, None) => deliver(options.out.as_deref(), value),
     }
 }
 
@@ -65,16 +59,4 @@ fn report(options: &Get, found: &Fetched, value: &[u8], decoded: Option<&[u8]>) 
     let left = found.fresh_for().map(|left| left.as_secs_f64());
     report.insert("fresh_for_seconds".into(), left.into());
     Value::Object(report)
-}
-
-/// Bytes of a value can tell a terminal to do things.
-fn check_terminal(value: &[u8]) -> Result<(), Failure> {
-    let is_harmless = std::str::from_utf8(value)
-        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')));
-    if is_harmless || !io::stdout().is_terminal() {
-        return Ok(());
-    }
-    Err(Failure::usage(
-        "the value is not plain text, and would go to a terminal: --out FILE, --json, --decode, or a pipe",
-    ))
 }

@@ -58,7 +58,7 @@ fn write_next(options: &Rotate, present: KeySet, out: &Path, style: Style) -> Re
     let next = Arc::new(Keyring::new(KeySet::new(current, next)?));
     let table = table(&next, &options.scope)?;
     write_private(out, text.as_bytes())?;
-    note(&format!("the next keys are in {}:\n", out.display()));
+    note(style, &format!("the next keys are in {}:\n", out.display()));
     print(&table.bytes(style))
 }
 
@@ -69,6 +69,6 @@ fn check(options: &Rotate, present: KeySet, next: &Path, style: Style) -> Result
     // Ids of 128 bits in place of the keys: equal if and only if the keys are.
     let ids = |keyring: &Keyring| keyring.key_ids("check", "rotation");
     let step = step::between(&ids(&present)?, &ids(&next)?).map_err(Failure::usage)?;
-    note(&format!("{step}\n"));
+    note(style, &format!("{step}\n"));
     print(&table(&next, &options.scope)?.bytes(style))
 }

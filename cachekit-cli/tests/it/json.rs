@@ -67,3 +67,54 @@ fn failures_are_told_on_standard_error_with_their_code() {
     let said: Value = serde_json::from_str(&ended.said).expect("JSON");
     assert_eq!((ended.code, &said["code"]), (Some(4), &4.into()));
 }
+
+/// Each line of standard error is a document.
+fn told(ended: &Ended) -> Vec<Value> {
+    ended.said.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[test]
+fn mistakes_in_the_command_line_are_failures_like_others() {
+    for arguments in [
+        vec!["--json"],
+        vec!["nonsense", "--json"],
+        vec!["get", "--json"],
+        vec!["get", "k", "--nonsense", "--json"],
+        vec!["--json", "set", "k", "--ttl", "soon"],
+        vec!["fingerprint", "--json", "--key"],
+    ] {
+        let ended = Run::new(&arguments).end();
+        assert_eq!((ended.code, &ended.out[..]), (Some(2), &b""[..]), "{arguments:?}");
+        let [said] = &told(&ended)[..] else { panic!("{arguments:?}: {}", ended.said) };
+        assert_eq!(said["code"], 2, "{arguments:?}");
+        let text = said["error"].as_str().expect("text");
+        assert!(!text.is_empty() && !text.starts_with("error"), "{arguments:?}: {text}");
+    }
+    let digits = key(1);
+    let ended = Run::new(&["fingerprint", "--json", &digits]).secret(&digits).end();
+    assert!(told(&ended)[0]["error"].as_str().expect("text").contains("make another one"));
+}
+
+#[test]
+fn what_is_told_beside_a_result_is_json_too() {
+    let files = Files::new();
+    let keys = files.keys("keys", &[2, 1]);
+    let entry = files.write("entry", seal(&[1], Padding::None, b"value"));
+    let (next, store) = (files.name("next"), crate::backends::directory(&files, "cache"));
+    let backend = format!("file://{store}");
+    let set = ["set", "k", &entry, "--backend", &backend];
+    Run::new(&set).end().succeeded();
+    let open = ["open", &entry, "--namespace", NAMESPACE, "--storage-key", STORAGE_KEY];
+    for (arguments, notes) in [
+        ([&open[..], &["--key-file", &keys]].concat(), 1),
+        (vec!["get", "k", "--backend", &backend], 1),
+        (vec!["rotate", "--key-file", &keys, "--out", &next], 1),
+        (vec!["rotate", "--key-file", &keys, "--next", &next], 1),
+    ] {
+        let arguments = [&arguments[..], &["--json"]].concat();
+        let ended = Run::new(&arguments).secret(&key(1)).secret(&key(2)).end();
+        let told = told(ended.succeeded());
+        assert!(told.len() >= notes, "{arguments:?}: {}", ended.said);
+        assert!(told.iter().all(|note| note["note"].is_string()), "{}", ended.said);
+    }
+}

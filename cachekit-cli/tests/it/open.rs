@@ -121,3 +121,41 @@ fn without_keys_it_says_where_they_come_from() {
     let ended = Run::new(&arguments).input(entry).end();
     ended.failed(2, "CACHEKIT_MASTER_KEY is not set; --key-file");
 }
+
+/// What the command shows on a terminal; `script` gives it one.
+fn on_a_terminal(files: &Files, entry: &[u8], options: &str) -> (bool, String) {
+    let (entry, keys) = (files.write("entry", entry), files.keys("keys", &[1]));
+    let program = env!("CARGO_BIN_EXE_cachekit");
+    let command = format!(
+        "{program} open {entry} --namespace {NAMESPACE} --storage-key {STORAGE_KEY} --key-file {keys} {options}"
+    );
+    let mut script = std::process::Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    let output = script.stdin(std::process::Stdio::null()).output();
+    let output = output.expect("this test needs script: `apt-get install bsdutils`");
+    (output.status.success(), String::from_utf8(output.stdout).expect("text"))
+}
+
+#[test]
+fn a_value_tells_a_terminal_nothing() {
+    // The beginning of a command to the terminal: of one byte in ASCII, and of one character.
+    for text in ["\u{1b}]0;title\u{7}", "\u{9b}2J", "a\u{7f}b"] {
+        let files = Files::new();
+        let plain = seal(&[1], Padding::None, text.as_bytes());
+        let (shown, said) = on_a_terminal(&files, &plain, "");
+        assert!(!shown && said.contains("not plain text") && !said.contains(text), "{said:?}");
+
+        let mut document = vec![0xa0 | u8::try_from(text.len()).expect("short")];
+        document.extend_from_slice(text.as_bytes());
+        let document = seal(&[1], Padding::None, &document);
+        for (entry, options) in [(&document, "--decode"), (&plain, "--json")] {
+            let (shown, said) = on_a_terminal(&files, entry, options);
+            assert!(shown && said.contains("\\u00"), "{said:?}");
+            let told: Vec<char> = said.chars().filter(|c| c.is_control()).collect();
+            assert!(told.iter().all(|c| matches!(c, '\r' | '\n')), "{said:?}");
+        }
+    }
+    let files = Files::new();
+    let (shown, said) = on_a_terminal(&files, &seal(&[1], Padding::None, b"plain"), "");
+    assert!(shown && said.contains("plain"), "{said:?}");
+}

@@ -78,8 +78,10 @@ enum Kind {
 }
 
 impl ServerUrl {
-    /// Reads a URL. The error says what is wrong and shows nothing of it.
+    /// Reads a URL. The error says what is wrong and shows nothing of it. White space at its end is that of the file that a
+    /// variable was read from: a URL has none.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
+        let url = url.trim_ascii_end();
         let (scheme, rest) = url.split_once("://").ok_or(ACCEPTED)?;
         let (kind, tls) = scheme_of(scheme).ok_or(ACCEPTED)?;
         if rest.contains('#') {
@@ -149,6 +151,13 @@ impl ServerUrl {
             database,
             resp3: options.resp3.unwrap_or(true),
         })
+    }
+}
+
+impl ServerUrl {
+    /// Whether the URL has a password in any of the places that it may stand in.
+    pub(super) fn has_password(&self) -> bool {
+        [&self.login, &self.sentinel_login].iter().any(|login| login.password.is_some())
     }
 }
 

@@ -226,6 +226,30 @@ impl Redis {
         env::client_with(&settings::process, complete)
     }
 
+    /// Whether a [URL](crate::redis#urls) has a password in it, wherever it stands: for programs that take a URL where
+    /// passwords do not belong, such as a command line.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::BackendErrorKind::Configuration) for what is no URL of a Redis; the message shows nothing
+    /// of it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::Redis;
+    ///
+    /// assert!(!Redis::url_has_password("redis://app@cache.example")?);
+    /// assert!(Redis::url_has_password("redis://app:secret@cache.example")?);
+    /// assert!(Redis::url_has_password("redis://cache.example?password=secret")?);
+    /// # Ok::<(), cachekit_io::BackendError>(())
+    /// ```
+    pub fn url_has_password(url: &str) -> Result<bool, BackendError> {
+        let target = address::Target::parse(url);
+        let target = target.map_err(|why| builder::configuration(&[format!("the URL {why}")]))?;
+        Ok(target.has_password())
+    }
+
     /// The same client, with the same connections, and another timeout for its operations. Zero makes
     /// every operation that has to wait fail at once.
     pub fn with_timeout(&self, timeout: Duration) -> Self {

@@ -71,6 +71,7 @@ impl Line {
         if !is_tenant(tenant) {
             return Err(ApiKeyError::Tenant);
         }
+        limits.check()?;
         Ok(Self {
             id: key_id(key.expose()).to_owned(),
             tenant: tenant.to_owned(),
@@ -87,6 +88,7 @@ impl Line {
         if record.scopes.is_empty() {
             return Err("`scopes` is empty: the key could do nothing".to_owned());
         }
+        record.limits.unwrap_or_default().check().map_err(|error| error.to_string())?;
         let salt = from_hex(&record.salt).ok_or("`salt` has to be 32 hexadecimal digits")?;
         let hash = from_hex(&record.hash).ok_or("`hash` has to be 64 hexadecimal digits")?;
         let digest = Digest { salt, hash };

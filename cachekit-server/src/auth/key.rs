@@ -1,5 +1,6 @@
 //! API keys, and the hashes that stand for them.
 
+use crate::tenant::TenantLimitsError;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,6 +60,9 @@ pub enum ApiKeyError {
     /// Not the name of a tenant.
     #[error("a tenant is 1 to 64 letters, digits, `.`, `_` and `-`")]
     Tenant,
+    /// Limits that a server cannot keep.
+    #[error(transparent)]
+    Limits(#[from] TenantLimitsError),
     /// No random bytes from the system.
     #[error("the system has no random bytes")]
     Random,

@@ -108,7 +108,8 @@ impl ApiKeys {
     ///
     /// # Errors
     ///
-    /// [`ApiKeyError::Tenant`] unless the tenant is 1 to 64 of `A-Z a-z 0-9 . _ -`, and
+    /// [`ApiKeyError::Tenant`] unless the tenant is 1 to 64 of `A-Z a-z 0-9 . _ -`, [`ApiKeyError::Limits`] for limits
+    /// that cannot be kept, and
     /// [`ApiKeyError::Random`] if the system has no random bytes.
     pub fn add(
         &mut self,

@@ -61,6 +61,11 @@ fn a_file_gives_back_what_was_written() {
         ("not JSON", "secret".to_owned()),
         ("an unknown field", line.replace("\"id\"", "\"idd\"")),
         ("a short salt", line.replace("\"salt\":\"", "\"salt\":\"0")),
+        (
+            "a rate of nothing",
+            line.replace("\"requests_per_second\":7", "\"requests_per_second\":0"),
+        ),
+        ("a rate that is none", line.replace("_second\":7", "_second\":1000001")),
         ("no scopes", line.replace("[\"read\"]", "[]")),
     ] {
         std::fs::write(&path, &bad).expect("written");

@@ -140,10 +140,10 @@ pub(super) struct Serve {
     #[arg(long)]
     pub(super) any_key: bool,
 
-    /// Connections at the same time.
-    #[arg(long, value_name = "N", default_value_t = 1024,
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(super) max_connections: u32,
+    /// Connections at the same time. Without it: 1024, or fewer where the system allows the process fewer open files
+    /// than two for each and 128 beside them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max_connections: Option<u32>,
     /// Connections on which requests of one tenant run at the same time; a request on one more is answered
     /// 429. Without it: three quarters of --max-connections.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -197,7 +197,11 @@ pub(super) struct Serve {
     /// What a peer has to take of its answers in each second, in the long run.
     #[arg(long, value_name = "SIZE", default_value = "16KiB")]
     pub(super) min_answer_rate: Size,
-    /// Seconds that running requests get at the end.
+    /// Seconds at the end for which /readyz is 503 and connections are still accepted: for a load balancer that has to
+    /// notice. Without it: none.
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) drain_delay: Option<Seconds>,
+    /// Seconds that running requests get at the end, after --drain-delay.
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     pub(super) drain_timeout: Seconds,
 
@@ -275,8 +279,10 @@ pub(super) enum StoreChoice {
 impl FromStr for StoreChoice {
     type Err = Infallible;
 
-    /// Takes everything: the report of a value that is refused here would show it.
+    /// Takes everything: the report of a value that is refused here would show it. White space at the end is that of the
+    /// file that the variable was read from.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim_ascii_end();
         Ok(match text.split_once(':') {
             None if text == "memory" => Self::Memory,
             Some(("disk", directory)) if !directory.is_empty() => Self::Disk(directory.into()),

@@ -3,6 +3,7 @@
 mod arguments;
 mod development;
 mod keys;
+mod open_files;
 mod run;
 mod signals;
 mod storage;

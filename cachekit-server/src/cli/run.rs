@@ -3,6 +3,7 @@
 use super::Failure;
 use super::arguments::{LogFormat, Serve, Size};
 use super::development::{Development, write_private};
+use super::open_files;
 use super::signals::{Signal, Signals};
 use super::storage;
 use cachekit_server::{ApiKeys, Builder, Identity, KeyRule, Limits, Running, Server, StartError};
@@ -65,7 +66,8 @@ async fn serve(options: &Serve) -> Result<(), Failure> {
 
 fn configured(options: &Serve) -> Result<Builder, Failure> {
     let mut limits = Limits::default();
-    limits.max_connections = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
+    let connections = open_files::connections(options.max_connections, open_files::raise())?;
+    limits.max_connections = usize::try_from(connections).unwrap_or(usize::MAX);
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     limits.max_connections_per_tenant = options.max_connections_per_tenant.map(count);
     limits.max_connections_per_address = options.max_connections_per_address.map(count);
@@ -86,6 +88,9 @@ fn configured(options: &Serve) -> Result<Builder, Failure> {
     limits.body_timeout = options.body_timeout.0;
     limits.idle_timeout = options.idle_timeout.0;
     limits.stall_timeout = options.stall_timeout.0;
+    if let Some(delay) = options.drain_delay {
+        limits.drain_delay = delay.0;
+    }
     limits.drain_timeout = options.drain_timeout.0;
     let mut builder = Server::builder()
         .listen(options.listen)

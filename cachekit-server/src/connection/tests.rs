@@ -1,6 +1,6 @@
 //! How a connection ends, on a clock that the tests turn.
 
-use super::{LEAVE, Phase, Speaks, serve};
+use super::{LEAVE, Phase, Speaks, refused, serve};
 use crate::Server;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -39,6 +39,10 @@ async fn answered() -> Ending {
 
 /// A connection on which nothing has come.
 async fn begun() -> Ending {
+    begun_as(Speaks::Http1).await
+}
+
+async fn begun_as(speaks: Speaks) -> Ending {
     let running = Server::builder().cleartext().bind().await.expect("a server");
     let service = running.service();
     let limits = Limits::default();
@@ -49,7 +53,7 @@ async fn begun() -> Ending {
     let seat = seat.expect("a place");
     let pulse = Arc::clone(&seat.pulse);
     let served = tokio::spawn(async move {
-        serve(ours, Speaks::Http1, &service, &seat, seen).await;
+        serve(ours, speaks, &service, &seat, seen).await;
         drop((seat, running));
     });
     let start = Instant::now();
@@ -107,6 +111,85 @@ async fn what_leaving_takes_is_taken_from_it() {
     assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
     ending.served.await.expect("no panic");
     assert_eq!(Instant::now() - ending.start, LEAVE);
+}
+
+fn post() -> http::Request<()> {
+    let request = http::Request::post("http://localhost/v1/cache/k/lock");
+    request.body(()).expect("a request")
+}
+
+/// Requests without a key whose bodies do not come.
+#[tokio::test(start_paused = true)]
+async fn strangers_hold_no_requests_and_have_to_go_after_some() {
+    let Ending { peer, served, pulse, phase: _phase, start } = begun_as(Speaks::Http2).await;
+    let (mut client, connection) = h2::client::handshake(peer).await.expect("h2");
+    let connection = tokio::spawn(connection);
+    let mut open = Vec::new();
+    for at in 0..100 {
+        client = client.ready().await.expect("the connection lives");
+        let (answer, body) = client.send_request(post(), false).expect("sent");
+        open.push(body);
+        let answer = answer.await.expect("an answer");
+        assert_eq!(answer.status(), 401, "{at}");
+        let mut text = answer.into_body();
+        while text.data().await.is_some() {}
+        settle().await;
+        assert_eq!(pulse.running(), 0, "{at}");
+    }
+    assert_eq!(Instant::now(), start, "nothing was waited for");
+    assert!(client.ready().await.is_err(), "so many are enough");
+    connection.await.expect("no panic").expect("an end in order");
+    served.await.expect("no panic");
+}
+
+/// A peer that takes no body, so that its answers stay.
+#[tokio::test(start_paused = true)]
+async fn strangers_leave_few_answers_unread() {
+    let Ending { peer, served, pulse, phase: _phase, start } = begun_as(Speaks::Http2).await;
+    let builder = h2::client::Builder::new().initial_window_size(0).clone();
+    let (mut client, connection) = builder.handshake::<_, bytes::Bytes>(peer).await.expect("h2");
+    tokio::spawn(connection);
+    let mut answers = Vec::new();
+    for _ in 0..60 {
+        let Ok(ready) = client.ready().await else { break };
+        client = ready;
+        answers.push(client.send_request(post(), true).expect("sent").0);
+        let Ok(ready) = client.ready().await else { break };
+        client = ready;
+    }
+    let mut whole = 0;
+    for answer in answers {
+        let Ok(answer) = answer.await else { continue };
+        assert_eq!(answer.status(), 401);
+        whole += usize::from(!answer.body().is_end_stream());
+        std::mem::forget(answer);
+    }
+    settle().await;
+    assert_eq!((whole, pulse.running()), (16, 16), "those have bodies");
+    served.await.expect("no panic");
+    assert_eq!(Instant::now() - start, LEAVE, "and it had to go");
+}
+
+/// The system has no open files left: an idle connection gives its own up.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_lack_of_open_files_costs_an_idle_connection() {
+    use crate::alarm::Limit;
+    let (limits, metrics) = (Limits::default(), Metrics::default());
+    let peers = Arc::new(Peers::new(&limits));
+    let seat = peers.admit(Ipv4Addr::LOCALHOST.into(), &limits, &metrics).await.expect("a place");
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let mut failing = false;
+    let other = std::io::ErrorKind::PermissionDenied.into();
+    refused(&other, &peers, &metrics, &mut failing);
+    assert!(failing, "logged, and not again");
+    assert_eq!(metrics.alarms.reached(Limit::OpenFiles), 0);
+    for errno in [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE] {
+        refused(&errno.into(), &peers, &metrics, &mut failing);
+    }
+    assert_eq!(metrics.alarms.reached(Limit::OpenFiles), 2);
+    let told = tokio::time::timeout(Duration::ZERO, seat.pulse.dismissed()).await;
+    assert!(told.is_ok(), "it has to go");
 }
 
 /// Lets the connection's task see what has come.

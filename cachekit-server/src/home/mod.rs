@@ -178,10 +178,10 @@ impl Home {
         }
     }
 
-    /// What a tenant has. Fails while the home does.
-    pub(crate) async fn counts(&self, tenant: &str, now: Timestamp) -> Result<Counts, StoreError> {
+    /// What a tenant has; what ran out since the last sweep may still count. Fails while the home does.
+    pub(crate) async fn counts(&self, tenant: &str) -> Result<Counts, StoreError> {
         match self {
-            Self::Own(own) => own.counts(tenant, now).await,
+            Self::Own(own) => own.counts(tenant).await,
             Self::Shared(shared) => shared.counts().await,
         }
     }
@@ -192,8 +192,8 @@ impl Home {
     }
 
     /// What metrics tell.
-    pub(crate) fn tell(&self, now: Timestamp) -> Told {
-        of_both!(self, home => home.tell(now))
+    pub(crate) fn tell(&self) -> Told {
+        of_both!(self, home => home.tell())
     }
 
     /// Whether writes are taken at the moment.

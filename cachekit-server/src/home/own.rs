@@ -137,9 +137,9 @@ impl Own {
         self.locks.release(key, id, self.now())
     }
 
-    pub(super) async fn counts(&self, tenant: &str, now: Timestamp) -> Result<Counts, StoreError> {
-        let usage = self.store.usage(tenant, now).await?;
-        let locks = u64::try_from(self.locks.active(tenant, now)).unwrap_or(u64::MAX);
+    pub(super) async fn counts(&self, tenant: &str) -> Result<Counts, StoreError> {
+        let usage = self.store.usage(tenant).await?;
+        let locks = u64::try_from(self.locks.held(tenant)).unwrap_or(u64::MAX);
         Ok(Counts { entries: Some(usage.entries), locks: Some(locks) })
     }
 
@@ -148,12 +148,12 @@ impl Own {
         self.locks.sweep(now);
     }
 
-    pub(super) fn tell(&self, now: Timestamp) -> Told {
+    pub(super) fn tell(&self) -> Told {
         let stats = self.store.stats();
         Told {
             store: Some(stats),
             failures: stats.failures,
-            locks: self.locks.active_total(now),
+            locks: self.locks.held_by_all(),
             up: self.is_writable(),
         }
     }

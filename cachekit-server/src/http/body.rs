@@ -20,6 +20,8 @@ const DRAIN_BEYOND: usize = 8 * 1024 * 1024;
 /// is reset, while the client still sends can take the answer with it.
 const LINGER_BYTES: usize = 32 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(5);
+/// What a request whose body is received takes beside it: its key, its task, its stream.
+const REQUEST_BYTES: usize = 2048;
 /// The least that is allocated for a body of unknown length.
 const FIRST_CHUNK: usize = 16 * 1024;
 
@@ -71,6 +73,8 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         self.check_length(max)?;
         let mut bytes: Vec<u8> = Vec::new();
         let mut reserved = Reserved { space, bytes: 0 };
+        // Many that send nothing hold memory, too.
+        reserved.grow(REQUEST_BYTES)?;
         while let Some(chunk) = self.next().await? {
             let needed = bytes.len() + chunk.len();
             if needed > max {
@@ -104,7 +108,7 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         if self.over {
             return true;
         }
-        if self.waits && self.received == 0 {
+        if self.is_held_back() {
             return false;
         }
         let most = self.limits.max_value_bytes.saturating_add(DRAIN_BEYOND);
@@ -119,6 +123,21 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
             }
         }
         false
+    }
+
+    /// The same for a body that means nothing, before the request is done: while that waits for the store, what came would
+    /// stay in the transport's windows, which nothing else bounds.
+    pub(super) async fn discard(&mut self) -> Result<(), Refusal> {
+        if self.is_held_back() || self.drain().await {
+            return Ok(());
+        }
+        let reason = "a body means nothing here, and this one is too long or came too slowly";
+        Err(Refusal::bad_request(reason).closing())
+    }
+
+    /// Not a byte of it comes before it is asked for.
+    fn is_held_back(&self) -> bool {
+        self.waits && self.received == 0
     }
 
     /// What is left of the body, where reading it helps the client to get to its answer.

@@ -78,32 +78,52 @@ impl Service {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let mut upload = Upload::new(body, &head.headers, &self.limits, &running);
-        let (action, result) = match self.admit(&head, &running) {
-            Ok(None) => (Action::Options, Ok(options(head.uri.path()))),
+        let admitted = self.admit(&head, &running);
+        let options = matches!(admitted, Ok(None)).then(|| options(head.uri.path()));
+        // The rest of the head is let go: a peer that takes its time with the body would keep it here.
+        let http::request::Parts { method, version, headers, .. } = head;
+        let (action, result) = match admitted {
+            Ok(None) => (Action::Options, options.ok_or_else(Refusal::unauthorized)),
             Ok(Some(admitted)) => {
                 let action = admitted.action;
-                (action, self.perform(admitted, &head.headers, &mut upload, &running).await)
+                (action, self.perform(admitted, headers, &mut upload, &running).await)
             }
-            Err(refusal) => (Action::Refused, Err(refusal)),
+            Err(refusal) => {
+                drop(headers);
+                (Action::Refused, Err(refusal))
+            }
         };
-        // HTTP/1.1 clients read an answer only after they sent their body, so it is read to its end.
-        let drained = upload.drain().await;
-        self.metrics.received(upload.received());
-        if let Some(rest) = upload.into_rest() {
-            tokio::spawn(body::linger(rest));
-        }
-        let reply = result.unwrap_or_else(|mut refusal| {
-            refusal.close = head.version < Version::HTTP_2 && (refusal.close || !drained);
+        // A stranger's body is not waited for where the answer arrives without that: on HTTP/2 a peer would hold as many
+        // requests as a connection has streams, each for the price of a head.
+        let is_stranger = !running.has_key();
+        let drained = if is_stranger && version >= Version::HTTP_2 {
+            self.metrics.received(upload.received());
+            drop(upload);
+            false
+        } else {
+            // HTTP/1.1 clients read an answer only after they sent their body, so it is read to its end.
+            let drained = upload.drain().await;
+            self.metrics.received(upload.received());
+            if let Some(rest) = upload.into_rest() {
+                tokio::spawn(body::linger(rest));
+            }
+            drained
+        };
+        let mut reply = result.unwrap_or_else(|mut refusal| {
+            refusal.close = version < Version::HTTP_2 && (refusal.close || !drained);
             refusal.into_reply()
         });
-        self.metrics.answered(action, reply.status(), reply.body().len(), began.elapsed());
+        if is_stranger && !running.refuse() {
+            reply::strip(&mut reply);
+        }
+        self.metrics.answered(action, reply.status(), began.elapsed());
         tracing::debug!(
             action = action.name(),
             status = reply.status().as_u16(),
             micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
             "answered"
         );
-        reply::finish(reply, head.method == Method::HEAD, running)
+        reply::finish(reply, method == Method::HEAD, running, &self.metrics.bytes_out)
     }
 
     /// Everything that can be refused by the head alone. `None` asks for the options.
@@ -147,12 +167,12 @@ impl Service {
                 "the key has characters or a length not allowed here",
             ));
         }
-        let changes = scope != Scope::Read || part == Part::Lock;
+        let changes = scope != Some(Scope::Read) || part == Part::Lock;
         if changes && !keys::may_change(caller.kind, &key) {
             let reason = "an API key of this class may not write to this part of the keys";
             return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
         }
-        if !caller.may(scope) {
+        if scope.is_some_and(|scope| !caller.may(scope)) {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
                 "the API key lacks the scope for this",
@@ -166,10 +186,12 @@ impl Service {
         let limits = caller.limits.or(self.default_limits);
         self.tenants.admit(&caller.tenant, &limits, self.now()).map_err(|denied| match denied {
             Denied::Rate(seconds) => {
+                self.metrics.alarms.raise(Limit::TenantRate, Some(&caller.tenant));
                 Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests")
                     .retry_after(seconds)
             }
             Denied::Quota(seconds) => {
+                self.metrics.alarms.raise(Limit::TenantDay, Some(&caller.tenant));
                 Refusal::new(StatusCode::TOO_MANY_REQUESTS, "the day's requests are spent")
                     .denied("request-quota")
                     .retry_after(seconds)
@@ -261,13 +283,15 @@ fn describes(head: &http::request::Parts) -> Result<Action, Refusal> {
     }
 }
 
-fn allowed(method: &Method, target: &Target) -> Result<(Action, Scope), Refusal> {
+/// What a request does, and the scope that it needs. The health check needs a key and no scope: it tells counts of the
+/// key's own tenant, and shows no entry.
+fn allowed(method: &Method, target: &Target) -> Result<(Action, Option<Scope>), Refusal> {
     let part = match target {
         Target::Health => None,
         Target::Entry(_, part) => Some(*part),
     };
     let allowed = match (part, method.as_str()) {
-        (None, "GET" | "HEAD") => (Action::Health, Scope::Read),
+        (None, "GET" | "HEAD") => return Ok((Action::Health, None)),
         (Some(Part::Value), "GET") => (Action::Get, Scope::Read),
         (Some(Part::Value), "HEAD") => (Action::Exists, Scope::Read),
         (Some(Part::Value), "PUT") => (Action::Set, Scope::Write),
@@ -278,5 +302,9 @@ fn allowed(method: &Method, target: &Target) -> Result<(Action, Scope), Refusal>
         (Some(Part::Lock), "DELETE") => (Action::Unlock, Scope::Lock),
         _ => return Err(Refusal::method_not_allowed(methods(target))),
     };
-    Ok(allowed)
+    let (action, scope) = allowed;
+    Ok((action, Some(scope)))
 }
+
+#[cfg(test)]
+mod tests;

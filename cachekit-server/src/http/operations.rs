@@ -3,6 +3,7 @@
 use super::body::Upload;
 use super::reply::{Content, Later, Refusal, Reply, Unsent, empty, json, with_content};
 use super::{Admitted, Service, headers};
+use crate::alarm::Limit;
 use crate::clock::Timestamp;
 use crate::home::{Found, Put, Refreshed, Said};
 use crate::locks::Acquired;
@@ -31,13 +32,16 @@ impl Service {
     pub(super) async fn perform<B>(
         &self,
         request: Admitted,
-        headers: &HeaderMap,
+        headers: HeaderMap,
         upload: &mut Upload<'_, B>,
         running: &InFlight,
     ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        if !matches!(request.action, Action::Set | Action::Refresh | Action::Lock) {
+            upload.discard().await?;
+        }
         let account = &request.account;
         let Some(key) = &request.key else {
             return match request.action {
@@ -54,9 +58,15 @@ impl Service {
             }
             Action::Delete => self.delete(key).await,
             Action::Ttl => self.ttl(key).await,
-            Action::Refresh => self.refresh(key, upload, account).await,
-            Action::Lock => self.lock(key, upload, account).await,
-            Action::Unlock => self.unlock(key, headers, request.legacy_lock.as_deref()).await,
+            Action::Refresh => {
+                drop(headers);
+                self.refresh(key, upload, account).await
+            }
+            Action::Lock => {
+                drop(headers);
+                self.lock(key, upload, account).await
+            }
+            Action::Unlock => self.unlock(key, &headers, request.legacy_lock.as_deref()).await,
             Action::Health | Action::Describe | Action::Options | Action::Refused => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"))
             }
@@ -69,8 +79,7 @@ impl Service {
     }
 
     async fn health(&self, tenant: &str) -> Result<Reply, Refusal> {
-        let now = self.now();
-        let counts = self.home.counts(tenant, now).await.map_err(refuse)?;
+        let counts = self.home.counts(tenant).await.map_err(refuse)?;
         let health = HealthResponse {
             status: "ok".to_owned(),
             cache_entries: counts.entries,
@@ -189,7 +198,7 @@ impl Service {
     async fn set<B>(
         &self,
         key: &EntryKey,
-        headers: &HeaderMap,
+        headers: HeaderMap,
         upload: &mut Upload<'_, B>,
         account: &Account,
         quota: Option<u64>,
@@ -197,24 +206,35 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        headers::check_encoding(headers)?;
-        let lifetime = headers::lifetime(headers)?;
-        let lock_id = headers::lock_id(headers)?;
+        headers::check_encoding(&headers)?;
+        let lifetime = headers::lifetime(&headers)?;
+        let lock_id = headers::lock_id(&headers)?.map(<[u8]>::to_vec);
+        // The body may take its time.
+        drop(headers);
         let most = self.limits.max_value_bytes;
         upload.check_length(most)?;
         // Before any of it is read; without a length, whether an empty value would fit.
         let length = upload.announced().unwrap_or(0);
-        self.home.would_fit(key, length, quota).map_err(refuse)?;
+        let full = |error| self.refuse_stored(error, account);
+        self.home.would_fit(key, length, quota).map_err(full)?;
         // What is reserved lives until the value is stored: it stands for the memory of both copies.
         let (value, _room) = upload.read(most, self.space(account)).await?;
 
-        match self.home.put(key, value, lifetime, lock_id, quota).await.map_err(refuse)? {
+        let put = self.home.put(key, value, lifetime, lock_id.as_deref(), quota).await;
+        match put.map_err(full)? {
             Put::Stored => Ok(json(StatusCode::OK, &DONE)),
             Put::Overtaken => {
                 let reason = "the lock is not held any more, or the key changed since it was taken";
                 Err(Refusal::new(StatusCode::PRECONDITION_FAILED, reason))
             }
         }
+    }
+
+    fn refuse_stored(&self, error: StoreError, account: &Account) -> Refusal {
+        if matches!(error, StoreError::Quota) {
+            self.metrics.alarms.raise(Limit::TenantStored, Some(account.name()));
+        }
+        refuse(error)
     }
 
     async fn delete(&self, key: &EntryKey) -> Result<Reply, Refusal> {
@@ -273,6 +293,7 @@ impl Service {
             Acquired::Granted(id) => Some(id),
             Acquired::Contested => None,
             Acquired::TooMany => {
+                self.metrics.alarms.raise(Limit::TenantLocks, Some(account.name()));
                 let reason = "the tenant holds too many locks";
                 return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason).retry_after(1));
             }

@@ -1,6 +1,6 @@
 //! Answers: what every one carries, and the body they share.
 
-use crate::outgoing::{Owed, Piece, Share};
+use crate::outgoing::{Counter, Owed, Piece, Share};
 use crate::watch::InFlight;
 use bytes::Bytes;
 use cachekit_io::BoxFuture;
@@ -153,8 +153,19 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// Adds what every answer carries, and takes the body away where there must be none.
-pub(crate) fn finish(reply: Reply, head: bool, running: InFlight) -> Response<ReplyBody> {
+/// Takes the body away.
+pub(crate) fn strip(reply: &mut Reply) {
+    *reply.body_mut() = Content::Whole(Bytes::new(), None);
+    reply.headers_mut().remove(CONTENT_TYPE);
+}
+
+/// Adds what every answer carries, and takes the body away where there must be none. What is sent is counted in `sent`.
+pub(crate) fn finish(
+    reply: Reply,
+    head: bool,
+    running: InFlight,
+    sent: &Counter,
+) -> Response<ReplyBody> {
     let (mut parts, content) = reply.into_parts();
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     parts.headers.insert(VARY, HeaderValue::from_static("Authorization"));
@@ -168,9 +179,11 @@ pub(crate) fn finish(reply: Reply, head: bool, running: InFlight) -> Response<Re
     } else {
         match content {
             Content::Whole(rest, share) => {
-                State::Sending { rest, owed: Arc::new(Owed::new(running, share)) }
+                State::Sending { rest, owed: Arc::new(Owed::new(running, share, sent)) }
             }
-            Content::Later(later) => State::Loading { later, owed: Some(Owed::new(running, None)) },
+            Content::Later(later) => {
+                State::Loading { later, owed: Some(Owed::new(running, None, sent)) }
+            }
         }
     };
     Response::from_parts(parts, ReplyBody(state))

@@ -12,6 +12,7 @@ use self::durations::Durations;
 use self::page::Page;
 use crate::alarm::{Alarms, Limit};
 use crate::home::Told;
+use crate::outgoing::Counter;
 use http::StatusCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -43,7 +44,8 @@ pub(crate) struct Metrics {
     durations: Durations,
     lookups: [AtomicU64; Lookup::ALL.len()],
     bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
+    /// Bytes of bodies that the transport took: neither what answers to `HEAD` leave out, nor what was not sent.
+    pub(crate) bytes_out: Counter,
     connections: AtomicU64,
     open: AtomicU64,
     cut: AtomicU64,
@@ -69,16 +71,9 @@ fn add(counter: &AtomicU64, count: usize) {
 }
 
 impl Metrics {
-    pub(crate) fn answered(
-        &self,
-        action: Action,
-        status: StatusCode,
-        length: usize,
-        took: Duration,
-    ) {
+    pub(crate) fn answered(&self, action: Action, status: StatusCode, took: Duration) {
         let known = STATUSES.iter().position(|known| *known == status.as_u16());
         add(&self.requests[action as usize][known.unwrap_or(STATUSES.len())], 1);
-        add(&self.bytes_out, length);
         self.durations.observe(action, status, took);
     }
 

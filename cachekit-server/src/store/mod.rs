@@ -258,12 +258,9 @@ pub trait Store: Send + Sync + 'static {
         lifetime: Lifetime,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// What a tenant has stored at `now`.
-    fn usage<'a>(
-        &'a self,
-        tenant: &'a str,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<Usage, StoreError>>;
+    /// What a tenant has stored; what expired since the last [`sweep`](Self::sweep) may still count. Clients ask for it
+    /// as often as they like: it must not look at every entry.
+    fn usage<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, Result<Usage, StoreError>>;
 
     /// Frees the room of entries whose time was up at `now`. Called about once a second.
     fn sweep(&self, now: Timestamp);

@@ -47,6 +47,32 @@ fn a_day_ends_at_midnight_and_refusals_cost_nothing() {
 }
 
 #[test]
+fn a_rate_is_never_no_limit() {
+    for rate in [1_000_000, 1_000_001, u32::MAX] {
+        let limits = TenantLimits {
+            requests_per_second: Some(rate),
+            burst: Some(1),
+            ..TenantLimits::default()
+        };
+        let tenants = tenants();
+        assert_eq!(tenants.admit("a", &limits, at(0)), Ok(()), "{rate}");
+        assert_eq!(tenants.admit("a", &limits, at(0)), Err(Denied::Rate(1)), "{rate}");
+        assert_eq!(limits.check().is_ok(), rate == 1_000_000, "{rate}");
+    }
+    let none = TenantLimits::default();
+    for wrong in [
+        TenantLimits { requests_per_second: Some(0), ..none },
+        TenantLimits { burst: Some(0), ..none },
+        TenantLimits { burst: Some(1_000_001), ..none },
+        TenantLimits { requests_per_day: Some(0), ..none },
+        TenantLimits { stored_bytes: Some(0), ..none },
+    ] {
+        assert!(wrong.check().is_err(), "{wrong:?}");
+    }
+    assert_eq!(none.check(), Ok(()));
+}
+
+#[test]
 fn without_limits_nothing_is_counted() {
     let tenants = tenants();
     for _ in 0..1000 {

@@ -217,3 +217,20 @@ async fn a_spent_quota_says_so() {
     fixture.hands.advance(std::time::Duration::from_secs(wait));
     assert_eq!(client.get("/v1/cache/c").await, Some(vec![5; 50]), "another day");
 }
+
+/// It tells a tenant's own counts and shows no entry; the description of the API says the same.
+#[tokio::test]
+async fn the_health_check_needs_a_key_and_no_scope() {
+    let key = ApiKey::generate(KeyKind::Live).expect("random bytes");
+    let mut keys = ApiKeys::new();
+    keys.add(&key, "acme", &[Scope::Lock], TenantLimits::default()).expect("a good key");
+    let authority = DevAuthority::new().expect("an authority");
+    let identity = authority.issue(&[]).expect("a certificate");
+    let server = Server::builder().tls(identity).api_keys(keys).bind().await.expect("it starts");
+    let address = server.local_addr();
+    let mut client =
+        Client::connect(address, authority.certificate_pem(), true, key.expose()).await;
+    assert_eq!(client.call("GET", "/v1/cache/health", b"").await.status, 200);
+    assert_eq!(client.call("HEAD", "/v1/cache/health", b"").await.status, 200);
+    assert_eq!(client.call("GET", "/v1/cache/k", b"").await.status, 403);
+}

@@ -64,7 +64,7 @@ async fn unfinished_uploads_of_a_tenant_take_nothing_from_another() {
 async fn a_body_larger_than_the_share_is_received_when_it_is_the_only_one() {
     let fixture = start(|limits| {
         limits.max_receiving_bytes = 400 * KIB;
-        limits.max_receiving_bytes_per_tenant = Some(10 * KIB);
+        limits.max_receiving_bytes_per_tenant = Some(16 * KIB);
     })
     .await;
     let mut client = fixture.h2().await;

@@ -49,6 +49,22 @@ async fn a_client_that_still_sends_can_read_that_it_is_too_much() {
     assert_eq!(wire.answer(false).await.expect("an answer").status, 404);
 }
 
+/// It is refused while it sends, and not one byte of it is waited for.
+#[tokio::test]
+async fn a_stranger_with_a_large_body_can_read_that_it_is_one() {
+    let fixture = Fixture::start().await;
+    for client in fixture.both().await {
+        let mut client = client.with_key("ck_live_0_stranger");
+        for _ in 0..3 {
+            let answer = client.call("PUT", "/v1/cache/k", &vec![0; 4_000_000]).await;
+            assert_eq!(answer.status, 401);
+        }
+        // The connection goes on.
+        let mut client = client.with_key(&fixture.live);
+        assert_eq!(client.get("/v1/cache/k").await, None);
+    }
+}
+
 #[tokio::test]
 async fn who_waits_for_a_continue_is_refused_before_it_sends() {
     let fixture = with_limits(|limits| limits.max_value_bytes = 1000).await;

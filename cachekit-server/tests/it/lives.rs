@@ -44,8 +44,9 @@ async fn a_value_is_fresh_then_stale_then_gone() {
         assert_eq!(freshness(&mut client).await, None);
         assert_eq!(client.call("HEAD", KEY, b"").await.status, 404);
         assert_eq!(client.call("GET", TTL, b"").await.status, 404);
-        let health = client.call("GET", "/v1/cache/health", b"").await;
-        assert_eq!(health.text(), r#"{"status":"ok","cache_entries":0,"active_locks":0}"#);
+        // It counts until it is swept: health checks of one tenant cost the others nothing.
+        let nothing = r#"{"status":"ok","cache_entries":0,"active_locks":0}"#;
+        while client.call("GET", "/v1/cache/health", b"").await.text() != nothing {}
     }
 }
 

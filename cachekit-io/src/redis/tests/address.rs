@@ -134,3 +134,39 @@ fn debug_shows_no_secret() {
     let target = format!("{:?}", parsed("redis://user1:hunter2@host1"));
     assert!(!target.contains("hunter2") && !target.contains("user1"), "{target}");
 }
+
+#[test]
+fn a_password_is_seen_wherever_it_stands() {
+    for (url, expected) in [
+        ("redis://h", false),
+        ("redis://user@h", false),
+        ("redis://h?user=app&protocol=resp2", false),
+        ("redis-sentinel://h/main?sentinel_username=app", false),
+        ("redis://:secret@h", true),
+        ("redis://h?pass=secret", true),
+        ("rediss://user@h/1?password=secret", true),
+        ("unix:///run/redis.sock?pass=secret", true),
+        ("redis-cluster://a,b?password=secret", true),
+        ("redis-sentinel://h/main?sentinel_password=secret", true),
+        ("redis-sentinel://h/main?sentinelPassword=secret", true),
+    ] {
+        assert_eq!(Redis::url_has_password(url).ok(), Some(expected), "{url}");
+    }
+    let error = Redis::url_has_password("nonsense://secret").expect_err("no Redis");
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+}
+
+/// `--from-file url=store-url` and `$(cat file)` of other tools keep the end of the line.
+#[test]
+fn the_end_of_the_line_that_a_url_was_read_from_is_no_part_of_it() {
+    for url in [
+        "redis://app:secret@h/3",
+        "redis://h?password=secret",
+        "redis-sentinel://h/main",
+        "unix:///run/r",
+    ] {
+        for end in ["\n", "\r\n", " \t\n\n"] {
+            assert_eq!(parsed(&format!("{url}{end}")), parsed(url), "{url}{end:?}");
+        }
+    }
+}

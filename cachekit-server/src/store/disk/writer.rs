@@ -35,7 +35,6 @@ pub(super) enum Order {
     /// Removes what expired.
     Sweep {
         now: Timestamp,
-        answer: Option<Answer>,
     },
     /// Removes a damaged entry, unless another took its place.
     Purge {
@@ -97,10 +96,8 @@ fn refuse(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
                 disk.doom(shared, &key);
                 (answer, failing())
             }
-            // What expired is a miss, swept or not; only its room waits.
-            Order::Sweep { answer: Some(answer), .. } => (answer, Ok(())),
-            // The next read finds the damage again.
-            Order::Sweep { answer: None, .. } | Order::Purge { .. } => continue,
+            // What expired is a miss, swept or not; only its room waits. The next read finds the damage again.
+            Order::Sweep { .. } | Order::Purge { .. } => continue,
         };
         // A caller that went away needs no answer.
         let _ = answer.send(result);
@@ -191,8 +188,7 @@ fn apply(
                 begun(transaction, open)?.set_lifetime(&key, lifetime)?;
             }
         }
-        Order::Sweep { now, answer } => {
-            outcome.waiting.extend(answer);
+        Order::Sweep { now } => {
             let gone = index.sweep(now);
             outcome.touched.extend(gone.iter().cloned());
             if !gone.is_empty() {

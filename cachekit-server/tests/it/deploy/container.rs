@@ -47,6 +47,23 @@ fn it_builds_with_the_pinned_compiler_and_runs_as_a_user_without_rights() {
     assert!(read("kubernetes/deployment.yaml").contains("runAsUser: 65532"));
 }
 
+/// What is mounted lies beside the sources, and stays out of the stage that copies them all.
+#[test]
+fn secrets_that_are_mounted_do_not_get_into_a_stage() {
+    let ignored = std::fs::read_to_string(path("../.dockerignore")).expect("it is there");
+    let ignored: Vec<&str> = ignored.lines().collect();
+    let comment = read("container/Containerfile");
+    let mounted = comment.split("-v ./").skip(1).filter_map(|rest| rest.split(':').next());
+    let mut seen = 0;
+    for name in mounted {
+        seen += 1;
+        let ending = name.rsplit_once('.').map(|(_, ending)| format!("**/*.{ending}"));
+        let pattern = ending.unwrap_or_else(|| format!("/{name}"));
+        assert!(ignored.contains(&pattern.as_str()), "{name}: {pattern}");
+    }
+    assert_eq!(seen, 2, "the certificate with its key, and the API keys");
+}
+
 #[tokio::test]
 async fn its_command_line_runs() {
     let entry = list(&all("ENTRYPOINT")[0]);

@@ -42,6 +42,59 @@ async fn every_alert_is_told_with_its_severity() {
     assert_eq!(page.matches("\n| `CachekitServer").count(), rules.len());
 }
 
+/// The commands of a section.
+fn commands(page: &str, section: &str) -> String {
+    let text = page.split(&format!("\n## {section}\n")).nth(1).expect(section);
+    let fence = text.split("```").nth(1).expect("commands");
+    fence.trim_start_matches("sh\n").trim_start_matches("text\n").to_owned()
+}
+
+/// The owner of a key file alone can read it, and the server is another user.
+#[test]
+fn commands_hand_over_every_file_that_the_server_reads() {
+    let page = page("deploying");
+    let systemd = commands(&page, "systemd");
+    let unit = read("systemd/cachekit-server.service");
+    let start = unit.split("ExecStart=").nth(1).expect("it is there");
+    let start = start.split("\n#").next().expect("some");
+    let files =
+        start.split("/etc/cachekit/").skip(1).filter_map(|rest| rest.split([' ', '\n']).next());
+    let handed = systemd.lines().find(|line| line.contains("-o cachekit -g cachekit -m 0400"));
+    let handed = handed.expect("files are handed over");
+    assert!(handed.ends_with(" /etc/cachekit/"), "{handed}");
+    assert_eq!(files.map(|file| assert!(handed.contains(file), "{file}: {handed}")).count(), 3);
+    // What is installed is built before.
+    let built = systemd.find("cargo build --locked --release -p cachekit-server").expect("built");
+    assert!(built < systemd.find("target/release/cachekit-server").expect("installed"));
+
+    for text in [commands(&page, "A container"), read("container/Containerfile")] {
+        let run = text.find("podman run").expect("it is run");
+        let given =
+            text.find("chown -R 65532:65532 tls keys.jsonl").expect("files are handed over");
+        assert!(given < run);
+        for mounted in text.split("-v ./").skip(1).filter_map(|rest| rest.split(':').next()) {
+            assert!(text[given..run].contains(mounted), "{mounted}");
+        }
+    }
+}
+
+#[test]
+fn what_the_tests_need_is_told() {
+    let file = |name: &str| std::fs::read_to_string(path(&format!("../{name}"))).expect(name);
+    let install = "bash .ci/servers && bash .ci/tools\n";
+    let readme = commands(&file("README.md"), "Try it");
+    assert!(readme.find(install).expect("installed") < readme.find("cargo test").expect("run"));
+    let contributing = file("CONTRIBUTING.md");
+    assert!(commands(&contributing, "Set up").contains(install));
+    let needed = file(".ci/tools");
+    let mut seen = 0;
+    for package in needed.lines().filter_map(|line| line.strip_prefix("need ")?.split(' ').next()) {
+        seen += 1;
+        assert!(contributing.contains(&format!("`{package}`")), "{package}");
+    }
+    assert!(seen > 3, "{seen} packages");
+}
+
 #[test]
 fn every_file_is_told() {
     let pages = page("deploying") + &page("monitoring");

@@ -1,8 +1,8 @@
 //! `.github`: what a forge runs, and what it asks. Nothing here runs there: the files are validated.
 
-use super::{path, yaml};
+use super::{path, words, yaml};
 use crate::python::CHECK_JSONSCHEMA;
-use crate::tools::said;
+use crate::tools::{PROMETHEUS, PROMTOOL, SYSTEMD_ANALYZE, said};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -51,6 +51,33 @@ async fn commands() -> Vec<String> {
         commands.extend(steps.filter_map(|step| Some(step["run"].as_str()?.to_owned())));
     }
     commands
+}
+
+/// A check that installs what it needs by itself does it for root alone, and fails everywhere else.
+#[test]
+fn what_checks_need_is_installed_by_the_scripts_for_that() {
+    let read = |name: &str| std::fs::read_to_string(path(&format!("../.ci/{name}"))).expect("text");
+    let installers = read("tools") + &read("servers");
+    let names = std::fs::read_dir(path("../.ci")).expect("a folder");
+    let mut seen = 0;
+    for name in names.map(|entry| entry.expect("a file").file_name().into_string().expect("text")) {
+        if ["tools", "servers"].contains(&name.as_str()) {
+            continue;
+        }
+        let script = read(&name);
+        let is_installed = script.lines().any(|line| line.contains("apt-get install -y"));
+        // An older Rust comes from rustup as well.
+        assert!(!is_installed || name == "msrv.sh", ".ci/{name} installs something by itself");
+        for program in script.split("command -v ").skip(1).filter_map(|rest| words(rest).next()) {
+            seen += usize::from(program == "valgrind");
+            let is_known = program == "rustup" || installers.contains(program);
+            assert!(is_known, ".ci/{name} needs {program}, which nothing installs");
+        }
+    }
+    assert_eq!(seen, 1, "valgrind is looked for");
+    for tool in [PROMTOOL, PROMETHEUS, SYSTEMD_ANALYZE] {
+        assert!(installers.contains(&format!("need {} ", tool.package)), "{}", tool.program);
+    }
 }
 
 #[tokio::test]

@@ -49,6 +49,28 @@ async fn every_manifest_is_one() {
     assert!(!output.status.success(), "{}", said(&output));
 }
 
+/// What applies them reads them, too: it refuses what readers of YAML let pass.
+#[tokio::test]
+async fn kubectl_puts_them_together() {
+    let Ok(output) = Command::new("kubectl").arg("kustomize").arg(path("kubernetes")).output()
+    else {
+        // No package of the distribution has it. `yaml` is as strict about keys.
+        return;
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    let documents = yaml(&String::from_utf8(output.stdout).expect("text")).await;
+    assert_eq!(documents.len(), resources().await.len());
+}
+
+#[tokio::test]
+#[should_panic(expected = "`namespace` is there twice")]
+async fn a_key_that_is_there_twice_is_found() {
+    let text = read("kubernetes/deployment.yaml");
+    let line = "  namespace: cachekit\n";
+    assert!(text.contains(line));
+    yaml(&text.replace(line, &line.repeat(2))).await;
+}
+
 #[tokio::test]
 async fn the_manifests_are_about_the_same_pods() {
     let deployment = manifest("deployment").await;
@@ -130,7 +152,8 @@ async fn the_command_line_runs_over_a_redis_and_the_probes_are_answered() {
     // The pod outlives the requests that run at its end.
     let pod = &deployment["spec"]["template"]["spec"];
     let grace = pod["terminationGracePeriodSeconds"].as_u64().expect("seconds");
-    let pause = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().expect("seconds");
+    let delay = arguments.iter().find_map(|argument| argument.strip_prefix("--drain-delay="));
+    let pause: u64 = delay.expect("the balancer has to notice").parse().expect("seconds");
     let drain = cachekit_server::Limits::default().drain_timeout.as_secs();
     assert!(grace > pause + drain, "{grace} s");
 }

@@ -181,18 +181,31 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// The documents of a YAML text, as JSON.
+/// Reads YAML as strictly as kubectl: the reader itself keeps the last of two values of a key.
+const STRICT: &str = r#"
+import json, sys, yaml
+class Strict(yaml.SafeLoader):
+    def construct_mapping(self, node, deep=False):
+        names = [self.construct_object(name, deep=True) for name, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                sys.exit(f"`{name}` is there twice: {node.start_mark}")
+        return super().construct_mapping(node, deep)
+print(json.dumps(list(yaml.load_all(sys.stdin, Strict))))
+"#;
+
+/// The documents of a YAML text, as JSON. A key that is there twice is a mistake.
 async fn yaml(text: &str) -> Vec<serde_json::Value> {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
     let python = crate::python::KUBERNETES_VALIDATE.program("python").await;
-    let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))";
     let mut command = Command::new(python);
-    let command = command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let command = command.args(["-c", STRICT]).stdin(Stdio::piped());
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("Python runs");
     child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("written");
     let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "it is YAML");
+    assert!(output.status.success(), "it is YAML: {}", crate::tools::said(&output));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
