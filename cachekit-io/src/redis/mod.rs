@@ -245,7 +245,7 @@ impl Redis {
     /// # Ok::<(), cachekit_io::BackendError>(())
     /// ```
     pub fn url_has_password(url: &str) -> Result<bool, BackendError> {
-        let target = address::Target::parse(url);
+        let target = address::ServerUrl::parse(url);
         let target = target.map_err(|why| builder::configuration(&[format!("the URL {why}")]))?;
         Ok(target.has_password())
     }
