@@ -1,6 +1,7 @@
 //! What operators see, read as its readers read it.
 
 mod browser;
+mod changes;
 mod explain;
 mod metrics;
 mod page;
