@@ -19,6 +19,7 @@ mod explaining;
 mod invalidated;
 mod operation;
 mod place;
+mod placed;
 
 pub use self::entry_key::EntryKey;
 pub use self::invalidated::Invalidated;

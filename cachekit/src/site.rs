@@ -309,6 +309,10 @@ impl Site {
                 return StoreRef::Shared(store);
             }
         }
+        self.process_store(function)
+    }
+
+    fn process_store(&'static self, function: TypeId) -> StoreRef {
         StoreRef::Static(self.known(function).unwrap_or_else(|| self.add(function)))
     }
 
@@ -403,6 +407,19 @@ impl SiteRef {
 
     pub(crate) fn store(self) -> StoreRef {
         self.site.store(self.function())
+    }
+
+    /// The same, if it is there already: a look makes none outside of test scopes.
+    pub(crate) fn found_store(self) -> Option<StoreRef> {
+        match front::scope() {
+            0 => self.static_store().map(StoreRef::Static),
+            _ => Some(self.store()),
+        }
+    }
+
+    /// Its store outside of test scopes.
+    pub(crate) fn process_store(self) -> StoreRef {
+        self.site.process_store(self.function())
     }
 
     /// Its store outside of test scopes, once there is one.

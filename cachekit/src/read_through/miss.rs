@@ -374,7 +374,6 @@ where
     #[inline]
     pub(super) fn judged(&mut self, ret: &S::Return, verdict: Verdict) {
         if verdict.keep && S::stored(ret).is_some() {
-            self.store.note_kept(self.hash);
             self.call.ended(self.store.observed(), Outcome::Ok);
         } else {
             self.judged_unkept(S::kind(ret), verdict);

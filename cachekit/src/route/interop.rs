@@ -10,11 +10,12 @@ use super::named::{AtBackend, shared};
 use super::{OwnedKey, Route};
 use crate::contained::contained;
 use crate::error::{Error, ErrorKind, Problem};
+use crate::explain::{Shared, SharedState};
 use crate::format::codec;
 use crate::interop;
 use crate::key::CacheKey;
 use crate::pinned;
-use crate::read_through::behind::{Encode, Prepared, TierBehind, Windows};
+use crate::read_through::behind::{Encode, Explained, Prepared, Reader, TierBehind, Windows};
 use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
@@ -123,6 +124,10 @@ impl TierBehind for Outside {
 
     fn runs_unsealed(&self, store: &Store) {
         store.count_shared_error();
+    }
+
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+        Box::pin(async { (Shared::state(SharedState::Unkeyed), None) })
     }
 
     fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {

@@ -6,7 +6,9 @@ use super::seal::Name;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
-use crate::read_through::behind::{Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::read_through::behind::{
+    Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+};
 use crate::sealed::BlindedKey;
 use crate::shared::encoding::frame;
 use crate::shared::sealing::Sealing;
@@ -67,8 +69,8 @@ impl TierBehind for Unsealed {
         }
     }
 
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Shared> {
-        Box::pin(async { Shared::state(SharedState::Unsealed) })
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+        Box::pin(async { (Shared::state(SharedState::Unsealed), None) })
     }
 
     fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {

@@ -9,10 +9,11 @@ use super::encoding::frame;
 use super::link::Failed;
 use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
-use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
-use crate::read_through::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::read_through::behind::{
+    Answer, Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::site::L1;
 use crate::store::StoreRef;
@@ -44,7 +45,7 @@ impl TierBehind for SharedTier {
         Box::pin(self.peeked(store, reader))
     }
 
-    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Shared> {
+    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
         Box::pin(self.explained(reader))
     }
 

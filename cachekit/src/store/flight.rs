@@ -127,6 +127,7 @@ impl Flight {
     pub(crate) fn land(mut self, mut newcomer: Newcomer, now: Ticks) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
+        store.unkept.forget(*hash);
         if !newcomer.is_fated {
             match store.land_plainly(*hash, *row, newcomer.entry, newcomer.ends, now) {
                 None => return true,
@@ -222,6 +223,7 @@ impl Store {
         ends: Ticks,
         now: Ticks,
     ) -> Option<Resident> {
+        self.unkept.forget(hash);
         let now = self.sweeping_now(ends != NEVER, now);
         let mut inner = lock(&self.shard(hash).inner);
         let Some(at) = inner.ends_plain(row) else { return Some(entry) };

@@ -4,5 +4,7 @@ mod browser;
 mod changes;
 mod explain;
 mod metrics;
+mod next;
 mod page;
+mod recording;
 mod traces;
