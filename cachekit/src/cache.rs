@@ -192,7 +192,8 @@ where
         read: impl FnOnce(&V) -> R,
     ) -> Option<R> {
         let now = || self.store.now();
-        front::with(|front| front.get(self.store.number(), hash, now, &same, read)).flatten()
+        front::with(|front| front.get(self.store.number(), hash, now, &same, read, |_| true))
+            .flatten()
     }
 
     #[inline(never)]

@@ -237,7 +237,8 @@ impl Front {
         self.forced.get()
     }
 
-    /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for.
+    /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for. It is counted as a
+    /// hit if `served` says so of what was read.
     ///
     /// Compiled into each function, so it is short: what does not depend on a function's closures is in functions of
     /// their own, closures are borrowed and there is no `?`, which all cost the compiler time.
@@ -250,6 +251,7 @@ impl Front {
         now: impl Fn() -> Ticks + Copy,
         same: impl Fn(&K) -> bool + Copy,
         read: impl FnOnce(&V) -> R,
+        served: impl FnOnce(&R) -> bool,
     ) -> Option<R>
     where
         K: 'static,
@@ -261,7 +263,9 @@ impl Front {
             return None;
         }
         let value = read(&entry.value);
-        table.count(slot, &entry.head);
+        if served(&value) {
+            table.count(slot, &entry.head);
+        }
         Some(value)
     }
 

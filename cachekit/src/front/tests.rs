@@ -30,7 +30,7 @@ fn entry_until<V: Send + Sync + 'static>(
 }
 
 fn get(front: &Front, store: StoreNumber, hash: u64, key: u64) -> Option<u64> {
-    front.get::<u64, u64, u64>(store, hash, clock::coarse_now, |k| *k == key, |v| *v)
+    front.get::<u64, u64, u64>(store, hash, clock::coarse_now, |k| *k == key, |v| *v, |_| true)
 }
 
 #[test]
@@ -47,9 +47,21 @@ fn serves_only_what_is_asked_for() {
     assert_eq!(get(&front, STORE, 5, 2), None, "another key of the same hash");
     assert_eq!(get(&front, STORE, 6, 1), None, "another hash");
     assert_eq!(get(&front, STORE - 1, 5, 1), None, "another store");
-    let typed = front.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v);
+    let typed = front.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v, |_| true);
     assert!(typed.is_none(), "another type");
     assert_eq!(hits.total(), u64::from(super::HITS_PER_ADMISSION) + 1);
+}
+
+#[test]
+fn what_turns_out_not_to_be_served_is_no_hit() {
+    let hits = HitCounter::new();
+    let front = counted_front();
+    front.remember(5, &entry(&hits, 1, 10u64));
+    let look = |serves: bool| {
+        front.get::<u64, u64, u64>(STORE, 5, clock::coarse_now, |_| true, |v| *v, |_| serves)
+    };
+    assert_eq!((look(false), hits.total()), (Some(10), 0));
+    assert_eq!((look(true), hits.total()), (Some(10), 1));
 }
 
 #[test]
@@ -62,7 +74,7 @@ fn a_dead_or_expired_entry_is_a_miss() {
     assert_eq!(get(&front, STORE, 5, 1), None);
 
     front.remember(5, &entry_until(100, &hits, 1, 11u64));
-    let at = |now| front.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v);
+    let at = |now| front.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v, |_| true);
     assert_eq!(at(99), Some(11));
     assert_eq!(at(100), None);
 }

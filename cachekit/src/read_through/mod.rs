@@ -71,8 +71,13 @@ where
     let mut hit = None;
     front::with(|front| {
         let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
-        let read = |stored: &S::Stored| hit = Some(S::read(stored));
-        front.get(site.store_number(), hash, clock::coarse_now, same, read)
+        let read = |stored: &S::Stored| {
+            let opened = S::read(stored);
+            let is_served = !S::SEALED || opened.is_ok();
+            hit = Some(opened);
+            is_served
+        };
+        front.get(site.store_number(), hash, clock::coarse_now, same, read, |served| *served)
     });
     match hit {
         Some(Ok(ret)) => {

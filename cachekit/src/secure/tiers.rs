@@ -6,6 +6,7 @@ use super::seal::Name;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
+use crate::observer;
 use crate::read_through::behind::{
     Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
 };
@@ -60,12 +61,14 @@ impl TierBehind for Unsealed {
 
     fn runs_unsealed(&self, store: &Store) {
         if store.count_unsealed() {
-            tracing::warn!(
-                target: "cachekit",
-                function = %Name(self.site),
-                reason = %self.reason,
-                "nothing can be sealed: the function runs at each call and its results are not stored"
-            );
+            observer::tell(|| {
+                tracing::warn!(
+                    target: "cachekit",
+                    function = %Name(self.site),
+                    reason = %self.reason,
+                    "nothing can be sealed: the function runs at each call and its results are not stored"
+                );
+            });
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use crate::observer;
 use crate::site::{Function, Site};
 
 /// Why values stay in this process.
@@ -51,7 +52,7 @@ pub(super) fn note(site: &'static Site, reason: Reason) {
         NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(site), reason));
     if is_new {
         let info = &site.info;
-        tracing::warn!(function = info.name, module = info.module, "{reason}");
+        observer::tell(|| tracing::warn!(function = info.name, module = info.module, "{reason}"));
     }
 }
 
