@@ -1,9 +1,9 @@
 //! From the bytes of a value to what people read.
 
+use crate::escape::escape_json;
 use crate::failure::Failure;
 use crate::frame::{Frame, FrameCodec};
 use crate::output::{Style, note};
-use crate::escape::escape_json;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};

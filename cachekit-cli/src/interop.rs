@@ -1,9 +1,9 @@
 //! Keys and values that all languages share: `cachekit key`, and `--interop` of `get` and `set`.
 
 use crate::arguments::Key;
+use crate::escape::escape_json;
 use crate::failure::Failure;
 use crate::output::{Style, print, print_json};
-use crate::escape::escape_json;
 use cachekit::interop::{self, Value};
 use serde_json::json;
 

@@ -197,7 +197,7 @@ where
     ) -> Option<R> {
         let now = || self.store.now();
         thread_cache::with(|thread_cache| {
-            thread_cache.get(self.store.number(), hash, now, &same, read)
+            thread_cache.get(self.store.number(), hash, now, &same, read, |_| true)
         })
         .flatten()
     }

@@ -168,6 +168,10 @@ impl CachedFunction {
                 return StoreRef::Shared(store);
             }
         }
+        self.process_store(instantiation)
+    }
+
+    fn process_store(&'static self, instantiation: TypeId) -> StoreRef {
         StoreRef::Static(self.known(instantiation).unwrap_or_else(|| self.add(instantiation)))
     }
 
@@ -262,6 +266,19 @@ impl FunctionRef {
 
     pub(crate) fn store(self) -> StoreRef {
         self.definition.store(self.instantiation())
+    }
+
+    /// The same, if it is there already: a look makes none outside of test scopes.
+    pub(crate) fn found_store(self) -> Option<StoreRef> {
+        match thread_cache::scope() {
+            0 => self.static_store().map(StoreRef::Static),
+            _ => Some(self.store()),
+        }
+    }
+
+    /// Its store outside of test scopes.
+    pub(crate) fn process_store(self) -> StoreRef {
+        self.definition.process_store(self.instantiation())
     }
 
     /// Its store outside of test scopes, once there is one.

@@ -14,7 +14,7 @@ use crate::stats::Refusal;
 /// shared tier is read once.
 ///
 /// Printed, it is text for people; its fields, and `serde::Serialize`, are for programs. It holds neither the arguments nor
-/// the value, and nothing that either can be read from.
+/// the value. The [fingerprint](Shared::fingerprint) is part of a hash of the arguments.
 ///
 /// # Example
 ///
@@ -73,6 +73,9 @@ pub enum Next {
     Runs,
     /// The function runs, and nothing is stored: caching is off.
     Off,
+    /// An error, and the function does not run: nothing can be sealed, an argument is outside of what languages share, or a
+    /// sealed entry was refused where the attribute says `on_tamper = error`.
+    Refused,
 }
 
 /// The entry in this process.
@@ -115,8 +118,13 @@ pub struct Shared {
     pub state: SharedState,
     /// Which kind of backend it is.
     pub backend: Option<&'static str>,
-    /// The first sixteen digits of the hash in the storage key, by which it can be found in the backend. Nothing of the
-    /// arguments can be read from them.
+    /// The first sixteen digits of the hash in the storage key, by which it can be found in the backend.
+    ///
+    /// Of a `#[cache::secure]` function in its own format the hash takes the key, and nothing of the arguments can be told
+    /// from it. Of all others, and with `interop = …`, it is a hash of the arguments without a key (Blake2b, [RFC 7693]): who
+    /// has the fingerprint can try out arguments that are easily guessed.
+    ///
+    /// [RFC 7693]: https://www.rfc-editor.org/rfc/rfc7693
     pub fingerprint: Option<String>,
     /// How much time it has left to be fresh. `None`: without end, or it is not fresh.
     pub left: Option<Duration>,
@@ -152,8 +160,10 @@ pub enum SharedState {
     Overtaken,
     /// Other calls would have the same storage key, so nothing is shared.
     Ambiguous,
-    /// Nothing can be sealed for want of a key, a tenant or a namespace: the function runs at each call.
+    /// Nothing can be sealed for want of a key, a tenant or a namespace: the function runs at each call, or refuses to.
     Unsealed,
+    /// An argument is outside of what the languages of `interop = …` share, so the call has no key there.
+    Unkeyed,
 }
 
 /// Why a sealed entry does not open. See [`Refusals`](crate::Refusals).
@@ -202,14 +212,16 @@ impl Explanation {
         }
     }
 
-    /// Works out what the next call gets.
-    pub(crate) fn concluded(mut self, is_off: bool) -> Self {
+    /// Works out what the next call gets, in the order of a call's own steps. `is_refused`: a call that gets to the shared
+    /// tier returns an error, and does not run its function.
+    pub(crate) fn concluded(mut self, is_off: bool, is_refused: bool) -> Self {
         self.next = match (self.process.state, self.shared.state) {
             _ if is_off => Next::Off,
-            (_, SharedState::Unsealed) => Next::Off,
             (ProcessState::Fresh, _) => Next::Process,
             (ProcessState::Stale, _) => Next::ProcessStale,
             _ if self.is_running => Next::Waits,
+            _ if is_refused => Next::Refused,
+            (_, SharedState::Unsealed) => Next::Off,
             (_, SharedState::Fresh) => Next::Shared,
             (_, SharedState::Stale) => Next::SharedStale,
             _ => Next::Runs,
@@ -221,6 +233,11 @@ impl Explanation {
 impl Process {
     pub(crate) const ABSENT: Self =
         Self { state: ProcessState::Absent, left: None, over: None, weight: None };
+
+    /// Whether a call is served from it.
+    pub(crate) fn is_served(&self) -> bool {
+        matches!(self.state, ProcessState::Fresh | ProcessState::Stale)
+    }
 }
 
 impl Shared {
@@ -244,6 +261,7 @@ impl Next {
             Self::Waits => "waits",
             Self::Runs => "runs",
             Self::Off => "off",
+            Self::Refused => "refused",
         }
     }
 }
@@ -278,6 +296,7 @@ impl SharedState {
             Self::Overtaken => "overtaken",
             Self::Ambiguous => "ambiguous",
             Self::Unsealed => "unsealed",
+            Self::Unkeyed => "unkeyed",
         }
     }
 }
@@ -485,6 +504,9 @@ impl fmt::Display for Shared {
             SharedState::Unsealed => {
                 f.write_str("nothing can be sealed: see what `cachekit::check` says")?;
             }
+            SharedState::Unkeyed => {
+                f.write_str("not asked: an argument is outside of what all languages share")?;
+            }
         }
         if let Some(age) = self.age {
             write!(f, ", {} old", Span(age))?;
@@ -510,6 +532,7 @@ impl fmt::Display for Explanation {
             Next::Waits => "waits for the run that is under way",
             Next::Runs => "runs the function",
             Next::Off => "runs the function, and nothing is stored: caching is off here",
+            Next::Refused => "gets an error, and the function does not run",
         };
         writeln!(f, "{}: the next call {next}", self.cache)?;
         writeln!(f, "  this process: {}", self.process)?;

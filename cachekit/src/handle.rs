@@ -19,6 +19,7 @@ mod erased;
 mod explaining;
 mod invalidated;
 mod operation;
+mod placed;
 
 pub use self::entry_key::EntryKey;
 pub use self::invalidated::Invalidated;

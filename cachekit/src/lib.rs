@@ -126,6 +126,7 @@ pub mod metrics;
 #[cfg_attr(feature = "observe", path = "observe/enabled.rs")]
 #[cfg_attr(not(feature = "observe"), path = "observe/disabled.rs")]
 mod observe;
+mod observer;
 #[cfg(feature = "axum")]
 pub mod page;
 #[cfg(feature = "observe")]

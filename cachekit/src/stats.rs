@@ -59,6 +59,8 @@ pub struct Stats {
     pub stale_hits: u64,
     /// Refreshes in the background whose value was stored.
     pub refreshes: u64,
+    /// Refreshes that ran nothing, because the shared tier had a fresh value by then: another process was faster.
+    pub shared_refreshes: u64,
     /// Refreshes in the background that panicked, or whose result was not to be stored.
     pub failed_refreshes: u64,
     /// Entries that had to make room.
@@ -102,6 +104,7 @@ impl AddAssign for Stats {
         self.lock_waits += other.lock_waits;
         self.stale_hits += other.stale_hits;
         self.refreshes += other.refreshes;
+        self.shared_refreshes += other.shared_refreshes;
         self.failed_refreshes += other.failed_refreshes;
         self.evictions += other.evictions;
         self.expirations += other.expirations;
@@ -216,7 +219,7 @@ macro_rules! serialize_fields {
 serialize_fields! {
     Stats: hits misses loads shared_hits shared_errors shared_skips shared_unguarded
         shared_invalidations shared_flushes lock_waits stale_hits refreshes
-        failed_refreshes evictions expirations invalidations refused unsealed entries weight;
+        shared_refreshes failed_refreshes evictions expirations invalidations refused unsealed entries weight;
     Refusals: tampered wrong_key wrong_place downgraded damaged;
 }
 

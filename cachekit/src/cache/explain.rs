@@ -32,6 +32,6 @@ where
         let entry = self.store.peek(hash);
         let entry = entry.as_ref().and_then(|entry| self.own(key, &**entry));
         let process = entry.map_or(Process::ABSENT, |entry| self.store.explain_entry(&entry.head));
-        self.store.explain(hash, "cachekit::Cache".to_owned(), process, Shared::not_used())
+        self.store.explain(hash, "cachekit::Cache".to_owned(), process, (Shared::not_used(), false))
     }
 }

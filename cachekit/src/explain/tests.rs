@@ -19,7 +19,7 @@ fn explained() -> Explanation {
     explained.cost = Some(Duration::from_micros(12_400));
     explained.not_stored = Some(NotStored::Error);
     explained.is_running = true;
-    explained.concluded(false)
+    explained.concluded(false, false)
 }
 
 #[test]
@@ -58,11 +58,11 @@ fn programs_read_fields() {
 fn the_first_tier_that_can_answer_does() {
     use ProcessState as P;
     use SharedState as S;
-    let next = |process, shared, is_running| {
+    let concluded = |process, shared, is_running, is_refused| {
         let process = Process { state: process, ..Process::ABSENT };
         let mut explained = Explanation::of(String::new(), process, Shared::state(shared));
         explained.is_running = is_running;
-        explained.concluded(false).next
+        explained.concluded(false, is_refused).next
     };
     for (process, shared, is_running, expected) in [
         (P::Fresh, S::Fresh, false, Next::Process),
@@ -77,10 +77,22 @@ fn the_first_tier_that_can_answer_does() {
         (P::Absent, S::Failed("timeout"), false, Next::Runs),
         (P::Absent, S::Unsealed, false, Next::Off),
     ] {
-        assert_eq!(next(process, shared, is_running), expected, "{process:?} {shared:?}");
+        let next = concluded(process, shared, is_running, false);
+        assert_eq!(next, expected, "{process:?} {shared:?}");
     }
-    let off = Explanation::of(String::new(), Process::ABSENT, Shared::not_used()).concluded(true);
-    assert_eq!(off.next, Next::Off);
+    // What refuses a call stands behind this process, and behind a run that others wait for.
+    for (process, shared, is_running, expected) in [
+        (P::Fresh, S::Unsealed, false, Next::Process),
+        (P::Absent, S::Unsealed, true, Next::Waits),
+        (P::Absent, S::Unsealed, false, Next::Refused),
+        (P::Expired, S::Refused(Refused::Tampered), false, Next::Refused),
+        (P::Absent, S::Unkeyed, false, Next::Refused),
+    ] {
+        let next = concluded(process, shared, is_running, true);
+        assert_eq!(next, expected, "{process:?} {shared:?}");
+    }
+    let off = Explanation::of(String::new(), Process::ABSENT, Shared::not_used());
+    assert_eq!(off.concluded(true, true).next, Next::Off);
 }
 
 #[test]

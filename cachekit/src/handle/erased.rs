@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::placed::Placed;
 use super::{BoxFuture, EntryKey, Inner, Invalidated};
 use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::clock;
@@ -13,7 +14,7 @@ use crate::read_through::read;
 use crate::read_through::remote::{MakeRemote, Remote};
 use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
-use crate::store::{Flight, Newcomer, Store, StoreRef};
+use crate::store::{Flight, Newcomer, Store};
 
 /// One key's place in one store, with the types hidden. Values are boxed: large ones are moved by their address.
 pub(super) trait ErasedKey<R>: Send + Sync {
@@ -27,7 +28,7 @@ pub(super) trait ErasedKey<R>: Send + Sync {
 pub(super) struct Typed<K, S: Shape> {
     key: K,
     pub(super) hash: u64,
-    pub(super) store: StoreRef,
+    pub(super) store: Placed,
     pub(super) function: &'static CachedFunction,
     judge: Box<dyn Judge<K, S> + Send + Sync>,
     /// The tier behind this process, if the call has one.
@@ -215,7 +216,7 @@ where
     S: Shape + Send + Sync + 'static,
 {
     let hash = function.place(key::hash_of(key));
-    let store = function.store();
+    let store = Placed::of(function);
     let owned = key.to_owned_key();
     let info = &function.definition.info;
     let remote = remote(function, &owned);

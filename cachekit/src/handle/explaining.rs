@@ -12,15 +12,15 @@ where
 {
     /// The entry of this process, as it is now.
     fn explain_local(&self) -> Process {
-        let entry = self.store.peek(self.hash);
+        let Some(store) = self.store.found() else { return Process::ABSENT };
+        let entry = store.peek(self.hash);
         let Some(entry) = entry.as_ref().and_then(|entry| self.own(&**entry)) else {
             return Process::ABSENT;
         };
-        let mut process = self.store.explain_entry(entry.head());
-        let may_be_served = matches!(process.state, ProcessState::Fresh | ProcessState::Stale);
+        let mut process = store.explain_entry(entry.head());
         // Only what is sealed has to be opened for it.
         if S::SEALED
-            && may_be_served
+            && process.is_served()
             && let Err(refusal) = S::read(&entry.value)
         {
             process.state = ProcessState::Refused(refusal.into());
@@ -32,8 +32,14 @@ where
         let process = self.explain_local();
         let shared = match &self.remote {
             Some(remote) => remote.explain().await,
-            None => Shared::not_used(),
+            None => (Shared::not_used(), false),
         };
-        self.store.explain(self.hash, self.function.label(), process, shared)
+        let cache = self.function.label();
+        if let Some(store) = self.store.found() {
+            return store.explain(self.hash, cache, process, shared);
+        }
+        // It was never called.
+        let (shared, is_refused) = shared;
+        Explanation::of(cache, process, shared).concluded(crate::disabled(), is_refused)
     }
 }

@@ -43,8 +43,17 @@
 //!
 //! `cache` is the module and the path of an annotated function, so there are as many values of it as annotated functions,
 //! whatever the program's users ask for. No label holds a key, a tenant or a value. Functions that were never called are
-//! not published. A `None` or an error that is kept is a `negative` hit. What is called while caching is off is not
-//! counted.
+//! not published. A `None` or an error that is kept is a `negative` hit, of either tier. A call is counted once it is known
+//! what answers it, and a refresh in the background is none. What is called while caching is off is not counted.
+//!
+//! # Recorders
+//!
+//! Counters and gauges are told to each recorder that publishes. Times are handed to one recorder as they are taken: that of
+//! the latest publication. One that takes no times (a histogram that does nothing) changes nothing: they wait for one that
+//! does, up to 4,096 of a series as they are, later ones rounded up by an eighth at most.
+//!
+//! A recorder is the program's own code. At the end of a run it is told without a lock of ours; one that panics there fails
+//! no call, and a cached call that it makes waits for no other.
 //!
 //! # What it costs
 //!
@@ -101,10 +110,15 @@ pub fn start() {
     });
 }
 
-/// Hands all counters and gauges to the recorder: the thread's, if it has one, or the process's.
+/// Hands all counters and gauges to the recorder: the thread's, if it has one, or the process's. From now on it also has
+/// the times.
 ///
 /// Takes a few microseconds for each function that was called. The counters are absolute, so it does not matter how
 /// often it is called, nor by how many.
+///
+/// # Panics
+///
+/// If the recorder does.
 ///
 /// # Example
 ///
@@ -220,8 +234,11 @@ impl Publish<'_> {
 
     fn calls(&self, label: &str, report: &Report) {
         let calls = &report.calls;
-        let shared =
-            [("shared", "hit", calls.shared_hits), ("shared", "stale", calls.shared_stale)];
+        let shared = [
+            ("shared", "hit", calls.shared_hits),
+            ("shared", "stale", calls.shared_stale),
+            ("shared", "negative", calls.shared_negative),
+        ];
         let always = [
             ("process", "hit", calls.hits),
             ("process", "stale", calls.stale),

@@ -7,6 +7,10 @@ use super::spans::{self, Entered, Spans};
 use super::{Cause, Observed, Outcome, measures};
 
 /// One call that found nothing in this process.
+///
+/// It is made without a word to an observer, whose code may do anything: a subscriber is told ([`opens`](Self::opens)) once
+/// there is a miss that gives its lead up whatever happens.
+#[derive(Default)]
 pub(crate) struct Call {
     run: Run,
     spans: Spans,
@@ -14,12 +18,15 @@ pub(crate) struct Call {
 
 /// A run of the function: why, and since when, in one number, since misses are handed about by value.
 ///
-/// 0: it does not run. Else the two lowest bits are its cause, from 1, and the others when it began, in nanoseconds since
-/// the first run; 0 if that is not measured.
+/// The two lowest bits are its cause, from 1; 0: it does not run. The next one says that the call is still to be counted as
+/// one that no tier answered. The others are when the run began, in nanoseconds since the first run; 0 if that is not
+/// measured.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Run(u64);
 
-const CAUSE_BITS: u32 = 2;
+const CAUSE: u64 = 0b11;
+const IS_MISS: u64 = 0b100;
+const BITS: u32 = 3;
 
 /// Nanoseconds since the first run, never 0.
 fn now() -> u64 {
@@ -28,25 +35,49 @@ fn now() -> u64 {
 }
 
 impl Run {
-    fn begins(cause: Cause) -> Self {
+    fn begins(&mut self, cause: Cause) {
         let began = if measures() { now() } else { 0 };
-        Self(began << CAUSE_BITS | (cause as u64 + 1))
+        self.0 = (self.0 & IS_MISS) | (began << BITS) | (cause as u64 + 1);
+    }
+
+    /// Whether the call is still to be counted as a miss. It no longer is.
+    #[inline]
+    fn take_miss(&mut self) -> bool {
+        let is_miss = self.0 & IS_MISS != 0;
+        self.0 &= !IS_MISS;
+        is_miss
     }
 
     fn cause(self) -> Option<Cause> {
-        Cause::ALL.into_iter().find(|cause| *cause as u64 + 1 == self.0 & ((1 << CAUSE_BITS) - 1))
+        Cause::ALL.into_iter().find(|cause| *cause as u64 + 1 == self.0 & CAUSE)
     }
 
     fn took(self) -> Option<Duration> {
-        let began = self.0 >> CAUSE_BITS;
+        let began = self.0 >> BITS;
         (began != 0).then(|| Duration::from_nanos(now().saturating_sub(began)))
     }
 }
 
 impl Call {
+    /// The store counted a miss for it: what comes of that is counted at its end.
     #[inline]
-    pub(crate) fn of(observed: &Observed) -> Self {
-        Self { run: Run::default(), spans: Spans::open(observed.shown()) }
+    pub(crate) fn misses(&mut self) {
+        self.run.0 |= IS_MISS;
+    }
+
+    /// Its function runs, and what it returns can be stored nowhere.
+    pub(crate) fn bypasses(&mut self, observed: &Observed) {
+        if self.run.take_miss() {
+            observed.bypassed();
+        }
+    }
+
+    /// Opens its span, if a subscriber wants that.
+    #[inline]
+    pub(crate) fn opens(&mut self, observed: &Observed) {
+        if spans::are_wanted() {
+            self.spans = Spans::open(observed.shown());
+        }
     }
 
     /// Puts this thread into the call's span.
@@ -68,25 +99,35 @@ impl Call {
 
     /// The function runs from now on.
     pub(crate) fn fills(&mut self, cause: Cause) {
-        self.run = Run::begins(cause);
+        self.run.begins(cause);
         self.spans.fills(cause);
     }
 
     /// The run is over, if there was one.
     pub(crate) fn ended(&mut self, observed: &Observed, outcome: Outcome) {
+        let Some(cause) = self.run.cause() else { return };
+        self.over(observed);
         let run = std::mem::take(&mut self.run);
-        let Some(cause) = run.cause() else { return };
         observed.filled(outcome, cause, run.took());
         self.spans.filled(outcome);
+    }
+
+    /// No tier has answered it, and none will.
+    #[inline]
+    fn over(&mut self, observed: &Observed) {
+        if self.run.take_miss() {
+            observed.missed();
+        }
     }
 
     /// The call is over. A run that has not ended never will.
     #[inline]
     pub(crate) fn dropped(&mut self, observed: &Observed) {
-        if self.run != Run::default() {
+        if self.run.0 & CAUSE != 0 {
             let panics = std::thread::panicking();
             self.ended(observed, if panics { Outcome::Panic } else { Outcome::Cancelled });
         }
+        self.over(observed);
     }
 
     /// The call is served a value of this process past its time.
@@ -96,6 +137,7 @@ impl Call {
 
     /// The shared tier had the value.
     pub(crate) fn found_in_shared(&mut self, stale: bool) {
+        self.run.take_miss();
         self.spans.found(spans::SHARED, stale);
     }
 

@@ -16,21 +16,8 @@ const BUCKETS: usize = ((LONGEST - STEP_BITS + 1) as usize) << STEP_BITS;
 pub(crate) struct Durations {
     table: OnceLock<Box<Table>>,
     #[cfg(feature = "metrics")]
-    sink: std::sync::Mutex<Sink>,
+    recorded: super::recorded::Recorded,
 }
-
-/// Where each time goes.
-#[cfg(feature = "metrics")]
-#[derive(Default)]
-struct Sink {
-    histogram: Option<::metrics::Histogram>,
-    /// In seconds: times that came before there was a histogram.
-    waiting: Vec<f64>,
-}
-
-/// How many times wait for a histogram. Metrics are published every few seconds, so more are seldom.
-#[cfg(feature = "metrics")]
-const WAITING: usize = 4096;
 
 struct Table {
     count: AtomicU64,
@@ -55,28 +42,16 @@ impl Durations {
         table.longest.fetch_max(nanos, Ordering::Relaxed);
         table.buckets[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
         #[cfg(feature = "metrics")]
-        self.hand_on(took);
-    }
-
-    #[cfg(feature = "metrics")]
-    fn hand_on(&self, took: Duration) {
-        let mut sink = self.sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let seconds = took.as_secs_f64();
-        match &sink.histogram {
-            Some(histogram) => histogram.record(seconds),
-            None if sink.waiting.len() < WAITING => sink.waiting.push(seconds),
-            None => {}
+        {
+            let longest = Duration::from_nanos(upper(bucket(nanos)));
+            self.recorded.record(took.as_secs_f64(), longest.as_secs_f64());
         }
     }
 
-    /// Hands every time on to this histogram, and those that wait for one.
+    /// Hands every time on to this histogram, and those that wait for one. One that does nothing changes nothing.
     #[cfg(feature = "metrics")]
     pub(crate) fn hand_to(&self, histogram: ::metrics::Histogram) {
-        let mut sink = self.sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for seconds in std::mem::take(&mut sink.waiting) {
-            histogram.record(seconds);
-        }
-        sink.histogram = Some(histogram);
+        self.recorded.hand_to(histogram);
     }
 
     /// The mean; `None` if nothing was measured.
@@ -146,7 +121,7 @@ fn bucket(nanos: u64) -> usize {
 }
 
 /// The longest time of a bucket.
-#[cfg(any(feature = "axum", test))]
+#[cfg(any(feature = "axum", feature = "metrics", test))]
 fn upper(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     if bucket < STEPS {

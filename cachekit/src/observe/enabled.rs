@@ -16,6 +16,8 @@ mod call;
 mod durations;
 #[cfg(feature = "shared")]
 mod operation;
+#[cfg(feature = "metrics")]
+mod recorded;
 #[cfg_attr(feature = "tracing", path = "spans_enabled.rs")]
 #[cfg_attr(not(feature = "tracing"), path = "spans_disabled.rs")]
 pub(crate) mod spans;
@@ -106,8 +108,10 @@ pub(crate) struct Observed {
     name: Box<str>,
     /// Counts the hits on `None` and on errors, from the first such entry on.
     negative: OnceLock<HitCounter>,
-    stale_negative: AtomicU64,
-    stale_from_shared: AtomicU64,
+    /// Calls that no tier answered, as far as they are over.
+    missed: AtomicU64,
+    /// Those whose results could be stored nowhere.
+    bypassed: AtomicU64,
     /// Entries that were dropped because the backend was emptied.
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     cleared: AtomicU64,
@@ -143,24 +147,24 @@ impl Observed {
         spans::hit(self.shown(), stale);
     }
 
-    /// An entry whose hits are counted so is served past its time.
-    pub(crate) fn stale(&self, counter: CounterId) {
-        if self.negative.get().is_some_and(|negative| negative.id() == counter) {
-            self.stale_negative.fetch_add(1, Ordering::Relaxed);
-        }
+    /// A call is over that no tier answered.
+    #[inline]
+    pub(crate) fn missed(&self) {
+        self.missed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn stale_negative_hits(&self) -> u64 {
-        self.stale_negative.load(Ordering::Relaxed)
+    /// A call runs whose result can be stored nowhere.
+    fn bypassed(&self) {
+        self.bypassed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The shared tier answered with a stale value.
-    pub(crate) fn stale_from_shared(&self) {
-        self.stale_from_shared.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn bypasses(&self) -> u64 {
+        self.bypassed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn stale_hits_from_shared(&self) -> u64 {
-        self.stale_from_shared.load(Ordering::Relaxed)
+    /// Calls that no tier answered.
+    pub(crate) fn misses(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
     }
 
     /// An entry was dropped because the backend was emptied, or because its news may have been lost.

@@ -1,15 +1,16 @@
 //! The spans of calls and of backends. See [`crate::tracing`] for what they are to their readers.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tracing::field::Empty;
-use tracing::instrument::Instrumented;
+use tracing::field::{Empty, Value};
 use tracing::level_filters::LevelFilter;
-use tracing::span::EnteredSpan;
-use tracing::{Instrument, Span, debug_span};
+use tracing::{Span, debug_span};
 
 use super::{Cause, Outcome};
+use crate::observer;
 
 /// The tier that answered.
 pub(super) const PROCESS: &str = "process";
@@ -57,65 +58,157 @@ pub(crate) fn sampled_hit(name: impl FnOnce() -> String, stale: bool) {
     }
 }
 
+/// Whether a subscriber may want spans of calls: one comparison where none does.
+#[inline]
+pub(super) fn are_wanted() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+/// A span. The subscriber's code, which every use of it runs, is told as an observer's: it fails no call, and waits for none.
+struct Told(Span);
+
+impl Told {
+    fn open(make: impl FnOnce() -> Span) -> Self {
+        // No line in the log of a program without a subscriber.
+        let span = if are_wanted() { observer::tell(make) } else { None };
+        Self(span.filter(|span| !span.is_disabled()).unwrap_or_else(Span::none))
+    }
+
+    fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn record(&self, field: &str, value: impl Value) {
+        if !self.is_none() {
+            observer::tell(|| {
+                self.0.record(field, value);
+            });
+        }
+    }
+
+    /// Puts this thread into the span.
+    #[cold]
+    #[inline(never)]
+    fn enter(&self) -> Entered {
+        // What cannot be left later is not entered.
+        let span = self.clone();
+        if span.is_none() {
+            return Entered(None);
+        }
+        let entered = Entered(Some(Box::new(span)));
+        observer::tell(|| self.0.with_subscriber(|(id, subscriber)| subscriber.enter(id)));
+        entered
+    }
+}
+
+impl Clone for Told {
+    fn clone(&self) -> Self {
+        if self.is_none() {
+            return Self(Span::none());
+        }
+        Self(observer::tell(|| self.0.clone()).unwrap_or_else(Span::none))
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if !self.is_none() {
+            let span = std::mem::replace(&mut self.0, Span::none());
+            observer::tell(|| drop(span));
+        }
+    }
+}
+
+/// A span that this thread is in.
+// Not `tracing`'s own guard: leaving the span and letting go of it are told apart, because of two panics in one destructor
+// the second one would end the process.
+// Boxed: mostly there is none, and that is one word.
+pub(crate) struct Entered(Option<Box<Told>>);
+
+impl Entered {
+    #[cold]
+    #[inline(never)]
+    fn leave(span: &Told) {
+        // Also where the subscriber panicked as the span was entered: a part of it may have taken note before.
+        observer::tell(|| span.0.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
+    }
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(span) = self.0.take() {
+            Self::leave(&span);
+        }
+    }
+}
+
+/// Runs a future in a span, which is let go of as soon as the future is ready.
+async fn within<F: Future>(span: Told, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let _entered = span.enter();
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
 /// The spans of one call.
+#[derive(Default)]
 pub(super) struct Spans(Option<Box<Opened>>);
 
 struct Opened {
-    get: Span,
-    fill: Option<Span>,
+    get: Told,
+    fill: Option<Told>,
     tier: &'static str,
     stale: bool,
 }
 
 impl Spans {
-    #[inline]
+    /// The subscriber may refuse.
+    #[cold]
+    #[inline(never)]
     pub(super) fn open(name: &str) -> Self {
-        // One comparison where no subscriber wants them, and no line in the log of a program without one.
-        if LevelFilter::current() < LevelFilter::DEBUG {
-            return Self(None);
-        }
-        let get = debug_span!(
-            target: "cachekit",
-            "cache.get",
-            cache.name = name,
-            cache.tier = Empty,
-            cache.hit = Empty,
-            cache.stale = Empty,
-        );
+        let get = Told::open(|| {
+            debug_span!(
+                target: "cachekit",
+                "cache.get",
+                cache.name = name,
+                cache.tier = Empty,
+                cache.hit = Empty,
+                cache.stale = Empty,
+            )
+        });
         let opened = Opened { get, fill: None, tier: NONE, stale: false };
-        Self((!opened.get.is_disabled()).then(|| Box::new(opened)))
+        Self((!opened.get.is_none()).then(|| Box::new(opened)))
     }
 
+    #[inline]
     pub(super) fn enter(&self) -> Entered {
-        Entered(self.0.as_ref().map(|opened| opened.get.clone().entered()))
+        self.0.as_ref().map_or(Entered(None), |opened| opened.get.enter())
     }
 
+    #[inline]
     pub(super) fn enter_fill(&self) -> Entered {
-        let fill = self.0.as_ref().and_then(|opened| opened.fill.clone());
-        Entered(fill.map(Span::entered))
+        let fill = self.0.as_ref().and_then(|opened| opened.fill.as_ref());
+        fill.map_or(Entered(None), Told::enter)
     }
 
     pub(super) fn call(&self) -> CallSpan {
         CallSpan(self.0.as_ref().map(|opened| Box::new(opened.get.clone())))
     }
 
+    #[inline]
     pub(super) fn fills(&mut self, cause: Cause) {
-        let Some(opened) = &mut self.0 else { return };
-        opened.fill = Some(debug_span!(
-            target: "cachekit",
-            parent: &opened.get,
-            "cache.fill",
-            cache.fill.cause = cause.as_str(),
-            cache.fill.outcome = Empty,
-            otel.status_code = Empty,
-        ));
+        if let Some(opened) = &mut self.0 {
+            opened.fills(cause);
+        }
     }
 
+    #[inline]
     pub(super) fn filled(&mut self, outcome: Outcome) {
-        let Some(fill) = self.0.as_mut().and_then(|opened| opened.fill.take()) else { return };
-        fill.record("cache.fill.outcome", outcome.as_str());
-        if matches!(outcome, Outcome::Error | Outcome::Panic) {
-            fill.record("otel.status_code", "ERROR");
+        if let Some(opened) = &mut self.0 {
+            opened.filled(outcome);
         }
     }
 
@@ -130,6 +223,33 @@ impl Spans {
     }
 }
 
+impl Opened {
+    #[cold]
+    #[inline(never)]
+    fn fills(&mut self, cause: Cause) {
+        self.fill = Some(Told::open(|| {
+            debug_span!(
+                target: "cachekit",
+                parent: &self.get.0,
+                "cache.fill",
+                cache.fill.cause = cause.as_str(),
+                cache.fill.outcome = Empty,
+                otel.status_code = Empty,
+            )
+        }));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn filled(&mut self, outcome: Outcome) {
+        let Some(fill) = self.fill.take() else { return };
+        fill.record("cache.fill.outcome", outcome.as_str());
+        if matches!(outcome, Outcome::Error | Outcome::Panic) {
+            fill.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
 impl Drop for Opened {
     fn drop(&mut self) {
         self.get.record("cache.tier", self.tier);
@@ -138,50 +258,43 @@ impl Drop for Opened {
     }
 }
 
-/// A span that this thread is in.
-#[allow(dead_code)] // It is there to be dropped.
-pub(crate) struct Entered(Option<EnteredSpan>);
-
 /// The span of a call.
-pub(crate) struct CallSpan(Option<Box<Span>>);
+pub(crate) struct CallSpan(Option<Box<Told>>);
 
 impl CallSpan {
     pub(crate) fn enter(&self) -> Entered {
-        Entered(self.0.as_deref().cloned().map(Span::entered))
+        self.0.as_ref().map_or(Entered(None), |span| span.enter())
     }
 
-    pub(crate) fn within<F: Future>(self, future: F) -> Instrumented<F> {
-        future.instrument(self.0.map_or_else(Span::none, |span| *span))
+    pub(crate) fn within<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        within(self.0.map_or_else(|| Told(Span::none()), |span| *span), future)
     }
 }
 
 /// The span of one operation of a backend.
 #[cfg(feature = "shared")]
-pub(super) struct OperationSpan(Span);
+pub(super) struct OperationSpan(Told);
 
 #[cfg(feature = "shared")]
 impl OperationSpan {
     pub(super) fn open(backend: &'static str, operation: &'static str) -> Self {
-        if LevelFilter::current() < LevelFilter::DEBUG {
-            return Self(Span::none());
-        }
-        Self(debug_span!(
-            target: "cachekit",
-            "cache.backend",
-            db.system.name = backend,
-            db.operation.name = operation,
-            cache.backend.outcome = Empty,
-            otel.kind = "client",
-            otel.status_code = Empty,
-        ))
+        Self(Told::open(|| {
+            debug_span!(
+                target: "cachekit",
+                "cache.backend",
+                db.system.name = backend,
+                db.operation.name = operation,
+                cache.backend.outcome = Empty,
+                otel.kind = "client",
+                otel.status_code = Empty,
+            )
+        }))
     }
 
     /// The future lets go of the span when it is ready, and not when the task that drove it, perhaps on another thread,
     /// is dropped: until then the span and the spans above it would not have ended.
-    #[allow(clippy::redundant_async_block)] // That is what it is for.
     pub(super) fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        let future = future.instrument(self.0.clone());
-        async move { future.await }
+        within(self.0.clone(), future)
     }
 
     pub(super) fn ended(&self, outcome: &'static str) {

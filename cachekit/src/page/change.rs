@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::fields::fields;
 use super::{Serving, guarded, json as answer};
 use crate::cached_function::Function;
+use crate::contained::contained;
 use crate::report;
 
 /// What a request wants changed.
@@ -22,7 +26,7 @@ pub(super) enum Change {
 }
 
 /// The longest body: a name and what was entered.
-const MOST: usize = 16 * 1024;
+pub(super) const MOST: usize = 16 * 1024;
 
 impl Change {
     pub(super) const ALL: [Self; 3] = [Self::Clear, Self::Purge, Self::Invalidate];
@@ -44,72 +48,63 @@ fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
 }
 
 impl Serving {
-    pub(super) async fn change(
-        &self,
-        change: Change,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Response {
-        if !self.token.as_ref().is_some_and(|token| token.is_in(headers)) {
+    pub(super) async fn change(&self, change: Change, request: Request) -> Response {
+        // First: of a request without the token no body is read.
+        if !self.token.as_ref().is_some_and(|token| token.is_in(request.headers())) {
             let why = json!({ "error": "the token is missing or wrong" });
             let mut response = answer(StatusCode::UNAUTHORIZED, &why);
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             return response;
         }
-        match self.changed(change, body).await {
+        let changed = match Bytes::from_request(request, &()).await {
+            Ok(body) => self.changed(change, &body).await,
+            Err(unread) if unread.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(refused(unread.status(), "the body is too long"))
+            }
+            Err(unread) => Err(refused(unread.status(), "the body cannot be read")),
+        };
+        match changed {
             Ok(changed) => answer(StatusCode::OK, &changed),
             Err(Refused(status, why)) => answer(status, &json!({ "error": why })),
         }
     }
 
     async fn changed(&self, change: Change, body: &[u8]) -> Result<Value, Refused> {
-        if body.len() > MOST {
-            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"));
-        }
-        let asked: Value = if body.is_empty() {
-            json!({})
-        } else {
-            serde_json::from_slice(body)
-                .map_err(|_| refused(StatusCode::BAD_REQUEST, "the body is not JSON"))?
-        };
-        let text = |name: &str| asked.get(name).and_then(Value::as_str);
+        let wrong = |why| refused(StatusCode::BAD_REQUEST, why);
         match change {
             Change::Clear => {
-                let removed = on_functions(text("cache"), |report| {
-                    report.functions.iter().map(Function::clear_local).sum()
-                })?;
-                Ok(json!({ "removed": removed }))
+                let [cache] = fields(body, ["cache"]).map_err(wrong)?;
+                on_functions(cache, Function::clear_local).await
             }
             Change::Purge => {
-                let removed = on_functions(text("cache"), |report| {
-                    report.functions.iter().map(|function| function.definition().purge()).sum()
-                })?;
-                Ok(json!({ "removed": removed }))
+                let [cache] = fields(body, ["cache"]).map_err(wrong)?;
+                on_functions(cache, |function| function.definition().purge()).await
             }
-            Change::Invalidate => self.invalidated(text("invalidation"), text("argument")).await,
+            Change::Invalidate => {
+                let [name, argument] = fields(body, ["invalidation", "argument"]).map_err(wrong)?;
+                self.invalidated(name, argument).await
+            }
         }
     }
 
     async fn invalidated(
         &self,
-        name: Option<&str>,
-        argument: Option<&str>,
+        name: Option<String>,
+        argument: Option<String>,
     ) -> Result<Value, Refused> {
         let (Some(name), Some(argument)) = (name, argument) else {
             let why = "write {\"invalidation\": \"…\", \"argument\": \"…\"}";
             return Err(refused(StatusCode::BAD_REQUEST, why));
         };
-        let known = self.invalidations.iter().find(|(known, _)| known == name);
+        let known = self.invalidations.iter().find(|(known, _)| *known == name);
         let Some((_, invalidate)) = known else {
             return Err(refused(StatusCode::NOT_FOUND, "there is no invalidation of this name"));
         };
         // It may wait for the shared tier, and this thread has other requests to serve.
-        let (invalidate, argument) = (Arc::clone(invalidate), argument.to_owned());
-        let run = move || guarded(|| invalidate(&argument));
-        let invalidated = tokio::task::spawn_blocking(run)
-            .await
-            .unwrap_or_else(|_| Err("it did not run".to_owned()))
+        let invalidate = Arc::clone(invalidate);
+        let invalidated = elsewhere(move || guarded(|| invalidate(&argument)))
+            .await?
             .map_err(|why| refused(StatusCode::UNPROCESSABLE_ENTITY, why))?;
         Ok(json!({
             "removed": invalidated.removed(),
@@ -118,14 +113,39 @@ impl Serving {
     }
 }
 
-/// Does something with one function, or with all.
-fn on_functions(cache: Option<&str>, act: impl Fn(&report::Report) -> u64) -> Result<u64, Refused> {
-    let reports = report::all();
-    match cache {
-        None => Ok(reports.values().map(act).sum()),
-        Some(cache) => match reports.get(cache) {
-            Some(report) => Ok(act(report)),
-            None => Err(refused(StatusCode::NOT_FOUND, "there is no function of this name")),
-        },
-    }
+/// Runs the user's code where it may take its time.
+async fn elsewhere<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refused> {
+    let ran = tokio::task::spawn_blocking(run).await;
+    ran.map_err(|_| refused(StatusCode::INTERNAL_SERVER_ERROR, "it did not run"))
+}
+
+/// Does something with the entries of one function, or of all.
+async fn on_functions(
+    cache: Option<String>,
+    act: impl Fn(&Function) -> u64 + Send + 'static,
+) -> Result<Value, Refused> {
+    elsewhere(move || {
+        let reports = report::all();
+        let functions: Vec<_> = match &cache {
+            None => reports.values().flat_map(|report| &report.functions).collect(),
+            Some(cache) => {
+                let Some(report) = reports.get(cache) else {
+                    let why = "there is no function of this name";
+                    return Err(refused(StatusCode::NOT_FOUND, why));
+                };
+                report.functions.iter().collect()
+            }
+        };
+        // Values that go are dropped here: a destructor that panics keeps no other function's entries.
+        let done = functions.into_iter().map(|function| contained(|| act(function)));
+        let done: Vec<Option<u64>> = done.collect();
+        if done.contains(&None) {
+            let why = "a destructor of a value panicked; the entries are gone";
+            return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, why));
+        }
+        Ok(json!({ "removed": done.into_iter().flatten().sum::<u64>() }))
+    })
+    .await?
 }

@@ -66,6 +66,7 @@ fn function(label: &str, report: &Report, function: Function, history: &[Sample]
             "negative": calls.negative,
             "shared_hit": calls.shared_hits,
             "shared_stale": calls.shared_stale,
+            "shared_negative": calls.shared_negative,
             "miss": calls.misses,
             "bypass": calls.bypasses,
         },

@@ -57,7 +57,7 @@ impl History {
     pub(super) fn start(period: Duration) -> Arc<Self> {
         let history = Arc::new(Self { period, tracks: Mutex::default() });
         // What was counted before is no part of the first period.
-        history.note(&report::all());
+        history.begins(&report::all());
         let weak = Arc::downgrade(&history);
         let sampling = move || sample(&weak, period);
         // Without a thread to be had there is no history, and the rest of the page works.
@@ -73,10 +73,21 @@ impl History {
         self.period
     }
 
+    /// The first period begins.
+    fn begins(&self, reports: &BTreeMap<String, Report>) {
+        self.begins_at(counts(reports));
+    }
+
+    fn begins_at<'a>(&self, counts: impl Iterator<Item = (&'a str, Sample)>) {
+        let mut tracks = self.tracks();
+        for (label, now) in counts {
+            tracks.functions.entry(label.to_owned()).or_default().until = now;
+        }
+    }
+
     /// A period has ended.
     fn note(&self, reports: &BTreeMap<String, Report>) {
-        let called = reports.iter().filter(|(_, report)| !report.stores.is_empty());
-        self.note_counts(called.map(|(label, report)| (label.as_str(), Sample::of(&report.stats))));
+        self.note_counts(counts(reports));
     }
 
     fn note_counts<'a>(&self, counts: impl Iterator<Item = (&'a str, Sample)>) {
@@ -94,7 +105,7 @@ impl History {
         *periods = (*periods + 1).min(SAMPLES);
     }
 
-    /// A function's periods, the latest last. The first of all is left out: what came before it was counted in none.
+    /// A function's periods, the latest last. What was counted before the first one is in none.
     pub(super) fn of(&self, label: &str) -> Vec<Sample> {
         let tracks = self.tracks();
         tracks
@@ -103,6 +114,12 @@ impl History {
             .map(|track| track.periods.iter().copied().collect())
             .unwrap_or_default()
     }
+}
+
+/// What was counted so far, of the functions that were called.
+fn counts(reports: &BTreeMap<String, Report>) -> impl Iterator<Item = (&str, Sample)> {
+    let called = reports.iter().filter(|(_, report)| !report.stores.is_empty());
+    called.map(|(label, report)| (label.as_str(), Sample::of(&report.stats)))
 }
 
 fn sample(history: &Weak<History>, period: Duration) {
@@ -121,18 +138,22 @@ mod tests {
         History { period: Duration::from_secs(1), tracks: Mutex::default() }
     }
 
-    fn counts(calls: u64, served: u64) -> Sample {
+    fn sample_of(calls: u64, served: u64) -> Sample {
         Sample { calls, served }
     }
 
     #[test]
     fn a_period_has_what_was_counted_in_it() {
         let history = history();
-        history.note_counts([("f", counts(10, 5))].into_iter());
-        history.note_counts([("f", counts(30, 20)), ("g", counts(1, 0))].into_iter());
-        history.note_counts([("f", counts(30, 20)), ("g", counts(4, 3))].into_iter());
-        assert_eq!(history.of("f"), [counts(10, 5), counts(20, 15), counts(0, 0)]);
-        assert_eq!(history.of("g"), [counts(0, 0), counts(1, 0), counts(3, 3)]);
+        // What the process did before is in no period.
+        history.begins_at([("f", sample_of(10, 5))].into_iter());
+        assert_eq!(history.of("f"), []);
+        history.note_counts([("f", sample_of(30, 20))].into_iter());
+        history.note_counts([("f", sample_of(30, 20)), ("g", sample_of(1, 0))].into_iter());
+        history.note_counts([("f", sample_of(31, 20)), ("g", sample_of(4, 3))].into_iter());
+        assert_eq!(history.of("f"), [sample_of(20, 15), sample_of(0, 0), sample_of(1, 0)]);
+        // One that is called later had no calls before.
+        assert_eq!(history.of("g"), [sample_of(0, 0), sample_of(1, 0), sample_of(3, 3)]);
         assert_eq!(history.of("h"), []);
     }
 
@@ -140,11 +161,11 @@ mod tests {
     fn the_last_periods_are_kept_also_of_a_function_that_came_late() {
         let history = history();
         for n in 1..=200 {
-            history.note_counts([("f", counts(n, n))].into_iter());
+            history.note_counts([("f", sample_of(n, n))].into_iter());
         }
-        history.note_counts([("f", counts(200, 200)), ("g", counts(7, 0))].into_iter());
+        history.note_counts([("f", sample_of(200, 200)), ("g", sample_of(7, 0))].into_iter());
         assert_eq!(history.of("f").len(), SAMPLES);
         assert_eq!(history.of("g").len(), SAMPLES);
-        assert_eq!(history.of("g").last(), Some(&counts(7, 0)));
+        assert_eq!(history.of("g").last(), Some(&sample_of(7, 0)));
     }
 }

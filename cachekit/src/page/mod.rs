@@ -23,8 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 
@@ -36,6 +37,7 @@ use crate::observe;
 use crate::report;
 
 mod change;
+mod fields;
 mod figures;
 mod history;
 mod nonce;
@@ -142,11 +144,10 @@ impl Page {
         if serving.token.is_some() {
             for change in change::Change::ALL {
                 let serving = Arc::clone(&serving);
-                let made = async move |headers: HeaderMap, body: Bytes| {
-                    serving.change(change, &headers, &body).await
-                };
+                let made = async move |request: Request| serving.change(change, request).await;
                 router = router.route(change.path(), post(made));
             }
+            router = router.layer(DefaultBodyLimit::max(change::MOST));
         }
         router
     }

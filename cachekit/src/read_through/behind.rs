@@ -66,9 +66,10 @@ pub(crate) trait TierBehind: Send + Sync {
         Box::pin(async { false })
     }
 
-    /// What is there, read once and without a trace. The reader says whether a value of the call's type is.
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> BoxFuture<'a, Shared> {
-        Box::pin(async { Shared::not_used() })
+    /// What is there, read once and without a trace, and the error that it leads to. The reader says whether a value of the
+    /// call's type is.
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
+        Box::pin(async { (Shared::not_used(), None) })
     }
 
     /// A value for all tiers.
@@ -108,6 +109,9 @@ pub(crate) trait TierBehind: Send + Sync {
         Box::pin(async { Removal::NotUsed })
     }
 }
+
+/// What a tier has for a call, and the error of a call that finds that, if it does not go on.
+pub(crate) type Explained = (Shared, Option<Error>);
 
 /// Where values are decoded to that the tier finds.
 pub(crate) trait Reader: Send {

@@ -10,7 +10,7 @@ use super::revalidate::Ticket;
 use crate::background;
 use crate::entry::Fate;
 use crate::flight::Landing;
-use crate::shape::Shape;
+use crate::shape::{Kind, Shape};
 use crate::store::Flight;
 
 impl<K, S> Miss<K, S>
@@ -78,19 +78,27 @@ where
 
     /// The call has a stale value from the shared tier.
     fn count_stale(&mut self) {
-        self.store.count_shared_hit();
-        self.store.count_stale_hit();
-        self.store.observed().stale_from_shared();
+        self.store.count_shared_stale();
         self.call.found_in_shared(true);
+    }
+
+    /// The call has a fresh value from the shared tier. A refresh is no call, or its call has been counted.
+    fn count_fresh(&mut self, kind: Kind) {
+        match (self.refresh(), kind) {
+            (Some(_), _) => self.store.count_shared_refresh(),
+            (None, Kind::Value) => self.store.count_shared_hit(),
+            (None, Kind::None | Kind::Err) => self.store.count_shared_negative(),
+        }
+        self.call.found_in_shared(false);
     }
 
     fn answered(&mut self, flight: Flight, answer: Answer<Box<Value<S>>>) -> Begun<S::Return> {
         match answer {
             Answer::Run => Self::runs(flight),
             Answer::Fresh(found) => {
-                self.store.count_shared_hit();
-                self.call.found_in_shared(false);
-                Begun::Value(Box::new(self.keep_found(flight, found)))
+                let value = Box::new(self.keep_found(flight, found));
+                self.count_fresh(S::kind(&value));
+                Begun::Value(value)
             }
             Answer::Stale(found) => {
                 self.count_stale();

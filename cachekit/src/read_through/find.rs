@@ -35,10 +35,18 @@ macro_rules! return_if_fresh {
             && typed.head.serves(|| $store.now())
             && $key.matches(&typed.key)
         {
-            $store.count_hit($hash, entry, &typed.head);
-            $store.observed().hit(false);
+            if !S::SEALED {
+                $store.count_hit($hash, entry, &typed.head);
+            }
             match S::read(&typed.value) {
-                Ok(ret) => return Ok(ret),
+                Ok(ret) => {
+                    // What is sealed and does not open is no hit.
+                    if S::SEALED {
+                        $store.count_hit($hash, entry, &typed.head);
+                    }
+                    $store.observed().hit(false);
+                    return Ok(ret);
+                }
                 // It is dead then, and what follows takes the lead over it.
                 Err(refusal) => drop_refused::<Q, S>($store, $hash, $key, refusal),
             }
@@ -89,7 +97,9 @@ where
             let key = Some(key.to_owned_key());
             let times = (function.definition.ttl(), function.definition.window());
             let (store, turn) = (StoreRef::Static(store), Turn::Lead(row));
-            return Err(Miss::new(store, hash, key, turn, times, caller, Behind::Nowhere));
+            let mut miss = Miss::new(store, hash, key, turn, times, caller, Behind::Nowhere);
+            miss.begins(true);
+            return Err(miss);
         }
         look => look,
     };
@@ -228,7 +238,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Leads where nothing was found, or see [`on`](Self::on): a call that leads has no room for a value on its stack.
     fn goes_on(self, look: Look) -> Result<S::Return, Miss<Q::Owned, S>> {
         match look {
-            Look::Lead(row) => Err(self.missed(Turn::Lead(row))),
+            Look::Lead(row) => Err(self.missed(Turn::Lead(row), true)),
             look => self.on(look, Opening::default()),
         }
     }
@@ -247,17 +257,18 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             if let Some(held) = entry.of_key::<Q::Owned, S::Stored>(same) {
                 let fresh = store.serves(&*entry);
                 if fresh || window > 0 && store.serves_stale(&*entry) {
-                    store.count_hit(hash, &entry, entry.head());
-                    if !fresh {
-                        store.count_stale_hit();
-                        store.observed().stale(entry.head().counter());
-                        if entry.head().claim_refresh(store.now()) {
-                            opening.stale = Some(Ticket::resident(hash, entry, (self.keep)()));
-                            break;
-                        }
+                    if !fresh && entry.head().claim_refresh(store.now()) {
+                        // Counted once it has opened.
+                        opening.stale = Some(Ticket::resident(hash, entry, (self.keep)()));
+                        break;
                     }
                     match S::read(&held.value) {
                         Ok(ret) => {
+                            if fresh {
+                                store.count_hit(hash, &entry, entry.head());
+                            } else {
+                                store.count_stale_hit(entry.head());
+                            }
                             store.observed().hit(!fresh);
                             return Ok(ret);
                         }
@@ -304,7 +315,8 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         Opening { refresh: own.then_some(ticket), ..Opening::default() }
     }
 
-    fn missed(&self, turn: Turn) -> Miss<Q::Owned, S> {
+    /// `counts`: the look-up counted a miss.
+    fn missed(&self, turn: Turn, counts: bool) -> Miss<Q::Owned, S> {
         let Lookup { hash, ttl, window, idle, caller, .. } = self.lookup;
         let behind = match self.remote {
             // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
@@ -325,13 +337,16 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             miss.rare = Some(Box::new(Rare { idle, spare, ..Rare::default() }));
         }
         drop(running);
+        miss.begins(counts);
         miss
     }
 
     /// A miss that begins in another way.
     fn missed_so(&self, opening: Opening) -> Miss<Q::Owned, S> {
         let Opening { turn, forced, refresh, stale } = opening;
-        let mut miss = self.missed(turn);
+        let counts =
+            !(forced || refresh.is_some() || stale.is_some() || self.lookup.store.is_disabled());
+        let mut miss = self.missed(turn, counts);
         miss.forced = forced;
         if refresh.is_some() || stale.is_some() {
             let rare = miss.rare.get_or_insert_with(Box::default);

@@ -50,16 +50,15 @@ where
         Some(&entry.of_key::<K, S::Stored>(|key| self.is_own(key))?.value)
     }
 
-    /// The stale value that the look-up found here.
-    fn found_stale(&self) -> Option<Begun<S::Return>> {
+    /// The stale value that the look-up found here. Now it is known whether that was a hit.
+    fn found_stale(&self) -> Option<Result<Box<S::Return>, Refusal>> {
         let ticket = self.stale()?;
-        match read::<S>(self.held(ticket.entry())?) {
-            Ok(ret) => Some(Begun::Stale(ret)),
-            Err(refusal) => {
-                ticket.void(refusal);
-                None
-            }
+        let found = read::<S>(self.held(ticket.entry())?);
+        match found {
+            Ok(_) => self.store.count_stale_hit(ticket.entry().head()),
+            Err(refusal) => ticket.void(refusal),
         }
+        Some(found)
     }
 
     /// What the call comes to without a flight or a backend.
@@ -67,18 +66,24 @@ where
         if self.store.is_disabled() {
             return None;
         }
-        let found = self.found_stale();
-        if found.is_some() {
+        if let Ok(ret) = self.found_stale()? {
             self.call.stale();
+            return Some(Begun::Stale(ret));
         }
-        found
+        self.call.misses();
+        None
     }
 
     // What makes a value, or a future of one, stands apart: callers have no place for it on their stack.
 
     #[inline(never)]
-    fn refused(&self) -> Option<Box<S::Return>> {
-        self.behind.made()?.refused(&self.store).map(Box::new)
+    fn refused(&mut self) -> Option<Box<S::Return>> {
+        let remote = self.behind.made()?;
+        let refused = remote.refused(&self.store).map(Box::new);
+        if refused.is_none() && remote.stores_nothing() {
+            self.call.bypasses(self.store.observed());
+        }
+        refused
     }
 
     #[inline(never)]
@@ -244,7 +249,7 @@ where
                         Some(Ok(value)) => return Some(value),
                         Some(Err(refusal)) => {
                             let same = |other: &dyn AnyEntry| self.held(other).is_some();
-                            self.store.drop_unopened(self.hash, refusal, &same);
+                            self.store.drop_refused(self.hash, refusal, &same);
                         }
                         None => {}
                     }

@@ -93,6 +93,9 @@ impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
 
 impl<K, S: Shape> Miss<K, S> {
     /// `times`: how long the value lives, and for how long after that it may be served while the function runs again.
+    ///
+    /// Nothing foreign runs in here: the caller may have taken a lead, which nothing gives up before there is a miss. What
+    /// is foreign comes after it: the clone of a key, and [`begins`](Self::begins).
     // Inlined: it is written where its caller wants it.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn new(
@@ -104,7 +107,6 @@ impl<K, S: Shape> Miss<K, S> {
         caller: Caller,
         behind: Behind<K, S>,
     ) -> Self {
-        let call = Call::of(store.observed());
         Self {
             running: None,
             turn: Cell::new(turn),
@@ -118,9 +120,18 @@ impl<K, S: Shape> Miss<K, S> {
             failed: 0,
             behind,
             rare: None,
-            call,
+            call: Call::default(),
             shape: PhantomData,
         }
+    }
+
+    /// Tells observers of the call. `counts`: the look-up counted a miss.
+    #[inline]
+    pub(super) fn begins(&mut self, counts: bool) {
+        if counts {
+            self.call.misses();
+        }
+        self.call.opens(self.store.observed());
     }
 
     /// Gives the lead up, if it is this call's.
@@ -274,7 +285,6 @@ where
         if verdict.keep
             && let Some(value) = S::stored(&ret)
         {
-            store.note_kept(self.hash);
             self.call.ended(store.observed(), Outcome::Ok);
             let (value, how) = (S::kept(value), (self.window, S::kind(&ret)));
             // The user's code is over.
@@ -434,7 +444,6 @@ where
     #[inline]
     pub(super) fn judged(&mut self, ret: &S::Return, verdict: Verdict) {
         if verdict.keep && S::stored(ret).is_some() {
-            self.store.note_kept(self.hash);
             self.call.ended(self.store.observed(), Outcome::Ok);
         } else {
             self.judged_unkept(S::kind(ret), verdict.ttl);

@@ -71,8 +71,14 @@ where
     let mut hit = None;
     thread_cache::with(|thread_cache| {
         let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
-        let read = |stored: &S::Stored| hit = Some(S::read(stored));
-        thread_cache.get(function.store_number(), hash, clock::coarse_now, same, read)
+        let read = |stored: &S::Stored| {
+            let opened = S::read(stored);
+            let is_served = !S::SEALED || opened.is_ok();
+            hit = Some(opened);
+            is_served
+        };
+        thread_cache
+            .get(function.store_number(), hash, clock::coarse_now, same, read, |served| *served)
     });
     match hit {
         Some(Ok(ret)) => {

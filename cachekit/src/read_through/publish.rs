@@ -11,6 +11,7 @@ use super::revalidate::Ticket;
 use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
+use crate::explain::NotStored;
 use crate::flight::{Failure, Landing};
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
@@ -258,6 +259,7 @@ where
             if let Some(plans) = &rare.plans {
                 let planned = plans.plan(&self.store, self.hash, (&key, &value), verdict.ttl);
                 let Some(planned) = planned else {
+                    self.store.note_unkept(self.hash, NotStored::NoTime);
                     // It is good for this call and those that wait.
                     let entry = Arc::new(self.store.entry(key, value, Plan::until(0)));
                     entry.head.kill();

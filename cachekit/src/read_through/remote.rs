@@ -81,9 +81,11 @@ impl<S: Shape> Remote<S> {
         slot.value.filter(|_| found).map(|found| found.value)
     }
 
-    /// What the tier has, read once and without a trace.
-    pub(crate) async fn explain(&self) -> Shared {
-        self.tier.explain(&mut self.slot()).await
+    /// What the tier has, read once and without a trace; and whether a call that gets there returns an error because of it.
+    pub(crate) async fn explain(&self) -> (Shared, bool) {
+        let (shared, error) = self.tier.explain(&mut self.slot()).await;
+        let error = error.or_else(|| self.tier.refuse());
+        (shared, error.is_some_and(|error| S::refuse(&error).is_some()))
     }
 
     fn slot(&self) -> Slot<S> {

@@ -107,12 +107,12 @@ impl Ticket {
         self.pause();
     }
 
-    /// What was to be served did not open: the entry goes, and the hit that was counted for it.
+    /// What was to be served did not open: the entry goes, and the call is a miss, which no look has counted.
     pub(crate) fn void(&self, refusal: Refusal) {
         let entry = &self.entry;
         let same = |other: &dyn AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
         self.store.drop_refused(self.hash, refusal, &same);
-        self.store.count_forced();
+        self.store.count_unopened();
     }
 
     /// Leaves the entry alone for a while.

@@ -57,8 +57,12 @@ where
     let mut seen = None;
     thread_cache::with(|thread_cache| {
         let same = |owned: &Q::Owned| key.matches(owned);
-        let read = |stored: &S::Stored| seen = look.take().map(|look| look(stored));
-        thread_cache.get(function.store_number(), hash, clock::coarse_now, same, read)
+        let read = |stored: &S::Stored| {
+            seen = look.take().map(|look| look(stored));
+            !S::SEALED || matches!(seen, Some(Ok(_)))
+        };
+        thread_cache
+            .get(function.store_number(), hash, clock::coarse_now, same, read, |served| *served)
     });
     if seen.is_none()
         && let Some(look) = look
@@ -81,7 +85,9 @@ where
 #[cold]
 #[inline(never)]
 fn refused<Q: CacheKey, S: Shape>(function: FunctionRef, hash: u64, key: &Q, refusal: Refusal) {
-    drop_refused::<Q, S>(&function.store(), hash, key, refusal);
+    let store = function.store();
+    drop_refused::<Q, S>(&store, hash, key, refusal);
+    store.count_miss(hash);
 }
 
 #[inline(never)]
@@ -97,12 +103,22 @@ where
     F: FnOnce(&S::Stored) -> Result<Option<R>, Refusal>,
 {
     let store = function.store();
-    let Some(entry) = store.peek(hash) else { return Ok(None) };
+    if store.is_disabled() {
+        return Ok(None);
+    }
+    let Some(entry) = store.get(hash) else { return Ok(None) };
     match entry.of_key::<Q::Owned, S::Stored>(|owned| key.matches(owned)) {
         Some(typed) if store.serves(&*entry) => {
-            store.count_hit(hash, &entry, &typed.head);
-            look(&typed.value)
+            let seen = look(&typed.value);
+            // One that does not open is a miss.
+            if seen.is_ok() {
+                store.count_hit(hash, &entry, &typed.head);
+            }
+            seen
         }
-        _ => Ok(None),
+        _ => {
+            store.count_miss(hash);
+            Ok(None)
+        }
     }
 }

@@ -11,11 +11,12 @@ use super::{OwnedKey, Route};
 use crate::cached_function::{CachedFunction, FunctionRef, L1};
 use crate::contained::contained;
 use crate::error::{Error, ErrorKind, Problem};
+use crate::explain::{Shared, SharedState};
 use crate::format::codec;
 use crate::interop;
 use crate::key::CacheKey;
 use crate::pinned;
-use crate::read_through::behind::{Encode, Prepared, TierBehind, Windows};
+use crate::read_through::behind::{Encode, Explained, Prepared, Reader, TierBehind, Windows};
 use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
@@ -133,6 +134,10 @@ impl TierBehind for Outside {
 
     fn runs_unsealed(&self, store: &Store) {
         store.count_shared_error();
+    }
+
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+        Box::pin(async { (Shared::state(SharedState::Unkeyed), None) })
     }
 
     fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {

@@ -7,7 +7,10 @@ use crate::cached_function::{CachedFunction, L1};
 use crate::error::{Error, ErrorKind};
 use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
-use crate::read_through::behind::{Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::observer;
+use crate::read_through::behind::{
+    Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+};
 use crate::sealed::BlindedKey;
 use crate::shared::encoding::frame;
 use crate::shared::sealing::Sealing;
@@ -62,17 +65,19 @@ impl TierBehind for Unsealed {
 
     fn runs_unsealed(&self, store: &Store) {
         if store.count_unsealed() {
-            tracing::warn!(
-                target: "cachekit",
-                function = %Name(self.function),
-                reason = %self.reason,
-                "nothing can be sealed: the function runs at each call and its results are not stored"
-            );
+            observer::tell(|| {
+                tracing::warn!(
+                    target: "cachekit",
+                    function = %Name(self.function),
+                    reason = %self.reason,
+                    "nothing can be sealed: the function runs at each call and its results are not stored"
+                );
+            });
         }
     }
 
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Shared> {
-        Box::pin(async { Shared::state(SharedState::Unsealed) })
+    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+        Box::pin(async { (Shared::state(SharedState::Unsealed), None) })
     }
 
     fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {

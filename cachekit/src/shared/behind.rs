@@ -10,10 +10,11 @@ use super::remote_entry::Failed;
 use super::tier::{Call, SharedTier};
 use crate::cached_function::L1;
 use crate::entry::Fate;
-use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
-use crate::read_through::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use crate::read_through::behind::{
+    Answer, Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::StoreRef;
 
@@ -44,7 +45,7 @@ impl TierBehind for SharedTier {
         Box::pin(self.peeked(store, reader))
     }
 
-    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Shared> {
+    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
         Box::pin(self.explained(reader))
     }
 

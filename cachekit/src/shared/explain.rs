@@ -8,27 +8,29 @@ use super::remote_entry::Looked;
 use super::tier::SharedTier;
 use super::windows::{Times, Use};
 use crate::clock::{self, NEVER};
+use crate::error::Error;
 use crate::explain::{Shared, SharedState};
 use crate::format::frame::{Frame, now_ms};
-use crate::read_through::behind::Reader;
+use crate::read_through::behind::{Explained, Reader};
 
 impl SharedTier {
     /// What is there, and whether it could be served.
-    pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Shared {
+    pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Explained {
         let mut shared = Shared::state(SharedState::Absent);
+        let mut error = None;
         shared.backend = Some(self.remote_entry.backend_type());
         shared.fingerprint = fingerprint(self.remote_entry.key());
         if !self.unambiguous {
             shared.state = SharedState::Ambiguous;
-            return shared;
+            return (shared, None);
         }
         if self.is_overtaken() {
             shared.state = SharedState::Overtaken;
-            return shared;
+            return (shared, None);
         }
         if self.remote_entry.is_left_alone() {
             shared.state = SharedState::LeftAlone;
-            return shared;
+            return (shared, None);
         }
         let until = self.remote_entry.deadline();
         // The current place first, then those of previous keys, the latest first.
@@ -37,31 +39,36 @@ impl SharedTier {
         {
             match remote_entry.look_aside(until).await {
                 Looked::Found(fetched) => {
-                    self.explain_entry(&fetched, index, &mut shared, reader);
-                    return shared;
+                    error = self.explain_entry(&fetched, index, &mut shared, reader);
+                    let is_served = matches!(shared.state, SharedState::Fresh | SharedState::Stale);
+                    // A call goes on looking where older keys put the entry, once it has begun with that.
+                    if index == 0 || is_served || error.is_some() {
+                        break;
+                    }
                 }
                 Looked::Nothing => {}
                 Looked::Failed(kind) => {
                     shared.state = SharedState::Failed(kind);
-                    return shared;
+                    break;
                 }
             }
         }
-        shared
+        (shared, error)
     }
 
+    /// What an entry is, and the error that it leads to.
     fn explain_entry(
         &self,
         fetched: &Fetched,
         index: usize,
         shared: &mut Shared,
         reader: &mut dyn Reader,
-    ) {
+    ) -> Option<Error> {
         shared.bytes = Some(fetched.value().len());
         let mut is_read = false;
         let opened = match &self.seal {
             None => {
-                if let Some(frame) = Frame::decode(fetched.value(), self.place()) {
+                if let Some(frame) = self.layout.read(fetched.value(), self.place()) {
                     is_read = self.explain_frame(&frame, fetched, shared, reader);
                 }
                 Ok(())
@@ -71,9 +78,15 @@ impl SharedTier {
             }),
         };
         match opened {
-            Ok(()) if is_read => {}
-            Ok(()) => shared.state = SharedState::Unreadable,
-            Err(refusal) => shared.state = SharedState::Refused(refusal.into()),
+            Ok(()) if is_read => None,
+            Ok(()) => {
+                shared.state = SharedState::Unreadable;
+                None
+            }
+            Err(refusal) => {
+                shared.state = SharedState::Refused(refusal.into());
+                self.seal.as_ref().and_then(|seal| seal.on_refusal(refusal))
+            }
         }
     }
 

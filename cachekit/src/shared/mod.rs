@@ -2,8 +2,8 @@
 //!
 //! `#[cache]` functions use it once a backend is installed; `#[cache::local]` functions never do.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Once};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cachekit_io::Backend;
@@ -138,8 +138,8 @@ fn budget() -> Duration {
         0 => match &*ENVIRONMENT {
             Ok(budget) => budget.unwrap_or(DEFAULT_BUDGET),
             Err(problem) => {
-                static TOLD: Once = Once::new();
-                TOLD.call_once(|| outage::say(|| tracing::warn!(target: "cachekit", "{problem}")));
+                static TOLD: AtomicBool = AtomicBool::new(false);
+                outage::say_once(&TOLD, || tracing::warn!(target: "cachekit", "{problem}"));
                 DEFAULT_BUDGET
             }
         },

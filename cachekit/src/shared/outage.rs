@@ -1,12 +1,13 @@
 //! What the log says of a backend: one warning when it goes away, one line when it is back. No key, no value.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachekit_io::{Backend, BackendErrorKind};
 
 use crate::clock::{self, Ticks};
-use crate::contained::contained;
+use crate::observer;
 
 /// After an outage, single failures are not announced for so long: a backend that fails now and then would fill the
 /// log. One that is left alone again always is.
@@ -126,7 +127,30 @@ fn log(backend: &dyn Backend, what: impl FnOnce(&'static str)) {
     say(|| what(backend.backend_type()));
 }
 
-/// Says something. A subscriber that panics fails no call.
+/// Says something. A subscriber that panics fails no call, and neither does a backend that cannot say its own name.
 pub(super) fn say(what: impl FnOnce()) {
-    contained(what);
+    observer::tell(what);
+}
+
+/// Says something the first time. Not by a `Once`: a subscriber whose own calls lead here again would wait for itself.
+pub(super) fn say_once(said: &AtomicBool, what: impl FnOnce()) {
+    if !said.swap(true, Ordering::Relaxed) {
+        say(what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_once_is_not_waited_for_where_saying_it_leads_there_again() {
+        let (said, mut times) = (AtomicBool::new(false), 0);
+        say_once(&said, || {
+            say_once(&said, || unreachable!("it was said"));
+            times += 1;
+        });
+        say_once(&said, || unreachable!("it was said"));
+        assert_eq!(times, 1);
+    }
 }

@@ -1,8 +1,8 @@
 //! Which backend a call uses: that of its attribute, the test scope's, the process's, the environment's.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use cachekit_io::env::{Refused, Source, asked_for};
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
@@ -115,7 +115,7 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
 /// What the environment says for `#[cache]`. Read once.
 fn from_environment() -> Resolved {
     static RESOLVED: OnceLock<Resolved> = OnceLock::new();
-    static TOLD: Once = Once::new();
+    static TOLD: AtomicBool = AtomicBool::new(false);
     let resolved = RESOLVED
         .get_or_init(|| {
             match asked_for(is_built, |name| std::env::var_os(name)) {
@@ -138,24 +138,22 @@ fn from_environment() -> Resolved {
 /// The client of cachekit.io. Built once, when it is first needed; a failure lasts.
 fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
     static CLIENT: OnceLock<Result<Arc<dyn Backend>, BackendError>> = OnceLock::new();
-    static TOLD: Once = Once::new();
+    static TOLD: AtomicBool = AtomicBool::new(false);
     let client = CLIENT.get_or_init(|| connect(Source::CachekitIo)).clone();
     tell(&TOLD, client.as_ref().err());
     client
 }
 
 /// Says once in the log why there is no backend although one was asked for.
-fn tell(told: &Once, error: Option<&BackendError>) {
+fn tell(told: &AtomicBool, error: Option<&BackendError>) {
     if let Some(error) = error {
         // The text names variables and what they accept, never what they hold.
-        told.call_once(|| {
-            outage::say(|| {
-                tracing::warn!(
-                    target: "cachekit",
-                    %error,
-                    "there is no shared backend: functions that ask for one cache in this process only"
-                );
-            });
+        outage::say_once(told, || {
+            tracing::warn!(
+                target: "cachekit",
+                %error,
+                "there is no shared backend: functions that ask for one cache in this process only"
+            );
         });
     }
 }

@@ -26,16 +26,25 @@ where
     Q: CacheKey<Owned: Serialize>,
 {
     const END: &str = ":m";
-    let store = function.store();
-    let origin = store.attached(|| Origin::new(function));
-    let (digest, unambiguous) = identity_from::<Q>(origin, key)?;
-    let digits = hex(digest);
-    let start = &origin.start;
-    let mut text = String::with_capacity(start.len() + digits.len() + END.len());
-    text.push_str(start);
-    text.push_str(std::str::from_utf8(&digits).ok()?);
-    text.push_str(END);
-    Some((text, unambiguous))
+    with_origin(function, |origin| {
+        let (digest, unambiguous) = identity_from::<Q>(origin, key)?;
+        let digits = hex(digest);
+        let start = &origin.start;
+        let mut text = String::with_capacity(start.len() + digits.len() + END.len());
+        text.push_str(start);
+        text.push_str(std::str::from_utf8(&digits).ok()?);
+        text.push_str(END);
+        Some((text, unambiguous))
+    })
+}
+
+/// What the storage keys of a function have in common. It goes with the store; a companion of a function that was never
+/// called makes none for it.
+fn with_origin<R>(function: FunctionRef, read: impl FnOnce(&Origin) -> R) -> R {
+    match function.found_store() {
+        Some(store) => read(store.attached(|| Origin::new(function))),
+        None => read(&Origin::new(function)),
+    }
 }
 
 /// The hash of everything that tells calls apart, and whether other processes agree on what it names.
@@ -44,7 +53,7 @@ pub(crate) fn identity<Q>(function: FunctionRef, key: &Q::Owned) -> Option<([u8;
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    identity_from::<Q>(function.store().attached(|| Origin::new(function)), key)
+    with_origin(function, |origin| identity_from::<Q>(origin, key))
 }
 
 fn identity_from<Q>(origin: &Origin, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>

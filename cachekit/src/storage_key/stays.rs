@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cached_function::{CachedFunction, Function};
+use crate::observer;
 
 /// Why values stay in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +52,7 @@ pub(super) fn note(function: &'static CachedFunction, reason: Reason) {
         NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(function), reason));
     if is_new {
         let info = &function.info;
-        tracing::warn!(function = info.name, module = info.module, "{reason}");
+        observer::tell(|| tracing::warn!(function = info.name, module = info.module, "{reason}"));
     }
 }
 

@@ -56,6 +56,7 @@ impl Store {
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
+        self.unkept.forget(hash);
         inner.place(at, newcomer, now, &mut out);
         drop(inner);
         self.let_go(out);
@@ -69,6 +70,7 @@ impl Store {
         let mut inner = lock(&store.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
+        store.unkept.forget(hash);
         let row = inner.start(at, Caller { asynchronous: false, asks: false }, false);
         if let Some(fate) = newcomer.entry.head().fate() {
             inner.asks(row, fate);
@@ -101,6 +103,7 @@ impl Store {
             inner.tidy(at);
         } else {
             let now = self.sweeping_now(newcomer.has_time(), now);
+            self.unkept.forget(hash);
             inner.place(at, newcomer, now, &mut out);
         }
         drop(inner);
@@ -126,6 +129,7 @@ impl Store {
         hash: u64,
         same: &dyn Fn(&dyn AnyEntry) -> bool,
     ) -> Option<Resident> {
+        self.unkept.forget(hash);
         loop {
             let entry = {
                 let mut inner = lock(&self.shard(hash).inner);
@@ -157,6 +161,7 @@ impl Store {
 
     /// Removes this very entry, and ends the fills that are running: one may be changing it. True if it was there, alive.
     pub(crate) fn remove_this(&self, hash: u64, entry: &Resident) -> bool {
+        self.unkept.forget(hash);
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.find(hash).filter(|at| inner.holds(*at, entry));
@@ -198,6 +203,7 @@ impl Store {
     /// entries there were.
     pub(crate) fn clear(&self) -> u64 {
         let (mut removed, mut out) = (0, Out::default());
+        self.unkept.forget_all();
         for shard in &self.shards {
             let mut inner = lock(&shard.inner);
             inner.kill_all();

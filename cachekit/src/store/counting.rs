@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Store, shard};
-use crate::entry::AnyEntry;
+use crate::entry::{AnyEntry, Head};
 use crate::stats::{Refusal, RefusalCounters, Stats};
 use crate::sync::lock;
 
@@ -11,6 +11,12 @@ use crate::sync::lock;
 #[derive(Default)]
 pub(super) struct Background {
     forced: AtomicU64,
+    /// Misses that no look at the store has counted: what was found and served stale did not open.
+    unopened: AtomicU64,
+    /// Of the shared tier: with values past their time, and with a `None` or an error.
+    shared_stale: AtomicU64,
+    shared_negative: AtomicU64,
+    shared_refreshes: AtomicU64,
     shared_skips: AtomicU64,
     shared_unguarded: AtomicU64,
     shared_invalidations: AtomicU64,
@@ -20,8 +26,6 @@ pub(super) struct Background {
     refreshes: AtomicU64,
     failed_refreshes: AtomicU64,
     refused: RefusalCounters,
-    /// Hits counted before the entry turned out not to open.
-    void_hits: AtomicU64,
     unsealed: AtomicU64,
 }
 
@@ -31,9 +35,15 @@ impl Store {
         let mut inner = lock(&self.shard(hash).inner);
         inner.counts.misses += 1;
         inner.sketch.increment(hash);
+        self.observed.missed();
     }
 
-    /// Counts a miss that no look at the store has counted.
+    /// Counts a call that found nothing that opens, and was none to be looked for.
+    pub(crate) fn count_unopened(&self) {
+        self.background.unopened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call that did not look.
     pub(crate) fn count_forced(&self) {
         self.background.forced.fetch_add(1, Ordering::Relaxed);
     }
@@ -42,11 +52,28 @@ impl Store {
         lock(&self.shard(hash).inner).counts.loads += 1;
     }
 
+    // Each answer has a counter of its own: none is a difference, which would go back while the other one is read.
+
     pub(crate) fn count_shared_hit(&self) {
         self.shared_hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn count_stale_hit(&self) {
+    pub(crate) fn count_shared_stale(&self) {
+        self.background.shared_stale.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_shared_negative(&self) {
+        self.background.shared_negative.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a refresh that the shared tier answered.
+    pub(crate) fn count_shared_refresh(&self) {
+        self.background.shared_refreshes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a hit on an entry of this process that is past its time.
+    pub(crate) fn count_stale_hit(&self, head: &Head) {
+        head.visit();
         self.background.stale_hits.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -65,21 +92,9 @@ impl Store {
         self.background.refused.count(refusal);
     }
 
-    /// Drops an entry of this process that does not open, and takes back the hit that was counted for it.
+    /// Drops an entry of this process that does not open.
     #[cold]
     pub(crate) fn drop_refused(
-        &self,
-        hash: u64,
-        refusal: Refusal,
-        same: &dyn Fn(&dyn AnyEntry) -> bool,
-    ) {
-        self.drop_unopened(hash, refusal, same);
-        self.background.void_hits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The same where no hit was counted.
-    #[cold]
-    pub(crate) fn drop_unopened(
         &self,
         hash: u64,
         refusal: Refusal,
@@ -99,6 +114,9 @@ impl Store {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Background { stale_hits, shared_stale, shared_negative, .. } = &self.background;
+        let (stale_hits, shared_stale) = (read(stale_hits), read(shared_stale));
         let mut counts = shard::Counts::default();
         let (mut entries, mut weight) = (0, 0);
         for shard in &self.shards {
@@ -108,19 +126,19 @@ impl Store {
             weight += inner.held;
         }
         Stats {
-            hits: (self.hits.total() + self.observed.negative_hits())
-                .saturating_sub(self.background.void_hits.load(Ordering::Relaxed)),
-            misses: counts.misses + self.background.forced.load(Ordering::Relaxed),
+            hits: self.hits.total() + self.observed.negative_hits() + stale_hits,
+            misses: counts.misses + read(&self.background.forced) + read(&self.background.unopened),
             loads: counts.loads,
-            shared_hits: self.shared_hits.load(Ordering::Relaxed),
+            shared_hits: read(&self.shared_hits) + shared_stale + read(shared_negative),
             shared_errors: self.shared_errors.load(Ordering::Relaxed),
             shared_skips: self.background.shared_skips.load(Ordering::Relaxed),
             shared_unguarded: self.background.shared_unguarded.load(Ordering::Relaxed),
             shared_invalidations: self.background.shared_invalidations.load(Ordering::Relaxed),
             shared_flushes: self.background.shared_flushes.load(Ordering::Relaxed),
             lock_waits: self.background.lock_waits.load(Ordering::Relaxed),
-            stale_hits: self.background.stale_hits.load(Ordering::Relaxed),
+            stale_hits: stale_hits + shared_stale,
             refreshes: self.background.refreshes.load(Ordering::Relaxed),
+            shared_refreshes: read(&self.background.shared_refreshes),
             failed_refreshes: self.background.failed_refreshes.load(Ordering::Relaxed),
             refused: self.background.refused.read(),
             unsealed: self.background.unsealed.load(Ordering::Relaxed),
@@ -133,7 +151,7 @@ impl Store {
     }
 }
 
-/// The calls of a store, by what answered them.
+/// The calls of a store, by what answered them. Each number only ever grows.
 #[cfg(feature = "observe")]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Calls {
@@ -142,30 +160,25 @@ pub(crate) struct Calls {
     pub(crate) negative: u64,
     pub(crate) shared_hits: u64,
     pub(crate) shared_stale: u64,
+    pub(crate) shared_negative: u64,
     pub(crate) misses: u64,
     pub(crate) bypasses: u64,
 }
 
 #[cfg(feature = "observe")]
 impl Store {
-    /// Its calls. They add up to its hits and misses; a call that is under way is a miss until the shared tier has
-    /// answered it.
+    /// Its calls. Once they are over they add up to its hits and misses.
     pub(crate) fn calls(&self) -> Calls {
-        let stats = self.stats();
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let shared_stale = self.observed.stale_hits_from_shared();
-        let stale = stats.stale_hits.saturating_sub(shared_stale);
-        let negative =
-            self.observed.negative_hits().saturating_sub(self.observed.stale_negative_hits());
-        let bypasses = read(&self.background.forced) + stats.unsealed;
         Calls {
-            hits: stats.hits.saturating_sub(stale + negative),
-            stale,
-            negative,
-            shared_hits: stats.shared_hits.saturating_sub(shared_stale),
-            shared_stale,
-            misses: stats.misses.saturating_sub(stats.shared_hits + bypasses),
-            bypasses,
+            hits: self.hits.total(),
+            stale: read(&self.background.stale_hits),
+            negative: self.observed.negative_hits(),
+            shared_hits: read(&self.shared_hits),
+            shared_stale: read(&self.background.shared_stale),
+            shared_negative: read(&self.background.shared_negative),
+            misses: self.observed.misses(),
+            bypasses: read(&self.background.forced) + self.observed.bypasses(),
         }
     }
 }
@@ -173,12 +186,14 @@ impl Store {
 #[cfg(feature = "observe")]
 impl std::ops::AddAssign for Calls {
     fn add_assign(&mut self, other: Self) {
-        let Self { hits, stale, negative, shared_hits, shared_stale, misses, bypasses } = other;
+        let Self { hits, stale, negative, shared_hits, shared_stale, shared_negative, .. } = other;
+        let Self { misses, bypasses, .. } = other;
         self.hits += hits;
         self.stale += stale;
         self.negative += negative;
         self.shared_hits += shared_hits;
         self.shared_stale += shared_stale;
+        self.shared_negative += shared_negative;
         self.misses += misses;
         self.bypasses += bypasses;
     }

@@ -13,12 +13,6 @@ impl Store {
         self.unkept.note(hash, why);
     }
 
-    /// The result for a key is stored.
-    #[inline]
-    pub(crate) fn note_kept(&self, hash: u64) {
-        self.unkept.forget(hash);
-    }
-
     /// An entry as it is now.
     pub(crate) fn explain_entry(&self, head: &Head) -> Process {
         let now = self.now();
@@ -47,13 +41,14 @@ impl Store {
         hash: u64,
         cache: String,
         process: Process,
-        shared: Shared,
+        (shared, is_refused): (Shared, bool),
     ) -> Explanation {
         let mut explained = Explanation::of(cache, process, shared);
         explained.is_running = self.is_filling(hash);
-        explained.not_stored = self.unkept.why(hash);
+        // A run beside another may not have been stored although there is a value.
+        explained.not_stored = self.unkept.why(hash).filter(|_| !explained.process.is_served());
         explained.cost = self.observed.mean_fill();
-        explained.concluded(self.is_disabled())
+        explained.concluded(self.is_disabled(), is_refused)
     }
 
     /// Whether a call that comes now could wait for one that runs.

@@ -127,6 +127,7 @@ impl Flight {
     pub(crate) fn land(mut self, mut newcomer: Newcomer, now: Ticks) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
+        store.unkept.forget(*hash);
         if !newcomer.is_fated {
             let mut entry = Some(newcomer.entry);
             store.land_plainly(*hash, *row, &mut entry, newcomer.ends, now);
@@ -223,6 +224,7 @@ impl Store {
         ends: Ticks,
         now: Ticks,
     ) {
+        self.unkept.forget(hash);
         let now = self.sweeping_now(ends != NEVER, now);
         let mut inner = lock(&self.shard(hash).inner);
         let mut out = Out::default();

@@ -226,6 +226,7 @@ impl Store {
         if entry.is_none() {
             inner.counts.misses += 1;
             inner.sketch.increment(hash);
+            self.observed.missed();
         }
         entry
     }

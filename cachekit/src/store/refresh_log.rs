@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(feature = "shared")]
+use crate::observer;
+
 /// The state that was told last.
 #[derive(Debug, Default)]
 pub(super) struct RefreshLog {
@@ -32,18 +35,20 @@ impl RefreshLog {
 #[cfg_attr(not(feature = "shared"), allow(unused_variables))]
 fn tell(module: &str, name: &str, fails: bool) {
     #[cfg(feature = "shared")]
-    if fails {
-        tracing::warn!(
-            target: "cachekit",
-            function = format_args!("{module}::{name}"),
-            "a stale value could not be replaced: the function panicked, returned what is not kept, or was \
-             dropped. Old values are served until their windows end. Said once until it works again"
-        );
-    } else {
-        tracing::info!(
-            target: "cachekit",
-            function = format_args!("{module}::{name}"),
-            "stale values are replaced again"
-        );
-    }
+    observer::tell(|| {
+        if fails {
+            tracing::warn!(
+                target: "cachekit",
+                function = format_args!("{module}::{name}"),
+                "a stale value could not be replaced: the function panicked, returned what is not kept, or was \
+                 dropped. Old values are served until their windows end. Said once until it works again"
+            );
+        } else {
+            tracing::info!(
+                target: "cachekit",
+                function = format_args!("{module}::{name}"),
+                "stale values are replaced again"
+            );
+        }
+    });
 }

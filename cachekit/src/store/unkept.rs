@@ -1,56 +1,75 @@
 //! Results that were not stored, by key: what explanations say of a call that misses again and again.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
 // Plain std on purpose: what is noted here is no part of what the model checker explores.
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::explain::NotStored;
 
-/// How many keys are remembered, the last ones.
-const REMEMBERED: usize = 256;
+/// Places in the table: how many keys are remembered at most. A key takes the place of another whose hash shares the bits
+/// that choose it.
+const PLACES: usize = 1024;
 
-/// Why the last results of some keys were not stored.
+/// The lowest bits of a place: the reason, from 1. The others are those of the key's hash.
+const REASON: u64 = 0b111;
+
+const REASONS: [NotStored; 4] =
+    [NotStored::Condition, NotStored::Error, NotStored::None, NotStored::NoTime];
+
+/// Why the last results of some keys were not stored. Without a lock: calls that miss pass by here.
 #[derive(Default)]
 pub(super) struct Unkept {
-    /// How many there are, so that runs whose results are stored need no lock where there are none.
-    count: AtomicUsize,
-    keys: Mutex<VecDeque<(u64, NotStored)>>,
+    /// Made for the first of them: most functions have none.
+    table: OnceLock<Box<[AtomicU64]>>,
 }
 
 impl Unkept {
-    fn keys(&self) -> MutexGuard<'_, VecDeque<(u64, NotStored)>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn place(table: &[AtomicU64], hash: u64) -> Option<&AtomicU64> {
+        // The upper bits are left out on purpose.
+        #[allow(clippy::cast_possible_truncation)]
+        let at = (hash >> REASON.count_ones()) as usize % PLACES;
+        table.get(at)
     }
 
     /// The result for a key was not stored.
     pub(super) fn note(&self, hash: u64, why: NotStored) {
-        let mut keys = self.keys();
-        keys.retain(|(other, _)| *other != hash);
-        if keys.len() == REMEMBERED {
-            keys.pop_front();
+        let table = self.table.get_or_init(|| (0..PLACES).map(|_| AtomicU64::new(0)).collect());
+        let Some(reason) = (1..).zip(REASONS).find(|(_, known)| *known == why) else { return };
+        if let Some(place) = Self::place(table, hash) {
+            place.store(hash & !REASON | reason.0, Ordering::Relaxed);
         }
-        keys.push_back((hash, why));
-        self.count.store(keys.len(), Ordering::Relaxed);
     }
 
-    /// The result for a key is stored.
+    /// A value for a key came in from somewhere, or what was there went.
     #[inline]
     pub(super) fn forget(&self, hash: u64) {
-        if self.count.load(Ordering::Relaxed) > 0 {
-            self.forget_key(hash);
+        if let Some(table) = self.table.get() {
+            Self::forget_in(table, hash);
         }
     }
 
     #[cold]
-    fn forget_key(&self, hash: u64) {
-        let mut keys = self.keys();
-        keys.retain(|(other, _)| *other != hash);
-        self.count.store(keys.len(), Ordering::Relaxed);
+    fn forget_in(table: &[AtomicU64], hash: u64) {
+        let Some(place) = Self::place(table, hash) else { return };
+        let held = place.load(Ordering::Relaxed);
+        if held != 0 && held & !REASON == hash & !REASON {
+            // Unless another thread has put something there just now.
+            let _ = place.compare_exchange(held, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Everything that was there went.
+    pub(super) fn forget_all(&self) {
+        for place in self.table.get().into_iter().flatten() {
+            place.store(0, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn why(&self, hash: u64) -> Option<NotStored> {
-        self.keys().iter().find(|(other, _)| *other == hash).map(|(_, why)| *why)
+        let held = Self::place(self.table.get()?, hash)?.load(Ordering::Relaxed);
+        let reason = usize::try_from(held & REASON).ok()?.checked_sub(1)?;
+        (held & !REASON == hash & !REASON).then(|| REASONS.get(reason).copied()).flatten()
     }
 }
 
@@ -58,20 +77,50 @@ impl Unkept {
 mod tests {
     use super::*;
 
+    /// Hashes that differ in all bits.
+    fn spread(n: u64) -> u64 {
+        n.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
     #[test]
-    fn the_last_keys_are_remembered_until_one_is_stored() {
+    fn each_reason_is_remembered_until_it_is_forgotten() {
         let unkept = Unkept::default();
-        unkept.forget(1);
-        for hash in 0..300 {
-            unkept.note(hash, NotStored::Condition);
+        unkept.forget(spread(1));
+        assert_eq!(unkept.why(spread(1)), None);
+        for (n, why) in (1..).zip(REASONS) {
+            unkept.note(spread(n), why);
         }
-        unkept.note(299, NotStored::Error);
-        assert_eq!(unkept.keys().len(), REMEMBERED);
-        assert_eq!(unkept.why(43), None);
-        assert_eq!(unkept.why(44), Some(NotStored::Condition));
-        assert_eq!(unkept.why(299), Some(NotStored::Error));
-        unkept.forget(299);
-        assert_eq!(unkept.why(299), None);
-        assert_eq!(unkept.count.load(Ordering::Relaxed), REMEMBERED - 1);
+        for (n, why) in (1..).zip(REASONS) {
+            assert_eq!(unkept.why(spread(n)), Some(why));
+        }
+        unkept.forget(spread(2));
+        assert_eq!(unkept.why(spread(2)), None);
+        assert_eq!(unkept.why(spread(1)), Some(REASONS[0]));
+        unkept.forget_all();
+        assert_eq!(unkept.why(spread(1)), None);
+    }
+
+    #[test]
+    fn a_key_never_has_the_reason_of_another() {
+        let unkept = Unkept::default();
+        let mine = 1 << 40;
+        let of_the_same_place = mine + (1 << 50);
+        unkept.note(mine, NotStored::Error);
+        assert_eq!(unkept.why(of_the_same_place), None);
+        unkept.forget(of_the_same_place);
+        assert_eq!(unkept.why(mine), Some(NotStored::Error));
+        unkept.note(of_the_same_place, NotStored::Condition);
+        assert_eq!(unkept.why(mine), None);
+        assert_eq!(unkept.why(of_the_same_place), Some(NotStored::Condition));
+    }
+
+    #[test]
+    fn of_many_keys_the_table_holds_as_many_as_it_has_places() {
+        let unkept = Unkept::default();
+        for n in 1..=100_000 {
+            unkept.note(spread(n), NotStored::Condition);
+        }
+        let known = (1..=100_000).filter(|n| unkept.why(spread(*n)).is_some()).count();
+        assert!(known > PLACES / 2 && known <= PLACES, "{known}");
     }
 }

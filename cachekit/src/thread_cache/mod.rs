@@ -238,7 +238,8 @@ impl ThreadCache {
         self.forced.get()
     }
 
-    /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for.
+    /// Serves an entry if this thread has it, it is alive and fresh, and its key is the one asked for. It is counted as a
+    /// hit if `served` says so of what was read.
     ///
     /// Compiled into each function, so it is short: what does not depend on a function's closures is in functions of
     /// their own, closures are borrowed and there is no `?`, which all cost the compiler time.
@@ -251,6 +252,7 @@ impl ThreadCache {
         now: impl Fn() -> Ticks + Copy,
         same: impl Fn(&K) -> bool + Copy,
         read: impl FnOnce(&V) -> R,
+        served: impl FnOnce(&R) -> bool,
     ) -> Option<R>
     where
         K: 'static,
@@ -262,7 +264,9 @@ impl ThreadCache {
             return None;
         }
         let value = read(&entry.value);
-        table.count(slot, &entry.head);
+        if served(&value) {
+            table.count(slot, &entry.head);
+        }
         Some(value)
     }
 

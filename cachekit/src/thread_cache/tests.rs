@@ -30,7 +30,14 @@ fn entry_until<V: Send + Sync + 'static>(
 }
 
 fn get(thread_cache: &ThreadCache, store: StoreNumber, hash: u64, key: u64) -> Option<u64> {
-    thread_cache.get::<u64, u64, u64>(store, hash, clock::coarse_now, |k| *k == key, |v| *v)
+    thread_cache.get::<u64, u64, u64>(
+        store,
+        hash,
+        clock::coarse_now,
+        |k| *k == key,
+        |v| *v,
+        |_| true,
+    )
 }
 
 #[test]
@@ -47,9 +54,22 @@ fn serves_only_what_is_asked_for() {
     assert_eq!(get(&thread_cache, STORE, 5, 2), None, "another key of the same hash");
     assert_eq!(get(&thread_cache, STORE, 6, 1), None, "another hash");
     assert_eq!(get(&thread_cache, STORE - 1, 5, 1), None, "another store");
-    let typed = thread_cache.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v);
+    let typed =
+        thread_cache.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v, |_| true);
     assert!(typed.is_none(), "another type");
     assert_eq!(hits.total(), u64::from(super::HITS_PER_ADMISSION) + 1);
+}
+
+#[test]
+fn what_turns_out_not_to_be_served_is_no_hit() {
+    let hits = HitCounter::new();
+    let thread_cache = counted_thread_cache();
+    thread_cache.remember(5, &entry(&hits, 1, 10u64));
+    let look = |serves: bool| {
+        thread_cache.get::<u64, u64, u64>(STORE, 5, clock::coarse_now, |_| true, |v| *v, |_| serves)
+    };
+    assert_eq!((look(false), hits.total()), (Some(10), 0));
+    assert_eq!((look(true), hits.total()), (Some(10), 1));
 }
 
 #[test]
@@ -62,7 +82,7 @@ fn a_dead_or_expired_entry_is_a_miss() {
     assert_eq!(get(&thread_cache, STORE, 5, 1), None);
 
     thread_cache.remember(5, &entry_until(100, &hits, 1, 11u64));
-    let at = |now| thread_cache.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v);
+    let at = |now| thread_cache.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v, |_| true);
     assert_eq!(at(99), Some(11));
     assert_eq!(at(100), None);
 }

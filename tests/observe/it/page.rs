@@ -41,7 +41,7 @@ impl Server {
         serde_json::from_str(&answer.text().unwrap()).unwrap()
     }
 
-    fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         client().post(format!("http://{}/cache{path}", self.address)).body(body.to_string())
     }
 }

@@ -35,18 +35,18 @@ async fn receive(State(received): State<Received>, body: Bytes) -> &'static [u8]
 struct Traces(Vec<Span>);
 
 /// How many hits have spans is the process's setting: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs calls under a subscriber that exports to a collector, and returns what arrived there.
-fn traced(calls: impl FnOnce()) -> Traces {
     // One that stays, so that the level that is enabled does not change while subscribers of other threads come and go.
     static STAYS: Once = Once::new();
     STAYS.call_once(|| {
         tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
     });
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs calls under a subscriber that exports to a collector, and returns what arrived there.
+fn traced(calls: impl FnOnce()) -> Traces {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let received = Received::default();
     let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));

@@ -84,13 +84,20 @@ fn a_recorder_hears_nothing_of_a_hit_until_the_next_publication() {
 #[test]
 fn what_was_started_publishes_by_itself() {
     const ALONE: &str = "CACHEKIT_TEST_STARTED";
+    const PUBLISHED: &str = "it was published";
     if std::env::var_os(ALONE).is_none() {
         // In a process of its own: it never stops.
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "metrics::recorders::what_was_started_publishes_by_itself"])
+        let test = format!("{}::what_was_started_publishes_by_itself", module_path!());
+        let name = test.split_once("::").unwrap().1;
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
             .env(ALONE, "1")
-            .status();
-        assert!(status.unwrap().success());
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        // One that ran no test would succeed, too.
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(PUBLISHED), "{said}");
         return;
     }
     LazyLock::force(&EXPORTER);
@@ -108,6 +115,7 @@ fn what_was_started_publishes_by_itself() {
         assert!(Instant::now() < until, "nothing was published");
         std::thread::sleep(Duration::from_millis(20));
     }
+    println!("{PUBLISHED}");
 }
 
 #[test]

@@ -83,7 +83,8 @@ impl Scraped {
         let calls = |tier, result| self.calls(cache, tier, result);
         let process =
             calls("process", "hit") + calls("process", "stale") + calls("process", "negative");
-        let shared = calls("shared", "hit") + calls("shared", "stale");
+        let shared =
+            calls("shared", "hit") + calls("shared", "stale") + calls("shared", "negative");
         let none = calls("none", "miss") + calls("none", "bypass");
         assert_eq!(process, stats.hits, "{cache}");
         assert_eq!(shared, stats.shared_hits, "{cache}");
