@@ -105,6 +105,10 @@ pub struct Policy {
     pub on_tamper: OnTamper,
     /// The operation of `interop = …`, by which other languages find the function's entries.
     pub interop: Option<&'static str>,
+    /// Whether other functions of the program may have the same operation: `interop = shared(…)`.
+    pub interop_shared: bool,
+    /// Whether the attribute says what the type parameters of the `impl` mean for that operation.
+    pub interop_types: bool,
 }
 
 /// An attribute without options.
@@ -124,6 +128,8 @@ pub const POLICY: Policy = Policy {
     l1: L1::Typed,
     on_tamper: OnTamper::Recompute,
     interop: None,
+    interop_shared: false,
+    interop_types: false,
 };
 
 /// What the attributes set, one after the other.
@@ -159,6 +165,8 @@ setters! {
     with_l1(l1: L1);
     with_on_tamper(on_tamper: OnTamper);
     with_interop(interop: Option<&'static str>);
+    with_interop_shared(interop_shared: bool);
+    with_interop_types(interop_types: bool);
 }
 
 /// Where and what an annotated function is.
@@ -274,8 +282,9 @@ impl Site {
         self.idle
     }
 
-    /// Another function that the compiler's path does not tell from this one, and that would share its
-    /// entries: written by one macro, or in two blocks of one function.
+    /// Another function that would share this one's entries. Either the compiler's path does not tell them apart: they
+    /// were written by one macro, or in two blocks of one function. Or they have one operation for all languages, and
+    /// not both say that this is meant.
     pub(crate) fn twin(&'static self) -> Option<&'static Self> {
         let same = |other: &&'static Self| {
             let (own, other_info) = (&self.info, &other.info);
@@ -283,7 +292,13 @@ impl Site {
                 && other_info.tier != Tier::Local
                 && other_info.policy.namespace == own.policy.namespace
                 && other_info.policy.version == own.policy.version
-                && (other_info.path)() == (own.path)()
+                && match (own.policy.interop, other_info.policy.interop) {
+                    (None, None) => (other_info.path)() == (own.path)(),
+                    (own_operation, operation) => {
+                        let agreed = own.policy.interop_shared && other_info.policy.interop_shared;
+                        own_operation == operation && !agreed
+                    }
+                }
         };
         inventory::iter::<Registered>().map(|entry| entry.0).find(same)
     }

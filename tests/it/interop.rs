@@ -16,7 +16,9 @@ use crate::published::virtual_environment;
 
 mod attribute;
 mod keys;
+mod redis;
 mod sdks;
+mod told_apart;
 
 const CASES: usize = 1000;
 /// Of the script: so many more come from decorated functions.

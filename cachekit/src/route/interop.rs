@@ -3,9 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cachekit_io::Backend;
-use serde::Serialize;
-
 use super::named::{AtBackend, shared};
 use super::{OwnedKey, Route};
 use crate::contained::contained;
@@ -21,7 +18,9 @@ use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
 use crate::shared::link::Link;
 use crate::site::{L1, Site, SiteRef};
+use crate::storage_key::is_unambiguous_in_interop;
 use crate::store::Store;
+use cachekit_io::Backend;
 
 /// Shared with other languages, at a backend. `N` is the number of arguments in the key.
 pub struct Interop<const N: usize, B>(B);
@@ -53,25 +52,26 @@ where
 
     #[allow(private_interfaces)]
     fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        let name = match key_of::<N, _>(site, &key.key) {
-            Ok(name) => name,
+        let (name, unambiguous) = match key_of::<N, Q>(site, &key.key) {
+            Ok(key) => key,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
         let backend = B::backend(&key.pin, site)?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
-        Some(shared(site, link(site, backend, &name), true, stored, (None, Vec::new())))
+        let link = link(site, backend, &name);
+        Some(shared(site, link, unambiguous, stored, (None, Vec::new())))
     }
 }
 
 pub(super) fn link(site: SiteRef, backend: Arc<dyn Backend>, key: &interop::Key) -> Link {
-    Link::new(backend, key.as_str().to_owned(), site.site.info.policy.is_async)
+    Link::new(backend, key.as_str().to_owned(), site.site.info.policy.is_async).timed()
 }
 
-/// The key by which all languages find the entry of a call.
-pub(super) fn key_of<const N: usize, K: Serialize>(
+/// The key by which all languages find the entry of a call, and whether it names this call and no other.
+pub(super) fn key_of<const N: usize, Q: CacheKey<Owned: ShareableKey>>(
     site: SiteRef,
-    key: &K,
-) -> Result<interop::Key, Outside> {
+    key: &Q::Owned,
+) -> Result<(interop::Key, bool), Outside> {
     let policy = &site.site.info.policy;
     let (namespace, operation) =
         (policy.namespace.unwrap_or_default(), policy.interop.unwrap_or_default());
@@ -82,7 +82,7 @@ pub(super) fn key_of<const N: usize, K: Serialize>(
         _ => interop::key(namespace, operation, key),
     });
     let reason = match made {
-        Some(Ok(key)) => return Ok(key),
+        Some(Ok(name)) => return Ok((name, is_unambiguous_in_interop::<Q>(site, key))),
         Some(Err(error)) => Some(error),
         None => None,
     };

@@ -53,6 +53,29 @@ impl Openable for Entry {
     }
 }
 
+/// The keys of a tenant's calls.
+pub(crate) struct Sealer<'a> {
+    envelope: InteropEnvelope,
+    tenant: &'a str,
+    site: &'static Site,
+}
+
+impl<'a> Sealer<'a> {
+    /// Why nothing can be sealed, if that is so.
+    pub(crate) fn new(site: &'static Site, tenant: &'a str) -> Result<Self, Reason> {
+        let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
+        envelope.fingerprints(tenant).map_err(Reason::Context)?;
+        Ok(Self { envelope, tenant, site })
+    }
+
+    /// For a call whose entry is stored under this key.
+    pub(crate) fn at(self, key: &str) -> EcosystemSeal {
+        let Self { envelope, tenant, site } = self;
+        let spot = Spot { tenant: tenant.into(), key: key.into() };
+        EcosystemSeal { envelope, spot: Arc::new(spot), site }
+    }
+}
+
 /// The keys and the place of one call.
 pub(crate) struct EcosystemSeal {
     envelope: InteropEnvelope,
@@ -60,20 +83,11 @@ pub(crate) struct EcosystemSeal {
     site: &'static Site,
 }
 
-impl EcosystemSeal {
-    /// For a call whose entry is stored under this key.
-    pub(crate) fn new(site: &'static Site, key: &str, tenant: &str) -> Result<Self, Reason> {
-        let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
-        envelope.fingerprints(tenant).map_err(Reason::Context)?;
-        let spot = Spot { tenant: tenant.into(), key: key.into() };
-        Ok(Self { envelope, spot: Arc::new(spot), site })
-    }
-}
-
 impl Sealing for EcosystemSeal {
     /// Every SDK of the ecosystem has to find the key, so it is no secret.
     fn blinded(&self) -> Option<BlindedKey> {
-        None
+        let policy = &self.site.info.policy;
+        Some(BlindedKey::new(policy.namespace, policy.interop, &self.spot.key))
     }
 
     fn l1(&self) -> L1 {

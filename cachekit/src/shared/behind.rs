@@ -27,7 +27,13 @@ impl TierBehind for SharedTier {
     }
 
     fn blinded(&self) -> Option<BlindedKey> {
-        self.seal.as_ref()?.blinded()
+        match &self.seal {
+            Some(seal) => seal.blinded(),
+            None => {
+                let operation = self.policy.interop?;
+                Some(BlindedKey::new(self.policy.namespace, Some(operation), self.link.key()))
+            }
+        }
     }
 
     fn consult<'a>(

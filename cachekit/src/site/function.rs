@@ -12,6 +12,10 @@ pub struct Function {
 }
 
 impl Function {
+    pub(crate) fn of(site: &'static Site) -> Self {
+        Self { site }
+    }
+
     pub(crate) fn site(self) -> &'static Site {
         self.site
     }
