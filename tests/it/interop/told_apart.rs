@@ -197,7 +197,7 @@ impl<const N: usize> Page<N> {
 }
 
 trait Named {
-    fn named(&self, id: u32) -> String;
+    fn by_kind(&self, id: u32) -> String;
 
     /// Of each implementation by itself.
     #[cache(interop = "inherited", namespace = "repo", ttl = 60, self = shared)]
@@ -210,8 +210,8 @@ trait Named {
 }
 
 impl<T: Kind + 'static> Named for T {
-    #[cache(interop = "named", namespace = "repo", ttl = 60, self = shared)]
-    fn named(&self, id: u32) -> String {
+    #[cache(interop = "by_kind", namespace = "repo", ttl = 60, self = shared)]
+    fn by_kind(&self, id: u32) -> String {
         format!("{} {id}", T::NAME)
     }
 }
@@ -229,16 +229,16 @@ fn instantiations_share_nothing_that_the_key_does_not_tell_apart() {
     of(&|| assert_eq!(block_on(orders.sealed(1)), name("Order")));
     of(&|| assert_eq!((Page::<10>.page(1), Page::<20>.page(1)), (11, 21)));
     of(&|| assert_eq!(Page::<20>.page(1), 21));
-    of(&|| assert_eq!(User.named(1), "user 1"));
-    of(&|| assert_eq!(Order.named(1), "order 1"));
+    of(&|| assert_eq!(User.by_kind(1), "user 1"));
+    of(&|| assert_eq!(Order.by_kind(1), "order 1"));
     of(&|| assert_eq!(User.inherited(1), name("User")));
     of(&|| assert_eq!(Order.inherited(1), name("Order")));
-    for operation in ["undecided", "sealed", "page", "named", "inherited"] {
+    for operation in ["undecided", "sealed", "page", "by_kind", "inherited"] {
         let key = interop::key("repo", operation, &(1,)).unwrap();
         assert!(stored(&backend, &key).is_none(), "{operation}");
     }
     let said = machine(&backend).run(|| problems(block_on(check())));
-    for function in ["undecided", "sealed", "page", "named", "inherited"] {
+    for function in ["undecided", "sealed", "page", "by_kind", "inherited"] {
         let says = |said: &String| {
             said.contains(&format!("`{function}`: the key")) && said.contains("`skip(Self)`")
         };
