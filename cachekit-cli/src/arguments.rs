@@ -102,7 +102,8 @@ pub(crate) struct PlaceOptions {
 
 #[derive(Args)]
 pub(crate) struct Get {
-    /// The key, as the backend has it: for an annotated function what its `key` companion prints.
+    /// The key, as the backend has it: for a function with `interop` or `#[cache::secure]` what its `key` companion
+    /// prints.
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
     #[command(flatten)]

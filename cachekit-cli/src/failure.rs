@@ -1,7 +1,7 @@
 //! Why the command ends early: what to tell, and with which code to exit.
 
 use crate::escape::escape_lines;
-use crate::redact::{hides, redact};
+use crate::redact::{could_hold_a_key, redact};
 use crate::style::{Style, line};
 use cachekit_io::envelope::EnvelopeError;
 use cachekit_io::{BackendError, BackendErrorKind as Kind};
@@ -132,7 +132,7 @@ pub(crate) fn from_command_line(error: &clap::Error, style: Style) -> Result<(),
     }
     let rendered = error.render();
     let text = rendered.to_string();
-    if hides(&text) {
+    if could_hold_a_key(&text) {
         let hint = "If that was a master key, it is in the shell's history now: make another one. Keys come \
                     from --key-file, from standard input (--key-file -) or from the environment.";
         return Err(Failure::usage(format!("{}\n{hint}", text.trim_end())));

@@ -21,14 +21,39 @@ pub(crate) fn redact(text: &str) -> String {
     shown
 }
 
-/// Whether there is something to hide.
-pub(crate) fn hides(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_hexdigit()).any(|run| run.len() > LONGEST_SHOWN)
+/// Whether something in it could be a master key. It is hidden anyway; what stands at the end of a storage key is a hash,
+/// and no reason for an alarm.
+pub(crate) fn could_hold_a_key(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let run = rest[start..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        let before = &text[..text.len() - rest.len() + start];
+        if run > LONGEST_SHOWN && !(run == HASH && ends_like_a_storage_key(before)) {
+            return true;
+        }
+        rest = &rest[start + run..];
+    }
+    false
+}
+
+/// Hex digits of a hash.
+const HASH: usize = 64;
+
+/// Whether this ends with what stands before the hash of a storage key: `namespace:operation:`, `…:args:` or `s1:`.
+fn ends_like_a_storage_key(text: &str) -> bool {
+    let last_segment = |text: &str| {
+        let text = text.strip_suffix(':')?;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let before = text.trim_end_matches(is_part).len();
+        (before < text.len()).then_some(before)
+    };
+    let Some(start) = last_segment(text) else { return false };
+    &text[start..] == "s1:" || last_segment(&text[..start]).is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{hides, redact};
+    use super::{could_hold_a_key, redact};
 
     #[test]
     fn long_runs_of_hex_digits_are_hidden_and_nothing_else() {
@@ -43,7 +68,36 @@ mod tests {
             (String::new(), String::new()),
         ] {
             assert_eq!(redact(&text), shown);
-            assert_eq!(hides(&text), text != shown);
+            assert_eq!(could_hold_a_key(&text), text != shown);
+        }
+    }
+
+    #[test]
+    fn a_storage_key_is_no_master_key() {
+        let hash = "0123456789abcdef".repeat(4);
+        for key in [
+            format!("users:get_user.v2:{hash}"),
+            format!("ns:default:func:my_crate.User:args:{hash}:m"),
+            format!("s1:{hash}"),
+            format!("ns:app:s1:{hash}"),
+        ] {
+            assert!(
+                !could_hold_a_key(&format!("error: unexpected argument '{key}' found")),
+                "{key}"
+            );
+            assert!(could_hold_a_key(&format!("'{key}' '{hash}'")), "{key}");
+            assert!(redact(&key).contains("[hidden]"), "{key}");
+        }
+        for text in [
+            format!("users:{hash}"),
+            format!("a::{hash}"),
+            format!("a:b: {hash}"),
+            format!("a:b:{hash}0"),
+            format!("a:b:{}", &hash[..40]),
+            format!("--key=a:b:0x{hash}"),
+            format!(":b:{hash}"),
+        ] {
+            assert!(could_hold_a_key(&text), "{text}");
         }
     }
 }

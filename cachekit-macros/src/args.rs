@@ -16,6 +16,7 @@ use crate::diagnostics::{Errors, Slot};
 #[cfg(test)]
 pub(crate) use elsewhere::words;
 pub(crate) use secure::{L1, OnTamper};
+pub(crate) use sharing::Interop;
 pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
 /// Every option, in the order in which the documentation introduces them.
@@ -62,7 +63,7 @@ pub(crate) struct Args {
     pub(crate) namespace: Slot<LitStr>,
     pub(crate) backend: Slot<Expr>,
     pub(crate) fill_lock: Slot<FillLock>,
-    pub(crate) interop: Slot<LitStr>,
+    pub(crate) interop: Slot<Interop>,
     pub(crate) tenant: Slot<Expr>,
     pub(crate) l1: Slot<L1>,
     pub(crate) on_tamper: Slot<OnTamper>,

@@ -228,7 +228,18 @@ use crate::model::{Model, Tier};
 /// finds theirs. Up to twelve arguments, in the same order as there. An argument outside of what all languages share is
 /// an `ErrorKind::Argument`, and the function does not run, if its error type is `From<cachekit::Error>`. Otherwise the
 /// function runs, the value stays in this process, and `stats().shared_errors` counts it. No `version`: give the operation
-/// another name. Needs the feature `interop`.
+/// another name. No `ttl(err = …)`: no other language knows an `Err`. Needs the feature `interop`.
+///
+/// ```ignore
+/// #[cache(interop = shared("get_user"), …)]            // several functions of the program are this operation
+/// #[cache(interop = "load", key = (T::NAME, id), …)]   // entries for each `T`
+/// #[cache(interop = "load", skip(T), …)]               // the same entries whatever `T` is
+/// #[cache(interop = "load", skip(Self), …)]            // the same for the parameters of the `impl` around
+/// ```
+///
+/// The key shows no types. Without a decision about a parameter of the function it does not compile, and without one
+/// about a parameter of the `impl` its values stay in this process. So do those of two functions with one operation,
+/// unless both say `shared`; `cachekit::init` reports them.
 ///
 /// ## `in`: a cache of your own
 ///

@@ -14,7 +14,7 @@ use std::time::Duration;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use syn::{Expr, LitStr, ReturnType, Token};
 
-use crate::args::{Args, Capacity, FillLock, L1, Lifetime, OnTamper};
+use crate::args::{Args, Capacity, FillLock, Interop, L1, Lifetime, OnTamper};
 use crate::crate_path::CratePath;
 use crate::diagnostics::Errors;
 use crate::fragments;
@@ -78,7 +78,9 @@ pub(crate) struct Options {
     pub(crate) version: Option<u32>,
     pub(crate) namespace: Option<LitStr>,
     /// The operation that other languages find the entries by.
-    pub(crate) interop: Option<LitStr>,
+    pub(crate) interop: Option<Interop>,
+    /// Whether it is said what the type parameters around the function mean for that operation.
+    pub(crate) interop_types: bool,
     /// For sealed values.
     pub(crate) l1: L1,
     pub(crate) on_tamper: OnTamper,
@@ -107,7 +109,8 @@ impl Model {
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
         places::check((tier, stays_here), &args, (&function, &parameters), &mut errors);
-        interop::check((tier, stays_here), &args, &mut errors);
+        interop::check((tier, stays_here), &args, &parameters, &mut errors);
+        let interop_types = interop::decides_types(&args);
         secure::check(tier, stays_here, &args, &function, &mut errors);
         stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };
@@ -144,6 +147,7 @@ impl Model {
                 version: args.version.into_value(),
                 namespace: args.namespace.into_value(),
                 interop: args.interop.into_value(),
+                interop_types,
                 l1: args.l1.into_value().unwrap_or(L1::Sealed),
                 on_tamper: args.on_tamper.into_value().unwrap_or(OnTamper::Recompute),
             },

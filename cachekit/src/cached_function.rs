@@ -133,8 +133,9 @@ impl CachedFunction {
         self.idle
     }
 
-    /// Another function that the compiler's path does not tell from this one, and that would share its
-    /// entries: written by one macro, or in two blocks of one function.
+    /// Another function that would share this one's entries. Either the compiler's path does not tell them apart: they
+    /// were written by one macro, or in two blocks of one function. Or they have one operation for all languages, and
+    /// not both say that this is meant.
     pub(crate) fn twin(&'static self) -> Option<&'static Self> {
         let same = |other: &&'static Self| {
             let (own, other_info) = (&self.info, &other.info);
@@ -142,7 +143,13 @@ impl CachedFunction {
                 && other_info.tier != Tier::Local
                 && other_info.policy.namespace == own.policy.namespace
                 && other_info.policy.version == own.policy.version
-                && (other_info.path)() == (own.path)()
+                && match (own.policy.interop, other_info.policy.interop) {
+                    (None, None) => (other_info.path)() == (own.path)(),
+                    (own_operation, operation) => {
+                        let agreed = own.policy.interop_shared && other_info.policy.interop_shared;
+                        own_operation == operation && !agreed
+                    }
+                }
         };
         inventory::iter::<Registered>().map(|entry| entry.0).find(same)
     }

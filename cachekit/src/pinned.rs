@@ -2,7 +2,7 @@
 
 use std::hash::Hasher;
 
-use crate::key::{CacheKey, Fidelity};
+use crate::key::{CacheKey, Fidelity, Form};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::Shape;
 
@@ -82,8 +82,8 @@ impl<Q: CacheKey, P: Qualifier> CacheKey for At<Q, P> {
     fn matches(&self, owned: &Self::Owned) -> bool {
         self.qualifier.matches(&owned.pin) && self.key.matches(&owned.key)
     }
-    fn fidelity(owned: &Self::Owned) -> Fidelity {
-        Q::fidelity(&owned.key)
+    fn fidelity(owned: &Self::Owned, form: Form) -> Fidelity {
+        Q::fidelity(&owned.key, form)
     }
     fn to_owned_key(&self) -> Self::Owned {
         Pinned { key: self.key.to_owned_key(), pin: self.qualifier.pin() }

@@ -44,20 +44,41 @@ impl fmt::Debug for SealedBytes {
     }
 }
 
-/// Where a sealed entry is stored: `s1:{hash}` or `ns:{namespace}:s1:{hash}`.
+/// Where an entry is stored, if that may be shown: a sealed one at `s1:{hash}` or `ns:{namespace}:s1:{hash}`, one of all
+/// languages at `{namespace}:{operation}:{hash}`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct BlindedKey {
     /// Where it shows.
     pub(crate) namespace: Option<&'static str>,
+    /// For all languages.
+    pub(crate) operation: Option<&'static str>,
     pub(crate) hash: [u8; 32],
+}
+
+impl BlindedKey {
+    /// With the hash at the end of a key.
+    pub(crate) fn new(
+        namespace: Option<&'static str>,
+        operation: Option<&'static str>,
+        key: &str,
+    ) -> Self {
+        let digits = key.as_bytes().last_chunk::<64>().unwrap_or(&[0; 64]);
+        let mut hash = [0; 32];
+        for (byte, digits) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default();
+            *byte = u8::try_from(digit(digits[0]) * 16 + digit(digits[1])).unwrap_or_default();
+        }
+        Self { namespace, operation, hash }
+    }
 }
 
 impl fmt::Display for BlindedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(namespace) = self.namespace {
-            write!(f, "ns:{namespace}:")?;
+        match (self.namespace, self.operation) {
+            (Some(namespace), Some(operation)) => write!(f, "{namespace}:{operation}:")?,
+            (Some(namespace), None) => write!(f, "ns:{namespace}:s1:")?,
+            (None, _) => f.write_str("s1:")?,
         }
-        f.write_str("s1:")?;
         self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

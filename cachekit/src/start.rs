@@ -8,7 +8,8 @@ mod problems;
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
 ///
 /// Only what the program's functions use is looked at: without a `#[cache::io]` function a missing
-/// `CACHEKIT_API_KEY` is no problem, and without a `#[cache::secure]` function a missing `CACHEKIT_MASTER_KEY`.
+/// `CACHEKIT_API_KEY` is no problem, and without a `#[cache::secure]` function a missing `CACHEKIT_MASTER_KEY`. Two
+/// functions with one operation for all languages are one, unless both say `interop = shared("…")`.
 /// Nothing is sent; [`check`] asks the backends whether they are there.
 ///
 /// # Errors

@@ -16,8 +16,10 @@ use crate::published::virtual_environment;
 
 mod attribute;
 mod keys;
+mod redis;
 mod refusals;
 mod sdks;
+mod told_apart;
 
 const CASES: usize = 1000;
 /// Of the script: so many more come from decorated functions.

@@ -27,6 +27,9 @@ pub(crate) fn set(options: &Set, style: Style) -> Result<(), Failure> {
     if let Some(stale) = options.stale {
         life = life.stale_ttl(stale);
     }
+    if options.place.interop {
+        life = life.verbatim();
+    }
     let place = sealed::chosen(&options.place, &options.keys)?;
     let store = options.backend.connect()?;
     let value = match from {

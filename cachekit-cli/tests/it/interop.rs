@@ -36,9 +36,9 @@ fn what_is_no_call_is_a_usage_error() {
     for (namespace, arguments, why) in [
         ("users", "42", "JSON array"),
         ("users", "[", "JSON"),
-        ("users", "[18446744073709551616]", ""),
-        ("Users", "[]", ""),
-        ("ns", "[]", ""),
+        ("users", "[18446744073709551616]", "integers go from -2^63 to 2^64 - 1"),
+        ("Users", "[]", "starts with a letter"),
+        ("ns", "[]", "reserved"),
     ] {
         let ended = run(&["key", "--namespace", namespace, "--operation", "get", arguments], b"");
         assert_eq!(ended.code, Some(2), "{arguments}");

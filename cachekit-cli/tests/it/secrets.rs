@@ -3,11 +3,12 @@
 use crate::support::{Files, NAMESPACE, Run, STORAGE_KEY, key, seal};
 use cachekit_io::envelope::Padding;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "get",
     "set",
     "delete",
     "exists",
+    "key",
     "ttl",
     "health",
     "keygen",

@@ -102,6 +102,17 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The value stored under this key, if there is one that is fresh or stale.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>>;
 
+    /// As [`get`](Self::get), for a value that does not say itself how long it is good: where the backend knows when the
+    /// entry ends, [`Fetched::fresh_for`] tells it.
+    ///
+    /// Many backends tell that with each `get`, and need not implement this. Decorators pass it on.
+    fn get_timed<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        self.get(key)
+    }
+
     /// Stores a value, replacing whatever was there with both its windows.
     fn set<'a>(
         &'a self,
@@ -126,6 +137,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// what they wrap.
     fn backend_type(&self) -> &'static str {
         "custom"
+    }
+
+    /// Whether entries lie under other names than their keys, as after a prefix, so that programs which do not have the
+    /// same setting do not find them. Decorators answer for what they wrap.
+    fn renames_keys(&self) -> bool {
+        false
     }
 
     /// Locks that other processes see, if the backend has them.
@@ -165,6 +182,13 @@ macro_rules! forward_to_pointee {
                 (**self).get(key)
             }
 
+            fn get_timed<'a>(
+                &'a self,
+                key: &'a str,
+            ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+                (**self).get_timed(key)
+            }
+
             fn set<'a>(
                 &'a self,
                 key: &'a str,
@@ -188,6 +212,10 @@ macro_rules! forward_to_pointee {
 
             fn backend_type(&self) -> &'static str {
                 (**self).backend_type()
+            }
+
+            fn renames_keys(&self) -> bool {
+                (**self).renames_keys()
             }
 
             fn locks(&self) -> Option<&dyn Locks> {

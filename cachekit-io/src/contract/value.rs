@@ -162,6 +162,9 @@ pub struct SetOptions {
     /// value ([`Superseded`](BackendErrorKind::Superseded)) once the lock is no longer held, and once
     /// the key was deleted, or written without this lock, since it was taken. Other backends ignore it.
     pub lock: Option<LockToken>,
+    /// Programs read the value that know no layout of ours: it is stored as it is. A store that would keep the stale
+    /// window inside of it drops the entry at the end of [`ttl`](Self::ttl).
+    pub verbatim: bool,
 }
 
 impl SetOptions {
@@ -185,6 +188,12 @@ impl SetOptions {
     /// Computed under this lock.
     pub fn lock(mut self, lock: LockToken) -> Self {
         self.lock = Some(lock);
+        self
+    }
+
+    /// Stored as it is, for programs that know no layout of ours.
+    pub fn verbatim(mut self) -> Self {
+        self.verbatim = true;
         self
     }
 

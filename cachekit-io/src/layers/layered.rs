@@ -123,6 +123,13 @@ impl<L: Layer, B: Backend> Backend for Layered<L, B> {
         self.carry(Operation::Get, key, move || self.backend.get(key))
     }
 
+    fn get_timed<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        self.carry(Operation::Get, key, move || self.backend.get_timed(key))
+    }
+
     fn set<'a>(
         &'a self,
         key: &'a str,
@@ -149,6 +156,10 @@ impl<L: Layer, B: Backend> Backend for Layered<L, B> {
 
     fn backend_type(&self) -> &'static str {
         self.backend.backend_type()
+    }
+
+    fn renames_keys(&self) -> bool {
+        self.backend.renames_keys()
     }
 
     fn locks(&self) -> Option<&dyn Locks> {

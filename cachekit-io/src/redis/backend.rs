@@ -16,6 +16,13 @@ impl Backend for Redis {
         boxed(|| self.do_get(key))
     }
 
+    fn get_timed<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        boxed(|| self.do_get_timed(key))
+    }
+
     fn set<'a>(
         &'a self,
         key: &'a str,
@@ -39,6 +46,10 @@ impl Backend for Redis {
 
     fn backend_type(&self) -> &'static str {
         TYPE
+    }
+
+    fn renames_keys(&self) -> bool {
+        self.shared.names.has_prefix()
     }
 
     fn locks(&self) -> Option<&dyn Locks> {

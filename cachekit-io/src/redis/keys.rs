@@ -48,6 +48,11 @@ impl Names {
         Self { prefix: prefix.into(), cluster }
     }
 
+    /// Whether something stands before every key.
+    pub(super) fn has_prefix(&self) -> bool {
+        !self.prefix.is_empty()
+    }
+
     /// The name of a key's entry.
     pub(super) fn entry<'a>(&self, key: &'a str) -> Cow<'a, str> {
         let key = escaped(key);

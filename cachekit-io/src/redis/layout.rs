@@ -4,7 +4,8 @@
 //! before it: a magic and the length of the window in milliseconds, big endian. The entry is to expire at
 //! the end of the window, so it is fresh while it has more than the window left to live, by the server's
 //! clock and no other. The magic begins with `0xC1`, which no MessagePack begins with. A value that
-//! begins with the magic by itself gets a header with an empty window.
+//! begins with the magic by itself gets a header with an empty window. From a value that other programs read
+//! ([`SetOptions::verbatim`]) the window is dropped.
 
 use crate::SetOptions;
 use bytes::{Bytes, BytesMut};
@@ -30,7 +31,8 @@ pub(super) fn millis(duration: Duration) -> u64 {
 
 /// What to store for a value with these windows.
 pub(super) fn stored(value: Bytes, options: &SetOptions) -> Stored {
-    let stale = options.stale_ttl.filter(|window| !window.is_zero()).map_or(0, millis);
+    let window = options.stale_ttl.filter(|window| !window.is_zero() && !options.verbatim);
+    let stale = window.map_or(0, millis);
     let millis = options.ttl.map(|ttl| millis(ttl) + stale);
     if stale == 0 && !value.starts_with(&MAGIC) {
         return Stored { value, millis };

@@ -62,7 +62,8 @@
 //! A value is stored under its key, after the [prefix](RedisBuilder::prefix), as it is, with `PX`. Values
 //! that other clients stored with a plain `SET` are found, and ours by them. Two exceptions: a value with a
 //! stale window has a header of 12 bytes that begins with `0xC1`, by which a later client, or another
-//! process, tells fresh from stale by the server's own clock; and in keys outside of the portable alphabet
+//! process, tells fresh from stale by the server's own clock (but not where [`SetOptions::verbatim`](crate::SetOptions::verbatim)
+//! says that other programs read it); and in keys outside of the portable alphabet
 //! `{`, `}` and `%` are escaped, as is the last letter of a key that ends with `:lock`.
 //!
 //! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`,

@@ -41,6 +41,13 @@ impl Redis {
         }
     }
 
+    pub(super) async fn do_get_timed(&self, key: &str) -> Result<Option<Fetched>, BackendError> {
+        const GET: Operation = Operation::Get;
+        let entry = self.entry(GET, key)?;
+        let deadline = self.deadline(GET, Some(key))?;
+        self.get_windowed(GET, &entry, deadline).await
+    }
+
     /// The value together with its time to live: what was read without it may have been replaced since.
     pub(super) async fn get_windowed(
         &self,
@@ -54,17 +61,19 @@ impl Redis {
         let answer = sent.map_err(failed)?.answer;
         let malformed = || malformed(operation, entry.key);
         let [value, left] = <[Value; 2]>::try_from(answer).map_err(|_| malformed())?;
-        Ok(match read(value).ok_or_else(malformed)? {
-            None => None,
-            Some(Found::Plain(value)) => Some(Fetched::fresh(value)),
-            Some(Found::Windowed(value, stale)) => match left {
-                Value::Int(-1) => Some(layout::fetched(value, stale, None)),
-                Value::Int(left) => {
-                    Some(layout::fetched(value, stale, Some(u64::try_from(left).unwrap_or(0))))
-                }
-                _ => return Err(malformed()),
-            },
-        })
+        let Some(found) = read(value).ok_or_else(malformed)? else { return Ok(None) };
+        let left = match left {
+            Value::Int(-1) => None,
+            Value::Int(left) => Some(u64::try_from(left).unwrap_or(0)),
+            _ => return Err(malformed()),
+        };
+        Ok(Some(match (found, left) {
+            (Found::Plain(value), None) => Fetched::fresh(value),
+            (Found::Plain(value), Some(left)) => {
+                Fetched::fresh(value).with_fresh_for(Duration::from_millis(left))
+            }
+            (Found::Windowed(value, stale), left) => layout::fetched(value, stale, left),
+        }))
     }
 
     pub(super) async fn do_set(

@@ -151,6 +151,18 @@ impl Backend for FaultyBackend {
         })
     }
 
+    fn get_timed<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        Box::pin(async move {
+            let mut plan = self.script.plan(Operation::Get, &[key]);
+            plan.begin(Operation::Get).await?;
+            let found = self.inner.get_timed(key).await?;
+            Ok(found.map(|found| plan.fetched(found)))
+        })
+    }
+
     fn set<'a>(
         &'a self,
         key: &'a str,
@@ -196,6 +208,10 @@ impl Backend for FaultyBackend {
 
     fn backend_type(&self) -> &'static str {
         self.inner.backend_type()
+    }
+
+    fn renames_keys(&self) -> bool {
+        self.inner.renames_keys()
     }
 
     fn locks(&self) -> Option<&dyn Locks> {

@@ -11,6 +11,13 @@ use super::FillLock;
 use super::values::{assigned, closure_head, plain, seconds_of, wrong};
 use crate::duration;
 
+/// The operation that other languages know.
+pub(crate) struct Interop {
+    pub(crate) operation: LitStr,
+    /// Other functions of the program have it as well, as they say too.
+    pub(crate) shared: bool,
+}
+
 pub(super) fn stale(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Span)> {
     const FORMS: &str = "`stale = \"30s\"` or `stale = 30` (seconds)";
     written_out(name, input, FORMS, "a window for stale values")
@@ -21,11 +28,28 @@ pub(super) fn idle(name: &Ident, input: ParseStream<'_>) -> Result<(Duration, Sp
     written_out(name, input, FORMS, "a time without use")
 }
 
-pub(super) fn interop(name: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+pub(super) fn interop(name: &Ident, input: ParseStream<'_>) -> Result<Interop> {
     const FORM: &str = "`interop = \"get_user\"`";
     let expr = assigned(name, input, FORM, Expr::parse)?;
+    if let Expr::Call(call) = plain(&expr)
+        && let Expr::Path(function) = &*call.func
+        && function.path.is_ident("shared")
+    {
+        return match call.args.first().map(plain) {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if call.args.len() == 1 => {
+                Ok(Interop { operation: text.clone(), shared: true })
+            }
+            _ => Err(wrong(
+                call,
+                "an operation that several functions have is a string, written out: \
+                 `interop = shared(\"get_user\")`",
+            )),
+        };
+    }
     match plain(&expr) {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            Ok(Interop { operation: text.clone(), shared: false })
+        }
         other => Err(wrong(
             other,
             format_args!(

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::rules::duration;
 use super::spans::Extent;
-use crate::args::{Capacity, FillLock, L1, Lifetime, OnTamper};
+use crate::args::{Capacity, FillLock, Interop, L1, Lifetime, OnTamper};
 use crate::model::{Companion, Model, Tier};
 
 /// The static itself, as items for the start of a block. It describes the function as written, and
@@ -84,7 +84,7 @@ fn policy(model: &Model) -> TokenStream {
     if let Some(namespace) = &options.namespace {
         field("namespace", some(quote!(#namespace)));
     }
-    if let Some(operation) = &options.interop {
+    if let Some(Interop { operation, .. }) = &options.interop {
         field("interop", some(quote!(#operation)));
     }
     if let Some(version) = options.version {
@@ -96,6 +96,8 @@ fn policy(model: &Model) -> TokenStream {
         ("is_async", model.returned.is_async()),
         ("own_cache", model.own_cache.is_some()),
         ("own_backend", model.backend.is_some()),
+        ("interop_shared", options.interop.as_ref().is_some_and(|interop| interop.shared)),
+        ("interop_types", options.interop.is_some() && options.interop_types),
     ];
     for (name, _) in flags.into_iter().filter(|(_, set)| *set) {
         field(name, quote_spanned!(mixed=> true));

@@ -1,14 +1,24 @@
 //! What `interop = …` takes: names that every language accepts, and nothing that only Rust knows.
 
-use syn::LitStr;
+use syn::visit::{self, Visit};
+use syn::{Expr, LitStr, Token};
 
 use super::Tier;
-use crate::args::Args;
+use super::says::is_unreadable;
+use crate::args::{Args, Interop, SelfKey};
 use crate::diagnostics::Errors;
+use crate::signature::{Free, Parameter};
 
 /// Checks the option. `stays` says that the values cannot leave the process.
-pub(super) fn check((tier, stays): (Tier, bool), args: &Args, errors: &mut Errors) {
-    let (Some(option), Some(operation)) = (args.interop.name(), args.interop.value()) else {
+pub(super) fn check(
+    (tier, stays): (Tier, bool),
+    args: &Args,
+    parameters: &[Parameter],
+    errors: &mut Errors,
+) {
+    let (Some(option), Some(Interop { operation, .. })) =
+        (args.interop.name(), args.interop.value())
+    else {
         return;
     };
     if !cfg!(feature = "interop") {
@@ -48,12 +58,127 @@ pub(super) fn check((tier, stays): (Tier, bool), args: &Args, errors: &mut Error
             "`interop` needs the namespace that the other languages use: add `namespace = \"users\"`",
         ),
     }
+    if let (Some(ttl), Some(_)) = (args.ttl_err.name(), args.ttl_err.value()) {
+        errors.at(
+            ttl,
+            "other languages know no `Err` and would read one as a value, so errors are not cached with `interop`: \
+             remove it, or return the failure as a value of the document",
+        );
+    }
+    if tier == Tier::Secure {
+        check_tenant(args, parameters, errors);
+    }
     if let (Some(version), Some(_)) = (args.version.name(), args.version.value()) {
         errors.at(
             version,
             "other languages know no `version`: give the operation another name, such as `interop = \"get_user.v2\"`",
         );
     }
+}
+
+/// The key shows no tenant: what tells tenants apart has to be in it.
+fn check_tenant(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
+    let Some(tenant) = args.tenant.value().filter(|tenant| !is_unreadable(tenant)) else { return };
+    let free = Free::of(tenant);
+    let of_self = match args.self_key.value() {
+        Some(SelfKey::Part(part)) => Some(part),
+        _ => None,
+    };
+    // Of another backend it is another entry.
+    let places = [args.key.value(), args.backend.value(), of_self];
+    let places: Vec<Free> = places.into_iter().flatten().map(Free::of).collect();
+    let names = parameters.iter().flat_map(|parameter| {
+        let kept = !args.key.is_given() && !parameter.skipped;
+        parameter.names.iter().map(move |name| (name, kept))
+    });
+    let missing = names
+        .filter(|(name, kept)| {
+            free.has(name) && !kept && !places.iter().any(|place| place.has(name))
+        })
+        .map(|(name, _)| name.to_string());
+    let missing_self = free.has_self() && !places.iter().any(Free::has_self);
+    for name in missing.chain(missing_self.then(|| "self".to_owned())) {
+        let advice = match &*name {
+            "self" => "write `self = key(…)` with what names the tenant".to_owned(),
+            name if args.key.is_given() => format!("name `{name}` in `key = …`"),
+            name => format!("do not skip `{name}`"),
+        };
+        errors.at(
+            tenant,
+            format_args!(
+                "the key that all languages share has no tenant, and `{name}` is in no part of it, so that tenants \
+                 would overwrite each other's entries: {advice}"
+            ),
+        );
+    }
+}
+
+/// Whether the attribute says what the type parameters around the function mean for the key.
+pub(super) fn decides_types(args: &Args) -> bool {
+    let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
+    skipped.iter().any(|name| name == "Self") || is_named_in_key(args, "Self")
+}
+
+/// Whether the key tells a type or a `const` parameter apart.
+pub(super) fn is_named_in_key(args: &Args, word: &str) -> bool {
+    let of_self = match args.self_key.value() {
+        Some(SelfKey::Part(part)) => Some(part),
+        _ => None,
+    };
+    let mut named = Named { word, found: false };
+    for part in [args.key.value(), of_self].into_iter().flatten() {
+        named.visit_expr(part);
+    }
+    named.found
+}
+
+/// Looks for a value that depends on a type alone: the parameter itself, a constant of it, or what a function of it
+/// returns that takes nothing. What takes an argument may only convert it.
+struct Named<'a> {
+    word: &'a str,
+    found: bool,
+}
+
+impl<'ast> Visit<'ast> for Named<'_> {
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.found |= path.segments.first().is_some_and(|first| first.ident == self.word);
+        visit::visit_path(self, path);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        if call.args.is_empty() {
+            self.visit_expr(&call.func);
+        }
+        call.args.iter().for_each(|argument| self.visit_expr(argument));
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.visit_expr(&call.receiver);
+        call.args.iter().for_each(|argument| self.visit_expr(argument));
+    }
+
+    fn visit_expr_cast(&mut self, cast: &'ast syn::ExprCast) {
+        self.visit_expr(&cast.expr);
+    }
+
+    fn visit_expr_struct(&mut self, literal: &'ast syn::ExprStruct) {
+        literal.fields.iter().for_each(|field| self.visit_expr(&field.expr));
+    }
+
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        type Arguments = syn::punctuated::Punctuated<Expr, Token![,]>;
+        if let Ok(arguments) = called.parse_body_with(Arguments::parse_terminated) {
+            let mut inside = Named { word: self.word, found: false };
+            for argument in &arguments {
+                Visit::visit_expr(&mut inside, argument);
+            }
+            self.found |= inside.found;
+        }
+    }
+
+    // What is declared inside says nothing of the result.
+    fn visit_block(&mut self, _block: &'ast syn::Block) {}
+    fn visit_expr_closure(&mut self, _closure: &'ast syn::ExprClosure) {}
 }
 
 fn check_namespace(namespace: &LitStr, errors: &mut Errors) {

@@ -103,7 +103,10 @@ fn skipped<'a>(
     errors: &mut Errors,
 ) -> &'a [Ident] {
     let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
-    let is_type = |name: &Ident| is_type_parameter(name, function, parameters);
+    // With `interop` also the parameters around the function.
+    let is_type = |name: &Ident| {
+        is_type_parameter(name, function, parameters) || (name == "Self" && args.interop.is_given())
+    };
     let only_types = !skipped.is_empty() && skipped.iter().all(is_type);
     if let (Some(option), true, false) = (args.skip.name(), args.key.is_given(), only_types) {
         errors.at(option, "`key` already says what the key is: remove `skip`");

@@ -9,6 +9,7 @@ use syn::visit::Visit;
 use syn::{Expr, TypeImplTrait};
 
 use super::Companion;
+use super::interop::is_named_in_key;
 use super::says::is_unreadable;
 use crate::args::{Args, SelfKey};
 use crate::diagnostics::{Errors, list};
@@ -40,6 +41,18 @@ fn decided(
     let mut left_out = Vec::new();
     for name in function.turbofish() {
         let skipped = view.skipped(name);
+        if view.is_for_all_languages() {
+            match (skipped, view.reason_besides_arguments(name)) {
+                (None, _) => view.ask_for_all_languages(name, errors),
+                (Some(skipped), Some(reason)) => {
+                    errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"));
+                }
+                (Some(_), None) if view.argument_of(name).is_none() => left_out.push(name.clone()),
+                // Entries of this process are told apart by it all the same.
+                (Some(_), None) => {}
+            }
+            continue;
+        }
         let reason = view.reason(name);
         match (skipped, reason) {
             (Some(skipped), Some(reason)) => {
@@ -135,11 +148,21 @@ impl<'a> View<'a> {
 
     /// Why a type belongs to the identity of what is stored.
     fn reason(&self, name: &Ident) -> Option<String> {
+        let argument = self.argument_of(name).map(|argument| {
+            format!("it is in the type of `{argument}`, which is a part of the key")
+        });
+        argument.or_else(|| self.reason_besides_arguments(name))
+    }
+
+    /// An argument in the key that has it in its type.
+    fn argument_of(&self, name: &Ident) -> Option<&'a Ident> {
         let word = name.to_string();
-        if let Some(argument) = self.kept.iter().find(|argument| mentions(&argument.ty, &word)) {
-            let argument = argument.names.first().unwrap_or(&argument.ident);
-            return Some(format!("it is in the type of `{argument}`, which is a part of the key"));
-        }
+        let argument = self.kept.iter().find(|argument| mentions(&argument.ty, &word))?;
+        Some(argument.names.first().unwrap_or(&argument.ident))
+    }
+
+    fn reason_besides_arguments(&self, name: &Ident) -> Option<String> {
+        let word = name.to_string();
         if mentions(&self.function.sig.output, &word) {
             return Some("it is in the return type, and so decides what is stored".to_owned());
         }
@@ -189,6 +212,37 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the key is that of all languages. It has no types in it, not even those of its parts.
+    fn is_for_all_languages(&self) -> bool {
+        self.args.interop.is_given() && !self.args.own_cache.is_given()
+    }
+
+    /// Reports a parameter that such a key does not show.
+    fn ask_for_all_languages(&self, name: &Ident, errors: &mut Errors) {
+        let word = name.to_string();
+        if is_named_in_key(self.args, &word) {
+            return;
+        }
+        let function = &self.function.sig.ident;
+        let in_key = self
+            .in_key(name)
+            .replace(&format!("std::any::type_name::<{name}>()"), &format!("{name}::NAME"));
+        let returned = mentions(&self.function.sig.output, &word);
+        let skipped = self.args.skip.value().map_or(&[][..], Vec::as_slice);
+        let skipped: Vec<String> = skipped.iter().map(ToString::to_string).collect();
+        let skip = match self.skip_with(&skipped, &word) {
+            skip if !returned => format!(", or `{skip}` for the same entries whatever `{word}` is"),
+            _ => String::new(),
+        };
+        errors.at(
+            name,
+            format_args!(
+                "in all languages `{function}` has one entry for every `{word}`: name it in the key as they do, as in \
+                 `{in_key}`{skip}"
+            ),
+        );
+    }
+
     fn skip_with(&self, names: &[String], word: &str) -> String {
         if self.args.key.is_given() || names.is_empty() {
             return format!("skip({word})");
@@ -228,13 +282,26 @@ impl<'a> View<'a> {
                 self.0.get_or_insert(found);
             }
         }
-        for argument in &self.dropped {
+        let of_all_languages = self.kept.iter().filter(|_| self.is_for_all_languages());
+        for argument in self.dropped.iter().chain(of_all_languages) {
             let mut found = Found(None);
             found.visit_type(&argument.ty);
             let Some(found) = found.0 else { continue };
             let name = argument.names.first().unwrap_or(&argument.ident);
             let function = &self.function.sig.ident;
-            let skip = self.skip_with(&[name.to_string()], "X");
+            let is_kept = self.kept.iter().any(|kept| std::ptr::eq(*kept, *argument));
+            let skip = self.skip_with(&if is_kept { vec![] } else { vec![name.to_string()] }, "X");
+            if is_kept {
+                errors.at(
+                    found,
+                    format_args!(
+                        "in all languages `{function}` has one entry for every type of `{name}`, which has no name to \
+                         decide about that with: write `fn {function}<X: …>({name}: X, …)` with `{skip}` for the same \
+                         entries whatever `X` is, or take a `&dyn …`"
+                    ),
+                );
+                continue;
+            }
             errors.at(
                 found,
                 format_args!(

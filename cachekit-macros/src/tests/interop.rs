@@ -143,6 +143,136 @@ fn it_takes_twelve_arguments() {
     assert_eq!(mistakes(Tier::Shared, &format!("{options}, skip(x0)"), &function(13)), []);
 }
 
+#[test]
+fn several_functions_may_have_one_operation_if_they_say_so() {
+    let emitted = |interop: &str| {
+        let options = format!("interop = {interop}, namespace = \"n\"");
+        assert_eq!(mistakes(Tier::Shared, &options, FUNCTION), [], "{options}");
+        super::expansion(&options, FUNCTION).contains("with_interop_shared (true)")
+    };
+    if cfg!(feature = "interop") {
+        assert!(emitted("shared(\"get_user\")") && !emitted("\"get_user\""));
+    }
+    let options = |value: &str| format!("interop = {value}, namespace = \"n\"");
+    for value in ["shared()", "shared(get_user)", "shared(\"a\", \"b\")"] {
+        refuses(Tier::Shared, &options(value), FUNCTION, value, "`interop = shared(\"get_user\")`");
+    }
+    refuses(Tier::Shared, &options("shared(\"A\")"), FUNCTION, "\"A\"", "write \"a\"");
+    refuses(
+        Tier::Shared,
+        &options("alone(\"a\")"),
+        FUNCTION,
+        "alone(\"a\")",
+        "a string, written out",
+    );
+}
+
+#[test]
+fn errors_are_no_values_of_other_languages() {
+    let options = "interop = \"o\", namespace = \"n\", ttl(ok = 60, err = 5)";
+    let function = "fn f(x: u8) -> Result<u8, String> { Ok(x) }";
+    refuses(Tier::Shared, options, function, "err", "errors are not cached with `interop`");
+    let options = "interop = \"o\", namespace = \"n\", ttl(ok = 60, none = 5)";
+    assert_eq!(mistakes(Tier::Shared, options, "fn f(x: u8) -> Option<u8> { Some(x) }"), []);
+}
+
+#[test]
+fn what_names_a_tenant_is_in_the_key() {
+    let options = |more: &str| format!("interop = \"o\", namespace = \"n\", {more}");
+    let function = "fn f(tenant: &str, id: u8) -> u8 { id }";
+    for (more, message) in [
+        ("tenant = tenant, skip(tenant)", "do not skip `tenant`"),
+        ("tenant = \"t{tenant}\", skip(tenant)", "do not skip `tenant`"),
+        ("tenant = tenant, key = id", "name `tenant` in `key = …`"),
+    ] {
+        let place = if more.contains("\"t{") { "\"t{tenant}\"" } else { "tenant" };
+        refuses(Tier::Secure, &options(more), function, place, message);
+    }
+    let method = "fn f(&self, id: u8) -> u8 { id }";
+    let of_self = "tenant = self.tenant, self = shared";
+    refuses(Tier::Secure, &options(of_self), method, "self.tenant", "write `self = key(…)`");
+    for (more, function) in [
+        ("tenant = tenant", function),
+        ("tenant = tenant, key = (tenant, id)", function),
+        ("tenant = tenant, key = \"{tenant}:{id}\"", function),
+        // Other places keep them apart as well.
+        ("tenant = tenant, backend = backends(tenant), skip(tenant)", function),
+        ("tenant = self.tenant, self = key(self.tenant)", method),
+        ("tenant = self.tenant, key = (self.tenant, id)", method),
+    ] {
+        assert_eq!(mistakes(Tier::Secure, &options(more), function), [], "{more}");
+    }
+    // A key of ours has it anyway.
+    let native = "namespace = \"n\", tenant = tenant, skip(tenant)";
+    assert_eq!(mistakes(Tier::Secure, native, function), []);
+}
+
+/// The key of all languages has no types in it.
+#[test]
+fn type_parameters_are_decided_about() {
+    let options = |more: &str| format!("interop = \"o\", namespace = \"n\"{more}");
+    let free = "fn size<T: 'static>(id: u64) -> String { String::new() }";
+    let argument = "fn size<T: Hash>(id: T) -> u8 { 0 }";
+    let returned = "fn load<T: Entity>(id: u64) -> T { T::load(id) }";
+    let constant = "fn page<const N: usize>(id: u64) -> u8 { 0 }";
+    for (more, function, place, message) in [
+        ("", free, "T", "in `key = (T::NAME, id)`, or `skip(T)`"),
+        ("", argument, "T", "in `key = (T::NAME, id)`, or `skip(T)`"),
+        (", key = convert::<T>(id)", argument, "T", "`skip(T)`"),
+        (", key = T::key_of(&id)", argument, "T", "`skip(T)`"),
+        (", key = id.to::<T>()", argument, "T", "`skip(T)`"),
+        (", key = id as T", argument, "T", "`skip(T)`"),
+        ("", constant, "N", "in `key = (N, id)`, or `skip(N)`"),
+        (", skip(a)", "fn f<T>(a: u8, id: u8) -> u8 { 0 }", "T", "`skip(a, T)`"),
+        (", skip(T)", returned, "T", "in the return type, and so decides"),
+        ("", "fn f(id: impl Hash) -> u8 { 0 }", "impl Hash", "with `skip(X)`"),
+        ("", "fn f(id: &[impl Hash]) -> u8 { 0 }", "impl Hash", "with `skip(X)`"),
+    ] {
+        refuses(Tier::Shared, &options(more), function, place, message);
+    }
+    let all = mistakes(Tier::Shared, &options(""), returned);
+    assert!(all.len() == 1 && !all[0].1.contains("skip"), "{all:?}");
+    for (more, function) in [
+        (", skip(T)", free),
+        (", skip(T)", argument),
+        (", skip(N)", constant),
+        (", key = (T::NAME, id)", free),
+        (", key = (T::NAME, id)", returned),
+        (", key = (<T as Entity>::NAME, id)", returned),
+        (", key = (T::kind(), id)", returned),
+        (", key = (std::any::type_name::<T>(), id)", argument),
+        (", key = format!(\"{}:{id}\", T::NAME)", free),
+        (", key = (N, id)", constant),
+        (", key = id.as_ref(), skip(X)", "fn f<X: AsRef<str>>(id: X) -> u8 { 0 }"),
+        ("", "fn f<'a>(id: &'a str) -> u8 { 0 }"),
+    ] {
+        assert_eq!(mistakes(Tier::Shared, &options(more), function), [], "{more}: {function}");
+    }
+}
+
+#[test]
+fn parameters_around_a_method_are_decided_about() {
+    let options = |more: &str| format!("interop = \"o\", namespace = \"n\", {more}");
+    let method = "fn f(&self, id: u8) -> u8 { id }";
+    for (more, decided) in [
+        ("self = shared", false),
+        ("self = shared, skip(Self)", true),
+        ("self = shared, key = (Self::NAME, id)", true),
+        ("key = (std::any::type_name::<Self>(), self.id, id)", true),
+        ("self = key((Self::NAME, self.id))", true),
+        ("self = key(Self::of(self.id))", false),
+        ("self = key(self.id)", false),
+    ] {
+        assert_eq!(mistakes(Tier::Shared, &options(more), method), [], "{more}");
+        if cfg!(feature = "interop") {
+            let emitted = super::expansion(&options(more), method);
+            assert_eq!(emitted.contains("with_interop_types (true)"), decided, "{more}");
+        }
+    }
+    let all = mistakes(Tier::Shared, "self = shared, skip(Self)", method);
+    assert!(all.iter().any(|(at, said)| at == "Self" && said.contains("no argument")), "{all:?}");
+}
+
 /// One argument is its own key in this process, and a list of one elsewhere.
 #[cfg(feature = "interop")]
 #[test]

@@ -12,6 +12,10 @@ pub struct Function {
 }
 
 impl Function {
+    pub(crate) fn of(definition: &'static CachedFunction) -> Self {
+        Self { definition }
+    }
+
     pub(crate) fn definition(self) -> &'static CachedFunction {
         self.definition
     }

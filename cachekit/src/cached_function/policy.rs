@@ -88,6 +88,10 @@ pub struct Policy {
     pub on_tamper: OnTamper,
     /// The operation of `interop = …`, by which other languages find the function's entries.
     pub interop: Option<&'static str>,
+    /// Whether other functions of the program may have the same operation: `interop = shared(…)`.
+    pub interop_shared: bool,
+    /// Whether the attribute says what the type parameters of the `impl` mean for that operation.
+    pub interop_types: bool,
 }
 
 /// An attribute without options.
@@ -107,6 +111,8 @@ pub const POLICY: Policy = Policy {
     l1: L1::Typed,
     on_tamper: OnTamper::Recompute,
     interop: None,
+    interop_shared: false,
+    interop_types: false,
 };
 
 /// What the attributes set, one after the other.
@@ -142,4 +148,6 @@ setters! {
     with_l1(l1: L1);
     with_on_tamper(on_tamper: OnTamper);
     with_interop(interop: Option<&'static str>);
+    with_interop_shared(interop_shared: bool);
+    with_interop_types(interop_types: bool);
 }

@@ -11,6 +11,9 @@ use crate::sealed::BlindedKey;
 ///
 /// That of a `#[cache::secure]` call shows the key that its entry is stored under: a keyed hash, the same in
 /// every process that has the key. Without a key it is as any other.
+///
+/// That of a call with `interop` shows the key by which all languages find its entry, where there is a backend. It
+/// ends with a hash of the arguments without a secret, which confirms them to a reader who guesses them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey {
     pub(super) module: &'static str,

@@ -70,7 +70,9 @@
 //! [`decode_value`] takes exactly one document. It refuses what follows it, lengths that the bytes do not back, more
 //! than 100 levels, text that is not UTF-8, and entries of the Python client's own format, which it names. Unsorted
 //! keys, numbers wider than needed, 32-bit floats and extension types are read: other writers may use them. Bytes
-//! are also read as a `Vec<u8>`.
+//! are also read as a `Vec<u8>`. A field or a variant has its name, and no number; a number that is too large for an `f32`
+//! is an error, and no infinity. Of a key that a map has twice the last one counts; a field that a struct has twice
+//! is an error.
 
 pub(crate) mod decode;
 mod encode;
@@ -94,7 +96,7 @@ mod value;
 mod tests;
 
 use serde::Serialize;
-use serde::de::Deserialize;
+use serde::de::{Deserialize, DeserializeOwned};
 
 pub(crate) use error::Fault;
 pub use error::{Error, ErrorKind};
@@ -107,6 +109,9 @@ pub use value::Value;
 /// How many arrays and maps may stand in each other, in what is written and what is read.
 pub const MAX_DEPTH: usize = 100;
 
+/// How many `Some`s and newtypes may stand around one value. They recurse, too, and have no bytes of their own.
+const MAX_WRAPPERS: u32 = 256;
+
 /// The canonical MessagePack of a list of arguments: what [`key`] hashes. For tests and tools.
 ///
 /// # Errors
@@ -114,6 +119,14 @@ pub const MAX_DEPTH: usize = 100;
 /// As [`key`], for the arguments.
 pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
     encode::arguments(args, <[u8]>::to_vec)
+}
+
+/// What an argument of a key reads as, where it reads as its type; and whether the protocol itself keeps less of it than
+/// the type has.
+pub(crate) fn argument_again<T: Serialize + DeserializeOwned>(
+    argument: &T,
+) -> Result<(Option<T>, bool), Error> {
+    encode::argument(argument, |encoded| decode::document(encoded).ok())
 }
 
 /// A value as it is stored: one MessagePack document in canonical form, floats kept as floats.

@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{CacheKey, Fidelity};
+use super::{CacheKey, Fidelity, Form};
 
 macro_rules! through_pointer {
     ($($pointer:ty),*) => {$(
@@ -26,8 +26,8 @@ macro_rules! through_pointer {
                 (**self).to_owned_key()
             }
             #[inline]
-            fn fidelity(owned: &T::Owned) -> Fidelity {
-                T::fidelity(owned)
+            fn fidelity(owned: &T::Owned, form: Form) -> Fidelity {
+                T::fidelity(owned, form)
             }
         }
     )*};
@@ -51,8 +51,8 @@ impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
         (**self).to_owned_key()
     }
     #[inline]
-    fn fidelity(owned: &<T as CacheKey>::Owned) -> Fidelity {
-        T::fidelity(owned)
+    fn fidelity(owned: &<T as CacheKey>::Owned, form: Form) -> Fidelity {
+        T::fidelity(owned, form)
     }
 }
 
@@ -145,7 +145,7 @@ impl CacheKey for () {
     #[inline]
     fn to_owned_key(&self) {}
     #[inline]
-    fn fidelity(_owned: &()) -> Fidelity {
+    fn fidelity(_owned: &(), _form: Form) -> Fidelity {
         Fidelity::Full
     }
 }
@@ -167,8 +167,8 @@ impl<A: CacheKey> CacheKey for (A,) {
         self.0.to_owned_key()
     }
     #[inline]
-    fn fidelity(owned: &A::Owned) -> Fidelity {
-        A::fidelity(owned)
+    fn fidelity(owned: &A::Owned, form: Form) -> Fidelity {
+        A::fidelity(owned, form)
     }
 }
 
@@ -190,8 +190,8 @@ macro_rules! tuple {
                 ($(self.$index.to_owned_key(),)*)
             }
             #[inline]
-            fn fidelity(owned: &Self::Owned) -> Fidelity {
-                Fidelity::Full$(.min($part::fidelity(&owned.$index)))*
+            fn fidelity(owned: &Self::Owned, form: Form) -> Fidelity {
+                Fidelity::Full$(.min($part::fidelity(&owned.$index, form)))*
             }
         }
     };

@@ -86,9 +86,9 @@ pub trait CacheKey {
     /// The form to keep, made on a miss.
     fn to_owned_key(&self) -> Self::Owned;
 
-    /// How much of a key the serialized forms of what is kept of it are known to hold.
+    /// How much of a key its serialized form is known to hold of what is kept of it.
     #[doc(hidden)]
-    fn fidelity(_owned: &Self::Owned) -> Fidelity {
+    fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
         Fidelity::Partial
     }
 }
@@ -103,6 +103,16 @@ pub enum Fidelity {
     Exact,
     /// All of it, in either form.
     Full,
+}
+
+/// How a key is written for storage.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As a storage key of ours hashes it: MessagePack, or bincode.
+    Native,
+    /// As all languages hash it: an argument of the interop protocol.
+    Interop,
 }
 
 /// What is known of a type where a generic function says no more of it than `Hash + Eq + Clone`.

@@ -8,15 +8,35 @@ use crate::contained::contained;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Fidelity;
+use super::{Fidelity, Form};
 
 /// What is known of a key after writing it and reading it back.
-pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
+pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T, form: Form) -> Fidelity {
     // Serialization is the user's code. What panics in it proves nothing.
-    contained(|| forms(key)).unwrap_or(Fidelity::Partial)
+    let known = contained(|| match form {
+        Form::Native => native(key),
+        #[cfg(feature = "interop")]
+        Form::Interop => interop(key),
+        #[cfg(not(feature = "interop"))]
+        Form::Interop => Fidelity::Partial,
+    });
+    known.unwrap_or(Fidelity::Partial)
 }
 
-fn forms<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
+/// As an argument in a key that all languages share. There a text may stand for an identifier and an integer for a float,
+/// so that a type with both can be ambiguous that is not so in our own forms.
+#[cfg(feature = "interop")]
+fn interop<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
+    match crate::interop::argument_again(key) {
+        Ok((Some(read), _)) if read == *key => Fidelity::Full,
+        // The protocol itself rounds a date down and sorts a set, and neither is read back. What is in them is known if
+        // our own forms hold it.
+        Ok((_, true)) => native(key),
+        _ => Fidelity::Partial,
+    }
+}
+
+fn native<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
     let named = rmp_serde::to_vec_named(key).ok();
     if named.and_then(|bytes| rmp_serde::from_slice::<T>(&bytes).ok()).as_ref() == Some(key) {
         return Fidelity::Full;

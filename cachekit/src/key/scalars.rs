@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{CacheKey, Fidelity};
+use super::{CacheKey, Fidelity, Form};
 
 macro_rules! by_value {
     ($fidelity:expr; $($type:ty),* $(,)?) => {$(
@@ -36,7 +36,7 @@ macro_rules! by_value {
                 *self
             }
             #[inline]
-            fn fidelity(_owned: &Self::Owned) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
                 $fidelity
             }
         }
@@ -108,7 +108,7 @@ macro_rules! by_borrow {
                 ToOwned::to_owned(self)
             }
             #[inline]
-            fn fidelity(_owned: &Self::Owned) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
                 $fidelity
             }
         }
@@ -129,7 +129,7 @@ macro_rules! by_borrow {
                 self.clone()
             }
             #[inline]
-            fn fidelity(_owned: &Self::Owned) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
                 $fidelity
             }
         }
@@ -219,7 +219,7 @@ macro_rules! float {
                 Float::from(*self)
             }
             #[inline]
-            fn fidelity(_owned: &Self::Owned) -> Fidelity {
+            fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
                 Fidelity::Full
             }
         }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "shared")]
 use super::proof;
-use super::{CacheKey, Fidelity};
+use super::{CacheKey, Fidelity, Form};
 use crate::shareable::ShareableKey;
 
 /// An argument on its way into the key.
@@ -279,9 +279,9 @@ where
         self.0.to_owned_key()
     }
     #[cfg(feature = "shared")]
-    fn fidelity(owned: &K::Owned) -> Fidelity {
-        match K::fidelity(owned) {
-            Fidelity::Partial => proof::read_back(owned),
+    fn fidelity(owned: &K::Owned, form: Form) -> Fidelity {
+        match K::fidelity(owned, form) {
+            Fidelity::Partial => proof::read_back(owned, form),
             known => known,
         }
     }
@@ -289,7 +289,7 @@ where
 
 macro_rules! key_part {
     ($(#[$doc:meta])* $name:ident, [$($bounds:tt)*], $owned:ty, $value:ty, $copies_plainly:expr,
-     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr, |$known:ident| $fidelity:expr) => {
+     |$this:ident, $state:ident| $hash:expr, |$me:ident, $stored:ident| $same:expr, |$self_:ident| $own:expr, |$known:ident, $form:ident| $fidelity:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<'a, $($bounds)*>($value);
@@ -316,7 +316,7 @@ macro_rules! key_part {
                 $own
             }
             #[inline]
-            fn fidelity($known: &$owned) -> Fidelity {
+            fn fidelity($known: &$owned, $form: Form) -> Fidelity {
                 $fidelity
             }
         }
@@ -337,23 +337,23 @@ key_part!(
     /// A part by its own [`CacheKey`].
     KeyOf, [T: CacheKey + ?Sized], T::Owned, &'a T, T::COPIES_PLAINLY,
     |it, state| it.hash_key(state), |it, owned| it.matches(owned), |it| it.to_owned_key(),
-    |owned| T::fidelity(owned)
+    |owned, form| T::fidelity(owned, form)
 );
 key_part!(
     /// A part by `Hash + Eq + Clone`.
     ByHash, [T: Hash + Eq + Clone], T, &'a T, false,
     |it, state| it.hash(state), |it, owned| *it == owned, |it| (*it).clone(),
-    |_owned| super::fidelity_of::<T>()
+    |_owned, _form| super::fidelity_of::<T>()
 );
 key_part!(
     /// A borrowed part by `Hash + Eq + ToOwned`.
     ByBorrow, [T: Hash + Eq + ToOwned + ?Sized], T::Owned, &'a T, false,
     |it, state| it.hash(state), |it, owned| *it == owned.borrow(), |it| (*it).to_owned(),
-    |_owned| super::fidelity_of::<T::Owned>()
+    |_owned, _form| super::fidelity_of::<T::Owned>()
 );
 key_part!(
     /// An optional borrowed part.
     ByOption, [T: Hash + Eq + ToOwned + ?Sized], Option<T::Owned>, Option<&'a T>, false,
     |it, state| it.hash(state), |it, owned| *it == owned.as_ref().map(Borrow::borrow),
-    |it| it.map(ToOwned::to_owned), |_owned| super::fidelity_of::<T::Owned>()
+    |it| it.map(ToOwned::to_owned), |_owned, _form| super::fidelity_of::<T::Owned>()
 );

@@ -3,9 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cachekit_io::Backend;
-use serde::Serialize;
-
 use super::named::{AtBackend, shared};
 use super::{OwnedKey, Route};
 use crate::cached_function::{CachedFunction, FunctionRef, L1};
@@ -22,7 +19,9 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
+use crate::storage_key::is_unambiguous_in_interop;
 use crate::store::Store;
+use cachekit_io::Backend;
 
 /// Shared with other languages, at a backend. `N` is the number of arguments in the key.
 pub struct Interop<const N: usize, B>(B);
@@ -54,19 +53,14 @@ where
 
     #[allow(private_interfaces)]
     fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        let name = match key_of::<N, _>(function, &key.key) {
-            Ok(name) => name,
+        let (name, unambiguous) = match key_of::<N, Q>(function, &key.key) {
+            Ok(key) => key,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
         let backend = B::backend(&key.pin, function)?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
-        Some(shared(
-            function,
-            remote_entry(function, backend, &name),
-            true,
-            stored,
-            (None, Vec::new()),
-        ))
+        let remote_entry = remote_entry(function, backend, &name);
+        Some(shared(function, remote_entry, unambiguous, stored, (None, Vec::new())))
     }
 }
 
@@ -76,13 +70,14 @@ pub(super) fn remote_entry(
     key: &interop::Key,
 ) -> RemoteEntry {
     RemoteEntry::new(backend, key.as_str().to_owned(), function.definition.info.policy.is_async)
+        .timed()
 }
 
-/// The key by which all languages find the entry of a call.
-pub(super) fn key_of<const N: usize, K: Serialize>(
+/// The key by which all languages find the entry of a call, and whether it names this call and no other.
+pub(super) fn key_of<const N: usize, Q: CacheKey<Owned: ShareableKey>>(
     function: FunctionRef,
-    key: &K,
-) -> Result<interop::Key, Outside> {
+    key: &Q::Owned,
+) -> Result<(interop::Key, bool), Outside> {
     let policy = &function.definition.info.policy;
     let (namespace, operation) =
         (policy.namespace.unwrap_or_default(), policy.interop.unwrap_or_default());
@@ -93,7 +88,7 @@ pub(super) fn key_of<const N: usize, K: Serialize>(
         _ => interop::key(namespace, operation, key),
     });
     let reason = match made {
-        Some(Ok(key)) => return Ok(key),
+        Some(Ok(name)) => return Ok((name, is_unambiguous_in_interop::<Q>(function, key))),
         Some(Err(error)) => Some(error),
         None => None,
     };

@@ -143,7 +143,7 @@ pub(super) mod ecosystem {
     use crate::route::interop::{codec_of, key_of, remote_entry};
     use crate::route::named::shared;
     use crate::route::{OwnedKey, Route};
-    use crate::secure::ecosystem::EcosystemSeal;
+    use crate::secure::ecosystem::Sealer;
     use crate::secure::tiers::{InProcess, Unsealed};
     use crate::shape::Shape;
     use crate::shareable::{Shareable, ShareableKey};
@@ -183,32 +183,27 @@ pub(super) mod ecosystem {
 
         #[allow(private_interfaces)]
         fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-            let name = match key_of::<N, _>(function, &key.key) {
-                Ok(name) => name,
-                Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
-            };
             let (backend, tenant) = &key.pin;
             let backend = B::backend(backend, function);
-            let seal =
-                match EcosystemSeal::new(function.definition, name.as_str(), T::tenant(tenant)) {
-                    Ok(seal) => Box::new(seal),
-                    Err(reason) => {
-                        let unsealed =
-                            Unsealed::new(function.definition, backend.is_some(), reason);
-                        return Some(Remote::new(unsealed, codec_of::<S::Value>()));
-                    }
-                };
+            // First: without a key nothing is kept, whatever the arguments are.
+            let sealer = match Sealer::new(function.definition, T::tenant(tenant)) {
+                Ok(sealer) => sealer,
+                Err(reason) => {
+                    let unsealed = Unsealed::new(function.definition, backend.is_some(), reason);
+                    return Some(Remote::new(unsealed, codec_of::<S::Value>()));
+                }
+            };
+            let (name, unambiguous) = match key_of::<N, Q>(function, &key.key) {
+                Ok(key) => key,
+                Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
+            };
+            let seal = Box::new(sealer.at(name.as_str()));
             let Some(backend) = backend else {
                 return Some(Remote::new(InProcess(seal), codec_of::<S::Value>()));
             };
             let stored = (Layout::Plain, codec_of::<S::Value>());
-            Some(shared(
-                function,
-                remote_entry(function, backend, &name),
-                true,
-                stored,
-                (Some(seal), Vec::new()),
-            ))
+            let remote_entry = remote_entry(function, backend, &name);
+            Some(shared(function, remote_entry, unambiguous, stored, (Some(seal), Vec::new())))
         }
     }
 }

@@ -53,6 +53,29 @@ impl Openable for Entry {
     }
 }
 
+/// The keys of a tenant's calls.
+pub(crate) struct Sealer<'a> {
+    envelope: InteropEnvelope,
+    tenant: &'a str,
+    function: &'static CachedFunction,
+}
+
+impl<'a> Sealer<'a> {
+    /// Why nothing can be sealed, if that is so.
+    pub(crate) fn new(function: &'static CachedFunction, tenant: &'a str) -> Result<Self, Reason> {
+        let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
+        envelope.fingerprints(tenant).map_err(Reason::Context)?;
+        Ok(Self { envelope, tenant, function })
+    }
+
+    /// For a call whose entry is stored under this key.
+    pub(crate) fn at(self, key: &str) -> EcosystemSeal {
+        let Self { envelope, tenant, function } = self;
+        let identity = EntryIdentity { tenant: tenant.into(), key: key.into() };
+        EcosystemSeal { envelope, identity: Arc::new(identity), function }
+    }
+}
+
 /// The keys and the place of one call.
 pub(crate) struct EcosystemSeal {
     envelope: InteropEnvelope,
@@ -60,24 +83,11 @@ pub(crate) struct EcosystemSeal {
     function: &'static CachedFunction,
 }
 
-impl EcosystemSeal {
-    /// For a call whose entry is stored under this key.
-    pub(crate) fn new(
-        function: &'static CachedFunction,
-        key: &str,
-        tenant: &str,
-    ) -> Result<Self, Reason> {
-        let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
-        envelope.fingerprints(tenant).map_err(Reason::Context)?;
-        let identity = EntryIdentity { tenant: tenant.into(), key: key.into() };
-        Ok(Self { envelope, identity: Arc::new(identity), function })
-    }
-}
-
 impl Sealing for EcosystemSeal {
     /// Every SDK of the ecosystem has to find the key, so it is no secret.
     fn blinded(&self) -> Option<BlindedKey> {
-        None
+        let policy = &self.function.info.policy;
+        Some(BlindedKey::new(policy.namespace, policy.interop, &self.identity.key))
     }
 
     fn l1(&self) -> L1 {

@@ -131,14 +131,8 @@ impl Seal {
 impl Sealing for Seal {
     fn blinded(&self) -> Option<BlindedKey> {
         let key = self.key();
-        let (front, digits) = key.split_at(key.len().saturating_sub(64));
-        let mut hash = [0; 32];
-        for (byte, digits) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-            let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default();
-            *byte = u8::try_from(digit(digits[0]) * 16 + digit(digits[1])).unwrap_or_default();
-        }
-        let namespace = front.starts_with("ns:").then_some(self.identity.namespace);
-        Some(BlindedKey { namespace, hash })
+        let namespace = key.starts_with("ns:").then_some(self.identity.namespace);
+        Some(BlindedKey::new(namespace, None, key))
     }
 
     fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
@@ -182,6 +176,10 @@ impl Sealing for Seal {
 /// The error that a refused entry leads to, if it does.
 pub(super) fn on_refusal(function: &CachedFunction, refusal: Refusal) -> Option<Error> {
     let why = match refusal {
+        // The format of all languages has no mark of the key in it.
+        Refusal::Tampered if function.info.policy.interop.is_some() => {
+            "it was changed, or sealed with another master key, for another tenant or for another storage key"
+        }
         Refusal::Tampered => "it was changed",
         Refusal::WrongKey => "no key of the keyring sealed it",
         Refusal::WrongPlace => "it was sealed for another place",

@@ -28,7 +28,17 @@ impl TierBehind for SharedTier {
     }
 
     fn blinded(&self) -> Option<BlindedKey> {
-        self.seal.as_ref()?.blinded()
+        match &self.seal {
+            Some(seal) => seal.blinded(),
+            None => {
+                let operation = self.policy.interop?;
+                Some(BlindedKey::new(
+                    self.policy.namespace,
+                    Some(operation),
+                    self.remote_entry.key(),
+                ))
+            }
+        }
     }
 
     fn consult<'a>(

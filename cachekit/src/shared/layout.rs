@@ -1,5 +1,7 @@
 //! How values stand in the shared tier.
 
+use cachekit_io::SetOptions;
+
 use crate::format::frame::{Compression, Frame, FrameContext};
 
 /// How values stand there.
@@ -16,6 +18,14 @@ impl Layout {
         match self {
             Self::Framed => Frame::decode(bytes, context),
             Self::Plain => Some(Frame::around(bytes)),
+        }
+    }
+
+    /// How a backend is to store it: a document is read by programs that know nothing of ours.
+    pub(super) fn options(self) -> SetOptions {
+        match self {
+            Self::Framed => SetOptions::new(),
+            Self::Plain => SetOptions::new().verbatim(),
         }
     }
 

@@ -8,6 +8,7 @@ use cachekit_io::SetOptions;
 
 use super::encoding::lifetime;
 use super::guard::{Guard, Permit};
+use super::layout::Layout;
 use super::remote_entry::{RemoteEntry, Written};
 use super::tier::SharedTier;
 use crate::clock;
@@ -35,7 +36,7 @@ impl SharedTier {
         let written = match permit {
             // The time was used up before the function ran.
             None => Written::Unknown,
-            Some(Permit::Given(right)) => match value_of(prepared, store) {
+            Some(Permit::Given(right)) => match value_of(prepared, self.layout, store) {
                 None => Written::Unknown,
                 Some(value) => {
                     if self.is_forced() {
@@ -113,7 +114,8 @@ impl SharedTier {
         // What older runs are still writing is not to land on top of this.
         let on_its_way = self.is_overtaken();
         self.remote_entries().for_each(RemoteEntry::overtake);
-        let Some(value) = value_of(prepared, store).filter(|_| !on_its_way) else { return false };
+        let value = value_of(prepared, self.layout, store);
+        let Some(value) = value.filter(|_| !on_its_way) else { return false };
         for _ in 0..ATTEMPTS {
             let mut guard = Guard::of(&self.remote_entry);
             if guard.take(&self.remote_entry, store, until).await.is_err() {
@@ -181,13 +183,17 @@ impl SharedTier {
 }
 
 /// The bytes of a value and for how long they are good.
-fn value_of(prepared: &Prepared, store: &StoreRef) -> Option<(bytes::Bytes, SetOptions)> {
+fn value_of(
+    prepared: &Prepared,
+    layout: Layout,
+    store: &StoreRef,
+) -> Option<(bytes::Bytes, SetOptions)> {
     let Some(bytes) = prepared.bytes.clone() else {
         store.count_shared_error();
         return None;
     };
     let (verdict, window) = prepared.windows;
-    let mut options = SetOptions::new();
+    let mut options = layout.options();
     if let Some(ttl) = lifetime(&verdict) {
         options = options.ttl(ttl);
         if window > 0 {

@@ -71,6 +71,8 @@ pub(crate) struct RemoteEntry {
     budget: Duration,
     /// The caller is a plain thread and blocks.
     blocking: bool,
+    /// What is there does not say itself how long it is good: the backend is asked for that.
+    timed: bool,
 }
 
 impl fmt::Debug for RemoteEntry {
@@ -86,7 +88,13 @@ impl RemoteEntry {
         let known = known::of(&backend);
         let budget = super::budget();
         let clock = scope::clock();
-        Self { backend, known, key, clock, budget, blocking: !is_async }
+        Self { backend, known, key, clock, budget, blocking: !is_async, timed: false }
+    }
+
+    /// For values that do not say themselves how long they are good.
+    #[cfg_attr(not(feature = "interop"), allow(dead_code))]
+    pub(crate) fn timed(self) -> Self {
+        Self { timed: true, ..self }
     }
 
     /// The same backend, another key.
@@ -147,8 +155,8 @@ impl RemoteEntry {
 
     /// Looks without being part of a call: nothing is counted, and the breaker learns nothing.
     pub(super) async fn look_aside(&self, until: Instant) -> Looked {
-        let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
-        let look = async move { backend.get(&key).await };
+        let (backend, key, timed) = (Arc::clone(&self.backend), self.key.clone(), self.timed);
+        let look = async move { get(timed, &*backend, &key).await };
         let reply = if self.blocking {
             runtime::elsewhere(until, look)
         } else {
@@ -176,7 +184,8 @@ impl RemoteEntry {
         store: &Store,
         until: Instant,
     ) -> Result<Option<Fetched>, Failed> {
-        self.ask(store, until, Operation::Get, |backend, key| backend.get(key)).await
+        let timed = self.timed;
+        self.ask(store, until, Operation::Get, move |backend, key| get(timed, backend, key)).await
     }
 
     /// Deletes at these places of one backend, at the same time. True if the backend confirmed all of them.
@@ -440,6 +449,14 @@ impl RemoteEntry {
             coherence.answered();
         }
     }
+}
+
+fn get<'a>(
+    timed: bool,
+    backend: &'a dyn Backend,
+    key: &'a str,
+) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+    if timed { backend.get_timed(key) } else { backend.get(key) }
 }
 
 /// What a backend said, as a fixed name.

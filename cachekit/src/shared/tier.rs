@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
 use super::windows::{Times, Use};
-use crate::cached_function::{FunctionRef, L1};
+use crate::cached_function::{FunctionRef, L1, Policy};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::flight::Purpose;
@@ -72,6 +72,10 @@ pub(crate) struct SharedTier {
     pub(crate) found: AtomicBool,
     /// Results may be served for so long after their time.
     pub(crate) window: Ticks,
+    /// What the attribute says.
+    pub(crate) policy: &'static Policy,
+    /// What is found there is kept here for no longer, where neither it nor the backend says how long it is good.
+    ttl: Ticks,
     /// How long to wait for another process that runs the function.
     pub(crate) lock_wait: Option<Duration>,
     /// Whether this process keeps a copy of what is there.
@@ -107,6 +111,8 @@ impl SharedTier {
             given_up: false,
             found: AtomicBool::new(false),
             window: function.definition.window(),
+            policy,
+            ttl: function.definition.ttl(),
             lock_wait: policy.fill_lock,
             l1: policy.l1,
             run: Mutex::default(),
@@ -282,6 +288,9 @@ impl SharedTier {
         let (value, weight) = ((), frame.weight);
         has_value.then(|| match use_as {
             Use::Fresh { remaining, window } => {
+                // A document of another program says nothing, and not every backend knows.
+                let is_bounded = self.layout == Layout::Framed || fetched.fresh_for().is_some();
+                let remaining = if is_bounded { remaining } else { remaining.min(self.ttl) };
                 Answer::Fresh(Found { value, remaining, window, weight })
             }
             Use::Stale => Answer::Stale(Found { value, remaining: 0, window: 0, weight }),

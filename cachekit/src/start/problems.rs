@@ -5,11 +5,12 @@ use std::sync::Arc;
 use cachekit_io::{Backend, BackendError};
 
 use crate::cached_function::{Function, L1, Policy, Tier};
+use crate::contained::contained;
 use crate::error::{ErrorKind, Problem};
 #[cfg(feature = "secure")]
 use crate::secure::seal::{keys_for, wrong_namespace};
 use crate::shared::{RemoteEntry, backend, wrong_budget};
-use crate::storage_key::stays;
+use crate::storage_key::stays::{self, Reason};
 
 /// Everything that is wrong.
 pub(super) async fn of_everything(functions: &[Function]) -> Vec<Problem> {
@@ -38,6 +39,8 @@ pub(super) fn of_settings(functions: &[Function]) -> Vec<Problem> {
     }
     #[cfg(feature = "secure")]
     problems.extend(keys_for(functions));
+    problems.extend(functions.iter().copied().filter_map(shares_an_operation));
+    problems.extend(renamed_keys(functions));
     // What is wrong with one backend is said once, with all the functions that it concerns.
     let mut wrong: Vec<(BackendError, Vec<&str>)> = Vec::new();
     for tier in tiers(functions) {
@@ -61,6 +64,28 @@ pub(super) fn of_settings(functions: &[Function]) -> Vec<Problem> {
     problems
 }
 
+/// That no other program finds the entries of functions that share with all languages.
+fn renamed_keys(functions: &[Function]) -> Vec<Problem> {
+    let renamed = |function: &&Function| {
+        let policy = function.policy();
+        let backend = if policy.own_backend { Ok(None) } else { backend(function.tier()) };
+        policy.interop.is_some()
+            && matches!(backend, Ok(Some(backend)) if contained(|| backend.renames_keys()) == Some(true))
+    };
+    // One is enough to say it.
+    let first = functions.iter().find(renamed);
+    let problem = |function: &Function| {
+        let message = format!(
+            "the backend puts something before every key, so that no other program finds the entries of functions with \
+             `interop` such as `{}`: remove `CACHEKIT_REDIS_PREFIX`, or the `prefix` of the backend, or give these \
+             functions another one with `backend = …`",
+            function.path()
+        );
+        Problem::new(ErrorKind::Configuration, message)
+    };
+    first.map(problem).into_iter().collect()
+}
+
 /// Whether a function suits the service it may use.
 fn fits(function: Function) -> Option<Problem> {
     let wrong = match function.tier() {
@@ -68,8 +93,28 @@ fn fits(function: Function) -> Option<Problem> {
         Tier::Secure => wrong_namespace(function.policy().namespace),
         _ => refused_namespace(function),
     }?;
-    let place = format!("{}:{}: `{}`", function.file(), function.line(), function.path());
-    Some(Problem::new(ErrorKind::Function, format!("{place}: {wrong}")))
+    Some(Problem::new(ErrorKind::Function, format!("{}: {wrong}", place(function))))
+}
+
+fn place(function: Function) -> String {
+    format!("{}:{}: `{}`", function.file(), function.line(), function.path())
+}
+
+/// That another function has the same operation for all languages; said at the first of them.
+fn shares_an_operation(function: Function) -> Option<Problem> {
+    let Policy { namespace, interop: Some(operation), .. } = function.policy() else { return None };
+    let twin = Function::of(function.definition().twin()?);
+    let at = |function: Function| (function.file(), function.line());
+    if at(twin) < at(function) {
+        return None;
+    }
+    let (namespace, reason) = (namespace.unwrap_or_default(), Reason::Operation);
+    let message = format!(
+        "{}: the operation `{operation}` of the namespace `{namespace}` is also that of {}: {reason}",
+        place(function),
+        place(twin),
+    );
+    Some(Problem::new(ErrorKind::Function, message))
 }
 
 /// Why values of a function that has a shared tier do not go there.
@@ -81,7 +126,10 @@ fn stays_here(function: Function) -> Vec<Problem> {
     }
     let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
     let problem = |reason| Problem::new(ErrorKind::Function, format!("{place}: {reason}"));
-    stays::reasons(function).into_iter().map(problem).collect()
+    let mut reasons = stays::reasons(function);
+    // Said with the settings.
+    reasons.retain(|reason| *reason != Reason::Operation);
+    reasons.into_iter().map(problem).collect()
 }
 
 /// What the service has against the function's namespace. `#[cache::io]` checked it already; `#[cache]`
@@ -154,3 +202,6 @@ fn keeps_copies(functions: &[Function], tier: Tier) -> bool {
     let keeps = |policy: &Policy| !policy.own_backend && !policy.own_cache && policy.l1 != L1::Off;
     functions.iter().any(|function| function.tier() == tier && keeps(function.policy()))
 }
+
+#[cfg(all(test, feature = "interop"))]
+mod tests;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::origin::{DIGEST, Origin};
 use crate::cached_function::FunctionRef;
 use crate::contained::contained;
-use crate::key::{CacheKey, Fidelity};
+use crate::key::{CacheKey, Fidelity, Form};
 
 mod origin;
 pub(crate) mod stays;
@@ -62,13 +62,28 @@ where
 {
     let mut told = Told::after(&origin.digest);
     // Serialization is the user's code: what panics in it does not serialize.
-    let fidelity = contained(|| write(&mut told, key, Q::fidelity(key))).flatten()?;
+    let fidelity = contained(|| write(&mut told, key, Q::fidelity(key, Form::Native))).flatten()?;
     if fidelity == Fidelity::Partial {
         origin.say_partly_written();
     }
     let mut digest = [0; DIGEST];
     digest.copy_from_slice(origin.hash.hash(told.bytes()).as_bytes());
     Some((digest, origin.is_unambiguous() && fidelity != Fidelity::Partial))
+}
+
+/// The same of the key that all languages share, which names neither the function nor its types.
+#[cfg(feature = "interop")]
+pub(crate) fn is_unambiguous_in_interop<Q: CacheKey>(
+    function: FunctionRef,
+    key: &Q::Owned,
+) -> bool {
+    let store = function.store();
+    let origin = store.attached(|| Origin::new(function));
+    let fidelity = contained(|| Q::fidelity(key, Form::Interop)).unwrap_or(Fidelity::Partial);
+    if fidelity == Fidelity::Partial {
+        origin.say_partly_written();
+    }
+    origin.is_unambiguous() && fidelity != Fidelity::Partial
 }
 
 /// In lower case. Digits are computed, not looked up: so the compiler does many at once.

@@ -97,10 +97,17 @@ type Seen = HashMap<(usize, &'static str), (TypeId, Arc<AtomicBool>)>;
 fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
     static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
     if function.definition.twin().is_some() {
-        stays::note(function.definition, Reason::Twin);
+        stays::note(function.definition, stays::of_twins(function.definition));
         return Arc::default();
     }
     let Some(path) = function.path() else { return Arc::new(AtomicBool::new(true)) };
+    let info = &function.definition.info;
+    // The parameters of the function itself are the macro's question.
+    let undecided = info.policy.interop.is_some() && !info.policy.interop_types;
+    if undecided && has_parameters_around((info.path)(), path) {
+        stays::note(function.definition, Reason::Undecided);
+        return Arc::default();
+    }
     if has_closures_for_types(path) {
         stays::note(function.definition, Reason::Types);
         return Arc::default();
@@ -135,6 +142,38 @@ fn has_closures_for_types(path: &str) -> bool {
         before = c;
     }
     false
+}
+
+/// Whether what stands around the function has type parameters: the paths differ in more than the function's own.
+fn has_parameters_around(own: &str, path: &str) -> bool {
+    fn outermost(mut path: &str) -> &str {
+        while let Some(around) = path.strip_suffix("::{{closure}}") {
+            path = around;
+        }
+        path
+    }
+    let own = own.split("::__CACHEKIT_SITE").next().unwrap_or(own);
+    // Two items beside each other.
+    let own = outermost(own).replace("::__cachekit_static", "::__cachekit_site");
+    match outermost(path).strip_prefix(&own) {
+        Some(generics) => !(generics.is_empty() || is_one_list(generics)),
+        None => true,
+    }
+}
+
+/// Whether this is `<…>`, and nothing else.
+fn is_one_list(generics: &str) -> bool {
+    let (mut depth, mut before) = (0_usize, ' ');
+    let closing = generics.char_indices().find_map(|(at, c)| {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = c;
+        (depth == 0).then_some(at)
+    });
+    generics.starts_with('<') && closing == Some(generics.len() - 1)
 }
 
 /// Whether generic parameters may stand for types outside the standard library. A type inside a function has the
@@ -219,6 +258,35 @@ mod tests {
         for (own, path, expected) in cases {
             let own = format!("{own}{here}");
             assert_eq!(may_name_foreign_types(&own, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_around_a_function_are_known_by_its_path() {
+        for (own, path, expected) in [
+            ("a::f::__cachekit_static", "a::f::__cachekit_site<u8>::{{closure}}", false),
+            (
+                "a::f::__cachekit_static",
+                "a::f::__cachekit_site<fn(u8) -> a::T<u8>>::{{closure}}",
+                false,
+            ),
+            ("a::f", "a::f::{{closure}}", false),
+            ("a::S::f", "a::S::f<u8, a::T>::{{closure}}", false),
+            ("a::S<a::T>::f", "a::S<a::T>::f::{{closure}}", false),
+            (
+                "<a::S as a::T>::f::{{closure}}",
+                "<a::S as a::T>::f::{{closure}}::{{closure}}",
+                false,
+            ),
+            ("a::S::f::{{closure}}", "a::S::f<u8>::{{closure}}::{{closure}}", false),
+            ("a::S<_>::f", "a::S<u8>::f::{{closure}}", true),
+            ("a::S<_>::f", "a::S<u8>::f<u8>::{{closure}}", true),
+            ("<_ as a::T>::f", "<u8 as a::T>::f::{{closure}}", true),
+            ("a::T::f", "a::T::f<u8>::g::{{closure}}", true),
+            ("a::T::f", "a::T::fg::{{closure}}", true),
+        ] {
+            let own = format!("{own}::__CACHEKIT_SITE::__Here");
+            assert_eq!(has_parameters_around(&own, path), expected, "{own} {path}");
         }
     }
 

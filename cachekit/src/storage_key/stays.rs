@@ -13,6 +13,10 @@ use crate::observer;
 pub(crate) enum Reason {
     /// Another function has the same path.
     Twin,
+    /// Another function has the same operation for all languages.
+    Operation,
+    /// Type parameters around the function, which the key that all languages share does not show.
+    Undecided,
     /// Generic parameters stand for types that have no path of their own.
     Types,
     /// Arguments that their serialized form does not hold in full.
@@ -26,6 +30,16 @@ impl fmt::Display for Reason {
                 "another function has the same path, so their entries could not be told apart: its values stay in \
                  this process. Give one of them another name, with `name = …`, or a `namespace` of its own"
             }
+            Self::Operation => {
+                "another function has the same operation and namespace, so that each would serve what the other has \
+                 stored: its values stay in this process. Rename one of the operations, or write \
+                 `interop = shared(\"…\")` at both if they are one function in two forms"
+            }
+            Self::Undecided => {
+                "the key that all languages share does not show the type parameters around the function: such values \
+                 stay in this process. Write `skip(Self)` for the same entries whatever they are, or name them in \
+                 the key, as in `key = (Self::NAME, id)`"
+            }
             Self::Types => {
                 "a generic parameter stands for a closure, or for a type that has the path of another one: such \
                  values stay in this process. Give the types names of their own"
@@ -37,6 +51,11 @@ impl fmt::Display for Reason {
             }
         })
     }
+}
+
+/// Why values of two functions stay here that would share their entries.
+pub(super) fn of_twins(function: &CachedFunction) -> Reason {
+    if function.info.policy.interop.is_some() { Reason::Operation } else { Reason::Twin }
 }
 
 /// By the address of the function's static.
@@ -64,8 +83,9 @@ pub(crate) fn reasons(function: Function) -> Vec<Reason> {
     let mut reasons: Vec<_> =
         noted.iter().filter(|(function, _)| *function == own).map(|(_, reason)| *reason).collect();
     drop(noted);
-    if !reasons.contains(&Reason::Twin) && function.twin().is_some() {
-        reasons.insert(0, Reason::Twin);
+    let twin = of_twins(function);
+    if !reasons.contains(&twin) && function.twin().is_some() {
+        reasons.insert(0, twin);
     }
     reasons
 }

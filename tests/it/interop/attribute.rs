@@ -17,21 +17,21 @@ use serde::{Deserialize, Serialize};
 use crate::secure::keyring;
 
 /// A machine that shares this backend with programs in other languages.
-fn machine(backend: &FaultyBackend) -> Scope {
+pub(super) fn machine(backend: &FaultyBackend) -> Scope {
     Scope::new().with_backend(Arc::new(backend.clone())).with_keyring(keyring(1, &[]))
 }
 
-fn backend() -> FaultyBackend {
+pub(super) fn backend() -> FaultyBackend {
     FaultyBackend::new(MemoryBackend::new())
 }
 
 /// What is stored under a key.
-fn stored(backend: &FaultyBackend, key: &interop::Key) -> Option<Bytes> {
+pub(super) fn stored(backend: &FaultyBackend, key: &interop::Key) -> Option<Bytes> {
     let fetched = block_on(backend.get(key.as_str())).unwrap();
     fetched.map(|fetched| fetched.value().clone())
 }
 
-fn store(backend: &FaultyBackend, key: &interop::Key, bytes: Vec<u8>) {
+pub(super) fn store(backend: &FaultyBackend, key: &interop::Key, bytes: Vec<u8>) {
     let options = SetOptions::new().ttl(Duration::from_secs(60));
     block_on(backend.set(key.as_str(), bytes.into(), &options)).unwrap();
 }
@@ -141,7 +141,7 @@ fn every_kind_of_argument_has_the_key_that_others_compute() {
 }
 
 #[test]
-fn methods_and_generics_share_by_their_arguments() {
+fn methods_and_generics_share_by_their_keys() {
     struct Shop {
         id: u32,
     }
@@ -151,7 +151,7 @@ fn methods_and_generics_share_by_their_arguments() {
             self.id * item
         }
     }
-    #[cache(interop = "twice", namespace = "shop", ttl = 60)]
+    #[cache(interop = "twice", namespace = "shop", ttl = 60, key = (std::mem::size_of::<T>(), item))]
     fn twice<
         T: Clone + Eq + std::hash::Hash + Send + Sync + Serialize + DeserializeOwned + 'static,
     >(
@@ -165,7 +165,7 @@ fn methods_and_generics_share_by_their_arguments() {
         let _ = twice(9_u8).0;
     });
     assert!(stored(&backend, &interop::key("shop", "price", &(2, 4)).unwrap()).is_some());
-    assert!(stored(&backend, &interop::key("shop", "twice", &(9,)).unwrap()).is_some());
+    assert!(stored(&backend, &interop::key("shop", "twice", &(1, 9)).unwrap()).is_some());
 }
 
 #[derive(Debug)]
@@ -298,14 +298,79 @@ fn sealed_entries_are_those_of_the_ecosystem() {
 
 #[test]
 fn a_tenant_opens_no_entry_of_another() {
-    #[cache::secure(interop = "plan", namespace = "tenants", ttl = 60, tenant = tenant, skip(tenant))]
-    fn plan(tenant: &str, id: u8) -> String {
-        format!("{tenant} {id}")
+    static RUNS: Runs = Runs::new();
+    #[cache::secure(interop = "plan", namespace = "tenants", ttl = 60, tenant = tenant, on_tamper = error)]
+    fn plan(tenant: &str, id: u8) -> Result<String, cachekit::Error> {
+        RUNS.add();
+        Ok(format!("{tenant} {id}"))
     }
     let backend = backend();
     for tenant in ["a", "b", "a"] {
-        machine(&backend).run(|| assert_eq!(plan(tenant, 1), format!("{tenant} 1")));
+        machine(&backend).run(|| assert_eq!(plan(tenant, 1).unwrap(), format!("{tenant} 1")));
     }
+    assert_eq!(RUNS.all(), 2, "each has an entry of its own");
+
+    // What was sealed with another key or for another tenant looks as if it was changed.
+    let key = interop::key("tenants", "plan", &("a", 1)).unwrap();
+    for (tenant, master) in [("b", 1), ("a", 2)] {
+        let mut theirs = Vec::new();
+        let value = interop::encode_value("not ours").unwrap();
+        let envelope = InteropEnvelope::new(keyring(master, &[]));
+        envelope.seal(tenant, key.as_str(), &value, &mut theirs).unwrap();
+        store(&backend, &key, theirs);
+        let error = machine(&backend).run(|| plan("a", 1)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let said = error.to_string();
+        assert!(said.contains("another tenant") && said.contains("another master key"), "{said}");
+    }
+}
+
+#[test]
+fn without_a_key_no_argument_has_anything_kept() {
+    static RUNS: Runs = Runs::new();
+    #[cache::secure(interop = "dose", namespace = "patients", ttl = 60, l1 = typed)]
+    fn dose(of: f64) -> u8 {
+        RUNS.add();
+        let _ = of;
+        1
+    }
+    #[cache::secure(interop = "dose_of", namespace = "patients", ttl = 60, l1 = typed, tenant = of)]
+    fn dose_of(of: &str, factor: f64) -> Result<u8, Failure> {
+        let _ = (of, factor);
+        Ok(1)
+    }
+    let backend = backend();
+    let without_keys = Scope::new().with_backend(Arc::new(backend.clone()));
+    without_keys.run(|| {
+        assert_eq!((dose(f64::NAN), dose(f64::NAN), dose(1.0)), (1, 1, 1));
+        let stats = dose::stats();
+        assert_eq!((RUNS.all(), stats.entries, stats.unsealed), (3, 0, 3));
+    });
+    // A forgotten tenant is no tenant, whatever the other arguments are.
+    machine(&backend).run(|| {
+        assert!(matches!(dose_of("", f64::NAN), Err(Failure::Cache(ErrorKind::Unsealed))));
+        assert!(matches!(dose_of("t", f64::NAN), Err(Failure::Cache(ErrorKind::Argument))));
+    });
+    assert!(backend.calls().is_empty());
+}
+
+#[test]
+fn the_key_of_a_call_is_that_of_its_entry() {
+    #[cache(interop = "shown", namespace = "my.app", ttl = 60)]
+    fn shown(id: u64) -> u64 {
+        id
+    }
+    #[cache::secure(interop = "shown_sealed", namespace = "my.app", ttl = 60)]
+    fn shown_sealed(id: u64) -> u64 {
+        id
+    }
+    let backend = backend();
+    machine(&backend).run(|| {
+        let key = |operation| interop::key("my.app", operation, &(42,)).unwrap();
+        assert_eq!(shown::key(&42).to_string(), key("shown").as_str());
+        assert_eq!(shown_sealed::key(&42).to_string(), key("shown_sealed").as_str());
+        assert_ne!(shown::key(&42), shown::key(&43));
+    });
 }
 
 #[test]

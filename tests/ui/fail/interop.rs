@@ -88,4 +88,19 @@ impl Repo {
     }
 }
 
+#[cache(interop = "find", namespace = "users", ttl(ok = 60, err = 5))]
+fn with_errors(n: u64) -> Result<u64, String> {
+    Ok(n)
+}
+
+#[cache(interop = shared(get_user), namespace = "users", ttl = 60)]
+fn shared_by_no_string(n: u64) -> u64 {
+    n
+}
+
+#[cache::secure(interop = "plan", namespace = "users", ttl = 60, tenant = tenant, skip(tenant))]
+fn tenant_left_out(tenant: &str, id: u64) -> String {
+    format!("{tenant} {id}")
+}
+
 fn main() {}

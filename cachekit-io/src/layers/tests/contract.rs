@@ -7,11 +7,11 @@ use crate::layers::{
 };
 use crate::testing::FaultyBackend;
 use crate::{
-    Backend, BackendError, BatchEntry, BoxFuture, Capability, ManualClock, MemoryBackend,
-    Operation, SetOptions,
+    Backend, BackendError, BatchEntry, BoxFuture, Capability, Fetched, Health, ManualClock,
+    MemoryBackend, Operation, SetOptions,
 };
 use bytes::Bytes;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -61,6 +61,57 @@ fn no_capability_comes_or_goes() {
             assert_eq!(capability.is_offered_by(&backend), capability != hidden, "{capability:?}");
         }
     }
+}
+
+/// Tells more than it is asked.
+#[derive(Debug)]
+struct Telling(MemoryBackend);
+
+impl Backend for Telling {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        self.0.get(key)
+    }
+
+    fn get_timed<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        let found = Fetched::fresh(Bytes::from_static(b"timed")).with_fresh_for(LONG);
+        Box::pin(async { Ok(Some(found)) })
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.set(key, value, options)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.0.delete(key)
+    }
+
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.0.exists(key)
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+        self.0.health()
+    }
+
+    fn renames_keys(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn nothing_that_a_backend_tells_is_lost_around_it() {
+    let telling = FaultyBackend::new(Telling(MemoryBackend::new()));
+    let backend = stack(Box::new(Arc::new(telling.clone())));
+    let found = run(backend.get_timed("k")).unwrap().unwrap();
+    assert_eq!((&found.value()[..], found.fresh_for()), (&b"timed"[..], Some(LONG)));
+    assert_eq!(telling.count(Operation::Get), 1);
+    assert!(backend.renames_keys());
+    assert!(!stack(MemoryBackend::new()).renames_keys());
 }
 
 /// Writes down what passes.

@@ -120,3 +120,49 @@ fn something_else_than_a_value_is_no_value() {
     set(&client, "k", "value").unwrap();
     assert_eq!(get(&client, "k").unwrap().as_deref(), Some("value"));
 }
+
+#[test]
+fn a_timed_get_tells_when_any_entry_ends() {
+    let node = Node::start();
+    let client = client(&node);
+    node.admin(&["SET", "theirs", "v", "EX", "300"]);
+    node.admin(&["SET", "lasting", "v"]);
+    let windowed = SetOptions::new().ttl(LONG).stale_ttl(LONG);
+    set_with(&client, "windowed", "v", &windowed).unwrap();
+    let fresh_for = |key| wait(client.get_timed(key)).unwrap().unwrap().fresh_for();
+    let left = fresh_for("theirs").unwrap();
+    assert!((Duration::from_secs(290)..=Duration::from_secs(300)).contains(&left), "{left:?}");
+    assert_eq!(fresh_for("lasting"), None);
+    assert!(fresh_for("windowed").unwrap() <= LONG);
+    assert_eq!(wait(client.get_timed("nothing")).unwrap(), None);
+    // Through whatever stands around it.
+    let around: Box<dyn Backend> = Box::new(std::sync::Arc::new(client.clone()));
+    assert!(wait(around.get_timed("theirs")).unwrap().unwrap().fresh_for().is_some());
+    // The plain one does not ask.
+    assert_eq!(wait(client.get("theirs")).unwrap().unwrap().fresh_for(), None);
+}
+
+#[test]
+fn what_other_programs_read_is_stored_as_it_is() {
+    let node = Node::start();
+    let client = client(&node);
+    let options = SetOptions::new().ttl(LONG).stale_ttl(LONG).verbatim();
+    set_with(&client, "k", "value", &options).unwrap();
+    assert_eq!(node.admin(&["GET", "k"]), Reply::Text(b"value".to_vec()));
+    let left = node.admin(&["PTTL", "k"]).integer().unwrap();
+    assert!(Duration::from_millis(left.try_into().unwrap()) <= LONG, "{left}");
+    let fencing = client.fencing().unwrap();
+    let fence = wait(fencing.fence("k")).unwrap();
+    let value = Bytes::from_static(b"fenced");
+    assert!(wait(fencing.set_fenced("k", value, &options, &fence)).unwrap());
+    assert_eq!(node.admin(&["GET", "k"]), Reply::Text(b"fenced".to_vec()));
+}
+
+#[test]
+fn a_prefix_renames_keys() {
+    let node = Node::start();
+    assert!(!client(&node).renames_keys());
+    let prefixed = super::builder(&node).prefix("app:").build().unwrap();
+    let around: Box<dyn Backend> = Box::new(std::sync::Arc::new(prefixed));
+    assert!(around.renames_keys());
+}

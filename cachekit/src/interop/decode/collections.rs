@@ -6,7 +6,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::deserializer::Document;
+use super::deserializer::{Document, no_name};
 use crate::interop::error::Fault;
 
 /// What is left of an array.
@@ -21,6 +21,8 @@ pub(super) struct Pairs<'a, 'de> {
     pub(super) left: &'a mut u32,
     /// The names of a struct's fields.
     pub(super) names: &'static [&'static str],
+    /// All keys have to be texts.
+    pub(super) named: bool,
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, 'de> {
@@ -52,6 +54,9 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
     ) -> Result<Option<K::Value>, Fault> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         *self.left = left;
+        if self.named && !self.document.reader.next_is_str() {
+            return Err(no_name());
+        }
         self.document.names = self.names;
         seed.deserialize(&mut *self.document).map(Some)
     }

@@ -9,20 +9,22 @@ use super::reader::{Item, Reader, SHORT_ARRAY, SHORT_MAP, too_deep};
 use super::sentinel::{self, Wanted};
 use super::variant::{self, Variant};
 use crate::interop::error::{ErrorKind, Fault};
-use crate::interop::{MAX_DEPTH, names};
+use crate::interop::{MAX_DEPTH, MAX_WRAPPERS, names};
 
 /// A document that is being read.
 pub(super) struct Document<'de> {
     pub(super) reader: Reader<'de>,
     /// How many collections are open.
     pub(super) depth: usize,
+    /// How many `Some`s and newtypes are open: they read nothing, so that a type can hold itself in them for ever.
+    wrappers: u32,
     /// The names that the next key may have, if a struct is being read.
     pub(super) names: &'static [&'static str],
 }
 
 impl<'de> Document<'de> {
     pub(super) fn new(reader: Reader<'de>) -> Self {
-        Self { reader, depth: 0, names: &[] }
+        Self { reader, depth: 0, wrappers: 0, names: &[] }
     }
 
     pub(super) fn rest(&self) -> &'de [u8] {
@@ -49,6 +51,26 @@ impl<'de> Document<'de> {
         }
     }
 
+    /// Runs what reads the content of a `Some` or a newtype.
+    #[inline]
+    fn wrapped<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.wrappers == MAX_WRAPPERS {
+            return Err(too_many_wrappers());
+        }
+        self.wrappers += 1;
+        let value = read(self)?;
+        self.wrappers -= 1;
+        Ok(value)
+    }
+
+    /// For what names a field or a variant. serde takes a number for its position, which is no name in any language.
+    fn name<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
+        match self.reader.item()? {
+            Item::Str(name) => visitor.visit_borrowed_str(name),
+            _ => Err(no_name()),
+        }
+    }
+
     #[inline(never)]
     fn any<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         let item = self.reader.item()?;
@@ -72,10 +94,12 @@ impl<'de> Document<'de> {
     fn pairs<V: Visitor<'de>>(
         &mut self,
         len: u32,
-        names: &'static [&'static str],
+        (names, named): (&'static [&'static str], bool),
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.collection(len, |document, left| visitor.visit_map(Pairs { document, left, names }))
+        self.collection(len, |document, left| {
+            visitor.visit_map(Pairs { document, left, names, named })
+        })
     }
 
     #[inline]
@@ -85,7 +109,7 @@ impl<'de> Document<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.reader.short_collection(SHORT_MAP)? {
-            Some(len) => self.pairs(len, names, visitor),
+            Some(len) => self.pairs(len, (names, false), visitor),
             None => self.any(visitor),
         }
     }
@@ -104,7 +128,7 @@ impl<'de> Document<'de> {
             Item::Array(len) => {
                 self.collection(len, |document, left| visitor.visit_seq(Items { document, left }))
             }
-            Item::Map(len) => self.pairs(len, &[], visitor),
+            Item::Map(len) => self.pairs(len, (&[], is_put_aside::<V::Value>()), visitor),
             Item::Extension(tag, bytes) => visitor.visit_newtype_struct(Extension::new(tag, bytes)),
         }
     }
@@ -194,7 +218,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
             self.reader.item()?;
             visitor.visit_none()
         } else {
-            visitor.visit_some(self)
+            self.wrapped(|document| visitor.visit_some(document))
         }
     }
 
@@ -207,7 +231,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
             let item = self.reader.item()?;
             return self.visit(item, visitor);
         }
-        visitor.visit_newtype_struct(self)
+        self.wrapped(|document| visitor.visit_newtype_struct(document))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -271,6 +295,20 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         }
     }
 
+    /// What is finite stays so: serde makes an infinity of a number that is too large.
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.reader.item()? {
+            #[allow(clippy::cast_possible_truncation)] // That is what is asked.
+            Item::F64(number) if number.is_finite() && (number as f32).is_infinite() => {
+                Err(Fault::new(
+                    ErrorKind::Mismatch,
+                    "the document has a number that is too large for an `f32`",
+                ))
+            }
+            item => self.visit(item, visitor),
+        }
+    }
+
     #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.short_bool()? {
@@ -284,7 +322,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.short_name(self.names)? {
             Some(name) => visitor.visit_borrowed_str(name),
-            None => self.text(visitor),
+            None => self.name(visitor),
         }
     }
 
@@ -309,6 +347,26 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
     }
 
     forward_to_deserialize_any! {
-        i128 u128 f32 char bytes byte_buf unit unit_struct
+        i128 u128 char bytes byte_buf unit unit_struct
     }
+}
+
+#[cold]
+fn too_many_wrappers() -> Fault {
+    Fault::new(ErrorKind::TooDeep, "more than 256 `Some`s and newtypes stand around a value")
+}
+
+#[cold]
+pub(super) fn no_name() -> Fault {
+    Fault::new(
+        ErrorKind::Mismatch,
+        "the document has something else than a string where a field or a variant is named",
+    )
+}
+
+/// Whether serde puts the value aside, to look for the variant of an enum that it may be. What it reads of it then takes
+/// a number for the position of a field.
+fn is_put_aside<T>() -> bool {
+    let name = std::any::type_name::<T>();
+    name.contains("serde") && name.contains("::Content")
 }

@@ -71,6 +71,12 @@ impl<'de> Reader<'de> {
         self.rest.first().copied()
     }
 
+    /// Whether the next item is a string.
+    #[inline]
+    pub(crate) fn next_is_str(&self) -> bool {
+        matches!(self.peek(), Some(0xa0..=0xbf | 0xd9..=0xdb))
+    }
+
     #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(incomplete)?;

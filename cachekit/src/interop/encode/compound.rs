@@ -60,7 +60,9 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
         len: Option<usize>,
         levels: u32,
     ) -> Result<Self, Fault> {
-        encoder.descend()?;
+        if shape != Shape::Date {
+            encoder.descend()?;
+        }
         let declared = length(len.unwrap_or(0))?;
         let header = encoder.out.len();
         if shape != Shape::Date {

@@ -18,6 +18,7 @@ impl<S: Sink> Encoder<'_, S> {
                         "among arguments a date has a time and an offset: the others are no instants",
                     )
                 })?;
+                self.keeps_less = true;
                 // First rounded to a float, then divided once: every language does just that.
                 #[allow(clippy::cast_precision_loss)]
                 let seconds = micros as f64 / 1e6;

@@ -36,6 +36,17 @@ pub(super) fn arguments<A: Serialize + ?Sized, R>(
     }
 }
 
+/// What is made of one argument, and whether the protocol itself keeps less of it than its type has.
+pub(super) fn argument<A: Serialize + ?Sized, R>(
+    argument: &A,
+    made: impl FnOnce(&[u8]) -> R,
+) -> Result<(R, bool), Error> {
+    let (mut window, mut marks) = ([0; ARGUMENTS], Marks::new());
+    let mut encoder = Encoder::new(Window::new(&mut window), &mut marks, Profile::Arguments);
+    encoder.serialize_part(argument)?;
+    Ok((made(encoder.out.written()), encoder.keeps_less))
+}
+
 #[cold]
 fn failed(fault: Fault, argument: Option<u32>) -> Error {
     let error = Error::from(fault);

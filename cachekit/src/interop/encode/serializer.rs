@@ -13,10 +13,7 @@ use super::sort::Marks;
 use super::write::{self, Profile};
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Text;
-use crate::interop::{MAX_DEPTH, names};
-
-/// How many `Some`s and newtypes may stand around each other: they recurse, too, and write nothing.
-const MAX_WRAPPERS: u32 = 256;
+use crate::interop::{MAX_DEPTH, MAX_WRAPPERS, names};
 
 /// Writes values in the canonical form.
 pub(super) struct Encoder<'m, S> {
@@ -35,6 +32,8 @@ pub(super) struct Encoder<'m, S> {
     pub(super) has_two_forms: Cell<bool>,
     /// What is known of the value's type.
     pub(super) zone: Zone,
+    /// Something was written of which the protocol itself keeps less than the type has: a date in a key, or a set.
+    pub(super) keeps_less: bool,
 }
 
 impl<'m, S: Sink> Encoder<'m, S> {
@@ -49,6 +48,7 @@ impl<'m, S: Sink> Encoder<'m, S> {
             is_set: false,
             has_two_forms: Cell::new(false),
             zone: Zone::Unknown,
+            keeps_less: false,
         }
     }
 
@@ -259,6 +259,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         match name {
             names::SET => {
                 self.is_set = true;
+                self.keeps_less = true;
                 value.serialize(self)
             }
             names::EXTENSION => Err(Fault::new(
@@ -365,12 +366,13 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Compound<'a, 'm, S>, Fault> {
-        let shape = match name {
-            names::DATE_TIME | names::DATE | names::TIME => Shape::Date,
-            "SystemTime" => Shape::PerhapsSystemTime,
-            _ => Shape::Map,
+        let (shape, levels) = match name {
+            // It writes itself, with the level that it takes.
+            names::DATE_TIME | names::DATE | names::TIME => (Shape::Date, 0),
+            "SystemTime" => (Shape::PerhapsSystemTime, 1),
+            _ => (Shape::Map, 1),
         };
-        Compound::open(self, shape, Some(len), 1)
+        Compound::open(self, shape, Some(len), levels)
     }
 
     fn serialize_struct_variant(

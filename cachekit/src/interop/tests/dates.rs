@@ -371,3 +371,26 @@ fn dates_of_time() {
     assert_eq!(not_stored(Hidden(unzoned)), ErrorKind::OutsideModel);
     assert_eq!(argument(time::Weekday::Monday), argument("Monday"));
 }
+
+/// A date in a value is one map deep, and in a key a number: no deeper.
+#[test]
+fn a_date_takes_the_levels_that_are_written() {
+    fn nested(levels: usize, date: DateTime) -> Value {
+        (0..levels).fold(Value::DateTime(date), |inner, _| Value::Array(vec![inner]))
+    }
+    let date = DateTime::from_unix_micros(MICROS).unwrap();
+    let deepest = encode_value(&nested(99, date)).unwrap();
+    assert_eq!(decode_value::<Value>(&deepest).unwrap(), nested(99, date));
+    assert_eq!(not_stored(nested(100, date)), ErrorKind::TooDeep);
+    // The list of the arguments is a level as well.
+    let encoded = argument(nested(99, date));
+    assert!(encoded.ends_with(IN_KEY));
+    assert_eq!(refused(nested(100, date)), ErrorKind::TooDeep);
+    for value in [
+        Value::Date("2024-01-01".parse::<Date>().unwrap()),
+        Value::Time("12:30:00".parse::<Time>().unwrap()),
+    ] {
+        let nested = (0..99).fold(value, |inner, _| Value::Array(vec![inner]));
+        assert!(encode_value(&nested).is_ok());
+    }
+}

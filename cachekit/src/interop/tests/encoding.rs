@@ -381,3 +381,48 @@ fn arguments_are_a_flat_list() {
         assert_eq!((wrong.kind(), wrong.argument()), (ErrorKind::Arguments, None));
     }
 }
+
+#[test]
+fn json_comes_back_as_what_it_was() {
+    let map = |key: &str, value| Value::Map(BTreeMap::from([(key.to_owned(), value)]));
+    for (value, json) in [
+        (map("$bytes", "00".into()), r#"{"$$bytes":"00"}"#),
+        (map("$$bytes", "00".into()), r#"{"$$$bytes":"00"}"#),
+        (map("$", Value::Null), r#"{"$$":null}"#),
+        (map("x", map("$set", 1.into())), r#"{"x":{"$$set":1}}"#),
+        (Value::bytes([0]), r#"{"$bytes":"00"}"#),
+        (Value::Int(0), "0"),
+        (Value::Float(-0.0), "-0.0"),
+        (Value::Float(0.0), "0.0"),
+    ] {
+        assert_eq!(value.to_json(), json);
+        let read = Value::from_json(json).unwrap();
+        assert_eq!((&read, read.to_json().as_str()), (&value, json));
+    }
+    // Of several keys none is a tag.
+    let two = Value::Map(BTreeMap::from([("$bytes".into(), 1.into()), ("$$x".into(), 2.into())]));
+    assert_eq!(two.to_json(), r#"{"$$x":2,"$bytes":1}"#);
+    assert_eq!(Value::from_json(&two.to_json()).unwrap(), two);
+}
+
+#[test]
+fn a_number_of_json_is_what_its_text_says() {
+    let read = |json| Value::from_json(json).unwrap();
+    assert_eq!(read("-0"), Value::Int(0));
+    assert_eq!(
+        read("[-0,-0 ,-10,-0.5,\"-0\",{\"-0\":-0}]").to_json(),
+        r#"[0,0,-10,-0.5,"-0",{"-0":0}]"#
+    );
+    assert!(matches!(read("-0.0"), Value::Float(float) if float.is_sign_negative()));
+    assert!(matches!(read("-0e0"), Value::Float(_)));
+    assert_eq!(read("\"\u{e9}-0\""), Value::from("\u{e9}-0"));
+    for (json, kind) in [
+        ("-00", ErrorKind::Malformed),
+        ("--0", ErrorKind::Malformed),
+        ("[-0", ErrorKind::Malformed),
+        ("[-0, 18446744073709551616]", ErrorKind::Range),
+        ("[18446744073709551616", ErrorKind::Malformed),
+    ] {
+        assert_eq!(Value::from_json(json).unwrap_err().kind(), kind, "{json}");
+    }
+}

@@ -198,3 +198,107 @@ fn text_is_borrowed_from_the_document() {
     assert!(encoded.as_ptr_range().contains(&text.as_ptr()));
     assert!(encoded.as_ptr_range().contains(&bytes.as_ptr()));
 }
+
+#[test]
+fn a_type_that_holds_itself_without_reading_ends() {
+    #[derive(Deserialize, Debug)]
+    struct Loop(#[allow(dead_code)] Option<Box<Loop>>);
+    #[derive(Deserialize, Debug)]
+    #[serde(transparent)]
+    struct Through {
+        #[allow(dead_code)]
+        next: Option<Box<Through>>,
+    }
+    #[derive(Deserialize, Debug)]
+    #[allow(dead_code)]
+    enum InVariant {
+        Next(Loop),
+    }
+    for bytes in [&b"\x2a"[..], b"\x80", b"\xa1x"] {
+        assert_eq!(kind::<Loop>(bytes), ErrorKind::TooDeep);
+        assert_eq!(kind::<Through>(bytes), ErrorKind::TooDeep);
+        assert_eq!(kind::<Vec<Loop>>(&[&[0x91], bytes].concat()), ErrorKind::TooDeep);
+    }
+    assert_eq!(kind::<InVariant>(b"\x81\xa4Next\x2a"), ErrorKind::TooDeep);
+    // It ends where it may end.
+    assert!(decode_value::<Loop>(b"\xc0").unwrap().0.is_none());
+
+    // Wrappers that follow each other are not inside each other.
+    let many = vec![Some(1_u8); 1000];
+    assert_eq!(decode_value::<Vec<Option<u8>>>(&encode_value(&many).unwrap()).unwrap(), many);
+    // And what is written with them is read: one around each of a hundred levels.
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    struct Nested(Option<Vec<Nested>>);
+    let nested = (1..100).fold(Nested(Some(vec![])), |inner, _| Nested(Some(vec![inner])));
+    let written = encode_value(&nested).unwrap();
+    assert_eq!(decode_value::<Nested>(&written).unwrap(), nested);
+}
+
+#[test]
+fn fields_and_variants_have_names_and_no_numbers() {
+    #[derive(Deserialize, Debug)]
+    #[allow(dead_code)]
+    struct Pair {
+        first: u8,
+        second: u8,
+    }
+    #[derive(Deserialize, Debug)]
+    #[allow(dead_code)]
+    enum Choice {
+        Zero(u8),
+        One(u8),
+    }
+    for bytes in [
+        &b"\x82\x00\x07\x01\x08"[..],
+        b"\x82\xc4\x05first\x07\xc4\x06second\x08",
+        b"\x82\xa5first\x07\x01\x08",
+    ] {
+        assert_eq!(kind::<Pair>(bytes), ErrorKind::Mismatch, "{bytes:?}");
+    }
+    for bytes in [&b"\x81\x01\x05"[..], b"\x81\xc4\x03One\x05", b"\x01"] {
+        assert_eq!(kind::<Choice>(bytes), ErrorKind::Mismatch, "{bytes:?}");
+    }
+    // Also where serde reads the value before it knows the variant.
+    #[derive(Deserialize, Debug)]
+    #[allow(dead_code)]
+    #[serde(untagged)]
+    enum Untagged {
+        Pair(Pair),
+        Choice(Choice),
+    }
+    #[derive(Deserialize, Debug)]
+    #[allow(dead_code)]
+    #[serde(tag = "kind")]
+    enum Internal {
+        Pair { first: u8, second: u8 },
+    }
+    for bytes in [&b"\x82\x00\x07\x01\x08"[..], b"\x81\x01\x05", b"\x01"] {
+        assert_eq!(kind::<Untagged>(bytes), ErrorKind::Mismatch, "{bytes:?}");
+        assert_eq!(kind::<Vec<Untagged>>(&[&[0x91], bytes].concat()), ErrorKind::Mismatch);
+    }
+    assert!(decode_value::<Untagged>(b"\x81\xa3One\x05").is_ok());
+    let internal = |rest: &[u8]| [b"\x83\xa4kind\xa4Pair", rest].concat();
+    assert!(decode_value::<Internal>(&internal(b"\xa5first\x07\xa6second\x08")).is_ok());
+    assert_eq!(kind::<Internal>(&internal(b"\x00\x07\x01\x08")), ErrorKind::Mismatch);
+    // A long header is a string as well.
+    let long = b"\x82\xda\x00\x05first\x07\xdb\x00\x00\x00\x06second\x08";
+    assert_eq!(decode_value::<Pair>(long).unwrap().second, 8);
+}
+
+#[test]
+fn a_number_that_an_f32_cannot_hold_is_no_infinity() {
+    for number in [1.7e308, -1.7e308, f64::from(f32::MAX) * 1.1] {
+        assert_eq!(kind::<f32>(&encode_value(&number).unwrap()), ErrorKind::Mismatch);
+        assert_eq!(
+            kind::<Option<[f32; 1]>>(&encode_value(&[number]).unwrap()),
+            ErrorKind::Mismatch
+        );
+    }
+    for number in [0.1, -0.0, f64::from(f32::MAX), 1e-60, 7.0] {
+        #[allow(clippy::cast_possible_truncation)]
+        let near = number as f32;
+        assert_eq!(decode_value::<f32>(&encode_value(&number).unwrap()).unwrap(), near);
+    }
+    assert_eq!(decode_value::<f32>(&[0xca, 0x7f, 0x80, 0, 0]).unwrap(), f32::INFINITY);
+    assert_eq!(decode_value::<f32>(&[2]).unwrap(), 2.0);
+}

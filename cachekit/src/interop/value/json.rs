@@ -1,8 +1,10 @@
 //! Values as JSON, for tools and people.
 //!
 //! What JSON lacks stands in a map of one key, as in the ecosystem's own test vectors: `$bytes` (hex), `$set`,
-//! `$datetime`, `$date`, `$time`, `$uuid`, `$int` and `$float` (text).
+//! `$datetime`, `$date`, `$time`, `$uuid`, `$int` and `$float` (text). The only key of a map that begins with `$` has
+//! one more of them before it, so that the map is not taken for a tag.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Number, Value as Json};
@@ -13,18 +15,20 @@ use crate::interop::error::{Error, ErrorKind};
 impl Value {
     /// Reads JSON.
     ///
-    /// An integer stays one, a number with a fraction or an exponent is a float. `{"$bytes": "c0ffee"}`,
+    /// An integer stays one, `-0` included; a number with a fraction or an exponent is a float. `{"$bytes": "c0ffee"}`,
     /// `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`, `{"$date": …}`, `{"$time": …}`,
-    /// `{"$uuid": …}`, `{"$int": "…"}` and `{"$float": "…"}` stand for what JSON lacks.
+    /// `{"$uuid": …}`, `{"$int": "…"}` and `{"$float": "…"}` stand for what JSON lacks. `{"$$x": …}` is the map with the
+    /// one key `$x`. Of a key that a map has twice, the last one counts.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Malformed`] for text that is no JSON or a tag with another content, and
     /// [`ErrorKind::Range`] for an integer outside -2^63 to 2^64 - 1.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let json = serde_json::from_str(text)
+        let (normal, checked) = integers(text);
+        let json = serde_json::from_str(&normal)
             .map_err(|_| Error::new(ErrorKind::Malformed, "the text is not JSON"))?;
-        check_integers(text)?;
+        checked?;
         from_json(json)
     }
 
@@ -35,9 +39,10 @@ impl Value {
     }
 }
 
-/// Integers out of range would silently become floats.
-fn check_integers(text: &str) -> Result<(), Error> {
+/// Some integers would silently become floats: those out of range, which are an error, and `-0`, which is 0.
+fn integers(text: &str) -> (Cow<'_, str>, Result<(), Error>) {
     let (mut rest, mut in_string) = (text.as_bytes(), false);
+    let (mut normal, mut copied, mut checked) = (String::new(), 0, Ok(()));
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         match first {
@@ -47,16 +52,24 @@ fn check_integers(text: &str) -> Result<(), Error> {
                 let is_part =
                     |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
                 let len = rest.iter().take_while(|byte| is_part(byte)).count();
-                let number = &text[text.len() - rest.len() - 1..][..=len];
+                let start = text.len() - rest.len() - 1;
+                let number = &text[start..][..=len];
                 rest = &rest[len..];
-                if !number.contains(['.', 'e', 'E']) {
-                    integer(number)?;
+                if number == "-0" {
+                    normal.push_str(&text[copied..start]);
+                    copied = start + 1;
+                } else if !number.contains(['.', 'e', 'E']) {
+                    checked = checked.and(integer(number).map(drop));
                 }
             }
             _ => {}
         }
     }
-    Ok(())
+    if copied == 0 {
+        return (text.into(), checked);
+    }
+    normal.push_str(&text[copied..]);
+    (normal.into(), checked)
 }
 
 fn integer(text: &str) -> Result<i128, Error> {
@@ -83,7 +96,13 @@ fn from_json(json: Json) -> Result<Value, Error> {
             if let Some(tagged) = tagged(&map)? {
                 return Ok(tagged);
             }
-            let entries = map.into_iter().map(|(key, value)| Ok((key, from_json(value)?)));
+            let escaped = map.len() == 1;
+            let entries = map.into_iter().map(|(mut key, value)| {
+                if escaped && key.starts_with("$$") {
+                    key.remove(0);
+                }
+                Ok((key, from_json(value)?))
+            });
             Value::Map(entries.collect::<Result<_, Error>>()?)
         }
     })
@@ -154,7 +173,11 @@ fn to_json(value: &Value) -> Json {
         Value::Str(value) => value.as_str().into(),
         Value::Bytes(value) => tag("$bytes", hex(value)),
         Value::Array(items) => items.iter().map(to_json).collect(),
-        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), to_json(value))).collect(),
+        Value::Map(map) => {
+            let escape = |key: &String| map.len() == 1 && key.starts_with('$');
+            let written = |key| if escape(key) { format!("${key}") } else { key.clone() };
+            map.iter().map(|(key, value)| (written(key), to_json(value))).collect()
+        }
         Value::Set(items) => tag("$set", items.iter().map(to_json).collect::<Json>()),
         Value::DateTime(date) => tag("$datetime", date.to_string()),
         Value::Date(date) => tag("$date", date.to_string()),

@@ -45,30 +45,35 @@ pub(super) struct Call {
     pub(super) record: Record,
 }
 
-/// Functions with the entries of one operation. Without an answer, they must not run.
+/// The function ran without an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Missed;
+
+/// Functions with the entries of one operation, as each of them says. Without an answer, they must not run.
 macro_rules! functions {
     ($($module:ident: #[$($attribute:ident)::+])*) => {$(
         mod $module {
             use super::*;
 
-            #[$($attribute)::+(interop = "search", namespace = "exchange", ttl = 300, skip(answer))]
+            // The window is no part of what others read.
+            #[$($attribute)::+(interop = shared("search"), namespace = "exchange", ttl = 300, stale = 60, skip(answer))]
             #[allow(clippy::too_many_arguments)]
             pub(super) fn blocking(
                 id: u64, offset: i64, name: &str, ratio: f64, tags: &[String], limits: &BTreeMap<String, i32>,
-                ids: &BTreeSet<i16>, parent: Option<u32>, at: DateTime, answer: Option<&Record>,
+                ids: &BTreeSet<i16>, parent: Option<u32>, at: DateTime, answer: &[Record],
             ) -> Record {
                 let _ = (id, offset, name, ratio, tags, limits, ids, parent, at);
-                answer.expect("the entry of the other SDK is found").clone()
+                answer.first().expect("the entry of the other SDK is found").clone()
             }
 
-            #[$($attribute)::+(interop = "search", namespace = "exchange", ttl = 300, skip(answer))]
+            #[$($attribute)::+(interop = shared("search"), namespace = "exchange", ttl = 300, skip(answer))]
             #[allow(clippy::too_many_arguments)]
             pub(super) async fn asynchronous(
                 id: u64, offset: i64, name: &str, ratio: f64, tags: &[String], limits: &BTreeMap<String, i32>,
-                ids: &BTreeSet<i16>, parent: Option<u32>, at: DateTime, answer: Option<&Record>,
-            ) -> Record {
+                ids: &BTreeSet<i16>, parent: Option<u32>, at: DateTime, answer: &[Record],
+            ) -> Result<Option<Record>, Missed> {
                 let _ = (id, offset, name, ratio, tags, limits, ids, parent, at);
-                answer.expect("the entry of the other SDK is found").clone()
+                answer.first().map(|answer| Some(answer.clone())).ok_or(Missed)
             }
         }
     )*};
@@ -83,6 +88,11 @@ functions! {
 impl Call {
     /// Calls a function: each in turn, all with the backend of the scope.
     pub(super) fn ours(&self, is_sealed: bool, answer: Option<&Record>) -> Record {
+        let answer = answer.map(std::slice::from_ref).unwrap_or_default();
+        // What is shared of a `Result` is what is `Ok`, and of an `Option` what is in it.
+        let found = |found: Result<Option<Record>, Missed>| {
+            found.expect("the entry of the other SDK is found").expect("it is a record")
+        };
         macro_rules! called {
             ($function:path) => {
                 $function(
@@ -101,11 +111,11 @@ impl Call {
         }
         match (is_sealed, self.number % 4) {
             (false, 0) => called!(plain::blocking),
-            (false, 1) => block_on(called!(plain::asynchronous)),
+            (false, 1) => found(block_on(called!(plain::asynchronous))),
             (false, 2) => called!(service::blocking),
-            (false, _) => block_on(called!(service::asynchronous)),
+            (false, _) => found(block_on(called!(service::asynchronous))),
             (true, 0 | 2) => called!(sealed::blocking),
-            (true, _) => block_on(called!(sealed::asynchronous)),
+            (true, _) => found(block_on(called!(sealed::asynchronous))),
         }
     }
 
