@@ -8,6 +8,7 @@ pub use crate::read_through::{InProcess, OwnedKey, Route};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::site::{Site, SiteRef};
+use crate::store::StoreRef;
 
 #[cfg(feature = "interop")]
 mod interop;
@@ -42,14 +43,35 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &Q::Owned) -> Option<Remote<S>> {
+    fn remote(site: SiteRef, store: &StoreRef, key: &Q::Owned) -> Option<Remote<S>> {
         #[cfg(feature = "shared")]
-        return named::at::<Q, S>(site, key, named::configured(site)?);
+        return named::at::<Q, S>((site, store), key, named::configured(site, store)?);
         #[cfg(not(feature = "shared"))]
         {
-            let _ = (site, key);
+            let _ = (site, store, key);
             None
         }
+    }
+}
+
+/// The tier of an entry that goes to the backend of the object that it belongs to, or where the process is configured to go.
+#[cfg(feature = "tower")]
+pub(crate) fn at_own_or_configured<Q, S>(
+    site: SiteRef,
+    store: &StoreRef,
+    key: &Q::Owned,
+    own: Option<std::sync::Arc<dyn cachekit_io::Backend>>,
+) -> Option<Remote<S>>
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+{
+    #[cfg(feature = "shared")]
+    return named::at::<Q, S>((site, store), key, own.or_else(|| named::configured(site, store))?);
+    #[cfg(not(feature = "shared"))]
+    {
+        let _ = (site, store, key, own);
+        None
     }
 }
 

@@ -16,8 +16,12 @@ use crate::stats::Stats;
 use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store, StoreRef};
 
 mod function;
+mod owned;
 
 pub use self::function::{Function, functions};
+use self::owned::Owned;
+#[cfg(feature = "tower")]
+pub(crate) use self::owned::{Given, given};
 
 /// Which tiers a function's values may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ pub enum TtlPolicy {
 }
 
 /// What the attribute says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // A list of what was written.
 pub struct Policy {
@@ -174,9 +178,28 @@ pub(crate) struct SiteInfo {
     pub(crate) tier: Tier,
     /// What the attribute says.
     pub(crate) policy: Policy,
-    /// The compiler's path of a type beside it, asked for when it is needed: it names the functions and the
+    /// What tells it from others.
+    pub(crate) path: SitePath,
+}
+
+/// What tells one cached thing from others, the same in every process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SitePath {
+    /// Of a function: the compiler's path of a type beside it, asked for when it is needed. It names the functions and the
     /// `impl`s around, which no macro sees.
-    pub(crate) path: fn() -> &'static str,
+    Compiled(fn() -> &'static str),
+    /// Of what the program names itself.
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
+    Given(&'static str),
+}
+
+impl SitePath {
+    pub(crate) fn get(self) -> &'static str {
+        match self {
+            Self::Compiled(path) => path(),
+            Self::Given(path) => path,
+        }
+    }
 }
 
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
@@ -190,6 +213,8 @@ pub struct Site {
     number: AtomicU32,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
     first: Link,
+    /// The stores of the objects that it stands for, where it is no function.
+    owned: Owned,
 }
 
 /// The next of a function's stores, if there is one. Read without a lock, at every hit.
@@ -219,7 +244,12 @@ impl Site {
         path: fn() -> &'static str,
     ) -> Self {
         let place = Location::caller();
-        let info = SiteInfo { name, module, place, tier, policy, path };
+        let path = SitePath::Compiled(path);
+        Self::of(SiteInfo { name, module, place, tier, policy, path })
+    }
+
+    const fn of(info: SiteInfo) -> Self {
+        let policy = &info.policy;
         let ttl = match policy.ttl {
             TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
             TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
@@ -232,7 +262,8 @@ impl Site {
             Some(idle) => clock::ticks(idle),
             None => clock::NEVER,
         };
-        Self { info, ttl, window, idle, number: AtomicU32::new(0), first: OnceLock::new() }
+        let number = AtomicU32::new(0);
+        Self { info, ttl, window, idle, number, first: OnceLock::new(), owned: owned::none() }
     }
 
     fn address(&'static self) -> usize {
@@ -283,7 +314,7 @@ impl Site {
                 && other_info.tier != Tier::Local
                 && other_info.policy.namespace == own.policy.namespace
                 && other_info.policy.version == own.policy.version
-                && (other_info.path)() == (own.path)()
+                && other_info.path.get() == own.path.get()
         };
         inventory::iter::<Registered>().map(|entry| entry.0).find(same)
     }
@@ -333,10 +364,11 @@ impl Site {
     /// The stores of all instantiations used so far.
     pub(crate) fn stores(&'static self) -> Vec<StoreRef> {
         if let Some(stores) = scope::stores(self.address()) {
-            return stores.into_iter().map(StoreRef::Shared).collect();
+            let owned = owned::of(&self.owned, scope::number());
+            return stores.into_iter().map(StoreRef::Shared).chain(owned).collect();
         }
         let nodes = std::iter::successors(self.first.get(), |node| node.next.get());
-        nodes.map(|node| StoreRef::Static(&node.store)).collect()
+        nodes.map(|node| StoreRef::Static(&node.store)).chain(owned::of(&self.owned, 0)).collect()
     }
 
     pub(crate) fn stats(&'static self) -> Stats {

@@ -218,7 +218,7 @@ where
     let store = site.store();
     let owned = key.to_owned_key();
     let info = &site.site.info;
-    let remote = remote(site, &owned);
+    let remote = remote(site, &store, &owned);
     let blinded = remote.as_ref().and_then(Remote::blinded);
     Inner {
         key: EntryKey { module: info.module, name: info.name, hash, blinded },

@@ -27,7 +27,7 @@ where
         let Value { value, kept } = *found.value;
         match kept {
             Some(kept) if ttl > 0 => {
-                let verdict = Verdict { keep: true, ttl, weight: found.weight };
+                let verdict = Verdict { keep: true, ttl, weight: found.weight, window: NEVER };
                 let ret = S::restore(value);
                 let window = found.window.min(self.window);
                 self.publish(flight, kept, verdict, (window, S::kind(&ret)));
@@ -66,7 +66,7 @@ where
         let fate = self.fate();
         // First: of an older run nothing is to be kept in any tier once this one is.
         let has_younger = self.overtake(&flight);
-        let windows = (verdict, self.window_of(ret));
+        let windows = (verdict, self.window_of(ret, verdict));
         let Some(remote) = self.behind.made() else { return };
         let kept = if has_younger {
             remote.unwritten(&fate, &self.store);
@@ -101,7 +101,9 @@ where
         match S::stored(ret).filter(|_| verdict.keep) {
             Some(value) => {
                 let kept = match &self.behind {
-                    Behind::Made(remote) => remote.keep(value, (verdict, self.window_of(ret))),
+                    Behind::Made(remote) => {
+                        remote.keep(value, (verdict, self.window_of(ret, verdict)))
+                    }
                     Behind::Nowhere => Some(S::kept(value)),
                     // Not known yet, and so perhaps sealed: nothing is kept.
                     Behind::Unmade(_) => None,
@@ -128,8 +130,8 @@ where
     }
 
     /// Errors are not served beyond their time.
-    fn window_of(&self, ret: &S::Return) -> Ticks {
-        if S::kind(ret) == Kind::Err { 0 } else { self.window }
+    fn window_of(&self, ret: &S::Return, verdict: Verdict) -> Ticks {
+        if S::kind(ret) == Kind::Err { 0 } else { self.window.min(verdict.window) }
     }
 
     /// `kept` is what this process is to keep of the result, if anything.
@@ -142,7 +144,7 @@ where
     ) {
         match kept {
             Some(kept) if S::stored(ret).is_some() && !self.is_outdated() => {
-                let window = self.window_of(ret);
+                let window = self.window_of(ret, verdict);
                 let published = self.publish(flight, kept, verdict, (window, S::kind(ret)));
                 if let Some(ticket) = self.take_refresh() {
                     if published { ticket.stored() } else { ticket.moot() }
@@ -186,7 +188,7 @@ where
         plan.weight = verdict.weight;
         plan.negative = kind != Kind::Value;
         if kind != Kind::Err {
-            plan.window = self.window;
+            plan.window = self.window.min(verdict.window);
         }
         if verdict.ttl != NEVER {
             now = self.store.now();

@@ -26,7 +26,7 @@ pub(crate) struct Remote<S: Shape> {
 }
 
 /// Makes the tier of a call, if it has one.
-pub(crate) type MakeRemote<K, S> = fn(SiteRef, &K) -> Option<Remote<S>>;
+pub(crate) type MakeRemote<K, S> = fn(SiteRef, &StoreRef, &K) -> Option<Remote<S>>;
 
 /// A value that the tier had.
 pub(crate) struct Value<S: Shape> {
@@ -229,10 +229,10 @@ impl<K, S: Shape> Behind<K, S> {
     }
 
     /// Makes it for the call with this key, unless that was done before. That runs the user's `Serialize`.
-    pub(crate) fn make(&mut self, key: &K) {
+    pub(crate) fn make(&mut self, store: &StoreRef, key: &K) {
         if let Self::Unmade(unmade) = self {
             let Unmade { site, make, scope } = &**unmade;
-            let made = scope::within(scope.as_ref(), || make(*site, key));
+            let made = scope::within(scope.as_ref(), || make(*site, store, key));
             *self = made.map_or(Self::Nowhere, |remote| Self::Made(Box::new(remote)));
         }
     }

@@ -21,7 +21,7 @@ use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
 use crate::shared::link::Link;
 use crate::site::{L1, Site, SiteRef};
-use crate::store::Store;
+use crate::store::{Store, StoreRef};
 
 /// Shared with other languages, at a backend. `N` is the number of arguments in the key.
 pub struct Interop<const N: usize, B>(B);
@@ -52,12 +52,12 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+    fn remote(site: SiteRef, store: &StoreRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
         let name = match key_of::<N, _>(site, &key.key) {
             Ok(name) => name,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
-        let backend = B::backend(&key.pin, site)?;
+        let backend = B::backend(&key.pin, site, store)?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
         Some(shared(site, link(site, backend, &name), true, stored, (None, Vec::new())))
     }

@@ -21,6 +21,7 @@ use crate::shared::sealing::Sealing;
 use crate::shared::tier::SharedTier;
 use crate::site::{Site, SiteRef, Tier};
 use crate::storage_key::storage_key;
+use crate::store::StoreRef;
 
 /// This one. The type is the same for all that lead to one, so that what does not is one error.
 #[derive(Clone, Copy)]
@@ -69,34 +70,37 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        at::<Q, S>(site, &key.key, key.pin.backend())
+    fn remote(site: SiteRef, store: &StoreRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        at::<Q, S>((site, store), &key.key, key.pin.backend())
     }
 }
 
 /// Where sealed values may go: what the attribute names, or where the process is configured to go.
 pub trait AtBackend: Spot {
     /// The backend, if there is one.
-    fn backend(pin: &Self::Pin, site: SiteRef) -> Option<Arc<dyn Backend>>;
+    #[allow(private_interfaces)] // Called in this crate alone.
+    fn backend(pin: &Self::Pin, site: SiteRef, store: &StoreRef) -> Option<Arc<dyn Backend>>;
 }
 
 impl AtBackend for () {
-    fn backend(_pin: &(), site: SiteRef) -> Option<Arc<dyn Backend>> {
-        configured(site)
+    #[allow(private_interfaces)]
+    fn backend(_pin: &(), site: SiteRef, store: &StoreRef) -> Option<Arc<dyn Backend>> {
+        configured(site, store)
     }
 }
 
 impl AtBackend for To<'_> {
-    fn backend(pin: &BackendPin, _site: SiteRef) -> Option<Arc<dyn Backend>> {
+    #[allow(private_interfaces)]
+    fn backend(pin: &BackendPin, _site: SiteRef, _store: &StoreRef) -> Option<Arc<dyn Backend>> {
         Some(pin.backend())
     }
 }
 
 /// The backend that is configured for a function.
-pub(super) fn configured(site: SiteRef) -> Option<Arc<dyn Backend>> {
+pub(crate) fn configured(site: SiteRef, store: &StoreRef) -> Option<Arc<dyn Backend>> {
     backend_of(site.site.info.tier).unwrap_or_else(|_| {
         // Asked for and not to be had; `check` says why.
-        site.store().count_shared_error();
+        store.count_shared_error();
         None
     })
 }
@@ -109,8 +113,8 @@ pub(super) fn may_have_backend(site: &'static Site) -> bool {
 }
 
 /// The tier of a call at this backend.
-pub(super) fn at<Q, S>(
-    site: SiteRef,
+pub(crate) fn at<Q, S>(
+    (site, store): (SiteRef, &StoreRef),
     key: &Q::Owned,
     backend: Arc<dyn Backend>,
 ) -> Option<Remote<S>>
@@ -118,7 +122,7 @@ where
     Q: CacheKey<Owned: ShareableKey>,
     S: Shape<Value: Shareable>,
 {
-    let (key, unambiguous) = storage_key::<Q>(site, key)?;
+    let (key, unambiguous) = storage_key::<Q>(site, store, key)?;
     let link = Link::new(backend, key, site.site.info.policy.is_async);
     Some(shared(site, link, unambiguous, (Layout::Framed, codec_of()), (None, Vec::new())))
 }

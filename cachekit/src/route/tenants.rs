@@ -14,6 +14,7 @@ use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
 use crate::shared::link::Link;
 use crate::site::SiteRef;
+use crate::store::StoreRef;
 
 /// The tenant of functions that name none.
 const DEFAULT_TENANT: &str = "default";
@@ -105,17 +106,17 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+    fn remote(site: SiteRef, store: &StoreRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
         let (backend, tenant) = &key.pin;
-        let backend = B::backend(backend, site);
-        let (seal, unambiguous) = match Seal::new::<Q, S::Value>(site, &key.key, T::tenant(tenant))
-        {
-            Ok(sealed) => sealed,
-            Err(reason) => {
-                let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
-                return Some(Remote::new(unsealed, codec_of::<S::Value>()));
-            }
-        };
+        let backend = B::backend(backend, site, store);
+        let (seal, unambiguous) =
+            match Seal::new::<Q, S::Value>((site, store), &key.key, T::tenant(tenant)) {
+                Ok(sealed) => sealed,
+                Err(reason) => {
+                    let unsealed = Unsealed::new(site.site, backend.is_some(), reason);
+                    return Some(Remote::new(unsealed, codec_of::<S::Value>()));
+                }
+            };
         let Some(backend) = backend else {
             return Some(Remote::new(InProcess(Box::new(seal)), codec_of::<S::Value>()));
         };
@@ -144,6 +145,7 @@ pub(super) mod ecosystem {
     use crate::shareable::{Shareable, ShareableKey};
     use crate::shared::layout::Layout;
     use crate::site::SiteRef;
+    use crate::store::StoreRef;
 
     /// See above.
     pub struct InteropSealed<const N: usize, B, T>(B, T);
@@ -178,13 +180,17 @@ pub(super) mod ecosystem {
         }
 
         #[allow(private_interfaces)]
-        fn remote(site: SiteRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        fn remote(
+            site: SiteRef,
+            store: &StoreRef,
+            key: &OwnedKey<Self, Q, S>,
+        ) -> Option<Remote<S>> {
             let name = match key_of::<N, _>(site, &key.key) {
                 Ok(name) => name,
                 Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
             };
             let (backend, tenant) = &key.pin;
-            let backend = B::backend(backend, site);
+            let backend = B::backend(backend, site, store);
             let seal = match EcosystemSeal::new(site.site, name.as_str(), T::tenant(tenant)) {
                 Ok(seal) => Box::new(seal),
                 Err(reason) => {

@@ -22,6 +22,7 @@ use crate::shared::sealing::Sealing;
 use crate::site::{Function, L1, OnTamper, Site, SiteRef, Tier};
 use crate::stats::Refusal;
 use crate::storage_key::identity;
+use crate::store::StoreRef;
 
 /// What is sealed. Its version is part of the fingerprint.
 const FORMAT: &str = "cachekit-frame";
@@ -80,7 +81,7 @@ pub(crate) struct Seal {
 impl Seal {
     /// For a call, and whether other processes agree on what its key names.
     pub(crate) fn new<Q, V>(
-        site: SiteRef,
+        (site, store): (SiteRef, &StoreRef),
         key: &Q::Owned,
         tenant: &str,
     ) -> Result<(Self, bool), Reason>
@@ -90,7 +91,7 @@ impl Seal {
     {
         let envelope = resolve::envelope()?;
         let namespace = site.site.info.policy.namespace.unwrap_or_default();
-        let (identity, unambiguous) = identity::<Q>(site, key).ok_or(Reason::Arguments)?;
+        let (identity, unambiguous) = identity::<Q>(site, store, key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
         let fingerprint = fingerprint::<V>();
         // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::owned;
 use super::{Policy, Registered, Site, SiteInfo, Tier};
 use crate::stats::Stats;
 
@@ -97,7 +98,7 @@ impl fmt::Debug for Function {
 
 /// How [`Function::path`] is spelled.
 pub(crate) fn path_of(info: &SiteInfo) -> String {
-    readable((info.path)(), info.module, info.name)
+    readable(info.path.get(), info.module, info.name)
 }
 
 /// From the path of the type in a function's static: what is ours in it goes.
@@ -132,7 +133,8 @@ fn readable(path: &str, module: &str, name: &str) -> String {
     shown
 }
 
-/// Every annotated function linked into the program, called yet or not, in the order of their source.
+/// Every annotated function linked into the program, called yet or not, in the order of their source. A
+/// `responses::CacheResponses` that was built counts as one.
 ///
 /// # Example
 ///
@@ -148,6 +150,7 @@ fn readable(path: &str, module: &str, name: &str) -> String {
 pub fn functions() -> Vec<Function> {
     let mut all: Vec<Function> =
         inventory::iter::<Registered>().map(|entry| Function { site: entry.0 }).collect();
+    all.extend(owned::sites().into_iter().map(|site| Function { site }));
     all.sort_by_key(|function| function.site.info.place);
     all
 }

@@ -15,18 +15,18 @@ use self::origin::{DIGEST, Origin};
 use crate::contained::contained;
 use crate::key::{CacheKey, Fidelity};
 use crate::site::SiteRef;
+use crate::store::Store;
 
 mod origin;
 pub(crate) mod stays;
 
 /// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
 /// not serialize.
-pub(crate) fn storage_key<Q>(site: SiteRef, key: &Q::Owned) -> Option<(String, bool)>
+pub(crate) fn storage_key<Q>(site: SiteRef, store: &Store, key: &Q::Owned) -> Option<(String, bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
     const END: &str = ":m";
-    let store = site.store();
     let origin = store.attached(|| Origin::new(site));
     let (digest, unambiguous) = identity_from::<Q>(origin, key)?;
     let digits = hex(digest);
@@ -40,11 +40,15 @@ where
 
 /// The hash of everything that tells calls apart, and whether other processes agree on what it names.
 /// `None` if the arguments do not serialize.
-pub(crate) fn identity<Q>(site: SiteRef, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
+pub(crate) fn identity<Q>(
+    site: SiteRef,
+    store: &Store,
+    key: &Q::Owned,
+) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    identity_from::<Q>(site.store().attached(|| Origin::new(site)), key)
+    identity_from::<Q>(store.attached(|| Origin::new(site)), key)
 }
 
 fn identity_from<Q>(origin: &Origin, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>

@@ -51,7 +51,7 @@ impl Origin {
     pub(super) fn new(site: SiteRef) -> Self {
         let info = &site.site.info;
         let version = info.policy.version.to_be_bytes();
-        let own = (info.path)();
+        let own = info.path.get();
         // Without generics the function's own path says it all.
         let path = site.path().unwrap_or_default();
         let types = if may_name_foreign_types(own, path) { number(site.function()) } else { 0 };

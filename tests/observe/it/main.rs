@@ -4,4 +4,5 @@ mod browser;
 mod explain;
 mod metrics;
 mod page;
+mod responses;
 mod traces;
