@@ -15,9 +15,13 @@ use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store, StoreRef};
 use crate::thread_cache;
 
 mod listed;
+mod owned;
 mod policy;
 
 pub use self::listed::{Function, functions};
+use self::owned::Owned;
+#[cfg(feature = "tower")]
+pub(crate) use self::owned::{Given, given};
 pub use self::policy::{L1, OnTamper, POLICY, Policy, Tier, TtlPolicy};
 
 /// Where and what an annotated function is.
@@ -33,9 +37,28 @@ pub(crate) struct FunctionInfo {
     pub(crate) tier: Tier,
     /// What the attribute says.
     pub(crate) policy: Policy,
-    /// The compiler's path of a type beside it, asked for when it is needed: it names the functions and the
+    /// What tells it from others.
+    pub(crate) path: FunctionPath,
+}
+
+/// What tells one cached thing from others, the same in every process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FunctionPath {
+    /// Of a function: the compiler's path of a type beside it, asked for when it is needed. It names the functions and the
     /// `impl`s around, which no macro sees.
-    pub(crate) path: fn() -> &'static str,
+    Compiled(fn() -> &'static str),
+    /// Of what the program names itself.
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
+    Given(&'static str),
+}
+
+impl FunctionPath {
+    pub(crate) fn get(self) -> &'static str {
+        match self {
+            Self::Compiled(path) => path(),
+            Self::Given(path) => path,
+        }
+    }
 }
 
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
@@ -49,6 +72,8 @@ pub struct CachedFunction {
     number: AtomicU32,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
     first: NextStore,
+    /// The stores of the objects that it stands for, where it is no function.
+    owned: Owned,
 }
 
 /// The next of a function's stores, if there is one. Read without a lock, at every hit.
@@ -78,7 +103,12 @@ impl CachedFunction {
         path: fn() -> &'static str,
     ) -> Self {
         let place = Location::caller();
-        let info = FunctionInfo { name, module, place, tier, policy, path };
+        let path = FunctionPath::Compiled(path);
+        Self::of(FunctionInfo { name, module, place, tier, policy, path })
+    }
+
+    const fn of(info: FunctionInfo) -> Self {
+        let policy = &info.policy;
         let ttl = match policy.ttl {
             TtlPolicy::Fixed(ttl) => clock::ticks(ttl),
             TtlPolicy::Never | TtlPolicy::Dynamic => clock::NEVER,
@@ -91,7 +121,8 @@ impl CachedFunction {
             Some(idle) => clock::ticks(idle),
             None => clock::NEVER,
         };
-        Self { info, ttl, window, idle, number: AtomicU32::new(0), first: OnceLock::new() }
+        let number = AtomicU32::new(0);
+        Self { info, ttl, window, idle, number, first: OnceLock::new(), owned: owned::none() }
     }
 
     fn address(&'static self) -> usize {
@@ -144,7 +175,7 @@ impl CachedFunction {
                 && other_info.policy.namespace == own.policy.namespace
                 && other_info.policy.version == own.policy.version
                 && match (own.policy.interop, other_info.policy.interop) {
-                    (None, None) => (other_info.path)() == (own.path)(),
+                    (None, None) => other_info.path.get() == own.path.get(),
                     (own_operation, operation) => {
                         let agreed = own.policy.interop_shared && other_info.policy.interop_shared;
                         own_operation == operation && !agreed
@@ -203,10 +234,11 @@ impl CachedFunction {
     /// The stores of all instantiations used so far.
     pub(crate) fn stores(&'static self) -> Vec<StoreRef> {
         if let Some(stores) = scope::stores(self.address()) {
-            return stores.into_iter().map(StoreRef::Shared).collect();
+            let owned = owned::of(&self.owned, scope::number());
+            return stores.into_iter().map(StoreRef::Shared).chain(owned).collect();
         }
         let nodes = std::iter::successors(self.first.get(), |node| node.next.get());
-        nodes.map(|node| StoreRef::Static(&node.store)).collect()
+        nodes.map(|node| StoreRef::Static(&node.store)).chain(owned::of(&self.owned, 0)).collect()
     }
 
     pub(crate) fn stats(&'static self) -> Stats {

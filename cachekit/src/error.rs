@@ -33,7 +33,8 @@ pub enum ErrorKind {
     Refused,
     /// An argument of a function with `interop = …` is outside of what all languages share: a number out of range, a
     /// float that is not finite, a map whose keys are not strings. Where the call can return an error it returns this
-    /// one, and the function was not run. Lasts as long as the argument does.
+    /// one, and the function was not run. Lasts as long as the argument does. Also what a `responses::CacheResponses` was to
+    /// invalidate, if that is no URI or names no host.
     Argument,
 }
 

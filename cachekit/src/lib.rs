@@ -46,6 +46,7 @@
 //! | `metrics` | `cachekit::metrics`: counters, gauges and histograms for a recorder of the `metrics` facade |
 //! | `tracing` | `cachekit::tracing`: spans of calls, of runs and of backends |
 //! | `axum` | `cachekit::page`: every function as JSON and as a page, in an axum router |
+//! | `tower` | [`responses`]: whole HTTP responses by the rules of RFC 9111, as a `tower::Layer` |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
 //! Features add API, they never change behaviour.
@@ -113,6 +114,8 @@ mod start;
 mod stats;
 pub mod testing;
 
+#[cfg(feature = "tower")]
+pub mod responses;
 #[cfg(feature = "secure")]
 pub mod secure;
 #[cfg(feature = "shared")]
@@ -230,6 +233,11 @@ mod book {
         Command: "../../docs/src/cli.md"
         OptionsSecure: "../../docs/src/options/secure.md"
         SecurityRotation: "../../docs/src/security/rotation.md"
+    }
+
+    #[cfg(feature = "tower")]
+    pages! {
+        HttpResponses: "../../docs/src/http-responses.md"
     }
 
     #[cfg(feature = "interop")]

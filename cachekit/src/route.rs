@@ -8,6 +8,7 @@ use crate::read_through::remote::Remote;
 pub use crate::read_through::{InProcess, OwnedKey, Route};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
+use crate::store::StoreRef;
 
 #[cfg(feature = "interop")]
 mod interop;
@@ -42,14 +43,43 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(function: FunctionRef, key: &Q::Owned) -> Option<Remote<S>> {
+    fn remote(
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+        key: &Q::Owned,
+    ) -> Option<Remote<S>> {
         #[cfg(feature = "shared")]
-        return named::at::<Q, S>(function, key, named::configured(function)?);
+        return named::at::<Q, S>((function, store), key, named::configured(function, store)?);
         #[cfg(not(feature = "shared"))]
         {
-            let _ = (function, key);
+            let _ = (function, store, key);
             None
         }
+    }
+}
+
+/// The tier of an entry that goes to the backend of the object that it belongs to, or where the process is configured to go.
+#[cfg(feature = "tower")]
+pub(crate) fn at_own_or_configured<Q, S>(
+    function: FunctionRef,
+    store: Option<&StoreRef>,
+    key: &Q::Owned,
+    own: Option<std::sync::Arc<dyn cachekit_io::Backend>>,
+) -> Option<Remote<S>>
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+{
+    #[cfg(feature = "shared")]
+    return named::at::<Q, S>(
+        (function, store),
+        key,
+        own.or_else(|| named::configured(function, store))?,
+    );
+    #[cfg(not(feature = "shared"))]
+    {
+        let _ = (function, store, key, own);
+        None
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Verdict {
     /// In ticks; `NEVER` does not expire.
     pub(crate) ttl: Ticks,
     pub(crate) weight: u64,
+    /// For how long after its time it may be served at most, where the attribute or the layer allows that at all.
+    pub(crate) window: Ticks,
 }
 
 /// Decides about a result.
@@ -37,7 +39,7 @@ impl<K, S: Shape> Judge<K, S> for Defaults {
     #[inline]
     fn judge(&self, _key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
         // A cache without time keeps nothing.
-        Verdict { keep: ttl > 0 && S::stored(ret).is_some(), ttl, weight: 1 }
+        Verdict { keep: ttl > 0 && S::stored(ret).is_some(), ttl, weight: 1, window: NEVER }
     }
 }
 
@@ -47,7 +49,7 @@ pub struct Unknown;
 
 impl<K, S: Shape> Judge<K, S> for Unknown {
     fn judge(&self, _key: &K, _ret: &S::Return, _ttl: Ticks) -> Verdict {
-        Verdict { keep: false, ttl: 0, weight: 1 }
+        Verdict { keep: false, ttl: 0, weight: 1, window: NEVER }
     }
 }
 
@@ -260,6 +262,6 @@ where
             (None, None) => (false, NEVER, 1),
         };
         // A span of zero: the author's way to say "not this one".
-        Verdict { keep: stored && keep && ttl > 0, ttl, weight }
+        Verdict { keep: stored && keep && ttl > 0, ttl, weight, window: NEVER }
     }
 }

@@ -174,6 +174,12 @@ pub(crate) fn clock() -> ClockSource {
     current().map_or(ClockSource::Coarse, |scope| ClockSource::Manual(scope.clock().clone()))
 }
 
+/// Whether nothing is cached in it.
+#[cfg(feature = "tower")]
+pub(crate) fn is_disabled() -> bool {
+    current().is_some_and(|scope| scope.0.disabled)
+}
+
 /// The background of the scope this thread is in, or of the process.
 pub(crate) fn background() -> Arc<Pending> {
     static PROCESS: LazyLock<Arc<Pending>> = LazyLock::new(Arc::default);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::owned;
 use super::{CachedFunction, FunctionInfo, Policy, Registered, Tier};
 use crate::stats::Stats;
 
@@ -101,7 +102,7 @@ impl fmt::Debug for Function {
 
 /// How [`Function::path`] is spelled.
 pub(crate) fn path_of(info: &FunctionInfo) -> String {
-    readable((info.path)(), info.module, info.name)
+    readable(info.path.get(), info.module, info.name)
 }
 
 /// From the path of the type in a function's static: what is ours in it goes.
@@ -136,7 +137,8 @@ fn readable(path: &str, module: &str, name: &str) -> String {
     shown
 }
 
-/// Every annotated function linked into the program, called yet or not, in the order of their source.
+/// Every annotated function linked into the program, called yet or not, in the order of their source. A
+/// `responses::CacheResponses` that was built counts as one.
 ///
 /// # Example
 ///
@@ -152,6 +154,7 @@ fn readable(path: &str, module: &str, name: &str) -> String {
 pub fn functions() -> Vec<Function> {
     let mut all: Vec<Function> =
         inventory::iter::<Registered>().map(|entry| Function { definition: entry.0 }).collect();
+    all.extend(owned::functions().into_iter().map(|definition| Function { definition }));
     all.sort_by_key(|function| function.definition.info.place);
     all
 }

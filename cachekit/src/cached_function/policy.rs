@@ -53,7 +53,7 @@ pub enum TtlPolicy {
 }
 
 /// What the attribute says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // A list of what was written.
 pub struct Policy {

@@ -219,7 +219,7 @@ where
     let store = Placed::of(function);
     let owned = key.to_owned_key();
     let info = &function.definition.info;
-    let remote = remote(function, &owned);
+    let remote = remote(function, store.found(), &owned);
     let blinded = remote.as_ref().and_then(Remote::blinded);
     Inner {
         key: EntryKey { module: info.module, name: info.name, hash, blinded },

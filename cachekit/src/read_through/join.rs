@@ -18,7 +18,7 @@ use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
 ///
 /// More than one, so that a short failure is not answered by a stampede; few, so that callers do not
 /// queue up behind one failing run after the other.
-const MAX_FAILED_WAITS: u8 = 2;
+pub(super) const MAX_FAILED_WAITS: u8 = 2;
 
 /// An error that is shared with callers that waited.
 pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
@@ -175,7 +175,7 @@ where
         // calls must not wait for that.
         let _running = wait_graph::enter(flight.id());
         if let Some(key) = &self.key {
-            self.behind.make(key);
+            self.behind.make(&self.store, key);
         }
         if let Some(ret) = self.refused() {
             // A refresh that is refused has failed.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Turn;
+use super::join::MAX_FAILED_WAITS;
 use super::lead::{Asked, Lead};
 use super::publish::{Made, plain_entry};
 use super::remote::Behind;
@@ -198,6 +199,13 @@ where
 {
     pub(crate) fn planned(mut self, plans: Arc<dyn Plans<K, S::Stored>>) -> Self {
         self.rare().plans = Some(plans);
+        self
+    }
+
+    /// Waits for one leader at most: if that one has nothing to share, this call runs its own.
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
+    pub(crate) fn waits_once(mut self) -> Self {
+        self.failed = MAX_FAILED_WAITS - 1;
         self
     }
 

@@ -46,7 +46,7 @@ where
     }
     let negative = kind != Kind::Value;
     // Errors are not served beyond their time.
-    let window = if kind == Kind::Err { 0 } else { window };
+    let window = if kind == Kind::Err { 0 } else { window.min(verdict.window) };
     if window == 0 && verdict.weight <= 1 {
         let entry = store.plain_entry(key, value, expires, negative);
         return Made { entry, ends: expires, now };
@@ -68,7 +68,7 @@ where
         let Value { value, kept } = *found.value;
         match kept {
             Some(kept) if ttl > 0 => {
-                let verdict = Verdict { keep: true, ttl, weight: found.weight };
+                let verdict = Verdict { keep: true, ttl, weight: found.weight, window: NEVER };
                 let ret = S::restore(value);
                 let window = found.window.min(self.window);
                 self.publish(flight, kept, verdict, (window, S::kind(&ret)));
@@ -107,7 +107,7 @@ where
         let fate = self.fate();
         // First: of an older run nothing is to be kept in any tier once this one is.
         let has_younger = self.overtake(&flight);
-        let windows = (verdict, self.window_of(ret));
+        let windows = (verdict, self.window_of(ret, verdict));
         let Some(remote) = self.behind.made() else { return };
         let kept = if has_younger {
             remote.unwritten(&fate, &self.store);
@@ -142,7 +142,9 @@ where
         match S::stored(ret).filter(|_| verdict.keep) {
             Some(value) => {
                 let kept = match &self.behind {
-                    Behind::Made(remote) => remote.keep(value, (verdict, self.window_of(ret))),
+                    Behind::Made(remote) => {
+                        remote.keep(value, (verdict, self.window_of(ret, verdict)))
+                    }
                     Behind::Nowhere => Some(S::kept(value)),
                     // Not known yet, and so perhaps sealed: nothing is kept.
                     Behind::Unmade(_) => None,
@@ -169,8 +171,8 @@ where
     }
 
     /// Errors are not served beyond their time.
-    fn window_of(&self, ret: &S::Return) -> Ticks {
-        if S::kind(ret) == Kind::Err { 0 } else { self.window }
+    fn window_of(&self, ret: &S::Return, verdict: Verdict) -> Ticks {
+        if S::kind(ret) == Kind::Err { 0 } else { self.window.min(verdict.window) }
     }
 
     /// `kept` is what this process is to keep of the result, if anything.
@@ -183,7 +185,7 @@ where
     ) {
         match kept {
             Some(kept) if S::stored(ret).is_some() && !self.is_outdated() => {
-                let window = self.window_of(ret);
+                let window = self.window_of(ret, verdict);
                 let published = self.publish(flight, kept, verdict, (window, S::kind(ret)));
                 if let Some(ticket) = self.take_refresh() {
                     if published { ticket.stored() } else { ticket.moot() }

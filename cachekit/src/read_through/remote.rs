@@ -26,7 +26,7 @@ pub(crate) struct Remote<S: Shape> {
 }
 
 /// Makes the tier of a call, if it has one.
-pub(crate) type MakeRemote<K, S> = fn(FunctionRef, &K) -> Option<Remote<S>>;
+pub(crate) type MakeRemote<K, S> = fn(FunctionRef, Option<&StoreRef>, &K) -> Option<Remote<S>>;
 
 /// A value that the tier had.
 pub(crate) struct Value<S: Shape> {
@@ -231,10 +231,10 @@ impl<K, S: Shape> Behind<K, S> {
     }
 
     /// Makes it for the call with this key, unless that was done before. That runs the user's `Serialize`.
-    pub(crate) fn make(&mut self, key: &K) {
+    pub(crate) fn make(&mut self, store: &StoreRef, key: &K) {
         if let Self::Unmade(unmade) = self {
             let Unmade { function, make, scope } = &**unmade;
-            let made = scope::within(scope.as_ref(), || make(*function, key));
+            let made = scope::within(scope.as_ref(), || make(*function, Some(store), key));
             *self = made.map_or(Self::Nowhere, |remote| Self::Made(Box::new(remote)));
         }
     }

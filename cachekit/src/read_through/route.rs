@@ -5,6 +5,7 @@ use super::remote::Remote;
 use crate::cached_function::FunctionRef;
 use crate::key::CacheKey;
 use crate::shape::Shape;
+use crate::store::StoreRef;
 
 /// A way to a backend.
 pub trait Route<Q: CacheKey, S: Shape> {
@@ -16,7 +17,11 @@ pub trait Route<Q: CacheKey, S: Shape> {
 
     /// The tier behind this process. Asked by the leader of a miss, and by companions.
     #[allow(private_interfaces)] // Called in this crate alone.
-    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>>;
+    fn remote(
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+        key: &OwnedKey<Self, Q, S>,
+    ) -> Option<Remote<S>>;
 }
 
 /// The key that an entry of this route keeps.
@@ -35,7 +40,11 @@ impl<Q: CacheKey, S: Shape> Route<Q, S> for InProcess {
     }
 
     #[allow(private_interfaces)]
-    fn remote(_function: FunctionRef, _key: &Q::Owned) -> Option<Remote<S>> {
+    fn remote(
+        _function: FunctionRef,
+        _store: Option<&StoreRef>,
+        _key: &Q::Owned,
+    ) -> Option<Remote<S>> {
         None
     }
 }

@@ -201,3 +201,33 @@ fn what_is_not_kept_is_for_those_who_waited() {
     });
     assert_eq!((runs.into_inner(), store.len(), store.running()), (1, 0, 0));
 }
+
+#[test]
+fn a_call_whose_store_lost_its_room_meanwhile_leads_no_more() {
+    let store = stale_store().0;
+    store.clear();
+    let caller = Caller { asynchronous: false, asks: false };
+    let lookup = Lookup { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let found = find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone());
+    let Err(miss) = found else { panic!("nothing is kept") };
+    store.resize(0);
+    let Asked::Lead(lead) = miss.ask() else { panic!("its function runs") };
+    assert_eq!((lead.run(Defaults, || 1), store.len(), store.running()), (1, 0, 0));
+}
+
+#[test]
+fn a_run_of_a_function_that_panics_gives_its_lead_up() {
+    let clock = ClockSource::Manual(Clock::new());
+    let store: &Store = Box::leak(Box::new(Store::new(Capacity::Entries(64), clock, false)));
+    let caller = Caller { asynchronous: false, asks: false };
+    let lookup = Lookup { store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let call = || find::<u64, Plain<u64>>(lookup, &7, None, &|| StoreRef::Static(store));
+    let Err(miss) = call() else { panic!("nothing is kept") };
+    let run = AssertUnwindSafe(|| miss.run(Defaults, || panic!("in the function")));
+    assert!(catch_unwind(run).is_err());
+    assert_eq!(store.running(), 0);
+
+    let Err(miss) = call() else { panic!("nothing is kept") };
+    assert_eq!(miss.run(Defaults, || 2), 2);
+    assert_eq!((call().ok(), store.running()), (Some(2), 0));
+}

@@ -20,7 +20,7 @@ use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
 use crate::storage_key::is_unambiguous_in_interop;
-use crate::store::Store;
+use crate::store::{Store, StoreRef};
 use cachekit_io::Backend;
 
 /// Shared with other languages, at a backend. `N` is the number of arguments in the key.
@@ -52,12 +52,16 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        let (name, unambiguous) = match key_of::<N, Q>(function, &key.key) {
+    fn remote(
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+        key: &OwnedKey<Self, Q, S>,
+    ) -> Option<Remote<S>> {
+        let (name, unambiguous) = match key_of::<N, Q>((function, store), &key.key) {
             Ok(key) => key,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
-        let backend = B::backend(&key.pin, function)?;
+        let backend = B::backend(&key.pin, function, store)?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
         let remote_entry = remote_entry(function, backend, &name);
         Some(shared(function, remote_entry, unambiguous, stored, (None, Vec::new())))
@@ -75,7 +79,7 @@ pub(super) fn remote_entry(
 
 /// The key by which all languages find the entry of a call, and whether it names this call and no other.
 pub(super) fn key_of<const N: usize, Q: CacheKey<Owned: ShareableKey>>(
-    function: FunctionRef,
+    (function, store): (FunctionRef, Option<&StoreRef>),
     key: &Q::Owned,
 ) -> Result<(interop::Key, bool), Outside> {
     let policy = &function.definition.info.policy;
@@ -88,7 +92,9 @@ pub(super) fn key_of<const N: usize, Q: CacheKey<Owned: ShareableKey>>(
         _ => interop::key(namespace, operation, key),
     });
     let reason = match made {
-        Some(Ok(name)) => return Ok((name, is_unambiguous_in_interop::<Q>(function, key))),
+        Some(Ok(name)) => {
+            return Ok((name, is_unambiguous_in_interop::<Q>((function, store), key)));
+        }
         Some(Err(error)) => Some(error),
         None => None,
     };

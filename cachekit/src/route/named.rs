@@ -21,6 +21,7 @@ use crate::shared::remote_entry::RemoteEntry;
 use crate::shared::sealing::Sealing;
 use crate::shared::tier::SharedTier;
 use crate::storage_key::storage_key;
+use crate::store::StoreRef;
 
 /// This one. The type is the same for all that lead to one, so that what does not is one error.
 #[derive(Clone, Copy)]
@@ -69,34 +70,58 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
-        at::<Q, S>(function, &key.key, key.pin.backend())
+    fn remote(
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+        key: &OwnedKey<Self, Q, S>,
+    ) -> Option<Remote<S>> {
+        at::<Q, S>((function, store), &key.key, key.pin.backend())
     }
 }
 
 /// Where sealed values may go: what the attribute names, or where the process is configured to go.
 pub trait AtBackend: Qualifier {
     /// The backend, if there is one.
-    fn backend(pin: &Self::Pin, function: FunctionRef) -> Option<Arc<dyn Backend>>;
+    #[allow(private_interfaces)] // Called in this crate alone.
+    fn backend(
+        pin: &Self::Pin,
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+    ) -> Option<Arc<dyn Backend>>;
 }
 
 impl AtBackend for () {
-    fn backend(_pin: &(), function: FunctionRef) -> Option<Arc<dyn Backend>> {
-        configured(function)
+    #[allow(private_interfaces)]
+    fn backend(
+        _pin: &(),
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+    ) -> Option<Arc<dyn Backend>> {
+        configured(function, store)
     }
 }
 
 impl AtBackend for To<'_> {
-    fn backend(pin: &BackendPin, _function: FunctionRef) -> Option<Arc<dyn Backend>> {
+    #[allow(private_interfaces)]
+    fn backend(
+        pin: &BackendPin,
+        _function: FunctionRef,
+        _store: Option<&StoreRef>,
+    ) -> Option<Arc<dyn Backend>> {
         Some(pin.backend())
     }
 }
 
 /// The backend that is configured for a function.
-pub(super) fn configured(function: FunctionRef) -> Option<Arc<dyn Backend>> {
+pub(crate) fn configured(
+    function: FunctionRef,
+    store: Option<&StoreRef>,
+) -> Option<Arc<dyn Backend>> {
     backend_of(function.definition.info.tier).unwrap_or_else(|_| {
         // Asked for and not to be had; `check` says why.
-        function.store().count_shared_error();
+        if let Some(store) = store {
+            store.count_shared_error();
+        }
         None
     })
 }
@@ -109,8 +134,8 @@ pub(super) fn may_have_backend(function: &'static CachedFunction) -> bool {
 }
 
 /// The tier of a call at this backend.
-pub(super) fn at<Q, S>(
-    function: FunctionRef,
+pub(crate) fn at<Q, S>(
+    (function, store): (FunctionRef, Option<&StoreRef>),
     key: &Q::Owned,
     backend: Arc<dyn Backend>,
 ) -> Option<Remote<S>>
@@ -118,7 +143,7 @@ where
     Q: CacheKey<Owned: ShareableKey>,
     S: Shape<Value: Shareable>,
 {
-    let (key, unambiguous) = storage_key::<Q>(function, key)?;
+    let (key, unambiguous) = storage_key::<Q>((function, store), key)?;
     let remote_entry = RemoteEntry::new(backend, key, function.definition.info.policy.is_async);
     Some(shared(
         function,

@@ -14,6 +14,7 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
+use crate::store::StoreRef;
 
 /// The tenant of functions that name none.
 const DEFAULT_TENANT: &str = "default";
@@ -105,11 +106,15 @@ where
     }
 
     #[allow(private_interfaces)]
-    fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+    fn remote(
+        function: FunctionRef,
+        store: Option<&StoreRef>,
+        key: &OwnedKey<Self, Q, S>,
+    ) -> Option<Remote<S>> {
         let (backend, tenant) = &key.pin;
-        let backend = B::backend(backend, function);
+        let backend = B::backend(backend, function, store);
         let (seal, unambiguous) =
-            match Seal::new::<Q, S::Value>(function, &key.key, T::tenant(tenant)) {
+            match Seal::new::<Q, S::Value>((function, store), &key.key, T::tenant(tenant)) {
                 Ok(sealed) => sealed,
                 Err(reason) => {
                     let unsealed = Unsealed::new(function.definition, backend.is_some(), reason);
@@ -148,6 +153,7 @@ pub(super) mod ecosystem {
     use crate::shape::Shape;
     use crate::shareable::{Shareable, ShareableKey};
     use crate::shared::layout::Layout;
+    use crate::store::StoreRef;
 
     /// See above.
     pub struct InteropSealed<const N: usize, B, T>(B, T);
@@ -182,9 +188,13 @@ pub(super) mod ecosystem {
         }
 
         #[allow(private_interfaces)]
-        fn remote(function: FunctionRef, key: &OwnedKey<Self, Q, S>) -> Option<Remote<S>> {
+        fn remote(
+            function: FunctionRef,
+            store: Option<&StoreRef>,
+            key: &OwnedKey<Self, Q, S>,
+        ) -> Option<Remote<S>> {
             let (backend, tenant) = &key.pin;
-            let backend = B::backend(backend, function);
+            let backend = B::backend(backend, function, store);
             // First: without a key nothing is kept, whatever the arguments are.
             let sealer = match Sealer::new(function.definition, T::tenant(tenant)) {
                 Ok(sealer) => sealer,
@@ -193,7 +203,7 @@ pub(super) mod ecosystem {
                     return Some(Remote::new(unsealed, codec_of::<S::Value>()));
                 }
             };
-            let (name, unambiguous) = match key_of::<N, Q>(function, &key.key) {
+            let (name, unambiguous) = match key_of::<N, Q>((function, store), &key.key) {
                 Ok(key) => key,
                 Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
             };

@@ -22,6 +22,7 @@ use crate::sealed::{BlindedKey, Openable, SealedBytes};
 use crate::shared::sealing::Sealing;
 use crate::stats::Refusal;
 use crate::storage_key::identity;
+use crate::store::StoreRef;
 
 /// What is sealed. Its version is part of the fingerprint.
 const FORMAT: &str = "cachekit-frame";
@@ -80,7 +81,7 @@ pub(crate) struct Seal {
 impl Seal {
     /// For a call, and whether other processes agree on what its key names.
     pub(crate) fn new<Q, V>(
-        function: FunctionRef,
+        (function, store): (FunctionRef, Option<&StoreRef>),
         key: &Q::Owned,
         tenant: &str,
     ) -> Result<(Self, bool), Reason>
@@ -90,7 +91,8 @@ impl Seal {
     {
         let envelope = resolve::envelope()?;
         let namespace = function.definition.info.policy.namespace.unwrap_or_default();
-        let (identity, unambiguous) = identity::<Q>(function, key).ok_or(Reason::Arguments)?;
+        let (identity, unambiguous) =
+            identity::<Q>((function, store), key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
         let fingerprint = fingerprint::<V>();
         // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first

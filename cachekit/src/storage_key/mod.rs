@@ -15,18 +15,22 @@ use self::origin::{DIGEST, Origin};
 use crate::cached_function::FunctionRef;
 use crate::contained::contained;
 use crate::key::{CacheKey, Fidelity, Form};
+use crate::store::StoreRef;
 
 mod origin;
 pub(crate) mod stays;
 
 /// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
 /// not serialize.
-pub(crate) fn storage_key<Q>(function: FunctionRef, key: &Q::Owned) -> Option<(String, bool)>
+pub(crate) fn storage_key<Q>(
+    (function, store): (FunctionRef, Option<&StoreRef>),
+    key: &Q::Owned,
+) -> Option<(String, bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
     const END: &str = ":m";
-    with_origin(function, |origin| {
+    with_origin(function, store, |origin| {
         let (digest, unambiguous) = identity_from::<Q>(origin, key)?;
         let digits = hex(digest);
         let start = &origin.start;
@@ -39,9 +43,13 @@ where
 }
 
 /// What the storage keys of a function have in common. It goes with the store; a companion of a function that was never
-/// called makes none for it.
-fn with_origin<R>(function: FunctionRef, read: impl FnOnce(&Origin) -> R) -> R {
-    match function.found_store() {
+/// called has no store, and makes none for it.
+fn with_origin<R>(
+    function: FunctionRef,
+    store: Option<&StoreRef>,
+    read: impl FnOnce(&Origin) -> R,
+) -> R {
+    match store {
         Some(store) => read(store.attached(|| Origin::new(function))),
         None => read(&Origin::new(function)),
     }
@@ -49,11 +57,14 @@ fn with_origin<R>(function: FunctionRef, read: impl FnOnce(&Origin) -> R) -> R {
 
 /// The hash of everything that tells calls apart, and whether other processes agree on what it names.
 /// `None` if the arguments do not serialize.
-pub(crate) fn identity<Q>(function: FunctionRef, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
+pub(crate) fn identity<Q>(
+    (function, store): (FunctionRef, Option<&StoreRef>),
+    key: &Q::Owned,
+) -> Option<([u8; DIGEST], bool)>
 where
     Q: CacheKey<Owned: Serialize>,
 {
-    with_origin(function, |origin| identity_from::<Q>(origin, key))
+    with_origin(function, store, |origin| identity_from::<Q>(origin, key))
 }
 
 fn identity_from<Q>(origin: &Origin, key: &Q::Owned) -> Option<([u8; DIGEST], bool)>
@@ -74,11 +85,14 @@ where
 /// The same of the key that all languages share, which names neither the function nor its types.
 #[cfg(feature = "interop")]
 pub(crate) fn is_unambiguous_in_interop<Q: CacheKey>(
-    function: FunctionRef,
+    (function, store): (FunctionRef, Option<&StoreRef>),
     key: &Q::Owned,
 ) -> bool {
-    let store = function.store();
-    let origin = store.attached(|| Origin::new(function));
+    with_origin(function, store, |origin| is_unambiguous::<Q>(origin, key))
+}
+
+#[cfg(feature = "interop")]
+fn is_unambiguous<Q: CacheKey>(origin: &Origin, key: &Q::Owned) -> bool {
     let fidelity = contained(|| Q::fidelity(key, Form::Interop)).unwrap_or(Fidelity::Partial);
     if fidelity == Fidelity::Partial {
         origin.say_partly_written();

@@ -51,7 +51,7 @@ impl Origin {
     pub(super) fn new(function: FunctionRef) -> Self {
         let info = &function.definition.info;
         let version = info.policy.version.to_be_bytes();
-        let own = (info.path)();
+        let own = info.path.get();
         // Without generics the function's own path says it all.
         let path = function.path().unwrap_or_default();
         let types =
@@ -104,7 +104,7 @@ fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
     let info = &function.definition.info;
     // The parameters of the function itself are the macro's question.
     let undecided = info.policy.interop.is_some() && !info.policy.interop_types;
-    if undecided && has_parameters_around((info.path)(), path) {
+    if undecided && has_parameters_around(info.path.get(), path) {
         stays::note(function.definition, Reason::Undecided);
         return Arc::default();
     }

@@ -12,4 +12,5 @@ mod next;
 mod observers;
 mod page;
 mod recording;
+mod responses;
 mod traces;

@@ -1,0 +1,166 @@
+//! Bodies of responses: stored ones, and those that pass; and reading one up to a limit.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+
+/// The body of a response of [`CachedResponses`](super::CachedResponses): stored bytes, or what the service behind it gives.
+pub struct Body<B: http_body::Body>(Kind<B>);
+
+enum Kind<B: http_body::Body> {
+    Whole(Bytes),
+    Streaming {
+        /// What was read of it already, in order.
+        before: VecDeque<Frame<Bytes>>,
+        /// What reading it ended with. Boxed, so that it is nothing that could be pinned.
+        failed: Option<Box<B::Error>>,
+        /// What is still to come.
+        rest: Option<Pin<Box<B>>>,
+    },
+}
+
+// Nothing is pinned in it but what is boxed.
+impl<B: http_body::Body> Unpin for Body<B> {}
+
+impl<B: http_body::Body> Body<B> {
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self(Kind::Whole(bytes))
+    }
+
+    pub(super) fn passing(body: B) -> Self {
+        let (before, failed) = (VecDeque::new(), None);
+        Self(Kind::Streaming { before, failed, rest: Some(Box::pin(body)) })
+    }
+}
+
+impl<B: http_body::Body> http_body::Body for Body<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match &mut self.get_mut().0 {
+            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Streaming { before, failed, rest } => {
+                if let Some(frame) = before.pop_front() {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                if let Some(error) = failed.take() {
+                    return Poll::Ready(Some(Err(*error)));
+                }
+                match rest {
+                    Some(body) => poll_bytes(body.as_mut(), cx),
+                    None => Poll::Ready(None),
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Streaming { before, failed, rest } => {
+                before.is_empty()
+                    && failed.is_none()
+                    && rest.as_ref().is_none_or(http_body::Body::is_end_stream)
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Streaming { before, failed, rest } => {
+                let read: usize = before.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
+                let read = read as u64;
+                let rest =
+                    rest.as_ref().map_or(SizeHint::with_exact(0), http_body::Body::size_hint);
+                let mut hint = SizeHint::new();
+                hint.set_lower(rest.lower().saturating_add(read));
+                if let (Some(upper), None) = (rest.upper(), failed) {
+                    hint.set_upper(upper.saturating_add(read));
+                }
+                hint
+            }
+        }
+    }
+}
+
+fn poll_bytes<B: http_body::Body>(
+    body: Pin<&mut B>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    let as_bytes =
+        |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+    body.poll_frame(cx).map(|polled| polled.map(|read| read.map(as_bytes)))
+}
+
+impl<B: http_body::Body> Default for Body<B> {
+    fn default() -> Self {
+        Self::whole(Bytes::new())
+    }
+}
+
+impl<B: http_body::Body> fmt::Debug for Body<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+/// A body that was to be stored.
+pub(super) enum Collected<B: http_body::Body> {
+    Whole(Bytes),
+    /// It is too long, ends with trailers, or failed. All of it, as if nothing had been read.
+    Not(Body<B>),
+}
+
+/// Reads a body to its end, but no more than this many bytes and what came with the last of them.
+pub(super) async fn collect<B: http_body::Body>(body: B, limit: u64) -> Collected<B> {
+    let hint = body.size_hint();
+    if hint.lower() > limit {
+        return Collected::Not(Body::passing(body));
+    }
+    let mut rest = Box::pin(body);
+    let (mut before, mut length) = (VecDeque::new(), 0_u64);
+    let stopped =
+        |before, failed, rest| Collected::Not(Body(Kind::Streaming { before, failed, rest }));
+    loop {
+        match poll_fn(|cx| poll_bytes(rest.as_mut(), cx)).await {
+            None => return Collected::Whole(joined(before)),
+            Some(Err(error)) => return stopped(before, Some(Box::new(error)), None),
+            Some(Ok(frame)) => {
+                let data = frame.data_ref().map(|data| data.len() as u64);
+                length += data.unwrap_or(0);
+                // Empty ones would take room without end.
+                if data != Some(0) {
+                    before.push_back(frame);
+                }
+                if data.is_none() || length > limit {
+                    return stopped(before, None, Some(rest));
+                }
+            }
+        }
+    }
+}
+
+/// Of one frame mostly: nothing is copied then.
+fn joined(frames: VecDeque<Frame<Bytes>>) -> Bytes {
+    let mut data: Vec<Bytes> =
+        frames.into_iter().filter_map(|frame| frame.into_data().ok()).collect();
+    if data.len() == 1 {
+        return data.remove(0);
+    }
+    let mut all = BytesMut::with_capacity(data.iter().map(Bytes::len).sum());
+    for data in &data {
+        all.extend_from_slice(data);
+    }
+    all.freeze()
+}

@@ -1,0 +1,77 @@
+//! A request that may change what is stored (RFC 9111 §4.4).
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_LOCATION, LOCATION};
+use http::{HeaderMap, Response, Uri};
+
+use super::key::Key;
+use super::layer::Inner;
+use super::stats::count;
+use crate::background;
+
+/// Invalidates what its request may have changed, once the handler has answered; or if it never does, because it failed,
+/// panicked, or was given up with its client: then nobody knows what it did.
+pub(super) struct Change {
+    inner: Arc<Inner>,
+    keys: Vec<Key>,
+    /// All that the request says of its host.
+    hosts: Vec<String>,
+    settled: bool,
+}
+
+impl Change {
+    pub(super) fn new(inner: &Arc<Inner>, keys: Vec<Key>, hosts: Vec<String>) -> Self {
+        Self { inner: Arc::clone(inner), keys, hosts, settled: false }
+    }
+
+    /// Looks at the answer. What was refused has changed nothing.
+    pub(super) fn answered<R, E>(mut self, returned: &Result<Response<R>, E>) -> Option<Self> {
+        if let Ok(response) = returned {
+            if response.status().is_client_error() {
+                self.settled = true;
+                return None;
+            }
+            let named = self.named(response.headers());
+            self.keys.extend(named);
+        }
+        Some(self)
+    }
+
+    /// The answer is held back until what it outdates is gone: a client that reads what it wrote reads that.
+    pub(super) async fn settle(mut self) {
+        count(&self.inner.counters.invalidations);
+        for key in &self.keys {
+            self.inner.engine.invalidate(key).await.ignore();
+        }
+        self.settled = true;
+    }
+
+    /// What the answer says that it has changed as well.
+    fn named(&self, headers: &HeaderMap) -> Vec<Key> {
+        let uris = [LOCATION, CONTENT_LOCATION].into_iter().flat_map(|name| headers.get_all(name));
+        let uris = uris.filter_map(|value| Uri::try_from(value.as_bytes()).ok());
+        uris.flat_map(|uri| self.inner.naming.keys_named(&self.keys, &self.hosts, &uri)).collect()
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        count(&self.inner.counters.invalidations);
+        let (inner, keys) = (Arc::clone(&self.inner), std::mem::take(&mut self.keys));
+        // In this process it takes effect at once.
+        for key in &keys {
+            inner.engine.invalidate_here(key);
+        }
+        if inner.engine.may_be_shared() {
+            background::spawn_future(async move {
+                for key in &keys {
+                    inner.engine.invalidate(key).await.ignore();
+                }
+            });
+        }
+    }
+}

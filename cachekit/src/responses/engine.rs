@@ -1,0 +1,178 @@
+//! The layer's entries, on the engine of annotated functions: one look-up, single-flight, the shared tier, invalidation.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use super::key::Key;
+use super::stored::Entry;
+use crate::cached_function::{CachedFunction, FunctionRef, Given, Policy, given};
+use crate::clock::{self, Ticks};
+use crate::entry::AnyEntry;
+use crate::handle::Invalidated;
+use crate::key::hash_of;
+use crate::read_through::behind::Removal;
+use crate::read_through::remote::Remote;
+use crate::read_through::{self, Lookup, Miss, find};
+use crate::route;
+use crate::rules::{Judge, Verdict};
+use crate::scope::{self, Scope};
+use crate::shape::{OkOnly, Plain, Shape};
+use crate::store::{Caller, Capacity, Store, StoreRef};
+
+/// What a run of the handler comes to, for all who wait: an entry, or nothing. What is for its own client alone never gets
+/// here.
+pub(super) type Ran = OkOnly<Entry, NotStored>;
+
+/// The response is not one for others.
+#[derive(Debug)]
+pub(super) struct NotStored;
+
+/// Names the entries of layers in a process; a store belongs to one layer.
+struct Responses;
+
+/// The store of one layer, and what is behind it.
+pub(super) struct Engine {
+    store: StoreRef,
+    function: FunctionRef,
+    /// What a layer that was built in a test scope stays in.
+    scope: Option<Scope>,
+}
+
+impl Engine {
+    pub(super) fn new(of: Given, capacity: u64) -> Self {
+        let function: &'static CachedFunction = given(of);
+        let disabled = crate::disabled() || scope::is_disabled();
+        let store = Store::new(Capacity::Weight(capacity), scope::clock(), disabled)
+            .named(function.info.module, function.info.name)
+            .observed_as(|| function.label());
+        let store = StoreRef::Shared(Arc::new(store));
+        function.adopt(scope::number(), &store);
+        let function = FunctionRef::new(function, TypeId::of::<Responses>());
+        Self { store, function, scope: scope::current() }
+    }
+
+    pub(super) fn policy(&self) -> &'static Policy {
+        &self.function.definition.info.policy
+    }
+
+    pub(super) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    pub(super) fn now(&self) -> Ticks {
+        self.store.now()
+    }
+
+    pub(super) fn is_disabled(&self) -> bool {
+        self.store.is_disabled()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    pub(super) fn weight(&self) -> u64 {
+        self.store.weight()
+    }
+
+    /// Looks for an entry. A `forced` look finds none: the handler runs, and its response replaces what is there.
+    pub(super) fn look(
+        &self,
+        key: &Key,
+        forced: bool,
+    ) -> Result<Result<Entry, NotStored>, Miss<Key, Ran>> {
+        let function = self.function.definition;
+        let lookup = Lookup {
+            store: &self.store,
+            hash: self.place(key),
+            ttl: function.ttl(),
+            window: function.window(),
+            idle: function.idle(),
+            caller: Caller { asynchronous: true, ..self.function.caller() },
+        };
+        let look =
+            || find::<Key, Ran>(lookup, key, Some((self.function, tier)), &|| self.store.clone());
+        let found = if forced { read_through::refresh(look) } else { look() };
+        // If another caller leads and has nothing to share, this one does not wait for a second.
+        found.map_err(Miss::waits_once)
+    }
+
+    fn place(&self, key: &Key) -> u64 {
+        self.function.place(hash_of(key))
+    }
+
+    fn remove_here(&self, key: &Key) -> bool {
+        let same = |other: &dyn AnyEntry| other.of_key::<Key, Entry>(|own| own == key).is_some();
+        self.store.remove(self.place(key), &same).is_some()
+    }
+
+    /// Whether an entry is here that may be served, if only as a stale one.
+    pub(super) fn is_here(&self, key: &Key) -> bool {
+        self.store.peek(self.place(key)).is_some_and(|entry| {
+            entry.of_key::<Key, Entry>(|own| own == key).is_some()
+                && (self.store.serves(&*entry) || self.store.serves_stale(&*entry))
+        })
+    }
+
+    /// Whether entries may be in a shared tier.
+    pub(super) fn may_be_shared(&self) -> bool {
+        scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition))
+            != Removal::NotUsed
+    }
+
+    /// Ends an entry and the fills of its key in this process.
+    pub(super) fn invalidate_here(&self, key: &Key) {
+        self.store.count_invalidation();
+        self.remove_here(key);
+    }
+
+    /// Ends an entry and the fills of its key: here at once, when this is first polled, then in the shared tier.
+    pub(super) async fn invalidate(&self, key: &Key) -> Invalidated {
+        self.store.count_invalidation();
+        let removed = u64::from(self.remove_here(key));
+        let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
+        let remote = scope::within(self.scope.as_ref(), make);
+        let Some(remote) = remote else { return Invalidated { removed, shared: Removal::NotUsed } };
+        let shared = remote.remove(&self.store).await;
+        if remote.has_backend() {
+            // A call that came in between may have found the old response still there.
+            self.remove_here(key);
+        }
+        Invalidated { removed, shared }
+    }
+
+    /// Drops all entries of this process.
+    pub(super) fn clear(&self) -> Invalidated {
+        self.store.count_invalidation();
+        let removed = self.store.clear();
+        let shared =
+            scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition));
+        Invalidated { removed, shared }
+    }
+}
+
+/// The tier of an entry.
+fn tier<S: Shape<Value = Entry>>(
+    function: FunctionRef,
+    store: Option<&StoreRef>,
+    key: &Key,
+) -> Option<Remote<S>> {
+    route::at_own_or_configured::<Key, S>(function, store, key, key.backend())
+}
+
+/// What becomes of an entry that a run made.
+pub(super) struct ByEntry;
+
+impl Judge<Key, Ran> for ByEntry {
+    fn judge(&self, key: &Key, ran: &Result<Entry, NotStored>, _ttl: Ticks) -> Verdict {
+        match ran {
+            Ok(entry) => Verdict {
+                keep: true,
+                ttl: clock::ticks(entry.fresh_for()).max(1),
+                weight: (entry.weight() + key.weight()) as u64,
+                window: clock::ticks(entry.stale_for()),
+            },
+            Err(NotStored) => Verdict { keep: false, ttl: 0, weight: 1, window: 0 },
+        }
+    }
+}

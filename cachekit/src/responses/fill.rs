@@ -1,0 +1,208 @@
+//! The run of the handler whose response is to be stored.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::response::Parts;
+use http::{HeaderMap, Request, Response};
+use tower_service::Service;
+
+use super::answer::Forward;
+use super::body::{self, Body, Collected};
+use super::engine::{ByEntry, Engine, NotStored, Ran};
+use super::key::Key;
+use super::request::Look;
+use super::service::Call;
+use super::storable::{self, Arrival, Credentials, Storable, Why};
+use super::stored::{Entry, Stored};
+use super::vary::{self, Rule};
+use crate::clock;
+use crate::key::hash_of;
+use crate::read_through::{Asked, Driving};
+
+/// What tells requests apart whose answers are not stored: the key's hash, and what they have of credentials. A mistake
+/// costs a hit.
+pub(super) type Mark = (u64, bool, bool);
+
+/// Where a request looks.
+pub(super) struct At {
+    pub(super) look: Look,
+    /// Of the variant, once it is known that responses vary.
+    pub(super) key: Option<Key>,
+    pub(super) rule: Option<Arc<Rule>>,
+}
+
+impl At {
+    /// Requests of one mark get answers of one kind.
+    pub(super) fn mark(&self) -> Mark {
+        let Credentials { authorization, cookie } = self.look.credentials;
+        (hash_of(self.key()), authorization, cookie)
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        self.key.as_ref().unwrap_or(&self.look.key)
+    }
+
+    pub(super) fn missed(&self) -> Forward {
+        if self.rule.is_some() { Forward::VaryMiss } else { Forward::UriMiss }
+    }
+}
+
+/// What a run comes to for its own client.
+pub(super) enum Own<R: http_body::Body, E> {
+    /// It was stored, or was to be.
+    Stored(Arc<Stored>),
+    /// It is for this client alone.
+    Response(Response<Body<R>>),
+    Failed(E),
+}
+
+/// Where a response is stored.
+enum Place {
+    /// Under the target.
+    Target,
+    /// Under this variant of a rule that is there.
+    Variant,
+    /// The target's responses vary: under a variant of this rule, which is new.
+    NewRule(Arc<Rule>),
+}
+
+impl<S, B, R> Call<S, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body + Send + 'static,
+    R: http_body::Body<Error: Send> + Send + 'static,
+{
+    /// Runs the handler. What may be stored is an entry; what may not stays in this call.
+    pub(super) async fn fill(&mut self, at: &At) -> Result<Entry, NotStored> {
+        let inner = Arc::clone(&self.inner);
+        let started = inner.engine.now();
+        let response = match self.forward(true).await {
+            Ok(response) => response,
+            Err(error) => {
+                inner.mark(at, Why::Failed);
+                self.own = Some(Own::Failed(error));
+                return Err(NotStored);
+            }
+        };
+        let (parts, body) = response.into_parts();
+        let now = inner.engine.now();
+        let arrival =
+            Arrival { now: SystemTime::now(), delay: clock::duration(now.saturating_sub(started)) };
+        let judged = storable::judge(
+            parts.status,
+            &parts.headers,
+            at.look.credentials,
+            inner.limits,
+            arrival,
+        );
+        let placed = match judged {
+            Ok(storable) => self.place(at, storable).await,
+            Err(why) => Err(why),
+        };
+        let (storable, place) = match placed {
+            Ok(placed) => placed,
+            Err(why) => {
+                inner.mark(at, why);
+                return self.keeps(parts, Body::passing(body));
+            }
+        };
+        let body = match body::collect(body, inner.max_body).await {
+            Collected::Whole(body) if is_as_long_as_said(&parts.headers, &body) => body,
+            Collected::Whole(body) => {
+                inner.mark(at, Why::Body);
+                return self.keeps(parts, Body::whole(body));
+            }
+            Collected::Not(body) => {
+                inner.mark(at, Why::Body);
+                return self.keeps(parts, body);
+            }
+        };
+        let whole = (parts.status, parts.headers, body);
+        let times = (inner.engine.now(), arrival.now);
+        let stored = Stored::new(whole, &storable, inner.makes_etags, times);
+        self.own = Some(Own::Stored(Arc::clone(&stored)));
+        let entry = Entry::Response(stored);
+        Ok(match place {
+            Place::Target | Place::Variant => entry,
+            Place::NewRule(rule) => {
+                // First the variant, then the rule that leads to it. If the target is invalidated before that, the rule is not
+                // stored, and nothing leads to the variant.
+                let values = vary::values(&rule.fields, &self.asked);
+                let key = at.look.key.variant(&rule, values);
+                store_new(&inner.engine, &key, entry).await;
+                Entry::Rule(rule)
+            }
+        })
+    }
+
+    /// The response goes to its own client.
+    fn keeps(&mut self, parts: Parts, body: Body<R>) -> Result<Entry, NotStored> {
+        self.own = Some(Own::Response(Response::from_parts(parts, body)));
+        Err(NotStored)
+    }
+
+    /// Where a response is to be stored that varies as it does.
+    async fn place(&mut self, at: &At, storable: Storable) -> Result<(Storable, Place), Why> {
+        let inner = Arc::clone(&self.inner);
+        let fields = &storable.vary;
+        let Some(rule) = &at.rule else {
+            let mut all = fields.clone();
+            // What its responses varied on before: the handler does not say the same each time.
+            all.extend(inner.varied(&at.look).iter().cloned());
+            all.sort_unstable();
+            all.dedup();
+            let place = if all.is_empty() { Place::Target } else { Place::NewRule(Rule::new(all)) };
+            if let Place::NewRule(rule) = &place {
+                // The first one.
+                self.admit(at, rule, &storable)?;
+            }
+            return Ok((storable, place));
+        };
+        if !rule.covers(fields) {
+            // The rule does not tell all requests apart that have to be. It goes; the next one knows these fields, too.
+            let all = rule.fields.iter().chain(fields).cloned().collect();
+            inner.remember_varied(&at.look, all);
+            inner.engine.invalidate(&at.look.key).await.ignore();
+            return Err(Why::VariesMore);
+        }
+        self.admit(at, rule, &storable)?;
+        Ok((storable, Place::Variant))
+    }
+
+    fn admit(&self, at: &At, rule: &Rule, storable: &Storable) -> Result<(), Why> {
+        let inner = &self.inner;
+        let values = vary::values(&rule.fields, &self.asked);
+        let variant = hash_of(&at.look.key.variant(rule, values));
+        let now = inner.engine.now();
+        let until = now.saturating_add(clock::ticks(storable.fresh_for + storable.stale_for));
+        if rule.admits(variant, inner.max_variants, now, until) {
+            Ok(())
+        } else {
+            Err(Why::Variants)
+        }
+    }
+}
+
+/// RFC 9111 §3.3: of what is incomplete nothing is stored.
+fn is_as_long_as_said(headers: &HeaderMap, body: &Bytes) -> bool {
+    headers.get_all(CONTENT_LENGTH).iter().all(|value| {
+        value.to_str().ok().and_then(|text| text.trim().parse().ok()) == Some(body.len())
+    })
+}
+
+/// Stores an entry under a key that no other call knows.
+async fn store_new(engine: &Engine, key: &Key, entry: Entry) {
+    if let Err(miss) = engine.look(key, false)
+        && let Asked::Lead(lead) = miss.ask_async().await
+    {
+        let mut driver = lead.driver();
+        let made = std::pin::pin!(std::future::ready(Ok(entry)));
+        drop(Driving::<_, Ran, _, _, _>::new(ByEntry, &mut driver, made).await);
+    }
+}

@@ -1,0 +1,41 @@
+//! Whole HTTP responses, cached by a [`tower_layer::Layer`] on the engine of annotated functions.
+//!
+//! [`CacheResponses`] goes around any service of `http` requests and responses: an axum `Router`, a hyper service, a client.
+//! It does what RFC 9111 asks of a shared cache, for the part of it that servers need. The book says which that is, rule by
+//! rule: *HTTP responses*.
+//!
+//! - A response is stored if the handler says for how long it is fresh, and nothing forbids it.
+//! - While a handler makes a response, other requests for it wait. What turns out not to be for all is given to none of them.
+//! - A `PUT`, `POST`, `PATCH` or `DELETE` that was not refused invalidates its target, and beats the handlers that began
+//!   before it.
+//! - Conditional requests are answered with 304.
+//! - With the feature `shared`, responses are shared like the values of `#[cache]` functions.
+//!
+//! Needs the feature `tower`.
+
+mod answer;
+mod body;
+mod builder;
+mod cache_control;
+mod change;
+mod conditional;
+mod engine;
+mod fill;
+mod key;
+mod layer;
+mod request;
+mod service;
+mod stats;
+mod storable;
+mod stored;
+mod vary;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::body::Body;
+pub use self::builder::Builder;
+pub use self::layer::CacheResponses;
+pub use self::request::Authority;
+pub use self::service::CachedResponses;
+pub use self::stats::ResponseStats;

@@ -1,0 +1,232 @@
+//! What a request wants of the cache: its method, its target, and what it says of caching.
+
+use std::sync::Arc;
+
+use cachekit_io::Backend;
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
+
+use super::cache_control::OfRequest;
+use super::key::Key;
+use super::storable::Credentials;
+
+/// The longest target that is stored; a longer one is no page but data.
+const MAX_TARGET: usize = 8 << 10;
+
+/// Which host a stored response belongs to: see [`Builder::authority`](super::Builder::authority).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Authority {
+    /// The one that the request names, in `:authority` or `Host`, in lower case.
+    #[default]
+    OfRequest,
+    /// The one that the request names, if it is one of these. Requests for others are not cached.
+    OneOf(Vec<String>),
+    /// All hosts have the same pages. Only for handlers that do not look at the host: what such a handler makes of a forged
+    /// `Host` would be given to all.
+    Ignored,
+}
+
+/// Names the partition of a request; `None`: it is not cached.
+pub(super) type Partition = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
+/// The URI that a request had before routers changed it.
+pub(super) type Target = Arc<dyn Fn(&Parts) -> Uri + Send + Sync>;
+
+/// How requests are told apart.
+pub(super) struct Naming {
+    pub(super) authority: Authority,
+    pub(super) partition: Option<Partition>,
+    pub(super) target: Option<Target>,
+    pub(super) backend: Option<Arc<dyn Backend>>,
+    pub(super) ignores_cookies: bool,
+    /// Whether what requests say in `Cache-Control` is done.
+    pub(super) obeys_requests: bool,
+}
+
+/// What is to be done with a request.
+pub(super) enum Ask {
+    /// The cache has no part in it. Why, for `Cache-Status`.
+    Pass(&'static str),
+    /// It may change what is stored under these keys (RFC 9111 §4.4).
+    Change(Vec<Key>),
+    Look(Look),
+}
+
+/// A request that a stored response may answer.
+#[derive(Clone)]
+pub(super) struct Look {
+    pub(super) key: Key,
+    pub(super) is_head: bool,
+    pub(super) credentials: Credentials,
+    pub(super) said: OfRequest,
+}
+
+impl Look {
+    /// Whether its answer may be stored. That to `HEAD` has no body; `no-store` is a MUST NOT (RFC 9111 §5.2.1.5).
+    pub(super) fn may_fill(&self) -> bool {
+        !self.is_head && !self.said.no_store && !self.said.only_if_cached
+    }
+}
+
+impl Naming {
+    pub(super) fn ask(&self, parts: &Parts, has_content: bool) -> Ask {
+        match parts.method {
+            Method::GET | Method::HEAD => {}
+            // Safe, and not cacheable here (RFC 9110 §9.3.7, §9.3.8); `CONNECT` has no target of this kind.
+            Method::OPTIONS | Method::TRACE | Method::CONNECT => return Ask::Pass("method"),
+            // The rest is unsafe, or for all that is known might be.
+            _ => return Ask::Change(self.keys_to_change(parts)),
+        }
+        let headers = &parts.headers;
+        // Of a part nothing is stored. `If-Match` and the like are for the origin (RFC 9111 §4.3.2).
+        let for_the_handler = [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE];
+        if for_the_handler.iter().any(|name| headers.contains_key(name)) {
+            return Ask::Pass("conditions");
+        }
+        // A handler may answer by it, and it is not part of the key.
+        if has_content || says_content(headers) {
+            return Ask::Pass("content");
+        }
+        if !matches!(parts.uri.path().as_bytes(), [] | [b'/', ..]) {
+            return Ask::Pass("target");
+        }
+        let Some(host) = self.host(parts) else { return Ask::Pass("authority") };
+        let partition = match &self.partition {
+            None => None,
+            Some(name) => match name(parts) {
+                Some(name) => Some(name.into_boxed_str()),
+                None => return Ask::Pass("partition"),
+            },
+        };
+        let target = self.target_of(parts, &host);
+        if target.len() > MAX_TARGET {
+            return Ask::Pass("length");
+        }
+        let said = OfRequest::read(headers);
+        let said = if self.obeys_requests {
+            said
+        } else {
+            OfRequest { no_store: said.no_store, ..OfRequest::default() }
+        };
+        Ask::Look(Look {
+            key: Key::new(partition, target, self.backend.clone()),
+            is_head: parts.method == Method::HEAD,
+            credentials: Credentials {
+                authorization: headers.contains_key(AUTHORIZATION),
+                cookie: !self.ignores_cookies && headers.contains_key(COOKIE),
+            },
+            said,
+        })
+    }
+
+    /// The authority of a request; `None` if it is not clear, or none of ours.
+    fn host(&self, parts: &Parts) -> Option<String> {
+        let mut named = hosts(parts);
+        let (host, other) = (named.next().unwrap_or_default(), named.next());
+        // A handler may look at either one.
+        let is_one = other.is_none_or(|other| other == host) && named.next().is_none();
+        // No path begins in it: no two targets are spelled alike.
+        let is_legal = |c: char| c.is_ascii_graphic() && !"/?#@\\".contains(c);
+        let is_clear = is_one && host.chars().all(is_legal);
+        match &self.authority {
+            Authority::Ignored => Some(String::new()),
+            _ if !is_clear => None,
+            Authority::OfRequest => Some(host),
+            Authority::OneOf(hosts) => hosts.contains(&host).then_some(host),
+        }
+    }
+
+    fn target_of(&self, parts: &Parts, host: &str) -> Box<str> {
+        match &self.target {
+            Some(target) => target_at(host, &target(parts)),
+            None => target_at(host, &parts.uri),
+        }
+    }
+
+    /// What a request may change: where its authority is not clear, what it may mean.
+    fn keys_to_change(&self, parts: &Parts) -> Vec<Key> {
+        let partition = match &self.partition {
+            None => None,
+            Some(name) => match name(parts) {
+                Some(name) => Some(name.into_boxed_str()),
+                None => return Vec::new(),
+            },
+        };
+        let mut hosts: Vec<String> = match self.authority {
+            Authority::Ignored => vec![String::new()],
+            _ => hosts(parts).collect(),
+        };
+        if hosts.is_empty() {
+            hosts.push(String::new());
+        }
+        hosts.sort_unstable();
+        hosts.dedup();
+        let key = |host: &String| {
+            Key::new(partition.clone(), self.target_of(parts, host), self.backend.clone())
+        };
+        hosts.iter().map(key).collect()
+    }
+
+    /// The keys of a URI that the program names, in a partition. `None`: it names no host, and there is no telling which.
+    pub(super) fn keys_of(&self, partition: Option<&str>, uri: &Uri) -> Option<Vec<Key>> {
+        let hosts = match (&self.authority, uri.authority()) {
+            (Authority::Ignored, _) => vec![String::new()],
+            (_, Some(authority)) => vec![authority.as_str().to_ascii_lowercase()],
+            (Authority::OneOf(hosts), None) => hosts.clone(),
+            (Authority::OfRequest, None) => return None,
+        };
+        let key = |host: &String| {
+            Key::new(partition.map(Into::into), target_at(host, uri), self.backend.clone())
+        };
+        Some(hosts.iter().map(key).collect())
+    }
+
+    /// The keys of what an answer to a change names, if it is at the same host (RFC 9111 §4.4).
+    pub(super) fn keys_named(&self, changed: &[Key], own: &[String], named: &Uri) -> Vec<Key> {
+        let same_host = named
+            .authority()
+            .is_none_or(|authority| own.contains(&authority.as_str().to_ascii_lowercase()));
+        if !same_host || !named.path().starts_with('/') {
+            return Vec::new();
+        }
+        let partition = changed.first().and_then(Key::partition);
+        let hosts = if self.authority == Authority::Ignored { &[String::new()][..] } else { own };
+        let key = |host: &String| {
+            Key::new(partition.map(Into::into), target_at(host, named), self.backend.clone())
+        };
+        hosts.iter().map(key).collect()
+    }
+}
+
+/// All that a request says of its host.
+pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = String> {
+    let of_uri = parts.uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+    let of_headers = parts
+        .headers
+        .get_all(HOST)
+        .iter()
+        .map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_ascii_lowercase());
+    of_uri.into_iter().chain(of_headers)
+}
+
+/// Authority, path and query. Without a fragment, which no request has; otherwise byte for byte: two spellings are two keys.
+fn target_at(host: &str, uri: &Uri) -> Box<str> {
+    let path = match uri.path() {
+        "" => "/",
+        path => path,
+    };
+    match uri.query() {
+        Some(query) => format!("{host}{path}?{query}").into_boxed_str(),
+        None => format!("{host}{path}").into_boxed_str(),
+    }
+}
+
+fn says_content(headers: &HeaderMap) -> bool {
+    let is_empty = |value: &http::HeaderValue| value.as_bytes().trim_ascii() == b"0";
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|value| !is_empty(value))
+}

@@ -1,0 +1,327 @@
+//! The service around another one, and the way of one request through it.
+//!
+//! A request looks for the entry of its target. Where nothing is there, one request runs the handler and the others wait
+//! (`fill.rs`); where the entry says that responses vary, the request goes on with the variant. Whatever is not to be stored
+//! goes to its own client alone: to the engine it is an error, and errors are not shared.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
+use tower_service::Service;
+
+use super::answer::{self, Forward, Status};
+use super::body::Body;
+use super::change::Change;
+use super::conditional;
+use super::engine::{ByEntry, NotStored};
+use super::fill::{At, Own};
+use super::layer::{Inner, MarkedBy};
+use super::request::{self, Ask, Look};
+use super::stats::count;
+use super::storable::{self, Arrival};
+use super::stored::{Entry, Stored};
+use super::vary;
+use crate::read_through::{Asked, Driving, Ticket};
+
+/// A service that answers from a cache what it can: [`CacheResponses`](super::CacheResponses) around a service.
+///
+/// Its clones share the cache, and so do all services that one layer made.
+#[derive(Clone, Debug)]
+pub struct CachedResponses<S> {
+    service: S,
+    inner: Arc<Inner>,
+}
+
+impl<S> CachedResponses<S> {
+    pub(super) fn new(service: S, inner: Arc<Inner>) -> Self {
+        Self { service, inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for CachedResponses<S>
+where
+    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body + Send + 'static,
+    R: http_body::Body<Error: Send> + Send + 'static,
+{
+    type Response = Response<Body<R>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that is ready is the one to be called.
+        let next = self.service.clone();
+        let service = std::mem::replace(&mut self.service, next);
+        let inner = Arc::clone(&self.inner);
+        let scope = inner.engine.scope().cloned();
+        let call = Call::new(inner, service, request).run();
+        match scope {
+            Some(scope) => Box::pin(scope.wrap(call)),
+            None => Box::pin(call),
+        }
+    }
+}
+
+/// What a service returns.
+pub(super) type Returned<R, E> = Result<Response<Body<R>>, E>;
+
+/// One request on its way.
+pub(super) struct Call<S, B, R>
+where
+    S: Service<Request<B>>,
+    R: http_body::Body,
+{
+    pub(super) inner: Arc<Inner>,
+    /// The handler and what is left of the request. Taken when the handler runs, which it does once at most.
+    waiting: Option<(S, Parts, B)>,
+    /// What the client asked with.
+    pub(super) asked: HeaderMap,
+    /// What this call's own run came to.
+    pub(super) own: Option<Own<R, S::Error>>,
+}
+
+/// What a look for an entry comes to.
+enum Came {
+    Entry(Entry),
+    Stale(Entry, Ticket),
+    /// The handler ran for this call.
+    Ran,
+    /// There is nothing, and the handler did not run.
+    Nothing,
+}
+
+impl<S, B, R> Call<S, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body + Send + 'static,
+    R: http_body::Body<Error: Send> + Send + 'static,
+{
+    fn new(inner: Arc<Inner>, service: S, request: Request<B>) -> Self {
+        let (parts, body) = request.into_parts();
+        let asked = parts.headers.clone();
+        Self { inner, waiting: Some((service, parts, body)), asked, own: None }
+    }
+
+    async fn run(mut self) -> Returned<R, S::Error> {
+        let Some((_, parts, body)) = &self.waiting else { unreachable!("it has just come") };
+        match self.inner.naming.ask(parts, !body.is_end_stream()) {
+            Ask::Pass("method") => self.pass(Forward::Method, None).await,
+            Ask::Pass(why) => self.pass(Forward::Bypass, Some(why)).await,
+            Ask::Change(keys) => {
+                let change = Change::new(&self.inner, keys, request::hosts(parts).collect());
+                let returned = self.pass(Forward::Method, None).await;
+                if let Some(change) = change.answered(&returned) {
+                    change.settle().await;
+                }
+                returned
+            }
+            // A change counts all the same: the shared tier may have what it outdates.
+            Ask::Look(_) if self.inner.engine.is_disabled() => {
+                self.pass(Forward::Bypass, Some("off")).await
+            }
+            Ask::Look(look) => self.look(look).await,
+        }
+    }
+
+    /// Runs the handler on the request as it came.
+    async fn pass(&mut self, why: Forward, detail: Option<&'static str>) -> Returned<R, S::Error> {
+        count(&self.inner.counters.passes);
+        let mut response = self.forward(false).await?.map(Body::passing);
+        self.say(&mut response, Status::Forwarded { why, detail }, None);
+        Ok(response)
+    }
+
+    /// Runs the handler. Without the request's conditions, if its response may be stored.
+    pub(super) async fn forward(&mut self, unconditionally: bool) -> Result<Response<R>, S::Error> {
+        let Some((mut service, mut parts, body)) = self.waiting.take() else {
+            unreachable!("a handler runs once for a request")
+        };
+        if unconditionally {
+            conditional::strip(&mut parts.headers);
+        }
+        service.call(Request::from_parts(parts, body)).await
+    }
+
+    fn say(
+        &self,
+        response: &mut Response<Body<R>>,
+        status: Status,
+        fresh_left: Option<std::time::Duration>,
+    ) {
+        if self.inner.cache_status {
+            answer::say(response.headers_mut(), status, fresh_left);
+        }
+    }
+
+    /// Answers a request that a stored response may answer.
+    async fn look(mut self, look: Look) -> Returned<R, S::Error> {
+        let mut at = At { look, key: None, rule: None };
+        let mut forced = false;
+        loop {
+            if let Some(by) = self.inner.passes(&at) {
+                return self.pass_by_mark(&at, by).await;
+            }
+            let entry = match self.come(&at, forced).await {
+                Came::Ran => return self.ran(&at, forced),
+                Came::Nothing => return self.unfilled(&at, at.missed()).await,
+                Came::Stale(Entry::Response(stored), ticket) if self.suits(&at.look, &stored) => {
+                    return Ok(self.stale(at, &stored, ticket));
+                }
+                // The refresh is not this call's.
+                Came::Stale(entry, ticket) => {
+                    drop(ticket);
+                    entry
+                }
+                Came::Entry(entry) => entry,
+            };
+            match entry {
+                Entry::Rule(rule) if at.rule.is_none() => {
+                    let values = vary::values(&rule.fields, &self.asked);
+                    at.key = Some(at.look.key.variant(&rule, values));
+                    at.rule = Some(rule);
+                }
+                // A variant is a response.
+                Entry::Rule(_) => return self.pass(Forward::Bypass, None).await,
+                Entry::Response(stored) => {
+                    if !stored.audience().admits(at.look.credentials) {
+                        return self.pass(Forward::Bypass, Some("credentials")).await;
+                    }
+                    if forced || self.suits(&at.look, &stored) {
+                        return Ok(self.hit(&at.look, &stored));
+                    }
+                    if !at.look.may_fill() {
+                        return self.unfilled(&at, Forward::Request).await;
+                    }
+                    forced = true;
+                }
+            }
+        }
+    }
+
+    /// Nothing stored suits, and nothing is to be stored.
+    async fn unfilled(&mut self, at: &At, why: Forward) -> Returned<R, S::Error> {
+        if !at.look.said.only_if_cached {
+            return self.pass(why, Some("not-stored")).await;
+        }
+        count(&self.inner.counters.passes);
+        let mut response = answer::nothing_cached();
+        let detail = Some("only-if-cached");
+        self.say(&mut response, Status::Forwarded { why: Forward::Request, detail }, None);
+        Ok(response)
+    }
+
+    /// Whether a stored response may answer the request: its credentials, and what it says of caching.
+    fn suits(&self, look: &Look, stored: &Stored) -> bool {
+        let now = self.inner.engine.now();
+        let said = look.said;
+        let seconds = std::time::Duration::from_secs;
+        stored.audience().admits(look.credentials)
+            && !said.no_cache
+            && said.max_age.is_none_or(|most| stored.age(now) <= seconds(most))
+            && said.min_fresh.is_none_or(|least| stored.fresh_left(now) >= seconds(least))
+    }
+
+    /// Looks for the entry at one key, or makes it.
+    async fn come(&mut self, at: &At, forced: bool) -> Came {
+        let inner = Arc::clone(&self.inner);
+        let miss = match inner.engine.look(at.key(), forced) {
+            Ok(Ok(entry)) => return Came::Entry(entry),
+            Ok(Err(NotStored)) => return Came::Nothing,
+            Err(miss) => miss,
+        };
+        match miss.ask_async().await {
+            Asked::Value(Ok(entry)) => Came::Entry(entry),
+            Asked::Stale(Ok(entry), ticket) => Came::Stale(entry, ticket),
+            // No error is shared, so none comes from elsewhere.
+            Asked::Value(Err(NotStored)) | Asked::Stale(Err(NotStored), _) => Came::Nothing,
+            // Giving the lead up lets the waiters go on.
+            Asked::Lead(_) if !at.look.may_fill() => Came::Nothing,
+            Asked::Lead(lead) => {
+                let mut driver = lead.driver();
+                drop(Driving::new(ByEntry, &mut driver, pin!(self.fill(at))).await);
+                Came::Ran
+            }
+        }
+    }
+
+    /// The answer to a call whose handler ran.
+    fn ran(&mut self, at: &At, forced: bool) -> Returned<R, S::Error> {
+        count(&self.inner.counters.misses);
+        let why = if forced { Forward::Request } else { at.missed() };
+        let mut response = match self.own.take() {
+            Some(Own::Stored(stored)) => {
+                let now = self.inner.engine.now();
+                answer::from_stored(&stored, &self.asked, at.look.is_head, false, now)
+            }
+            Some(Own::Response(response)) => answer::from_handler(response, &self.asked),
+            Some(Own::Failed(error)) => return Err(error),
+            None => unreachable!("a run comes to something"),
+        };
+        self.count_not_modified(&response);
+        self.say(&mut response, Status::Forwarded { why, detail: None }, None);
+        Ok(response)
+    }
+
+    fn hit(&self, look: &Look, stored: &Stored) -> Response<Body<R>> {
+        count(&self.inner.counters.hits);
+        let now = self.inner.engine.now();
+        let fresh_left = stored.fresh_left(now);
+        // Stale responses are served by those as well that do not have them refreshed.
+        let stale = fresh_left.is_zero();
+        if stale {
+            count(&self.inner.counters.stale_hits);
+        }
+        let mut response = answer::from_stored(stored, &self.asked, look.is_head, true, now);
+        self.count_not_modified(&response);
+        self.say(&mut response, Status::Hit { stale }, Some(fresh_left));
+        response
+    }
+
+    fn count_not_modified(&self, response: &Response<Body<R>>) {
+        if response.status() == StatusCode::NOT_MODIFIED {
+            count(&self.inner.counters.not_modified);
+        }
+    }
+
+    /// Answers with a stale response, and goes on behind the client's back: its own request is what the handler runs on.
+    fn stale(self, at: At, stored: &Stored, ticket: Ticket) -> Response<Body<R>> {
+        let response = self.hit(&at.look, stored);
+        if at.look.may_fill() {
+            ticket.run_async(self.refresh(at));
+        }
+        response
+    }
+
+    async fn refresh(mut self, at: At) {
+        // The look takes the ticket; there is nobody to be answered.
+        drop(self.come(&at, false).await);
+    }
+
+    /// Runs the handler of a target that gave nothing to store just now. Once it would, the next request stores it.
+    async fn pass_by_mark(&mut self, at: &At, by: MarkedBy) -> Returned<R, S::Error> {
+        let returned = self.pass(Forward::Bypass, Some("not-stored-before")).await;
+        if let (Ok(response), MarkedBy::Headers) = (&returned, by) {
+            let arrival =
+                Arrival { now: std::time::SystemTime::now(), delay: std::time::Duration::ZERO };
+            let (status, headers) = (response.status(), response.headers());
+            let limits = self.inner.limits;
+            if storable::judge(status, headers, at.look.credentials, limits, arrival).is_ok() {
+                self.inner.unmark(at);
+            }
+        }
+        returned
+    }
+}

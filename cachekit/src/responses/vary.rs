@@ -1,0 +1,107 @@
+//! `Vary`: which stored response answers a request (RFC 9111 §4.1).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderMap;
+use http::header::{ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, VARY};
+use serde::{Deserialize, Serialize};
+
+use super::cache_control::is_token;
+use crate::clock::Ticks;
+
+/// The fields that a response varies on, sorted, in lower case. `None` if no stored response could answer another request:
+/// `*`, or what is no field.
+pub(super) fn fields(headers: &HeaderMap) -> Option<Vec<Box<str>>> {
+    let mut fields = Vec::new();
+    for line in headers.get_all(VARY) {
+        for field in line.to_str().ok()?.split(',').map(str::trim).filter(|field| !field.is_empty())
+        {
+            if field == "*" || !field.chars().all(is_token) {
+                return None;
+            }
+            fields.push(field.to_ascii_lowercase().into_boxed_str());
+        }
+    }
+    fields.sort_unstable();
+    fields.dedup();
+    Some(fields)
+}
+
+/// What a request has in these fields, so that two requests with the same bytes have the same. A field that is not there is
+/// another thing than an empty one.
+pub(super) fn values(fields: &[Box<str>], headers: &HeaderMap) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    for field in fields {
+        match normal(field, headers) {
+            None => bytes.push(0),
+            Some(value) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+                bytes.extend_from_slice(&value);
+            }
+        }
+    }
+    bytes.into_boxed_slice()
+}
+
+/// §4.1 allows to normalize white space, the lines of one field, and what is known to mean the same. The latter is known of
+/// the lists of content negotiation; of other fields, only the lines are combined.
+fn normal(field: &str, headers: &HeaderMap) -> Option<Vec<u8>> {
+    let mut lines = headers.get_all(field).iter().peekable();
+    lines.peek()?;
+    let whole = lines.map(|line| line.as_bytes().trim_ascii()).collect::<Vec<_>>().join(&b", "[..]);
+    let has_case = field == ACCEPT.as_str();
+    let is_list = has_case
+        || [ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE]
+            .iter()
+            .any(|name| name.as_str() == field);
+    // A comma in a quoted string does not separate.
+    if !is_list || whole.contains(&b'"') {
+        return Some(whole);
+    }
+    let items = whole.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let items: Vec<_> = items.filter(|item| !item.is_empty()).collect();
+    let list = items.join(&b","[..]);
+    Some(if has_case { list } else { list.to_ascii_lowercase() })
+}
+
+/// What a target's responses vary on. Each response is stored under the rule's number, so they are all out of reach when the
+/// rule goes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rule {
+    pub(super) fields: Vec<Box<str>>,
+    pub(super) number: (u64, u64),
+    /// The variants that this process has stored, and until when.
+    #[serde(skip)]
+    variants: Mutex<HashMap<u64, Ticks>>,
+}
+
+impl Rule {
+    pub(super) fn new(fields: Vec<Box<str>>) -> Arc<Self> {
+        // Keyed at random for each process and counted up in it: no two are the same, in any process.
+        let random = || {
+            use std::hash::{BuildHasher, Hasher};
+            std::hash::RandomState::new().build_hasher().finish()
+        };
+        Arc::new(Self { fields, number: (random(), random()), variants: Mutex::default() })
+    }
+
+    /// Whether it tells all requests apart that these fields do.
+    pub(super) fn covers(&self, fields: &[Box<str>]) -> bool {
+        fields.iter().all(|field| self.fields.contains(field))
+    }
+
+    /// Whether one more variant may be stored, which lives until then.
+    pub(super) fn admits(&self, variant: u64, most: usize, now: Ticks, until: Ticks) -> bool {
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        if !variants.contains_key(&variant) && variants.len() >= most {
+            variants.retain(|_, until| *until > now);
+            if variants.len() >= most {
+                return false;
+            }
+        }
+        variants.insert(variant, until);
+        true
+    }
+}

@@ -1,0 +1,137 @@
+//! An axum router behind a cache of whole responses.
+//!
+//! ```text
+//! cargo run -p examples --example responses                            # serves itself some requests, then ends
+//! cargo run -p examples --example responses -- --serve 127.0.0.1:3000  # keeps serving
+//! ```
+//!
+//! The handlers know nothing of the cache. They say in `Cache-Control` how long their answers are good for, and in `Vary` what
+//! else these depend on; the layer does the rest: one run for many clients, 304, and what a `PUT` outdates.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use cachekit::responses::CacheResponses;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Stands for a template that takes its time.
+#[derive(Default)]
+struct Site {
+    title: Mutex<String>,
+    rendered: AtomicU32,
+}
+
+/// The same for everyone who asks in the same language, for a minute.
+async fn page(State(site): State<Arc<Site>>, Path(id): Path<u32>, asked: HeaderMap) -> Response {
+    site.rendered.fetch_add(1, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let language = asked.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let title = site.title.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let text = format!("{title} {id} in {}", language.unwrap_or("English"));
+    ([(header::CACHE_CONTROL, "max-age=60"), (header::VARY, "Accept-Language")], text)
+        .into_response()
+}
+
+/// Its answer invalidates the page, in all languages.
+async fn rename(State(site): State<Arc<Site>>, Path(_): Path<u32>, title: String) -> StatusCode {
+    *site.title.lock().unwrap_or_else(PoisonError::into_inner) = title;
+    StatusCode::NO_CONTENT
+}
+
+/// For one client alone: it is never stored, and never given to another one that asks at the same time.
+async fn basket() -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "private")], "your basket")
+}
+
+fn service(site: &Arc<Site>, cache: &CacheResponses) -> Router {
+    Router::new()
+        .route("/pages/{id}", get(page).put(rename))
+        .route("/basket", get(basket))
+        .with_state(Arc::clone(site))
+        // Around everything: the layer sees the paths that clients ask for.
+        .layer(cache.clone())
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let serve = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--serve", address] => Some(address),
+        [] => None,
+        _ => return Err(std::io::Error::other("usage: responses [--serve ADDRESS]")),
+    };
+    let listener = TcpListener::bind(serve.unwrap_or("127.0.0.1:0")).await?;
+    let to = listener.local_addr()?;
+    println!("listening on http://{to}");
+    let site = Arc::new(Site { title: Mutex::new("Page".to_owned()), ..Site::default() });
+    let cache = CacheResponses::builder("example-pages").capacity(16 << 20).build();
+    let app = service(&site, &cache);
+    let server = tokio::spawn(async { axum::serve(listener, app).await });
+    if serve.is_some() {
+        return server.await?;
+    }
+
+    // 50 clients at once: one run.
+    let asking: Vec<_> = (0..50).map(|_| tokio::spawn(ask(to, "GET /pages/1", "", ""))).collect();
+    for answer in asking {
+        assert!(answer.await??.ends_with("\r\n\r\nPage 1 in English"));
+    }
+    assert_eq!(site.rendered.load(Ordering::Relaxed), 1);
+
+    let hit = shown(to, "GET /pages/1", "", "").await?;
+    assert!(hit.contains("cache-status: cachekit; hit"));
+    // The client has it already.
+    let tag = hit.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap_or_default();
+    let none = shown(to, "GET /pages/1", &format!("if-none-match: {tag}\r\n"), "").await?;
+    assert!(none.starts_with("HTTP/1.1 304"));
+    // Another language is another response.
+    let german = shown(to, "GET /pages/1", "accept-language: de\r\n", "").await?;
+    assert!(german.ends_with("Page 1 in de"));
+    // What is written is seen by the next read, in every language.
+    shown(to, "PUT /pages/1", "", "Chapter").await?;
+    for language in ["", "accept-language: de\r\n"] {
+        assert!(shown(to, "GET /pages/1", language, "").await?.contains("Chapter 1 in"));
+    }
+    shown(to, "GET /basket", "", "").await?;
+    assert!(!shown(to, "GET /basket", "", "").await?.contains("; hit"));
+
+    cache
+        .invalidate(&format!("http://{to}/pages/1"))
+        .await
+        .map_err(std::io::Error::other)?
+        .ignore();
+    assert!(shown(to, "GET /pages/1", "", "").await?.contains("fwd=uri-miss"));
+    println!("{:?}", cache.stats());
+    Ok(())
+}
+
+/// A request, printed with its answer's status and `Cache-Status`.
+async fn shown(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io::Result<String> {
+    let answer = ask(to, what, headers, body).await?;
+    let status = answer.lines().next().unwrap_or_default();
+    let cache = answer.lines().find(|line| line.starts_with("cache-status")).unwrap_or_default();
+    println!("{what} -> {status}, {cache}");
+    Ok(answer)
+}
+
+/// One HTTP/1.1 request over a connection of its own, and the whole answer.
+async fn ask(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect(to).await?;
+    let length =
+        if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+    let request = format!(
+        "{what} HTTP/1.1\r\nhost: {to}\r\n{length}{headers}connection: close\r\n\r\n{body}"
+    );
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
