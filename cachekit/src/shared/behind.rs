@@ -28,17 +28,11 @@ impl TierBehind for SharedTier {
     }
 
     fn blinded(&self) -> Option<BlindedKey> {
-        match &self.seal {
-            Some(seal) => seal.blinded(),
-            None => {
-                let operation = self.policy.interop?;
-                Some(BlindedKey::new(
-                    self.policy.namespace,
-                    Some(operation),
-                    self.remote_entry.key(),
-                ))
-            }
+        if let Some(seal) = &self.seal {
+            return seal.blinded();
         }
+        let operation = self.policy.interop?;
+        Some(BlindedKey::new(self.policy.namespace, Some(operation), self.remote_entry.key()))
     }
 
     fn consult<'a>(

@@ -45,7 +45,7 @@ fn client(place: &Place, sealed: bool) -> CacheKit {
 
 /// A machine of ours that has just started: it finds nothing in its own memory.
 fn machine(place: &Place) -> Scope {
-    let hex: String = MASTER_KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = MASTER_KEY.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let keys = KeySet::from_hex(&hex, &[]).expect("a key");
     Scope::new()
         .with_backend(Arc::clone(&place.ours))

@@ -94,11 +94,11 @@ impl<'de> Document<'de> {
     fn pairs<V: Visitor<'de>>(
         &mut self,
         len: u32,
-        (names, named): (&'static [&'static str], bool),
+        (names, is_named): (&'static [&'static str], bool),
         visitor: V,
     ) -> Result<V::Value, Fault> {
         self.collection(len, |document, left| {
-            visitor.visit_map(Pairs { document, left, names, named })
+            visitor.visit_map(Pairs { document, left, names, named: is_named })
         })
     }
 
