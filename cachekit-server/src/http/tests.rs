@@ -217,12 +217,12 @@ async fn uploads_that_send_nothing_take_room() {
         assert!(timeout(Duration::ZERO, answer.as_mut()).await.is_err(), "it waits for its body");
         open.push(answer);
     }
-    assert_eq!(asking.service.held().receiving, most);
+    assert_eq!(asking.service.in_transit().receiving, most);
     let body = http_body_util::Full::new(Bytes::from_static(b"v"));
     let request = asking.request(Method::PUT, Version::HTTP_2, true, body);
     assert_eq!(asking.at_once(request).await.expect("an answer").0, 429);
     drop(open);
-    assert_eq!(asking.service.held().receiving, 0);
+    assert_eq!(asking.service.in_transit().receiving, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -233,7 +233,9 @@ fn check(
     }
     assert!(by_rust > CASES / 4, "{by_rust}");
     let mut counts = String::new();
-    by_kind.iter().for_each(|(kind, count)| write!(counts, ", {kind:?} {count}").unwrap());
+    for (kind, count) in &by_kind {
+        write!(counts, ", {kind:?} {count}").unwrap();
+    }
     let _ = writeln!(
         std::io::stderr(),
         "interop/v1 refusals: {CASES} generated {} are refused by ours and the Python SDK, {by_rust} of them can be said to \
