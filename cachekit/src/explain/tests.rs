@@ -1,3 +1,4 @@
+use super::text::Span;
 use super::*;
 
 fn explained() -> Explanation {
