@@ -87,7 +87,7 @@ macro_rules! functions {
                 Ok(answer(Side::Theirs, 0, 0, &name, 0.5, true))
             }
 
-            #[$(::$ours)+(interop = "search", namespace = "attributes", ttl = 300, crate = ::ours)]
+            #[$(::$ours)+(interop = shared("search"), namespace = "attributes", ttl = 300, crate = ::ours)]
             #[allow(clippy::too_many_arguments)]
             pub(super) fn ours(
                 id: u64, offset: i64, small: i32, name: &str, ratio: f64, flag: bool, tags: &[String],
@@ -98,7 +98,7 @@ macro_rules! functions {
                 Answer { tags, limits, ..answer(Side::Ours, id, offset, name, ratio, flag) }
             }
 
-            #[$(::$ours)+(interop = "one", namespace = "attributes", ttl = 300, crate = ::ours)]
+            #[$(::$ours)+(interop = shared("one"), namespace = "attributes", ttl = 300, crate = ::ours)]
             pub(super) async fn our_one(name: &str) -> Answer {
                 answer(Side::Ours, 0, 0, name, 0.5, true)
             }
