@@ -18,7 +18,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -89,6 +89,10 @@ impl Conn {
             .initial_max_send_streams(usize::MAX)
             .max_frame_size(MAX_FRAME)
             .max_header_list_size(MAX_HEADER_LIST)
+            // Answers may come after their requests were given up: frames of streams that are remembered are passed over,
+            // and those of others are no attack that the connection has to end for. The peer is the service itself.
+            .max_concurrent_reset_streams(SOFT_LIMIT)
+            .max_local_error_reset_streams(None)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|error| {
             Failure::transport(Again::Unsent, "the HTTP/2 handshake failed", error)
@@ -228,27 +232,39 @@ impl Lease {
                 self.conn.close();
                 Failure::transport(Again::Unsent, "the connection was closed", error.into_error())
             }
-            None => self.broken(error.into_error()),
+            None => self.broken(error.into_error(), Phase::Asked),
         })?;
         if !driver.answered.load(Ordering::Relaxed) {
             driver.answered.store(true, Ordering::Relaxed);
             driver.task.wake();
         }
-        let read = Answer::read(response, is_head, limit, |error| self.broken(error)).await;
+        let read =
+            Answer::read(response, is_head, limit, |error| self.broken(error, Phase::Answered))
+                .await;
         read.map(|(answer, _)| answer)
     }
 
     /// What hyper says of a request that it had begun to send.
     #[cold]
-    fn broken(&self, error: hyper::Error) -> Failure {
+    fn broken(&self, error: hyper::Error, phase: Phase) -> Failure {
         let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
         // Anything else is about the whole connection.
         if !cause.is_some_and(h2::Error::is_reset) {
             self.conn.close();
         }
-        let again = if cause.is_some_and(is_refusal) { Again::Unsent } else { Again::IfIdempotent };
+        let is_refused = phase == Phase::Asked && cause.is_some_and(is_refusal);
+        let again = if is_refused { Again::Unsent } else { Again::IfIdempotent };
         Failure::transport(again, "the connection broke", error)
     }
+}
+
+/// How far an exchange has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing of the answer is there.
+    Asked,
+    /// Its head is: the peer looked at the request, whatever it says later.
+    Answered,
 }
 
 /// Whether the peer says that it did nothing for the request.
@@ -303,8 +319,7 @@ async fn drive<S>(
     // From here on dropped in this order: who hears of the end finds the connection closed.
     let guard = guard;
     let mut watching = pin!(watch(pings, &driver.look, &guard.0, background, keep_alive));
-    poll_fn(|cx| {
-        driver.task.register(cx.waker());
+    let mut look = |cx: &mut Context<'_>| {
         if let Some(taking) = &mut requests {
             if pin!(&mut *taking).poll(cx).is_ready() {
                 guard.close();
@@ -313,9 +328,17 @@ async fn drive<S>(
                 driver.room.set_limit(taking.current_max_send_streams());
             }
         }
+    };
+    poll_fn(|cx| {
+        driver.task.register(cx.waker());
+        // First, so that new requests go out in this turn.
+        look(cx);
         if bytes.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
+        // Again: the frames that were read may say that the peer goes away, or takes another number of requests, and
+        // nothing wakes this task for that.
+        look(cx);
         watching.as_mut().poll(cx)
     })
     .await;

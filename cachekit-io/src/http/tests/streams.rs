@@ -17,6 +17,10 @@ const NO_ERROR: u32 = 0;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 
+/// No ping is sent that would have the client look at what it has read.
+const NO_PINGS: KeepAlive =
+    KeepAlive { ping_interval: Duration::from_secs(86_400), ..KeepAlive::DEFAULT };
+
 async fn connected(keep_alive: KeepAlive) -> (Arc<Conn>, frames::Peer<DuplexStream>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let background = Background::start().unwrap();
@@ -74,7 +78,8 @@ async fn half_a_value_is_none_whatever_the_reason() {
         })
         .await;
         let failure = answer.unwrap_err();
-        assert_ne!(failure.again, Again::Never, "{reason}");
+        // Also where the reason says that nothing was done: the answer had begun.
+        assert_eq!(failure.again, Again::IfIdempotent, "{reason}");
         assert!(!closed, "{reason}");
     }
     // A graceful end that leaves this stream out.
@@ -127,7 +132,7 @@ async fn a_connection_in_use_is_asked_again_and_again() {
 
 /// A connection whose peer takes so many requests at a time, and said so.
 async fn limited(most: u32) -> (Arc<Conn>, frames::Peer<DuplexStream>) {
-    let (conn, mut peer) = connected(KeepAlive::DEFAULT).await;
+    let (conn, mut peer) = connected(NO_PINGS).await;
     peer.send(Frame::max_streams(most)).await;
     let first = ask(&conn);
     assert_eq!(serve(&mut peer, first, "first").await, "first");
@@ -172,6 +177,51 @@ async fn places_are_given_in_the_order_of_asking() {
         assert_eq!(serve(&mut peer, next, &turn).await, turn);
         // Asks at the moment when the place is free, and stands behind those that wait.
         waiting.push_back(ask(&conn));
+    }
+    assert!(!conn.is_closed());
+}
+
+#[tokio::test]
+async fn that_the_server_goes_away_is_heard_without_another_frame() {
+    let (conn, mut peer) = limited(1).await;
+    let _served = ask(&conn);
+    let stream = peer.request().await;
+    let waits = ask(&conn);
+    peer.send(Frame::go_away(stream)).await;
+    assert_eq!(peer.listen_until(waits).await.unwrap().unwrap_err().again, Again::Unsent);
+    assert!(conn.is_closed());
+}
+
+#[tokio::test]
+async fn that_the_server_takes_more_is_heard_without_another_frame() {
+    let (conn, mut peer) = limited(1).await;
+    let first = ask(&conn);
+    let stream = peer.request().await;
+    let second = ask(&conn);
+    peer.send(Frame::max_streams(2)).await;
+    assert_eq!(serve(&mut peer, second, "second").await, "second");
+    peer.send(Frame::answer(stream, "first")).await;
+    assert_eq!(peer.listen_until(first).await.unwrap().unwrap().1, "first");
+}
+
+#[tokio::test]
+async fn answers_to_requests_that_were_given_up_end_no_connection() {
+    let (conn, mut peer) = connected(NO_PINGS).await;
+    for round in 0..30 {
+        let asked: Vec<_> = (0..100).map(|_| ask(&conn)).collect();
+        let mut streams = Vec::new();
+        for _ in &asked {
+            streams.push(peer.request().await);
+        }
+        for asked in asked {
+            asked.abort();
+            assert!(asked.await.is_err_and(|error| error.is_cancelled()));
+        }
+        for stream in streams {
+            peer.send(Frame::answer(stream, "late")).await;
+        }
+        let next = ask(&conn);
+        assert_eq!(serve(&mut peer, next, "in time").await, "in time", "{round}");
     }
     assert!(!conn.is_closed());
 }
