@@ -179,6 +179,9 @@ fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, n
     Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
 }
 
+/// Results up to this size, in bytes, take the short way of a miss.
+pub(super) const MAX_PLAIN: usize = 512;
+
 /// How a miss goes on.
 // Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
@@ -245,21 +248,43 @@ where
     // it does nothing itself.
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        let _call = self.call.enter();
-        let is_plain = self.leads_plainly();
-        if is_plain
-            && let (StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
+    pub fn run(self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        // Each way has room for values on its own stack. A large value gains nothing from the shorter one.
+        if const { size_of::<S::Return>() <= MAX_PLAIN }
+            && self.leads_plainly()
+            && let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
         {
-            let ret = self.run_plainly(store, row, &rules, f);
-            if self.call.is_spent() {
-                debug_assert!(self.is_spent());
-                // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
-                std::mem::forget(self);
-            }
-            return ret;
+            return self.run_as_leader(store, row, &rules, f);
         }
-        if is_plain {
+        self.run_otherwise(&rules, f)
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn run_as_leader(
+        mut self,
+        store: &'static Store,
+        row: Row,
+        rules: &impl Judge<K, S>,
+        f: impl FnOnce() -> S::Return,
+    ) -> S::Return {
+        let _call = self.call.enter();
+        let ret = self.run_plainly(store, row, rules, f);
+        if self.call.is_spent() {
+            debug_assert!(self.is_spent());
+            // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
+            std::mem::forget(self);
+        }
+        ret
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn run_otherwise(
+        mut self,
+        rules: &impl Judge<K, S>,
+        f: impl FnOnce() -> S::Return,
+    ) -> S::Return {
+        let _call = self.call.enter();
+        if self.leads_plainly() {
             self.enters();
         } else if let Some(value) = self.start_otherwise() {
             return self.instead(value);
@@ -268,7 +293,7 @@ where
         // The miss stays where it is: moved, it would be copied.
         let ret = f();
         drop(entered);
-        self.complete(&rules, &ret);
+        self.complete(rules, &ret);
         ret
     }
 

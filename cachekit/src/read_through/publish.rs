@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use super::behind::Found;
 use super::join::SharedError;
-use super::miss::Miss;
+use super::miss::{MAX_PLAIN, Miss};
 use super::remote::{Behind, Value};
 use super::revalidate::Ticket;
 use crate::blocking;
@@ -223,6 +223,16 @@ where
 
     /// Stores what a plain run returned: there is no backend, and it is no refresh.
     pub(super) fn publish_plain(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
+        // Each way has room for values on its own stack, and without optimization a step of the shorter one for some more.
+        if const { size_of::<S::Stored>() > MAX_PLAIN } {
+            self.publish_large(value, verdict, kind);
+        } else {
+            self.publish_small(value, verdict, kind);
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn publish_small(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
         let Some(key) = self.key.take() else { return };
         let value = S::kept(value);
@@ -236,6 +246,28 @@ where
         if let Some(entry) = entry {
             // How it was led makes no difference to its landing.
             self.flight(row, false).land(Newcomer::of(entry), now);
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn publish_large(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
+        let Some(key) = self.key.take() else { return };
+        let (mut now, mut plan) = (0, Plan::until(NEVER));
+        (plan.weight, plan.negative) = (verdict.weight, kind != Kind::Value);
+        // Errors are not served beyond their time.
+        if kind != Kind::Err {
+            plan.window = self.window.min(verdict.window);
+        }
+        if verdict.ttl != NEVER {
+            now = self.store.now();
+            plan.expires = clock::deadline(|| now, verdict.ttl);
+        }
+        // Not by `publish`: without optimization each step takes room for the value several times.
+        let entry = Arc::new(self.store.entry(key, S::kept(value), plan));
+        // The user's code is over.
+        self.running = None;
+        if let Some(flight) = self.take_flight() {
+            flight.land(Newcomer::new(entry), now);
         }
     }
 
