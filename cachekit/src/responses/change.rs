@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{CONTENT_LOCATION, LOCATION};
-use http::{HeaderMap, Response, Uri};
+use http::{HeaderMap, Response, StatusCode, Uri};
 
 use super::key::Key;
 use super::layer::Inner;
@@ -28,7 +28,7 @@ impl Change {
     /// Looks at the answer. What was refused has changed nothing.
     pub(super) fn answered<R, E>(mut self, returned: &Result<Response<R>, E>) -> Option<Self> {
         if let Ok(response) = returned {
-            if response.status().is_client_error() {
+            if is_refusal(response.status()) {
                 self.settled = true;
                 return None;
             }
@@ -53,6 +53,12 @@ impl Change {
         let uris = uris.filter_map(|value| Uri::try_from(value.as_bytes()).ok());
         uris.flat_map(|uri| self.inner.naming.keys_named(&self.keys, &self.hosts, &uri)).collect()
     }
+}
+
+/// Whether a status says that nothing was done. A timeout (408), or a client that hung up (499 of proxies), may have stopped
+/// the handler half-way.
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() && !matches!(status.as_u16(), 408 | 499)
 }
 
 impl Drop for Change {

@@ -4,6 +4,7 @@
 //! (`fill.rs`); where the entry says that responses vary, the request goes on with the variant. Whatever is not to be stored
 //! goes to its own client alone: to the engine it is an error, and errors are not shared.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,6 +30,9 @@ use crate::read_through::{Asked, Driving, Ticket};
 /// A service that answers from a cache what it can: [`CacheResponses`](super::CacheResponses) around a service.
 ///
 /// Its clones share the cache, and so do all services that one layer made.
+///
+/// It is always ready. The service behind it is asked whether it is ready when it is to run, so hits and requests that wait
+/// for another one's run take no permit of a limit behind the cache. A limit for them as well stands outside.
 #[derive(Clone, Debug)]
 pub struct CachedResponses<S> {
     service: S,
@@ -54,14 +58,15 @@ where
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(cx)
+    /// Always ready: hits and waiters take nothing of the service behind the cache. A request that runs it waits for its
+    /// readiness then.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that is ready is the one to be called.
-        let next = self.service.clone();
-        let service = std::mem::replace(&mut self.service, next);
+        // Nothing is reserved in it.
+        let service = self.service.clone();
         let inner = Arc::clone(&self.inner);
         let scope = inner.engine.scope().cloned();
         let call = Call::new(inner, service, request).run();
@@ -144,7 +149,7 @@ where
         Ok(response)
     }
 
-    /// Runs the handler. Without the request's conditions, if its response may be stored.
+    /// Runs the handler, once it is ready. Without the request's conditions, if its response may be stored.
     pub(super) async fn forward(&mut self, unconditionally: bool) -> Result<Response<R>, S::Error> {
         let Some((mut service, mut parts, body)) = self.waiting.take() else {
             unreachable!("a handler runs once for a request")
@@ -152,6 +157,7 @@ where
         if unconditionally {
             conditional::strip(&mut parts.headers);
         }
+        poll_fn(|cx| service.poll_ready(cx)).await?;
         service.call(Request::from_parts(parts, body)).await
     }
 

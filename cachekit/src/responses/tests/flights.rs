@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use http_body::Frame;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::*;
 use crate::testing;
@@ -293,4 +293,90 @@ async fn a_head_holds_nobody() {
     assert_eq!(first.await.unwrap().status, 200);
     assert!(second.await.unwrap().is_hit(), "it waited for the GET");
     assert_eq!(shop.runs(), 2);
+}
+
+/// A handler that serves one request at a time: readiness is the permit for it, which a clone has not.
+struct OneAtATime {
+    handler: Handler,
+    permits: Arc<Semaphore>,
+    acquiring: Option<Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl OneAtATime {
+    fn new(handler: Handler) -> Self {
+        Self { handler, permits: Arc::new(Semaphore::new(1)), acquiring: None, permit: None }
+    }
+}
+
+impl Clone for OneAtATime {
+    fn clone(&self) -> Self {
+        let (handler, permits) = (self.handler.clone(), Arc::clone(&self.permits));
+        Self { handler, permits, acquiring: None, permit: None }
+    }
+}
+
+impl Service<Asked> for OneAtATime {
+    type Response = Response<Frames>;
+    type Error = String;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Frames>, String>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        if self.permit.is_none() {
+            let permits = Arc::clone(&self.permits);
+            let acquiring = self.acquiring.get_or_insert_with(|| {
+                Box::pin(async move { permits.acquire_owned().await.unwrap() })
+            });
+            self.permit = Some(std::task::ready!(acquiring.as_mut().poll(cx)));
+            self.acquiring = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Asked) -> Self::Future {
+        let permit = self.permit.take().expect("it is called when it is ready");
+        let answer = self.handler.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(permit);
+            answer
+        })
+    }
+}
+
+/// The service behind the cache has one permit: hits and waiters take none of it.
+#[tokio::test]
+async fn hits_and_waiters_take_nothing_of_the_service_behind() {
+    let _test = testing::isolate();
+    let (shop, gate) = gated(CacheResponses::builder("test"), |client| {
+        response(&[("cache-control", "max-age=60")], client)
+    });
+    let service = shop.cache.layer(OneAtATime::new(shop.handler.clone()));
+    let ask = |path: &str, client: &str| {
+        let (mut service, request) =
+            (service.clone(), request("GET", path, &[("x-client", client)]));
+        tokio::spawn(async move {
+            poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+            let body = service.call(request).await.unwrap().into_body();
+            body.collect().await.unwrap().to_bytes()
+        })
+    };
+    gate.add_permits(1);
+    assert_eq!(ask("/stored", "first").await.unwrap(), "first");
+    let slow: Vec<_> = ["a", "b", "c", "d"].map(|client| ask("/slow", client)).into();
+    settle().await;
+    let hit = ask("/stored", "e");
+    settle().await;
+    assert!(hit.is_finished(), "a hit needs no permit");
+    assert_eq!(hit.await.unwrap(), "first");
+    // Another target waits until the handler has room.
+    let other = ask("/other", "f");
+    settle().await;
+    assert_eq!(shop.runs(), 2);
+    gate.add_permits(10);
+    for asked in slow {
+        assert_eq!(asked.await.unwrap(), "a", "the waiters share the one run");
+    }
+    assert_eq!(other.await.unwrap(), "f");
+    assert_eq!(shop.runs(), 3);
 }
