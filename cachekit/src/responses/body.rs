@@ -38,6 +38,13 @@ impl<B: http_body::Body> Body<B> {
     }
 }
 
+impl<B: http_body::Body> Body<B> {
+    /// Whether reading it ended with an error.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(&self.0, Kind::Streaming { failed: Some(_), .. })
+    }
+}
+
 impl<B: http_body::Body> http_body::Body for Body<B> {
     type Data = Bytes;
     type Error = B::Error;

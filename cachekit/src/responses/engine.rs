@@ -4,7 +4,8 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use super::key::Key;
-use super::stored::Entry;
+use super::stored::{Entry, Stored};
+use super::vary::Rule;
 use crate::cached_function::{CachedFunction, FunctionRef, Given, Policy, given};
 use crate::clock::{self, Ticks};
 use crate::entry::AnyEntry;
@@ -112,6 +113,22 @@ impl Engine {
             entry.of_key::<Key, Entry>(|own| own == key).is_some()
                 && (self.store.serves(&*entry) || self.store.serves_stale(&*entry))
         })
+    }
+
+    /// The entry that is here, whether it may be served or not.
+    fn here(&self, key: &Key) -> Option<Entry> {
+        let entry = self.store.peek(self.place(key))?;
+        entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone())
+    }
+
+    /// Whether this rule is the one that is here.
+    pub(super) fn has_rule(&self, key: &Key, rule: &Rule) -> bool {
+        matches!(self.here(key), Some(Entry::Rule(here)) if here.number == rule.number)
+    }
+
+    /// Whether this response is the one that is here.
+    pub(super) fn has_response(&self, key: &Key, response: &Arc<Stored>) -> bool {
+        matches!(self.here(key), Some(Entry::Response(here)) if Arc::ptr_eq(&here, response))
     }
 
     /// Whether entries may be in a shared tier.

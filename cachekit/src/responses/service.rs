@@ -178,13 +178,16 @@ where
         let mut forced = false;
         loop {
             if let Some(by) = self.inner.passes(&at) {
+                if at.look.said.only_if_cached {
+                    return self.unfilled(&at, at.missed(), "not-stored-before").await;
+                }
                 return self.pass_by_mark(&at, by).await;
             }
             let entry = match self.come(&at, forced).await {
                 Came::Ran => return self.ran(&at, forced),
-                Came::Nothing => return self.unfilled(&at, at.missed()).await,
+                Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
                 Came::Stale(Entry::Response(stored), ticket) if self.suits(&at.look, &stored) => {
-                    return Ok(self.stale(at, &stored, ticket));
+                    return Ok(self.stale(at, stored, ticket));
                 }
                 // The refresh is not this call's.
                 Came::Stale(entry, ticket) => {
@@ -200,16 +203,18 @@ where
                     at.rule = Some(rule);
                 }
                 // A variant is a response.
-                Entry::Rule(_) => return self.pass(Forward::Bypass, None).await,
+                Entry::Rule(_) => {
+                    return self.unfilled(&at, Forward::Bypass, "not-stored").await;
+                }
                 Entry::Response(stored) => {
                     if !stored.audience().admits(at.look.credentials) {
-                        return self.pass(Forward::Bypass, Some("credentials")).await;
+                        return self.unfilled(&at, Forward::Bypass, "credentials").await;
                     }
                     if forced || self.suits(&at.look, &stored) {
                         return Ok(self.hit(&at.look, &stored));
                     }
                     if !at.look.may_fill() {
-                        return self.unfilled(&at, Forward::Request).await;
+                        return self.unfilled(&at, Forward::Request, "not-stored").await;
                     }
                     forced = true;
                 }
@@ -218,9 +223,14 @@ where
     }
 
     /// Nothing stored suits, and nothing is to be stored.
-    async fn unfilled(&mut self, at: &At, why: Forward) -> Returned<R, S::Error> {
+    async fn unfilled(
+        &mut self,
+        at: &At,
+        why: Forward,
+        detail: &'static str,
+    ) -> Returned<R, S::Error> {
         if !at.look.said.only_if_cached {
-            return self.pass(why, Some("not-stored")).await;
+            return self.pass(why, Some(detail)).await;
         }
         count(&self.inner.counters.passes);
         let mut response = answer::nothing_cached();
@@ -268,9 +278,12 @@ where
         count(&self.inner.counters.misses);
         let why = if forced { Forward::Request } else { at.missed() };
         let mut response = match self.own.take() {
-            Some(Own::Stored(stored)) => {
+            Some(Own::Stored(stored, extensions)) => {
                 let now = self.inner.engine.now();
-                answer::from_stored(&stored, &self.asked, at.look.is_head, false, now)
+                let mut response =
+                    answer::from_stored(&stored, &self.asked, at.look.is_head, false, now);
+                *response.extensions_mut() = extensions;
+                response
             }
             Some(Own::Response(response)) => answer::from_handler(response, &self.asked),
             Some(Own::Failed(error)) => return Err(error),
@@ -303,17 +316,25 @@ where
     }
 
     /// Answers with a stale response, and goes on behind the client's back: its own request is what the handler runs on.
-    fn stale(self, at: At, stored: &Stored, ticket: Ticket) -> Response<Body<R>> {
-        let response = self.hit(&at.look, stored);
+    fn stale(self, at: At, stored: Arc<Stored>, ticket: Ticket) -> Response<Body<R>> {
+        let response = self.hit(&at.look, &stored);
         if at.look.may_fill() {
-            ticket.run_async(self.refresh(at));
+            ticket.run_async(self.refresh(at, stored));
         }
         response
     }
 
-    async fn refresh(mut self, at: At) {
-        // The look takes the ticket; there is nobody to be answered.
+    /// The look takes the ticket. There is nobody to be answered; but an answer that is not to be stored says that the stale
+    /// response is not the page any more.
+    async fn refresh(mut self, at: At, stale: Arc<Stored>) {
         drop(self.come(&at, false).await);
+        if let Some(Own::Response(response)) = &self.own
+            && is_final(response.status())
+            && !response.body().has_failed()
+            && self.inner.engine.has_response(at.key(), &stale)
+        {
+            self.inner.engine.invalidate(at.key()).await.ignore();
+        }
     }
 
     /// Runs the handler of a target that gave nothing to store just now. Once it would, the next request stores it.
@@ -330,4 +351,10 @@ where
         }
         returned
     }
+}
+
+/// Whether an answer says what the page is now. Others say that the handler could not tell just now, or not for this client's
+/// pace: 408, 425, 429, 499 and 5xx.
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error() && !matches!(status.as_u16(), 408 | 425 | 429 | 499)
 }

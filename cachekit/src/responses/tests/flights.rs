@@ -380,3 +380,43 @@ async fn hits_and_waiters_take_nothing_of_the_service_behind() {
     assert_eq!(other.await.unwrap(), "f");
     assert_eq!(shop.runs(), 3);
 }
+
+/// Runs that began under a rule that is gone leave the one in its place alone.
+#[tokio::test]
+async fn runs_of_an_outdated_rule_end_no_newer_one() {
+    let _test = testing::isolate();
+    let gate = Arc::new(Semaphore::new(0));
+    let by = Arc::clone(&gate);
+    let shop = Shop::later(CacheResponses::builder("test"), move |request| {
+        let gate = Arc::clone(&by);
+        async move {
+            let is_first = request.headers().contains_key("x-first");
+            if request.headers().contains_key("x-waits") {
+                gate.acquire().await.unwrap().forget();
+            }
+            let vary = if is_first { "x-lang" } else { "x-lang, x-mode" };
+            Ok(response(&[("cache-control", "max-age=60"), ("vary", vary)], "text"))
+        }
+    });
+    shop.get_with("/", &[("x-lang", "de"), ("x-first", "1")]).await;
+    let old: Vec<_> = ["fr", "it", "es"]
+        .map(|lang| {
+            let asked = [("x-lang", lang), ("x-waits", "1")];
+            tokio::spawn(shop.ask(request("GET", "/", &asked)))
+        })
+        .into();
+    settle().await;
+    assert_eq!(shop.runs(), 4);
+    gate.add_permits(1);
+    settle().await;
+    assert_eq!(old.iter().filter(|asked| asked.is_finished()).count(), 1);
+    // The rule that varies on both.
+    shop.get_with("/", &[("x-lang", "de")]).await;
+    assert!(shop.get_with("/", &[("x-lang", "de")]).await.is_hit());
+    gate.add_permits(2);
+    for asked in old {
+        asked.await.unwrap();
+    }
+    assert!(shop.get_with("/", &[("x-lang", "de")]).await.is_hit(), "it is still there");
+    assert_eq!(shop.runs(), 5);
+}

@@ -336,3 +336,72 @@ async fn a_cache_that_is_off_leaves_everything_to_the_handler() {
     assert_eq!(shop.get("/").await.header("cache-status"), "");
     assert_eq!(shop.runs(), 2);
 }
+
+/// RFC 9111 §5.2.1.7, on every way that leads to the handler.
+#[tokio::test]
+async fn only_if_cached_runs_no_handler() {
+    let _test = testing::isolate();
+    let only = ("cache-control", "only-if-cached");
+    let obeys = || CacheResponses::builder("test").obey_requests(true);
+    let marked = Shop::saying_with(obeys(), &[("cache-control", "no-store")]);
+    marked.get("/").await;
+    assert_eq!(marked.get_with("/", &[only]).await.status, 504, "not stored before");
+    assert_eq!(marked.runs(), 1);
+    let shop = Shop::saying_with(obeys(), FRESH);
+    shop.get("/").await;
+    for credentials in [("cookie", "id=1"), ("authorization", "Basic eDp5")] {
+        assert_eq!(shop.get_with("/", &[only, credentials]).await.status, 504, "{credentials:?}");
+    }
+    assert_eq!(shop.runs(), 1);
+}
+
+/// What layers tell each other about a response.
+#[tokio::test]
+async fn extensions_reach_the_client_whose_handler_ran() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Told(u32);
+    let _test = testing::isolate();
+    for (said, headers, status) in [
+        ("max-age=60", &[][..], 200),
+        ("max-age=60", &[("if-none-match", "\"1\"")], 304),
+        ("no-cache", &[], 200),
+        ("no-cache", &[("if-none-match", "\"1\"")], 304),
+    ] {
+        let shop = Shop::with(CacheResponses::builder("test"), move |_| {
+            let mut answer = response(&[("cache-control", said), ("etag", "\"1\"")], "text");
+            answer.extensions_mut().insert(Told(7));
+            answer
+        });
+        let mut service = shop.service.clone();
+        poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+        let first = service.call(request("GET", "/", headers)).await.unwrap();
+        assert_eq!(first.status(), status);
+        assert_eq!(first.extensions().get(), Some(&Told(7)), "{said} {status}");
+        let second = service.call(request("GET", "/", &[])).await.unwrap();
+        assert_eq!(
+            second.extensions().get::<Told>().is_some(),
+            said == "no-cache",
+            "hits have none"
+        );
+    }
+}
+
+/// A response that is not stored in the end takes no place of a variant.
+#[tokio::test]
+async fn a_body_that_fails_takes_no_variants_place() {
+    let _test = testing::isolate();
+    let few = CacheResponses::builder("test").max_variants(2);
+    let shop = Shop::with(few, |request| {
+        let said = [("cache-control", "max-age=60"), ("vary", "x")];
+        let mut answer = response(&said, "text");
+        if request.headers()["x"] == "broken" {
+            answer.headers_mut().insert("content-length", "7".parse().unwrap());
+        }
+        answer
+    });
+    for x in ["1", "broken", "2"] {
+        shop.get_with("/", &[("x", x)]).await;
+    }
+    assert!(shop.get_with("/", &[("x", "2")]).await.is_hit());
+    assert_eq!(shop.runs(), 3);
+}
