@@ -137,15 +137,42 @@ impl Engine {
             != Removal::NotUsed
     }
 
-    /// Ends an entry and the fills of its key in this process.
-    pub(super) fn invalidate_here(&self, key: &Key) {
+    /// Ends entries and the fills of their keys in this process.
+    pub(super) fn invalidate_here(&self, keys: &[Key]) {
         self.store.count_invalidation();
-        self.remove_here(key);
+        for key in keys {
+            self.remove_here(key);
+        }
     }
 
     /// Ends an entry and the fills of its key: here at once, when this is first polled, then in the shared tier.
     pub(super) async fn invalidate(&self, key: &Key) -> Invalidated {
         self.store.count_invalidation();
+        self.end(key).await
+    }
+
+    /// The same of several keys, which are spellings of one target or what one change names: one invalidation.
+    pub(super) async fn invalidate_all(&self, keys: &[Key]) -> Invalidated {
+        self.store.count_invalidation();
+        self.end_all(keys).await
+    }
+
+    /// The same, counted elsewhere.
+    pub(super) async fn end_all(&self, keys: &[Key]) -> Invalidated {
+        // All of them here first: the shared tier may take its time.
+        let here = keys.iter().filter(|key| self.remove_here(key)).count() as u64;
+        let mut all = Invalidated { removed: here, shared: Removal::NotUsed };
+        for key in keys {
+            let one = self.end(key).await;
+            all.removed += one.removed;
+            if one.shared == Removal::Failed || all.shared == Removal::NotUsed {
+                all.shared = one.shared;
+            }
+        }
+        all
+    }
+
+    async fn end(&self, key: &Key) -> Invalidated {
         let removed = u64::from(self.remove_here(key));
         let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
         let remote = scope::within(self.scope.as_ref(), make);

@@ -126,7 +126,8 @@ where
             Ask::Pass("method") => self.pass(Forward::Method, None).await,
             Ask::Pass(why) => self.pass(Forward::Bypass, Some(why)).await,
             Ask::Change(keys) => {
-                let change = Change::new(&self.inner, keys, request::hosts(parts).collect());
+                let base = self.inner.naming.uri_of(parts);
+                let change = Change::new(&self.inner, keys, request::hosts(parts).collect(), base);
                 let returned = self.pass(Forward::Method, None).await;
                 if let Some(change) = change.answered(&returned) {
                     change.settle().await;

@@ -60,7 +60,7 @@ async fn each_target_has_its_own() {
     let _test = testing::isolate();
     let shop = Shop::saying(FRESH);
     let mut expected = 0;
-    for target in ["/", "/a", "/a?", "/a?b", "/a?b=1", "/A", "/%61", "/a/", "//a"] {
+    for target in ["/", "/a", "/a?", "/a?b", "/a?b=1", "/A", "/a%2Fb", "/a/", "//a"] {
         expected += 1;
         let text = format!("run {expected}");
         assert_eq!(shop.get(target).await.text, text, "{target}");
@@ -68,14 +68,19 @@ async fn each_target_has_its_own() {
     }
     // The same host in another case is the same; any other is not.
     for (uri, host, run) in [
-        ("/", Some("shop.example"), "run 1"),
-        ("/", Some("SHOP.example"), "run 1"),
+        // Nor is the scheme, where it is seen; its default port says no more.
+        ("/", Some("shop.example"), "run 10"),
+        ("/", Some("SHOP.example"), "run 10"),
+        ("https://shop.example/", None, "run 11"),
+        ("https://shop.example:443/", None, "run 11"),
+        ("http://shop.example:80/", None, "run 1"),
+        ("http://shop.example:443/", None, "run 12"),
         ("http://shop.example", None, "run 1"),
         ("http://shop.example/", Some("shop.example"), "run 1"),
-        ("/", Some("evil.example"), "run 10"),
-        ("/", Some("shop.example:80"), "run 11"),
-        ("/", None, "run 12"),
-        ("/", Some("evil.example"), "run 10"),
+        ("/", Some("evil.example"), "run 13"),
+        ("/", Some("shop.example:80"), "run 14"),
+        ("/", None, "run 15"),
+        ("/", Some("evil.example"), "run 13"),
     ] {
         let mut request = Request::get(uri);
         if let Some(host) = host {
@@ -404,4 +409,27 @@ async fn a_body_that_fails_takes_no_variants_place() {
     }
     assert!(shop.get_with("/", &[("x", "2")]).await.is_hit());
     assert_eq!(shop.runs(), 3);
+}
+
+/// A handler may see what the client wrote: what is written in another way than it should be is nobody else's answer.
+#[tokio::test]
+async fn odd_spellings_pass() {
+    let _test = testing::isolate();
+    let shop = Shop::saying(FRESH);
+    for path in ["/%61", "/a/../b", "/a/%2e%2E/b", "/a/.", "/%c3%A9", "/?%7E"] {
+        for _ in 0..2 {
+            let answer = shop.get(path).await;
+            assert_eq!(
+                answer.header("cache-status"),
+                "cachekit; fwd=bypass; detail=spelling",
+                "{path}"
+            );
+        }
+    }
+    for path in ["/%C3%A9", "/%c3%a9", "/?%2F=..", "/a..b/.c", "/%zz"] {
+        shop.get(path).await;
+        assert!(shop.get(path).await.is_hit(), "{path}");
+    }
+    let other = Request::get("ftp://shop.example/").body(Full::default()).unwrap();
+    assert!(shop.ask(other).await.header("cache-status").ends_with("detail=target"));
 }
