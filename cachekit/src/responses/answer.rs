@@ -85,7 +85,7 @@ pub(super) fn from_stored<B: http_body::Body>(
     if from_cache || stored.came_aged() {
         headers.insert(AGE, HeaderValue::from(stored.age(now).as_secs()));
     }
-    if conditional::is_not_modified(asked, stored.status, &stored.headers) {
+    if conditional::is_not_modified(asked, stored.status, &stored.headers, from_cache) {
         return not_modified(headers);
     }
     let body = if is_head { Body::default() } else { Body::whole(stored.body().clone()) };
@@ -100,8 +100,11 @@ pub(super) fn from_handler<B: http_body::Body>(
     response: Response<Body<B>>,
     asked: &HeaderMap,
 ) -> Response<Body<B>> {
-    if conditional::is_not_modified(asked, response.status(), response.headers()) {
-        return not_modified(response.into_parts().0.headers);
+    if conditional::is_not_modified(asked, response.status(), response.headers(), false) {
+        let (parts, _) = response.into_parts();
+        let mut response = not_modified(parts.headers);
+        *response.extensions_mut() = parts.extensions;
+        return response;
     }
     response
 }

@@ -38,6 +38,13 @@ impl<B: http_body::Body> Body<B> {
     }
 }
 
+impl<B: http_body::Body> Body<B> {
+    /// Whether reading it ended with an error.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(&self.0, Kind::Streaming { failed: Some(_), .. })
+    }
+}
+
 impl<B: http_body::Body> http_body::Body for Body<B> {
     type Data = Bytes;
     type Error = B::Error;
@@ -151,13 +158,9 @@ pub(super) async fn collect<B: http_body::Body>(body: B, limit: u64) -> Collecte
     }
 }
 
-/// Of one frame mostly: nothing is copied then.
+/// In memory of its own: a frame may be a piece of a much larger buffer, which would be kept as long as the response.
 fn joined(frames: VecDeque<Frame<Bytes>>) -> Bytes {
-    let mut data: Vec<Bytes> =
-        frames.into_iter().filter_map(|frame| frame.into_data().ok()).collect();
-    if data.len() == 1 {
-        return data.remove(0);
-    }
+    let data: Vec<Bytes> = frames.into_iter().filter_map(|frame| frame.into_data().ok()).collect();
     let mut all = BytesMut::with_capacity(data.iter().map(Bytes::len).sum());
     for data in &data {
         all.extend_from_slice(data);

@@ -113,7 +113,7 @@ fn once(place: &mut Option<u64>, value: u64) -> Result<(), Malformed> {
 }
 
 /// RFC 9111 §1.2.2. As a token or, which recipients should take as well (§5.2), as a quoted string.
-fn seconds(value: Option<&str>) -> Result<u64, Malformed> {
+pub(super) fn seconds(value: Option<&str>) -> Result<u64, Malformed> {
     let digits = value.filter(|text| !text.is_empty()).ok_or(Malformed)?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Malformed);

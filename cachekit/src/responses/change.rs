@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use http::header::{CONTENT_LOCATION, LOCATION};
-use http::{HeaderMap, Response, Uri};
+use http::{HeaderMap, Response, StatusCode, Uri};
 
 use super::key::Key;
 use super::layer::Inner;
 use super::stats::count;
+use super::target::{self, Resource};
 use crate::background;
 
 /// Invalidates what its request may have changed, once the handler has answered; or if it never does, because it failed,
@@ -17,18 +18,20 @@ pub(super) struct Change {
     keys: Vec<Key>,
     /// All that the request says of its host.
     hosts: Vec<String>,
+    /// What it is known by: relative references start from there.
+    base: Uri,
     settled: bool,
 }
 
 impl Change {
-    pub(super) fn new(inner: &Arc<Inner>, keys: Vec<Key>, hosts: Vec<String>) -> Self {
-        Self { inner: Arc::clone(inner), keys, hosts, settled: false }
+    pub(super) fn new(inner: &Arc<Inner>, keys: Vec<Key>, hosts: Vec<String>, base: Uri) -> Self {
+        Self { inner: Arc::clone(inner), keys, hosts, base, settled: false }
     }
 
     /// Looks at the answer. What was refused has changed nothing.
     pub(super) fn answered<R, E>(mut self, returned: &Result<Response<R>, E>) -> Option<Self> {
         if let Ok(response) = returned {
-            if response.status().is_client_error() {
+            if is_refusal(response.status()) {
                 self.settled = true;
                 return None;
             }
@@ -41,18 +44,24 @@ impl Change {
     /// The answer is held back until what it outdates is gone: a client that reads what it wrote reads that.
     pub(super) async fn settle(mut self) {
         count(&self.inner.counters.invalidations);
-        for key in &self.keys {
-            self.inner.engine.invalidate(key).await.ignore();
-        }
+        self.inner.engine.invalidate_all(&self.keys).await.ignore();
         self.settled = true;
     }
 
     /// What the answer says that it has changed as well.
     fn named(&self, headers: &HeaderMap) -> Vec<Key> {
         let uris = [LOCATION, CONTENT_LOCATION].into_iter().flat_map(|name| headers.get_all(name));
-        let uris = uris.filter_map(|value| Uri::try_from(value.as_bytes()).ok());
-        uris.flat_map(|uri| self.inner.naming.keys_named(&self.keys, &self.hosts, &uri)).collect()
+        let base = Resource::of(&self.base);
+        let named = uris
+            .filter_map(|value| target::resolve(base, std::str::from_utf8(value.as_bytes()).ok()?));
+        named.flat_map(|uri| self.inner.naming.keys_named(&self.keys, &self.hosts, &uri)).collect()
     }
+}
+
+/// Whether a status says that nothing was done. A timeout (408), or a client that hung up (499 of proxies), may have stopped
+/// the handler half-way.
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() && !matches!(status.as_u16(), 408 | 499)
 }
 
 impl Drop for Change {
@@ -63,14 +72,10 @@ impl Drop for Change {
         count(&self.inner.counters.invalidations);
         let (inner, keys) = (Arc::clone(&self.inner), std::mem::take(&mut self.keys));
         // In this process it takes effect at once.
-        for key in &keys {
-            inner.engine.invalidate_here(key);
-        }
+        inner.engine.invalidate_here(&keys);
         if inner.engine.may_be_shared() {
             background::spawn_future(async move {
-                for key in &keys {
-                    inner.engine.invalidate(key).await.ignore();
-                }
+                inner.engine.end_all(&keys).await.ignore();
             });
         }
     }

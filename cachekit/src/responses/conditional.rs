@@ -12,8 +12,13 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     headers.remove(IF_MODIFIED_SINCE);
 }
 
-/// Whether the client has this response already.
-pub(super) fn is_not_modified(asked: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
+/// Whether the client has this response already. `is_stored`: the client may have it from the cache, so its `Date` tells.
+pub(super) fn is_not_modified(
+    asked: &HeaderMap,
+    status: StatusCode,
+    headers: &HeaderMap,
+    is_stored: bool,
+) -> bool {
     if !can_be_not_modified(status) {
         return false;
     }
@@ -22,8 +27,13 @@ pub(super) fn is_not_modified(asked: &HeaderMap, status: StatusCode, headers: &H
         return matches_any(asked, headers);
     }
     let Some(since) = date_of(asked, &IF_MODIFIED_SINCE) else { return false };
-    // RFC 9111 §4.3.2: without `Last-Modified`, by the date of the response.
-    let modified = if headers.contains_key(LAST_MODIFIED) { LAST_MODIFIED } else { DATE };
+    // RFC 9111 §4.3.2: without `Last-Modified`, by the date of a stored response. That of a new one says nothing of the one
+    // that the client has.
+    let modified = match headers.contains_key(LAST_MODIFIED) {
+        true => LAST_MODIFIED,
+        false if is_stored => DATE,
+        false => return false,
+    };
     date_of(headers, &modified).is_some_and(|modified| modified <= since)
 }
 

@@ -4,7 +4,8 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use super::key::Key;
-use super::stored::Entry;
+use super::stored::{Entry, Stored};
+use super::vary::Rule;
 use crate::cached_function::{CachedFunction, FunctionRef, Given, Policy, given};
 use crate::clock::{self, Ticks};
 use crate::entry::AnyEntry;
@@ -114,21 +115,64 @@ impl Engine {
         })
     }
 
+    /// The entry that is here, whether it may be served or not.
+    fn here(&self, key: &Key) -> Option<Entry> {
+        let entry = self.store.peek(self.place(key))?;
+        entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone())
+    }
+
+    /// Whether this rule is the one that is here.
+    pub(super) fn has_rule(&self, key: &Key, rule: &Rule) -> bool {
+        matches!(self.here(key), Some(Entry::Rule(here)) if here.number == rule.number)
+    }
+
+    /// Whether this response is the one that is here.
+    pub(super) fn has_response(&self, key: &Key, response: &Arc<Stored>) -> bool {
+        matches!(self.here(key), Some(Entry::Response(here)) if Arc::ptr_eq(&here, response))
+    }
+
     /// Whether entries may be in a shared tier.
     pub(super) fn may_be_shared(&self) -> bool {
         scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition))
             != Removal::NotUsed
     }
 
-    /// Ends an entry and the fills of its key in this process.
-    pub(super) fn invalidate_here(&self, key: &Key) {
+    /// Ends entries and the fills of their keys in this process.
+    pub(super) fn invalidate_here(&self, keys: &[Key]) {
         self.store.count_invalidation();
-        self.remove_here(key);
+        for key in keys {
+            self.remove_here(key);
+        }
     }
 
     /// Ends an entry and the fills of its key: here at once, when this is first polled, then in the shared tier.
     pub(super) async fn invalidate(&self, key: &Key) -> Invalidated {
         self.store.count_invalidation();
+        self.end(key).await
+    }
+
+    /// The same of several keys, which are spellings of one target or what one change names: one invalidation.
+    pub(super) async fn invalidate_all(&self, keys: &[Key]) -> Invalidated {
+        self.store.count_invalidation();
+        self.end_all(keys).await
+    }
+
+    /// The same, counted elsewhere.
+    pub(super) async fn end_all(&self, keys: &[Key]) -> Invalidated {
+        // All of them here first: the shared tier may take its time.
+        let here = keys.iter().filter(|key| self.remove_here(key)).count() as u64;
+        let mut all = Invalidated { removed: here, shared: Removal::NotUsed };
+        for key in keys {
+            let one = self.end(key).await;
+            all.removed += one.removed;
+            if one.shared == Removal::Failed || all.shared == Removal::NotUsed {
+                all.shared = one.shared;
+            }
+        }
+        all
+    }
+
+    async fn end(&self, key: &Key) -> Invalidated {
         let removed = u64::from(self.remove_here(key));
         let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
         let remote = scope::within(self.scope.as_ref(), make);

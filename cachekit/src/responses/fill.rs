@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::response::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use tower_service::Service;
 
 use super::answer::Forward;
@@ -52,8 +52,8 @@ impl At {
 
 /// What a run comes to for its own client.
 pub(super) enum Own<R: http_body::Body, E> {
-    /// It was stored, or was to be.
-    Stored(Arc<Stored>),
+    /// It was stored, or was to be. With the extensions of the handler's response, which are not stored.
+    Stored(Arc<Stored>, Extensions),
     /// It is for this client alone.
     Response(Response<Body<R>>),
     Failed(E),
@@ -105,7 +105,7 @@ where
             Ok(storable) => self.place(at, storable).await,
             Err(why) => Err(why),
         };
-        let (storable, place) = match placed {
+        let (mut storable, place) = match placed {
             Ok(placed) => placed,
             Err(why) => {
                 inner.mark(at, why);
@@ -115,18 +115,25 @@ where
         let body = match body::collect(body, inner.max_body).await {
             Collected::Whole(body) if is_as_long_as_said(&parts.headers, &body) => body,
             Collected::Whole(body) => {
-                inner.mark(at, Why::Body);
-                return self.keeps(parts, Body::whole(body));
+                return self.keeps_read(at, Why::Body, parts, body);
             }
             Collected::Not(body) => {
                 inner.mark(at, Why::Body);
                 return self.keeps(parts, body);
             }
         };
+        // RFC 9111 §4.2.3: it grew older while its body was read.
+        let read = inner.engine.now();
+        if !storable.grow_older(clock::duration(read.saturating_sub(now))) {
+            return self.keeps_read(at, Why::Body, parts, body);
+        }
+        if !self.admit(at, &place, &storable) {
+            return self.keeps_read(at, Why::Variants, parts, body);
+        }
         let whole = (parts.status, parts.headers, body);
-        let times = (inner.engine.now(), arrival.now);
+        let times = (read, arrival.now);
         let stored = Stored::new(whole, &storable, inner.makes_etags, times);
-        self.own = Some(Own::Stored(Arc::clone(&stored)));
+        self.own = Some(Own::Stored(Arc::clone(&stored), parts.extensions));
         let entry = Entry::Response(stored);
         Ok(match place {
             Place::Target | Place::Variant => entry,
@@ -147,6 +154,18 @@ where
         Err(NotStored)
     }
 
+    /// The same, of one whose body was read.
+    fn keeps_read(
+        &mut self,
+        at: &At,
+        why: Why,
+        parts: Parts,
+        body: Bytes,
+    ) -> Result<Entry, NotStored> {
+        self.inner.mark(at, why);
+        self.keeps(parts, Body::whole(body))
+    }
+
     /// Where a response is to be stored that varies as it does.
     async fn place(&mut self, at: &At, storable: Storable) -> Result<(Storable, Place), Why> {
         let inner = Arc::clone(&self.inner);
@@ -158,34 +177,40 @@ where
             all.sort_unstable();
             all.dedup();
             let place = if all.is_empty() { Place::Target } else { Place::NewRule(Rule::new(all)) };
-            if let Place::NewRule(rule) = &place {
-                // The first one.
-                self.admit(at, rule, &storable)?;
-            }
             return Ok((storable, place));
         };
         if !rule.covers(fields) {
             // The rule does not tell all requests apart that have to be. It goes; the next one knows these fields, too.
             let all = rule.fields.iter().chain(fields).cloned().collect();
             inner.remember_varied(&at.look, all);
-            inner.engine.invalidate(&at.look.key).await.ignore();
+            // Unless it is gone: what stands in its place knows more.
+            if inner.engine.has_rule(&at.look.key, rule) {
+                inner.engine.invalidate(&at.look.key).await.ignore();
+            }
             return Err(Why::VariesMore);
         }
-        self.admit(at, rule, &storable)?;
+        // A body is not read in vain.
+        if !rule.has_room(self.variant(at, rule), inner.max_variants, inner.engine.now()) {
+            return Err(Why::Variants);
+        }
         Ok((storable, Place::Variant))
     }
 
-    fn admit(&self, at: &At, rule: &Rule, storable: &Storable) -> Result<(), Why> {
-        let inner = &self.inner;
-        let values = vary::values(&rule.fields, &self.asked);
-        let variant = hash_of(&at.look.key.variant(rule, values));
-        let now = inner.engine.now();
-        let until = now.saturating_add(clock::ticks(storable.fresh_for + storable.stale_for));
-        if rule.admits(variant, inner.max_variants, now, until) {
-            Ok(())
-        } else {
-            Err(Why::Variants)
-        }
+    /// Takes one of the places of variants, once it is known that there is something to store.
+    fn admit(&self, at: &At, place: &Place, storable: &Storable) -> bool {
+        let rule = match (place, &at.rule) {
+            (Place::NewRule(rule), _) | (Place::Variant, Some(rule)) => rule,
+            (Place::Target | Place::Variant, _) => return true,
+        };
+        let now = self.inner.engine.now();
+        let lives = storable.fresh_for.saturating_add(storable.stale_for);
+        let until = now.saturating_add(clock::ticks(lives));
+        rule.admits(self.variant(at, rule), self.inner.max_variants, now, until)
+    }
+
+    /// The hash of the variant that this request is for.
+    fn variant(&self, at: &At, rule: &Rule) -> u64 {
+        hash_of(&at.look.key.variant(rule, vary::values(&rule.fields, &self.asked)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Under which key a response is stored: the target of its request, the partition, and what the response varies on.
 //!
 //! The method is no part of it: a stored `GET` answers `HEAD`, and a `PUT` invalidates what `GET` stored (RFC 9111 §2, §4.4).
-//! Nor is the scheme, which a server often cannot see.
+//! The scheme is, where the server sees it.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -23,7 +23,7 @@ pub(super) struct Key(Arc<Inner>);
 
 struct Inner {
     partition: Option<Box<str>>,
-    /// Authority, path and query.
+    /// Scheme, authority, path and query: see `target.rs`.
     target: Box<str>,
     variant: Option<Variant>,
     /// Where the layer's entries go, if it says so. Not part of what is compared: a store belongs to one layer.

@@ -18,7 +18,6 @@ use super::storable::{Limits, Why};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Problem};
 use crate::handle::Invalidated;
-use crate::read_through::behind::Removal;
 
 /// How long a target is let pass that gave nothing to store.
 const MARK_LIVES: Duration = Duration::from_secs(60);
@@ -194,15 +193,7 @@ impl CacheResponses {
             wrong("what is to be invalidated names no host, and responses are stored for each host")
         })?;
         count(&self.inner.counters.invalidations);
-        let mut all = Invalidated { removed: 0, shared: Removal::NotUsed };
-        for key in &keys {
-            let one = self.inner.engine.invalidate(key).await;
-            all.removed += one.removed;
-            if one.shared == Removal::Failed || all.shared == Removal::NotUsed {
-                all.shared = one.shared;
-            }
-        }
-        Ok(all)
+        Ok(self.inner.engine.invalidate_all(&keys).await)
     }
 
     /// Drops everything that this process has, and what is under way. A shared tier keeps its entries, and the answer says so:

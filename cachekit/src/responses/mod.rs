@@ -28,6 +28,7 @@ mod service;
 mod stats;
 mod storable;
 mod stored;
+mod target;
 mod vary;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, Uri};
 use super::cache_control::OfRequest;
 use super::key::Key;
 use super::storable::Credentials;
+use super::target::{self, Named, Resource};
 
 /// The longest target that is stored; a longer one is no page but data.
 const MAX_TARGET: usize = 8 << 10;
@@ -102,7 +103,16 @@ impl Naming {
                 None => return Ask::Pass("partition"),
             },
         };
-        let target = self.target_of(parts, &host);
+        let uri = self.uri_of(parts);
+        let scheme = uri.scheme_str().or(parts.uri.scheme_str());
+        if !matches!(scheme, None | Some("http" | "https")) {
+            return Ask::Pass("target");
+        }
+        // A change of it would not be known to be one of this.
+        if !Resource::of(&uri).is_normal() {
+            return Ask::Pass("spelling");
+        }
+        let target = target::spelled(scheme, &host, Resource::of(&uri));
         if target.len() > MAX_TARGET {
             return Ask::Pass("length");
         }
@@ -140,11 +150,9 @@ impl Naming {
         }
     }
 
-    fn target_of(&self, parts: &Parts, host: &str) -> Box<str> {
-        match &self.target {
-            Some(target) => target_at(host, &target(parts)),
-            None => target_at(host, &parts.uri),
-        }
+    /// The URI by which a request is known.
+    pub(super) fn uri_of(&self, parts: &Parts) -> Uri {
+        self.target.as_ref().map_or_else(|| parts.uri.clone(), |target| target(parts))
     }
 
     /// What a request may change: where its authority is not clear, what it may mean.
@@ -152,53 +160,56 @@ impl Naming {
         let partition = match &self.partition {
             None => None,
             Some(name) => match name(parts) {
-                Some(name) => Some(name.into_boxed_str()),
+                Some(name) => Some(name),
                 None => return Vec::new(),
             },
         };
-        let mut hosts: Vec<String> = match self.authority {
-            Authority::Ignored => vec![String::new()],
-            _ => hosts(parts).collect(),
+        let uri = self.uri_of(parts);
+        let own: Vec<String> = hosts(parts).collect();
+        self.keys_at(partition.as_deref(), &own, Resource::of(&uri))
+    }
+
+    /// All keys under which this may be stored at these hosts.
+    fn keys_at(
+        &self,
+        partition: Option<&str>,
+        hosts: &[String],
+        resource: Resource<'_>,
+    ) -> Vec<Key> {
+        let none = [String::new()];
+        let hosts = match self.authority {
+            Authority::Ignored => &none[..],
+            _ if hosts.is_empty() => &none,
+            _ => hosts,
         };
-        if hosts.is_empty() {
-            hosts.push(String::new());
-        }
-        hosts.sort_unstable();
-        hosts.dedup();
-        let key = |host: &String| {
-            Key::new(partition.clone(), self.target_of(parts, host), self.backend.clone())
-        };
-        hosts.iter().map(key).collect()
+        let mut targets: Vec<_> =
+            hosts.iter().flat_map(|host| target::all_spellings(host, resource)).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let key = |target| Key::new(partition.map(Into::into), target, self.backend.clone());
+        targets.into_iter().map(key).collect()
     }
 
     /// The keys of a URI that the program names, in a partition. `None`: it names no host, and there is no telling which.
     pub(super) fn keys_of(&self, partition: Option<&str>, uri: &Uri) -> Option<Vec<Key>> {
         let hosts = match (&self.authority, uri.authority()) {
-            (Authority::Ignored, _) => vec![String::new()],
+            (Authority::Ignored, _) => Vec::new(),
             (_, Some(authority)) => vec![authority.as_str().to_ascii_lowercase()],
             (Authority::OneOf(hosts), None) => hosts.clone(),
             (Authority::OfRequest, None) => return None,
         };
-        let key = |host: &String| {
-            Key::new(partition.map(Into::into), target_at(host, uri), self.backend.clone())
-        };
-        Some(hosts.iter().map(key).collect())
+        Some(self.keys_at(partition, &hosts, Resource::of(uri)))
     }
 
     /// The keys of what an answer to a change names, if it is at the same host (RFC 9111 §4.4).
-    pub(super) fn keys_named(&self, changed: &[Key], own: &[String], named: &Uri) -> Vec<Key> {
-        let same_host = named
-            .authority()
-            .is_none_or(|authority| own.contains(&authority.as_str().to_ascii_lowercase()));
-        if !same_host || !named.path().starts_with('/') {
+    pub(super) fn keys_named(&self, changed: &[Key], own: &[String], named: &Named) -> Vec<Key> {
+        let is_same = |own: &String, host: &String| {
+            target::without_default_port(own) == target::without_default_port(host)
+        };
+        if named.host.as_ref().is_some_and(|host| !own.iter().any(|own| is_same(own, host))) {
             return Vec::new();
         }
-        let partition = changed.first().and_then(Key::partition);
-        let hosts = if self.authority == Authority::Ignored { &[String::new()][..] } else { own };
-        let key = |host: &String| {
-            Key::new(partition.map(Into::into), target_at(host, named), self.backend.clone())
-        };
-        hosts.iter().map(key).collect()
+        self.keys_at(changed.first().and_then(Key::partition), own, named.resource())
     }
 }
 
@@ -211,18 +222,6 @@ pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = String> {
         .iter()
         .map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_ascii_lowercase());
     of_uri.into_iter().chain(of_headers)
-}
-
-/// Authority, path and query. Without a fragment, which no request has; otherwise byte for byte: two spellings are two keys.
-fn target_at(host: &str, uri: &Uri) -> Box<str> {
-    let path = match uri.path() {
-        "" => "/",
-        path => path,
-    };
-    match uri.query() {
-        Some(query) => format!("{host}{path}?{query}").into_boxed_str(),
-        None => format!("{host}{path}").into_boxed_str(),
-    }
 }
 
 fn says_content(headers: &HeaderMap) -> bool {

@@ -4,6 +4,7 @@
 //! (`fill.rs`); where the entry says that responses vary, the request goes on with the variant. Whatever is not to be stored
 //! goes to its own client alone: to the engine it is an error, and errors are not shared.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,6 +30,9 @@ use crate::read_through::{Asked, Driving, Ticket};
 /// A service that answers from a cache what it can: [`CacheResponses`](super::CacheResponses) around a service.
 ///
 /// Its clones share the cache, and so do all services that one layer made.
+///
+/// It is always ready. The service behind it is asked whether it is ready when it is to run, so hits and requests that wait
+/// for another one's run take no permit of a limit behind the cache. A limit for them as well stands outside.
 #[derive(Clone, Debug)]
 pub struct CachedResponses<S> {
     service: S,
@@ -54,14 +58,15 @@ where
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(cx)
+    /// Always ready: hits and waiters take nothing of the service behind the cache. A request that runs it waits for its
+    /// readiness then.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that is ready is the one to be called.
-        let next = self.service.clone();
-        let service = std::mem::replace(&mut self.service, next);
+        // Nothing is reserved in it.
+        let service = self.service.clone();
         let inner = Arc::clone(&self.inner);
         let scope = inner.engine.scope().cloned();
         let call = Call::new(inner, service, request).run();
@@ -121,7 +126,8 @@ where
             Ask::Pass("method") => self.pass(Forward::Method, None).await,
             Ask::Pass(why) => self.pass(Forward::Bypass, Some(why)).await,
             Ask::Change(keys) => {
-                let change = Change::new(&self.inner, keys, request::hosts(parts).collect());
+                let base = self.inner.naming.uri_of(parts);
+                let change = Change::new(&self.inner, keys, request::hosts(parts).collect(), base);
                 let returned = self.pass(Forward::Method, None).await;
                 if let Some(change) = change.answered(&returned) {
                     change.settle().await;
@@ -144,7 +150,7 @@ where
         Ok(response)
     }
 
-    /// Runs the handler. Without the request's conditions, if its response may be stored.
+    /// Runs the handler, once it is ready. Without the request's conditions, if its response may be stored.
     pub(super) async fn forward(&mut self, unconditionally: bool) -> Result<Response<R>, S::Error> {
         let Some((mut service, mut parts, body)) = self.waiting.take() else {
             unreachable!("a handler runs once for a request")
@@ -152,6 +158,7 @@ where
         if unconditionally {
             conditional::strip(&mut parts.headers);
         }
+        poll_fn(|cx| service.poll_ready(cx)).await?;
         service.call(Request::from_parts(parts, body)).await
     }
 
@@ -172,13 +179,16 @@ where
         let mut forced = false;
         loop {
             if let Some(by) = self.inner.passes(&at) {
+                if at.look.said.only_if_cached {
+                    return self.unfilled(&at, at.missed(), "not-stored-before").await;
+                }
                 return self.pass_by_mark(&at, by).await;
             }
             let entry = match self.come(&at, forced).await {
                 Came::Ran => return self.ran(&at, forced),
-                Came::Nothing => return self.unfilled(&at, at.missed()).await,
+                Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
                 Came::Stale(Entry::Response(stored), ticket) if self.suits(&at.look, &stored) => {
-                    return Ok(self.stale(at, &stored, ticket));
+                    return Ok(self.stale(at, stored, ticket));
                 }
                 // The refresh is not this call's.
                 Came::Stale(entry, ticket) => {
@@ -194,16 +204,18 @@ where
                     at.rule = Some(rule);
                 }
                 // A variant is a response.
-                Entry::Rule(_) => return self.pass(Forward::Bypass, None).await,
+                Entry::Rule(_) => {
+                    return self.unfilled(&at, Forward::Bypass, "not-stored").await;
+                }
                 Entry::Response(stored) => {
                     if !stored.audience().admits(at.look.credentials) {
-                        return self.pass(Forward::Bypass, Some("credentials")).await;
+                        return self.unfilled(&at, Forward::Bypass, "credentials").await;
                     }
                     if forced || self.suits(&at.look, &stored) {
                         return Ok(self.hit(&at.look, &stored));
                     }
                     if !at.look.may_fill() {
-                        return self.unfilled(&at, Forward::Request).await;
+                        return self.unfilled(&at, Forward::Request, "not-stored").await;
                     }
                     forced = true;
                 }
@@ -212,9 +224,14 @@ where
     }
 
     /// Nothing stored suits, and nothing is to be stored.
-    async fn unfilled(&mut self, at: &At, why: Forward) -> Returned<R, S::Error> {
+    async fn unfilled(
+        &mut self,
+        at: &At,
+        why: Forward,
+        detail: &'static str,
+    ) -> Returned<R, S::Error> {
         if !at.look.said.only_if_cached {
-            return self.pass(why, Some("not-stored")).await;
+            return self.pass(why, Some(detail)).await;
         }
         count(&self.inner.counters.passes);
         let mut response = answer::nothing_cached();
@@ -262,9 +279,12 @@ where
         count(&self.inner.counters.misses);
         let why = if forced { Forward::Request } else { at.missed() };
         let mut response = match self.own.take() {
-            Some(Own::Stored(stored)) => {
+            Some(Own::Stored(stored, extensions)) => {
                 let now = self.inner.engine.now();
-                answer::from_stored(&stored, &self.asked, at.look.is_head, false, now)
+                let mut response =
+                    answer::from_stored(&stored, &self.asked, at.look.is_head, false, now);
+                *response.extensions_mut() = extensions;
+                response
             }
             Some(Own::Response(response)) => answer::from_handler(response, &self.asked),
             Some(Own::Failed(error)) => return Err(error),
@@ -297,17 +317,25 @@ where
     }
 
     /// Answers with a stale response, and goes on behind the client's back: its own request is what the handler runs on.
-    fn stale(self, at: At, stored: &Stored, ticket: Ticket) -> Response<Body<R>> {
-        let response = self.hit(&at.look, stored);
+    fn stale(self, at: At, stored: Arc<Stored>, ticket: Ticket) -> Response<Body<R>> {
+        let response = self.hit(&at.look, &stored);
         if at.look.may_fill() {
-            ticket.run_async(self.refresh(at));
+            ticket.run_async(self.refresh(at, stored));
         }
         response
     }
 
-    async fn refresh(mut self, at: At) {
-        // The look takes the ticket; there is nobody to be answered.
+    /// The look takes the ticket. There is nobody to be answered; but an answer that is not to be stored says that the stale
+    /// response is not the page any more.
+    async fn refresh(mut self, at: At, stale: Arc<Stored>) {
         drop(self.come(&at, false).await);
+        if let Some(Own::Response(response)) = &self.own
+            && is_final(response.status())
+            && !response.body().has_failed()
+            && self.inner.engine.has_response(at.key(), &stale)
+        {
+            self.inner.engine.invalidate(at.key()).await.ignore();
+        }
     }
 
     /// Runs the handler of a target that gave nothing to store just now. Once it would, the next request stores it.
@@ -324,4 +352,10 @@ where
         }
         returned
     }
+}
+
+/// Whether an answer says what the page is now. Others say that the handler could not tell just now, or not for this client's
+/// pace: 408, 425, 429, 499 and 5xx.
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error() && !matches!(status.as_u16(), 408 | 425 | 429 | 499)
 }

@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::cache_control::{Malformed, OfResponse};
+use super::cache_control::{Malformed, OfResponse, seconds};
 use super::vary;
 
 /// Why a response is not stored.
@@ -40,7 +40,7 @@ pub(super) enum Why {
     NoLifetime,
     /// It was stale when it came.
     Stale,
-    /// The body is longer than the limit, or not as long as it says, or failed.
+    /// The body is longer than the limit, or not as long as it says, or failed, or took longer than it would be fresh.
     Body,
     /// There are as many variants of the target as there may be.
     Variants,
@@ -100,6 +100,15 @@ pub(super) struct Storable {
     pub(super) audience: Audience,
     /// The fields of `Vary`, sorted, in lower case.
     pub(super) vary: Vec<Box<str>>,
+}
+
+impl Storable {
+    /// Counts the time that passed since it came. False if nothing of its freshness is left.
+    pub(super) fn grow_older(&mut self, by: Duration) -> bool {
+        self.age = self.age.saturating_add(by);
+        self.fresh_for = self.fresh_for.saturating_sub(by);
+        !self.fresh_for.is_zero()
+    }
 }
 
 /// RFC 9110 §15.1: those that may be stored without being asked to. Parts (206) are not stored here at all.
@@ -211,7 +220,7 @@ fn age(headers: &HeaderMap, arrival: Arrival) -> Duration {
     let said = headers
         .get(AGE)
         .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.split(',').next()?.trim().parse::<u64>().ok());
+        .and_then(|text| seconds(Some(text.split(',').next()?.trim())).ok());
     let apparent = date_of(headers, &DATE)
         .and_then(|date| arrival.now.duration_since(date).ok())
         .map_or(Duration::ZERO, |age| Duration::from_secs(age.as_secs()));

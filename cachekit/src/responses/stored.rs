@@ -114,14 +114,27 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// The same fields in memory of their own: a value may be a piece of a much larger buffer, as of a whole head.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let mut all = HeaderMap::with_capacity(headers.keys_len());
+    for (name, value) in headers {
+        if let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            copy.set_sensitive(value.is_sensitive());
+            all.append(name.clone(), copy);
+        }
+    }
+    all
+}
+
 impl Stored {
-    /// `now` is the time of the store's clock, `wall` that of the world.
+    /// `now` is the time of the store's clock, from which on it is as fresh and as old as that; `wall` is when it came.
     pub(super) fn new(
-        (status, mut headers, body): (StatusCode, HeaderMap, Bytes),
+        (status, headers, body): (StatusCode, HeaderMap, Bytes),
         storable: &Storable,
         makes_etag: bool,
         (now, wall): (Ticks, SystemTime),
     ) -> Arc<Self> {
+        let mut headers = copied(&headers);
         strip(&mut headers);
         // RFC 9110 §6.6.1: a recipient with a clock records when a response without a date came.
         if !headers.contains_key(DATE)
@@ -138,11 +151,12 @@ impl Stored {
             headers.insert(ETAG, etag(&headers, &body));
         }
         let Storable { fresh_for, stale_for, age, audience, vary: _ } = storable;
+        let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let wire = Wire {
             status: status.as_u16(),
             headers: Vec::new(),
             body: Raw(body),
-            created_ms: millis(wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
+            created_ms: millis(created),
             age_ms: millis(*age),
             fresh_ms: millis(*fresh_for).max(1),
             stale_ms: millis(*stale_for),

@@ -95,13 +95,23 @@ impl Rule {
     /// Whether one more variant may be stored, which lives until then.
     pub(super) fn admits(&self, variant: u64, most: usize, now: Ticks, until: Ticks) -> bool {
         let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
-        if !variants.contains_key(&variant) && variants.len() >= most {
-            variants.retain(|_, until| *until > now);
-            if variants.len() >= most {
-                return false;
-            }
+        let has_room = has_room(&mut variants, variant, most, now);
+        if has_room {
+            variants.insert(variant, until);
         }
-        variants.insert(variant, until);
-        true
+        has_room
     }
+
+    /// The same without taking the place.
+    pub(super) fn has_room(&self, variant: u64, most: usize, now: Ticks) -> bool {
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        has_room(&mut variants, variant, most, now)
+    }
+}
+
+fn has_room(variants: &mut HashMap<u64, Ticks>, variant: u64, most: usize, now: Ticks) -> bool {
+    if !variants.contains_key(&variant) && variants.len() >= most {
+        variants.retain(|_, until| *until > now);
+    }
+    variants.contains_key(&variant) || variants.len() < most
 }

@@ -16,6 +16,7 @@ use reqwest::Method;
 use reqwest::blocking::Client;
 
 use crate::page::Server;
+use crate::recording::Recording;
 
 /// A server, its cache, and how often a handler ran.
 struct Site {
@@ -232,4 +233,13 @@ fn the_page_and_metrics_know_it() {
     let label = "cachekit::responses::observed-page";
     let functions = figures["functions"].as_array().unwrap();
     assert_eq!(functions.iter().filter(|function| function["cache"] == label).count(), 1);
+    // Look-ups of the store: the page varies, so a hit finds what leads to it, and then the page.
+    let recording = Recording::default();
+    recording.publish();
+    assert_eq!(recording.calls(label).get("process hit"), Some(&2), "{:?}", recording.calls(label));
+    let invalidations = [("cache", label), ("direction", "sent"), ("cause", "call")];
+    assert_eq!(recording.count("cachekit_invalidations_total", &invalidations), 0);
+    client.put(format!("http://{}/products/1", server.address)).send().unwrap();
+    recording.publish();
+    assert_eq!(recording.count("cachekit_invalidations_total", &invalidations), 1, "one change");
 }

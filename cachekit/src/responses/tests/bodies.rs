@@ -151,14 +151,52 @@ async fn what_has_no_content_gets_no_length() {
     assert!(hit.is_hit() && !hit.headers.contains_key("content-length"));
 }
 
+/// What a response keeps alive that is stored.
+struct Owner(Vec<u8>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_keeps_nothing_of_larger_buffers() {
+    let _test = testing::isolate();
+    let freed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&freed);
+    let shop = Shop::with(CacheResponses::builder("test"), move |_| {
+        let large = || Bytes::from_owner(Owner(vec![b'x'; 1 << 20], Arc::clone(&counter)));
+        let mut answer = framed(vec![Ok(Frame::data(large().slice(..10)))]);
+        let value = http::HeaderValue::from_maybe_shared(large().slice(..10)).unwrap();
+        answer.headers_mut().insert("x-part", value);
+        answer
+    });
+    assert_eq!(shop.get("/").await.text, "x".repeat(10));
+    assert_eq!(freed.load(Ordering::SeqCst), 2, "the body's buffer and the header's");
+    let hit = shop.get("/").await;
+    assert!(hit.is_hit());
+    assert_eq!((hit.text, shop.runs()), ("x".repeat(10), 1));
+}
+
 #[tokio::test]
 async fn entries_weigh_their_bytes() {
+    const LENGTH: u64 = 10_000;
     let _test = testing::isolate();
     let small = CacheResponses::builder("test").capacity(64 << 10);
     let shop = Shop::with(small, |_| response(FRESH, &"x".repeat(10_000)));
     for path in 0..40 {
         shop.get(&format!("/{path}")).await;
-        assert!(shop.cache.stats().weight <= 64 << 10);
+        let stats = shop.cache.stats();
+        let least = stats.entries * LENGTH;
+        assert!(least < stats.weight && stats.weight < least + stats.entries * 1000, "{stats:?}");
+        assert!(least <= 64 << 10, "no more bytes than the capacity: {stats:?}");
     }
     assert!((2..=6).contains(&shop.cache.stats().entries), "{:?}", shop.cache.stats());
 }

@@ -74,7 +74,9 @@ async fn a_change_invalidates_its_target() {
         // A refused one has changed nothing.
         ("PUT", "401", false),
         ("PUT", "404", false),
-        // Of others nobody knows.
+        // Of others nobody knows: the handler may have been stopped half-way.
+        ("PUT", "408", true),
+        ("PUT", "499", true),
         ("PUT", "500", true),
         ("PUT", "fail", true),
     ] {
@@ -173,5 +175,108 @@ async fn the_program_invalidates() {
         let error = versions.shop.cache.invalidate(wrong).await.unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Argument);
         assert!(!error.to_string().contains(wrong), "{error}");
+    }
+}
+
+/// RFC 3986 §6.2.2, §6.2.3: one target, however it is written.
+#[tokio::test]
+async fn a_change_invalidates_all_spellings_of_its_target() {
+    let _test = testing::isolate();
+    let ask = |method: &str, uri: &str, host: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        if method != "GET" {
+            request = request.header("x-status", "200");
+        }
+        request.body(Full::default()).unwrap()
+    };
+    let origin = Some("shop.example");
+    let port_80 = Some("shop.example:80");
+    for ((read, read_host), (write, write_host)) in [
+        (("/items/5", origin), ("/items/%35", origin)),
+        (("/items/5", origin), ("/x/../items/./5", origin)),
+        (("/%c3%a9", origin), ("/%C3%A9", origin)),
+        (("/%C3%A9", origin), ("/%c3%A9", origin)),
+        (("/a?b=%2f", origin), ("/a?%62=%2F", origin)),
+        (("http://shop.example/a", None), ("/a", origin)),
+        (("https://shop.example/a", None), ("/a", origin)),
+        (("/a", origin), ("https://shop.example/a", None)),
+        (("https://shop.example/a", None), ("http://shop.example/a", None)),
+        (("/a", port_80), ("/a", origin)),
+        (("/a", origin), ("/a", port_80)),
+        (("https://shop.example:443/a", None), ("/a", Some("SHOP.example"))),
+        (("http://shop.example:8080/a", None), ("/a", Some("shop.example:8080"))),
+    ] {
+        let shop = Versions::new().shop;
+        let get = || shop.ask(ask("GET", read, read_host));
+        get().await;
+        assert!(get().await.is_hit(), "{read}");
+        shop.ask(ask("PUT", write, write_host)).await;
+        assert_eq!(get().await.text, "version 2", "{write} changes {read}");
+        assert_eq!(shop.cache.stats().invalidations, 1);
+        shop.ask(ask("PUT", "/a", Some("shop.example:8081"))).await;
+        assert!(get().await.is_hit(), "another port is another target");
+    }
+    // And the program's.
+    for (uri, host) in [("/a", origin), ("/a", port_80), ("https://shop.example/a", None)] {
+        let shop = Versions::new().shop;
+        shop.ask(ask("GET", uri, host)).await;
+        let done = shop.cache.invalidate("http://shop.example/%61").await.unwrap();
+        assert_eq!(done.removed(), 1, "the rule: {uri} {host:?}");
+    }
+}
+
+/// RFC 3986 §5.4, as far as HTTP serves it.
+#[test]
+fn references_are_resolved() {
+    use crate::responses::target::{Resource, resolve};
+    let base = Resource { path: "/b/c/d;p", query: Some("q") };
+    for (reference, expected) in [
+        ("http://a/g", "a /g"),
+        ("g", "- /b/c/g"),
+        ("./g", "- /b/c/g"),
+        ("g/", "- /b/c/g/"),
+        ("/g", "- /g"),
+        ("//g", "g /"),
+        ("//G?y", "g /?y"),
+        ("?y", "- /b/c/d;p?y"),
+        ("g?y#s", "- /b/c/g?y"),
+        ("#s", "- /b/c/d;p?q"),
+        ("", "- /b/c/d;p?q"),
+        (".", "- /b/c/"),
+        ("..", "- /b/"),
+        ("../g", "- /b/g"),
+        ("../../../g", "- /g"),
+        ("g..", "- /b/c/g.."),
+        ("5", "- /b/c/5"),
+        ("g?y/../x", "- /b/c/g?y/../x"),
+        ("mailto:a@b", "none"),
+        ("http:g", "none"),
+    ] {
+        let named = resolve(base, reference).map_or("none".to_owned(), |named| {
+            let Resource { path, query } = named.resource();
+            let query = query.map_or(String::new(), |query| format!("?{query}"));
+            format!("{} {path}{query}", named.host.as_deref().unwrap_or("-"))
+        });
+        assert_eq!(named, expected, "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_names_may_be_relative() {
+    let _test = testing::isolate();
+    for (location, path) in [
+        ("items/5", "/items/5"),
+        ("5", "/5"),
+        ("?page=2", "/a?page=2"),
+        ("./items/%35", "/items/5"),
+        ("http://shop.example:80/b", "/b"),
+    ] {
+        let versions = Versions::new();
+        versions.read(path).await;
+        versions.change("POST", &[("x-status", "201"), ("x-location", location)]).await;
+        assert_eq!(versions.read(path).await, "version 2", "{location}");
     }
 }

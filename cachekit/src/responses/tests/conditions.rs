@@ -6,7 +6,7 @@ use crate::testing;
 
 fn matches(stored: &[(&str, &str)], asked: &[(&str, &str)]) -> bool {
     let (stored, asked) = (response(stored, ""), request("GET", "/", asked));
-    is_not_modified(asked.headers(), stored.status(), stored.headers())
+    is_not_modified(asked.headers(), stored.status(), stored.headers(), true)
 }
 
 #[test]
@@ -134,4 +134,26 @@ async fn a_strong_tag_is_made_of_the_content_and_its_type() {
     let off = CacheResponses::builder("test").etags(false);
     let shop = Shop::saying_with(off, &[("cache-control", "max-age=60")]);
     assert_eq!(shop.get("/").await.header("etag"), "");
+}
+
+/// The date of a response that was made just now says nothing of the one that the client has.
+#[tokio::test]
+async fn only_the_date_of_a_stored_response_counts() {
+    const EARLY: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let since = [("if-modified-since", "Fri, 31 Dec 2500 08:49:37 GMT")];
+    let _test = testing::isolate();
+    let shop = Shop::saying(&[("cache-control", "no-cache"), EARLY]);
+    let answer = shop.get_with("/", &since).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, "run 1"), "it is not stored");
+    let shop = Shop::saying(&[("cache-control", "max-age=60")]);
+    let answer = shop.get_with("/", &since).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, "run 1"), "it is new");
+    assert_eq!(shop.get_with("/", &since).await.status, 304, "RFC 9111 §4.3.2");
+    let modified = ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    for said in ["no-cache", "max-age=60"] {
+        let shop = Shop::with(CacheResponses::builder("test"), move |_| {
+            response(&[("cache-control", said), modified], "text")
+        });
+        assert_eq!(shop.get_with("/", &since).await.status, 304, "{said}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use http_body::Frame;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::*;
 use crate::testing;
@@ -293,4 +293,130 @@ async fn a_head_holds_nobody() {
     assert_eq!(first.await.unwrap().status, 200);
     assert!(second.await.unwrap().is_hit(), "it waited for the GET");
     assert_eq!(shop.runs(), 2);
+}
+
+/// A handler that serves one request at a time: readiness is the permit for it, which a clone has not.
+struct OneAtATime {
+    handler: Handler,
+    permits: Arc<Semaphore>,
+    acquiring: Option<Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl OneAtATime {
+    fn new(handler: Handler) -> Self {
+        Self { handler, permits: Arc::new(Semaphore::new(1)), acquiring: None, permit: None }
+    }
+}
+
+impl Clone for OneAtATime {
+    fn clone(&self) -> Self {
+        let (handler, permits) = (self.handler.clone(), Arc::clone(&self.permits));
+        Self { handler, permits, acquiring: None, permit: None }
+    }
+}
+
+impl Service<Asked> for OneAtATime {
+    type Response = Response<Frames>;
+    type Error = String;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Frames>, String>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        if self.permit.is_none() {
+            let permits = Arc::clone(&self.permits);
+            let acquiring = self.acquiring.get_or_insert_with(|| {
+                Box::pin(async move { permits.acquire_owned().await.unwrap() })
+            });
+            self.permit = Some(std::task::ready!(acquiring.as_mut().poll(cx)));
+            self.acquiring = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Asked) -> Self::Future {
+        let permit = self.permit.take().expect("it is called when it is ready");
+        let answer = self.handler.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(permit);
+            answer
+        })
+    }
+}
+
+/// The service behind the cache has one permit: hits and waiters take none of it.
+#[tokio::test]
+async fn hits_and_waiters_take_nothing_of_the_service_behind() {
+    let _test = testing::isolate();
+    let (shop, gate) = gated(CacheResponses::builder("test"), |client| {
+        response(&[("cache-control", "max-age=60")], client)
+    });
+    let service = shop.cache.layer(OneAtATime::new(shop.handler.clone()));
+    let ask = |path: &str, client: &str| {
+        let (mut service, request) =
+            (service.clone(), request("GET", path, &[("x-client", client)]));
+        tokio::spawn(async move {
+            poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+            let body = service.call(request).await.unwrap().into_body();
+            body.collect().await.unwrap().to_bytes()
+        })
+    };
+    gate.add_permits(1);
+    assert_eq!(ask("/stored", "first").await.unwrap(), "first");
+    let slow: Vec<_> = ["a", "b", "c", "d"].map(|client| ask("/slow", client)).into();
+    settle().await;
+    let hit = ask("/stored", "e");
+    settle().await;
+    assert!(hit.is_finished(), "a hit needs no permit");
+    assert_eq!(hit.await.unwrap(), "first");
+    // Another target waits until the handler has room.
+    let other = ask("/other", "f");
+    settle().await;
+    assert_eq!(shop.runs(), 2);
+    gate.add_permits(10);
+    for asked in slow {
+        assert_eq!(asked.await.unwrap(), "a", "the waiters share the one run");
+    }
+    assert_eq!(other.await.unwrap(), "f");
+    assert_eq!(shop.runs(), 3);
+}
+
+/// Runs that began under a rule that is gone leave the one in its place alone.
+#[tokio::test]
+async fn runs_of_an_outdated_rule_end_no_newer_one() {
+    let _test = testing::isolate();
+    let gate = Arc::new(Semaphore::new(0));
+    let by = Arc::clone(&gate);
+    let shop = Shop::later(CacheResponses::builder("test"), move |request| {
+        let gate = Arc::clone(&by);
+        async move {
+            let is_first = request.headers().contains_key("x-first");
+            if request.headers().contains_key("x-waits") {
+                gate.acquire().await.unwrap().forget();
+            }
+            let vary = if is_first { "x-lang" } else { "x-lang, x-mode" };
+            Ok(response(&[("cache-control", "max-age=60"), ("vary", vary)], "text"))
+        }
+    });
+    shop.get_with("/", &[("x-lang", "de"), ("x-first", "1")]).await;
+    let old: Vec<_> = ["fr", "it", "es"]
+        .map(|lang| {
+            let asked = [("x-lang", lang), ("x-waits", "1")];
+            tokio::spawn(shop.ask(request("GET", "/", &asked)))
+        })
+        .into();
+    settle().await;
+    assert_eq!(shop.runs(), 4);
+    gate.add_permits(1);
+    settle().await;
+    assert_eq!(old.iter().filter(|asked| asked.is_finished()).count(), 1);
+    // The rule that varies on both.
+    shop.get_with("/", &[("x-lang", "de")]).await;
+    assert!(shop.get_with("/", &[("x-lang", "de")]).await.is_hit());
+    gate.add_permits(2);
+    for asked in old {
+        asked.await.unwrap();
+    }
+    assert!(shop.get_with("/", &[("x-lang", "de")]).await.is_hit(), "it is still there");
+    assert_eq!(shop.runs(), 5);
 }

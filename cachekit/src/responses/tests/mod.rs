@@ -27,17 +27,28 @@ mod stale;
 
 /// A body that comes in frames as they are listed, and may end with trailers or an error.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_field_names)] // They are what is listed.
 pub(super) struct Frames {
     pub(super) frames: std::collections::VecDeque<Result<http_body::Frame<Bytes>, String>>,
     /// How many were asked for.
     pub(super) read: Arc<AtomicUsize>,
+    /// Before the first one comes, the body is pending for so long by this clock.
+    pub(super) pending: Option<Pending>,
+}
+
+pub(super) struct Pending(pub(super) crate::testing::Clock, pub(super) std::time::Duration);
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.1.fmt(f)
+    }
 }
 
 impl Frames {
     pub(super) fn of(parts: &[&str]) -> Self {
         let frame =
             |part: &&str| Ok(http_body::Frame::data(Bytes::copy_from_slice(part.as_bytes())));
-        Self { frames: parts.iter().map(frame).collect(), read: Arc::default() }
+        Self { frames: parts.iter().map(frame).collect(), ..Self::default() }
     }
 }
 
@@ -47,8 +58,13 @@ impl http_body::Body for Frames {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, String>>> {
+        if let Some(Pending(clock, time)) = self.pending.take() {
+            clock.advance(time);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         self.read.fetch_add(1, Ordering::SeqCst);
         Poll::Ready(self.frames.pop_front())
     }

@@ -271,7 +271,8 @@ impl World {
     fn change(&mut self) -> tokio::task::JoinHandle<()> {
         let random = &mut self.random;
         let (target, starts) = (random.one_of(&TARGETS), random.below(8));
-        let (waits, status) = (random.below(4).to_string(), random.one_of(&["200", "303", "403"]));
+        let (waits, status) =
+            (random.below(4).to_string(), random.one_of(&["200", "303", "403", "408"]));
         let request = request("PUT", target, &[("x-waits", &waits), ("x-status", status)]);
         let (log, ask) = (Arc::clone(&self.log), self.shop.ask(request));
         tokio::spawn(async move {

@@ -60,7 +60,7 @@ async fn each_target_has_its_own() {
     let _test = testing::isolate();
     let shop = Shop::saying(FRESH);
     let mut expected = 0;
-    for target in ["/", "/a", "/a?", "/a?b", "/a?b=1", "/A", "/%61", "/a/", "//a"] {
+    for target in ["/", "/a", "/a?", "/a?b", "/a?b=1", "/A", "/a%2Fb", "/a/", "//a"] {
         expected += 1;
         let text = format!("run {expected}");
         assert_eq!(shop.get(target).await.text, text, "{target}");
@@ -68,14 +68,19 @@ async fn each_target_has_its_own() {
     }
     // The same host in another case is the same; any other is not.
     for (uri, host, run) in [
-        ("/", Some("shop.example"), "run 1"),
-        ("/", Some("SHOP.example"), "run 1"),
+        // Nor is the scheme, where it is seen; its default port says no more.
+        ("/", Some("shop.example"), "run 10"),
+        ("/", Some("SHOP.example"), "run 10"),
+        ("https://shop.example/", None, "run 11"),
+        ("https://shop.example:443/", None, "run 11"),
+        ("http://shop.example:80/", None, "run 1"),
+        ("http://shop.example:443/", None, "run 12"),
         ("http://shop.example", None, "run 1"),
         ("http://shop.example/", Some("shop.example"), "run 1"),
-        ("/", Some("evil.example"), "run 10"),
-        ("/", Some("shop.example:80"), "run 11"),
-        ("/", None, "run 12"),
-        ("/", Some("evil.example"), "run 10"),
+        ("/", Some("evil.example"), "run 13"),
+        ("/", Some("shop.example:80"), "run 14"),
+        ("/", None, "run 15"),
+        ("/", Some("evil.example"), "run 13"),
     ] {
         let mut request = Request::get(uri);
         if let Some(host) = host {
@@ -335,4 +340,96 @@ async fn a_cache_that_is_off_leaves_everything_to_the_handler() {
     shop.get("/").await;
     assert_eq!(shop.get("/").await.header("cache-status"), "");
     assert_eq!(shop.runs(), 2);
+}
+
+/// RFC 9111 §5.2.1.7, on every way that leads to the handler.
+#[tokio::test]
+async fn only_if_cached_runs_no_handler() {
+    let _test = testing::isolate();
+    let only = ("cache-control", "only-if-cached");
+    let obeys = || CacheResponses::builder("test").obey_requests(true);
+    let marked = Shop::saying_with(obeys(), &[("cache-control", "no-store")]);
+    marked.get("/").await;
+    assert_eq!(marked.get_with("/", &[only]).await.status, 504, "not stored before");
+    assert_eq!(marked.runs(), 1);
+    let shop = Shop::saying_with(obeys(), FRESH);
+    shop.get("/").await;
+    for credentials in [("cookie", "id=1"), ("authorization", "Basic eDp5")] {
+        assert_eq!(shop.get_with("/", &[only, credentials]).await.status, 504, "{credentials:?}");
+    }
+    assert_eq!(shop.runs(), 1);
+}
+
+/// What layers tell each other about a response.
+#[tokio::test]
+async fn extensions_reach_the_client_whose_handler_ran() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Told(u32);
+    let _test = testing::isolate();
+    for (said, headers, status) in [
+        ("max-age=60", &[][..], 200),
+        ("max-age=60", &[("if-none-match", "\"1\"")], 304),
+        ("no-cache", &[], 200),
+        ("no-cache", &[("if-none-match", "\"1\"")], 304),
+    ] {
+        let shop = Shop::with(CacheResponses::builder("test"), move |_| {
+            let mut answer = response(&[("cache-control", said), ("etag", "\"1\"")], "text");
+            answer.extensions_mut().insert(Told(7));
+            answer
+        });
+        let mut service = shop.service.clone();
+        poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+        let first = service.call(request("GET", "/", headers)).await.unwrap();
+        assert_eq!(first.status(), status);
+        assert_eq!(first.extensions().get(), Some(&Told(7)), "{said} {status}");
+        let second = service.call(request("GET", "/", &[])).await.unwrap();
+        assert_eq!(
+            second.extensions().get::<Told>().is_some(),
+            said == "no-cache",
+            "hits have none"
+        );
+    }
+}
+
+/// A response that is not stored in the end takes no place of a variant.
+#[tokio::test]
+async fn a_body_that_fails_takes_no_variants_place() {
+    let _test = testing::isolate();
+    let few = CacheResponses::builder("test").max_variants(2);
+    let shop = Shop::with(few, |request| {
+        let said = [("cache-control", "max-age=60"), ("vary", "x")];
+        let mut answer = response(&said, "text");
+        if request.headers()["x"] == "broken" {
+            answer.headers_mut().insert("content-length", "7".parse().unwrap());
+        }
+        answer
+    });
+    for x in ["1", "broken", "2"] {
+        shop.get_with("/", &[("x", x)]).await;
+    }
+    assert!(shop.get_with("/", &[("x", "2")]).await.is_hit());
+    assert_eq!(shop.runs(), 3);
+}
+
+/// A handler may see what the client wrote: what is written in another way than it should be is nobody else's answer.
+#[tokio::test]
+async fn odd_spellings_pass() {
+    let _test = testing::isolate();
+    let shop = Shop::saying(FRESH);
+    for path in ["/%61", "/a/../b", "/a/%2e%2E/b", "/a/.", "/%c3%A9", "/?%7E"] {
+        for _ in 0..2 {
+            let answer = shop.get(path).await;
+            assert_eq!(
+                answer.header("cache-status"),
+                "cachekit; fwd=bypass; detail=spelling",
+                "{path}"
+            );
+        }
+    }
+    for path in ["/%C3%A9", "/%c3%a9", "/?%2F=..", "/a..b/.c", "/%zz"] {
+        shop.get(path).await;
+        assert!(shop.get(path).await.is_hit(), "{path}");
+    }
+    let other = Request::get("ftp://shop.example/").body(Full::default()).unwrap();
+    assert!(shop.ask(other).await.header("cache-status").ends_with("detail=target"));
 }

@@ -237,6 +237,12 @@ fn how_long_it_is_fresh() {
         ("§4.2: older than it is fresh", vec![cc("max-age=60"), ("age", "58")], Err(Why::Stale)),
         ("§5.1: the first Age", vec![cc("max-age=60"), ("age", "10, 50")], Ok(48)),
         ("§5.1: no number is ignored", vec![cc("max-age=60"), ("age", "old")], Ok(60)),
+        ("§1.2.2: a number has digits alone", vec![cc("max-age=60"), ("age", "+50")], Ok(60)),
+        (
+            "§1.2.2: too large a number is a large one",
+            vec![cc("max-age=60"), ("age", "99999999999999999999999")],
+            Err(Why::Stale),
+        ),
     ];
     for (rule, lines, expected) in cases {
         assert_eq!(fresh(200, &lines, NONE), expected, "{rule}: {lines:?}");

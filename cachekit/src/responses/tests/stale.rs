@@ -100,3 +100,97 @@ async fn an_invalidation_beats_a_refresh() {
     settle().await;
     assert_eq!(shop.get("/").await.text, "run 3");
 }
+
+/// What a refresh says about the page counts, also if it is not to be stored.
+#[tokio::test]
+async fn a_refresh_that_is_not_for_all_ends_the_stale_response() {
+    const GOOD: &[(&str, &str)] = &[("cache-control", "max-age=60, stale-while-revalidate=30")];
+    for (answer, ends) in [
+        (&[("cache-control", "no-store")][..], true),
+        (&[("cache-control", "private, max-age=60")], true),
+        (&[("cache-control", "max-age=60"), ("set-cookie", "id=1")], true),
+        (&[("x-said", "nothing")], true),
+        (&[(":status", "404"), ("cache-control", "no-store")], true),
+        (&[(":status", "410")], true),
+        (&[(":status", "303"), ("location", "/b")], true),
+        // It could not tell just now.
+        (&[(":status", "503")], false),
+        (&[(":status", "429")], false),
+        (&[(":status", "408")], false),
+        (&[(":fail", "")], false),
+        (&[(":broken", "")], false),
+    ] {
+        for vary in [None, Some("x")] {
+            let test = testing::isolate();
+            let runs = Arc::new(AtomicUsize::new(0));
+            let shop = Shop::later(CacheResponses::builder("test"), move |_| {
+                let first = runs.fetch_add(1, Ordering::SeqCst) == 0;
+                let mut made = match (first, answer[0].0) {
+                    (true, _) => response(GOOD, "old"),
+                    (false, ":fail") => return std::future::ready(Err("failed".to_owned())),
+                    (false, ":broken") => {
+                        let mut broken = response(GOOD, "");
+                        broken.body_mut().frames = [Err("broken".to_owned())].into();
+                        broken
+                    }
+                    (false, _) => response(answer, "new"),
+                };
+                if let Some(vary) = vary {
+                    made.headers_mut().insert("vary", vary.parse().unwrap());
+                }
+                std::future::ready(Ok(made))
+            });
+            shop.get("/").await;
+            test.clock().advance(Duration::from_secs(61));
+            assert_eq!(shop.get("/").await.text, "old");
+            settle().await;
+            assert_eq!(shop.runs(), 2);
+            let after = if ends { "new" } else { "old" };
+            assert_eq!(shop.get("/").await.text, after, "{answer:?} {vary:?}");
+        }
+    }
+}
+
+/// RFC 9111 §4.2.3: a response grows older while its body is read.
+#[tokio::test]
+async fn the_time_to_read_the_body_counts() {
+    let test = testing::isolate();
+    let slow = |seconds| {
+        let clock = test.clock().clone();
+        Shop::with(CacheResponses::builder("test"), move |_| {
+            let mut answer = response(&[("cache-control", "max-age=60")], "slow");
+            answer.body_mut().pending = Some(Pending(clock.clone(), Duration::from_secs(seconds)));
+            answer
+        })
+    };
+    let shop = slow(20);
+    assert_eq!(shop.get("/").await.text, "slow");
+    let hit = shop.get("/").await;
+    assert_eq!((hit.header("age"), hit.header("cache-status")), ("20", "cachekit; hit; ttl=40"));
+    test.clock().advance(Duration::from_secs(39));
+    assert!(shop.get("/").await.is_hit());
+    test.clock().advance(Duration::from_secs(1));
+    assert!(!shop.get("/").await.is_hit());
+
+    let shop = slow(60);
+    for _ in 0..2 {
+        let answer = shop.get("/").await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, "slow"));
+    }
+    assert_eq!((shop.runs(), shop.cache.stats().entries), (2, 0), "nothing is left of it");
+}
+
+#[tokio::test]
+async fn the_longest_times_do_not_overflow() {
+    let _test = testing::isolate();
+    let longest = CacheResponses::builder("test")
+        .default_ttl(Duration::MAX)
+        .max_ttl(Duration::MAX)
+        .max_stale(Duration::MAX);
+    let shop = Shop::saying_with(
+        longest,
+        &[("cache-control", "stale-while-revalidate=30"), ("vary", "x")],
+    );
+    shop.get("/").await;
+    assert!(shop.get("/").await.is_hit());
+}
