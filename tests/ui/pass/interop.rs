@@ -50,12 +50,12 @@ fn from_service(id: u64, verbose: bool) -> u64 {
     id + u64::from(verbose)
 }
 
-#[cache::secure(interop = "sealed", namespace = "users", ttl = 60, tenant = tenant, skip(tenant), on_tamper = error)]
+#[cache::secure(interop = "sealed", namespace = "users", ttl = 60, tenant = tenant, on_tamper = error)]
 async fn sealed(tenant: &str, id: u64) -> Outcome<String> {
     Ok(format!("{tenant} {id}"))
 }
 
-#[cache(interop = "generic", namespace = "users", ttl = 60, key = id.trim())]
+#[cache(interop = "generic", namespace = "users", ttl = 60, key = (std::any::type_name::<T>(), id.trim()))]
 fn generic<T: Clone + Default + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static>(
     id: &str,
 ) -> (usize, T) {
