@@ -230,7 +230,7 @@ use crate::model::{Model, Tier};
 /// function runs, the value stays in this process, and `stats().shared_errors` counts it. No `version`: give the operation
 /// another name. No `ttl(err = …)`: no other language knows an `Err`. Needs the feature `interop`.
 ///
-/// ```ignore
+/// ```text
 /// #[cache(interop = shared("get_user"), …)]            // several functions of the program are this operation
 /// #[cache(interop = "load", key = (T::NAME, id), …)]   // entries for each `T`
 /// #[cache(interop = "load", skip(T), …)]               // the same entries whatever `T` is
