@@ -51,7 +51,7 @@ pub(super) fn pings() -> (Pings, Clock) {
 }
 
 impl Pings {
-    /// Sends a ping and waits for the answer; for ever if none comes. A caller that stops waiting asks no more.
+    /// Sends a ping and waits for its answer. If no answer comes, it waits for ever. A caller may stop waiting.
     pub(super) async fn ask(&mut self) {
         self.0.phase.store(WANTED, Ordering::SeqCst);
         self.0.connection.wake();

@@ -1,4 +1,4 @@
-//! The operator's listener is there for probes, whoever else asks it.
+//! The operator's listener answers probes, also while many other clients ask it.
 
 use crate::support::{Fixture, page};
 use std::net::Ipv4Addr;

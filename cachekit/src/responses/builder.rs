@@ -150,7 +150,7 @@ impl Builder {
     }
 
     /// Which host a stored response belongs to. By default each host that requests name has entries of its own, so that what a
-    /// forged `Host` leads to is served to nobody else. A request whose URI and `Host` differ is not cached.
+    /// forged `Host` leads to is served to no other client. A request whose URI and `Host` differ is not cached.
     pub fn authority(mut self, authority: Authority) -> Self {
         self.naming.authority = match authority {
             Authority::OneOf(hosts) => {

@@ -12,7 +12,7 @@ use super::target::{self, Resource};
 use crate::background;
 
 /// Invalidates what its request may have changed, once the handler has answered; or if it never does, because it failed,
-/// panicked, or was given up with its client: then nobody knows what it did.
+/// panicked, or was given up with its client: then it is not known what it did.
 pub(super) struct Change {
     inner: Arc<Inner>,
     keys: Vec<Key>,

@@ -325,7 +325,7 @@ where
         response
     }
 
-    /// The look takes the ticket. There is nobody to be answered; but an answer that is not to be stored says that the stale
+    /// The look takes the ticket. No client waits for the answer; but an answer that is not to be stored says that the stale
     /// response is not the page any more.
     async fn refresh(mut self, at: At, stale: Arc<Stored>) {
         drop(self.come(&at, false).await);

@@ -27,7 +27,7 @@ impl Drop for Kept {
         if let Ok(public) = keyed(&[0; KEY_LEN]) {
             self.0 = public;
         }
-        // Nobody reads it any more, which must not be a reason to leave out the line above.
+        // No code reads it any more. The compiler must not leave the line above out for that reason.
         black_box(&mut self.0);
     }
 }

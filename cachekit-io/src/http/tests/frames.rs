@@ -89,7 +89,7 @@ enum Got {
 pub(super) struct Peer<S> {
     stream: S,
     unread: BytesMut,
-    /// Those that nobody asked for yet.
+    /// Requests that the test has not taken yet.
     requests: VecDeque<u32>,
 }
 

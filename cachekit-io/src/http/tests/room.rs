@@ -21,7 +21,7 @@ fn a_limit_can_be_set_and_changed() {
             assert_eq!(room.limit(), limit);
         }
     }
-    // Nobody could be served otherwise.
+    // With a limit of zero no request would be served.
     room.set_limit(0);
     assert_eq!(free(&room), 1);
 }

@@ -16,7 +16,7 @@ pub(super) struct Document<'de> {
     pub(super) reader: Reader<'de>,
     /// How many collections are open.
     pub(super) depth: usize,
-    /// How many `Some`s and newtypes are open: they read nothing, so that a type can hold itself in them for ever.
+    /// How many `Some`s and newtypes are open: they read no bytes, so a type could hold itself in them without end.
     wrappers: u32,
     /// The names that the next key may have, if a struct is being read.
     pub(super) names: &'static [&'static str],

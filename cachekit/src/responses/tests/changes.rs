@@ -74,7 +74,7 @@ async fn a_change_invalidates_its_target() {
         // A refused one has changed nothing.
         ("PUT", "401", false),
         ("PUT", "404", false),
-        // Of others nobody knows: the handler may have been stopped half-way.
+        // The others do not say: the handler may have been stopped half-way.
         ("PUT", "408", true),
         ("PUT", "499", true),
         ("PUT", "500", true),

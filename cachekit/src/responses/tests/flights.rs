@@ -1,4 +1,4 @@
-//! Requests at the same time: one runs the handler, and what is not for all is given to nobody else.
+//! Requests at the same time: one runs the handler, and a response that is not for all goes to its own client only.
 
 use std::collections::HashSet;
 
@@ -111,7 +111,7 @@ async fn what_is_not_stored_is_given_to_no_waiter() {
             assert!(!answer.is_hit(), "{way}");
         }
         assert_eq!((shop.runs(), shop.cache.stats().entries), (5, 0), "{way}");
-        // From now on nobody waits for another one.
+        // From now on no request waits for another one.
         let running = all_at_once(&shop, &[("f", &[]), ("g", &[]), ("h", &[])]).await;
         assert_eq!(shop.runs(), 8, "{way}");
         gate.add_permits(10);

@@ -108,7 +108,7 @@ fn objection(made: &Made, asked: &Sent) -> Option<&'static str> {
     let has = |of: &BTreeMap<&str, &str>, name: &str| of.contains_key(name);
     let varies_on_cookie = vary.contains(&"cookie");
     let age = asked.answered_at - made.at;
-    // Whoever asked before the invalidation may have waited for that very run.
+    // A client that asked before the invalidation may have waited for that very run.
     let invalidated = asked.invalidated_before.is_some_and(|when| made.began < when);
     let with_authorization =
         [&made.asked, &asked.headers].iter().any(|of| has(of, "authorization"));
@@ -267,7 +267,7 @@ impl World {
         })
     }
 
-    /// A change; whoever asks when it is answered gets nothing that was made before.
+    /// A change. A client that asks after its answer gets nothing that was made before.
     fn change(&mut self) -> tokio::task::JoinHandle<()> {
         let random = &mut self.random;
         let (target, starts) = (random.one_of(&TARGETS), random.below(8));

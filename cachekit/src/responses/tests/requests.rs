@@ -411,7 +411,7 @@ async fn a_body_that_fails_takes_no_variants_place() {
     assert_eq!(shop.runs(), 3);
 }
 
-/// A handler may see what the client wrote: what is written in another way than it should be is nobody else's answer.
+/// A handler may see what the client wrote: so the answer to an unusual spelling is for its own client only.
 #[tokio::test]
 async fn odd_spellings_pass() {
     let _test = testing::isolate();
