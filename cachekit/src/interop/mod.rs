@@ -64,6 +64,7 @@
 //!   zone.
 //! - chrono and jiff round an offset to minutes when they write it. Offsets with seconds are those of local times
 //!   before about 1900; convert such dates to UTC first.
+//!
 //! # Reading
 //!
 //! [`decode_value`] accepts exactly one document. It refuses trailing bytes, lengths that exceed the bytes, more than
