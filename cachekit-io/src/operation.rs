@@ -1,8 +1,8 @@
-//! The name of what was asked of a backend, for errors, logs and counters.
+//! The names of a backend's operations, for errors, logs and counters.
 
 use std::fmt;
 
-/// What was asked of a backend.
+/// An operation of a backend.
 ///
 /// # Example
 ///
