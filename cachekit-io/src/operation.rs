@@ -73,9 +73,9 @@ impl Operation {
         }
     }
 
-    /// Whether the operation changes stored values or how long they live.
+    /// Whether the operation changes stored values or their TTLs.
     ///
-    /// Locks and fences are bookkeeping beside the values and do not count.
+    /// Locks and fences are bookkeeping besides the values and do not count.
     pub const fn is_write(self) -> bool {
         matches!(
             self,
