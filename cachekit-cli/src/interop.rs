@@ -27,7 +27,7 @@ pub(crate) fn to_json(document: &[u8]) -> Result<Vec<u8>, Failure> {
     let value = interop::decode_value::<Value>(document);
     // The message says what is wrong, and shows nothing of the value.
     let value = value.map_err(|error| {
-        Failure::refused(format!("this is no entry that all languages share: {error}"))
+        Failure::refused(format!("this is not an entry that all languages share: {error}"))
     })?;
     Ok(format!("{}\n", escape_json(&value.to_json())).into_bytes())
 }

@@ -257,7 +257,7 @@ impl Dialer {
                 return Err(Failure::new(
                     BackendErrorKind::Transient,
                     Then::Elsewhere,
-                    "the Sentinels name a server that is no primary",
+                    "the Sentinels name a server that is not a primary",
                 ));
             }
         }
