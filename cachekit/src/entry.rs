@@ -75,7 +75,7 @@ impl dyn AnyEntry {
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
-/// What remains to be done when an entry ends.
+/// What to do when an entry ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// Only to drop it.

@@ -232,7 +232,7 @@ impl Redis {
     /// # Errors
     ///
     /// [`Configuration`](crate::BackendErrorKind::Configuration) for text that is not a URL of a Redis; the message
-    /// shows nothing of it.
+    /// does not show the text.
     ///
     /// # Example
     ///

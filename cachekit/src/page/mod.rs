@@ -209,7 +209,7 @@ fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     secured(response)
 }
 
-/// The answer is not stored, its type is not guessed, and other sites learn nothing of it.
+/// Adds headers: the response is not stored, its type is not guessed, and other sites cannot read it.
 fn secured(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),

@@ -119,7 +119,7 @@ fn most(buckets: usize) -> usize {
     buckets * 3 / 5
 }
 
-/// Where the search for a hash ended that is not there.
+/// Where an unsuccessful search for a hash ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hole(usize);
 
