@@ -1,4 +1,4 @@
-//! One cached value with everything that a hit has to check.
+//! One cached value with everything that a hit must check.
 
 mod fate;
 mod head;
@@ -80,7 +80,7 @@ pub(crate) type Resident = Arc<dyn AnyEntry>;
 pub(crate) enum End {
     /// Only to drop it.
     Plain,
-    /// A thread cache may hold it, and has to release it.
+    /// A thread cache may hold it, and must release it.
     Fronted,
     /// Its memory may wait for the next entry ([`reuse`]).
     Inert,
