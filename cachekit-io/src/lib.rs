@@ -1,19 +1,19 @@
 //! Everything of cachekit that leaves the process.
 //!
 //! The centre is the [`Backend`] trait: a byte store that several processes can share. Five
-//! operations are required (`get`, `set`, `delete`, `exists`, `health`); what a store can do beyond
-//! them is a [`Capability`], asked for and never assumed:
+//! operations are required (`get`, `set`, `delete`, `exists`, `health`). Everything else that a store can do
+//! is a [`Capability`], which the caller asks for and never assumes:
 //!
 //! | capability | asked for with | answers |
 //! | --- | --- | --- |
-//! | [`Locks`] | [`Backend::locks`] | may I be the one that fills this key? |
+//! | [`Locks`] | [`Backend::locks`] | may this caller fill the key? |
 //! | [`TtlControl`] | [`Backend::ttl`] | how long does the entry live, and can it live longer? |
 //! | [`Batch`] | [`Backend::batch`] | many keys in one round trip |
 //! | [`Fencing`] | [`Backend::fencing`] | was the key invalidated while I computed its value? |
 //! | [`InvalidationEvents`] | [`Backend::events`] | which keys did others invalidate? |
 //!
-//! [`MemoryBackend`] is always there: a bounded store with every capability and a clock that tests
-//! can move.
+//! [`MemoryBackend`] is always available: a bounded store with every capability and a clock that tests
+//! can advance.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -47,7 +47,7 @@
 //! | `wire` | `wire`: the HTTP API of cachekit.io as types, for clients and servers |
 //! | `testing` | `testing::FaultyBackend`: scripted faults and a log of calls |
 //!
-//! Without features the crate depends on `bytes` alone: no executor, no network, no cryptography.
+//! Without features the crate depends only on `bytes`: no executor, no network, no cryptography.
 
 // Where the documentation is built with a nightly compiler, each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]

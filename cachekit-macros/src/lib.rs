@@ -13,8 +13,8 @@
 //!     args, signature ──► diagnostics
 //! ```
 //!
-//! The body of a function is never parsed and stands in the output once. What is added is a look-up
-//! before it and calls into `cachekit::__private`; what that module may be asked for is the whole
+//! The body of a function is never parsed and appears in the output once. The attribute adds a look-up
+//! before it and calls into `cachekit::__private`. That module is the whole
 //! interface between the two crates, which are released together.
 
 #![forbid(unsafe_code)]
@@ -52,8 +52,8 @@ use crate::model::{Model, Tier};
 /// ```
 ///
 /// The function keeps its signature. A call first looks for the value of its arguments in this process,
-/// then in the shared tier, if one is configured; only then the body runs. Callers that ask for the same
-/// value at the same time wait for one run.
+/// then in the shared tier, if one is configured; only then does the body run. Concurrent callers of the same
+/// value wait for one run.
 ///
 /// Without options entries do not expire, and the 10,000 most useful ones are kept.
 ///
@@ -63,16 +63,16 @@ use crate::model::{Model, Tier};
 /// and `async`, also under `#[async_trait]` and with a boxed or `impl Future` return type; with generics,
 /// `const` generics, borrowed arguments, `impl Trait` arguments and patterns. The value must own its data
 /// and be `Clone + Send + Sync`. With `#[cache]` it must also be `serde::Serialize` and
-/// `serde::Deserialize`, because it may leave the process; [`macro@local`] asks for neither.
+/// `serde::Deserialize`, because it may leave the process; [`macro@local`] requires neither.
 ///
 /// # What is stored
 ///
-/// Values are stored, `Some`, `None` and `Ok` among them. An `Err` goes to its callers and is not stored
+/// Values are stored, including `Some`, `None` and `Ok`. An `Err` goes to its callers and is not stored
 /// unless `ttl(err = …)` says for how long.
 ///
 /// # The companion
 ///
-/// Beside a free function stands a type of the same name, so that it is imported along with it:
+/// Each free function gets a type of the same name, which is imported along with it:
 ///
 /// ```ignore
 /// user::invalidate(&42).await;    // drop an entry
@@ -85,11 +85,11 @@ use crate::model::{Model, Tier};
 /// user::clear().await;            // drop everything
 /// ```
 ///
-/// Its functions are `async` where the function is. They borrow their arguments, and leave out those that
-/// are skipped, except for `refresh`, which calls the function. With arguments of type `impl Trait` there
+/// Its functions are `async` if the function is. They borrow their arguments, and leave out the skipped
+/// ones, except for `refresh`, which calls the function. With arguments of type `impl Trait` there
 /// are only `stats` and `clear`.
 ///
-/// Beside a method stands another that returns a handle with the same operations:
+/// Each method gets a second method that returns a handle with the same operations:
 ///
 /// ```ignore
 /// shop.price_cache(&item).invalidate();
@@ -100,7 +100,7 @@ use crate::model::{Model, Tier};
 ///
 /// # Options
 ///
-/// Every option may stand once. Expressions are evaluated inside the function, where its arguments are in
+/// Every option may appear once. Expressions are evaluated inside the function, where its arguments are in
 /// scope.
 ///
 /// ## `ttl`: how long an entry is served
@@ -113,27 +113,27 @@ use crate::model::{Model, Tier};
 /// #[cache(ttl(ok = "1h", none = "1m", err = 5))]   // by outcome; errors are stored only with `err`
 /// ```
 ///
-/// A literal must be positive. `ok` also speaks of `Some` and of values that are neither an `Option` nor a
-/// `Result`; it holds for `None` too unless `none` is given.
+/// A literal must be positive. `ok` also applies to `Some` and to values that are neither an `Option` nor a
+/// `Result`; it applies to `None` too unless `none` is given.
 ///
-/// ## `stale`: serving what is past its time while the function runs again
+/// ## `stale`: serving an expired value while the function runs again
 ///
 /// ```ignore
 /// #[cache(ttl = "1m", stale = "30s")]
 /// ```
 ///
-/// For so long after `ttl`, calls get the old value at once, and one of them has the function run in the
+/// For that long after `ttl`, calls get the old value at once, and one of them starts a run of the function in the
 /// background, with copies of its arguments: these, and a method's `self`, have to be `Clone + Send +
-/// 'static`, and an async function's future `Send`. What fails there leaves the old value.
+/// 'static`, and an async function's future `Send`. If that run fails, the old value stays.
 ///
-/// ## `idle`: letting go of what is not used
+/// ## `idle`: dropping unused entries
 ///
 /// ```ignore
 /// #[cache(ttl = "1h", idle = "10m")]
 /// ```
 ///
-/// An entry of this process that no call was served for so long expires, before its `ttl`. What a shared tier has is not
-/// concerned. A hit of such a function writes the time of its entry, once for each tick of the coarse clock.
+/// An entry of this process that no call has used for that long expires, before its `ttl`. This does not affect the
+/// shared tier. A hit of such a function writes the time of its entry, once for each tick of the coarse clock.
 ///
 /// ## `capacity` and `weight`: how much is kept
 ///
@@ -152,32 +152,32 @@ use crate::model::{Model, Tier};
 /// fn user(db: &Db, ctx: &Context, id: u64) -> User { /* … */ }
 /// ```
 ///
-/// Or say what the key is; a tuple makes several parts of it. Here all arguments are references:
+/// Or state the key; a tuple makes several parts of it. Here all arguments are references:
 ///
 /// ```ignore
 /// #[cache(key = (request.path(), locale))]
 /// fn page(request: &Request, locale: Locale) -> Page { /* … */ }
 /// ```
 ///
-/// Or write it as a text, which is filled in like that of `format!`, with arguments and their fields. Values that
-/// stand beside each other stay apart in it:
+/// Or write it as a string, which is filled in like that of `format!`, with arguments and their fields. Adjacent
+/// values stay separate in it:
 ///
 /// ```ignore
 /// #[cache(key = "user:{user.id}/{page}")]
 /// fn page(user: &User, page: u32, trace: Trace) -> Page { /* … */ }
 /// ```
 ///
-/// A key has to mention an argument or `self`; where one entry for all calls is meant, `key = ()` says so.
+/// A key has to mention an argument or `self`. If you want one entry for all calls, write `key = ()`.
 ///
-/// A type or `const` parameter that occurs only in arguments which the key leaves out has to be decided about:
-/// `skip(ex, X)` for the same entries whatever `X` is, or `key = (type_name::<X>(), id)` for entries of each.
+/// If a type or `const` parameter occurs only in arguments that the key leaves out, you have to decide about it:
+/// `skip(ex, X)` for the same entries whatever `X` is, or `key = (type_name::<X>(), id)` for separate entries.
 ///
 /// An argument needs `Hash + Eq + Clone` to be part of a key, or `cachekit::key::CacheKey`, which floats
 /// and other types of the standard library have. `&mut` arguments must be skipped or replaced by a `key`.
 ///
-/// ## `self`: what the object has to do with it
+/// ## `self`: what the object means for the key
 ///
-/// A method must say so, because either default would be wrong for some:
+/// A method must state this, because either default would be wrong for some methods:
 ///
 /// ```ignore
 /// #[cache(self = shared)]        // every instance gives the same result
@@ -185,8 +185,8 @@ use crate::model::{Model, Tier};
 /// #[cache(self = key(self.id))]  // this part of it decides
 /// ```
 ///
-/// A `key` that mentions `self` says it as well. For an associated function without a receiver and
-/// without the word `Self`, `self = shared` tells that it is one. With `self = instance` values stay in
+/// A `key` that mentions `self` states it too. For an associated function without a receiver and
+/// without the word `Self`, `self = shared` marks it as one. With `self = instance` values stay in
 /// this process.
 ///
 /// ## `if`: which values are stored
@@ -195,7 +195,7 @@ use crate::model::{Model, Tier};
 /// #[cache(if = |page| page.is_complete())]
 /// ```
 ///
-/// The closure sees what `ttl = |…|` sees. Who waited for the run gets its value all the same.
+/// The closure sees what `ttl = |…|` sees. The waiters get the run's value in any case.
 ///
 /// ## `namespace` and `version`: sharing with other processes
 ///
@@ -215,7 +215,7 @@ use crate::model::{Model, Tier};
 /// ```
 ///
 /// The expression of `backend` is evaluated at each call, and also in the companions: there, arguments are
-/// borrowed, and skipped ones are missing. Entries of different backends are never mixed up.
+/// borrowed, and skipped ones are missing. Entries of different backends are never confused.
 ///
 /// ## `interop`: entries for other languages
 ///
@@ -224,11 +224,12 @@ use crate::model::{Model, Tier};
 /// fn get_user(id: u64) -> User { /* … */ }
 /// ```
 ///
-/// The Python, TypeScript and Rust SDKs find the entries under this operation and namespace, and this function
-/// finds theirs. Up to twelve arguments, in the same order as there. An argument outside of what all languages share is
-/// an `ErrorKind::Argument`, and the function does not run, if its error type is `From<cachekit::Error>`. Otherwise the
-/// function runs, the value stays in this process, and `stats().shared_errors` counts it. No `version`: give the operation
-/// another name. No `ttl(err = …)`: no other language knows an `Err`. Needs the feature `interop`.
+/// The Python, TypeScript and Rust SDKs find the entries under this operation and namespace, and this function finds
+/// theirs. Up to twelve arguments, in the same order as there. If an argument cannot be represented in all languages
+/// and the function's error type is `From<cachekit::Error>`, the call returns an `ErrorKind::Argument` and the function
+/// does not run. Otherwise the function runs, the value stays in this process, and `stats().shared_errors` counts it.
+/// No `version`: rename the operation instead. No `ttl(err = …)`: no other language knows an `Err`. Needs the feature
+/// `interop`.
 ///
 /// ```text
 /// #[cache(interop = shared("get_user"), …)]            // several functions of the program are this operation
@@ -237,9 +238,9 @@ use crate::model::{Model, Tier};
 /// #[cache(interop = "load", skip(Self), …)]            // the same for the parameters of the `impl` around
 /// ```
 ///
-/// The key shows no types. Without a decision about a parameter of the function it does not compile, and without one
-/// about a parameter of the `impl` its values stay in this process. So do those of two functions with one operation,
-/// unless both say `shared`; `cachekit::init` reports them.
+/// The key shows no types. Without a decision about a type parameter of the function it does not compile, and without
+/// one about a parameter of the `impl` its values stay in this process. So do those of two functions with one
+/// operation, unless both say `shared`; `cachekit::init` reports them.
 ///
 /// ## `in`: a cache of your own
 ///
@@ -252,7 +253,7 @@ use crate::model::{Model, Tier};
 /// }
 /// ```
 ///
-/// Capacity, weight and the like belong to that cache then, and there is no companion. The values stay in
+/// Capacity, weight and similar settings then belong to that cache, and there is no companion. The values stay in
 /// this process.
 ///
 /// ## `name`, `vis` and `crate`: the generated code
@@ -263,7 +264,7 @@ use crate::model::{Model, Tier};
 /// #[cache(crate = ::my_prelude::cachekit)]   // where the runtime is, for reexports; an absolute path
 /// ```
 ///
-/// A `name` is needed where a type or module of the function's name exists already.
+/// A `name` is needed if a type or module of the function's name already exists.
 #[proc_macro_attribute]
 pub fn cache(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Tier::Shared, options.into(), item.into()).into()
@@ -298,7 +299,7 @@ pub fn local(options: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// Like [`macro@cache`], with the same options. Where no other backend is named, by `backend = …` or for the
+/// Like [`macro@cache`], with the same options. Unless another backend is named, by `backend = …` or for the
 /// whole process, the environment has to say how to reach the API: `CACHEKIT_API_KEY`. Needs the feature
 /// `io` of `cachekit`. A `namespace` has no dots here.
 #[cfg_attr(docsrs, doc(cfg(feature = "io")))]
@@ -319,17 +320,17 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// Like [`macro@cache`], with the same options and backends, and with a key: `CACHEKIT_MASTER_KEY`, or
-/// `cachekit::secure::set_keyring`. Values leave the process encrypted and authenticated, and what they are
-/// stored under is a keyed hash. An attacker with access to the store reads nothing. A call receives only what a holder
+/// `cachekit::secure::set_keyring`. Values leave the process encrypted and authenticated, and are stored under
+/// a keyed hash. An attacker with access to the store reads nothing. A call receives only what a holder
 /// of the key stored for exactly this call. Needs the feature `secure` of `cachekit`.
 ///
 /// Without a key, nothing is stored anywhere. If the function's error type is `From<cachekit::Error>`, calls
-/// return that error; else the function runs each time, which is logged once and counted.
+/// return that error; otherwise the function runs each time, which is logged once and counted.
 /// `cachekit::init()` reports it at the start.
 ///
 /// # More options
 ///
-/// A `namespace` is required, and has no dots. `in` and `self = instance` are not there.
+/// A `namespace` is required, and has no dots. `in` and `self = instance` are not available.
 ///
 /// ```ignore
 /// #[cache::secure(namespace = "crm", tenant = account.tenant)]  // a string; keys are derived for it
@@ -340,9 +341,9 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 /// #[cache::secure(namespace = "crm", on_tamper = error)]      // it is an error, of the function's error type
 /// ```
 ///
-/// `tenant` has to mention an argument or `self`, as `key` does, and takes a text with `{…}` as well. Its expression
-/// is evaluated at each call, and also in the companions, as that of `backend`.
-/// Tenants never share an entry or a run, in this process either. Without it, the tenant is `default`.
+/// `tenant` has to mention an argument or `self`, as `key` does, and also takes a string with `{…}`. Its expression
+/// is evaluated at each call, and also in the companions, like that of `backend`.
+/// Tenants never share an entry or a run, not even in this process. Without it, the tenant is `default`.
 #[cfg_attr(docsrs, doc(cfg(feature = "secure")))]
 #[proc_macro_attribute]
 pub fn secure(options: TokenStream, item: TokenStream) -> TokenStream {

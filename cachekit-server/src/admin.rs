@@ -1,4 +1,4 @@
-//! The operator's listener: is it alive, is it ready, what does it do.
+//! The operator's listener: health, readiness and metrics.
 
 use crate::http::{DESCRIPTION, Service};
 use crate::metrics;
@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// Enough for probes and scrapers. For one more, the one that is open for longest is closed: an answer takes
-/// milliseconds, so that one waits for nothing but its peer.
+/// Enough for probes and scrapers. A further connection displaces the one that has been open longest: an
+/// answer takes milliseconds, so that one only waits for its peer.
 const MAX_CONNECTIONS: usize = 32;
-/// The longest life of a connection: it has one answer.
+/// The longest life of a connection, which gets one answer.
 const LIFE: Duration = Duration::from_secs(10);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// After an error of `accept`.
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the pages until it is aborted.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining: Arc<AtomicBool>) {
-    // They end with this listener: a scraper's connection would keep a stopped server looking alive.
+    // They end with this listener: an open scraper's connection would make a stopped server look alive.
     let mut connections = JoinSet::new();
     let mut oldest_first = VecDeque::new();
     loop {
@@ -54,7 +54,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, draining
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
-                // A connection that waits for its next request would keep a probe's place.
+                // A connection that waits for its next request would block a probe.
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), answer);
             // An error here is a probe that went away.

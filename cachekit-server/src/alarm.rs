@@ -1,10 +1,10 @@
-//! Limits that are reached: counted each time, logged once for each state of a limit and a tenant.
+//! Limits that were reached: counted each time, logged once for each state of a limit and a tenant.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A limit is no longer reached after this many calm ticks; there is about one in a second.
+/// A limit counts as no longer reached after this many calm ticks; there is about one tick a second.
 const CALM_TICKS: u32 = 60;
 
 /// A limit that a peer can reach.
@@ -13,7 +13,7 @@ pub(crate) enum Limit {
     Connections,
     TenantConnections,
     AddressConnections,
-    /// The system's, of all that the process has open.
+    /// The system's limit for everything that the process has open.
     OpenFiles,
     Receiving,
     TenantReceiving,
@@ -43,7 +43,7 @@ impl Limit {
         Self::TenantLocks,
     ];
 
-    /// What is limited, and whose it is, for labels.
+    /// What is limited, and to whom the limit applies, for labels.
     pub(crate) const fn labels(self) -> (&'static str, &'static str) {
         match self {
             Self::Connections => ("connections", "all"),
@@ -62,7 +62,7 @@ impl Limit {
         }
     }
 
-    /// The name, which is that of the field of `Limits` or `TenantLimits`.
+    /// The name: the field of `Limits` or `TenantLimits`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Connections => "max_connections",
@@ -82,15 +82,15 @@ impl Limit {
     }
 }
 
-/// How often each limit was reached, and by which tenants it is now.
+/// How often each limit was reached, and which tenants are at it now.
 #[derive(Default)]
 pub(crate) struct Alarms([Alarm; Limit::ALL.len()]);
 
 #[derive(Default)]
 struct Alarm {
     reached: AtomicU64,
-    /// The states that were logged, by tenant; nothing is the name of no tenant. One that ended is gone, and names come
-    /// from the API keys: there are not more than of these.
+    /// The states that were logged, by tenant; the empty name is not a tenant's. A state that ended is removed. Names
+    /// come from the API keys, so they bound the number of states.
     states: Mutex<HashMap<Box<str>, State>>,
 }
 
@@ -108,7 +108,7 @@ impl Alarms {
     pub(crate) fn raise(&self, limit: Limit, tenant: Option<&str>) {
         if self.0[limit as usize].raise(tenant) {
             let name = limit.name();
-            // A connection with many large answers at once is no trouble: they come one after the other.
+            // A connection with many large answers at once is normal: they are sent one after the other.
             if limit == Limit::ConnectionSending {
                 tracing::info!(limit = name, tenant, "a limit is reached");
             } else {
@@ -138,7 +138,7 @@ impl Alarm {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a state begins that has to be logged.
+    /// Whether a state begins that must be logged.
     fn raise(&self, tenant: Option<&str>) -> bool {
         self.reached.fetch_add(1, Relaxed);
         let name = tenant.unwrap_or_default();

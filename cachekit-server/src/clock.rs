@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The system's time of day, made monotonic.
 ///
 /// It runs with the monotonic clock and follows the wall clock forward, never back: a wall clock that is
-/// set back must not lengthen lives, and a suspended machine has to count the time it slept.
+/// set back must not extend TTLs, and a suspended machine has to count the time it slept.
 ///
 /// # Example
 ///
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// ```
 pub fn wall_clock() -> Clock {
     let start = Instant::now();
-    // What the wall clock says at `start`, in nanoseconds; grows when the wall clock jumps ahead.
+    // The wall-clock time at `start`, in nanoseconds; grows when the wall clock jumps ahead.
     let origin = AtomicU64::new(0);
     Clock::from_fn(move || {
         let elapsed = start.elapsed();
@@ -35,7 +35,7 @@ pub fn wall_clock() -> Clock {
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// Later than every moment: what never expires expires then.
+    /// Later than every moment: the expiry of entries that never expire.
     pub const NEVER: Self = Self(u64::MAX);
 
     /// The moment that a clock shows.

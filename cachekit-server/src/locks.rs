@@ -1,6 +1,6 @@
 //! Leases on keys, and the order of writes to one key.
 //!
-//! Leases live in memory: after a restart all are free, and a write under one of them is refused. Over Redis they
+//! Leases live in memory: after a restart all are free, and a write under an older lease is refused. Over Redis they
 //! live there, and this only counts those that the node gave.
 
 use crate::clock::Timestamp;
@@ -11,20 +11,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
-/// The shortest and the longest lease, in milliseconds. One of nothing is refused before it comes here.
+/// The shortest and the longest lease, in milliseconds. A lease of zero is refused earlier.
 pub(crate) const LEASE_MILLIS: std::ops::RangeInclusive<u64> = 1..=3_600_000;
 
 const LEASE_SHARDS: usize = 32;
 const WRITE_STRIPES: usize = 1024;
 
-/// Who holds what.
+/// All leases.
 pub(crate) struct Locks {
     leases: Box<[Mutex<HashMap<EntryKey, Lease>>]>,
-    /// Held while a key is changed, so that the check of a lease and the write under it are one step.
+    /// Held while a key is changed, so that the check of a lease and the write under it are atomic.
     writes: Box<[AsyncMutex<()>]>,
     hasher: RandomState,
-    /// How many leases each tenant has in the table, those that ran out and were not swept included: the table is never
-    /// counted.
+    /// How many leases each tenant has in the table, including expired ones that were not swept yet: the table itself
+    /// is never counted.
     held: Mutex<HashMap<Box<str>, usize>>,
     per_tenant: usize,
 }
@@ -36,7 +36,7 @@ struct Lease {
     overtaken: bool,
 }
 
-/// What came of asking for a lease.
+/// The result of a request for a lease.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Acquired {
     /// The lease, by its id.
@@ -59,7 +59,7 @@ impl Locks {
     }
 
     fn hash(&self, key: &EntryKey) -> usize {
-        // Far fewer shards than hashes: the cut does not matter.
+        // There are far fewer shards than hashes, so truncation does not matter.
         #[allow(clippy::cast_possible_truncation)]
         let hash = self.hasher.hash_one(key.as_bytes()) as usize;
         hash
@@ -74,7 +74,7 @@ impl Locks {
         self.writes[self.hash(key) % WRITE_STRIPES].lock().await
     }
 
-    /// Takes the lease of a key unless it is held already. Call it in the key's [`turn`](Self::turn).
+    /// Acquires the lease of a key unless it is held. Call it in the key's [`turn`](Self::turn).
     pub(crate) fn acquire(
         &self,
         key: &EntryKey,
@@ -86,7 +86,7 @@ impl Locks {
         match shard.get(key.as_bytes()) {
             Some(lease) if now < lease.until => return Acquired::Contested,
             None if !self.count_in(key.tenant()) => return Acquired::TooMany,
-            // Free, or one that ran out and was counted when it began.
+            // Free, or an expired lease that was counted when it began.
             _ => {}
         }
         let millis = millis.clamp(*LEASE_MILLIS.start(), *LEASE_MILLIS.end());
@@ -96,7 +96,7 @@ impl Locks {
         Acquired::Granted(id)
     }
 
-    /// A place for one more lease of the key's tenant, which something else gives; `None` if the tenant
+    /// Reserves one more lease for the key's tenant, which Redis gives; `None` if the tenant
     /// holds as many as it may.
     pub(crate) fn reserve<'a>(&'a self, key: &'a EntryKey) -> Option<Reservation<'a>> {
         self.count_in(key.tenant()).then_some(Reservation { locks: self, key, filled: false })
@@ -113,14 +113,14 @@ impl Locks {
         held
     }
 
-    /// Whether a value computed under this lease may be stored: the lease is held, and nothing else wrote.
+    /// Whether a value computed under this lease may be stored: the lease is held, and there was no other write.
     /// Call it in the key's [`turn`](Self::turn).
     pub(crate) fn allows_write(&self, key: &EntryKey, id: &[u8], now: Timestamp) -> bool {
         let shard = self.shard(key);
         shard.get(key.as_bytes()).is_some_and(|lease| lease.is_held_by(id, now) && !lease.overtaken)
     }
 
-    /// Notes that the key changes without the lease. Call it in the key's [`turn`](Self::turn), before
+    /// Records that the key changes without the lease. Call it in the key's [`turn`](Self::turn), before
     /// the change.
     pub(crate) fn overtake(&self, key: &EntryKey) {
         if let Some(lease) = self.shard(key).get_mut(key.as_bytes()) {
@@ -128,17 +128,17 @@ impl Locks {
         }
     }
 
-    /// How many leases a tenant holds; one that ran out counts until it is swept.
+    /// How many leases a tenant holds; an expired lease counts until it is swept.
     pub(crate) fn held(&self, tenant: &str) -> usize {
         lock(&self.held).get(tenant).copied().unwrap_or(0)
     }
 
-    /// The same of all tenants.
+    /// The same for all tenants.
     pub(crate) fn held_by_all(&self) -> usize {
         lock(&self.held).values().sum()
     }
 
-    /// Frees the room of leases that ran out.
+    /// Frees the space of expired leases.
     pub(crate) fn sweep(&self, now: Timestamp) {
         for shard in &self.leases {
             lock(shard).retain(|key, lease| {
@@ -166,7 +166,7 @@ impl Locks {
     }
 }
 
-/// A place for a lease: given back when it is dropped without one.
+/// A reservation for a lease; released if it is dropped without one.
 pub(crate) struct Reservation<'a> {
     locks: &'a Locks,
     key: &'a EntryKey,
@@ -174,7 +174,7 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
-    /// The lease was given. One of the same key that was noted before is over.
+    /// The lease was given. An earlier recorded lease of the same key is over.
     pub(crate) fn fill(mut self, id: &str, millis: u64, now: Timestamp) {
         self.filled = true;
         let lease = Lease { id: id.into(), until: now.plus_millis(millis), overtaken: false };

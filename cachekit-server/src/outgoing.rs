@@ -1,7 +1,7 @@
-//! What waits to be taken by peers: a bound for each connection, for each tenant and for all.
+//! Answers that peers have not received yet: bounded for each connection, for each tenant and in total.
 //!
-//! A value is loaded once there is room for it, and the room is given back when the last of its bytes left the
-//! server: what a peer does not read costs that peer its own room and no other peer.
+//! A value is loaded once there is space for it, and the space is released when the last of its bytes left the
+//! server: a peer that does not read blocks its own space and no other peer's.
 
 use crate::alarm::{Alarms, Limit};
 use crate::room::Room;
@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Up to this size an answer is small. Large ones leave an eighth of the room to them, so that they never
-/// wait behind a peer that takes its time.
+/// Up to this size an answer is small. Large answers leave an eighth of the space to small ones, so that these
+/// never wait behind a slow peer.
 pub(crate) const SMALL: usize = 16 * 1024;
 
 /// Counts bytes that went out.
 pub(crate) type Counter = Arc<AtomicU64>;
 
-/// Room for answers.
+/// Space for answers.
 pub(crate) struct Outgoing {
     room: Room,
-    /// How long an answer waits for room that other connections have.
+    /// How long an answer waits for space that other connections hold.
     patience: Duration,
     alarms: Arc<Alarms>,
 }
@@ -38,7 +38,7 @@ impl Outgoing {
         self.room.used()
     }
 
-    /// Room for an answer, if there is some at once.
+    /// Space for an answer, if it is available at once.
     pub(crate) fn try_hold(
         self: &Arc<Self>,
         pulse: &Arc<Pulse>,
@@ -57,9 +57,9 @@ impl Outgoing {
         Some(share)
     }
 
-    /// Room for an answer, once there is some; `None` if other connections have it for too long.
+    /// Space for an answer, once it is available; `None` if other connections hold it for too long.
     ///
-    /// For the connection's own room it waits as long as it takes: the peer makes it by taking other
+    /// For the connection's own space it waits without a limit: the peer frees it by reading other
     /// answers, or its connection is cut.
     pub(crate) async fn hold(
         self: &Arc<Self>,
@@ -79,17 +79,17 @@ impl Outgoing {
     }
 }
 
-/// How much of a room an answer of this size may help to fill.
+/// How much of the space an answer of this size may use.
 fn within(room: &Room, bytes: usize) -> usize {
     if bytes <= SMALL { room.most() } else { room.most() - room.most() / 8 }
 }
 
-/// Room that an answer has, given back when it is dropped.
+/// Space that an answer holds, released when this is dropped.
 pub(crate) struct Share {
     all: Arc<Outgoing>,
     pulse: Arc<Pulse>,
     account: Arc<Account>,
-    /// Of the connection, of the tenant, and of all.
+    /// From the connection, from the tenant, and from the total.
     taken: [usize; 3],
 }
 
@@ -115,7 +115,7 @@ impl Share {
         self.taken[level] = bytes;
     }
 
-    /// Gives back what is more than `bytes`.
+    /// Releases what exceeds `bytes`.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         for level in 0..self.taken.len() {
             let spare = self.taken[level].saturating_sub(bytes);
@@ -131,11 +131,11 @@ impl Drop for Share {
     }
 }
 
-/// An answer that its peer has not taken: it counts as owed, and its request as running, until the last
-/// piece of it is gone.
+/// An answer that its peer has not received: it counts as owed, and its request as running, until the last
+/// piece of it is sent.
 pub(crate) struct Owed {
     running: InFlight,
-    /// Answers that are no larger than the books about them have none.
+    /// Answers that are no larger than their own bookkeeping have none.
     share: Option<Share>,
     sent: Counter,
 }
@@ -158,7 +158,7 @@ impl Drop for Owed {
     }
 }
 
-/// A piece of an answer, without a copy. Its room is taken until the transport has its bytes.
+/// A piece of an answer, without a copy. Its space is reserved until the transport has its bytes.
 pub(crate) struct Piece {
     bytes: Bytes,
     owed: Arc<Owed>,

@@ -1,4 +1,4 @@
-//! The connections: a limit for all, a limit for each address, and which connection gives way.
+//! The connections: a limit in total, a limit for each address, and which connection must give way.
 
 use crate::alarm::Limit;
 use crate::limits::Limits;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How often a server that is full looks for a connection that became idle.
+/// How often a full server looks for a connection that became idle.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// All connections.
@@ -27,7 +27,7 @@ struct Open {
     next: u64,
     peers: HashMap<u64, Peer>,
     by_address: HashMap<IpAddr, usize>,
-    /// Connections that were told to end and have not yet.
+    /// Connections that were told to end and have not ended yet.
     leaving: usize,
 }
 
@@ -36,7 +36,7 @@ struct Peer {
     pulse: Arc<Pulse>,
 }
 
-/// The place of a connection, until it is dropped.
+/// The seat of a connection, until it is dropped.
 pub(crate) struct Seat {
     id: u64,
     pub(crate) pulse: Arc<Pulse>,
@@ -62,8 +62,8 @@ impl Peers {
         }
     }
 
-    /// A place for a new connection: at once if there is one, or if another connection is idle, which then
-    /// has to go. Waits otherwise. `None` if the address has too many.
+    /// A seat for a new connection: at once if one is free, or if another connection is idle, which then
+    /// has to end. Waits otherwise. `None` if the address has too many.
     pub(crate) async fn admit(
         self: &Arc<Self>,
         address: IpAddr,
@@ -75,21 +75,21 @@ impl Peers {
         loop {
             let left = self.left.notified();
             let (admission, reached) = self.try_admit(address, &pulse, metrics);
-            // One that waits reached the limit once, however often it looks.
+            // A waiting connection reached the limit once, however often it looks.
             if let Some(limit) = reached.filter(|_| !waited) {
                 metrics.alarms.raise(limit, None);
             }
             match admission {
                 Admission::Free(id) => return Some(Seat { id, pulse, peers: Arc::clone(self) }),
                 Admission::TooMany => return None,
-                // Which of the others becomes idle first is not told.
+                // Nothing reports which of the others becomes idle first.
                 Admission::Full => drop(timeout(LOOK, left).await),
             }
             waited = true;
         }
     }
 
-    /// A place, and which limit was in its way.
+    /// A seat, and which limit prevented it.
     fn try_admit(
         &self,
         address: IpAddr,
@@ -108,7 +108,7 @@ impl Peers {
         }
         if open.peers.len() >= self.most || open.leaving >= self.most {
             reached = reached.or(Some(Limit::Connections));
-            // Those that leave hold memory, too: there are never more of them than of the others.
+            // Closing connections also hold memory: there are never more of them than of the others.
             if open.leaving >= self.most || !open.dismiss_idle(None, metrics) {
                 return (Admission::Full, reached);
             }
@@ -120,7 +120,7 @@ impl Peers {
         (Admission::Free(id), reached)
     }
 
-    /// Has an idle connection end, if there is one: the system lacks what it takes.
+    /// Ends an idle connection, if there is one, because the system lacks resources.
     pub(crate) fn make_way(&self, metrics: &Metrics) {
         let mut open = self.lock();
         if open.leaving < self.most {
@@ -139,7 +139,7 @@ impl Peers {
 }
 
 impl Open {
-    /// Tells the connection that has been idle for longest to end; those without a key go first. False if
+    /// Tells the connection that has been idle longest to end; those without a key go first. False if
     /// all are busy.
     fn dismiss_idle(&mut self, address: Option<IpAddr>, metrics: &Metrics) -> bool {
         let candidates = self.peers.iter().filter(|(_, peer)| {
@@ -179,7 +179,7 @@ impl Drop for Seat {
     }
 }
 
-/// What counts as one address: of IPv6 the network, which is one subscriber's.
+/// What counts as one address: for IPv6 the network, which belongs to one subscriber.
 fn block(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

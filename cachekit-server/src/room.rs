@@ -1,13 +1,13 @@
-//! Room for bytes: taken before there are any, given back when they are gone.
+//! Space for bytes: reserved before they arrive, released when they are gone.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use tokio::sync::Notify;
 
-/// So many bytes, and how many of them are taken.
+/// A number of bytes, and how many of them are reserved.
 pub(crate) struct Room {
     most: usize,
     used: AtomicUsize,
-    /// How many wait: without any, giving back takes no lock.
+    /// How many wait: if none does, a release takes no lock.
     waiting: AtomicUsize,
     freed: Notify,
 }
@@ -25,7 +25,7 @@ impl Room {
         self.used.load(SeqCst)
     }
 
-    /// Takes room if `fits` says so of what is taken already.
+    /// Reserves space if `fits` accepts the amount that is already reserved.
     pub(crate) fn take_if(&self, bytes: usize, fits: impl Fn(usize) -> bool) -> bool {
         let taken = self.used.fetch_update(SeqCst, SeqCst, |used| {
             if fits(used) { used.checked_add(bytes) } else { None }
@@ -33,15 +33,15 @@ impl Room {
         taken.is_ok()
     }
 
-    /// Takes room if what is taken then is not more than `within`. What is larger than that has to be
-    /// alone.
+    /// Reserves space if no more than `within` is reserved then. A reservation larger than that has
+    /// to be the only one.
     pub(crate) fn take_within(&self, bytes: usize, within: usize) -> bool {
         self.take_if(bytes, |used| used == 0 || used.saturating_add(bytes) <= within)
     }
 
     /// Waits until [`take_within`](Self::take_within) succeeds.
     pub(crate) async fn wait_within(&self, bytes: usize, within: usize) {
-        // Before the last look at what is free: a give-back after it sees that one waits.
+        // Before the last check of the free space: a later release sees the waiter.
         self.waiting.fetch_add(1, SeqCst);
         let _waiting = Waiting(&self.waiting);
         loop {
@@ -65,7 +65,7 @@ impl Room {
     }
 }
 
-/// Counts one that waits, until it is dropped.
+/// Counts a waiter until it is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {

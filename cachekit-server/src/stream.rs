@@ -1,5 +1,5 @@
-//! A connection's bytes, watched: when a head begins to come, whether the peer takes what is sent, and whether
-//! the connection was shut down.
+//! A connection's bytes, monitored: when a head begins to arrive, whether the peer reads what is sent, and
+//! whether the connection was shut down.
 
 use crate::watch::Pulse;
 use std::io;
@@ -9,16 +9,16 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-/// A stream that tells its connection's [`Pulse`] what moves.
+/// A stream that reports its progress to its connection's [`Pulse`].
 pub(crate) struct Watched<T> {
-    /// There until it is given back.
+    /// Present until it is given back.
     stream: Option<T>,
     pulse: Arc<Pulse>,
-    /// Bytes that come while nothing runs are the head of a request: on HTTP/1.1.
+    /// Bytes that arrive while nothing runs are the head of a request: on HTTP/1.1.
     heads: bool,
-    /// The peer does not take what is sent.
+    /// The peer does not read what is sent.
     blocked: bool,
-    /// Where the stream goes once it was shut down and nothing speaks on it any more.
+    /// Receives the stream once it was shut down and nothing uses it any more.
     shut: Option<oneshot::Sender<T>>,
     is_shut: bool,
 }
@@ -79,7 +79,7 @@ impl<T> Drop for Watched<T> {
         if let (true, Some(stream), Some(shut)) =
             (self.is_shut, self.stream.take(), self.shut.take())
         {
-            // Where the connection's task is gone, nothing waits for it.
+            // If the connection's task is gone, nothing waits for it.
             let _ = shut.send(stream);
         }
     }

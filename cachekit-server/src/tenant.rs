@@ -1,4 +1,4 @@
-//! What one tenant may do, and how much of it is spent.
+//! The limits of one tenant, and its usage.
 
 use crate::clock::Timestamp;
 use crate::limits::Shares;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 const DAY_MILLIS: u64 = 86_400_000;
 
-/// Limits of one tenant, all its keys together. What is not set is not limited.
+/// Limits of one tenant, all its keys together. An unset limit means unlimited.
 ///
 /// # Example
 ///
@@ -32,7 +32,7 @@ pub struct TenantLimits {
     /// Requests per day (UTC): at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_day: Option<u64>,
-    /// Bytes stored: keys, values and the book-keeping of entries. At least 1.
+    /// Bytes stored: keys, values and the bookkeeping of entries. At least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
 }
@@ -43,11 +43,11 @@ impl TenantLimits {
         self.burst.or(self.requests_per_second).unwrap_or(0).max(1)
     }
 
-    /// Whether a server can keep them.
+    /// Whether a server can enforce them.
     ///
     /// # Errors
     ///
-    /// [`TenantLimitsError`] names the limit that is zero or too large. To let a tenant do nothing, take its keys away.
+    /// [`TenantLimitsError`] names the limit that is zero or too large. To block a tenant, remove its keys.
     ///
     /// # Example
     ///
@@ -73,7 +73,7 @@ impl TenantLimits {
         Ok(())
     }
 
-    /// These limits, and those of `defaults` where these say nothing.
+    /// These limits, completed by those of `defaults`.
     pub fn or(self, defaults: Self) -> Self {
         Self {
             requests_per_second: self.requests_per_second.or(defaults.requests_per_second),
@@ -84,10 +84,10 @@ impl TenantLimits {
     }
 }
 
-/// The most that [`TenantLimits::requests_per_second`] and [`TenantLimits::burst`] may be.
+/// The maximum of [`TenantLimits::requests_per_second`] and [`TenantLimits::burst`].
 const MAX_RATE: u32 = 1_000_000;
 
-/// Limits that cannot be kept.
+/// Limits that cannot be enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is a number from 1 to {most}")]
 pub struct TenantLimitsError {
@@ -104,19 +104,19 @@ pub(crate) enum Denied {
     Quota(u64),
 }
 
-/// What all tenants spent and hold. It outlives a reload of the key file.
+/// The usage of all tenants. It outlives a reload of the key file.
 pub(crate) struct Tenants {
     known: RwLock<HashMap<Box<str>, Arc<Account>>>,
     shares: Shares,
 }
 
-/// What one tenant spent, and what it holds now.
+/// The usage of one tenant.
 pub(crate) struct Account {
     name: Box<str>,
     counters: Mutex<Counters>,
     /// Bodies that are being received.
     pub(crate) receiving: Room,
-    /// Answers that were not taken yet.
+    /// Answers that were not received yet.
     pub(crate) sending: Room,
     /// Connections on which its requests run.
     connections: AtomicUsize,
@@ -136,7 +136,7 @@ impl Tenants {
         Self { known: RwLock::default(), shares }
     }
 
-    /// Counts a request of this tenant, unless it is one too many.
+    /// Counts a request of this tenant, unless it exceeds a limit.
     pub(crate) fn admit(
         &self,
         tenant: &str,
@@ -150,13 +150,13 @@ impl Tenants {
         let mut counters = account.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let full_until = counters.rate(limits, now)?;
         counters.quota(limits, now)?;
-        // Spent only now: a refused request costs nothing.
+        // Charged only now: a refused request costs nothing.
         counters.full_until = full_until;
         counters.today += 1;
         Ok(())
     }
 
-    /// The account of a tenant; names come from the API keys, so there are not more than of these.
+    /// The account of a tenant. Names come from the API keys, which bound the number of accounts.
     pub(crate) fn account(&self, tenant: &str) -> Arc<Account> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = known.get(tenant) {
@@ -187,8 +187,8 @@ impl Account {
         &self.name
     }
 
-    /// Requests of the tenant begin to run on one more connection. Whether it may; counted it is anyway,
-    /// until [`leave`](Self::leave).
+    /// Requests of the tenant begin to run on one more connection. Returns whether they may; the connection is counted
+    /// in any case, until [`leave`](Self::leave).
     pub(crate) fn enter(&self) -> bool {
         self.connections.fetch_add(1, Relaxed) < self.max_connections
     }
@@ -197,7 +197,7 @@ impl Account {
         self.connections.fetch_sub(1, Relaxed);
     }
 
-    /// Whether one connection more would be too many.
+    /// Whether one more connection would be too many.
     pub(crate) fn is_full(&self) -> bool {
         self.connections.load(Relaxed) > self.max_connections
     }

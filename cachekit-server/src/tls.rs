@@ -16,7 +16,7 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The text has no certificates, or broken ones.
@@ -49,7 +49,7 @@ impl Identity {
         if chain.is_empty() {
             return Err(TlsError::Certificate("the file holds no certificate".to_owned()));
         }
-        // The parser's message could show a piece of the key.
+        // The parser's message could contain a piece of the key.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?

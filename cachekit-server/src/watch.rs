@@ -1,4 +1,4 @@
-//! How alive a connection is: what runs on it, when something last moved, and what its peer has not taken.
+//! The state of a connection: what runs on it, when it last made progress, and what its peer has not received.
 
 use crate::limits::Limits;
 use crate::room::Room;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
-/// How long a connection that showed no key yet is left alone, even if another one needs its place.
+/// How long a connection that has not shown a key yet is spared, even if another one needs its seat.
 const STRANGERS_TIME: Duration = Duration::from_secs(1);
-/// Answers to requests without a valid key that a connection without one may leave unread. Beyond it they have no body,
-/// which the peer could not take, and the connection has to go.
+/// Answers to requests without a valid key that a connection without one may leave unread. Above that they have no
+/// body, because the peer would not read it, and the connection has to end.
 const STRANGERS_ANSWERS: usize = 16;
-/// So many requests without a valid key end a connection that has shown none.
+/// This many requests without a valid key end a connection that has shown none.
 const STRANGERS_REQUESTS: usize = 100;
 
 /// One connection's progress, shared by its requests.
@@ -24,10 +24,10 @@ pub(crate) struct Pulse {
     served: AtomicU64,
     /// Some request showed a valid API key.
     trusted: AtomicBool,
-    /// Requests without a valid key before there was one with it: so far, and now.
+    /// Requests without a valid key before the first one with a valid key: in total, and running now.
     refused: AtomicUsize,
     refusing: AtomicUsize,
-    /// The tenant of the first valid key; its limit of connections counts this one.
+    /// The tenant of the first valid key; this connection counts towards its limit.
     owner: OnceLock<Arc<Account>>,
     /// Running requests of the owner.
     entered: AtomicUsize,
@@ -35,26 +35,26 @@ pub(crate) struct Pulse {
     over: AtomicBool,
     /// Microseconds after `opened`.
     moved: AtomicU64,
-    /// When the head of a request began to come: microseconds after `opened`, plus one; zero is never.
+    /// When the head of a request began to arrive: microseconds after `opened`, plus one; zero means never.
     heard: AtomicU64,
     owing: Owing,
-    /// Answers that wait for room that other connections have.
+    /// Answers that wait for space that other connections hold.
     waiting: AtomicUsize,
-    /// Room for the answers on this connection.
+    /// Space for the answers on this connection.
     pub(crate) sending: Room,
-    /// Answers that find no room wait for it one after the other.
+    /// Answers that find no space wait for it one after the other.
     pub(crate) turn: Mutex<()>,
-    /// Another connection needs this one's place.
+    /// Another connection needs this one's seat.
     dismissed: Notify,
 }
 
-/// What a peer has not taken: for how long it may go on so.
+/// What a peer has not received, and how long that may last.
 struct Owing {
-    /// Answers that wait for the peer, and one more while the transport takes no bytes.
+    /// Answers that wait for the peer, and one more while the transport accepts no bytes.
     count: AtomicUsize,
     /// The connection is cut at this time: microseconds after it was opened.
     until: AtomicU64,
-    /// When the last answer was taken.
+    /// When the last answer was received.
     settled: AtomicU64,
     /// In microseconds.
     allowed: u64,
@@ -62,14 +62,14 @@ struct Owing {
     rate: u64,
 }
 
-/// What is to happen to a connection.
+/// What should happen to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Look again after this long.
     Fine(Duration),
-    /// Nothing runs and nothing came for too long: close it in an orderly way.
+    /// Nothing runs and nothing arrived for too long: close it gracefully.
     Idle,
-    /// Something runs, and nothing moved for too long: cut it.
+    /// Something runs, and there was no progress for too long: cut it.
     Stalled,
 }
 
@@ -107,7 +107,7 @@ impl Pulse {
         self.moved.fetch_max(self.now(), Relaxed);
     }
 
-    /// Bytes came while nothing ran: a head begins. Only HTTP/1.1 tells it that simply.
+    /// Bytes arrived while nothing ran: a head begins. Only HTTP/1.1 shows it that simply.
     pub(crate) fn hear(&self) {
         if self.running.load(Relaxed) == 0 && self.heard.load(Relaxed) == 0 {
             self.heard.store(self.now() + 1, Relaxed);
@@ -139,11 +139,11 @@ impl Pulse {
         }
     }
 
-    /// There is something that the peer has to take.
+    /// There is something that the peer has to read.
     pub(crate) fn owe(&self) {
         let owing = &self.owing;
         if owing.count.fetch_add(1, Relaxed) == 0 {
-            // What was used up comes back as time passes: many short stalls are one long one.
+            // The used time comes back as time passes, so many short stalls count as one long one.
             let (now, settled) = (self.now(), owing.settled.load(Relaxed));
             let left = owing.until.load(Relaxed).saturating_sub(settled);
             let left = left.saturating_add(now.saturating_sub(settled)).min(owing.allowed);
@@ -151,14 +151,14 @@ impl Pulse {
         }
     }
 
-    /// The peer took it, or will not get it.
+    /// The peer received it, or will not get it.
     pub(crate) fn settle(&self) {
         if self.owing.count.fetch_sub(1, Relaxed) == 1 {
             self.owing.settled.store(self.now(), Relaxed);
         }
     }
 
-    /// The peer took bytes of what it is owed.
+    /// The peer received bytes that it is owed.
     pub(crate) fn took(&self, bytes: usize) {
         let owing = &self.owing;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -173,7 +173,7 @@ impl Pulse {
         self.owing.count.load(Relaxed) <= 1
     }
 
-    /// An answer waits for what other connections have: that is not the peer's fault.
+    /// An answer waits for other connections: that is not the peer's fault.
     pub(crate) fn pause(&self) -> Paused<'_> {
         self.waiting.fetch_add(1, Relaxed);
         self.settle();
@@ -182,7 +182,7 @@ impl Pulse {
 
     pub(crate) fn verdict(&self, limits: &Limits) -> Verdict {
         let now = self.now();
-        // What is allowed changes with every request: look again before a stall could last too long.
+        // The limit changes with every request: check again before a stall could last too long.
         let again = limits.stall_timeout.min(limits.header_timeout);
         if self.owing.count.load(Relaxed) > 0 {
             let left = self.owing.until.load(Relaxed).saturating_sub(now);
@@ -201,7 +201,7 @@ impl Pulse {
         } else if self.served.load(Relaxed) == 0 {
             (limits.header_timeout, 0, Verdict::Stalled)
         } else if !self.trusted.load(Relaxed) {
-            // Strangers do not hold connections for the price of one refused request.
+            // Peers without a key do not hold connections for the price of one refused request.
             (limits.header_timeout, self.moved.load(Relaxed), Verdict::Idle)
         } else {
             (limits.idle_timeout, self.moved.load(Relaxed), Verdict::Idle)
@@ -213,8 +213,8 @@ impl Pulse {
         }
     }
 
-    /// Whether the connection may be closed because another one needs its place, and since when it is
-    /// like that. Strangers go first.
+    /// Whether the connection may be closed because another one needs its seat, and since when.
+    /// Those without a key go first.
     pub(crate) fn gives_way(&self) -> Option<(bool, Instant)> {
         let trusted = self.trusted.load(Relaxed);
         if !trusted {
@@ -257,7 +257,7 @@ pub(crate) struct InFlight {
     has_key: AtomicBool,
     /// Counts as a running request of the connection's owner.
     entered: AtomicBool,
-    /// Counts as a running request of a stranger.
+    /// Counts as a running request without a key.
     refused: AtomicBool,
 }
 
@@ -274,8 +274,8 @@ impl InFlight {
         self.has_key.load(Relaxed)
     }
 
-    /// Notes that the request has no valid API key. Whether its answer may have a body. A connection that has shown no
-    /// key has to go after some of these.
+    /// Records that the request has no valid API key. Returns whether its answer may have a body. A connection that has
+    /// shown no key has to end after some of these.
     pub(crate) fn refuse(&self) -> bool {
         let pulse = &*self.pulse;
         if pulse.trusted.load(Relaxed) {
@@ -290,14 +290,14 @@ impl InFlight {
         unread <= STRANGERS_ANSWERS
     }
 
-    /// Notes that the request has a valid API key of this tenant: its connection may be idle for longer.
+    /// Records that the request has a valid API key of this tenant: its connection may then be idle for longer.
     /// False if the tenant has requests on too many connections.
     pub(crate) fn trust(&self, account: &Arc<Account>) -> bool {
         let pulse = &*self.pulse;
         self.has_key.store(true, Relaxed);
         pulse.trusted.store(true, Relaxed);
         let owner = pulse.owner.get_or_init(|| Arc::clone(account));
-        // A connection with keys of several tenants is a proxy's: it counts for the first.
+        // A connection with keys of several tenants belongs to a proxy: it counts for the first one.
         if !Arc::ptr_eq(owner, account) {
             return true;
         }

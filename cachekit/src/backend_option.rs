@@ -9,12 +9,12 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What may stand behind `backend =`: a backend in an [`Arc`], or something that leads to one.
+/// What `backend =` accepts: a backend in an [`Arc`], or something that dereferences to one.
 ///
 /// That is an `Arc` of a backend, an `Arc<dyn Backend>`, a [`LazyLock`] of these, or a reference to any of
-/// them. The `Arc` is what tells backends apart: values that were cached for one are never served for
-/// another, in this process either. So make it once and keep it, in a static or in a field; an expression
-/// that makes a new `Arc` for each call never hits.
+/// them. The `Arc` identifies the backend: values that were cached for one are never served for another,
+/// not even in this process. So create it once and keep it, in a static or in a field; an expression that
+/// creates a new `Arc` for each call never hits.
 ///
 /// # Example
 ///
@@ -39,7 +39,7 @@ pub trait IntoBackend: sealed::Sealed {
     /// The backend.
     fn to_backend(&self) -> Arc<dyn Backend>;
 
-    /// Where it is. No two backends that are alive are in the same place.
+    /// Its address. No two live backends have the same address.
     #[doc(hidden)]
     fn address(&self) -> usize;
 }
@@ -88,7 +88,7 @@ through! {
     [T: IntoBackend, F: FnOnce() -> T] LazyLock<T, F>;
 }
 
-/// Keeps a backend alive for as long as entries belong to it, so that no other can come to its place.
+/// Keeps a backend alive as long as entries belong to it, so that no other backend can get its address.
 #[derive(Clone)]
 pub struct BackendPin(Arc<dyn Backend>);
 

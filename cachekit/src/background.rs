@@ -1,9 +1,9 @@
-//! Where functions run that no caller waits for.
+//! Where functions run in the background, without a caller that waits.
 //!
-//! An async function runs where the caller's executor is: on the spawner that the program installed, on the
-//! Tokio runtime around the call (feature `tokio`). A sync one runs on one of two threads of ours, which are
-//! started when they are first needed; so does an async one whose caller is certainly not on Tokio. Without the
-//! feature that cannot be told, our threads drive no timer and no socket, and an async function is not started.
+//! An async function runs on the caller's executor: on the spawner that the program installed, or on the Tokio
+//! runtime around the call (feature `tokio`). A sync function runs on one of two threads of this crate, which are
+//! started when first needed; so does an async function whose caller is certainly not on Tokio. Without the feature
+//! this is unknown: our threads drive no timer and no socket, so an async function is not started.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
@@ -18,7 +18,7 @@ use crate::scope;
 /// Our threads.
 const THREADS: usize = 2;
 
-/// Jobs that may wait for a thread. Beyond that nothing is refreshed; entries expire as without it.
+/// Jobs that may wait for a thread. Above that nothing is refreshed; entries expire as if there were no refresh.
 const MAX_WAITING: usize = 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -26,13 +26,13 @@ type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 
 static SPAWNER: RwLock<Option<Spawner>> = RwLock::new(None);
 
-/// Says where async functions run that refresh their entries in the background, for executors other than
+/// Sets where async functions run that refresh their entries in the background, for executors other than
 /// Tokio.
 ///
-/// The spawner takes a future and must return at once; the future may also be dropped. Without a spawner
-/// such functions run on the Tokio runtime of their caller, if the feature `tokio` is on and there is one, and on a
-/// thread of this crate if there is none. Without the feature the call that would start the refresh is the refresh:
-/// it runs the function in its own task and returns the new value, and other calls are served the old one
+/// The spawner takes a future and must return at once; it may also drop the future. Without a spawner such
+/// functions run on the Tokio runtime of their caller, if the feature `tokio` is on and there is one, and on a
+/// thread of this crate if there is none. Without the feature, the call that would start the refresh is the
+/// refresh: it runs the function in its own task and returns the new value. Other calls are served the old value
 /// meanwhile. Sync functions always run on a thread of this crate.
 ///
 /// # Example
@@ -49,13 +49,13 @@ pub fn set_spawner(spawner: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'sta
     *SPAWNER.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(spawner));
 }
 
-/// Whether a future can be started somewhere that suits it.
+/// Whether there is a suitable place to start a future.
 pub(crate) fn takes_futures() -> bool {
     // With the feature: where no runtime is around the caller, the function needs none.
     cfg!(feature = "tokio") || SPAWNER.read().unwrap_or_else(PoisonError::into_inner).is_some()
 }
 
-/// Runs a future in the caller's test scope. Without a place to run it is dropped.
+/// Runs a future in the caller's test scope. If there is no place to run it, it is dropped.
 pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     let pending = scope::pending();
     let future = async move {
@@ -83,13 +83,13 @@ fn start(future: BoxFuture<'static, ()>) {
     }
 }
 
-/// The refresh that it would have been counts as failed.
+/// The refresh counts as failed.
 #[cfg(not(feature = "tokio"))]
 fn start(future: BoxFuture<'static, ()>) {
     drop(future);
 }
 
-/// Runs a closure in the caller's test scope, on a thread of ours.
+/// Runs a closure in the caller's test scope, on a thread of this crate.
 pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
     let pending = scope::pending();
     let scope = scope::current();
@@ -102,7 +102,7 @@ pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
     }));
 }
 
-/// Runs a closure on a thread of ours, in no test scope. It is dropped if there is no place for it.
+/// Runs a closure on a thread of this crate, in no test scope. It is dropped if there is no place for it.
 pub(crate) fn spawn_plain(run: impl FnOnce() + Send + 'static) {
     submit(Box::new(run));
 }

@@ -2,7 +2,7 @@
 //!
 //! `use cachekit::cache;` imports the attribute and this module: they share the name.
 //!
-//! A [`Cache`] is on the same store as what stands under the attributes.
+//! A [`Cache`] uses the same store as annotated functions.
 
 use std::any::TypeId;
 use std::fmt;
@@ -46,7 +46,7 @@ pub use self::manage::{Item, Iter};
 
 /// A bounded in-process cache: typed keys and values, expiry, single-flight, hits without locks.
 ///
-/// Cheap to clone; all clones are one cache. Use it as a field where every object shall own its cache, and
+/// Cheap to clone; all clones are one cache. Use it as a field if every object should own its cache, and
 /// name it in the attribute of a method with `in = self.field`.
 ///
 /// # Example
@@ -62,7 +62,7 @@ pub use self::manage::{Item, Iter};
 /// assert_eq!(users.get(&7), Some("Ada".to_owned()));
 /// ```
 pub struct Cache<K, V> {
-    /// Spreads the hashes of this cache apart from those of others.
+    /// Separates the hashes of this cache from those of others.
     spread: u64,
     store: Arc<Store>,
     config: Arc<Config<K, V>>,
@@ -88,7 +88,7 @@ where
         CacheBuilder::new()
     }
 
-    /// A cache of up to `capacity` entries that do not expire. With 0 it is off: nothing is stored.
+    /// A cache of up to `capacity` entries that do not expire. With 0 the cache is off: nothing is stored.
     ///
     /// # Example
     ///
@@ -107,7 +107,7 @@ where
         config: Config<K, V>,
         listener: Option<Listener>,
     ) -> Self {
-        /// The owner of what belongs to no function.
+        /// Owner of entries that belong to no function.
         struct Direct;
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let spread = mix(0, TypeId::of::<Direct>(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -129,7 +129,7 @@ where
 
     /// The cached value, if there is one and it has not expired.
     ///
-    /// The key may be any borrowed form of `K`: `&str` for `String`, `(&str, u64)` for `(String, u64)`
+    /// The key may be any borrowed form of `K`: `&str` for `String`, or `(&str, u64)` for `(String, u64)`
     /// with [`Equivalent`].
     ///
     /// # Example
@@ -151,10 +151,10 @@ where
         }
     }
 
-    /// Runs `f` on the value where it is, if there is one and it has not expired: nothing is cloned. It counts as a use.
+    /// Runs `f` on the cached value in place, if there is one and it has not expired. Clones nothing. Counts as a use.
     ///
-    /// For large values, and for an `Arc` that many threads use, whose count they would all write. The value stays in place
-    /// as long as `f` runs, also if it is invalidated meanwhile.
+    /// Use it for large values, and for an `Arc` that many threads use, because cloning it makes all of them write its
+    /// count. The value stays in place as long as `f` runs, even if it is invalidated meanwhile.
     ///
     /// # Example
     ///
@@ -234,12 +234,12 @@ where
         None
     }
 
-    /// Stores a value for the cache's TTL. Fills of the same key that are running are not stored.
+    /// Stores a value for the cache's TTL. Running fills of the same key are killed: their results are not stored.
     pub fn insert(&self, key: K, value: V) {
         self.insert_for(key, value, self.config.ttl);
     }
 
-    /// Stores a value for a time of its own; `None` does not expire, zero is not stored.
+    /// Stores a value with its own TTL; `None` does not expire, zero is not stored.
     ///
     /// # Example
     ///
@@ -270,7 +270,7 @@ where
         self.config.plan(&self.store, hash, entry, ttl)
     }
 
-    /// Takes the entry of a key out, and ends the fills of the key. The entry, if it was alive.
+    /// Removes the entry of a key, and kills the fills of the key. Returns the entry if it was alive.
     fn take<Q>(&self, key: &Q) -> Option<Resident>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -278,7 +278,7 @@ where
         self.store.remove(self.hash(key), &|other| self.own(key, other).is_some())
     }
 
-    /// An entry, if it is that of the key.
+    /// The entry, if it belongs to the key.
     #[allow(clippy::unused_self)] // It says whose types they are.
     fn own<'a, Q>(&self, key: &Q, other: &'a dyn AnyEntry) -> Option<&'a Entry<K, V>>
     where
@@ -287,9 +287,9 @@ where
         other.of_key(|owned| key.equivalent(owned))
     }
 
-    /// The cached value, or the one that `f` returns, which is then cached.
+    /// Returns the cached value, or calls `f` and caches its result.
     ///
-    /// `f` runs once however many threads ask for the key at the same time; the others wait. If it
+    /// `f` runs once, however many threads request the key at the same time; the others wait. If it
     /// panics, one of them takes over; if it takes longer than 2 seconds, one of them runs its own.
     pub fn get_or_insert_with<Q>(&self, key: &Q, f: impl FnOnce() -> V) -> V
     where
@@ -301,12 +301,12 @@ where
         }
     }
 
-    /// The cached value, or the one that `f` returns, which is then cached. An error is returned and not
+    /// Returns the cached value, or calls `f` and caches its result. An error is returned and not
     /// cached.
     ///
     /// # Errors
     ///
-    /// What `f` returns.
+    /// The error that `f` returns.
     ///
     /// # Example
     ///
@@ -330,7 +330,7 @@ where
         }
     }
 
-    /// The cached value, or the one the future gives, which is then cached. Needs no particular executor.
+    /// Returns the cached value, or awaits the future and caches its result. Needs no particular executor.
     ///
     /// # Example
     ///
@@ -351,12 +351,12 @@ where
         miss.run_async(pin!(Some(future))).await
     }
 
-    /// The cached value, or the one the future gives, which is then cached. An error is returned and not
+    /// Returns the cached value, or awaits the future and caches its result. An error is returned and not
     /// cached.
     ///
     /// # Errors
     ///
-    /// What the future gives.
+    /// The error that the future returns.
     pub async fn get_or_try_insert_async<Q, E>(
         &self,
         key: &Q,
@@ -372,7 +372,7 @@ where
         miss.run_async(pin!(Some(future))).await
     }
 
-    /// Removes a value. Fills of the same key that are running are not stored. True if there was one.
+    /// Removes a value, and kills running fills of the same key. Returns whether there was a value.
     pub fn invalidate<Q>(&self, key: &Q) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -381,13 +381,13 @@ where
         self.take(key).is_some()
     }
 
-    /// Removes all values. Fills that are running are not stored.
+    /// Removes all values, and kills all running fills.
     pub fn clear(&self) {
         self.store.count_invalidation();
         self.store.clear();
     }
 
-    /// Values held, expired ones that no call asked for since included.
+    /// Number of values held, including expired ones that no call has requested since.
     pub fn len(&self) -> usize {
         self.store.len()
     }

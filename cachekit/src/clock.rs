@@ -11,7 +11,7 @@ mod source;
 pub use source::Clock;
 pub(crate) use source::ClockSource;
 
-/// A point in time or a span, in nanoseconds.
+/// A point in time or a duration, in nanoseconds.
 pub(crate) type Ticks = u64;
 
 /// An expiry that never comes.
@@ -22,7 +22,7 @@ pub(crate) const NEVER: Ticks = u64::MAX;
 #[inline]
 pub(crate) fn coarse_now() -> Ticks {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    // Since the machine was started: neither is negative, and the sum ends in 584 years.
+    // Since the machine was started: neither is negative, and the sum overflows after 584 years.
     #[allow(clippy::cast_sign_loss)]
     let now = (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64);
     now
@@ -38,7 +38,7 @@ pub(crate) fn coarse_now() -> Ticks {
     (ticks >> 32) * 1_000_000_000 + ((ticks & 0xffff_ffff) * 1_000_000_000 >> 32)
 }
 
-/// Converts a span, saturating far below [`NEVER`].
+/// Converts a duration, saturating far below [`NEVER`].
 pub(crate) const fn ticks(span: Duration) -> Ticks {
     const MOST: u128 = (NEVER / 2) as u128;
     let nanos = span.as_nanos();
@@ -48,12 +48,12 @@ pub(crate) const fn ticks(span: Duration) -> Ticks {
     ticks
 }
 
-/// Converts a time to live; `None` does not end.
+/// Converts a TTL; `None` means no expiry.
 pub(crate) fn span(ttl: Option<Duration>) -> Ticks {
     ttl.map_or(NEVER, ticks)
 }
 
-/// The moment a span after `now`.
+/// The moment this duration after `now`.
 pub(crate) fn deadline(now: impl FnOnce() -> Ticks, span: Ticks) -> Ticks {
     if span == NEVER { NEVER } else { now().checked_add(span).unwrap_or(NEVER - 1) }
 }

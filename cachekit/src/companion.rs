@@ -1,6 +1,6 @@
-//! What the companions of free functions call: each takes the handle of one call and does one thing.
+//! What the companions of free functions call: each function takes the handle of one call and does one thing.
 //!
-//! They take it by value. The companion has nothing left to drop then, and costs the compiler little.
+//! They take it by value. The companion then has nothing left to drop, and costs the compiler little.
 
 // That is the point, as said above.
 #![allow(clippy::needless_pass_by_value)]
@@ -42,8 +42,8 @@ pub fn key<R>(entry: Handle<R>) -> EntryKey {
     entry.key()
 }
 
-/// The same for async functions. They take what makes the handle, and the arguments: nothing happens before the future is
-/// polled.
+/// The same for async functions. They take the function that makes the handle, and the arguments: nothing happens
+/// before the future is polled.
 pub mod of_async {
     use crate::cached_function::CachedFunction;
     use crate::explain::Explanation;

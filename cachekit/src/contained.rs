@@ -1,16 +1,16 @@
-//! Foreign code whose panic goes no further.
+//! Foreign code whose panic does not propagate.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs foreign code. `None`: it panicked, which the panic hook has reported.
+/// Runs foreign code. `None`: it panicked, and the panic hook has reported it.
 ///
-/// What it panicked with is foreign, too: a destructor of that which panics in turn gets no further either.
+/// The panic's payload is foreign, too: if its destructor panics, that does not propagate either.
 pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(done) => Some(done),
         Err(payload) => {
             if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                // Of that one nothing is known but that it comes of such a destructor.
+                // All that is known about this payload is that it comes from such a destructor.
                 std::mem::forget(again);
             }
             None

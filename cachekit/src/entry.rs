@@ -1,4 +1,4 @@
-//! One cached value with everything a hit has to check.
+//! One cached value with everything that a hit has to check.
 
 mod fate;
 mod head;
@@ -16,7 +16,7 @@ pub(crate) use self::head::{Head, StoreNumber};
 pub(crate) use self::plan::Plan;
 
 /// An entry of one key and value type.
-// As it is written: the head in front, in reach of every hit.
+// In this order in memory: the head first, in reach of every hit.
 #[repr(C)]
 pub(crate) struct Entry<K, V> {
     pub(crate) head: Head,
@@ -25,7 +25,7 @@ pub(crate) struct Entry<K, V> {
 }
 
 impl<K, V> Entry<K, V> {
-    /// Nothing runs when its key and its value are dropped, and it is small.
+    /// Dropping its key and its value runs no code, and it is small.
     const IS_INERT: bool =
         !mem::needs_drop::<K>() && !mem::needs_drop::<V>() && mem::size_of::<Self>() <= reuse::MOST;
 }
@@ -60,7 +60,7 @@ impl dyn AnyEntry {
         (self as &dyn Any).downcast_ref()
     }
 
-    /// The entry, if its types are these and `same` says that its key is the one asked for.
+    /// The entry, if it has these types and `same` accepts its key.
     #[inline]
     pub(crate) fn of_key<K: 'static, V: 'static>(
         &self,
@@ -75,30 +75,30 @@ impl dyn AnyEntry {
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
-/// What the end of an entry leaves to be done.
+/// What remains to be done when an entry ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Nothing but to drop it.
+    /// Only to drop it.
     Plain,
-    /// A thread's cache may hold it, and is to let go of it.
+    /// A thread cache may hold it, and has to release it.
     Fronted,
     /// Its memory may wait for the next entry ([`reuse`]).
     Inert,
 }
 
 impl End {
-    /// Of an entry that something else holds as well.
+    /// For an entry that something else also holds.
     pub(crate) fn of(head: &Head) -> Self {
-        // A thread cache that comes later sees the end.
+        // A thread cache that gets it later sees that it is dead.
         if head.is_in_thread_caches() { Self::Fronted } else { Self::Plain }
     }
 }
 
-/// Ends an entry just removed from its shard, of which [`look`](AnyEntry::look) says this. Called under the shard's lock,
-/// so no other thread can obtain it from the store.
+/// Kills an entry that was just removed from its shard; `look` is the result of [`look`](AnyEntry::look). Called under
+/// the shard's lock, so no other thread can obtain it from the store.
 #[inline(always)]
 pub(crate) fn end(entry: &Resident, (head, is_inert): (&Head, bool)) -> End {
-    // Mostly it is held nowhere else, which spares an atomic exchange. A fate may be upgrading its `Weak` right now, but
+    // Usually nothing else holds it, which saves an atomic exchange. A fate may be upgrading its `Weak` right now, but
     // never revives the entry.
     if Arc::strong_count(entry) == 1 {
         head.kill_unheld();

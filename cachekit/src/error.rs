@@ -6,42 +6,42 @@ use std::sync::Arc;
 
 /// What a problem is about.
 ///
-/// The first three do not stop a cached function: it runs, in the process it is cached all the same, and what
-/// could not be done is counted in its [`Stats`](crate::Stats). They are for the start of a program, where a
-/// wrong setting is cheap to notice. The last two are what a `#[cache::secure]` function returns whose error
+/// The first three do not stop a cached function: it runs, its result is cached in the process, and what
+/// failed is counted in its [`Stats`](crate::Stats). They are for the start of a program, where a
+/// wrong setting is cheap to notice. The last two are what a `#[cache::secure]` function returns if its error
 /// type is `From<cachekit::Error>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The environment or the settings ask for something that cannot be had: a variable is missing or has a
-    /// value that is not accepted, two variables contradict each other. Lasts until it is changed; the
-    /// program has to be started again.
+    /// The environment or the settings ask for something that is not available: a variable is missing or has a
+    /// value that is not accepted, or two variables contradict each other. Lasts until the setting is changed and the
+    /// program is restarted.
     Configuration,
-    /// A backend does not answer, or refuses. May pass by itself.
+    /// A backend does not answer, or refuses. May go away by itself.
     Unreachable,
-    /// What an annotated function asks for does not fit its backend. Lasts until the code is changed.
+    /// What an annotated function requires does not fit its backend. Lasts until the code is changed.
     Function,
-    /// There is no key, tenant or namespace that a `#[cache::secure]` function could seal with. Where the call
-    /// can return an error it returns this one: the function was not run and nothing was looked up, so that a
+    /// There is no key, tenant or namespace that a `#[cache::secure]` function could seal with. If the call
+    /// can return an error, it returns this one: the function was not run and nothing was looked up, so that a
     /// missing key is noticed. It fails closed, is not retried, and lasts until the keyring or the tenant is
-    /// set right. [`init`](crate::init) reports it for keys.
+    /// corrected. [`init`](crate::init) reports it for keys.
     Unsealed,
     /// The shared tier answered a `#[cache::secure]` function with `on_tamper = error` with an entry that was
     /// not sealed for this very call: changed, moved, plaintext, or sealed with a key that is not in the
     /// keyring. The function was not run. The entry stays where it is until it expires or the call is
     /// invalidated, refreshed or set; until then each call returns this. It fails closed and is not retried.
     Refused,
-    /// An argument of a function with `interop = …` is outside of what all languages share: a number out of range, a
-    /// float that is not finite, a map whose keys are not strings. Where the call can return an error it returns this
-    /// one, and the function was not run. Lasts as long as the argument does. Also what a `responses::CacheResponses` was to
-    /// invalidate, if that is no URI or names no host.
+    /// An argument of a function with `interop = …` cannot be represented in all languages: a number out of range, a
+    /// float that is not finite, a map whose keys are not strings. If the call can return an error, it returns this
+    /// one, and the function was not run. Lasts as long as the argument does. Also the error of a
+    /// `responses::CacheResponses` that should invalidate a string that is not a URI or names no host.
     Argument,
 }
 
-/// The problems that [`init`](crate::init) or [`check`](crate::check) found, all of them, one a line; or why a
+/// The problems that [`init`](crate::init) or [`check`](crate::check) found, all of them, one per line; or why a
 /// `#[cache::secure]` function could not be called.
 ///
-/// Opaque: ask [`kind`](Self::kind), or look at [`problems`](Self::problems). It holds no key, no value and
+/// Opaque: use [`kind`](Self::kind), or read [`problems`](Self::problems). It holds no key, no value and
 /// no credential.
 ///
 /// # Example
@@ -107,7 +107,7 @@ impl Error {
         Self { problems: Arc::from([problem]) }
     }
 
-    /// What the first problem is about; the more lasting ones come first.
+    /// What the first problem is about; more permanent problems come first.
     pub fn kind(&self) -> ErrorKind {
         self.problems.first().map_or(ErrorKind::Configuration, Problem::kind)
     }

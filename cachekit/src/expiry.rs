@@ -5,8 +5,8 @@ use std::time::Duration;
 /// How long entries stay, decided when one is created, replaced or read. See
 /// [`CacheBuilder::expiry`](crate::CacheBuilder::expiry).
 ///
-/// All times count from the moment of the call. `None` does not end; zero is not stored. They run without a lock. A
-/// panic comes out of the call that asked.
+/// All durations count from the moment of the call. `None` means no expiry; zero means not stored. The methods run
+/// without a lock. A panic propagates to the call that triggered it.
 ///
 /// # Example
 ///
@@ -41,12 +41,12 @@ pub trait Expiry<K, V>: Send + Sync {
     /// How long a new entry stays.
     fn after_create(&self, key: &K, value: &V) -> Option<Duration>;
 
-    /// How long an entry stays that replaces one with so much time left. Unless implemented, as long as a new one.
+    /// How long an entry stays that replaces one with this much time left. By default, as long as a new one.
     fn after_update(&self, key: &K, value: &V, _left: Option<Duration>) -> Option<Duration> {
         self.after_create(key, value)
     }
 
-    /// How long an entry stays that is read and has so much time left. Unless implemented, nothing changes.
+    /// How long an entry stays that is read and has this much time left. By default, nothing changes.
     fn after_read(&self, _key: &K, _value: &V, left: Option<Duration>) -> Option<Duration> {
         left
     }

@@ -1,4 +1,4 @@
-//! What would become of one call, and why: `user::explain(&id)`.
+//! What would happen to one call, and why: `user::explain(&id)`.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use crate::stats::Refusal;
 mod fields;
 mod text;
 
-/// What would become of one call, and why.
+/// What would happen to one call, and why.
 ///
 /// From `user::explain(…)` of an annotated function, [`Handle::explain`](crate::Handle::explain) of a method, or
-/// [`Cache::explain`](crate::Cache::explain). To ask changes nothing: no hit, no use, no refresh, no run, no write. The
-/// shared tier is read once.
+/// [`Cache::explain`](crate::Cache::explain). Calling it changes nothing: no hit, no use, no refresh, no run, no write.
+/// It reads the shared tier once.
 ///
-/// Printed, it is text for people; its fields, and `serde::Serialize`, are for programs. It holds neither the arguments nor
-/// the value. The [fingerprint](Shared::fingerprint) is part of a hash of the arguments.
+/// Printed, it is text for humans; its fields, and `serde::Serialize`, are for programs. It holds neither the arguments
+/// nor the value. The [fingerprint](Shared::fingerprint) is part of a hash of the arguments.
 ///
 /// # Example
 ///
@@ -61,20 +61,20 @@ pub struct Explanation {
 pub enum Next {
     /// The value in this process.
     Process,
-    /// The same, past its time, while the function runs again.
+    /// The same, stale, while the function runs again.
     ProcessStale,
     /// The value in the shared tier.
     Shared,
-    /// The same, past its time, while the function runs again.
+    /// The same, stale, while the function runs again.
     SharedStale,
-    /// What the run that is under way returns.
+    /// The result of the run that is in flight.
     Waits,
     /// The function runs.
     Runs,
     /// The function runs, and nothing is stored: caching is off.
     Off,
-    /// An error, and the function does not run: nothing can be sealed, an argument is outside of what languages share, or a
-    /// sealed entry was refused where the attribute says `on_tamper = error`.
+    /// An error, and the function does not run: nothing can be sealed, an argument cannot be represented in all
+    /// languages, or a sealed entry was refused and the attribute says `on_tamper = error`.
     Refused,
 }
 
@@ -84,9 +84,9 @@ pub enum Next {
 pub struct Process {
     /// Whether it can be served.
     pub state: ProcessState,
-    /// How much time it has left: of a stale one, until it may no longer be served. `None`: without end, or there is none.
+    /// How much time it has left; for a stale entry, until it may no longer be served. `None`: no expiry, or no entry.
     pub left: Option<Duration>,
-    /// For how long its time is over; of a stale or an expired one.
+    /// How long ago it expired; for a stale or an expired entry.
     pub over: Option<Duration>,
     /// How much of the capacity it takes.
     pub weight: Option<u64>,
@@ -98,13 +98,13 @@ pub struct Process {
 pub enum ProcessState {
     /// There is none.
     Absent,
-    /// Within its time.
+    /// Within its TTL.
     Fresh,
-    /// Past its time, and served while the function runs again: `stale = …`.
+    /// Past its TTL, and served while the function runs again: `stale = …`.
     Stale,
-    /// Past its time.
+    /// Past its TTL.
     Expired,
-    /// The shared tier may have changed it: it is asked before this is served again.
+    /// The shared tier may have changed it: the next call checks there before it serves it again.
     Doubted,
     /// It is sealed, and does not open.
     Refused(Refused),
@@ -120,13 +120,13 @@ pub struct Shared {
     pub backend: Option<&'static str>,
     /// The first sixteen digits of the hash in the storage key, by which it can be found in the backend.
     ///
-    /// Of a `#[cache::secure]` function in its own format the hash takes the key, and nothing of the arguments can be told
-    /// from it. Of all others, and with `interop = …`, it is a hash of the arguments without a key (Blake2b, [RFC 7693]): who
-    /// has the fingerprint can try out arguments that are easily guessed.
+    /// For a `#[cache::secure]` function in its own format, the hash depends on the key, and reveals nothing about the
+    /// arguments. For all others, and with `interop = …`, it is a hash of the arguments without a key (Blake2b, [RFC
+    /// 7693]): a reader who has the fingerprint can test guesses of the arguments.
     ///
     /// [RFC 7693]: https://www.rfc-editor.org/rfc/rfc7693
     pub fingerprint: Option<String>,
-    /// How much time it has left to be fresh. `None`: without end, or it is not fresh.
+    /// How long it stays fresh. `None`: no expiry, or it is not fresh.
     pub left: Option<Duration>,
     /// How old the value is.
     pub age: Option<Duration>,
@@ -142,27 +142,27 @@ pub enum SharedState {
     NotUsed,
     /// Nothing.
     Absent,
-    /// A value within its time.
+    /// A value within its TTL.
     Fresh,
-    /// A value past its time that may be served while the function runs again.
+    /// A value past its TTL that may be served while the function runs again.
     Stale,
-    /// A value past its time.
+    /// A value past its TTL.
     Expired,
-    /// Bytes that are no value of this function: damaged, or of another type or version.
+    /// Bytes that are not a value of this function: damaged, or of another type or version.
     Unreadable,
     /// It is sealed, and does not open.
     Refused(Refused),
-    /// The backend is left alone, because it failed several times in a row.
+    /// The circuit breaker is open, because the backend failed several times in a row.
     LeftAlone,
     /// The backend did not answer; the kind of its error.
     Failed(&'static str),
-    /// An invalidation of it is on its way.
+    /// An invalidation of it is in flight.
     Overtaken,
     /// Other calls would have the same storage key, so nothing is shared.
     Ambiguous,
-    /// Nothing can be sealed for want of a key, a tenant or a namespace: the function runs at each call, or refuses to.
+    /// Nothing can be sealed for lack of a key, a tenant or a namespace: the function runs at each call, or refuses to.
     Unsealed,
-    /// An argument is outside of what the languages of `interop = …` share, so the call has no key there.
+    /// An argument cannot be represented in all languages of `interop = …`, so the call has no key there.
     Unkeyed,
 }
 
@@ -170,7 +170,7 @@ pub enum SharedState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
-    /// Sealed for this place with a known key, and changed since.
+    /// Sealed for this entry with a known key, and changed since.
     Tampered,
     /// Sealed with another key, or for another tenant or namespace.
     WrongKey,
@@ -180,7 +180,7 @@ pub enum Refused {
     Downgraded,
     /// Cut short.
     Damaged,
-    /// It opens, and does not hold what this type reads.
+    /// It opens, but its content cannot be read as this type.
     Unread,
 }
 
@@ -188,17 +188,17 @@ pub enum Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotStored {
-    /// The attribute's `if` said no.
+    /// The attribute's `if` rejected it.
     Condition,
-    /// It was an error, and the attribute does not keep errors.
+    /// It was an error, and the attribute does not cache errors.
     Error,
-    /// It was `None`, which the attribute does not keep.
+    /// It was `None`, which the attribute does not cache.
     None,
-    /// Its time to live was zero.
+    /// Its TTL was zero.
     NoTime,
 }
 
-/// What is known of a call whose tiers are not looked at yet.
+/// A call whose tiers have not been looked at yet.
 impl Explanation {
     pub(crate) fn of(cache: String, process: Process, shared: Shared) -> Self {
         Self {
@@ -212,8 +212,8 @@ impl Explanation {
         }
     }
 
-    /// Works out what the next call gets, in the order of a call's own steps. `is_refused`: a call that gets to the shared
-    /// tier returns an error, and does not run its function.
+    /// Determines what the next call gets, in the order of a call's own steps. `is_refused`: a call that reaches the
+    /// shared tier returns an error, and does not run its function.
     pub(crate) fn concluded(mut self, is_off: bool, is_refused: bool) -> Self {
         self.next = match (self.process.state, self.shared.state) {
             _ if is_off => Next::Off,

@@ -1,4 +1,4 @@
-//! The bytes that leave the process: values encoded ([`encoded`], [`codec`]), in frames that say how long they live
+//! The bytes that leave the process: values encoded ([`encoded`], [`codec`]), in frames that contain their lifetime
 //! ([`frame`]).
 
 #[cfg(feature = "shared")]

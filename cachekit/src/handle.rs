@@ -1,4 +1,4 @@
-//! A cached call by its key: look at its entry, replace it, remove it.
+//! A cached call by its key: inspect its entry, replace it, remove it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) use self::operation::Operation;
 
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
-/// A handle on a call.
+/// A handle for a call.
 pub fn handle<H, R, Q, S, J>(function: FunctionRef, route: R, _shape: S, key: Q, judge: J) -> H
 where
     H: From<Inner<S::Return>>,
@@ -41,7 +41,8 @@ where
     erase::<R::Key, S>(function, &key, Box::new(judge), R::remote).into()
 }
 
-/// A handle on a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
+/// A handle for a call whose values are judged by rules. Separate, because a closure costs the compiler more
+/// than a value.
 pub fn handle_ruled<H, R, Q, S, F, J>(
     function: FunctionRef,
     route: R,
@@ -61,7 +62,7 @@ where
     handle(function, route, shape, key, rules(Rules::new()))
 }
 
-/// What a handle is made of.
+/// The parts of a handle.
 #[allow(unreachable_pub)] // Named by what generated code calls.
 pub struct Inner<R> {
     key: EntryKey,
@@ -135,7 +136,7 @@ impl<R> From<Inner<R>> for AsyncHandle<R> {
 }
 
 impl<R> Handle<R> {
-    /// Removes the entry. Running fills of this key will not be stored.
+    /// Removes the entry and kills the running fills of this key.
     pub fn invalidate(&self) -> Invalidated {
         blocking::block_on(self.0.erased().invalidate())
     }
@@ -150,14 +151,14 @@ impl<R> Handle<R> {
         blocking::block_on(self.0.erased().contains())
     }
 
-    /// What would become of the call, and why. Changes nothing; see [`Explanation`].
+    /// What would happen to the call, and why. Changes nothing; see [`Explanation`].
     pub fn explain(&self) -> Explanation {
         blocking::block_on(self.0.erased().explain())
     }
 
-    /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
-    /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
-    /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
+    /// Stores a value as if the function had returned it now, under the rules of its attribute. If the rules
+    /// reject the value (an `Err`, unless they say otherwise), this only removes the entry. So does every value
+    /// if an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub fn set(&self, value: R) {
         blocking::block_on(self.0.erased().set(value));
     }
@@ -172,7 +173,7 @@ impl<R> Handle<R> {
         function_clear(self.0.function)
     }
 
-    /// Removes what has expired of the function's entries, in this process. Returns how many entries that were.
+    /// Removes the function's expired entries in this process. Returns how many there were.
     pub fn purge(&self) -> u64 {
         function_purge(self.0.function)
     }
@@ -189,7 +190,7 @@ impl<R> Handle<R> {
 }
 
 impl<R> AsyncHandle<R> {
-    /// Removes the entry. Running fills of this key will not be stored.
+    /// Removes the entry and kills the running fills of this key.
     pub async fn invalidate(&self) -> Invalidated {
         self.0.erased().invalidate().await
     }
@@ -204,14 +205,14 @@ impl<R> AsyncHandle<R> {
         self.0.erased().contains().await
     }
 
-    /// What would become of the call, and why. Changes nothing; see [`Explanation`].
+    /// What would happen to the call, and why. Changes nothing; see [`Explanation`].
     pub async fn explain(&self) -> Explanation {
         self.0.erased().explain().await
     }
 
-    /// Stores a value as if the function had returned it now, under the rules of its attribute. What those
-    /// do not keep (an `Err`, unless they say otherwise) only removes the entry; so does every value where
-    /// an option, such as `ttl = limit * 2`, needs the arguments of a call.
+    /// Stores a value as if the function had returned it now, under the rules of its attribute. If the rules
+    /// reject the value (an `Err`, unless they say otherwise), this only removes the entry. So does every value
+    /// if an option, such as `ttl = limit * 2`, needs the arguments of a call.
     pub async fn set(&self, value: R) {
         self.0.erased().set(value).await;
     }
@@ -227,7 +228,7 @@ impl<R> AsyncHandle<R> {
         function_clear(self.0.function)
     }
 
-    /// Removes what has expired of the function's entries, in this process. Returns how many entries that were.
+    /// Removes the function's expired entries in this process. Returns how many there were.
     pub fn purge(&self) -> u64 {
         function_purge(self.0.function)
     }
@@ -243,7 +244,7 @@ impl<R> AsyncHandle<R> {
     }
 }
 
-/// What companions do with the handle of one call, which is theirs.
+/// What companions do with their own handle of one call.
 impl<R> AsyncHandle<R> {
     pub(crate) fn into_invalidate(self) -> BoxFuture<'static, Invalidated> {
         self.0.place.invalidate()
@@ -286,7 +287,7 @@ pub fn function_stats(function: &'static CachedFunction) -> Stats {
     function.stats()
 }
 
-/// Removes the entries of a function whose time is over, in this process.
+/// Removes a function's expired entries in this process.
 pub fn function_purge(function: &'static CachedFunction) -> u64 {
     function.purge()
 }

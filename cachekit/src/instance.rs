@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::key::CacheKey;
 
-/// The identity of an object whose methods cache results of their own.
+/// The identity of an object whose methods have their own cached results.
 ///
-/// Every value is different from all others in the process, for good: unlike an address, it is never used
-/// again, so a new object can never be served the entries of a dropped one. A clone is a new identity,
+/// Every value differs from all others in the process, for good. Unlike an address it is never
+/// reused, so a new object can never be served the entries of a dropped one. A clone is a new identity,
 /// because a clone can change independently of the original.
 ///
 /// # Example
@@ -39,7 +39,7 @@ use crate::key::CacheKey;
 pub struct InstanceId(u64);
 
 impl InstanceId {
-    /// An identity that nothing else has.
+    /// A unique identity.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -14,7 +14,7 @@ pub trait Keep: Clone + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Send + 'static> Keep for T {}
 
-/// What a borrowed argument points at, which can be copied for later.
+/// The target of a borrowed argument, which can be copied for later.
 #[diagnostic::on_unimplemented(
     message = "`stale` cannot keep a copy of `{Self}`",
     label = "`stale` runs the function again in the background, with a copy of this",
@@ -77,7 +77,7 @@ pub fn keep_borrowed<T: KeepBorrowed + ?Sized>(value: &T) -> T::Kept {
     value.kept()
 }
 
-/// The copy, as the function wants it.
+/// The copy, in the form that the function takes.
 pub fn lend<T: KeepBorrowed + ?Sized>(kept: &T::Kept) -> &T {
     T::lent(kept)
 }

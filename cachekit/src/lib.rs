@@ -15,57 +15,56 @@
 //! ```
 //!
 //! - [`macro@cache`] and [`cache::local`] are the attributes; their pages list every option.
-//! - Beside a function `user` stands a type `user` with `invalidate`, `refresh`, `peek`, `set`, `contains`,
-//!   `key`, `explain`, `stats` and `clear`; a public method `get` has a companion `get_cache` that returns a
+//! - A function `user` gets a companion type `user` with `invalidate`, `refresh`, `peek`, `set`, `contains`,
+//!   `key`, `explain`, `stats` and `clear`; a public method `get` gets a companion `get_cache` that returns a
 //!   [`Handle`].
 //! - [`Cache`] is the same cache as an object, for a struct's field or for code without attributes.
 //! - [`functions`] lists every annotated function with its policy and counters.
-//! - [`testing`] isolates tests from each other and turns the clock.
+//! - [`testing`] isolates tests from each other and has a mock clock.
 //!
 //! # What a call does
 //!
 //! A hit compares the arguments themselves, checks the expiry against a coarse clock and clones the value:
-//! no lock, no allocation, no write to memory that another thread reads. A miss runs the function once
-//! however many callers ask at the same time; the others wait for its result. An invalidation takes effect
+//! no lock, no allocation, no write to memory that another thread reads. A miss runs the function once,
+//! however many callers arrive at the same time; the others wait for its result. An invalidation takes effect
 //! for all threads at once and beats every run that started before it.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | (none) | caching in the process; no HTTP, TLS or cryptography in the tree |
+//! | (none) | caching in the process; no HTTP, TLS or cryptography in the dependency tree |
 //! | `shared` | `set_default_backend` and `backend = …`: functions share values through a `cachekit_io::Backend` |
 //! | `io` | [`cache::io`]: functions share values through cachekit.io; turns `shared` on |
 //! | `redis` | Redis and Valkey behind [`macro@cache`]: `CACHEKIT_REDIS_URL`; turns `shared` on |
 //! | `file` | a directory of this machine behind [`macro@cache`]: `CACHEKIT_FILE_CACHE_DIR`; turns `shared` on |
-//! | `secure` | [`cache::secure`]: what leaves the process is sealed; turns `shared` on |
-//! | `aws-lc-rs` | faster encryption, by a library in C and assembly; turns `secure` on |
-//! | `ring` | the same by the library that `io` and `redis` use for TLS; turns `secure` on |
+//! | `secure` | [`cache::secure`]: values are sealed before they leave the process; turns `shared` on |
+//! | `aws-lc-rs` | faster encryption, with a library in C and assembly; turns `secure` on |
+//! | `ring` | the same, with the library that `io` and `redis` use for TLS; turns `secure` on |
 //! | `interop` | [`interop`]: keys and values that the Python, TypeScript and Rust SDKs share; [`python`] |
-//! | `chrono`, `jiff`, `time` | dates of these crates in them; each turns `interop` on |
+//! | `chrono`, `jiff`, `time` | dates of these crates in `interop` keys and values; each turns `interop` on |
 //! | `metrics` | `cachekit::metrics`: counters, gauges and histograms for a recorder of the `metrics` facade |
 //! | `tracing` | `cachekit::tracing`: spans of calls, of runs and of backends |
 //! | `axum` | `cachekit::page`: every function as JSON and as a page, in an axum router |
 //! | `tower` | [`responses`]: whole HTTP responses by the rules of RFC 9111, as a `tower::Layer` |
 //! | `tokio` | refreshes of async functions (`stale = …`) run on the Tokio runtime of their caller; `shared` turns it on |
 //!
-//! Features add API, they never change behaviour.
+//! Features add API; they never change behaviour.
 //!
 //! # Environment
 //!
-//! `CACHEKIT_DISABLE`: set to anything but `0`, `false`, `no`, `off` or nothing, every cached function runs
-//! its body at every call and nothing is stored. Read once, when the first cache is used.
+//! `CACHEKIT_DISABLE`: set to anything but `0`, `false`, `no`, `off` or nothing, it makes every cached function run
+//! its body at every call, and nothing is stored. Read once, when the first cache is used.
 //!
-//! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, where
-//! `set_shared_budget` says nothing. With `io`: `CACHEKIT_API_KEY` and its companions; see [`cache::io`].
-//! With `redis`: `CACHEKIT_REDIS_URL`, then `REDIS_URL`; with `file`: `CACHEKIT_FILE_CACHE_DIR` and its companions. At most
-//! one of the `CACHEKIT_` variables may ask for a backend, and the build must have it.
-//! With `secure`: `CACHEKIT_MASTER_KEY` and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] tells what is wrong with any of
-//! them.
+//! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, unless the program
+//! calls `set_shared_budget`. With `io`: `CACHEKIT_API_KEY` and related variables; see [`cache::io`]. With `redis`:
+//! `CACHEKIT_REDIS_URL`, then `REDIS_URL`; with `file`: `CACHEKIT_FILE_CACHE_DIR` and related variables. At most one of
+//! the `CACHEKIT_` variables may ask for a backend, and the build must have it. With `secure`: `CACHEKIT_MASTER_KEY`
+//! and `CACHEKIT_PREVIOUS_MASTER_KEYS`. [`init`] reports what is wrong with any of them.
 
-// Where the documentation is built with a nightly compiler, each item says which feature it needs.
+// If the documentation is built with a nightly compiler, each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What only a feature needs is dead without it; builds with all features find what is dead for good.
+// Code that only a feature needs is dead without it; builds with all features find code that is never used.
 #![cfg_attr(not(all(feature = "interop", feature = "secure")), allow(dead_code))]
 
 // What an annotated function runs through, in the order of a call.
@@ -92,7 +91,7 @@ mod template;
 mod ttl;
 mod unwind;
 
-// What people call.
+// What users call.
 #[cfg(feature = "shared")]
 mod backend_option;
 mod background;
@@ -123,7 +122,7 @@ mod shared;
 #[cfg(feature = "shared")]
 mod storage_key;
 
-// What is noted of calls, and what is made of it.
+// What is recorded about calls, and what uses these records.
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg_attr(feature = "observe", path = "observe/enabled.rs")]
@@ -170,7 +169,7 @@ pub use stats::{Refusals, Stats};
 pub use store::Cause;
 pub use ttl::IntoTtl;
 
-/// Whether `CACHEKIT_DISABLE` switched caching off when the process first asked.
+/// Whether `CACHEKIT_DISABLE` turned caching off when it was first read.
 pub(crate) fn disabled() -> bool {
     static DISABLED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
         std::env::var_os("CACHEKIT_DISABLE")

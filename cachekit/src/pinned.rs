@@ -6,7 +6,7 @@ use crate::key::{CacheKey, Fidelity, Form};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::Shape;
 
-/// What sets a call's entries apart besides its arguments.
+/// What distinguishes a call's entries besides its arguments.
 #[allow(unreachable_pub)] // Named by what generated code calls.
 pub trait Qualifier {
     /// The form that entries keep.
@@ -90,7 +90,7 @@ impl<Q: CacheKey, P: Qualifier> CacheKey for At<Q, P> {
     }
 }
 
-/// Rules see the arguments; the qualifier is not their business.
+/// Rules see the arguments, but not the qualifier.
 impl<K, P, S, T, E, C, W> Judge<Pinned<K, P>, S> for Rules<K, S, T, E, C, W>
 where
     S: Shape,

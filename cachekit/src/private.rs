@@ -1,5 +1,5 @@
-//! Everything generated code may name, and nothing else. Not covered by semantic versioning: the macros
-//! and the runtime are pinned to each other's exact version.
+//! Everything that generated code may name, and nothing else. Not covered by semantic versioning: the
+//! macros and the runtime are pinned to each other's exact version.
 
 pub use crate::cache::own::lookup_in;
 pub use crate::cached_function::{
@@ -87,7 +87,7 @@ where
 {
 }
 
-/// The capacity of an attribute that is not a literal. 0 switches the function's cache off.
+/// The capacity of an attribute that is not a literal. 0 turns the function's cache off.
 ///
 /// # Panics
 ///

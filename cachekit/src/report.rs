@@ -1,4 +1,4 @@
-//! What there is to report of every annotated function, for metrics and for the page.
+//! The data to report for every annotated function, for metrics and for the page.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::observe::{Cause, Observed, Outcome};
 use crate::stats::Stats;
 use crate::store::{Calls, StoreRef};
 
-/// What there is to report of one function; of several, if the compiler's paths do not tell them apart.
+/// The data to report for one function, or for several if the compiler's paths do not distinguish them.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) functions: Vec<Function>,
@@ -31,18 +31,18 @@ impl Report {
         self.stores.iter().map(|store| store.observed())
     }
 
-    /// Runs that ended so.
+    /// Runs with this outcome and cause.
     pub(crate) fn fills(&self, outcome: Outcome, cause: Cause) -> u64 {
         self.observed().map(|observed| observed.fills(outcome, cause)).sum()
     }
 
-    /// Calls that wait for another call's run now.
+    /// Calls that are waiting for another call's run.
     pub(crate) fn waiters(&self) -> u64 {
         self.observed().map(Observed::waiters).sum()
     }
 }
 
-/// Every annotated function by its label: in the test scope that this thread is in, or in the process.
+/// Every annotated function by its label: in this thread's test scope, or in the process.
 pub(crate) fn all() -> BTreeMap<String, Report> {
     let mut reports = BTreeMap::<String, Report>::new();
     for function in functions() {

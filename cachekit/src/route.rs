@@ -1,5 +1,5 @@
-//! The ways to a backend: where the process is configured to go, where an attribute says, or sealed. Also what sets entries
-//! apart besides the arguments: the backend, and the tenant.
+//! The routes to a backend: as the process is configured, as an attribute says, or sealed. Also the parts of a key
+//! besides the arguments: the backend, and the tenant.
 
 use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::key::CacheKey;
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// The tier of an entry that goes to the backend of the object that it belongs to, or where the process is configured to go.
+/// The tier of an entry that goes to the backend of its object, or to the configured one.
 #[cfg(feature = "tower")]
 pub(crate) fn at_own_or_configured<Q, S>(
     function: FunctionRef,
@@ -83,8 +83,8 @@ where
     }
 }
 
-/// What clearing a function's entries in this process leaves in the tier behind it: a backend cannot list a function's keys,
-/// so clearing is not confirmed where there is one.
+/// What clearing a function's entries in this process leaves in the tier behind it. A backend cannot list a function's
+/// keys, so if there is one, clearing is not confirmed.
 pub(crate) fn after_clear(function: &'static CachedFunction) -> Removal {
     #[cfg(feature = "shared")]
     if named::may_have_backend(function) {

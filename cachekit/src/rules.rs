@@ -14,17 +14,17 @@ pub struct Verdict {
     /// In ticks; `NEVER` does not expire.
     pub(crate) ttl: Ticks,
     pub(crate) weight: u64,
-    /// For how long after its time it may be served at most, where the attribute or the layer allows that at all.
+    /// How long it may be served after its TTL at most, if the attribute or the layer allows that.
     pub(crate) window: Ticks,
 }
 
 /// Decides about a result.
 pub trait Judge<K, S: Shape> {
-    /// `ttl` is what the attribute or the cache says in general.
+    /// `ttl` is the default of the attribute or the cache.
     fn judge(&self, key: &K, ret: &S::Return, ttl: Ticks) -> Verdict;
 }
 
-/// Where the rule that decides stays in its place: futures are smaller so.
+/// A rule by reference, so that it stays where it is: futures are smaller that way.
 impl<K, S: Shape, J: Judge<K, S>> Judge<K, S> for &mut J {
     fn judge(&self, key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
         J::judge(self, key, ret, ttl)
@@ -43,7 +43,7 @@ impl<K, S: Shape> Judge<K, S> for Defaults {
     }
 }
 
-/// An option needs what only the function's call has: nothing can be said about a value without it.
+/// An option needs values that only the function's call has; a value alone cannot be judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Unknown;
 
@@ -72,9 +72,9 @@ pub struct Unset;
 #[derive(Clone, Copy, Debug)]
 pub struct Given(Ticks);
 
-/// A TTL, condition or weight computed from the value: what the attribute says, and how to call it.
+/// A TTL, condition or weight computed from the value: the closure of the attribute, and how to call it.
 ///
-/// That it can be called was checked where the two were put together. Nothing asks again, so that a wrong
+/// The constructor checked that it can be called. Nothing checks again, so that a wrong
 /// closure is one error, at the option.
 #[derive(Clone, Copy, Debug)]
 pub struct Computed<F, Call>(F, Call);
@@ -182,7 +182,7 @@ fn ttl_of<V: ?Sized, D: IntoTtl, F: Fn(&V) -> D>(f: &F, value: &V) -> Ticks {
 
 /// A TTL option, given or not.
 pub trait TtlRule<V: ?Sized> {
-    /// The TTL for a value; `general` where the option says nothing.
+    /// The TTL for a value; `general` if the option does not set one.
     fn ttl(&self, value: &V, general: Ticks) -> Ticks;
 }
 

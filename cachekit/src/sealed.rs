@@ -1,5 +1,5 @@
-//! A sealed entry and the place it is stored at, as those parts of the crate see them that seal nothing themselves. What
-//! seals is [`crate::secure`].
+//! A sealed entry and its storage key, as seen by the parts of the crate that do not seal themselves. [`crate::secure`]
+//! seals.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use bytes::Bytes;
 use crate::format::encoded::EncodedRef;
 use crate::stats::Refusal;
 
-/// Sealed bytes, with what it takes to open them except for the keys.
+/// Sealed bytes, with everything needed to open them except the keys.
 pub(crate) trait Openable: Send + Sync {
     fn bytes(&self) -> &Bytes;
 
-    /// Opens them with the keys of now, and hands over the encoded value.
+    /// Opens them with the current keys, and passes on the encoded value.
     fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal>;
 }
 
@@ -30,7 +30,7 @@ impl SealedBytes {
         self.0.bytes().clone()
     }
 
-    /// What reading the encoded value comes to.
+    /// The result of reading the encoded value.
     pub(crate) fn open<T>(&self, read: impl FnOnce(EncodedRef<'_>) -> T) -> Result<T, Refusal> {
         let (mut read, mut came) = (Some(read), None);
         self.0.open(&mut |encoded| came = read.take().map(|read| read(encoded)))?;
@@ -44,11 +44,11 @@ impl fmt::Debug for SealedBytes {
     }
 }
 
-/// Where an entry is stored, if that may be shown: a sealed one at `s1:{hash}` or `ns:{namespace}:s1:{hash}`, one of all
-/// languages at `{namespace}:{operation}:{hash}`.
+/// The storage key of an entry, if it may be shown: a sealed entry has `s1:{hash}` or `ns:{namespace}:s1:{hash}`, an
+/// entry for all languages has `{namespace}:{operation}:{hash}`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct BlindedKey {
-    /// Where it shows.
+    /// If the storage key shows it.
     pub(crate) namespace: Option<&'static str>,
     /// For all languages.
     pub(crate) operation: Option<&'static str>,

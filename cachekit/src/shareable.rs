@@ -1,4 +1,4 @@
-//! What may leave the process.
+//! Types that may leave the process.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,21 +1,22 @@
-//! `init` and `check`: finding at the start of a program what would otherwise only be counted.
+//! `init` and `check`: reporting problems at the start of a program that would otherwise only be counted.
 
 use crate::error::Error;
 
 #[cfg(feature = "shared")]
 mod problems;
 
-/// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
+/// Reads the environment now, and connects to the backend that it names, instead of at the first call that needs
+/// it.
 ///
-/// Only what the program's functions use is looked at: without a `#[cache::io]` function a missing
-/// `CACHEKIT_API_KEY` is no problem, and without a `#[cache::secure]` function a missing `CACHEKIT_MASTER_KEY`. Two
-/// functions with one operation for all languages are one, unless both say `interop = shared("…")`.
-/// Nothing is sent; [`check`] asks the backends whether they are there.
+/// It only checks what the program's functions use: without a `#[cache::io]` function a missing `CACHEKIT_API_KEY`
+/// is not a problem, and without a `#[cache::secure]` function a missing `CACHEKIT_MASTER_KEY` is not. Two
+/// functions with one operation for all languages are a problem, unless both say `interop = shared("…")`. It sends
+/// nothing; [`check`] contacts the backends.
 ///
 /// # Errors
 ///
-/// Every problem found, each once: all variables that are wrong, by name, and never what they hold. Functions
-/// work in spite of them, cached in the process only; but `#[cache::secure]`
+/// Every problem found, each once: all variables that are wrong, by name, and never their values. Functions
+/// work anyway, cached in the process only; but `#[cache::secure]`
 /// functions without a key return an error, or run each time.
 ///
 /// # Example
@@ -35,16 +36,16 @@ pub fn init() -> Result<(), Error> {
     Error::of(problems)
 }
 
-/// Checks every annotated function of the program and asks the backends that they use whether they are
-/// there, and where this process keeps copies, whether it hears of changes: with Redis, a user who may neither use
-/// client-side tracking nor the channel of changes is a problem that names the permissions.
+/// Checks every annotated function of the program and contacts the backends that they use. If this process keeps
+/// copies, it also checks that it receives events about changes: with Redis, a user with permission for neither
+/// client-side tracking nor the channel is a problem that names the permissions.
 ///
-/// That takes as long as the slowest answer, the budget for the shared tier at most (5 seconds unless set).
-/// Backends that attributes name with `backend = …` are known to their calls only, and not asked.
+/// This takes as long as the slowest answer, the budget for the shared tier at most (5 seconds unless set).
+/// Backends that attributes name with `backend = …` are known only to their calls, and are not contacted.
 ///
 /// # Errors
 ///
-/// Every problem found, what [`init`] finds among them.
+/// Every problem found, including those of [`init`].
 ///
 /// # Example
 ///

@@ -8,12 +8,12 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// What happened in a cache since the process started.
 ///
-/// Hits are counted per thread and added up here, so that counting costs a hit nothing shared. All
+/// Hits are counted per thread and added up here, so that counting writes nothing shared on a hit. All
 /// numbers are exact once the calls they count have returned.
 ///
-/// It is `serde::Serialize`, with the fields by their names, for a page or a line of a log. Printed, it shows what
-/// matters most: hits and misses, those of the misses that the shared tier answered (`shared hits`), calls that got
-/// a stale value, and entries.
+/// It implements `serde::Serialize`, with the fields by their names, for a page or a log line. Printed, it shows
+/// what matters most: hits and misses, misses that the shared tier answered (`shared hits`), calls that got a stale
+/// value, and entries.
 ///
 /// # Example
 ///
@@ -34,47 +34,47 @@ pub struct Stats {
     pub hits: u64,
     /// Calls that found nothing there.
     pub misses: u64,
-    /// Times the function ran to fill the cache. Less than `misses` where callers waited for one run or
+    /// Runs of the function to fill the cache. Less than `misses` if callers waited for one run or
     /// the shared tier had the value.
     pub loads: u64,
     /// Misses answered from the shared tier.
     pub shared_hits: u64,
     /// Operations of the shared tier that failed. The calls went on without it.
     pub shared_errors: u64,
-    /// Calls that left the shared tier alone because it was down.
+    /// Calls that skipped the shared tier because its circuit breaker was open.
     pub shared_skips: u64,
-    /// Values that were not written to the shared tier, because the guard that would have kept them from undoing
-    /// an invalidation could not be had: no fence was given, or another process held the lock.
+    /// Values that were not written to the shared tier, because the guard that keeps them from undoing
+    /// an invalidation was not available: the backend gave no fence, or another process held the lock.
     pub shared_unguarded: u64,
-    /// Entries of this process that were dropped because the shared backend said that another process deleted or
-    /// replaced them there.
+    /// Entries of this process that were dropped because the shared backend reported that another process deleted
+    /// or replaced them there.
     pub shared_invalidations: u64,
-    /// Entries of this process that were dropped because the shared backend was emptied, or because news of it may
+    /// Entries of this process that were dropped because the shared backend was emptied, or because its events may
     /// have been lost.
     pub shared_flushes: u64,
     /// Misses that waited for another process which was running the function.
     pub lock_waits: u64,
-    /// Calls answered with a stale value while the function ran again; those from the in-process tier are
-    /// `hits` as well, those from the shared tier `shared_hits`.
+    /// Calls answered with a stale value while the function ran again. Those from the in-process tier also count as
+    /// `hits`, those from the shared tier as `shared_hits`.
     pub stale_hits: u64,
-    /// Refreshes in the background whose value was stored.
+    /// Background refreshes whose value was stored.
     pub refreshes: u64,
-    /// Refreshes that ran nothing, because the shared tier had a fresh value by then: another process was faster.
+    /// Refreshes that ran nothing, because another process had already stored a fresh value in the shared tier.
     pub shared_refreshes: u64,
-    /// Refreshes in the background that panicked, or whose result was not to be stored.
+    /// Background refreshes that panicked, or whose result was not to be stored.
     pub failed_refreshes: u64,
-    /// Entries that had to make room.
+    /// Entries that were evicted.
     pub evictions: u64,
     /// Entries found expired.
     pub expirations: u64,
     /// Calls of `invalidate` and `clear`.
     pub invalidations: u64,
-    /// Sealed entries that came back and were not used, by reason. All zero but for `#[cache::secure]`.
+    /// Sealed entries that were read and refused, by reason. All zero except for `#[cache::secure]`.
     pub refused: Refusals,
-    /// Calls of a `#[cache::secure]` function that ran without a key, tenant or namespace that could be
-    /// used, and whose results were stored nowhere.
+    /// Calls of a `#[cache::secure]` function that ran without a usable key, tenant or namespace,
+    /// and whose results were stored nowhere.
     pub unsealed: u64,
-    /// Entries held now, expired ones that no call asked for since included.
+    /// Entries held now, including expired ones that no call has requested since.
     pub entries: u64,
     /// Their weight.
     pub weight: u64,
@@ -116,11 +116,11 @@ impl AddAssign for Stats {
     }
 }
 
-/// Sealed entries that came back and were refused, by what was wrong with them.
+/// Sealed entries that were read and refused, by what was wrong with them.
 ///
-/// None of them was decoded, let alone served: to the call, each was a miss, or an error where the attribute
-/// says `on_tamper = error`. The kinds are as exact as cryptography allows; the book's threat model lists
-/// what can be told from what.
+/// None of them was decoded or served: to the call, each was a miss, or an error if the attribute
+/// says `on_tamper = error`. The kinds are as precise as cryptography allows; the book's threat model lists
+/// which cases cannot be distinguished.
 ///
 /// # Example
 ///
@@ -134,7 +134,7 @@ impl AddAssign for Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// Sealed for this place with a known key, and changed since.
+    /// Sealed for this entry with a known key, and changed since.
     pub tampered: u64,
     /// Sealed with no key of the keyring, or for another tenant or namespace.
     pub wrong_key: u64,
@@ -166,7 +166,7 @@ impl AddAssign for Refusals {
 /// Why an entry could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// See [`Refusals`]; so for the next four.
+    /// See [`Refusals`]; likewise the next four.
     Tampered,
     /// Another key.
     WrongKey,
@@ -174,9 +174,9 @@ pub enum Refusal {
     WrongPlace,
     /// Another format.
     Downgraded,
-    /// Not whole.
+    /// Cut short, or with invalid fields.
     Damaged,
-    /// It was not looked at, because there is no key; or it holds what this type does not read. Nothing is
+    /// It was not opened, because there is no key, or its content cannot be read as this type. Nothing is
     /// wrong with the entry.
     Unread,
     /// The `Deserialize` of its type panicked.

@@ -1,12 +1,12 @@
-//! Texts with `{…}` in the options `key`, `tenant` and `self = key(…)`, as generated code fills them in.
+//! Strings with `{…}` in the options `key`, `tenant` and `self = key(…)`, as generated code fills them in.
 
 use std::fmt::{self, Write};
 
-/// Fills in a template: each text with the value after it, then the end.
+/// Fills in a template: each string with the value after it, then the end.
 ///
-/// With several values, `markers` holds a sign of each text between two of them. These signs are written as
-/// `%` and two digits within values, and so is `%` itself: what a value holds is never taken for the text that
-/// follows it, and different values make different texts.
+/// With several values, `markers` contains one character of each string between two of them. Within values
+/// these characters are written as `%` and two digits, and so is `%` itself. So the content of a value is
+/// never mistaken for the string that follows it, and different values give different texts.
 #[must_use]
 pub fn template(markers: &str, parts: &[(&str, fmt::Arguments<'_>)], end: &str) -> String {
     let mut filled = String::new();

@@ -1,7 +1,7 @@
-//! Aids for testing code that uses cached functions: an isolated cache for a test, and a clock to turn.
+//! Aids for testing code that uses cached functions: an isolated cache for a test, and a mock clock.
 //!
 //! Tests run in parallel in one process, and cached functions keep their entries in statics. A test that
-//! calls [`isolate`] gets fresh caches and its own clock instead, visible to its thread only:
+//! calls [`isolate`] gets fresh caches and its own clock instead, visible only to its thread:
 //!
 //! ```
 //! use std::time::Duration;
@@ -19,7 +19,7 @@
 //! assert_eq!(rate::stats().misses, 2);
 //! ```
 //!
-//! Work that moves to other threads takes the [`Scope`] along: [`Scope::enter`] on a thread,
+//! If work moves to other threads, pass the [`Scope`] on: [`Scope::enter`] on a thread,
 //! [`Scope::wrap`] around a future that a runtime may move.
 
 use std::fmt;
@@ -32,7 +32,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-/// Fresh caches and a standing clock for code that runs inside it.
+/// Fresh caches and a stopped clock for code that runs inside it.
 ///
 /// Cheap to clone; all clones are the same scope. The scope's entries are dropped with its last clone.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl Scope {
         self.0.run(f)
     }
 
-    /// Runs a future in the scope, on whatever thread it is polled.
+    /// Runs a future in the scope, on any thread that polls it.
     ///
     /// # Example
     ///
@@ -118,7 +118,7 @@ pub fn isolate() -> Isolated {
     Scope::new().enter()
 }
 
-/// Keeps the current thread in a [`Scope`]. Dropping it goes back to what was before.
+/// Keeps the current thread in a [`Scope`]. Dropping it restores the previous one.
 #[must_use = "the thread leaves the scope when the guard is dropped"]
 pub struct Isolated {
     scope: Scope,
@@ -126,7 +126,7 @@ pub struct Isolated {
 }
 
 impl Isolated {
-    /// The scope, to take to other threads.
+    /// The scope, to pass to other threads.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -143,11 +143,11 @@ impl fmt::Debug for Isolated {
     }
 }
 
-/// Blocks until nothing goes on in the background: no refresh runs, no lock is being given back.
+/// Blocks until there is no background work: no refresh runs, no lock is being released.
 ///
-/// It waits for what was started in the [`Scope`] this thread is in, outside of any for all of the process that is in
-/// none. Where refreshes run as tasks of a single-threaded runtime, await [`settled`] instead: this would keep them from
-/// running.
+/// It waits for work that was started in the [`Scope`] of this thread. Outside of any scope, it waits for all work of
+/// the process that was started outside of scopes. If refreshes run as tasks of a single-threaded runtime, await
+/// [`settled`] instead: blocking would keep them from running.
 ///
 /// # Example
 ///
@@ -171,7 +171,7 @@ pub fn settle() {
     scope::background().wait();
 }
 
-/// Resolves when nothing goes on in the background; see [`settle`].
+/// Resolves when there is no background work; see [`settle`].
 ///
 /// # Example
 ///

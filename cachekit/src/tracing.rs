@@ -1,26 +1,26 @@
 //! Spans of calls, of runs and of backends (feature `tracing`), through the crate `tracing`.
 //!
-//! There is nothing to set up: a subscriber that lets the target `cachekit` through at `DEBUG` has the spans. They are
-//! children of the span that the caller is in, and what a function's body opens is a child of its run.
+//! No setup is needed: a subscriber that enables the target `cachekit` at `DEBUG` gets the spans. They are
+//! children of the caller's span, and spans that a function's body opens are children of its run.
 //!
 //! | span | when | fields |
 //! |--|--|--|
 //! | `cache.get` | a call that found no fresh value in this process; of hits, a [sample](sample_hits) | `cache.name`, `cache.tier` (`process`, `shared`, `none`), `cache.hit`, `cache.stale` |
 //! | `cache.fill` | the function runs; child of `cache.get` | `cache.fill.cause` (`miss`, `refresh`, `forced`), `cache.fill.outcome` (`ok`, `not_stored`, `error`, `panic`, `cancelled`) |
-//! | `cache.backend` | a backend is asked; child of the span that asks, in a call of its `cache.get` | `db.system.name`, `db.operation.name`, `cache.backend.outcome` (`ok`, or the kind of the error) |
+//! | `cache.backend` | an operation on a backend; child of the span that starts it, in a call of its `cache.get` | `db.system.name`, `db.operation.name`, `cache.backend.outcome` (`ok`, or the kind of the error) |
 //!
 //! `cache.tier` says which tier answered; `none` is a call whose function ran, or that waited for another call's run.
-//! `otel.kind` and `otel.status_code` are set as `tracing-opentelemetry` reads them. A refresh in the background has a
-//! `cache.get` of its own, and no parent: its caller was served before.
+//! `otel.kind` and `otel.status_code` are set as `tracing-opentelemetry` reads them. A background refresh has its own
+//! `cache.get` without a parent, because its caller was served before.
 //!
-//! Of a [`Cache`](crate::Cache) that is an object, misses of look-ups that may run something (`get_or_insert_with` and its
-//! kin) have these spans, with the name `cachekit::Cache`. Of their hits, those that the thread has at hand are never in the
+//! For a [`Cache`](crate::Cache) object, misses of look-ups that may run a closure (`get_or_insert_with` and its
+//! variants) have these spans, with the name `cachekit::Cache`. Its hits in the thread cache are never in the
 //! sample; `get` has no spans.
 //!
-//! A subscriber is the program's own code, and runs in the middle of calls. One that panics fails no call, and a cached call
-//! that it makes waits for no other.
+//! A subscriber is the program's own code, and runs in the middle of calls. A panic in it fails no call, and a cached
+//! call that it makes waits for no other call.
 //!
-//! No field holds a key, a tenant, a value or the words of an error.
+//! No field holds a key, a tenant, a value or the text of an error.
 //!
 //! # What it costs
 //!
@@ -29,10 +29,10 @@
 
 use crate::observe::spans;
 
-/// Has one hit of so many in each thread be a `cache.get` span. 0, the default: no hit is.
+/// Records one in this many hits of each thread as a `cache.get` span. 0, the default, records none.
 ///
-/// A hit takes some twenty nanoseconds, and a span a microsecond or more, which is why this is not for the subscriber
-/// alone to say.
+/// A hit takes some twenty nanoseconds, and a span a microsecond or more. That is why enabling the target does not turn
+/// this on.
 ///
 /// # Example
 ///

@@ -1,12 +1,12 @@
-//! What may stand behind `ttl =`.
+//! What `ttl =` accepts.
 
 use std::time::Duration;
 
 /// Values that say how long an entry lives.
 ///
 /// Implemented for [`Duration`], for unsigned and signed integers (whole seconds), and for `Option` of
-/// these (`None`: the entry does not expire). A span of zero, or a negative one, means that the value is
-/// not stored.
+/// these (`None`: the entry does not expire). A duration of zero, or a negative one, means that the
+/// value is not stored.
 ///
 /// # Example
 ///
@@ -23,7 +23,7 @@ use std::time::Duration;
     label = "expected a `Duration`, whole seconds, or an `Option` of them"
 )]
 pub trait IntoTtl {
-    /// The span, or `None` for an entry that does not expire.
+    /// The duration, or `None` for an entry that does not expire.
     fn into_ttl(self) -> Option<Duration>;
 }
 

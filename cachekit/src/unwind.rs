@@ -1,8 +1,8 @@
 //! What every public type promises about threads and panics.
 //!
-//! A panic can come out of the user's function, `Clone`, `Eq`, `Hash`, `Drop` or weigher. None of them runs under a
-//! lock of ours, and an entry is published by one exchange after all of them: what a panic leaves behind is in
-//! order. Types that hold the user's closures, or a backend, do not have these traits by themselves.
+//! A panic can come out of the user's function, `Clone`, `Eq`, `Hash`, `Drop` or weigher. None of them runs under
+//! one of our locks, and an entry is published by one exchange after all of them, so a panic leaves the cache
+//! consistent. Types that hold the user's closures, or a backend, do not have these traits by default.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -66,7 +66,7 @@ mod tests {
         all_four::<Clock>();
         // A guard of its thread.
         unwinds::<Isolated>();
-        // What a handle returns says nothing about the handle.
+        // The return type of a handle does not affect the handle.
         all_four::<Handle<Odd>>();
     }
 }

@@ -24,22 +24,22 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///   [`InvalidKey`](crate::BackendErrorKind::InvalidKey) before anything is sent. The empty key is
 ///   always refused.
 /// - **Windows.** A value is fresh for [`SetOptions::ttl`], then stale for
-///   [`SetOptions::stale_ttl`], then gone. A store that cannot tell fresh from stale drops the
-///   entry at the end of `ttl`; it never passes off a stale value as fresh. Where time is counted
-///   in whole seconds, less than one second becomes one and the rest is rounded down.
+///   [`SetOptions::stale_ttl`], then gone. A store that cannot distinguish fresh from stale drops the
+///   entry at the end of `ttl`; it never passes off a stale value as fresh. If a store counts
+///   whole seconds, less than one second becomes one and the rest is rounded down.
 /// - **Read your writes.** What `set` or `delete` confirmed, the next `get` through the same
 ///   backend sees. An entry may vanish at any time (eviction); it never comes back.
 /// - **Lazy.** A returned future does nothing before it is first polled. Dropping it half-way
 ///   leaves the store consistent; whether the operation happened is then unknown.
-/// - **No waiting in silence.** A backend that talks to something bounds every operation with a
-///   deadline of its own and reports [`Timeout`](crate::BackendErrorKind::Timeout).
+/// - **Bounded.** A backend that communicates with anything bounds every operation with its own
+///   deadline and reports [`Timeout`](crate::BackendErrorKind::Timeout).
 /// - **No secrets** in [`Debug`](fmt::Debug) output and errors; see [`BackendError`].
 ///
-/// The crate's `conformance` feature checks all of it that can be seen from outside.
+/// The crate's `conformance` feature checks everything that can be observed from outside.
 ///
 /// # Example
 ///
-/// A store with one slot, to show what an implementation has to write:
+/// A store with one slot, to show what an implementation has to contain:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -102,10 +102,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The value stored under this key, if there is one that is fresh or stale.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>>;
 
-    /// As [`get`](Self::get), for a value that does not say itself how long it is good: where the backend knows when the
-    /// entry ends, [`Fetched::fresh_for`] tells it.
+    /// Like [`get`](Self::get), for a value that does not itself state its lifetime. If the backend knows when the
+    /// entry ends, [`Fetched::fresh_for`] says so.
     ///
-    /// Many backends tell that with each `get`, and need not implement this. Decorators pass it on.
+    /// Many backends report that with each `get`, and need not implement this. Decorators pass it on.
     fn get_timed<'a>(
         &'a self,
         key: &'a str,
@@ -113,7 +113,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         self.get(key)
     }
 
-    /// Stores a value, replacing whatever was there with both its windows.
+    /// Stores a value, replacing any previous value and both its windows.
     fn set<'a>(
         &'a self,
         key: &'a str,
@@ -121,26 +121,26 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         options: &'a SetOptions,
     ) -> BoxFuture<'a, Result<(), BackendError>>;
 
-    /// Removes the entry; deleting what is not there is no error.
+    /// Removes the entry; deleting a missing entry is not an error.
     ///
-    /// `false` only if the backend knows that there was nothing. Some services do not tell: they
+    /// `false` only if the backend knows that there was no entry. Services that do not report this
     /// answer `true` each time.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>>;
 
-    /// Whether `get` would find something, without moving the value.
+    /// Whether `get` would find an entry, without transferring the value.
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>>;
 
-    /// Asks the backend whether it is up. An error means that it is not.
+    /// Checks whether the backend is up. An error means that it is not.
     fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>>;
 
-    /// What kind of backend this is, as a short label for logs and counters; decorators answer for
-    /// what they wrap.
+    /// The kind of backend, as a short label for logs and counters; decorators return that of the
+    /// backend they wrap.
     fn backend_type(&self) -> &'static str {
         "custom"
     }
 
-    /// Whether entries lie under other names than their keys, as after a prefix, so that programs which do not have the
-    /// same setting do not find them. Decorators answer for what they wrap.
+    /// Whether entries are stored under names other than their keys, for example with a prefix, so that programs
+    /// without the same setting do not find them. Decorators return the answer of the backend they wrap.
     fn renames_keys(&self) -> bool {
         false
     }
@@ -150,7 +150,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Reading and extending the life of an entry, if the backend can.
+    /// Reading and extending the TTL of an entry, if the backend can.
     fn ttl(&self) -> Option<&dyn TtlControl> {
         None
     }
@@ -160,12 +160,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Writes that lose against an invalidation that came in between, if the backend can.
+    /// Writes that lose against an invalidation in the meantime, if the backend can.
     fn fencing(&self) -> Option<&dyn Fencing> {
         None
     }
 
-    /// News of what others invalidated, if the backend tells.
+    /// Events about what others invalidated, if the backend sends them.
     fn events(&self) -> Option<&dyn InvalidationEvents> {
         None
     }

@@ -1,5 +1,5 @@
-//! The contract between what caches and what stores: the trait, what backends can do beyond it, and what goes in and
-//! comes out.
+//! The contract between caches and stores: the trait, the optional capabilities, and the inputs and
+//! outputs.
 
 mod backend;
 mod capability;

@@ -1,4 +1,4 @@
-//! What goes into a backend and what comes out of it.
+//! Inputs and outputs of a backend.
 
 use crate::{BackendError, BackendErrorKind, LockToken, Operation};
 use bytes::Bytes;
@@ -6,12 +6,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Whether an entry is within its time to live or in the stale window after it.
+/// Whether an entry is within its TTL or in the stale window after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Freshness {
-    /// Within its time to live.
+    /// Within its TTL.
     Fresh,
-    /// Past its time to live, kept for the stale window: usable while it is refreshed.
+    /// Past its TTL, kept for the stale window: usable while it is refreshed.
     Stale,
 }
 
@@ -38,17 +38,17 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// A fresh value; for how long it stays fresh the backend does not say.
+    /// A fresh value without a bound on how long it stays fresh.
     pub fn fresh(value: Bytes) -> Self {
         Self { value, freshness: Freshness::Fresh, fresh_for: None }
     }
 
-    /// A stale value: it is fresh for no time at all.
+    /// A stale value: it is fresh for zero time.
     pub fn stale(value: Bytes) -> Self {
         Self { value, freshness: Freshness::Stale, fresh_for: Some(Duration::ZERO) }
     }
 
-    /// Bounds for how long the value stays fresh. A stale value stays stale.
+    /// Bounds how long the value stays fresh. A stale value stays stale.
     pub fn with_fresh_for(mut self, bound: Duration) -> Self {
         if self.freshness == Freshness::Fresh {
             self.fresh_for = Some(bound);
@@ -66,7 +66,7 @@ impl Fetched {
         self.value
     }
 
-    /// The same find with another value: for decorators that open, check or wrap what was stored.
+    /// The same result with another value: for decorators that open, check or wrap what was stored.
     ///
     /// # Example
     ///
@@ -98,7 +98,7 @@ impl Fetched {
         self.fresh_for
     }
 
-    /// For how long a local copy may be kept when the caller would keep it for `wanted`; `None` if
+    /// How long a local copy may be kept if the caller would keep it for `wanted`; `None` if
     /// no copy may be kept, because the value is stale or about to be.
     ///
     /// # Example
@@ -154,16 +154,16 @@ impl fmt::Debug for Fetched {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SetOptions {
-    /// For how long the entry is fresh; `None` for ever.
+    /// How long the entry is fresh; `None` means for ever.
     pub ttl: Option<Duration>,
-    /// For how long after that it may be served as stale; `None` or zero not at all.
+    /// How long it may then be served as stale; `None` or zero means not at all.
     pub stale_ttl: Option<Duration>,
-    /// The lock under which the value was computed. Where a backend knows such locks, it refuses the
+    /// The lock under which the value was computed. A backend that supports this refuses the
     /// value ([`Superseded`](BackendErrorKind::Superseded)) once the lock is no longer held, and once
-    /// the key was deleted, or written without this lock, since it was taken. Other backends ignore it.
+    /// the key was deleted, or written without this lock, since it was acquired. Other backends ignore it.
     pub lock: Option<LockToken>,
-    /// Programs read the value that know no layout of ours: it is stored as it is. A store that would keep the stale
-    /// window inside of it drops the entry at the end of [`ttl`](Self::ttl).
+    /// The value is read by programs that do not know our layout, so it is stored unchanged. A store that would put
+    /// the stale window inside it drops the entry at the end of [`ttl`](Self::ttl).
     pub verbatim: bool,
 }
 
@@ -179,7 +179,7 @@ impl SetOptions {
         self
     }
 
-    /// Stale for this long after the time to live.
+    /// Stale for this long after the TTL.
     pub fn stale_ttl(mut self, stale_ttl: Duration) -> Self {
         self.stale_ttl = Some(stale_ttl);
         self
@@ -191,18 +191,18 @@ impl SetOptions {
         self
     }
 
-    /// Stored as it is, for programs that know no layout of ours.
+    /// Stored unchanged, for programs that do not know our layout.
     pub fn verbatim(mut self) -> Self {
         self.verbatim = true;
         self
     }
 
-    /// Checks what no backend can honour; backends call it before they send anything.
+    /// Checks options that no backend can honour; backends call it before they send anything.
     ///
     /// # Errors
     ///
-    /// [`BackendErrorKind::InvalidOption`] for a time to live of zero and for a stale window
-    /// without a time to live before it.
+    /// [`BackendErrorKind::InvalidOption`] for a TTL of zero and for a stale window
+    /// without a TTL.
     ///
     /// # Example
     ///
@@ -243,7 +243,7 @@ pub struct Health {
     pub backend_type: Cow<'static, str>,
     /// How long the answer took.
     pub latency: Duration,
-    /// What else the backend tells, as names and values fit for a log: no secrets.
+    /// Further details, as names and values fit for a log: no secrets.
     pub details: Vec<(Cow<'static, str>, String)>,
 }
 

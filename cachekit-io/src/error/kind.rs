@@ -21,12 +21,12 @@ use std::fmt;
 /// | [`Configuration`](Self::Configuration) | no | no | no |
 ///
 /// - **Retried**: the same operation may succeed a moment later.
-/// - **Counted by a breaker**: it says that the backend itself is in trouble. The other kinds are
+/// - **Counted by a breaker**: the backend itself is in trouble. The other kinds are
 ///   neutral: neither failures nor successes.
-/// - **Fails open**: going on without the cache is the whole answer. A kind that does not fail open
-///   is a mistake in the settings or in the calling code, and every further call will repeat it:
-///   explicit calls return it and a check at start-up reports it. An annotated function, which has
-///   no place for it, still runs and counts it.
+/// - **Fails open**: continuing without the cache fully handles it. A kind that does not fail open
+///   is a mistake in the settings or in the calling code, and every further call will repeat it.
+///   Explicit calls return it and a check at start-up reports it. An annotated function cannot
+///   return it, so it runs and counts the error.
 ///
 /// # Example
 ///
@@ -40,31 +40,31 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BackendErrorKind {
-    /// The backend or the way to it is in trouble right now: connection refused or reset, a server
-    /// error, an answer that makes no sense. Retried; counted by a breaker; fails open.
+    /// The backend or the connection to it is in trouble right now: connection refused or reset, a
+    /// server error, an answer that makes no sense. Retried; counted by a breaker; fails open.
     Transient,
     /// No answer came before the deadline; the operation may or may not have happened. Retried;
     /// counted by a breaker; fails open.
     Timeout,
-    /// A quota or balance is spent: the backend refuses until it is filled up again. Not retried;
+    /// A quota or balance is spent: the backend refuses until it is replenished. Not retried;
     /// counted by a breaker; fails open.
     QuotaExceeded,
     /// A circuit breaker refused to try. Not retried; not counted by a breaker; fails open.
     CircuitOpen,
-    /// Too many calls are under way already and this one was shed. Not retried; not counted by a
+    /// Too many calls are already in flight and this one was shed. Not retried; not counted by a
     /// breaker; fails open.
     Backpressure,
-    /// The value is larger than the backend takes. Not retried; not counted by a breaker; fails
+    /// The value is larger than the backend accepts. Not retried; not counted by a breaker; fails
     /// open: the value is used and not stored.
     TooLarge,
     /// The backend cannot do this, whatever the key. Not retried; not counted by a breaker; fails
     /// open.
     Unsupported,
     /// A value written under a lock came too late: the lock is gone, or another writer changed the
-    /// key since it was taken. Not retried; not counted by a breaker; fails open: what is stored is
-    /// newer.
+    /// key since it was acquired. Not retried; not counted by a breaker; fails open: what is stored
+    /// is newer.
     Superseded,
-    /// The credentials are missing, wrong, or not enough for this. Not retried; not counted by a
+    /// The credentials are missing, wrong, or insufficient. Not retried; not counted by a
     /// breaker; does not fail open.
     Authentication,
     /// The backend refused for a reason that will not go away by itself. Not retried; not counted
@@ -73,7 +73,7 @@ pub enum BackendErrorKind {
     /// The key cannot be stored there; found before anything was sent. Not retried; not counted by
     /// a breaker; does not fail open.
     InvalidKey,
-    /// An option of the call cannot be honoured, such as a time to live of zero; found before
+    /// An option of the call cannot be honoured, such as a TTL of zero; found before
     /// anything was sent. Not retried; not counted by a breaker; does not fail open.
     InvalidOption,
     /// The backend cannot be built from the settings given. Not retried; not counted by a breaker;
@@ -82,7 +82,7 @@ pub enum BackendErrorKind {
 }
 
 impl BackendErrorKind {
-    /// Every kind there is, in the order of the table above.
+    /// Every kind, in the order of the table above.
     pub const ALL: &'static [Self] = &[
         Self::Transient,
         Self::Timeout,
@@ -104,12 +104,12 @@ impl BackendErrorKind {
         matches!(self, Self::Transient | Self::Timeout)
     }
 
-    /// Whether it says that the backend itself is in trouble.
+    /// Whether the backend itself is in trouble.
     pub const fn counts_for_breaker(self) -> bool {
         matches!(self, Self::Transient | Self::Timeout | Self::QuotaExceeded)
     }
 
-    /// Whether going on without the cache is the whole answer to it.
+    /// Whether continuing without the cache fully handles it.
     pub const fn fails_open(self) -> bool {
         match self {
             Self::Transient

@@ -15,14 +15,14 @@ use std::time::Duration;
 
 /// Why an operation on a backend failed.
 ///
-/// The error is opaque: ask [`kind`](Self::kind) or one of the predicates. It is one word wide and
-/// cheap to clone, so one failed fill can be reported to every waiter. What caused
-/// it is reached through [`source`](Error::source) and is not repeated in the message.
+/// The error is opaque: use [`kind`](Self::kind) or one of the predicates. It is one word wide and
+/// cheap to clone, so one failed fill can be reported to every waiter. Its cause
+/// is available through [`source`](Error::source) and is not repeated in the message.
 ///
 /// # What it never holds
 ///
 /// An error ends up in logs. It holds no value, no key (at most the key's length), no credential
-/// and no address that could carry one. Code that builds an error keeps to the same rule for the
+/// and no address that could contain one. Code that builds an error follows the same rule for the
 /// context and for the source.
 ///
 /// # Example
@@ -77,7 +77,7 @@ impl BackendError {
         self
     }
 
-    /// Notes which key it was about: its length is kept, the key is not.
+    /// Records which key it was about: its length is kept, the key is not.
     pub fn with_key(mut self, key: &str) -> Self {
         Arc::make_mut(&mut self.inner).key_len = Some(key.len());
         self
@@ -91,7 +91,7 @@ impl BackendError {
 
     /// Adds the cause, to be found through [`source`](Error::source).
     ///
-    /// The cause is shown wherever the chain is printed: it must not hold secrets either.
+    /// The cause is shown wherever the chain is printed: it must not contain secrets either.
     ///
     /// # Example
     ///
@@ -146,7 +146,7 @@ impl BackendError {
         self.kind().counts_for_breaker()
     }
 
-    /// Whether going on without the cache is the whole answer to it; see the
+    /// Whether continuing without the cache fully handles it; see the
     /// [table of kinds](BackendErrorKind).
     pub fn fails_open(&self) -> bool {
         self.kind().fails_open()
@@ -172,7 +172,7 @@ impl BackendError {
         self.kind() == BackendErrorKind::CircuitOpen
     }
 
-    /// Whether too many calls were under way ([`Backpressure`](BackendErrorKind::Backpressure)).
+    /// Whether too many calls were in flight ([`Backpressure`](BackendErrorKind::Backpressure)).
     pub fn is_backpressure(&self) -> bool {
         self.kind() == BackendErrorKind::Backpressure
     }

@@ -1,4 +1,4 @@
-//! How a batch passes a layer: as one call, and a further attempt is about what is left of it.
+//! How a batch passes through a layer: as one call; a further attempt only covers the items that are left.
 
 use super::call::{Attempt, Call};
 use super::layered::{Layer, Layered};
@@ -10,30 +10,30 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// What is known of an item.
+/// The state of an item.
 enum Item<T> {
     New,
-    /// It was asked about, and no answer has come.
+    /// It was requested, and no answer has arrived.
     Asked,
     Answered(Result<T, BackendError>),
 }
 
-/// A batch on its way.
+/// A batch in flight.
 struct Items<T, M> {
     operation: Operation,
     state: Mutex<State<T>>,
-    /// Whether an item may be asked about again. Only looked at after something went wrong.
+    /// Whether an item may be requested again. Only checked after a failure.
     may_repeat: M,
 }
 
 struct State<T> {
     items: Vec<Item<T>>,
-    /// What the last attempt came to, as one.
+    /// The verdict on the last attempt as a whole.
     verdict: Result<(), BackendError>,
 }
 
 impl<T> State<T> {
-    /// Whether an item was asked about in an attempt that was given up, and not again.
+    /// Whether an item was requested in an attempt that was given up, and may not be repeated.
     fn is_stuck(&self) -> bool {
         self.items.iter().any(|item| matches!(item, Item::Asked))
     }
@@ -64,7 +64,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
         state.items.iter().enumerate().any(|(index, item)| self.is_left(index, item))
     }
 
-    /// Begins an attempt: the items that it is about.
+    /// Begins an attempt. Returns its items.
     fn ask(&self) -> Vec<usize> {
         let mut state = self.state();
         let mut asked = Vec::new();
@@ -80,7 +80,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
         asked
     }
 
-    /// What an attempt comes to that has nothing left to ask.
+    /// The verdict on an attempt that has no items left.
     fn as_it_stands(&self) -> Result<(), BackendError> {
         let state = self.state();
         if state.is_stuck() { Err(self.given_up()) } else { state.verdict.clone() }
@@ -91,7 +91,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
         error.with_context("given up half-way, and not to be repeated")
     }
 
-    /// Notes what an attempt brought, and says how that is to be judged as one.
+    /// Records the results of an attempt, and returns the verdict on it as a whole.
     fn answered(&self, asked: &[usize], brought: BatchResults<T>) -> Result<(), BackendError> {
         let mut verdict: Result<(), BackendError> = Ok(());
         let mut wait = None;
@@ -137,7 +137,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
         verdict
     }
 
-    /// The results of all items. What the layer says is that of those without one.
+    /// The results of all items. Items without one get the result of the layer.
     fn finish(&self, carried: Result<(), BackendError>) -> BatchResults<T> {
         let missing = match carried {
             Err(error) => error,
@@ -154,7 +154,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
 }
 
 impl<L: Layer, B: Backend> Layered<L, B> {
-    /// `ask` asks the backend about the items with these numbers.
+    /// `ask` requests the items with these numbers from the backend.
     fn carry_many<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
@@ -226,8 +226,9 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
     }
 }
 
-/// Which entries may be written again. Of several with the same key the last one wins: one that failed must not be
-/// written after it. And a write under a lock would take the first attempt's value for another's.
+/// Which entries may be written again. Of several with the same key the last one wins: an earlier one that failed
+/// must not be written after it. A write under a lock must not be repeated either: it would mistake the first
+/// attempt's value for another's.
 fn may_repeat(entries: &[BatchEntry<'_>]) -> Vec<bool> {
     let last: HashMap<_, _> =
         entries.iter().enumerate().map(|(index, entry)| (entry.key, index)).collect();

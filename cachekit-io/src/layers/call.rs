@@ -1,4 +1,4 @@
-//! What passes a layer.
+//! What passes through a layer.
 
 use crate::{BackendError, BackendErrorKind, BoxFuture, Operation};
 use std::fmt;
@@ -20,7 +20,7 @@ impl<'a> Call<'a> {
         Self { operation, key: None }
     }
 
-    /// What is asked.
+    /// Which operation it is.
     pub fn operation(&self) -> Operation {
         self.operation
     }
@@ -39,7 +39,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether doing it twice comes to the same as doing it once.
+    /// Whether doing it twice has the same effect as doing it once.
     pub(super) fn is_repeatable(&self) -> bool {
         match self.operation {
             Operation::Connect
@@ -70,7 +70,7 @@ impl fmt::Debug for Call<'_> {
     }
 }
 
-/// Carries the operation out, as often as it is [run](Self::run).
+/// Performs the operation, each time it is [run](Self::run).
 pub struct Attempt<'a, T> {
     run: Box<dyn Fn() -> BoxFuture<'a, Result<T, BackendError>> + Send + Sync + 'a>,
     may_repeat: Box<dyn Fn() -> bool + Send + Sync + 'a>,
@@ -84,16 +84,16 @@ impl<'a, T> Attempt<'a, T> {
         Self { run: Box::new(run), may_repeat: Box::new(may_repeat) }
     }
 
-    /// Asks the backend, or the next layer. The future does nothing before it is polled.
+    /// Calls the backend, or the next layer. The future does nothing before it is polled.
     pub fn run(&self) -> BoxFuture<'a, Result<T, BackendError>> {
         (self.run)()
     }
 
-    /// Whether the operation may be carried out again, and that may help.
+    /// Whether the operation may be repeated, and a repetition may help.
     ///
-    /// Not so: taking a lock (the second attempt would contend with the first), giving one back, and writing under a lock
-    /// or through a fence (the second attempt would take the first one's value for another's). Of a batch, whether there
-    /// are items left of which neither is true.
+    /// Never for acquiring a lock (the second attempt would contend with the first), releasing one, and writing under a
+    /// lock or with a fence (the second attempt would mistake the first one's value for another's). For a batch:
+    /// whether items are left that are none of these.
     pub fn may_repeat(&self) -> bool {
         (self.may_repeat)()
     }

@@ -1,21 +1,21 @@
-//! A layer that leaves a backend alone that is down.
+//! A layer that stops calls to a backend that is down.
 
 use super::{Attempt, Call, Layer};
 use crate::circuit::{Circuit, FAILURES};
 use crate::{BackendError, BackendErrorKind, BoxFuture, Clock, Operation};
 use std::time::Duration;
 
-/// For how long a circuit is open unless said otherwise.
+/// How long a circuit stays open by default.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Leaves a backend alone that is down, so that not every operation pays for finding out.
+/// Stops calls to a backend that is down, so that not every operation waits to find that out.
 ///
 /// Five failures in a row ([`BackendError::counts_for_breaker`]) open the circuit: for five seconds every operation fails
-/// at once with [`CircuitOpen`](BackendErrorKind::CircuitOpen), which says in
-/// [`retry_after`](BackendError::retry_after) how long that goes on. Then one operation is let through: if it succeeds,
-/// the circuit closes, else there is another pause. Other failures, such as a key that the backend does not take, change
-/// nothing. [`health`](crate::Backend::health) always asks the backend, and locks are always given back; what comes of
-/// that counts.
+/// at once with [`CircuitOpen`](BackendErrorKind::CircuitOpen), whose
+/// [`retry_after`](BackendError::retry_after) says how much longer. Then one operation is let through: if it succeeds,
+/// the circuit closes; otherwise there is another pause. Other failures, such as a key that the backend rejects, change
+/// nothing. [`health`](crate::Backend::health) checks and releases of locks always reach the backend, and their results
+/// count.
 ///
 /// # Example
 ///
@@ -64,14 +64,14 @@ impl CircuitBreaker {
         Self { failures: FAILURES, pause: PAUSE, clock: Clock::monotonic(), circuit }
     }
 
-    /// Opens after so many failures in a row; 0 counts as 1.
+    /// Opens after this many failures in a row; 0 counts as 1.
     #[must_use]
     pub fn failures(self, failures: u32) -> Self {
         let circuit = Circuit::new(failures, millis(self.pause));
         Self { failures, circuit, ..self }
     }
 
-    /// Stays open for so long, in whole milliseconds.
+    /// Stays open for this long, in whole milliseconds.
     #[must_use]
     pub fn pause(self, pause: Duration) -> Self {
         let circuit = Circuit::new(self.failures, millis(pause));
@@ -84,7 +84,7 @@ impl CircuitBreaker {
         Self { clock, ..self }
     }
 
-    /// Whether the backend is left alone. It is from when the circuit opens until an operation succeeds.
+    /// Whether the circuit is open: from when it opens until an operation succeeds.
     pub fn is_open(&self) -> bool {
         self.circuit.open_until().is_some()
     }

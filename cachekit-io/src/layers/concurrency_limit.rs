@@ -1,16 +1,17 @@
-//! A layer that bounds how much runs at once.
+//! A layer that bounds how many operations run at once.
 
 use super::{Attempt, Call, Layer};
 use crate::{BackendError, BackendErrorKind, BoxFuture, Operation, alarm, timed};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Lets so many operations run at once, so that a slow backend does not take the sockets and the time of the whole program.
+/// Bounds how many operations run at once, so that a slow backend does not take the sockets and the time of the whole
+/// program.
 ///
-/// An operation above that waits for its turn, first come first served, for as long as [`wait`](Self::wait) says; unless
-/// set it does not wait. Only the time bounds how many wait, each with its value. If its turn does not come it fails with
-/// [`Backpressure`](BackendErrorKind::Backpressure), and the backend was not asked. A batch counts as one operation;
-/// [`health`](crate::Backend::health) and giving back a lock do not count.
+/// An operation above the limit waits for its turn, first come first served, for up to [`wait`](Self::wait); by default
+/// it does not wait. Only this time bounds the number of waiting operations, each with its value. If its turn does not
+/// come, it fails with [`Backpressure`](BackendErrorKind::Backpressure) without calling the backend. A batch counts as
+/// one operation; [`health`](crate::Backend::health) checks and releases of locks do not count.
 ///
 /// # Example
 ///
@@ -33,7 +34,7 @@ pub struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// So many operations at once, at least one.
+    /// This many operations at once, at least one.
     pub fn new(operations: usize) -> Self {
         let places = Semaphore::new(operations.clamp(1, Semaphore::MAX_PERMITS));
         Self { places, wait: Duration::ZERO }

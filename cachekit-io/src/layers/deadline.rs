@@ -1,14 +1,15 @@
-//! A layer that bounds operations in time.
+//! A layer that bounds the duration of operations.
 
 use super::{Attempt, Call, Layer};
 use crate::{BackendError, BackendErrorKind, BoxFuture, alarm, timed};
 use std::time::{Duration, Instant};
 
-/// Bounds each operation in time: from its first poll on it has this long, with everything that the layers and the
+/// Bounds the duration of each operation, from its first poll on, including everything that the layers and the
 /// backend inside do for it.
 ///
-/// What is not done then is dropped, and the caller gets a [`Timeout`](BackendErrorKind::Timeout). Whether the operation
-/// happened is unknown. Time is kept by a thread of the process, so it works on any executor.
+/// An operation that is not done by then is dropped, and the caller gets a
+/// [`Timeout`](BackendErrorKind::Timeout). Whether the operation
+/// happened is unknown. A thread of the process keeps the time, so it works on any executor.
 ///
 /// # Example
 ///
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// So long for each operation.
+    /// This long for each operation.
     pub fn new(limit: Duration) -> Self {
         Self(limit)
     }

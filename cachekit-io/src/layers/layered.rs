@@ -1,4 +1,4 @@
-//! A backend behind a layer: how each operation passes it.
+//! A backend behind a layer: how each operation passes through it.
 
 use super::call::{Attempt, Call};
 use crate::{
@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What every operation on a backend goes through.
+/// What every operation on a backend passes through.
 ///
 /// # Example
 ///
-/// A layer that counts what failed:
+/// A layer that counts failures:
 ///
 /// ```
 /// use cachekit_io::layers::{Attempt, Call, Layer};
@@ -48,21 +48,21 @@ use std::time::Duration;
 /// # });
 /// ```
 pub trait Layer: fmt::Debug + Send + Sync + 'static {
-    /// Sees to it that an operation is carried out, or says why it is not. Like every operation of a [`Backend`], the
-    /// future does nothing before it is polled, and may be dropped at any time: an implementation does its work inside of
-    /// the future, not before it makes one.
+    /// Performs an operation, or returns why not. Like every operation of a [`Backend`], the
+    /// future does nothing before it is polled, and may be dropped at any time: an implementation does its work inside
+    /// the future, not before it creates one.
     ///
-    /// A batch passes as one call. It fails if one of its items failed in a way that may be over in a moment
-    /// ([`BackendError::is_retryable`]), or that a breaker counts; a further attempt is about those items alone. What
-    /// the layer returns is the result of the items that have no result yet. A batch that is given up by an outer layer has lost
-    /// what the inner ones knew of its items.
+    /// A batch passes as one call. It fails if one of its items failed with a passing error
+    /// ([`BackendError::is_retryable`]), or with one that a breaker counts; a further attempt covers only those items.
+    /// The result of the layer becomes the result of the items that have none yet. If an outer layer gives a batch up,
+    /// what the inner layers knew of its items is lost. what the inner ones knew of its items.
     fn carry<'a, T: Send + 'a>(
         &'a self,
         call: Call<'a>,
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>>;
 
-    /// Stands around a backend.
+    /// Wraps a backend.
     fn around<B: Backend>(self, backend: B) -> Layered<Self, B>
     where
         Self: Sized,
@@ -71,7 +71,7 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// One layer around several backends, or one that is looked at elsewhere, too.
+/// One layer around several backends, or one whose state is also read elsewhere.
 impl<L: Layer> Layer for Arc<L> {
     fn carry<'a, T: Send + 'a>(
         &'a self,
@@ -95,12 +95,12 @@ impl<L, B> Layered<L, B> {
         &self.layer
     }
 
-    /// What it stands around.
+    /// The backend that it wraps.
     pub fn backend(&self) -> &B {
         &self.backend
     }
 
-    /// What it stood around.
+    /// The backend that it wrapped.
     pub fn into_backend(self) -> B {
         self.backend
     }

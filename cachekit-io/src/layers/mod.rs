@@ -1,21 +1,21 @@
-//! What stands between a program and a backend: layers around it, each a [`Backend`](crate::Backend) again.
+//! Layers between a program and a backend, each a [`Backend`](crate::Backend) around a backend.
 //!
 //! | layer | what it does | what a caller sees |
 //! | --- | --- | --- |
-//! | [`Deadline`] | bounds each operation in time | [`Timeout`](crate::BackendErrorKind::Timeout) |
-//! | [`Retry`] | tries again what failed for a moment, within a budget | the last failure |
-//! | [`CircuitBreaker`] | leaves a backend alone that is down | [`CircuitOpen`](crate::BackendErrorKind::CircuitOpen) |
-//! | [`ConcurrencyLimit`] | lets so many operations run at once | [`Backpressure`](crate::BackendErrorKind::Backpressure) |
+//! | [`Deadline`] | bounds the duration of each operation | [`Timeout`](crate::BackendErrorKind::Timeout) |
+//! | [`Retry`] | repeats passing failures, within a budget | the last failure |
+//! | [`CircuitBreaker`] | stops calls to a backend that is down | [`CircuitOpen`](crate::BackendErrorKind::CircuitOpen) |
+//! | [`ConcurrencyLimit`] | bounds how many operations run at once | [`Backpressure`](crate::BackendErrorKind::Backpressure) |
 //!
-//! A layer hands on every [`Capability`](crate::Capability) of what it stands around, and offers no other. The
-//! operations of capabilities pass the layer as well; subscriptions to events go straight through.
+//! A layer has every [`Capability`](crate::Capability) of the backend that it wraps, and no other. The
+//! operations of capabilities pass through the layer too; subscriptions to events go straight to the backend.
 //!
-//! The clients of this crate have deadlines and retries of their own, and `cachekit` has a budget and a circuit breaker
+//! The clients of this crate have their own deadlines and retries, and `cachekit` has a budget and a circuit breaker
 //! for every backend. Layers are for backends that have none, and for programs that use a backend directly.
 //!
 //! # Which stands around which
 //!
-//! The layer that was put on last is asked first. A common stack, from the inside to the outside:
+//! The layer that is added last handles each operation first. A common stack, from the inside to the outside:
 //!
 //! ```
 //! use cachekit_io::layers::{CircuitBreaker, ConcurrencyLimit, Deadline, Layer, Retry};
@@ -41,8 +41,9 @@
 //! # }).unwrap();
 //! ```
 //!
-//! A circuit breaker counts what comes back to it. An operation that an outer deadline gave up does not: put a deadline
-//! inside of it, too. One budget, breaker or limit serves several backends, and can be looked at, if it is shared:
+//! A circuit breaker counts the results that it sees. It does not see an operation that an outer deadline gave up, so
+//! put a deadline inside it, too. One budget, breaker or limit can serve several backends, and its state can be read,
+//! if it is shared:
 //!
 //! ```
 //! use cachekit_io::MemoryBackend;

@@ -1,21 +1,21 @@
-//! A layer that tries again.
+//! A layer that repeats failed operations.
 
 use super::{Attempt, Call, Layer};
 use crate::{BackendError, BoxFuture, alarm, backoff, timed};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-/// Tries again what failed for a moment ([`BackendError::is_retryable`]).
+/// Repeats operations after passing failures ([`BackendError::is_retryable`]).
 ///
-/// Before each retry it waits for a random time: up to 100 ms, 200 ms and so on to 5 s, and at least what the backend
-/// asked for. What asks for more than 5 s is not tried again, nor is what must not be done twice
-/// ([`Attempt::may_repeat`]).
+/// Before each retry it waits a random time: up to 100 ms, 200 ms and so on to 5 s, and at least what the backend asked
+/// for. If the backend asks for more than 5 s, the operation is not repeated; nor is an operation that must not be done
+/// twice ([`Attempt::may_repeat`]).
 ///
 /// A write that was given up half-way, by a [`Deadline`](super::Deadline) for each attempt or by a lost connection, may
-/// still arrive: after the retry that succeeded, and after whatever the program or another process wrote or deleted
-/// since. Callers to whom that matters write through a [fence](crate::Fencing), as `cachekit` does.
+/// still arrive: after the retry that succeeded, and after anything the program or another process wrote or deleted
+/// since. Callers to whom that matters write with a [fence](crate::Fencing), as `cachekit` does.
 ///
-/// All operations share a [`RetryBudget`], so that retries do not multiply the load of a backend that is failing anyway.
+/// All operations share a [`RetryBudget`], so that retries do not multiply the load of a failing backend.
 ///
 /// # Example
 ///
@@ -40,12 +40,12 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Up to so many attempts more than one.
+    /// Up to this many additional attempts.
     pub fn new(retries: u32) -> Self {
         Self { most: retries, budget: RetryBudget::default() }
     }
 
-    /// Another budget than the default.
+    /// Replaces the default budget.
     #[must_use]
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
@@ -89,11 +89,11 @@ impl Layer for Retry {
     }
 }
 
-/// How much of the traffic retries may be.
+/// Which share of the traffic may be retries.
 ///
-/// A failed attempt costs a token, a success earns a part of one, and there are never more than the budget has room for.
-/// While no more than half of them are left, nothing is tried again: a budget of two or fewer allows no retries. So a backend that fails now and then has its retries,
-/// and one that is down does not.
+/// A failed attempt costs a token, a success earns a fraction of one, and the number of tokens is bounded by the
+/// budget. While no more than half of them are left, nothing is retried: a budget of two or fewer allows no retries. So
+/// a backend that fails now and then gets its retries, and one that is down does not.
 ///
 /// Source: gRPC proposal A6, "Throttling Retry Attempts and Hedged RPCs".
 ///
@@ -117,8 +117,8 @@ pub struct RetryBudget {
 const TOKEN: u32 = 1000;
 
 impl RetryBudget {
-    /// A full budget of so many tokens, at most 1,000,000, to which each success adds so much of one: from 0 to 1, rounded
-    /// up to thousandths.
+    /// A full budget of this many tokens, at most 1,000,000. Each success adds this fraction of a token: from 0 to 1,
+    /// rounded up to thousandths.
     pub fn new(tokens: u32, success: f64) -> Self {
         let most = tokens.min(1_000_000) * TOKEN;
         // From 0 to 1000.
@@ -134,12 +134,12 @@ impl RetryBudget {
         }
     }
 
-    /// Takes a token. Whether there are enough left for a retry.
+    /// Takes a token. Returns whether there are enough left for a retry.
     fn failed(&self) -> bool {
         self.change(|left| left.saturating_sub(TOKEN)) > self.most / 2
     }
 
-    /// What is left after a change.
+    /// The tokens left after a change.
     fn change(&self, change: impl Fn(u32) -> u32) -> u32 {
         let mut left = self.left.load(Ordering::Relaxed);
         loop {

@@ -1,4 +1,4 @@
-//! The key file: one JSON object in each line.
+//! The key file: one JSON object per line.
 
 use super::key::{Digest, from_hex, hex, key_id};
 use super::{ApiKey, ApiKeyError, ApiKeys, KeyKind, Scope};
@@ -16,11 +16,11 @@ pub enum KeyFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is no key in it: blank lines and comments at most. A server that took it would refuse every request,
-    /// and a file that was cut off or emptied by mistake looks like this.
+    /// The file has no key, only blank lines and comments. A server that accepted it would refuse every request,
+    /// and a file that was truncated or emptied by mistake looks like this.
     #[error("the key file {path} has no key")]
     Empty {
         /// The file.
@@ -38,7 +38,7 @@ pub enum KeyFileError {
     },
 }
 
-/// One key, as the file has it.
+/// One key, as in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -98,11 +98,11 @@ impl Line {
 }
 
 impl ApiKeys {
-    /// The line of a key file that stands for this key; the key itself is not in it.
+    /// The key file's line for this key; it does not contain the key itself.
     ///
     /// # Errors
     ///
-    /// Those of [`add`](Self::add).
+    /// Like those of [`add`](Self::add).
     pub fn line(
         key: &ApiKey,
         tenant: &str,
@@ -116,11 +116,11 @@ impl ApiKeys {
         Ok(serde_json::to_string(&record).expect("strings and numbers are JSON"))
     }
 
-    /// What a key file says of its keys, for people: id, kind, tenant, scopes and limits of each.
+    /// Describes the keys of a file for humans: id, kind, tenant, scopes and limits of each.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// Like [`load`](Self::load).
     pub fn describe(path: &Path) -> Result<Vec<String>, KeyFileError> {
         let mut lines = Vec::new();
         for_each_record(path, |record| {
@@ -168,7 +168,7 @@ fn for_each_record(
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        // The message of the JSON parser names fields and columns, never what stands in them.
+        // The message of the JSON parser names fields and columns, never their content.
         let record = serde_json::from_str(line).map_err(|error| error.to_string());
         record.and_then(&mut each).map_err(|reason| KeyFileError::Line {
             path: path.to_owned(),

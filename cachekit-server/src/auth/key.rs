@@ -1,4 +1,4 @@
-//! API keys, and the hashes that stand for them.
+//! API keys, and the hashes that are stored of them.
 
 use crate::tenant::TenantLimitsError;
 use ring::hmac;
@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// The class of a key, which its prefix tells: where it may write.
+/// The class of a key, which is part of its prefix: where it may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyKind {
-    /// `ck_sdk_`: keys without a prefix and those of `ns:`. Has to say what its own cache did.
+    /// `ck_sdk_`: keys without a prefix and those of `ns:`. Requests have to report what the client's own
+    /// cache did.
     Sdk,
     /// `ck_api_`: keys without a prefix and those of `nsapi:`.
     Api,
@@ -19,7 +20,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// How keys of this class begin.
+    /// The prefix of keys of this class.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Sdk => "ck_sdk_",
@@ -47,7 +48,7 @@ impl std::str::FromStr for KeyKind {
     }
 }
 
-/// Why a key cannot be made or added.
+/// Why a key cannot be created or added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiKeyError {
@@ -68,7 +69,7 @@ pub enum ApiKeyError {
     Random,
 }
 
-/// An API key in the clear: what a client sends.
+/// An API key in plaintext: what a client sends.
 ///
 /// `Debug` does not show it, and there is no `Display`.
 ///
@@ -86,7 +87,7 @@ pub enum ApiKeyError {
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// A new key of 256 random bits: class, id and secret, joined by `_`.
+    /// A new key with 256 random bits: class, id and secret, joined by `_`.
     ///
     /// # Errors
     ///
@@ -96,8 +97,8 @@ impl ApiKey {
         Ok(Self(format!("{}{}_{}", kind.prefix(), hex(&id), hex(&secret))))
     }
 
-    /// Takes a key that was made elsewhere. It has to be as long and as random as one of ours: the
-    /// hash that is kept of it is a fast one.
+    /// Takes a key that was generated elsewhere. It has to be as long and as random as one of ours,
+    /// because only a fast hash of it is stored.
     ///
     /// # Errors
     ///
@@ -122,15 +123,15 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The part of a key that names it and is no secret; empty for keys that have none.
+/// The part of a key that identifies it and is not secret; empty for keys that have none.
 pub(super) fn key_id(key: &str) -> &str {
     let rest = KeyKind::of(key).map_or("", |kind| &key[kind.prefix().len()..]);
     rest.rsplit_once('_').map_or("", |(id, _)| id)
 }
 
-/// What is kept of a key: HMAC-SHA-256 over it, with a random salt as the HMAC's key.
+/// What is stored of a key: HMAC-SHA-256 over it, with a random salt as the HMAC's key.
 ///
-/// A fast hash is right here: there is nothing to guess in 256 random bits, so a slow one would only cost
+/// A fast hash is right here: 256 random bits cannot be guessed, so a slow one would only cost
 /// time on every request.
 #[derive(Clone)]
 pub(super) struct Digest {
@@ -139,7 +140,7 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    /// No key has this one.
+    /// The digest of no key.
     pub(super) const DECOY: Self = Self { salt: [0; 16], hash: [0; 32] };
 
     pub(super) fn new(key: &ApiKey) -> Result<Self, ApiKeyError> {
@@ -178,7 +179,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
-/// Reads what [`hex`] wrote, of exactly this length.
+/// Reads the output of [`hex`], of exactly this length.
 pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -1,4 +1,4 @@
-//! Who may do what: API keys, their classes, scopes and tenants.
+//! Authorization: API keys, their classes, scopes and tenants.
 
 mod file;
 mod key;
@@ -23,9 +23,9 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// `GET` and `HEAD` of values and lives.
+    /// `GET` and `HEAD` of values and TTLs.
     Read,
-    /// `PUT`, and `PATCH` of a life.
+    /// `PUT`, and `PATCH` of a TTL.
     Write,
     /// `DELETE` of a value.
     Delete,
@@ -52,9 +52,9 @@ impl std::str::FromStr for Scope {
     }
 }
 
-/// The keys a server knows, as salted hashes.
+/// The keys that a server knows, as salted hashes.
 ///
-/// `Debug` shows how many they are.
+/// `Debug` shows only their number.
 ///
 /// # Example
 ///
@@ -69,7 +69,7 @@ impl std::str::FromStr for Scope {
 /// ```
 #[derive(Default)]
 pub struct ApiKeys {
-    /// By the part of a key that is no secret.
+    /// By the part of a key that is not secret.
     by_id: HashMap<Box<str>, Vec<Arc<Known>>>,
     limits: HashMap<Arc<str>, TenantLimits>,
 }
@@ -81,7 +81,7 @@ struct Known {
     scopes: Vec<Scope>,
 }
 
-/// Who sent a request.
+/// The sender of a request.
 pub(crate) struct Caller {
     pub(crate) tenant: Arc<str>,
     pub(crate) kind: KeyKind,
@@ -101,15 +101,15 @@ impl ApiKeys {
         Self::default()
     }
 
-    /// Adds a key. The key itself is not kept, only a salted hash.
+    /// Adds a key. The key itself is not stored, only a salted hash.
     ///
-    /// Limits are those of the tenant: keys of one tenant share them, and the last ones that say
-    /// something count.
+    /// Limits belong to the tenant: keys of one tenant share them, and the last ones that are set
+    /// count.
     ///
     /// # Errors
     ///
     /// [`ApiKeyError::Tenant`] unless the tenant is 1 to 64 of `A-Z a-z 0-9 . _ -`, [`ApiKeyError::Limits`] for limits
-    /// that cannot be kept, and
+    /// that cannot be enforced, and
     /// [`ApiKeyError::Random`] if the system has no random bytes.
     pub fn add(
         &mut self,
@@ -141,7 +141,7 @@ impl ApiKeys {
         self.by_id.is_empty()
     }
 
-    /// Whether some tenant may store so many bytes and no more.
+    /// Whether some tenant has a limit of stored bytes.
     pub(crate) fn limits_bytes(&self) -> bool {
         self.limits.values().any(|limits| limits.stored_bytes.is_some())
     }
@@ -155,11 +155,11 @@ impl ApiKeys {
         self.by_id.entry(line.id.into()).or_default().push(Arc::new(known));
     }
 
-    /// Who presents this key; `None` for a stranger.
+    /// The caller with this key; `None` if the key is unknown.
     pub(crate) fn verify(&self, presented: &str) -> Option<Caller> {
         let kind = KeyKind::of(presented)?;
         let Some(candidates) = self.by_id.get(key_id(presented)) else {
-            // As much work as for a known id.
+            // The same work as for a known id.
             Digest::DECOY.matches(presented);
             return None;
         };

@@ -1,4 +1,4 @@
-//! `--dev`: a certificate and a key made in the moment, and what a client has to know of them.
+//! `--dev`: a temporary certificate and key, and the settings that a client needs for them.
 
 use super::Failure;
 use super::arguments::Serve;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// The only tenant of a development server.
 const TENANT: &str = "dev";
 
-/// Everything a development server starts with.
+/// Everything that a development server starts with.
 pub(super) struct Development {
     pub(super) identity: Identity,
     pub(super) keys: ApiKeys,
@@ -45,7 +45,7 @@ impl Development {
         Ok(Self { identity, keys, key, ca_file, host, _directory: directory })
     }
 
-    /// What a client's environment needs, as lines for a shell.
+    /// The settings for a client's environment, as lines for a shell.
     pub(super) fn environment(&self, listens: SocketAddr) -> String {
         let host = match (&self.host, listens.ip()) {
             (Some(name), _) => name.clone(),
@@ -64,7 +64,7 @@ impl Development {
     }
 }
 
-/// The authority and the key: those of last time, if they are kept and there, or new ones.
+/// The authority and the key: the previous ones, if they were kept, or new ones.
 fn material(directory: &Path, keep: bool) -> Result<(DevAuthority, ApiKey), Failure> {
     let file = |name: &str| directory.join(name);
     let read = |name: &str| fs::read_to_string(file(name)).ok();
@@ -93,28 +93,28 @@ fn material(directory: &Path, keep: bool) -> Result<(DevAuthority, ApiKey), Fail
     Ok((authority, api_key))
 }
 
-/// Writes a file that only its owner can read, in place of the one that may be there. A process that reads it
-/// meanwhile sees the old one or the new one.
+/// Writes a file that only its owner can read, replacing any existing file. A process that reads it
+/// meanwhile sees the old file or the new one.
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    // Made for the owner alone.
+    // Created with access for the owner only.
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.persist(path)?;
     Ok(())
 }
 
-/// A file that is made is its owner's alone.
+/// A new file is readable for its owner only.
 #[cfg(unix)]
 pub(super) fn private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
     options.mode(0o600);
 }
 
-/// Other systems decide by the directory.
+/// On other systems the directory decides.
 #[cfg(not(unix))]
 pub(super) fn private(_: &mut OpenOptions) {}
 

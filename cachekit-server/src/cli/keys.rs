@@ -25,7 +25,7 @@ fn new(options: &NewKey) -> Result<(), Failure> {
     let line = ApiKeys::line(&key, &options.tenant, &scopes, options.limits.into())
         .map_err(Failure::usage)?;
     match &options.append {
-        // Without the line the key would open nothing: not being able to show it is a failure, too.
+        // Without the line the key would open nothing, so failing to show it is a failure, too.
         None => writeln!(std::io::stderr(), "add this line to the key file:\n{line}").map_err(
             |error| Failure::runtime(format!("cannot write to standard error: {error}")),
         )?,
@@ -37,11 +37,12 @@ fn new(options: &NewKey) -> Result<(), Failure> {
             open.append(true).create(true);
             super::development::private(&mut open);
             let mut opened = open.open(file).map_err(failed)?;
-            // One write: a server that reads the file meanwhile sees the whole line or nothing.
+            // A single write, so that a server that reads the file meanwhile sees the whole line or
+            // nothing.
             opened.write_all(format!("{line}\n").as_bytes()).map_err(failed)?;
         }
     }
-    // It is shown this once: not being able to is a failure.
+    // The key is shown only once, so failing to show it is a failure.
     print(key.expose())
 }
 

@@ -1,16 +1,16 @@
-//! The system's limit of open files: connections are some, and one that cannot be accepted is a server that hangs.
+//! The system's limit of open files. Connections count towards it, and a server that cannot accept one hangs.
 
 use super::Failure;
 
 /// Connections without `--max-connections`.
 const USUAL: u32 = 1024;
-/// Open files beside those of connections: the operator's listener and its connections, the store, files that are read
-/// again, standard streams.
+/// Open files besides those of connections: the operator's listener and its connections, the store, files that are
+/// reloaded, standard streams.
 const RESERVE: u64 = 128;
-/// For one connection, and for one that leaves while its place is taken already.
+/// One for a connection, and one for a closing connection whose seat is already taken.
 const EACH: u64 = 2;
 
-/// Raises the limit of this process as far as it may, and tells it; `None` without one.
+/// Raises the limit of this process as far as allowed, and returns it; `None` without a limit.
 #[cfg(unix)]
 pub(super) fn raise() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -28,13 +28,13 @@ pub(super) fn raise() -> Option<u64> {
     }
 }
 
-/// Elsewhere sockets have no such limit.
+/// Other systems have no such limit for sockets.
 #[cfg(not(unix))]
 pub(super) fn raise() -> Option<u64> {
     None
 }
 
-/// How many connections there may be: as many as were asked for, or as many of the usual ones as fit.
+/// The number of connections: as many as requested, or as many of the usual number as fit.
 pub(super) fn connections(asked: Option<u32>, open_files: Option<u64>) -> Result<u32, Failure> {
     let wanted = asked.unwrap_or(USUAL);
     let Some(open_files) = open_files else { return Ok(wanted) };

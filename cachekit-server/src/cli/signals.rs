@@ -1,4 +1,4 @@
-//! What the operator's signals ask for.
+//! The operator's signals.
 
 use std::io;
 
@@ -7,11 +7,11 @@ use std::io;
 pub(super) enum Signal {
     /// Read certificate and keys again: SIGHUP.
     Reload,
-    /// End well: SIGTERM, SIGINT.
+    /// Shut down gracefully: SIGTERM, SIGINT.
     Stop,
 }
 
-/// The signals, from when they were installed on.
+/// The signals that arrived since they were installed.
 #[cfg(unix)]
 pub(super) struct Signals {
     hangup: tokio::signal::unix::Signal,
@@ -21,8 +21,8 @@ pub(super) struct Signals {
     _file_size: Option<tokio::signal::unix::Signal>,
 }
 
-/// SIGXFSZ, where it has this number. A file that outgrows the process's limit raises it, and it ends the
-/// process unless it is handled; handled, the write fails, as on a full disk.
+/// SIGXFSZ, on systems where it has this number. A file that outgrows the process's limit raises it, and
+/// it ends the process unless it is handled; if it is handled, the write fails, as on a full disk.
 #[cfg(all(unix, any(target_os = "linux", target_os = "macos")))]
 const FILE_SIZE: Option<i32> = Some(25);
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "macos"))))]
@@ -49,7 +49,7 @@ impl Signals {
     }
 }
 
-/// Elsewhere there is ctrl-c alone.
+/// Other systems only have ctrl-c.
 #[cfg(not(unix))]
 pub(super) struct Signals;
 
@@ -60,7 +60,7 @@ impl Signals {
     }
 
     pub(super) async fn next(&mut self) -> Signal {
-        // Without ctrl-c the process is ended from outside.
+        // Without ctrl-c, the process is ended from outside.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

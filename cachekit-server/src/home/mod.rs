@@ -1,7 +1,7 @@
-//! Where entries and leases live, and what requests do to both in one step.
+//! Where entries and leases live, and how requests change both atomically.
 //!
-//! Two homes: a [`Store`] of this process with its leases in memory, where a turn for each key makes one step
-//! of a check and a write; or Redis, which several nodes share, and which makes them one step for all nodes.
+//! There are two homes: a [`Store`] of this process with its leases in memory, where a turn for each key makes
+//! a check and a write atomic; or Redis, which several nodes share, and which makes them atomic for all nodes.
 
 mod own;
 mod shared;
@@ -23,62 +23,62 @@ pub(crate) enum Home {
     Shared(Shared),
 }
 
-/// What was found, and what the head of its answer says by that.
+/// An entry that was found, and what the head of the answer says about it.
 pub(crate) struct Found {
     pub(crate) measured: Measured,
     pub(crate) said: Said,
 }
 
-/// What the head of an answer says of a value that is loaded later. Another value may only follow it if that
-/// is true of it as well.
+/// What the head of an answer says about a value that is loaded later. Another value may only follow it if the same
+/// is true for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Said {
-    /// This life, by the clock of this process.
+    /// This lifetime, by the clock of this process.
     Life(Lifetime),
-    /// The value is fresh at least until this moment of this process's clock. `None`: it never expires. Redis tells only
-    /// how long an entry has left, so the moment is a lower bound.
+    /// The value is fresh at least until this moment of this process's clock. `None`: it never expires. Redis only
+    /// reports the remaining time of an entry, so the moment is a lower bound.
     FreshUntil(Option<Instant>),
 }
 
-/// What came of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Put {
     Stored,
-    /// The lock is not held any more, or the key changed since it was taken.
+    /// The lock is no longer held, or the key changed since it was acquired.
     Overtaken,
 }
 
-/// What came of another time to live.
+/// The result of changing a TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refreshed {
-    /// It is so, or there is no entry.
+    /// It is changed, or there is no entry.
     Done,
-    /// The entry is stale, and stays it.
+    /// The entry is stale, and stays stale.
     Stale,
-    /// Together with the stale window, which is so many seconds, it would be too long.
+    /// Together with the stale window, which has this many seconds, it would be too long.
     TooLong,
 }
 
-/// What a tenant has; `None` is not known.
+/// A tenant's usage; `None` is unknown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
     pub(crate) entries: Option<u64>,
     pub(crate) locks: Option<u64>,
 }
 
-/// What metrics tell of a home.
+/// The metrics of a home.
 pub(crate) struct Told {
-    /// What is stored; `None` where the node does not know it.
+    /// The stored entries; `None` if the node does not know them.
     pub(crate) store: Option<StoreStats>,
     /// How often it failed.
     pub(crate) failures: u64,
-    /// Leases that this node gave and that are held.
+    /// Leases that this node gave and that are still held.
     pub(crate) locks: usize,
-    /// Whether it takes writes.
+    /// Whether it accepts writes.
     pub(crate) up: bool,
 }
 
-/// Says the same of both homes.
+/// Calls the same method of either home.
 macro_rules! of_both {
     ($home:expr, $inner:ident => $what:expr) => {
         match $home {
@@ -89,7 +89,7 @@ macro_rules! of_both {
 }
 
 impl Home {
-    /// The entry, if it exists at `now`; of a value longer than `most` bytes only the length.
+    /// The entry, if it exists at `now`; for a value longer than `most` bytes only the length.
     pub(crate) async fn get_up_to(
         &self,
         key: &EntryKey,
@@ -99,7 +99,7 @@ impl Home {
         of_both!(self, home => home.get_up_to(key, now, most).await)
     }
 
-    /// The value of this length, if what was said is true of it.
+    /// The value of this length, if the head of the answer is true for it.
     pub(crate) async fn load(
         &self,
         key: &EntryKey,
@@ -109,7 +109,7 @@ impl Home {
         of_both!(self, home => home.load(key, length, said).await)
     }
 
-    /// The entry's life, if it exists at `now`.
+    /// The entry's lifetime, if it exists at `now`.
     pub(crate) async fn lifetime(
         &self,
         key: &EntryKey,
@@ -118,7 +118,7 @@ impl Home {
         of_both!(self, home => home.lifetime(key, now).await)
     }
 
-    /// Whether a value of this length might be stored, asked before it is received.
+    /// Whether a value of this length might be stored; checked before it is received.
     pub(crate) fn would_fit(
         &self,
         key: &EntryKey,
@@ -131,8 +131,8 @@ impl Home {
         }
     }
 
-    /// Stores a value: fresh for the first of so many seconds, then stale for the second; without them for
-    /// ever. With a lock only while that is held and if nothing changed the key since it was taken.
+    /// Stores a value: fresh for the first number of seconds, then stale for the second; without them for
+    /// ever. With a lock only while that lock is held, and only if nothing else changed the key since it was acquired.
     pub(crate) async fn put(
         &self,
         key: &EntryKey,
@@ -147,12 +147,12 @@ impl Home {
         }
     }
 
-    /// Removes an entry, if there is one, and tells the holder of its lock.
+    /// Removes an entry, if there is one, and marks its lock as overtaken.
     pub(crate) async fn delete(&self, key: &EntryKey) -> Result<(), StoreError> {
         of_both!(self, home => home.delete(key).await)
     }
 
-    /// Lets a fresh entry be fresh for so many seconds from now on; its stale window stays.
+    /// Makes a fresh entry fresh for this many seconds from now; its stale window stays.
     pub(crate) async fn refresh(
         &self,
         key: &EntryKey,
@@ -161,7 +161,7 @@ impl Home {
         of_both!(self, home => home.refresh(key, seconds).await)
     }
 
-    /// Takes the lease of a key unless it is held.
+    /// Acquires the lease of a key unless it is held.
     pub(crate) async fn acquire(
         &self,
         key: &EntryKey,
@@ -170,7 +170,7 @@ impl Home {
         of_both!(self, home => home.acquire(key, millis).await)
     }
 
-    /// Ends the lease if this id holds it, and tells whether it did.
+    /// Ends the lease if this id holds it, and returns whether it did.
     pub(crate) async fn release(&self, key: &EntryKey, id: &[u8]) -> Result<bool, StoreError> {
         match self {
             Self::Own(own) => Ok(own.release(key, id)),
@@ -178,7 +178,8 @@ impl Home {
         }
     }
 
-    /// What a tenant has; what ran out since the last sweep may still count. Fails while the home does.
+    /// A tenant's usage; entries and leases that expired since the last sweep may still count. Fails while the home
+    /// fails.
     pub(crate) async fn counts(&self, tenant: &str) -> Result<Counts, StoreError> {
         match self {
             Self::Own(own) => own.counts(tenant).await,
@@ -186,17 +187,17 @@ impl Home {
         }
     }
 
-    /// Frees the room of what ran out. Called about once a second.
+    /// Frees the space of expired entries and leases. Called about once a second.
     pub(crate) fn sweep(&self, now: Timestamp) {
         of_both!(self, home => home.sweep(now));
     }
 
-    /// What metrics tell.
+    /// The metrics of this home.
     pub(crate) fn tell(&self) -> Told {
         of_both!(self, home => home.tell())
     }
 
-    /// Whether writes are taken at the moment.
+    /// Whether writes are accepted at the moment.
     pub(crate) fn is_writable(&self) -> bool {
         of_both!(self, home => home.is_writable())
     }
@@ -206,7 +207,7 @@ impl Home {
         matches!(self, Self::Own(_))
     }
 
-    /// Finishes what was begun; called once, after the last request.
+    /// Finishes pending work; called once, after the last request.
     pub(crate) async fn close(&self) {
         if let Self::Own(own) = self {
             own.close().await;

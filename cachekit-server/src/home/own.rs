@@ -114,7 +114,7 @@ impl Own {
         if !lifetime.is_fresh(now) {
             return Ok(Refreshed::Stale);
         }
-        // Whole seconds, as they were put.
+        // Whole seconds, as in the `PUT`.
         let stale = lifetime.gone_at.millis_since(lifetime.fresh_until) / 1000;
         if seconds.saturating_add(stale) > MAX_TTL_SECONDS {
             return Ok(Refreshed::TooLong);

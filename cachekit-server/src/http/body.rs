@@ -1,4 +1,4 @@
-//! Receiving a body: with a limit, a deadline and a share of the memory.
+//! Receiving a body: within a limit, a deadline and a share of the memory.
 
 use super::reply::Refusal;
 use crate::alarm::{Alarms, Limit};
@@ -14,15 +14,15 @@ use http_body_util::BodyExt;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// What is read and thrown away so that a client gets to its answer, beyond the largest value.
+/// How much beyond the largest value is read and discarded so that a client gets its answer.
 const DRAIN_BEYOND: usize = 8 * 1024 * 1024;
-/// What is thrown away after an answer, in bytes and in time: a connection that is closed, or a stream that
-/// is reset, while the client still sends can take the answer with it.
+/// How much is discarded after an answer, in bytes and in time. If a connection is closed, or a stream
+/// is reset, while the client is still sending, the answer can be lost.
 const LINGER_BYTES: usize = 32 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(5);
-/// What a request whose body is received takes beside it: its key, its task, its stream.
+/// The memory of a request besides its body: its key, its task, its stream.
 const REQUEST_BYTES: usize = 2048;
-/// The least that is allocated for a body of unknown length.
+/// The minimum allocation for a body of unknown length.
 const FIRST_CHUNK: usize = 16 * 1024;
 
 /// The body of a request.
@@ -59,12 +59,12 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         self.received
     }
 
-    /// How long the body is, if the request says so.
+    /// The length of the body, if the request states it.
     pub(super) fn announced(&self) -> Option<usize> {
         self.length
     }
 
-    /// Reads it all, up to `max` bytes. What is reserved stands for the memory it takes.
+    /// Reads all of it, up to `max` bytes. The reservation stands for the memory it takes.
     pub(super) async fn read<'s>(
         &mut self,
         max: usize,
@@ -73,7 +73,7 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         self.check_length(max)?;
         let mut bytes: Vec<u8> = Vec::new();
         let mut reserved = Reserved { space, bytes: 0 };
-        // Many that send nothing hold memory, too.
+        // Many bodies that send nothing also hold memory.
         reserved.grow(REQUEST_BYTES)?;
         while let Some(chunk) = self.next().await? {
             let needed = bytes.len() + chunk.len();
@@ -81,7 +81,7 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
                 return Err(too_large());
             }
             if needed > bytes.capacity() {
-                // Memory follows what arrived, not what was announced.
+                // Memory grows with what arrived, not with what was announced.
                 let announced = self.length.unwrap_or(usize::MAX).min(max);
                 let wanted = needed.max(2 * bytes.capacity()).max(FIRST_CHUNK);
                 let capacity = wanted.min(announced).max(needed);
@@ -90,12 +90,12 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
             }
             bytes.extend_from_slice(&chunk);
         }
-        // What is kept is kept for long: not a byte more than the value.
+        // A stored value is kept for long, so it must not take a byte more than necessary.
         bytes.shrink_to_fit();
         Ok((Bytes::from(bytes), reserved))
     }
 
-    /// Refuses a body by what its length is said to be, before any of it is read.
+    /// Refuses a body by its announced length, before any of it is read.
     pub(super) fn check_length(&self, max: usize) -> Result<(), Refusal> {
         match self.length {
             Some(length) if length > max => Err(too_large()),
@@ -103,7 +103,7 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         }
     }
 
-    /// Reads what is left and throws it away; false if that is too much or takes too long.
+    /// Reads and discards the rest; false if that is too much or takes too long.
     pub(super) async fn drain(&mut self) -> bool {
         if self.over {
             return true;
@@ -125,8 +125,8 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         false
     }
 
-    /// The same for a body that means nothing, before the request is done: while that waits for the store, what came would
-    /// stay in the transport's windows, which nothing else bounds.
+    /// The same for a body without meaning, before the request is done. While the request waits for the store, the body
+    /// would stay in the transport's windows, which nothing else bounds.
     pub(super) async fn discard(&mut self) -> Result<(), Refusal> {
         if self.is_held_back() || self.drain().await {
             return Ok(());
@@ -135,12 +135,12 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         Err(Refusal::bad_request(reason).closing())
     }
 
-    /// Not a byte of it comes before it is asked for.
+    /// Whether the client sends no byte before it is asked to.
     fn is_held_back(&self) -> bool {
         self.waits && self.received == 0
     }
 
-    /// What is left of the body, where reading it helps the client to get to its answer.
+    /// The rest of the body, if reading it helps the client to get its answer.
     pub(super) fn into_rest(self) -> Option<B> {
         let asked_for = !self.waits || self.received > 0;
         (asked_for && !self.over).then_some(self.body)
@@ -176,7 +176,7 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
     }
 }
 
-/// Reads on while the answer is on its way.
+/// Continues reading while the answer is sent.
 pub(super) async fn linger<B: Body<Data = Bytes> + Unpin>(mut body: B) {
     let reading = async {
         let mut read = 0_usize;
@@ -187,7 +187,7 @@ pub(super) async fn linger<B: Body<Data = Bytes> + Unpin>(mut body: B) {
             }
         }
     };
-    // However it ends, the body is let go.
+    // However it ends, the body is dropped.
     let _ = tokio::time::timeout(LINGER, reading).await;
 }
 
@@ -195,7 +195,7 @@ fn too_large() -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than the limit")
 }
 
-/// Where the memory for bodies comes from: what all have, and the tenant's part of it.
+/// The sources of memory for bodies: the total, and the tenant's share.
 #[derive(Clone, Copy)]
 pub(super) struct Space<'a> {
     pub(super) all: &'a Room,
@@ -203,7 +203,7 @@ pub(super) struct Space<'a> {
     pub(super) alarms: &'a Alarms,
 }
 
-/// Memory that a body has, given back when this is dropped.
+/// Memory reserved for a body, released when this is dropped.
 pub(super) struct Reserved<'a> {
     space: Space<'a>,
     bytes: usize,
@@ -218,7 +218,7 @@ impl Reserved<'_> {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).retry_after(1));
         }
         let (own, share) = (self.bytes, account.receiving.most());
-        // A tenant's only body may be larger than its share: it would never be received otherwise.
+        // A tenant's only body may exceed its share: otherwise it could never be received.
         let fits = |used: usize| used == own || used.saturating_add(bytes) <= share;
         if !account.receiving.take_if(bytes, fits) {
             all.give_back(bytes);

@@ -1,4 +1,4 @@
-//! What the headers of a request say. Whatever can be read in two ways is refused.
+//! Reading the headers of a request. Anything ambiguous is refused.
 
 use super::reply::Refusal;
 use crate::auth::KeyKind;
@@ -7,7 +7,7 @@ use cachekit_io::wire::limits::{MAX_TTL_SECONDS, parse_seconds};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use http::{HeaderMap, StatusCode};
 
-/// The value of a header that may be there once; `Err` if it is there twice.
+/// The value of a header that may appear once; `Err` if it appears twice.
 fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, ()> {
     let mut lines = headers.get_all(name).iter();
     let first = lines.next();
@@ -21,7 +21,7 @@ pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("Bearer") && !key.is_empty()).then_some(key)
 }
 
-/// SDK keys have to say what their own cache did.
+/// SDK keys have to report what the client's own cache did.
 pub(super) fn check_l1_status(headers: &HeaderMap, kind: KeyKind) -> Result<(), Refusal> {
     if kind != KeyKind::Sdk {
         return Ok(());
@@ -34,10 +34,10 @@ pub(super) fn check_l1_status(headers: &HeaderMap, kind: KeyKind) -> Result<(), 
     }
 }
 
-/// The life a `PUT` asks for: seconds fresh and seconds stale; `None` is without an end.
+/// The lifetime that a `PUT` asks for: seconds fresh and seconds stale; `None` means no expiry.
 ///
-/// `X-TTL` is the name of before, to be accepted until version 2.0 of the protocol: it counts where
-/// `X-CacheKit-TTL` is missing, and says nothing beside it.
+/// `X-TTL` is the older name, to be accepted until version 2.0 of the protocol. It counts if
+/// `X-CacheKit-TTL` is missing, and is ignored beside it.
 pub(super) fn lifetime(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusal> {
     const TTL: Refusal = Refusal::bad_request("X-CacheKit-TTL is one number from 1 to 2592000");
     const LEGACY: Refusal = Refusal::bad_request("X-TTL is one number from 1 to 2592000");
@@ -61,7 +61,7 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusa
     Ok(Some((ttl, stale)))
 }
 
-/// A time to live and the stale window behind it have a limit together.
+/// A TTL and its stale window share one limit.
 pub(super) const TOO_LONG: Refusal = Refusal::bad_request(
     "the time to live and the stale window together are at most 2592000 seconds",
 );
@@ -79,7 +79,7 @@ pub(super) fn released_lock(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusa
     Ok(id.map(<[u8]>::trim_ascii).filter(|id| !id.is_empty()))
 }
 
-/// The lock that an unlock names in its query, as clients did before the header; to be accepted until
+/// The lock that an unlock names in its query, as older clients do; to be accepted until
 /// version 2.0 of the protocol. An empty id counts as no lock; any other parameter is refused, and so is a second id.
 pub(super) fn legacy_lock(query: &str) -> Result<Option<Vec<u8>>, Refusal> {
     const WRONG: Refusal = Refusal::bad_request("the only query parameter of an unlock is lock_id");
@@ -110,7 +110,7 @@ pub(super) fn lock_id(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
     }
 }
 
-/// Bodies are stored as they come, and go out without an encoding: one is not accepted.
+/// Bodies are stored unchanged, and sent without an encoding, so a content encoding is not accepted.
 pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
     let encoded = headers
         .get_all(CONTENT_ENCODING)

@@ -1,4 +1,4 @@
-//! Which keys the API takes, and who may write where.
+//! Which keys the API accepts, and which API keys may write where.
 
 use crate::auth::KeyKind;
 use cachekit_io::wire::limits::MAX_KEY_LENGTH;
@@ -13,7 +13,7 @@ pub enum KeyRule {
     /// `nsapi:{name}:…` the name is 1 to 64 of `A-Z a-z 0-9 _ -` and something follows it.
     #[default]
     Strict,
-    /// Any text of up to 1,024 bytes, as it was sent.
+    /// Any text of up to 1,024 bytes, unchanged.
     Any,
 }
 
@@ -32,7 +32,7 @@ impl KeyRule {
     }
 }
 
-/// The part of the keys that a key belongs to.
+/// The group of keys that a key belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Space {
     Sdk,
@@ -63,7 +63,7 @@ impl Space {
     }
 }
 
-/// Whether a key of this class may change what is under `key`.
+/// Whether an API key of this class may change what is stored under `key`.
 pub(crate) fn may_change(kind: KeyKind, key: &str) -> bool {
     match (kind, Space::of(key)) {
         (KeyKind::Live, _) | (_, Space::Default) => true,

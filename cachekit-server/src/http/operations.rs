@@ -1,4 +1,4 @@
-//! What each request does, once it may.
+//! What each request does once it is authorized.
 
 use super::body::Upload;
 use super::reply::{Content, Later, Refusal, Reply, Unsent, empty, json, with_content};
@@ -110,7 +110,7 @@ impl Service {
         Ok(reply)
     }
 
-    /// The value, if there is room to hold it; otherwise what loads it once there is.
+    /// The value, if there is space to hold it; otherwise a loader for when there is.
     async fn found(
         &self,
         key: &EntryKey,
@@ -118,7 +118,7 @@ impl Service {
         pulse: &Arc<Pulse>,
         now: Timestamp,
     ) -> Result<Option<(Content, Lifetime)>, Refusal> {
-        // Most values are small: one look at the store does for them.
+        // Most values are small: one look at the store is enough for them.
         let mut room = SMALL;
         loop {
             let mut share = self.outgoing.try_hold(pulse, account, room);
@@ -143,8 +143,8 @@ impl Service {
         }
     }
 
-    /// Asks the store. What is asked for beyond a small value has its room until the answer is there, also when the
-    /// peer gives the request up: a store in another process goes on with it.
+    /// Queries the store. Space beyond a small value stays reserved until the answer arrives, even if the
+    /// peer gives the request up, because a store in another process still works on it.
     async fn look(
         &self,
         key: &EntryKey,
@@ -161,7 +161,7 @@ impl Service {
         looked.unwrap_or_else(|_| (Err(StoreError::unavailable(&"the look-up ended")), None))
     }
 
-    /// Loads a value once there is room for it.
+    /// Loads a value once there is space for it.
     fn later(
         &self,
         key: &EntryKey,
@@ -176,8 +176,8 @@ impl Service {
         let loading = async move {
             let _turn = pulse.turn.lock().await;
             let share: Share = outgoing.hold(&pulse, &account, length).await.ok_or(Unsent)?;
-            // The head said how long it is and until when it lives: nothing else may follow it.
-            // Also when the peer gives the request up, the room is taken until the store has answered.
+            // The head stated its length and its expiry: nothing else may follow it.
+            // Even if the peer gives the request up, the space stays reserved until the store has answered.
             let load = async move { (home.load(&key, length, said).await, share) };
             match tokio::spawn(load).await {
                 Ok((Ok(Some(value)), share)) => Ok((value, share)),
@@ -213,11 +213,11 @@ impl Service {
         drop(headers);
         let most = self.limits.max_value_bytes;
         upload.check_length(most)?;
-        // Before any of it is read; without a length, whether an empty value would fit.
+        // Before any of it is read; without a length, check whether an empty value would fit.
         let length = upload.announced().unwrap_or(0);
         let full = |error| self.refuse_stored(error, account);
         self.home.would_fit(key, length, quota).map_err(full)?;
-        // What is reserved lives until the value is stored: it stands for the memory of both copies.
+        // The reservation lives until the value is stored: it stands for the memory of both copies.
         let (value, _room) = upload.read(most, self.space(account)).await?;
 
         let put = self.home.put(key, value, lifetime, lock_id.as_deref(), quota).await;
@@ -245,7 +245,7 @@ impl Service {
     async fn ttl(&self, key: &EntryKey) -> Result<Reply, Refusal> {
         let now = self.now();
         let lifetime = self.home.lifetime(key, now).await.map_err(refuse)?.ok_or_else(absent)?;
-        // An entry that exists has something left, so this is never zero.
+        // An existing entry has some time left, so this is never zero.
         let ttl = lifetime.is_bounded().then(|| lifetime.gone_at.millis_since(now).div_ceil(1000));
         Ok(json(StatusCode::OK, &TtlResponse { ttl }))
     }
@@ -265,7 +265,7 @@ impl Service {
             return Err(Refusal::bad_request("ttl is a number from 1 to 2592000"));
         }
         match self.home.refresh(key, ttl).await.map_err(refuse)? {
-            // What is absent stays absent, and that is no mistake.
+            // An absent entry stays absent, and that is not an error.
             Refreshed::Done => Ok(json(StatusCode::OK, &DONE)),
             Refreshed::Stale => {
                 let reason = "the entry is stale: put a new value";
@@ -301,8 +301,8 @@ impl Service {
         Ok(json(StatusCode::OK, &LockResponse { lock_id }))
     }
 
-    /// A late or a repeated unlock is no mistake: what it asks for is so already. A header tells the two
-    /// apart for those who want to know.
+    /// A late or repeated unlock is not an error: the lock is already free. A header distinguishes the two
+    /// cases for clients that want to know.
     async fn unlock(
         &self,
         key: &EntryKey,
@@ -352,7 +352,7 @@ fn refuse(error: StoreError) -> Refusal {
                 .denied("storage-quota")
         }
         StoreError::Unavailable(reason) => {
-            // Not once for each request: the store logs when it begins to fail, and when that is over.
+            // Not logged for each request: the store logs when it begins to fail, and when that is over.
             tracing::debug!(%reason, "the store failed");
             unavailable()
         }
@@ -364,7 +364,7 @@ fn say_freshness(headers: &mut HeaderMap, lifetime: Lifetime, now: Timestamp) {
     headers.insert(name::FRESHNESS, HeaderValue::from_static(word));
 }
 
-/// For how many whole seconds a copy may be kept; `None` is for ever.
+/// How many whole seconds a copy may be kept; `None` means for ever.
 fn fresh_for(lifetime: Lifetime, now: Timestamp) -> Option<u64> {
     lifetime.is_bounded().then(|| lifetime.fresh_until.millis_since(now) / 1000)
 }

@@ -1,4 +1,4 @@
-//! Answers: what every one carries, and the body they share.
+//! Answers: their common headers, and their body type.
 
 use crate::outgoing::{Counter, Owed, Piece, Share};
 use crate::watch::InFlight;
@@ -17,14 +17,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A request that is refused: its status, a reason without anything the request said, and headers.
+/// A refused request: its status, a reason that contains nothing from the request, and headers.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     reason: &'static str,
     header: Option<(HeaderName, HeaderValue)>,
     deny_reason: Option<&'static str>,
-    /// The rest of the request will not be read: the connection cannot go on (HTTP/1.1).
+    /// The rest of the request will not be read, so the connection must be closed (HTTP/1.1).
     pub(crate) close: bool,
 }
 
@@ -92,9 +92,9 @@ pub(crate) type Reply = Response<Content>;
 
 /// The body of an answer.
 pub(crate) enum Content {
-    /// It is there, with the room it takes; a few bytes take none.
+    /// It is available, with the space it takes; a few bytes take none.
     Whole(Bytes, Option<Share>),
-    /// It is loaded when there is room for it.
+    /// It is loaded when there is space for it.
     Later(Later),
 }
 
@@ -122,7 +122,7 @@ impl Later {
     }
 }
 
-/// The head of an answer went out, and its body cannot follow: the value changed before there was room
+/// The head of an answer was sent, and its body cannot follow: the value changed before there was space
 /// for it, or there was none for too long. The stream is reset; on HTTP/1.1 the connection is closed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the body of an answer cannot be sent")]
@@ -153,13 +153,13 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// Takes the body away.
+/// Removes the body.
 pub(crate) fn strip(reply: &mut Reply) {
     *reply.body_mut() = Content::Whole(Bytes::new(), None);
     reply.headers_mut().remove(CONTENT_TYPE);
 }
 
-/// Adds what every answer carries, and takes the body away where there must be none. What is sent is counted in `sent`.
+/// Adds the common headers, and removes the body if there must be none. Sent bytes are counted in `sent`.
 pub(crate) fn finish(
     reply: Reply,
     head: bool,
@@ -171,7 +171,7 @@ pub(crate) fn finish(
     parts.headers.insert(VARY, HeaderValue::from_static("Authorization"));
     let length = content.len();
     if head && length > 0 {
-        // HTTP/2 of hyper would send the body of an answer to HEAD.
+        // hyper would send the body of an answer to HEAD on HTTP/2.
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     let state = if head || length == 0 || parts.status == StatusCode::NO_CONTENT {
@@ -189,7 +189,7 @@ pub(crate) fn finish(
     Response::from_parts(parts, ReplyBody(state))
 }
 
-/// At most this much is handed out at once, without a copy.
+/// At most this much is sent at once, without a copy.
 const PIECE: usize = 256 * 1024;
 
 /// A body that is sent in pieces. The request counts as running until the last of them is sent, or

@@ -1,4 +1,4 @@
-//! What a request can be about: the `operation` label.
+//! What a request does: the `operation` label.
 
 /// What a request did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) enum Action {
     Health,
     Describe,
     Options,
-    /// Refused before it was known what it wants.
+    /// Refused before its operation was known.
     Refused,
 }
 

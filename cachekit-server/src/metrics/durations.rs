@@ -1,4 +1,4 @@
-//! Histograms of how long requests take, by operation and class of the status.
+//! Histograms of the durations of requests, by operation and status class.
 
 use super::action::Action;
 use super::page::Page;
@@ -19,7 +19,7 @@ pub(super) struct Durations([[Histogram; CLASSES.len()]; Action::ALL.len()]);
 
 #[derive(Default)]
 struct Histogram {
-    /// How many were in each bucket and in none before; the last is for those above every bound.
+    /// How many were in each bucket and in none before it; the last one is for those above every bound.
     buckets: [AtomicU64; BOUNDS.len() + 1],
     micros: AtomicU64,
 }
@@ -30,7 +30,7 @@ impl Durations {
         self.0[action as usize][class].observe(took);
     }
 
-    /// Only what was seen: all together would be hundreds of lines of zeros.
+    /// Only series that have samples: all of them would be hundreds of lines of zeros.
     pub(super) fn render(&self, page: &mut Page) {
         let help = "From the head of a request to the head of its answer, by operation and class of the status.";
         page.family(NAME, "histogram", help);

@@ -1,4 +1,4 @@
-//! Counters, and the Prometheus text that shows them. No label ever holds a key, a tenant or a secret; every
+//! Counters, and the Prometheus text that shows them. No label ever contains a key, a tenant or a secret; every
 //! label has a fixed set of values.
 
 mod action;
@@ -22,11 +22,11 @@ use std::time::Duration;
 pub(crate) const STATUSES: [u16; 14] =
     [200, 204, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 429, 503];
 
-/// What a look for a value found.
+/// The result of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lookup {
     Hit,
-    /// After its time to live, within its stale window.
+    /// After its TTL, within its stale window.
     Stale,
     Miss,
 }
@@ -39,12 +39,12 @@ impl Lookup {
 /// All counters of a server.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    /// By action and status; the last column is for a status that is not in the list.
+    /// By action and status; the last column is for statuses that are not in the list.
     requests: [[AtomicU64; STATUSES.len() + 1]; Action::ALL.len()],
     durations: Durations,
     lookups: [AtomicU64; Lookup::ALL.len()],
     bytes_in: AtomicU64,
-    /// Bytes of bodies that the transport took: neither what answers to `HEAD` leave out, nor what was not sent.
+    /// Bytes of bodies that the transport took: without what answers to `HEAD` omit and what was not sent.
     pub(crate) bytes_out: Counter,
     connections: AtomicU64,
     open: AtomicU64,
@@ -55,11 +55,11 @@ pub(crate) struct Metrics {
     handshakes_resumed: AtomicU64,
     reloads: AtomicU64,
     reloads_failed: AtomicU64,
-    /// Whether what is in use is older than the files.
+    /// Whether the settings in use are older than the files.
     reload_failed_last: AtomicBool,
 }
 
-/// Bytes that pass through the server now.
+/// Bytes in transit through the server.
 #[derive(Clone, Copy)]
 pub(crate) struct InTransit {
     pub(crate) receiving: usize,
@@ -212,7 +212,7 @@ impl Metrics {
 fn render_store(page: &mut Page, home: &Told) {
     let name = "cachekit_server_store_failures_total";
     page.single(name, "counter", "Times the store began to fail.", home.failures);
-    // What is in Redis is not this node's, and Redis has metrics of its own.
+    // Entries in Redis do not belong to this node, and Redis has its own metrics.
     let Some(store) = &home.store else { return };
     for (name, kind, help, value) in [
         ("evictions_total", "counter", "Entries evicted for lack of room.", store.evicted),

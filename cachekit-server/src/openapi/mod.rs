@@ -1,6 +1,6 @@
 //! The description of the API, as `OpenAPI` 3.1.
 //!
-//! It is a file for people, `openapi.json`, with what depends on the server filled in at its start.
+//! It is a human-readable file, `openapi.json`; the server fills in its own settings at the start.
 
 use crate::http::KeyRule;
 use crate::limits::Limits;

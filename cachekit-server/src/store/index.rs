@@ -1,7 +1,7 @@
-//! The list of what is stored: bounded by bytes, swept by time, counted by tenant.
+//! The list of stored entries: bounded by bytes, swept by time, counted by tenant.
 //!
-//! Both stores use it. In memory a slot holds the value itself, on disk nothing: there the index says what
-//! exists, so that misses, `HEAD` and eviction never touch the disk.
+//! Both stores use it. In memory a slot holds the value itself, on disk nothing: there the index knows which
+//! entries exist, so that misses, `HEAD` and eviction never touch the disk.
 
 use super::{ENTRY_OVERHEAD, EntryKey, Lifetime, StoreError, StoreStats, Usage};
 use crate::clock::Timestamp;
@@ -15,11 +15,11 @@ const SHARDS: usize = 32;
 /// Everything that is stored, in shards.
 pub(super) struct Index<P> {
     shards: Box<[Mutex<Shard<P>>]>,
-    /// Keys come from outside: the seed is random.
+    /// Keys come from outside, so the seed is random.
     hasher: RandomState,
     capacity: u64,
     /// Bytes and entries stored. A tenant's own count never shows more bytes than this one: they are added
-    /// here first and taken away here last.
+    /// here first and removed here last.
     stored: AtomicU64,
     entries: AtomicU64,
     next_id: AtomicU64,
@@ -36,7 +36,7 @@ struct TenantUsage {
 
 struct Shard<P> {
     slots: HashMap<EntryKey, Slot<P>>,
-    /// Who is evicted next, by key and id; a pair whose slot has another id is left over.
+    /// The order of eviction, by key and id; a pair whose slot has another id is left over.
     queue: VecDeque<(EntryKey, u64)>,
     /// The slots that expire, soonest first.
     expiry: BTreeMap<(Timestamp, u64), EntryKey>,
@@ -47,12 +47,12 @@ struct Slot<P> {
     lifetime: Lifetime,
     weight: u64,
     id: u64,
-    /// Read since it was queued: eviction passes it once.
+    /// Read since it was queued: eviction skips it once.
     visited: AtomicBool,
     usage: Arc<TenantUsage>,
 }
 
-/// What an entry is charged.
+/// The charged size of an entry.
 pub(super) fn weight(key: &EntryKey, value_length: usize) -> u64 {
     let length = key.as_bytes().len().saturating_add(value_length);
     u64::try_from(length).unwrap_or(u64::MAX).saturating_add(ENTRY_OVERHEAD)
@@ -76,7 +76,7 @@ impl<P: Clone> Index<P> {
     }
 
     fn position(&self, key: &EntryKey) -> usize {
-        // Far fewer shards than hashes: the cut does not matter.
+        // There are far fewer shards than hashes, so truncation does not matter.
         #[allow(clippy::cast_possible_truncation)]
         let hash = self.hasher.hash_one(key.as_bytes()) as usize;
         hash % SHARDS
@@ -87,7 +87,7 @@ impl<P: Clone> Index<P> {
         self.shards[position].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is stored under the key and alive, marked as used.
+    /// The live entry under the key, marked as used.
     pub(super) fn get(&self, key: &EntryKey, now: Timestamp) -> Option<(P, Lifetime)> {
         let shard = self.lock(self.position(key));
         let slot = shard.slots.get(key.as_bytes())?;
@@ -117,10 +117,10 @@ impl<P: Clone> Index<P> {
         if bytes.saturating_add(weight) > quota { Err(StoreError::Quota) } else { Ok(()) }
     }
 
-    /// Stores a slot and says what had to go for it.
+    /// Stores a slot and returns what was evicted for it.
     ///
-    /// Room is taken and used under one lock of the shard: whatever is counted as stored can be evicted, and
-    /// at no moment is more stored than fits.
+    /// Space is reserved and used under one lock of the shard: everything that counts as stored can be
+    /// evicted, and at no moment is more stored than fits.
     pub(super) fn insert(
         &self,
         key: &EntryKey,
@@ -147,7 +147,7 @@ impl<P: Clone> Index<P> {
             let growth = weight.saturating_sub(old);
             let stored = |stored: u64| Some(stored + growth).filter(|sum| *sum <= self.capacity);
             if self.stored.fetch_update(Relaxed, Relaxed, stored).is_err() {
-                // Others' locks are taken only without this one.
+                // Locks of other shards are only taken without this one.
                 drop(shard);
                 gone.extend(self.make_room(position, growth));
                 continue;
@@ -199,7 +199,7 @@ impl<P: Clone> Index<P> {
         true
     }
 
-    /// Removes what expired and says what it was.
+    /// Removes expired entries and returns them.
     pub(super) fn sweep(&self, now: Timestamp) -> Vec<EntryKey> {
         (0..SHARDS).flat_map(|position| self.expire(&mut self.lock(position), now)).collect()
     }
@@ -210,7 +210,7 @@ impl<P: Clone> Index<P> {
     }
 
     pub(super) fn stats(&self) -> StoreStats {
-        // Not the sum over the tenants: what moves from one to the other meanwhile would count twice.
+        // Not the sum over the tenants: entries that move from one to the other meanwhile would count twice.
         let usage = Usage { entries: self.entries.load(Relaxed), bytes: self.stored.load(Relaxed) };
         StoreStats {
             usage,
@@ -236,7 +236,7 @@ impl<P: Clone> Index<P> {
     fn make_room(&self, first: usize, growth: u64) -> Vec<EntryKey> {
         let mut gone = Vec::new();
         let is_full = || self.stored.load(Relaxed).saturating_add(growth) > self.capacity;
-        // In the second round nothing is spared that was not read since the first.
+        // In the second round, entries that were not read since the first are not spared.
         for turn in 0..2 * SHARDS {
             if !is_full() {
                 break;
@@ -271,7 +271,7 @@ impl<P: Clone> Index<P> {
         gone
     }
 
-    /// Gives back what a removed slot held.
+    /// Releases the space of a removed slot.
     fn forget(&self, shard: &mut Shard<P>, slot: &Slot<P>) {
         shard.expiry.remove(&(slot.lifetime.gone_at, slot.id));
         slot.usage.entries.fetch_sub(1, Relaxed);
@@ -288,7 +288,7 @@ impl TenantUsage {
 }
 
 impl<P> Shard<P> {
-    /// Takes out the oldest slot that was not read since it was queued; `None` if all were.
+    /// Removes the oldest slot that was not read since it was queued; `None` if all were read.
     fn evict(&mut self) -> Option<(EntryKey, Slot<P>)> {
         for _ in 0..self.queue.len() {
             let (key, id) = self.queue.pop_front()?;

@@ -1,4 +1,4 @@
-//! A tenant's key as one byte string that cannot be read in two ways.
+//! A tenant's key as one unambiguous byte string.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -37,7 +37,7 @@ impl EntryKey {
         Self(bytes.into())
     }
 
-    /// Reads what [`as_bytes`](Self::as_bytes) gave; `None` for anything else.
+    /// Reads the output of [`as_bytes`](Self::as_bytes); `None` for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (length, rest) = bytes.split_first_chunk::<2>()?;
         let (tenant, key) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
@@ -56,7 +56,7 @@ impl EntryKey {
         self.parts().1
     }
 
-    /// The bytes that stand for both.
+    /// The bytes that represent both.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -70,7 +70,7 @@ impl EntryKey {
 
 impl Hash for EntryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As its bytes: maps are asked with `&[u8]`.
+        // Like its bytes, because maps are looked up with `&[u8]`.
         self.0.hash(state);
     }
 }
@@ -83,7 +83,7 @@ impl Borrow<[u8]> for EntryKey {
 
 impl fmt::Debug for EntryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Keys can carry personal data: they are not for logs.
+        // Keys may contain personal data: they do not belong in logs.
         f.write_str("EntryKey(..)")
     }
 }

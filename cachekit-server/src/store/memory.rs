@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cachekit_io::BoxFuture;
 use std::future::ready;
 
-/// A store in memory, bounded by bytes: the oldest entry that was not read goes first.
+/// A store in memory, bounded by bytes: the oldest entry that was not read is evicted first.
 ///
 /// # Example
 ///
@@ -32,7 +32,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store for `capacity` bytes of keys, values and book-keeping.
+    /// An empty store for `capacity` bytes of keys, values and bookkeeping.
     pub fn new(capacity: u64) -> Self {
         Self { index: Index::new(capacity) }
     }

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use cachekit_io::BoxFuture;
 use std::sync::Arc;
 
-/// What one entry is charged beyond its key and its value, in bytes: the book-keeping around it.
+/// The charged size of one entry beyond its key and its value, in bytes, for its bookkeeping.
 pub const ENTRY_OVERHEAD: u64 = 256;
 
 /// Until when an entry is fresh, and until when it exists.
@@ -33,10 +33,10 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
-    /// The life of an entry that does not expire.
+    /// The lifetime of an entry that does not expire.
     pub const UNBOUNDED: Self = Self { fresh_until: Timestamp::NEVER, gone_at: Timestamp::NEVER };
 
-    /// The life that begins `now`: `ttl` seconds fresh, then `stale` seconds stale.
+    /// The lifetime that begins `now`: `ttl` seconds fresh, then `stale` seconds stale.
     ///
     /// # Example
     ///
@@ -70,7 +70,7 @@ impl Lifetime {
     }
 }
 
-/// A value with its life.
+/// A value with its lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The bytes, exactly as they were put.
@@ -79,7 +79,7 @@ pub struct Entry {
     pub lifetime: Lifetime,
 }
 
-/// An entry, or how long its value is.
+/// An entry, or the length of its value.
 ///
 /// # Example
 ///
@@ -103,7 +103,7 @@ pub struct Entry {
 pub enum Measured {
     /// The entry.
     Whole(Entry),
-    /// Its value is longer than was asked for.
+    /// Its value is longer than requested.
     Longer {
         /// The length of the value, in bytes.
         length: usize,
@@ -125,30 +125,30 @@ impl Measured {
 /// What a tenant, or all tenants together, have stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Entries, those that expired and were not swept yet included.
+    /// Entries, including expired ones that were not swept yet.
     pub entries: u64,
     /// Bytes of keys and values, and [`ENTRY_OVERHEAD`] for each entry.
     pub bytes: u64,
 }
 
-/// What a store did so far, for metrics.
+/// The counters of a store, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreStats {
     /// What is stored now, by all tenants.
     pub usage: Usage,
     /// How many bytes may be stored.
     pub capacity: u64,
-    /// Entries that had to go for lack of room.
+    /// Entries that were evicted for lack of space.
     pub evicted: u64,
-    /// Entries that were swept after their time.
+    /// Expired entries that were swept.
     pub expired: u64,
     /// Entries that were damaged on the disk, and therefore dropped.
     pub damaged: u64,
-    /// How often the store stopped taking writes because what it stores on failed.
+    /// How often the store stopped accepting writes because its disk or Redis failed.
     pub failures: u64,
 }
 
-/// Why a store did not do what it was asked.
+/// Why a store did not carry out an operation.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -164,8 +164,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// A failure of the store itself. The text goes to the log: no keys and no values in it. A request that
-    /// meets it is answered `503` with `Retry-After`.
+    /// A failure of the store itself. The text is logged, so it must contain no keys and no values. A request that
+    /// meets it is answered with `503` and `Retry-After`.
     pub fn unavailable(reason: &impl ToString) -> Self {
         Self::Unavailable(reason.to_string().into())
     }
@@ -180,11 +180,11 @@ impl StoreError {
 
 /// Where entries live.
 ///
-/// A store keeps no time of its own: every call says when it happens, so that a test that moves the
-/// server's clock moves the store's. Calls for one key that change it are made one after the other;
+/// A store has no clock of its own: every call states its time, so that a test that advances the
+/// server's clock advances the store's. Calls for one key that change it are made one after the other;
 /// everything else is concurrent. An answered write is visible to every later call.
 ///
-/// Room is bounded by the store: it evicts what it likes, and a lost entry is a miss. It never answers
+/// The store bounds its own space: it may evict any entry, and a lost entry is a miss. It never answers
 /// with bytes that were not put under exactly this key.
 pub trait Store: Send + Sync + 'static {
     /// The entry, if it exists at `now`.
@@ -194,10 +194,10 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>>;
 
-    /// The entry, if it exists at `now`; of a value longer than `most` bytes only the length. The server
-    /// asks like this, because it loads no value before there is room for it.
+    /// The entry, if it exists at `now`; for a value longer than `most` bytes only the length. The server
+    /// uses this, because it loads no value before there is space for it.
     ///
-    /// Without an implementation of its own it is [`get`](Self::get), which reads the value anyway: a store
+    /// By default it is [`get`](Self::get), which reads the value anyway: a store
     /// whose values are not in memory should do better.
     fn get_up_to<'a>(
         &'a self,
@@ -210,19 +210,19 @@ pub trait Store: Send + Sync + 'static {
         )
     }
 
-    /// The entry's life, if it exists at `now`, without reading its value.
+    /// The entry's lifetime, if it exists at `now`, without reading its value.
     fn lifetime<'a>(
         &'a self,
         key: &'a EntryKey,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<Lifetime>, StoreError>>;
 
-    /// Whether a value of this length might be stored, asked before it is received. [`put`](Self::put) has
-    /// the last word.
+    /// Whether a value of this length might be stored; checked before it is received. [`put`](Self::put)
+    /// decides.
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put), for what is certain already.
+    /// Like [`put`](Self::put), for what is certain already.
     fn would_fit(
         &self,
         key: &EntryKey,
@@ -233,7 +233,7 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Stores an entry in place of what was there.
+    /// Stores an entry, replacing any previous one.
     ///
     /// # Errors
     ///
@@ -251,30 +251,30 @@ pub trait Store: Send + Sync + 'static {
     /// Removes an entry, if there is one.
     fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Gives an entry another life. Without an entry nothing happens.
+    /// Changes the lifetime of an entry. Without an entry nothing happens.
     fn set_lifetime<'a>(
         &'a self,
         key: &'a EntryKey,
         lifetime: Lifetime,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// What a tenant has stored; what expired since the last [`sweep`](Self::sweep) may still count. Clients ask for it
-    /// as often as they like: it must not look at every entry.
+    /// A tenant's usage; entries that expired since the last [`sweep`](Self::sweep) may still count. Clients request it
+    /// as often as they like, so it must not visit every entry.
     fn usage<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, Result<Usage, StoreError>>;
 
-    /// Frees the room of entries whose time was up at `now`. Called about once a second.
+    /// Frees the space of entries that had expired at `now`. Called about once a second.
     fn sweep(&self, now: Timestamp);
 
-    /// What the store did so far.
+    /// The counters of the store.
     fn stats(&self) -> StoreStats;
 
-    /// Whether writes are taken at the moment. While they are not, `/readyz` answers `503`. The store logs
+    /// Whether writes are accepted at the moment. While they are not, `/readyz` answers `503`. The store logs
     /// the change itself.
     fn is_writable(&self) -> bool {
         true
     }
 
-    /// Finishes what was begun; called once, after the last request.
+    /// Finishes pending work; called once, after the last request.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

@@ -60,7 +60,7 @@ where
         }
     }
 
-    /// How many entries the cache holds at most; with a [`weigher`](Self::weigher), how much weight. 0 switches
+    /// Maximum number of entries; with a [`weigher`](Self::weigher), maximum weight. 0 turns
     /// the cache off: every call runs its function, and nothing is stored.
     ///
     /// # Example
@@ -76,15 +76,15 @@ where
         self
     }
 
-    /// How long entries live. Without it they stay until they have to make room. Zero: nothing is stored, except
-    /// for a time of its own ([`Cache::insert_with_ttl`], a `ttl` in an attribute).
+    /// How long entries live. Without it they stay until they are evicted. Zero: nothing is stored, except
+    /// with a TTL of its own ([`Cache::insert_with_ttl`], a `ttl` in an attribute).
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// How long entries live that nothing uses. A use is a call that is served the value; it begins the time anew, up to the
-    /// [`ttl`](Self::ttl). Uses are noted with the resolution of the coarse clock, 1 to 10 milliseconds.
+    /// How long unused entries live. A use is a call that is served the value. Each use restarts the period, but never
+    /// beyond the [`ttl`](Self::ttl). Uses are recorded with the resolution of the coarse clock, 1 to 10 milliseconds.
     ///
     /// # Example
     ///
@@ -106,20 +106,20 @@ where
         self
     }
 
-    /// Decides for each entry how long it stays: when it is created, replaced and read. With [`ttl`](Self::ttl) or
-    /// [`idle`](Self::idle) beside it, the shorter time counts.
+    /// Decides for each entry how long it stays: when it is created, replaced and read. Together with
+    /// [`ttl`](Self::ttl) or [`idle`](Self::idle), the shortest limit counts.
     ///
-    /// Hits of such a cache take the lock of a shard, since each may change the time.
+    /// Every hit of such a cache takes the lock of a shard, since it may change the entry's expiry.
     pub fn expiry(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
         self.expiry = Some(Arc::new(expiry));
         self
     }
 
-    /// Is called for every entry that leaves, with the [`Cause`]: after it left, on the thread that had it leave, and with no
-    /// lock held. A panic of it is caught; the panic hook reports it.
+    /// Called for every entry that leaves, with the [`Cause`]: after it left, on the thread that removed it, and with
+    /// no lock held. A panic of the listener is caught; the panic hook reports it.
     ///
-    /// An entry that expires leaves when it is looked at, when it makes room, or in passing ([`Cache::purge`]), not at the
-    /// very moment.
+    /// An expired entry leaves when a call looks it up, when space is needed, or in passing ([`Cache::purge`]), not at
+    /// the moment of expiry.
     ///
     /// # Example
     ///
@@ -146,19 +146,19 @@ where
     }
 
     /// How much of the capacity an entry takes, at least 1. Called once per entry, when it is stored. An
-    /// entry too heavy for the cache is not kept.
+    /// entry that is too heavy for the cache is not kept.
     pub fn weigher(mut self, weigh: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
         self.weigh = Some(Arc::new(weigh));
         self
     }
 
-    /// Reads the time from a clock that a test turns.
+    /// Reads the time from a mock clock.
     pub fn clock(mut self, clock: &Clock) -> Self {
         self.clock = Some(clock.clone());
         self
     }
 
-    /// The cache.
+    /// Builds the cache.
     #[must_use]
     pub fn build(self) -> Cache<K, V> {
         let clock = self.clock.map_or_else(scope::clock, ClockSource::Manual);

@@ -1,4 +1,4 @@
-//! Changing a value by what is there.
+//! Changing a value based on the current one.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -13,16 +13,17 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Replaces a value by what `f` makes of it, or stores the first one. Returns the new one.
+    /// Replaces a value by the result of `f`, or stores the first one. Returns the new value.
     ///
-    /// Calls for one key run one after the other, so none is lost; calls for other keys do not wait. A fill of the key that is
-    /// running is not stored. If the key is inserted or invalidated while `f` runs, that counts, and the result of `f` is
-    /// only returned. A call inside of another for the same key runs at once, and the outer one counts. Two threads whose calls
-    /// for two keys contain each other's do not wait for each other: what the inner calls return is then not stored.
+    /// Calls for one key run one after the other, so none is lost; calls for other keys do not wait. A running fill of
+    /// the key is not stored. If the key is inserted or invalidated while `f` runs, that change wins, and the result of
+    /// `f` is only returned. A nested call for the same key runs at once, and the outer call wins. If two threads nest
+    /// calls for each other's keys, they do not wait for each other: the results of the inner calls are then not
+    /// stored.
     ///
     /// # Panics
     ///
-    /// If `f` does. The value stays as it was.
+    /// If `f` panics. The value then stays as it was.
     ///
     /// # Example
     ///
@@ -43,12 +44,12 @@ where
         made.unwrap_or_else(|| unreachable!("it was called"))
     }
 
-    /// Replaces a value by what `f` makes of it, as [`upsert`](Self::upsert) does; `None` removes it. Returns what `f`
-    /// returned.
+    /// Replaces a value by the result of `f`, as [`upsert`](Self::upsert) does; `None` removes it. Returns the result
+    /// of `f`.
     ///
     /// # Panics
     ///
-    /// If `f` does. The value stays as it was.
+    /// If `f` panics. The value then stays as it was.
     ///
     /// # Example
     ///
@@ -87,7 +88,7 @@ where
         made
     }
 
-    /// Waits until no other such call is at the key.
+    /// Waits until no other such call runs for the key.
     fn turn(&self, hash: u64) -> Flight {
         loop {
             match self.store.turn(hash) {

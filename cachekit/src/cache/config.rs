@@ -1,4 +1,4 @@
-//! What a [`Cache`](super::Cache) was built with, and what its entries are to be.
+//! The settings of a [`Cache`](super::Cache), and what they mean for its entries.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) struct Config<K, V> {
 }
 
 impl<K, V> Config<K, V> {
-    /// Whether a time to live says all there is to say of an entry.
+    /// Whether only a TTL limits the life of an entry.
     pub(super) fn is_plain(&self) -> bool {
         self.idle == NEVER && self.weigh.is_none() && self.expiry.is_none()
     }
@@ -31,14 +31,15 @@ where
     K: Eq + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// How much time an entry of this key has left in use, if there is one: of a fresh entry, and `NEVER` without end.
+    /// The remaining time of an entry of this key if it stays in use: only if the entry is fresh; `NEVER` if it does
+    /// not expire.
     fn left(store: &Store, hash: u64, key: &K, now: Ticks) -> Option<Ticks> {
         let entry = store.fresh(hash)?;
         let entry = entry.of_key::<K, V>(|other| other == key)?;
         Some(left_in_use(entry, now))
     }
 
-    /// A use of an entry, as the rules for it have it.
+    /// Applies the rules for a use of an entry.
     pub(super) fn used(&self, entry: &Entry<K, V>, now: Ticks) {
         let Some(expiry) = &self.expiry else { return };
         let left = left_in_use(entry, now);
@@ -50,12 +51,12 @@ where
     }
 }
 
-/// How much time an entry has left, as things are.
+/// The remaining time of an entry now.
 pub(super) fn left_of<K, V>(entry: &Entry<K, V>, now: Ticks) -> Ticks {
     until(entry.head.expires(), now)
 }
 
-/// How much time it has left if it is used all the time.
+/// The remaining time of an entry if it is used all the time.
 pub(super) fn left_in_use<K, V>(entry: &Entry<K, V>, now: Ticks) -> Ticks {
     until(entry.head.expires_in_use(), now)
 }

@@ -1,4 +1,4 @@
-//! What would become of a look-up, and why.
+//! What a look-up would find, and why.
 
 use std::hash::Hash;
 
@@ -12,7 +12,8 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// What would become of a look-up of this key, and why. Changes nothing: it is no use of the entry.
+    /// What a look-up of this key would find, and why. Changes nothing: it does not count as a use of
+    /// the entry.
     ///
     /// # Example
     ///

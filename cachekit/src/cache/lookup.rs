@@ -1,4 +1,4 @@
-//! How a cache's calls reach the look-up that annotated functions have as well.
+//! How a cache's calls use the same look-up as annotated functions.
 
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -91,7 +91,7 @@ where
     }
 }
 
-/// A borrowed key, as the read-through wants it.
+/// A borrowed key, in the form that the read-through requires.
 struct Borrowed<'a, Q: ?Sized, K>(&'a Q, PhantomData<K>);
 
 impl<Q, K> CacheKey for Borrowed<'_, Q, K>
@@ -111,7 +111,7 @@ where
     }
 }
 
-/// Looks a call up in the cache that its attribute names with `in = …`.
+/// Looks up a call in the cache that its attribute names with `in = …`.
 #[inline]
 pub(crate) fn lookup_in<Q, S, V>(
     cache: &Cache<Q::Owned, V>,

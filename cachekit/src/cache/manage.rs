@@ -1,4 +1,4 @@
-//! What is in a cache, and taking it out.
+//! Inspecting and removing the entries of a cache.
 
 use std::fmt;
 use std::hash::Hash;
@@ -44,8 +44,8 @@ where
         self.contains_key(key)
     }
 
-    /// Removes a value and returns it. Fills of the same key that are running are not stored. `None` if there was none, or
-    /// if its time was over.
+    /// Removes a value and returns it. Running fills of the same key are killed. Returns `None` if there was no value,
+    /// or if it had expired.
     ///
     /// # Example
     ///
@@ -65,10 +65,10 @@ where
         (entry.head.expires() > now).then(|| entry.value.clone())
     }
 
-    /// Removes the values that `predicate` accepts. Returns how many there were. Fills that are running, of any key, are
-    /// not stored: what comes of them is not known yet.
+    /// Removes the values that `predicate` accepts. Returns how many there were. All running fills, of any key, are
+    /// killed, because their results are not known yet.
     ///
-    /// Looks at every entry, without a lock. Values that come in meanwhile may stay.
+    /// Looks at every entry, without a lock. Values that are inserted meanwhile may stay.
     ///
     /// # Example
     ///
@@ -92,10 +92,10 @@ where
         removed
     }
 
-    /// Removes what has expired. Returns how many entries that were.
+    /// Removes expired entries. Returns how many there were.
     ///
-    /// There is no need to: an entry that comes into a full cache takes the place of an expired one first, and each looks at
-    /// a few others in passing. This is for values whose memory, or whose destructor, matters now.
+    /// You rarely need it: an entry that is inserted into a full cache displaces an expired one first, and each
+    /// insertion checks a few others in passing. It is for values whose memory, or whose destructor, matters now.
     ///
     /// # Example
     ///
@@ -112,11 +112,11 @@ where
         self.store.purge()
     }
 
-    /// Gives the cache another capacity, in entries or in weight as it was built. If it is smaller, entries make room now.
+    /// Changes the capacity, in entries or in weight as the cache was built. If it is smaller, entries are evicted now.
     ///
-    /// The number of shards stays: a cache that was built small and is to be large is better built anew. Each shard keeps room
-    /// for one entry, so a cache that was built large cannot become smaller than it has shards (up to 64); see
-    /// [`capacity`](Self::capacity). With 0 it keeps nothing, like one that was built so.
+    /// The number of shards stays. If a cache was built small and should become large, build a new one. Each shard
+    /// keeps space for one entry, so a cache that was built large cannot become smaller than its number of shards (up
+    /// to 64); see [`capacity`](Self::capacity). With 0 it keeps nothing, like a cache that was built with 0.
     ///
     /// # Example
     ///
@@ -132,15 +132,15 @@ where
         self.store.resize(capacity);
     }
 
-    /// How much it holds at most, in entries, or in weight with a weigher.
+    /// Its capacity, in entries, or in weight with a weigher.
     pub fn capacity(&self) -> u64 {
         self.store.capacity()
     }
 
-    /// The entries that are there and have not expired, in no particular order. Looking at them is no use of them.
+    /// The entries that have not expired, in no particular order. Looking at them does not count as a use.
     ///
-    /// Weakly consistent: an entry that comes, goes or is replaced meanwhile is among them or not, and none is twice unless it
-    /// was replaced. No lock is held while the caller has an entry.
+    /// Weakly consistent: an entry that is inserted, removed or replaced meanwhile may or may not appear, and no entry
+    /// appears twice unless it was replaced. No lock is held while the caller has an entry.
     ///
     /// # Example
     ///
@@ -154,8 +154,8 @@ where
         Iter { cache: self, shard: 0, items: Vec::new().into_iter() }
     }
 
-    /// The entries with the time that each has left if it is used, to be stored and [imported](Self::import) when the program starts again.
-    /// `None` as time: without end.
+    /// The entries with the time that each has left if it is used. Store them, and [import](Self::import) them when the
+    /// program starts again. `None` as time means that the entry does not expire.
     ///
     /// # Example
     ///
@@ -184,8 +184,8 @@ where
         self.iter().map(exported).collect()
     }
 
-    /// Inserts entries, each for the time that it has left, and no longer than the cache's own rules say. Entries that are
-    /// there already stay, and so do fills that are running: what they find is newer. A time to idle begins anew.
+    /// Inserts entries, each with its remaining time, but no longer than the cache's own rules allow. Existing entries
+    /// and running fills stay, because their values are newer. An idle period starts anew.
     pub fn import(&self, entries: impl IntoIterator<Item = (K, V, Option<Duration>)>) {
         for (key, value, left) in entries {
             if !self.contains(&key) {
@@ -237,7 +237,7 @@ where
     }
 }
 
-/// An entry of a cache, as [`Cache::iter`] found it. It keeps the value alive, also when it leaves the cache.
+/// An entry of a cache, as [`Cache::iter`] found it. It keeps the value alive, even when the entry leaves the cache.
 pub struct Item<K, V> {
     hash: u64,
     entry: Resident,
@@ -260,7 +260,7 @@ impl<K: 'static, V: 'static> Item<K, V> {
         &self.typed().value
     }
 
-    /// How much time it had left when it was found; `None`: without end.
+    /// How much time it had left when it was found; `None`: it does not expire.
     pub fn left(&self) -> Option<Duration> {
         self.left
     }

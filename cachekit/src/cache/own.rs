@@ -1,4 +1,4 @@
-//! `in = cache`: whether a cache of the user's own has the types of a function.
+//! `in = cache`: whether the user's own cache has the types of a function.
 
 use std::hash::Hash;
 
@@ -8,7 +8,7 @@ use crate::key::CacheKey;
 use crate::read_through::Miss;
 use crate::shape::{Both, OkOnly, OkShared, Optional, Plain, Rejected, Shape};
 
-/// What the arguments make, for a cache whose keys are of type `K`.
+/// The owned form of the arguments, for a cache whose keys are of type `K`.
 #[diagnostic::on_unimplemented(
     message = "the arguments make `{Self}`, but the keys of the cache are `{K}`",
     label = "expected a key of type `{K}`",
@@ -46,9 +46,10 @@ impl<V> ValueFor<V> for V {
     }
 }
 
-/// What a shape stores in a cache of values `V`.
+/// What a shape stores in a cache with values of type `V`.
 pub trait Stores: Shape {
-    /// Its own type; where nothing can be stored that has been said, so it is what is expected.
+    /// Its own type. If nothing can be stored, an error has already said so, and this is the
+    /// expected type.
     type Into<V>;
     /// The same cache.
     fn cache<K, V>(cache: &Cache<K, Self::Into<V>>) -> &Cache<K, Self::Stored>;
@@ -84,7 +85,7 @@ impl<R, View, Error, T, E> Stores for Rejected<R, View, Error, T, E> {
     }
 }
 
-/// Looks a call up in the cache that its attribute names with `in = …`.
+/// Looks up a call in the cache that its attribute names with `in = …`.
 #[inline]
 pub fn lookup_in<K, V, Q, S>(
     cache: &Cache<K, V>,

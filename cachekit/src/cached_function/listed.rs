@@ -26,11 +26,11 @@ impl Function {
         self.definition.info.name
     }
 
-    /// Its name with the `impl` or the functions it stands in, as seen from its module: `Shop::price`,
-    /// `<Shop as Priced>::price`, `outer::inner`; for a function of the module, its name alone. Generic
+    /// Its name with the `impl` or the functions that contain it, as seen from its module: `Shop::price`,
+    /// `<Shop as Priced>::price`, `outer::inner`; for a function of the module, only its name. Generic
     /// parameters of an `impl` are `_`.
     ///
-    /// For people to read: the spelling is the compiler's, and may change with it.
+    /// For humans: the spelling is the compiler's, and may change with it.
     ///
     /// # Example
     ///
@@ -50,7 +50,7 @@ impl Function {
         path_of(&self.definition.info)
     }
 
-    /// The module it stands in.
+    /// The module that contains it.
     pub fn module(&self) -> &'static str {
         self.definition.info.module
     }
@@ -75,7 +75,7 @@ impl Function {
         &self.definition.info.policy
     }
 
-    /// Its counters, over all generic instantiations. All zero where the attribute names a cache with
+    /// Its counters, over all generic instantiations. All zero if the attribute names a cache with
     /// `in = …`: that cache counts.
     pub fn stats(&self) -> Stats {
         self.definition.stats()
@@ -100,12 +100,12 @@ impl fmt::Debug for Function {
     }
 }
 
-/// How [`Function::path`] is spelled.
+/// The spelling of [`Function::path`].
 pub(crate) fn path_of(info: &FunctionInfo) -> String {
     readable(info.path.get(), info.module, info.name)
 }
 
-/// From the path of the type in a function's static: what is ours in it goes.
+/// From the path of the type in a function's static, without our own parts.
 fn readable(path: &str, module: &str, name: &str) -> String {
     // In the companion of a function, `…::name::__cachekit_site::__CACHEKIT_SITE::__Here`; beside a method,
     // `…::__cachekit_site_name::__CACHEKIT_SITE::__Here`; in the function itself, also
@@ -120,7 +120,7 @@ fn readable(path: &str, module: &str, name: &str) -> String {
     let in_module = format!("{module}::");
     let mut shown = String::with_capacity(around.len() + name.len() + 2);
     let mut rest = around.as_str();
-    // Where a path begins, and not in the middle of another one.
+    // Only at the beginning of a path, not in the middle of another one.
     while let Some(at) = rest.find(&in_module) {
         let before = &rest[..at];
         shown.push_str(before);
@@ -137,7 +137,7 @@ fn readable(path: &str, module: &str, name: &str) -> String {
     shown
 }
 
-/// Every annotated function linked into the program, called yet or not, in the order of their source. A
+/// Every annotated function linked into the program, called yet or not, in source order. A
 /// `responses::CacheResponses` that was built counts as one.
 ///
 /// # Example

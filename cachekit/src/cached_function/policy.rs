@@ -23,9 +23,9 @@ pub enum Tier {
 pub enum L1 {
     /// `l1 = sealed`, the default: the sealed bytes, opened and decoded at each hit.
     Sealed,
-    /// `l1 = typed`: the values themselves. So do all other functions.
+    /// `l1 = typed`: the values themselves, like all other functions.
     Typed,
-    /// `l1 = off`: nothing. Callers at the same time still share one run.
+    /// `l1 = off`: nothing. Concurrent callers still share one run.
     Off,
 }
 
@@ -61,9 +61,9 @@ pub struct Policy {
     pub ttl: TtlPolicy,
     /// How much the cache holds, in entries or in weight; `None` is the default of 10,000 entries.
     pub capacity: Option<u64>,
-    /// Whether entries have a weight of their own.
+    /// Whether entries have their own weight.
     pub weighted: bool,
-    /// Whether results are stored under a condition only.
+    /// Whether results are only stored under a condition.
     pub conditional: bool,
     /// The schema version of the values.
     pub version: u32,
@@ -75,16 +75,16 @@ pub struct Policy {
     pub own_cache: bool,
     /// Whether the attribute names a backend.
     pub own_backend: bool,
-    /// For how long after their time values are served while the function runs again.
+    /// How long after their TTL values are served while the function runs again.
     pub stale: Option<Duration>,
-    /// How long values stay that nothing uses.
+    /// How long unused values stay.
     pub idle: Option<Duration>,
     /// How long a call waits for another process that runs the function; `None`: not at all, each process
     /// runs its own.
     pub fill_lock: Option<Duration>,
-    /// What is kept in this process; anything but `Typed` for `#[cache::secure]` only.
+    /// What is kept in this process; anything but `Typed` only for `#[cache::secure]`.
     pub l1: L1,
-    /// What a refused entry leads to; for `#[cache::secure]`.
+    /// What a refused entry causes; for `#[cache::secure]`.
     pub on_tamper: OnTamper,
     /// The operation of `interop = …`, by which other languages find the function's entries.
     pub interop: Option<&'static str>,

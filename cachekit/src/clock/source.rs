@@ -1,4 +1,4 @@
-//! Where a store reads the time: the system's clock, or one that is turned by hand.
+//! The clock of a store: the system's clock, or a mock clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Ticks;
 
-/// Where a store reads the time.
+/// The clock of a store.
 #[derive(Clone)]
 pub(crate) enum ClockSource {
     Coarse,
@@ -24,7 +24,7 @@ impl ClockSource {
     }
 }
 
-/// A clock that stands still until it is advanced. Clones show the same time.
+/// A mock clock that stands still until it is advanced. Clones show the same time.
 ///
 /// # Example
 ///

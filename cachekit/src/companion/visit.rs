@@ -1,5 +1,5 @@
-//! What companions do with a call. Each function has one place where the route, the shape and the key of a call are worked
-//! out, since that costs the compiler more than all the rest of its companions. What is done with them is a visitor.
+//! What companions do with a call. Each function determines the route, the shape and the key of a call in one place,
+//! because that costs the compiler more than the rest of its companions together. A visitor does something with them.
 
 use std::marker::PhantomData;
 
@@ -12,10 +12,10 @@ use crate::shape::Shape;
 
 /// Does something with a call of a function that returns `Ret`.
 pub trait Visit<Ret> {
-    /// What that comes to.
+    /// The result.
     type Returned;
 
-    /// Does it. `judge` makes what decides about a value that is set.
+    /// Does it. `judge` creates the rules that decide about a value that is set.
     fn visit<R, Q, S, J>(
         self,
         function: FunctionRef,
@@ -53,7 +53,7 @@ where
     visitor.visit(function, route, shape, key, || judge)
 }
 
-/// Visits a call whose values are judged by rules. Apart: a closure costs the compiler more than a value.
+/// Visits a call whose values are judged by rules. Separate, because a closure costs the compiler more than a value.
 #[inline]
 pub fn visit_ruled<V, R, Q, S, F, J>(
     visitor: V,
@@ -76,7 +76,7 @@ where
     visitor.visit(function, route, shape, key, || rules(Rules::new()))
 }
 
-/// Makes a handle of the call, of this kind.
+/// Makes a handle of this kind for the call.
 #[derive(Clone, Copy, Debug)]
 pub struct MakeHandle<H>(PhantomData<fn() -> H>);
 
@@ -111,7 +111,7 @@ impl<Ret, H: From<Inner<Ret>>> Visit<Ret> for MakeHandle<H> {
     }
 }
 
-/// Looks at the value of the call where it is.
+/// Runs a closure on the value of the call in place.
 pub struct LookAt<F>(F);
 
 impl<F> LookAt<F> {
@@ -145,7 +145,7 @@ impl<Ret, O, F: FnOnce(&Ret) -> O> Visit<Ret> for LookAt<F> {
     }
 }
 
-/// Looks at what is `Ok` in the value of the call.
+/// Runs a closure on the `Ok` in the value of the call.
 pub struct LookAtValue<F, T>(F, PhantomData<fn(&T)>);
 
 impl<F, T> LookAtValue<F, T> {

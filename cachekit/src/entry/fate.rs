@@ -1,8 +1,8 @@
-//! What becomes of a value that a backend may have, too: news from there can end it before there is an entry.
+//! The fate of a value that a backend may have, too: an event from the backend can kill it before there is an entry.
 //!
-//! A call that asks a shared tier has a fate from then on. Whatever ends its fill ends the fate; when the value becomes
-//! an entry, what ends the entry ends the fate, and the other way round. To ask a fate is to read a number: nothing is held
-//! meanwhile, so no value can end with the question.
+//! A call that consults a shared tier has a fate from then on. Whatever kills its fill kills the fate. When the value
+//! becomes an entry, killing one also kills the other. Querying a fate reads a number and holds nothing, so no query
+//! can drop a value.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -11,17 +11,17 @@ use super::{AnyEntry, Resident};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Mutex, lock};
 
-// How far it has come, in order.
+// The states, in order.
 
 const GOES_ON: u8 = 0;
-/// The copy has ended: the shared tier's news came.
+/// The copy has ended: an event of the shared tier arrived.
 const OUTDATED: u8 = 1;
 /// The value itself was invalidated, replaced or evicted.
 const DEAD: u8 = 2;
 
 /// See above.
 pub(crate) struct Fate {
-    /// Of the key: the entry's place in its store.
+    /// Hash of the key: the entry's slot in its store.
     hash: u64,
     /// How it ended, if it did: the highest state of the fill and the entry.
     state: AtomicU8,
@@ -48,10 +48,10 @@ impl Fate {
         self.state.load(Ordering::Acquire)
     }
 
-    /// Hands it on to the entry. False if it has ended before: then the entry is not to be stored.
+    /// Passes it on to the entry. False if it has ended before: then the entry must not be stored.
     pub(crate) fn becomes(&self, entry: &Resident) -> bool {
         let mut held = lock(&self.entry);
-        // Under the lock: what ends it afterwards finds the entry.
+        // Under the lock: what kills it afterwards finds the entry.
         if self.state() >= OUTDATED {
             return false;
         }
@@ -59,13 +59,13 @@ impl Fate {
         true
     }
 
-    /// The entry, if there is one and something still holds it. To be dropped where a destructor may run: it may be the
-    /// last that holds the value.
+    /// The entry, if there is one and something still holds it. Drop it where a destructor may run: it may be the
+    /// last reference to the value.
     pub(crate) fn entry(&self) -> Option<Resident> {
         lock(&self.entry).as_ref()?.upgrade()
     }
 
-    /// Whether nothing serves the value, here or later.
+    /// Whether nothing serves the value, now or later.
     pub(crate) fn is_dead(&self) -> bool {
         self.state() >= OUTDATED
     }
@@ -75,27 +75,27 @@ impl Fate {
         self.state() == DEAD
     }
 
-    /// Its entry has ended, or its fill under the lock of its shard, where the caller sees to the entry.
+    /// Its entry has ended, or its fill under the lock of its shard, and the caller takes care of the entry.
     fn note(&self, state: u8) {
         self.state.fetch_max(state, Ordering::AcqRel);
     }
 
-    /// Ends it under the lock of its shard: an entry that is there already is for the caller to take out.
+    /// Kills it under the lock of its shard: the caller removes an entry that is already there.
     pub(crate) fn condemn(&self) {
         self.note(DEAD);
     }
 
-    /// Ends it.
+    /// Kills it.
     pub(crate) fn kill(&self) {
         drop(self.end(DEAD));
     }
 
-    /// As [`kill`](Self::kill), on a thread where no destructor may run.
+    /// Like [`kill`](Self::kill), on a thread on which no destructor may run.
     pub(crate) fn kill_elsewhere(&self) -> Ended {
         self.end(DEAD)
     }
 
-    /// Ends the copy, and not what it is a copy of; on a thread where no destructor may run.
+    /// Kills the copy, but not the original; on a thread on which no destructor may run.
     pub(crate) fn outdate(&self) -> Ended {
         self.end(OUTDATED)
     }
@@ -114,13 +114,13 @@ impl Fate {
         Ended { first, entry }
     }
 
-    /// Puts an entry that was in doubt back, unless it was invalidated, replaced or evicted meanwhile.
+    /// Makes an entry in doubt alive again, unless it was invalidated, replaced or evicted meanwhile.
     pub(crate) fn trust(&self) -> bool {
         self.entry().is_some_and(|entry| entry.head().trust())
     }
 }
 
-/// What the end of a fate came to.
+/// The result of ending a fate.
 pub(crate) struct Ended {
     /// It had not ended before.
     pub(crate) first: bool,

@@ -1,4 +1,5 @@
-//! What an entry is to be, and what few entries have: a weight, a time that moves, a fate in the shared tier.
+//! The properties of a new entry, and those that few entries have: a weight, an expiry that moves, a fate in the
+//! shared tier.
 
 use std::sync::Arc;
 
@@ -6,28 +7,28 @@ use super::Fate;
 use crate::clock::{NEVER, Ticks};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// `expires` of an entry whose time can change: it is in [`Extra`].
+/// `expires` of an entry whose expiry can change: the expiry is in [`Extra`].
 pub(super) const MOVES: Ticks = 0;
 
-/// What an entry is to be, beyond its key and its value.
+/// The properties of a new entry, beyond its key and its value.
 pub(crate) struct Plan {
     pub(crate) expires: Ticks,
-    /// For how long after that it may be served while it is replaced.
+    /// How long after that it may be served while it is refreshed.
     pub(crate) window: Ticks,
     pub(crate) weight: u64,
     /// How long it stays fresh after a use, up to `expires`; `NEVER`: uses change nothing.
     pub(crate) idle: Ticks,
-    /// The time, where it idles.
+    /// The current time, if it has an idle limit.
     pub(crate) now: Ticks,
-    /// When the cache's rules end it, which may change that; `None`: there are none.
+    /// When the cache's rules end it, which may change; `None`: there are no rules.
     pub(crate) ruled: Option<Ticks>,
-    /// It is a `None` or an error. Only counters tell it from a value.
+    /// It is a `None` or an error. Only counters distinguish it from a value.
     pub(crate) negative: bool,
     pub(crate) fate: Option<Arc<Fate>>,
 }
 
 impl Plan {
-    /// An entry that expires at this time, and nothing else.
+    /// An entry with this expiry, and nothing else.
     #[inline]
     pub(crate) fn until(expires: Ticks) -> Self {
         Self {
@@ -49,23 +50,23 @@ impl Plan {
     }
 }
 
-/// What an entry may have beyond a value and a time.
+/// What an entry may have beyond a value and an expiry.
 pub(super) struct Extra {
     pub(super) weight: u64,
-    /// Until when it may be served while it is replaced; 0: no longer than it is fresh.
+    /// Until when it may be served while it is refreshed; 0: no longer than it is fresh.
     pub(super) stale_until: Ticks,
-    /// From when on a stale hit may order a refresh; `NEVER` while one is under way.
+    /// From when on a stale hit may start a refresh; `NEVER` while one is running.
     pub(super) refresh_from: AtomicU64,
-    /// Where the time can change, the entry stops being fresh at the earliest of three moments: it was not used for so
+    /// If the expiry can change, the entry stops being fresh at the earliest of three moments: it was unused for this
     /// long (`NEVER`: uses change nothing),
     pub(super) idle: Ticks,
     pub(super) unused: AtomicU64,
     /// the cache's rules end it (`NEVER`: it has none, or they do not),
     pub(super) ruled: AtomicU64,
     pub(super) is_ruled: bool,
-    /// or its time is over in any case.
+    /// or its TTL is over in any case.
     pub(super) most: Ticks,
-    /// What may end it besides this process.
+    /// What may kill it besides this process.
     pub(super) fate: Option<Arc<Fate>>,
 }
 
@@ -104,7 +105,7 @@ impl Extra {
         if self.expires() <= now {
             return false;
         }
-        // The clock is coarse: of many uses at one time, the first writes.
+        // The clock is coarse: of many uses at one tick, only the first writes.
         let later = now.saturating_add(self.idle);
         if later > self.unused.load(Ordering::Relaxed) {
             self.unused.fetch_max(later, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The answer for programs.
+//! The explanation for programs.
 
 use std::time::Duration;
 

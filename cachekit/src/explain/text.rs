@@ -1,11 +1,11 @@
-//! The answer for people.
+//! The explanation for humans.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{Explanation, Next, Process, ProcessState, Shared, SharedState};
 
-/// A duration for people: three digits or so.
+/// A duration for humans: about three digits.
 pub(super) struct Span(pub(super) Duration);
 
 impl fmt::Display for Span {

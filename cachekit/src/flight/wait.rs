@@ -1,4 +1,4 @@
-//! Where the waiters of a flight stand until it lands, or until one of them is to run the function itself.
+//! Where the waiters of a flight wait until it lands, or until one of them has to run the function itself.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -12,17 +12,18 @@ use crate::sync::{Mutex, lock};
 /// Why a flight has no value.
 #[derive(Clone)]
 pub(crate) enum Failure {
-    /// The function's return value, not to be stored but good for every caller that waited: an entry with the key and
-    /// what the value is shared as.
+    /// The function's return value, not to be stored but valid for every waiter: an entry with the key and
+    /// the shared form of the value.
     Shared(Resident),
     /// The function panicked, or returned something that cannot be shared.
     Unshared,
 }
 
-/// How a flight ended. A waiter compares the key: of two keys with one hash, one may wait for the other's leader.
+/// How a flight ended. A waiter compares the key: of two keys with one hash, a call for one may wait for the leader
+/// of the other.
 #[derive(Clone)]
 pub(crate) enum Landing {
-    /// The value, stored or not, or one that the flight itself goes on to replace.
+    /// The value, stored or not, or one that the flight itself will replace.
     Ready(Resident),
     Failed(Failure),
     /// The leader was dropped before it finished; nothing is known about the function.
@@ -30,7 +31,7 @@ pub(crate) enum Landing {
 }
 
 impl Landing {
-    /// Whether it tells the waiters what to return.
+    /// Whether it gives the waiters a result.
     pub(crate) fn is_an_answer(&self) -> bool {
         !matches!(self, Self::Cancelled | Self::Failed(Failure::Unshared))
     }
@@ -40,26 +41,26 @@ impl Landing {
 pub(crate) enum Waited {
     /// One of the flights it waited for ended.
     Landed(Landing),
-    /// It has taken too long, or the leader is polled no more: this waiter is to run the function itself.
+    /// It has taken too long, or the leader is no longer polled: this waiter must run the function itself.
     Relieve,
 }
 
-/// Whether a thread that waits leaves the runtime that it is a worker of to the others. Else each waiter that goes
-/// on may only let the next one begin to wait, so more of them go each time.
+/// Whether a waiting thread hands its runtime worker over to other tasks. If not, each waiter that steps in
+/// may only let the next one begin to wait, so more of them step in each time.
 const LETS_WORKERS_GO: bool = cfg!(any(feature = "tokio", cachekit_model));
 
 struct State {
     landing: Option<Landing>,
-    /// By the number of the waiter's place. A waiter that gives up leaves nothing behind.
+    /// By the waiter's number. A waiter that gives up leaves nothing behind.
     wakers: BTreeMap<u64, Waker>,
     next_place: u64,
     /// How long the next wait is until one of them runs the function.
     patience: Millis,
     /// When that wait is over; set when the first waiter has come.
     relief_at: Option<Millis>,
-    /// How many of them are to run the function now.
+    /// How many of them have to run the function now.
     due: u32,
-    /// How many more it will be then.
+    /// How many more at the next relief.
     grant: u32,
     /// That number doubles each time.
     grows: bool,
@@ -68,7 +69,7 @@ struct State {
 }
 
 impl State {
-    /// Notes that it is `now`.
+    /// Records that it is `now`.
     fn note(&mut self, now: Millis) {
         let at = *self.relief_at.get_or_insert_with(|| now.saturating_add(self.patience));
         if now >= at {
@@ -83,12 +84,12 @@ impl State {
     }
 }
 
-/// Where a flight's waiters stand. A waiter that runs the function shares it with the leader it relieves.
+/// Where a flight's waiters wait. A waiter that runs the function shares it with the leader that it relieves.
 pub(crate) struct Wait {
     state: Mutex<State>,
 }
 
-/// Wakers to be called once no lock is held: when this is dropped, also by a panic.
+/// Wakers to be called once no lock is held: when this is dropped, even by a panic.
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Wakers(BTreeMap<u64, Waker>);
@@ -108,7 +109,7 @@ impl Drop for Wakers {
 }
 
 impl Wait {
-    /// Where others wait for a future, or for a thread.
+    /// For waiters on a future, or on a thread.
     pub(crate) fn new(asynchronous: bool) -> Self {
         let (patience, grows) = if asynchronous {
             (pulse::PATIENCE_WITH_FUTURES, false)
@@ -129,7 +130,7 @@ impl Wait {
         Self { state: Mutex::new(state) }
     }
 
-    /// Ends the wait. The first of several leaders does.
+    /// Ends the wait. The first of several leaders does this.
     pub(crate) fn complete(&self, landing: Landing) -> Wakers {
         let mut state = lock(&self.state);
         let mut late = Some(landing);
@@ -138,7 +139,7 @@ impl Wait {
         }
         let wakers = Wakers(std::mem::take(&mut state.wakers));
         drop(state);
-        // It may be the last that holds a value.
+        // It may be the last reference to a value.
         drop(late);
         wakers
     }
@@ -147,7 +148,7 @@ impl Wait {
         lock(&self.state).landing.is_some()
     }
 
-    /// Takes it from the watcher if no waiter stands here. The next one that comes hands it over again.
+    /// Removes it from the watcher if there are no waiters. The next waiter adds it again.
     pub(crate) fn ends_watch(&self) -> bool {
         let mut state = lock(&self.state);
         let ends = state.landing.is_some() || state.wakers.is_empty();
@@ -155,7 +156,7 @@ impl Wait {
         ends
     }
 
-    /// Looks at the time for waiters that have none of their own. `abandoned`: no leader moves any more.
+    /// Checks the time for waiters that cannot do so themselves. `abandoned`: no leader makes progress any more.
     pub(crate) fn tick(&self, now: Millis, abandoned: bool) -> Wakers {
         let mut state = lock(&self.state);
         if state.landing.is_some() || state.wakers.is_empty() {
@@ -165,11 +166,11 @@ impl Wait {
         if abandoned {
             state.due = state.due.max(1);
         }
-        // All of them: the one that is polled first goes, and there may be some that nothing polls.
+        // All of them: the one that is polled first steps in, and some may never be polled.
         if state.due > 0 { Wakers(std::mem::take(&mut state.wakers)) } else { Wakers::default() }
     }
 
-    /// Waits as a future does. `watch` has it watched from then on.
+    /// Waits as a future does. `watch` adds it to the watcher.
     pub(crate) async fn landing(&self, watch: impl Fn()) -> Waited {
         let mut slot = WakerSlot { wait: self, number: None };
         poll_fn(|cx| {
@@ -182,7 +183,8 @@ impl Wait {
         .await
     }
 
-    /// Waits as a thread does. It looks at the clock itself; in the model, where none goes, `watch` has it watched.
+    /// Waits as a thread does. It checks the clock itself; in the model, which has no clock, `watch` adds it to the
+    /// watcher.
     pub(crate) fn block(&self, watch: impl Fn()) -> Waited {
         let mut slot = WakerSlot { wait: self, number: None };
 
@@ -208,7 +210,7 @@ impl Wait {
     }
 }
 
-/// Takes the waker back when the waiter is dropped before the flight lands.
+/// Removes the waker when the waiter is dropped before the flight lands.
 struct WakerSlot<'a> {
     wait: &'a Wait,
     number: Option<u64>,
@@ -216,7 +218,7 @@ struct WakerSlot<'a> {
 
 impl WakerSlot<'_> {
     fn look(&mut self, waker: &Waker, now: Option<Millis>) -> Poll<Waited> {
-        // Cloned and dropped without our lock: a waker's code is its executor's.
+        // Cloned and dropped without our lock, because a waker's code is its executor's.
         let waker = waker.clone();
         let mut state = lock(&self.wait.state);
         if let Some(landing) = &state.landing {
@@ -242,7 +244,7 @@ impl WakerSlot<'_> {
 }
 
 impl WakerSlot<'_> {
-    /// Whether the watcher does not know of the wait yet; it will.
+    /// Whether the watcher does not know of the wait yet; after this call it does.
     fn is_unwatched(&self) -> bool {
         let mut state = lock(&self.wait.state);
         state.landing.is_none() && !std::mem::replace(&mut state.watched, true)

@@ -1,6 +1,6 @@
-//! Which run waits for which, so that cached functions that call each other in a circle run instead of hanging.
+//! Which run waits for which, so that cached functions that call each other in a cycle run instead of hanging.
 //!
-//! While a leader runs (for a future: while it is polled) its flight stands on a thread-local chain. A
+//! While a leader runs (for a future: while it is polled), its flight is on a thread-local chain. A
 //! call that would have to wait for a flight of its own chain, or for one that waits, directly or not,
 //! for a flight of its own chain, runs the function itself instead.
 
@@ -15,7 +15,7 @@ use crate::observer;
 use crate::sync::per_thread;
 
 per_thread! {
-    /// The innermost flight; apart, because mostly it is the only one.
+    /// The innermost flight; separate, because it is usually the only one.
     static INNERMOST: Cell<FlightId> = Cell::new(FlightId::NONE);
     /// Those around it, the outermost first.
     static AROUND: RefCell<Vec<FlightId>> = RefCell::new(Vec::new());
@@ -28,14 +28,14 @@ fn waits() -> std::sync::MutexGuard<'static, HashMap<FlightId, Vec<FlightId>>> {
     WAITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Puts a leader's flight on the chain while its function runs.
+/// Adds a leader's flight to the chain while its function runs.
 #[must_use]
 #[inline]
 pub(crate) fn enter(flight: FlightId) -> Running {
     Running::new(flight)
 }
 
-/// Takes its flight off the chain when dropped.
+/// Removes its flight from the chain when dropped.
 pub(crate) struct Running {
     /// There are flights around it.
     nested: bool,
@@ -44,8 +44,8 @@ pub(crate) struct Running {
 impl Running {
     #[inline]
     fn new(flight: FlightId) -> Self {
-        // During thread teardown there is no chain; a circle through destructors of thread-locals is
-        // not worth protecting.
+        // During thread teardown there is no chain; a cycle through destructors of thread-locals is
+        // not worth protecting against.
         let around = INNERMOST.try_with(|innermost| innermost.replace(flight));
         let around = around.unwrap_or(FlightId::NONE);
         let nested = around != FlightId::NONE
@@ -81,7 +81,7 @@ pub(crate) fn contains(flight: FlightId) -> bool {
     current().contains(&flight)
 }
 
-/// Whether waiting for `target` from here would close a circle. An observer's code may run inside of any flight.
+/// Whether waiting for `target` from here would close a cycle. An observer's code may run inside any flight.
 pub(crate) fn would_deadlock(target: FlightId) -> bool {
     if observer::is_told() {
         return true;
@@ -106,7 +106,7 @@ fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[Fl
 }
 
 /// Records that every flight of the current chain waits for `target`, until dropped. `None` if that would
-/// close a circle: checked and recorded in one step, so that two callers cannot close it together.
+/// close a cycle: checked and recorded in one step, so that two callers cannot close it together.
 pub(crate) fn wait_for(target: FlightId) -> Option<Waiting> {
     if observer::is_told() {
         return None;

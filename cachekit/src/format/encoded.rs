@@ -1,12 +1,12 @@
-//! An encoded value and what has to be known to read it. Without the feature `shared` nothing is encoded: these types are in
-//! the signatures of what a tier would do.
+//! An encoded value and the information needed to read it. Without the feature `shared` nothing is encoded, but these
+//! types appear in the signatures of a tier.
 
 use std::fmt;
 
 /// How a value was written. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
-    /// One document of the interop protocol. It stands in no frame.
+    /// One document of the interop protocol. It has no frame.
     Interop = 0,
     MessagePack = 1,
     Bincode = 2,
@@ -18,18 +18,18 @@ impl Codec {
     }
 }
 
-/// What has to be known of a payload to read it.
+/// The information needed to read a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) codec: Codec,
-    /// Of the schema, for bincode; else 0.
+    /// Fingerprint of the schema, for bincode; otherwise 0.
     pub(crate) fingerprint: u64,
-    /// Of the value; 0, for bincode, if its bytes are compared instead.
+    /// Trace of the value; 0, for bincode, if its bytes are compared instead.
     pub(crate) trace: u64,
 }
 
 impl Stamp {
-    /// Of a document that says all of itself.
+    /// For a self-describing document.
     pub(crate) const INTEROP: Self = Self { codec: Codec::Interop, fingerprint: 0, trace: 0 };
 }
 
@@ -70,8 +70,8 @@ pub(crate) struct Panicked;
 /// When the writer reads a value back before it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Each: nothing looks at it again ([`super::codec::decode_again`]).
+    /// Each value: nothing checks it again ([`super::codec::decode_again`]).
     Each,
-    /// The first ones of a type, some of the later ones, and all once one failed: every reader looks again.
+    /// The first values of a type, some of the later ones, and all once one failed: every reader checks again.
     First,
 }

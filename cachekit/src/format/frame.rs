@@ -1,4 +1,4 @@
-//! What stands before a value in the shared tier.
+//! The header of a value in the shared tier.
 //!
 //! | bytes | field |
 //! | --- | --- |
@@ -17,14 +17,14 @@
 //! | 66..70 | length of the payload, which is those bytes or their LZ4 block |
 //! | 70.. | the payload, exactly that long |
 //!
-//! Numbers are big-endian. Anything else is a miss: another length, a flag that is not known, a value that
+//! Numbers are big-endian. Anything else is a miss: another length, an unknown flag, a value that
 //! does not expire and yet becomes stale, an LZ4 block that saved nothing or claims more than LZ4 can pack.
-//! Nothing is allocated before all that is checked, and never more than the claim or
+//! Nothing is allocated before all of this is checked, and never more than the claim or
 //! [`MAX_VALUE`].
 //!
-//! The checksum finds damage, and values in the place of others; it is no protection against an attacker
-//! with write access: that is what sealing is for. A caller that picks arguments cannot have values confused
-//! either: places differ by a cryptographic hash ([`super::key`]).
+//! The checksum finds damage, and values under the wrong key; it is no protection against an attacker
+//! with write access: sealing is for that. A caller that picks arguments cannot cause values to be confused
+//! either, because storage keys differ by a cryptographic hash ([`super::key`]).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,16 +39,16 @@ pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'4'];
 const LZ4: u8 = 1;
 pub(crate) const HEADER: usize = 70;
 
-/// Where the checksum stands.
+/// The position of the checksum.
 const CHECKSUM: std::ops::Range<usize> = 6..14;
 
-/// Bytes of the largest value that goes to the shared tier or is taken from there: 64 MiB.
+/// Size in bytes of the largest value that is written to the shared tier or read from it: 64 MiB.
 pub(crate) const MAX_VALUE: usize = 64 << 20;
 
-/// Bytes from which on a value is worth compressing.
+/// Size in bytes from which on a value is worth compressing.
 const COMPRESS_FROM: usize = 4 << 10;
 
-/// What one byte of an LZ4 block can stand for, at most.
+/// How many bytes one byte of an LZ4 block can represent, at most.
 const MAX_RATIO: usize = 255;
 
 /// A value with its header.
@@ -57,7 +57,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) created_ms: u64,
     /// 0 does not expire.
     pub(crate) fresh_ms: u64,
-    /// How long after that it may stand in for a new one; 0 not at all.
+    /// How long after that it may be served stale; 0 means not at all.
     pub(crate) stale_ms: u64,
     pub(crate) weight: u64,
     pub(crate) codec: Stamp,
@@ -79,7 +79,7 @@ impl fmt::Debug for Frame<'_> {
     }
 }
 
-/// What a frame is for: the place it was written to, and the type of its value.
+/// What a frame belongs to: its storage key, and the type of its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameContext<'a> {
     pub(crate) key: &'a str,
@@ -89,18 +89,18 @@ pub(crate) struct FrameContext<'a> {
 /// Whether large payloads are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
-    /// For payloads that are sealed: their length would tell about what they hold.
+    /// For payloads that are sealed: their length would reveal something about their content.
     Off,
-    /// LZ4, where it saves at least an eighth.
+    /// LZ4, if it saves at least an eighth.
     Lz4,
 }
 
-/// What may be done with a value now.
+/// Whether a value may be served now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
-    /// Serve it, for this long; `NEVER` without end.
+    /// Serve it, for this long; `NEVER` means no expiry.
     Fresh(Ticks),
-    /// It may stand in for a new one for this long.
+    /// It may be served stale for this long.
     Stale(Ticks),
     /// Neither.
     Gone,
@@ -112,12 +112,12 @@ impl<'a> Frame<'a> {
         EncodedRef { stamp: self.codec, bytes: &self.payload }
     }
 
-    /// Of a document that stands in no frame: how long it lives, only the backend says.
+    /// For a document without a frame: only the backend knows how long it lives.
     pub(crate) fn around(document: impl Into<Cow<'a, [u8]>>) -> Self {
         Self {
             created_ms: now_ms(),
             fresh_ms: 0,
-            // For as long as the backend keeps it, and the reader lets it.
+            // For as long as the backend keeps it, and the reader allows.
             stale_ms: u64::MAX,
             weight: 1,
             codec: Stamp::INTEROP,
@@ -134,7 +134,7 @@ impl<'a> Frame<'a> {
         self.encode_after(0, context, compression)
     }
 
-    /// The same, after as many bytes of room.
+    /// The same, after this many bytes of space.
     pub(crate) fn encode_after(
         &self,
         room: usize,
@@ -149,7 +149,7 @@ impl<'a> Frame<'a> {
             Compression::Off => None,
         };
         let stored = block.as_deref().unwrap_or(&self.payload);
-        // What is sealed in place gets a tag of 16 bytes, too.
+        // Sealing in place also appends a tag of 16 bytes.
         let tag = if room > 0 { 16 } else { 0 };
         let mut bytes = Vec::with_capacity(room + HEADER + stored.len() + tag);
         bytes.resize(room, 0);
@@ -175,12 +175,12 @@ impl<'a> Frame<'a> {
         Some(bytes)
     }
 
-    /// `None` for anything but exactly one frame of this format, written to this place.
+    /// `None` for anything but exactly one frame of this format, written under this key.
     pub(crate) fn decode(bytes: &'a [u8], context: FrameContext<'_>) -> Option<Self> {
         Self::decode_if(bytes, |bytes, found| found == checksum(context, bytes))
     }
 
-    /// The same for bytes whose origin and place are proven: the seal binds both, so the checksum is not looked at.
+    /// The same for bytes whose origin and key are proven: the seal binds both, so the checksum is not checked.
     pub(crate) fn decode_authentic(bytes: &'a [u8]) -> Option<Self> {
         Self::decode_if(bytes, |_, _| true)
     }
@@ -225,12 +225,12 @@ impl<'a> Frame<'a> {
     }
 
     /// How long ago the value was computed, in milliseconds. A frame from the future was written by a clock
-    /// ahead of ours; it is good for its whole time, not for longer.
+    /// ahead of ours; it is valid for its whole TTL, not for longer.
     pub(crate) fn age(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.created_ms)
     }
 
-    /// What may be done with the value at a time of the wall clock.
+    /// Whether the value may be served at this wall-clock time.
     pub(crate) fn lifetime(&self, now_ms: u64) -> Lifetime {
         if self.fresh_ms == 0 {
             return Lifetime::Fresh(NEVER);
@@ -263,9 +263,9 @@ fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     (block.len() <= bytes.len() - bytes.len() / 8).then_some(block)
 }
 
-/// What an LZ4 block stands for, if that is exactly `length` bytes.
+/// The content of an LZ4 block, if it is exactly `length` bytes.
 fn decompress(block: &[u8], length: usize) -> Option<Vec<u8>> {
-    // A lie, or not worth it; both are known before anything is allocated.
+    // A false claim, or not worth it; both are known before anything is allocated.
     if length > block.len().saturating_mul(MAX_RATIO) || length <= block.len() {
         return None;
     }
@@ -274,13 +274,13 @@ fn decompress(block: &[u8], length: usize) -> Option<Vec<u8>> {
     (written == length).then_some(bytes)
 }
 
-/// Puts the checksum in its place.
+/// Writes the checksum.
 pub(super) fn sign(frame: &mut [u8], context: FrameContext<'_>) {
     let checksum = checksum(context, frame);
     frame[CHECKSUM].copy_from_slice(&checksum);
 }
 
-/// Of a frame, whatever stands in the place of its checksum.
+/// Of a frame, ignoring the bytes of the checksum itself.
 fn checksum(context: FrameContext<'_>, frame: &[u8]) -> [u8; 8] {
     let (before, after) = (&frame[..CHECKSUM.start], &frame[CHECKSUM.end..]);
     // Each hash, which covers the length of its part, is the seed of the next: neighbours stay apart.

@@ -4,16 +4,16 @@ use std::fmt;
 
 use crate::sealed::BlindedKey;
 
-/// The identity of one cached call, for logs and for comparing; it reveals nothing of the arguments.
+/// The identity of one cached call, for logs and comparisons; it reveals nothing of the arguments.
 ///
-/// Equal exactly if both name the same function and the same arguments, up to collisions of a 64-bit hash
-/// whose seed differs from process to process.
+/// Equal if, and only if, both name the same function and the same arguments, up to collisions of a 64-bit hash
+/// whose seed differs between processes.
 ///
-/// That of a `#[cache::secure]` call shows the key that its entry is stored under: a keyed hash, the same in
-/// every process that has the key. Without a key it is as any other.
+/// For a `#[cache::secure]` call it shows the key that its entry is stored under: a keyed hash, the same in
+/// every process that has the key. Without a key it is like any other.
 ///
-/// That of a call with `interop` shows the key by which all languages find its entry, where there is a backend. It
-/// ends with a hash of the arguments without a secret, which confirms them to a reader who guesses them.
+/// For a call with `interop` it shows the key by which all languages find its entry, if there is a backend. That
+/// key ends with an unkeyed hash of the arguments, which confirms a reader's guess of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey {
     pub(super) module: &'static str,

@@ -1,4 +1,4 @@
-//! One key's place in one store: what is done with its entry, in this process and in the tier behind it.
+//! One key in one store: operations on its entry, in this process and in the tier behind it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::store::{Flight, Newcomer, Store};
 
-/// One key's place in one store, with the types hidden. Values are boxed: large ones are moved by their address.
+/// One key in one store, with the types hidden. Values are boxed, so that large ones are moved by address.
 pub(super) trait ErasedKey<R>: Send + Sync {
     fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<Box<R>>>;
     fn contains(self: Arc<Self>) -> BoxFuture<'static, bool>;
@@ -45,7 +45,7 @@ where
         read::<S>(&self.own(&*entry)?.value).ok()
     }
 
-    /// The entry, if it is that of this call.
+    /// The entry, if it belongs to this call.
     pub(super) fn own<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a Entry<K, S::Stored>> {
         entry.of_key(|key| *key == self.key)
     }
@@ -82,7 +82,7 @@ where
         Box::pin(async { remote.peek(&self.store).await.map(S::restore).map(Box::new) })
     }
 
-    /// What this process is to keep of a value, and what the backend is to have.
+    /// What this process keeps of a value, and what the backend gets.
     #[inline(never)]
     fn prepared(
         &self,
@@ -98,7 +98,7 @@ where
         }
     }
 
-    /// Stores what this process is to keep of a value, and gives it the lead of its key.
+    /// Stores what this process keeps of a value, and makes it take the lead of its key.
     #[inline(never)]
     #[allow(clippy::boxed_local)] // It is moved by its address.
     fn put(
@@ -203,7 +203,7 @@ where
     }
 }
 
-/// The place of a call, with what a handle has besides.
+/// The key and store of a call, with the other parts of a handle.
 pub(super) fn erase<Q, S>(
     function: FunctionRef,
     key: &Q,

@@ -1,4 +1,4 @@
-//! What would become of a call, and why.
+//! What would happen to a call, and why.
 
 use super::erased::Typed;
 use crate::entry::AnyEntry;
@@ -10,7 +10,7 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    /// The entry of this process, as it is now.
+    /// The entry of this process, in its current state.
     fn explain_local(&self) -> Process {
         let Some(store) = self.store.found() else { return Process::ABSENT };
         let entry = store.peek(self.hash);

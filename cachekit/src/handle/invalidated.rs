@@ -4,8 +4,8 @@ use crate::read_through::behind::Removal;
 
 /// What an invalidation achieved.
 ///
-/// In the process it always takes effect at once, and it beats every fill that started before it. Whether
-/// the shared tier has done its part is what [`is_confirmed`](Self::is_confirmed) tells.
+/// In the process it always takes effect at once, and it beats every fill that started before it.
+/// [`is_confirmed`](Self::is_confirmed) says whether the shared tier has removed the entry, too.
 ///
 /// # Example
 ///
@@ -35,13 +35,14 @@ impl Invalidated {
         self.removed
     }
 
-    /// Whether no tier can serve the old value any more: there is no shared tier, or it confirmed.
+    /// Whether no tier can serve the old value any more: there is no shared tier, or it confirmed the
+    /// removal.
     ///
-    /// The in-process tiers of other machines are not part of this answer.
+    /// This does not cover the in-process tiers of other machines.
     pub fn is_confirmed(&self) -> bool {
         self.shared != Removal::Failed
     }
 
-    /// Says that the answer does not matter here.
+    /// Declares that the result does not matter here.
     pub fn ignore(self) {}
 }

@@ -1,5 +1,5 @@
-//! What companions of async functions return. The future of an `async fn` would be a type of its own for each function and
-//! each companion, with a body to check; these are made once, and say the same.
+//! The futures of the companions of async functions. The future of an `async fn` would be a separate type for each
+//! function and each companion, with a body to check; these types exist once and do the same.
 
 use std::fmt;
 use std::mem;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 
 use super::{AsyncHandle, BoxFuture};
 
-/// One thing done to the entry of one call, once it is awaited. Only then the call's place is looked for: where it is
-/// polled counts, as with any future.
+/// One operation on the entry of one call, performed when awaited. Only then is the store looked up: as with any
+/// future, the place where it is polled counts.
 #[must_use = "nothing is done until it is awaited"]
 pub struct Operation<A, R, V, T> {
     step: Step<A, R, V, T>,
 }
 
 enum Step<A, R, V, T> {
-    /// How to make the call's handle, and of what; what to do with it, and with which value.
+    /// How to make the call's handle, and from which arguments; what to do with it, and with which value.
     Given(fn(A) -> AsyncHandle<R>, A, Act<R, V, T>, V),
     Runs(BoxFuture<'static, T>),
     Over,

@@ -1,4 +1,4 @@
-//! The store of a handle, which is made once an operation needs one.
+//! The store of a handle, created once an operation needs it.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use crate::cached_function::FunctionRef;
 use crate::store::StoreRef;
 
-/// The store of a function, in the test scope that the handle was made in or in the process. To ask about a call that was
-/// never made makes none.
+/// The store of a function, in the process or in the test scope in which the handle was created. A query about a
+/// function that was never called creates no store.
 pub(super) struct Placed {
     function: FunctionRef,
     store: OnceLock<StoreRef>,

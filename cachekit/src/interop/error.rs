@@ -1,4 +1,4 @@
-//! What can be wrong with a key, a value or a document.
+//! Errors of keys, values and documents.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub enum ErrorKind {
     Segment,
     /// The arguments of [`key`](super::key()) are not a list: not a tuple, a sequence or a struct.
     Arguments,
-    /// The value has a part that no other language could read, or that could be taken for another
+    /// The value has a part that no other language could read, or that could be mistaken for another
     /// value: a map key that is not a string, a date without its offset among the arguments,
     /// `Some(None)`.
     OutsideModel,
@@ -20,30 +20,30 @@ pub enum ErrorKind {
     DuplicateKey,
     /// Collections are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     TooDeep,
-    /// A length does not fit the 32 bits that the format has for it.
+    /// A length does not fit the 32 bits that the format reserves for it.
     TooLarge,
     /// The value's own `Serialize` failed.
     Serialize,
     /// The bytes are an entry of the Python client's own format, not an interop value.
     /// [`python::read`](crate::python::read) reads it.
     PythonFrame,
-    /// The bytes are not a complete MessagePack document, or claim more than they hold.
+    /// The bytes are not a complete MessagePack document, or claim more than they contain.
     Malformed,
     /// Bytes follow the document.
     TrailingBytes,
-    /// The document is well-formed, and the type that was asked for does not fit it.
+    /// The document is well-formed, but does not fit the requested type.
     Mismatch,
 }
 
-/// Why a key could not be made, or a value not written or read.
+/// Why a key could not be computed, or a value not written or read.
 ///
 /// It names the kind of fault and the argument or field. It holds no part of the value, so it may be
-/// logged also where values are sealed.
+/// logged even if values are sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
     what: &'static str,
-    /// A name from the type that was asked for, never from the data.
+    /// A name from the requested type, never from the data.
     name: Option<&'static str>,
     argument: Option<u32>,
 }
@@ -57,7 +57,7 @@ impl Error {
         Self { kind, what, name: Some(name), argument: None }
     }
 
-    /// The same error, met in the argument at this position.
+    /// The same error, in the argument at this position.
     pub(super) fn in_argument(mut self, position: u32) -> Self {
         self.argument = Some(position);
         self
@@ -94,7 +94,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What the encoder and the reader carry until the caller gets it: a box, so that a result fits into a register.
+/// What the encoder and the reader carry until the caller gets it: boxed, so that a result fits into a register.
 #[derive(Debug)]
 pub(crate) struct Fault(Box<Error>);
 

@@ -13,11 +13,11 @@ use super::error::Error;
 use super::segment::{MAX_LEN, Namespace, Operation};
 
 const HASH_LEN: usize = 32;
-/// Two names at their longest, two colons, and the hash in hex.
+/// Two names of maximum length, two colons, and the hash in hex.
 const MAX_KEY_LEN: usize = 2 * MAX_LEN + 2 + 2 * HASH_LEN;
 
 /// A key that every language computes for the same call: `namespace:operation:hash`, ASCII, 68 to 194
-/// bytes. It lies on the stack and reads as a `&str`.
+/// bytes. It is stored on the stack and dereferences to a `&str`.
 #[derive(Clone, Copy)]
 pub struct Key {
     bytes: [u8; MAX_KEY_LEN],
@@ -33,14 +33,14 @@ impl Key {
 
 /// The key of a call.
 ///
-/// `args` are all arguments in the order of their declaration: a tuple, a slice, a `Vec`, or a struct, whose
-/// fields then stand for the arguments. A call without arguments has `&()`; one with a single argument has
+/// `args` are all arguments in the order of their declaration: a tuple, a slice, a `Vec`, or a struct whose
+/// fields stand for the arguments. A call without arguments has `&()`; one with a single argument has
 /// `&(argument,)`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Segment`](super::ErrorKind::Segment) for a name that is not allowed; and for an argument
-/// outside the model the kind that says why, with [`Error::argument`]. Nothing is repaired or left out.
+/// [`ErrorKind::Segment`](super::ErrorKind::Segment) for a name that is not allowed. For an argument
+/// outside the model, the kind that says why, with [`Error::argument`]. Nothing is repaired or left out.
 ///
 /// # Example
 ///
@@ -66,7 +66,7 @@ pub fn key<A: Serialize + ?Sized>(
 ///
 /// # Errors
 ///
-/// As [`key`], for the arguments.
+/// Like [`key`], for the arguments.
 pub fn key_in<A: Serialize + ?Sized>(
     namespace: Namespace<'_>,
     operation: Operation<'_>,

@@ -1,7 +1,7 @@
 //! Keys and values that every language of the ecosystem shares: the protocol interop/v1.
 //!
 //! The Python, TypeScript and Rust SDKs compute the same [`key`] for the same call, and store values as one plain
-//! MessagePack document. This module does what they do, byte for byte, for any type that serde serializes.
+//! MessagePack document. This module does the same, byte for byte, for any type that serde can serialize.
 //!
 //! ```
 //! use cachekit::interop;
@@ -30,49 +30,49 @@
 //! | enums: a unit variant is its name, the others `{"Variant": content}` | string, map |
 //! | `Some(x)`, newtypes, references, boxes | as their content |
 //!
-//! Everything else is an error, never another value: numbers out of range, NaN, map keys that are not strings, a key
-//! twice, `Some(None)` (which a reader could not tell from `None`), more than 100 levels of nesting.
+//! Everything else is an error, never another value: numbers out of range, NaN, map keys that are not strings, a
+//! duplicate key, `Some(None)` (which a reader could not distinguish from `None`), more than 100 levels of nesting.
 //!
-//! # How sets and dates are told from lists and strings
+//! # How sets and dates are recognized
 //!
-//! To serde a date is a string and a set is a list. Wrapping them by hand would be forgotten, and the key would
-//! differ from Python's without a sign. So the encoder looks at the *type* at the two places where serde shows it:
+//! To serde a date is a string and a set is a list. Users would forget to wrap them by hand, and the key would silently
+//! differ from Python's. So the encoder looks at the *type* in the two calls in which serde shows it:
 //!
 //! - Sets pass through `collect_seq`, whose parameter is the collection. Its name is compared.
-//! - Dates of chrono and jiff pass through `collect_str`, whose parameter is a type of that crate. That holds
-//!   behind references, boxes, options and newtypes as well. With the crate's feature off, a date is an error.
-//! - The crate `time` formats its dates itself, but asks first whether the format is readable for people, and
+//! - Dates of chrono and jiff pass through `collect_str`, whose parameter is a type of that crate. That also holds
+//!   behind references, boxes, options and newtypes. With the crate's feature off, a date is an error.
+//! - The crate `time` formats its dates itself, but first asks whether the format is human-readable, and
 //!   writes a form that no other type has. Two of its types share a form: a `UtcDateTime` or
-//!   `PrimitiveDateTime` that hides in a transparent newtype is an error, not a guess.
-//! - [`DateTime`], [`Date`] and [`Time`] are types of our own, for programs without these crates. A `SystemTime`
+//!   `PrimitiveDateTime` inside a transparent newtype is an error, not a guess.
+//! - [`DateTime`], [`Date`] and [`Time`] are our own types, for programs without these crates. A `SystemTime`
 //!   converts to a `DateTime`, and is an error by itself.
 //!
-//! A reader is told by the type that a visitor makes.
+//! A reader recognizes the type by its visitor.
 //!
-//! What is not seen: a type that copies its content into a buffer of serde's before it writes it (a newtype variant that
-//! holds another enum, within `#[serde(tag)]` or `#[serde(flatten)]`), and erased serializers. There, use the types of
-//! this module. A `Set` wraps the collection itself: within it, an option or a newtype around the collection makes a list
-//! of it. Fields with `#[serde(with)]` are written as that module says.
+//! The encoder does not see a type that copies its content into a buffer of serde's before it writes it (a newtype
+//! variant that holds another enum, within `#[serde(tag)]` or `#[serde(flatten)]`), nor a type behind an erased
+//! serializer. Use the types of this module there. A `Set` wraps the collection itself: an option or a newtype inside
+//! it, around the collection, makes it a list. Fields with `#[serde(with)]` are written as that module does.
 //!
 //! # Dates
 //!
 //! - Among arguments a date has to be an instant: with an offset, or in UTC. It counts as its seconds since 1970,
 //!   rounded down to the microsecond. Naive dates, days and times of day are errors.
 //! - In values it is a map of a tag and a text: `{"__datetime__": true, "value": "2024-01-01T12:00:00+00:00"}`, and
-//!   likewise `__date__` and `__time__`. Naive ones are allowed. The text has microseconds, as in Python: what is
-//!   finer is cut off. A jiff `Zoned` is an error there, since no other language reads the name of its
+//!   likewise `__date__` and `__time__`. Naive ones are allowed. The text has microseconds, as in Python; finer digits
+//!   are cut off. A jiff `Zoned` is an error there, since no other language reads the name of its
 //!   zone.
 //! - chrono and jiff round an offset to minutes when they write it. Offsets with seconds are those of local times
 //!   before about 1900; convert such dates to UTC first.
 //!
 //! # Reading
 //!
-//! [`decode_value`] takes exactly one document. It refuses what follows it, lengths that the bytes do not back, more
-//! than 100 levels, text that is not UTF-8, and entries of the Python client's own format, which it names. Unsorted
-//! keys, numbers wider than needed, 32-bit floats and extension types are read: other writers may use them. Bytes
-//! are also read as a `Vec<u8>`. A field or a variant has its name, and no number; a number that is too large for an `f32`
-//! is an error, and no infinity. Of a key that a map has twice the last one counts; a field that a struct has twice
-//! is an error.
+//! [`decode_value`] accepts exactly one document. It refuses trailing bytes, lengths that exceed the bytes, more than
+//! 100 levels, text that is not UTF-8, and entries of the Python client's own format, which it names. Unsorted keys,
+//! numbers wider than needed, 32-bit floats and extension types are read, because other writers may use them. Bytes can
+//! also be read as a `Vec<u8>`. A field or a variant is identified by its name, not by a number. A number that is too
+//! large for an `f32` is an error, not infinity. If a map has a key twice, the last one counts; if a struct has a field
+//! twice, it is an error.
 
 pub(crate) mod decode;
 mod encode;
@@ -106,10 +106,10 @@ pub use set::Set;
 pub use temporal::{Date, DateTime, Time};
 pub use value::Value;
 
-/// How many arrays and maps may stand in each other, in what is written and what is read.
+/// Maximum nesting of arrays and maps, when writing and reading.
 pub const MAX_DEPTH: usize = 100;
 
-/// How many `Some`s and newtypes may stand around one value. They recurse, too, and have no bytes of their own.
+/// Maximum number of `Some`s and newtypes around one value. They recurse, too, and have no bytes of their own.
 const MAX_WRAPPERS: u32 = 256;
 
 /// The canonical MessagePack of a list of arguments: what [`key`] hashes. For tests and tools.
@@ -121,8 +121,8 @@ pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
     encode::arguments(args, <[u8]>::to_vec)
 }
 
-/// What an argument of a key reads as, where it reads as its type; and whether the protocol itself keeps less of it than
-/// the type has.
+/// What an argument of a key reads back as, if it can be read as its type; and whether the protocol itself keeps less
+/// of it than the type has.
 pub(crate) fn argument_again<T: Serialize + DeserializeOwned>(
     argument: &T,
 ) -> Result<(Option<T>, bool), Error> {
@@ -154,7 +154,7 @@ pub fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> 
 ///
 /// [`ErrorKind::PythonFrame`], [`Malformed`](ErrorKind::Malformed), [`TooDeep`](ErrorKind::TooDeep) and
 /// [`TrailingBytes`](ErrorKind::TrailingBytes) for bytes that are not one document within the bounds, and
-/// [`Mismatch`](ErrorKind::Mismatch) where the type does not fit it.
+/// [`Mismatch`](ErrorKind::Mismatch) if the document does not fit the type.
 ///
 /// # Example
 ///

@@ -1,4 +1,4 @@
-//! The two names in a key, and what may stand in them.
+//! The two names in a key, and their grammar.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ pub(super) const MAX_LEN: usize = 64;
 
 /// A namespace that other languages and cachekit.io accept.
 ///
-/// 1 to 64 characters from `a`-`z`, `0`-`9`, `.`, `_` and `-`; the first one is a letter or a digit; two
-/// dots never follow each other; and it is neither `ns` nor `nsapi`, which the servers of the ecosystem
-/// read as prefixes of their own.
+/// 1 to 64 characters from `a`-`z`, `0`-`9`, `.`, `_` and `-`. The first one is a letter or a digit, two
+/// dots never follow each other, and it is neither `ns` nor `nsapi`, which the servers of the ecosystem
+/// read as their own prefixes.
 ///
 /// # Example
 ///
@@ -28,7 +28,7 @@ pub(super) const MAX_LEN: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Namespace<'a>(&'a str);
 
-/// The name of an operation, as [`Namespace`] but without reserved names.
+/// The name of an operation, like [`Namespace`] but without reserved names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation<'a>(&'a str);
 
@@ -88,7 +88,7 @@ impl fmt::Display for Operation<'_> {
     }
 }
 
-/// The bytes that may stand in a name, by a table: this runs at each key.
+/// The bytes that a name may contain, as a table, because this runs for each key.
 static ALLOWED: [bool; 256] = {
     let mut allowed = [false; 256];
     let mut byte = 0_u8;

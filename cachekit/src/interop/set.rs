@@ -1,4 +1,4 @@
-//! Sets that are not recognized by themselves.
+//! Sets that the encoder does not recognize by itself.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -7,8 +7,8 @@ use super::names;
 /// Marks a sequence as a set: its elements are written in a fixed order, equal ones once.
 ///
 /// The sets of the standard library, of `indexmap` and of `hashbrown` need no mark: they are recognized
-/// wherever they stand. Any other collection without an order, or a `Vec` that stands for a set, is wrapped
-/// in this. Elsewhere it serializes as what it holds.
+/// everywhere. Wrap any other collection without an order, or a `Vec` that represents a set,
+/// in this. With other serializers it is written as its content.
 ///
 /// # Example
 ///

@@ -1,8 +1,8 @@
 //! Keys: the arguments of a call, compared exactly.
 //!
-//! A look-up borrows its arguments; only a miss makes an owned copy. [`CacheKey`] says how for one type.
-//! It is implemented for the standard library's types, floats and nested references included; any other
-//! type that is `Hash + Eq + Clone` works in an attribute without implementing it.
+//! A look-up borrows its arguments; only a miss makes an owned copy. [`CacheKey`] defines this for one
+//! type. It is implemented for the standard library's types, including floats and nested references; any
+//! other type that is `Hash + Eq + Clone` works in an attribute without implementing it.
 
 use std::any::TypeId;
 use std::hash::{Hash, Hasher};
@@ -25,9 +25,9 @@ pub use via::{
 
 /// How a value takes part in a cache key.
 ///
-/// Two values are the same key exactly if [`matches`](Self::matches) says so, and then they must hash
-/// alike. Implement it for a type that the standard traits do not describe well, for example one that
-/// holds floats, or whose equality ignores what a result depends on.
+/// Two values are the same key if, and only if, [`matches`](Self::matches) says so, and then they must
+/// hash alike. Implement it for a type that the standard traits do not describe well, for example one that
+/// contains floats, or whose equality ignores something that a result depends on.
 ///
 /// # Example
 ///
@@ -61,7 +61,7 @@ pub trait CacheKey {
     /// The form the cache keeps.
     type Owned: Eq + Send + Sync + 'static;
 
-    /// Whether making that form runs no code but the standard library's.
+    /// Whether making that form runs only code of the standard library.
     #[doc(hidden)]
     const COPIES_PLAINLY: bool = false;
 
@@ -86,18 +86,19 @@ pub trait CacheKey {
     /// The form to keep, made on a miss.
     fn to_owned_key(&self) -> Self::Owned;
 
-    /// How much of a key its serialized form is known to hold of what is kept of it.
+    /// How much of a key its serialized form is known to contain.
     #[doc(hidden)]
     fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
         Fidelity::Partial
     }
 }
 
-/// How much of a key its serialized forms hold. What does not hold all of it could be that of another key.
+/// How much of a key its serialized forms contain. A form that does not contain all of it could belong to
+/// another key.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fidelity {
-    /// For all that is known, not everything that `Eq` distinguishes.
+    /// As far as is known, not everything that `Eq` distinguishes.
     Partial,
     /// All of it, in the exact form: bincode.
     Exact,
@@ -109,13 +110,13 @@ pub enum Fidelity {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As a storage key of ours hashes it: MessagePack, or bincode.
+    /// The form that our own storage keys hash: MessagePack, or bincode.
     Native,
-    /// As all languages hash it: an argument of the interop protocol.
+    /// The form that all languages hash: an argument of the interop protocol.
     Interop,
 }
 
-/// What is known of a type where a generic function says no more of it than `Hash + Eq + Clone`.
+/// What is known of a type that a generic function only bounds by `Hash + Eq + Clone`.
 fn fidelity_of<T: 'static>() -> Fidelity {
     macro_rules! is_one_of {
         ($($known:ty)*) => {

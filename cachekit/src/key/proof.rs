@@ -1,7 +1,7 @@
-//! Whether a key's serialized forms hold everything that its `Eq` distinguishes.
+//! Whether a key's serialized forms contain everything that its `Eq` distinguishes.
 //!
-//! A key that reads back as itself is determined by what was written: if two keys gave the same bytes, both
-//! would equal what those bytes read as, and so each other. A field that `#[serde(skip)]` leaves out and `Eq`
+//! A key that survives a round trip is determined by its bytes: if two keys gave the same bytes, both
+//! would equal the value that those bytes read as, and so each other. A field that `#[serde(skip)]` leaves out and `Eq`
 //! compares does not pass, nor does an encoding that maps two values to one.
 
 use crate::contained::contained;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Fidelity, Form};
 
-/// What is known of a key after writing it and reading it back.
+/// What writing a key and reading it back shows about it.
 pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T, form: Form) -> Fidelity {
     // Serialization is the user's code. What panics in it proves nothing.
     let known = contained(|| match form {
@@ -23,8 +23,8 @@ pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T, form: For
     known.unwrap_or(Fidelity::Partial)
 }
 
-/// As an argument in a key that all languages share. There a text may stand for an identifier and an integer for a float,
-/// so that a type with both can be ambiguous that is not so in our own forms.
+/// The same for an argument in a key that all languages share. There a text may stand for an identifier and an integer
+/// for a float, so a type with both can be ambiguous there and not in our own forms.
 #[cfg(feature = "interop")]
 fn interop<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
     match crate::interop::argument_again(key) {

@@ -139,7 +139,7 @@ macro_rules! by_borrow {
 by_borrow!(Fidelity::Full; str => String);
 by_borrow!(Fidelity::Partial; Path => PathBuf, OsStr => OsString, CStr => CString);
 
-/// A float as it stands in a key: `-0.0` is `0.0`, and NaN equals NaN.
+/// A float in a key: `-0.0` is `0.0`, and NaN equals NaN.
 ///
 /// # Example
 ///

@@ -31,7 +31,7 @@ impl<T: ?Sized> Clone for Part<'_, T> {
 
 impl<T: ?Sized> Copy for Part<'_, T> {}
 
-/// First choice: the type says itself how.
+/// First choice: the type defines its own key.
 pub trait ViaKey {
     /// The key part.
     type Key;
@@ -103,8 +103,8 @@ where
     }
 }
 
-/// Third choice: any other reference, which the fourth must not take for a value. The bound fails and
-/// says what the type behind it, `T`, lacks.
+/// Third choice: any other reference, which the fourth choice must not treat as a value. The bound fails
+/// and says what the type behind it, `T`, lacks.
 pub trait ViaNothing<T: ?Sized> {
     /// Nothing, so that the error stays the only one.
     fn __cachekit_via<K>(&self) -> Unhashable<K>
@@ -169,7 +169,7 @@ unordered! {
 )]
 pub trait Ordered {}
 
-/// What [`ViaHash`] takes. Never true where it is asked for: its error message is its purpose.
+/// What [`ViaHash`] requires. Never true where it is used: its error message is its purpose.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
     label = "needs `Hash + Eq + Clone + Send + Sync`, and to own its data or be a plain reference",
@@ -182,8 +182,8 @@ pub trait Keyable: Hash + Eq + Clone + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Hash + Eq + Clone + Send + Sync + 'static> Keyable for T {}
 
-/// Stands for a part that failed to compile, so that the error stays the only one. It is whatever key is
-/// expected.
+/// Stands for a part that failed to compile, so that the error stays the only one. It acts as whatever key
+/// is expected.
 #[derive(Debug)]
 pub struct Unhashable<K>(PhantomData<fn() -> K>);
 
@@ -206,8 +206,8 @@ impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
     }
 }
 
-/// For a shared tier, first choice: a part that can be written and read back, and so proven to be written
-/// whole.
+/// For a shared tier, first choice: a part that can be written and read back, which proves that it is
+/// written completely.
 pub trait Shared {
     /// The key part.
     type Key;
@@ -226,7 +226,7 @@ where
     }
 }
 
-/// Second choice: a part that can only be written. It may hold less than the key, so that the call stays in
+/// Second choice: a part that can only be written. It may contain less than the key, so the call stays in
 /// the process unless the type is known.
 pub trait WriteOnly {
     /// The part.

@@ -1,6 +1,6 @@
 //! Metrics through the facade crate `metrics` (feature `metrics`): any recorder, such as a Prometheus exporter.
 //!
-//! Install a recorder as always, and call [`start`] once, or [`publish`] at every scrape. That is all there is to set up.
+//! Install a recorder as usual, and call [`start`] once, or [`publish`] at every scrape. No other setup is needed.
 //!
 //! ```
 //! let exporter = metrics_exporter_prometheus::PrometheusBuilder::new()
@@ -35,31 +35,31 @@
 //! | `cachekit_weight` | gauge | `cache` |
 //! | `cachekit_breaker_state` | gauge | `backend`; 0 is closed, 1 is open: functions run without it |
 //! | `cachekit_invalidations_total` | counter | `cache`, `direction` (`sent`, `received`), `cause` (`call`, `changed`) |
-//! | `cachekit_coherence_flushes_total` | counter | `cache`, `reason`: the backend was emptied (`cleared`), or its news may have been lost (`gap`); counts the entries dropped |
+//! | `cachekit_coherence_flushes_total` | counter | `cache`, `reason`: the backend was emptied (`cleared`), or its events may have been lost (`gap`); counts the entries dropped |
 //! | `cachekit_refused_total` | counter | `cache`, `reason`; sealed entries, for `#[cache::secure]` |
 //! | `cachekit_shared_errors_total` | counter | `cache` |
-//! | `cachekit_shared_skips_total` | counter | `cache`; calls that left the shared tier alone because it was down |
-//! | `cachekit_flight_waiters` | gauge | `cache`; calls that wait now for another call's run |
+//! | `cachekit_shared_skips_total` | counter | `cache`; calls that skipped the shared tier because its circuit breaker was open |
+//! | `cachekit_flight_waiters` | gauge | `cache`; calls that are waiting for another call's run |
 //!
-//! `cache` is the module and the path of an annotated function, so there are as many values of it as annotated functions,
-//! whatever the program's users ask for. No label holds a key, a tenant or a value. Functions that were never called are
-//! not published. A `None` or an error that is kept is a `negative` hit, of either tier. A call is counted once it is known
-//! what answers it, and a refresh in the background is none. What is called while caching is off is not counted.
+//! `cache` is the module and the path of an annotated function, so it has as many values as there are annotated
+//! functions, whatever the program's users request. No label holds a key, a tenant or a value. Functions that were
+//! never called are not published. A cached `None` or error is a `negative` hit, in either tier. A call is counted once
+//! it is known what answers it; background refreshes do not count as calls. Calls while caching is off are not counted.
 //!
 //! # Recorders
 //!
-//! Counters and gauges are told to each recorder that publishes. Times are handed to one recorder as they are taken: that of
-//! the latest publication. One that takes no times (a histogram that does nothing) changes nothing: they wait for one that
-//! does, up to 4,096 of a series as they are, later ones rounded up by an eighth at most.
+//! Every recorder that publishes gets the counters and gauges. Durations go to one recorder as they are measured: that
+//! of the latest publication. A recorder that ignores durations (a histogram that does nothing) changes nothing: they
+//! are buffered for one that takes them, up to 4,096 of a series exactly, later ones rounded up by an eighth at most.
 //!
-//! A recorder is the program's own code. At the end of a run it is told without a lock of ours; one that panics there fails
-//! no call, and a cached call that it makes waits for no other.
+//! A recorder is the program's own code. At the end of a run it is called without any lock of this crate. A panic in it
+//! fails no call, and a cached call that it makes waits for no other call.
 //!
 //! # What it costs
 //!
-//! Hits are counted by each thread for itself, with this feature or without; [`publish`] adds the threads up. Nothing is
-//! sent to a recorder at a hit. Times of runs and of backends are measured from the first [`publish`] on, and recorded as
-//! they end.
+//! Each thread counts its own hits, with this feature or without; [`publish`] adds up the threads. A hit sends nothing
+//! to a recorder. Durations of runs and of backend operations are measured from the first [`publish`] on, and recorded
+//! as they end.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -71,8 +71,8 @@ use crate::contained::contained;
 use crate::observe::{self, Cause, Observed, Outcome};
 use crate::report::{self, Report};
 
-/// Upper bounds for the histograms of durations, in seconds: from 100 microseconds to 10 seconds. Exporters that make no
-/// histograms of their own accord take such bounds.
+/// Upper bounds for the histograms of durations, in seconds: from 100 microseconds to 10 seconds. For exporters that do
+/// not make histograms by default.
 pub const DURATION_BUCKETS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
@@ -83,10 +83,10 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 static METADATA: Metadata<'static> = Metadata::new("cachekit", Level::INFO, None);
 
-/// Publishes once a second, on a thread of its own, until the process ends. Further calls do nothing.
+/// Publishes once a second, on its own thread, until the process ends. Further calls do nothing.
 ///
-/// For exporters that push, and for those that are scraped by a listener of their own. A program that serves its scrapes
-/// itself calls [`publish`] there instead, and needs no thread.
+/// For exporters that push, and for those that are scraped through their own listener. A program that serves its own
+/// scrapes calls [`publish`] there instead, and needs no thread.
 ///
 /// # Example
 ///
@@ -110,15 +110,15 @@ pub fn start() {
     });
 }
 
-/// Hands all counters and gauges to the recorder: the thread's, if it has one, or the process's. From now on it also has
-/// the times.
+/// Passes all counters and gauges to the recorder: the thread's, if it has one, or the process's. From now on it also
+/// gets the durations.
 ///
 /// Takes a few microseconds for each function that was called. The counters are absolute, so it does not matter how
-/// often it is called, nor by how many.
+/// often it is called, nor by how many callers.
 ///
 /// # Panics
 ///
-/// If the recorder does.
+/// If the recorder panics.
 ///
 /// # Example
 ///

@@ -8,19 +8,19 @@ use super::{Cause, Observed, Outcome, measures};
 
 /// One call that found nothing in this process.
 ///
-/// It is made without a word to an observer, whose code may do anything: a subscriber is told ([`opens`](Self::opens)) once
-/// there is a miss that gives its lead up whatever happens.
+/// Creating it does not call an observer, whose code may do anything. A subscriber is called ([`opens`](Self::opens))
+/// once there is a miss that gives up its lead whatever happens.
 #[derive(Default)]
 pub(crate) struct Call {
     run: Run,
     spans: Spans,
 }
 
-/// A run of the function: why, and since when, in one number, since misses are handed about by value.
+/// A run of the function: why, and since when, in one number, because misses are passed by value.
 ///
-/// The two lowest bits are its cause, from 1; 0: it does not run. The next one says that the call is still to be counted as
-/// one that no tier answered. The others are when the run began, in nanoseconds since the first run; 0 if that is not
-/// measured.
+/// The two lowest bits are its cause, from 1; 0 means that it does not run. The next bit says that the call must still
+/// be counted as one that no tier answered. The others are the time when the run began, in nanoseconds since the first
+/// run; 0 if that is not measured.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Run(u64);
 
@@ -40,7 +40,7 @@ impl Run {
         self.0 = (self.0 & IS_MISS) | (began << BITS) | (cause as u64 + 1);
     }
 
-    /// Whether the call is still to be counted as a miss. It no longer is.
+    /// Whether the call must still be counted as a miss. Clears that mark.
     #[inline]
     fn take_miss(&mut self) -> bool {
         let is_miss = self.0 & IS_MISS != 0;
@@ -59,13 +59,13 @@ impl Run {
 }
 
 impl Call {
-    /// The store counted a miss for it: what comes of that is counted at its end.
+    /// The store counted a miss for it: its result is counted at its end.
     #[inline]
     pub(crate) fn misses(&mut self) {
         self.run.0 |= IS_MISS;
     }
 
-    /// Its function runs, and what it returns can be stored nowhere.
+    /// Its function runs, and its result can be stored nowhere.
     pub(crate) fn bypasses(&mut self, observed: &Observed) {
         if self.run.take_miss() {
             observed.bypassed();
@@ -80,19 +80,19 @@ impl Call {
         }
     }
 
-    /// Puts this thread into the call's span.
+    /// Makes this thread enter the call's span.
     #[inline]
     pub(crate) fn enter(&self) -> Entered {
         self.spans.enter()
     }
 
-    /// Puts this thread into the span of the function's run.
+    /// Makes this thread enter the span of the function's run.
     #[inline]
     pub(crate) fn enter_fill(&self) -> Entered {
         self.spans.enter_fill()
     }
 
-    /// The call's span, for what goes on without the call.
+    /// The call's span, for work that continues without the call.
     pub(crate) fn span(&self) -> CallSpan {
         self.spans.call()
     }
@@ -120,7 +120,7 @@ impl Call {
         }
     }
 
-    /// The call is over. A run that has not ended never will.
+    /// The call is over. A run that has not ended by now never will.
     #[inline]
     pub(crate) fn dropped(&mut self, observed: &Observed) {
         if self.run.0 & CAUSE != 0 {
@@ -130,7 +130,7 @@ impl Call {
         self.over(observed);
     }
 
-    /// The call is served a value of this process past its time.
+    /// The call is served a stale value of this process.
     pub(crate) fn stale(&mut self) {
         self.spans.found(spans::PROCESS, true);
     }
@@ -141,7 +141,7 @@ impl Call {
         self.spans.found(spans::SHARED, stale);
     }
 
-    /// Whether there is nothing to be dropped.
+    /// Whether there is nothing to drop.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
         self.run == Run::default() && self.spans.is_closed()

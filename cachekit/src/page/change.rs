@@ -14,18 +14,18 @@ use crate::cached_function::Function;
 use crate::contained::contained;
 use crate::report;
 
-/// What a request wants changed.
+/// What a request asks to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// Drop the entries of one function in this process, or of all: `{"cache": "…"}`.
     Clear,
-    /// Drop what has expired of them.
+    /// Drop their expired entries.
     Purge,
     /// Call an invalidation: `{"invalidation": "user", "argument": "7"}`.
     Invalidate,
 }
 
-/// The longest body: a name and what was entered.
+/// The longest body: a name and an entered argument.
 pub(super) const MOST: usize = 16 * 1024;
 
 impl Change {
@@ -49,7 +49,7 @@ fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
 
 impl Serving {
     pub(super) async fn change(&self, change: Change, request: Request) -> Response {
-        // First: of a request without the token no body is read.
+        // First, because the body of a request without the token is not read.
         if !self.token.as_ref().is_some_and(|token| token.is_in(request.headers())) {
             let why = json!({ "error": "the token is missing or wrong" });
             let mut response = answer(StatusCode::UNAUTHORIZED, &why);
@@ -113,7 +113,7 @@ impl Serving {
     }
 }
 
-/// Runs the user's code where it may take its time.
+/// Runs the user's code where it may block.
 async fn elsewhere<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refused> {
@@ -138,7 +138,8 @@ async fn on_functions(
                 report.functions.iter().collect()
             }
         };
-        // Values that go are dropped here: a destructor that panics keeps no other function's entries.
+        // Removed values are dropped here: a destructor that panics does not keep the entries of other
+        // functions.
         let done = functions.into_iter().map(|function| contained(|| act(function)));
         let done: Vec<Option<u64>> = done.collect();
         if done.contains(&None) {

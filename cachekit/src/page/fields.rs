@@ -1,4 +1,4 @@
-//! What the body of a request says: a JSON object of texts, and nothing that was not asked for.
+//! The body of a request: a JSON object of strings, without unknown fields.
 
 use std::fmt;
 
@@ -31,8 +31,8 @@ impl<'de> Deserialize<'de> for Written {
     }
 }
 
-/// The fields of these names. Nothing at all is an object without fields; what is no object of texts, a field of another
-/// name and one that stands there twice are mistakes, and change nothing.
+/// The fields with these names. An empty body is an object without fields. Anything that is not an object of strings,
+/// an unknown field, and a duplicate field are mistakes, and change nothing.
 pub(super) fn fields<const N: usize>(
     body: &[u8],
     names: [&'static str; N],

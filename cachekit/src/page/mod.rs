@@ -11,12 +11,12 @@
 //! |--|--|
 //! | `GET /` | the page: one document that loads nothing else |
 //! | `GET /functions` | the same as JSON, for programs |
-//! | `POST /clear`, `/purge`, `/invalidate` | with a token, where [`Page::allow_changes`] says so |
+//! | `POST /clear`, `/purge`, `/invalidate` | with a token, if [`Page::allow_changes`] sets one |
 //!
-//! The page shows how things are in this process: the hit ratio over time, functions by the time that their misses cost,
-//! runs and their durations, what backends take and whether one is left alone, and what failed last. It holds no key, no
-//! tenant, no value and no words of an error. It names the program's functions and their files, so put it where the
-//! program's other inner pages are, behind the same authentication.
+//! The page shows the state of this process: the hit ratio over time, functions sorted by the time spent in misses,
+//! runs and their durations, the durations of backend operations and the state of the circuit breakers, and the last
+//! failures. It holds no key, no tenant, no value and no text of an error. It names the program's functions and their
+//! files, so put it beside the program's other internal pages, behind the same authentication.
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,10 +43,10 @@ mod history;
 mod nonce;
 mod token;
 
-/// How often the hit ratio is sampled unless told otherwise.
+/// How often the hit ratio is sampled by default.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// The page and its JSON, for reading only. See [`Page`] for more.
+/// The page and its JSON, read-only. See [`Page`] for more.
 ///
 /// # Example
 ///
@@ -58,10 +58,10 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Page::new().router()
 }
 
-/// What an invalidation of a page does with what was entered there.
+/// What an invalidation of a page does with the entered argument.
 type Invalidation = Arc<dyn Fn(&str) -> Result<Invalidated, String> + Send + Sync>;
 
-/// The page, to be set up.
+/// The page, to be configured.
 ///
 /// # Example
 ///
@@ -93,7 +93,7 @@ impl Default for Page {
 }
 
 impl Page {
-    /// A page for reading only.
+    /// A read-only page.
     pub fn new() -> Self {
         Self { period: PERIOD, token: None, invalidations: Vec::new() }
     }
@@ -104,22 +104,23 @@ impl Page {
         self
     }
 
-    /// Lets requests with this token clear functions, drop what has expired, and call the [invalidations](Self::invalidation).
+    /// Lets requests with this token clear functions, drop expired entries, and call the
+    /// [invalidations](Self::invalidation).
     ///
-    /// It is asked for as `Authorization: Bearer …`, compared in constant time, and never logged.
+    /// Requests send it as `Authorization: Bearer …`. It is compared in constant time, and never logged.
     ///
     /// # Panics
     ///
-    /// If the token is shorter than 16 bytes, or holds other characters than visible ASCII.
+    /// If the token is shorter than 16 bytes, or contains anything but visible ASCII.
     pub fn allow_changes(mut self, token: impl Into<String>) -> Self {
         self.token = Some(Token::new(token.into()));
         self
     }
 
-    /// Puts an invalidation on the page, under a name: what is entered there is handed to `invalidate`, which calls a
-    /// companion with it. Only where [`allow_changes`](Self::allow_changes) is said as well.
+    /// Adds an invalidation to the page, under a name. The entered argument is passed to `invalidate`, which calls a
+    /// companion with it. Only available together with [`allow_changes`](Self::allow_changes).
     ///
-    /// An `Err` is shown on the page. It runs where it may block; for an async function, its companion is awaited with
+    /// An `Err` is shown on the page. The closure may block; to await the companion of an async function, use
     /// `tokio::runtime::Handle::current().block_on(…)`.
     pub fn invalidation<F>(mut self, name: impl Into<String>, invalidate: F) -> Self
     where
@@ -129,9 +130,9 @@ impl Page {
         self
     }
 
-    /// The router, to be nested where the page is to be.
+    /// The router, to be nested where the page should be.
     ///
-    /// From now on runs and backends are measured.
+    /// From now on runs and backend operations are measured.
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         observe::measure();
         let history = History::start(self.period);
@@ -164,7 +165,7 @@ impl fmt::Debug for Page {
     }
 }
 
-/// What requests are served from.
+/// The state that requests are served from.
 struct Serving {
     history: Arc<History>,
     token: Option<Token>,
@@ -182,7 +183,7 @@ impl Serving {
     }
 }
 
-/// The page. Everything that it shows it asks `/functions` for.
+/// The page. It requests everything that it shows from `/functions`.
 fn page() -> Response {
     const INDEX: &str = include_str!("index.html");
     let nonce = nonce::nonce();
@@ -208,7 +209,7 @@ fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     secured(response)
 }
 
-/// Nothing of it is stored, guessed at, or told to other sites.
+/// The answer is not stored, its type is not guessed, and other sites learn nothing of it.
 fn secured(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
@@ -220,7 +221,7 @@ fn secured(mut response: Response) -> Response {
     response
 }
 
-/// Runs the user's code. A panic of it is an answer.
+/// Runs the user's code. A panic of it becomes an answer.
 fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     contained(run).unwrap_or_else(|| Err("it panicked".to_owned()))
 }

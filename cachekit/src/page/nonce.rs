@@ -1,8 +1,8 @@
-//! What tells the browser that the page's own script and style are ours.
+//! Tells the browser that the page's own script and style are ours.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A new one for each answer: two keyed hashes, whose keys come from the system's random numbers.
+/// A new one for each answer: two keyed hashes, with keys from the system's random numbers.
 pub(super) fn nonce() -> String {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! The token that changes need.
+//! The token that changes require.
 
 use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 /// The shortest token.
 const SHORTEST: usize = 16;
 
-/// The token that changes need. It is neither printed nor logged.
+/// The token that changes require. It is neither printed nor logged.
 pub(super) struct Token(String);
 
 impl Token {
@@ -22,7 +22,7 @@ impl Token {
         Self(token)
     }
 
-    /// Whether a request has it. How long that takes tells nothing but whether the lengths are the same.
+    /// Whether a request has it. The duration only reveals whether the lengths are the same.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         let Some(value) = headers.get(header::AUTHORIZATION) else { return false };
         let Some((scheme, token)) = value.as_bytes().split_at_checked("Bearer ".len()) else {

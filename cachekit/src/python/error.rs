@@ -10,9 +10,9 @@ use crate::interop;
 pub enum ErrorKind {
     /// The bytes do not start as the Python client's entries do.
     NoFrame,
-    /// The entry is of another version of the format than 3.
+    /// The entry has another version of the format than 3.
     Version,
-    /// The header is incomplete, or is not what the format says.
+    /// The header is incomplete, or does not follow the format.
     Header,
     /// Another serializer wrote the entry; the message says why it is not read here.
     Serializer,
@@ -26,13 +26,13 @@ pub enum ErrorKind {
     DecompressionBomb,
     /// The compressed data is not an LZ4 block of the length it claims.
     DecompressionFailed,
-    /// The checksum is that of other data.
+    /// The checksum does not match the data.
     ChecksumMismatch,
     /// The data has another length than the envelope says.
     SizeValidationFailed,
-    /// The bytes are not an envelope, or claim more than they hold.
+    /// The bytes are not an envelope, or claim more than they contain.
     DeserializationFailed,
-    /// The document in the entry is not well-formed, or the type does not fit it.
+    /// The document in the entry is not well-formed, or does not fit the type.
     Value(interop::ErrorKind),
 }
 

@@ -7,7 +7,7 @@ use super::error::{Error, ErrorKind};
 use crate::interop::decode::PYTHON_MAGIC;
 
 const VERSION: u8 = 3;
-/// Of what the header describes.
+/// Version of the content that the header describes.
 const CONTENT_VERSION: &str = "2.0";
 /// Real headers have about 300 bytes.
 const MAX_HEADER_LEN: usize = 64 * 1024;
@@ -16,7 +16,7 @@ const MAX_HEADER_LEN: usize = 64 * 1024;
 const SERIALIZERS: [&str; 7] =
     ["default", "std", "standard", "StandardSerializer", "auto", "pythonic", "AutoSerializer"];
 
-/// An entry whose serializer is one that is read.
+/// An entry whose serializer is supported.
 pub(super) struct Frame<'a> {
     /// Whether the payload is an envelope.
     pub(super) is_compressed: bool,
@@ -84,7 +84,7 @@ fn check(header: &Json) -> Result<bool, Error> {
     }
 }
 
-/// Why what a serializer writes is not read.
+/// Why the output of a serializer is not read.
 fn reason(serializer: &str, content: Option<&str>) -> &'static str {
     match (serializer, content) {
         ("arrow" | "ArrowSerializer", _) | (_, Some("arrow")) => {

@@ -7,15 +7,15 @@ use crate::interop::decode::reader::{Item, Reader, too_deep};
 /// Dates are shared by all languages.
 const SHARED: [&str; 3] = ["__datetime__", "__date__", "__time__"];
 
-/// Refuses a document with such a marker: a map whose key `__name__` is true, beside a value. Without it a tuple, say,
-/// would be read as a map.
+/// Refuses a document with such a marker: a map whose key `__name__` is true, beside a value. Without this check, a
+/// tuple, for example, would be read as a map.
 pub(super) fn check(document: &[u8]) -> Result<(), Error> {
-    /// What is left of an open collection.
+    /// The remaining items of an open collection.
     #[derive(Clone, Copy)]
     struct Open {
         items: u64,
         is_map: bool,
-        /// A key that looks like a marker came last.
+        /// The last key looked like a marker.
         marker: bool,
     }
 

@@ -1,15 +1,15 @@
 //! Entries that the Python client wrote outside interop mode, read-only: for migrations.
 //!
-//! By default the Python client stores values in a container of its own, under keys that contain the name of the Python
+//! By default the Python client stores values in its own container, under keys that contain the name of the Python
 //! function. No other SDK reads it, and none should in production: use [`interop`](crate::interop) on both sides. To
-//! move what is stored already, [`read`] takes such an entry apart. Nothing here writes one.
+//! migrate stored entries, [`read`] parses such an entry. Nothing here writes one.
 //!
-//! What is read: entries of the default serializer, and those of the `auto` serializer that hold plain data. What is
-//! refused, each with the reason: Arrow, orjson, `NumPy` and serializers of a program's own, whose bytes are a
-//! Python library's; encrypted entries; and markers for types that only Python has, such as tuples.
+//! It reads entries of the default serializer, and those of the `auto` serializer that hold plain data. It refuses the
+//! following, each with the reason: Arrow, orjson, `NumPy` and a program's own serializers, whose bytes are a Python
+//! library's; encrypted entries; and markers for types that only Python has, such as tuples.
 //!
-//! Inside the container lies mostly a second one, the `ByteStorage` envelope: LZ4, with a checksum. The TypeScript
-//! client stores that one alone; [`read_envelope`] takes it.
+//! The container usually contains a second one, the `ByteStorage` envelope: LZ4, with a checksum. The TypeScript
+//! client stores only that one; [`read_envelope`] takes it.
 //!
 //! ```
 //! use cachekit::python::{self, ErrorKind};
@@ -38,7 +38,7 @@ const FORMAT: &str = "msgpack";
 
 /// Reads the value in an entry of the Python client's own format.
 ///
-/// The whole entry is checked: the header, the serializer, and where there is one the envelope with its sizes
+/// The whole entry is checked: the header, the serializer, and the envelope, if there is one, with its sizes
 /// and its checksum. Dates are revived as by [`decode_value`](crate::interop::decode_value).
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub fn read<T: DeserializeOwned>(entry: &[u8]) -> Result<T, Error> {
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// Like [`read`].
 pub fn read_envelope<T: DeserializeOwned>(envelope: &[u8]) -> Result<T, Error> {
     let (payload, format) = storage::open(envelope)?;
     if format != FORMAT {
@@ -76,11 +76,11 @@ pub fn read_envelope<T: DeserializeOwned>(envelope: &[u8]) -> Result<T, Error> {
     document(&payload)
 }
 
-/// What is in a `ByteStorage` envelope: the payload, and the name of its format.
+/// The content of a `ByteStorage` envelope: the payload, and the name of its format.
 ///
 /// # Errors
 ///
-/// As [`read`]: the kinds from [`ErrorKind::InputTooLarge`] to [`ErrorKind::DeserializationFailed`].
+/// Like [`read`]: the kinds from [`ErrorKind::InputTooLarge`] to [`ErrorKind::DeserializationFailed`].
 pub fn open_envelope(envelope: &[u8]) -> Result<(Vec<u8>, String), Error> {
     storage::open(envelope)
 }

@@ -1,4 +1,4 @@
-//! The `ByteStorage` envelope: an LZ4 block with the checksum and the length of what it holds.
+//! The `ByteStorage` envelope: an LZ4 block with the checksum and the length of its content.
 
 use std::borrow::Cow;
 
@@ -24,8 +24,8 @@ fn failed() -> Error {
     Error::new(ErrorKind::DeserializationFailed, "the bytes are not an envelope")
 }
 
-/// The payload and its format. The checks have the order of the format's description: none of them costs more than
-/// what was checked before allows.
+/// The payload and its format. The checks follow the order of the format's description: none of them costs more
+/// than the checks before it allow.
 pub(super) fn open(bytes: &[u8]) -> Result<(Vec<u8>, String), Error> {
     if bytes.len() > MAX_LEN {
         return Err(too_large());

@@ -1,4 +1,4 @@
-//! The shared tier, asked before the function runs.
+//! The shared tier, consulted before the function runs.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    /// Asks the shared tier before running the function.
+    /// Consults the shared tier before running the function.
     pub(super) async fn ask_remote(
         &mut self,
         flight: Flight,
@@ -31,7 +31,7 @@ where
                         self.pass_on(flight, &found.value.value);
                         return Begun::Stale(Box::new(S::restore(found.value.value)));
                     }
-                    // Once more, as the refresh: another process may be at it.
+                    // Once more, as the refresh: another process may be doing it.
                 }
                 answer => return self.answered(flight, answer),
             }
@@ -51,14 +51,14 @@ where
         remote.consult(&fate, &self.store, purpose).await
     }
 
-    /// What may end the fill besides this process.
+    /// What may kill the fill besides this process.
     pub(super) fn fate(&mut self) -> Arc<Fate> {
         let hash = self.hash;
         Arc::clone(self.rare().fate.get_or_insert_with(|| Fate::new(hash)))
     }
 
-    /// Makes this call the refresh of a value that only the shared tier has; the callers that wait for it go on
-    /// with that value. False if another call is at it, or was just now and got nothing.
+    /// Makes this call the refresh of a value that only the shared tier has; its waiters go on
+    /// with that value. False if another call is refreshing it, or has just failed to.
     fn replaces(&mut self, flight: &Flight, value: &S::Value) -> bool {
         self.count_stale();
         let Some(key) = self.rare().spare.take() else { return false };
@@ -82,7 +82,8 @@ where
         self.call.found_in_shared(true);
     }
 
-    /// The call has a fresh value from the shared tier. A refresh is no call, or its call has been counted.
+    /// The call has a fresh value from the shared tier. A refresh does not count as a call, or its call has
+    /// been counted.
     fn count_fresh(&mut self, kind: Kind) {
         match (self.refresh(), kind) {
             (Some(_), _) => self.store.count_shared_refresh(),
@@ -121,7 +122,7 @@ where
         }
     }
 
-    /// The shared tier is asked, and the function runs.
+    /// The shared tier was consulted, and the function runs.
     fn runs(flight: Flight) -> Begun<S::Return> {
         flight.runs();
         Begun::Lead(flight)

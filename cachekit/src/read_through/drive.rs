@@ -1,7 +1,7 @@
 //! How the future of an async call runs its body: the part of a miss that is polled.
 //!
-//! [`Driving`] alone depends on the body, and does next to nothing: the compiler makes it again for every annotated
-//! function. The rest is made once for each pair of a key and a value. What only a miss needs is boxed, so that a
+//! Only [`Driving`] depends on the body, and does next to nothing, because the compiler instantiates it for every
+//! annotated function. The rest exists once for each pair of key and value. What only a miss needs is boxed, so that a
 //! function's future is little larger than its body.
 
 use std::any::Any;
@@ -21,13 +21,13 @@ use crate::rules::{Defaults, Judge, Verdict};
 use crate::shape::Shape;
 use crate::store::{Flight, drive};
 
-/// The body of a call, whatever it is. A value of this type must not be held over an await: it does not say whether
+/// The body of a call. A value of this type must not be held over an await: it does not say whether
 /// the body is `Send`.
 type Body<'a, R> = Pin<&'a mut (dyn Future<Output = R> + 'a)>;
 
 /// A miss of an async function: whether, and when, its body runs.
 pub trait Drive<K, S: Shape> {
-    /// Goes on with the call. The value is boxed as soon as it is there, since a large one is moved by its address.
+    /// Continues the call. The value is boxed as soon as it exists, so that a large value is moved by address.
     fn drive(
         &mut self,
         cx: &mut Context<'_>,
@@ -36,7 +36,7 @@ pub trait Drive<K, S: Shape> {
     ) -> Poll<Box<S::Return>>;
 }
 
-/// A miss and the body that it may run. The body is pinned by the caller: by value it would take its place twice.
+/// A miss and the body that it may run. The caller pins the body: passed by value it would take its memory twice.
 #[must_use]
 pub struct Driving<'a, K, S, D, J, F> {
     driver: &'a mut D,
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// What the call returns. Apart, because it does not depend on the body.
+/// The return value of the call. Separate, because it does not depend on the body.
 #[allow(clippy::boxed_local)] // It was moved by its address up to here.
 pub fn unboxed<R>(ret: Box<R>) -> R {
     *ret
@@ -100,7 +100,7 @@ where
         Driver { stage, keep: kept, span }
     }
 
-    /// Runs a future that is no body of a function: what it holds is let go of as soon as it is done.
+    /// Runs a future that is not a function's body: it is dropped as soon as it is done.
     pub(crate) async fn run_async<F>(self, future: Pin<&mut Option<F>>) -> S::Return
     where
         F: Future<Output = S::Return>,
@@ -142,7 +142,7 @@ where
     }
 }
 
-/// Waits for the turn of a call, or for what comes instead.
+/// Waits until the call leads, or for the result that it gets instead.
 async fn begun<K, S>(mut miss: Miss<K, S>) -> (Miss<K, S>, Begun<S::Return>)
 where
     K: Eq + Send + Sync + 'static,
@@ -152,7 +152,7 @@ where
     (miss, begun)
 }
 
-/// A value that the body returned, and what is to become of it.
+/// A value that the body returned, and what happens to it.
 struct Returned<K, S: Shape> {
     miss: Miss<K, S>,
     flight: Flight,
@@ -160,7 +160,7 @@ struct Returned<K, S: Shape> {
     verdict: Verdict,
 }
 
-/// The value and its miss again. If the run was a refresh in its caller's place, a panic of what follows the body is no
+/// The value and its miss. If the run was a refresh in its caller's place, a panic after the body is not a
 /// panic of the call.
 type Kept<K, S> = (Miss<K, S>, thread::Result<Box<<S as Shape>::Return>>);
 
@@ -187,7 +187,7 @@ where
     (miss, outcome.map(|()| ret))
 }
 
-/// Polls, and takes a panic for the result.
+/// Polls, and turns a panic into a result.
 fn caught<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<thread::Result<T>> {
     match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(polled) => polled.map(Ok),
@@ -201,7 +201,7 @@ struct Driver<K, S: Shape, B, E, M> {
     span: CallSpan,
 }
 
-/// What a call is at.
+/// The stage of a call.
 enum Stage<K, S: Shape, B, E> {
     /// It looks elsewhere, or waits.
     Begin(Pin<Box<B>>),
@@ -273,7 +273,7 @@ struct Running<K, S: Shape> {
     pending: bool,
 }
 
-/// What a body came to; and if the shared tier is to have it, what that needs.
+/// The body's result, and what the shared tier needs to store it.
 type Ran<R> = (Box<R>, Option<(Flight, Verdict)>);
 
 impl<K, S> Running<K, S>
@@ -292,7 +292,7 @@ where
         body: Body<'_, S::Return>,
         rules: &dyn Judge<K, S>,
     ) -> Poll<Ran<S::Return>> {
-        // Out of its place: if the body panics, it lands while the panic is under way.
+        // Taken out first: if the body panics, the flight lands during the unwinding.
         let Some(flight) = self.miss.take_flight() else {
             // Caching is off.
             return Poll::Ready((ready!(polled(body, cx)), None));
@@ -343,7 +343,7 @@ where
         self.rare.as_ref().is_some_and(|rare| rare.in_place)
     }
 
-    /// What the call returns. A refresh that brings nothing changes nothing, here as in the background.
+    /// The return value of the call. A refresh without a result changes nothing, here as in the background.
     fn unless_served_before(self, ret: Box<S::Return>) -> Box<S::Return> {
         if self.is_in_place()
             && self.refresh().is_some()

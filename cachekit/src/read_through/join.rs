@@ -1,4 +1,4 @@
-//! Whose turn it is: this call's, another's that it waits for, or this one's after all.
+//! Which call leads: this call, another one that it waits for, or this one after all.
 
 use std::any::Any;
 use std::pin::Pin;
@@ -14,22 +14,22 @@ use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
 
-/// Runs of the function that a caller waits for in vain before it runs the function itself.
+/// Failed runs of the function that a caller waits for before it runs the function itself.
 ///
-/// More than one, so that a short failure is not answered by a stampede; few, so that callers do not
-/// queue up behind one failing run after the other.
+/// More than one, so that a brief failure does not cause a stampede; few, so that callers do not
+/// queue behind one failing run after the other.
 pub(super) const MAX_FAILED_WAITS: u8 = 2;
 
-/// An error that is shared with callers that waited.
+/// An error that is shared with waiters.
 pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
 
-/// What one attempt to begin came to.
+/// The result of one attempt to begin.
 enum Attempt<R> {
     Begun(Begun<R>),
     Wait(Arc<Wait>, FlightId),
 }
 
-/// What an entry holds, where a large value lies well.
+/// The value of an entry, boxed because it may be large.
 #[inline(never)]
 pub(crate) fn read<S: Shape>(stored: &S::Stored) -> Result<Box<S::Return>, Refusal> {
     S::read(stored).map(Box::new)
@@ -40,17 +40,17 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    /// Whether a key is this call's.
+    /// Whether a key belongs to this call.
     pub(super) fn is_own(&self, key: &K) -> bool {
         self.key.as_ref() == Some(key)
     }
 
-    /// What an entry of this call's key holds.
+    /// The value of an entry with this call's key.
     fn held<'a>(&self, entry: &'a dyn AnyEntry) -> Option<&'a S::Stored> {
         Some(&entry.of_key::<K, S::Stored>(|key| self.is_own(key))?.value)
     }
 
-    /// The stale value that the look-up found here. Now it is known whether that was a hit.
+    /// The stale value that the look-up found here. Only now is it known whether that was a hit.
     fn found_stale(&self) -> Option<Result<Box<S::Return>, Refusal>> {
         let ticket = self.stale()?;
         let found = read::<S>(self.held(ticket.entry())?);
@@ -61,7 +61,7 @@ where
         Some(found)
     }
 
-    /// What the call comes to without a flight or a backend.
+    /// The result of the call without a flight or a backend.
     fn settled_at_once(&mut self) -> Option<Begun<S::Return>> {
         if self.store.is_disabled() {
             return None;
@@ -74,7 +74,7 @@ where
         None
     }
 
-    // What makes a value, or a future of one, stands apart: callers have no place for it on their stack.
+    // Code that creates a value, or a future of one, is separate: callers then need no stack for it.
 
     #[inline(never)]
     fn refused(&mut self) -> Option<Box<S::Return>> {
@@ -169,10 +169,10 @@ where
         Flight::new(self.store.clone(), self.hash, row, alone)
     }
 
-    /// It is this call's turn. Only now is it looked for the tier that it may have: a waiter needs none.
+    /// This call leads. Only now does it look up its tier: a waiter needs none.
     fn leads(&mut self, flight: Flight) -> Begun<S::Return> {
-        // The user's code runs inside of the fill (`Serialize` of the key; conversions and clones of errors): what it
-        // calls must not wait for that.
+        // The user's code runs inside the fill (`Serialize` of the key; conversions and clones of errors): its own
+        // cached calls must not wait for that fill.
         let _running = wait_graph::enter(flight.id());
         if let Some(key) = &self.key {
             self.behind.make(&self.store, key);
@@ -183,7 +183,7 @@ where
             return self.fails(flight, ret);
         }
         if self.caller.asks && !self.has_backend() {
-            // It might have had a backend to ask.
+            // It might have had a backend to consult.
             flight.runs();
         }
         Begun::Lead(flight)
@@ -237,7 +237,7 @@ where
         }
     }
 
-    /// Looks again: a value, or whose turn it is.
+    /// Looks again: for a value, or for the leader.
     fn look_again(&mut self) -> Option<Box<S::Return>> {
         let caller = self.caller();
         let mut look = self.store.look_again(self.hash, caller);
@@ -267,7 +267,7 @@ where
         }
     }
 
-    /// For a refresh: it leads unless another run is under way, and only while there is something to refresh.
+    /// For a refresh: it leads unless another run is in flight, and only while there is an entry to refresh.
     fn attempt_refresh(&mut self) -> Attempt<S::Return> {
         let row = match self.store.lead(self.hash, self.caller()) {
             Look::Lead(row) => Some(row),
@@ -284,7 +284,7 @@ where
                     None => Attempt::Begun(self.leads(flight)),
                 }
             }
-            // It stands down.
+            // It gives way.
             None => match self.served_before() {
                 Some(value) => Attempt::Begun(Begun::Value(value)),
                 None => Attempt::Begun(Begun::Disabled),
@@ -292,16 +292,16 @@ where
         }
     }
 
-    /// For a refresh: what was served when it was ordered.
+    /// For a refresh: the value that was served when it was started.
     pub(super) fn served_before(&self) -> Option<Box<S::Return>> {
         let entry = self.refresh()?.entry();
-        // It was compared with the call when that took the ticket.
+        // It was compared with the call when the call took the ticket.
         read::<S>(&entry.typed::<K, S::Stored>()?.value).ok()
     }
 
     /// For a refresh that leads: some value, if there is nothing left to refresh.
     ///
-    /// An invalidation from here on kills the flight; one that came before shows in the stale entry.
+    /// A later invalidation kills the flight; an earlier one shows in the stale entry.
     fn superseded(&self) -> Option<Box<S::Return>> {
         let ticket = self.refresh()?;
         if ticket.is_outdated() {
@@ -314,13 +314,13 @@ where
         read::<S>(self.held(&*entry)?).ok()
     }
 
-    /// Another caller closed the circle just now, or what it waited for was another key's: go alone.
+    /// Another caller has just closed the cycle, or it waited for another key with the same hash: run alone.
     fn goes_alone(&mut self) -> Option<Begun<S::Return>> {
         self.failed = MAX_FAILED_WAITS;
         None
     }
 
-    /// What a wait came to. `None`: try again.
+    /// The result of a wait. `None`: try again.
     fn waited(&mut self, waited: Waited, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
         let landing = match waited {
             Waited::Landed(landing) => landing,
@@ -348,7 +348,7 @@ where
         value.map(Begun::Value)
     }
 
-    /// The error in an entry that was made for the waiters of this key.
+    /// The error in an entry that was created for the waiters of this key.
     fn shared_error<'a>(&self, entry: &'a Resident) -> Option<&'a SharedError> {
         Some(&entry.of_key::<K, SharedError>(|key| self.is_own(key))?.value)
     }

@@ -1,4 +1,4 @@
-//! A call that leads runs its function; and how a miss of a function with `stale` goes on.
+//! A leader runs its function; and how a miss of a function with `stale` continues.
 
 use super::Miss;
 use super::revalidate::Ticket;
@@ -6,18 +6,18 @@ use crate::pinned::Pinned;
 use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
 
-/// How a miss of a function with `stale` goes on.
+/// How a miss of a function with `stale` continues.
 #[derive(Debug)]
 pub enum Asked<K, S: Shape> {
     /// Another call's result.
     Value(S::Return),
-    /// A stale value, and the duty to have it refreshed.
+    /// A stale value, and the duty to start its refresh.
     Stale(S::Return, Ticket),
     /// Run the function.
     Lead(Lead<K, S>),
 }
 
-/// A call whose turn it is to run the function.
+/// A call that has to run the function.
 #[must_use]
 pub struct Lead<K, S: Shape> {
     pub(super) miss: Miss<K, S>,

@@ -1,7 +1,7 @@
-//! Which refreshes brought nothing just now, of values that stand in the shared tier only.
+//! Refreshes that recently failed, of values that only the shared tier has.
 //!
-//! An entry of this process notes it in itself. A value that the shared tier calls stale has none here, and
-//! without a note its function would run once more for every call while its source is down.
+//! An entry of this process records that itself. A value that the shared tier calls stale has no entry
+//! here, and without this record its function would run once more for every call while its source is down.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use crate::clock::Ticks;
 use crate::entry::StoreNumber;
 use crate::sync::{Mutex, lock};
 
-/// Notes kept at the same time. Beyond it a failing refresh is tried again sooner, and memory stays small.
+/// Maximum number of records. Above that a failing refresh is tried again sooner, and memory stays small.
 const LIMIT: usize = 8192;
 
-/// Names an entry well enough: another entry of the same name waits a little, too.
+/// Identifies an entry well enough: another entry with the same mark also waits a little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Mark {
     pub(super) store: StoreNumber,
     pub(super) hash: u64,
 }
 
-/// Until when each entry is left alone.
+/// Until when each entry is paused.
 #[derive(Debug, Default)]
 pub(super) struct Pauses(Mutex<HashMap<Mark, Ticks>>);
 
 impl Pauses {
-    /// Leaves the entry alone until then.
+    /// Pauses the entry until then.
     pub(super) fn begin(&self, mark: Mark, now: Ticks, until: Ticks) {
         let mut paused = lock(&self.0);
         if paused.len() >= LIMIT {
@@ -35,7 +35,7 @@ impl Pauses {
         }
     }
 
-    /// Whether the entry is to be left alone.
+    /// Whether the entry is paused.
     pub(super) fn is_on(&self, mark: Mark, now: Ticks) -> bool {
         let mut paused = lock(&self.0);
         let Some(until) = paused.get(&mark) else { return false };

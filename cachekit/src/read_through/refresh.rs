@@ -2,10 +2,11 @@
 
 use crate::thread_cache;
 
-/// Runs a cached call so that its function runs whatever is cached, and the result is stored.
+/// Runs a cached call so that its function runs even if the value is cached, and the result is
+/// stored.
 ///
-/// The first cached function that `call` enters is refreshed: compute arguments that are cached calls
-/// themselves before.
+/// The first cached function that `call` enters is refreshed. So if arguments are cached calls,
+/// compute them before.
 ///
 /// # Example
 ///
@@ -27,8 +28,8 @@ pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// Drives a cached call so that its function runs whatever is cached, and the result is stored. See
-/// [`refresh`].
+/// Drives a cached call so that its function runs even if the value is cached, and the result is
+/// stored. See [`refresh`].
 ///
 /// # Example
 ///
@@ -50,14 +51,14 @@ pub async fn refresh_async<F: Future>(call: F) -> F::Output {
         }
         let _forcing = Forcing::new();
         let polled = call.as_mut().poll(cx);
-        // Taken by the call's look-up, or still to be.
+        // The call's look-up took it, or it is still pending.
         pending = thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false);
         polled
     })
     .await
 }
 
-/// Forces the thread's next cached call; takes the order back if there was none.
+/// Forces the thread's next cached call; withdraws the order if there was none.
 struct Forcing;
 
 impl Forcing {

@@ -1,8 +1,8 @@
-//! `stale = …`: a value past its time is served, and the function runs again behind the caller's back.
+//! `stale = …`: a stale value is served, and the function runs again in the background.
 //!
 //! The call that is served the stale value gets a [`Ticket`] and starts the function with it, in the background.
-//! The function's own look-up takes the ticket and goes on as the one refresh of its entry. Where an async
-//! function cannot be started, the call itself goes on as the refresh.
+//! The function's own look-up takes the ticket and continues as the one refresh of its entry. If an async
+//! function cannot be started, the call itself continues as the refresh.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -21,8 +21,8 @@ use crate::store::{Store, StoreRef};
 use crate::sync::per_thread;
 use crate::thread_cache;
 
-/// How long an entry is left alone after a refresh that brought nothing: the source may be down, or another
-/// process at it.
+/// How long an entry is not refreshed after a failed refresh: the source may be down, or another
+/// process may be refreshing it.
 const PAUSE: Duration = Duration::from_secs(1);
 
 static PAUSES: LazyLock<Pauses> = LazyLock::new(Pauses::default);
@@ -31,14 +31,14 @@ per_thread! {
     static ORDERED: RefCell<Option<Ticket>> = RefCell::new(None);
 }
 
-/// The right and the duty to refresh one entry. Dropping it says that it failed.
+/// The right and the duty to refresh one entry. Dropping it reports a failure.
 pub struct Ticket {
     hash: u64,
-    /// What was served.
+    /// The entry that was served.
     entry: Resident,
     store: StoreRef,
-    /// It stands in the store, and the refresh is for as long as it does. Else it came from the shared
-    /// tier and never stood here.
+    /// The entry is in the store, and the refresh is valid as long as it is. Otherwise it came from the shared
+    /// tier and never was in the store.
     resident: bool,
     settled: bool,
 }
@@ -55,7 +55,7 @@ impl Ticket {
         Self { hash, entry, store, resident: true, settled: false }
     }
 
-    /// For a value that the shared tier called stale, unless a refresh brought nothing just now.
+    /// For a value that the shared tier called stale, unless a refresh just failed.
     pub(crate) fn passing(hash: u64, entry: Resident, store: StoreRef) -> Option<Self> {
         let ticket = Self { hash, entry, store, resident: false, settled: false };
         if PAUSES.is_on(ticket.mark(), ticket.store.now()) {
@@ -71,7 +71,7 @@ impl Ticket {
         Mark { store: self.store.number(), hash: self.hash }
     }
 
-    /// What was served.
+    /// The entry that was served.
     pub(crate) fn entry(&self) -> &dyn AnyEntry {
         &*self.entry
     }
@@ -107,7 +107,7 @@ impl Ticket {
         self.pause();
     }
 
-    /// What was to be served did not open: the entry goes, and the call is a miss, which no look has counted.
+    /// The stale value did not open: the entry is dropped, and the call is a miss, which no look-up has counted.
     pub(crate) fn void(&self, refusal: Refusal) {
         let entry = &self.entry;
         let same = |other: &dyn AnyEntry| std::ptr::addr_eq(other, std::ptr::from_ref(&**entry));
@@ -115,7 +115,7 @@ impl Ticket {
         self.store.count_unopened();
     }
 
-    /// Leaves the entry alone for a while.
+    /// Pauses refreshes of the entry for a while.
     fn pause(&self) {
         let now = self.store.now();
         let again = now.saturating_add(clock::ticks(PAUSE));

@@ -1,5 +1,5 @@
-//! How a call reaches the tier behind this process, and what sets its entries apart besides the arguments. The ways that lead
-//! to a backend are in [`crate::route`].
+//! How a call reaches the tier behind this process, and what distinguishes its entries besides the arguments. The
+//! routes that lead to a backend are in [`crate::route`].
 
 use super::remote::Remote;
 use crate::cached_function::FunctionRef;
@@ -7,15 +7,15 @@ use crate::key::CacheKey;
 use crate::shape::Shape;
 use crate::store::StoreRef;
 
-/// A way to a backend.
+/// A route to a backend.
 pub trait Route<Q: CacheKey, S: Shape> {
     /// The key of a call's entry.
     type Key: CacheKey;
 
-    /// Puts what sets the entry apart to the call's key.
+    /// Adds what distinguishes the entry to the call's key.
     fn key(self, key: Q) -> Self::Key;
 
-    /// The tier behind this process. Asked by the leader of a miss, and by companions.
+    /// The tier behind this process. Used by the leader of a miss, and by companions.
     #[allow(private_interfaces)] // Called in this crate alone.
     fn remote(
         function: FunctionRef,

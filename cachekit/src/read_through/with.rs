@@ -1,4 +1,4 @@
-//! A closure on a cached value where it lies, without a copy.
+//! A closure on a cached value in place, without a copy.
 
 use super::find::drop_refused;
 use crate::cached_function::FunctionRef;
@@ -8,7 +8,7 @@ use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::thread_cache::{self, ThreadCache};
 
-/// `f::with(…)` of a function that returns a `Result` by name: the closure sees what is `Ok`.
+/// `f::with(…)` of a function whose return type is named `Result`: the closure sees the `Ok` value.
 #[inline]
 pub(crate) fn with_value<Q, S, T, R, F>(function: FunctionRef, key: &Q, look: F) -> Option<R>
 where
@@ -17,7 +17,7 @@ where
     T: 'static,
     F: FnOnce(&T) -> R,
 {
-    // It is the value's own type, unless the return type is only called `Result`.
+    // It is the value's own type, unless the return type is another type named `Result`.
     on_stored::<Q, S, R, _>(function, key, |stored| match S::lies(stored) {
         Some(value) => Ok(value.downcast_ref().map(look)),
         // It is opened for the closure.
@@ -39,7 +39,7 @@ where
 {
     on_stored::<Q, S, R, _>(function, key, |stored| match S::lies_whole(stored) {
         Some(whole) => Ok(Some(look(whole))),
-        // Sealed; or a `Result` by another name, of which only the value is stored.
+        // Sealed; or a `Result` under another name, of which only the value is stored.
         None => S::read(stored).map(|whole| Some(look(&whole))),
     })
 }
@@ -52,7 +52,7 @@ where
     F: FnOnce(&S::Stored) -> Result<Option<R>, Refusal>,
 {
     let hash = function.place(key::hash_of(key));
-    // One of the two calls it.
+    // One of the two calls uses it.
     let mut look = Some(look);
     let mut seen = None;
     thread_cache::with(|thread_cache| {
@@ -69,7 +69,7 @@ where
     {
         seen = Some(in_store::<Q, S, R, F>(function, hash, key, look));
     }
-    // It may have ended the entry.
+    // It may have killed the entry.
     thread_cache::with(ThreadCache::settle);
     match seen {
         Some(Ok(seen)) => seen,
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// Apart, so that a look at a value has no room for it.
+/// Separate, so that the look-up reserves no stack for it.
 #[cold]
 #[inline(never)]
 fn refused<Q: CacheKey, S: Shape>(function: FunctionRef, hash: u64, key: &Q, refusal: Refusal) {

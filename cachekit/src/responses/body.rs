@@ -9,22 +9,23 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 
-/// The body of a response of [`CachedResponses`](super::CachedResponses): stored bytes, or what the service behind it gives.
+/// The body of a response of [`CachedResponses`](super::CachedResponses): stored bytes, or the body of the service
+/// behind it.
 pub struct Body<B: http_body::Body>(Kind<B>);
 
 enum Kind<B: http_body::Body> {
     Whole(Bytes),
     Streaming {
-        /// What was read of it already, in order.
+        /// The frames read so far, in order.
         before: VecDeque<Frame<Bytes>>,
-        /// What reading it ended with. Boxed, so that it is nothing that could be pinned.
+        /// The error that ended reading. Boxed, so that nothing in it could be pinned.
         failed: Option<Box<B::Error>>,
-        /// What is still to come.
+        /// The rest.
         rest: Option<Pin<Box<B>>>,
     },
 }
 
-// Nothing is pinned in it but what is boxed.
+// Nothing in it is pinned except what is boxed.
 impl<B: http_body::Body> Unpin for Body<B> {}
 
 impl<B: http_body::Body> Body<B> {
@@ -122,10 +123,10 @@ impl<B: http_body::Body> fmt::Debug for Body<B> {
     }
 }
 
-/// A body that was to be stored.
+/// A body that should be stored.
 pub(super) enum Collected<B: http_body::Body> {
     Whole(Bytes),
-    /// It is too long, ends with trailers, or failed. All of it, as if nothing had been read.
+    /// It is too long, ends with trailers, or failed. Contains the complete body, as if nothing had been read.
     Not(Body<B>),
 }
 
@@ -146,7 +147,7 @@ pub(super) async fn collect<B: http_body::Body>(body: B, limit: u64) -> Collecte
             Some(Ok(frame)) => {
                 let data = frame.data_ref().map(|data| data.len() as u64);
                 length += data.unwrap_or(0);
-                // Empty ones would take room without end.
+                // Empty frames would take memory without end.
                 if data != Some(0) {
                     before.push_back(frame);
                 }
@@ -158,7 +159,7 @@ pub(super) async fn collect<B: http_body::Body>(body: B, limit: u64) -> Collecte
     }
 }
 
-/// In memory of its own: a frame may be a piece of a much larger buffer, which would be kept as long as the response.
+/// In its own memory: a frame may be a piece of a much larger buffer, which would be kept as long as the response.
 fn joined(frames: VecDeque<Frame<Bytes>>) -> Bytes {
     let data: Vec<Bytes> = frames.into_iter().filter_map(|frame| frame.into_data().ok()).collect();
     let mut all = BytesMut::with_capacity(data.iter().map(Bytes::len).sum());

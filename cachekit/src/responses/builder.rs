@@ -82,15 +82,15 @@ impl Builder {
         self
     }
 
-    /// How many bytes the cache holds in this process at most, headers and keys included; 64 MiB by default. 0 switches it
+    /// The capacity of the cache in this process, in bytes, headers and keys included; 64 MiB by default. 0 turns it
     /// off.
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = bytes;
         self
     }
 
-    /// The longest body that is stored, in bytes; 1 MiB by default. Of a longer one no more than this is held in memory, and it
-    /// passes as it comes.
+    /// The longest body that is stored, in bytes; 1 MiB by default. Of a longer body no more than this is held in
+    /// memory, and the rest passes as it comes.
     ///
     /// A body that may be stored is read to its end before its client gets the first byte.
     pub fn max_body(mut self, bytes: u64) -> Self {
@@ -98,59 +98,59 @@ impl Builder {
         self
     }
 
-    /// How many variants of one target are stored at most, by what its responses `Vary` on; 32 by default. More are not
-    /// stored until one of them expires. Each process counts its own.
+    /// How many variants of one target are stored at most, by the `Vary` of its responses; 32 by default. Above that,
+    /// none is stored until one of them expires. Each process counts its own.
     pub fn max_variants(mut self, variants: usize) -> Self {
         self.max_variants = variants;
         self
     }
 
-    /// For how long responses are fresh that do not say so: RFC 9111 §4.2.2 calls that heuristic. Without it, which is the
+    /// How long responses are fresh that do not say so: RFC 9111 §4.2.2 calls that heuristic. Without it, which is the
     /// default, they are not stored.
     ///
     /// It applies to statuses that are cacheable by default, and to responses with `public`; what RFC 9111 §3 forbids to store
-    /// is not stored by it either.
+    /// is still not stored.
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.limits.default_ttl = Some(ttl);
         self
     }
 
-    /// For how long responses are served at most, whatever they say; 24 hours by default.
+    /// How long responses are served at most, whatever they say; 24 hours by default.
     pub fn max_ttl(mut self, ttl: Duration) -> Self {
         self.limits.max_ttl = ttl;
         self
     }
 
-    /// How much of `stale-while-revalidate` (RFC 5861 §3) is done at most; an hour by default. With zero no stale response is
+    /// Upper bound for `stale-while-revalidate` (RFC 5861 §3); an hour by default. With zero no stale response is
     /// served.
     pub fn max_stale(mut self, window: Duration) -> Self {
         self.limits.max_stale = window;
         self
     }
 
-    /// Whether stored responses get an `ETag` that have none: a strong one, of a hash of their content. On by default.
+    /// Whether stored responses without an `ETag` get one: a strong one, from a hash of their content. On by default.
     pub fn etags(mut self, make: bool) -> Self {
         self.makes_etags = make;
         self
     }
 
-    /// Whether responses get `Cache-Status` (RFC 9211), which says whether they were answered from the cache, and why not. On
-    /// by default.
+    /// Whether responses get `Cache-Status` (RFC 9211), which says whether they were answered from the cache, or why
+    /// not. On by default.
     pub fn cache_status(mut self, say: bool) -> Self {
         self.cache_status = say;
         self
     }
 
-    /// Whether what requests say in `Cache-Control` counts: `no-cache`, `max-age`, `min-fresh`, `only-if-cached` (RFC 9111
-    /// §5.2.1). Off by default, so that no client can make the handler work. `no-store` counts in any case; `max-stale` in
-    /// none.
+    /// Whether the `Cache-Control` of requests counts: `no-cache`, `max-age`, `min-fresh`, `only-if-cached` (RFC 9111
+    /// §5.2.1). Off by default, so that no client can make the handler work. `no-store` always counts; `max-stale`
+    /// never does.
     pub fn obey_requests(mut self, obey: bool) -> Self {
         self.naming.obeys_requests = obey;
         self
     }
 
-    /// Which host a stored response belongs to. By default each host that requests name has entries of its own, so that what a
-    /// forged `Host` leads to is served to no other client. A request whose URI and `Host` differ is not cached.
+    /// Which host a stored response belongs to. By default each host that requests name has separate entries, so that a
+    /// response to a forged `Host` is served to no other client. A request whose URI and `Host` differ is not cached.
     pub fn authority(mut self, authority: Authority) -> Self {
         self.naming.authority = match authority {
             Authority::OneOf(hosts) => {
@@ -162,9 +162,10 @@ impl Builder {
         self
     }
 
-    /// Keeps entries apart by something else than their target: a tenant, a language. With `None` a request is not cached.
+    /// Separates entries by something other than their target: a tenant, a language. With `None` a request is not
+    /// cached.
     ///
-    /// It counts for changes as well: `PUT` invalidates in its own partition.
+    /// It applies to changes too: `PUT` invalidates in its own partition.
     ///
     /// # Example
     ///
@@ -186,11 +187,11 @@ impl Builder {
         self
     }
 
-    /// The URI by which a request is known. By default that is its own, as the layer sees it.
+    /// The URI that identifies a request. By default that is its own, as the layer sees it.
     ///
-    /// **A router may have changed that.** In axum, a layer of a router that is nested in another one sees the rest of the
-    /// path alone: `/a/x` and `/b/x` look alike to it. Put the layer around the outermost router, or give back what the
-    /// client asked for:
+    /// **A router may have changed that.** In axum, a layer of a router that is nested in another one only sees the
+    /// rest of the path: `/a/x` and `/b/x` look alike to it. Put the layer around the outermost router, or return the
+    /// URI that the client requested:
     ///
     /// ```
     /// # use cachekit::responses::CacheResponses;
@@ -209,11 +210,11 @@ impl Builder {
         self
     }
 
-    /// Cookies in requests do not matter to the handler, or it says so with `Vary` and `private`.
+    /// Cookies in requests do not affect the handler, or it says so with `Vary` and `private`.
     ///
-    /// By default a request with a cookie is treated as RFC 9111 §3.5 treats one with `Authorization`: its response is stored,
-    /// and a stored one is given to it, only with `public` or `s-maxage`, or `Vary: Cookie`. RFC 9111 itself does not look at
-    /// cookies.
+    /// By default a request with a cookie is treated as RFC 9111 §3.5 treats one with `Authorization`: its response is
+    /// stored, and a stored response answers it, only with `public` or `s-maxage`, or `Vary: Cookie`. RFC 9111 itself
+    /// does not consider cookies.
     pub fn ignore_cookies(mut self, ignore: bool) -> Self {
         self.naming.ignores_cookies = ignore;
         self
@@ -225,15 +226,15 @@ impl Builder {
         self
     }
 
-    /// Responses go to this backend, instead of the one that the process has.
+    /// Responses go to this backend, instead of the backend of the process.
     #[cfg(feature = "shared")]
     pub fn backend(mut self, backend: &impl IntoBackend) -> Self {
         self.naming.backend = Some(backend.to_backend());
         self
     }
 
-    /// The layer. Built inside of a [test scope](crate::testing), it stays in it: with that scope's clock and backend, wherever
-    /// it is called.
+    /// Builds the layer. A layer that is built inside a [test scope](crate::testing) stays in it: it uses that scope's
+    /// clock and backend, wherever it is called.
     pub fn build(self) -> CacheResponses {
         let policy = POLICY
             .with_ttl(TtlPolicy::Dynamic)

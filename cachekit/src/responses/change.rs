@@ -11,14 +11,14 @@ use super::stats::count;
 use super::target::{self, Resource};
 use crate::background;
 
-/// Invalidates what its request may have changed, once the handler has answered; or if it never does, because it failed,
-/// panicked, or was given up with its client: then it is not known what it did.
+/// Invalidates what its request may have changed, once the handler has answered. If the handler never answers, because
+/// it failed, panicked, or was dropped with its client, it is unknown what it did, so this invalidates too.
 pub(super) struct Change {
     inner: Arc<Inner>,
     keys: Vec<Key>,
-    /// All that the request says of its host.
+    /// All hosts that the request names.
     hosts: Vec<String>,
-    /// What it is known by: relative references start from there.
+    /// Its URI: the base of relative references.
     base: Uri,
     settled: bool,
 }
@@ -28,7 +28,7 @@ impl Change {
         Self { inner: Arc::clone(inner), keys, hosts, base, settled: false }
     }
 
-    /// Looks at the answer. What was refused has changed nothing.
+    /// Inspects the answer. A refused request has changed nothing.
     pub(super) fn answered<R, E>(mut self, returned: &Result<Response<R>, E>) -> Option<Self> {
         if let Ok(response) = returned {
             if is_refusal(response.status()) {
@@ -41,14 +41,14 @@ impl Change {
         Some(self)
     }
 
-    /// The answer is held back until what it outdates is gone: a client that reads what it wrote reads that.
+    /// The answer is held back until the entries that it outdates are gone, so that a client can read its own writes.
     pub(super) async fn settle(mut self) {
         count(&self.inner.counters.invalidations);
         self.inner.engine.invalidate_all(&self.keys).await.ignore();
         self.settled = true;
     }
 
-    /// What the answer says that it has changed as well.
+    /// The other targets that the answer says it has changed.
     fn named(&self, headers: &HeaderMap) -> Vec<Key> {
         let uris = [LOCATION, CONTENT_LOCATION].into_iter().flat_map(|name| headers.get_all(name));
         let base = Resource::of(&self.base);

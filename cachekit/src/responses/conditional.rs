@@ -5,14 +5,15 @@ use http::{HeaderMap, StatusCode};
 
 use super::storable::{can_be_not_modified, date_of};
 
-/// Takes the conditions out that a cache evaluates, so that the handler makes a whole response: a 304 of its own would have
+/// Removes the conditions that a cache evaluates, so that the handler produces a complete response: a 304 would have
 /// no body to store.
 pub(super) fn strip(headers: &mut HeaderMap) {
     headers.remove(IF_NONE_MATCH);
     headers.remove(IF_MODIFIED_SINCE);
 }
 
-/// Whether the client has this response already. `is_stored`: the client may have it from the cache, so its `Date` tells.
+/// Whether the client already has this response. `is_stored`: the client may have it from the cache, so its `Date`
+/// counts.
 pub(super) fn is_not_modified(
     asked: &HeaderMap,
     status: StatusCode,
@@ -23,12 +24,12 @@ pub(super) fn is_not_modified(
         return false;
     }
     if asked.contains_key(IF_NONE_MATCH) {
-        // RFC 9110 §13.1.3: then `If-Modified-Since` is ignored, whatever comes of it.
+        // RFC 9110 §13.1.3: then `If-Modified-Since` is ignored, whatever the result.
         return matches_any(asked, headers);
     }
     let Some(since) = date_of(asked, &IF_MODIFIED_SINCE) else { return false };
-    // RFC 9111 §4.3.2: without `Last-Modified`, by the date of a stored response. That of a new one says nothing of the one
-    // that the client has.
+    // RFC 9111 §4.3.2: without `Last-Modified`, by the date of a stored response. The date of a new response says
+    // nothing about the one that the client has.
     let modified = match headers.contains_key(LAST_MODIFIED) {
         true => LAST_MODIFIED,
         false if is_stored => DATE,
@@ -37,7 +38,7 @@ pub(super) fn is_not_modified(
     date_of(headers, &modified).is_some_and(|modified| modified <= since)
 }
 
-/// RFC 9110 §13.1.2, with the weak comparison of §8.8.3.2. What is malformed matches nothing.
+/// RFC 9110 §13.1.2, with the weak comparison of §8.8.3.2. A malformed tag matches nothing.
 fn matches_any(asked: &HeaderMap, headers: &HeaderMap) -> bool {
     let own = headers.get(ETAG).and_then(|tag| {
         let (tag, rest) = entity_tag(tag.as_bytes())?;
@@ -69,7 +70,7 @@ fn matches_any(asked: &HeaderMap, headers: &HeaderMap) -> bool {
     found
 }
 
-/// What is in the quotes of an entity tag, and what follows it. Commas may be in it.
+/// The quoted part of an entity tag, and the rest after it. It may contain commas.
 fn entity_tag(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.strip_prefix(b"W/").unwrap_or(text).strip_prefix(b"\"")?;
     let end = text.iter().position(|byte| *byte == b'"')?;
@@ -79,8 +80,8 @@ fn entity_tag(text: &[u8]) -> Option<(&[u8], &[u8])> {
     opaque.iter().all(is_legal).then_some((opaque, &text[end + 1..]))
 }
 
-/// The headers of a 304 instead of a response (RFC 9110 §15.4.5): all that the 200 would have, without what describes its
-/// content. `Last-Modified` is of use where there is no `ETag`.
+/// The headers of a 304 instead of a response (RFC 9110 §15.4.5): all that the 200 would have, except those that
+/// describe its content. `Last-Modified` is useful if there is no `ETag`.
 pub(super) fn keep_for_not_modified(headers: &mut HeaderMap) {
     if headers.contains_key(ETAG) {
         headers.remove(LAST_MODIFIED);

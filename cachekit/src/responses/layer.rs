@@ -1,4 +1,4 @@
-//! The layer, and what is done with its cache.
+//! The layer, and operations on its cache.
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -19,9 +19,9 @@ use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Problem};
 use crate::handle::Invalidated;
 
-/// How long a target is let pass that gave nothing to store.
+/// How long requests for a target pass after it returned nothing to store.
 const MARK_LIVES: Duration = Duration::from_secs(60);
-/// How long it is remembered that a target varies on more than its latest response says.
+/// How long the layer remembers that a target varies on more than its latest response says.
 const VARIED_LIVES: Duration = Duration::from_secs(24 * 3600);
 /// How many targets are remembered for either.
 const REMEMBERED: u64 = 10_000;
@@ -29,7 +29,7 @@ const REMEMBERED: u64 = 10_000;
 /// A [`tower_layer::Layer`] that answers requests from a cache of whole responses, by the rules of RFC 9111 for shared
 /// caches.
 ///
-/// Cheap to clone; all clones are one cache, and so are all services that they are put around. Keep a clone as the handle to
+/// Cheap to clone; all clones are one cache, and so are all services that they wrap. Keep a clone as the handle to
 /// [`invalidate`](Self::invalidate) and to read [`stats`](Self::stats).
 ///
 /// # Example
@@ -75,11 +75,11 @@ pub(super) struct Inner {
     pub(super) memory: Memory,
 }
 
-/// What is remembered of targets. A mistake in it costs a hit.
+/// What is remembered of targets. A mistake in it only costs a hit.
 pub(super) struct Memory {
-    /// What gave nothing to store just now.
+    /// Targets that returned nothing to store recently.
     marks: Cache<Mark, MarkedBy>,
-    /// What targets varied on, by the hash of their keys, where they vary on more now and then.
+    /// What targets varied on, by the hash of their keys, if they sometimes vary on more.
     varied: Cache<u64, Arc<[Box<str>]>>,
 }
 
@@ -95,20 +95,20 @@ impl Memory {
 /// What kept a response from being stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MarkedBy {
-    /// Something that its head says.
+    /// Something in its head.
     Headers,
-    /// Something that is found out when its body is read.
+    /// Something that is only found out when its body is read.
     Body,
 }
 
 impl Inner {
-    /// Whether the target gave nothing to store just now, and nothing is here.
+    /// Whether the target returned nothing to store recently, and nothing is stored here.
     pub(super) fn passes(&self, at: &At) -> Option<MarkedBy> {
         let by = self.memory.marks.get(&at.mark())?;
         (!self.engine.is_here(at.key())).then_some(by)
     }
 
-    /// Lets requests pass for a while that would wait for one another in vain.
+    /// Lets requests pass for a while that would wait for one another for nothing.
     pub(super) fn mark(&self, at: &At, why: Why) {
         let by = match why {
             // The next one may be stored.
@@ -143,8 +143,8 @@ impl CacheResponses {
         Self { inner: Arc::new(inner) }
     }
 
-    /// A layer with the defaults of [`Builder`]. The name is what the cache is called in [`functions`](crate::functions),
-    /// metrics and traces, and what its entries are called in a shared tier: layers with one name share them, in all
+    /// A layer with the defaults of [`Builder`]. The name identifies the cache in [`functions`](crate::functions),
+    /// metrics and traces, and its entries in a shared tier: layers with one name share them, in all
     /// processes that use one backend and namespace.
     #[track_caller]
     pub fn new(name: &'static str) -> Self {
@@ -157,25 +157,25 @@ impl CacheResponses {
         Builder::new(name, Location::caller())
     }
 
-    /// Invalidates what is stored of a URI, with all its variants, and the runs of handlers that are under way for it. Where
-    /// requests are told apart by their [`authority`](Builder::authority), the URI has to name one, unless that is one of a
-    /// list: then those are meant.
+    /// Invalidates what is stored of a URI, with all its variants, and kills the runs of handlers in flight for it. If
+    /// requests are distinguished by their [`authority`](Builder::authority), the URI has to name one. Only with
+    /// [`Authority::OneOf`](super::Authority::OneOf) may it name none, and then means all hosts of the list.
     ///
     /// With a [`partition`](Builder::partition), see [`invalidate_in`](Self::invalidate_in).
     ///
     /// # Errors
     ///
-    /// Of kind [`Argument`](ErrorKind::Argument), if it is no URI, or names no authority where it has to. Whether the shared
-    /// tier has done its part is what [`Invalidated`] tells.
+    /// Of kind [`Argument`](ErrorKind::Argument), if it is not a URI, or names no authority although it has to.
+    /// [`Invalidated`] says whether the shared tier has removed the entries, too.
     pub async fn invalidate(&self, uri: &str) -> Result<Invalidated, Error> {
         self.invalidate_at(None, uri).await
     }
 
-    /// As [`invalidate`](Self::invalidate), in one partition.
+    /// Like [`invalidate`](Self::invalidate), in one partition.
     ///
     /// # Errors
     ///
-    /// As [`invalidate`](Self::invalidate).
+    /// Like [`invalidate`](Self::invalidate).
     pub async fn invalidate_in(&self, partition: &str, uri: &str) -> Result<Invalidated, Error> {
         self.invalidate_at(Some(partition), uri).await
     }
@@ -196,14 +196,14 @@ impl CacheResponses {
         Ok(self.inner.engine.invalidate_all(&keys).await)
     }
 
-    /// Drops everything that this process has, and what is under way. A shared tier keeps its entries, and the answer says so:
-    /// it is not confirmed then.
+    /// Drops everything that this process has, and kills the runs in flight. A shared tier keeps its entries, and then
+    /// the result is not confirmed.
     pub fn clear(&self) -> Invalidated {
         count(&self.inner.counters.invalidations);
         self.inner.engine.clear()
     }
 
-    /// What became of the requests so far.
+    /// What happened to the requests so far.
     pub fn stats(&self) -> ResponseStats {
         let engine = &self.inner.engine;
         self.inner.counters.read(engine.len(), engine.weight())

@@ -1,11 +1,12 @@
 //! Whole HTTP responses, cached by a [`tower_layer::Layer`] on the engine of annotated functions.
 //!
-//! [`CacheResponses`] goes around any service of `http` requests and responses: an axum `Router`, a hyper service, a client.
-//! It does what RFC 9111 asks of a shared cache, for the part of it that servers need. The book says which that is, rule by
-//! rule: *HTTP responses*.
+//! [`CacheResponses`] goes around any service of `http` requests and responses: an axum `Router`, a hyper service, a
+//! client. It implements what RFC 9111 requires of a shared cache, for the part that servers need. The page *HTTP
+//! responses* of the book lists this rule by rule.
 //!
-//! - A response is stored if the handler says for how long it is fresh, and nothing forbids it.
-//! - While a handler makes a response, other requests for it wait. What turns out not to be for all is given to none of them.
+//! - A response is stored if the handler says how long it is fresh, and nothing forbids it.
+//! - While a handler produces a response, other requests for it wait. A response that turns out not to be for all
+//!   clients is given to none of them.
 //! - A `PUT`, `POST`, `PATCH` or `DELETE` that was not refused invalidates its target, and beats the handlers that began
 //!   before it.
 //! - Conditional requests are answered with 304.

@@ -1,4 +1,4 @@
-//! What a request wants of the cache: its method, its target, and what it says of caching.
+//! What a request asks of the cache: its method, its target, and its caching directives.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use super::key::Key;
 use super::storable::Credentials;
 use super::target::{self, Named, Resource};
 
-/// The longest target that is stored; a longer one is no page but data.
+/// The longest target that is stored; a longer one is data rather than a page.
 const MAX_TARGET: usize = 8 << 10;
 
 /// Which host a stored response belongs to: see [`Builder::authority`](super::Builder::authority).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Authority {
-    /// The one that the request names, in `:authority` or `Host`, in lower case.
+    /// The host that the request names, in `:authority` or `Host`, in lower case.
     #[default]
     OfRequest,
-    /// The one that the request names, if it is one of these. Requests for others are not cached.
+    /// The host that the request names, if it is one of these. Requests for others are not cached.
     OneOf(Vec<String>),
     /// All hosts have the same pages. Only for handlers that do not look at the host: what such a handler makes of a forged
-    /// `Host` would be given to all.
+    /// `Host` would be given to all clients.
     Ignored,
 }
 
@@ -37,20 +37,20 @@ pub(super) type Partition = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
 /// The URI that a request had before routers changed it.
 pub(super) type Target = Arc<dyn Fn(&Parts) -> Uri + Send + Sync>;
 
-/// How requests are told apart.
+/// How requests are distinguished.
 pub(super) struct Naming {
     pub(super) authority: Authority,
     pub(super) partition: Option<Partition>,
     pub(super) target: Option<Target>,
     pub(super) backend: Option<Arc<dyn Backend>>,
     pub(super) ignores_cookies: bool,
-    /// Whether what requests say in `Cache-Control` is done.
+    /// Whether the `Cache-Control` of requests is obeyed.
     pub(super) obeys_requests: bool,
 }
 
-/// What is to be done with a request.
+/// What to do with a request.
 pub(super) enum Ask {
-    /// The cache has no part in it. Why, for `Cache-Status`.
+    /// The cache is not involved. The reason is for `Cache-Status`.
     Pass(&'static str),
     /// It may change what is stored under these keys (RFC 9111 §4.4).
     Change(Vec<Key>),
@@ -67,7 +67,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Whether its answer may be stored. That to `HEAD` has no body; `no-store` is a MUST NOT (RFC 9111 §5.2.1.5).
+    /// Whether its answer may be stored. The answer to `HEAD` has no body; `no-store` is a MUST NOT (RFC 9111
+    /// §5.2.1.5).
     pub(super) fn may_fill(&self) -> bool {
         !self.is_head && !self.said.no_store && !self.said.only_if_cached
     }
@@ -79,16 +80,16 @@ impl Naming {
             Method::GET | Method::HEAD => {}
             // Safe, and not cacheable here (RFC 9110 §9.3.7, §9.3.8); `CONNECT` has no target of this kind.
             Method::OPTIONS | Method::TRACE | Method::CONNECT => return Ask::Pass("method"),
-            // The rest is unsafe, or for all that is known might be.
+            // The rest is unsafe, or might be.
             _ => return Ask::Change(self.keys_to_change(parts)),
         }
         let headers = &parts.headers;
-        // Of a part nothing is stored. `If-Match` and the like are for the origin (RFC 9111 §4.3.2).
+        // Partial responses are not stored. `If-Match` and similar are for the origin (RFC 9111 §4.3.2).
         let for_the_handler = [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE];
         if for_the_handler.iter().any(|name| headers.contains_key(name)) {
             return Ask::Pass("conditions");
         }
-        // A handler may answer by it, and it is not part of the key.
+        // A handler may use the content for its answer, and it is not part of the key.
         if has_content || says_content(headers) {
             return Ask::Pass("content");
         }
@@ -108,7 +109,7 @@ impl Naming {
         if !matches!(scheme, None | Some("http" | "https")) {
             return Ask::Pass("target");
         }
-        // A change of it would not be known to be one of this.
+        // A change under another spelling would not be recognized as a change of this target.
         if !Resource::of(&uri).is_normal() {
             return Ask::Pass("spelling");
         }
@@ -133,13 +134,13 @@ impl Naming {
         })
     }
 
-    /// The authority of a request; `None` if it is not clear, or none of ours.
+    /// The authority of a request; `None` if it is ambiguous, or not one of ours.
     fn host(&self, parts: &Parts) -> Option<String> {
         let mut named = hosts(parts);
         let (host, other) = (named.next().unwrap_or_default(), named.next());
-        // A handler may look at either one.
+        // A handler may look at either of them.
         let is_one = other.is_none_or(|other| other == host) && named.next().is_none();
-        // No path begins in it: no two targets are spelled alike.
+        // It contains no character that begins a path, so no two targets have the same spelling.
         let is_legal = |c: char| c.is_ascii_graphic() && !"/?#@\\".contains(c);
         let is_clear = is_one && host.chars().all(is_legal);
         match &self.authority {
@@ -150,12 +151,12 @@ impl Naming {
         }
     }
 
-    /// The URI by which a request is known.
+    /// The URI that identifies a request.
     pub(super) fn uri_of(&self, parts: &Parts) -> Uri {
         self.target.as_ref().map_or_else(|| parts.uri.clone(), |target| target(parts))
     }
 
-    /// What a request may change: where its authority is not clear, what it may mean.
+    /// What a request may change; if its authority is ambiguous, everything that it may mean.
     fn keys_to_change(&self, parts: &Parts) -> Vec<Key> {
         let partition = match &self.partition {
             None => None,
@@ -190,7 +191,7 @@ impl Naming {
         targets.into_iter().map(key).collect()
     }
 
-    /// The keys of a URI that the program names, in a partition. `None`: it names no host, and there is no telling which.
+    /// The keys of a URI that the program names, in a partition. `None`: it names no host, and the host is needed.
     pub(super) fn keys_of(&self, partition: Option<&str>, uri: &Uri) -> Option<Vec<Key>> {
         let hosts = match (&self.authority, uri.authority()) {
             (Authority::Ignored, _) => Vec::new(),
@@ -201,7 +202,7 @@ impl Naming {
         Some(self.keys_at(partition, &hosts, Resource::of(uri)))
     }
 
-    /// The keys of what an answer to a change names, if it is at the same host (RFC 9111 §4.4).
+    /// The keys of the targets that the answer to a change names, if they are at the same host (RFC 9111 §4.4).
     pub(super) fn keys_named(&self, changed: &[Key], own: &[String], named: &Named) -> Vec<Key> {
         let is_same = |own: &String, host: &String| {
             target::without_default_port(own) == target::without_default_port(host)
@@ -213,7 +214,7 @@ impl Naming {
     }
 }
 
-/// All that a request says of its host.
+/// All hosts that a request names.
 pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = String> {
     let of_uri = parts.uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
     let of_headers = parts

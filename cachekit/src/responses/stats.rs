@@ -1,29 +1,29 @@
-//! What a layer counts.
+//! The counters of a layer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of the requests of one layer since it was built.
+/// The counters of the requests of one layer since it was built.
 ///
 /// Every request counts once among `hits`, `misses` and `passes`; a change counts among the `passes`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResponseStats {
-    /// Requests that were answered from the cache, also by a response that another request was waiting for.
+    /// Requests that were answered from the cache, including by a response that another request was waiting for.
     pub hits: u64,
-    /// Those of them that were answered by a stale response, while the handler made a new one (RFC 5861 §3).
+    /// Those of them that were answered by a stale response while the handler made a new one (RFC 5861 §3).
     pub stale_hits: u64,
     /// Requests whose handler ran so that its response could be stored.
     pub misses: u64,
-    /// Requests that went to the handler with nothing to be stored: methods, parts, credentials, targets that gave nothing to
-    /// store just now.
+    /// Requests that went to the handler without storing anything: methods, partial requests, credentials, targets that
+    /// returned nothing to store recently.
     pub passes: u64,
-    /// Answers without a body, because the client has it (304).
+    /// Answers without a body, because the client already has it (304).
     pub not_modified: u64,
-    /// Requests that invalidated what was stored, and calls of `invalidate` and `clear`.
+    /// Requests that invalidated stored responses, and calls of `invalidate` and `clear`.
     pub invalidations: u64,
     /// Entries of this process: responses, and what they vary on.
     pub entries: u64,
-    /// What these weigh, in bytes.
+    /// Their weight, in bytes.
     pub weight: u64,
 }
 

@@ -1,11 +1,11 @@
-//! How a target is spelled in a key, and which other spellings name the same one (RFC 3986 §5, §6.2).
+//! How a target is spelled in a key, and which other spellings name the same target (RFC 3986 §5, §6.2).
 //!
-//! A handler sees what the client wrote, and may answer `/%61` in another way than `/a`. So a target is stored as it is
-//! written, and only if it is written as it should be; a change invalidates all spellings that are stored.
+//! A handler sees what the client wrote, and may answer `/%61` differently from `/a`. So a target is stored as it is
+//! written, and only if it is in normal form; a change invalidates all spellings that are stored.
 
 use http::Uri;
 
-/// The schemes of HTTP, and none: that of a server that cannot see it.
+/// The schemes of HTTP, and none, for a server that cannot see it.
 const SCHEMES: [Option<&str>; 3] = [None, Some("http"), Some("https")];
 
 /// What is requested at a host: the path and the query.
@@ -32,14 +32,14 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The spelling of RFC 3986 §6.2.2.
+    /// The normal form of RFC 3986 §6.2.2.
     fn normal(self) -> String {
         let path = without_dots(&normal_escapes(self.path));
         let query = self.query.map(normal_escapes);
         Resource { path: &path, query: query.as_deref() }.text()
     }
 
-    /// Whether it is spelled so; or so but for its escapes, which are in lower case.
+    /// Whether it is in normal form, or would be except that all its escapes are in lower case.
     pub(super) fn is_normal(self) -> bool {
         let (text, normal) = (self.text(), self.normal());
         text == normal || text == lower_escapes(&normal)
@@ -51,7 +51,7 @@ pub(super) fn spelled(scheme: Option<&str>, host: &str, resource: Resource<'_>) 
     at(scheme, host, &resource.text())
 }
 
-/// No host has a blank in it, nor begins a path in one: no two targets are spelled alike.
+/// No host contains a blank or a character that begins a path, so no two targets have the same spelling.
 fn at(scheme: Option<&str>, host: &str, text: &str) -> Box<str> {
     let host = match scheme {
         Some("http") => host.strip_suffix(":80").unwrap_or(host),
@@ -93,7 +93,7 @@ pub(super) fn without_default_port(host: &str) -> &str {
     host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)
 }
 
-/// What a reference names: the host, if it says one, in lower case; the path, and the query.
+/// The target of a reference: the host, if it names one, in lower case; the path, and the query.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) host: Option<String>,
@@ -107,7 +107,7 @@ impl Named {
     }
 }
 
-/// A reference in the answer to a request for this (RFC 3986 §5.2). `None`: it is nothing that HTTP serves.
+/// A reference in the answer to a request for this (RFC 3986 §5.2). `None`: it is not an HTTP target.
 pub(super) fn resolve(base: Resource<'_>, reference: &str) -> Option<Named> {
     let reference = reference.trim().split('#').next().unwrap_or_default();
     let (scheme, rest) = split_scheme(reference);
@@ -172,8 +172,8 @@ fn without_dots(path: &str) -> String {
     format!("/{}", kept.join("/"))
 }
 
-/// RFC 3986 §6.2.2.1, §6.2.2.2: nothing is escaped that need not be, and escapes are in upper case. What is no ASCII is
-/// escaped.
+/// RFC 3986 §6.2.2.1, §6.2.2.2: nothing is escaped unnecessarily, and escapes are in upper case. Non-ASCII characters
+/// are escaped.
 fn normal_escapes(text: &str) -> String {
     let mut normal = String::with_capacity(text.len());
     let escape = |byte: u8| format!("%{byte:02X}");

@@ -11,7 +11,7 @@ use super::cache_control::is_token;
 use crate::clock::Ticks;
 
 /// The fields that a response varies on, sorted, in lower case. `None` if no stored response could answer another request:
-/// `*`, or what is no field.
+/// for `*`, or for something that is not a field name.
 pub(super) fn fields(headers: &HeaderMap) -> Option<Vec<Box<str>>> {
     let mut fields = Vec::new();
     for line in headers.get_all(VARY) {
@@ -28,8 +28,8 @@ pub(super) fn fields(headers: &HeaderMap) -> Option<Vec<Box<str>>> {
     Some(fields)
 }
 
-/// What a request has in these fields, so that two requests with the same bytes have the same. A field that is not there is
-/// another thing than an empty one.
+/// A request's values of these fields, such that requests with equal values have the same bytes. A missing field
+/// differs from an empty one.
 pub(super) fn values(fields: &[Box<str>], headers: &HeaderMap) -> Box<[u8]> {
     let mut bytes = Vec::new();
     for field in fields {
@@ -45,8 +45,8 @@ pub(super) fn values(fields: &[Box<str>], headers: &HeaderMap) -> Box<[u8]> {
     bytes.into_boxed_slice()
 }
 
-/// §4.1 allows to normalize white space, the lines of one field, and what is known to mean the same. The latter is known of
-/// the lists of content negotiation; of other fields, only the lines are combined.
+/// §4.1 allows normalizing white space, the lines of one field, and values that are known to be equivalent. This is
+/// known for the lists of content negotiation; for other fields, only the lines are combined.
 fn normal(field: &str, headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut lines = headers.get_all(field).iter().peekable();
     lines.peek()?;
@@ -66,8 +66,8 @@ fn normal(field: &str, headers: &HeaderMap) -> Option<Vec<u8>> {
     Some(if has_case { list } else { list.to_ascii_lowercase() })
 }
 
-/// What a target's responses vary on. Each response is stored under the rule's number, so they are all out of reach when the
-/// rule goes.
+/// What a target's responses vary on. Each response is stored under the rule's number, so they are all unreachable when
+/// the rule is gone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Rule {
     pub(super) fields: Vec<Box<str>>,
@@ -79,7 +79,7 @@ pub(super) struct Rule {
 
 impl Rule {
     pub(super) fn new(fields: Vec<Box<str>>) -> Arc<Self> {
-        // Keyed at random for each process and counted up in it: no two are the same, in any process.
+        // Keyed at random for each process and counted up within it, so no two are equal, in any process.
         let random = || {
             use std::hash::{BuildHasher, Hasher};
             std::hash::RandomState::new().build_hasher().finish()
@@ -87,12 +87,12 @@ impl Rule {
         Arc::new(Self { fields, number: (random(), random()), variants: Mutex::default() })
     }
 
-    /// Whether it tells all requests apart that these fields do.
+    /// Whether it distinguishes all requests that these fields distinguish.
     pub(super) fn covers(&self, fields: &[Box<str>]) -> bool {
         fields.iter().all(|field| self.fields.contains(field))
     }
 
-    /// Whether one more variant may be stored, which lives until then.
+    /// Whether one more variant may be stored, which lives until `until`.
     pub(super) fn admits(&self, variant: u64, most: usize, now: Ticks, until: Ticks) -> bool {
         let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = has_room(&mut variants, variant, most, now);
@@ -102,7 +102,7 @@ impl Rule {
         has_room
     }
 
-    /// The same without taking the place.
+    /// The same, without reserving it.
     pub(super) fn has_room(&self, variant: u64, most: usize, now: Ticks) -> bool {
         let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
         has_room(&mut variants, variant, most, now)

@@ -1,4 +1,5 @@
-//! `interop = …`: entries that the SDKs of all languages share, in plain or sealed as the ecosystem seals.
+//! `interop = …`: entries that the SDKs of all languages share, in plaintext or sealed in the ecosystem's
+//! format.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::storage_key::is_unambiguous_in_interop;
 use crate::store::{Store, StoreRef};
 use cachekit_io::Backend;
 
-/// Shared with other languages, at a backend. `N` is the number of arguments in the key.
+/// Shared with other languages, in a backend. `N` is the number of arguments in the key.
 pub struct Interop<const N: usize, B>(B);
 
 impl<const N: usize, B> fmt::Debug for Interop<N, B> {
@@ -32,7 +33,7 @@ impl<const N: usize, B> fmt::Debug for Interop<N, B> {
     }
 }
 
-/// Takes what the attribute says of the backend; `()` where it says nothing.
+/// Takes the attribute's backend; `()` if it names none.
 #[inline]
 pub fn interop<const N: usize, B: AtBackend>(backend: B) -> Interop<N, B> {
     Interop(backend)
@@ -85,7 +86,7 @@ pub(super) fn key_of<const N: usize, Q: CacheKey<Owned: ShareableKey>>(
     let policy = &function.definition.info.policy;
     let (namespace, operation) =
         (policy.namespace.unwrap_or_default(), policy.interop.unwrap_or_default());
-    // Serialization is the user's code: what panics in it does not serialize.
+    // Serialization is the user's code: if it panics, the argument counts as not serializable.
     let made = contained(|| match N {
         0 => interop::key::<[(); 0]>(namespace, operation, &[]),
         1 => interop::key(namespace, operation, &(key,)),
@@ -101,21 +102,21 @@ pub(super) fn key_of<const N: usize, Q: CacheKey<Owned: ShareableKey>>(
     Err(Outside { function: function.definition, reason })
 }
 
-/// How values of a type become documents and come back.
+/// How values of a type become documents, and back.
 pub(super) fn codec_of<V: Shareable + 'static>() -> &'static Codec<V> {
     const { &Codec { encode: codec::encode_interop::<V>, decode: codec::decode::<V> } }
 }
 
-/// An argument is outside of the model that all languages share: the call has no key there.
+/// An argument cannot be represented in all languages: the call has no key there.
 pub(super) struct Outside {
     function: &'static CachedFunction,
-    /// Without one its `Serialize` panicked.
+    /// `None` if its `Serialize` panicked.
     reason: Option<interop::Error>,
 }
 
 impl TierBehind for Outside {
     fn keeps(&self) -> L1 {
-        // A sealed entry takes a key.
+        // A sealed entry needs a storage key.
         if self.function.info.policy.l1 == L1::Typed { L1::Typed } else { L1::Off }
     }
 

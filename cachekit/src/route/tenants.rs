@@ -19,7 +19,7 @@ use crate::store::StoreRef;
 /// The tenant of functions that name none.
 const DEFAULT_TENANT: &str = "default";
 
-/// What may stand behind `tenant =`.
+/// What `tenant =` accepts.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a tenant",
     label = "expected a string: a `&str`, a `String`, or anything that is `AsRef<str>`",
@@ -63,7 +63,7 @@ impl Qualifier for Tenant<'_> {
     }
 }
 
-/// Whose entries they are.
+/// Which tenant the entries belong to.
 pub trait OfTenant: Qualifier {
     /// The tenant's name.
     fn tenant(pin: &Self::Pin) -> &str;
@@ -81,11 +81,11 @@ impl OfTenant for () {
     }
 }
 
-/// Sealed, at a backend, for a tenant.
+/// Sealed, in a backend, for a tenant.
 #[derive(Debug)]
 pub struct Sealed<B, T>(B, T);
 
-/// Takes what the attribute says of the backend and of the tenant; `()` where it says nothing.
+/// Takes the attribute's backend and tenant; `()` if it names none.
 #[inline]
 pub fn sealed<B: AtBackend, T: OfTenant>(backend: B, tenant: T) -> Sealed<B, T> {
     Sealed(backend, tenant)
@@ -135,7 +135,8 @@ where
     }
 }
 
-/// Sealed as the SDKs of all languages seal, at a backend, for a tenant. `N` is the number of arguments in the key.
+/// Sealed in the format that the SDKs of all languages share, in a backend, for a tenant. `N` is the number of
+/// arguments in the key.
 #[cfg(feature = "interop")]
 pub(super) mod ecosystem {
     use std::fmt;
@@ -164,7 +165,7 @@ pub(super) mod ecosystem {
         }
     }
 
-    /// Takes what the attribute says of the backend and of the tenant; `()` where it says nothing.
+    /// Takes the attribute's backend and tenant; `()` if it names none.
     #[inline]
     pub fn interop_sealed<const N: usize, B: AtBackend, T: OfTenant>(
         backend: B,
@@ -195,7 +196,7 @@ pub(super) mod ecosystem {
         ) -> Option<Remote<S>> {
             let (backend, tenant) = &key.pin;
             let backend = B::backend(backend, function, store);
-            // First: without a key nothing is kept, whatever the arguments are.
+            // First, because without a key nothing is kept, whatever the arguments are.
             let sealer = match Sealer::new(function.definition, T::tenant(tenant)) {
                 Ok(sealer) => sealer,
                 Err(reason) => {

@@ -1,9 +1,9 @@
-//! What goes on in the background, for tests that wait until it is quiet.
+//! Background work, for tests that wait until it is done.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
-/// What goes on in the background of one scope, or of the process.
+/// The background work of one scope, or of the process.
 #[derive(Default)]
 pub(crate) struct Pending {
     state: Mutex<State>,
@@ -27,7 +27,7 @@ impl Pending {
     }
 }
 
-/// Something that goes on.
+/// A piece of background work.
 pub(crate) struct Guard(Arc<Pending>);
 
 impl Drop for Guard {
@@ -45,12 +45,12 @@ impl Drop for Guard {
 }
 
 impl Pending {
-    /// Blocks until nothing goes on.
+    /// Blocks until there is no background work.
     pub(crate) fn wait(&self) {
         drop(self.quiet.wait_while(self.state(), |state| state.running > 0));
     }
 
-    /// Whether nothing goes on; the waker is called when that is so.
+    /// Whether there is no background work; otherwise the waker is called once there is none.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<()> {
         let mut state = self.state();
         if state.running == 0 {

@@ -1,4 +1,4 @@
-//! What a scope has of its own for the shared tier: backend, budget, keys.
+//! A scope's own settings for the shared tier: backend, budget, keys.
 
 use std::any::Any;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -8,12 +8,12 @@ use cachekit_io::Backend;
 
 use super::{Scope, current};
 
-/// `None` where the process counts.
+/// `None` means the setting of the process.
 #[derive(Default)]
 pub(super) struct Settings {
     backend: Option<Arc<dyn Backend>>,
     budget: Option<Duration>,
-    /// What its values are sealed with. Of a type that only what seals knows.
+    /// What its values are sealed with. Only the sealing code knows the type.
     keys: Option<Arc<dyn Any + Send + Sync>>,
     /// Called with the scope's number when it ends.
     pub(super) at_end: Option<fn(u64)>,
@@ -24,7 +24,7 @@ impl Scope {
         self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives it a backend. Returns the one before.
+    /// Sets its backend. Returns the previous one.
     pub(crate) fn set_backend(&self, backend: Arc<dyn Backend>) -> Option<Arc<dyn Backend>> {
         self.settings().backend.replace(backend)
     }
@@ -33,34 +33,35 @@ impl Scope {
         self.settings().budget = Some(budget);
     }
 
-    /// Gives it keys.
+    /// Sets its keys.
     pub(crate) fn set_keys(&self, keys: Arc<dyn Any + Send + Sync>) {
         let before = self.settings().keys.replace(keys);
         drop(before);
     }
 }
 
-/// The backend of the scope this thread is in, or none; `Err` outside of any.
+/// The backend of this thread's scope, or none; `Err` outside of any scope.
 pub(crate) fn backend() -> Result<Option<Arc<dyn Backend>>, OutOfScope> {
     let scope = current().ok_or(OutOfScope)?;
     Ok(scope.settings().backend.clone())
 }
 
-/// This thread is in no scope: the process counts.
+/// This thread is in no scope: the settings of the process apply.
 pub(crate) struct OutOfScope;
 
-/// Its budget, if it has one of its own.
+/// Its own budget, if it has one.
 pub(crate) fn budget() -> Option<Duration> {
     current()?.settings().budget
 }
 
-/// Its keys, if it has some of its own.
+/// Its own keys, if it has any.
 pub(crate) fn keys<T: Send + Sync + 'static>() -> Option<Arc<T>> {
     let keys = current()?.settings().keys.clone()?;
     keys.downcast().ok()
 }
 
-/// Has a function called with the scope's number when it ends, if this thread is in one.
+/// Registers a function to be called with the scope's number when it ends, if this thread is in
+/// one.
 pub(crate) fn at_end(call: fn(u64)) {
     if let Some(scope) = current() {
         scope.settings().at_end = Some(call);

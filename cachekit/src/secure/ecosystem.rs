@@ -16,7 +16,7 @@ use crate::sealed::{BlindedKey, Openable, SealedBytes};
 use crate::shared::sealing::Sealing;
 use crate::stats::Refusal;
 
-/// Whose entry it is and where it is.
+/// The identity of an entry: its owner and its storage key.
 struct EntryIdentity {
     tenant: Box<str>,
     key: Box<str>,
@@ -35,7 +35,7 @@ fn open<T>(
     Ok(read(&document))
 }
 
-/// Sealed bytes, and where they belong.
+/// Sealed bytes, and the entry that they belong to.
 struct Entry(Bytes, Arc<EntryIdentity>);
 
 impl Openable for Entry {
@@ -61,7 +61,7 @@ pub(crate) struct Sealer<'a> {
 }
 
 impl<'a> Sealer<'a> {
-    /// Why nothing can be sealed, if that is so.
+    /// Fails with the reason if nothing can be sealed.
     pub(crate) fn new(function: &'static CachedFunction, tenant: &'a str) -> Result<Self, Reason> {
         let envelope = InteropEnvelope::new(Arc::clone(resolve::envelope()?.keyring()));
         envelope.fingerprints(tenant).map_err(Reason::Context)?;
@@ -76,7 +76,7 @@ impl<'a> Sealer<'a> {
     }
 }
 
-/// The keys and the place of one call.
+/// The keys and the storage key of one call.
 pub(crate) struct EcosystemSeal {
     envelope: InteropEnvelope,
     identity: Arc<EntryIdentity>,
@@ -84,7 +84,7 @@ pub(crate) struct EcosystemSeal {
 }
 
 impl Sealing for EcosystemSeal {
-    /// Every SDK of the ecosystem has to find the key, so it is no secret.
+    /// Every SDK of the ecosystem has to find the key, so it is not secret.
     fn blinded(&self) -> Option<BlindedKey> {
         let policy = &self.function.info.policy;
         Some(BlindedKey::new(policy.namespace, policy.interop, &self.identity.key))

@@ -20,20 +20,20 @@
 //! # Ok::<(), cachekit::secure::EnvelopeError>(())
 //! ```
 //!
-//! What leaves the process is sealed: values, and the keys they are stored under. The book says from whom that
-//! protects and from whom it does not, under "Security".
+//! Values, and the keys they are stored under, are sealed before they leave the process. The book says against
+//! whom that protects, and against whom it does not, under "Security".
 //!
 //! # Which keys a call uses
 //!
-//! Those of the test scope it is in ([`Scope::with_keyring`](crate::testing::Scope::with_keyring)), else those of
+//! Those of the call's test scope ([`Scope::with_keyring`](crate::testing::Scope::with_keyring)), else those of
 //! [`set_keyring`] or [`set_envelope`], else those of the environment, read once: `CACHEKIT_MASTER_KEY` and
-//! `CACHEKIT_PREVIOUS_MASTER_KEYS`. A variable that is set and cannot be used is an error, never "not set".
+//! `CACHEKIT_PREVIOUS_MASTER_KEYS`. A variable that is set but unusable is an error, never "not set".
 //!
 //! # Without keys
 //!
-//! Nothing is ever stored in plain, in this process either. A function whose error type is
-//! `From<cachekit::Error>` returns an error of kind [`Unsealed`](crate::ErrorKind::Unsealed). Any other runs at
-//! each call; that is logged once for each function (`tracing`, target `cachekit`) and counted in
+//! Nothing is ever stored in plaintext, not even in this process. A function whose error type is
+//! `From<cachekit::Error>` returns an error of kind [`Unsealed`](crate::ErrorKind::Unsealed). Any other function
+//! runs at each call; that is logged once for each function (`tracing`, target `cachekit`) and counted in
 //! [`Stats::unsealed`](crate::Stats::unsealed). [`init`](crate::init) reports it at the start.
 
 use std::sync::Arc;
@@ -54,8 +54,8 @@ use crate::error::{Error, ErrorKind, Problem};
 
 /// Installs the keys that `#[cache::secure]` functions seal and open with, for the whole process.
 ///
-/// Returns those it replaces. Entries of this process that the new keys do not open become misses. For padding
-/// and readable namespaces, see [`set_envelope`].
+/// Returns the keys that it replaces. Entries of this process that the new keys do not open become misses. For
+/// padding and readable namespaces, see [`set_envelope`].
 ///
 /// # Example
 ///
@@ -71,8 +71,8 @@ pub fn set_keyring(keyring: impl Into<Arc<Keyring>>) -> Option<Arc<Keyring>> {
     set_envelope(Envelope::new(keyring)).map(|envelope| Arc::clone(envelope.keyring()))
 }
 
-/// As [`set_keyring`], with the settings of the envelope: padding, and whether storage keys show their
-/// namespace. Returns the one it replaces.
+/// Like [`set_keyring`], with the settings of the envelope: padding, and whether storage keys show their
+/// namespace. Returns the envelope that it replaces.
 ///
 /// # Example
 ///
@@ -87,7 +87,7 @@ pub fn set_envelope(envelope: Envelope) -> Option<Envelope> {
     resolve::replace(Some(envelope))
 }
 
-/// Goes back to the keys of the environment. Returns those that were installed.
+/// Returns to the keys of the environment. Returns the keys that were installed.
 ///
 /// # Example
 ///
@@ -103,7 +103,7 @@ pub fn clear_keyring() -> Option<Arc<Keyring>> {
 ///
 /// # Errors
 ///
-/// Of kind [`Unsealed`](ErrorKind::Unsealed) if there are none that can be used.
+/// Of kind [`Unsealed`](ErrorKind::Unsealed) if there are no usable keys.
 ///
 /// # Example
 ///
@@ -121,10 +121,10 @@ pub fn keyring() -> Result<Arc<Keyring>, Error> {
     }
 }
 
-/// What `cachekit open --fingerprint` takes for entries with values of this type: the return type of the
-/// function, or `T` where it returns a `Result<T, E>` and its errors are not cached.
+/// The fingerprint that `cachekit open --fingerprint` takes for entries with values of this type: the return type
+/// of the function, or `T` if it returns a `Result<T, E>` and its errors are not cached.
 ///
-/// It is authenticated with each entry and stored with none, and it changes when the type does. It is no secret.
+/// It is authenticated with each entry but not stored, and it changes when the type does. It is not secret.
 ///
 /// # Example
 ///
@@ -141,7 +141,7 @@ pub fn fingerprint<T: serde::de::DeserializeOwned>() -> String {
     digits
 }
 
-/// A problem with the keys, after a few words about whose it is.
+/// A problem with the keys, after a few words that say which ones.
 pub(crate) fn problem(kind: ErrorKind, mut whose: String, reason: &resolve::Reason) -> Problem {
     whose.push_str(&reason.to_string());
     let problem = Problem::new(kind, whose);

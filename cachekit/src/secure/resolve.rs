@@ -15,11 +15,11 @@ use crate::scope;
 pub(crate) enum Reason {
     /// No keys are set.
     NoKeys,
-    /// The environment has keys that cannot be used.
+    /// The environment has unusable keys.
     Keys(EnvelopeError),
-    /// The tenant or the namespace cannot be used.
+    /// The tenant or the namespace is unusable.
     Context(EnvelopeError),
-    /// The arguments do not serialize, so that nothing says which entry it is.
+    /// The arguments do not serialize, so nothing identifies the entry.
     Arguments,
 }
 

@@ -1,4 +1,4 @@
-//! What one call of a `#[cache::secure]` function seals and opens with.
+//! How one call of a `#[cache::secure]` function seals and opens.
 
 use std::cell::Cell;
 use std::fmt;
@@ -30,13 +30,13 @@ const FORMAT: &str = "cachekit-frame";
 /// Buffers above this size are not kept for the next entry.
 const MAX_KEPT: usize = 64 << 10;
 
-/// Whose entry it is and where it is.
+/// The identity of an entry: its owner and its storage key.
 struct EntryIdentity {
     tenant: Box<str>,
     namespace: &'static str,
     key: Box<str>,
     type_name: &'static str,
-    /// Of how the value reads: the version of the frame, the schema of the type and its name.
+    /// How the value is read: the version of the frame, the schema of the type and its name.
     fingerprint: Box<[u8]>,
 }
 
@@ -46,7 +46,7 @@ impl EntryIdentity {
     }
 }
 
-/// Sealed bytes, and where they belong.
+/// Sealed bytes, and the entry that they belong to.
 struct Entry(Bytes, Arc<EntryIdentity>);
 
 impl Openable for Entry {
@@ -64,13 +64,13 @@ impl Openable for Entry {
     }
 }
 
-/// How values of this type read: the version of the frame, the schema of the type and its name.
+/// How values of this type are read: the version of the frame, the schema of the type and its name.
 pub(crate) fn fingerprint<V: DeserializeOwned>() -> Vec<u8> {
     let schema = codec::fingerprint::<V>().to_be_bytes();
     [&MAGIC, &schema[..], std::any::type_name::<V>().as_bytes()].concat()
 }
 
-/// The keys and the places of one call.
+/// The keys and the storage keys of one call.
 pub(crate) struct Seal {
     envelope: Envelope,
     identity: Arc<EntryIdentity>,
@@ -79,7 +79,7 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
-    /// For a call, and whether other processes agree on what its key names.
+    /// For a call; also says whether other processes agree on what its key names.
     pub(crate) fn new<Q, V>(
         (function, store): (FunctionRef, Option<&StoreRef>),
         key: &Q::Owned,
@@ -119,12 +119,12 @@ impl Seal {
         ))
     }
 
-    /// Where the current key puts the entry.
+    /// The entry's storage key under the current key.
     pub(crate) fn key(&self) -> &str {
         &self.identity.key
     }
 
-    /// Where previous keys put it, the latest first.
+    /// Its storage keys under previous keys, the latest first.
     pub(crate) fn previous(&self) -> impl Iterator<Item = &str> {
         self.previous.iter().map(String::as_str)
     }
@@ -175,7 +175,7 @@ impl Sealing for Seal {
     }
 }
 
-/// The error that a refused entry leads to, if it does.
+/// The error that a refused entry causes, if any.
 pub(super) fn on_refusal(function: &CachedFunction, refusal: Refusal) -> Option<Error> {
     let why = match refusal {
         // The format of all languages has no mark of the key in it.
@@ -200,7 +200,7 @@ pub(super) fn on_refusal(function: &CachedFunction, refusal: Refusal) -> Option<
     Some(Error::one(Problem::new(ErrorKind::Refused, message)))
 }
 
-/// Opens a copy of an entry and reads the frame in it. The copy is wiped.
+/// Opens a copy of an entry and reads its frame. The copy is wiped.
 fn open<T>(
     envelope: &Envelope,
     (identity, key): (&EntryIdentity, &str),
@@ -228,12 +228,12 @@ pub(super) fn refusal_of(kind: EnvelopeErrorKind) -> Refusal {
     }
 }
 
-/// Hands over a copy of `bytes` in a buffer of this thread, and wipes it.
+/// Passes a copy of `bytes` in a buffer of this thread, and wipes it afterwards.
 fn with_buffer<R>(bytes: &[u8], read: impl FnOnce(&mut [u8]) -> R) -> R {
     thread_local! {
         static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
-    /// Wipes also when a decoder panics.
+    /// Wipes even when a decoder panics.
     struct Lent(Vec<u8>);
     impl Drop for Lent {
         fn drop(&mut self) {

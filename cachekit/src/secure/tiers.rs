@@ -36,7 +36,7 @@ impl TierBehind for InProcess {
     }
 }
 
-/// Values would have to be sealed, and cannot be: they are stored nowhere.
+/// Values that must be sealed but cannot be: they are stored nowhere.
 pub(crate) struct Unsealed {
     function: &'static CachedFunction,
     has_backend: bool,

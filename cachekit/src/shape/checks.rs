@@ -1,11 +1,11 @@
-//! What a return type needs, and what the compiler says when it lacks something.
+//! What a return type needs, and the compile error if it lacks something.
 //!
-//! The traits are bounds of the checks in `__private`, which stand on the return type. Each names one
-//! reason, so that a type with two faults is told of both, and of each once.
+//! The traits are bounds of the checks in `__private`, which point at the return type. Each has one
+//! reason, so that a type with two faults gets both errors, and each only once.
 
 use super::{Both, OkOnly, OkShared, Optional, Plain, Rejected};
 
-/// Every hit gives a copy away.
+/// Every hit returns a copy.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be cached: it is not `Clone`",
     label = "a hit returns a copy of the value",
@@ -27,7 +27,7 @@ pub trait ForAllThreads: Send + Sync {}
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync> ForAllThreads for T {}
 
-/// `ttl(err = …)` speaks of errors.
+/// `ttl(err = …)` applies to errors.
 #[diagnostic::on_unimplemented(
     message = "`ttl(err = …)` is for functions that return a `Result`",
     label = "the function returns `{Self}`",
@@ -37,7 +37,7 @@ pub trait IsResult {}
 
 impl<T, E> IsResult for Result<T, E> {}
 
-/// `ttl(none = …)` speaks of `None`.
+/// `ttl(none = …)` applies to `None`.
 #[diagnostic::on_unimplemented(
     message = "`ttl(none = …)` is for functions that return an `Option`",
     label = "the function returns `{Self}`",
@@ -51,7 +51,7 @@ impl<T> IsOption for Option<T> {}
 pub trait Holds {
     /// The value.
     type Value;
-    /// The error, where errors are stored.
+    /// The error, if errors are stored.
     type Error;
 }
 

@@ -1,8 +1,8 @@
 //! From a return type to its shape.
 //!
 //! `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()` picks it by method resolution on the type itself,
-//! so that aliases (`anyhow::Result`, `type Res<T>`) are seen through. Every choice is one reference
-//! further away. The last ones take what cannot be cached: they compile, and the checks do not.
+//! so it sees through aliases (`anyhow::Result`, `type Res<T>`). Every choice is one reference
+//! further away. The last ones accept types that cannot be cached: they compile, and the checks do not.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Both, OkOnly, OkShared, Optional, Plain, Rejected};
 
-/// A return type whose shape is asked for, for values that get as far as `Reach`.
+/// A return type whose shape is picked, for values that go as far as `Reach`.
 #[derive(Debug)]
 pub struct Outcome<R, Reach>(PhantomData<fn() -> (R, Reach)>);
 
@@ -24,7 +24,7 @@ impl<R, Reach> Clone for Outcome<R, Reach> {
 impl<R, Reach> Copy for Outcome<R, Reach> {}
 
 impl<R, Reach> Outcome<R, Reach> {
-    /// Asks.
+    /// Picks the shape.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -39,7 +39,7 @@ pub struct InProcess;
 #[derive(Debug)]
 pub struct Anywhere;
 
-/// Whether values of a type can get as far as `Reach`.
+/// Whether values of a type can go as far as `Reach`.
 pub trait Fits<Reach> {}
 
 impl<T: Clone + Send + Sync + 'static> Fits<InProcess> for T {}
@@ -97,7 +97,7 @@ impl<R, X> Outcome<R, X> {
         Rejected::new()
     }
 
-    /// For `ttl(err = …)`: what has no error.
+    /// For `ttl(err = …)`: a type without errors.
     #[inline]
     pub fn __cachekit_shape_with_err(self) -> Rejected<R, R, (), R, ()> {
         Rejected::new()

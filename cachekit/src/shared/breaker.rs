@@ -1,4 +1,5 @@
-//! Leaving a backend alone that is down, so that not every miss pays for finding out.
+//! The circuit breaker: it stops calls to a backend that is down, so that not every miss waits to
+//! find that out.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use cachekit_io::circuit::{Circuit, FAILURES};
 use super::outage::{Outages, Trouble};
 use crate::clock::{self, Ticks};
 
-/// For how long; then one call tries it again.
+/// How long it stays open; then one call tries the backend again.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// What is known of one backend's health.
@@ -26,12 +27,12 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Whether a call may ask the backend now. After a pause one call may, to find out.
+    /// Whether a call may use the backend now. After a pause one call may, as a probe.
     pub(crate) fn admits(&self, now: impl FnOnce() -> Ticks) -> bool {
         self.circuit.admits(now)
     }
 
-    /// Whether calls leave the backend alone.
+    /// Whether calls skip the backend.
     pub(crate) fn is_open(&self) -> bool {
         self.circuit.open_until().is_some()
     }

@@ -1,4 +1,4 @@
-//! The one place where backends are made from the environment.
+//! The one place where backends are created from the environment.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
 use super::resolve::needs;
 
-/// Makes what the environment asks for, if this build can.
+/// Creates the backend that the environment asks for, if this build can.
 pub(super) fn connect(source: Source) -> Result<Arc<dyn Backend>, BackendError> {
     match source {
         #[cfg(feature = "io")]
@@ -29,7 +29,7 @@ pub(super) fn connect(source: Source) -> Result<Arc<dyn Backend>, BackendError> 
     }
 }
 
-/// What the client tells the service about this process: how often its caches answered.
+/// What the client reports to the service about this process: how often its caches answered.
 #[cfg(feature = "io")]
 mod session {
     use std::sync::Mutex;
@@ -37,13 +37,13 @@ mod session {
 
     use cachekit_io::http::SessionMetrics;
 
-    /// Every request carries the counts, and adding them up looks at every function and every thread.
+    /// Every request carries the counts, and adding them up visits every function and every thread.
     const KEPT: Duration = Duration::from_secs(1);
 
     static LAST: Mutex<Option<(Instant, SessionMetrics)>> = Mutex::new(None);
 
     pub(super) fn metrics() -> SessionMetrics {
-        // Nothing but this holds the lock, and only a panic while adding up could poison it.
+        // Only this function takes the lock, and only a panic while adding up could poison it.
         let Ok(mut last) = LAST.lock() else { return SessionMetrics::default() };
         match *last {
             Some((at, metrics)) if at.elapsed() < KEPT => metrics,

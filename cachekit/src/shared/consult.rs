@@ -1,4 +1,4 @@
-//! The steps of one call in the shared tier before its function runs: guard, look, fill lock.
+//! The steps of one call in the shared tier before its function runs: guard, look-up, fill lock.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -12,23 +12,23 @@ use crate::flight::Purpose;
 use crate::read_through::behind::Answer;
 
 impl SharedTier {
-    /// Where the entry is or may be, the current place last.
+    /// All entries that the value is or may be stored under, the current key last.
     pub(super) fn remote_entries(&self) -> impl Iterator<Item = &RemoteEntry> {
         self.previous.iter().chain([&self.remote_entry])
     }
 
-    /// The function runs whatever is there, and nothing that is there may outlive that.
+    /// The function runs whatever is stored, and no stored value may outlive that.
     pub(super) fn is_forced(&self) -> bool {
         self.purpose == Some(Purpose::Forced)
     }
 
-    /// Whether a value that this process has removed may be on its way to one of the places. Then nothing is looked
-    /// for there, and nothing written: what is on its way is taken back.
+    /// Whether a value that this process has removed may still be in flight to one of the keys. Then the call neither
+    /// reads nor writes there: the value in flight is taken back.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.remote_entries().any(RemoteEntry::is_overtaken)
     }
 
-    /// All steps before the function runs, for the call that is to end with this fate.
+    /// All steps before the function runs, for the call whose entry has this fate.
     pub(super) async fn consult_in(
         &mut self,
         fate: Arc<Fate>,
@@ -48,10 +48,10 @@ impl SharedTier {
                 self.fate.as_ref().and_then(|fate| self.remote_entry.begin_run(fate, call.store));
             self.run = Mutex::new(run);
         }
-        // Boxed, but for the look: a hit pays for the memory of its own steps only.
-        // A hit needs no fence, and does not pay the round trip for one. A fill takes it when nothing was found, before
-        // its function reads anything. What was found can be written again only where a previous key may have sealed
-        // it: there the fence stands before the look, so that a removal between the two is noticed.
+        // Boxed, except for the look-up: a hit only pays for the memory of its own steps. A hit needs no fence, and
+        // does not pay the round trip for one. A fill takes a fence after the look-up found nothing, before its
+        // function reads anything. A found entry can only be written again if a previous key may have sealed it: then
+        // the fence is taken before the look-up, so that a removal between the two is noticed.
         let fence_first =
             !self.previous.is_empty() || matches!(purpose, Purpose::Forced | Purpose::Refresh);
         if fence_first {
@@ -70,7 +70,7 @@ impl SharedTier {
             self.want_fence(call).await?;
         }
         match answer {
-            // The lock was taken for moving an entry, and no entry is to be moved. It guards the write as well.
+            // The lock was acquired to move an entry, and there is no entry to move. It also guards the write.
             Answer::Run if self.guard.has_lock() => Ok(answer),
             Answer::Run if purpose == Purpose::Fill && self.lock_wait.is_some() => {
                 Box::pin(self.lead(call)).await
@@ -80,7 +80,7 @@ impl SharedTier {
         }
     }
 
-    /// Takes the fence that the guard still wants. Without it nothing is written, but no time left is no time left.
+    /// Takes the fence that the guard still needs. Without it nothing is written, but running out of time is an error.
     async fn want_fence(&mut self, call: &mut Call<'_>) -> Result<(), Failed> {
         if self.guard.wants_fence() && Box::pin(self.take_fence(call)).await == Err(Failed::Late) {
             return Err(Failed::Late);
@@ -96,7 +96,7 @@ impl SharedTier {
         self.guard.try_lock(&self.remote_entry, call.store, call.until).await
     }
 
-    /// The function runs, and waits for no other caller. Where only the lock guards the write, it is taken if it is
+    /// The function runs, and waits for no other caller. If only the lock guards the write, it is acquired if it is
     /// free.
     async fn run_guarded(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         if self.guard.wants_lock() && self.try_lock(call).await == Err(Failed::Late) {
@@ -105,8 +105,8 @@ impl SharedTier {
         Ok(Answer::Run)
     }
 
-    /// Looks again under the lock, where previous keys put the entry, too. If another caller holds the lock, what is
-    /// found there is served and stays where it is.
+    /// Looks again under the lock, also under the previous keys. If another caller holds the lock, a found
+    /// entry is served and not moved.
     async fn look_locked(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         self.moves = self.try_lock(call).await == Ok(true);
         let answer = self.look(call).await?;
@@ -116,7 +116,7 @@ impl SharedTier {
         Ok(answer)
     }
 
-    /// For a refresh: no caller waits for it, so it yields to any other process that is at it.
+    /// For a refresh: no caller waits for it, so it yields to any other process that refreshes the entry.
     async fn refresh(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         let yields = self.lock_wait.is_some() && self.remote_entry.has_locks() == Some(true);
         if yields || self.guard.wants_lock() {
@@ -125,7 +125,7 @@ impl SharedTier {
                 return Ok(Answer::StandDown);
             }
         }
-        // What is found without a guard stays where it is; the next call that is no refresh sees to that.
+        // An entry that is found without a guard is not moved; the next call that is not a refresh moves it.
         self.moves = self.guard.is_had();
         Ok(match self.look(call).await? {
             // Another process was faster.
@@ -134,25 +134,25 @@ impl SharedTier {
         })
     }
 
-    /// For a miss: one process runs the function, the others wait for its value, up to a time.
+    /// For a miss: one process runs the function, the others wait for its value, up to a limit.
     async fn lead(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         let Some(most) = self.lock_wait.filter(|_| self.remote_entry.has_locks() == Some(true))
         else {
             return Ok(Answer::Run);
         };
-        // The steps of all rounds together: the budget, and what `fill_lock` adds to it.
+        // Bounds the steps of all rounds together: the budget, plus what `fill_lock` adds to it.
         let end = call.until + most;
         let mut waiting = None;
         loop {
             let locked = match self.try_lock(call).await {
                 Ok(locked) => locked,
                 Err(Failed::Late) => return Err(Failed::Late),
-                // A lock that cannot be asked for keeps no caller from running the function.
+                // If the request for the lock fails, the function still runs.
                 Err(_) => return Ok(Answer::Run),
             };
             if locked {
                 if waiting.is_some() {
-                    // The holder of before may have written meanwhile.
+                    // The previous holder may have written meanwhile.
                     self.take_fence(call).await?;
                 }
                 let answer = self.look(call).await?;
@@ -168,7 +168,7 @@ impl SharedTier {
             if !waiting.pause(self.remote_entry.blocks()).await {
                 return Ok(Answer::Run);
             }
-            // As much for each round as the backend may take, and no more than is left of the whole.
+            // Each round gets as much time as the backend may take, but no more than is left in total.
             call.until = self.remote_entry.deadline().min(end);
             match self.look(call).await? {
                 Answer::Run => {}

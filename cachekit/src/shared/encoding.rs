@@ -1,4 +1,4 @@
-//! A value on its way out: encoded, with how long it may be served.
+//! A value to be written: encoded, with the duration for which it may be served.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::format::frame::{Frame, now_ms};
 use crate::read_through::behind::{Encode, Windows};
 use crate::rules::Verdict;
 
-/// A value with what stands before it. `None` if it does not serialize.
+/// A value behind its header. `None` if it does not serialize.
 pub(crate) fn frame(
     value: &dyn Encode,
     (verdict, window): Windows,
@@ -27,7 +27,7 @@ pub(crate) fn frame(
     })
 }
 
-/// How long a value is fresh; `None` without end.
+/// How long a value is fresh; `None` without expiry.
 pub(crate) fn lifetime(verdict: &Verdict) -> Option<Duration> {
     (verdict.ttl != clock::NEVER).then(|| clock::duration(verdict.ttl))
 }

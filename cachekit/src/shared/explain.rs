@@ -1,4 +1,5 @@
-//! What explanations read of the shared tier: once, counting nothing and telling the breaker nothing.
+//! What explanations read from the shared tier: once, without counting and without affecting the circuit
+//! breaker.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::format::frame::{Frame, now_ms};
 use crate::read_through::behind::{Explained, Reader};
 
 impl SharedTier {
-    /// What is there, and whether it could be served.
+    /// The stored entry, and whether it could be served.
     pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Explained {
         let mut shared = Shared::state(SharedState::Absent);
         let mut error = None;
@@ -33,7 +34,7 @@ impl SharedTier {
             return (shared, None);
         }
         let until = self.remote_entry.deadline();
-        // The current place first, then those of previous keys, the latest first.
+        // The current key first, then previous keys, the latest first.
         for (index, remote_entry) in
             std::iter::once(&self.remote_entry).chain(&self.previous).enumerate()
         {
@@ -41,7 +42,7 @@ impl SharedTier {
                 Looked::Found(fetched) => {
                     error = self.explain_entry(&fetched, index, &mut shared, reader);
                     let is_served = matches!(shared.state, SharedState::Fresh | SharedState::Stale);
-                    // A call goes on looking where older keys put the entry, once it has begun with that.
+                    // A call continues to look under older keys once it has begun with that.
                     if index == 0 || is_served || error.is_some() {
                         break;
                     }
@@ -56,7 +57,7 @@ impl SharedTier {
         (shared, error)
     }
 
-    /// What an entry is, and the error that it leads to.
+    /// The state of an entry, and the error that it causes.
     fn explain_entry(
         &self,
         fetched: &Fetched,
@@ -90,7 +91,7 @@ impl SharedTier {
         }
     }
 
-    /// False if it holds no value of this type.
+    /// False if it contains no value of this type.
     fn explain_frame(
         &self,
         frame: &Frame<'_>,
@@ -108,7 +109,7 @@ impl SharedTier {
             Some(Use::Stale) => SharedState::Stale,
             None => SharedState::Expired,
         };
-        // What cannot be decoded is a miss, however fresh.
+        // A value that cannot be decoded is a miss, however fresh.
         matches!(reader.read(frame.encoded(), None), Ok(true))
     }
 }

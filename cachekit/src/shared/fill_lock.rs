@@ -9,13 +9,13 @@ use super::remote_entry::RemoteEntry;
 use super::runtime;
 use crate::blocking;
 
-/// For how long a process may hold the lock: what a fill takes at most before others stop waiting for it.
+/// How long a process may hold the lock: the longest fill for which other processes wait.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// A lock that is held. Dropping it gives it back.
+/// A lock that is held. Dropping it releases it.
 pub(crate) struct FillLock {
     remote_entry: RemoteEntry,
     token: Option<LockToken>,
@@ -23,12 +23,12 @@ pub(crate) struct FillLock {
 }
 
 impl FillLock {
-    /// For a lock that was asked for at a time.
+    /// For a lock that was requested at this time.
     pub(crate) fn new(remote_entry: &RemoteEntry, token: LockToken, asked: Instant) -> Self {
         Self { remote_entry: remote_entry.clone(), token: Some(token), until: asked + LEASE }
     }
 
-    /// What proves it, until the lease is over: then another process may have had the lock.
+    /// The proof of the lock, until the lease is over: after that another process may have had the lock.
     pub(crate) fn token(&self) -> Option<LockToken> {
         self.token.clone().filter(|_| Instant::now() < self.until)
     }
@@ -42,7 +42,7 @@ impl Drop for FillLock {
     }
 }
 
-/// The pauses between two looks at what another process is filling, until the wait is over.
+/// The pauses between two looks at an entry that another process is filling, until the wait is over.
 pub(crate) struct Waiting {
     until: Instant,
     pause: Duration,
@@ -62,7 +62,8 @@ impl Waiting {
         if now >= self.until {
             return false;
         }
-        // Between half and one and a half: processes that began together do not stay in step.
+        // Between a half and one and a half times, so that processes that began together do not stay in
+        // step.
         self.round += 1;
         let share = self.random.hash_one(self.round) % 1000 + 500;
         let pause = self.pause * u32::try_from(share).unwrap_or(1000) / 1000;

@@ -1,9 +1,9 @@
 //! What makes a backend refuse a write that an invalidation has overtaken.
 //!
-//! A backend with fences gets a fenced write, one with locks alone a write under the key's lock. Both are taken before
-//! anything is read, so that the backend can tell that the key changed since. A backend with neither gets a write that
-//! this process watches ([`super::under_way`]). There is no other way to write: [`RemoteEntry::write`] asks for a
-//! [`WriteRight`], and only a guard gives one.
+//! A backend with fences gets a fenced write; one with only locks gets a write under the key's lock. The fence or lock
+//! is taken before anything is read, so that the backend knows whether the key changed since. A backend with neither
+//! gets a write that this process watches ([`super::under_way`]). There is no other way to write:
+//! [`RemoteEntry::write`] requires a [`WriteRight`], and only a guard gives one.
 
 use std::time::Instant;
 
@@ -14,24 +14,24 @@ use super::remote_entry::{Failed, RemoteEntry};
 use crate::entry::Fate;
 use crate::store::Store;
 
-/// What a backend has against late writes.
+/// A backend's protection against late writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Kind {
-    /// It is not known, because the backend panicked when it was asked, or nothing is to be written.
+    /// Unknown, because the backend panicked when it was asked, or nothing is to be written.
     #[default]
     Unknown,
     Fence,
     Lock,
-    /// Nothing.
+    /// None.
     Watch,
 }
 
-/// The guard of one call's writes, as far as it could be had.
+/// The guard of one call's writes, as far as it was available.
 #[derive(Default)]
 pub(crate) struct Guard {
     kind: Kind,
     fence: Option<FenceToken>,
-    /// The guard where there are no fences. Where there are, it only keeps other processes from running the function
+    /// The guard if there are no fences. If there are, the lock only keeps other processes from running the function
     /// meanwhile.
     lock: Option<FillLock>,
 }
@@ -51,14 +51,14 @@ pub(super) enum Right {
 /// Whether a value may be written.
 pub(crate) enum Permit {
     Given(WriteRight),
-    /// The guard could not be had.
+    /// The guard was not available.
     Missing,
-    /// There was one, and it has run out: another process may have changed the key since.
+    /// The guard has expired: another process may have changed the key since.
     Lost,
 }
 
 impl Guard {
-    /// Of the kind that the backend has; still to be taken.
+    /// A guard of the kind that the backend has; still to be taken.
     pub(crate) fn of(remote_entry: &RemoteEntry) -> Self {
         let kind = match remote_entry.has_fences() {
             Some(true) => Kind::Fence,
@@ -81,7 +81,7 @@ impl Guard {
         self.kind == Kind::Lock && self.lock.is_none()
     }
 
-    /// Whether a value may be written, as things are.
+    /// Whether a value may be written now.
     pub(crate) fn is_had(&self) -> bool {
         match self.kind {
             Kind::Unknown => false,
@@ -98,8 +98,8 @@ impl Guard {
 
     /// Whether an entry's value may be written, as far as this process knows.
     ///
-    /// An event ends the copy in this process, also a gap, which only says that events may have been lost. Whether
-    /// another change came in between, the fence tells: the backend compares it with the write.
+    /// An event kills the copy in this process, and so does a gap, which only says that events may have been lost. The
+    /// fence decides whether another change came in between: the backend compares it with the write.
     pub(crate) fn lets_write(&self, fate: &Fate) -> bool {
         !fate.is_dead() || (self.fence.is_some() && !fate.is_invalidated())
     }
@@ -121,7 +121,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Takes the key's lock, unless another caller has it; never waits for it. True if it was free.
+    /// Acquires the key's lock, unless another caller holds it; never waits for it. True if it was free.
     pub(crate) async fn try_lock(
         &mut self,
         remote_entry: &RemoteEntry,
@@ -134,12 +134,12 @@ impl Guard {
         Ok(self.lock.is_some())
     }
 
-    /// Gives the lock back where it is of no further use.
+    /// Releases the lock if it is of no further use.
     pub(crate) fn unlock(&mut self) {
         self.lock = None;
     }
 
-    /// Takes what the backend has, without waiting for any other caller.
+    /// Takes the guard that the backend has, without waiting for any other caller.
     pub(crate) async fn take(
         &mut self,
         remote_entry: &RemoteEntry,

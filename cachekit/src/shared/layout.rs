@@ -1,15 +1,15 @@
-//! How values stand in the shared tier.
+//! The layout of values in the shared tier.
 
 use cachekit_io::SetOptions;
 
 use crate::format::frame::{Compression, Frame, FrameContext};
 
-/// How values stand there.
+/// The layout of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Behind a header of ours.
+    /// Behind our header.
     Framed,
-    /// As they are: a document of the interop protocol.
+    /// Unchanged: a document of the interop protocol.
     Plain,
 }
 
@@ -21,7 +21,7 @@ impl Layout {
         }
     }
 
-    /// How a backend is to store it: a document is read by programs that know nothing of ours.
+    /// How a backend stores it: a document is read by programs that do not know our layout.
     pub(super) fn options(self) -> SetOptions {
         match self {
             Self::Framed => SetOptions::new(),

@@ -1,4 +1,4 @@
-//! What the log says of a backend: one warning when it goes away, one line when it is back. No key, no value.
+//! What the log says about a backend: one warning when it goes away, one line when it is back. No key, no value.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,11 @@ use cachekit_io::{Backend, BackendErrorKind};
 use crate::clock::{self, Ticks};
 use crate::observer;
 
-/// After an outage, single failures are not announced for so long: a backend that fails now and then would fill the
-/// log. One that is left alone again always is.
+/// For this long after an outage, single failures are not logged: a flaky backend would fill the
+/// log. An open circuit breaker is always logged.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// What will not go away by itself is said again after so long.
+/// A permanent error is logged again after this long.
 const REMINDER: Duration = Duration::from_secs(3600);
 
 /// How an operation failed.
@@ -40,19 +40,19 @@ impl Trouble {
     }
 }
 
-/// What was said of one backend.
+/// What was logged about one backend.
 #[derive(Debug, Default)]
 pub(super) struct Outages(Mutex<Said>);
 
 #[derive(Debug, Default)]
 struct Said {
-    /// When the outage began that goes on.
+    /// When the current outage began.
     since: Option<Ticks>,
-    /// It was announced.
+    /// It was logged.
     told: bool,
-    /// When the last one ended that was announced.
+    /// When the last logged outage ended.
     ended: Option<Ticks>,
-    /// When a refusal was last announced, by kind.
+    /// When a refusal was last logged, by kind.
     refusals: Vec<(BackendErrorKind, Ticks)>,
 }
 
@@ -61,7 +61,7 @@ impl Outages {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An operation failed; `open`: calls leave the backend alone because of it.
+    /// An operation failed; `open`: it opened the circuit breaker.
     pub(super) fn went_on(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble, open: bool) {
         let mut said = self.said();
         said.since.get_or_insert(now);
@@ -97,7 +97,7 @@ impl Outages {
         });
     }
 
-    /// The backend refused something that it will refuse again: a setting or a key is wrong.
+    /// The backend refused a request that it will always refuse: a setting or a key is wrong.
     pub(super) fn refused(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble) {
         let Trouble::Error(kind) = trouble else { return };
         if kind.fails_open() {
@@ -122,17 +122,18 @@ impl Outages {
     }
 }
 
-/// Says something about a backend.
+/// Logs something about a backend.
 fn log(backend: &dyn Backend, what: impl FnOnce(&'static str)) {
     say(|| what(backend.backend_type()));
 }
 
-/// Says something. A subscriber that panics fails no call, and neither does a backend that cannot say its own name.
+/// Logs something. Neither a subscriber nor a backend's own name can fail a call by a panic.
 pub(super) fn say(what: impl FnOnce()) {
     observer::tell(what);
 }
 
-/// Says something the first time. Not by a `Once`: a subscriber whose own calls lead here again would wait for itself.
+/// Logs something the first time. Not with a `Once`: a subscriber whose own calls come here again would wait for
+/// itself.
 pub(super) fn say_once(said: &AtomicBool, what: impl FnOnce()) {
     if !said.swap(true, Ordering::Relaxed) {
         say(what);

@@ -1,4 +1,4 @@
-//! The steps of one call in the shared tier after its function: the write, and what is emptied instead or besides.
+//! The steps of one call in the shared tier after its function: the write, and the deletions instead of it or besides.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,11 +16,11 @@ use crate::entry::Fate;
 use crate::read_through::behind::Prepared;
 use crate::store::StoreRef;
 
-/// How often a value that a caller hands in is written again if others write in between.
+/// How often a value from a caller is written again if others write in between.
 const ATTEMPTS: usize = 3;
 
 impl SharedTier {
-    /// Writes what the function returned, under the guard that was taken before it ran. False if the value is not to
+    /// Writes the function's result, under the guard that was taken before it ran. False if the value must not
     /// be kept in this process either: the backend knows of an invalidation, or may know of one.
     pub(super) async fn publish(
         &self,
@@ -40,7 +40,7 @@ impl SharedTier {
                 None => Written::Unknown,
                 Some(value) => {
                     if self.is_forced() {
-                        // What older runs are still writing is not to land on top of this.
+                        // Writes of older runs that are still in flight must not land on top of this one.
                         self.remote_entries().for_each(RemoteEntry::overtake);
                     }
                     if let Some(run) = self.take_run() {
@@ -58,24 +58,24 @@ impl SharedTier {
                 Written::Refused
             }
         };
-        // Where it was not written, news that came during the run end the entry.
+        // If it was not written, events that arrived during the run kill the entry.
         drop(self.take_run());
         match written {
             Written::Stored => {
                 if !self.previous_clear.load(Ordering::Relaxed) {
-                    // What a previous key left must not come back when this entry goes.
+                    // The entry of a previous key must not come back when this entry is gone.
                     let previous: Vec<&RemoteEntry> = self.previous.iter().collect();
                     RemoteEntry::delete_beside(&previous, Some(fate), store, until).await;
                 }
                 if fate.is_invalidated() {
-                    // Where a fence guards the write, no other task sees to that.
+                    // If a fence guards the write, no other task does this.
                     RemoteEntry::delete_all(&[&self.remote_entry], store, until).await;
                 }
                 true
             }
-            // What is there now is newer.
+            // The stored value is newer.
             Written::Overtaken => false,
-            // What a forced run was to replace must not stay there for other processes.
+            // The value that a forced run was to replace must not stay there for other processes.
             missed => {
                 if self.is_forced() {
                     self.leave_nothing(fate, store, until).await;
@@ -94,12 +94,12 @@ impl SharedTier {
         self.guard.lets_write(fate)
     }
 
-    /// Writes a value that a caller hands in: the newest there is. If that cannot be done, nothing older stays.
+    /// Writes a value from a caller: the newest value. If that fails, no older value stays.
     pub(super) async fn overwrite(&self, fate: &Arc<Fate>, prepared: &Prepared, store: &StoreRef) {
         let until = prepared.until.unwrap_or_else(|| self.remote_entry.deadline());
         if !self.try_replace(fate, prepared, store, until).await {
             self.leave_nothing(fate, store, until).await;
-            // Also after the removal: it is an answer.
+            // Also after the removal, which is an answer of the backend.
             self.kept_alone(fate, store);
         }
     }
@@ -111,7 +111,7 @@ impl SharedTier {
         store: &StoreRef,
         until: Instant,
     ) -> bool {
-        // What older runs are still writing is not to land on top of this.
+        // Writes of older runs that are still in flight must not land on top of this one.
         let on_its_way = self.is_overtaken();
         self.remote_entries().for_each(RemoteEntry::overtake);
         let value = value_of(prepared, self.layout, store);
@@ -134,7 +134,7 @@ impl SharedTier {
                 }
                 // Another write came in between, and this value is newer than what a run computed.
                 Written::Refused if !fate.is_dead() => {}
-                // What is there now is newer than this value.
+                // The stored value is newer than this one.
                 Written::Overtaken => return true,
                 Written::Refused | Written::Unknown => return false,
             }
@@ -142,7 +142,7 @@ impl SharedTier {
         false
     }
 
-    /// Empties all places; when the time of the call is up, without it.
+    /// Deletes the entry under all keys; if the time of the call is up, outside of it.
     async fn leave_nothing(&self, fate: &Arc<Fate>, store: &StoreRef, until: Instant) {
         if Instant::now() < until {
             self.empty(Some(fate), store, until).await;
@@ -155,14 +155,14 @@ impl SharedTier {
         }
     }
 
-    /// Empties all places. True if the backend confirmed it.
+    /// Deletes the entry under all keys. True if the backend confirmed it.
     ///
     /// A call that moves the entry meanwhile read it before it was removed there, and writes it to another of these
-    /// places, under a fence or a lock that is older than its read. So each place is emptied once more after all were:
-    /// then that write is refused, or removed. Which place is the current one, processes may see differently. Within a
-    /// round the order does not matter, and a place that is slow to empty does not keep the others waiting.
+    /// keys, under a fence or a lock that is older than its read. So each key is deleted once more after all were:
+    /// then that write is refused, or removed. Processes may disagree on which key is the current one. Within a
+    /// round the order does not matter, and a slow deletion does not delay the others.
     ///
-    /// `entry` is one of this process that stays all the same.
+    /// `entry` is an entry of this process that is not killed.
     pub(crate) async fn empty(
         &self,
         fate: Option<&Arc<Fate>>,
@@ -170,7 +170,7 @@ impl SharedTier {
         until: Instant,
     ) -> bool {
         let remote_entries: Vec<&RemoteEntry> = self.remote_entries().collect();
-        // Before the removals are sent: what is being written there is taken back if it lands after them.
+        // Before the removals are sent: a write in flight is taken back if it lands after them.
         for remote_entry in &remote_entries {
             remote_entry.overtake();
         }
@@ -182,7 +182,7 @@ impl SharedTier {
     }
 }
 
-/// The bytes of a value and for how long they are good.
+/// The bytes of a value and its TTL.
 fn value_of(
     prepared: &Prepared,
     layout: Layout,

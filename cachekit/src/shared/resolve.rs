@@ -1,4 +1,4 @@
-//! Which backend a call uses: that of its attribute, the test scope's, the process's, the environment's.
+//! Which backend a call uses: that of its attribute, of the test scope, of the process, or of the environment.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +30,7 @@ pub(super) fn needs(source: Source) -> &'static str {
     }
 }
 
-/// Why the variables lead to no backend, and what to do about it in a program.
+/// Why the variables name no usable backend, and what to do about it in a program.
 fn why(refused: &Refused) -> String {
     match refused {
         Refused::Conflict(_) => format!("{refused}, or call `set_default_backend`"),
@@ -38,7 +38,7 @@ fn why(refused: &Refused) -> String {
     }
 }
 
-/// A backend; no backend; or why there is no backend although one was asked for.
+/// A backend; no backend; or why there is no backend although one was requested.
 pub(crate) type Resolved = Result<Option<Arc<dyn Backend>>, BackendError>;
 
 static DEFAULT: RwLock<Option<Arc<dyn Backend>>> = RwLock::new(None);
@@ -47,12 +47,12 @@ static DEFAULT: RwLock<Option<Arc<dyn Backend>>> = RwLock::new(None);
 static CHANGES: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    /// What this thread found there, and at which change. Threads that ask all the time would get in each other's way
-    /// at the lock. Weak, so that no thread keeps alive a backend that was replaced.
+    /// What this thread found there, and at which change. Without it, threads would contend for the lock
+    /// all the time. Weak, so that no thread keeps alive a backend that was replaced.
     static LAST: RefCell<(u64, Option<Weak<dyn Backend>>)> = const { RefCell::new((0, None)) };
 }
 
-/// Notes that there is no backend, unless one was installed meanwhile. The environment has none.
+/// Records that there is no backend, unless one was installed meanwhile. The environment has none.
 fn note_nowhere() {
     let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner);
     scope::note_nowhere(default.is_none());
@@ -93,7 +93,7 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
     before
 }
 
-/// The backend for a call on this thread, where its attribute names none.
+/// The backend for a call on this thread whose attribute names none.
 pub(crate) fn backend(tier: Tier) -> Resolved {
     if let Ok(backend) = scope::settings::backend() {
         return Ok(backend);
@@ -112,7 +112,7 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
     }
 }
 
-/// What the environment says for `#[cache]`. Read once.
+/// The backend of the environment for `#[cache]`. Read once.
 fn from_environment() -> Resolved {
     static RESOLVED: OnceLock<Resolved> = OnceLock::new();
     static TOLD: AtomicBool = AtomicBool::new(false);
@@ -120,7 +120,7 @@ fn from_environment() -> Resolved {
         .get_or_init(|| {
             match asked_for(is_built, |name| std::env::var_os(name)) {
                 Ok(None) => Ok(None),
-                // `#[cache::io]` functions have the same one.
+                // `#[cache::io]` functions have the same client.
                 Ok(Some(Source::CachekitIo)) => cachekit_io().map(Some),
                 Ok(Some(source)) => connect(source).map(Some),
                 Err(refused) => {
@@ -144,10 +144,10 @@ fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
     client
 }
 
-/// Says once in the log why there is no backend although one was asked for.
+/// Logs once why there is no backend although one was requested.
 fn tell(told: &AtomicBool, error: Option<&BackendError>) {
     if let Some(error) = error {
-        // The text names variables and what they accept, never what they hold.
+        // The text names variables and what they accept, never their values.
         outage::say_once(told, || {
             tracing::warn!(
                 target: "cachekit",

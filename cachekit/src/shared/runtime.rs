@@ -1,7 +1,7 @@
-//! The one thread of the shared tier: it drives what sync functions ask of a backend, what no caller waits
-//! for, and writes that have to be ended whatever becomes of their caller. Deadlines have another one ([`Alarm`]).
+//! The one thread of the shared tier. It drives requests of sync functions, background work, and writes that must
+//! be finished even if their caller is gone. Deadlines have another thread ([`Alarm`]).
 //!
-//! A sync function may block the very thread that drives its backend's connections, as on a
+//! A sync function may block the very thread that drives its backend's connections, for example on a
 //! single-threaded runtime. So its requests are made here, where nothing blocks.
 
 use std::pin::{Pin, pin};
@@ -25,7 +25,7 @@ pub(crate) enum Unanswered {
     Panicked,
 }
 
-/// The thread's runtime; `None` if the system gave us no thread.
+/// The thread's runtime; `None` if the system could not start a thread.
 fn handle() -> Option<&'static Handle> {
     static HANDLE: OnceLock<Option<Handle>> = OnceLock::new();
     HANDLE
@@ -39,8 +39,8 @@ fn handle() -> Option<&'static Handle> {
         .as_ref()
 }
 
-/// Drives a future, here and now, until it is ready, its time is up, or it panics. Pinned by the caller: by
-/// value it would take its place twice, as an argument and while it is driven.
+/// Drives a future on this thread until it is ready, its time is up, or it panics. The caller pins it: passed by
+/// value, it would take its memory twice, as an argument and while it is driven.
 pub(crate) async fn bounded<F: Future>(
     until: Instant,
     mut future: Pin<&mut F>,
@@ -52,13 +52,13 @@ pub(crate) async fn bounded<F: Future>(
             Some(Poll::Pending) => {}
             None => return Poll::Ready(Err(Unanswered::Panicked)),
         }
-        // Most answers of a store in this process are there at once, and need no alarm.
+        // Most answers of a store in this process are immediate, and need no alarm.
         alarm.poll(until, cx).map(|()| Err(Unanswered::Late))
     })
     .await
 }
 
-/// Drives a future on the shared tier's thread and blocks this one meanwhile, until `until` at most.
+/// Drives a future on the shared tier's thread and blocks this thread meanwhile, until `until` at most.
 pub(crate) fn elsewhere<T: Send + 'static>(
     until: Instant,
     future: impl Future<Output = T> + Send + 'static,
@@ -72,7 +72,7 @@ pub(crate) fn elsewhere<T: Send + 'static>(
     receive(&answer, until)?
 }
 
-/// Blocks this thread until the answer is there, or the time is up.
+/// Blocks this thread until the answer arrives, or the time is up.
 fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Unanswered> {
     let left = until.saturating_duration_since(Instant::now());
     blocking::parked(|| answer.recv_timeout(left)).map_err(|error| match error {
@@ -81,18 +81,18 @@ fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Unanswere
     })
 }
 
-/// What drives a future that goes on when its caller does not.
+/// What drives a future that continues even if its caller does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Driver {
-    /// The caller, who blocks: it is driven on the shared tier's thread.
+    /// The caller blocks; the shared tier's thread drives it.
     Blocked,
-    /// The caller's task, and the shared tier's thread from the moment on when the task gives up.
+    /// The caller's task, and after that task gives up, the shared tier's thread.
     Caller,
-    /// The shared tier's thread from the start: the caller's task may stop at any time, also without being dropped.
+    /// The shared tier's thread from the start: the caller's task may stop at any time, even without being dropped.
     Thread,
 }
 
-/// Drives a future to its end, whatever becomes of the caller. The caller waits until `until` at most.
+/// Drives a future to its end, even if the caller is gone. The caller waits until `until` at most.
 pub(crate) async fn finish<T: Send + 'static>(
     until: Instant,
     driver: Driver,
@@ -120,7 +120,7 @@ pub(crate) async fn finish<T: Send + 'static>(
     }
 }
 
-/// A future that the shared tier's thread goes on with when this is dropped before its end.
+/// A future that the shared tier's thread continues if this is dropped before its end.
 struct Carried<T: 'static>(Option<BoxFuture<'static, T>>);
 
 impl<T> Future for Carried<T> {
@@ -146,7 +146,7 @@ impl<T> Drop for Carried<T> {
     }
 }
 
-/// Drives futures at the same time, to the last one's end.
+/// Drives futures concurrently until all are done.
 pub(crate) async fn join<T>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     enum Slot<'a, T> {
         Runs(BoxFuture<'a, T>),
@@ -173,7 +173,7 @@ pub(crate) async fn join<T>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     slots.into_iter().filter_map(output).collect()
 }
 
-/// Lets a future go on by itself.
+/// Lets a future continue by itself.
 pub(crate) fn detach(future: impl Future<Output = ()> + Send + 'static) {
     if let Some(handle) = handle() {
         handle.spawn(future);

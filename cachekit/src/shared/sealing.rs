@@ -1,4 +1,4 @@
-//! What the shared tier asks of the seal of a call. It is made by `crate::secure`, if the feature is on.
+//! The interface between the shared tier and the seal of a call. `crate::secure` implements it, if the feature is on.
 
 use bytes::Bytes;
 
@@ -8,12 +8,12 @@ use crate::format::frame::Frame;
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::stats::Refusal;
 
-/// What a call seals and opens with.
+/// How a call seals and opens.
 pub(crate) trait Sealing: Send + Sync {
-    /// Where the current key puts the entry, for [`crate::EntryKey`].
+    /// The entry's storage key under the current key, for [`crate::EntryKey`].
     fn blinded(&self) -> Option<BlindedKey>;
 
-    /// What an entry of this process is to hold.
+    /// What an entry of this process holds.
     fn l1(&self) -> L1;
 
     /// Seals with the current key.
@@ -22,8 +22,8 @@ pub(crate) trait Sealing: Send + Sync {
     /// Bytes that the current key sealed for this call.
     fn as_current(&self, bytes: Bytes) -> SealedBytes;
 
-    /// Opens an entry from where the key of this index puts it (0 is the current one), and hands over what it holds; with
-    /// whether that is where and how the current key would have it.
+    /// Opens an entry that was stored under the key of this index (0 is the current one), and passes on its content,
+    /// and whether it has the storage key and the form of the current key.
     fn open(
         &self,
         bytes: &[u8],
@@ -31,6 +31,6 @@ pub(crate) trait Sealing: Send + Sync {
         read: &mut dyn FnMut(&Frame<'_>, bool),
     ) -> Result<(), Refusal>;
 
-    /// The error that a refused entry leads to, if it does.
+    /// The error that a refused entry causes, if any.
     fn on_refusal(&self, refusal: Refusal) -> Option<Error>;
 }

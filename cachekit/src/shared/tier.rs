@@ -1,4 +1,4 @@
-//! The shared tier of one call: looking for its entry there, and what is found.
+//! The shared tier of one call: looking up its entry there, and the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,9 +22,9 @@ use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
 use crate::store::StoreRef;
 
-/// One call at the tier.
+/// One call to the tier.
 pub(super) struct Call<'a> {
-    /// Where it counts.
+    /// The store that counts it.
     pub(super) store: &'a StoreRef,
     /// When the caller stops waiting.
     pub(super) until: Instant,
@@ -32,60 +32,60 @@ pub(super) struct Call<'a> {
     pub(super) reader: &'a mut dyn Reader,
 }
 
-/// What an entry of the shared tier came to.
+/// The result of reading an entry of the shared tier.
 struct Read {
     answer: Answer,
-    /// The entry sealed anew, where a previous key had sealed it.
+    /// The entry, sealed again, if a previous key had sealed it.
     again: Option<(SealedBytes, SetOptions)>,
 }
 
-/// The shared tier of one call: its place there, and the backend there was when it started.
+/// The shared tier of one call: its storage key, and the backend at the time when it started.
 pub(crate) struct SharedTier {
-    /// The key names this call and no other. Else only removals go there: a value may have been written
+    /// The key names this call and no other. If it does not, only removals go there: a value may have been written
     /// before the second owner of the name appeared, and removing is always safe.
     pub(crate) unambiguous: bool,
     pub(crate) remote_entry: RemoteEntry,
     /// What the entries are sealed with, for functions that seal.
     pub(crate) seal: Option<Box<dyn Sealing>>,
-    /// Where the entry is if a previous key sealed it.
+    /// The entry's storage keys under previous keys of the seal.
     pub(crate) previous: Vec<RemoteEntry>,
-    /// Nothing is there: it was looked.
+    /// A look-up found nothing there.
     pub(crate) previous_clear: AtomicBool,
     /// An entry was refused.
     pub(crate) refused: AtomicBool,
-    /// What is found there is moved to where the current key puts it.
+    /// An entry that is found there is moved to the storage key of the current key.
     pub(crate) moves: bool,
-    /// Something is there or may be there that cannot be moved without the lock.
+    /// An entry is there, or may be there, that cannot be moved without the lock.
     pub(crate) wants_lock: AtomicBool,
-    /// Of its values.
+    /// The type of its values.
     type_name: &'static str,
     pub(super) layout: Layout,
     /// Taken before the value is computed; a removal since then makes the backend refuse the value.
     pub(crate) guard: Guard,
-    /// What the call is to fill. None before [`consult`](Self::consult): nothing is moved then.
+    /// The entry that the call fills. None before [`consult`](Self::consult): nothing is moved then.
     pub(crate) fate: Option<Arc<Fate>>,
-    /// Why the tier was asked, if it was.
+    /// Why the tier was consulted, if it was.
     pub(crate) purpose: Option<Purpose>,
-    /// The tier is left alone, because it is down or has used up this call's time.
+    /// The call skips the tier, because it is down or has used up this call's time.
     pub(crate) given_up: bool,
-    /// The backend has something there, of whose changes it tells.
+    /// The backend has an entry there, and sends events about its changes.
     pub(crate) found: AtomicBool,
-    /// Results may be served for so long after their time.
+    /// Results may be served for this long after their TTL.
     pub(crate) window: Ticks,
     /// What the attribute says.
     pub(crate) policy: &'static Policy,
-    /// What is found there is kept here for no longer, where neither it nor the backend says how long it is good.
+    /// Upper bound for copies of found values, if neither the value nor the backend states a lifetime.
     ttl: Ticks,
     /// How long to wait for another process that runs the function.
     pub(crate) lock_wait: Option<Duration>,
     /// Whether this process keeps a copy of what is there.
     l1: L1,
-    /// A forced run that no other call joins. News of its place do not end it; the backend does, when it writes.
+    /// A forced run that no other call joins. Events do not kill it; the backend decides when it writes.
     pub(super) run: Mutex<Option<Own>>,
 }
 
 impl SharedTier {
-    /// For a call whose key is `link`'s; `previous` is where previous keys of the seal put it.
+    /// For a call with the key of `link`; `previous` are the storage keys of previous keys of the seal.
     pub(crate) fn new(
         function: FunctionRef,
         remote_entry: RemoteEntry,
@@ -123,15 +123,15 @@ impl SharedTier {
         FrameContext { key: self.remote_entry.key(), type_name: self.type_name }
     }
 
-    /// Has the backend's news of the entry's places end it.
+    /// Makes the backend's events about the entry's keys kill it.
     pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off {
             self.remote_entries().for_each(|remote_entry| remote_entry.cover(fate, store));
         }
     }
 
-    /// The value is kept here, and was not written. If the backend has nothing in its place, it would not tell when
-    /// another process removes that: the copy goes when the backend answers next.
+    /// The value is kept here, and was not written. If the backend has no entry for it, it would send no event when
+    /// another process removes it. So the copy is dropped when the backend answers next.
     pub(super) fn kept_alone(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
             self.remote_entry.made_blindly(fate, store);
@@ -142,7 +142,7 @@ impl SharedTier {
         self.run.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Looks for a whole value that may be served.
+    /// Looks for an intact value that may be served.
     pub(super) async fn look(&self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         let Some(fetched) = self.remote_entry.get(call.store, call.until).await? else {
             return if self.previous.is_empty() {
@@ -160,7 +160,7 @@ impl SharedTier {
         }
     }
 
-    /// Looks where previous keys put the entry, the latest first.
+    /// Looks under previous keys, the latest first.
     async fn look_back(&self, call: &mut Call<'_>) -> Result<Answer, Failed> {
         if self.moves && self.guard.wants_lock() {
             self.wants_lock.store(true, Ordering::Relaxed);
@@ -183,7 +183,7 @@ impl SharedTier {
         Ok(Answer::Run)
     }
 
-    /// Moves an entry that a previous key had sealed to where it belongs.
+    /// Moves an entry that a previous key had sealed to its current storage key.
     async fn settle(
         &self,
         read: Read,
@@ -194,7 +194,7 @@ impl SharedTier {
         let again = again.filter(|_| self.moves).zip(self.fate.as_ref());
         let Some(((sealed, options), fate)) = again else { return Ok(answer) };
         let Permit::Given(right) = self.guard.permit() else {
-            // Without a guard it stays where it is. Where the lock is one, it is asked for.
+            // Without a guard it is not moved. If the guard is a lock, the lock is requested.
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(answer);
         };
@@ -220,7 +220,7 @@ impl SharedTier {
         }
     }
 
-    /// Counts an entry that was refused: once for a call, which may look at it several times.
+    /// Counts a refused entry: once for a call, which may read it several times.
     fn refused(&self, refusal: Refusal, store: &StoreRef) -> Answer {
         if !self.refused.swap(true, Ordering::Relaxed) {
             store.count_refused(refusal);
@@ -231,8 +231,8 @@ impl SharedTier {
         }
     }
 
-    /// Reads an entry from where the key of this index put it. Opening and decoding are part of the time: a value
-    /// that comes too late is a miss.
+    /// Reads an entry that was stored under the key of this index. Opening and decoding count towards the time: a
+    /// value that comes too late is a miss.
     fn read(
         &self,
         fetched: &Fetched,
@@ -259,7 +259,7 @@ impl SharedTier {
         };
         let mut read = None;
         seal.open(fetched.value(), index, &mut |frame, is_current| {
-            // For this process, too, what is kept is sealed with the current key.
+            // A copy in this process is also sealed with the current key.
             let sealed = if is_current {
                 Some(seal.as_current(fetched.value().clone()))
             } else {
@@ -281,14 +281,14 @@ impl SharedTier {
     ) -> Option<Answer> {
         let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
         let Ok(has_value) = call.reader.read(frame.encoded(), sealed) else {
-            // The reader's `Deserialize` panicked: a miss, and the function's result takes its place.
+            // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
             return None;
         };
         let (value, weight) = ((), frame.weight);
         has_value.then(|| match use_as {
             Use::Fresh { remaining, window } => {
-                // A document of another program says nothing, and not every backend knows.
+                // A document of another program contains no lifetime, and not every backend knows it.
                 let is_bounded = self.layout == Layout::Framed || fetched.fresh_for().is_some();
                 let remaining = if is_bounded { remaining } else { remaining.min(self.ttl) };
                 Answer::Fresh(Found { value, remaining, window, weight })
@@ -298,7 +298,7 @@ impl SharedTier {
     }
 }
 
-/// What is left of an entry's life, for writing it again; `None` if it is past its time.
+/// The rest of an entry's lifetime, for writing it again; `None` if it has expired.
 fn rest(frame: &Frame<'_>, fetched: &Fetched) -> Option<SetOptions> {
     let left = match frame.lifetime(now_ms()) {
         Lifetime::Fresh(left) if fetched.is_fresh() => left.min(clock::span(fetched.fresh_for())),

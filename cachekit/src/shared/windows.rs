@@ -1,7 +1,7 @@
-//! For how long an entry of the shared tier may be served, and as what.
+//! How long an entry of the shared tier may be served, and as what.
 //!
-//! Three have a say: the writer, by what stands before the value; the backend, by what it calls stale and how long it
-//! vouches for a value; and the reader, by the attribute of its function. The shortest time counts.
+//! Three sources decide: the writer, by the header of the value; the backend, by what it calls stale and how long it
+//! vouches for a value; and the reader, by the attribute of its function. The shortest duration counts.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::encoding::millis;
 use crate::clock::{self, NEVER, Ticks};
 use crate::format::frame::Frame;
 
-/// What the three say of one entry.
+/// What the three say about one entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
-    /// The writer's: fresh for so many milliseconds; 0 without end.
+    /// The writer's: fresh for this many milliseconds; 0 means no expiry.
     pub(crate) fresh_ms: u64,
-    /// The writer's: then stale for so many; 0 not at all.
+    /// The writer's: then stale for this many; 0 means not at all.
     pub(crate) stale_ms: u64,
     pub(crate) age_ms: u64,
     /// The backend's: whether it is stale by its clock.
@@ -25,10 +25,10 @@ pub(crate) struct Times {
     pub(crate) window: Ticks,
 }
 
-/// What may be done with an entry.
+/// What a call may do with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It is fresh for so long, and may then be served for so long while the function runs again.
+    /// It is fresh for `remaining`, and may then be served for `window` while the function runs again.
     Fresh { remaining: Ticks, window: Ticks },
     /// It may be served once, now, while the function runs again.
     Stale,
@@ -51,12 +51,12 @@ impl Times {
         }
     }
 
-    /// `None`: it is past its time.
+    /// `None`: it has expired.
     pub(crate) fn judge(&self) -> Option<Use> {
         let remaining = self.left().min(self.vouched());
         let window = self.window();
         if remaining > 0 {
-            // What the backend bounds is not kept beyond that.
+            // A copy whose freshness the backend bounds is not kept beyond that bound.
             let window = if self.fresh_for.is_none() { window } else { 0 };
             return Some(Use::Fresh { remaining, window });
         }
@@ -65,7 +65,7 @@ impl Times {
         (window_ms > 0 && self.age_ms < end).then_some(Use::Stale)
     }
 
-    /// For how long it is fresh by the writer's account.
+    /// How long it is fresh according to the writer.
     fn left(&self) -> Ticks {
         match self.fresh_ms {
             0 => NEVER,
@@ -73,7 +73,7 @@ impl Times {
         }
     }
 
-    /// For how long the backend vouches for it.
+    /// How long the backend vouches for it.
     fn vouched(&self) -> Ticks {
         if self.is_fresh { clock::span(self.fresh_for) } else { 0 }
     }

@@ -1,9 +1,9 @@
-//! What a function is, for the storage keys of its calls: the same in every process, and never that of another
-//! function.
+//! The identity of a function, for the storage keys of its calls: the same in every process, and never that of
+//! another function.
 //!
 //! A function's identity is the compiler's own path of an item inside it, which names every function and `impl`
-//! around it. It does not depend on the order of the source, nor on what else is linked. Where two functions have
-//! one path, neither shares its values.
+//! around it. It depends neither on the order of the source nor on what else is linked. If two functions have
+//! the same path, neither shares its values.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -32,18 +32,18 @@ fn hash() -> Params {
     hash
 }
 
-/// What the keys of one function, in one instantiation, have in common.
+/// The common part of the keys of one function, in one instantiation.
 pub(crate) struct Origin {
-    /// What the digest of a call is made with.
+    /// The parameters of the digest of a call.
     pub(super) hash: Params,
-    /// What comes before the arguments.
+    /// Digest of everything before the arguments.
     pub(super) digest: [u8; DIGEST],
     /// The text up to the hash.
     pub(super) start: String,
     function: FunctionRef,
     /// Whether no other instantiation seen so far has the same path.
     sole: Arc<AtomicBool>,
-    /// Whether the arguments of a call were found to be written in part only, and that was said.
+    /// Whether the arguments of a call were found to be written incompletely, and that was logged.
     said: AtomicBool,
 }
 
@@ -52,14 +52,14 @@ impl Origin {
         let info = &function.definition.info;
         let version = info.policy.version.to_be_bytes();
         let own = info.path.get();
-        // Without generics the function's own path says it all.
+        // Without generics the function's own path is enough.
         let path = function.path().unwrap_or_default();
         let types =
             if may_name_foreign_types(own, path) { number(function.instantiation()) } else { 0 };
         let hash = hash();
         let mut told = hash.to_state();
         for part in [own.as_bytes(), path.as_bytes(), &types.to_be_bytes(), &version] {
-            // Lengths keep neighbouring parts apart.
+            // Lengths separate neighbouring parts.
             told.update(&(part.len() as u64).to_be_bytes());
             told.update(part);
         }
@@ -81,7 +81,7 @@ impl Origin {
         self.sole.load(Ordering::Relaxed)
     }
 
-    /// Says once that a call's values stay here because of its arguments.
+    /// Logs once that a call's values stay here because of its arguments.
     pub(super) fn say_partly_written(&self) {
         if !self.said.swap(true, Ordering::Relaxed) {
             stays::note(self.function.definition, Reason::Arguments);
@@ -92,8 +92,8 @@ impl Origin {
 /// For a function and a path: the first instantiation of that path, and whether it is still the only one.
 type Seen = HashMap<(usize, &'static str), (TypeId, Arc<AtomicBool>)>;
 
-/// Whether the function's path names one function, in one instantiation. Closures have no names, and types of
-/// different blocks can have the same: such calls stay in the process.
+/// Whether the function's path names one function, in one instantiation. Closures have no names, and types in
+/// different blocks can have the same name: such calls stay in the process.
 fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
     static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
     if function.definition.twin().is_some() {
@@ -102,7 +102,7 @@ fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
     }
     let Some(path) = function.path() else { return Arc::new(AtomicBool::new(true)) };
     let info = &function.definition.info;
-    // The parameters of the function itself are the macro's question.
+    // The macro takes care of the parameters of the function itself.
     let undecided = info.policy.interop.is_some() && !info.policy.interop_types;
     if undecided && has_parameters_around(info.path.get(), path) {
         stays::note(function.definition, Reason::Undecided);
@@ -119,14 +119,14 @@ fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
         .entry(place)
         .or_insert_with(|| (function.instantiation(), Arc::new(AtomicBool::new(true))));
     if *instantiation != function.instantiation() {
-        // Neither of the two may be shared from here on.
+        // From here on neither of the two may be shared.
         sole.store(false, Ordering::Relaxed);
         stays::note(function.definition, Reason::Types);
     }
     Arc::clone(sole)
 }
 
-/// Whether a generic parameter stands for a closure, which has no name. Around the function there may be closures:
+/// Whether a generic parameter is a closure, which has no name. There may be closures around the function:
 /// the body of an async function is one.
 fn has_closures_for_types(path: &str) -> bool {
     let mut depth = 0_usize;
@@ -144,7 +144,7 @@ fn has_closures_for_types(path: &str) -> bool {
     false
 }
 
-/// Whether what stands around the function has type parameters: the paths differ in more than the function's own.
+/// Whether the items around the function have type parameters: the paths differ in more than the function's own.
 fn has_parameters_around(own: &str, path: &str) -> bool {
     fn outermost(mut path: &str) -> &str {
         while let Some(around) = path.strip_suffix("::{{closure}}") {
@@ -176,12 +176,12 @@ fn is_one_list(generics: &str) -> bool {
     generics.starts_with('<') && closing == Some(generics.len() - 1)
 }
 
-/// Whether generic parameters may stand for types outside the standard library. A type inside a function has the
-/// path of that function, and a second one of its name has the same.
+/// Whether generic parameters may be types outside the standard library. A type inside a function has the
+/// path of that function, and a second type of the same name has the same path.
 fn may_name_foreign_types(own: &str, path: &str) -> bool {
     let around = own.split("::__CACHEKIT_SITE").next();
     if around == path.strip_suffix("::{{closure}}") {
-        // No parameter stands for anything.
+        // There is no parameter.
         return false;
     }
     let generics = path.find('<').map_or("", |at| &path[at..]);

@@ -1,4 +1,4 @@
-//! Functions whose values stay in this process although a shared tier is there, and why: said once in the log, and
+//! Functions whose values stay in this process although there is a shared tier, and why: logged once, and
 //! listed by `check`.
 
 use std::collections::BTreeSet;
@@ -15,11 +15,11 @@ pub(crate) enum Reason {
     Twin,
     /// Another function has the same operation for all languages.
     Operation,
-    /// Type parameters around the function, which the key that all languages share does not show.
+    /// Type parameters around the function that the key for all languages does not show.
     Undecided,
-    /// Generic parameters stand for types that have no path of their own.
+    /// Generic parameters are types without a path of their own.
     Types,
-    /// Arguments that their serialized form does not hold in full.
+    /// Arguments whose serialized form is incomplete.
     Arguments,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why values of two functions stay here that would share their entries.
+/// Why the values of two functions stay here that would otherwise share their entries.
 pub(super) fn of_twins(function: &CachedFunction) -> Reason {
     if function.info.policy.interop.is_some() { Reason::Operation } else { Reason::Twin }
 }
@@ -65,7 +65,7 @@ fn address(function: &'static CachedFunction) -> usize {
     std::ptr::from_ref(function) as usize
 }
 
-/// Takes down that values of this function stay here, and says it the first time.
+/// Records that values of this function stay here, and logs it the first time.
 pub(super) fn note(function: &'static CachedFunction, reason: Reason) {
     let is_new =
         NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(function), reason));
@@ -75,7 +75,7 @@ pub(super) fn note(function: &'static CachedFunction, reason: Reason) {
     }
 }
 
-/// What was found of a function so far; that another one has its path is known before any call.
+/// The reasons found for a function so far; that another function has its path is known before any call.
 pub(crate) fn reasons(function: Function) -> Vec<Reason> {
     let function = function.definition();
     let own = address(function);

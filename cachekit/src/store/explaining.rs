@@ -1,4 +1,4 @@
-//! What explanations read of a store. Nothing here is a use of an entry.
+//! What explanations read from a store. Nothing here counts as a use of an entry.
 
 use super::Store;
 use crate::clock::{self, NEVER, Ticks};
@@ -13,7 +13,7 @@ impl Store {
         self.unkept.note(hash, why);
     }
 
-    /// An entry as it is now.
+    /// The current state of an entry.
     pub(crate) fn explain_entry(&self, head: &Head) -> Process {
         let now = self.now();
         let (expires, ends) = (head.expires(), head.ends());
@@ -45,7 +45,7 @@ impl Store {
     ) -> Explanation {
         let mut explained = Explanation::of(cache, process, shared);
         explained.is_running = self.is_filling(hash);
-        // A run beside another may not have been stored although there is a value.
+        // The result of a parallel run may not have been stored although there is a value.
         explained.not_stored = self.unkept.why(hash).filter(|_| !explained.process.is_served());
         explained.cost = self.observed.mean_fill();
         explained.concluded(self.is_disabled(), is_refused)

@@ -1,4 +1,4 @@
-//! What a scope has of its own for the shared tier.
+//! A scope's own settings for the shared tier.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Scope;
 
 impl Scope {
-    /// Gives the scope a shared backend of its own. Without it, functions in the scope have none.
+    /// Gives the scope its own shared backend. Without it, functions in the scope have none.
     ///
     /// # Example
     ///
@@ -32,7 +32,7 @@ impl Scope {
         self
     }
 
-    /// Gives the scope a budget of its own for the shared tier; see `cachekit::set_shared_budget`.
+    /// Gives the scope its own budget for the shared tier; see `cachekit::set_shared_budget`.
     #[must_use]
     pub fn with_shared_budget(self, budget: Duration) -> Self {
         self.0.set_budget(budget);
@@ -42,8 +42,8 @@ impl Scope {
 
 #[cfg(feature = "secure")]
 impl Scope {
-    /// Gives the scope keys of its own for `#[cache::secure]` functions. Without them, those of the process
-    /// count. Given anew, they take the place of the ones before.
+    /// Gives the scope its own keys for `#[cache::secure]` functions. Without them, the keys of the process
+    /// apply. New keys replace the previous ones.
     ///
     /// # Example
     ///
@@ -63,7 +63,7 @@ impl Scope {
         self.with_envelope(crate::secure::Envelope::new(keyring))
     }
 
-    /// As [`with_keyring`](Self::with_keyring), with the settings of the envelope.
+    /// Like [`with_keyring`](Self::with_keyring), with the settings of the envelope.
     #[must_use]
     pub fn with_envelope(self, envelope: crate::secure::Envelope) -> Self {
         self.0.set_keys(Arc::new(envelope));

@@ -1,10 +1,10 @@
-//! Which entries that a thread cache may hold have ended lately, for thread caches to let go of.
+//! Recent deaths of entries that a thread cache may hold, so that thread caches can release them.
 
-// Plain std on purpose: what is served is decided by the entries alone.
+// Plain std on purpose: only the entries themselves decide what is served.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How many are remembered. A thread that was away for longer looks through its whole thread cache.
+/// How many are remembered. A thread that was away for longer checks its whole thread cache.
 pub(super) const RECENT: u64 = PLACES as u64;
 
 const PLACES: usize = 256;
@@ -12,10 +12,10 @@ const PLACES: usize = 256;
 /// How many there have been.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The hashes of the latest, each in the place of its number.
+/// The hashes of the latest, each at the position of its number.
 static LATEST: Mutex<[u64; PLACES]> = Mutex::new([0; PLACES]);
 
-/// How many there have been; a thread that has seen as many has nothing to do.
+/// How many there have been; a thread that has seen this many has nothing to do.
 #[inline]
 pub(super) fn count() -> u64 {
     COUNT.load(Ordering::Relaxed)
@@ -28,7 +28,7 @@ fn place(number: u64) -> usize {
     place
 }
 
-/// Notes that entries with these hashes have ended. False if there are none.
+/// Records that entries with these hashes have ended. False if there are none.
 pub(super) fn note(hashes: impl Iterator<Item = u64>) -> bool {
     let mut hashes = hashes.peekable();
     if hashes.peek().is_none() {
@@ -45,14 +45,14 @@ pub(super) fn note(hashes: impl Iterator<Item = u64>) -> bool {
     true
 }
 
-/// What has ended since a thread looked last.
+/// The deaths since a thread looked last.
 pub(super) struct Since {
     pub(super) count: u64,
     /// `None`: too many to know them all.
     pub(super) hashes: Option<Hashes>,
 }
 
-/// Copied, so that nothing is locked while entries are let go of; in place, so that a call which hits allocates nothing.
+/// Copied, so that nothing is locked while entries are released; in place, so that a hit allocates nothing.
 pub(super) struct Hashes {
     places: [u64; PLACES],
     count: usize,
@@ -64,7 +64,7 @@ impl Hashes {
     }
 }
 
-/// What has ended since there had been so many.
+/// The deaths since there had been this many.
 pub(super) fn since(seen: u64) -> Since {
     let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
     let count = COUNT.load(Ordering::Relaxed);

@@ -9,9 +9,9 @@ pub type BatchResults<T> = Vec<Result<T, BackendError>>;
 
 /// Handles many keys in one round trip.
 ///
-/// Each item has its own result, in the order given and of the same number: one refused key does
-/// not spoil the others. A batch is not a transaction: others may see it half done. Of several
-/// items with the same key the last one wins.
+/// Each item has its own result, in the given order and number: one refused key does not fail the
+/// others. A batch is not a transaction: other processes may see it half done. Of several items
+/// with the same key the last one wins.
 ///
 /// # Example
 ///

@@ -1,21 +1,22 @@
-//! News of what was invalidated.
+//! Events about invalidations.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// What a subscriber is told; called on whatever thread the news arrives.
+/// What a subscriber receives; called on any thread on which the event arrives.
 ///
-/// It must return soon, must not block and must not panic: mark the copy as dead, and leave. It may
+/// It must return soon, must not block and must not panic: mark the copy as dead, and return. It may
 /// call the backend.
 pub type InvalidationListener = Arc<dyn Fn(&InvalidationEvent) + Send + Sync>;
 
-/// Tells when entries are deleted or replaced, by whomever, so that local copies can be dropped.
+/// Sends events when entries are deleted or replaced by any process, so that local copies can be
+/// dropped.
 ///
-/// An event is sent after the write took effect, at least once and in no particular order, also for
-/// writes and deletes through this very backend; a fill through a fence or under a lock need not be
-/// told to the backend that made it. Entries that expire or are evicted need not be told, and may be.
-/// An event too many is harmless. When events may have been lost, a
-/// [`Gap`](InvalidationEvent::Gap) says so before anything that is read afterwards is returned.
+/// An event is sent after the write took effect, at least once and in no particular order, even for
+/// writes and deletes through this very backend. A fill with a fence or under a lock need not be
+/// reported to the backend that wrote it. Entries that expire or are evicted need not be reported,
+/// but may be. An extra event is harmless. When events may have been lost, the backend sends a
+/// [`Gap`](InvalidationEvent::Gap) before it returns anything that is read afterwards.
 ///
 /// # Example
 ///
@@ -59,14 +60,14 @@ pub trait InvalidationEvents: Send + Sync {
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidationEvent {
-    /// The key was deleted, whether or not there was an entry. Backends that hear of a change and
-    /// cannot tell what it was say this.
+    /// The key was deleted, whether or not there was an entry. Backends that see a change but
+    /// cannot tell which kind send this.
     Deleted {
         /// Which key.
         key: Arc<str>,
     },
-    /// An existing entry was overwritten. Backends that cannot tell whether there was one may say
-    /// so at each write.
+    /// An existing entry was overwritten. Backends that cannot tell whether there was one may send
+    /// this at each write.
     Replaced {
         /// Which key.
         key: Arc<str>,
@@ -101,7 +102,7 @@ impl fmt::Debug for InvalidationEvent {
 
 /// Keeps a listener subscribed; dropping it ends the subscription.
 ///
-/// A call that is already under way on another thread may still end after the drop.
+/// A call that is already in flight on another thread may still finish after the drop.
 ///
 /// # Example
 ///

@@ -5,13 +5,13 @@ use bytes::Bytes;
 
 /// Keeps a slow fill from bringing back what was invalidated while it ran.
 ///
-/// A filler takes a fence *before* it reads the data the value is made from, and stores the value
-/// through the fence. Any write or delete of the key in between moves the fence, also a delete that
-/// found nothing, and the late value is refused. Of several fillers that took the same fence one is
+/// A fill takes a fence *before* it reads the data that the value is computed from, and stores the
+/// value with the fence. Any write or delete of the key in between moves the fence, even a delete
+/// that found nothing, and the late value is refused. Of several fills with the same fence one is
 /// stored.
 ///
-/// An entry that expires or is evicted, a refreshed time to live and a lock leave the fence alone.
-/// A backend may give up a fence for lack of room; the fill it belonged to is then refused too.
+/// Expiry, eviction, a TTL refresh and a lock do not move the fence.
+/// A backend may drop a fence for lack of space; the fill that it belonged to is then refused too.
 ///
 /// # Example
 ///
@@ -48,7 +48,7 @@ pub trait Fencing: Send + Sync {
     ) -> BoxFuture<'a, Result<bool, BackendError>>;
 }
 
-/// A moment in the history of a key; what it looks like inside is the backend's affair.
+/// A moment in the history of a key; its content is private to the backend.
 ///
 /// # Example
 ///
@@ -61,12 +61,12 @@ pub trait Fencing: Send + Sync {
 pub struct FenceToken(Box<str>);
 
 impl FenceToken {
-    /// Wraps what the backend calls the moment.
+    /// Wraps the backend's name of the moment.
     pub fn new(id: impl Into<Box<str>>) -> Self {
         Self(id.into())
     }
 
-    /// What the backend calls the moment.
+    /// The backend's name of the moment.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 /// Locks that every user of the same store sees, each held for a bounded time.
 ///
-/// They save work, not data: one process fills a key while the others wait for its value. A lease
-/// that ran out may be taken by another, so a write that must not be overtaken needs
-/// [`Fencing`](crate::Fencing) as well.
+/// They save work; they do not protect data. One process fills a key while the others wait for its
+/// value. Another process may take a lease that has expired, so a write that must not be overtaken
+/// also needs [`Fencing`](crate::Fencing).
 ///
-/// Locks live beside the values: taking one stores no value, and writing or deleting the value
-/// releases no lock.
+/// Locks are separate from the values: acquiring one stores no value, and writing or deleting the
+/// value releases no lock.
 ///
 /// # Example
 ///
@@ -31,19 +31,19 @@ use std::time::Duration;
 /// # }).unwrap();
 /// ```
 pub trait Locks: Send + Sync {
-    /// Takes the lock of this key for `lease`, unless it is held; never waits for it.
+    /// Acquires the lock of this key for `lease`, unless it is held; never waits for it.
     ///
     /// # Errors
     ///
-    /// [`InvalidOption`](crate::BackendErrorKind::InvalidOption) for a lease of zero, besides the
-    /// failures any operation can have.
+    /// [`InvalidOption`](crate::BackendErrorKind::InvalidOption) for a lease of zero, in addition
+    /// to the failures that any operation can have.
     fn try_acquire<'a>(
         &'a self,
         key: &'a str,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>>;
 
-    /// Gives the lock back. `false`, and nothing changes, if this token does not hold it any more.
+    /// Releases the lock. `false`, and nothing changes, if this token no longer holds it.
     fn release<'a>(
         &'a self,
         key: &'a str,
@@ -68,12 +68,12 @@ pub trait Locks: Send + Sync {
 pub struct LockToken(Box<str>);
 
 impl LockToken {
-    /// Wraps what the backend calls the holder.
+    /// Wraps the backend's name of the holder.
     pub fn new(id: impl Into<Box<str>>) -> Self {
         Self(id.into())
     }
 
-    /// What the backend calls the holder.
+    /// The backend's name of the holder.
     pub fn as_str(&self) -> &str {
         &self.0
     }

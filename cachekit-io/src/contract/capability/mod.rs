@@ -14,7 +14,7 @@ pub use self::ttl::{Expiry, TtlControl};
 
 use crate::Backend;
 
-/// The optional abilities of a backend, by name.
+/// The optional capabilities of a backend, by name.
 ///
 /// # Example
 ///

@@ -1,9 +1,9 @@
-//! Reading and extending the life of an entry.
+//! Reading and extending the TTL of an entry.
 
 use crate::{BackendError, BoxFuture};
 use std::time::Duration;
 
-/// Tells how long an entry lives and makes it live longer without moving its value.
+/// Reads how long an entry lives, and extends its TTL without transferring its value.
 ///
 /// # Example
 ///
@@ -30,13 +30,13 @@ pub trait TtlControl: Send + Sync {
 
     /// Makes a fresh entry fresh for `ttl` from now; its stale window keeps its length.
     ///
-    /// `false` if the backend knows that there is no fresh entry: an entry past its time to live is
+    /// `false` if the backend knows that there is no fresh entry: an entry past its TTL is
     /// not made fresh again, it has to be written anew. Never creates an entry.
     ///
     /// # Errors
     ///
-    /// [`InvalidOption`](crate::BackendErrorKind::InvalidOption) for a `ttl` of zero, besides the
-    /// failures any operation can have.
+    /// [`InvalidOption`](crate::BackendErrorKind::InvalidOption) for a `ttl` of zero, in addition
+    /// to the failures that any operation can have.
     fn refresh<'a>(
         &'a self,
         key: &'a str,
@@ -51,6 +51,6 @@ pub enum Expiry {
     Absent,
     /// Not by itself.
     Never,
-    /// After this long; never zero. Where time is counted in whole seconds it is rounded up.
+    /// After this long; never zero. If a store counts whole seconds, it is rounded up.
     In(Duration),
 }

@@ -1,9 +1,9 @@
-//! What redb reads from and writes to: the file, and a view of it that changes nothing.
+//! What redb reads from and writes to: the file, and a read-only view of it.
 //!
-//! After an error redb refuses everything and has to be opened again, over the same file. Two things are
-//! different then from a first opening. A failed synchronisation may have marked pages as clean that never
-//! reached the disk, so they are written once more. And where nothing can be written, the file is opened over
-//! a view that keeps in memory what redb writes when it opens: then reads go on.
+//! After an error redb refuses everything and has to be opened again, over the same file. Two things
+//! differ from a first opening. A failed sync may have marked pages as clean that never
+//! reached the disk, so they are written once more. And if nothing can be written, the file is opened through
+//! a view that keeps in memory what redb writes when it opens, so that reads still work.
 
 use redb::StorageBackend;
 use std::io;
@@ -19,11 +19,11 @@ struct File {
     unsynced: Mutex<Unsynced>,
 }
 
-/// What was written since the last synchronisation that succeeded: offsets and lengths.
+/// What was written since the last successful sync: offsets and lengths.
 #[derive(Debug, Default)]
 struct Unsynced {
     ranges: Vec<(u64, usize)>,
-    /// A synchronisation failed: the system may take them for clean.
+    /// A sync failed: the system may consider them clean.
     failed: bool,
 }
 
@@ -39,7 +39,7 @@ impl Device {
         Ok(ReadOnly { device: self.clone(), view: Mutex::new(view) })
     }
 
-    /// Has what a failed synchronisation may have lost written once more, and synchronised.
+    /// Writes and syncs again what a failed sync may have lost.
     pub(super) fn heal(&self) -> io::Result<()> {
         let ranges = {
             let unsynced = self.unsynced();
@@ -105,7 +105,7 @@ pub(super) struct ReadOnly {
 #[derive(Debug)]
 struct View {
     end: u64,
-    /// In the order in which they were made: the last one counts. redb makes few when it opens.
+    /// In order: the last write counts. redb makes few when it opens.
     writes: Vec<(u64, Vec<u8>)>,
 }
 
@@ -146,7 +146,7 @@ impl StorageBackend for ReadOnly {
     }
 }
 
-/// Puts what was written at `at` over the bytes that begin at `offset`.
+/// Copies what was written at `at` over the bytes that begin at `offset`.
 fn overlay(bytes: &mut [u8], offset: u64, written: &[u8], at: u64) {
     let start = offset.max(at);
     let inside = |base: u64| usize::try_from(start - base).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! What stands in the file: a row of facts and the value for each key.
+//! The content of the file: a row of facts and the value for each key.
 
 use super::super::index::Index;
 use super::super::{ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, StoreError};
@@ -18,7 +18,7 @@ const REHEARSAL: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("
 
 /// Pages of the file that redb keeps in memory, in bytes; the system's cache has the others.
 const PAGE_CACHE: usize = 64 * 1024 * 1024;
-/// An entry that would live longer than any can was written by a clock that was wrong.
+/// An entry with a longer lifetime than any entry can have was written by a wrong clock.
 const LONGEST_LIFE_SECONDS: u64 = MAX_TTL_SECONDS + 86_400;
 /// Up to this size, entries share a page.
 const SHARED_PAGE: usize = 2048;
@@ -29,7 +29,7 @@ pub(super) struct Tables(Database);
 /// What is in the file under a key.
 pub(super) enum Found {
     Entry(Entry),
-    /// A value longer than was asked for, which was not read.
+    /// A value longer than requested, which was not read.
     Longer {
         length: usize,
         lifetime: Lifetime,
@@ -39,7 +39,7 @@ pub(super) enum Found {
     Damaged(Row),
 }
 
-/// What an entry is charged: about the room it takes in the file.
+/// The charged size of an entry: about the space it takes in the file.
 pub(super) fn weight(key: &EntryKey, length: usize) -> u64 {
     let bytes = key.as_bytes().len().saturating_add(length);
     let room = if bytes <= SHARED_PAGE { Some(bytes) } else { bytes.checked_next_power_of_two() };
@@ -53,7 +53,7 @@ impl Tables {
         let mut builder = Database::builder();
         let database = builder.set_cache_size(PAGE_CACHE).create_with_backend(backend);
         let tables = Self(database.map_err(failed)?);
-        // Tables that are there can be read by every reader; a file that has them is not written to.
+        // Existing tables can be read by every reader; a file that has them is not written to.
         if !tables.are_there()? {
             let transaction = tables.write()?;
             transaction.rows()?;
@@ -73,8 +73,8 @@ impl Tables {
         }
     }
 
-    /// Fills an index with what is there. Returns how many rows were damaged, and the names of those that
-    /// are not worth their room.
+    /// Fills an index from the file. Returns how many rows were damaged, and the names of those that
+    /// are not worth keeping.
     pub(super) fn load(
         &self,
         index: &Index<()>,
@@ -107,7 +107,8 @@ impl Tables {
         Ok((damaged, unwanted))
     }
 
-    /// What the row of a key says: its life and the length of its value; `None` without a sound row.
+    /// The facts in the row of a key: its lifetime and the length of its value; `None` without an intact
+    /// row.
     pub(super) fn facts(&self, key: &EntryKey) -> Result<Option<(Lifetime, usize)>, StoreError> {
         let reading = self.0.begin_read().map_err(failed)?;
         let rows = reading.open_table(ROWS).map_err(failed)?;
@@ -117,7 +118,7 @@ impl Tables {
         Ok(row.map(|row| (lifetime(&row), usize::try_from(row.2).unwrap_or(usize::MAX))))
     }
 
-    /// Writes values of these sizes, and takes them out again: whether there is room for them.
+    /// Writes values of these sizes and removes them again, to find out whether there is space for them.
     pub(super) fn rehearse(&self, sizes: &[usize]) -> Result<(), StoreError> {
         let name = |at: usize| at.to_le_bytes();
         let transaction = self.write()?;
@@ -135,7 +136,7 @@ impl Tables {
         transaction.commit()
     }
 
-    /// Row and value, as one transaction left them; of a value longer than `most` the row alone.
+    /// Row and value, as one transaction left them; for a value longer than `most` only the row.
     pub(super) fn read(&self, key: &EntryKey, most: usize) -> Result<Found, StoreError> {
         let reading = self.0.begin_read().map_err(failed)?;
         let name = key.as_bytes();
@@ -165,7 +166,7 @@ impl Tables {
         Ok(Found::Entry(Entry { value, lifetime: lifetime(&row) }))
     }
 
-    /// Begins a transaction that is on the disk once it is committed, and after which the file opens
+    /// Begins a transaction that is durable once it is committed, and after which the file opens
     /// without a repair that would read all of it.
     pub(super) fn write(&self) -> Result<Writing, StoreError> {
         let mut transaction = self.0.begin_write().map_err(failed)?;
@@ -196,7 +197,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Removes the entry of this name: a key's, or one that is no key's.
+    /// Removes the entry with this name, which is a key's name or an invalid one.
     pub(super) fn delete(&self, name: &[u8]) -> Result<(), StoreError> {
         self.rows()?.remove(name).map_err(failed)?;
         self.values()?.remove(name).map_err(failed)?;
@@ -211,14 +212,14 @@ impl Writing {
         let name = key.as_bytes();
         let mut rows = self.rows()?;
         let found = rows.get(name).map_err(failed)?.map(|row| row.value());
-        // A damaged row stays one: giving it new checksums would hide the damage.
+        // A damaged row stays damaged: new checksums would hide the damage.
         if let Some(row) = found.filter(|row| is_sound(name, row)) {
             rows.insert(name, sealed(name, lifetime, row.2, row.3)).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// Whether this is still the row of the key.
+    /// Whether the key still has this row.
     pub(super) fn has_row(&self, key: &EntryKey, row: &Row) -> Result<bool, StoreError> {
         let rows = self.rows()?;
         let found = rows.get(key.as_bytes()).map_err(failed)?;
@@ -248,7 +249,7 @@ fn row_sum(name: &[u8], facts: [u64; 4]) -> u64 {
     checksum(&[name, facts.as_flattened()])
 }
 
-/// XXH3 over the parts; the first has its length before it, so that no other split is the same.
+/// XXH3 over the parts; the length of the first precedes it, so that no other split gives the same bytes.
 fn checksum(parts: &[&[u8]; 2]) -> u64 {
     use std::hash::Hasher;
     let mut hasher = XxHash3_64::new();

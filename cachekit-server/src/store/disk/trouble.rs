@@ -1,8 +1,8 @@
-//! A disk that fails or is full: what is noted meanwhile, and the way back.
+//! A disk that fails or is full: what is recorded meanwhile, and the recovery.
 //!
-//! Everything in the file stands in the index, but for the names that are noted here. A deletion that failed is
-//! noted, so that what it was for is not served again and leaves the file as soon as that works. Keys of other
-//! writes that failed get what the file has, as soon as it can be read.
+//! Everything in the file is in the index, except the names that are recorded here. A failed deletion is
+//! recorded, so that its entry is not served again and leaves the file as soon as the disk works. For keys of
+//! other failed writes, the state of the file is looked up as soon as it can be read.
 
 use super::super::{EntryKey, StoreError};
 use super::Shared;
@@ -15,37 +15,37 @@ use std::time::{Duration, Instant};
 /// Between two attempts to write again: the first pause, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// A failure so soon after the last one goes on with its pauses.
+/// A failure this soon after the last one continues its pauses.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// What the writer knows of the disk.
 #[derive(Default)]
 pub(super) struct Disk {
     trouble: Option<Trouble>,
-    /// To be taken out of the file; nothing in the index has these names.
+    /// To be removed from the file; the index contains none of these names.
     doomed: HashSet<Vec<u8>>,
-    /// It is not known which of these the file has; the index has none of them.
+    /// It is unknown which of these the file has; the index has none of them.
     unsure: VecDeque<EntryKey>,
     pause: Duration,
     recovered: Option<Instant>,
-    /// The latest time that an order told.
+    /// The latest time that an order stated.
     pub(super) now: Option<Timestamp>,
 }
 
 struct Trouble {
     since: Instant,
     next: Instant,
-    /// The file is open and could be written to: deletions are tried.
+    /// The file is open and writable: deletions are tried.
     deletes: bool,
-    /// What has to fit before values are taken again.
+    /// What has to fit before values are accepted again.
     sizes: Vec<usize>,
 }
 
-/// What may be done now.
+/// What is allowed now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Allowed {
     Everything,
-    /// No values: there is no room for them.
+    /// No values: there is no space for them.
     Deletes,
     Nothing,
 }
@@ -55,7 +55,7 @@ impl Disk {
         Self { doomed: names.into_iter().collect(), ..Self::default() }
     }
 
-    /// What may be done; tries to come back if it is time for that.
+    /// What is allowed; tries to recover if it is time for that.
     pub(super) fn allowed(&mut self, shared: &Shared) -> Allowed {
         if self.trouble.is_none() && !shared.volume.is_writable() {
             // A read failed.
@@ -81,7 +81,7 @@ impl Disk {
     /// A transaction failed: these sizes were to be stored in it.
     pub(super) fn fail(&mut self, shared: &Shared, error: &StoreError, sizes: Vec<usize>) {
         self.begin(shared, error, sizes);
-        // Reads go on, and what the file has is known again.
+        // Reads still work, and the content of the file is known again.
         let _ = shared.volume.reopen();
         self.resolve(shared);
     }
@@ -135,8 +135,8 @@ impl Disk {
         }
     }
 
-    /// Takes out of the file what should not be there; a transaction even if there is nothing, to see
-    /// whether one succeeds.
+    /// Removes from the file what should not be there. Commits a transaction even if there is nothing, to find
+    /// out whether one succeeds.
     fn settle(&mut self, shared: &Shared) -> Result<(), StoreError> {
         super::volume::attempt(|| {
             let open = shared.volume.now();
@@ -150,7 +150,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Gives the keys whose state is not known what the file has of them.
+    /// Looks up in the file the keys whose state is unknown.
     fn resolve(&mut self, shared: &Shared) {
         while let Some(key) = self.unsure.front() {
             let Ok(facts) = shared.volume.read(|tables| tables.facts(key)) else { return };
@@ -171,19 +171,19 @@ impl Disk {
         }
     }
 
-    /// The file may have an entry that is not to be served any more.
+    /// The file may have an entry that must not be served again.
     pub(super) fn doom(&mut self, shared: &Shared, key: &EntryKey) {
         let was_unsure = self.unsure.iter().position(|unsure| unsure == key);
         if let Some(at) = was_unsure {
             self.unsure.remove(at);
         }
-        // Whatever is in the file and not noted is in the index: strangers' keys take no memory here.
+        // An entry in the file that is not recorded here is in the index, so unknown keys take no memory here.
         if shared.index.remove(key) || was_unsure.is_some() {
             self.doomed.insert(key.as_bytes().to_vec());
         }
     }
 
-    /// These keys were in a transaction that failed; of those in `deleted` nothing may be served.
+    /// These keys were in a failed transaction; of those in `deleted` nothing may be served.
     pub(super) fn doubt(&mut self, shared: &Shared, touched: &[EntryKey], deleted: &[EntryKey]) {
         for key in deleted {
             shared.index.remove(key);
@@ -197,12 +197,12 @@ impl Disk {
         }
     }
 
-    /// The end: what is noted is settled if the disk lets it.
+    /// At the end: settles what is recorded if the disk allows it.
     pub(super) fn close(&mut self, shared: &Shared) {
         if self.trouble.is_some() {
             self.recover(shared);
         } else if !self.doomed.is_empty() {
-            // None of it was confirmed: where it does not work, the next start finds what the file has.
+            // None of it was confirmed: if it fails, the next start finds what the file has.
             let _ = self.settle(shared);
         }
     }

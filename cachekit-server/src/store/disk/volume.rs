@@ -7,26 +7,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-/// Reads do not have the file opened more often than this.
+/// Reads reopen the file no more often than this.
 const REOPEN_PAUSE: Duration = Duration::from_millis(100);
 
-/// The tables, whatever became of the file since it was opened first.
+/// The tables, even if the file was reopened since.
 pub(super) struct Volume {
     device: Device,
     open: RwLock<Open>,
 }
 
-/// Tables as they are open now. While one is held, they stay.
+/// The tables as they are open now. While this is held, they stay open.
 pub(super) struct Open {
     tables: Option<Tables>,
-    /// Opened for reading alone.
+    /// Opened for reading only.
     read_only: bool,
     generation: u64,
     at: Instant,
 }
 
 impl Open {
-    /// The tables, to write to.
+    /// The tables, for writing.
     pub(super) fn writable(&self) -> Result<&Tables, StoreError> {
         let tables = self.tables.as_ref().filter(|_| !self.read_only);
         tables.ok_or_else(|| StoreError::unavailable(&"the file is not open for writing"))
@@ -52,7 +52,7 @@ impl Volume {
         self.now().writable().is_ok()
     }
 
-    /// Reads; where that fails the file is opened again, for reading, and read once more.
+    /// Reads; if that fails, the file is reopened for reading, and read once more.
     pub(super) fn read<T>(
         &self,
         read: impl Fn(&Tables) -> Result<T, StoreError>,
@@ -70,7 +70,8 @@ impl Volume {
             let generation = open.generation;
             drop(open);
             self.reopen_for_reading(generation);
-            // The first reason is the better one: the second often is that the first one happened.
+            // The first reason is the better one: the second often only reports that the first one
+            // happened.
             last = last.or(Some(failed));
         }
         Err(last.unwrap_or_else(|| StoreError::unavailable(&"the file cannot be read")))
@@ -78,21 +79,21 @@ impl Volume {
 
     fn reopen_for_reading(&self, failed: u64) {
         let mut open = self.change();
-        // Another one was faster, or this would be done all the time.
+        // Another thread was faster, or reopening would never stop.
         if open.generation == failed && open.at.elapsed() >= REOPEN_PAUSE {
             self.replace(&mut open, false);
         }
     }
 
-    /// Opens the file again, for writing if it can be. Where it cannot, reads go on if they can.
+    /// Reopens the file, for writing if possible. If not, reads continue if they can.
     pub(super) fn reopen(&self) -> Result<(), StoreError> {
         self.replace(&mut self.change(), true).map_or(Ok(()), Err)
     }
 
-    /// Says why writing is not possible, if it was wanted and is not.
+    /// Returns why writing is not possible, if it was requested and is not.
     fn replace(&self, open: &mut Open, for_writing: bool) -> Option<StoreError> {
         let old = open.tables.take();
-        // redb tries to leave the file in order when it is closed, which may fail in its own ways.
+        // redb tries to leave the file consistent when it is closed, which may itself fail.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
         open.generation += 1;
         let mut failure = None;
@@ -113,7 +114,7 @@ impl Volume {
     }
 }
 
-/// redb panics in some places when the file fails under it.
+/// redb panics in some places when the file fails.
 pub(super) fn attempt<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::unavailable(&"the database panicked")))

@@ -32,11 +32,11 @@ pub(super) enum Order {
         lifetime: Lifetime,
         answer: Answer,
     },
-    /// Removes what expired.
+    /// Removes expired entries.
     Sweep {
         now: Timestamp,
     },
-    /// Removes a damaged entry, unless another took its place.
+    /// Removes a damaged entry, unless another replaced it.
     Purge {
         key: EntryKey,
         row: Row,
@@ -85,18 +85,19 @@ pub(super) fn run(shared: &Shared, mut disk: Disk, mut queue: mpsc::Receiver<Ord
     disk.close(shared);
 }
 
-/// Answers orders that cannot be done while the disk does not take them.
+/// Answers orders that cannot be carried out while the disk rejects them.
 fn refuse(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
     let failing = || Err(StoreError::unavailable(&"the disk takes no writes at the moment"));
     for order in batch {
         let (answer, result) = match order {
             Order::Put { answer, .. } | Order::SetLifetime { answer, .. } => (answer, failing()),
             Order::Delete { key, answer } => {
-                // It is not confirmed, but what it was for is not served from here on either.
+                // The deletion is not confirmed, but its entry is not served from here on either.
                 disk.doom(shared, &key);
                 (answer, failing())
             }
-            // What expired is a miss, swept or not; only its room waits. The next read finds the damage again.
+            // An expired entry is a miss, swept or not; only its space is freed later. The next read finds the
+            // damage again.
             Order::Sweep { .. } | Order::Purge { .. } => continue,
         };
         // A caller that went away needs no answer.
@@ -108,7 +109,7 @@ fn refuse(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
 #[derive(Default)]
 struct Outcome {
     touched: Vec<EntryKey>,
-    /// Those of them that were to be deleted.
+    /// Those of them that should be deleted.
     deleted: Vec<EntryKey>,
     sizes: Vec<usize>,
     waiting: Vec<Answer>,
@@ -118,7 +119,7 @@ fn write(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
     let mut outcome = Outcome::default();
     let result = transact(shared, batch, &mut outcome);
     if let Err(error) = &result {
-        // What the file has now is not what the index says.
+        // The file no longer matches the index.
         disk.doubt(shared, &outcome.touched, &outcome.deleted);
         disk.fail(shared, error, outcome.sizes);
     }
@@ -131,16 +132,16 @@ fn write(shared: &Shared, disk: &mut Disk, batch: Vec<Order>) {
 fn transact(shared: &Shared, batch: Vec<Order>, outcome: &mut Outcome) -> Result<(), StoreError> {
     // Held to the end: the file is not opened again under a transaction.
     let open = shared.volume.now();
-    // Without an order that changes something there is nothing to synchronise.
+    // Without an order that changes something there is nothing to sync.
     let mut transaction = None;
     let mut result = Ok(());
     for order in batch {
-        // After a failure the transaction is lost, but every caller that waits has to be told.
+        // After a failure the transaction is lost, but every waiting caller needs an answer.
         let done = attempt(|| apply(shared, &open, &mut transaction, order, outcome));
         result = result.and(done);
     }
     if let Some(transaction) = transaction {
-        // A transaction that is not committed leaves nothing behind.
+        // A transaction that is not committed has no effect.
         result = result.and_then(|()| attempt(|| Writing::commit(transaction)));
     }
     result
@@ -178,7 +179,7 @@ fn apply(
             outcome.waiting.push(answer);
             outcome.deleted.push(key.clone());
             index.remove(&key);
-            // Whatever the index says: it may have evicted what the file still has.
+            // Regardless of the index: it may have evicted an entry that the file still has.
             begun(transaction, open)?.delete(key.as_bytes())?;
         }
         Order::SetLifetime { key, lifetime, answer } => {

@@ -16,20 +16,20 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What all entries of servers begin with in Redis, after the prefix of the settings.
+/// The prefix of all entries of servers in Redis, after the prefix of the settings.
 const PREFIX: &str = "cachekit-server:";
-/// Written to see whether Redis takes writes. No entry has this name: there is no colon in it.
+/// Written to check whether Redis accepts writes. No entry has this name, because it contains no colon.
 const PROBE: &str = "cachekit-server.probe";
 const PROBE_LIFE: Duration = Duration::from_secs(60);
 const PROBE_LEASE: Duration = Duration::from_secs(1);
 
-/// Why there is no [`RedisStore`]. It tells no URL and no password.
+/// Why there is no [`RedisStore`]. It shows no URL and no password.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the Redis store: {}", .0.context().unwrap_or("it cannot be used"))]
 pub struct RedisStoreError(#[source] BackendError);
 
 impl RedisStoreError {
-    /// What Redis, or its client, says.
+    /// The error of Redis, or of its client.
     pub fn cause(&self) -> &BackendError {
         &self.0
     }
@@ -38,8 +38,8 @@ impl RedisStoreError {
 /// Entries and leases in Redis or Valkey: one server, a Sentinel group or a Cluster, and several nodes of
 /// cachekit-server over it.
 ///
-/// What one node stores, deletes or leases, all nodes see. A server with it is made by
-/// [`Builder::redis_store`](crate::Builder::redis_store).
+/// What one node stores, deletes or leases, all nodes see.
+/// [`Builder::redis_store`](crate::Builder::redis_store) builds a server with it.
 ///
 /// # Example
 ///
@@ -62,15 +62,15 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Makes the client and asks Redis once. All names in Redis begin with the prefix of the settings and
+    /// Creates the client and contacts Redis once. All names in Redis begin with the prefix of the settings and
     /// `cachekit-server:`.
     ///
-    /// Redis need not be up: then the server answers `503` until it is.
+    /// Redis need not be up: the server answers `503` until it is.
     ///
     /// # Errors
     ///
-    /// For settings that are wrong, and where Redis says that they are: a wrong password, a user who may not
-    /// do what is needed, a database that is not there, a Cluster addressed as one server.
+    /// For wrong settings, and if Redis reports them as wrong: a wrong password, a user without the required
+    /// permissions, a database that does not exist, a Cluster addressed as one server.
     pub async fn open(settings: RedisBuilder) -> Result<Self, RedisStoreError> {
         let redis = settings.build().map_err(RedisStoreError)?;
         let store = Self { redis, watch: Arc::new(Watch::new()) };
@@ -91,7 +91,7 @@ impl RedisStore {
         &self.watch
     }
 
-    /// Looks after Redis until it is dropped: whether it is there, and when it is back.
+    /// Monitors Redis until it is dropped: whether it is up, and when it is back.
     pub(crate) async fn watch_forever(self) {
         loop {
             self.watch.next().await;
@@ -99,8 +99,8 @@ impl RedisStore {
         }
     }
 
-    /// Whether every primary answers, and one of them does everything that requests need: so a permission that is
-    /// missing is noticed before a request needs it.
+    /// Checks that every primary answers, and that one of them can do everything that requests need. So a missing
+    /// permission is noticed before a request needs it.
     async fn probe(&self) -> Result<(), BackendError> {
         self.redis.health().await?;
         let options = SetOptions::new().ttl(PROBE_LIFE);
@@ -114,8 +114,8 @@ impl RedisStore {
         self.redis.delete(PROBE).await.map(drop)
     }
 
-    /// What a failed operation means for the request. An operation that failed lets the node look whether
-    /// Redis is there.
+    /// What a failed operation means for the request. A failed operation also triggers a check whether
+    /// Redis is up.
     pub(crate) fn failed(&self, error: &BackendError) -> StoreError {
         if error.kind() == BackendErrorKind::TooLarge {
             return StoreError::TooLarge;
@@ -125,13 +125,13 @@ impl RedisStore {
     }
 }
 
-/// Whether trying again cannot help.
+/// Whether a retry cannot help.
 fn is_certain(kind: BackendErrorKind) -> bool {
     use BackendErrorKind as K;
     matches!(kind, K::Authentication | K::Configuration | K::Unsupported)
 }
 
-/// What an entry is called for the client of Redis, which puts its prefix before it and escapes braces.
+/// The key of an entry for the client of Redis, which adds its prefix and escapes braces.
 ///
 /// No two entries share a name: there is no colon in the first part.
 pub(crate) fn name_of(key: &EntryKey) -> String {
@@ -139,7 +139,7 @@ pub(crate) fn name_of(key: &EntryKey) -> String {
     format!("{PREFIX}{tenant}:{}", key.key())
 }
 
-/// Names of tenants have no `%` and no `:`, unless they come from elsewhere than a key file.
+/// Tenants from a key file have no `%` and no `:` in their names; others may.
 fn plain(tenant: &str) -> Cow<'_, str> {
     if tenant.contains(['%', ':']) {
         Cow::Owned(tenant.replace('%', "%25").replace(':', "%3A"))

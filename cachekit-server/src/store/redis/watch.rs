@@ -1,4 +1,4 @@
-//! Whether Redis is there: asked once a second, and as soon as an operation failed.
+//! Whether Redis is up: checked once a second, and as soon as an operation failed.
 
 use cachekit_io::BackendError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-/// How often Redis is asked while it is there, and while it is not.
+/// How often Redis is checked while it is up, and while it is down.
 const CALM: Duration = Duration::from_secs(1);
 const ANXIOUS: Duration = Duration::from_millis(250);
-/// Operations that fail one after the other do not let it be asked more often than this.
+/// Consecutive failures do not trigger checks more often than this.
 const AT_LEAST: Duration = Duration::from_millis(100);
 
-/// Operations that fail although Redis answers the node's own question are logged at most this often.
+/// Operations that fail although Redis passes the node's own check are logged at most this often.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What a node knows of its Redis.
@@ -22,15 +22,15 @@ pub(crate) struct Watch {
     up: AtomicBool,
     failures: AtomicU64,
     doubted: Notify,
-    /// Since when it is not there.
+    /// Since when it is down.
     down_since: Mutex<Option<Instant>>,
-    /// How an operation failed since Redis was asked last.
+    /// How an operation failed since the last check.
     failed: Mutex<Option<BackendError>>,
     said: Mutex<Option<Instant>>,
 }
 
 impl Watch {
-    /// Nothing is known yet: a first answer of Redis changes nothing, a first failure does.
+    /// Nothing is known yet: a first success changes nothing, a first failure does.
     pub(super) fn new() -> Self {
         Self {
             up: AtomicBool::new(true),
@@ -57,18 +57,18 @@ impl Watch {
         self.doubted.notify_one();
     }
 
-    /// Waits until Redis is to be asked again.
+    /// Waits until Redis has to be checked again.
     pub(super) async fn next(&self) {
         if !self.is_up() {
             sleep(ANXIOUS).await;
             return;
         }
         sleep(AT_LEAST).await;
-        // Whether it was doubted or not, it is asked.
+        // In doubt or not, it is checked now.
         let _ = timeout(CALM, self.doubted.notified()).await;
     }
 
-    /// Redis was asked. Logs when it is lost, and when it is back.
+    /// Records the result of a check. Logs when Redis is lost, and when it is back.
     pub(super) fn note(&self, answer: Result<(), BackendError>) {
         let failed = lock(&self.failed).take();
         let mut down_since = lock(&self.down_since);
@@ -93,7 +93,7 @@ impl Watch {
         }
     }
 
-    /// Logs that an operation failed although Redis is there: at one primary of several, for one kind of request.
+    /// Logs that an operation failed although Redis is up: at one primary of several, or for one kind of request.
     fn say(&self, failed: Option<BackendError>) {
         let Some(error) = failed else { return };
         let mut said = lock(&self.said);

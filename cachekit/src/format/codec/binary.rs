@@ -1,8 +1,9 @@
 //! Bincode, for values that conform to their type's schema.
 //!
-//! The crate is complete and no longer maintained, so nothing here relies on it against hostile or
-//! mistaken bytes: the schema's fingerprint decides whether they are looked at, [`Limited`] bounds what
-//! decoding takes, and what was decoded has to be able to reproduce them, once for bytes that stay in this process. Its type appears in no signature outside this file.
+//! The crate is complete and no longer maintained, so nothing here relies on it against hostile or mistaken bytes. The
+//! schema's fingerprint decides whether they are read at all, [`Limited`] bounds the cost of decoding, and a decoded
+//! value has to be able to reproduce them, once for bytes that stay in this process. The crate's types appear in no
+//! signature outside this file.
 
 use std::any::{Any, TypeId};
 use std::cell::Cell;
@@ -22,7 +23,7 @@ use super::schema::Schema;
 /// Little-endian, variable-length integers.
 const CONFIG: Configuration = standard();
 
-/// `None` if the value does not serialize as its schema says.
+/// `None` if the value does not serialize according to its schema.
 pub(super) fn encode<V: Serialize + 'static>(value: &V, schema: &Schema) -> Option<Vec<u8>> {
     if let Some(value) = as_bytes(value) {
         let mut bytes = bincode::encode_to_vec(value.len() as u64, CONFIG).ok()?;
@@ -31,11 +32,11 @@ pub(super) fn encode<V: Serialize + 'static>(value: &V, schema: &Schema) -> Opti
     }
     let walk = conform::Walk::new(schema);
     let bytes = encode_to_vec(walk.value(value), CONFIG).ok()?;
-    // The same sum as the reader's: only collections of nothing, `Vec<()>`, can exceed it.
+    // The same sum as the reader's: only collections of zero-sized elements, `Vec<()>`, can exceed it.
     (walk.claimed() <= budget(bytes.len())).then_some(bytes)
 }
 
-/// A value that these bytes, all of them, can be read as. Only the fingerprint says whether they were
+/// A value that all of these bytes can be read as. Only the fingerprint says whether they were
 /// written as one.
 pub(super) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Option<V> {
     if TypeId::of::<V>() == TypeId::of::<Vec<u8>>() {
@@ -50,8 +51,8 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Option<V> {
     (used == bytes.len()).then_some(value)
 }
 
-/// Whether the value serializes, as its schema says, to exactly these bytes. Then they were written by a
-/// value that serializes the same: under one schema, bytes say everything.
+/// Whether the value serializes, according to its schema, to exactly these bytes. Then they were written by a
+/// value that serializes the same: under one schema, the bytes determine everything.
 pub(super) fn reproduces<V: Serialize + 'static>(value: &V, schema: &Schema, bytes: &[u8]) -> bool {
     let mut rest = Rest(bytes);
     if let Some(value) = as_bytes(value) {
@@ -62,18 +63,18 @@ pub(super) fn reproduces<V: Serialize + 'static>(value: &V, schema: &Schema, byt
     encode_into_writer(walk.value(value), &mut rest, CONFIG).is_ok() && rest.0.is_empty()
 }
 
-/// The value, if it is a `Vec<u8>`. To serde that is a sequence like any other, and one step for each byte;
-/// here it is one piece, of the same bytes.
+/// The value, if it is a `Vec<u8>`. To serde that is a sequence like any other, with one step for each byte;
+/// here it is one piece, with the same bytes.
 fn as_bytes<V: 'static>(value: &V) -> Option<&[u8]> {
     let value: &dyn Any = value;
     value.downcast_ref::<Vec<u8>>().map(Vec::as_slice)
 }
 
-/// What is still to be written, for it to be the same.
+/// The bytes that must still be written for the value to be the same.
 struct Rest<'a>(&'a [u8]);
 
 impl Writer for Rest<'_> {
-    // Most pieces are short and of a length known here once this is inlined.
+    // Most pieces are short and have a length that is known once this is inlined.
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         match self.0.split_at_checked(bytes.len()) {

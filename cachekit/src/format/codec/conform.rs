@@ -1,8 +1,8 @@
-//! Serialization held against a schema.
+//! Serialization checked against a schema.
 //!
-//! Wraps a serializer and fails as soon as a value serializes otherwise than its type is read: another
-//! kind, another name or number of fields, a field left out, a variant with another number, a length that
-//! is not the one announced.
+//! Wraps a serializer and fails as soon as a value serializes differently from how its type is read:
+//! another kind, another name or number of fields, a missing field, a variant with another number, a
+//! length that differs from the announced one.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -41,7 +41,7 @@ impl<'s> Walk<'s> {
     }
 }
 
-/// A place in the schema.
+/// A position in the schema.
 #[derive(Clone, Copy)]
 struct At<'w> {
     walk: &'w Walk<'w>,
@@ -86,7 +86,7 @@ impl<'w> At<'w> {
     }
 }
 
-/// Most names are the very same text, of one derive.
+/// Most names are the very same string, from one derive.
 #[inline]
 fn is_same(a: Name, b: Name) -> bool {
     std::ptr::eq(a, b) || a == b
@@ -97,7 +97,7 @@ fn deviates<E: Error>() -> E {
     E::custom("the value does not conform to its schema")
 }
 
-/// A value, or a serializer, in a place of the schema.
+/// A value, or a serializer, at a position of the schema.
 pub(super) struct Conforming<'w, T: ?Sized> {
     at: At<'w>,
     inner: &'w T,
@@ -340,7 +340,7 @@ impl<C: ser::SerializeMap> ser::SerializeMap for Items<'_, C> {
     }
 }
 
-/// A tuple, a struct, or the content of a variant, and the places of the fields still to come.
+/// A tuple, a struct, or the content of a variant, and the positions of the remaining fields.
 struct Fields<'w, C> {
     inner: C,
     walk: &'w Walk<'w>,
@@ -349,7 +349,7 @@ struct Fields<'w, C> {
 }
 
 impl<'w, C> Fields<'w, C> {
-    /// The next field's place.
+    /// The position of the next field.
     #[inline]
     fn next<E: Error>(&mut self) -> Result<At<'w>, E> {
         let (&node, rest) = self.children.split_first().ok_or_else(deviates)?;

@@ -1,15 +1,15 @@
-//! Limits on what deserialization takes: how deep it nests, and how much it claims.
+//! Limits for deserialization: how deep it nests, and how much it claims.
 //!
 //! Formats count the collections they open, but types nest without any: `struct Chain(Option<Box<Chain>>)`
-//! read from the single byte 1 asks for an option, then for what is in it, then for an option again, all
-//! at the same byte, until the stack is gone. So every call counts here, whether or not it consumes
+//! read from the single byte 1 asks for an option, then for its content, then for an option again, all
+//! at the same byte, until the stack is exhausted. So every call counts here, whether or not it consumes
 //! input.
 //!
 //! The lengths of sequences and maps are claims, too: a few bytes can promise 2^64 elements that take no
-//! bytes. Every element of any other kind takes at least one byte of its own, so that the sum of all
-//! lengths is at most that of the bytes, and what exceeds it by much is no value.
+//! bytes. Every other element takes at least one byte of its own, so the sum of all
+//! lengths is at most the number of bytes, and anything that exceeds it by much is not a value.
 //!
-//! Strings and bytes are asked for as borrowed ones. A deserializer finds those in its input; for owned
+//! Strings and bytes are requested as borrowed ones. A deserializer finds those in its input; for owned
 //! ones it may allocate what their length claims.
 
 use std::cell::Cell;
@@ -19,13 +19,13 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Calls that may be under way at once, one inside the other. More would be an attack on the stack.
+/// Maximum number of nested calls. More would be an attack on the stack.
 pub(super) const MAX_DEPTH: usize = 100;
 
 /// Elements that may take no bytes.
 const MAX_NOTHING: usize = 4_096;
 
-/// How many elements the sequences and maps in so many bytes may have in total.
+/// How many elements the sequences and maps in this many bytes may have in total.
 pub(super) fn budget(bytes: usize) -> usize {
     bytes.saturating_add(MAX_NOTHING)
 }
@@ -36,7 +36,8 @@ pub(super) struct Limited<'b, T> {
     inner: T,
     left: usize,
     budget: &'b Cell<usize>,
-    /// Whether the length of what comes is a claim of the input. Those of tuples and structs are not.
+    /// Whether the length of what follows is a claim of the input. The lengths of tuples and structs are
+    /// not.
     claims: bool,
 }
 

@@ -1,11 +1,11 @@
-//! A 64-bit digest of a value as it is serialized: what kinds of things, under which names, with which
+//! A 64-bit digest of a value as it is serialized: which kinds, under which names, with which
 //! data.
 //!
-//! It tells apart what a format may not: integers of different widths, `None`, `Some(None)` and `()`,
-//! newtypes and what they wrap. The same value has the same digest in every process, on every platform
-//! and in every version: what is here must not change without a new number for the codec.
+//! It distinguishes what a format may not: integers of different widths, `None`, `Some(None)` and
+//! `()`, newtypes and their content. The same value has the same digest in every process, on every
+//! platform and in every version: changes here require a new number for the codec.
 //!
-//! It finds mistakes, not forgeries: this is no cryptographic digest, and values that collide are easy
+//! It finds mistakes, not forgeries: it is not a cryptographic digest, and colliding values are easy
 //! to construct.
 
 use std::fmt::{self, Display, Write};
@@ -17,7 +17,7 @@ pub(super) fn of<V: Serialize + ?Sized>(value: &V) -> Option<u64> {
     value.serialize(Trace).ok()
 }
 
-/// What a value is. The numbers are part of the digest: add at the end only.
+/// The kind of a value. The numbers are part of the digest: add only at the end.
 #[derive(Clone, Copy)]
 #[rustfmt::skip]
 enum Kind {
@@ -53,7 +53,7 @@ fn text(bytes: &[u8], kind: Kind) -> u64 {
     text.finish()
 }
 
-/// Bytes in chunks of eight, wherever the pieces they come in are cut.
+/// Bytes in chunks of eight, independent of how the input is split.
 struct Text {
     state: u64,
     length: u64,
@@ -92,7 +92,7 @@ impl Text {
             self.chunk[self.filled..].fill(0);
             self.state = mix(self.state, u64::from_le_bytes(self.chunk));
         }
-        // Tells padding from zeros.
+        // Distinguishes padding from zeros.
         mix(self.state, self.length)
     }
 }
@@ -128,7 +128,7 @@ macro_rules! methods {
     )*};
 }
 
-/// Methods for what holds one value of any type.
+/// Methods for wrappers of one value of any type.
 macro_rules! wrappers {
     ($($method:ident($($arg:ident: $type:ty),*) = $state:expr;)*) => {$(
         fn $method<T: Serialize + ?Sized>(self, $($arg: $type,)* value: &T) -> Result {
@@ -150,7 +150,8 @@ impl ser::Serializer for Trace {
     type SerializeStruct = Ordered;
     type SerializeStructVariant = Ordered;
 
-    // Variants go by their names, as in the bytes: where they stand among the others does not count.
+    // Variants are identified by their names, as in the bytes: their position among the others does
+    // not count.
     methods! {
         serialize_bool(v: bool) -> u64 = scalar(Kind::Bool, v);
         serialize_i8(v: i8) -> u64 = signed(Kind::I8, v);
@@ -197,13 +198,13 @@ impl ser::Serializer for Trace {
         Ok(text.finish())
     }
 
-    // The kind of representation that the bytes have; the default would be true.
+    // The same answer as the format of the bytes; the default would be true.
     fn is_human_readable(&self) -> bool {
         false
     }
 }
 
-/// Tuples and structs: in order. What is skipped is not there.
+/// Tuples and structs: in order. Skipped fields do not appear.
 struct Ordered {
     state: u64,
     count: u64,
@@ -215,8 +216,8 @@ impl Ordered {
     }
 }
 
-/// Sequences and maps: in any order, because sets are sequences to serde and have none. The sum counts
-/// what is there twice; an exclusive or would lose it.
+/// Sequences and maps: in any order, because sets are sequences to serde and have no order. A sum
+/// counts duplicates; an exclusive or would lose them.
 struct Unordered {
     state: u64,
     sum: u64,

@@ -9,19 +9,19 @@ use serde::forward_to_deserialize_any;
 use super::deserializer::{Document, no_name};
 use crate::interop::error::Fault;
 
-/// What is left of an array.
+/// The remaining items of an array.
 pub(super) struct Items<'a, 'de> {
     pub(super) document: &'a mut Document<'de>,
     pub(super) left: &'a mut u32,
 }
 
-/// What is left of a map.
+/// The remaining pairs of a map.
 pub(super) struct Pairs<'a, 'de> {
     pub(super) document: &'a mut Document<'de>,
     pub(super) left: &'a mut u32,
     /// The names of a struct's fields.
     pub(super) names: &'static [&'static str],
-    /// All keys have to be texts.
+    /// All keys have to be strings.
     pub(super) named: bool,
 }
 
@@ -38,7 +38,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
         seed.deserialize(&mut *self.document).map(Some)
     }
 
-    /// Each item has a byte in the document at least.
+    /// Each item has at least one byte in the document.
     fn size_hint(&self) -> Option<usize> {
         Some(*self.left as usize)
     }

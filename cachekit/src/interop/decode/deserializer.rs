@@ -1,4 +1,4 @@
-//! The deserializer: items to serde's visitors.
+//! The deserializer: passes items to serde's visitors.
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{Deserializer, Visitor};
@@ -16,7 +16,7 @@ pub(super) struct Document<'de> {
     pub(super) reader: Reader<'de>,
     /// How many collections are open.
     pub(super) depth: usize,
-    /// How many `Some`s and newtypes are open: they read no bytes, so a type could hold itself in them without end.
+    /// How many `Some`s and newtypes are open: they read no bytes, so a type could contain itself in them without end.
     wrappers: u32,
     /// The names that the next key may have, if a struct is being read.
     pub(super) names: &'static [&'static str],
@@ -31,7 +31,7 @@ impl<'de> Document<'de> {
         self.reader.rest()
     }
 
-    /// Runs what reads the items of a collection, and checks that it read all of them.
+    /// Runs the code that reads the items of a collection, and checks that it read all of them.
     pub(super) fn collection<T>(
         &mut self,
         len: u32,
@@ -51,7 +51,7 @@ impl<'de> Document<'de> {
         }
     }
 
-    /// Runs what reads the content of a `Some` or a newtype.
+    /// Runs the code that reads the content of a `Some` or a newtype.
     #[inline]
     fn wrapped<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         if self.wrappers == MAX_WRAPPERS {
@@ -63,7 +63,8 @@ impl<'de> Document<'de> {
         Ok(value)
     }
 
-    /// For what names a field or a variant. serde takes a number for its position, which is no name in any language.
+    /// For the name of a field or a variant. serde treats a number as its position, which is not a name in any
+    /// language.
     fn name<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.item()? {
             Item::Str(name) => visitor.visit_borrowed_str(name),
@@ -133,7 +134,7 @@ impl<'de> Document<'de> {
         }
     }
 
-    /// For types that read a text: dates of other crates do, and find it in a sentinel.
+    /// For types that read a string: dates of other crates do, and find it in a sentinel.
     fn text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         if let Some(wanted) = Wanted::of::<V::Value>()
             && let Some((date, after)) = sentinel::read(self.reader, self.depth)?
@@ -148,7 +149,7 @@ impl<'de> Document<'de> {
         }
     }
 
-    /// For types that read a sequence: bytes are one, too.
+    /// For types that read a sequence; bytes count as one.
     #[inline]
     fn sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.short_collection(SHORT_ARRAY)? {
@@ -173,7 +174,7 @@ impl<'de> Document<'de> {
 impl<'de> Deserializer<'de> for &mut Document<'de> {
     type Error = Fault;
 
-    /// Types with two forms read the text, as it was written.
+    /// Types with two forms read the string form, as it was written.
     fn is_human_readable(&self) -> bool {
         true
     }
@@ -295,7 +296,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         }
     }
 
-    /// What is finite stays so: serde makes an infinity of a number that is too large.
+    /// A finite number stays finite: serde would turn a number that is too large into an infinity.
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.item()? {
             #[allow(clippy::cast_possible_truncation)] // That is what is asked.
@@ -317,7 +318,7 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
         }
     }
 
-    /// A key that is among the names is UTF-8, as they are: it need not be checked.
+    /// A key that is among the names is UTF-8, as they are, so it need not be checked.
     #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.reader.short_name(self.names)? {
@@ -364,8 +365,8 @@ pub(super) fn no_name() -> Fault {
     )
 }
 
-/// Whether serde puts the value aside, to look for the variant of an enum that it may be. What it reads of it then takes
-/// a number for the position of a field.
+/// Whether serde buffers the value to find out which variant of an enum it may be. The buffered value then treats
+/// a number as the position of a field.
 fn is_put_aside<T>() -> bool {
     let name = std::any::type_name::<T>();
     name.contains("serde") && name.contains("::Content")

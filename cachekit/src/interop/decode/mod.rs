@@ -16,9 +16,9 @@ use reader::Reader;
 /// What the Python client's own entries start with.
 pub(crate) const PYTHON_MAGIC: &[u8] = b"CK";
 
-/// Reads one document that is all of the bytes.
+/// Reads one document that consists of all the bytes.
 pub(super) fn value<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
-    // By its first byte such an entry is the number 67.
+    // By its first byte alone, such an entry would be the number 67.
     if bytes.starts_with(PYTHON_MAGIC) {
         return Err(Error::new(
             ErrorKind::PythonFrame,

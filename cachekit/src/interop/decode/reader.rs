@@ -1,19 +1,19 @@
 //! MessagePack item by item, from bytes that an attacker may have written.
 //!
-//! Two bounds hold at every item, before anything is made of it. All lengths that the headers read so far
+//! Two bounds hold at every item, before anything is created from it. All lengths that the headers read so far
 //! claim are backed by bytes that follow: a lone header of 2^32 items is refused, and so are many small ones that
 //! claim the same bytes. And nesting ends at [`MAX_DEPTH`].
 
 use crate::interop::MAX_DEPTH;
 use crate::interop::error::{ErrorKind, Fault};
 
-/// One item; of collections the number of items or pairs.
+/// One item; for collections the number of items or pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Item<'de> {
     Nil,
     Bool(bool),
     Unsigned(u64),
-    /// Mostly below zero, but a writer may be wasteful.
+    /// Usually negative, but a writer may be wasteful.
     Signed(i64),
     F32(f32),
     F64(f64),
@@ -165,7 +165,7 @@ impl<'de> Reader<'de> {
         Ok(item)
     }
 
-    /// The next item if it is a string with a short header, as almost all are: what [`item`](Self::item) does, without
+    /// The next item if it is a string with a short header, as almost all are: like [`item`](Self::item), without
     /// the other kinds.
     #[inline]
     pub(crate) fn short_str(&mut self) -> Result<Option<&'de str>, Fault> {
@@ -253,7 +253,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// After an item was read: the others still have to have their bytes.
+    /// After an item was read: the remaining items must still have their bytes.
     #[inline]
     fn take_one(&mut self) -> Result<(), Fault> {
         self.pending -= 1;
@@ -263,7 +263,7 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// Passes the next item with all that is in it; `depth` collections are open around it.
+    /// Skips the next item with its content; `depth` collections are open around it.
     pub(crate) fn skip(&mut self, depth: usize) -> Result<(), Fault> {
         let mut open = [0_u64; MAX_DEPTH];
         let mut level = depth;

@@ -1,4 +1,4 @@
-//! Enums: a variant's name, or a map of the name and what the variant holds.
+//! Enums: a variant's name, or a map of the name and the variant's content.
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{
@@ -21,7 +21,7 @@ impl<'de> EnumAccess<'de> for Name<'de> {
     }
 }
 
-/// What a name alone holds: nothing.
+/// The content of a name alone: nothing.
 pub(super) struct Unit;
 
 fn holds_something<T>() -> Result<T, Fault> {

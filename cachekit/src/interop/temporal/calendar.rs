@@ -29,7 +29,7 @@ pub(super) fn days(date: Date) -> i64 {
     era * DAYS_PER_ERA + day_of_era - TO_EPOCH
 }
 
-/// The date so many days after 1970-01-01, if its year is 1 to 9999.
+/// The date this many days after 1970-01-01, if its year is 1 to 9999.
 pub(super) fn date(days: i64) -> Option<Date> {
     let days = days.checked_add(TO_EPOCH)?;
     let era = days.div_euclid(DAYS_PER_ERA);

@@ -1,7 +1,7 @@
 //! Dates and times, as every language of the ecosystem has them: to the microsecond, years 1 to 9999.
 //!
-//! Three public types, for programs without a crate for dates and for [`Value`](super::Value). Each of them
-//! serializes as its sentinel map, also to JSON and other formats.
+//! Three public types, for programs without a date crate and for [`Value`](super::Value). Each of them
+//! serializes as its sentinel map, to JSON and other formats too.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,19 +22,20 @@ pub struct Date {
     pub(super) day: u8,
 }
 
-/// A time of day, to the nanosecond; what is written has microseconds.
+/// A time of day, with nanoseconds; it is written with microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time {
     pub(super) hour: u8,
     pub(super) minute: u8,
-    /// 60 in a leap second, which is read and not written.
+    /// 60 in a leap second, which is read but never written.
     pub(super) second: u8,
     pub(super) nano: u32,
 }
 
-/// A date and a time, with its distance from UTC (an instant) or without (naive).
+/// A date and a time, with its offset from UTC (an instant) or without (naive).
 ///
-/// Among arguments only an instant is allowed, and counts as its seconds since 1970. In a value both are.
+/// Among arguments only an instant is allowed, and counts as its seconds since 1970. In a value both are
+/// allowed.
 ///
 /// # Example
 ///
@@ -68,7 +69,7 @@ pub(super) enum Temporal {
 const SECONDS_PER_DAY: i64 = 86_400;
 
 impl DateTime {
-    /// The instant that is so many microseconds after 1970-01-01T00:00:00Z, in UTC.
+    /// The instant this many microseconds after 1970-01-01T00:00:00Z, in UTC.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl DateTime {
         self.offset.is_some()
     }
 
-    /// Of seconds since the epoch, as they are counted at this offset.
+    /// From seconds since the epoch, in local time at this offset.
     fn from_unix(seconds: i64, nano: u32, offset: Option<i32>) -> Result<Self, Error> {
         let date = calendar::date(seconds.div_euclid(SECONDS_PER_DAY)).ok_or_else(out_of_range)?;
         let second =
@@ -108,7 +109,7 @@ impl DateTime {
         Ok(Self { date, time, offset })
     }
 
-    /// The same fields, said to be UTC.
+    /// The same fields, interpreted as UTC.
     pub(super) fn in_utc(mut self) -> Self {
         self.offset = Some(0);
         self
@@ -119,7 +120,7 @@ impl DateTime {
         self
     }
 
-    /// The same instant as it is read in UTC; `None` for a naive date, and at the ends of the calendar.
+    /// The same instant in UTC; `None` for a naive date, and at the ends of the calendar.
     pub(super) fn to_utc(self) -> Option<Self> {
         let offset = i64::from(self.offset?);
         let seconds = calendar::days(self.date) * SECONDS_PER_DAY + self.time.seconds() - offset;
@@ -149,7 +150,7 @@ fn out_of_range() -> Error {
 impl TryFrom<SystemTime> for DateTime {
     type Error = Error;
 
-    /// Rounds down to the microsecond, also before 1970.
+    /// Rounds down to the microsecond, even before 1970.
     fn try_from(time: SystemTime) -> Result<Self, Error> {
         let nanos = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => i128::try_from(after.as_nanos()).ok(),
@@ -163,7 +164,7 @@ impl TryFrom<SystemTime> for DateTime {
 macro_rules! text {
     ($($type:ident: $what:literal)*) => {$(
         impl fmt::Display for $type {
-            /// ISO 8601, as Python's `isoformat`, with microseconds where there are some.
+            /// ISO 8601, like Python's `isoformat`, with microseconds if they are not zero.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut text = Text::new();
                 Temporal::$type(*self).write(&mut text)?;

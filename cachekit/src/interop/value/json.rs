@@ -1,8 +1,8 @@
-//! Values as JSON, for tools and people.
+//! Values as JSON, for tools and humans.
 //!
-//! What JSON lacks stands in a map of one key, as in the ecosystem's own test vectors: `$bytes` (hex), `$set`,
-//! `$datetime`, `$date`, `$time`, `$uuid`, `$int` and `$float` (text). The only key of a map that begins with `$` has
-//! one more of them before it, so that the map is not taken for a tag.
+//! Values that JSON cannot express are maps with one key, as in the ecosystem's own test vectors: `$bytes` (hex),
+//! `$set`, `$datetime`, `$date`, `$time`, `$uuid`, `$int` and `$float` (string). If the only key of a map begins with
+//! `$`, it gets one more `$`, so that the map is not mistaken for a tag.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,14 +15,14 @@ use crate::interop::error::{Error, ErrorKind};
 impl Value {
     /// Reads JSON.
     ///
-    /// An integer stays one, `-0` included; a number with a fraction or an exponent is a float. `{"$bytes": "c0ffee"}`,
-    /// `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`, `{"$date": …}`, `{"$time": …}`,
-    /// `{"$uuid": …}`, `{"$int": "…"}` and `{"$float": "…"}` stand for what JSON lacks. `{"$$x": …}` is the map with the
-    /// one key `$x`. Of a key that a map has twice, the last one counts.
+    /// An integer stays an integer, including `-0`; a number with a fraction or an exponent is a float.
+    /// `{"$bytes": "c0ffee"}`, `{"$set": […]}`, `{"$datetime": "2024-01-01T00:00:00+00:00"}`, `{"$date": …}`,
+    /// `{"$time": …}`, `{"$uuid": …}`, `{"$int": "…"}` and `{"$float": "…"}` stand for values that JSON cannot express.
+    /// `{"$$x": …}` is the map with the one key `$x`. If a map has a key twice, the last one counts.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Malformed`] for text that is no JSON or a tag with another content, and
+    /// [`ErrorKind::Malformed`] for text that is not JSON or a tag with other content, and
     /// [`ErrorKind::Range`] for an integer outside -2^63 to 2^64 - 1.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let (normal, checked) = integers(text);
@@ -32,7 +32,7 @@ impl Value {
         from_json(json)
     }
 
-    /// Writes JSON in one line, which [`from_json`](Self::from_json) reads back, apart from maps with keys
+    /// Writes JSON in one line, which [`from_json`](Self::from_json) reads back, except maps with keys
     /// that are not strings and extension types.
     pub fn to_json(&self) -> String {
         to_json(self).to_string()

@@ -1,4 +1,4 @@
-//! The model itself: what a program holds that does not know the types of its values.
+//! The model itself, for programs that do not know the types of their values.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ mod serde;
 
 /// Any argument or value of the model.
 ///
-/// For tools, and for code that gets its values at run time. Functions with types of their own need none of
-/// this: whatever implements `Serialize` is encoded directly.
+/// For tools, and for code that gets its values at run time. Functions with their own types do not need
+/// this: any type that implements `Serialize` is encoded directly.
 ///
 /// # Example
 ///
@@ -30,11 +30,11 @@ pub enum Value {
     Null,
     /// A boolean.
     Bool(bool),
-    /// An integer; what is written goes from -2^63 to 2^64 - 1.
+    /// An integer; -2^63 to 2^64 - 1 can be written.
     Int(i128),
-    /// A float; what is written is finite.
+    /// A float; only finite floats can be written.
     Float(f64),
-    /// A text.
+    /// A string.
     Str(String),
     /// Bytes.
     Bytes(Vec<u8>),
@@ -52,12 +52,12 @@ pub enum Value {
     Time(Time),
     /// A map with keys that are not strings. Only read: no writer of the ecosystem produces one.
     Pairs(Vec<(Value, Value)>),
-    /// An extension type of MessagePack, by its number. Only read, as `Pairs`.
+    /// An extension type of MessagePack, by its number. Only read, like `Pairs`.
     Extension(i8, Vec<u8>),
 }
 
 impl Value {
-    /// Bytes. `From<Vec<u8>>` would make a list of numbers of them.
+    /// Bytes. `From<Vec<u8>>` would make them a list of numbers.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(bytes.into())
     }

@@ -1,4 +1,4 @@
-//! Values of the model in serde's.
+//! Values of the model in serde's data model.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::interop::names;
 use crate::interop::set::Set;
 use crate::interop::temporal::Temporal;
 
-/// Bytes, which serde takes for a list of numbers otherwise.
+/// Bytes, which serde would otherwise treat as a list of numbers.
 struct Bytes<'a>(&'a [u8]);
 
 impl Serialize for Bytes<'_> {
@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// The date that a map stands for, if it is a sentinel; `None` if its text is no date.
+/// The date that a map represents, if it is a sentinel; `None` if its text is not a date.
 #[allow(clippy::option_option)]
 fn date(map: &BTreeMap<String, Value>) -> Option<Option<Value>> {
     let (Some(Value::Str(text)), 2) = (map.get(names::VALUE), map.len()) else { return Some(None) };

@@ -1,6 +1,6 @@
-//! Values that the backend does not have: it did not answer when they were made, or did not take them. It tells of
-//! changes of what it has, so it tells nothing of these. They are served while it is away, and dropped at its next
-//! answer, before anything else is kept.
+//! Values that the backend does not have: it did not answer when they were computed, or rejected them. The backend
+//! sends events only about entries that it has, so it sends none about these. They are served while it is down,
+//! and dropped at its next answer, before anything else is kept.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,18 +13,19 @@ use crate::entry::Fate;
 use crate::shared::{budget, runtime};
 use crate::store::{StoreRef, WeakStoreRef};
 
-/// As many are not worth a sweep.
+/// Up to this many are not worth a sweep.
 const FEW: usize = 64;
 
-/// How long after such a value was made the backend is asked, if no call asks it, and how often from then on.
+/// After such a value was computed, when the backend is first probed if no call uses it, and how often from then
+/// on.
 const FIRST_ASKED: Duration = Duration::from_secs(1);
 const LAST_ASKED: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct Blind {
-    /// Read first: in good times there is nothing.
+    /// Read first: usually there are none.
     any: AtomicBool,
-    /// A task asks the backend again and again.
+    /// A task probes the backend again and again.
     asking: AtomicBool,
     made: Mutex<Made>,
 }
@@ -33,7 +34,7 @@ pub(super) struct Blind {
 struct Made {
     /// Weak, so that no value is kept alive.
     copies: Vec<(Weak<Fate>, WeakStoreRef)>,
-    /// At which count those that are gone are forgotten.
+    /// At which count dead ones are removed.
     sweep_at: usize,
 }
 
@@ -42,20 +43,20 @@ impl Blind {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the task that asks has an end; a value that is made from here on begins another.
+    /// Whether the probing task ends; a value that is computed from here on starts another.
     fn ends(&self) -> bool {
         if self.any.load(Ordering::SeqCst) {
             return false;
         }
         self.asking.store(false, Ordering::SeqCst);
-        // One may have been made in between, and have found the task at work.
+        // A value may have been added in between, by a thread that found the task running.
         !self.any.load(Ordering::SeqCst) || self.asking.swap(true, Ordering::SeqCst)
     }
 }
 
 impl Coherence {
-    /// The value of this entry, which belongs under this key, is not in the backend. Said before the entry is
-    /// published, or after.
+    /// The value of this entry, which belongs under this key, is not in the backend. Called before or after the
+    /// entry is published.
     pub(in crate::shared) fn made_blindly(
         self: &Arc<Self>,
         key: &str,
@@ -68,7 +69,7 @@ impl Coherence {
             made.sweep_at = made.copies.len() * 2;
         }
         made.copies.push((Arc::downgrade(fate), store.downgrade()));
-        // With the list locked: a reader that finds the mark finds the entry.
+        // With the list locked: a reader that sees the flag sees the entry.
         self.blind.any.store(true, Ordering::SeqCst);
         drop(made);
         if !self.blind.asking.swap(true, Ordering::SeqCst) {
@@ -99,7 +100,7 @@ impl Coherence {
     }
 }
 
-/// Asks the backend until there is no such value any more: where every call is a hit, no call asks it.
+/// Probes the backend until there are no such values left: if every call is a hit, no call probes it.
 async fn ask(coherence: Weak<Coherence>, key: String, budget: Duration) {
     let mut pause = FIRST_ASKED;
     loop {

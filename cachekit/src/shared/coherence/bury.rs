@@ -1,4 +1,4 @@
-//! Where dead copies go: their values are dropped in the background, since a destructor is foreign code and an event
+//! Drops dead copies. Their values are dropped in the background, because a destructor is foreign code and an event
 //! arrives on the backend's thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::store::Cause;
 #[derive(Default)]
 pub(super) struct Graveyard {
     waiting: Mutex<Waiting>,
-    /// Something waits, and the job for it could not be started.
+    /// Copies are waiting, and the job for them could not be started.
     left: AtomicBool,
 }
 
@@ -24,9 +24,9 @@ pub(super) struct Graveyard {
 struct Waiting {
     dead: Vec<Copied>,
     held: Vec<Resident>,
-    /// To be said in the log.
+    /// Still to be logged.
     flushes: Vec<(Reason, u64)>,
-    /// A job will come.
+    /// A job is scheduled.
     expected: bool,
 }
 
@@ -35,7 +35,7 @@ impl Graveyard {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has dead copies dropped later.
+    /// Schedules dead copies to be dropped.
     pub(super) fn bury(&self, coherence: &Arc<Coherence>, told: Told) {
         if told.dead.is_empty() && told.held.is_empty() {
             return;
@@ -53,7 +53,7 @@ impl Graveyard {
         }
     }
 
-    /// Orders a job if the last one that was ordered was refused.
+    /// Schedules a job if the last one was rejected.
     pub(super) fn look_after(&self, coherence: &Arc<Coherence>) {
         if self.left.load(Ordering::Relaxed) && self.left.swap(false, Ordering::Relaxed) {
             self.waiting().expected = true;
@@ -67,7 +67,7 @@ impl Graveyard {
     }
 }
 
-/// Dropped before it ran: there was no place for it.
+/// Dropped before it ran: there was no thread for it.
 struct Job(Option<(Arc<Coherence>, PendingGuard)>);
 
 impl Job {
@@ -80,7 +80,7 @@ impl Job {
             say_flush(coherence.kind, why, dropped);
         }
         for (store, fate) in dead {
-            // The last of a value, or of a test scope's store.
+            // The last reference to a value, or to a test scope's store.
             contained(|| {
                 if let Some(entry) = fate.entry().filter(|entry| entry.head().is_dead()) {
                     store.take_out(fate.hash(), &entry, Cause::Removed);

@@ -16,19 +16,19 @@ const SHARDS: usize = 16;
 /// Rows of a shard that are not worth a sweep.
 const FEW: usize = 64;
 
-/// What this process has put into a place, by its hash; `None`: it has emptied the place.
+/// What this process has written under a key, by its hash; `None`: it has deleted the entry.
 pub(crate) type Put = Option<u64>;
 
-/// How long after a write its echo may come. What comes later is taken for news.
+/// How long after a write its echo may arrive. A later event counts as another process's.
 const ECHO: Duration = Duration::from_secs(10);
 
-/// What becomes of a copy, and where it belongs.
+/// The fate of a copy, and the store that it belongs to.
 pub(crate) type Copied = (StoreRef, Arc<Fate>);
 
 /// Why copies are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The backend says that their key was deleted or replaced.
+    /// The backend reports that their key was deleted or replaced.
     Told,
     /// Events may have been lost.
     Gap,
@@ -36,47 +36,48 @@ pub(crate) enum Reason {
     Cleared,
     /// This process is replacing them itself.
     Own,
-    /// No event will come any more.
+    /// No further events will arrive.
     End,
 }
 
-/// What an event came to.
+/// The result of an event.
 pub(crate) struct Told {
     pub(super) reason: Reason,
     /// Copies that are dead now.
     pub(crate) dead: Vec<Copied>,
-    /// Their entries. Never dropped where an event arrives: a value's destructor is foreign code.
+    /// Their entries. Never dropped on the thread of an event: a value's destructor is foreign code.
     pub(crate) held: Vec<Resident>,
-    /// Copies that this process has written itself, as far as it knows, and that are served by nothing until a look
+    /// Copies that this process has written itself, as far as it knows. They are not served until a look
     /// at the backend has decided.
     pub(crate) doubted: Vec<(Copied, Resident, Put)>,
-    /// How many of the dead were alive or on their way.
+    /// How many of the dead copies were alive or in transit.
     pub(super) dropped: u64,
 }
 
-/// How an event about a place is to be read.
+/// How to read an event about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// As news of another process.
+    /// As a change by another process.
     Foreign,
-    /// This process is changing the place: as its own echo or as news, which the look after the change tells apart.
+    /// This process is changing the entry: as its own echo or as another process's change; the look after the change
+    /// decides.
     Busy { heard: bool },
-    /// This process changed the place at this time, and its echo has not come yet.
+    /// This process changed the entry at this time, and its echo has not arrived yet.
     Echo(Put, Instant),
-    /// The look is under way.
+    /// The look is in progress.
     Looking { heard: bool },
 }
 
 struct Row {
-    /// Weak, so that the index keeps nothing alive. The memory is given back at the next sweep.
+    /// Weak, so that the index keeps nothing alive. The memory is freed at the next sweep.
     fate: Weak<Fate>,
-    /// Weak as well: a test scope's may end.
+    /// Also weak, because a test scope's store may end.
     store: WeakStoreRef,
     phase: Phase,
 }
 
 impl Row {
-    /// The copy, if it is still there.
+    /// The copy, if it still exists.
     fn copied(&self) -> Option<Copied> {
         Some((self.store.upgrade()?, self.fate.upgrade()?))
     }
@@ -86,7 +87,7 @@ impl Row {
     }
 }
 
-/// The keys of the tables are hashes already, with a seed of this process.
+/// The keys of the tables are already hashes, with a seed of this process.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -118,7 +119,7 @@ impl Shard {
         self.rows.get_mut(&hash)?.iter_mut().find(|row| row.is_of(fate))
     }
 
-    /// Forgets entries that are gone. Seldom enough that a row pays for it once.
+    /// Removes dead rows. Rarely enough that each row pays for it once.
     fn sweep(&mut self) {
         self.rows.retain(|_, rows| {
             rows.retain(|row| row.fate.strong_count() > 0);
@@ -129,8 +130,8 @@ impl Shard {
     }
 }
 
-/// The copies of one backend's values, by the hash of their storage key. Two keys of one hash share their events: that
-/// drops too much, and nothing else.
+/// The copies of one backend's values, by the hash of their storage key. Two keys with the same hash share their
+/// events: that drops too many copies, and has no other effect.
 pub(crate) struct Index {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
@@ -146,14 +147,14 @@ impl Index {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The lower bits choose a row in the shard's table. The remainder is small.
+        // The lower bits select a row in the shard's table. The remainder is small.
         #[allow(clippy::cast_possible_truncation)]
         let index = (hash >> 32) as usize % SHARDS;
         &self.shards[index]
     }
 
-    /// Has the events of a key end this fate; asked before the backend is asked for its value. False: there are none
-    /// any more.
+    /// Makes the events of a key kill this fate; called before the value is requested from the backend. False: no
+    /// events arrive any more.
     pub(crate) fn cover(&self, key: &str, fate: &Arc<Fate>, store: &StoreRef) -> bool {
         let hash = self.hash(key.as_bytes());
         let mut shard = lock(self.shard(hash));
@@ -165,7 +166,7 @@ impl Index {
         }
         let rows = shard.rows.entry(hash).or_insert_with(|| Vec::with_capacity(1));
         let before = rows.len();
-        // Mostly the entry that this one replaces.
+        // Usually the entry that this one replaces.
         rows.retain(|row| row.fate.strong_count() > 0);
         if !rows.iter().any(|row| row.is_of(fate)) {
             let (fate, store) = (Arc::downgrade(fate), store.downgrade());
@@ -176,15 +177,15 @@ impl Index {
         true
     }
 
-    /// This process begins to change a place of the entry. False if no event would reach the entry there.
+    /// This process begins to change an entry under this key. False if no event would reach the entry there.
     pub(crate) fn begin(&self, hash: u64, fate: &Arc<Fate>) -> bool {
         let mut shard = lock(self.shard(hash));
         let row = shard.find(hash, fate);
         row.map(|row| row.phase = Phase::Busy { heard: false }).is_some()
     }
 
-    /// The change is over; with `put`, an echo may follow. False if events came meanwhile: then it is not over, and a
-    /// look at the backend has to tell whether they were echoes.
+    /// The change is over; with `put`, an echo may follow. False if events arrived meanwhile: then it is not over, and
+    /// a look at the backend has to decide whether they were echoes.
     pub(crate) fn settle(&self, hash: u64, fate: &Arc<Fate>, put: Option<Put>) -> bool {
         let mut shard = lock(self.shard(hash));
         let Some(row) = shard.find(hash, fate) else { return true };
@@ -197,7 +198,7 @@ impl Index {
         quiet
     }
 
-    /// The change came to nothing.
+    /// The change had no effect.
     pub(crate) fn quit(&self, hash: u64, fate: &Arc<Fate>) {
         let mut shard = lock(self.shard(hash));
         if let Some(row) = shard.find(hash, fate) {
@@ -205,7 +206,8 @@ impl Index {
         }
     }
 
-    /// The look found what this process has put there. False if there were events meanwhile: they are news.
+    /// The look found the value that this process wrote. False if events arrived meanwhile: they are another
+    /// process's.
     pub(crate) fn confirm(&self, hash: u64, fate: &Arc<Fate>) -> bool {
         let mut shard = lock(self.shard(hash));
         let Some(row) = shard.find(hash, fate) else { return false };
@@ -214,12 +216,12 @@ impl Index {
             Phase::Looking { heard } => (!heard, true),
             Phase::Foreign | Phase::Echo(..) => (false, false),
         };
-        // Its one echo has been heard. Under the lock: an event from here on is news.
+        // Its one echo has arrived. Under the lock: an event from here on is another process's.
         row.phase = Phase::Foreign;
         quiet && (!doubted || fate.trust())
     }
 
-    /// The backend says that a key was deleted or replaced.
+    /// The backend reports that a key was deleted or replaced.
     pub(crate) fn tell(&self, key: &str) -> Told {
         let hash = self.hash(key.as_bytes());
         let mut told = Told::new(Reason::Told);
@@ -228,7 +230,7 @@ impl Index {
         let Some(rows) = shard.rows.get_mut(&hash) else { return told };
         let before = rows.len();
         if rows.iter().any(|row| matches!(row.phase, Phase::Busy { .. })) {
-            // The others are what the write under way replaces.
+            // The others are what the write in flight replaces.
             told.reason = Reason::Own;
         }
         let own = told.reason == Reason::Own;
@@ -267,13 +269,13 @@ impl Index {
         told
     }
 
-    /// Events may have been lost, or everything was deleted: no copy may be served any more. What this process is
-    /// writing at the moment is looked at afterwards.
+    /// Events may have been lost, or everything was deleted: no copy may be served any more. Entries that this process
+    /// is writing at the moment are checked afterwards.
     pub(crate) fn flush(&self, reason: Reason) -> Told {
         self.drop_all(|phase| !matches!(phase, Phase::Busy { .. }), reason)
     }
 
-    /// No event comes any more.
+    /// No further events will arrive.
     pub(crate) fn end(&self) -> Told {
         self.drop_all(|_| true, Reason::End)
     }
@@ -299,7 +301,7 @@ impl Index {
         told
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).rows.values().map(Vec::len).sum::<usize>()).sum()
@@ -311,10 +313,11 @@ impl Told {
         Self { reason, dead: Vec::new(), held: Vec::new(), doubted: Vec::new(), dropped: 0 }
     }
 
-    /// Ends a copy: for every thread, and also if its value is still on its way. It needs no row any more: false.
+    /// Kills a copy for every thread, even if its value is still in transit. Returns false, because it needs no row
+    /// any more.
     pub(super) fn drop_copy(&mut self, store: StoreRef, fate: Arc<Fate>) -> bool {
         let ended = match self.reason {
-            // What the function returns may still be written, if the backend itself tells what it has overtaken.
+            // The function's result may still be written, if the backend itself refuses overtaken writes.
             Reason::Told | Reason::Gap | Reason::Cleared => fate.outdate(),
             Reason::Own | Reason::End => fate.kill_elsewhere(),
         };

@@ -1,13 +1,13 @@
-//! The memory tier listens to what its backend says of changes: an entry that was deleted or replaced there, by
-//! whatever process, is dropped here.
+//! The memory tier receives its backend's events about changes: an entry that any process deleted or replaced there
+//! is dropped here.
 //!
-//! There is one subscription for each backend, made when a function first keeps a copy of what belongs there. An
-//! entry is entered in an [`Index`](index::Index) before the backend is asked for its value, so that an event finds
-//! it whether its value is still on its way or there already; the event kills it, which is what every invalidation
-//! does, and what a hit looks at anyway.
+//! There is one subscription for each backend, created when a function first keeps a copy of one of its values. An
+//! entry is registered in an [`Index`](index::Index) before its value is requested from the backend, so that an
+//! event finds it whether its value is still in transit or already here. The event kills the entry, as every
+//! invalidation does; every hit checks for that anyway.
 //!
-//! A process hears of its own writes, too, and an event does not say whose it is. So what was written here is only
-//! dropped if the backend has something else now: see [`own`].
+//! A process also receives events about its own writes, and an event does not say who caused it. So an entry that
+//! was written here is only dropped if the backend has another value now: see [`own`].
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -32,29 +32,29 @@ mod tests;
 
 pub(super) use self::own::Own;
 
-/// What one backend says of changes, and the copies that this process has of its values.
+/// The events of one backend, and the copies of its values in this process.
 pub(crate) struct Coherence {
     index: Index,
     graveyard: Graveyard,
     backend: Weak<dyn Backend>,
     kind: &'static str,
-    /// What goes on in the background of the test scope, or of the process.
+    /// The background work of the test scope, or of the process.
     pending: Arc<Pending>,
     subscription: Mutex<Option<Subscription>>,
     ended: AtomicBool,
-    /// Looks at what may be the echo of an own write.
+    /// Looks at entries whose event may be the echo of an own write.
     looks: AtomicUsize,
     blind: Blind,
 }
 
 impl Coherence {
-    /// Subscribes to a backend's news. `None` if it tells none.
+    /// Subscribes to a backend's events. `None` if it sends none.
     pub(super) fn subscribe(backend: &Arc<dyn Backend>) -> Option<Arc<Self>> {
-        // A backend that panics tells nothing.
+        // A backend that panics sends no events.
         let told = contained(|| {
             let events = backend.events()?;
             let coherence = Arc::new(Self::new(backend));
-            // Weak: the backend must not keep alive what ends the subscription.
+            // Weak: the backend must not keep alive the object whose drop ends the subscription.
             let listener = Arc::downgrade(&coherence);
             let subscription = events.subscribe(Arc::new(move |event: &InvalidationEvent| {
                 if let Some(coherence) = listener.upgrade() {
@@ -85,8 +85,8 @@ impl Coherence {
         self.subscription.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the events of a key end this entry; asked before the backend is asked for its value. Where no event comes
-    /// any more, the entry is not kept.
+    /// Makes the events of a key kill this entry; called before its value is requested from the backend. If no
+    /// events arrive any more, the entry is not kept.
     pub(super) fn cover(self: &Arc<Self>, key: &str, fate: &Arc<Fate>, store: &StoreRef) {
         if !self.index.cover(key, fate, store) {
             fate.kill();
@@ -94,11 +94,11 @@ impl Coherence {
         self.graveyard.look_after(self);
     }
 
-    /// Called by the backend, on a thread of its own: nothing here blocks, and no user code runs.
+    /// Called by the backend, on its own thread: nothing here blocks, and no user code runs.
     fn hear(self: &Arc<Self>, event: &InvalidationEvent) {
         let told = match event {
             InvalidationEvent::Cleared => self.index.flush(Reason::Cleared),
-            // What this version does not know of is treated as the worst.
+            // An event that this version does not know is treated as the worst case.
             event => match event.key() {
                 Some(key) => self.tell(key),
                 None => self.index.flush(Reason::Gap),
@@ -115,7 +115,7 @@ impl Coherence {
         told
     }
 
-    /// Ends the subscription; what it covered is served no more.
+    /// Ends the subscription; the copies that it covered are no longer served.
     pub(super) fn end(self: &Arc<Self>) {
         if self.ended.swap(true, Ordering::SeqCst) {
             return;
@@ -125,7 +125,7 @@ impl Coherence {
         self.bury(self.index.end());
     }
 
-    /// Has what is dead dropped in the background.
+    /// Drops dead copies in the background.
     fn bury(self: &Arc<Self>, told: Told) {
         self.graveyard.bury(self, told);
     }

@@ -1,13 +1,13 @@
-//! A process's own changes, and how their echo is told from another process's change.
+//! A process's own changes, and how their echo is distinguished from another process's change.
 //!
-//! An event names a key and nothing else. The echo of an own write and the news of a foreign one look the same, may
-//! come in any order, and either may come twice or, for a first write, not at all. So neither is counted: an event
-//! that could be an echo makes the process look at the backend once. If that has exactly what this process has put
-//! there, nothing newer had come when the event was sent, and the entry stays. Otherwise, or if the look fails, it
-//! goes.
+//! An event contains a key and nothing else. The echo of an own write looks like the event of a foreign one. They
+//! may arrive in any order, and either may arrive twice or, for a first write, not at all. So neither is counted.
+//! An event that could be an echo makes the process look at the backend once. If the backend has exactly what this
+//! process wrote, no newer write had arrived when the event was sent, and the entry stays. Otherwise, or if the
+//! look fails, the entry is dropped.
 //!
-//! Events that come while the write is under way are looked into at its end, before its caller has its answer. One
-//! that comes later takes the entry out of service until the look has decided.
+//! Events that arrive while the write is in flight are checked at its end, before its caller has its answer. A
+//! later event takes the entry out of service until the look has decided.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,25 +25,25 @@ use crate::store::StoreRef;
 /// Looks after a write before it counts as overtaken, if events keep coming.
 const LOOKS: usize = 2;
 
-/// Looks in the background at the same time. Beyond that, what is in doubt is dropped.
+/// Concurrent looks in the background. Above that, entries in doubt are dropped.
 const MOST_LOOKS: usize = 64;
 
-/// One change of a place by this process, until it is over.
+/// One change of an entry in the backend by this process, until it is over.
 pub(in crate::shared) struct Own {
     coherence: Arc<Coherence>,
     hash: u64,
     fate: Arc<Fate>,
     store: StoreRef,
-    /// What is there afterwards, for a change whose echo is expected.
+    /// The value afterwards, for a change whose echo is expected.
     put: Option<Put>,
     over: bool,
-    /// Events came meanwhile, and no look has told yet what they are.
+    /// Events arrived meanwhile, and no look has decided yet what they are.
     doubted: bool,
 }
 
 impl Own {
-    /// Begins a change of the place of an entry, which is to have this value, or none. `None` if no events are
-    /// expected for the entry there.
+    /// Begins a change of an entry in the backend, to this value, or to none. `None` if no events are
+    /// expected for the entry.
     pub(in crate::shared) fn begin(
         coherence: &Arc<Coherence>,
         key: &str,
@@ -54,7 +54,7 @@ impl Own {
         Self::new(coherence, key, copy, Some(put))
     }
 
-    /// Begins a run whose write the backend refuses if another process changes the place meanwhile.
+    /// Begins a run whose write the backend refuses if another process changes the entry meanwhile.
     pub(in crate::shared) fn run(
         coherence: &Arc<Coherence>,
         key: &str,
@@ -81,12 +81,12 @@ impl Own {
         })
     }
 
-    /// Its write begins: from here on the backend's answer to that decides, and no event does.
+    /// Its write begins: from here on the backend's answer to the write decides, not an event.
     pub(in crate::shared) fn give_way(mut self) {
         self.over = true;
     }
 
-    /// Ends it. False if another process has changed the place since, or may have: then the entry is dead.
+    /// Ends it. False if another process has changed the entry since, or may have: then this copy is dead.
     pub(in crate::shared) async fn stands(
         mut self,
         remote_entry: &RemoteEntry,
@@ -110,7 +110,7 @@ impl Own {
             }
         }
         self.over = true;
-        // Dropped with a doubt, it ends the entry.
+        // If it is dropped with a doubt, it kills the entry.
         !self.doubted
     }
 
@@ -123,7 +123,7 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // The caller may have gone while the change was under way.
+        // The caller may have gone while the change was in flight.
         if !self.over && !self.doubted {
             self.doubted = !self.coherence.index.settle(self.hash, &self.fate, self.put);
         }
@@ -135,7 +135,7 @@ impl Drop for Own {
 }
 
 impl Coherence {
-    /// What a place has.
+    /// What the backend has under the key.
     fn put(&self, found: Option<&Fetched>) -> Put {
         found.map(|found| self.index.hash(found.value()))
     }
@@ -148,7 +148,7 @@ impl Coherence {
     }
 }
 
-/// An entry that is out of service until a look has decided. Dropping it ends the entry.
+/// An entry that is out of service until a look has decided. Dropping it kills the entry.
 struct Doubted {
     coherence: Arc<Coherence>,
     copy: Option<(Copied, Resident)>,
@@ -177,7 +177,7 @@ impl Drop for Doubted {
     }
 }
 
-/// Looks in the background whether the backend still has what this process has put there.
+/// Checks in the background whether the backend still has what this process wrote.
 pub(super) fn look(coherence: &Arc<Coherence>, key: &str, copy: (Copied, Resident), put: Put) {
     let under_way = coherence.looks.fetch_add(1, Ordering::Relaxed);
     let doubted = Doubted { coherence: Arc::clone(coherence), copy: Some(copy) };
@@ -188,7 +188,7 @@ pub(super) fn look(coherence: &Arc<Coherence>, key: &str, copy: (Copied, Residen
     let pending = coherence.pending.start();
     let until = Instant::now() + budget();
     runtime::detach(async move {
-        // Dropped after what it covers: a captured variable would outlive it.
+        // Dropped after the guarded work: a captured variable would outlive it.
         let _pending = pending;
         let doubted = doubted;
         let Some(backend) = coherence.backend.upgrade() else { return drop(doubted) };

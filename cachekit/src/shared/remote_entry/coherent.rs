@@ -1,4 +1,4 @@
-//! Changes of a place that this process has a copy of, and the backend's news of them.
+//! Changes of an entry in the backend that this process has a copy of, and the backend's events about them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::shared::guard::WriteRight;
 use crate::store::StoreRef;
 
 impl RemoteEntry {
-    /// Has the backend's news of this place end an entry. Asked before the backend is asked for the entry's value.
+    /// Makes the backend's events about this key kill an entry. Called before the entry's value is requested.
     pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
         if let Some(coherence) = self.known.listens(&self.backend) {
             coherence.cover(&self.key, fate, store);
@@ -27,17 +27,17 @@ impl RemoteEntry {
         }
     }
 
-    /// This process begins to change the place of an entry.
+    /// This process begins to change an entry in the backend.
     fn own(&self, fate: &Arc<Fate>, store: &StoreRef, value: Option<&[u8]>) -> Option<Own> {
         Own::begin(self.known.coherence()?, &self.key, (fate, store), value)
     }
 
-    /// The entry's function begins to run, and whether its value may be kept is for the backend to say.
+    /// The entry's function begins to run, and the backend will decide whether its value may be kept.
     pub(in crate::shared) fn begin_run(&self, fate: &Arc<Fate>, store: &StoreRef) -> Option<Own> {
         Own::run(self.known.coherence()?, &self.key, (fate, store))
     }
 
-    /// Deletes at these places of an entry of this process that is not to end because of that.
+    /// Deletes under these keys an entry of this process that must not be killed by that.
     pub(crate) async fn delete_beside<'a>(
         links: &[&'a Self],
         fate: Option<&Arc<Fate>>,
@@ -54,8 +54,8 @@ impl RemoteEntry {
         deleted
     }
 
-    /// Writes, with the right to do so. Unless a fence guards the write, it goes on when the caller does not, and is
-    /// taken back if `entry` is killed or its place is emptied meanwhile.
+    /// Writes, with the right to do so. Unless a fence guards the write, it continues even if the caller does not,
+    /// and is taken back if `entry` is killed or deleted meanwhile.
     pub(crate) async fn write(
         &self,
         store: &StoreRef,

@@ -1,11 +1,11 @@
 //! What a type asks a deserializer for: the names, the order and the kinds of everything it reads.
 //!
 //! [`of`] runs a type's `Deserialize` against a deserializer that has no input but answers with plausible
-//! values and records what it was asked ([`probe`], [`record`]). The result is a graph: recursive types
+//! values and records what it was asked for ([`probe`], [`record`]). The result is a graph: recursive types
 //! point back into it. Its fingerprint is the same in every process and on every platform.
 //!
-//! A type has no schema if it asks for whatever comes (`deserialize_any`: untagged and internally tagged
-//! enums, flattened fields, `serde_json::Value`), if it refuses every value it is offered, if what it asks
+//! A type has no schema if it accepts anything (`deserialize_any`: untagged and internally tagged
+//! enums, flattened fields, `serde_json::Value`), if it refuses every value that it is offered, if what it asks
 //! for depends on the values it was given, or if recording takes too many steps.
 
 use std::any::TypeId;
@@ -20,15 +20,16 @@ use serde::de::DeserializeOwned;
 mod probe;
 mod record;
 
-/// Values of a type that are read back before they are written: the first ones, and one in so many after them. A process
-/// that only writes finds out so, too, that a type does not come back. An odd number: kinds of values may alternate.
+/// Values of a type that are read back before they are written: the first ones, and one in this many of the later ones.
+/// So even a process that only writes finds out that a type does not round-trip. An odd number, because kinds of values
+/// may alternate.
 const FIRST_PROOFS: u32 = 8;
 const PROOF_EVERY: u32 = 31;
 
 type Name = &'static str;
 type Names = &'static [&'static str];
 
-/// What is asked for in one place.
+/// What is asked for at one position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[rustfmt::skip]
 pub(super) enum Shape {
@@ -44,7 +45,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// How many places there are below this one.
+    /// The number of positions below this one.
     fn arity(self) -> usize {
         match self {
             Self::NewtypeStruct(_) | Self::Option | Self::Seq | Self::NewtypeVariant => 1,
@@ -57,7 +58,7 @@ impl Shape {
         }
     }
 
-    /// What the fingerprint has of it: a number that never changes, a name and names, lengths.
+    /// Its part of the fingerprint: a number that never changes, a name and names, lengths.
     fn parts(self) -> (u8, Name, Names) {
         match self {
             Self::Bool => (1, "", &[]),
@@ -94,7 +95,7 @@ impl Shape {
     }
 }
 
-/// One place of a type, and the places below it.
+/// One position of a type, and the positions below it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) shape: Shape,
@@ -109,7 +110,7 @@ pub(super) struct Schema {
     is_ordered: bool,
     /// How many values were written.
     written: AtomicU32,
-    /// One could not be read back: all are, before they are written.
+    /// One could not be read back: from now on all are read back before they are written.
     doubted: AtomicBool,
 }
 
@@ -120,7 +121,7 @@ impl Schema {
         Self { nodes, fingerprint, is_ordered, written, doubted }
     }
 
-    /// Whether the value that is written now is to be read back before.
+    /// Whether the value that is written now must be read back first.
     pub(super) fn wants_proof(&self) -> bool {
         let written = self.written.fetch_add(1, Ordering::Relaxed);
         written < FIRST_PROOFS
@@ -133,8 +134,8 @@ impl Schema {
         self.doubted.store(true, Ordering::Relaxed);
     }
 
-    /// Whether all collections in it are known to keep their order. No part of the fingerprint: what was
-    /// written by a set may be read by a list.
+    /// Whether all collections in it are known to keep their order. Not part of the fingerprint: what a set
+    /// wrote may be read by a list.
     pub(super) fn is_ordered(&self) -> bool {
         self.is_ordered
     }
@@ -174,18 +175,19 @@ fn fingerprint(nodes: &[Node]) -> u64 {
     }
     let mut fingerprint = [0; 8];
     fingerprint.copy_from_slice(digest.finalize().as_bytes());
-    // 0 says that there is none.
+    // 0 means that there is none.
     u64::from_be_bytes(fingerprint).max(1)
 }
 
 /// The schema of a type, or `None` if it has none. Recorded once in a process, at its first use.
 pub(super) fn of<V: DeserializeOwned>() -> Option<&'static Schema> {
     thread_local! {
-        /// What this thread asked for last: mostly the next is the same, and needs no lock that all threads share.
+        /// What this thread looked up last: the next look-up is usually the same, and then needs no lock that all
+        /// threads share.
         static LAST: Cell<Option<(TypeId, Option<&'static Schema>)>> = const { Cell::new(None) };
     }
 
-    // Types that differ in lifetimes only are one type here, and read alike.
+    // Types that differ only in lifetimes are one type here, and are read alike.
     let id = typeid::of::<V>();
     if let Ok(Some((last, schema))) = LAST.try_with(Cell::get)
         && last == id
@@ -193,7 +195,7 @@ pub(super) fn of<V: DeserializeOwned>() -> Option<&'static Schema> {
         return schema;
     }
     let schema = look_up::<V>(id);
-    // On a thread that is ending there is no next.
+    // On a thread that is ending there is no next look-up.
     let _ = LAST.try_with(|last| last.set(Some((id, schema))));
     schema
 }

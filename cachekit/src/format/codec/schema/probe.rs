@@ -1,8 +1,8 @@
-//! The deserializer that asks back: it has no input, answers with plausible values, and has everything
-//! recorded that it was asked for.
+//! The probing deserializer: it has no input, answers with plausible values, and records everything
+//! that it was asked for.
 //!
 //! It answers exactly as bincode would, through [`Limited`](super::super::depth::Limited): structs as
-//! sequences, variants by number, strings borrowed. What bincode cannot do it does not do either.
+//! sequences, variants by number, strings borrowed. What bincode cannot do, it does not do either.
 
 use serde::de::value::{Error, U32Deserializer};
 use serde::de::{
@@ -13,8 +13,8 @@ use serde::de::{
 use super::record::Recording;
 use super::{Name, Names, Shape};
 
-/// What strings are offered, until one is accepted: nothing, a time, a date, a time of day, an address of
-/// each kind, a UUID, a number, a version, a URL, a word.
+/// The strings that are offered, until one is accepted: an empty one, a time, a date, a time of day, an
+/// address of each kind, a UUID, a number, a version, a URL, a word.
 const TEXTS: [&str; 13] = [
     "",
     "1970-01-01T00:00:00Z",
@@ -34,11 +34,11 @@ const TEXTS: [&str; 13] = [
 /// How many bytes are offered. All are zero.
 const BYTES: [usize; 10] = [0, 16, 1, 4, 8, 12, 20, 24, 32, 64];
 
-/// Stands in one place of a type.
+/// Represents one position of a type.
 #[derive(Clone, Copy)]
 pub(super) struct Probe<'r> {
     recording: &'r Recording,
-    /// The place above, and which of its children this is.
+    /// The position above, and which of its children this is.
     parent: (u32, u32),
 }
 
@@ -78,7 +78,7 @@ impl<'r> Probe<'r> {
         refuse()
     }
 
-    /// Goes into a place.
+    /// Enters a position.
     fn inside<T>(
         self,
         place: u32,
@@ -127,7 +127,7 @@ macro_rules! refused {
 impl<'de> Deserializer<'de> for Probe<'_> {
     type Error = Error;
 
-    // Ones first: zero is the number that types refuse.
+    // Ones first, because zero is the number that types refuse.
     scalars! {
         deserialize_bool: Bool = visit_bool [true, false];
         deserialize_i8: I8 = visit_i8 [1, 0];

@@ -1,8 +1,8 @@
 //! Recording a schema in as many runs of `Deserialize` as it takes to visit every variant.
 //!
 //! A run goes where something is left to explore, and elsewhere takes the shortest way: `None`, empty
-//! collections, and of an enum the variant that was completed first. The last cannot contain itself, or
-//! the inner one would have been completed before; so also recursive types come to an end.
+//! collections, and for an enum the variant that was completed first. That variant cannot contain its own
+//! enum, or the inner one would have been completed before. So recording ends for recursive types, too.
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
@@ -15,10 +15,10 @@ use super::{Node, Schema, Shape};
 use crate::contained::contained;
 use crate::format::codec::depth::MAX_DEPTH;
 
-/// Questions answered for one type, in all runs together: about a millisecond's worth.
+/// Maximum number of steps for one type, in all runs together: about a millisecond.
 const MAX_STEPS: usize = 1 << 14;
 
-/// Collections that keep their order. If one is missing here, or has moved, its values take longer.
+/// Collections that keep their order. If one is missing here, or has moved, its values are slower.
 const ORDERED: [&str; 4] = [
     "alloc::vec::Vec<",
     "alloc::collections::btree::",
@@ -29,13 +29,13 @@ const ORDERED: [&str; 4] = [
 /// Nothing below is unexplored.
 const EXPLORED: u32 = u32::MAX;
 
-/// A place in the graph while it is recorded.
+/// A position in the graph while it is recorded.
 struct Recorded {
     shape: Shape,
     children: Vec<Option<u32>>,
     /// Of an enum: the variant that was completed first.
     base: Option<u32>,
-    /// How many steps below the next unexplored place is, as of the start of the run.
+    /// Number of steps to the next unexplored position below, as of the start of the run.
     distance: u32,
 }
 
@@ -59,11 +59,12 @@ enum Outcome {
 /// What is known of a type so far.
 pub(super) struct Recording {
     recorded: RefCell<Vec<Recorded>>,
-    /// A place is known by the visitor that asks and by what it asks for. Every type has a visitor of its own.
+    /// A position is identified by the visitor that asks and by what it asks for. Every type has its own
+    /// visitor.
     known: RefCell<HashMap<(TypeId, Shape), u32>>,
-    /// What the run is inside of, with the child it is in.
+    /// The positions that the run is inside, with the child that it is in.
     path: RefCell<Vec<(u32, u32)>>,
-    /// Which value a place below another one is offered, if not the first.
+    /// Which value a position below another one is offered, if not the first.
     candidates: RefCell<HashMap<(u32, u32), usize>>,
     /// Where the last value was offered in this run.
     offered: Cell<Option<(u32, u32)>>,
@@ -79,7 +80,7 @@ pub(super) fn record<V: DeserializeOwned>() -> Option<Schema> {
     let recording = Recording::new();
     while recording.steps.get() < MAX_STEPS {
         recording.start();
-        // A type may assume more of its input than its `Deserialize` says, and panic.
+        // A type may assume more about its input than its `Deserialize` states, and panic.
         let finished = contained(|| V::deserialize(Probe::root(&recording)).is_ok())?;
         if !finished {
             recording.refused();
@@ -95,7 +96,7 @@ pub(super) fn record<V: DeserializeOwned>() -> Option<Schema> {
 
 impl Recording {
     fn new() -> Self {
-        // The first place is above the type.
+        // The first position is above the type.
         Self {
             recorded: RefCell::new(vec![Recorded::new(Shape::NewtypeVariant)]),
             known: RefCell::default(),
@@ -117,8 +118,8 @@ impl Recording {
         self.measure();
     }
 
-    /// How far every place is from an unexplored one. A run that follows falling distances gets there, past no
-    /// place twice.
+    /// The distance of every position from an unexplored one. A run that follows falling distances gets there,
+    /// and visits no position twice.
     fn measure(&self) {
         let mut recorded = self.recorded.borrow_mut();
         let mut parents = vec![Vec::new(); recorded.len()];
@@ -150,7 +151,7 @@ impl Recording {
         self.recorded.borrow()[0].distance != EXPLORED
     }
 
-    /// What was recorded, numbered in the order in which it is reached: the same whatever the order of
+    /// The recorded schema, numbered in the order in which it is reached: independent of the order of
     /// exploration.
     fn schema(&self) -> Schema {
         let recorded = self.recorded.borrow();
@@ -173,12 +174,12 @@ impl Recording {
         Schema::new(order.into_iter().map(node).collect(), self.is_ordered.get())
     }
 
-    /// Stands for good: this type has no schema.
+    /// Permanent: this type has no schema.
     pub(super) fn give_up(&self) {
         self.outcome.set(Outcome::GivenUp);
     }
 
-    /// Notes a collection of some type. Those that are not known may have another order in another process.
+    /// Records a collection of some type. Unknown collections may have another order in another process.
     pub(super) fn collection(&self, type_name: &str) {
         let is_ordered = ORDERED.iter().any(|known| type_name.starts_with(known));
         self.is_ordered.set(self.is_ordered.get() && is_ordered);
@@ -190,7 +191,7 @@ impl Recording {
         self.candidates.borrow().get(&parent).copied().unwrap_or(0)
     }
 
-    /// Notes that something was refused, unless that is a consequence of what was noted before. Most likely
+    /// Records that a value was refused, unless that follows from an earlier refusal. Most likely
     /// it was the last value, and there may be others.
     pub(super) fn refused(&self) {
         if self.outcome.get() != Outcome::Good {
@@ -202,15 +203,15 @@ impl Recording {
         self.progress.set(true);
     }
 
-    /// The place below `parent`, for a visitor that asks for this shape. `None`, and given up, if something
-    /// else was asked for there before.
+    /// The position below `parent`, for a visitor that asks for this shape. `None`, and recording is given up,
+    /// if something else was asked for there before.
     pub(super) fn enter(&self, parent: (u32, u32), asks: TypeId, shape: Shape) -> Option<u32> {
         let next = self.next_place();
         let at = *self.known.borrow_mut().entry((asks, shape)).or_insert(next);
         self.put(parent, at, shape)
     }
 
-    /// The place of a variant's content, which belongs to its enum alone.
+    /// The position of a variant's content, which belongs only to its enum.
     pub(super) fn enter_variant(&self, parent: (u32, u32), shape: Shape) -> Option<u32> {
         let at = self.child(parent).unwrap_or_else(|| self.next_place());
         self.put(parent, at, shape)
@@ -224,7 +225,7 @@ impl Recording {
         let steps = self.steps.get().saturating_add(1).saturating_add(shape.arity());
         self.steps.set(steps);
         let child = self.child(parent);
-        // Tuples of any length can be asked for without having them.
+        // A type can ask for tuples of any length without having them.
         let feasible = steps <= MAX_STEPS && self.path.borrow().len() < MAX_DEPTH;
         let mut recorded = self.recorded.borrow_mut();
         let new = at as usize == recorded.len();
@@ -266,7 +267,7 @@ impl Recording {
         self.path.borrow().iter().any(|&(above, _)| above == at)
     }
 
-    /// Whether it is worth going into something that can as well be left out.
+    /// Whether it is worth entering something that can be left out.
     pub(super) fn wants(&self, at: u32) -> bool {
         let open = {
             let recorded = self.recorded.borrow();
@@ -276,13 +277,13 @@ impl Recording {
         open && !self.is_inside(at)
     }
 
-    /// Which variant to offer; `None`, and given up, if there is none that would come to an end.
+    /// Which variant to offer; `None`, and recording is given up, if none would come to an end.
     pub(super) fn variant(&self, at: u32) -> Option<u32> {
         let recorded = self.recorded.borrow();
         let Recorded { children, base, .. } = &recorded[at as usize];
         let path = self.path.borrow();
         let mut indices = (0_u32..).take(children.len());
-        // What was not visited is at hand.
+        // A variant that was not visited has distance zero.
         let distance = |index: &u32| {
             children[*index as usize].map_or(0, |child| recorded[child as usize].distance)
         };
@@ -298,7 +299,7 @@ impl Recording {
         chosen
     }
 
-    /// Notes that a variant could be read to its end.
+    /// Records that a variant could be read to its end.
     pub(super) fn completed(&self, at: u32, variant: u32) {
         self.recorded.borrow_mut()[at as usize].base.get_or_insert(variant);
     }
