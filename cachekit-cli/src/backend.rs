@@ -1,4 +1,4 @@
-//! Which backend a command talks to: that of a URL, or that of the environment, as a program finds it.
+//! Which backend a command uses: that of a URL, or that of the environment, as in a program.
 
 use crate::arguments::BackendOptions;
 use crate::failure::Failure;
@@ -28,7 +28,8 @@ impl BackendOptions {
     }
 }
 
-/// What the variables ask for: by the rule of annotated functions, in the words of a command line.
+/// The backend that the variables ask for, by the same rule as for annotated functions, with messages for a command
+/// line.
 fn asked_for(variable: impl Fn(&str) -> Option<OsString>) -> Result<Source, Failure> {
     let is_built = |source| cfg!(unix) || source != Source::File;
     match env::asked_for(is_built, variable) {
@@ -49,14 +50,14 @@ fn asked_for(variable: impl Fn(&str) -> Option<OsString>) -> Result<Source, Fail
     }
 }
 
-/// The backend at a URL. What else it needs comes from the variables of its kind.
+/// The backend at a URL. Its other settings come from the variables of its kind.
 fn by_url(url: &str) -> Result<Arc<dyn Backend>, Failure> {
     let (scheme, rest) = url.split_once("://").ok_or_else(unknown)?;
     // Command lines are in shell histories and in process lists.
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let user = authority.rsplit_once('@').map(|(user, _)| user);
     let in_front = user.is_some_and(|user| user.contains(':') || scheme.starts_with("http"));
-    // What is no URL of a Redis has none of the places behind the host.
+    // Text that is not a URL of a Redis has no positions after the host that could contain one.
     if in_front || Redis::url_has_password(url).unwrap_or(false) {
         return Err(Failure::usage(
             "a URL with a password does not belong on the command line, which stays in the shell's history: set \
@@ -82,8 +83,8 @@ fn unknown() -> Failure {
     Failure::usage(format!("--backend takes a URL: {SCHEMES}"))
 }
 
-/// The directory, or that of the variable; with the limits of the environment, since a writer with other limits would
-/// evict what its programs keep.
+/// The directory, or that of the variable; with the limits of the environment, because a writer with other limits
+/// would evict entries that the programs keep.
 #[cfg(unix)]
 fn directory(path: Option<&str>) -> Result<Arc<dyn Backend>, Failure> {
     let complete = |builder: cachekit_io::FileBackendBuilder| match path {

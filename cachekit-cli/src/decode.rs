@@ -1,4 +1,4 @@
-//! From the bytes of a value to what people read.
+//! From the bytes of a value to readable text.
 
 use crate::escape::escape_json;
 use crate::failure::Failure;
@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
-/// The value behind the frame.
+/// The value after the frame.
 pub(crate) fn unframed<'a>(
     frame: &Frame<'a>,
     decode: bool,

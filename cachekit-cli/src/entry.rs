@@ -1,4 +1,4 @@
-//! Where an entry comes from.
+//! The source of an entry.
 
 use crate::arguments::EntryOptions;
 use crate::failure::Failure;
@@ -14,7 +14,7 @@ impl EntryOptions {
         self.file.as_deref().is_some_and(|path| path == Path::new("-"))
     }
 
-    /// The bytes as they are stored. The key is needed where the service has them.
+    /// The bytes as they are stored. The key is needed if they come from the service.
     pub(crate) fn read(&self, storage_key: Option<&str>) -> Result<Vec<u8>, Failure> {
         match (&self.file, storage_key) {
             (Some(path), _) if self.is_on_stdin() => read(io::stdin().lock(), path),

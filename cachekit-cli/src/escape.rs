@@ -1,6 +1,6 @@
-//! Text from elsewhere on a terminal: what the terminal would obey, or show as something else, is written out.
+//! Foreign text on a terminal: characters that the terminal would obey, or show as something else, are escaped.
 
-/// The text with control characters, and with characters that hide or turn around what stands beside them, written as
+/// The text with control characters, and with characters that hide or reverse their neighbours, written as
 /// `\u{…}`.
 ///
 /// A name such as `\u{1b}]0;…` would set the window's title; U+202E makes `gpj.exe` look like `exe.jpg`.
@@ -21,8 +21,8 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// JSON without such characters. It means the same: within its strings they are written as `\uXXXX`, and elsewhere only
-/// line breaks occur, which stay.
+/// JSON without such characters. Its meaning is the same: within its strings they are written as `\uXXXX`, and
+/// elsewhere only line breaks occur, which stay.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
@@ -36,7 +36,7 @@ pub(crate) fn escape_json(json: &str) -> String {
     shown
 }
 
-/// Control characters (ASCII and C1, which some terminals obey as well), and those of Unicode's formats.
+/// Control characters (ASCII and C1, which some terminals also obey), and Unicode's format characters.
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(

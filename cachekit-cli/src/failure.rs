@@ -1,4 +1,4 @@
-//! Why the command ends early: what to tell, and with which code to exit.
+//! Why the command ends early: the message, and the exit code.
 
 use crate::escape::escape_lines;
 use crate::redact::{could_hold_a_key, redact};
@@ -38,7 +38,7 @@ impl Failure {
         Self { message: message.to_string(), code: Code::Usage }
     }
 
-    /// The entry is not what it should be, or the backend does not want it.
+    /// The entry is not what it should be, or the backend refuses it.
     pub(crate) fn refused(message: impl Display) -> Self {
         Self { message: message.to_string(), code: Code::Refused }
     }
@@ -53,7 +53,7 @@ impl Failure {
         Self::environment(format!("cannot {what} {}: {error}", path.display()))
     }
 
-    /// Says first what it is about.
+    /// Puts the subject first.
     pub(crate) fn about(self, what: &dyn Display) -> Self {
         Self { message: format!("{what}: {}", self.message), code: self.code }
     }
@@ -62,13 +62,13 @@ impl Failure {
         Self::environment(format!("cannot write to standard output: {error}"))
     }
 
-    /// Says on standard error what happened.
+    /// Reports on standard error what happened.
     pub(crate) fn report(&self, style: Style) -> ExitCode {
         let message = redact(&self.message);
         // A caller that closed standard error still gets the code.
         let _ = match style {
             _ if message.is_empty() => Ok(()),
-            // What a backend answered may be in it.
+            // It may contain a backend's answer.
             Style::Text => writeln!(io::stderr(), "cachekit: {}", escape_lines(&message)),
             Style::Json => {
                 let code = self.code as u8;
@@ -114,7 +114,7 @@ fn chain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        // Some print their cause themselves.
+        // Some errors print their cause themselves.
         let text = error.to_string();
         if !message.contains(&text) {
             message.push_str(": ");
@@ -125,7 +125,7 @@ fn chain(error: &dyn Error) -> String {
     message
 }
 
-/// What clap has to say: help and version, or a mistake, which it likes to quote.
+/// clap's message: help and version, or a mistake, which it likes to quote.
 pub(crate) fn from_command_line(error: &clap::Error, style: Style) -> Result<(), Failure> {
     if !error.use_stderr() {
         return error.print().map_err(|error| Failure::output(&error));
@@ -140,7 +140,7 @@ pub(crate) fn from_command_line(error: &clap::Error, style: Style) -> Result<(),
     if style == Style::Json {
         return Err(Failure::usage(text.trim_start_matches("error: ").trim_end()));
     }
-    // As it is: with colours, where there are some.
+    // Unchanged: with colours, if there are any.
     let _ = error.print();
     Err(Failure::usage(""))
 }

@@ -12,7 +12,7 @@ pub(crate) fn run(options: &Fingerprint, style: Style) -> Result<(), Failure> {
     print(&table(&keyring, &options.scope)?.bytes(style))
 }
 
-/// Whose keys they are, and what each is called.
+/// Whose keys they are, and the names of each key.
 pub(crate) fn table(keyring: &Arc<Keyring>, scope: &ScopeOptions) -> Result<Table, Failure> {
     let mut table = Table::default();
     table.row("tenant", scope.tenant.escape_debug());

@@ -1,4 +1,4 @@
-//! What stands before a value: the frame of the runtime, as far as it says something to people.
+//! The header of a value: the frame of the runtime, as far as it is of interest to humans.
 //!
 //! The layout is that of `cachekit`'s `format/frame.rs`; a test compares them.
 
@@ -10,7 +10,7 @@ const VERSION: u8 = b'4';
 const HEADER: usize = 70;
 const LZ4: u8 = 1;
 
-/// The fields of a frame. Nothing is checked that takes more than its bytes.
+/// The fields of a frame. Only checks that need no more than its bytes are made.
 pub(crate) struct Frame<'a> {
     pub(crate) codec: FrameCodec,
     pub(crate) is_compressed: bool,
@@ -36,13 +36,13 @@ impl FrameCodec {
     }
 }
 
-/// Whether the bytes begin as a frame of this or another version.
+/// Whether the bytes begin like a frame of this or another version.
 pub(crate) fn is_frame(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
 impl<'a> Frame<'a> {
-    /// `None` for another version, and for what no writer produces.
+    /// `None` for another version, and for fields that no writer produces.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (header, payload) = bytes.split_at_checked(HEADER)?;
         let number = |at: usize| header[at..at + 8].try_into().ok().map(u64::from_be_bytes);
@@ -79,7 +79,7 @@ impl<'a> Frame<'a> {
         time(self.created_ms)
     }
 
-    /// Until when the value is served, and until when it may stand in for a new one.
+    /// Until when the value is served fresh, and until when it may be served stale.
     pub(crate) fn lifetime(&self) -> String {
         if self.fresh_ms == 0 {
             return "without end".to_owned();
@@ -93,7 +93,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// A time of the wall clock, in UTC; what is beyond the calendar as a number.
+/// A wall-clock time, in UTC; a time beyond the calendar as a number.
 fn time(ms: u64) -> String {
     /// The end of the year 9999.
     const LAST: u64 = 253_402_300_799_999;

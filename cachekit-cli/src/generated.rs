@@ -1,4 +1,4 @@
-//! What is generated from the command line itself: completions and manual pages.
+//! Completions and manual pages, generated from the command line itself.
 
 use crate::arguments::{Arguments, Completions, Man};
 use crate::failure::Failure;
@@ -21,7 +21,7 @@ pub(crate) fn man(options: &Man) -> Result<(), Failure> {
     for command in pages.collect::<Vec<_>>().into_iter().chain([command]) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
         let path = folder.join(format!("{name}.1"));
-        // Pages are no secrets, and are written anew with each version.
+        // Pages are not secret, and are written anew with each version.
         let written = fs::write(&path, page(command)?);
         written.map_err(|error| Failure::file("write", &path, &error))?;
     }

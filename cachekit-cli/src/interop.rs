@@ -25,14 +25,14 @@ pub(crate) fn key(options: &Key, style: Style) -> Result<(), Failure> {
 /// A stored document as JSON.
 pub(crate) fn to_json(document: &[u8]) -> Result<Vec<u8>, Failure> {
     let value = interop::decode_value::<Value>(document);
-    // The message says what is wrong, and nothing of the value.
+    // The message says what is wrong, and shows nothing of the value.
     let value = value.map_err(|error| {
-        Failure::refused(format!("this is no entry that all languages share: {error}"))
+        Failure::refused(format!("this is not an entry that all languages share: {error}"))
     })?;
     Ok(format!("{}\n", escape_json(&value.to_json())).into_bytes())
 }
 
-/// The document that stands for a JSON text.
+/// The document for a JSON text.
 pub(crate) fn from_json(text: &[u8]) -> Result<Vec<u8>, Failure> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Failure::usage("the value is no JSON: it is not UTF-8"))?;

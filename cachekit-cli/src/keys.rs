@@ -1,4 +1,4 @@
-//! Keys: where they come from, what they are called, and how they are written to a file.
+//! Keys: their sources, their public names, and writing them to a file.
 
 use crate::arguments::{Format, KeyOptions, ScopeOptions};
 use crate::failure::Failure;
@@ -30,7 +30,7 @@ impl KeyOptions {
         self.key_file.as_deref().is_some_and(|path| path == Path::new("-"))
     }
 
-    /// The option as it was given, to be repeated in a command line that is shown.
+    /// The option as it was given, to be repeated in a command line that is printed.
     pub(crate) fn as_option(&self) -> String {
         let path = self.key_file.as_ref();
         path.map_or_else(String::new, |path| format!(" --key-file {}", path.display()))
@@ -45,7 +45,7 @@ pub(crate) fn from_file(path: &Path) -> Result<KeySet, Failure> {
 }
 
 fn from_stdin(path: &Path) -> Result<KeySet, Failure> {
-    // One buffer that never grows: growing would leave copies behind.
+    // One buffer that never grows, because growing would leave copies behind.
     let mut bytes = Zeroizing::new(vec![0; MAX_INPUT]);
     let mut len = 0;
     let mut stdin = std::io::stdin().lock();
@@ -64,7 +64,7 @@ fn from_stdin(path: &Path) -> Result<KeySet, Failure> {
     KeySet::from_lines(text).map_err(|error| Failure::from(error).about(&"standard input"))
 }
 
-/// What a key is called in public.
+/// The public names of a key.
 pub(crate) struct Name {
     /// Its id in the native format, for one tenant and namespace.
     pub(crate) id: Option<KeyId>,
@@ -85,12 +85,12 @@ pub(crate) fn names(keyring: &Arc<Keyring>, scope: &ScopeOptions) -> Result<Vec<
     Ok(names.map(|(id, fingerprint)| Name { id, fingerprint }).collect())
 }
 
-/// What to call the key in this place of the keyring.
+/// The name of a position in the keyring.
 pub(crate) fn position(slot: usize) -> String {
     if slot == 0 { "current".to_owned() } else { format!("previous {slot}") }
 }
 
-/// The keys as a file holds them, current first.
+/// The keys as text for a file, current first.
 pub(crate) fn text(keys: &[MasterKey], format: Format) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(MAX_INPUT));
     for (slot, key) in keys.iter().enumerate() {

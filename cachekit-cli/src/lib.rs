@@ -1,8 +1,8 @@
-//! The command `cachekit`: reads and writes entries of any backend, looks into sealed ones, makes and rotates master
-//! keys.
+//! The command `cachekit`: reads and writes entries of any backend, inspects sealed ones, generates and rotates
+//! master keys.
 //!
-//! `cachekit --help` lists its commands and options; the book tells more, in "The command `cachekit`". This crate
-//! is a program: its only public function is the one that runs it.
+//! `cachekit --help` lists its commands and options; the book has more, in "The command `cachekit`". This crate
+//! is a program: its only public function runs it.
 
 mod arguments;
 mod backend;
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 /// Runs the command line of this process and returns its exit code.
 ///
-/// What it prints about a failure goes through a filter that hides whatever looks like key material.
+/// Everything that it prints about a failure goes through a filter that hides anything that looks like key material.
 pub fn main() -> ExitCode {
     let done = match Arguments::try_parse() {
         Ok(arguments) => {
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
             run(&arguments.command, style).map_err(|failure| (failure, style))
         }
         Err(error) => {
-            // What was understood of the command line is lost with the mistake.
+            // The parsed command line is lost with the mistake.
             let style = Style::asked_for(std::env::args_os().skip(1));
             failure::from_command_line(&error, style).map_err(|failure| (failure, style))
         }

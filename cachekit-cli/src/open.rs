@@ -68,7 +68,7 @@ fn open_interop(
         ),
         _ => Failure::from(error),
     })?;
-    // One previous key at most has counted.
+    // At most one previous key has a count.
     let slot = envelope.keyring().previous_hits().iter().position(|hits| *hits > 0);
     let slot = position(slot.map_or(0, |slot| slot + 1));
     note(style, &format!("opened with the key: {slot}\n"));

@@ -1,6 +1,6 @@
-//! Keys that got where they do not belong: into an argument, a file's name, a URL.
+//! Keys that appear where they do not belong: in an argument, a file name, a URL.
 
-/// Hex digits in a row from which on they are hidden. A master key has 64 at least; key ids and fingerprints,
+/// Longer runs of hex digits are hidden. A master key has at least 64; key ids and fingerprints,
 /// which may be shown, have 32.
 const LONGEST_SHOWN: usize = 32;
 
@@ -21,7 +21,7 @@ pub(crate) fn redact(text: &str) -> String {
     shown
 }
 
-/// Whether something in it could be a master key. It is hidden anyway; what stands at the end of a storage key is a hash,
+/// Whether something in it could be a master key, which is hidden in any case. The end of a storage key is a hash,
 /// and no reason for an alarm.
 pub(crate) fn could_hold_a_key(text: &str) -> bool {
     let mut rest = text;
@@ -39,7 +39,7 @@ pub(crate) fn could_hold_a_key(text: &str) -> bool {
 /// Hex digits of a hash.
 const HASH: usize = 64;
 
-/// Whether this ends with what stands before the hash of a storage key: `namespace:operation:`, `…:args:` or `s1:`.
+/// Whether this ends with the part of a storage key before the hash: `namespace:operation:`, `…:args:` or `s1:`.
 fn ends_like_a_storage_key(text: &str) -> bool {
     let last_segment = |text: &str| {
         let text = text.strip_suffix(':')?;

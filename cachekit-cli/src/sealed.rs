@@ -1,4 +1,4 @@
-//! Values sealed for one place of a store: opening them, and sealing them.
+//! Values sealed for one entry of a store: opening them, and sealing them.
 
 use crate::arguments::{KeyOptions, PlaceOptions};
 use crate::failure::Failure;
@@ -11,11 +11,11 @@ use cachekit_io::envelope::{
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What `#[cache::secure]` names its codec, and the envelope's default. The name is authenticated and not stored,
+/// The codec name of `#[cache::secure]`, and the envelope's default. The name is authenticated but not stored,
 /// so both are tried; an entry opens under the one it was sealed with.
 const CODECS: [&str; 2] = ["cachekit-frame", ""];
 
-/// Where an entry was sealed for, beside its storage key.
+/// The context that an entry was sealed for, besides its storage key.
 pub(crate) struct Place<'a> {
     /// In the format that all languages share.
     pub(crate) is_shared: bool,
@@ -33,7 +33,7 @@ pub(crate) fn fingerprint(digits: Option<&str>) -> Result<Vec<u8>, Failure> {
         .map_err(|_| Failure::usage("--fingerprint takes hex digits, two for each byte"))
 }
 
-/// The keys of `--secure`, and the place that it names; `None` without it.
+/// The keys of `--secure`, and the context that it names; `None` without it.
 pub(crate) fn chosen<'a>(
     place: &'a PlaceOptions,
     keys: &KeyOptions,
@@ -42,7 +42,7 @@ pub(crate) fn chosen<'a>(
         return Ok(None);
     }
     let namespace = match place.namespace.as_deref() {
-        // In the format of all languages it is a part of the key.
+        // In the format of all languages it is part of the key.
         None if place.interop => "",
         namespace => {
             namespace.ok_or_else(|| Failure::usage("--secure needs --namespace, or --interop"))?
@@ -58,7 +58,7 @@ pub(crate) fn chosen<'a>(
     Ok(Some((place, Arc::new(Keyring::new(keys.load()?)))))
 }
 
-/// Seals a value for its place.
+/// Seals a value for its context.
 pub(crate) fn seal(
     place: &Place<'_>,
     storage_key: &str,
@@ -108,15 +108,15 @@ pub(crate) fn open(
         let context = Context::new(place.tenant, place.namespace, storage_key)
             .codec(codec)
             .fingerprint(&place.fingerprint);
-        // A refused attempt destroys what it worked on.
+        // A refused attempt destroys its input.
         let mut copy = Zeroizing::new(entry.to_vec());
         match envelope.open_in_place(&context, &mut copy) {
             Ok(opened) => {
                 note(style, &format!("opened with the key: {}\n", position(slot)));
                 return Ok(Zeroizing::new(opened.value().to_vec()));
             }
-            // Told from tampering by the header, which need not be authentic: the first refusal that is not
-            // about the place says more.
+            // The header, which need not be authentic, distinguishes this from tampering: the first refusal for
+            // another reason says more.
             Err(error) if error.kind() == EnvelopeErrorKind::WrongPlace => {
                 refused.get_or_insert(error);
             }

@@ -1,4 +1,4 @@
-//! Whether results and failures are for people or for programs.
+//! Whether results and failures are for humans or for programs.
 
 use crate::escape::escape_json;
 use serde_json::Value;
@@ -7,14 +7,14 @@ use std::ffi::OsString;
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// For people.
+    /// For humans.
     Text,
     /// For programs.
     Json,
 }
 
 impl Style {
-    /// What these arguments ask for, also if something is wrong with them.
+    /// The style that these arguments ask for, even if something is wrong with them.
     pub(crate) fn asked_for(arguments: impl Iterator<Item = OsString>) -> Self {
         let mut options = arguments.take_while(|argument| argument != "--");
         if options.any(|argument| argument == "--json") { Self::Json } else { Self::Text }

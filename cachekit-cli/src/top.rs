@@ -1,4 +1,4 @@
-//! `cachekit top`: what a server or a program does, as a table that goes on.
+//! `cachekit top`: the activity of a server or a program, as a live table.
 //!
 //! ```text
 //! address ─► ask ─► watched: server or program? ─► snapshot ─► view (two snapshots) ─► table, or JSON
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::output::{Style, print, print_json};
 use std::io::{self, IsTerminal as _};
 
-/// How it is at one moment.
+/// The state at one moment.
 #[derive(Clone, Debug, PartialEq)]
 enum Snapshot {
     Server(server::Snapshot),
@@ -41,7 +41,7 @@ impl View {
         }
     }
 
-    /// What happened since an earlier snapshot of the same.
+    /// What happened since an earlier snapshot of the same source.
     fn between(before: &Snapshot, now: &Snapshot) -> Self {
         match (before, now) {
             (Snapshot::Server(before), Snapshot::Server(now)) => {
@@ -70,7 +70,7 @@ impl View {
 }
 
 pub(crate) fn run(options: &Top, style: Style) -> Result<(), Failure> {
-    // Before the screen changes: a wrong URL is told like every other mistake.
+    // Before the screen changes, so that a wrong URL is reported like every other mistake.
     let (watched, first) = Watched::find(options)?;
     let goes_on = !options.once && style == Style::Text && io::stdout().is_terminal();
     if goes_on {

@@ -1,10 +1,10 @@
-//! Deadlines of operations, kept by one thread of the process: [`Alarm`].
+//! Deadlines of operations, enforced by one thread of the process: [`Alarm`].
 //!
-//! Nearly every operation ends long before its deadline, so setting one and taking it back is what has to be cheap: a
-//! place in a list, and no call of the system. The thread looks through the lists when the earliest deadline is there
-//! that it knew of when it looked last. By then most of what it saw is gone, and it sleeps on until the next.
+//! Nearly every operation ends long before its deadline, so setting a deadline and removing it must be cheap: a
+//! slot in a list, and no system call. The thread scans the lists when the earliest deadline arrives
+//! that it knew of when it looked last. By then most of the deadlines are gone, and it sleeps on until the next.
 //!
-//! No part of the public interface: `cachekit` bounds what it asks of any backend with it.
+//! Not part of the public interface: `cachekit` uses it to bound its calls to any backend.
 
 use std::fmt;
 use std::io;
@@ -15,17 +15,17 @@ use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-/// So that threads seldom meet at one lock.
+/// So that threads rarely meet at one lock.
 const LISTS: usize = 16;
 
-/// Places of a list that are kept although nothing is in them.
+/// Slots of a list that are kept even if they are empty.
 const FEW: usize = 256;
 
-/// The end of one wait. It begins with the first poll, and dropping it takes it back.
+/// The end of one wait. It begins with the first poll, and dropping it cancels it.
 #[derive(Default)]
 pub struct Alarm(Option<Registration>);
 
-/// Where a deadline stands.
+/// The slot of a deadline.
 struct Registration {
     list: &'static Padded,
     index: usize,
@@ -46,7 +46,7 @@ struct List {
 
 struct Slot {
     at: Instant,
-    /// `None` once it has been woken, and while the place is free.
+    /// `None` once it has been woken, and while the slot is free.
     waker: Option<Waker>,
 }
 
@@ -60,7 +60,7 @@ thread_local! {
     };
 }
 
-/// Starts the thread, if it does not run yet. An error lasts.
+/// Starts the thread, unless it is running. An error is permanent.
 pub fn start() -> io::Result<()> {
     thread().map(|_| ()).map_err(io::Error::from)
 }
@@ -75,11 +75,11 @@ fn thread() -> Result<&'static Thread, io::ErrorKind> {
 }
 
 impl Alarm {
-    /// Ready once the time is there; the polls before that give the same one. After that it can be set again.
+    /// Ready once the time has come; earlier polls must pass the same time. After that it can be set again.
     ///
-    /// Ready at once if there is no thread to keep it: better no wait than one without end.
+    /// Ready at once if there is no thread: better no wait than an endless one.
     pub fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        // Wakers are foreign code: they are cloned and dropped with nothing locked.
+        // Wakers are foreign code: they are cloned and dropped without a lock.
         let waker = cx.waker().clone();
         match &self.0 {
             None => match Registration::take(at, waker) {
@@ -124,7 +124,7 @@ impl Registration {
         Some(Self { list, index })
     }
 
-    /// Has another waker woken. False if the time was there.
+    /// Replaces the waker. False if the time had come.
     fn wait_with(&self, waker: Waker) -> bool {
         let mut entries = self.list.lock();
         let slot = &mut entries.slots[self.index];
@@ -142,7 +142,7 @@ impl Drop for Registration {
         let waker = entries.slots[self.index].waker.take();
         entries.free.push(self.index);
         if entries.slots.len() > FEW && entries.free.len() == entries.slots.len() {
-            // There were many waits once: the table shrinks, so that the thread does not look through all of it each time.
+            // There were many waits once: the table shrinks, so that the thread does not scan all of it each time.
             entries.slots = Vec::new();
             entries.free = Vec::new();
         }
@@ -171,7 +171,7 @@ impl List {
         self.slots.len() - 1
     }
 
-    /// Takes the wakers whose time is there.
+    /// Takes the wakers whose time has come.
     fn look(&mut self, now: Instant, due: &mut Vec<Waker>) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for slot in self.slots.iter_mut().filter(|slot| slot.waker.is_some()) {
@@ -191,7 +191,7 @@ fn keep() {
     let mut due = Vec::new();
     loop {
         let now = Instant::now();
-        // What comes into a list after its turn unparks the thread, if it is earlier than what is there.
+        // A deadline that is added to a list after its turn unparks the thread, if it is earlier than the others.
         let next = ALL.iter().filter_map(|list| list.lock().look(now, &mut due)).min();
         if due.is_empty() {
             match next {

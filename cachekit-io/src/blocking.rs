@@ -1,9 +1,9 @@
 //! Backends without async (features `http` and `redis`).
 //!
 //! [`Blocking`] gives any [`Backend`] methods that return when the work is done. They can be called from
-//! any thread, inside async code too: the work is done by a background thread of the process, so a
-//! caller that blocks its own executor does not block the work. Blocking an executor still keeps its
-//! other tasks waiting.
+//! any thread, even inside async code: a background thread of the process does the work, so a
+//! caller that blocks its own executor does not block the work. Blocking an executor still delays its
+//! other tasks.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -35,8 +35,8 @@ pub type CachekitIo = Blocking<crate::CachekitIo>;
 
 /// A backend whose operations return when they are done.
 ///
-/// Every operation also fails with [`Permanent`](BackendErrorKind::Permanent) when it is called on the
-/// background thread itself, from a counter or resolver given to a client: it could only wait for
+/// Every operation also fails with [`Permanent`](BackendErrorKind::Permanent) if it is called on the
+/// background thread itself, from a counter or resolver given to a client, because it would wait for
 /// itself there.
 #[derive(Debug)]
 pub struct Blocking<B: ?Sized> {
@@ -108,7 +108,7 @@ impl CachekitIo {
     }
 }
 
-/// A lock that is held until it is released, dropped, or its lease runs out; see
+/// A lock that is held until it is released, dropped, or its lease expires; see
 /// [`http::LockGuard`](crate::http::LockGuard).
 #[cfg(feature = "http")]
 #[derive(Debug)]
@@ -117,7 +117,7 @@ pub struct LockGuard(crate::http::LockGuard);
 
 #[cfg(feature = "http")]
 impl LockGuard {
-    /// What the service calls the holder.
+    /// The service's name of the holder.
     pub fn id(&self) -> &str {
         self.0.id()
     }
@@ -132,7 +132,7 @@ impl LockGuard {
         self.0.key()
     }
 
-    /// Gives the lock back. `false` if it was not held any more.
+    /// Releases the lock. `false` if it was no longer held.
     pub fn release(self) -> Result<bool, BackendError> {
         run(Operation::Unlock, self.0.release())?
     }
@@ -207,7 +207,7 @@ impl<B: Backend + ?Sized> Blocking<B> {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](BackendErrorKind::Unsupported) if the backend cannot tell.
+    /// [`Unsupported`](BackendErrorKind::Unsupported) if the backend cannot report it.
     pub fn expiry(&self, key: &str) -> Result<Expiry, BackendError> {
         let key = key.to_owned();
         self.run(Operation::Expiry, |backend| async move {
@@ -229,7 +229,7 @@ impl<B: Backend + ?Sized> Blocking<B> {
         })?
     }
 
-    /// See [`Batch::get_many`](crate::Batch::get_many); one by one where the backend has no batches.
+    /// See [`Batch::get_many`](crate::Batch::get_many); one by one if the backend has no batches.
     pub fn get_many(&self, keys: &[&str]) -> BatchResults<Option<Fetched>> {
         let count = keys.len();
         let keys = owned(keys);
@@ -247,7 +247,7 @@ impl<B: Backend + ?Sized> Blocking<B> {
         results.unwrap_or_else(|error| repeated(&error, count))
     }
 
-    /// See [`Batch::set_many`](crate::Batch::set_many); one by one where the backend has no batches.
+    /// See [`Batch::set_many`](crate::Batch::set_many); one by one if the backend has no batches.
     pub fn set_many(&self, entries: &[BatchEntry<'_>]) -> BatchResults<()> {
         let count = entries.len();
         let entries: Vec<_> = entries
@@ -273,7 +273,7 @@ impl<B: Backend + ?Sized> Blocking<B> {
         results.unwrap_or_else(|error| repeated(&error, count))
     }
 
-    /// See [`Batch::delete_many`](crate::Batch::delete_many); one by one where the backend has no
+    /// See [`Batch::delete_many`](crate::Batch::delete_many); one by one if the backend has no
     /// batches.
     pub fn delete_many(&self, keys: &[&str]) -> BatchResults<bool> {
         let count = keys.len();

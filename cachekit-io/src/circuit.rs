@@ -1,20 +1,20 @@
-//! When a backend is left alone: the state machine of a circuit breaker.
+//! The state machine of a circuit breaker.
 //!
-//! Closed, it lets everything through. A number of failures in a row opens it, and nothing gets through for a pause. Then
-//! one call does, to find out (half-open): a success closes the circuit, and otherwise the next call finds out after
-//! another pause. Calls that were under way when it opened may still tell how they ended: a success closes it, too, and
-//! a failure does not make the pause longer.
+//! Closed, it lets everything through. A number of failures in a row opens it, and nothing gets through for a pause.
+//! Then one call gets through as a probe (half-open): a success closes the circuit, otherwise the next probe follows
+//! after another pause. Calls that were in flight when it opened may still report their results: a success closes it,
+//! too, and a failure does not extend the pause.
 //!
 //! Source: M. Nygard, "Release It!", 2nd edition, Circuit Breaker.
 //!
-//! No part of the public interface: `cachekit` has one for each backend, too.
+//! Not part of the public interface: `cachekit` has one for each backend, too.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Failures in a row that open a circuit unless said otherwise.
+/// Failures in a row that open a circuit by default.
 pub const FAILURES: u32 = 5;
 
-/// One backend's circuit. Times are in any unit that the caller keeps to, since any moment.
+/// One backend's circuit. Times are in any unit, since any moment, as long as the caller is consistent.
 #[derive(Debug)]
 pub struct Circuit {
     /// Failures in a row that open it.
@@ -26,13 +26,13 @@ pub struct Circuit {
 }
 
 impl Circuit {
-    /// A closed circuit. It opens after `most` failures in a row, at least one, and for so long.
+    /// A closed circuit. It opens after `most` failures in a row, at least one, for the length of the pause.
     pub const fn new(most: u32, pause: u64) -> Self {
         let most = if most == 0 { 1 } else { most };
         Self { most, pause, failures: AtomicU32::new(0), open_until: AtomicU64::new(0) }
     }
 
-    /// Whether a call may ask the backend now. After a pause one call may, to find out. The clock is asked only where
+    /// Whether a call may use the backend now. After a pause one call may, as a probe. The clock is only read if
     /// the circuit is open.
     pub fn admits(&self, now: impl FnOnce() -> u64) -> bool {
         let until = self.open_until.load(Ordering::Relaxed);
@@ -47,10 +47,10 @@ impl Circuit {
                 .is_ok()
     }
 
-    /// The backend answered. True if that is news: it had failed before.
+    /// The backend answered. True if that is a change: it had failed before.
     pub fn succeeded(&self) -> bool {
-        // Read first: in good times nothing is written. Both are looked at: a failure that was counted before the last
-        // success may open the circuit after it.
+        // Read first, because usually nothing needs to be written. Both are checked: a failure that was counted before
+        // the last success may open the circuit after it.
         if self.failures.load(Ordering::Relaxed) == 0 && self.open_until().is_none() {
             return false;
         }
@@ -63,7 +63,7 @@ impl Circuit {
     pub fn failed(&self, now: u64) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let opens = failures >= self.most;
-        // Of those that fail while it is open, none makes the pause longer.
+        // Failures while it is open do not extend the pause.
         if opens && self.open_until.load(Ordering::Relaxed) <= now {
             self.open_until.store(self.again(now), Ordering::Relaxed);
         }

@@ -1,7 +1,8 @@
 //! Which backend the environment asks for. One rule for programs and for the command `cachekit`.
 //!
-//! Exactly one of the variables of ours asks; two of them are a conflict, not a guess. Where none is set, `REDIS_URL`
-//! asks for Redis, since many programs have it already. What else a backend needs, it reads itself (`from_env`).
+//! Exactly one of our variables may ask for a backend; two of them are a conflict, not a guess. If none is set,
+//! `REDIS_URL` asks for Redis, since many programs have it already. A backend reads its other settings itself
+//! (`from_env`).
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,7 +22,7 @@ impl Source {
     /// All of them, in the order in which messages name them.
     pub const ALL: [Self; 3] = [Self::CachekitIo, Self::Redis, Self::File];
 
-    /// The variable of ours that asks for it.
+    /// Our variable that asks for it.
     pub fn variable(self) -> &'static str {
         match self {
             Self::CachekitIo => "CACHEKIT_API_KEY",
@@ -31,19 +32,19 @@ impl Source {
     }
 }
 
-/// The variable that many programs know: it asks for Redis only where nothing of ours asks.
+/// The variable that many programs know: it asks for Redis only if none of our variables is set.
 pub const FALLBACK: &str = "REDIS_URL";
 
-/// Why the variables lead to no backend. It names variables, never what they hold.
+/// Why the variables lead to no backend. It names variables, never their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// They ask for different backends at once.
     Conflict(Vec<Source>),
-    /// This build cannot connect to what its variable asks for.
+    /// This build has no such backend.
     NotBuilt(Source),
 }
 
-/// What is wrong. The caller adds what its own users can do about it.
+/// The problem. The caller adds what its own users can do about it.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,10 +59,10 @@ impl fmt::Display for Refused {
     }
 }
 
-/// What the variables ask for. An empty variable is not set.
+/// The backend that the variables ask for. An empty variable counts as not set.
 ///
-/// A variable of ours that asks for what is not built is refused, not ignored: its operator would take the
-/// program's own memory for the backend. `REDIS_URL` may be meant for something else.
+/// A variable of ours that asks for a backend that is not built in is refused, not ignored: otherwise the operator
+/// would mistake the program's own memory for the backend. `REDIS_URL` may be meant for something else.
 pub fn asked_for(
     is_built: impl Fn(Source) -> bool,
     variable: impl Fn(&str) -> Option<OsString>,

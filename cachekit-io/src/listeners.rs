@@ -1,4 +1,4 @@
-//! The listeners that are told about invalidations.
+//! The listeners that receive invalidation events.
 
 use crate::{InvalidationEvent, InvalidationListener, Subscription};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ impl Listeners {
         Subscription::new(move || all.remove(number))
     }
 
-    /// Tells all listeners. No lock is held meanwhile, so a listener may subscribe or call the backend.
+    /// Calls all listeners. No lock is held meanwhile, so a listener may subscribe or call the backend.
     pub(crate) fn publish(&self, event: impl FnOnce() -> InvalidationEvent) {
         let listeners = Arc::clone(&self.registered().listeners);
         if listeners.is_empty() {
@@ -51,7 +51,7 @@ impl Listeners {
         let others = registered.listeners.iter().filter(|(known, _)| *known != number);
         let others = others.cloned().collect();
         let dropped = std::mem::replace(&mut registered.listeners, others);
-        // What the listener captured may do anything when dropped, subscribe included.
+        // Dropping what the listener captured may do anything, including subscribing.
         drop(registered);
         drop(dropped);
     }

@@ -1,8 +1,8 @@
-//! The name of what was asked of a backend, for errors, logs and counters.
+//! The names of a backend's operations, for errors, logs and counters.
 
 use std::fmt;
 
-/// What was asked of a backend.
+/// An operation of a backend.
 ///
 /// # Example
 ///
@@ -73,9 +73,9 @@ impl Operation {
         }
     }
 
-    /// Whether the operation changes stored values or how long they live.
+    /// Whether the operation changes stored values or their TTLs.
     ///
-    /// Locks and fences are bookkeeping beside the values and do not count.
+    /// Locks and fences are bookkeeping besides the values and do not count.
     pub const fn is_write(self) -> bool {
         matches!(
             self,

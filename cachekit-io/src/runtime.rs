@@ -1,8 +1,8 @@
-//! Where connections live and what keeps time.
+//! Where connections live and what enforces deadlines.
 //!
-//! Futures of the client run on any executor. What they need from tokio is found here: a connection is
-//! driven by the runtime that asked for it where that is safe, else by one background thread of the
-//! process; deadlines are kept by a thread of their own ([`Alarm`]), so that they fire whatever the caller's
+//! Futures of the client run on any executor. What they need from tokio is found here. A connection is
+//! driven by the runtime that requested it if that is safe, otherwise by one background thread of the
+//! process. A separate thread enforces deadlines ([`Alarm`]), so that they fire whatever the caller's
 //! executor does.
 
 use std::future::Future;
@@ -56,7 +56,7 @@ impl Background {
         self.handle.spawn(future)
     }
 
-    /// The place where work for the current caller is best done.
+    /// The best executor for work of the current caller.
     pub(crate) fn executor(self) -> Executor {
         match Handle::try_current() {
             Ok(current) if current.runtime_flavor() == RuntimeFlavor::MultiThread => {
@@ -90,25 +90,25 @@ impl Background {
         timed::sleep(until).await;
     }
 
-    /// The future's output, or nothing once the deadline is there.
+    /// The future's output, or `None` after the deadline.
     #[allow(clippy::unused_self)]
     pub(crate) fn before<F: Future>(self, deadline: Instant, future: F) -> Before<F> {
         timed::before(deadline, future)
     }
 }
 
-/// Makes a future where it is going to stay. With `Box::pin` all of its memory would be copied there, although little
-/// is in it at first.
+/// Creates a future at its final address. `Box::pin` would copy all of its memory there, although it is mostly
+/// unused at first.
 #[inline]
 pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     let place = Box::new_uninit();
     Box::into_pin(Box::write(place, make()))
 }
 
-/// Where a connection is driven, and where a caller is.
+/// The location of a connection's driver, and of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Home {
-    /// The background thread, which no caller can hold up.
+    /// The background thread, which no caller can block.
     Background,
     /// A multi-threaded runtime.
     Anywhere,
@@ -117,12 +117,12 @@ pub(crate) enum Home {
 }
 
 impl Home {
-    /// Whether a caller here can wait for a connection that lives there.
+    /// Whether a caller here can wait for a connection that is driven there.
     pub(crate) fn can_use(self, there: Self) -> bool {
         match there {
             Self::Background => true,
-            // Blocking calls come from the background thread, and may hold up all workers of the runtime
-            // that they were made in.
+            // Blocking calls come from the background thread, and may block all workers of the runtime
+            // in which they were made.
             Self::Anywhere => self != Self::Background,
             Self::Only(_) => self == there,
         }

@@ -1,11 +1,11 @@
-//! How settings are read from the environment, whatever backend they are for.
+//! Reading settings from the environment, for any backend.
 
 use std::time::Duration;
 
-/// What a variable holds; nothing if it is not set, an error if it is not Unicode.
+/// The value of a variable; `None` if it is not set, an error if it is not Unicode.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<Option<String>, NotUnicode>;
 
-/// A variable holds bytes that are no text.
+/// A variable contains bytes that are not text.
 #[derive(Debug)]
 pub(crate) struct NotUnicode;
 
@@ -22,7 +22,7 @@ pub(crate) fn process(name: &str) -> Result<Option<String>, NotUnicode> {
 pub(crate) const TIMEOUT: &str = "CACHEKIT_TIMEOUT must be a number of seconds such as 5 or 0.5, more than \
                                   0 and at most 3600";
 
-/// A number of seconds, as `CACHEKIT_TIMEOUT` takes it.
+/// A number of seconds, as `CACHEKIT_TIMEOUT` accepts it.
 pub(crate) fn seconds(text: &str) -> Option<Duration> {
     // Digits and one point: neither `inf` nor `1e9` nor `+5`.
     if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
@@ -32,7 +32,7 @@ pub(crate) fn seconds(text: &str) -> Option<Duration> {
     (!timeout.is_zero() && timeout <= Duration::from_secs(3600)).then_some(timeout)
 }
 
-/// A switch; a bad value is noted.
+/// A switch; a bad value is recorded.
 #[cfg(feature = "http")]
 pub(crate) fn switch(name: &str, text: Option<String>, wrong: &mut Vec<String>) -> Option<bool> {
     match text?.to_ascii_lowercase().as_str() {

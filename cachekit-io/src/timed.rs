@@ -1,4 +1,4 @@
-//! Futures that have until some time, on any executor.
+//! Futures with a deadline, on any executor.
 
 use crate::alarm::Alarm;
 use pin_project_lite::pin_project;
@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// How often a future is polled that may become ready without a wake.
+/// How often a future is polled that may become ready without a wake-up.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Waits.
@@ -16,36 +16,37 @@ pub(crate) async fn sleep(until: Instant) {
     poll_fn(|cx| alarm.poll(until, cx)).await;
 }
 
-/// The future's output, or nothing once the deadline is there.
+/// The future's output, or `None` after the deadline.
 pub(crate) fn before<F: Future>(deadline: Instant, future: F) -> Before<F> {
     Before::new(future, Limit::looking(deadline, deadline))
 }
 
-/// The time that a future has.
+/// The time limit of a future.
 pub(crate) struct Limit {
     /// Set when the future is found not to be ready at once.
     alarm: Alarm,
-    /// When the future is polled again without a wake.
+    /// When the future is polled again without a wake-up.
     look: Instant,
     deadline: Instant,
 }
 
-/// What time it is for a future that is not ready.
+/// Which time has come for a future that is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passed {
-    /// It may have become ready without a wake: it is to be polled again.
+    /// It may have become ready without a wake-up: poll it again.
     Look,
-    /// It has had its time.
+    /// Its time is up.
     Deadline,
 }
 
 impl Limit {
-    /// For a future that may become ready without a wake: it is polled from `look` on now and then.
+    /// For a future that may become ready without a wake-up: from `look` on it is polled now and
+    /// then.
     pub(crate) fn looking(look: Instant, deadline: Instant) -> Self {
         Self { alarm: Alarm::default(), look: look.min(deadline), deadline }
     }
 
-    /// Asked each time the future is found not to be ready.
+    /// Called each time the future is found not to be ready.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Passed> {
         self.alarm.poll(self.look, cx).map(|()| {
             if self.look >= self.deadline {

@@ -1,4 +1,4 @@
-//! The TLS configuration: whom to trust, and which protocols to offer.
+//! The TLS configuration: which certificates to trust, and which protocols to offer.
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
-/// Where trust comes from besides certificates that were given explicitly.
+/// The source of trust, besides certificates that were given explicitly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Roots {
     /// Mozilla's list, compiled in.
@@ -15,7 +15,7 @@ pub(crate) enum Roots {
     Native,
 }
 
-/// What a client shows of itself: its certificate with those that lead to an authority, and the key.
+/// A client's own certificate, with its chain and its key.
 pub(crate) struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -38,7 +38,7 @@ impl Identity {
 
 /// One configuration for all connections of a client: TLS sessions are resumed between them.
 ///
-/// What is spoken over it (ALPN) is left to the caller.
+/// The caller sets the protocols (ALPN).
 pub(crate) fn configure(
     roots: Roots,
     extra_pem: &[Vec<u8>],
@@ -71,7 +71,7 @@ pub(crate) fn configure(
             );
         }
     }
-    // Named here, not taken from the process: another library's choice of provider is not ours.
+    // Set here, not taken from the process: another library may have chosen another provider.
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("no usable TLS version: {error}"))?

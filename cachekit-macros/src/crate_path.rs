@@ -1,4 +1,4 @@
-//! Where the runtime is: `::cachekit` unless `crate = …` says otherwise.
+//! The path of the runtime: `::cachekit` unless `crate = …` names another one.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -8,7 +8,7 @@ use syn::{Path, parse_quote};
 pub(crate) struct CratePath(Path);
 
 impl CratePath {
-    /// Accepts a path that means the same wherever the generated code stands.
+    /// Accepts a path that means the same wherever the generated code is.
     pub(crate) fn new(path: Path) -> syn::Result<Self> {
         let first = path.segments.first().map(|segment| segment.ident.to_string());
         // `$crate` is what `crate` becomes inside a `macro_rules!` macro.
@@ -54,7 +54,7 @@ impl CratePath {
             if let Some(colons) = colons {
                 colons.spans = [span; 2];
             }
-            // Where it points changes, what it means does not: `$crate` lives in its hygiene.
+            // Its location changes, its meaning does not: `$crate` depends on its hygiene.
             segment.ident.set_span(span.resolved_at(segment.ident.span()));
         }
         quote!(#path)

@@ -1,4 +1,4 @@
-//! Mistakes: each on its own token, all of them in one compilation.
+//! Mistakes: each at its own token, all of them in one compilation.
 
 use std::fmt::Display;
 
@@ -22,12 +22,12 @@ impl Errors {
         self.all.push(error);
     }
 
-    /// How many mistakes there are so far, to see whether a step added one.
+    /// The number of mistakes so far, to find out whether a step added one.
     pub(crate) fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// Keeps the value of a result and the mistake of a failed one.
+    /// Returns the value of a result, or records its mistake.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -44,8 +44,8 @@ impl Errors {
 
 /// One option of an attribute: whether it was written, and its value if that could be read.
 ///
-/// The two are apart so that one mistake is reported once: an option whose value is wrong is not
-/// "missing" as well.
+/// The two are separate so that one mistake is reported once: an option with a wrong value is not also
+/// "missing".
 pub(crate) struct Slot<T> {
     name: Option<Ident>,
     value: Option<T>,
@@ -92,8 +92,8 @@ impl<T> Slot<T> {
     }
 }
 
-/// The names among `known` that `written` was most likely meant to be: more than one if it is as near to each
-/// of them.
+/// The names among `known` that `written` most likely stands for: several if it is equally similar to
+/// them.
 pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let allowed = (written.chars().count() / 3).max(1);
     let mut near: Vec<(usize, &str)> = known
@@ -103,7 +103,7 @@ pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
         .collect();
     let least = near.iter().map(|(distance, _)| *distance).min();
     near.retain(|(distance, _)| Some(*distance) == least);
-    // Letters in the wrong order are the likeliest mistake.
+    // Swapped letters are the likeliest mistake.
     let letters = |word: &str| {
         let mut letters: Vec<char> = word.chars().collect();
         letters.sort_unstable();

@@ -1,11 +1,11 @@
-//! The grammar of `"1h30m"`: whole numbers with units, from large to small.
+//! The grammar of `"1h30m"`: whole numbers with units, in descending order.
 
 use std::time::Duration;
 
 const UNITS: &str =
     "ms, s, m (or min), h, d and w, as in \"250ms\", \"5m\", \"1h30m\" or \"2 days\"";
 
-/// One unit: how many milliseconds it has and the spellings we read.
+/// One unit: its number of milliseconds and its accepted spellings.
 struct Unit {
     millis: u64,
     spellings: &'static [&'static str],
@@ -22,7 +22,7 @@ const TABLE: [Unit; 6] = [
 
 /// Reads a duration, or says in one sentence what is wrong with it.
 ///
-/// Zero is a duration here; whether it makes sense is for the option to judge.
+/// Zero is a duration here; each option decides whether it makes sense.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {

@@ -1,7 +1,7 @@
 //! The model, written as code. Nothing here can fail.
 //!
-//! The body stays once, with the author's signature, and everything around it is calls into
-//! `__private`. What we add lives in scopes of its own: no name and no import of ours is visible to
+//! The body appears once, with the author's signature, and everything around it is calls into
+//! `__private`. What we add is in its own scopes: no name and no import of ours is visible to
 //! the body or to an expression of the attribute.
 
 mod again;
@@ -34,13 +34,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 }
 
 impl Model {
-    /// `::cachekit::__private`, where no user code is to be underlined.
+    /// `::cachekit::__private`, for code where no user code should be underlined.
     fn private(&self) -> TokenStream {
         self.krate.private(Span::mixed_site())
     }
 
-    /// Where code of ours stands that no token of the user's is closer to: on the return type, since
-    /// what can go wrong there has to do with the value.
+    /// The span of our code that is not closer to any other token of the user: the return type,
+    /// because errors there concern the value.
     fn here(&self) -> Span {
         spans::heart(&self.returned.value)
     }
@@ -51,7 +51,7 @@ impl Model {
         if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
     }
 
-    /// The same without what entries are not told apart by.
+    /// The same without the parameters that do not distinguish entries.
     fn kept_turbofish(&self) -> TokenStream {
         let names = self.kept_names();
         if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
@@ -64,7 +64,7 @@ impl Model {
         names
     }
 
-    /// The generics of what stands beside the function and works with its entries.
+    /// The generics of the items beside the function that work with its entries.
     fn kept_generics(&self) -> Generics {
         let mut generics = self.function.sig.generics.clone();
         if !self.left_out.is_empty() {
@@ -73,12 +73,12 @@ impl Model {
         generics
     }
 
-    /// The conditions under which the function exists, and with it everything beside it.
+    /// The `cfg` conditions of the function, and of everything beside it.
     fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         self.function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
     }
 
-    /// The return type's shape: what of it is stored.
+    /// The shape of the return type: which part of it is stored.
     fn shape(&self) -> TokenStream {
         let at = spans::Extent::of(&self.returned.value);
         let private = self.krate.private(at.start);
@@ -102,10 +102,10 @@ impl Model {
         }
     }
 
-    /// A call into `__private` that has to do with the value: `name(first, __shape, key)`.
+    /// A call into `__private` that concerns the value: `name(first, __shape, key)`.
     ///
-    /// Its `__shape` stands on the whole return type, so that whatever the runtime asks of values is
-    /// reported there. So does `name`, unless the call is the business of other tokens.
+    /// Its `__shape` has the span of the whole return type, so that whatever the runtime requires of
+    /// values is reported there. So does `name`, unless the call concerns other tokens.
     fn call_with_shape(
         &self,
         name: &str,
@@ -141,8 +141,8 @@ impl Model {
         needed.map(Parameter::borrowed_type).collect()
     }
 
-    /// Lints that are about code people write. The companions repeat the user's types, so what is to
-    /// say about those has been said at the function.
+    /// Lints about handwritten code. The companions repeat the user's types, and lints about
+    /// those are reported at the function.
     fn allowed_lints() -> TokenStream {
         quote! {
             #[allow(

@@ -1,11 +1,11 @@
 //! Fragments of `macro_rules!`: what arrives in groups without delimiters, given its meaning back.
 //!
-//! `$e:expr`, `$t:ty`, `$b:block` and most others arrive as groups without delimiters. The compiler heeds such
-//! a group as long as it passes through untouched; out of what a macro emits anew it reads the bare
+//! `$e:expr`, `$t:ty`, `$b:block` and most others arrive as groups without delimiters. The compiler respects such
+//! a group as long as it passes through untouched. When a macro emits the group anew, the compiler reads the bare
 //! tokens, and `10 * $e` with `a + b` becomes `10 * a + b`. So every such group is opened here, once, before
-//! anything is parsed: where precedence could change it becomes parentheses, elsewhere its bare tokens.
-//! After this step there are none in the options and in the signature. Bodies are never opened, and stay right by
-//! themselves.
+//! anything is parsed: it becomes parentheses where precedence could change it, and its bare tokens elsewhere.
+//! After this step there are none in the options and in the signature. Bodies are never opened, and stay correct
+//! by themselves.
 
 use proc_macro2::{Delimiter, Group, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -20,7 +20,7 @@ pub(crate) fn options(tokens: TokenStream) -> TokenStream {
 /// An item without such groups outside its body.
 pub(crate) fn item(tokens: TokenStream) -> TokenStream {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    // What stands last is the body as `$b:block`, or the whole item as `$f:item`.
+    // The last token is the body as `$b:block`, or the whole item as `$f:item`.
     while let Some(TokenTree::Group(last)) = tokens.last() {
         if last.delimiter() != Delimiter::None {
             break;
@@ -54,7 +54,7 @@ fn has_fragments(tokens: &TokenStream) -> bool {
     })
 }
 
-/// Opens the groups among the tokens; `inside` is for what stands in groups.
+/// Opens the groups among the tokens; `inside` applies to the content of groups.
 fn each(tokens: TokenStream, inside: &dyn Fn(TokenStream) -> TokenStream) -> TokenStream {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut emitted: Vec<TokenTree> = Vec::with_capacity(tokens.len());
@@ -85,7 +85,7 @@ fn regrouped(group: &Group, inner: TokenStream) -> TokenTree {
     TokenTree::Group(regrouped)
 }
 
-/// Whether a group is that of `#[…]` or `#![…]`. What stands there is no expression.
+/// Whether a group is that of `#[…]` or `#![…]`. Its content is not an expression.
 fn is_attribute(group: &Group, before: &[TokenTree]) -> bool {
     let is = |index: usize, sign: char| {
         let token = before.len().checked_sub(index).and_then(|index| before.get(index));
@@ -106,7 +106,7 @@ fn flattened(tokens: TokenStream) -> TokenStream {
     tokens.into_iter().flat_map(bare).collect()
 }
 
-/// What stands around a fragment.
+/// The tokens around a fragment.
 struct Neighbours<'a> {
     before: Option<&'a TokenTree>,
     after: &'a [TokenTree],
@@ -127,7 +127,7 @@ impl Neighbours<'_> {
             return if self.before_is(&['=']) { quote_spanned!(at=> pub(self)) } else { inner };
         }
         if self.path_follows() && !is_ident {
-            // `$t::new()`: of types that are no plain names.
+            // `$t::new()`, for types that are not plain names.
             return if parses::<Type>(&inner) { quote!(<#inner>) } else { parentheses() };
         }
         if self.before_is_word("as") && self.after_is(&['<']) {
@@ -142,7 +142,7 @@ impl Neighbours<'_> {
             return inner;
         }
         if is_negative(&tokens) {
-            // Also a pattern and the argument of a generic type, where parentheses may not stand.
+            // Also a pattern and the argument of a generic type, where parentheses are not allowed.
             let binds_tighter = self.after_is(&['.', '?']) || self.operates_on_groups();
             return if binds_tighter { parentheses() } else { inner };
         }
@@ -160,7 +160,7 @@ impl Neighbours<'_> {
             Ok(Pat::Or(_)) => parentheses(),
             Ok(_) => inner,
             Err(_) if parses::<Item>(&inner) => inner,
-            // Bare tokens might come to mean something else: with these, it does not compile at worst.
+            // Bare tokens might change their meaning: with these, at worst it does not compile.
             Err(_) => parentheses(),
         }
     }

@@ -18,7 +18,7 @@
 //! interface between the two crates, which are released together.
 
 #![forbid(unsafe_code)]
-// Where the documentation is built with a nightly compiler, the attributes say which feature they need.
+// If the documentation is built with a nightly compiler, the attributes say which feature they need.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod args;

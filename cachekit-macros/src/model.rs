@@ -56,20 +56,20 @@ pub(crate) struct Model {
     /// The tenant of `tenant = …`.
     pub(crate) tenant: Option<Expr>,
     pub(crate) companion: Companion,
-    /// The type and `const` parameters that entries are not told apart by.
+    /// The type and `const` parameters that do not distinguish entries.
     pub(crate) left_out: Vec<Ident>,
     pub(crate) options: Options,
 }
 
-/// What the attribute says about values and their entries. Some go with their name as it was written, to
-/// point at.
+/// What the attribute says about values and their entries. Some options include their name as written, for
+/// the span of errors.
 pub(crate) struct Options {
     pub(crate) ttl_ok: Option<(Ident, Lifetime)>,
     pub(crate) ttl_none: Option<(Ident, Lifetime)>,
     pub(crate) ttl_err: Option<(Ident, Lifetime)>,
     /// How long stale values are served, and where that was written.
     pub(crate) stale: Option<(Duration, Span)>,
-    /// How long values stay that nothing uses, and where that was written.
+    /// How long unused values stay, and where that was written.
     pub(crate) idle: Option<(Duration, Span)>,
     pub(crate) fill_lock: Option<FillLock>,
     pub(crate) condition: Option<(Ident, Expr)>,
@@ -79,7 +79,7 @@ pub(crate) struct Options {
     pub(crate) namespace: Option<LitStr>,
     /// The operation that other languages find the entries by.
     pub(crate) interop: Option<Interop>,
-    /// Whether it is said what the type parameters around the function mean for that operation.
+    /// Whether the attribute says what the type parameters around the function mean for that operation.
     pub(crate) interop_types: bool,
     /// For sealed values.
     pub(crate) l1: L1,
@@ -104,8 +104,8 @@ impl Model {
         let left_out = left_out::choose(&args, &function, &mut parameters, &mut errors);
         let companion = Companion::choose((&args, &written), (&function, &parameters), &mut errors);
         left_out::check_place(&left_out, &args, &companion, &mut errors);
-        // An instance's number means nothing to another process; and a cache of
-        // the user's own is in this process as well.
+        // An instance's number means nothing to another process; and the user's own cache
+        // is in this process, too.
         let stays_here =
             args.own_cache.is_given() || key.iter().any(|part| matches!(part, Part::Instance(_)));
         places::check((tier, stays_here), &args, (&function, &parameters), &mut errors);
@@ -158,13 +158,13 @@ impl Model {
         &self.function.sig.ident
     }
 
-    /// The expressions that say where an entry is, besides its key.
+    /// The expressions that determine an entry, besides its key.
     pub(crate) fn places(&self) -> impl Iterator<Item = &Expr> {
         self.backend.iter().chain(&self.tenant)
     }
 
-    /// Whether a companion can say which entry some arguments have: it can name their types, and finds the
-    /// backend with what it is given.
+    /// Whether a companion can determine the entry of some arguments: it can name their types, and finds
+    /// the backend with the arguments that it gets.
     pub(crate) fn has_entries_by_key(&self) -> bool {
         let hidden =
             self.places().any(|place| companion::skipped_in(place, &self.parameters).is_some());
@@ -247,7 +247,7 @@ fn check_returned(
     }
 }
 
-/// With `in`, the cache is the user's: what belongs to a cache is set where it is built.
+/// With `in`, the cache is the user's: settings of a cache are made where it is built.
 fn check_own_cache(args: &Args, errors: &mut Errors) {
     if !args.own_cache.is_given() {
         return;

@@ -1,4 +1,5 @@
-//! What the function is: its parameters, what it returns, whether it is async, where it may stand.
+//! The function's signature: its parameters, what it returns, whether it is async, where it is
+//! allowed.
 
 mod around;
 mod free;
@@ -22,7 +23,7 @@ pub(crate) use parameter::{Form, Parameter};
 pub(crate) use returned::{Flavor, Returned};
 pub(crate) use tokens::{begins_path, mentions, mentions_self_type};
 
-/// A function as far as we read it: the signature is parsed, the body stays as it was written, so
+/// A function as far as we read it: the signature is parsed, the body stays unchanged, so
 /// that half-typed code keeps its own error messages.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
@@ -73,7 +74,7 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// Whether it stands in an `impl` or a `trait`, as far as the tokens tell.
+    /// Whether it is in an `impl` or a `trait`, as far as the tokens show.
     pub(crate) fn is_associated(&self, args: &Args) -> bool {
         self.receiver().is_some()
             || args.self_key.is_given()
@@ -105,7 +106,7 @@ impl Function {
     }
 }
 
-/// Says what the attribute is for when it stands on something else.
+/// Says what the attribute is for if it is on another item.
 fn refuse_other_items(input: ParseStream<'_>) -> syn::Result<()> {
     let starts_a_function = input.peek(Token![fn])
         || input.peek(Token![async])
@@ -142,7 +143,7 @@ fn split_inner_attributes(body: TokenStream) -> syn::Result<(Vec<Attribute>, Tok
     if !starts_with_one {
         return Ok((Vec::new(), body));
     }
-    // Taken apart, it needs what every other token needs that is emitted anew.
+    // Once split, its tokens need the same treatment as every other token that is emitted anew.
     let body = fragments::statements(body);
     let split = |input: ParseStream<'_>| {
         let mut attrs = input.call(Attribute::parse_inner)?;

@@ -1,4 +1,5 @@
-//! Texts with `{…}` in `key`, `tenant` and `self = key(…)`: read here, written as a call of the runtime's.
+//! Strings with `{…}` in `key`, `tenant` and `self = key(…)`: parsed here, written as a call of the
+//! runtime.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -16,7 +17,7 @@ pub(crate) struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// Puts code in the place of each template: of a text by itself, or one in a tuple.
+    /// Replaces each template by code: a string on its own, or strings in a tuple.
     pub(crate) fn fill(&self, expr: &mut Expr) -> Result<()> {
         match expr {
             Expr::Paren(inner) => self.fill(&mut inner.expr),
@@ -38,7 +39,7 @@ impl Names<'_> {
     fn filled(&self, text: &LitStr) -> Result<TokenStream> {
         let template =
             Template::read(&text.value()).map_err(|why| syn::Error::new(text.span(), why))?;
-        // The user's place with our names; the arguments keep their own.
+        // The user's span with our names; the arguments keep their own.
         let at = Span::mixed_site().located_at(text.span());
         let private = self.krate.private(at);
         let mut separators = template.separators();
@@ -66,7 +67,7 @@ impl Names<'_> {
                 index.set_span(text.span());
                 quote!(.#index)
             } else {
-                // A field may be called like a keyword.
+                // A field may have the name of a keyword.
                 let mut name =
                     syn::parse_str(field).unwrap_or_else(|_| Ident::new_raw(field, text.span()));
                 name.set_span(text.span());
@@ -117,11 +118,11 @@ struct Placeholder {
     spec: String,
 }
 
-/// The texts before the placeholders, one after the other.
+/// The strings before the placeholders, one after the other.
 struct Separators<'a> {
     places: std::slice::Iter<'a, Placeholder>,
-    /// A sign of each text between two placeholders. The runtime writes these otherwise within values, so
-    /// that no value can be taken for the text after it: `a` and `bc` are not `ab` and `c`.
+    /// One character of each string between two placeholders. The runtime escapes these within values, so
+    /// that no value can be mistaken for the string after it: `a` and `bc` differ from `ab` and `c`.
     markers: String,
     first: bool,
 }
@@ -161,10 +162,10 @@ impl Template {
     }
 }
 
-/// Stands where a template has nothing between two placeholders.
+/// Used if a template has nothing between two placeholders.
 const SEPARATOR: char = '/';
 
-/// The first sign that does not occur in what the runtime writes for one: `%` and two digits.
+/// The first character that does not occur in the runtime's escapes: `%` and two digits.
 fn marker(text: &str) -> Option<char> {
     text.chars().find(|sign| !matches!(sign, '%' | '0'..='9' | 'A'..='F'))
 }
@@ -214,7 +215,7 @@ fn is_index(text: &str) -> bool {
     !text.is_empty() && text.len() < 10 && text.chars().all(|sign| sign.is_ascii_digit())
 }
 
-/// The names that `format!` would take from around a text. Any other text has no such names.
+/// The names that `format!` would take from around a string. Any other string has no such names.
 pub(crate) fn inline_names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;

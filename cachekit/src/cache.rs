@@ -170,7 +170,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        // One of the two calls it.
+        // One of the two closures calls it.
         let mut f = Some(f);
         let same = |owned: &K| key.equivalent(owned);
         let mut run = |value: &V| f.take().map(|f| f(value));
@@ -178,7 +178,7 @@ where
             Some(done) => done,
             None => self.find_with(hash, &same, run),
         };
-        // It may have ended the entry.
+        // It may have killed the entry.
         thread_cache::with(thread_cache::ThreadCache::settle);
         done
     }
@@ -225,7 +225,7 @@ where
                 self.config.used(typed, self.store.now());
                 return read(&typed.value);
             }
-            // No fill comes to replace it.
+            // No fill follows that would replace it.
             self.store.take_out(hash, entry, Cause::Expired);
         }
         if found.is_some() {

@@ -2,7 +2,7 @@
 //!
 //! They take it by value. The companion then has nothing left to drop, and costs the compiler little.
 
-// That is the point, as said above.
+// Intended, as explained above.
 #![allow(clippy::needless_pass_by_value)]
 
 use crate::explain::Explanation;
@@ -96,7 +96,7 @@ pub mod of_async {
     }
 
     /// `f::clear()`
-    // Async, so that nothing happens before it is awaited; made once, since it depends on no type.
+    // Async, so that nothing happens before it is awaited; it exists once, because it depends on no type.
     #[allow(clippy::unused_async)]
     pub async fn clear(function: &'static CachedFunction) -> Invalidated {
         function_clear(function)

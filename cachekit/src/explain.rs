@@ -321,7 +321,7 @@ impl Refused {
             Self::WrongPlace => "it was sealed for another entry, function, type or version",
             Self::Downgraded => "it is not sealed in this format",
             Self::Damaged => "it is cut short",
-            Self::Unread => "it does not hold what this type reads, or there is no key to open it",
+            Self::Unread => "it cannot be read as this type, or there is no key to open it",
         }
     }
 }

@@ -29,7 +29,8 @@ pub trait KeepBorrowed {
     fn lent(kept: &Self::Kept) -> &Self;
 }
 
-// Not for all of `ToOwned`, nor by its bounds: the compiler would speak of `Clone` and not of `stale`.
+// Not for all of `ToOwned`, nor by its bounds: the compiler's error would be about `Clone` and not
+// about `stale`.
 #[diagnostic::do_not_recommend]
 impl<T: Keep> KeepBorrowed for T {
     type Kept = T;

@@ -38,7 +38,7 @@ pub struct Defaults;
 impl<K, S: Shape> Judge<K, S> for Defaults {
     #[inline]
     fn judge(&self, _key: &K, ret: &S::Return, ttl: Ticks) -> Verdict {
-        // A cache without time keeps nothing.
+        // A cache with a TTL of zero keeps nothing.
         Verdict { keep: ttl > 0 && S::stored(ret).is_some(), ttl, weight: 1, window: NEVER }
     }
 }
@@ -261,7 +261,7 @@ where
             (None, Some(error)) => (true, self.ttl_err.ttl(error, general), 1),
             (None, None) => (false, NEVER, 1),
         };
-        // A span of zero: the author's way to say "not this one".
+        // A duration of zero is the author's way to say "not this one".
         Verdict { keep: stored && keep && ttl > 0, ttl, weight, window: NEVER }
     }
 }

@@ -37,7 +37,7 @@ macro_rules! seconds {
     ($($int:ty),*) => {$(
         impl IntoTtl for $int {
             fn into_ttl(self) -> Option<Duration> {
-                // What does not fit is negative, so not to be stored.
+                // A value that does not fit is negative, so it is not stored.
                 Some(Duration::from_secs(u64::try_from(self).unwrap_or(0)))
             }
         }

@@ -1,13 +1,13 @@
-//! One program over every backend, by its environment alone.
+//! One program over every backend: only the environment differs.
 //!
 //! ```text
 //! cargo run --release -p examples --example backends
 //! ```
 //!
-//! This process makes what there is to share through: a directory, a Redis (if `redis-server` is installed), and a
-//! server of ours with TLS and an API key. Then it runs the program over each of them twice, as processes of
-//! their own. Nothing is different for them but one environment variable, or a few. The first finds nothing
-//! and runs its functions; the second finds what the first computed.
+//! This process sets up the backends: a directory, a Redis (if `redis-server` is installed), and a cachekit server
+//! with TLS and an API key. Then it runs the program twice over each of them, each time as a new process. Only the
+//! environment variables differ, one or a few for each backend. The first process misses and runs its functions;
+//! the second hits what the first computed.
 
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
@@ -22,7 +22,7 @@ use cachekit_server::{ApiKey, ApiKeys, DevAuthority, KeyKind, Scope, Server, Ten
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Nothing here says where its values go.
+/// Nothing here says where its values are stored.
 #[cache(ttl = "10m", namespace = "example")]
 fn price(article: u64) -> u64 {
     article * 100
@@ -33,7 +33,7 @@ async fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("article {n}")).collect()
 }
 
-/// The same, sealed: a reader of the directory or the Redis learns nothing of it.
+/// The same, sealed: a reader of the directory or the Redis learns nothing about the value.
 #[cache::secure(ttl = "10m", namespace = "example")]
 fn margin(article: u64) -> String {
     format!("{} cents", article * 7)
@@ -41,9 +41,9 @@ fn margin(article: u64) -> String {
 
 const FUNCTIONS: u64 = 3;
 
-/// The program. `found_by` is where its results are to come from.
+/// The program. `found_by` says where its results are expected to come from.
 async fn program(found_by: &str) -> Outcome {
-    // Says what is wrong with the environment; a call would run its function and count.
+    // Reports what is wrong with the environment; a call would only run its function and count the failure.
     cachekit::check().await?;
     price(7);
     names(3).await;
@@ -58,11 +58,11 @@ async fn program(found_by: &str) -> Outcome {
     Ok(())
 }
 
-/// Whatever asks for a backend, or for the same one differently.
+/// The variables that choose or configure a backend.
 const VARIABLES: [&str; 4] =
     ["CACHEKIT_API_KEY", "CACHEKIT_REDIS_URL", "CACHEKIT_FILE_CACHE_DIR", "REDIS_URL"];
 
-/// Runs the program twice, as processes with these variables.
+/// Runs the program in two processes, one after the other, with these variables.
 fn twice(name: &str, variables: &[(&str, &str)], second: &str) -> Outcome {
     let shown: Vec<_> = variables.iter().take(1).map(|(name, _)| format!("{name}=… ")).collect();
     println!("{name}: {}./program", shown.concat());
@@ -71,7 +71,7 @@ fn twice(name: &str, variables: &[(&str, &str)], second: &str) -> Outcome {
         for name in VARIABLES {
             command.env_remove(name);
         }
-        // For the sealed function. In a program of yours it comes from where you keep secrets.
+        // For the sealed function. Your own program reads it from where you keep secrets.
         command.arg(found_by).env("CACHEKIT_MASTER_KEY", "17".repeat(32));
         command.envs(variables.iter().copied());
         if !command.status()?.success() {
@@ -81,14 +81,14 @@ fn twice(name: &str, variables: &[(&str, &str)], second: &str) -> Outcome {
     Ok(())
 }
 
-/// A Redis on a free port, that keeps nothing.
+/// A Redis on a free port, without persistence.
 struct Redis {
     process: Child,
     port: u16,
 }
 
 impl Redis {
-    /// `None` if it is not installed.
+    /// `None` if Redis is not installed.
     fn start(directory: &Path) -> Outcome<Option<Self>> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let started = Command::new("redis-server")
@@ -123,7 +123,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -166,7 +166,7 @@ async fn main() -> Outcome {
             ("CACHEKIT_API_KEY", key.expose()),
             ("CACHEKIT_API_URL", &url),
             ("CACHEKIT_CA_FILE", ca_file),
-            // Neither a host nor an address of the managed service: both have to be allowed.
+            // The server is not the managed service: its host and its address must both be allowed.
             ("CACHEKIT_ALLOW_CUSTOM_HOST", "1"),
             ("CACHEKIT_ALLOW_PRIVATE_ADDRESSES", "1"),
             ("NO_PROXY", "localhost"),

@@ -1,6 +1,6 @@
 //! Methods, traits and generics.
 //!
-//! A method has to say what `self` means for its key, because a silent default would serve the results
+//! A method must say what `self` means for its key, because a silent default would serve the results
 //! of one object to another: `self = shared`, `self = instance` or `self = key(…)`.
 
 use std::str::FromStr;
@@ -15,8 +15,8 @@ struct Shop {
     requests: AtomicU32,
 }
 
-/// What `self = instance` needs: an identity that no other object ever has. (An address would be used
-/// again by the next object.)
+/// What `self = instance` needs: an identity that no other object ever has. (The next object could
+/// reuse an address.)
 impl Instance for Shop {
     fn instance(&self) -> &InstanceId {
         &self.id
@@ -28,15 +28,15 @@ impl Shop {
         Self { id: InstanceId::new(), tenant, discount, requests: AtomicU32::new(0) }
     }
 
-    /// Every shop gives the same answer.
+    /// All shops share these entries.
     #[cache(ttl = 60, self = shared)]
     fn vat(&self, country: &str) -> u32 {
         self.requests.fetch_add(1, Ordering::Relaxed);
         if country == "AT" { 20 } else { 19 }
     }
 
-    /// Every object has entries of its own. They never leave the process. A method with a
-    /// visibility, or with `name = …`, has a companion: here `price_cache`.
+    /// Every object has its own entries. They never leave the process. A method with a visibility or
+    /// with `name = …` has a companion: here `price_cache`.
     #[cache(ttl = 60, self = instance)]
     pub(crate) fn price(&self, item: u32) -> u32 {
         item * 100 - self.discount
@@ -48,7 +48,7 @@ impl Shop {
         self.tenant * 1_000 + item
     }
 
-    /// An associated function has no `self` to speak of; its companion stands beside it all the same.
+    /// An associated function has no `self` argument; it has a companion as well.
     #[cache(ttl = 60, self = shared)]
     pub(crate) fn currency(country: &str) -> String {
         if country == "CH" { "CHF".to_owned() } else { "EUR".to_owned() }
@@ -59,7 +59,7 @@ trait Quote {
     fn quote(&self, amount: u32) -> String;
 }
 
-/// Methods of a trait's implementation; nothing can stand beside those, so they have no companion.
+/// The methods of a trait implementation have no companion: an `impl` of a trait has no room for one.
 impl Quote for Shop {
     #[cache(self = key(self.discount))]
     fn quote(&self, amount: u32) -> String {
@@ -67,7 +67,8 @@ impl Quote for Shop {
     }
 }
 
-/// A generic function: every instantiation has a cache of its own. `T` needs what values need.
+/// A generic function: every instantiation has its own cache. `T` must meet the bounds of a cached
+/// value.
 #[cache::local]
 fn parse<T: FromStr + Clone + Send + Sync + 'static>(text: &str) -> Option<T> {
     text.parse().ok()
@@ -94,7 +95,7 @@ async fn main() {
     println!("stock:    {}", a.stock_cache(&3).stats());
     assert_eq!(a.stock_cache(&3).stats().hits, 1);
 
-    // The handle of one call: look, replace, remove, compute anew.
+    // The handle of one call: read, replace, remove or recompute its entry.
     let entry = a.price_cache(&3);
     assert_eq!(entry.peek(), Some(295));
     entry.set(200);

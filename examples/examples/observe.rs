@@ -20,18 +20,18 @@ use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{BackendErrorKind, MemoryBackend};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Stands for Redis: `POST /break` has it fail.
+/// Stands in for Redis: `POST /break` makes it fail.
 static BACKEND: LazyLock<FaultyBackend> =
     LazyLock::new(|| FaultyBackend::new(MemoryBackend::new()));
 
-/// Slow, as a database is.
+/// As slow as a database.
 #[cache(ttl = "10m", stale = "1m")]
 async fn product(id: u64) -> String {
     tokio::time::sleep(Duration::from_millis(5)).await;
     format!("product {id}")
 }
 
-/// Never stored for the ids below 10.
+/// Results for the ids below 10 are never stored.
 #[cache::local(ttl = 60, if = |name: &String| name.len() > 6)]
 fn nickname(id: u64) -> String {
     format!("nick {id}")
@@ -48,7 +48,7 @@ fn app(exporter: PrometheusHandle) -> Router {
     Router::new()
         .route("/product/{id}", get(async |Path(id): Path<u64>| product(id).await))
         .route("/nickname/{id}", get(async |Path(id): Path<u64>| nickname(id)))
-        // Why was that one slow? As JSON, for programs; `to_string` is for people.
+        // Why was that call slow? JSON is for programs, `to_string` for people.
         .route("/explain/{id}", get(async |Path(id): Path<u64>| Json(product::explain(&id).await)))
         .route(
             "/break",
@@ -65,7 +65,7 @@ fn app(exporter: PrometheusHandle) -> Router {
         .nest("/cache", page.router())
 }
 
-/// One request, as any client makes it.
+/// One request, as any client sends it.
 fn request(address: SocketAddr, method: &str, path: &str) -> Result<String, Box<dyn Error>> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "{method} {path} HTTP/1.0\r\ncontent-length: 0\r\n\r\n")?;
@@ -76,7 +76,7 @@ fn request(address: SocketAddr, method: &str, path: &str) -> Result<String, Box<
     Ok(body.to_owned())
 }
 
-/// What the program's page shows, step by step.
+/// Goes through what the program's page shows, step by step.
 fn play(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let get = |path: &str| request(address, "GET", path);
     for round in 0..3 {
@@ -91,7 +91,7 @@ fn play(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let explained = get("/explain/7")?;
     println!("\n/explain/7: {explained}");
     assert!(explained.contains("\"next\":\"process\""), "{explained}");
-    // One that misses again and again, and why.
+    // A function that misses again and again, and why.
     println!("\n{}", nickname::explain(&7));
     assert!(nickname::explain(&7).to_string().contains("`if` refused it"));
 

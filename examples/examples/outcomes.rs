@@ -1,4 +1,4 @@
-//! What is kept, and for how long: errors, `None`, conditions, and values that know their own time.
+//! What is stored, and for how long: errors, `None`, conditions, and values that state their TTL.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ enum Failure {
     TryAgain,
 }
 
-/// The outside world: even ids exist, odd ones do not, and 500 and above are down.
+/// The outside world: even ids exist, odd ids do not, and from 500 on, look-ups fail.
 fn look_up(id: u32) -> Result<String, Failure> {
     match id {
         500.. => Err(Failure::TryAgain),
@@ -22,7 +22,7 @@ fn look_up(id: u32) -> Result<String, Failure> {
     }
 }
 
-/// An `Err` is not kept. This is seen through an alias as well.
+/// An `Err` is not stored, even if the `Result` hides behind an alias.
 type Answer<T> = Result<T, Failure>;
 
 #[cache(ttl = 60)]
@@ -30,7 +30,7 @@ fn strict(id: u32) -> Answer<String> {
     look_up(id)
 }
 
-/// Errors are kept, each for its own time; zero is "not at all".
+/// Errors are stored, each with its own TTL; zero means "do not store".
 #[cache(ttl(ok = "1h", err = |error| match error {
     Failure::NotFound => Duration::from_secs(30),
     Failure::TryAgain => Duration::ZERO,
@@ -39,13 +39,13 @@ fn lenient(id: u32) -> Answer<String> {
     look_up(id)
 }
 
-/// `None` is a value like any other, with a time of its own if it shall have one.
+/// `None` is a value like any other; it may have its own TTL.
 #[cache(ttl(ok = "1h", none = "5s"))]
 fn optional(id: u32) -> Option<String> {
     look_up(id).ok()
 }
 
-/// Only results under a condition.
+/// Only results that meet a condition are stored.
 #[cache(ttl = 60, if = |words: &Vec<String>| !words.is_empty())]
 fn suggestions(prefix: &str) -> Vec<String> {
     ["apple", "apricot"].iter().filter(|w| w.starts_with(prefix)).map(ToString::to_string).collect()
@@ -57,7 +57,7 @@ struct Token {
     expires_in: u64,
 }
 
-/// The value says how long it is good for, here with a margin.
+/// The value states its own TTL, here less a margin.
 #[cache(ttl = |token: &Token| token.expires_in.saturating_sub(10))]
 fn token(client: &str) -> Token {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -65,14 +65,14 @@ fn token(client: &str) -> Token {
     Token { secret, expires_in: if client == "short" { 5 } else { 60 } }
 }
 
-/// An argument says it.
+/// An argument states the TTL.
 #[cache(ttl = seconds, key = name)]
 fn snapshot(name: &str, seconds: u32) -> String {
     format!("{name} for {seconds} s")
 }
 
 fn main() {
-    // A clock to turn, so that an hour passes at once.
+    // A clock that the test sets, so that an hour passes at once.
     let time = isolate();
     let pass = |seconds| time.clock().advance(Duration::from_secs(seconds));
 

@@ -4,7 +4,7 @@
 //! cargo run --release -p examples --example quickstart
 //! ```
 //!
-//! Every call is printed with what it was, a miss (the body ran) or a hit (it did not), and how long it
+//! Prints for every call whether it was a miss (the body ran) or a hit (it did not), and how long it
 //! took. No network, no arguments.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// All text files of the repository, without what the build made.
+/// All text files of the repository, except build output.
 #[cache(ttl = "5m")]
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -51,14 +51,15 @@ fn totals(extension: &str, comments: bool) -> (usize, usize, usize) {
     (files.len(), counted().count(), words)
 }
 
-/// The longest line of a file. An `Err` goes to its caller and is not kept.
+/// The longest line of a file. An `Err` is returned and not stored.
 #[cache(ttl = "5m")]
 fn longest_line(file: &str) -> std::io::Result<String> {
     let text = fs::read_to_string(root().join(file))?;
     Ok(text.lines().max_by_key(|line| line.chars().count()).unwrap_or_default().trim().to_owned())
 }
 
-/// The identifiers that occur most often, over all files. Many tasks may ask at once; one works.
+/// The identifiers that occur most often, over all files. Many tasks may call this at once; one does
+/// the work.
 #[cache(ttl = "5m")]
 async fn common_identifiers(count: usize) -> Arc<[(String, usize)]> {
     let counting = tokio::task::spawn_blocking(move || {

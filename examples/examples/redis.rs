@@ -4,7 +4,7 @@
 //! cargo run --release -p examples --example redis
 //! ```
 //!
-//! It starts a Redis of its own on a free port of this machine. A program of yours needs the variable
+//! It starts its own Redis on a free port of this machine. Your own program needs the variable
 //! `CACHEKIT_REDIS_URL`, or the one line of `connect` below.
 
 use std::error::Error;
@@ -19,7 +19,7 @@ use cachekit_io::{Backend, InvalidationEvent, Redis};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Nothing here says where the values go.
+/// Nothing here says where the values are stored.
 #[cache(ttl = "10m", namespace = "shop")]
 fn price(article: u64) -> u64 {
     println!("    computing the price of {article}");
@@ -32,10 +32,11 @@ fn connect(url: &str) -> Outcome<Redis> {
     Ok(redis)
 }
 
-/// The program that runs first and keeps running.
+/// The process that starts first and keeps running.
 async fn first(server: &Server) -> Outcome {
     let redis = connect(&server.url())?;
-    // Is it there, and does it tell of changes? A call would run its function and count.
+    // Is Redis reachable, and does it send events? A call would only run its function and count the
+    // failure.
     cachekit::check().await?;
 
     println!("this process:");
@@ -45,12 +46,12 @@ async fn first(server: &Server) -> Outcome {
     println!("    {} computed, {} from its own memory", stats.loads, stats.hits);
 
     println!("what Redis stores:");
-    // Beside the entry its lock stands for a moment more: it is given back in the background.
+    // The entry's lock may still be there for a moment: it is released in the background.
     for key in server.lines("KEYS example:*:m")? {
         println!("    {key}, for another {} ms", server.lines(&format!("PTTL {key}"))?.concat());
     }
 
-    // Backends tell of changes. The cache itself listens, too: that is why its copy goes.
+    // A backend sends events when entries change. The cache subscribes, too, and drops its copy.
     let events = redis.events().ok_or("Redis has events")?;
     let _subscription = events.subscribe(Arc::new(|event: &InvalidationEvent| {
         println!("    told: {event:?}");
@@ -67,7 +68,7 @@ async fn first(server: &Server) -> Outcome {
     Ok(())
 }
 
-/// The program that runs for a moment: it finds the price, and then the price changes.
+/// The process that runs for a moment: it hits the price, and then changes it.
 fn second(url: &str) -> Outcome {
     connect(url)?;
     price(7);
@@ -97,14 +98,14 @@ async fn main() -> Outcome {
     first(&server).await
 }
 
-/// A Redis that keeps nothing and ends with this process.
+/// A Redis without persistence that ends with this process.
 struct Server {
     process: Child,
     port: u16,
 }
 
 impl Server {
-    /// `None` if it is not installed.
+    /// `None` if Redis is not installed.
     fn start() -> Outcome<Option<Self>> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let started = Command::new("redis-server")
@@ -124,12 +125,12 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What the server answers to a command: the texts and numbers in it.
+    /// The server's reply to a command: the texts and numbers in it.
     fn lines(&self, command: &str) -> Outcome<Vec<String>> {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
         write!(connection, "{command}\r\nQUIT\r\n")?;
         let lines = BufReader::new(connection).lines().collect::<Result<Vec<_>, _>>()?;
-        // Lengths begin with a sign, and the last line is the answer to `QUIT`.
+        // Length prefixes begin with a sign, and the last line is the reply to `QUIT`.
         let said = lines.iter().take(lines.len().saturating_sub(1));
         let texts = said.filter(|line| !line.starts_with(['*', '$']));
         Ok(texts.map(|line| line.trim_start_matches(['+', ':']).to_owned()).collect())
@@ -138,13 +139,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds.
 fn wait(what: &str, mut is_so: impl FnMut() -> bool) -> Outcome {
     let until = Instant::now() + Duration::from_secs(30);
     while !is_so() {

@@ -5,8 +5,9 @@
 //! cargo run -p examples --example responses -- --serve 127.0.0.1:3000  # keeps serving
 //! ```
 //!
-//! The handlers know nothing of the cache. They say in `Cache-Control` how long their answers are good for, and in `Vary` what
-//! else these depend on; the layer does the rest: one run for many clients, 304, and what a `PUT` outdates.
+//! The handlers know nothing about the cache. They state in `Cache-Control` how long their responses may be reused, and
+//! in `Vary` which request headers these depend on. The layer does the rest: one run for many clients, 304, and the
+//! invalidation after a `PUT`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,14 +23,14 @@ use cachekit::responses::CacheResponses;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Stands for a template that takes its time.
+/// Stands in for a template that is slow to render.
 #[derive(Default)]
 struct Site {
     title: Mutex<String>,
     rendered: AtomicU32,
 }
 
-/// The same for everyone who asks in the same language, for a minute.
+/// The same response for all clients with the same language, for a minute.
 async fn page(State(site): State<Arc<Site>>, Path(id): Path<u32>, asked: HeaderMap) -> Response {
     site.rendered.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -40,13 +41,13 @@ async fn page(State(site): State<Arc<Site>>, Path(id): Path<u32>, asked: HeaderM
         .into_response()
 }
 
-/// Its answer invalidates the page, in all languages.
+/// Its response invalidates the page in all languages.
 async fn rename(State(site): State<Arc<Site>>, Path(_): Path<u32>, title: String) -> StatusCode {
     *site.title.lock().unwrap_or_else(PoisonError::into_inner) = title;
     StatusCode::NO_CONTENT
 }
 
-/// For one client alone: it is never stored, and never given to another one that asks at the same time.
+/// For one client only: never stored, and never shared with another client that asks at the same time.
 async fn basket() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "private")], "your basket")
 }
@@ -56,7 +57,7 @@ fn service(site: &Arc<Site>, cache: &CacheResponses) -> Router {
         .route("/pages/{id}", get(page).put(rename))
         .route("/basket", get(basket))
         .with_state(Arc::clone(site))
-        // Around everything: the layer sees the paths that clients ask for.
+        // Outermost, so that the layer sees the paths that clients ask for.
         .layer(cache.clone())
 }
 
@@ -88,14 +89,14 @@ async fn main() -> std::io::Result<()> {
 
     let hit = shown(to, "GET /pages/1", "", "").await?;
     assert!(hit.contains("cache-status: cachekit; hit"));
-    // The client has it already.
+    // The client already has this version.
     let tag = hit.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap_or_default();
     let none = shown(to, "GET /pages/1", &format!("if-none-match: {tag}\r\n"), "").await?;
     assert!(none.starts_with("HTTP/1.1 304"));
     // Another language is another response.
     let german = shown(to, "GET /pages/1", "accept-language: de\r\n", "").await?;
     assert!(german.ends_with("Page 1 in de"));
-    // What is written is seen by the next read, in every language.
+    // The next read sees the change, in every language.
     shown(to, "PUT /pages/1", "", "Chapter").await?;
     for language in ["", "accept-language: de\r\n"] {
         assert!(shown(to, "GET /pages/1", language, "").await?.contains("Chapter 1 in"));
@@ -113,7 +114,7 @@ async fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// A request, printed with its answer's status and `Cache-Status`.
+/// Sends a request and prints it with the status and the `Cache-Status` of its response.
 async fn shown(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io::Result<String> {
     let answer = ask(to, what, headers, body).await?;
     let status = answer.lines().next().unwrap_or_default();
@@ -122,7 +123,7 @@ async fn shown(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io
     Ok(answer)
 }
 
-/// One HTTP/1.1 request over a connection of its own, and the whole answer.
+/// Sends one HTTP/1.1 request over its own connection and returns the whole response.
 async fn ask(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io::Result<String> {
     let mut connection = TcpStream::connect(to).await?;
     let length =

@@ -1,7 +1,7 @@
-//! Sealed values: what leaves the process, and what becomes of it when the key changes.
+//! Sealed values: what leaves the process, and what happens when the key changes.
 //!
-//! Needs the feature `secure`. A real program gets its key from `CACHEKIT_MASTER_KEY` or from a file
-//! (`cachekit keygen --out keys`); here, two are made up. `MemoryBackend` plays the store that is not to be trusted.
+//! Needs the feature `secure`. A real program reads its key from `CACHEKIT_MASTER_KEY` or from a file
+//! (`cachekit keygen --out keys`); this one makes up two. `MemoryBackend` plays the untrusted store.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ struct Profile {
     diagnosis: String,
 }
 
-/// Every tenant has keys of its own. Without a usable key this returns an error and stores nothing.
+/// Every tenant has its own keys. Without a usable key this returns an error and stores nothing.
 #[cache::secure(ttl = "1h", namespace = "sensitive-data", tenant = clinic)]
 fn profile(clinic: &str, patient: u64) -> Result<Profile, cachekit::Error> {
     Ok(Profile { name: format!("patient {patient} of {clinic}"), diagnosis: "healthy".to_owned() })
 }
 
-/// This process forgets, as after a restart; the store does not.
+/// This process forgets its copies, as after a restart; the store does not.
 fn forget() {
     for function in cachekit::functions() {
         function.clear_local();
@@ -49,10 +49,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seen = String::from_utf8_lossy(&entry);
     assert!(!seen.contains("healthy") && !storage_key.contains("north"));
 
-    // Another tenant's entry of the same patient is another entry, under other keys.
+    // The same patient in another tenant has another entry, under other keys.
     assert_ne!(profile("south", 7)?, profile("north", 7)?);
 
-    // An attacker changes one bit: the function runs again, and it is counted.
+    // An attacker flips one bit: the function runs again, and the tampering is counted.
     forget();
     let mut changed = entry.to_vec();
     *changed.last_mut().expect("it has bytes") ^= 1;
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("refused: {:?}", profile::stats().refused);
     assert_eq!(profile::stats().refused.tampered, 1);
 
-    // A new key, the old one behind it: nothing is computed again.
+    // A new key, with the old one still accepted: nothing is recomputed.
     forget();
     let loads = profile::stats().loads;
     set_keyring(Keyring::new(KeySet::new(MasterKey::generate()?, [copy])?));

@@ -4,10 +4,10 @@
 //! cargo run --release -p examples --example shared_tier
 //! ```
 //!
-//! This process starts a server on a free port of this machine: TLS, a certificate and an API key made in the
-//! moment, values in memory. Then it runs the program twice, each time as a process of its own that knows
-//! the server from its environment, as any program would. The first finds nothing and runs its functions;
-//! the second finds what the first computed.
+//! This process starts a server on a free port of this machine, with TLS, a new certificate, a new API key,
+//! and values in memory. Then it runs the program twice, each time as a new process that finds the server
+//! through its environment, as any program would. The first process misses and runs its functions; the second
+//! hits what the first computed.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -21,7 +21,7 @@ use cachekit_server::{ApiKey, ApiKeys, DevAuthority, KeyKind, Scope, Server, Ten
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Lines and words of all files of this kind in the repository. Sync functions share as well.
+/// Lines and words of all files of this kind in the repository. Sync functions share their results as well.
 #[cache::io(ttl = "10m", namespace = "sources")]
 fn totals(extension: &str) -> (usize, usize) {
     let texts = texts(extension);
@@ -65,9 +65,11 @@ fn texts(extension: &str) -> Vec<String> {
 const EXTENSIONS: [&str; 3] = ["rs", "md", "toml"];
 const CALLS: u64 = 2 * EXTENSIONS.len() as u64;
 
-/// The program: every question twice. `found_by` is where the first round's answers are to come from.
+/// The program: it makes every call twice. `found_by` says where the first round's results are expected to
+/// come from.
 async fn program(found_by: &str) -> Outcome {
-    // Says what is wrong with the environment or the server; a call would run its function and count.
+    // Reports what is wrong with the environment or the server; a call would only run its function and count
+    // the failure.
     cachekit::check().await?;
     let mut before = all_counts();
     for found_by in [found_by, "L1 hits"] {
@@ -133,12 +135,12 @@ async fn main() -> Outcome {
     Ok(())
 }
 
-/// Runs this program again, as a process that finds the server by its environment.
+/// Runs this program again, as a process that finds the server through its environment.
 fn run(found_by: &str, url: &str, key: &ApiKey, ca_file: &Path) -> std::io::Result<bool> {
     let mut command = Command::new(env::current_exe()?);
     command.arg(found_by).env("CACHEKIT_API_URL", url).env("CACHEKIT_API_KEY", key.expose());
     command.env("CACHEKIT_CA_FILE", ca_file);
-    // Neither a host nor an address of the managed service: both have to be allowed.
+    // The server is not the managed service: its host and its address must both be allowed.
     command.env("CACHEKIT_ALLOW_CUSTOM_HOST", "1").env("CACHEKIT_ALLOW_PRIVATE_ADDRESSES", "1");
     command.env("NO_PROXY", "localhost").env_remove("no_proxy");
     Ok(tokio::task::block_in_place(|| command.status())?.success())

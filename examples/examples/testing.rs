@@ -1,8 +1,9 @@
 //! Code that uses cached functions, under test: an isolated cache and a clock to turn.
 //!
-//! Cached functions keep their entries for the whole process, and tests run in parallel in one process.
-//! `isolate()` gives the test's thread fresh caches and a clock that stands still. The functions below
-//! are tests (`cargo test -p examples --example testing`) and lessons (`main` runs them one by one).
+//! Cached functions keep their entries as long as the process runs, and tests run in parallel in one
+//! process. `isolate()` gives the test's thread empty caches and a clock that moves only when the test
+//! moves it. The functions below are tests (`cargo test -p examples --example testing`) and lessons
+//! (`main` runs them one by one).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -66,7 +67,7 @@ fn work_on_other_threads_takes_the_scope_along() {
     let inside = std::thread::spawn(move || scope.run(|| price_in("CHF", 1)));
     assert_eq!(inside.join().ok(), Some(5));
 
-    // Tasks of a runtime move between threads: the future is wrapped.
+    // A runtime moves tasks between threads, so the future is wrapped.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
     let runtime = runtime.expect("a runtime");
     let task = runtime.spawn(test.scope().wrap(async { price_in("CHF", 2) }));
@@ -75,7 +76,7 @@ fn work_on_other_threads_takes_the_scope_along() {
 
 #[cfg_attr(test, test)]
 fn caching_can_be_switched_off() {
-    // For one test; `CACHEKIT_DISABLE=1` does it for a whole process.
+    // For one test; `CACHEKIT_DISABLE=1` does it for the whole process.
     let _test = Scope::disabled().enter();
     price_in("JPY", 1);
     price_in("JPY", 1);

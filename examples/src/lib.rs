@@ -1,4 +1,5 @@
-//! Nothing but tests: the book's pages about moving to cachekit, whose code blocks need the crates that one moves from.
+//! Only doctests: the book's pages about migrating to cachekit. Their code blocks need the crates that you migrate
+//! from.
 
 #[cfg(doctest)]
 mod migrating {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 pub(crate) fn run(options: &Get, style: Style) -> Result<(), Failure> {
-    // Before the backend is asked: what is wrong with the keys is wrong whatever it answers.
+    // Before the backend is called: wrong keys are wrong whatever it answers.
     let place = sealed::chosen(&options.place, &options.keys)?;
     let Some(found) = options.backend.connect()?.get(&options.key)? else {
         if style == Style::Json {

@@ -44,7 +44,7 @@ pub(crate) fn ttl(options: &Ttl, style: Style) -> Result<(), Failure> {
     print(format!("{text}\n").as_bytes())
 }
 
-/// A time for people: in whole seconds, where there is one.
+/// A duration for humans: in whole seconds, if there is at least one.
 fn whole(left: Duration) -> String {
     let whole = Duration::from_secs(left.as_secs());
     humantime::format_duration(if whole.is_zero() { left } else { whole }).to_string()

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// More than any backend takes.
+/// More than any backend accepts.
 const MOST: u64 = 1 << 30;
 
 pub(crate) fn set(options: &Set, style: Style) -> Result<(), Failure> {
@@ -67,7 +67,7 @@ pub(crate) fn delete(options: &Delete, style: Style) -> Result<(), Failure> {
     for key in &options.entries {
         let was_there = store.delete(key)?;
         if style == Style::Json {
-            // One line for each, told at once: a later one may fail.
+            // One line for each, printed at once, because a later one may fail.
             print_json(&json!({ "key": key, "deleted": true, "was_there": was_there }))?;
         }
     }

@@ -1,4 +1,4 @@
-//! Telling formats apart by their first bytes.
+//! Recognizing formats by their first bytes.
 
 use crate::frame::{self, Frame};
 use cachekit_io::envelope::{EnvelopeErrorKind, Header, interop};
@@ -7,14 +7,14 @@ use std::io::Cursor;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) enum Kind<'a> {
-    /// Ours, and whole as far as the header tells.
+    /// Ours, and intact as far as the header shows.
     Sealed(Header),
-    /// It begins as ours; why it is not.
+    /// It begins like ours; why it is not.
     SealedBadly(&'static str),
     /// What the runtime stores for functions that do not seal.
     Frame(Frame<'a>),
     FrameUnknown,
-    /// The file backend of the ecosystem puts a time before the entry.
+    /// The file backend of the ecosystem puts an expiry before the entry.
     FileOfBackend {
         expires: Option<String>,
         entry: &'a [u8],
@@ -26,9 +26,9 @@ pub(crate) enum Kind<'a> {
     },
     ByteStorage,
     MessagePack,
-    /// No format that shows: so do sealed interop entries.
+    /// No recognizable format, like sealed interop entries.
     Unknown,
-    /// Nothing sealed is that short.
+    /// Too short for any sealed entry.
     Short,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn of(bytes: &[u8]) -> Kind<'_> {
     if let Some(kind) = file_of_backend(bytes).or_else(|| python(bytes)) {
         return kind;
     }
-    // Before the question whether it is long enough: short values are plaintext all the same.
+    // Checked before the length: short values may be plaintext, too.
     if is_one_document(bytes) {
         return if is_byte_storage(bytes) { Kind::ByteStorage } else { Kind::MessagePack };
     }

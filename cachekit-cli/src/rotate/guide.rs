@@ -1,9 +1,9 @@
-//! The steps of a rotation, told with the names of the keys at hand.
+//! The steps of a rotation, with the names of the actual keys.
 
 use crate::keys::{Name, position};
 use cachekit_io::envelope::MAX_PREVIOUS;
 
-/// What to do next, by how many keys there are.
+/// The next steps, depending on the number of keys.
 pub(super) fn steps(names: &[Name], key_option: &str) -> String {
     let full = names.len() > MAX_PREVIOUS;
     let mut text = String::new();
@@ -43,7 +43,7 @@ fn drain(names: &[Name], key_option: &str) -> String {
     )
 }
 
-/// By what it is known in the stored entries.
+/// Its name in the stored entries.
 fn call(name: &Name) -> String {
     match name.id {
         Some(id) => format!("key id {id}"),

@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Rotate, style: Style) -> Result<(), Failure> {
     }
 }
 
-/// Where the keys stand, and what to do.
+/// The current state, and the next steps.
 fn guide(options: &Rotate, present: KeySet, style: Style) -> Result<(), Failure> {
     let keyring = Arc::new(Keyring::new(present));
     let names = keys::names(&keyring, &options.scope)?;
@@ -35,7 +35,7 @@ fn guide(options: &Rotate, present: KeySet, style: Style) -> Result<(), Failure>
     }
 }
 
-/// Writes the set that follows: one more key, or one fewer.
+/// Writes the following set: one more key, or one fewer.
 fn write_next(options: &Rotate, present: KeySet, out: &Path, style: Style) -> Result<(), Failure> {
     let mut next: Vec<MasterKey> = present.into_keys().collect();
     if options.drop_oldest {
@@ -66,7 +66,7 @@ fn write_next(options: &Rotate, present: KeySet, out: &Path, style: Style) -> Re
 fn check(options: &Rotate, present: KeySet, next: &Path, style: Style) -> Result<(), Failure> {
     let next = keys::from_file(next)?;
     let (present, next) = (Keyring::new(present), Arc::new(Keyring::new(next)));
-    // Ids of 128 bits in place of the keys: equal if and only if the keys are.
+    // Ids of 128 bits instead of the keys: they are equal if and only if the keys are.
     let ids = |keyring: &Keyring| keyring.key_ids("check", "rotation");
     let step = step::between(&ids(&present)?, &ids(&next)?).map_err(Failure::usage)?;
     note(style, &format!("{step}\n"));

@@ -1,14 +1,14 @@
-//! What may follow a set of keys.
+//! Which set of keys may follow another.
 
 use cachekit_io::envelope::KeyId;
 use std::fmt;
 
-/// A change that loses nothing that was not meant to be lost.
+/// A change that loses nothing by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     /// There is a new current key.
     replaces: bool,
-    /// So many previous keys are left out.
+    /// This many previous keys are left out.
     drops: usize,
 }
 

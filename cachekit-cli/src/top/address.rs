@@ -1,4 +1,4 @@
-//! The URL that is watched: what it may be, and where below it the figures may be.
+//! The URL that is watched: what it may be, and which paths below it may have the figures.
 
 use crate::failure::Failure;
 use std::net::IpAddr;
@@ -14,13 +14,13 @@ pub(super) struct Address {
     /// Without a slash at its end.
     url: String,
     has_path: bool,
-    /// Whether others on the way cannot read what is sent there.
+    /// Whether the connection is protected from eavesdroppers.
     is_private: bool,
 }
 
 impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, Failure> {
-        // It is not repeated: it may hold what it should not.
+        // It is not repeated, because it may contain a secret.
         let wrong = || Failure::usage(WANTED);
         if url.contains(['?', '#', '@']) {
             return Err(Failure::usage(format!(
@@ -49,7 +49,8 @@ impl Address {
         self.is_private
     }
 
-    /// Where the figures may be, the likeliest first: a server's are at `/metrics`, a program's beside its page.
+    /// Possible URLs of the figures, the likeliest first: a server has them at `/metrics`, a program beside its
+    /// page.
     pub(super) fn candidates(&self) -> Vec<String> {
         let below = |path: &str| format!("{}/{path}", self.url);
         if self.has_path {

@@ -1,4 +1,4 @@
-//! One request for figures, and what its answer comes to.
+//! One request for figures, and its result.
 
 use super::address::Address;
 use crate::escape::escape;
@@ -13,12 +13,13 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Far more than the page of a server has; a program's have some 2 KiB for each function.
 const MOST: u64 = 32 << 20;
-/// The authorities to trust instead of Mozilla's list. A name of its own: `CACHEKIT_CA_FILE` adds to that list.
+/// The authorities to trust instead of Mozilla's list. It has its own name, because `CACHEKIT_CA_FILE` adds to
+/// that list.
 const CA_FILE: &str = "CACHEKIT_TOP_CA_FILE";
 
 pub(super) enum Answer {
     Body(String),
-    /// Neither a success nor a matter of the token.
+    /// Neither a success nor a problem with the token.
     Status(u16),
 }
 
@@ -39,7 +40,7 @@ impl Ask {
         }
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
-            // The token is for the server that was named, not for one that a redirect leads to.
+            // The token is for the named server, not for the target of a redirect.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -50,7 +51,7 @@ impl Ask {
         Ok(Self { agent: config.into(), authorization })
     }
 
-    /// What is at this URL. A failure says that there is no use in looking elsewhere below it.
+    /// Fetches this URL. A failure means that other paths below it need not be tried.
     pub(super) fn get(&self, url: &str) -> Result<Answer, Failure> {
         let unreached = |error: &ureq::Error| {
             let error = escape(&error.to_string());

@@ -1,4 +1,4 @@
-//! The table on the whole terminal, drawn anew after each interval, until the reader ends it.
+//! The table on the whole terminal, redrawn after each interval, until the user ends it.
 
 use super::watched::Watched;
 use super::{Snapshot, View};
@@ -31,13 +31,13 @@ pub(super) fn run(watched: &Watched, first: Snapshot, interval: Duration) -> Res
                 shown = View::between(&before, &now).text(watched.name());
                 before = now;
             }
-            // What restarts comes back.
+            // A source that restarts comes back.
             Err(failure) => shown = format!("{}\n{failure}\n", escape(watched.name())),
         }
     }
 }
 
-/// Waits for the next interval, and says whether the reader ends it before.
+/// Waits for the next interval, and returns whether the user ends it before.
 fn wants_to_end(interval: Duration, shown: &str) -> io::Result<bool> {
     let end = Instant::now() + interval;
     loop {
@@ -61,7 +61,7 @@ fn wants_to_end(interval: Duration, shown: &str) -> io::Result<bool> {
 }
 
 fn draw(text: &str) -> io::Result<()> {
-    // Some terminals do not say how large they are.
+    // Some terminals do not report their size.
     let (columns, rows) = match size()? {
         (0, _) | (_, 0) => (80, 24),
         size => size,
@@ -69,7 +69,7 @@ fn draw(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     queue!(stdout, MoveTo(0, 0), Clear(ClearType::All))?;
     let lines = redact(text);
-    // The last line is for how to end it.
+    // The last line says how to end it.
     for (row, line) in (0..rows.saturating_sub(1)).zip(lines.lines()) {
         let line: String = line.chars().take(columns.into()).collect();
         queue!(stdout, MoveTo(0, row), Print(line))?;

@@ -1,4 +1,5 @@
-//! The token for a page that wants one: from the environment or from a file, never from the command line.
+//! The token for a page that requires one: from the environment or from a file, never from the command
+//! line.
 
 use crate::failure::Failure;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Numbers for people, and lines that fit into a terminal.
+//! Numbers for humans, and lines that fit into a terminal.
 
 /// Facts side by side, in lines of at most 79 columns.
 pub(super) fn wrapped(facts: &[String]) -> String {
@@ -21,7 +21,7 @@ pub(super) fn wrapped(facts: &[String]) -> String {
     text
 }
 
-/// What the numbers are of.
+/// The period that the numbers cover.
 pub(super) fn span(seconds: Option<f64>) -> String {
     match seconds {
         Some(seconds) => format!("the last {seconds:.1} s, per second"),
@@ -34,7 +34,7 @@ pub(super) fn percent(ratio: f64) -> String {
 }
 
 pub(super) fn count(value: f64) -> String {
-    // Whole numbers are shown as such; these are far below what a float loses.
+    // Whole numbers are shown as such; they are far below the precision limit of a float.
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn time(seconds: Option<f64>) -> String {
     }
 }
 
-/// How long ago something was, in its largest unit.
+/// How long ago something happened, in its largest unit.
 pub(super) fn ago(seconds: f64) -> String {
     let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")];
     let (one, unit) = units.into_iter().find(|(one, _)| seconds >= *one).unwrap_or((1.0, "s"));

@@ -1,4 +1,4 @@
-//! What is watched: a server or a program, found out from what it answers.
+//! What is watched: a server or a program, recognized by its answer.
 
 use super::address::Address;
 use super::ask::{Answer, Ask};
@@ -14,7 +14,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The figures in an answer; `None` if it is not this one's.
+    /// The figures in an answer; `None` if it is not from this kind.
     fn read(self, answer: &str) -> Option<Snapshot> {
         match self {
             Self::Server => server::read(answer).map(Snapshot::Server),
@@ -62,12 +62,12 @@ impl Watched {
         }
     }
 
-    /// As it was named, for the first line.
+    /// Its name as given, for the first line.
     pub(super) fn name(&self) -> &str {
         self.address.as_str()
     }
 
-    /// How it is now.
+    /// Its current state.
     pub(super) fn take(&self) -> Result<Snapshot, Failure> {
         let url = &self.figures;
         match self.ask.get(url)? {

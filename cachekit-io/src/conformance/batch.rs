@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 const NOT_OFFERED: Verdict = Verdict::Skipped("the backend has no Batch");
 
-/// All items succeeded, and there are as many as asked for.
+/// All items succeeded, and there are as many as requested.
 fn all<T>(probe: &Probe<'_>, results: BatchResults<T>, asked: usize) -> Result<Vec<T>, Failure> {
     probe.equals(&results.len(), &asked, "results, one for each item")?;
     results.into_iter().map(|result| probe.ok("each item", result)).collect()
@@ -17,7 +17,7 @@ fn entry<'a>(key: &'a str, value: &'static str) -> BatchEntry<'a> {
     BatchEntry::new(key, Bytes::from_static(value.as_bytes()))
 }
 
-/// Values and misses stand where their keys stood, repeated keys included.
+/// Values and misses are at the positions of their keys, repeated keys included.
 pub async fn results_come_in_order(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "batch::results_come_in_order");
     let Some(batch) = probe.backend().batch() else { return Ok(NOT_OFFERED) };
@@ -56,7 +56,7 @@ pub async fn set_many_sets_each(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Each key is deleted; one that is absent is no error.
+/// Each key is deleted; a missing key is not an error.
 pub async fn delete_many_deletes_each(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "batch::delete_many_deletes_each");
     let Some(batch) = probe.backend().batch() else { return Ok(NOT_OFFERED) };
@@ -82,7 +82,7 @@ pub async fn an_empty_batch_is_empty(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// An item that is refused leaves the others to succeed.
+/// A refused item does not affect the others.
 pub async fn a_bad_item_spoils_no_other(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "batch::a_bad_item_spoils_no_other");
     let Some(batch) = probe.backend().batch() else { return Ok(NOT_OFFERED) };

@@ -1,4 +1,4 @@
-//! Entries live as long as they were given, and not longer.
+//! Entries live as long as their TTL, and no longer.
 
 use super::probe::{NO_CLOCK, Probe};
 use super::{CheckResult, Subject};
@@ -6,7 +6,7 @@ use crate::{BackendErrorKind, SetOptions};
 use bytes::Bytes;
 use std::time::Duration;
 
-/// A time to live of zero and a stale window without one are refused, and change nothing.
+/// A TTL of zero and a stale window without a TTL are refused, and change nothing.
 pub async fn impossible_options_are_refused(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "expiry::impossible_options_are_refused");
     let key = probe.absent("k").await?;
@@ -23,7 +23,7 @@ pub async fn impossible_options_are_refused(subject: &Subject<'_>) -> CheckResul
     probe.passed().await
 }
 
-/// An entry is there before the end of its time to live and gone after it.
+/// An entry exists before the end of its TTL and is gone after it.
 pub async fn an_entry_ends_with_its_ttl(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "expiry::an_entry_ends_with_its_ttl");
     if !probe.can_advance() {
@@ -40,7 +40,7 @@ pub async fn an_entry_ends_with_its_ttl(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Without a time to live an entry does not end, also when it replaces one that would have.
+/// Without a TTL an entry does not expire, even if it replaces one that would have.
 pub async fn no_ttl_is_no_end(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "expiry::no_ttl_is_no_end");
     if !probe.can_advance() {
@@ -83,7 +83,7 @@ pub async fn stale_is_never_passed_off_as_fresh(subject: &Subject<'_>) -> CheckR
     probe.passed().await
 }
 
-/// A bound on how long a value stays fresh is never longer than its time to live.
+/// The bound on how long a value stays fresh never exceeds its TTL.
 pub async fn fresh_for_stays_within_the_ttl(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "expiry::fresh_for_stays_within_the_ttl");
     let key = probe.absent("k").await?;
@@ -97,7 +97,7 @@ pub async fn fresh_for_stays_within_the_ttl(subject: &Subject<'_>) -> CheckResul
     probe.passed().await
 }
 
-/// A new value has its own windows, not what was left of the old ones.
+/// A new value has its own windows, not the rest of the old ones.
 pub async fn set_replaces_both_windows(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "expiry::set_replaces_both_windows");
     if !probe.can_advance() {

@@ -1,4 +1,4 @@
-//! [`Fencing`]: what was invalidated does not come back.
+//! [`Fencing`]: an invalidated value does not come back.
 
 use super::probe::{NO_CLOCK, Probe};
 use super::{CheckResult, Failure, Subject, Verdict};
@@ -11,7 +11,7 @@ async fn fence(probe: &Probe<'_>, fencing: &dyn Fencing, key: &str) -> Result<Fe
     probe.ok("fence", fencing.fence(key).await)
 }
 
-/// A fill through this fence must come out like this.
+/// A fill with this fence must have this result.
 async fn fills(
     probe: &Probe<'_>,
     fencing: &dyn Fencing,
@@ -56,7 +56,8 @@ pub async fn a_delete_moves_the_fence(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// A fill loses against a delete that found nothing: the usual case, as fills follow misses.
+/// A fill loses against a delete that found nothing, which is the usual case, because fills follow
+/// misses.
 pub async fn a_delete_of_nothing_moves_the_fence(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "fencing::a_delete_of_nothing_moves_the_fence");
     let Some(fencing) = probe.backend().fencing() else { return Ok(NOT_OFFERED) };
@@ -96,7 +97,7 @@ pub async fn one_of_two_fillers_stores(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Writing and deleting other keys does not disturb a fill.
+/// Writing and deleting other keys does not affect a fill.
 pub async fn other_keys_leave_the_fence(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "fencing::other_keys_leave_the_fence");
     let Some(fencing) = probe.backend().fencing() else { return Ok(NOT_OFFERED) };
@@ -110,7 +111,7 @@ pub async fn other_keys_leave_the_fence(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// A refused fill leaves the entry with its value and its end.
+/// A refused fill does not change the entry's value or expiry.
 pub async fn a_refused_value_changes_nothing(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "fencing::a_refused_value_changes_nothing");
     let Some(fencing) = probe.backend().fencing() else { return Ok(NOT_OFFERED) };

@@ -1,11 +1,11 @@
 //! The checks that every backend and every decorator must pass.
 //!
-//! [`check_all`] runs them all against one backend; each check is also a public function of its
-//! own, to run or to debug one at a time. Capabilities are checked where they are offered. The
+//! [`check_all`] runs them all against one backend. Each check is also a public function,
+//! to run or to debug it alone. Capabilities are checked if they are offered. The
 //! suite needs no executor and never sleeps: to check expiry it asks the [`Subject`] to let time
-//! pass, which moves a manual clock or really waits.
+//! pass, which advances a manual clock or really waits.
 //!
-//! Run it against a store made for the purpose: it writes a few dozen entries under its own prefix
+//! Run it against a dedicated store: it writes a few dozen entries under its own prefix
 //! and deletes them again when a check passes.
 //!
 //! ```

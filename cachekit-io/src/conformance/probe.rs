@@ -1,4 +1,4 @@
-//! What the checks have in common: keys of their own, and failures that explain themselves.
+//! What the checks share: their own keys, and failures that explain themselves.
 
 use super::{CheckResult, Failure, Subject, Verdict};
 use crate::{Backend, BackendError, BackendErrorKind, Fetched, SetOptions};
@@ -25,7 +25,7 @@ impl<'a> Probe<'a> {
         self.subject.backend()
     }
 
-    /// The name of a key that no other check uses. What is stored there is deleted in the end.
+    /// The name of a key that no other check uses. It is deleted at the end.
     pub(super) fn key(&self, name: &str) -> String {
         let key = format!("{}{}:{name}", self.subject.prefix(), self.check.replace("::", ":"));
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
@@ -77,7 +77,7 @@ impl<'a> Probe<'a> {
         when: &str,
     ) -> Result<(), Failure> {
         let same = found.map(|found| found.value().as_ref()) == expected;
-        // Values are not shown: a broken backend may hand out another key's.
+        // Values are not shown: a broken backend may return another key's value.
         self.that(
             same,
             || match expected {
@@ -150,7 +150,7 @@ impl<'a> Probe<'a> {
         self.subject.pass(units).await;
     }
 
-    /// Fresh for so many steps of time.
+    /// Fresh for this many steps of time.
     pub(super) fn ttl(&self, units: u32) -> SetOptions {
         SetOptions::new().ttl(self.units(units))
     }

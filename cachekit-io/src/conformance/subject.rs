@@ -1,4 +1,4 @@
-//! What is checked, and how time passes for it.
+//! The backend under test, and how time passes for it.
 
 use crate::{Backend, BoxFuture};
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// # Example
 ///
-/// A backend that counts whole seconds of real time would be given a real sleep:
+/// A backend that counts whole seconds of real time needs a real sleep:
 ///
 /// ```
 /// use cachekit_io::MemoryBackend;
@@ -46,7 +46,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// How to let time pass for the backend: at least as much as asked, and little more.
+    /// How to let time pass for the backend: at least as much as requested, and little more.
     pub fn advance<F, P>(mut self, advance: F) -> Self
     where
         F: Fn(Duration) -> P + Send + Sync + 'a,
@@ -56,16 +56,16 @@ impl<'a> Subject<'a> {
         self
     }
 
-    /// The step in which checks count time, one second at first. Times to live are a few steps
-    /// long, so a backend that counts in milliseconds and really sleeps is checked sooner with a
-    /// shorter step; it must not be shorter than what the backend can tell apart.
+    /// The step in which checks count time, one second by default. TTLs are a few steps
+    /// long, so a backend that counts in milliseconds and really sleeps is checked faster with a
+    /// shorter step. It must not be shorter than the backend's resolution.
     pub fn time_unit(mut self, time_unit: Duration) -> Self {
         self.time_unit = time_unit;
         self
     }
 
-    /// What the keys of the suite begin with, `conformance:` at first; up to 100 characters from
-    /// `A-Z a-z 0-9 _ - . :`. Runs at the same time against one store need different ones.
+    /// The prefix of the suite's keys, `conformance:` by default; up to 100 characters from
+    /// `A-Z a-z 0-9 _ - . :`. Concurrent runs against one store need different prefixes.
     pub fn key_prefix(mut self, key_prefix: impl Into<String>) -> Self {
         self.key_prefix = key_prefix.into();
         self
@@ -91,7 +91,7 @@ impl<'a> Subject<'a> {
         self.lock_fencing
     }
 
-    /// So many steps of time.
+    /// This many steps of time.
     pub(super) fn units(&self, count: u32) -> Duration {
         self.time_unit * count
     }
@@ -100,7 +100,7 @@ impl<'a> Subject<'a> {
         self.advance.is_some()
     }
 
-    /// Lets so many steps of time pass, if there is a way.
+    /// Lets this many steps of time pass, if there is a way.
     pub(super) async fn pass(&self, units: u32) {
         if let Some(advance) = &self.advance {
             advance(self.units(units)).await;

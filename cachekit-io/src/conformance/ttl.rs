@@ -1,4 +1,4 @@
-//! [`TtlControl`](crate::TtlControl): the end of an entry is told and can be put off.
+//! [`TtlControl`](crate::TtlControl): the expiry of an entry can be read and extended.
 
 use super::probe::{NO_CLOCK, Probe};
 use super::{CheckResult, Subject, Verdict};
@@ -51,7 +51,7 @@ pub async fn refresh_extends(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Refreshing what is not there leaves it absent.
+/// Refreshing a missing entry does not create it.
 pub async fn refresh_creates_nothing(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "ttl::refresh_creates_nothing");
     let Some(control) = probe.backend().ttl() else { return Ok(NOT_OFFERED) };
@@ -63,7 +63,7 @@ pub async fn refresh_creates_nothing(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// An entry past its time to live is not made fresh again.
+/// An entry past its TTL is not made fresh again.
 pub async fn refresh_leaves_stale_entries_stale(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "ttl::refresh_leaves_stale_entries_stale");
     let Some(control) = probe.backend().ttl() else { return Ok(NOT_OFFERED) };
@@ -79,7 +79,7 @@ pub async fn refresh_leaves_stale_entries_stale(subject: &Subject<'_>) -> CheckR
     probe.passed().await
 }
 
-/// A time to live of zero is refused.
+/// A TTL of zero is refused.
 pub async fn a_refresh_of_zero_is_refused(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "ttl::a_refresh_of_zero_is_refused");
     let Some(control) = probe.backend().ttl() else { return Ok(NOT_OFFERED) };

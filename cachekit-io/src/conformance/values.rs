@@ -13,7 +13,7 @@ pub async fn an_absent_key_is_a_miss(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Any bytes come back as they were: none at all, every byte value, and many of them.
+/// Any bytes come back unchanged: none at all, every byte value, and many of them.
 pub async fn what_was_set_is_found(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "values::what_was_set_is_found");
     let every_byte: Vec<u8> = (0..=u8::MAX).collect();
@@ -36,7 +36,7 @@ pub async fn what_was_set_is_found(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Keys that look alike keep their values apart.
+/// Similar keys keep separate values.
 pub async fn each_key_has_its_own_value(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "values::each_key_has_its_own_value");
     let names = ["k", "K", "k:", "k.", "k-", "k_", "kk", "k0", "0k", "k:k", "k.k"];
@@ -64,7 +64,7 @@ pub async fn set_replaces(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// A deleted entry is gone, says so, and leaves its neighbours; the key can be used again.
+/// A deleted entry is gone, `delete` says so, and its neighbours stay; the key can be used again.
 pub async fn delete_removes(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "values::delete_removes");
     let (key, other) = (probe.absent("k").await?, probe.absent("other").await?);
@@ -80,7 +80,7 @@ pub async fn delete_removes(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Deleting what is not there is no error.
+/// Deleting a missing entry is not an error.
 pub async fn deleting_nothing_succeeds(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "values::deleting_nothing_succeeds");
     let key = probe.absent("k").await?;
@@ -104,7 +104,7 @@ pub async fn exists_agrees_with_get(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// A backend that can be checked is up, and says what it is.
+/// A backend that can be checked is up, and reports its type.
 pub async fn health_answers(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "values::health_answers");
     let health = probe.ok("health", probe.backend().health().await)?;

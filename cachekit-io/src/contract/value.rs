@@ -135,7 +135,7 @@ impl fmt::Debug for Fetched {
     }
 }
 
-/// How long a value is to be kept.
+/// How long a value is kept.
 ///
 /// The entry is fresh for `ttl`, then stale for `stale_ttl`, then gone. Without a `ttl` it stays
 /// until it is deleted or evicted. Every write replaces both windows.

@@ -1,4 +1,4 @@
-//! What an entry is for. An entry opens under exactly the context it was sealed with.
+//! The identity of an entry. An entry opens under exactly the context it was sealed with.
 
 use super::EnvelopeError;
 use super::error::EnvelopeErrorKind as Kind;
@@ -12,9 +12,9 @@ pub const MAX_NAME_LEN: usize = 255;
 /// The longest storage key, codec name and fingerprint, in bytes.
 const MAX_PART_LEN: usize = 64 * 1024;
 
-/// Whose entry it is, where it is stored and how its value reads.
+/// The owner of an entry, its storage key and how its value is read.
 ///
-/// Tenant and namespace choose the keys; all five are authenticated. `Debug` shows lengths only.
+/// Tenant and namespace select the keys; all five parts are authenticated. `Debug` shows only lengths.
 ///
 /// # Example
 ///
@@ -56,16 +56,16 @@ impl<'a> Context<'a> {
 /// Bytes of the length before a part.
 const LEN_LEN: usize = 4;
 
-/// Bytes of a cipher block. Both libraries read whole blocks faster than a piece of one.
+/// Size of a cipher block. Both libraries read whole blocks faster than parts of one.
 const ALIGNMENT: usize = 16;
 
-/// Additional data of common length have room here: no allocation for an entry.
+/// Additional data of usual length fit here, without an allocation for an entry.
 const SHORT: usize = 384;
 
-/// Bytes of known length, on the stack where they are few.
+/// Bytes of known length, on the stack if they are few.
 pub(crate) struct Short {
     stack: [u8; SHORT],
-    /// Empty where the stack is enough.
+    /// Empty if the stack is enough.
     heap: Vec<u8>,
     len: usize,
 }
@@ -131,7 +131,7 @@ fn len_prefix(part: &[u8]) -> [u8; LEN_LEN] {
     (part.len() as u32).to_be_bytes()
 }
 
-/// Checks a tenant or a namespace: an empty one is a forgotten one.
+/// Checks a tenant or a namespace: an empty one was probably forgotten.
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), EnvelopeError> {
     if name.is_empty() || name.len() > MAX_NAME_LEN {
         let context =
@@ -152,7 +152,7 @@ impl fmt::Debug for Context<'_> {
     }
 }
 
-/// The data that is authenticated and not encrypted: header, then context.
+/// The additional data, authenticated but not encrypted: header, then context.
 pub(crate) struct AssociatedData(Short);
 
 impl AssociatedData {
@@ -160,8 +160,8 @@ impl AssociatedData {
         Self(Short::new())
     }
 
-    /// Room for a header, then every part of the context, then zeros up to a whole number of cipher blocks. Once for each
-    /// value.
+    /// Space for a header, then every part of the context, then zeros up to a whole number of cipher blocks. Once for
+    /// each value.
     pub(crate) fn fill(&mut self, context: &Context<'_>) -> Result<(), EnvelopeError> {
         let parts: [&[u8]; 5] = [
             context.tenant.as_bytes(),
@@ -173,16 +173,16 @@ impl AssociatedData {
         self.0.fill(&[0; CLEAR_LEN], parts, &[], ALIGNMENT)
     }
 
-    /// Header and context. What is authenticated are the bytes of the entry, not what was read from them.
+    /// Header and context. The bytes of the entry are authenticated, not what was parsed from them.
     pub(crate) fn with_header(&mut self, header: &[u8]) -> &[u8] {
         let bytes = self.0.bytes_mut();
         bytes[..CLEAR_LEN].copy_from_slice(header);
         bytes
     }
 
-    /// A short hash of the context, without the header. It says "this is the entry of another call" when the tag
-    /// does not fit; nothing is ever accepted because of it. It is encrypted with the value, so no reader of the store sees
-    /// it. An attacker may flip its bits and learn why an entry was refused: the seed makes guesses useless.
+    /// A short hash of the context, without the header. It says "this is the entry of another call" when the tag does
+    /// not match; nothing is ever accepted because of it. It is encrypted with the value, so no reader of the store
+    /// sees it. An attacker may flip its bits and learn why an entry was refused: the seed makes guesses useless.
     pub(crate) fn place(&self, seed: u64) -> [u8; PLACE_LEN] {
         XxHash3_64::oneshot_with_seed(seed, &self.0.bytes()[CLEAR_LEN..]).to_be_bytes()
     }

@@ -1,4 +1,4 @@
-//! The derivation tree, with every label there is.
+//! The derivation tree, with every label.
 //!
 //! ```text
 //! master key ── HKDF-Extract(salt = "cachekit/seal/v1") ──► root
@@ -32,9 +32,9 @@ const BLIND: &[u8] = b"blind";
 const PLACE: &[u8] = b"place";
 const ENTRY: &[u8] = b"entry";
 
-/// Everything one master key gives for one tenant and namespace.
+/// Everything that is derived from one master key for one tenant and namespace.
 ///
-/// Every secret has an allocation of its own, so that moving this leaves no copies behind.
+/// Every secret has its own allocation, so that moving this leaves no copies behind.
 pub(crate) struct ScopeKey {
     pub(crate) id: KeyId,
     entries: Box<Xaes>,
@@ -45,7 +45,7 @@ pub(crate) struct ScopeKey {
 impl ScopeKey {
     pub(crate) fn derive(master: &MasterKey, tenant: &str, namespace: &str) -> Self {
         let scope = Self::derive_on_the_stack(master, tenant, namespace);
-        // The libraries wipe their states, and not what moving them left on the stack.
+        // The libraries wipe their states, but not the copies that moves left on the stack.
         zeroize_stack::<16384>();
         scope
     }
@@ -71,12 +71,12 @@ impl ScopeKey {
         Self { id, entries: Box::new(Xaes::new(&entry)), place, blind: Box::new(blind) }
     }
 
-    /// The seed of the hashes that say which place an entry is for.
+    /// The seed of the hashes that identify the context of an entry.
     pub(crate) fn place_seed(&self) -> u64 {
         u64::from_be_bytes(**self.place)
     }
 
-    /// What the keys of entries are derived with.
+    /// Derives the keys of entries.
     pub(crate) fn entries(&self) -> &Xaes {
         &self.entries
     }

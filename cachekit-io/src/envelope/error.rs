@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The kinds of failure of the envelope.
 ///
-/// The first five are *refusals*: an entry came back that must not be used. The caller treats it as
+/// The first five are *refusals*: an entry was read that must not be used. The caller treats it as
 /// a miss and counts it by its kind. The others are mistakes in settings or calls.
 ///
 /// # Example
@@ -24,23 +24,24 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum EnvelopeErrorKind {
     /// The entry was sealed here, and header, ciphertext or tag were changed since. In the interop
-    /// format also: the wrong key, or the wrong place; its bytes do not tell these apart.
+    /// format this also means the wrong key, or the wrong storage key; its bytes do not distinguish
+    /// these.
     Tampered,
     /// No key of the keyring sealed the entry: a key that was dropped, another tenant, another
     /// namespace, or a changed key id, nonce or commitment.
     WrongKey,
-    /// The entry is whole and sealed by a known key, but for another storage key, codec or schema. A
-    /// change of nothing but the header's place field looks the same.
+    /// The entry is intact and sealed by a known key, but for another storage key, codec or schema.
+    /// A change of only the place field looks the same.
     WrongPlace,
     /// Not an entry of this format: plaintext, a foreign format, another version or cipher suite.
     Downgraded,
     /// Cut short, or with fields that no writer produces.
     Damaged,
-    /// A tenant, a namespace or a key that cannot be used, such as an empty tenant.
+    /// An unusable tenant, namespace or key, such as an empty tenant.
     InvalidContext,
     /// The value is larger than one entry can hold.
     TooLarge,
-    /// The operating system gave no random bytes.
+    /// The operating system provided no random bytes.
     Random,
     /// A master key or the keyring is missing, malformed or contradictory.
     Configuration,
@@ -109,7 +110,7 @@ pub struct EnvelopeError {
 }
 
 impl EnvelopeError {
-    /// An error for a [`KeySource`](super::KeySource) of your own: in a few words without secrets,
+    /// An error for your own [`KeySource`](super::KeySource): in a few words without secrets,
     /// why it could not supply the keys.
     #[cold]
     pub fn configuration(context: impl Into<Cow<'static, str>>) -> Self {
@@ -129,7 +130,7 @@ impl EnvelopeError {
     }
 
     /// Puts a name before the context: which variable, which line, which key.
-    /// Several as one that says all.
+    /// Combines several errors into one that names all.
     pub(crate) fn all(errors: Vec<Self>) -> Option<Self> {
         errors.into_iter().reduce(|mut all, next| {
             let texts = [all.context.take(), next.context].map(Option::unwrap_or_default);

@@ -1,7 +1,7 @@
 //! The format that every SDK of the ecosystem reads: `nonce ‖ ciphertext ‖ tag`.
 //!
-//! Entries name no key, so opening tries the keys of the keyring one after the other. Nothing in the
-//! bytes tells a wrong key, a wrong place and a changed entry apart: all of them are
+//! Entries name no key, so opening tries the keys of the keyring one after the other. The
+//! bytes do not distinguish a wrong key, a wrong storage key and a changed entry: all of them are
 //! [`Tampered`](super::EnvelopeErrorKind::Tampered). Use it for entries that other languages read,
 //! and the [native format](super::Envelope) for all others.
 //!
@@ -39,7 +39,7 @@ pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
 const DOMAIN: &[u8] = b"encryption";
 const AAD_VERSION: u8 = 3;
-/// The last two components of the associated data, each with its length: as MessagePack, not compressed.
+/// The last two components of the associated data, each with its length: MessagePack, uncompressed.
 pub(crate) const WRITTEN: &[u8; 20] = b"\0\0\0\x07msgpack\0\0\0\x05False";
 
 /// Seals and opens entries of the ecosystem's format with the keys of a [`Keyring`].
@@ -188,7 +188,7 @@ impl TenantKeys {
         let (nonce, sealed) = entry.split_first_chunk().ok_or(Kind::Damaged)?;
         let (sealed, tag) = sealed.split_last_chunk().ok_or(Kind::Damaged)?;
         for (slot, key) in self.keys.iter().enumerate() {
-            // A refused attempt destroys what it worked on, so each one gets its copy.
+            // A refused attempt destroys its input, so each one gets its own copy.
             out.clear();
             out.extend_from_slice(sealed);
             if key.cipher.open(nonce, data, out, tag).is_ok() {
@@ -215,7 +215,7 @@ pub(crate) fn derive(master: &MasterKey, tenant: &str) -> Zeroizing<Key> {
     key
 }
 
-/// Names a tenant's key as the other SDKs do. It says nothing about the key.
+/// Identifies a tenant's key as the other SDKs do. It reveals nothing about the key.
 ///
 /// # Example
 ///
@@ -254,7 +254,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The data authenticated beside a value, version 3: tenant, key, and how the value is written.
+/// The data authenticated with a value, version 3: tenant, key, and how the value is written.
 #[inline]
 pub(crate) fn aad(
     data: &mut Short,

@@ -1,4 +1,4 @@
-//! Sealed values and blinded keys: what leaves the process is opaque to the store.
+//! Sealed values and blinded keys: the store cannot read what leaves the process.
 //!
 //! ```
 //! use cachekit_io::envelope::{Context, Envelope, KeySet, Keyring, MasterKey};
@@ -21,8 +21,8 @@
 //!
 //! # The two formats
 //!
-//! - [`Envelope`]: the native one. A fresh data key per entry, a key commitment, a key id, everything
-//!   about the place authenticated.
+//! - [`Envelope`]: the native one. A fresh data key per entry, a key commitment, a key id, and
+//!   everything that identifies the entry is authenticated.
 //! - [`interop`]: the one that all SDKs of the ecosystem read, bit for bit.
 //!
 //! An entry of one format is never accepted as one of the other. The threat model and the layout to

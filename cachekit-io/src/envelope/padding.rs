@@ -1,11 +1,11 @@
-//! Hiding how long a value is.
+//! Hiding the length of a value.
 
 use super::EnvelopeError;
 use super::error::EnvelopeErrorKind as Kind;
 
 /// The true length, big-endian, at the end of a padded value.
 const TRAILER: usize = 4;
-/// The smallest padded length: short values are where lengths tell the most.
+/// The smallest padded length: for short values, lengths reveal the most.
 const SMALLEST: usize = 64;
 
 /// The longest value one entry holds: 1 GiB, far below what AES-GCM and the length field allow.
@@ -26,12 +26,13 @@ pub const MAX_VALUE_LEN: usize = 1 << 30;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Padding {
-    /// The exact length shows.
+    /// The exact length is visible.
     #[default]
     None,
-    /// Padmé: at most 12 % longer, less for long values; of a length L about log log L bits show.
+    /// Padmé: at most 12 % longer, less for long values; of a length L about log log L bits are
+    /// visible.
     Padme,
-    /// The next power of two: at most twice as long; only the magnitude shows.
+    /// The next power of two: at most twice as long; only the magnitude is visible.
     PowerOfTwo,
 }
 

@@ -1,4 +1,4 @@
-//! The key half of XAES-256-GCM: from a key and a nonce of 24 bytes, a key for AES-256-GCM that is used once.
+//! The key half of XAES-256-GCM: from a key and a nonce of 24 bytes, a single-use key for AES-256-GCM.
 //!
 //! The source is <https://c2sp.org/XAES-256-GCM>; it is the counter mode of NIST SP 800-108 with CMAC, for one block.
 //! The last twelve bytes of the nonce are AES-256-GCM's.
@@ -14,10 +14,10 @@ pub(crate) const LONG_NONCE_LEN: usize = 24;
 /// A nonce of XAES-256-GCM.
 pub(crate) type LongNonce = [u8; LONG_NONCE_LEN];
 
-/// Half of a key, and what AES takes at once.
+/// Half of a key, and the block size of AES.
 const BLOCK_LEN: usize = 16;
 
-/// A key of XAES-256-GCM, ready for many entries. Keep it where it is made: moving it leaves a copy.
+/// A key of XAES-256-GCM, ready for many entries. Do not move it: moving leaves a copy.
 pub(crate) struct Xaes {
     /// Wipes its key schedule when it is dropped.
     cipher: Aes256Enc,
@@ -54,7 +54,7 @@ impl Xaes {
     }
 }
 
-/// Twice a number of the field of CMAC (NIST SP 800-38B, section 6.1), without a branch on it.
+/// Doubles a number in the field of CMAC (NIST SP 800-38B, section 6.1), without a branch on it.
 fn double(number: u128) -> u128 {
     (number << 1) ^ ((number >> 127) * 0x87)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(super) const MIB: u64 = 1024 * 1024;
 const MAX_VALUE_BYTES: u64 = 100 * MIB;
-/// Longer deadlines are mistakes, and would not fit the arithmetic of clocks.
+/// Longer deadlines are mistakes, and would overflow the arithmetic of clocks.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Settings of a [`FileBackend`].
@@ -59,51 +59,51 @@ impl Default for FileBackendBuilder {
 }
 
 impl FileBackendBuilder {
-    /// The directory, `cachekit` in the system's directory for temporary files at first. It is made if there is
-    /// none; one that another user owns or can write to is refused.
+    /// The directory, by default `cachekit` in the system's directory for temporary files. It is created if it does
+    /// not exist; a directory that another user owns or can write to is refused.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// How many bytes all entries may take, 1 GiB at first.
+    /// Maximum size of all entries in bytes, 1 GiB by default.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// The largest value taken, 100 MiB at first, or half of [`max_bytes`](Self::max_bytes) if that is less. A
-    /// larger one that another program stored is a miss.
+    /// The largest accepted value, 100 MiB by default, or half of [`max_bytes`](Self::max_bytes) if that is less. A
+    /// larger value from another program is a miss.
     pub fn max_value_bytes(mut self, bytes: u64) -> Self {
         self.max_value_bytes = Some(bytes);
         self
     }
 
-    /// How many entries there may be, 10,000 at first.
+    /// Maximum number of entries, 10,000 by default.
     pub fn max_entries(mut self, entries: u64) -> Self {
         self.max_entries = entries;
         self
     }
 
-    /// How long one operation may take, 5 seconds at first: waiting for others and for the disk. More than zero, at
-    /// most an hour.
+    /// How long one operation may take, 5 seconds by default: waiting for other processes and for the disk. More
+    /// than zero, at most an hour.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Another clock than the system's: the time since the Unix epoch.
+    /// Replaces the system's clock: the time since the Unix epoch.
     #[cfg(any(test, feature = "testing"))]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Checks the settings and makes the directory if there is none.
+    /// Checks the settings and creates the directory if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](BackendErrorKind::Configuration) says everything that is wrong with the settings and the
+    /// [`Configuration`](BackendErrorKind::Configuration) names everything that is wrong with the settings and the
     /// directory.
     pub fn build(self) -> Result<FileBackend, BackendError> {
         let mut wrong = Vec::new();

@@ -99,7 +99,7 @@ impl Fencing for FileBackend {
     }
 }
 
-/// Each batch is one piece of work, with one deadline: a hop to another thread and back costs more than most
+/// Each batch is one piece of work, with one deadline: a round trip to another thread costs more than most
 /// of its items.
 impl Batch for FileBackend {
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {

@@ -5,12 +5,12 @@ use std::io;
 use std::sync::{Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-/// Is told when its time is up.
+/// Called when its time is up.
 pub(super) trait Late: Send + Sync {
     fn late(&self);
 }
 
-/// Names one deadline, to take it back.
+/// Identifies one deadline, to cancel it.
 pub(super) type Entry = (Instant, u64);
 
 struct Deadlines {
@@ -23,7 +23,7 @@ static DEADLINES: Mutex<Deadlines> =
     Mutex::new(Deadlines { pending: BTreeMap::new(), next: 0, started: false });
 static EARLIER: Condvar = Condvar::new();
 
-/// Tells `late` at this time, unless the entry is taken back before. The first call starts the thread.
+/// Calls `late` at this time, unless the entry is cancelled before. The first call starts the thread.
 pub(super) fn set(at: Instant, late: Weak<dyn Late>) -> io::Result<Entry> {
     let mut deadlines = DEADLINES.lock().unwrap_or_else(PoisonError::into_inner);
     if !deadlines.started {
@@ -40,7 +40,7 @@ pub(super) fn set(at: Instant, late: Weak<dyn Late>) -> io::Result<Entry> {
     Ok(entry)
 }
 
-/// Takes a deadline back.
+/// Cancels a deadline.
 pub(super) fn cancel(entry: Entry) {
     let mut deadlines = DEADLINES.lock().unwrap_or_else(PoisonError::into_inner);
     deadlines.pending.remove(&entry);
@@ -60,7 +60,7 @@ fn keep() {
             continue;
         }
         let late = deadlines.pending.remove(&entry);
-        // A waker is foreign code: it runs with nothing locked.
+        // A waker is foreign code: it runs without a lock.
         drop(deadlines);
         if let Some(late) = late.and_then(|late| late.upgrade()) {
             late.late();

@@ -1,4 +1,4 @@
-//! The directory: made for its owner alone, or refused.
+//! The directory: private to its owner, or refused.
 
 use super::name::Name;
 use rustix::fs::OFlags;
@@ -7,7 +7,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Holds the files of fences and locks. Hidden and a directory: no SDK takes it for an entry, none sweeps it.
+/// Contains the files of fences and locks. It is hidden and a directory, so no SDK mistakes it for an entry or
+/// sweeps it.
 const STATE: &str = ".cachekit-state";
 
 /// Others than the owner may write.
@@ -21,9 +22,9 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes the directory if there is none.
+    /// Creates the directory if it does not exist.
     ///
-    /// The error says in words what is wrong with it, never where it is.
+    /// The error says what is wrong with it, never where it is.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let user = rustix::process::geteuid().as_raw();
         if let Ok(link) = path.symlink_metadata() {
@@ -33,7 +34,7 @@ impl Directory {
             }
         }
         make(path).map_err(|error| format!("cannot be made: {}", error.kind()))?;
-        // Once, so that a link that is changed later leads nowhere else.
+        // Once, so that a link that is changed later has no effect.
         let path =
             path.canonicalize().map_err(|error| format!("cannot be found: {}", error.kind()))?;
         let found = path.metadata().map_err(|error| format!("cannot be read: {}", error.kind()))?;
@@ -46,7 +47,7 @@ impl Directory {
         &self.path
     }
 
-    /// Where the entry of this name is.
+    /// The path of the entry with this name.
     pub(super) fn entry(&self, name: &Name) -> PathBuf {
         name.in_directory(&self.path)
     }
@@ -61,7 +62,8 @@ impl Directory {
         self.made_again(create)
     }
 
-    /// The file of fences and locks for a 256th of the keys. It is never deleted: others may have it locked.
+    /// The file of fences and locks for a 256th of the keys. It is never deleted, because others may have it
+    /// locked.
     pub(super) fn open_state(&self, name: &Name) -> io::Result<(PathBuf, File)> {
         let path = self.state.join(name.as_str().get(..2).unwrap_or_default());
         let open = || options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -77,7 +79,7 @@ impl Directory {
         open().map(|file| (path.clone(), file))
     }
 
-    /// Makes the directory again if an operator deleted it.
+    /// Creates the directory again if an operator deleted it.
     fn made_again<T>(&self, attempt: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match attempt() {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -90,7 +92,7 @@ impl Directory {
         attempt()
     }
 
-    /// Makes what was renamed and deleted last through a loss of power.
+    /// Makes renames and deletions durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
@@ -113,7 +115,7 @@ fn check(found: &Metadata, user: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Files for the owner alone, and never through a symbolic link; opening a pipe does not wait for its other end.
+/// Files only for the owner, and never through a symbolic link; opening a pipe does not wait for its other end.
 fn options() -> OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut options = OpenOptions::new();

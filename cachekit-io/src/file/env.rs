@@ -6,7 +6,7 @@ use crate::BackendError;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
-/// What a variable holds.
+/// The value of a variable.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The process's own environment.
@@ -14,16 +14,16 @@ pub(super) fn process(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// A backend from variables and from code; whatever is wrong with any of them is reported at once.
+/// A backend from variables and from code; all mistakes in any of them are reported at once.
 pub(super) fn backend_with(
     lookup: Lookup<'_>,
     complete: impl FnOnce(FileBackendBuilder) -> FileBackendBuilder,
 ) -> Result<FileBackend, BackendError> {
     let mut wrong = Vec::new();
-    // Deployment tools set what is unset to nothing.
+    // Deployment tools set unset variables to an empty value.
     let read = |name: &str| lookup(name).filter(|value| !value.is_empty());
     let mut builder = FileBackendBuilder::default();
-    // Any path, also one that is no Unicode.
+    // Any path, even one that is not Unicode.
     if let Some(directory) = read("CACHEKIT_FILE_CACHE_DIR") {
         builder = builder.directory(directory);
     }

@@ -4,7 +4,7 @@ use crate::{BackendError, BackendErrorKind, Operation};
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-/// One operation under way: what it is called, and when it has to be done.
+/// One operation in flight: its name, and its deadline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
     pub(super) operation: Operation,
@@ -40,7 +40,7 @@ impl Call {
         }
     }
 
-    /// Nothing is begun after the deadline: the caller was told that it did not happen in time.
+    /// Nothing begins after the deadline, because the caller was told that it did not happen in time.
     pub(super) fn check_time(&self) -> Result<(), BackendError> {
         if Instant::now() >= self.deadline {
             return Err(self.late("the work took too long"));
@@ -49,7 +49,7 @@ impl Call {
     }
 }
 
-/// Whether a file is not there, as far as a cache is concerned: a symbolic link is not followed, and counts as not there.
+/// Whether a file is missing, as far as a cache is concerned: a symbolic link is not followed, and counts as missing.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     let symlink = rustix::io::Errno::LOOP.raw_os_error();
     error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(symlink)

@@ -2,28 +2,28 @@
 
 use std::time::Duration;
 
-/// Magic, version, a reserved byte, flags, and the end of the entry.
+/// Magic, version, a reserved byte, flags, and the expiry of the entry.
 pub(super) const LEN: usize = 14;
-/// Where the end stands: seconds since the Unix epoch, big-endian, 0 for none.
+/// Position of the expiry: seconds since the Unix epoch, big-endian, 0 for none.
 pub(super) const EXPIRY_AT: u64 = 6;
 
 const MAGIC: [u8; 2] = *b"CK";
 const VERSION: u8 = 1;
 
-/// What the beginning of a file says about it.
+/// The meaning of the beginning of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
-    /// Too short, or no entry of this version: it is deleted.
+    /// Too short, or not an entry of this version: it is deleted.
     Corrupt,
-    /// Written with something that this reader does not know: a miss, and the file stays.
+    /// Written with something unknown to this reader: a miss, and the file stays.
     Unknown,
-    /// Past its end: it is deleted.
+    /// Expired: it is deleted.
     Expired,
     /// An entry, until these seconds since the Unix epoch; 0 is never.
     Live(u64),
 }
 
-/// The header of an entry that ends then.
+/// The header of an entry with this expiry.
 pub(super) fn encode(expiry: u64) -> [u8; LEN] {
     let mut header = [0; LEN];
     header[..2].copy_from_slice(&MAGIC);
@@ -39,7 +39,7 @@ pub(super) fn parse(bytes: &[u8], now: Duration) -> Header {
     if [m0, m1] != MAGIC || version != VERSION {
         return Header::Corrupt;
     }
-    // Before the end is looked at: what the flags mean may concern it.
+    // Before the expiry is checked, because the flags may affect it.
     if (reserved, f0, f1) != (0, 0, 0) {
         return Header::Unknown;
     }

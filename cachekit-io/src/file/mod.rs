@@ -2,20 +2,20 @@
 //!
 //! # Format
 //!
-//! The directory is read and written by the published SDKs for Python, Rust and TypeScript, too. An entry is one
+//! The published SDKs for Python, Rust and TypeScript read and write the same directory. An entry is one
 //! file, named by the BLAKE2b-128 of its key in 32 hex digits: 14 bytes of header (`CK`, version 1, a reserved
-//! byte, two bytes of flags, the end in seconds since 1970 or 0) and the value. It is written under another name,
-//! synced and renamed, so that readers find it whole or not at all. A file that is no entry of this version is
-//! deleted when it is read. One with flags that are not known is left alone, and a miss.
+//! byte, two bytes of flags, the expiry in seconds since 1970 or 0) and the value. It is written under another name,
+//! synced and renamed, so that readers find it whole or not at all. A file that is not an entry of this version is
+//! deleted when it is read. An entry with unknown flags is left alone, and is a miss.
 //!
 //! # Other files
 //!
-//! Fences and locks are in `.cachekit-state`, a hidden directory that no SDK looks into. Files whose names have
-//! another form than entries are left alone: neither counted nor evicted.
+//! Fences and locks are in `.cachekit-state`, a hidden directory that no SDK looks into. Files whose names do not have
+//! the form of entries are left alone: neither counted nor evicted.
 //!
 //! # Permissions
 //!
-//! The directory must belong to the user of the process, and no other user may write to it. It is made with mode
+//! The directory must belong to the user of the process, and no other user may write to it. It is created with mode
 //! 0700, its files with 0600, and symbolic links in it are not followed.
 
 mod builder;
@@ -53,25 +53,25 @@ use std::time::{Duration, Instant};
 
 /// A directory that the processes of one machine share.
 ///
-/// Clones are cheap. All work is done on threads of its own, at most 16 in the process, and every operation has a
-/// deadline: futures can be polled by any executor, and none of them waits for a disk.
+/// Clones are cheap. All work is done on its own threads, at most 16 in the process, and every operation has a
+/// deadline: futures can be polled by any executor, and none of them blocks on a disk.
 ///
-/// # What is not like elsewhere
+/// # Differences from other backends
 ///
-/// - **No stale window.** The format has no place for it, and readers of other SDKs would take a stale value for
+/// - **No stale window.** The format has no field for it, and readers of other SDKs would take a stale value for
 ///   a fresh one. An entry is gone at the end of its `ttl`.
-/// - **Whole seconds.** The end of an entry is the beginning of a second: it lives up to one second shorter
+/// - **Whole seconds.** An entry ends at the beginning of a second: it lives up to one second shorter
 ///   than its `ttl`, never longer. A `ttl` is at most 10 years.
 /// - **Fences and locks hold between processes that use this backend.** Other SDKs write and delete without them. Both
-///   are lost with the hidden directory they are in; then fills and writes under a lock are refused.
+///   are lost with their hidden directory; then fills and writes under a lock are refused.
 /// - **One machine.** A file system that several machines mount needs `flock` and renames that hold between
 ///   all of them; do not rely on it.
-/// - **No events.** A process is not told what others deleted.
+/// - **No events.** A process is not notified of deletions by others.
 ///
 /// # Bound
 ///
-/// At 90 % of the allowed bytes or entries, those written first leave until there are 70 %. What other processes
-/// write is counted every 30 seconds.
+/// At 90 % of the allowed bytes or entries, the oldest written entries are evicted until 70 % are left. Writes of other
+/// processes are counted every 30 seconds.
 ///
 /// # Example
 ///
@@ -109,16 +109,16 @@ impl FileBackend {
 
     /// A backend from environment variables. An empty variable counts as not set.
     ///
-    /// | variable | what | default |
+    /// | variable | meaning | default |
     /// | --- | --- | --- |
-    /// | `CACHEKIT_FILE_CACHE_DIR` | the directory; made if there is none | `cachekit` in the system's directory for temporary files |
+    /// | `CACHEKIT_FILE_CACHE_DIR` | the directory; created if it does not exist | `cachekit` in the system's directory for temporary files |
     /// | `CACHEKIT_FILE_MAX_SIZE_MB` | MiB of all entries, from 1 to 1000000 | 1024 |
     /// | `CACHEKIT_FILE_MAX_VALUE_MB` | MiB of one value, from 1 to half of that | 100, or half of that if it is less |
     /// | `CACHEKIT_FILE_MAX_ENTRY_COUNT` | entries, from 100 to 1000000 | 10000 |
     ///
     /// # Errors
     ///
-    /// [`Configuration`](BackendErrorKind::Configuration) names every variable that is wrong and what it
+    /// [`Configuration`](BackendErrorKind::Configuration) names every wrong variable and what it
     /// accepts, and says what is wrong with the directory.
     ///
     /// # Example
@@ -132,11 +132,11 @@ impl FileBackend {
         Self::from_env_with(|builder| builder)
     }
 
-    /// As [`from_env`](Self::from_env), with settings that code completes or replaces.
+    /// Like [`from_env`](Self::from_env), with settings that code completes or overrides.
     ///
     /// # Errors
     ///
-    /// As [`from_env`](Self::from_env): everything that is wrong, in the environment and in code, at once.
+    /// Like [`from_env`](Self::from_env): everything that is wrong, in the environment and in code, at once.
     ///
     /// # Example
     ///
@@ -163,7 +163,7 @@ impl FileBackend {
         done.await.map_err(|error| error.with_key(key))
     }
 
-    /// Works through the items that can be asked for, one after another.
+    /// Works through the items one after another.
     async fn run_many<I: Send + 'static, T: Send + 'static>(
         &self,
         operation: Operation,
@@ -186,7 +186,7 @@ impl FileBackend {
         done.await.unwrap_or_else(|error| (0..asked).map(|_| Err(error.clone())).collect())
     }
 
-    /// The one path by which single values come in.
+    /// The one path through which single values are written.
     async fn put(
         &self,
         operation: Operation,
@@ -211,7 +211,7 @@ impl fmt::Debug for FileBackend {
     }
 }
 
-/// Every key will do but the empty one.
+/// Every key is accepted except the empty one.
 fn name_of(operation: Operation, key: &str) -> Result<Name, BackendError> {
     if key.is_empty() {
         return Err(BackendError::new(BackendErrorKind::InvalidKey, operation)

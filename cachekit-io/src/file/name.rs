@@ -1,4 +1,4 @@
-//! What the files of a directory are called.
+//! The names of the files in a directory.
 
 use super::failure::Call;
 use blake2::digest::consts::U16;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// In the name of every file that is still written; each SDK sweeps old files by it.
+/// Part of the name of every file that is being written; each SDK sweeps old files by it.
 const TEMPORARY: &str = ".tmp.";
 /// Digits of an entry's name.
 const DIGITS: usize = 32;
@@ -37,7 +37,7 @@ impl Name {
         directory.join(&self.text)
     }
 
-    /// A name that no other write uses, of this process or another one.
+    /// A name that no other write uses, in this process or another one.
     pub(super) fn temporary(&self) -> String {
         static WRITES: AtomicU64 = AtomicU64::new(0);
         let nanos =
@@ -47,7 +47,7 @@ impl Name {
     }
 }
 
-/// What a file in the directory is, by its name.
+/// The kind of a file in the directory, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Entry,
@@ -71,7 +71,7 @@ impl Kind {
     }
 }
 
-/// 128 random bits, for tokens that no process gives twice.
+/// 128 random bits, for unique tokens.
 pub(super) fn random_id(call: &Call) -> Result<[u8; 16], crate::BackendError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id)

@@ -1,14 +1,15 @@
 //! The threads that wait for the disk, so that no executor does.
 //!
-//! They are of the standard library: futures of the backend can be polled by any executor. Threads are started
-//! when there is work, and end when there is none for a while.
+//! They are threads of the standard library, so any executor can poll the backend's futures. Threads are
+//! started when there is work, and end when there is none for a while.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Threads at most. A disk gains nothing from more, and a hung one shall not fill the process with them.
+/// Maximum number of threads. A disk gains nothing from more, and a hung disk should not fill the process with
+/// them.
 const MAX_THREADS: usize = 16;
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ pub(super) fn run(job: Job) -> io::Result<()> {
     let spawned = std::thread::Builder::new().name("cachekit-file".to_owned()).spawn(work);
     match spawned {
         Ok(_) => queue.threads += 1,
-        // Those that there are will do it.
+        // Existing threads will run it.
         Err(_) if queue.threads > 0 => {}
         Err(error) => {
             queue.jobs.pop_back();

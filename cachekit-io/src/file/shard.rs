@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// Locks a file, or gives up at the call's deadline. Dropping the file unlocks it.
 pub(super) fn lock(file: &File, exclusive: bool, call: &Call) -> Result<(), BackendError> {
-    // Never one that blocks: it could not be ended.
+    // Never a blocking call, which could not be ended.
     let wanted = if exclusive {
         FlockOperation::NonBlockingLockExclusive
     } else {
@@ -40,13 +40,13 @@ pub(super) fn lock(file: &File, exclusive: bool, call: &Call) -> Result<(), Back
     }
 }
 
-/// Whether the path still leads to the file that was opened.
+/// Whether the path still leads to the opened file.
 pub(super) fn is_same(path: &Path, file: &File) -> bool {
     let (Ok(there), Ok(here)) = (path.symlink_metadata(), file.metadata()) else { return false };
     (there.dev(), there.ino()) == (here.dev(), here.ino())
 }
 
-/// The lock of some keys, held until it is dropped, and what is known about these keys.
+/// The lock of some keys, held until it is dropped, and the fences and leases of these keys.
 pub(super) struct Shard {
     file: File,
     pub(super) state: State,
@@ -64,7 +64,7 @@ impl Shard {
                 .open_state(name)
                 .map_err(call.failed("opening the file of fences and locks"))?;
             lock(&file, true, call)?;
-            // An operator may have deleted it meanwhile; then other processes lock a new one.
+            // An operator may have deleted it meanwhile; then other processes lock a new file.
             if is_same(&path, &file) {
                 let state = read(&file).map_err(call.failed("reading fences and locks"))?;
                 return Ok(Self { file, stored: state.clone(), state });
@@ -73,13 +73,13 @@ impl Shard {
         }
     }
 
-    /// Writes what was changed, before whatever follows from it.
+    /// Writes the changes, before anything that depends on them.
     pub(super) fn store(&mut self, call: &Call) -> Result<(), BackendError> {
         if self.state == self.stored {
             return Ok(());
         }
         let bytes = self.state.encode();
-        // In place: the lock belongs to this very file. Half of it is as good as nothing.
+        // In place, because the lock belongs to this very file. A torn file counts as empty.
         let length = bytes.len() as u64;
         self.file
             .write_all_at(&bytes, 0)

@@ -1,15 +1,15 @@
-//! What is known about keys beside their values: fences, and the holders of locks.
+//! What is stored about keys besides their values: fences, and the holders of locks.
 //!
-//! One file for each 256th of the keys. Whatever is lost with such a file (a process killed while it wrote it, an
-//! operator who deletes it) makes the backend more careful: a fill whose fence is not there is refused, and so is a
-//! write under a lock that is not there.
+//! There is one file for each 256th of the keys. If such a file is lost (a process was killed while it wrote the
+//! file, or an operator deleted it), the backend refuses more: a fill whose fence is missing is refused, and so is
+//! a write under a missing lock.
 
 use std::time::Duration;
 
 /// A random name: of a fence, or of a holder.
 pub(super) type Id = [u8; 16];
 
-/// Fences that one file remembers. The oldest gives way; its fill is then refused.
+/// Fences that one file remembers. The oldest is dropped; its fill is then refused.
 const MAX_FENCES: usize = 256;
 /// Locks that one file remembers.
 const MAX_LEASES: usize = 1024;
@@ -32,10 +32,10 @@ struct Fence {
 struct Lease {
     key: Id,
     holder: Id,
-    /// Both in milliseconds since the Unix epoch. A clock that was set back ends the lease, too.
+    /// Both in milliseconds since the Unix epoch. Setting the clock back also ends the lease.
     from: u64,
     until: u64,
-    /// Whether another writer wrote or deleted the key since the lock was taken.
+    /// Whether another writer wrote or deleted the key since the lock was acquired.
     overtaken: bool,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct State {
     leases: Vec<Lease>,
 }
 
-/// A lock could not be taken.
+/// A lock could not be acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTaken {
     Contested,
@@ -62,7 +62,7 @@ pub(super) enum NotTaken {
 }
 
 impl State {
-    /// The key's fence; `fresh` becomes it if there is none.
+    /// The key's fence; if there is none, `fresh` becomes it.
     pub(super) fn fence(&mut self, key: Id, fresh: Id) -> Id {
         if let Some(fence) = self.fences.iter().find(|fence| fence.key == key) {
             return fence.id;
@@ -78,7 +78,7 @@ impl State {
         self.fences.contains(&Fence { key, id })
     }
 
-    /// Notes a write or a delete of the key: by the holder of its lock, or by another writer.
+    /// Records a write or a delete of the key: by the holder of its lock, or by another writer.
     pub(super) fn changed(&mut self, key: Id, by_holder: bool) {
         self.fences.retain(|fence| fence.key != key);
         if !by_holder {
@@ -128,7 +128,7 @@ impl State {
         leases.any(|lease| lease.key == key && lease.holder == holder && lease.is_held(now))
     }
 
-    /// Nothing at all for nothing to say.
+    /// Empty if there is nothing to store.
     pub(super) fn encode(&self) -> Vec<u8> {
         if *self == Self::default() {
             return Vec::new();
@@ -153,7 +153,7 @@ impl State {
         bytes
     }
 
-    /// What is not whole is nothing.
+    /// An incomplete file counts as empty.
     pub(super) fn decode(bytes: &[u8]) -> Self {
         Self::parse(bytes).unwrap_or_default()
     }

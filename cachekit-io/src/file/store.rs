@@ -1,4 +1,4 @@
-//! What one operation does in the directory, on a thread that may wait for it.
+//! The operations in the directory, on a thread that may block.
 
 use super::directory::{Directory, open_entry};
 use super::failure::{Call, is_missing};
@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The longest time to live that the format's readers accept: 10 years.
+/// The longest TTL that the format's readers accept: 10 years.
 pub(super) const MAX_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub(super) struct Store {
     pub(super) clock: Option<Clock>,
 }
 
-/// What is under a name.
+/// The state of an entry.
 pub(super) enum Found {
     Nothing,
-    /// Corrupt, or past its end: it is to be deleted, if it is still there.
+    /// Corrupt, or expired: it must be deleted, if it still exists.
     Dead(File),
     /// An entry, until these seconds since the Unix epoch; 0 is never.
     Live(File, u64),
@@ -63,7 +63,7 @@ impl Store {
         if !file.metadata().map_err(&failed)?.is_file() {
             return Ok(Found::Nothing);
         }
-        // An end that is being rewritten is read before or after, never half of it.
+        // An expiry that is being rewritten is read before or after, never half-written.
         shard::lock(&file, to_write, call)?;
         let mut bytes = [0; header::LEN];
         let length = read_up_to(&mut file, &mut bytes).map_err(&failed)?;
@@ -74,15 +74,15 @@ impl Store {
         })
     }
 
-    /// The entry, if there is one; one that is dead is deleted.
+    /// The entry, if there is one; a dead entry is deleted.
     fn live(&self, call: &Call, name: &Name) -> Result<Option<(File, u64)>, BackendError> {
         let path = self.directory.entry(name);
         match self.open(call, &path, false)? {
             Found::Nothing => Ok(None),
             Found::Live(file, expiry) => Ok(Some((file, expiry))),
             Found::Dead(file) => {
-                // With its lock, so that no write puts a new entry there between the look and the delete.
-                // Without it the file waits for the next reader.
+                // With its lock, so that no write puts a new entry there between the look-up and the
+                // delete. Without the lock, the next reader deletes the file.
                 if let Ok(_shard) = self.shard(call, name) {
                     self.discard(&path, &file);
                 }
@@ -91,7 +91,7 @@ impl Store {
         }
     }
 
-    /// Deletes a dead entry unless another one took its place.
+    /// Deletes a dead entry unless another one replaced it.
     pub(super) fn discard(&self, path: &Path, dead: &File) {
         if is_same(path, dead) && fs::remove_file(path).is_ok() {
             self.usage.removed(dead.metadata().map_or(0, |metadata| metadata.len()));
@@ -102,7 +102,7 @@ impl Store {
         let Some((file, expiry)) = self.live(call, name)? else { return Ok(None) };
         let failed = call.failed("reading an entry");
         let length = file.metadata().map_err(&failed)?.len().saturating_sub(header::LEN as u64);
-        // Another program may have larger limits. What it wrote stays, and does not fill our memory.
+        // Another program may have larger limits. Its value stays, and does not fill our memory.
         let Some(length) =
             usize::try_from(length).ok().filter(|_| length <= self.limits.value_bytes)
         else {
@@ -121,7 +121,7 @@ impl Store {
         })
     }
 
-    /// How long until then; `None` is never.
+    /// How long until then; `None` means no expiry.
     fn left(&self, expiry: u64) -> Option<Duration> {
         (expiry != 0).then(|| Duration::from_secs(expiry).saturating_sub(self.now()))
     }
@@ -179,7 +179,7 @@ impl Store {
         Ok(released)
     }
 
-    /// Whether files can be written, and how much there is.
+    /// Whether files can be written, and the totals.
     pub(super) fn health(&self, call: &Call) -> Result<Totals, BackendError> {
         let failed = call.failed("writing a file");
         let name = Name::of("__health_check__");

@@ -1,4 +1,4 @@
-//! How much the directory holds, and what leaves it when that is too much.
+//! How much the directory holds, and what is evicted when that is too much.
 
 use super::directory::Directory;
 use super::name::{Kind, Name};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Others write to the directory as well: so long a count is believed.
+/// Other programs also write to the directory, so a count is only valid for this long.
 const BELIEVED: Duration = Duration::from_secs(30);
 /// No write takes this long; its writer is gone.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ pub(super) struct Limits {
     pub(super) entries: u64,
 }
 
-/// What was counted when, with the process's own writes since.
+/// The last count and its time, updated with the process's own writes since.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     totals: Totals,
@@ -46,7 +46,7 @@ impl Totals {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Whether this is more than so many tenths of the limits.
+    /// Whether this exceeds this many tenths of the limits.
     fn exceeds(self, limits: Limits, tenths: u64) -> bool {
         let exceeds =
             |used: u64, max: u64| u128::from(used) * 10 > u128::from(max) * u128::from(tenths);
@@ -57,7 +57,7 @@ impl Totals {
 #[derive(Debug, Default)]
 pub(super) struct Usage {
     counts: Mutex<Counts>,
-    /// Held by the one thread that looks through the directory.
+    /// Held by the one thread that scans the directory.
     scanning: Mutex<()>,
 }
 
@@ -72,7 +72,7 @@ impl Usage {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether one more entry fits, once what can leave has left.
+    /// Whether one more entry fits, once everything that can be evicted is.
     pub(super) fn has_room(&self, directory: &Directory, limits: Limits) -> bool {
         let full = || self.counts().totals.entries >= limits.entries;
         if full() {
@@ -93,7 +93,8 @@ impl Usage {
         self.counts().totals.remove(bytes);
     }
 
-    /// Evicts what was written first until the limits hold again, but never the entry that was just written.
+    /// Evicts the oldest written entries until the limits hold again, but never the entry that was just
+    /// written.
     pub(super) fn keep_to(&self, directory: &Directory, limits: Limits, just_written: &Name) {
         let counts = *self.counts();
         let believed = counts.scanned.is_some_and(|at| at.elapsed() < BELIEVED);
@@ -107,7 +108,7 @@ impl Usage {
         let _scanning = match self.scanning.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Another thread is at it.
+            // Another thread is doing it.
             Err(TryLockError::WouldBlock) => return,
         };
         let Ok(mut entries) = self.scan(directory) else { return };
@@ -125,7 +126,7 @@ impl Usage {
             }
             match fs::remove_file(&entry.path) {
                 Ok(()) => self.removed(entry.bytes),
-                // Another process makes room as well.
+                // Another process is evicting, too.
                 Err(error) if error.kind() == ErrorKind::NotFound => self.removed(entry.bytes),
                 Err(_) => {}
             }
@@ -138,7 +139,7 @@ impl Usage {
         Ok(self.counts().totals)
     }
 
-    /// Looks through the directory once: counts entries, and sweeps what dead writers left.
+    /// Scans the directory once: counts entries, and removes files of dead writers.
     fn scan(&self, directory: &Directory) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let mut totals = Totals::default();
@@ -148,7 +149,8 @@ impl Usage {
             if kind == Kind::Foreign {
                 continue;
             }
-            // Of the file itself, not of what a symbolic link leads to. One that has just gone is not counted.
+            // Of the file itself, not of the target of a symbolic link. A file that has just been deleted is
+            // not counted.
             let Ok(metadata) = found.metadata() else { continue };
             if !metadata.is_file() {
                 continue;

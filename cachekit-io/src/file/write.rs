@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A value on its way into the directory.
+/// A value to be written into the directory.
 pub(super) struct NewEntry {
     pub(super) name: Name,
     pub(super) value: Bytes,
@@ -29,7 +29,7 @@ struct Temporary(Option<PathBuf>);
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(path) = self.0.take() {
-            // The sweep finds what stays.
+            // If this fails, the sweep deletes it later.
             let _ = fs::remove_file(path);
         }
     }
@@ -61,7 +61,8 @@ impl Store {
             }
         }
         call.check_time()?;
-        // The fence first: killed here, the process leaves fills refused, and no value that they could overwrite.
+        // The fence first: if the process is killed here, fills are refused, and there is no value that they
+        // could overwrite.
         shard.state.changed(name.digest(), options.lock.is_some());
         shard.store(call)?;
         let before = size_of(&path);
@@ -73,7 +74,7 @@ impl Store {
 
         self.usage.wrote(before, (header::LEN + value.len()) as u64);
         if before.is_some() {
-            // What was replaced must not come back with the power.
+            // A replaced value must not come back after a power failure.
             self.directory.sync().map_err(call.failed("syncing the directory"))?;
         }
         self.usage.keep_to(&self.directory, self.limits, name);
@@ -92,12 +93,12 @@ impl Store {
         let temporary = Temporary(Some(path));
         file.write_all(&header::encode(ttl.map_or(0, |ttl| self.end(ttl)))).map_err(&failed)?;
         file.write_all(value).map_err(&failed)?;
-        // Before it gets its name: a loss of power leaves the whole entry or none.
+        // Before it gets its name: after a power failure, the entry is complete or missing.
         file.sync_all().map_err(&failed)?;
         Ok(temporary)
     }
 
-    /// The second in which an entry of this time to live ends: never later than it should.
+    /// The second in which an entry with this TTL ends: never later than it should.
     fn end(&self, ttl: Duration) -> u64 {
         self.now().as_secs().saturating_add(ttl.as_secs().max(1))
     }
@@ -118,12 +119,12 @@ impl Store {
         if let Some(size) = size {
             self.usage.removed(size);
         }
-        // What was invalidated must not come back with the power.
+        // An invalidated value must not come back after a power failure.
         self.directory.sync().map_err(call.failed("syncing the directory"))?;
         Ok(true)
     }
 
-    /// Rewrites the end of an entry where it stands, and nothing else of it.
+    /// Rewrites the expiry of an entry in place, and nothing else.
     pub(super) fn refresh(
         &self,
         call: &Call,
@@ -141,7 +142,7 @@ impl Store {
             Found::Live(file, _) => file,
         };
         call.check_time()?;
-        // Another SDK replaces entries without our lock: the file at hand may not be the entry any more.
+        // Another SDK replaces entries without our lock: the open file may no longer be the entry.
         if !is_same(&path, &file) {
             return Ok(false);
         }
@@ -153,7 +154,7 @@ impl Store {
     }
 }
 
-/// What a token says, if it is one of ours.
+/// The id in a token, if it is one of ours.
 pub(super) fn id_of(token: &str) -> Option<Id> {
     let mut id = Id::default();
     hex::decode_to_slice(token, &mut id).ok()?;
@@ -166,7 +167,7 @@ pub(super) fn token_of(id: Id) -> String {
 }
 
 impl NewEntry {
-    /// Whether the value and its times can be stored at all.
+    /// Whether the value and its windows can be stored at all.
     pub(super) fn check(&self, store: &Store, operation: Operation) -> Result<(), BackendError> {
         self.options.validate(operation)?;
         check_ttl(operation, self.options.ttl)?;
@@ -178,7 +179,7 @@ impl NewEntry {
     }
 }
 
-/// No reader of the format accepts a time to live of more than 10 years.
+/// No reader of the format accepts a TTL of more than 10 years.
 pub(super) fn check_ttl(operation: Operation, ttl: Option<Duration>) -> Result<(), BackendError> {
     if ttl.is_some_and(|ttl| ttl > MAX_TTL) {
         return Err(BackendError::new(BackendErrorKind::InvalidOption, operation)
@@ -187,7 +188,7 @@ pub(super) fn check_ttl(operation: Operation, ttl: Option<Duration>) -> Result<(
     Ok(())
 }
 
-/// Keeps the token's type where it belongs.
+/// Keeps the token's type local to this module.
 pub(super) fn lock_token(id: Id) -> LockToken {
     LockToken::new(token_of(id))
 }

@@ -2,15 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address is good for.
+/// The reach of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// An address of the public internet.
     Public,
-    /// Loopback, private and shared networks: only where the operator asked for them.
+    /// Loopback, private and shared networks: only if the operator allowed them.
     Private,
-    /// Nothing that serves a cache: this-host, link-local (cloud metadata lives there), multicast,
-    /// documentation and reserved ranges. Not even with private addresses allowed.
+    /// Never used by a cache: this-host, link-local (cloud metadata is there), multicast,
+    /// documentation and reserved ranges. Refused even if private addresses are allowed.
     Never,
 }
 
@@ -25,7 +25,7 @@ impl Reach {
     }
 }
 
-/// Sorts an address, whatever family it is written in.
+/// Classifies an address, in either family.
 pub(super) fn reach(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(address) => reach_v4(address),
@@ -39,7 +39,7 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
         // This host and network, multicast, reserved and broadcast.
         [0 | 224..=255, ..] => Reach::Never,
-        // Link-local; cloud metadata lives there.
+        // Link-local, including cloud metadata.
         [169, 254, ..] => Reach::Never,
         // Protocol assignments, 6to4 relays and documentation.
         [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => {

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 const SCHEME: &str = "Bearer ";
 
-/// A checked API key. Its memory is wiped when the last user of it is gone.
+/// A checked API key. Its memory is wiped when its last user is gone.
 #[derive(Clone)]
 pub(super) struct ApiKey {
-    /// `Bearer ` and the key, as the header wants it.
+    /// `Bearer ` and the key, as in the header.
     header: Bytes,
 }
 
@@ -56,7 +56,7 @@ impl ApiKey {
     pub(super) fn redact(&self, text: &str) -> String {
         match std::str::from_utf8(&self.header[SCHEME.len()..]) {
             Ok(key) => text.replace(key, "***"),
-            // Cannot be: the key is ASCII.
+            // Cannot happen: the key is ASCII.
             Err(_) => String::new(),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
 use bytes::Bytes;
 use std::time::Duration;
 
-/// What the backend is called in logs and counters.
+/// The backend's name in logs and counters.
 pub(super) const TYPE: &str = "cachekit.io";
 
 impl Backend for CachekitIo {

@@ -1,4 +1,4 @@
-//! From nothing to a connection that speaks HTTP.
+//! Opens connections that speak HTTP.
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
@@ -17,20 +17,20 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
-/// What the service speaks on a connection.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Http1,
     Http2,
 }
 
-/// Dials the one service that a client talks to.
+/// Dials the one service of a client.
 pub(super) struct Connector {
     target: Uri,
     route: Route,
 }
 
-/// The way to the service.
+/// The route to the service.
 enum Route {
     Direct(HttpsConnector<Plain>),
     Tunnel(HttpsConnector<Tunnel<HttpsConnector<Tcp>>>),

@@ -1,4 +1,4 @@
-//! Where the service is: a URL that was checked once and is taken apart for requests.
+//! The address of the service: a URL that is checked once and split for requests.
 
 use super::address::{Reach, reach};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -31,7 +31,7 @@ pub(super) struct Endpoint {
     host: String,
     port: u16,
     authority: Authority,
-    /// The authority as HTTP/1.1 wants it.
+    /// The authority, in the form of HTTP/1.1.
     host_header: HeaderValue,
     /// Path prefix without a slash at the end; often empty.
     prefix: String,
@@ -39,7 +39,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// Checks a URL. The error is the sentence that completes "the API URL …"; it does not show the
-    /// URL, which may carry what was never meant for a log.
+    /// URL, which may contain secrets.
     pub(super) fn parse(text: &str, allowance: Allowance) -> Result<Self, &'static str> {
         check_spelling(text)?;
         let url = Url::parse(text).map_err(|_| "is not a URL")?;
@@ -123,7 +123,7 @@ impl Endpoint {
     }
 }
 
-/// What a request is for. Cloning is cheap.
+/// The target of a request. Cloning is cheap.
 #[derive(Clone)]
 pub(super) struct RequestTarget {
     authority: Authority,
@@ -146,10 +146,10 @@ impl RequestTarget {
     }
 }
 
-/// What parsers quietly repair is refused before they see it: two readers of one URL must not come to
+/// Spellings that parsers quietly repair are refused before: two readers of one URL must not get
 /// two hosts.
 fn check_spelling(text: &str) -> Result<(), &'static str> {
-    // Schemes have no case (RFC 3986 §3.1).
+    // Schemes are case-insensitive (RFC 3986 §3.1).
     let (scheme, rest) = text.split_once("://").ok_or("must begin with https://")?;
     if !scheme.eq_ignore_ascii_case("https") {
         return Err("must begin with https://");
@@ -216,7 +216,7 @@ fn check_host(host: &Host<&str>, allowance: Allowance) -> Result<(), &'static st
     Ok(())
 }
 
-/// Names that mean this machine wherever they are looked up.
+/// Names that mean this machine on every system.
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     matches!(

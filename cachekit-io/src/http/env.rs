@@ -11,7 +11,7 @@ pub(super) fn client(lookup: Lookup<'_>) -> Result<CachekitIo, BackendError> {
     client_with(lookup, |builder| builder)
 }
 
-/// A client from variables and from code; whatever is wrong with any of them is reported at once.
+/// A client from variables and from code; all mistakes in any of them are reported at once.
 pub(super) fn client_with(
     lookup: Lookup<'_>,
     complete: impl FnOnce(CachekitIoBuilder) -> CachekitIoBuilder,
@@ -24,7 +24,7 @@ pub(super) fn client_with(
     }
 }
 
-/// The settings from variables; whatever is wrong with them is reported at once.
+/// The settings from variables; all mistakes in them are reported at once.
 pub(super) fn settings(lookup: Lookup<'_>) -> Result<CachekitIoBuilder, BackendError> {
     let mut wrong = Vec::new();
     let builder = builder(lookup, &mut wrong);
@@ -32,7 +32,7 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Result<CachekitIoBuilder, BackendE
 }
 
 pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIoBuilder {
-    // It is not missing as well.
+    // So that it is not also reported as missing.
     let mut unreadable = false;
     let mut read = |name: &'static str| {
         let value = lookup(name).unwrap_or_else(|NotUnicode| {
@@ -40,7 +40,7 @@ pub(super) fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> CachekitIo
             unreadable |= name == "CACHEKIT_API_KEY";
             None
         });
-        // Deployment tools set what is unset to nothing.
+        // Deployment tools set unset variables to an empty value.
         value.filter(|value| !value.is_empty())
     };
     let api_key = read("CACHEKIT_API_KEY");

@@ -1,25 +1,26 @@
-//! A connection whose peer takes no more still has something to say.
+//! Reads a connection to its end after the peer has stopped reading.
 //!
-//! A server that goes away answers what it has, sends GOAWAY and closes. A byte that the client sends after that, say
-//! the acknowledgement of a ping, is answered with a reset, and the next write fails. What the server sent before
-//! is still there to be read: the answers, and the GOAWAY which says that the other requests were not
-//! touched and may be sent again. An HTTP implementation that ends at the first failed write loses
-//! them. So writes that find the peer gone are dropped here, and reading tells when the connection is over, as
-//! RFC 9112 §9.6 and RFC 9113 §6.8 expect of a client.
+//! A server that shuts down answers its pending requests, sends GOAWAY and closes. A byte that the client sends after
+//! that, for example the acknowledgement of a ping, is answered with a reset, and the next write fails. What the
+//! server sent before can still be read: the answers, and the GOAWAY which says that the other requests were not
+//! processed and may be sent again. An HTTP implementation that ends at the first failed write loses them. So writes
+//! after the peer is gone are dropped here, and reading shows when the connection is over, as RFC 9112 §9.6 and RFC
+//! 9113 §6.8 expect of a client.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that ends where reading ends.
+/// A stream that ends when reading ends.
 pub(super) struct HalfClose<S> {
     stream: S,
-    /// Something was written, and is on its way once it is flushed.
+    /// Something was written, and will be sent when it is flushed.
     has_written: bool,
-    /// What was written was sent. Before that a failure means that there never was a connection, and nothing to read.
+    /// Written data was sent. A failure before that means that there never was a connection, and there is nothing to
+    /// read.
     has_sent: bool,
-    /// The peer takes no more.
+    /// The peer has stopped reading.
     deaf: bool,
 }
 
@@ -28,7 +29,7 @@ impl<S> HalfClose<S> {
         Self { stream, has_written: false, has_sent: false, deaf: false }
     }
 
-    /// What became of a write: as if it had succeeded, with what `dropped` says, if the peer is gone.
+    /// The result of a write: if the peer is gone, success with the value `dropped`.
     fn sent<T>(&mut self, sent: Poll<io::Result<T>>, dropped: T) -> Poll<io::Result<T>> {
         match sent {
             Poll::Ready(Err(error)) if self.has_sent && peer_is_gone(&error) => {
@@ -40,7 +41,7 @@ impl<S> HalfClose<S> {
     }
 }
 
-/// Reading finds the end of such a connection. After other errors it may find none.
+/// Reading finds the end of such a connection. After other errors it may not.
 fn peer_is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

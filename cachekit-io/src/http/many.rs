@@ -7,7 +7,7 @@ use futures_util::stream;
 use std::collections::HashMap;
 use std::future::Future;
 
-/// Requests of one batch under way at a time.
+/// Requests of one batch in flight at a time.
 const CONCURRENT: usize = 64;
 
 impl CachekitIo {
@@ -19,7 +19,7 @@ impl CachekitIo {
     /// [`set`](Self::set) for each entry, concurrently; one result for each, in the order of the
     /// entries. Of several entries with the same key the last one is stored.
     pub async fn set_many(&self, entries: &[BatchEntry<'_>]) -> BatchResults<()> {
-        // Requests overtake each other, so only the last of a key is sent.
+        // Requests may overtake each other, so only the last entry of a key is sent.
         let mut last = HashMap::with_capacity(entries.len());
         for (index, entry) in entries.iter().enumerate() {
             last.insert(entry.key, index);
@@ -28,7 +28,7 @@ impl CachekitIo {
         each(entries.len(), |index| async move {
             let entry = &entries[index];
             if last.get(entry.key) != Some(&index) {
-                // Overwritten at once; what is wrong with it is told all the same.
+                // It would be overwritten at once, but its mistakes are still reported.
                 return self.check_set(entry.key, &entry.value, &entry.options).map(drop);
             }
             self.set(entry.key, entry.value.clone(), &entry.options).await
@@ -43,7 +43,7 @@ impl CachekitIo {
     }
 }
 
-/// Runs the work of each index, so many at a time.
+/// Runs the work of each index, a limited number at a time.
 async fn each<T, F>(count: usize, work: impl Fn(usize) -> F) -> BatchResults<T>
 where
     F: Future<Output = Result<T, BackendError>>,

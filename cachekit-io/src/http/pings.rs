@@ -1,8 +1,8 @@
-//! Pings when they are wanted.
+//! Pings on demand.
 //!
-//! hyper pings a connection by the clock alone. Here it is also asked whether it is alive when an answer did not come
-//! and when it was idle for long, and each time it has another while for it. So hyper's clock stands still: time moves
-//! on when a ping is wanted, and how long to wait for the answer is decided by those who asked.
+//! hyper pings a connection by the clock alone. We also ping when an answer is overdue and when the connection was
+//! idle for long, each with its own timeout. So hyper's clock stands still: its time advances when a ping is wanted,
+//! and the caller decides how long to wait for the answer.
 
 use futures_util::task::AtomicWaker;
 use hyper::rt::{Sleep, Timer};
@@ -14,22 +14,22 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// No lengths of time but names: hyper waits for the one until the next ping, and for the other until the answer is
-/// late. With a clock that stands still it asks for exactly these.
+/// Names rather than durations: hyper waits for the first until the next ping, and for the second until the answer is
+/// late. With a clock that stands still it requests exactly these.
 pub(super) const UNTIL_PING: Duration = Duration::from_secs(1);
 pub(super) const UNTIL_LATE: Duration = Duration::from_secs(2);
 
-/// Nothing is asked.
+/// No ping is wanted.
 const QUIET: u8 = 0;
-/// A ping is to be sent.
+/// A ping should be sent.
 const WANTED: u8 = 1;
-/// It was sent, and the answer is not there.
+/// It was sent, and the answer has not arrived.
 const SENT: u8 = 2;
 
-/// Asks the other end whether it is alive.
+/// Pings the other end of a connection.
 pub(super) struct Pings(Arc<State>);
 
-/// What hyper takes for the time.
+/// hyper's clock.
 pub(super) struct Clock(Arc<State>);
 
 struct State {
@@ -39,7 +39,7 @@ struct State {
     answered: Notify,
 }
 
-/// A clock for a connection, and the hand that moves it.
+/// A clock for a connection, and the handle that advances it.
 pub(super) fn pings() -> (Pings, Clock) {
     let state = Arc::new(State {
         start: Instant::now(),
@@ -51,7 +51,7 @@ pub(super) fn pings() -> (Pings, Clock) {
 }
 
 impl Pings {
-    /// Sends a ping and waits for its answer. If no answer comes, it waits for ever. A caller may stop waiting.
+    /// Sends a ping and waits for its answer, without a limit. A caller may stop waiting.
     pub(super) async fn ask(&mut self) {
         self.0.phase.store(WANTED, Ordering::SeqCst);
         self.0.connection.wake();
@@ -65,7 +65,7 @@ impl State {
         if until >= self.start + UNTIL_LATE {
             self.phase.store(SENT, Ordering::SeqCst);
         } else if self.phase.load(Ordering::SeqCst) == SENT {
-            // It waits for the next ping again.
+            // It is waiting for the next ping again.
             self.phase.store(QUIET, Ordering::SeqCst);
             self.answered.notify_one();
         }
@@ -87,7 +87,7 @@ impl Timer for Clock {
     }
 }
 
-/// Until a ping is wanted. It is never late: those who asked decide that.
+/// Until a ping is wanted. The answer is never late: the caller decides that.
 struct Wait(Arc<State>);
 
 impl Future for Wait {

@@ -1,4 +1,4 @@
-//! The way through a proxy.
+//! Connecting through a proxy.
 
 use super::resolver::Checked;
 use http::Uri;
@@ -20,7 +20,7 @@ use tower_service::Service;
 use crate::BoxFuture;
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
-/// What is below the service's TLS: a TCP connection, or TLS with a proxy.
+/// The transport below the service's TLS: a TCP connection, or TLS with a proxy.
 pub(super) type Hop = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// Connects by TCP, with the resolver's checks.
 pub(super) type Tcp = HttpConnector<Checked>;
@@ -31,7 +31,7 @@ const SOCKS_PORT: u16 = 1080;
 pub(super) const ACCEPTED: &str = "a proxy is http://, https://, socks5:// or socks5h:// with host and port; change it, exclude the \
      service with NO_PROXY, or switch proxies off in the client's settings";
 
-/// The proxy's own connection, and what is asked of it.
+/// The proxy's own connection, and the request to it.
 #[derive(Clone)]
 pub(super) enum Proxy {
     Tunnel(Tunnel<HttpsConnector<Tcp>>),
@@ -50,7 +50,7 @@ impl Proxy {
         match proxy.uri().scheme_str() {
             Some("http" | "https") => {
                 let mut tls = tls.clone();
-                // `CONNECT` as HTTP/1.1 has it.
+                // `CONNECT` as in HTTP/1.1.
                 tls.alpn_protocols = vec![b"http/1.1".to_vec()];
                 let names = Arc::new(DefaultServerNameResolver::default());
                 let hop = HttpsConnector::new(tcp, tls, false, names);
@@ -83,8 +83,8 @@ fn with_port(uri: &Uri) -> Option<Uri> {
     built.build().ok()
 }
 
-/// The variable whose proxy cannot be used, if it is in the way. Such a variable must not mean that the
-/// proxy is left out.
+/// The variable whose proxy is unusable, if it applies. Such a variable must not mean that the
+/// proxy is bypassed.
 pub(super) fn unusable(
     target: &Uri,
     variable: impl Fn(&str) -> Option<String>,
@@ -95,7 +95,7 @@ pub(super) fn unusable(
     let intercepts = |proxy: &str, no: &str| {
         Matcher::builder().https(proxy).no(no).build().intercept(target).is_some()
     };
-    // Servers put a request's `Proxy` header into `HTTP_PROXY`; the matcher takes no variable there.
+    // Servers put a request's `Proxy` header into `HTTP_PROXY`, so the matcher takes no variables then.
     if variable("REQUEST_METHOD").is_some() {
         return None;
     }
@@ -121,8 +121,8 @@ pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Match
         .build()
 }
 
-/// A URL with its scheme in lower case. Schemes have no case (RFC 3986 §3.1); the matcher knows that of two
-/// of them only.
+/// A URL with its scheme in lower case. Schemes are case-insensitive (RFC 3986 §3.1); the matcher knows
+/// that only for two of them.
 fn in_lower_case(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
@@ -149,7 +149,7 @@ impl Service<Uri> for Plain {
     }
 }
 
-/// A SOCKS proxy. With look-ups it is told addresses, which were checked; without them it is told the name.
+/// A SOCKS proxy. With look-ups it gets addresses, which were checked; without them it gets the name.
 #[derive(Clone)]
 pub(super) struct Socks {
     socks: SocksV5<Plain>,
@@ -181,7 +181,7 @@ impl Service<Uri> for Socks {
     }
 }
 
-/// What the proxy is asked for, one after the other.
+/// The targets requested from the proxy, one after the other.
 async fn targets(target: Uri, lookups: Option<Checked>) -> Result<Vec<Uri>, BoxError> {
     let host = target.host().unwrap_or_default();
     let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();

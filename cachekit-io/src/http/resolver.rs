@@ -1,4 +1,4 @@
-//! Looking up host names, and refusing what they must not lead to.
+//! Resolving host names, and refusing addresses that are not allowed.
 
 use super::address::reach;
 use crate::BoxFuture;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower_service::Service;
 
-/// Looks up the addresses of a host name.
+/// Resolves the addresses of a host name.
 ///
-/// Whatever it answers, the client connects to no address that its settings do not allow.
+/// Whatever it returns, the client connects to no address that its settings do not allow.
 // Part of the interface with the feature `testing` only.
 #[cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))]
 pub trait Resolve: fmt::Debug + Send + Sync + 'static {
@@ -20,7 +20,7 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     fn resolve(&self, host: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// Asks the operating system, like every other program.
+/// Uses the operating system's resolver, like every other program.
 #[derive(Debug)]
 pub(super) struct SystemResolver;
 
@@ -34,14 +34,14 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// A resolver as the connector wants it, that drops what must not be connected to.
+/// A resolver for the connector that drops addresses that must not be connected to.
 #[derive(Clone, Debug)]
 pub(super) struct Checked {
     resolver: Arc<dyn Resolve>,
     check: Option<Check>,
 }
 
-/// What to keep of the addresses found.
+/// Which of the resolved addresses to keep.
 #[derive(Clone, Copy, Debug)]
 struct Check {
     private_too: bool,
@@ -82,7 +82,7 @@ impl Service<Name> for Checked {
                     return Err(io::Error::new(io::ErrorKind::PermissionDenied, Blocked));
                 }
             }
-            // The connector puts in the port.
+            // The connector sets the port.
             let addresses: Vec<_> =
                 addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
             Ok(addresses.into_iter())

@@ -3,25 +3,26 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Requests in hyper's hands, at most as many as the peer allows (RFC 9113 §5.1.2). The others wait here, first come
-/// first served.
+/// Requests that hyper handles, at most as many as the peer allows (RFC 9113 §5.1.2). The others wait here, first
+/// come first served.
 ///
-/// hyper would let them wait, too. But when the server goes away, it does not say of the first in its line that the
-/// request was never sent, and such a request would be lost if it must not be sent twice. Those that wait here know.
+/// hyper would let them wait, too. But when the server goes away, hyper does not report that the first request in
+/// its queue was never sent, and such a request would be lost if it must not be sent twice. Requests that wait here
+/// know it.
 pub(super) struct Room {
     places: Semaphore,
     limit: AtomicUsize,
-    /// Places that go when they are given back, because the limit was lowered.
+    /// Seats that disappear when they are released, because the limit was lowered.
     owed: AtomicUsize,
 }
 
-/// A place for one request.
+/// A seat for one request.
 pub(super) struct Seat<'a> {
     room: &'a Room,
     permit: Option<SemaphorePermit<'a>>,
 }
 
-/// For as many as come, until the peer's limit is known.
+/// Unlimited, until the peer's limit is known.
 impl Default for Room {
     fn default() -> Self {
         Self {
@@ -37,7 +38,7 @@ impl Room {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// As many as that, at least one. Called by one task.
+    /// Sets the limit, at least one. Called by one task.
     pub(super) fn set_limit(&self, limit: usize) {
         let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
         let before = self.limit.load(Ordering::Relaxed);
@@ -51,12 +52,12 @@ impl Room {
         self.owed.fetch_add(less - self.places.forget_permits(less), Ordering::SeqCst);
     }
 
-    /// Nothing is taken in any more; what waits goes elsewhere.
+    /// No further requests are accepted; waiting ones go elsewhere.
     pub(super) fn close(&self) {
         self.places.close();
     }
 
-    /// Waits for a place. There is none once the room is closed.
+    /// Waits for a seat. There is none once the room is closed.
     pub(super) async fn enter(&self) -> Option<Seat<'_>> {
         let permit = match self.places.try_acquire() {
             Ok(permit) => permit,
@@ -65,7 +66,7 @@ impl Room {
         Some(Seat { room: self, permit: Some(permit) })
     }
 
-    /// Settles what is owed with so many places; how many it took.
+    /// Pays off debt with this many seats; returns how many it took.
     fn pay(&self, places: usize) -> usize {
         // Read first: there is hardly ever a debt.
         if self.owed.load(Ordering::SeqCst) == 0 {

@@ -1,4 +1,4 @@
-//! What every request says about the process it comes from.
+//! What every request reports about its process.
 
 use crate::wire::header;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -47,12 +47,12 @@ impl SessionMetrics {
     }
 }
 
-/// Tells the counts when asked; see [`CachekitIoBuilder::session_metrics`].
+/// Returns the counts when called; see [`CachekitIoBuilder::session_metrics`].
 ///
 /// [`CachekitIoBuilder::session_metrics`]: super::CachekitIoBuilder::session_metrics
 pub type SessionMetricsProvider = Arc<dyn Fn() -> SessionMetrics + Send + Sync>;
 
-/// Whether there is a cache in the process, and who counts for it.
+/// Whether there is a cache in the process, and what counts for it.
 #[derive(Clone, Default)]
 pub(super) struct L1 {
     pub(super) enabled: bool,
@@ -60,10 +60,10 @@ pub(super) struct L1 {
 }
 
 impl L1 {
-    /// Adds what changes from request to request.
+    /// Adds the headers that change from request to request.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         let Some(provider) = self.provider.as_ref().filter(|_| self.enabled) else { return };
-        // A counter that panics must not take the request with it.
+        // A counter that panics must not fail the request.
         let Ok(metrics) = catch_unwind(AssertUnwindSafe(|| provider())) else {
             headers.insert(
                 HeaderName::from_static(header::L1_STATUS),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
-/// What hyper starts while it shakes hands is kept, to be driven together with the connection, and to end with it.
-/// What it starts for a request later becomes a task.
+/// Tasks that hyper starts during the handshake are collected, to be driven together with the connection, and to
+/// end with it. Those that it starts later for a request become tasks of the runtime.
 #[derive(Clone)]
 pub(super) struct Tasks(Arc<Inner>);
 
@@ -26,7 +26,7 @@ impl Tasks {
         Self(Arc::new(Inner { handle, has_begun: AtomicBool::new(false), kept: Mutex::default() }))
     }
 
-    /// What was started up to now: ends when all of it does.
+    /// Everything started so far: ends when all of it does.
     pub(super) fn started(&self) -> Work {
         self.0.has_begun.store(true, Ordering::SeqCst);
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -110,7 +110,7 @@ impl Layer for CircuitBreaker {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            // A lock that is not given back has others wait for it.
+            // A lock that is not released makes others wait for it.
             let passes = matches!(call.operation(), Operation::Health | Operation::Unlock);
             if !passes && !self.circuit.admits(|| self.now()) {
                 return Err(self.refusal(call));
@@ -120,7 +120,7 @@ impl Layer for CircuitBreaker {
                 Ok(_) => {
                     self.circuit.succeeded();
                 }
-                // It is up, and knows of something newer.
+                // The backend is up, and has a newer value.
                 Err(error) if error.is_superseded() => {
                     self.circuit.succeeded();
                 }

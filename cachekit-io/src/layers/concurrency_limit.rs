@@ -55,7 +55,7 @@ impl ConcurrencyLimit {
         if let Ok(place) = self.places.try_acquire() {
             return Some(place);
         }
-        // Without the thread that keeps time there is no waiting.
+        // Without the thread that keeps time, operations do not wait.
         if self.wait.is_zero() || alarm::start().is_err() {
             return None;
         }
@@ -74,7 +74,7 @@ impl Layer for ConcurrencyLimit {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            // These free something, or say how the backend is.
+            // These release something, or report the backend's state.
             if matches!(call.operation(), Operation::Health | Operation::Unlock) {
                 return attempt.run().await;
             }

@@ -3,7 +3,7 @@
 use super::store::Store;
 use super::{Clock, MemoryBackend};
 
-/// What all entries of a store may take unless said otherwise: 64 MiB.
+/// Default size of all entries of a store: 64 MiB.
 const DEFAULT_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Settings of a [`MemoryBackend`].
@@ -28,13 +28,13 @@ pub struct MemoryBackendBuilder {
 }
 
 impl MemoryBackendBuilder {
-    /// What all entries together may take, keys and a fixed overhead for each included.
+    /// Maximum size of all entries together, including keys and a fixed overhead for each.
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
         self
     }
 
-    /// Where the time is read.
+    /// The clock of the store.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

@@ -9,7 +9,7 @@ use crate::{
 use bytes::Bytes;
 use std::time::Duration;
 
-/// A duration of zero where some time is needed.
+/// Refuses a duration of zero where some time is needed.
 fn check_not_zero(
     operation: Operation,
     duration: Duration,

@@ -1,11 +1,11 @@
-//! Where the memory backend reads the time.
+//! The clock of the memory backend.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A clock that never goes back: the system's, or one that a test moves.
+/// A clock that never goes back: the system's, or a mock clock.
 ///
 /// # Example
 ///
@@ -36,7 +36,7 @@ impl Clock {
         Self(Source::Monotonic(Instant::now()))
     }
 
-    /// A clock that asks `now` for the time since some fixed moment; it must not go back.
+    /// A clock that calls `now` for the time since some fixed moment; it must not go back.
     ///
     /// # Example
     ///
@@ -51,7 +51,7 @@ impl Clock {
         Self(Source::Custom(Arc::new(now)))
     }
 
-    /// The time since the clock's own beginning.
+    /// The time since the clock's own start.
     pub fn now(&self) -> Duration {
         match &self.0 {
             Source::Monotonic(start) => start.elapsed(),
@@ -72,9 +72,9 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The hands of a clock that stands still until it is told to move.
+/// The hands of a mock clock that stands still until it is advanced.
 ///
-/// Clones move the same clock.
+/// Clones advance the same clock.
 ///
 /// # Example
 ///

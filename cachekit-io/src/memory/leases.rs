@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Fewer leases than this are never searched for expired ones.
 const FIRST_SWEEP: usize = 64;
 
-/// Who holds which lock until when.
+/// The holders of locks, and their expiries.
 #[derive(Default)]
 pub(super) struct Leases {
     by_key: HashMap<Box<str>, Lease>,
@@ -15,9 +15,9 @@ pub(super) struct Leases {
 
 struct Lease {
     holder: u64,
-    /// `None` is never.
+    /// `None` means no expiry.
     until: Option<Duration>,
-    /// Whether a write without this lock, or a delete, came since the lock was taken.
+    /// Whether a write without this lock, or a delete, happened since the lock was acquired.
     overtaken: bool,
 }
 
@@ -45,7 +45,7 @@ impl Leases {
         true
     }
 
-    /// Takes the lock back from `holder`; `false` if it does not hold it.
+    /// Releases the lock of `holder`; `false` if it does not hold it.
     pub(super) fn release(&mut self, key: &str, now: Duration, holder: u64) -> bool {
         let holds =
             self.by_key.get(key).is_some_and(|lease| lease.holder == holder && lease.is_held(now));
@@ -62,21 +62,21 @@ impl Leases {
             .is_some_and(|lease| lease.holder == holder && lease.is_held(now) && !lease.overtaken)
     }
 
-    /// Notes a write or delete of a key by a caller that does not hold its lock.
+    /// Records a write or delete of a key by a caller that does not hold its lock.
     pub(super) fn overtake(&mut self, key: &str) {
         if let Some(lease) = self.by_key.get_mut(key) {
             lease.overtaken = true;
         }
     }
 
-    /// Notes that all keys were deleted.
+    /// Records that all keys were deleted.
     pub(super) fn overtake_all(&mut self) {
         for lease in self.by_key.values_mut() {
             lease.overtaken = true;
         }
     }
 
-    /// Drops what ran out, each time the number of leases doubled since the last time.
+    /// Drops expired leases, each time the number of leases has doubled since the last time.
     fn sweep(&mut self, now: Duration) {
         if self.by_key.len() >= self.sweep_at.max(FIRST_SWEEP) {
             self.by_key.retain(|_, lease| lease.is_held(now));
@@ -84,7 +84,7 @@ impl Leases {
         }
     }
 
-    /// How many are remembered, expired ones included.
+    /// How many are remembered, including expired ones.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_key.len()

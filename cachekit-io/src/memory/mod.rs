@@ -30,8 +30,8 @@ use std::sync::Arc;
 /// # Bound
 ///
 /// Entries are counted with their key, value and a fixed overhead, by default up to 64 MiB
-/// together. When there are more, those that are gone go first, then those not used for longest.
-/// A value is kept as it was given: a slice of a larger buffer keeps that buffer alive.
+/// together. When there are more, expired entries are evicted first, then the least recently used.
+/// A value is kept as given: a slice of a larger buffer keeps that buffer alive.
 ///
 /// # Example
 ///
@@ -69,7 +69,7 @@ impl MemoryBackend {
         Self { store: Arc::new(store) }
     }
 
-    /// How many entries are kept, expired ones that no call asked for included.
+    /// How many entries are kept, including expired ones that no call requested.
     pub fn len(&self) -> usize {
         self.store.len()
     }
@@ -104,7 +104,7 @@ impl MemoryBackend {
         self.store.clear();
     }
 
-    /// The one path by which values come in.
+    /// The one path through which values are written.
     fn write(
         &self,
         operation: Operation,
@@ -146,7 +146,7 @@ impl fmt::Debug for MemoryBackend {
     }
 }
 
-/// Every key will do but the empty one.
+/// Every key is accepted except the empty one.
 fn check_key(operation: Operation, key: &str) -> Result<(), BackendError> {
     if key.is_empty() {
         return Err(BackendError::new(BackendErrorKind::InvalidKey, operation)

@@ -1,13 +1,13 @@
-//! Where Redis is, as one URL says it.
+//! The location of Redis, as one URL.
 
 use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The port of a server that the URL gives none for.
+/// The default port of a server.
 const PORT: u16 = 6379;
-/// The port of a Sentinel that the URL gives none for.
+/// The default port of a Sentinel.
 const SENTINEL_PORT: u16 = 26379;
 
 /// What is wrong with a URL; follows its name and shows nothing of it.
@@ -27,7 +27,7 @@ impl Address {
     }
 }
 
-// Never a credential in it, but a host says more than a log needs.
+// It never contains a credential, but a host reveals more than a log needs.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -37,7 +37,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// How the servers stand to each other.
+/// How the servers are organized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Single(Address),
@@ -58,7 +58,7 @@ impl fmt::Debug for Login {
     }
 }
 
-/// All that a URL says.
+/// Everything in a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ServerUrl {
     pub(super) shape: Shape,
@@ -78,8 +78,8 @@ enum Kind {
 }
 
 impl ServerUrl {
-    /// Reads a URL. The error says what is wrong and shows nothing of it. White space at its end is that of the file that a
-    /// variable was read from: a URL has none.
+    /// Parses a URL. The error says what is wrong and shows nothing of it. Trailing white space comes from the file
+    /// that a variable was read from: a URL has none.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let url = url.trim_ascii_end();
         let (scheme, rest) = url.split_once("://").ok_or(ACCEPTED)?;
@@ -155,7 +155,7 @@ impl ServerUrl {
 }
 
 impl ServerUrl {
-    /// Whether the URL has a password in any of the places that it may stand in.
+    /// Whether the URL has a password in any of its possible positions.
     pub(super) fn has_password(&self) -> bool {
         [&self.login, &self.sentinel_login].iter().any(|login| login.password.is_some())
     }
@@ -185,7 +185,7 @@ fn decoded(text: &str) -> Result<String, String> {
     text.map(Into::into).map_err(|_| "has percent escapes that are not UTF-8".to_owned())
 }
 
-/// `None` for nothing.
+/// `None` for an empty text.
 fn given(text: &str) -> Result<Option<String>, String> {
     Ok(Some(decoded(text)?).filter(|text| !text.is_empty()))
 }
@@ -240,7 +240,7 @@ fn database_of(path: &str) -> Result<Option<u32>, String> {
     }
 }
 
-/// `/name`, `/name/database`; only `/database` where an option names the group.
+/// `/name`, `/name/database`; only `/database` if an option names the group.
 fn group_of(path: &str, group: Option<String>) -> Result<(String, Option<u32>), String> {
     if let Some(group) = group {
         return Ok((group, database_of(path)?));
@@ -285,7 +285,7 @@ impl Options {
                     _ => return Err("must give protocol as resp3 or resp2".to_owned()),
                 });
             }
-            // Part of the name might be a piece of a password with an & in it.
+            // The unknown name might be part of a password that contains an &.
             _ => {
                 return Err(
                     "has an unknown option after ?; known are db, user, password, protocol, \

@@ -1,4 +1,4 @@
-//! A value, unless it is longer than there is room for.
+//! A value, unless it is longer than a limit.
 
 use super::Redis;
 use super::layout::{self, HEADER, MAGIC};
@@ -11,17 +11,17 @@ use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
 
-/// What [`Redis::get_up_to`] found. `Debug` shows no value.
+/// The result of [`Redis::get_up_to`]. `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounded {
-    /// The value; `None` if it is longer than was asked for.
+    /// The value; `None` if it is longer than the limit.
     pub value: Option<Bytes>,
     /// The length of the value, in bytes.
     pub length: usize,
-    /// After what time the entry is gone; `None` for never.
+    /// The remaining time until the entry is gone; `None` means no expiry.
     pub left: Option<Duration>,
-    /// How long before that it becomes stale; zero for an entry that is fresh to its end.
+    /// How long before that it becomes stale; zero for an entry that is fresh until it is gone.
     pub stale_window: Duration,
 }
 
@@ -43,12 +43,12 @@ impl fmt::Debug for Bounded {
 }
 
 impl Redis {
-    /// The entry with its life, in one round trip; of a value longer than `most` bytes only the length. No
-    /// more than that is read from Redis.
+    /// The entry with its lifetime, in one round trip; for a value longer than `most` bytes only the
+    /// length. No more than that is read from Redis.
     ///
     /// # Errors
     ///
-    /// As [`Backend::get`](crate::Backend::get).
+    /// Like [`Backend::get`](crate::Backend::get).
     ///
     /// # Example
     ///
@@ -67,7 +67,7 @@ impl Redis {
     pub async fn get_up_to(&self, key: &str, most: usize) -> Result<Option<Bounded>, BackendError> {
         const GET: Operation = Operation::Get;
         let entry = self.entry(GET, key)?;
-        // With the header that may stand before it. Of an empty range Redis would give the whole.
+        // Includes the header that may precede it. For an empty range Redis would return everything.
         let most = most.min(MAX_VALUE);
         let end = (most + HEADER).saturating_sub(1);
         let mut range = command("GETRANGE", &entry.name);
@@ -79,7 +79,7 @@ impl Redis {
     }
 }
 
-/// What was found, or that there is nothing; `None` for an answer that makes no sense.
+/// The entry, or that there is none; `None` for an answer that makes no sense.
 #[allow(clippy::option_option)]
 fn parse(answer: Vec<Value>, most: usize) -> Option<Option<Bounded>> {
     let [Value::Int(stored), Value::Int(left), Value::BulkString(begin)] =
@@ -91,13 +91,13 @@ fn parse(answer: Vec<Value>, most: usize) -> Option<Option<Bounded>> {
     let left = match left {
         -1 => None,
         left => match u64::try_from(left) {
-            // Gone, or before the answer came.
+            // Gone, or gone before the answer arrived.
             Err(_) | Ok(0) => return Some(None),
             Ok(left) => Some(Duration::from_millis(left)),
         },
     };
     if begin.len() != stored.min(most + HEADER) {
-        // Its time was up between two of the commands.
+        // It expired between two of the commands.
         return Some(None);
     }
     let begin = Bytes::from(begin);
@@ -108,7 +108,7 @@ fn parse(answer: Vec<Value>, most: usize) -> Option<Option<Bounded>> {
         _ => (begin.clone(), 0),
     };
     let length = stored - (begin.len() - value.len());
-    // Of a value without a header a few bytes more than asked for may be here.
+    // For a value without a header, a few bytes more than the limit may have been read.
     let value = (length <= most).then_some(value);
     Some(Some(Bounded { value, length, left, stale_window: Duration::from_millis(stale) }))
 }

@@ -34,7 +34,7 @@ const DEFAULT_FENCE_LIFE: Duration = Duration::from_secs(300);
 pub struct RedisCredentials(Login);
 
 impl RedisCredentials {
-    /// A user of the server's access control list, and the user's password.
+    /// An access control list user of the server, and the user's password.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self(Login { username: Some(username.into()), password: Some(password.into()) })
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for RedisCredentials {
 
 /// Settings of [`Redis`]; [`build`](Self::build) checks them.
 ///
-/// `Debug` shows no URL, since it may hold a password.
+/// `Debug` shows no URL, since it may contain a password.
 ///
 /// # Example
 ///
@@ -72,9 +72,9 @@ impl fmt::Debug for RedisCredentials {
 #[derive(Clone)]
 pub struct RedisBuilder {
     pub(super) url: Option<String>,
-    /// What the URL is called in errors.
+    /// The name of the URL in errors.
     pub(super) url_name: &'static str,
-    /// An error told that there is no URL, or that it cannot be read.
+    /// An error reported that the URL is missing or unreadable.
     pub(super) url_reported: bool,
     prefix: String,
     timeout: Duration,
@@ -111,42 +111,44 @@ impl Default for RedisBuilder {
 }
 
 impl RedisBuilder {
-    /// Where Redis is; see the [table of URLs](crate::redis#urls). Needed.
+    /// The location of Redis; see the [table of URLs](crate::redis#urls). Required.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self
     }
 
-    /// What all keys begin with in Redis; nothing at first. Up to 128 visible ASCII characters without
+    /// The prefix of all keys in Redis; empty by default. Up to 128 visible ASCII characters without
     /// `{`, `}` and `%`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How long one operation may take, with connecting, reconnecting and redirects: 5 seconds at first.
+    /// How long one operation may take, including connecting, reconnecting and redirects: 5 seconds by
+    /// default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long a fill may take: a fence that is older refuses it. 5 minutes at first.
+    /// How long a fill may take: an older fence refuses it. 5 minutes by default.
     pub fn fence_life(mut self, life: Duration) -> Self {
         self.fence_life = life;
         self
     }
 
-    /// How many replicas must have a write or a delete before it is confirmed; none at first.
+    /// How many replicas must have a write or a delete before it is confirmed; none by default.
     ///
-    /// What was confirmed is not lost with the primary then, if one of these replicas takes its place. An
-    /// operation for which there are too few within half of its time, and a second at most, fails: it took
-    /// effect at the primary, and may be lost. Locks and fences need no confirmation: a failover voids them.
+    /// A confirmed operation is then not lost with the primary, if one of these replicas replaces it. If too
+    /// few replicas confirm an operation within half of its time, and a second at most, it fails: it took
+    /// effect at the primary, and may be lost. Locks and fences need no confirmation, because a failover
+    /// voids them.
     pub fn replicas(mut self, replicas: u32) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// Asks this for the user and the password of each new connection, instead of the URL.
+    /// Calls this for the user and the password of each new connection, instead of using the URL.
     ///
     /// It is called on a thread that drives connections and must not block.
     pub fn credentials(
@@ -157,7 +159,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Reads the password of each new connection from this file, its first line; the user is the URL's.
+    /// Reads the password of each new connection from the first line of this file; the user is the URL's.
     pub fn password_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.password_file = Some(path.into());
         self
@@ -169,20 +171,20 @@ impl RedisBuilder {
         self
     }
 
-    /// Trusts the certificates of this PEM file as well. It is read again for each connection.
+    /// Also trusts the certificates in this PEM file. It is read again for each connection.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_files.push(path.into());
         self
     }
 
-    /// Trusts these PEM certificates as well.
+    /// Also trusts these PEM certificates.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem.push(pem.into());
         self
     }
 
-    /// Shows this certificate to the server: PEM files with the certificate and with its key. They are read
-    /// again for each connection.
+    /// Presents this certificate to the server: PEM files with the certificate and with its key. They are
+    /// read again for each connection.
     pub fn client_certificate(
         mut self,
         certificate: impl Into<PathBuf>,
@@ -193,12 +195,12 @@ impl RedisBuilder {
         self
     }
 
-    /// Checks the settings and makes the client. Nothing is connected yet, and Redis need not be up.
+    /// Checks the settings and creates the client. Nothing is connected yet, and Redis need not be up.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](BackendErrorKind::Configuration) says which setting is wrong and what is
-    /// accepted, all of them together; never what a URL or a password is.
+    /// [`Configuration`](BackendErrorKind::Configuration) names every wrong setting and what it
+    /// accepts; never the value of a URL or a password.
     pub fn build(self) -> Result<Redis, BackendError> {
         let mut wrong = Vec::new();
         let redis = self.try_build(&mut wrong);
@@ -241,7 +243,7 @@ impl RedisBuilder {
         };
         let tls = Tls { roots: self.roots, ca_files: self.ca_files, ca_pem: self.ca_pem, client };
         let uses_tls = server_url.as_ref().is_none_or(|server_url| server_url.tls);
-        // Files may change later; a name that leads nowhere now is a mistake.
+        // Files may change later, but a path that does not exist now is a mistake.
         if uses_tls && let Err(why) = tls.read() {
             wrong.push(why);
         }
@@ -267,7 +269,7 @@ impl RedisBuilder {
         };
         let server_url = server_url?;
         let is_group = matches!(server_url.shape, Shape::Sentinel { .. });
-        // In a group another server may have taken over: there has to be time left for it.
+        // In a group another server may have taken over, so some time must be left to reach it.
         let connect_timeout = match server_url.shape {
             Shape::Single(_) => self.timeout,
             _ => (self.timeout / 3).max(Duration::from_secs(1)).min(self.timeout),
@@ -286,7 +288,7 @@ impl RedisBuilder {
         let servers = dialer(credentials, server_url.database, is_group);
         let names = Names::new(&self.prefix, matches!(server_url.shape, Shape::Cluster(_)));
         let events = Events::new(names.clone(), background);
-        // Set here and nowhere else.
+        // Set only here.
         let _ = servers.watcher.set(events.watcher());
         let topology = Topology::new(server_url.shape, Arc::new(servers), &Arc::new(sentinels));
         let shared = Arc::new(Shared {

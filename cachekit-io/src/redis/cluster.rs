@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long one node has for its answer before the next is asked.
+/// How long one node has to answer before the next is tried.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 type Nodes = HashMap<Address, Arc<Node>>;
@@ -23,14 +23,14 @@ pub(super) struct Cluster {
     seeds: Vec<Address>,
     dialer: Arc<Dialer>,
     map: ArcSwap<Map>,
-    /// All nodes that were heard of lately. Also held while `map` is replaced.
+    /// All nodes seen recently. Also held while `map` is replaced.
     nodes: Mutex<Nodes>,
     refreshes: Flights<(), ()>,
 }
 
 /// The owner of each slot.
 struct Map {
-    /// For each slot, one more than the place of its owner; 0 without an owner.
+    /// For each slot, its owner's index plus one; 0 without an owner.
     slots: Vec<u16>,
     owners: Vec<Arc<Node>>,
 }
@@ -98,7 +98,7 @@ impl Cluster {
         self.node_in(&mut nodes, address)
     }
 
-    /// A slot has another owner; the others are asked for in the background.
+    /// A slot has another owner; the other owners are fetched in the background.
     pub(super) fn moved(self: &Arc<Self>, slot: u16, to: &Address) {
         {
             let mut nodes = self.lock();
@@ -114,9 +114,9 @@ impl Cluster {
         self.begin_refresh();
     }
 
-    /// Asks the nodes for the owners of slots, and waits for the answer.
+    /// Fetches the owners of slots from the nodes, and waits for the answer.
     pub(super) async fn refresh(self: &Arc<Self>) {
-        // Whether it is known after that is seen at the next attempt.
+        // The next attempt shows whether they are known now.
         let _ = self.try_refresh().await;
     }
 
@@ -124,7 +124,7 @@ impl Cluster {
         self.join_refresh().outcome().await.unwrap_or_else(|| Err(unanswered()))
     }
 
-    /// Asks the nodes for the owners of slots, in the background.
+    /// Fetches the owners of slots from the nodes, in the background.
     pub(super) fn begin_refresh(self: &Arc<Self>) {
         self.join_refresh();
     }
@@ -161,7 +161,7 @@ impl Cluster {
         }))
     }
 
-    /// Takes over what a node answered.
+    /// Applies a node's answer.
     fn replace(&self, answering: &Address, ranges: Vec<Range>) {
         let mut nodes = self.lock();
         let mut map = Map::empty();
@@ -179,7 +179,7 @@ impl Cluster {
                 slots.fill(number);
             }
         }
-        // Operations under way keep the nodes that they use.
+        // Operations in flight keep the nodes that they use.
         nodes.retain(|address, _| heard.contains(address));
         self.map.store(Arc::new(map));
     }
@@ -198,7 +198,7 @@ impl Cluster {
     }
 }
 
-/// Slots in a row.
+/// A range of slots.
 struct Range {
     first: u16,
     last: u16,
@@ -219,7 +219,7 @@ async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
     let Value::Array(ranges) = answer else { return Err(Failure::malformed()) };
     let ranges: Vec<_> = ranges.iter().filter_map(|value| range(value, node.address())).collect();
     if ranges.is_empty() {
-        // A node that was reset, or knows no other node yet.
+        // A node that was reset, or does not know the other nodes yet.
         return Err(Failure::new(
             BackendErrorKind::Transient,
             Then::Elsewhere,
@@ -243,7 +243,7 @@ fn range(value: &Value, asked: &Address) -> Option<Range> {
     })
 }
 
-/// A node; where no host is given it is the one that was asked.
+/// A node; without a host, it is the node that answered.
 fn host_and_port(value: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(parts) = value else { return None };
     let port = match parts.get(1)? {
@@ -256,7 +256,7 @@ fn host_and_port(value: &Value, asked: &Address) -> Option<Address> {
         _ => return None,
     };
     match (host, asked) {
-        // A node that does not know the name of another says so.
+        // A node that does not know the name of another one says so.
         ("?", _) => None,
         ("", Address::Tcp { host, .. }) => Some(Address::Tcp { host: Arc::clone(host), port }),
         ("", Address::Unix(_)) => Some(asked.clone()),

@@ -1,4 +1,4 @@
-//! One connection: multiplexed, watched, and given up as soon as it is in doubt.
+//! One connection: multiplexed, monitored, and given up as soon as it is in doubt.
 
 use super::failure::{Failure, Then};
 use super::send::Deadline;
@@ -17,20 +17,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// How often a connection is looked at.
+/// How often a connection is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After how many looks at a connection that no operation uses it is asked for a sign of life.
+/// After how many checks an unused connection is pinged.
 const IDLE_LOOKS: u32 = 15;
-/// How long it has for the sign.
+/// How long it has to answer the ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Numbers connections over the whole process: no two have the same.
+/// Numbers connections across the whole process, so that no two have the same number.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// Which connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionId {
-    /// Higher than that of every connection that was begun before.
+    /// Higher than that of every connection that was started before.
     pub(super) generation: u64,
 }
 
@@ -40,19 +40,19 @@ impl ConnectionId {
     }
 }
 
-/// Takes what a server sends unasked on one connection. It is called where the connection is driven, must
-/// not block, and gets a disconnection as the last.
+/// Receives the push messages of one connection. It is called where the connection is driven, must
+/// not block, and receives a disconnection as the last message.
 pub(super) type PushSink = Arc<dyn Fn(PushInfo) + Send + Sync>;
 
-/// Hears of connections that carry operations.
+/// Is notified about connections that carry operations.
 pub(super) trait LinkWatcher: Send + Sync + 'static {
-    /// A connection is about to be made: what takes its push messages? Only with RESP3.
+    /// A connection is about to be opened: what receives its push messages? Only with RESP3.
     fn push_sink(&self, connection: &ConnectionId) -> Option<PushSink>;
 
-    /// It was made, and is put into use when this is done.
+    /// It was opened, and is used once this is done.
     fn opened<'a>(&'a self, connection: &'a Arc<Connection>) -> BoxFuture<'a, ()>;
 
-    /// It ended, or could not be made.
+    /// It ended, or could not be opened.
     fn closed(&self, connection: &ConnectionId);
 }
 
@@ -72,14 +72,14 @@ pub(super) struct Connection {
 struct State {
     closed: AtomicBool,
     doubted: Notify,
-    /// The driver is no more.
+    /// The driver has ended.
     ended: AtomicBool,
-    /// Requests that were begun, and those of them that are over.
+    /// Requests that were started, and those of them that are over.
     begun: AtomicU64,
     over: AtomicU64,
 }
 
-/// Notes the end of a connection, however it ends.
+/// Records the end of a connection, however it ends.
 struct Closing {
     state: Arc<State>,
     id: ConnectionId,
@@ -96,7 +96,7 @@ impl Drop for Closing {
     }
 }
 
-/// A request under way. A caller that leaves before the answer came puts the connection in doubt.
+/// A request in flight. A caller that leaves before the answer puts the connection in doubt.
 struct Waiting<'a> {
     state: &'a State,
     answered: bool,
@@ -119,7 +119,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl Connection {
-    /// Puts a connection to work at this place.
+    /// Starts a connection on this executor.
     pub(super) fn start(
         conn: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
@@ -167,12 +167,12 @@ impl Connection {
         self.state.closed.load(Ordering::Acquire)
     }
 
-    /// Set while the server tells on this connection what changes of all that was read over it.
+    /// Set while the server sends events on this connection about changes of everything that was read over it.
     pub(super) fn heard(&self) -> &Arc<AtomicBool> {
         &self.heard
     }
 
-    /// Whether the server can say anything unasked.
+    /// Whether the server can send push messages.
     pub(super) fn takes_pushes(&self) -> bool {
         self.pushes
     }
@@ -183,12 +183,12 @@ impl Connection {
         let _ = self.one(&::redis::cmd("PING")).await;
     }
 
-    /// Whether changes of what is read over it are told.
+    /// Whether events arrive about changes of what is read over it.
     pub(super) fn is_heard(&self) -> bool {
         self.heard.load(Ordering::SeqCst) && !self.is_closed()
     }
 
-    /// Takes it out of use. Requests under way fail.
+    /// Takes it out of use. Requests in flight fail.
     pub(super) fn close(&self) {
         self.state.closed.store(true, Ordering::Release);
         self.driver.abort();
@@ -200,8 +200,8 @@ impl Connection {
         self.answered(pin!(conn.send_packed_command(command))).await
     }
 
-    /// Asks and waits up to a deadline; nothing once it is there. In one piece: nearly every look-up goes this way, and
-    /// each step that can be waited for costs it something.
+    /// Sends a command and waits until a deadline; `None` after it. In one function, because nearly every look-up uses
+    /// it, and each additional await costs time.
     pub(super) async fn ask_within(
         &self,
         command: &Cmd,
@@ -216,7 +216,7 @@ impl Connection {
         let mut limit = deadline.limit();
         let answer = poll_fn(|cx| {
             loop {
-                // Before the answer: one that came before the end counts.
+                // Before the answer is polled: an answer that came before the end counts.
                 let ended = self.state.ended.load(Ordering::Acquire);
                 match answer.as_mut().poll(cx) {
                     Poll::Ready(answer) => return Poll::Ready(Some(answer)),
@@ -243,15 +243,15 @@ impl Connection {
 
     /// Waits for an answer, or for the end of the connection.
     ///
-    /// What was handed over at the very moment when the driver ended lies in its queue, and nothing wakes the caller:
-    /// operations are polled now and then ([`Passed::Look`]).
+    /// A request that was handed over at the very moment when the driver ended stays in its queue, and nothing wakes
+    /// the caller. So operations are polled now and then ([`Passed::Look`]).
     async fn answered<T>(
         &self,
         mut answer: Pin<&mut impl Future<Output = RedisResult<T>>>,
     ) -> RedisResult<T> {
         let mut waiting = Waiting::new(&self.state);
         let look = poll_fn(|cx| {
-            // Before the answer: one that came before the end counts.
+            // Before the answer is polled: an answer that came before the end counts.
             let ended = self.state.ended.load(Ordering::Acquire);
             match answer.as_mut().poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -285,14 +285,14 @@ impl Drop for Connection {
     }
 }
 
-/// The connection ended with the request under way.
+/// The connection ended with the request in flight.
 #[cold]
 fn lost() -> RedisError {
     io::Error::from(io::ErrorKind::BrokenPipe).into()
 }
 
-/// Asks for a sign of life when the connection was left alone for long, when a caller left without an
-/// answer, and when there are requests under way and no answers.
+/// Pings a connection that was idle for long, when a caller left without an
+/// answer, and when there are requests in flight and no answers.
 async fn ping(
     mut conn: MultiplexedConnection,
     state: Arc<State>,
@@ -321,7 +321,7 @@ async fn ping(
     }
 }
 
-/// The failure of a connection that took too long to make.
+/// The failure of a connection that took too long to open.
 pub(super) fn too_slow() -> Failure {
     Failure::new(
         BackendErrorKind::Timeout,

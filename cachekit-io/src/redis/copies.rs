@@ -1,7 +1,7 @@
 //! Writes that are confirmed once replicas have them.
 //!
-//! `WAIT` holds up everything that comes after it on its connection, so it has one of its own. All that was
-//! written before a round of it began is covered by the round: callers that come meanwhile share the next one.
+//! `WAIT` blocks everything that comes after it on its connection, so it has its own connection. A round covers all
+//! writes before its beginning: callers that come meanwhile share the next one.
 
 use super::Shared;
 use super::connection::Connection;
@@ -24,9 +24,9 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// For operations with this timeout, of which something has to be left for what comes before.
+    /// For operations with this timeout, part of which is left for the write itself.
     pub(super) fn new(replicas: u32, timeout: Duration) -> Self {
-        // A connection without a sign of life is given up after two seconds.
+        // A connection that shows no sign of life is given up after two seconds.
         let within = (timeout / 2).clamp(Duration::from_millis(1), Duration::from_secs(1));
         Self { replicas, within }
     }
@@ -41,7 +41,7 @@ pub(super) struct Copies {
     /// The same server, over another connection.
     server: Arc<Node>,
     begun: AtomicU64,
-    /// The last round that ended. Held by the caller whose round it is.
+    /// The last round that ended. The caller that runs a round holds the lock.
     last: Mutex<Option<(u64, Result<(), Failure>)>>,
 }
 
@@ -56,7 +56,7 @@ impl Copies {
 
     /// Returns when replicas have everything that was written before the call.
     async fn wait(&self, wanted: Wanted, mark: &str, asking: bool) -> Result<(), Failure> {
-        // A round that began before may have missed it.
+        // An earlier round may have missed it.
         let first = self.begun.load(Ordering::SeqCst) + 1;
         let mut last = self.last.lock().await;
         if let Some((number, outcome)) = &*last
@@ -76,14 +76,14 @@ impl Copies {
         if asking {
             pipeline.cmd("ASKING");
         }
-        // `WAIT` is about what this connection wrote, and by that about all that was written before it.
+        // `WAIT` covers what this connection wrote, and so everything that was written before it.
         pipeline.cmd("SET").arg(mark).arg(1).arg("PX").arg(1000);
         wanted.wait(&connection, pipeline).await
     }
 }
 
 impl Wanted {
-    /// Waits over the connection that wrote, which is held up meanwhile.
+    /// Waits on the connection that wrote, which is blocked meanwhile.
     async fn wait_on(self, connection: &Connection) -> Result<(), Failure> {
         self.wait(connection, ::redis::pipe()).await
     }
@@ -148,14 +148,14 @@ impl Shared {
             progress.repeated = true;
             match failure.then {
                 _ if repeat == Repeat::No => failure.and_then(Then::Stop),
-                // That is about the mark, and the request was answered here.
+                // That applies to the mark, and the request was answered here.
                 Then::Ask(_) => failure.and_then(Then::Wait),
                 _ => failure,
             }
         })
     }
 
-    /// Returns when as many replicas as wanted have the entry as it was written over this connection.
+    /// Returns when the required number of replicas have the entry as it was written over this connection.
     pub(super) async fn copied(
         &self,
         node: &Arc<Node>,
@@ -167,14 +167,14 @@ impl Shared {
             return Ok(());
         }
         match node.copies().wait(self.copies, &self.names.copied(name), asking).await {
-            // A server that is out of memory takes no mark, but it has taken a deletion.
+            // A server that is out of memory rejects the mark, but it has accepted a deletion.
             Err(failure) if failure.kind == BackendErrorKind::Backpressure => {
                 self.copies.wait_on(connection).await?;
             }
             waited => waited?,
         }
-        // Another server may have the address by now, whose replicas have nothing of what was written: the connection
-        // that wrote has to be there still.
+        // Another server may have the address by now, whose replicas do not have the write: the connection
+        // that wrote must still exist.
         let ping = ::redis::cmd("PING");
         connection.ask(&ping).await.map(drop).map_err(|failure| failure.and_then(Then::Elsewhere))
     }

@@ -1,5 +1,5 @@
-//! How connections are made. What may change while the program runs is read for each of them: passwords,
-//! certificates, and the addresses behind a name.
+//! How connections are opened. Settings that may change while the program runs are read for each of them:
+//! passwords, certificates, and the addresses of a name.
 
 use super::address::{Address, Login};
 use super::connection::{Connection, ConnectionId, LinkWatcher, too_slow};
@@ -18,10 +18,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How many requests may wait in line for a connection that is busy writing.
+/// How many requests may queue for a connection that is busy writing.
 const QUEUE: usize = 1024;
 
-/// Where the user and the password come from.
+/// The source of the user and the password.
 #[derive(Clone)]
 pub(super) enum Credentials {
     Fixed(Login),
@@ -72,7 +72,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// The configuration as the files have it now.
+    /// The configuration from the current files.
     pub(super) fn read(&self) -> Result<rustls::ClientConfig, String> {
         let mut pem = self.ca_pem.clone();
         for path in &self.ca_files {
@@ -105,7 +105,7 @@ enum Stream {
     Unix(tokio::net::UnixStream),
 }
 
-/// Makes connections of one kind.
+/// Opens connections of one kind.
 pub(super) struct Dialer {
     pub(super) tls: Option<Tls>,
     pub(super) credentials: Credentials,
@@ -113,14 +113,14 @@ pub(super) struct Dialer {
     pub(super) resp3: bool,
     pub(super) connect_timeout: Duration,
     pub(super) background: Background,
-    /// Whether what answers must be a primary.
+    /// Whether the server must be a primary.
     pub(super) primary_only: bool,
-    /// Hears of the connections that are made.
+    /// Is notified about the connections that are opened.
     pub(super) watcher: OnceLock<Arc<dyn LinkWatcher>>,
 }
 
 impl Dialer {
-    /// The same for connections that nothing is read over.
+    /// The same for connections over which nothing is read.
     pub(super) fn unwatched(&self) -> Self {
         Self {
             tls: self.tls.clone(),
@@ -130,7 +130,7 @@ impl Dialer {
         }
     }
 
-    /// A connection that lives at this place.
+    /// A connection that is driven by this executor.
     pub(super) async fn dial(
         &self,
         address: &Address,
@@ -150,7 +150,7 @@ impl Dialer {
         }
     }
 
-    /// A connection that listens at channels, on the background thread.
+    /// A connection that subscribes to channels, on the background thread.
     ///
     /// It speaks RESP2, in which this works with every server.
     pub(super) async fn listen(&self, address: &Address) -> Result<PubSub, Failure> {
@@ -185,10 +185,10 @@ impl Dialer {
             Address::Tcp { host, port } => {
                 let stream = TcpStream::connect((&**host, *port)).await;
                 let stream = stream.map_err(Failure::not_connected)?;
-                // Requests are small and each is waited for.
+                // Requests are small, and each is waited for.
                 stream.set_nodelay(true).map_err(Failure::not_connected)?;
-                // What is still to be sent when a connection is given up is not to arrive later: it may have been
-                // sent again over another by then, and deleted after that.
+                // Unsent data must not arrive after a connection is given up: the request may by then have been
+                // sent again over another connection, and its entry deleted after that.
                 stream.set_zero_linger().map_err(Failure::not_connected)?;
                 let Some(tls) = &self.tls else { return Ok(Stream::Tcp(stream)) };
                 let wrong = |why| Failure::new(BackendErrorKind::Configuration, Then::Stop, why);
@@ -202,7 +202,7 @@ impl Dialer {
         }
     }
 
-    /// What is said first on a connection.
+    /// The first commands on a connection.
     fn introduction(&self, protocol: ProtocolVersion) -> Result<RedisConnectionInfo, Failure> {
         let login = self.credentials.read()?;
         let mut info = RedisConnectionInfo::default()
@@ -225,7 +225,7 @@ impl Dialer {
         let id = ConnectionId::next();
         let protocol = if self.resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
         let info = self.introduction(protocol)?;
-        // Deadlines are kept for whole operations.
+        // Deadlines apply to whole operations.
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
@@ -244,7 +244,7 @@ impl Dialer {
             }
             let failure = Failure::of(&error);
             match failure.then {
-                // It never was one.
+                // It never was a working connection.
                 Then::Reconnect | Then::Login => failure.and_then(Then::Elsewhere),
                 _ => failure,
             }
@@ -257,7 +257,7 @@ impl Dialer {
                 return Err(Failure::new(
                     BackendErrorKind::Transient,
                     Then::Elsewhere,
-                    "the Sentinels name a server that is no primary",
+                    "the Sentinels name a server that is not a primary",
                 ));
             }
         }

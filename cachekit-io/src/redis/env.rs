@@ -5,11 +5,11 @@ use super::builder::{RedisBuilder, configuration};
 use crate::BackendError;
 use crate::settings::{Lookup, NotUnicode, TIMEOUT, seconds};
 
-/// The variables with a URL, the first that is set.
+/// The variables with a URL; the first that is set counts.
 const URLS: [(&str, &str); 2] =
     [("CACHEKIT_REDIS_URL", "CACHEKIT_REDIS_URL"), ("REDIS_URL", "REDIS_URL")];
 
-/// A client from variables and from code; whatever is wrong with any of them is reported at once.
+/// A client from variables and from code; all mistakes in any of them are reported at once.
 pub(super) fn client_with(
     lookup: Lookup<'_>,
     complete: impl FnOnce(RedisBuilder) -> RedisBuilder,
@@ -30,7 +30,7 @@ fn builder(lookup: Lookup<'_>, wrong: &mut Vec<String>) -> RedisBuilder {
             builder.url_reported |= URLS.iter().any(|(url, _)| *url == name);
             None
         });
-        // Deployment tools set what is unset to nothing.
+        // Deployment tools set unset variables to an empty value.
         value.filter(|value| !value.is_empty())
     };
     let url = URLS.iter().find_map(|&(name, called)| Some((read(name, wrong)?, called)));

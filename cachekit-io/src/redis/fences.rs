@@ -1,7 +1,8 @@
 //! Fences: a fill that a write or a delete overtook is refused.
 //!
-//! A fence is a random word beside the entry. Every write and delete removes it in the same step, and a
-//! fenced write compares it in the same step. A fence that is gone, for whatever reason, refuses the fill.
+//! A fence is a random word stored beside the entry. Every write and delete removes it in the same step,
+//! and a fenced write compares it in the same step. A missing fence, for whatever reason, refuses the
+//! fill.
 
 use super::Redis;
 use super::operations::malformed;

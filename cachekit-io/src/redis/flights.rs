@@ -1,4 +1,4 @@
-//! Work that several callers need done once.
+//! Work that several callers share.
 
 use super::failure::Failure;
 use std::future::Future;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 type Outcome<T> = watch::Receiver<Option<Result<T, Failure>>>;
 
-/// The work under way, by what it is for. It goes on if its callers leave.
+/// The work in flight, by its purpose. It continues if its callers leave.
 pub(super) struct Flights<K, T> {
     under_way: Mutex<Vec<(K, Outcome<T>)>>,
 }
@@ -19,14 +19,14 @@ impl<K, T> Default for Flights<K, T> {
     }
 }
 
-/// Work that was joined or begun.
+/// Work that was joined or started.
 pub(super) struct Flight<T> {
     outcome: Outcome<T>,
     pub(super) begun_here: bool,
 }
 
 impl<T: Clone> Flight<T> {
-    /// What came of it; nothing if it was given up with its runtime.
+    /// Its result; `None` if it ended with its runtime.
     pub(super) async fn outcome(mut self) -> Option<Result<T, Failure>> {
         let outcome = self.outcome.wait_for(Option::is_some).await;
         outcome.ok().and_then(|outcome| outcome.clone())
@@ -38,13 +38,13 @@ where
     K: PartialEq + Copy,
     T: Clone + Send + Sync + 'static,
 {
-    /// Joins the work for `what`, or begins it on this runtime.
+    /// Joins the work for `what`, or starts it on this runtime.
     pub(super) fn join<F>(&self, what: K, on: &Handle, work: impl FnOnce() -> F) -> Flight<T>
     where
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is done is not joined, nor what lost its runtime.
+        // Finished work is not joined, nor work that lost its runtime.
         under_way
             .retain(|(_, outcome)| outcome.borrow().is_none() && outcome.has_changed().is_ok());
         if let Some((_, outcome)) = under_way.iter().find(|(other, _)| *other == what) {

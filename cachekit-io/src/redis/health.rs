@@ -1,4 +1,4 @@
-//! Whether the servers are there, and whether what others change is told.
+//! Whether the servers are up, and whether events are delivered.
 
 use super::Redis;
 use super::failure::{Failure, Then};
@@ -10,7 +10,8 @@ use futures_util::future::try_join_all;
 use std::time::Instant;
 
 impl Redis {
-    /// Every primary must answer, and what others change must be told if there is a listener.
+    /// Every primary must answer, and if there is a listener, events about changes by others must
+    /// arrive.
     pub(super) async fn do_health(&self) -> Result<Health, BackendError> {
         const HEALTH: Operation = Operation::Health;
         let asked = Instant::now();

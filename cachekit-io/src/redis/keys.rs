@@ -1,18 +1,18 @@
-//! What keys are called in Redis.
+//! The names of keys in Redis.
 //!
 //! Keys from the contract's alphabet are stored under their own name, after the prefix. In all others
-//! `{`, `}` and `%` are escaped: braces decide the slot of a key in a Cluster, and what users write must
-//! not. Beside an entry `K` there are
+//! `{`, `}` and `%` are escaped: braces decide the slot of a key in a Cluster, and users' keys must
+//! not do that. Beside an entry `K` there are
 //!
 //! | what | one node, Sentinel | Cluster |
 //! | --- | --- | --- |
 //! | the lock | `K:lock` | `{K}:lock` |
 //! | the fence | `K%fence` | `{K}%fence` |
-//! | what tells the lock's holder that the entry was changed by others | `K%held` | `{K}%held` |
+//! | what tells the lock's holder that others changed the entry | `K%held` | `{K}%held` |
 //! | what replicas get after the entry | `K%copied` | `{K}%copied` |
 //!
-//! No entry has such a name: `%f`, `%h` and `%c` are no escapes, and the last letter of a key that ends with
-//! `:lock` is escaped.
+//! No entry has such a name: `%f`, `%h` and `%c` are not escapes, and the last letter of a key that ends
+//! with `:lock` is escaped.
 
 use std::borrow::Cow;
 
@@ -23,14 +23,14 @@ pub(super) const SLOTS: u16 = 16384;
 
 const LOCK: &str = ":lock";
 
-/// How keys are called.
+/// How keys are named.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     prefix: Box<str>,
     cluster: bool,
 }
 
-/// The names of what stands beside an entry.
+/// The names of the keys beside an entry.
 pub(super) struct Beside {
     pub(super) lock: String,
     pub(super) fence: String,
@@ -48,7 +48,7 @@ impl Names {
         Self { prefix: prefix.into(), cluster }
     }
 
-    /// Whether something stands before every key.
+    /// Whether every key has a prefix.
     pub(super) fn has_prefix(&self) -> bool {
         !self.prefix.is_empty()
     }
@@ -75,12 +75,12 @@ impl Names {
         format!("{open}{entry}{close}%copied")
     }
 
-    /// The slot of an entry and of all that stands beside it; always 0 where there are none.
+    /// The slot of an entry and of all keys beside it; always 0 if there are no slots.
     pub(super) fn slot(&self, entry: &str) -> u16 {
         if self.cluster { crc16(entry.as_bytes()) % SLOTS } else { 0 }
     }
 
-    /// The key of an entry; nothing for other names.
+    /// The key of an entry; `None` for other names.
     pub(super) fn key(&self, entry: &str) -> Option<String> {
         let name = entry.strip_prefix(&*self.prefix)?;
         if name.is_empty() || name.ends_with(LOCK) || name.contains(['{', '}']) {
@@ -126,7 +126,7 @@ fn escaped(key: &str) -> Cow<'_, str> {
     Cow::Owned(name)
 }
 
-/// CRC-16/XMODEM, which is what Redis Cluster takes.
+/// CRC-16/XMODEM, which Redis Cluster uses.
 const TABLE: [u16; 256] = {
     let mut table = [0; 256];
     let mut index = 0;

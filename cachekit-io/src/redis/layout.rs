@@ -1,24 +1,24 @@
-//! How values are stored.
+//! The layout of stored values.
 //!
-//! A value without a stale window is stored as it is. One with a stale window has a header of 12 bytes
-//! before it: a magic and the length of the window in milliseconds, big endian. The entry is to expire at
-//! the end of the window, so it is fresh while it has more than the window left to live, by the server's
-//! clock and no other. The magic begins with `0xC1`, which no MessagePack begins with. A value that
-//! begins with the magic by itself gets a header with an empty window. From a value that other programs read
+//! A value without a stale window is stored unchanged. A value with a stale window has a header of 12 bytes
+//! before it: a magic and the length of the window in milliseconds, big endian. The entry expires at
+//! the end of the window, so it is fresh while more than the window is left, by the server's
+//! clock and no other. The magic begins with `0xC1`, with which no MessagePack document begins. A value that
+//! itself begins with the magic gets a header with an empty window. For a value that other programs read
 //! ([`SetOptions::verbatim`]) the window is dropped.
 
 use crate::SetOptions;
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 
-/// What a header begins with.
+/// The beginning of a header.
 pub(super) const MAGIC: [u8; 4] = [0xC1, b'C', b'K', 0x01];
-/// How long a header is.
+/// The length of a header.
 pub(super) const HEADER: usize = 12;
-/// Redis adds times to live to its clock, in 64 bits.
+/// Redis adds TTLs to its clock, in 64 bits.
 const MAX_MILLIS: u64 = 1 << 52;
 
-/// What is stored, and for how long.
+/// The stored bytes, and their TTL.
 pub(super) struct Stored {
     pub(super) value: Bytes,
     pub(super) millis: Option<u64>,
@@ -29,7 +29,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(MAX_MILLIS).clamp(1, MAX_MILLIS)
 }
 
-/// What to store for a value with these windows.
+/// The stored form of a value with these windows.
 pub(super) fn stored(value: Bytes, options: &SetOptions) -> Stored {
     let window = options.stale_ttl.filter(|window| !window.is_zero() && !options.verbatim);
     let stale = window.map_or(0, millis);
@@ -44,15 +44,15 @@ pub(super) fn stored(value: Bytes, options: &SetOptions) -> Stored {
     Stored { value: framed.freeze(), millis }
 }
 
-/// What was found.
+/// The result of reading a value.
 pub(super) enum Found {
-    /// A value that is fresh as long as it is there.
+    /// A value that is fresh as long as it exists.
     Plain(Bytes),
-    /// A value with a stale window of so many milliseconds at its end.
+    /// A value with a stale window of this many milliseconds at its end.
     Windowed(Bytes, u64),
 }
 
-/// Takes the header off.
+/// Removes the header.
 pub(super) fn read(stored: Bytes) -> Found {
     if stored.first() != Some(&MAGIC[0]) {
         return Found::Plain(stored);
@@ -69,14 +69,15 @@ pub(super) fn read(stored: Bytes) -> Found {
     }
 }
 
-/// The stale window that a header tells, in milliseconds.
+/// The stale window in a header, in milliseconds.
 pub(super) fn window(header: [u8; HEADER]) -> u64 {
     let mut stale = [0; 8];
     stale.copy_from_slice(&header[MAGIC.len()..]);
     u64::from_be_bytes(stale)
 }
 
-/// The freshness of a value with a stale window, given how long its entry has to live: `None` for ever.
+/// The freshness of a value with a stale window, given the remaining time of its entry; `None` means no
+/// expiry.
 pub(super) fn fetched(value: Bytes, stale: u64, left: Option<u64>) -> crate::Fetched {
     match left {
         None => crate::Fetched::fresh(value),

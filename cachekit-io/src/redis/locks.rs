@@ -1,5 +1,5 @@
-//! Locks across processes, as the ecosystem has them: `SET key:lock token NX PX lease`, given back by a
-//! comparison and a delete in one step.
+//! Locks across processes, as in the rest of the ecosystem: `SET key:lock token NX PX lease`, released
+//! by a comparison and a delete in one step.
 
 use super::Redis;
 use super::operations::integer;

@@ -1,37 +1,36 @@
 //! Redis and Valkey: [`Redis`] (feature `redis`).
 //!
-//! One server, a group with Sentinels, or a Cluster; Redis 6 or newer, or any Valkey. Every capability of
-//! [`Backend`](crate::Backend) is there with all three.
+//! One server, a group with Sentinels, or a Cluster; Redis 6 or newer, or any Valkey. All three have every capability
+//! of [`Backend`](crate::Backend).
 //!
 //! # URLs
 //!
-//! | URL | what |
+//! | URL | meaning |
 //! | --- | --- |
 //! | `redis://[user:password@]host[:6379][/database]` | one server |
 //! | `rediss://…` | the same with TLS, also for the groups below |
 //! | `unix:///path/to/socket[?db=1&user=…&password=…]` | one server, over a Unix socket |
 //! | `redis-sentinel://[user:password@]host[:26379],host…/name[/database]` | the primary of the group `name`, as these Sentinels know it |
-//! | `redis-cluster://[user:password@]host[:6379],host…` | a Cluster, of which these nodes are asked first |
+//! | `redis-cluster://[user:password@]host[:6379],host…` | a Cluster; these nodes are contacted first |
 //!
-//! `valkey` may stand for `redis`, and `+` for `-` (`redis+sentinel://`). Options after `?`: `protocol`
-//! (`resp3`, which is the default, or `resp2`), `db`, `user`, `password`; for Sentinels that have users of
-//! their own `sentinel_username` and `sentinel_password`; and as other clients write them
-//! `sentinelServiceName` and `node`, once for each further host. Special characters of a password are
-//! escaped as everywhere in URLs: `%40` for `@`.
+//! `valkey` may replace `redis`, and `+` may replace `-` (`redis+sentinel://`). Options after `?`: `protocol` (`resp3`,
+//! which is the default, or `resp2`), `db`, `user`, `password`; `sentinel_username` and `sentinel_password` for
+//! Sentinels with their own users; and, for compatibility with other clients, `sentinelServiceName` and `node`, once
+//! for each further host. Special characters of a password are escaped as usual in URLs: `%40` for `@`.
 //!
 //! # Time
 //!
-//! The timeout (5 seconds at first) bounds one operation from its first poll to its answer, with everything
-//! in between: looking up names, connecting, TLS, following redirects, waiting for a failover. Nothing is
+//! The timeout (5 seconds by default) bounds one operation from its first poll to its answer, with everything
+//! in between: resolving names, connecting, TLS, following redirects, waiting for a failover. Nothing is
 //! connected before the first operation, and Redis need not be up before the program.
 //!
 //! # Retries
 //!
 //! A request whose connection was lost is sent again at once over another, twice at most. After that an
-//! operation on one server fails, as no other server can answer; and while nothing listens there, operations
-//! fail without waiting, except for one that tries the server again after 50 ms at first and after a second
-//! at most. With Sentinels and in a Cluster an operation waits for a failover, a move of slots (`TRYAGAIN`),
-//! `LOADING` and `CLUSTERDOWN` up to its timeout. Once one has waited in vain for its whole timeout, the
+//! operation on one server fails, because no other server can answer. While nothing listens there, operations
+//! fail without waiting, except for one that tries the server again, first after 50 ms and then after up to a
+//! second. With Sentinels and in a Cluster an operation waits for a failover, a move of slots (`TRYAGAIN`),
+//! `LOADING` and `CLUSTERDOWN` up to its timeout. Once an operation has waited its whole timeout for nothing, the
 //! others fail at once until one succeeds.
 //!
 //! A fenced write whose answer is lost is not sent again: it would find its own fence moved.
@@ -41,63 +40,63 @@
 //! | `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `MISCONF`, a lost connection | [`Transient`](crate::BackendErrorKind::Transient) |
 //! | `OOM` | [`Backpressure`](crate::BackendErrorKind::Backpressure): reads and deletes go on |
 //! | `NOAUTH`, `WRONGPASS`, `NOPERM` | [`Authentication`](crate::BackendErrorKind::Authentication) |
-//! | a database that is not there, a Cluster addressed as one server | [`Configuration`](crate::BackendErrorKind::Configuration) |
+//! | a database that does not exist, a Cluster addressed as one server | [`Configuration`](crate::BackendErrorKind::Configuration) |
 //! | `WRONGTYPE` | [`Permanent`](crate::BackendErrorKind::Permanent) |
 //!
 //! # Connections
 //!
 //! Each server has one connection that all callers share, one more for callers on each current-thread
-//! runtime, and one for calls without async. Any executor can poll the futures: on a tokio
-//! runtime connections are driven there, from anywhere else by one background thread. A connection that gives no sign of
-//! life within two seconds is given up: it is asked for one after 15 quiet seconds, and as soon as answers fail to
-//! come; each second while there is a listener.
+//! runtime, and one for sync calls. Any executor can poll the futures: on a tokio
+//! runtime connections are driven there, otherwise by one background thread. A connection that does not answer a ping
+//! within two seconds is given up. It is pinged after 15 quiet seconds, as soon as answers are overdue,
+//! and every second while there is a listener.
 //!
-//! Each new connection reads the password, the certificates and the addresses behind names anew: a rotated
+//! Each new connection reads the password and the certificates and resolves names anew: a rotated
 //! password ([`RedisBuilder::password_file`], [`RedisBuilder::credentials`]), a replaced certificate and a
-//! replaced server need no restart. Sentinels are asked again when the primary is lost or takes no writes,
+//! replaced server need no restart. Sentinels are queried again when the primary is lost or rejects writes,
 //! and every five seconds.
 //!
 //! # What is stored
 //!
-//! A value is stored under its key, after the [prefix](RedisBuilder::prefix), as it is, with `PX`. Values
-//! that other clients stored with a plain `SET` are found, and ours by them. Two exceptions: a value with a
-//! stale window has a header of 12 bytes that begins with `0xC1`, by which a later client, or another
-//! process, tells fresh from stale by the server's own clock (but not where [`SetOptions::verbatim`](crate::SetOptions::verbatim)
-//! says that other programs read it); and in keys outside of the portable alphabet
-//! `{`, `}` and `%` are escaped, as is the last letter of a key that ends with `:lock`.
+//! A value is stored under its key, after the [prefix](RedisBuilder::prefix), unchanged, with `PX`. Values that other
+//! clients stored with a plain `SET` are found, and they find ours. There are two exceptions. A value with a stale
+//! window has a header of 12 bytes that begins with `0xC1`, by which a later client, or another process, distinguishes
+//! fresh from stale by the server's own clock (but not if [`SetOptions::verbatim`](crate::SetOptions::verbatim) says
+//! that other programs read it). And in keys outside the portable alphabet, `{`, `}` and `%` are escaped, as is the
+//! last letter of a key that ends with `:lock`.
 //!
 //! Beside an entry `K` there may be `K:lock`, the lock that other clients of the ecosystem know, `K%fence`,
-//! `K%held` and, for a second, `K%copied`; in a Cluster `{K}:lock` and so on, which have the entry's slot. A user
-//! of the access control list needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
+//! `K%held` and, for a second, `K%copied`; in a Cluster `{K}:lock` and so on, which have the entry's slot. An access
+//! control list user needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
 //! `del`, `exists`, `mget`, `pttl`, `pexpire`, `strlen`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
 //! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`, with a database other than 0
 //! `select`, and `wait` for confirmation by replicas.
 //!
 //! # Events
 //!
-//! While there is a listener, each connection uses client-side tracking (`client|tracking`, RESP3): the server tells
-//! what changes of all that was read over it. Where that is refused, clients tell each other over the channel
-//! `cachekit:rust:invalidate:v1` (`publish`, `subscribe`, and the pattern `&cachekit:rust:invalidate:v1`). Where neither
-//! is permitted, a gap follows each read and write, so that listeners keep nothing, and
+//! While there is a listener, each connection uses client-side tracking (`client|tracking`, RESP3): the server sends
+//! events about changes of everything that was read over it. If that is refused, clients notify each other over the
+//! channel `cachekit:rust:invalidate:v1` (`publish`, `subscribe`, and the pattern `&cachekit:rust:invalidate:v1`). If
+//! neither is permitted, a gap follows each read and write, so that listeners keep nothing, and
 //! [`health`](crate::Backend::health) is an error that names the permissions. `wait` shows at once that a server has
 //! become a replica.
 //!
 //! # Fences and failovers
 //!
 //! Every write and delete of this client removes the fence of its key in the same step, and a fenced write
-//! compares it in the same step. A fence that is gone refuses the fill: after five minutes
+//! compares it in the same step. A missing fence refuses the fill: after five minutes
 //! ([`RedisBuilder::fence_life`]), after an eviction, after `FLUSHALL`.
 //!
 //! Replication is asynchronous: a new primary may have missed the last writes of the old one. Fences and
 //! locks are therefore bound to the replication id of the primary that gave them, so that after a failover
-//! or a restart every older one is refused. What Redis cannot promise stays so: a delete that the old
+//! or a restart every older one is refused. The limits of Redis remain: a delete that the old
 //! primary confirmed may be lost with it, and the entry is back; and a primary that is cut off from the
-//! others takes writes until it notices, which are lost later. Where that is too much, have
-//! writes and deletes confirmed by replicas ([`RedisBuilder::replicas`]), let a primary that lost its replicas take no
-//! writes (`min-replicas-to-write`, `min-replicas-max-lag`), and keep times to live short. A user
-//! without the permission for `info` has fences and locks that are bound to nothing.
+//! others accepts writes until it notices, which are lost later. If that is too much, have
+//! writes and deletes confirmed by replicas ([`RedisBuilder::replicas`]), let a primary that lost its replicas reject
+//! writes (`min-replicas-to-write`, `min-replicas-max-lag`), and keep TTLs short. For a user
+//! without the permission for `info`, fences and locks are bound to no replication id.
 //!
-//! Writers that do not use this crate move no fence. If they delete an entry while a fill is under way, the
+//! Writers that do not use this crate do not move fences. If they delete an entry while a fill is in flight, the
 //! fill is stored.
 
 mod address;
@@ -169,16 +168,16 @@ pub struct Redis {
     timeout: Duration,
 }
 
-/// What clones and variants of a client have in common.
+/// The parts that clones and variants of a client share.
 struct Shared {
     names: Names,
     topology: Topology,
     events: Events,
     background: Background,
     fence_life: Duration,
-    /// Which replicas must have what was written.
+    /// Which replicas must have each write.
     copies: Wanted,
-    /// An operation on a group has waited for a server up to its deadline. Until one succeeds, the others fail
+    /// An operation on a group has waited for a server until its deadline. Until one succeeds, the others fail
     /// without waiting.
     despairs: AtomicBool,
 }
@@ -191,28 +190,28 @@ impl Redis {
 
     /// A client from environment variables. An empty variable counts as not set.
     ///
-    /// | variable | what | default |
+    /// | variable | meaning | default |
     /// | --- | --- | --- |
-    /// | `CACHEKIT_REDIS_URL`, then `REDIS_URL` | [where Redis is](crate::redis#urls) | needed |
+    /// | `CACHEKIT_REDIS_URL`, then `REDIS_URL` | [where Redis is](crate::redis#urls) | required |
     /// | `CACHEKIT_TIMEOUT` | seconds for one operation, decimals allowed | 5 |
-    /// | `CACHEKIT_REDIS_PREFIX` | what all keys begin with | nothing |
+    /// | `CACHEKIT_REDIS_PREFIX` | prefix of all keys | nothing |
     /// | `CACHEKIT_REDIS_PASSWORD_FILE` | file with the password, read for each connection | none |
-    /// | `CACHEKIT_CA_FILE` | PEM file with certificates to trust as well | none |
+    /// | `CACHEKIT_CA_FILE` | PEM file with additional certificates to trust | none |
     /// | `CACHEKIT_REDIS_CERT_FILE`, `CACHEKIT_REDIS_KEY_FILE` | PEM files: the client's certificate and its key | none |
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::BackendErrorKind::Configuration) names every variable that is wrong and
+    /// [`Configuration`](crate::BackendErrorKind::Configuration) names every wrong variable and
     /// what it accepts; never a URL or a password.
     pub fn from_env() -> Result<Self, BackendError> {
         Self::from_env_with(|builder| builder)
     }
 
-    /// As [`from_env`](Self::from_env), with settings that code completes or replaces.
+    /// Like [`from_env`](Self::from_env), with settings that code completes or overrides.
     ///
     /// # Errors
     ///
-    /// As [`from_env`](Self::from_env): everything that is wrong, in the environment and in code, at once.
+    /// Like [`from_env`](Self::from_env): everything that is wrong, in the environment and in code, at once.
     ///
     /// # Example
     ///
@@ -227,13 +226,13 @@ impl Redis {
         env::client_with(&settings::process, complete)
     }
 
-    /// Whether a [URL](crate::redis#urls) has a password in it, wherever it stands: for programs that take a URL where
+    /// Whether a [URL](crate::redis#urls) contains a password in any position: for programs that take a URL where
     /// passwords do not belong, such as a command line.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::BackendErrorKind::Configuration) for what is no URL of a Redis; the message shows nothing
-    /// of it.
+    /// [`Configuration`](crate::BackendErrorKind::Configuration) for text that is not a URL of a Redis; the message
+    /// shows nothing of it.
     ///
     /// # Example
     ///

@@ -13,13 +13,13 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// What the backend is called in logs and counters.
+/// The backend's name in logs and counters.
 pub(super) const TYPE: &str = "redis";
 
-/// The longest value of a server with the usual settings.
+/// The longest value that a server with default settings accepts.
 pub(super) const MAX_VALUE: usize = 512 * 1024 * 1024;
 
-/// A key as Redis has it.
+/// A key and its names in Redis.
 pub(super) struct Entry<'a> {
     pub(super) key: &'a str,
     pub(super) name: Cow<'a, str>,
@@ -48,7 +48,7 @@ impl Redis {
         self.get_windowed(GET, &entry, deadline).await
     }
 
-    /// The value together with its time to live: what was read without it may have been replaced since.
+    /// The value together with its TTL: a value that was read without it may have been replaced since.
     pub(super) async fn get_windowed(
         &self,
         operation: Operation,
@@ -98,7 +98,7 @@ impl Redis {
         Ok(())
     }
 
-    /// A request that writes an entry, without the server's news of it.
+    /// A request that writes an entry, without the server's events about it.
     fn quiet<'a, R: Request>(
         &'a self,
         entry: &'a Entry<'_>,
@@ -119,7 +119,7 @@ impl Redis {
         Quiet { attempts: 2, ..self.quiet(entry, call, stored) }
     }
 
-    /// What stores a value and moves the fence.
+    /// Stores a value and moves the fence.
     pub(super) fn set_together(
         &self,
         entry: &Entry<'_>,
@@ -134,15 +134,16 @@ impl Redis {
         }
         let overtake = self.overtake(&entry.name);
         if self.shared.events.is_wanted() {
-            // The server tells of what was read, and forgets what is written until it is read again.
+            // The server sends events about entries that were read, and stops tracking a written entry
+            // until it is read again.
             let read = command("EXISTS", &entry.name);
             return Together::new([read.clone(), set, read, overtake]);
         }
         Together::new([set, overtake])
     }
 
-    /// What removes an entry and moves the fence: one command, which a server that is out of memory takes
-    /// too.
+    /// Removes an entry and moves the fence: one command, which even a server that is out of memory
+    /// accepts.
     pub(super) fn delete_command(&self, entry: &Entry<'_>) -> Cmd {
         let beside = self.shared.names.beside(&entry.name);
         let mut delete = command("DEL", &entry.name);
@@ -150,7 +151,7 @@ impl Redis {
         delete
     }
 
-    /// Moves the fence of an entry, and tells the holder of its lock.
+    /// Moves the fence of an entry, and marks its lock as overtaken.
     fn overtake(&self, name: &str) -> Cmd {
         let beside = self.shared.names.beside(name);
         let mut delete = Cmd::new();
@@ -158,7 +159,7 @@ impl Redis {
         delete
     }
 
-    /// Stores a value if a lock is held and a fence stands: see [`scripts::SET_IF`].
+    /// Stores a value if a lock is held and a fence holds: see [`scripts::SET_IF`].
     pub(super) async fn set_if(
         &self,
         operation: Operation,
@@ -183,7 +184,7 @@ impl Redis {
             ],
         };
         let call = self.quiet_script(entry, call, |answer| *answer == Value::Int(1));
-        // Done twice, a fenced write finds its own fence moved.
+        // A fenced write that is repeated finds its own fence moved.
         let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
         let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
         integer(operation, entry.key, &answered.answer)
@@ -197,7 +198,8 @@ impl Redis {
         let delete = self.delete_command(&entry);
         let delete = self.quiet(&entry, delete, |answer| matches!(answer, Value::Int(1..)));
         let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
-        // What was removed may have been a fence alone, and the first of two attempts may have removed it.
+        // The removed key may have been only a fence, and the first of two attempts may have removed the
+        // entry.
         let removed = integer(DELETE, key, &answered.answer)?;
         Ok(removed > 0 || answered.repeated)
     }
@@ -219,7 +221,7 @@ impl Redis {
         Ok(match left {
             -1 => Expiry::Never,
             left => match u64::try_from(left) {
-                // Gone before the answer came; the trait has no zero.
+                // Gone before the answer arrived; the trait has no zero.
                 Ok(0) | Err(_) => Expiry::Absent,
                 Ok(left) => Expiry::In(Duration::from_millis(left)),
             },
@@ -257,7 +259,7 @@ impl Redis {
         Ok(Entry { key, name, slot })
     }
 
-    /// The entry of a value that can be stored.
+    /// The entry for a value, if it can be stored.
     pub(super) fn checked<'a>(
         &self,
         operation: Operation,
@@ -283,7 +285,7 @@ pub(super) fn command(name: &str, key: &str) -> Cmd {
     command
 }
 
-/// A value that was found, or that no value is there; `None` for any other answer.
+/// A value, or that there is none; `None` for any other answer.
 #[allow(clippy::option_option)]
 pub(super) fn read(answer: Value) -> Option<Option<Found>> {
     match answer {

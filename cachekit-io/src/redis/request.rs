@@ -1,4 +1,4 @@
-//! What is sent: one command, several that take effect together, or a script.
+//! Requests: one command, several that take effect together, or a script.
 
 use super::connection::Connection;
 use super::failure::{Failure, Then};
@@ -7,7 +7,7 @@ use super::send::Deadline;
 use ::redis::{Cmd, Pipeline, ServerError, Value};
 use std::future::Future;
 
-/// What is sent in one piece and answered in one piece.
+/// Something that is sent in one piece and answered in one piece.
 pub(super) trait Request: Sync {
     type Answer: Send;
 
@@ -16,7 +16,7 @@ pub(super) trait Request: Sync {
         connection: &Connection,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 
-    /// The same up to a deadline; nothing once it is there.
+    /// The same until a deadline; `None` after it.
     fn send_within(
         &self,
         connection: &Connection,
@@ -25,12 +25,12 @@ pub(super) trait Request: Sync {
         deadline.bound(self.send(connection))
     }
 
-    /// The name of the entry that it writes, if replicas may have to have it.
+    /// The name of the entry that it writes, if replicas may have to confirm it.
     fn written(&self) -> Option<&str> {
         None
     }
 
-    /// The same for a node that does not have the slot yet.
+    /// The same for a node that does not own the slot yet.
     fn send_asking(
         &self,
         connection: &Connection,
@@ -92,7 +92,7 @@ impl Together {
 
     /// Finds the answer among those to everything that was sent.
     pub(super) fn read(answers: &mut [Value]) -> Result<Vec<Value>, Failure> {
-        // What a command was refused for says more than that the transaction was.
+        // The reason why a command was refused says more than the failed transaction.
         let refused = answers.iter().filter_map(error_in).min_by_key(|e| e.code() == "EXECABORT");
         if let Some(error) = refused {
             return Err(Failure::server(error));
@@ -126,7 +126,7 @@ impl Request for Together {
     }
 
     async fn send_asking(&self, connection: &Connection) -> Result<Vec<Value>, Failure> {
-        // The server asks as long as the transaction lasts.
+        // `ASKING` lasts for the whole transaction.
         let mut pipeline = Pipeline::with_capacity(self.len() + 1);
         pipeline.cmd("ASKING");
         self.write_to(&mut pipeline);

@@ -1,9 +1,9 @@
 //! What the server does in one step.
 //!
-//! Fences and locks are bound to the history of the data set that they were taken in: the replication id,
-//! which a server changes when it becomes primary and when it starts. After a failover every older token
-//! is refused, since the new primary may have missed the write that should have moved it. Where the user
-//! may not ask for the id (`INFO`), tokens are bound to nothing and the rest holds.
+//! Fences and locks are bound to the history of the data set in which they were taken: the replication
+//! id, which a server changes when it becomes primary and when it starts. After a failover every older
+//! token is refused, because the new primary may have missed the write that should have moved it. If the
+//! user may not read the id (`INFO`), tokens are not bound to it; everything else still holds.
 
 use ::redis::Script;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ macro_rules! with_id {
     };
 }
 
-/// A script that is sent by its hash, and in full where the server does not know it yet.
+/// A script that is sent by its hash, and in full if the server does not know it yet.
 pub(super) struct Lua {
     pub(super) code: &'static str,
     hash: LazyLock<String>,
@@ -66,7 +66,7 @@ script!(
     )
 );
 
-// Key: fence. Arguments: what to call it, milliseconds to live. Answers the fence that stands.
+// Key: fence. Arguments: its new value, milliseconds to live. Answers the current fence.
 script!(
     FENCE,
     with_id!(
@@ -81,8 +81,8 @@ script!(
     )
 );
 
-// Keys: lock, held. Arguments: token, milliseconds. Answers 1 if the lock is this token's now; a repeated
-// request finds its own.
+// Keys: lock, held. Arguments: token, milliseconds. Answers 1 if this token holds the lock now; a
+// repeated request finds its own.
 script!(
     ACQUIRE,
     with_id!(

@@ -1,7 +1,7 @@
 //! A primary that Sentinels name.
 //!
-//! They are asked at the first use, whenever the primary cannot be reached or is no longer the primary, and every
-//! few seconds: a primary that was cut off from them answers as before.
+//! They are queried at the first use, whenever the primary cannot be reached or is no longer the primary, and
+//! every few seconds, because a primary that was cut off from them still answers.
 
 use super::address::Address;
 use super::dial::Dialer;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// How long one Sentinel has for its answer before the next is asked.
+/// How long one Sentinel has to answer before the next is tried.
 const PATIENCE: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
@@ -28,7 +28,7 @@ pub(super) struct Sentinel {
     /// Which Sentinel answered last.
     first: AtomicUsize,
     current: ArcSwapOption<Node>,
-    /// The last primary, in use or not: what is known of a server that cannot be reached stays known.
+    /// The last primary, in use or not: what is known about an unreachable server is kept.
     latest: ArcSwapOption<Node>,
     searches: Flights<(), Arc<Node>>,
     is_watched: AtomicBool,
@@ -84,7 +84,7 @@ impl Sentinel {
         search.outcome().await.unwrap_or_else(|| Err(unanswered()))
     }
 
-    /// The primary has to be looked for again.
+    /// The primary has to be looked up again.
     pub(super) fn forget(&self, node: &Arc<Node>) {
         let current = self.current.load();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, node)) {
@@ -97,7 +97,7 @@ impl Sentinel {
         self.servers.background
     }
 
-    /// Takes this server for the primary.
+    /// Makes this server the primary.
     fn settle(&self, address: Address) -> Arc<Node> {
         let latest = self.latest.load_full();
         let node = match latest {
@@ -115,7 +115,7 @@ impl Sentinel {
         node
     }
 
-    /// Asks one Sentinel after the other.
+    /// Queries one Sentinel after the other.
     async fn ask(&self) -> Result<Address, Failure> {
         let count = self.sentinels.len();
         let first = self.first.load(Ordering::Relaxed);
@@ -161,10 +161,10 @@ impl Sentinel {
     }
 }
 
-/// Follows the Sentinels as long as the client is there.
+/// Follows the Sentinels as long as the client exists.
 async fn watch(sentinel: Weak<Sentinel>, background: Background) {
     loop {
-        // Clients do not all ask at once.
+        // Clients do not all query at once.
         let pause = ASK_EVERY.mul_f64(0.75 + fastrand::f64() / 2.0);
         background.sleep(Instant::now() + pause).await;
         let Some(sentinel) = sentinel.upgrade() else { return };

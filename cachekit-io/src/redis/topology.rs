@@ -1,4 +1,4 @@
-//! Which server does what is asked.
+//! Which server handles a request.
 
 use super::address::{Address, Shape};
 use super::cluster::Cluster;
@@ -9,7 +9,7 @@ use super::node::Node;
 use super::sentinel::Sentinel;
 use std::sync::Arc;
 
-/// The servers, and how they stand to each other.
+/// The servers, and how they are organized.
 pub(super) enum Topology {
     Single(Arc<Node>),
     Sentinel(Arc<Sentinel>),
@@ -50,8 +50,8 @@ impl Topology {
         }
     }
 
-    /// A connection to the primary of a slot, if one is open and no server has to be asked for it; and the server, where it
-    /// [may be doubted](Self::doubt).
+    /// A connection to the primary of a slot, if one is open and no server has to be queried for it; and the server, if
+    /// it [may be doubted](Self::doubt).
     pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Connection>)> {
         let node = match self {
             Self::Single(node) => return Some((None, node.link_at_once()?)),
@@ -79,14 +79,14 @@ impl Topology {
         }
     }
 
-    /// A slot is with another node.
+    /// A slot has moved to another node.
     pub(super) fn moved(&self, slot: u16, to: &Address) {
         if let Self::Cluster(cluster) = self {
             cluster.moved(slot, to);
         }
     }
 
-    /// This server is not, or may not be, what it was taken for. With `waits` the others have been asked
+    /// This server does not have, or may not have, its assumed role. With `waits`, the others have been queried
     /// when this returns.
     pub(super) async fn doubt(&self, node: Option<&Arc<Node>>, waits: bool) {
         match self {

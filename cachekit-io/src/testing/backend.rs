@@ -11,11 +11,11 @@ use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 
-/// A backend that fails when told to and remembers its calls.
+/// A backend that fails on command and records its calls.
 ///
-/// It offers the capabilities of the backend it wraps, less those [hidden](Self::hide). Clones
-/// share the backend, the faults and the log, so a test keeps one clone to give orders. Faults are
-/// considered in the order they were injected; of those that make a call fail the first one
+/// It offers the capabilities of the backend it wraps, except those [hidden](Self::hide). Clones
+/// share the backend, the faults and the log, so a test keeps one clone to control it. Faults are
+/// considered in the order in which they were injected; of those that make a call fail, the first one
 /// counts.
 ///
 /// # Example
@@ -47,12 +47,12 @@ impl FaultyBackend {
         Self { inner: Arc::new(inner), script: Arc::default() }
     }
 
-    /// Adds a fault to those in force.
+    /// Adds an active fault.
     pub fn inject(&self, fault: Fault) {
         self.script.inject(fault);
     }
 
-    /// Makes the next `count` calls fail with this kind, whatever they ask.
+    /// Makes the next `count` calls fail with this kind, whatever the operation.
     pub fn fail_next(&self, count: usize, kind: BackendErrorKind) {
         self.inject(Fault::fail(kind).times(count));
     }
@@ -62,7 +62,7 @@ impl FaultyBackend {
         self.script.heal();
     }
 
-    /// Denies that the wrapped backend has this capability.
+    /// Hides a capability of the wrapped backend.
     ///
     /// # Example
     ///
@@ -78,8 +78,8 @@ impl FaultyBackend {
         self.script.hide(capability);
     }
 
-    /// Tells everything that listens through this backend of an event, as if the backend had sent it; returns when
-    /// all were told.
+    /// Sends an event to all listeners of this backend, as if the backend had sent it; returns when
+    /// all were called.
     ///
     /// # Example
     ///
@@ -104,7 +104,7 @@ impl FaultyBackend {
         self.script.listeners().publish(|| event);
     }
 
-    /// Whether the wrapped backend's own events get lost. Those that [`tell`](Self::tell) sends arrive.
+    /// Whether the wrapped backend's own events are lost. Those that [`tell`](Self::tell) sends arrive.
     pub fn lose_events(&self, lost: bool) {
         self.script.lose_events(lost);
     }
@@ -119,7 +119,7 @@ impl FaultyBackend {
         self.script.calls()
     }
 
-    /// How many calls asked for this operation.
+    /// How many calls had this operation.
     pub fn count(&self, operation: Operation) -> usize {
         self.calls().iter().filter(|call| call.operation == operation).count()
     }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The wrapped backend's own part. It is there: a capability is offered only if it is; but a
-/// backend may change its mind, and then the call fails like any other.
+/// The wrapped backend's own capability. It exists, because a capability is only offered if it
+/// does; but a backend may change its mind, and then the call fails like any other.
 fn offered<T>(part: Option<T>, operation: Operation) -> Result<T, BackendError> {
     part.ok_or_else(|| BackendError::new(BackendErrorKind::Unsupported, operation))
 }
@@ -148,7 +148,7 @@ impl InvalidationEvents for FaultyBackend {
     /// Only logged: a subscription cannot fail.
     fn subscribe(&self, listener: InvalidationListener) -> Subscription {
         self.script.note(Operation::Subscribe);
-        // Those of the test, and those of the backend unless the test has them lost.
+        // Events from the test, and from the backend unless the test loses them.
         let told = self.script.listeners().subscribe(Arc::clone(&listener));
         let script = Arc::clone(&self.script);
         let heard = self.inner.events().map(|events| {

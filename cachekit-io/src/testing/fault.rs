@@ -1,4 +1,4 @@
-//! What can be made to go wrong.
+//! The faults that can be injected.
 
 use crate::{BackendErrorKind, BoxFuture, Operation};
 use bytes::Bytes;
@@ -6,9 +6,9 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-/// One way in which operations go wrong, on which of them, and how often.
+/// One kind of fault, the operations that it applies to, and how often.
 ///
-/// Without [`on`](Self::on) it applies to every operation it can apply to; without
+/// Without [`on`](Self::on) it applies to every possible operation; without
 /// [`times`](Self::times) until [`FaultyBackend::heal`](super::FaultyBackend::heal).
 #[derive(Clone)]
 #[must_use = "a fault does nothing before it is injected"]
@@ -44,8 +44,8 @@ impl Fault {
         Self::new(Effect::Fail(kind))
     }
 
-    /// The operation waits for the future that `hook` makes before it goes on: a sleep, or a gate
-    /// that the test opens when it likes.
+    /// The operation waits for the future that `hook` makes before it continues: a sleep, or a gate
+    /// that the test opens.
     ///
     /// # Example
     ///
@@ -72,7 +72,7 @@ impl Fault {
 
     /// Values are damaged: one bit of the first byte is flipped, and an empty value gets a byte.
     ///
-    /// It applies to what is read. Damage on [`Operation::Set`], [`Operation::SetMany`] or
+    /// It applies to values that are read. Damage on [`Operation::Set`], [`Operation::SetMany`] or
     /// [`Operation::SetFenced`] is stored instead.
     ///
     /// # Example
@@ -102,12 +102,12 @@ impl Fault {
         })
     }
 
-    /// Values are damaged by `damage`; see [`corrupt`](Self::corrupt) for where.
+    /// Values are damaged by `damage`; [`corrupt`](Self::corrupt) says where.
     pub fn corrupt_with(damage: impl Fn(Bytes) -> Bytes + Send + Sync + 'static) -> Self {
         Self::new(Effect::Damage(Arc::new(damage)))
     }
 
-    /// Writes are confirmed and not carried out: sets, deletes, refreshes.
+    /// Writes are confirmed but not carried out: sets, deletes, refreshes.
     ///
     /// # Example
     ///
@@ -138,13 +138,13 @@ impl Fault {
         self
     }
 
-    /// Only so many times, then no more.
+    /// Only this many times.
     pub fn times(mut self, count: usize) -> Self {
         self.remaining = Some(count);
         self
     }
 
-    /// Whether it would do something to this operation now.
+    /// Whether it applies to this operation now.
     pub(super) fn applies_to(&self, operation: Operation) -> bool {
         let selected = match self.operation {
             Some(only) => only == operation,
@@ -155,7 +155,7 @@ impl Fault {
             Effect::DropWrite => operation.is_write(),
             Effect::Damage(_) => match operation {
                 Operation::Get | Operation::GetMany => true,
-                // What is written is damaged only where that was asked for.
+                // Written values are damaged only if the test requested that.
                 Operation::Set | Operation::SetMany | Operation::SetFenced => {
                     self.operation.is_some()
                 }

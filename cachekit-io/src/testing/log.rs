@@ -1,16 +1,16 @@
-//! What was asked of a backend.
+//! The calls to a backend.
 
 use crate::{BackendErrorKind, Operation};
 
 /// One call, as it went through a [`FaultyBackend`](super::FaultyBackend).
 ///
-/// A batch is one call. Keys are kept as they are: this is for tests.
+/// A batch is one call. Keys are recorded in full, because this is for tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call {
-    /// What was asked.
+    /// The operation.
     pub operation: Operation,
-    /// About which keys: one, those of a batch, or none for `health` and `subscribe`.
+    /// Its keys: one, those of a batch, or none for `health` and `subscribe`.
     pub keys: Vec<String>,
     /// The fault that made it fail, if one did.
     pub failed_with: Option<BackendErrorKind>,

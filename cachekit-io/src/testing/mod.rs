@@ -1,7 +1,7 @@
-//! A backend that misbehaves on purpose, to test what is built on backends.
+//! A backend that misbehaves on purpose, to test code that uses backends.
 //!
 //! [`FaultyBackend`] wraps a real backend, makes its operations fail, wait, lose writes or damage
-//! bytes as a test tells it to, and keeps a log of all calls.
+//! bytes as a test commands, and logs all calls.
 //!
 //! ```
 //! use cachekit_io::testing::{Fault, FaultyBackend};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What the clones of a faulty backend share.
+/// The state that the clones of a faulty backend share.
 #[derive(Default)]
 pub(super) struct Script {
     state: Mutex<State>,
@@ -23,7 +23,7 @@ struct State {
     hidden: Vec<Capability>,
 }
 
-/// What is to happen to one call.
+/// What should happen to one call.
 #[derive(Default)]
 pub(super) struct Plan {
     waits: Vec<BoxFuture<'static, ()>>,
@@ -51,7 +51,7 @@ impl Script {
         self.state().hidden.contains(&capability)
     }
 
-    /// Who listens through the faulty backend.
+    /// The listeners of the faulty backend.
     pub(super) fn listeners(&self) -> &Listeners {
         &self.listeners
     }
@@ -79,7 +79,7 @@ impl Script {
             let mut state = self.state();
             let mut failed_with = None;
             for fault in &mut state.faults {
-                // After one fault that ends the call, the others wait for the next.
+                // After one fault that ends the call, the others wait for the next call.
                 if failed_with.is_some() || !fault.applies_to(operation) {
                     continue;
                 }
@@ -95,7 +95,7 @@ impl Script {
             let keys = keys.iter().map(|&key| key.to_owned()).collect();
             state.calls.push(Call { operation, keys, failed_with });
         }
-        // Hooks run unlocked: they may look at the log.
+        // Hooks run without a lock: they may look at the log.
         let mut plan = Plan::default();
         for effect in due {
             match effect {

@@ -1,10 +1,10 @@
-//! JSON bodies. Unknown fields are ignored when read, and none are written: published clients refuse
-//! what they do not know.
+//! JSON bodies. Unknown fields are ignored when read, and none are written, because published
+//! clients refuse fields that they do not know.
 
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
-/// Asks for a lock: body of `POST …/lock`.
+/// Requests a lock: body of `POST …/lock`.
 ///
 /// # Example
 ///
@@ -48,7 +48,7 @@ impl std::fmt::Debug for LockResponse {
     }
 }
 
-/// What `GET …/ttl` answers.
+/// The answer of `GET …/ttl`.
 ///
 /// # Example
 ///
@@ -65,7 +65,7 @@ pub struct TtlResponse {
     pub ttl: Option<u64>,
 }
 
-/// What `PATCH …/ttl` asks for.
+/// The body of `PATCH …/ttl`.
 ///
 /// # Example
 ///
@@ -78,19 +78,19 @@ pub struct TtlResponse {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TtlRequest {
-    /// The new time to live in seconds, from now.
+    /// The new TTL in seconds, from now.
     #[serde(deserialize_with = "whole")]
     pub ttl: u64,
 }
 
-/// What `DELETE` and `PATCH` answer.
+/// The answer of `DELETE` and `PATCH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// Always true: failures have a status of their own.
+    /// Always true, because failures have their own status.
     pub success: bool,
 }
 
-/// What `GET /v1/cache/health` answers.
+/// The answer of `GET /v1/cache/health`.
 ///
 /// # Example
 ///
@@ -113,12 +113,12 @@ pub struct HealthResponse {
     /// Locks that the caller's tenant holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_locks: Option<u64>,
-    /// The server's version, where it tells.
+    /// The server's version, if it reports one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
-/// A whole number. JSON has one kind of numbers: some writers send `60.0` for sixty.
+/// A whole number. JSON has only one kind of number: some writers send `60.0` for sixty.
 fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -129,7 +129,7 @@ fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     match Number::deserialize(from)? {
         Number::Whole(number) => Ok(number),
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // Just looked at; what is larger than every `u64` becomes the largest.
+        // Checked just above; values larger than every `u64` become the largest.
         Number::Float(number) if number >= 0.0 && number.fract() == 0.0 => Ok(number as u64),
         Number::Float(_) => Err(D::Error::custom("a whole number is needed")),
     }

@@ -1,4 +1,4 @@
-//! What the freshness headers of a `GET` say. Whatever is not understood counts as stale.
+//! Reading the freshness headers of a `GET`. Anything unknown counts as stale.
 
 use crate::{Fetched, Freshness};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use super::limits::MAX_TTL_SECONDS;
 
 /// Reads all lines of `X-CacheKit-Freshness`.
 ///
-/// Without any the value is fresh; otherwise every line must be exactly `fresh`.
+/// Without any line the value is fresh; otherwise every line must be exactly `fresh`.
 ///
 /// # Example
 ///
@@ -24,9 +24,9 @@ pub fn freshness<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Freshness {
     if lines.into_iter().all(|line| line == b"fresh") { Freshness::Fresh } else { Freshness::Stale }
 }
 
-/// Reads all lines of `X-CacheKit-Fresh-For`: for how long a copy may be kept.
+/// Reads all lines of `X-CacheKit-Fresh-For`: how long a copy may be kept.
 ///
-/// `None` without any: there is no bound. One line of 1 to 7 digits that say at most 30 days is the
+/// `None` without any line: there is no bound. One line of 1 to 7 digits, at most 30 days, is the
 /// bound; anything else is a bound of zero.
 ///
 /// # Example
@@ -47,7 +47,7 @@ pub fn fresh_for<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Option<Durati
 }
 
 fn bounded(text: &[u8]) -> u64 {
-    // The length comes first: nothing can overflow then.
+    // The length is checked first, so that nothing can overflow.
     if text.is_empty() || text.len() > 7 || !text.iter().all(u8::is_ascii_digit) {
         return 0;
     }
@@ -55,7 +55,7 @@ fn bounded(text: &[u8]) -> u64 {
     if bound <= MAX_TTL_SECONDS { bound } else { 0 }
 }
 
-/// A value with what the two headers said of it.
+/// A value with the information of the two headers.
 ///
 /// # Example
 ///

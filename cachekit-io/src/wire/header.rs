@@ -1,25 +1,25 @@
-//! Header names, in lower case as HTTP/2 wants them.
+//! Header names, in lower case as HTTP/2 requires.
 
-/// Time to live of a `PUT`, in whole seconds.
+/// TTL of a `PUT`, in whole seconds.
 pub const TTL: &str = "x-cachekit-ttl";
-/// What [`TTL`] was called before. Clients do not send it; servers accept it until version 2.0 of the
-/// protocol, where [`TTL`] is missing.
+/// The older name of [`TTL`]. Clients do not send it; servers accept it until version 2.0 of the
+/// protocol, if [`TTL`] is missing.
 pub const LEGACY_TTL: &str = "x-ttl";
-/// How long a value may be served stale after its time to live, in whole seconds. Only beside [`TTL`].
+/// How long a value may be served stale after its TTL, in whole seconds. Only together with [`TTL`].
 pub const STALE_TTL: &str = "x-cachekit-stale-ttl";
 /// `fresh` or `stale`; on an answer to `GET`.
 pub const FRESHNESS: &str = "x-cachekit-freshness";
 /// Whole seconds for which a copy may be kept; on an answer to `GET`.
 pub const FRESH_FOR: &str = "x-cachekit-fresh-for";
-/// Beside a `429`: a quota is spent, and trying again does not help.
+/// With a `429`: a quota is spent, and trying again does not help.
 pub const DENY_REASON: &str = "x-cachekit-deny-reason";
 /// Names the lock that a `DELETE …/lock` releases. On a `PUT`, an extension of our server: the lock under
-/// which the value was computed; `412` if it is not held any more, or the key changed since it was taken.
+/// which the value was computed; `412` if it is no longer held, or the key changed since it was acquired.
 pub const LOCK_ID: &str = "x-cachekit-lock-id";
 /// On the answer to a `DELETE …/lock`, an extension of our server: [`LOCK_RELEASED`] or [`LOCK_NOT_HELD`].
 /// The status is `200` for both.
 pub const LOCK_RELEASE: &str = "x-cachekit-lock-release";
-/// Whether the caller looked into a cache of its own first: [`L1_MISS`] or [`L1_DISABLED`].
+/// Whether the caller looked into its own cache first: [`L1_MISS`] or [`L1_DISABLED`].
 pub const L1_STATUS: &str = "x-cachekit-l1-status";
 /// A random id of the calling process.
 pub const SESSION_ID: &str = "x-cachekit-session-id";
@@ -36,7 +36,7 @@ pub const L1_HIT_RATE: &str = "x-cachekit-l1-hit-rate";
 
 /// A value of [`LOCK_RELEASE`]: the id held the lock, which is free now.
 pub const LOCK_RELEASED: &str = "released";
-/// A value of [`LOCK_RELEASE`]: the lease had run out or was given back before; nothing changed.
+/// A value of [`LOCK_RELEASE`]: the lease had expired or was released before; nothing changed.
 pub const LOCK_NOT_HELD: &str = "not-held";
 /// A value of [`L1_STATUS`]: there is a cache in the process and it did not have the value.
 pub const L1_MISS: &str = "miss";

@@ -1,18 +1,18 @@
-//! Times to live and sizes that the service accepts.
+//! TTLs and sizes that the service accepts.
 
 use std::time::Duration;
 
-/// The longest time to live, and the longest sum of a time to live and a stale window: 30 days.
+/// The longest TTL, and the longest sum of a TTL and a stale window: 30 days.
 pub const MAX_TTL: Duration = Duration::from_secs(MAX_TTL_SECONDS);
 /// [`MAX_TTL`] in seconds.
 pub const MAX_TTL_SECONDS: u64 = 2_592_000;
-/// The largest value the service takes, in bytes.
+/// The largest value that the service accepts, in bytes.
 pub const MAX_VALUE_BYTES: usize = 25 * 1024 * 1024;
-/// The longest key the service takes, in characters after decoding.
+/// The longest key that the service accepts, in characters after decoding.
 pub const MAX_KEY_LENGTH: usize = 400;
 
-/// A time to live as the API counts it: whole seconds, rounded down so that nothing lives longer than
-/// it was to. What was to live less than one second lives one: there is nothing shorter.
+/// A TTL as the API counts it: whole seconds, rounded down so that nothing lives longer than
+/// it should. A TTL of less than one second becomes one, because there is nothing shorter.
 ///
 /// `None` for zero and for more than [`MAX_TTL`].
 ///
@@ -31,7 +31,7 @@ pub fn seconds(ttl: Duration) -> Option<u64> {
     (!ttl.is_zero() && ttl <= MAX_TTL).then(|| ttl.as_secs().max(1))
 }
 
-/// Reads a time to live from a header or a body: ASCII digits, from 1 to [`MAX_TTL_SECONDS`].
+/// Reads a TTL from a header or a body: ASCII digits, from 1 to [`MAX_TTL_SECONDS`].
 ///
 /// # Example
 ///

@@ -1,12 +1,12 @@
 //! The HTTP API of cachekit.io as types: what client and server must agree on, and nothing else
 //! (feature `wire`).
 //!
-//! | module | what |
+//! | module | contents |
 //! | --- | --- |
 //! | [`path`] | a key as one path segment, and back |
 //! | [`header`] | header names |
-//! | [`freshness`] | what `X-CacheKit-Freshness` and `X-CacheKit-Fresh-For` say |
-//! | [`limits`] | times to live and sizes |
+//! | [`freshness`] | reading `X-CacheKit-Freshness` and `X-CacheKit-Fresh-For` |
+//! | [`limits`] | TTLs and sizes |
 //! | [`body`] | JSON bodies |
 //! | [`status`] | what a status means to a client |
 

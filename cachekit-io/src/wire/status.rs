@@ -2,7 +2,7 @@
 
 use crate::BackendErrorKind;
 
-/// Sorts the status of an answer that is not a success.
+/// Classifies the status of an answer that is not a success.
 ///
 /// | status | kind |
 /// | --- | --- |
@@ -11,9 +11,9 @@ use crate::BackendErrorKind;
 /// | 413 | `TooLarge` |
 /// | 429 with `X-CacheKit-Deny-Reason` | `QuotaExceeded` |
 /// | 408, 429, 5xx | `Transient` |
-/// | everything else, redirects among it | `Permanent` |
+/// | everything else, including redirects | `Permanent` |
 ///
-/// What a `404` means depends on the operation; where it is not a miss it is `Permanent`.
+/// What a `404` means depends on the operation; if it is not a miss, it is `Permanent`.
 ///
 /// # Example
 ///

@@ -1,15 +1,16 @@
-//! Options that do not exist: what people write who come from other caches, and what it is called here.
+//! Options that do not exist: the options of other caches, and their names here.
 //!
-//! A word of another library is answered before any nearest name: a word that means something is no typo.
+//! An option of another library is answered before any similar name, because a word with a meaning is not a
+//! typo.
 
 use super::OPTIONS;
 use crate::diagnostics::{list_or, nearest};
 
-/// What a word of another library is here.
+/// The counterpart of another library's option.
 enum Here {
-    /// This option, written so.
+    /// This option, written like this.
     Option(&'static str, &'static str),
-    /// There is none: what to do instead.
+    /// There is no such option: what to do instead.
     Nothing(&'static str),
 }
 
@@ -108,8 +109,9 @@ const SIZE_LOG: Here =
     Nothing("nothing is written on a hit or a miss: `user::stats()` counts them");
 const METHOD: Here = As("self", "`self = shared`, `self = instance` or `self = key(self.id)`");
 
-/// Words as [`plain`] makes them, of `cached`, `memoize`, `moka`, `quick_cache`, `functools`, `cachetools`,
-/// `cashews`, `aiocache`, Django, joblib, Spring, Caffeine, `FusionCache`, Rails, `lru-cache` and HTTP.
+/// Words in the form of [`plain`], from `cached`, `memoize`, `moka`, `quick_cache`, `functools`,
+/// `cachetools`, `cashews`, `aiocache`, Django, joblib, Spring, Caffeine, `FusionCache`, Rails, `lru-cache`
+/// and HTTP.
 const WORDS: &[(&str, Here)] = &[
     (
         "time timetolive timetoliveseconds ttlsecs ttlsec ttlseconds ttlmillis ttlms ttlmins \
@@ -254,7 +256,7 @@ const WORDS: &[(&str, Here)] = &[
     ),
 ];
 
-/// As words are compared: `maxSize`, `max_size` and `maxsize` are one.
+/// The form in which words are compared: `maxSize`, `max_size` and `maxsize` are one.
 fn plain(word: &str) -> String {
     word.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
@@ -267,7 +269,7 @@ fn elsewhere(word: &str) -> Option<&'static Here> {
         .map(|(_, here)| here)
 }
 
-/// What is said about an option that does not exist.
+/// The error about an option that does not exist.
 pub(super) fn unknown_option(name: &str) -> String {
     let unknown = format!("unknown option `{name}`");
     let ours = nearest(name, OPTIONS);
@@ -283,7 +285,7 @@ pub(super) fn unknown_option(name: &str) -> String {
     }
 }
 
-/// A long word of theirs, mistyped. Short ones are too near to ours.
+/// A mistyped long option of another library. Short ones are too similar to ours.
 fn mistyped_elsewhere(name: &str) -> Option<&'static Here> {
     let all = WORDS.iter().flat_map(|(words, _)| words.split(' '));
     let near = nearest(&plain(name), all.filter(|word| word.len() >= 6));

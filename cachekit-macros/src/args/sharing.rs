@@ -14,7 +14,7 @@ use crate::duration;
 /// The operation that other languages know.
 pub(crate) struct Interop {
     pub(crate) operation: LitStr,
-    /// Other functions of the program have it as well, as they say too.
+    /// Other functions of the program may have it too, if they say so as well.
     pub(crate) shared: bool,
 }
 

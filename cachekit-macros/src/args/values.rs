@@ -1,4 +1,4 @@
-//! The value of each option. Every function here reads what follows the option's name.
+//! The value of each option. Every function here reads the tokens after the option's name.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) enum Capacity {
 
 /// What a call does while another process runs the function.
 pub(crate) enum FillLock {
-    /// Runs it as well.
+    /// Runs it too.
     Off,
     /// Waits this long at most.
     Wait(Duration, Span),
@@ -79,7 +79,7 @@ pub(super) fn ttl(name: &Ident, input: ParseStream<'_>) -> Result<Lifetime> {
     }
 }
 
-/// As [`ttl`], but `None` has no value that a closure could look at.
+/// Like [`ttl`], but `None` has no value that a closure could look at.
 pub(super) fn ttl_none(name: &Ident, input: ParseStream<'_>) -> Result<Lifetime> {
     match ttl(name, input)? {
         Lifetime::FromValue(closure) => Err(wrong(
@@ -310,7 +310,7 @@ pub(super) fn own_cache(name: &Ident, input: ParseStream<'_>) -> Result<Expr> {
 pub(super) fn name(name: &Ident, input: ParseStream<'_>) -> Result<Ident> {
     let ahead = input.fork();
     assigned(name, input, "`name = user_cache`", Ident::parse).map_err(|error| {
-        // A string is a plain confusion, so it gets a plain answer.
+        // A string is a common mistake, so it gets a specific error.
         let text = ahead.parse::<Token![=]>().and_then(|_| ahead.parse::<LitStr>());
         match text {
             Ok(text) => wrong(
@@ -339,7 +339,7 @@ pub(super) fn krate(name: &Ident, input: ParseStream<'_>) -> Result<CratePath> {
     CratePath::new(path)
 }
 
-/// What follows `name =`; when nothing does, the error names the accepted forms.
+/// The value after `name =`; if there is none, the error names the accepted forms.
 pub(super) fn assigned<T>(
     name: &Ident,
     input: ParseStream<'_>,
@@ -351,7 +351,8 @@ pub(super) fn assigned<T>(
         return Err(wrong(name, format_args!("`{name}` needs a value: {forms}")));
     }
     parse(input).map_err(|error| {
-        // The end of the input has no place of its own: it would underline the whole attribute.
+        // The end of the input has no span of its own: the error would underline the whole
+        // attribute.
         if error.to_string().starts_with("unexpected end of input") {
             wrong(name, format_args!("the value of `{name}` is incomplete; it is written {forms}"))
         } else {
@@ -379,7 +380,7 @@ fn is_number(expr: &Expr) -> bool {
     matches!(plain(expr), Expr::Lit(literal) if matches!(literal.lit, Lit::Int(_) | Lit::Float(_)))
 }
 
-/// The `|a, b|` of a closure: what a wrong number of arguments should underline.
+/// The `|a, b|` of a closure: the span for an error about the number of arguments.
 pub(super) fn closure_head(closure: &syn::ExprClosure) -> impl ToTokens {
     let (begin, inputs, end) = (&closure.inputs_begin, &closure.inputs, &closure.inputs_end);
     quote::quote!(#begin #inputs #end)

@@ -9,7 +9,7 @@ use super::spans::{Extent, located};
 use crate::model::{Companion, Model, pointee};
 use crate::signature::Flavor;
 
-/// An argument, or `self`: how it is copied, kept and handed over.
+/// An argument, or `self`: how it is copied, kept and passed on.
 struct Copied {
     name: Ident,
     /// The expression that makes the copy, in the function.
@@ -20,13 +20,13 @@ struct Copied {
     given: TokenStream,
 }
 
-/// What happens on a miss of a function with `stale`, around what its turn to run is.
+/// What happens on a miss of a function with `stale`, around the run of the function.
 pub(super) fn ask(model: &Model, run: &TokenStream) -> TokenStream {
     let private = model.private();
     let here = model.here();
     let start = start(model);
     if model.returned.is_async() {
-        // As in the function: of what came, the lead alone is part of the future.
+        // As in the function: only the lead is part of the future.
         return quote_spanned! {here=>
             let __miss = match #private::Miss::ask_async(__miss).await {
                 #private::Asked::Value(__value) => return __value,
@@ -83,7 +83,7 @@ fn start(model: &Model) -> TokenStream {
     quote_spanned!(mixed=> #(#made)* #started;)
 }
 
-/// The function that makes the future of an async call. It stands beside the function: inside, the compiler
+/// The function that creates the future of an async call. It is beside the function: inside, the compiler
 /// could not yet know whether the future is `Send`.
 pub(super) fn function(model: &Model) -> TokenStream {
     let opaque = matches!(model.returned.flavor, Flavor::Async | Flavor::ImplFuture);
@@ -104,7 +104,7 @@ pub(super) fn function(model: &Model) -> TokenStream {
     });
     let value = &model.returned.value;
     let call = call(model, &copies);
-    // A future that is not `Send` is the function's affair: it is said at its name.
+    // A future that is not `Send` is the function's mistake, so it is reported at its name.
     let at = located(model.name().span());
     let private = model.krate.private(at);
     let boxed = quote_spanned!(at=> #private::Box::pin(async move { #call.await }));

@@ -33,9 +33,9 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
         "The cache of the function `{}`: look at its entries, set them, drop them.",
         model.name().unraw()
     );
-    // Where a type may not stand, or one of that name stands already, the compiler says so at these.
+    // If a type is not allowed here, or a type of that name exists already, the compiler reports it at these tokens.
     let at = located(name.span());
-    // A struct, because the compiler's words for it fit: it has functions, and no variants. It has no values.
+    // A struct, because the compiler's wording for it fits: it has functions, and no variants. It has no values.
     let declaration = quote_spanned!(at=> struct #name { never: ::core::convert::Infallible });
     let implementation = quote_spanned!(at=> impl #name);
     quote_spanned! {Span::mixed_site()=>
@@ -98,9 +98,9 @@ fn sites(model: &Model) -> TokenStream {
     }
 }
 
-// Its functions are as visible as the type: where that cannot be seen, one error says so.
+// Its functions are as visible as the type: if that is wrong, one error says so.
 
-/// What concerns all entries.
+/// Companions for all entries.
 fn of_the_function(model: &Model) -> TokenStream {
     let private = model.private();
     let mixed = Span::mixed_site();
@@ -124,8 +124,8 @@ fn of_the_function(model: &Model) -> TokenStream {
             #private::function_stats(#site)
         }
 
-        /// Drops the entries of this function whose time is over, and returns how many there were. They go by themselves
-        /// when they make room; this frees their memory now.
+        /// Drops the expired entries of this function, and returns how many there were. They are dropped anyway
+        /// when space is needed; this frees their memory now.
         #[inline]
         pub fn purge() -> ::core::primitive::u64 {
             #private::function_purge(#site)
@@ -139,8 +139,8 @@ fn of_the_function(model: &Model) -> TokenStream {
     }
 }
 
-/// What a companion returns: this, or a future of it. No companion is an `async fn`, which would cost the compiler more
-/// than all the rest of it.
+/// The return type of a companion: this, or a future of it. No companion is an `async fn`, which would cost the
+/// compiler more than all the rest of it.
 fn returned(model: &Model, what: &TokenStream) -> TokenStream {
     if model.returned.is_async() {
         quote_spanned!(Span::mixed_site()=> impl ::core::future::Future<Output = #what>)
@@ -149,10 +149,10 @@ fn returned(model: &Model, what: &TokenStream) -> TokenStream {
     }
 }
 
-/// What concerns the entry of some arguments.
+/// Companions for the entry of some arguments.
 ///
-/// Each is a call by path, since a trait of the user's for all types may have methods of these names, and
-/// hands the handle over, so that there is nothing left to drop: each costs the compiler little.
+/// Each is a call by path, because a blanket trait of the user may have methods of these names. It
+/// passes the handle by value, so that there is nothing left to drop: each costs the compiler little.
 fn of_one_entry(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
@@ -169,7 +169,7 @@ fn of_one_entry(model: &Model) -> TokenStream {
     let names: Vec<_> = names.collect();
     let on_call = on_call(model);
     let on = on_call_path(model);
-    // Async companions make the handle when they are polled: until then it is a function and its argument.
+    // Async companions create the handle when they are polled: until then they hold a function and its argument.
     let (parameters, entry, module) = if model.returned.is_async() {
         let types = model.borrowed_types();
         (
@@ -227,7 +227,7 @@ fn of_one_entry(model: &Model) -> TokenStream {
             #private::#module::contains(#entry)
         }
 
-        /// What would become of a call with these arguments, and why: which tier would answer, and for how long. It
+        /// What would happen to a call with these arguments, and why: which tier would answer, and for how long. It
         /// changes nothing.
         #[inline]
         pub fn explain #generics (#(#arguments),*) -> #explained #bounds {
@@ -240,7 +240,7 @@ fn of_one_entry(model: &Model) -> TokenStream {
             #private::#module::set(#entry, value)
         }
 
-        /// The key of these arguments, to log or to compare.
+        /// The key of these arguments, for logs and comparisons.
         #[inline]
         pub fn key #generics (#(#arguments),*) -> #entry_key #bounds {
             #private::#module::key(#entry)
@@ -251,7 +251,7 @@ fn of_one_entry(model: &Model) -> TokenStream {
     }
 }
 
-/// What a visitor makes of a call: its route, shape and key are worked out here, once for all companions.
+/// Passes a call to a visitor: its route, shape and key are determined here, once for all companions.
 fn on_call(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
@@ -286,7 +286,7 @@ fn on_call_path(model: &Model) -> TokenStream {
     quote_spanned!(mixed=> Self::__cachekit_on::<#(#names,)* _>)
 }
 
-/// Runs a closure on the value in its place.
+/// Runs a closure on the value in place.
 fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
@@ -295,14 +295,14 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     generics.params.push(syn::parse_quote!(#result));
     let (generics, _, bounds) = generics.split_for_impl();
     let arguments = model.borrowed_arguments();
-    // Of a `Result`, the value that is stored. What goes by another name is looked at as a whole.
+    // For a `Result`, the value that is stored. A type under another name is passed as a whole.
     let whole = &model.returned.value;
     let seen = returned_value(whole);
     let look = Ident::new(if seen.is_some() { "LookAtValue" } else { "LookAt" }, mixed);
     let seen = seen.unwrap_or(whole);
     let on = on_call_path(model);
     quote_spanned! {mixed=>
-        /// Runs `look` on the cached value of these arguments where it is: nothing is cloned, and the function does not
+        /// Runs `look` on the cached value of these arguments in place: nothing is cloned, and the function does not
         /// run. `None` if there is no value in this process. It counts as a use. A value that is kept sealed is opened for
         /// it.
         #[inline]

@@ -7,7 +7,7 @@ use syn::{GenericParam, Generics, Token, TypeParamBound, WherePredicate};
 
 use crate::signature::mentions;
 
-/// Takes parameters away, and every bound that speaks of them.
+/// Removes parameters, and every bound that mentions them.
 pub(super) fn leave_out(generics: &mut Generics, left_out: &[Ident]) {
     let names: Vec<String> = left_out.iter().map(ToString::to_string).collect();
     let params = std::mem::take(&mut generics.params);

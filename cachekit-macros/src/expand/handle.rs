@@ -17,7 +17,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let turbofish = model.kept_turbofish();
     let generics = model.kept_generics();
     let (generics, _, bounds) = generics.split_for_impl();
-    // The method's own token: the key's expression means this `self`, whichever macro it came through.
+    // The method's own token, so that `self` in the key's expression means the same, whichever macro it came through.
     let receiver = model.receiver().map(|receiver| quote!(&#receiver,));
     let arguments = model.borrowed_arguments();
     let handle_type = return_type(model);
@@ -29,7 +29,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
         model.name().unraw()
     );
     let again = again::function(model);
-    // In a trait's `impl` nothing can be added: the compiler says so at the name.
+    // Nothing can be added to a trait's `impl`: the compiler reports that at the name.
     let at = located(name.span());
     quote_spanned! {at=>
         #(#cfgs)*
@@ -66,8 +66,8 @@ pub(super) fn return_type(model: &Model) -> TokenStream {
     quote!(#handle<#value>)
 }
 
-/// A call, under its first or its second name, that gets all that there is to know of a call of the function: the second
-/// one where a value that is set needs rules. `first` is what it gets before.
+/// A call, by its first or its second name, that gets everything about a call of the function. The second name is used
+/// if a value that is set needs rules. `first` are the arguments before.
 pub(super) fn make(
     model: &Model,
     [plain, with_rules]: [&str; 2],

@@ -16,7 +16,7 @@ pub(super) enum Arrival {
     Borrowed,
 }
 
-/// A block that makes the key and hands it to `call`.
+/// A block that creates the key and passes it to `call`.
 ///
 /// The borrows end with the block's statement: what `call` returns must not hold them.
 pub(super) fn with(
@@ -47,7 +47,7 @@ pub(super) fn with(
     let mut key = Group::new(Delimiter::Parenthesis, quote!(#(#parts,)*));
     key.set_span(whole(model));
     let call = call(key.into_token_stream());
-    // Only here, where nothing but our own code and plain arguments stand, are the traits in scope.
+    // The traits are only in scope here, where there is nothing but our own code and plain arguments.
     let import = if parts.is_empty() {
         TokenStream::new()
     } else {
@@ -65,8 +65,8 @@ pub(super) fn with(
         .iter()
         .filter(|parameter| !parameter.skipped)
         .filter_map(|parameter| parameter.borrowed_names(arrival == Arrival::AsWritten));
-    // A match keeps the temporaries of the expressions alive until the key has been used; a statement
-    // of its own ends them before anything else happens, and before an await.
+    // A match keeps the temporaries of the expressions alive until the key has been used. Its own
+    // statement ends them before anything else happens, and before an await.
     quote_spanned! {here=>
         {
             #(#[allow(unused_variables, clippy::no_effect_underscore_binding)] #names)*
@@ -78,7 +78,7 @@ pub(super) fn with(
     }
 }
 
-/// Where the key as a whole is said.
+/// The span of the key as a whole.
 fn whole(model: &Model) -> Span {
     located(match &model.key_option {
         Some(name) => name.span(),
@@ -89,7 +89,8 @@ fn whole(model: &Model) -> Span {
 fn argument(model: &Model, parameter: &Parameter, arrival: Arrival) -> TokenStream {
     let at = Extent::of(&parameter.ty);
     let mut ident = parameter.ident.clone();
-    // The name keeps its meaning and points at the type, which is what a bad part is about.
+    // The name keeps its meaning and points at the type, which is what an error about a bad part
+    // concerns.
     ident.set_span(at.start.resolved_at(ident.span()));
     let value = if parameter.form == Form::Value && arrival == Arrival::Borrowed {
         quote!(#ident)
@@ -113,8 +114,9 @@ fn instance(model: &Model, word: &Ident) -> TokenStream {
     quote_spanned!(at=> #private::instance_part(#argument))
 }
 
-/// One part from a reference. One more reference for each way that is tried before the last. When none
-/// fits, the error underlines the method, so that one goes to the `heart` of what the user wrote.
+/// One part from a reference. One additional reference for each choice that is tried before the last.
+/// If none fits, the error underlines the method, so that one gets the span `heart` of the user's
+/// code.
 fn part(model: &Model, at: &Extent, heart: Span, reference: &TokenStream) -> TokenStream {
     let private = model.krate.private(at.start);
     let mut methods = quote_spanned!(heart=> __cachekit_via());

@@ -1,4 +1,4 @@
-//! The route of a call: what the attribute says of its backend and its tenant, as the runtime has it.
+//! The route of a call: the attribute's backend and tenant, in the form of the runtime.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -51,14 +51,14 @@ pub(super) fn with(model: &Model, call: impl FnOnce(TokenStream) -> TokenStream)
     }
 }
 
-/// The function with the number of arguments that stand in the key: a single one is its own key, in this process.
+/// The function with the number of arguments in the key: a single argument is its own key, in this process.
 fn of_arguments(model: &Model, function: &TokenStream, inferred: usize) -> TokenStream {
     let count = Literal::usize_unsuffixed(model.key.len());
     let inferred = std::iter::repeat_n(quote!(_), inferred);
     quote_spanned!(Span::mixed_site()=> #function::<#count #(, #inferred)*>)
 }
 
-/// What one of the two options makes of its expression, and the name that stands for that.
+/// The expression of one of the two options, and the name that represents it.
 fn part<'a>(
     model: &Model,
     what: &str,
@@ -66,7 +66,7 @@ fn part<'a>(
 ) -> (TokenStream, Option<(Ident, &'a Expr)>) {
     let Some(expr) = expr else { return (quote!(()), None) };
     let at = Extent::of(expr);
-    // All of it stands where the user wrote it, so that what is wrong with it is said there.
+    // All of it has the span of the user's code, so that errors are reported there.
     let private = model.krate.private(at.start);
     let name = Ident::new(&format!("__{what}"), at.start);
     let function = Ident::new(what, at.end);

@@ -10,7 +10,7 @@ use crate::args::Lifetime;
 use crate::model::{Model, Tier};
 use crate::signature::mentions;
 
-/// The chain that collects them, or nothing when the site's policy says it all.
+/// The chain that collects them, or nothing if the site's policy is enough.
 pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     let chain = chain(model);
     if chain.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     Some(quote!(#rules #chain))
 }
 
-/// What decides about a value that is set from outside.
+/// The rules for a value that is set from outside.
 pub(super) enum ForSet {
     /// A value that does.
     Judge(TokenStream),
@@ -34,7 +34,7 @@ pub(super) enum ForSet {
     Rules(TokenStream),
 }
 
-/// The same for a value that is set from outside, where there is no call and so no argument.
+/// The same for a value that is set from outside, where there is no call and so no arguments.
 pub(super) fn for_set(model: &Model) -> ForSet {
     let private = model.private();
     let chain = chain(model);
@@ -66,8 +66,8 @@ fn expressions(model: &Model) -> TokenStream {
     tokens
 }
 
-/// Whether an option's expression names an argument or `self`, or a type that is left out. A closure's own parameter of that name
-/// counts, too: then `set` only removes, which is never wrong.
+/// Whether an option's expression mentions an argument or `self`, or a type that is left out. A closure's own parameter
+/// of that name counts, too: then `set` only removes, which is never wrong.
 fn mentions_a_call(model: &Model, tokens: &TokenStream) -> bool {
     let of_arguments = model
         .parameters
@@ -81,7 +81,7 @@ fn chain(model: &Model) -> TokenStream {
     let options = &model.options;
     let mut chain = TokenStream::new();
     match &options.ttl_ok {
-        // The policy has it.
+        // The policy contains it.
         None | Some((_, Lifetime::Fixed(..))) => {}
         Some((name, lifetime)) => chain.extend(ttl("ttl", name, lifetime)),
     }
@@ -108,7 +108,7 @@ fn ttl(method: &str, name: &Ident, lifetime: &Lifetime) -> TokenStream {
     }
 }
 
-/// `.method(value)`, standing where the user wrote `name = value`.
+/// `.method(value)`, with the span of the user's `name = value`.
 fn call(method: &str, name: &Ident, value: &impl ToTokens) -> TokenStream {
     let at = Extent::of(value);
     let method = Ident::new(method, located(name.span()));
@@ -118,7 +118,7 @@ fn call(method: &str, name: &Ident, value: &impl ToTokens) -> TokenStream {
 /// A literal duration, at the literal that the user wrote.
 pub(super) fn duration(lifetime: Duration, span: Span) -> TokenStream {
     let span = located(span);
-    // Whole seconds are what most people write, and what reads well when expanded.
+    // Most durations are whole seconds, which also read well when expanded.
     let (unit, count) = if lifetime.subsec_millis() == 0 {
         ("from_secs", lifetime.as_secs())
     } else {

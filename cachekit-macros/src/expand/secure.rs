@@ -1,4 +1,4 @@
-//! Sealed values: what stands around the shape of the return type.
+//! Sealed values: the code around the shape of the return type.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote_spanned;
@@ -7,9 +7,10 @@ use super::spans::{Extent, located};
 use crate::args::{L1, OnTamper};
 use crate::model::{Model, Tier};
 
-/// Makes `__shape` that of a sealed function, after it has been checked as any other.
+/// Makes `__shape` that of a sealed function, after the usual checks.
 pub(super) fn wrap_shape(model: &Model) -> TokenStream {
-    // A function with `interop` can be refused, too: for an argument that no other language has.
+    // A function with `interop` can refuse calls, too: for an argument that other languages cannot
+    // represent.
     let is_sealed = model.tier == Tier::Secure;
     if !is_sealed && model.options.interop.is_none() {
         return TokenStream::new();
@@ -27,7 +28,7 @@ pub(super) fn wrap_shape(model: &Model) -> TokenStream {
         OnTamper::Error(word) => {
             let word = located(word);
             let on_word = model.krate.private(word);
-            // Named where the option stands, so that what is wrong is said there.
+            // With the span of the option, so that errors are reported there.
             let returned = Ident::new("__returned", word);
             quote_spanned! {word=>
                 let #returned = #private::Refusing::<#value>::new();

@@ -9,13 +9,13 @@ use crate::args::Args;
 use crate::diagnostics::Errors;
 use crate::signature::{Around, Function, Parameter, begins_path, mentions};
 
-/// What stands beside the function to work with its entries.
+/// The item beside the function that works with its entries.
 pub(crate) enum Companion {
     /// A type of the function's name: `user::invalidate(&id)`.
     Type { name: Ident, vis: Visibility },
     /// A method that returns a handle: `self.user_cache(&id).invalidate()`.
     Handle { name: Ident, vis: Visibility },
-    /// Nothing, because nothing may stand there or nothing is needed.
+    /// Nothing, because it is not allowed or not needed.
     None,
 }
 
@@ -70,20 +70,20 @@ impl Companion {
         Companion::Type { name, vis }
     }
 
-    /// Beside a method more methods may stand, unless it implements a trait.
+    /// More methods may be added beside a method, unless it implements a trait.
     fn beside_method(
         args: &Args,
         (function, parameters): (&Function, &[Parameter]),
         vis: Visibility,
         errors: &mut Errors,
     ) -> Self {
-        // Without a visibility it may implement a trait: only the source file tells.
+        // Without a visibility it may implement a trait: only the source file shows that.
         let inherent = !matches!(function.vis, Visibility::Inherited)
             || Around::of(&function.sig.ident).inherent_impl;
         if let (true, Some((what, name))) =
             (inherent || args.name.is_given(), hidden(args, parameters))
         {
-            // Where a companion is wanted it says so, else there is none.
+            // If a companion is requested, an error says so; otherwise there is none.
             for option in [args.name.name(), args.vis.name()].into_iter().flatten() {
                 errors.at(
                     option,
@@ -127,7 +127,7 @@ impl Companion {
     }
 }
 
-/// Whether the function means something else by the name that its companion is to have: `serde_json::Value` in
+/// Whether the function uses the name of its companion for something else: `serde_json::Value` in
 /// `fn serde_json(…)`.
 fn hides_a_path(name: &Ident, function: &Function, written: &TokenStream) -> bool {
     let body = function.body.as_ref().map(Group::stream).unwrap_or_default();
@@ -136,7 +136,7 @@ fn hides_a_path(name: &Ident, function: &Function, written: &TokenStream) -> boo
         .any(|tokens| begins_path(tokens, name, &OF_A_COMPANION).is_some())
 }
 
-/// What people call of a companion: these paths mean it.
+/// The functions of a companion: these paths mean it.
 const OF_A_COMPANION: [&str; 11] = [
     "clear",
     "contains",
@@ -151,7 +151,7 @@ const OF_A_COMPANION: [&str; 11] = [
     "with",
 ];
 
-/// The argument that `backend` or `tenant` needs and a companion does not get.
+/// The argument that `backend` or `tenant` needs and that a companion does not get.
 pub(crate) fn hidden<'a>(
     args: &Args,
     parameters: &'a [Parameter],

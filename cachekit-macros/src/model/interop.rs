@@ -1,4 +1,4 @@
-//! What `interop = …` takes: names that every language accepts, and nothing that only Rust knows.
+//! What `interop = …` accepts: names that every language accepts, and nothing that only Rust knows.
 
 use syn::visit::{self, Visit};
 use syn::{Expr, LitStr, Token};
@@ -9,7 +9,7 @@ use crate::args::{Args, Interop, SelfKey};
 use crate::diagnostics::Errors;
 use crate::signature::{Free, Parameter};
 
-/// Checks the option. `stays` says that the values cannot leave the process.
+/// Checks the option. `stays` means that the values cannot leave the process.
 pub(super) fn check(
     (tier, stays): (Tier, bool),
     args: &Args,
@@ -76,7 +76,7 @@ pub(super) fn check(
     }
 }
 
-/// The key shows no tenant: what tells tenants apart has to be in it.
+/// The key shows no tenant, so whatever distinguishes tenants has to be in it.
 fn check_tenant(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
     let Some(tenant) = args.tenant.value().filter(|tenant| !is_unreadable(tenant)) else { return };
     let free = Free::of(tenant);
@@ -84,7 +84,7 @@ fn check_tenant(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
         Some(SelfKey::Part(part)) => Some(part),
         _ => None,
     };
-    // Of another backend it is another entry.
+    // In another backend it is another entry.
     let places = [args.key.value(), args.backend.value(), of_self];
     let places: Vec<Free> = places.into_iter().flatten().map(Free::of).collect();
     let names = parameters.iter().flat_map(|parameter| {
@@ -119,7 +119,7 @@ pub(super) fn decides_types(args: &Args) -> bool {
     skipped.iter().any(|name| name == "Self") || is_named_in_key(args, "Self")
 }
 
-/// Whether the key tells a type or a `const` parameter apart.
+/// Whether the key distinguishes a type or a `const` parameter.
 pub(super) fn is_named_in_key(args: &Args, word: &str) -> bool {
     let of_self = match args.self_key.value() {
         Some(SelfKey::Part(part)) => Some(part),
@@ -132,8 +132,8 @@ pub(super) fn is_named_in_key(args: &Args, word: &str) -> bool {
     named.found
 }
 
-/// Looks for a value that depends on a type alone: the parameter itself, a constant of it, or what a function of it
-/// returns that takes nothing. What takes an argument may only convert it.
+/// Looks for a value that depends only on a type: the parameter itself, one of its constants, or the result of one
+/// of its functions without arguments. A function with an argument may only convert it.
 struct Named<'a> {
     word: &'a str,
     found: bool,
@@ -176,7 +176,7 @@ impl<'ast> Visit<'ast> for Named<'_> {
         }
     }
 
-    // What is declared inside says nothing of the result.
+    // Inner declarations say nothing about the result.
     fn visit_block(&mut self, _block: &'ast syn::Block) {}
     fn visit_expr_closure(&mut self, _closure: &'ast syn::ExprClosure) {}
 }
@@ -193,7 +193,7 @@ fn check_namespace(namespace: &LitStr, errors: &mut Errors) {
     }
 }
 
-/// Why this is no part of a key that all languages share.
+/// Why this cannot be part of a key that all languages share.
 fn refused(segment: &str) -> Option<String> {
     let is_first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_other = |c: char| is_first(c) || matches!(c, '.' | '_' | '-');

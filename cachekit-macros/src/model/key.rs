@@ -1,4 +1,4 @@
-//! What the key consists of.
+//! The parts of the key.
 
 use proc_macro2::Ident;
 use syn::Expr;
@@ -10,7 +10,7 @@ use crate::signature::{Free, Function, Parameter};
 
 /// One part of the key.
 pub(crate) enum Part {
-    /// `self = instance`, with the word to point at.
+    /// `self = instance`, with the word for the span of errors.
     Instance(Ident),
     /// `key = …` or `self = key(…)`.
     Expr(Expr),
@@ -18,10 +18,10 @@ pub(crate) enum Part {
     Argument(usize),
 }
 
-/// What the runtime's key tuples hold besides a part for `self`.
+/// How many parts the runtime's key tuples have besides a part for `self`.
 const MOST_PARTS: usize = 12;
 
-/// The parts, and in each parameter whether it was left out.
+/// The parts; also records in each parameter whether it was left out.
 pub(super) fn parts(
     args: &Args,
     function: &Function,
@@ -61,7 +61,8 @@ pub(super) fn parts(
     parts
 }
 
-/// A method must say what `self` means: a silent default would serve one object's value to another.
+/// A method must state what `self` means: a silent default would serve one object's value to
+/// another.
 fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Option<Part> {
     let Some(receiver) = function.receiver() else {
         if let (Some(option), Some(SelfKey::Instance(_) | SelfKey::Part(_))) =
@@ -75,7 +76,7 @@ fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Optio
         return None;
     };
     if !args.self_key.is_given() {
-        // A key that could not be read may have said it.
+        // A key that could not be read may have mentioned it.
         let key_says_it =
             args.key.is_given() && args.key.value().is_none_or(|key| Free::of(key).has_self());
         if !key_says_it && !args.own_cache.is_given() {
@@ -116,7 +117,7 @@ fn skipped<'a>(
         if skipped[..index].contains(name) {
             errors.at(name, format_args!("`{name}` stands twice in `skip`"));
         } else if is_type(name) {
-            // Another file's question.
+            // Another file checks this.
         } else if let Some(problem) = problem_with(name, skipped, parameters) {
             errors.at(name, problem);
         }

@@ -1,8 +1,9 @@
 //! Type parameters that the key does not show.
 //!
-//! A function has entries of its own for each type it is called with. If a type occurs only in
-//! arguments that are left out of the key, that may be meant or not: an executor's type says nothing about the
-//! value, a closure's may say all. The author decides, since either default would be wrong for some functions.
+//! A function has separate entries for each type it is called with. If a type occurs only in arguments that
+//! are left out of the key, that may or may not be intended: the type of an executor says nothing about the
+//! value, the type of a closure may determine it. The author decides, since either default would be wrong for
+//! some functions.
 
 use proc_macro2::Ident;
 use syn::visit::Visit;
@@ -23,7 +24,7 @@ pub(super) fn choose(
     errors: &mut Errors,
 ) -> Vec<Ident> {
     let left_out = decided(args, function, parameters, errors);
-    // No companion could take these. With `key` they had not been skipped.
+    // No companion could take these. With `key` they were not skipped.
     for parameter in parameters {
         let names_it = |name: &Ident| mentions(&parameter.ty, &name.to_string());
         parameter.skipped |= left_out.iter().any(names_it);
@@ -48,7 +49,7 @@ fn decided(
                     errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"));
                 }
                 (Some(_), None) if view.argument_of(name).is_none() => left_out.push(name.clone()),
-                // Entries of this process are told apart by it all the same.
+                // Entries of this process are still distinguished by it.
                 (Some(_), None) => {}
             }
             continue;
@@ -78,7 +79,7 @@ fn decided(
     left_out
 }
 
-/// What is left out needs a function that does not know it, beside the one that is cached.
+/// Leaving a parameter out requires a function without it, beside the cached one.
 pub(super) fn check_place(
     left_out: &[Ident],
     args: &Args,
@@ -111,7 +112,7 @@ pub(super) fn is_type_parameter(
     !is_argument && function.turbofish().contains(&name)
 }
 
-/// The function, as the key sees it.
+/// The function, as seen by the key.
 struct View<'a> {
     args: &'a Args,
     function: &'a Function,
@@ -146,7 +147,7 @@ impl<'a> View<'a> {
         left_out.first().and_then(|name| self.skipped(name))
     }
 
-    /// Why a type belongs to the identity of what is stored.
+    /// Why a type is part of the identity of the stored value.
     fn reason(&self, name: &Ident) -> Option<String> {
         let argument = self.argument_of(name).map(|argument| {
             format!("it is in the type of `{argument}`, which is a part of the key")
@@ -154,7 +155,7 @@ impl<'a> View<'a> {
         argument.or_else(|| self.reason_besides_arguments(name))
     }
 
-    /// An argument in the key that has it in its type.
+    /// An argument in the key whose type contains it.
     fn argument_of(&self, name: &Ident) -> Option<&'a Ident> {
         let word = name.to_string();
         let argument = self.kept.iter().find(|argument| mentions(&argument.ty, &word))?;
@@ -182,7 +183,7 @@ impl<'a> View<'a> {
         named.map(|(option, _)| format!("`{option}` names it"))
     }
 
-    /// Reports a parameter that the author has not decided about.
+    /// Reports a parameter about which the author has not decided.
     fn ask(&self, name: &Ident, errors: &mut Errors) {
         let word = name.to_string();
         let holder = self.dropped.iter().find(|argument| mentions(&argument.ty, &word));
@@ -212,7 +213,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether the key is that of all languages. It has no types in it, not even those of its parts.
+    /// Whether the key is that of all languages. It contains no types, not even those of its parts.
     fn is_for_all_languages(&self) -> bool {
         self.args.interop.is_given() && !self.args.own_cache.is_given()
     }
@@ -250,7 +251,7 @@ impl<'a> View<'a> {
         format!("skip({}, {word})", names.join(", "))
     }
 
-    /// The key that tells the parameter's types apart.
+    /// The key that distinguishes the parameter's types.
     fn in_key(&self, name: &Ident) -> String {
         use syn::GenericParam;
         let is_const = self
@@ -274,7 +275,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The same question for arguments whose types have no name to answer with.
+    /// The same question for arguments whose types have no name that could be used.
     fn ask_for_names(&self, errors: &mut Errors) {
         struct Found<'a>(Option<&'a TypeImplTrait>);
         impl<'a> Visit<'a> for Found<'a> {

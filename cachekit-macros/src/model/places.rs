@@ -1,4 +1,4 @@
-//! Where values may go, and what that takes.
+//! Where values may go, and what that requires.
 
 use proc_macro2::Span;
 
@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::diagnostics::Errors;
 use crate::signature::{Function, Parameter, mentions};
 
-/// Checks the attribute and the options that have to do with the shared tier. `stays` says that the values
+/// Checks the attribute and the options of the shared tier. `stays` means that the values
 /// cannot leave the process.
 pub(super) fn check(
     (tier, stays): (Tier, bool),
@@ -30,7 +30,7 @@ pub(super) fn check(
         );
     }
     check_namespace(tier, args, errors);
-    // What could not be read has been complained of.
+    // An error about the unreadable value was reported already.
     let backend = args.backend.name().filter(|_| args.backend.value().is_some());
     let fill_lock = args.fill_lock.name().filter(|_| args.fill_lock.value().is_some());
     for option in [backend, fill_lock].into_iter().flatten() {
@@ -63,9 +63,9 @@ pub(super) fn check(
     check_backend(args, parameters, errors);
 }
 
-/// Where namespaces show, they are stricter.
+/// Namespaces are stricter where they are visible.
 fn check_namespace(tier: Tier, args: &Args, errors: &mut Errors) {
-    // A key that all languages share shows it in the form of that protocol, which has dots.
+    // A key that all languages share contains it in the form of that protocol, which has dots.
     if args.interop.is_given() {
         return;
     }

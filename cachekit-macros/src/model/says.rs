@@ -1,7 +1,7 @@
-//! Whether `key`, `tenant` and `self = key(…)` say anything about a call.
+//! Whether `key`, `tenant` and `self = key(…)` depend on the call.
 //!
 //! An expression that mentions no argument gives all calls one entry, or one tenant. That is a
-//! wrong value at the second call, so it has to be said in a way that cannot be a mistake: `key = ()`.
+//! wrong value at the second call, so it has to be written in an unmistakable way: `key = ()`.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
@@ -14,8 +14,8 @@ use crate::diagnostics::Errors;
 use crate::signature::{Free, Function, Parameter};
 use crate::template::{Names, inline_names};
 
-/// Fills the templates of the three options. One that cannot be read is a mistake, and its option says nothing
-/// of which more could be complained.
+/// Fills the templates of the three options. One that cannot be read is a mistake, and its option is not
+/// checked further.
 pub(super) fn fill_templates(
     args: &mut Args,
     function: &Function,
@@ -40,7 +40,7 @@ pub(super) fn fill_templates(
     }
 }
 
-/// Stands for an expression that has been complained of. It is never emitted.
+/// Stands for an expression whose error was reported. It is never emitted.
 fn unreadable() -> Expr {
     Expr::Verbatim(proc_macro2::TokenStream::new())
 }
@@ -49,7 +49,7 @@ pub(super) fn is_unreadable(expr: &Expr) -> bool {
     matches!(expr, Expr::Verbatim(tokens) if tokens.is_empty())
 }
 
-/// Checks that each of the three mentions what it is about.
+/// Checks that each of the three mentions what it depends on.
 pub(super) fn check(
     tier: Tier,
     args: &Args,
@@ -140,7 +140,7 @@ impl Call<'_> {
         free.has_self() || self.names().any(|name| free.has(name))
     }
 
-    /// A text inside an expression is not filled in, even where it looks like a template.
+    /// A string inside an expression is not filled in, even if it looks like a template.
     fn check_texts(&self, free: &Free, errors: &mut Errors) {
         for text in &free.texts {
             if let Some(name) = self.named_in(text) {

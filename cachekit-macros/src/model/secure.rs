@@ -1,4 +1,4 @@
-//! What sealing takes.
+//! What sealing requires.
 
 use proc_macro2::{Ident, Span};
 
@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::diagnostics::Errors;
 use crate::signature::Function;
 
-/// Checks the attribute and the options that have to do with sealing. `stays` says that the values cannot
+/// Checks the attribute and the options of sealing. `stays` means that the values cannot
 /// leave the process.
 pub(super) fn check(
     tier: Tier,
@@ -17,7 +17,7 @@ pub(super) fn check(
     errors: &mut Errors,
 ) {
     if tier != Tier::Secure {
-        // What could not be read has been complained of.
+        // An error about the unreadable value was reported already.
         let names = [
             args.tenant.name().filter(|_| args.tenant.value().is_some()),
             args.l1.name().filter(|_| args.l1.value().is_some()),

@@ -1,8 +1,8 @@
-//! What stands around the function, as far as its source file tells.
+//! The code around the function, as far as its source file shows it.
 //!
-//! An attribute on a method sees the method and nothing else. But whether another method may stand beside it
+//! An attribute on a method sees only the method. But whether another method may be added beside it
 //! depends on the block around: an `impl` of a type may have one, an `impl` of a trait may not. So we look at the
-//! file. Where that is not possible (code that a macro wrote, Rust before 1.88), nothing is known, and nothing
+//! file. If that is not possible (code that a macro generated, Rust before 1.88), nothing is known, and nothing
 //! is added.
 
 mod lex;
@@ -16,34 +16,34 @@ use syn::ext::IdentExt;
 
 use self::lex::{Kind, Token};
 
-/// What is known of the block in which the function stands.
+/// What is known of the block around the function.
 #[derive(Clone, Default)]
 pub(crate) struct Around {
     /// Whether it is an `impl` of a type, without a trait and without attributes that could rewrite it.
     pub(crate) inherent_impl: bool,
-    /// The names of types and modules beside the function, with the word that makes them.
+    /// The names of types and modules beside the function, with the keyword that declares them.
     types: Rc<[(String, &'static str)]>,
 }
 
-/// What a source file tells of all its functions.
+/// The functions in a source file.
 struct File {
     source: String,
     /// Where lines begin.
     lines: Vec<usize>,
-    /// By the place of their names: how long these are, and what is around.
+    /// By the position of their names: the length of the name, and the code around.
     functions: HashMap<usize, (usize, Around)>,
 }
 
 thread_local! {
-    /// The file that was looked at last: the next function mostly stands there, too, and reading the file again for each
-    /// is what a long one would cost most.
+    /// The file that was read last: the next function is usually in it, too, and reading a long file again for each
+    /// would cost most.
     static LAST: RefCell<Option<File>> = const { RefCell::new(None) };
 }
 
-/// What makes a name among the types.
+/// Keywords that declare a name among the types.
 const ITEMS: [&str; 6] = ["mod", "struct", "enum", "union", "trait", "type"];
 
-/// Attributes on an `impl` that leave it what it is.
+/// Attributes on an `impl` that do not change it.
 const HARMLESS: [&str; 9] = [
     "allow",
     "automatically_derived",
@@ -57,14 +57,14 @@ const HARMLESS: [&str; 9] = [
 ];
 
 impl Around {
-    /// Looks at the file in which the function's name stands.
+    /// Looks at the file that contains the function's name.
     pub(crate) fn of(function: &Ident) -> Self {
         let span = function.span();
         let Some(file) = span.local_file() else { return Self::default() };
         let Ok(source) = std::fs::read_to_string(file) else { return Self::default() };
         let start = span.start();
         LAST.with_borrow_mut(|last| {
-            // The compiler's server for editors lives on while the file changes.
+            // The compiler's server for editors stays alive while the file changes.
             if last.as_ref().is_none_or(|last| last.source != source) {
                 *last = Some(File::read(source));
             }
@@ -74,7 +74,7 @@ impl Around {
         .unwrap_or_default()
     }
 
-    /// What has the name among the types: "mod", "struct" and so on.
+    /// Which kind of item has the name among the types: "mod", "struct" and so on.
     pub(crate) fn taken(&self, name: &Ident) -> Option<&'static str> {
         let name = name.unraw().to_string();
         self.types.iter().find(|(taken, _)| *taken == name).map(|(_, item)| *item)
@@ -89,15 +89,15 @@ impl File {
         Self { source, lines, functions }
     }
 
-    /// What is around the function whose name stands there.
+    /// The code around the function whose name is at this position.
     fn around(&self, line: usize, column: usize, name: &str) -> Around {
         self.offset(line, column).map(|at| self.at(at, name)).unwrap_or_default()
     }
 
-    /// Where a line and a column, counted in characters, are in the text.
+    /// The offset in the text of a line and a column, counted in characters.
     fn offset(&self, line: usize, column: usize) -> Option<usize> {
         let start = *self.lines.get(line.checked_sub(1)?)?;
-        // What the compiler reads does not begin with the mark.
+        // The compiler's positions do not count the byte order mark.
         let mark = if start == 0 && self.source.starts_with('\u{feff}') { 3 } else { 0 };
         let (at, _) = self.source[start + mark..].char_indices().nth(column)?;
         Some(start + mark + at)
@@ -112,7 +112,7 @@ impl File {
     }
 }
 
-/// The functions of a file, by the place of their names.
+/// The functions of a file, by the position of their names.
 fn functions(tokens: &[Token<'_>]) -> HashMap<usize, (usize, Around)> {
     let mut found = HashMap::new();
     let mut blocks = HashMap::new();
@@ -132,12 +132,12 @@ fn functions(tokens: &[Token<'_>]) -> HashMap<usize, (usize, Around)> {
     found
 }
 
-/// What is in the block that opens there; `None`: the file itself.
+/// The block that opens there; `None`: the file itself.
 fn block_at(tokens: &[Token<'_>], open: Option<usize>) -> Around {
     let beside = match open {
         None => tokens,
         Some(index) if tokens[index].text == "{" => &tokens[index + 1..],
-        // The arguments of a macro: what becomes of them is not to be seen.
+        // The arguments of a macro, whose expansion is unknown.
         Some(_) => return Around::default(),
     };
     Around {
@@ -146,7 +146,7 @@ fn block_at(tokens: &[Token<'_>], open: Option<usize>) -> Around {
     }
 }
 
-/// Whether what stands before a brace is the head of an `impl` of a type.
+/// Whether the tokens before a brace are the head of an `impl` of a type.
 fn is_inherent_impl(before: &[Token<'_>]) -> bool {
     let start = head(before);
     let Some((attributes, head)) = split_attributes(&before[start..]) else { return false };
@@ -158,7 +158,7 @@ fn is_inherent_impl(before: &[Token<'_>]) -> bool {
         head = rest;
     }
     let [first, head @ ..] = head else { return false };
-    // In `for<'a>`, the word belongs to a bound.
+    // In `for<'a>`, the keyword belongs to a bound.
     let of_a_trait = head.iter().enumerate().any(|(index, token)| {
         token.text == "for"
             && !matches!(&head[index + 1..], [open, lifetime, ..] if open.text == "<" && lifetime.kind == Kind::Lifetime)
@@ -171,7 +171,7 @@ fn is_inherent_impl(before: &[Token<'_>]) -> bool {
         && attributes.iter().all(|name| HARMLESS.contains(name))
 }
 
-/// Where the item begins whose head these tokens end with.
+/// The beginning of the item whose head these tokens end with.
 fn head(tokens: &[Token<'_>]) -> usize {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate().rev() {
@@ -187,7 +187,7 @@ fn head(tokens: &[Token<'_>]) -> usize {
     0
 }
 
-/// The names of the attributes before an item, and the item. `None` if that is not what stands there.
+/// The names of the attributes before an item, and the item. `None` if these tokens are something else.
 fn split_attributes<'a, 's>(
     mut tokens: &'a [Token<'s>],
 ) -> Option<(Vec<&'s str>, &'a [Token<'s>])> {
@@ -207,7 +207,7 @@ fn split_attributes<'a, 's>(
     Some((names, tokens))
 }
 
-/// Where the bracket closes that these tokens begin with.
+/// The position of the bracket that closes the first one.
 fn closing(tokens: &[Token<'_>]) -> Option<usize> {
     let mut depth = 0_usize;
     tokens.iter().position(|token| {
@@ -220,7 +220,7 @@ fn closing(tokens: &[Token<'_>]) -> Option<usize> {
     })
 }
 
-/// The types and modules of a block, up to its end. Those under a `cfg` may not be there.
+/// The types and modules of a block, up to its end. Those under a `cfg` may not exist.
 fn types(mut tokens: &[Token<'_>]) -> Vec<(String, &'static str)> {
     let mut found = Vec::new();
     let mut conditional = false;
@@ -238,7 +238,7 @@ fn types(mut tokens: &[Token<'_>]) -> Vec<(String, &'static str)> {
                 match (token.text, rest) {
                     (";", _) => conditional = false,
                     ("#", [open, name, ..]) if open.text == "[" => {
-                        // An attribute of another name may take the item away as well.
+                        // An attribute with another name may also remove the item.
                         conditional |= !HARMLESS.contains(&name.text) && name.text != "derive"
                             || name.text == "cfg";
                     }

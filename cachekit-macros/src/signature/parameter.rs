@@ -12,13 +12,13 @@ pub(crate) struct Parameter {
     pub(crate) ident: Ident,
     /// Its name in a companion that also has to name the function.
     pub(crate) companion_ident: Ident,
-    /// What the user wrote instead of a plain name.
+    /// The user's pattern, if it is not a plain name.
     pub(crate) pattern: Option<Pat>,
     pub(crate) ty: Type,
     /// The names that the body sees.
     pub(crate) names: Vec<Ident>,
     pub(crate) form: Form,
-    /// Whether it is left out of the key; the model finds out.
+    /// Whether it is left out of the key; the model decides.
     pub(crate) skipped: bool,
     /// `#[cfg]` or `#[cfg_attr]` on it.
     pub(crate) conditional: Option<Attribute>,
@@ -44,7 +44,7 @@ impl Parameter {
             None => (names(&typed.pat), Some((*typed.pat).clone())),
         };
         let ident = plain.unwrap_or_else(|| fresh.clone());
-        // A parameter called like the function would hide it where a companion calls it.
+        // A parameter with the function's name would hide the function where a companion calls it.
         let companion_ident = if ident == *function { fresh } else { ident.clone() };
         Parameter {
             ident,
@@ -81,7 +81,7 @@ impl Parameter {
     }
 
     /// Makes its names references to it, for the key's expression. `owned` says whether it arrives as
-    /// in the function, and not borrowed as in a companion.
+    /// in the function, or borrowed as in a companion.
     pub(crate) fn borrowed_names(&self, owned: bool) -> Option<TokenStream> {
         let ident = &self.ident;
         let borrowed = match self.form {

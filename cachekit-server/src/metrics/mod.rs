@@ -142,7 +142,7 @@ impl Metrics {
             }
         }
         let name = "cachekit_server_lookups_total";
-        let help = "Values asked for: found fresh (hit), found stale, not found (miss).";
+        let help = "Look-ups of values: found fresh (hit), found stale, not found (miss).";
         page.family(name, "counter", help);
         for (lookup, result) in Lookup::ALL {
             let count = self.lookups[lookup as usize].load(Relaxed);
@@ -202,7 +202,7 @@ impl Metrics {
                 number(home.locks),
             ),
             ("receiving_bytes", "Bytes of bodies being received.", number(in_transit.receiving)),
-            ("sending_bytes", "Bytes of answers not taken yet.", number(in_transit.sending)),
+            ("sending_bytes", "Bytes of answers not received yet.", number(in_transit.sending)),
         ] {
             page.single(&format!("cachekit_server_{name}"), "gauge", help, value);
         }
@@ -216,7 +216,7 @@ fn render_store(page: &mut Page, home: &Told) {
     let Some(store) = &home.store else { return };
     for (name, kind, help, value) in [
         ("evictions_total", "counter", "Entries evicted for lack of room.", store.evicted),
-        ("expirations_total", "counter", "Entries swept after their time.", store.expired),
+        ("expirations_total", "counter", "Expired entries swept.", store.expired),
         ("damaged_entries_total", "counter", "Damaged entries dropped.", store.damaged),
         ("entries", "gauge", "Entries stored.", store.usage.entries),
         ("bytes", "gauge", "Bytes stored, book-keeping included.", store.usage.bytes),

@@ -67,7 +67,7 @@ where
         }
         let hash = self.hash(&key);
         let flight = self.turn(hash);
-        // Until the user's code is over: rules, weights and clones may call the cache as well.
+        // Until the user's code is over: rules, weights and clones may call the cache, too.
         let running = wait_graph::enter(flight.id());
         let seen = self.store.fresh(hash).filter(|entry| self.own(&key, &**entry).is_some());
         let old = seen.as_deref().and_then(|entry| self.own(&key, entry));
@@ -95,7 +95,7 @@ where
                 Turn::Mine(row) => return Flight::new(self.keep(), hash, row, false),
                 Turn::Alone(row) => return Flight::new(self.keep(), hash, row, true),
                 Turn::Wait(wait, other) => {
-                    // To be looked at again in any case: it has ended, or it takes its time.
+                    // The caller looks again in any case: the other flight has ended, or takes its time.
                     if let Some(_waiting) = wait_graph::wait_for(other) {
                         drop(block(&wait, &self.keep(), hash));
                     }

@@ -72,7 +72,7 @@ where
     F: FnOnce(Rules<Q::Owned, S>) -> J,
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
-    // The rules are the user's code: they are made where a value may be set.
+    // The rules are the user's code: they are only created where a value may be set.
     visitor.visit(function, route, shape, key, || rules(Rules::new()))
 }
 

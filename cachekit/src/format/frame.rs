@@ -2,7 +2,7 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 0..3 | magic `C1 43 4B`; `C1` is no first byte of any MessagePack document |
+//! | 0..3 | magic `C1 43 4B`; no MessagePack document begins with `C1` |
 //! | 3 | version of the format: `34` |
 //! | 4 | codec: 1 is MessagePack with field names, 2 is bincode |
 //! | 5 | flags: bit 0, the payload is an LZ4 block; bit 7 is reserved for sealed payloads |

@@ -75,7 +75,7 @@ where
         self.fetched(self.backed()?).await
     }
 
-    // What follows stands apart from the futures that call it: these have no place for a value.
+    // The following is separate from the futures that call it, which have no space for a value.
 
     #[inline(never)]
     fn fetched<'a>(&'a self, remote: &'a Remote<S>) -> BoxFuture<'a, Option<Box<S::Return>>> {
@@ -132,17 +132,18 @@ where
             let stores_nothing = self.remote.as_ref().is_some_and(Remote::stores_nothing);
             let keep = verdict.keep && !self.store.is_disabled() && !stores_nothing;
             let (Some(stored), true) = (stored, keep) else {
-                // What is not kept, by the rules or because caching is off here, still outdates what is
-                // there.
+                // A value that is not kept, because of the rules or because caching is off here, still
+                // outdates the existing one.
                 self.invalidate().await.ignore();
                 return;
             };
-            // First here: a value that is written there last wins there, and this process agrees.
+            // Here first: a value that is written there last wins there, and this process agrees.
             let backed = self.backed();
             let fate = backed.map(|_| Fate::new(self.hash));
             let window = if kind == Kind::Err { 0 } else { self.function.window() };
             let (kept, prepared) = self.prepared(&stored, (verdict, window));
-            // In flight until it is written there, too: a run that started later may be faster, and wins.
+            // In flight until it is written there, too: a run that started later may be faster, and then
+            // wins.
             let flight = kept.map(|kept| self.put(kept, (verdict, window), kind, fate.as_ref()));
             if flight.is_none() {
                 self.remove_local();
@@ -191,7 +192,7 @@ where
             };
             let shared = remote.remove(&self.store).await;
             if remote.has_backend() {
-                // A call that came in between may have found the old value still there.
+                // A call in between may have found the old value there.
                 self.remove_local();
             }
             Invalidated { removed: u64::from(removed), shared }

@@ -86,9 +86,9 @@ mod value;
 
 #[cfg(test)]
 #[allow(
-    // Types stand next to what is said of them.
+    // Types are beside the text about them.
     clippy::items_after_statements,
-    // Exactly these floats, and exactly these references are the ones to try.
+    // The tests need exactly these floats, and exactly these references.
     clippy::float_cmp,
     clippy::needless_borrows_for_generic_args,
     clippy::needless_pass_by_value

@@ -99,7 +99,7 @@ impl Serving {
         };
         let known = self.invalidations.iter().find(|(known, _)| *known == name);
         let Some((_, invalidate)) = known else {
-            return Err(refused(StatusCode::NOT_FOUND, "there is no invalidation of this name"));
+            return Err(refused(StatusCode::NOT_FOUND, "there is no invalidation with this name"));
         };
         // It may wait for the shared tier, and this thread has other requests to serve.
         let invalidate = Arc::clone(invalidate);
@@ -132,7 +132,7 @@ async fn on_functions(
             None => reports.values().flat_map(|report| &report.functions).collect(),
             Some(cache) => {
                 let Some(report) = reports.get(cache) else {
-                    let why = "there is no function of this name";
+                    let why = "there is no function with this name";
                     return Err(refused(StatusCode::NOT_FOUND, why));
                 };
                 report.functions.iter().collect()

@@ -90,7 +90,7 @@ pub(super) fn keep_for_not_modified(headers: &mut HeaderMap) {
         .keys()
         .filter(|name| {
             let of_content = name.as_str().starts_with("content-");
-            // What guards the page belongs to every answer.
+            // Headers that protect the page belong on every answer.
             of_content
                 && **name != CONTENT_LOCATION
                 && !name.as_str().starts_with("content-security-")

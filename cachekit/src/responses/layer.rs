@@ -185,7 +185,7 @@ impl CacheResponses {
         partition: Option<&str>,
         uri: &str,
     ) -> Result<Invalidated, Error> {
-        // A URI may be private: it is in no error.
+        // A URI may be private, so no error contains it.
         let wrong =
             |message: &str| Error::one(Problem::new(ErrorKind::Argument, message.to_owned()));
         let uri: Uri = uri.parse().map_err(|_| wrong("what is to be invalidated is no URI"))?;
@@ -227,6 +227,6 @@ impl fmt::Debug for CacheResponses {
     }
 }
 
-// As for all types of ours: nothing that panics runs under a lock.
+// As for all of our types: nothing that panics runs under a lock.
 impl UnwindSafe for CacheResponses {}
 impl RefUnwindSafe for CacheResponses {}

@@ -45,7 +45,7 @@ impl Openable for Entry {
 
     fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
         let keyring = resolve::with_envelope(|envelope| Arc::clone(envelope.keyring()));
-        // A key that is gone is no reason to serve what it sealed.
+        // If a key is gone, entries that it sealed must not be served.
         let envelope = InteropEnvelope::new(keyring.map_err(|_| Refusal::Unread)?);
         open(&envelope, &self.1, &self.0, |bytes| {
             read(EncodedRef { stamp: Stamp::INTEROP, bytes });
@@ -112,7 +112,8 @@ impl Sealing for EcosystemSeal {
         _index: usize,
         read: &mut dyn FnMut(&Frame<'_>, bool),
     ) -> Result<(), Refusal> {
-        // What a previous key sealed stays as it is: how long it has to live is not known here, and it opens as well.
+        // An entry that a previous key sealed is not moved, because its remaining TTL is not known here, and it opens
+        // anyway.
         open(&self.envelope, &self.identity, bytes, |document| read(&Frame::around(document), true))
     }
 

@@ -78,8 +78,8 @@ pub(crate) fn with_envelope<R>(use_it: impl FnOnce(&Envelope) -> R) -> Result<R,
 fn from_environment() -> &'static Result<Envelope, Reason> {
     static RESOLVED: OnceLock<Result<Envelope, Reason>> = OnceLock::new();
     RESOLVED.get_or_init(|| {
-        // An empty variable is a mistake, and no word for "none". Previous keys alone say that the operator
-        // meant to set the current one.
+        // An empty variable is a mistake, not a way to say "none". Previous keys alone show that the
+        // operator meant to set the current one.
         let set = |name: &str| std::env::var_os(name).is_some();
         if !set(CURRENT_VARIABLE) && !set(PREVIOUS_VARIABLE) {
             return Err(Reason::NoKeys);

@@ -59,7 +59,7 @@ impl Openable for Entry {
         let opened = resolve::with_envelope(|envelope| {
             open(envelope, (identity, &identity.key), bytes, |frame, _| read(frame.encoded()))
         });
-        // A key that is gone is no reason to serve what it sealed.
+        // If a key is gone, entries that it sealed must not be served.
         opened.unwrap_or(Err(Refusal::Unread))
     }
 }
@@ -95,8 +95,8 @@ impl Seal {
             identity::<Q>((function, store), key).ok_or(Reason::Arguments)?;
         let type_name = std::any::type_name::<V>();
         let fingerprint = fingerprint::<V>();
-        // Another type is another entry, so that a changed struct is a miss and no sign of tampering. The first
-        // three parts have one length each.
+        // Another type is another entry, so that a changed struct is a miss and not a sign of tampering. The
+        // first three parts have fixed lengths.
         let logical = [&identity[..], &fingerprint].concat();
         let keys = envelope.storage_keys(tenant, namespace, &logical);
         let mut keys = keys.map_err(Reason::Context)?.into_iter();
@@ -178,7 +178,7 @@ impl Sealing for Seal {
 /// The error that a refused entry causes, if any.
 pub(super) fn on_refusal(function: &CachedFunction, refusal: Refusal) -> Option<Error> {
     let why = match refusal {
-        // The format of all languages has no mark of the key in it.
+        // The format of all languages contains no key id.
         Refusal::Tampered if function.info.policy.interop.is_some() => {
             "it was changed, or sealed with another master key, for another tenant or for another storage key"
         }
@@ -211,7 +211,7 @@ fn open<T>(
         let opened = envelope.open_in_place(&identity.context(key), buffer);
         let opened = opened.map_err(|error| refusal_of(error.kind()))?;
         let used_previous = opened.used_previous();
-        // A holder of the key wrote something else than a frame.
+        // A holder of the key wrote something other than a frame.
         let frame = Frame::decode_authentic(opened.value()).ok_or(Refusal::Damaged)?;
         Ok(read(&frame, used_previous))
     })
@@ -245,7 +245,7 @@ fn with_buffer<R>(bytes: &[u8], read: impl FnOnce(&mut [u8]) -> R) -> R {
             }
         }
     }
-    // Taken out: a decoder may call a cached function itself, which then has a buffer of its own.
+    // Taken out, because a decoder may call a cached function itself, which then has its own buffer.
     let mut lent = Lent(BUFFER.try_with(Cell::take).unwrap_or_default());
     lent.0.extend_from_slice(bytes);
     read(&mut lent.0)
@@ -270,7 +270,7 @@ pub(crate) fn keys_for(functions: &[Function]) -> Option<Problem> {
 
 /// What is wrong with the namespace of a function that seals.
 pub(crate) fn wrong_namespace(namespace: Option<&str>) -> Option<String> {
-    // Without keys, these are what is wrong.
+    // Without keys, the missing keys are the problem.
     let envelope = resolve::envelope().ok()?;
     let keys = envelope.storage_keys("default", namespace.unwrap_or_default(), &[]);
     keys.err().map(|error| error.to_string())

@@ -85,7 +85,7 @@ impl TierBehind for Unsealed {
     }
 
     fn remove<'a>(&'a self, _store: &'a StoreRef) -> cachekit_io::BoxFuture<'a, Removal> {
-        // Where the entry is, only the key tells.
+        // Only the key determines the entry's name, so the entry cannot be removed without it.
         let removal = if self.has_backend { Removal::Failed } else { Removal::NotUsed };
         Box::pin(async move { removal })
     }

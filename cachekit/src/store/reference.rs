@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 
 use super::Store;
 
-/// A store that is a function's for good, or shared by the clones of a cache or a test scope.
+/// A store that belongs to a function permanently, or is shared by the clones of a cache or a test
+/// scope.
 #[derive(Clone)]
 pub(crate) enum StoreRef {
     Static(&'static Store),
@@ -34,7 +35,7 @@ impl StoreRef {
     }
 }
 
-/// A store, if it is still there.
+/// A store, if it still exists.
 #[derive(Clone)]
 pub(crate) enum WeakStoreRef {
     Static(&'static Store),

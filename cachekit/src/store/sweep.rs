@@ -1,14 +1,14 @@
-//! Takes entries out without being asked for each: what has expired, a few at a time, and what `purge` and `clear` name.
+//! Removes entries: expired ones, a few at a time, and those that `purge` and `clear` name.
 
 use super::out::{Cause, Out};
 use super::shard::Inner;
 use crate::clock::{NEVER, Ticks};
 use crate::entry::AnyEntry;
 
-/// Expired entries are looked for in so many slots whenever an entry comes in.
+/// How many slots are checked for expired entries whenever an entry comes in.
 const LOOKS: usize = 2;
 
-/// Where expired entries are looked for, and from when on it is worth it.
+/// Where expired entries are looked for, and from when on that is worth it.
 pub(super) struct Sweep {
     /// No entry expires before.
     pub(super) earliest: Ticks,
@@ -39,7 +39,7 @@ impl Sweep {
         self.passed = self.passed.min(ends);
     }
 
-    /// The next of so many slots. After a turn it is known when the next one is worth it.
+    /// The next slot, out of this many. After a full turn it is known when the next one is worth it.
     fn next(&mut self, slots: usize) -> usize {
         self.hand += 1;
         if self.hand >= slots {
@@ -51,7 +51,8 @@ impl Sweep {
 }
 
 impl Inner {
-    /// Looks at a few slots in passing: what has expired goes, asked for or not. Not what just came in.
+    /// Checks a few slots in passing and removes expired entries, whether requested or not. Skips the entry that just
+    /// came in.
     #[cold]
     #[inline(never)]
     pub(super) fn sweep_some(&mut self, newest: u32, now: Ticks, out: &mut Out) {
@@ -67,12 +68,12 @@ impl Inner {
         }
     }
 
-    /// Takes out what has expired.
+    /// Removes expired entries.
     pub(super) fn purge(&mut self, now: Ticks, out: &mut Out) {
         self.drop_if(Cause::Expired, out, |entry| entry.head().is_over(now));
     }
 
-    /// Takes out all entries.
+    /// Removes all entries.
     pub(super) fn drain(&mut self, out: &mut Out) {
         self.drop_if(Cause::Cleared, out, |_| true);
     }

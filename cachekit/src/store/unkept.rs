@@ -1,25 +1,25 @@
-//! Results that were not stored, by key: what explanations say of a call that misses again and again.
+//! Results that were not stored, by key: what explanations say about a call that misses again and again.
 
 use std::sync::OnceLock;
-// Plain std on purpose: what is noted here is no part of what the model checker explores.
+// Plain std on purpose: these records are not part of what the model checker explores.
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::explain::NotStored;
 
-/// Places in the table: how many keys are remembered at most. A key takes the place of another whose hash shares the bits
-/// that choose it.
+/// Size of the table: how many keys are remembered at most. A key displaces another one whose hash shares the bits
+/// that select the slot.
 const PLACES: usize = 1024;
 
-/// The lowest bits of a place: the reason, from 1. The others are those of the key's hash.
+/// The lowest bits of a slot: the reason, from 1. The other bits are those of the key's hash.
 const REASON: u64 = 0b111;
 
 const REASONS: [NotStored; 4] =
     [NotStored::Condition, NotStored::Error, NotStored::None, NotStored::NoTime];
 
-/// Why the last results of some keys were not stored. Without a lock: calls that miss pass by here.
+/// Why the last results of some keys were not stored. Without a lock, because every miss comes here.
 #[derive(Default)]
 pub(super) struct Unkept {
-    /// Made for the first of them: most functions have none.
+    /// Created for the first of them: most functions have none.
     table: OnceLock<Box<[AtomicU64]>>,
 }
 
@@ -41,7 +41,7 @@ impl Unkept {
         }
     }
 
-    /// A value for a key came in from somewhere, or what was there went.
+    /// A value for a key was stored, or its entry was removed.
     #[inline]
     pub(super) fn forget(&self, hash: u64) {
         if let Some(table) = self.table.get() {
@@ -54,12 +54,12 @@ impl Unkept {
         let Some(place) = Self::place(table, hash) else { return };
         let held = place.load(Ordering::Relaxed);
         if held != 0 && held & !REASON == hash & !REASON {
-            // Unless another thread has put something there just now.
+            // Unless another thread has just written something there.
             let _ = place.compare_exchange(held, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
-    /// Everything that was there went.
+    /// All entries were removed.
     pub(super) fn forget_all(&self) {
         for place in self.table.get().into_iter().flatten() {
             place.store(0, Ordering::Relaxed);

@@ -9,7 +9,7 @@ pub(super) use self::view::View;
 use serde::Deserialize;
 use std::time::Instant;
 
-/// What the page says. What it says besides is left out, so that newer pages can be read.
+/// The page's JSON. Unknown fields are ignored, so that newer pages can be read.
 #[derive(Deserialize)]
 struct Page {
     now_unix_ms: u64,
@@ -74,7 +74,7 @@ struct PageBackendFailure {
     at_unix_ms: u64,
 }
 
-/// How a program is at one moment.
+/// The state of a program at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Snapshot {
     at: Instant,
@@ -92,7 +92,7 @@ struct Function {
     /// Runs that ended with an error or a panic, or were cancelled.
     failed: u64,
     entries: u64,
-    /// What runs took.
+    /// The durations of runs.
     fills: Option<Seconds>,
     last_failure: Option<Failed>,
 }
@@ -115,7 +115,7 @@ struct Failed {
 /// The figures in a page's JSON; `None` if it is something else.
 pub(super) fn read(answer: &str) -> Option<Snapshot> {
     let page: Page = serde_json::from_str(answer).ok()?;
-    // By the program's own clock, which may differ from the one here.
+    // By the program's own clock, which may differ from this machine's.
     let failed = |what: String, at: u64| {
         let ago = std::time::Duration::from_millis(page.now_unix_ms.saturating_sub(at));
         Failed { what, seconds_ago: ago.as_secs_f64() }

@@ -1,4 +1,4 @@
-//! A program's view as text for people, and as JSON for programs. Every name comes from elsewhere and is escaped.
+//! A program's view as text for humans, and as JSON for programs. Every name is foreign text and is escaped.
 
 use super::Failed;
 use super::view::{Row, Used, View};
@@ -7,10 +7,10 @@ use crate::top::units::{ago, count, percent, span, time, wrapped};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// So many of the last failures are shown: the newest.
+/// This many of the last failures are shown: the newest.
 const FAILURES: usize = 3;
 
-/// Lines of at most 80 columns for the usual numbers. What is short comes first: a terminal cuts off the end.
+/// Lines of at most 80 columns for usual numbers. Short columns come first, because a terminal cuts off the end.
 pub(in crate::top) fn text(name: &str, view: &View) -> String {
     let each = if view.seconds.is_some() { "/s" } else { "" };
     let mut text = format!("{}  {}\n", escape(name), span(view.seconds));
@@ -72,7 +72,7 @@ fn failed(failed: &Failed) -> String {
     format!("{}, {}", fitted(&failed.what, 25), ago(failed.seconds_ago))
 }
 
-/// A name in so many columns: of a long one the end, which tells it from its neighbours.
+/// A name in this many columns; of a long name only the end, which distinguishes it from its neighbours.
 fn fitted(name: &str, columns: usize) -> String {
     let name = escape(name);
     match name.chars().count().checked_sub(columns) {
@@ -81,7 +81,7 @@ fn fitted(name: &str, columns: usize) -> String {
     }
 }
 
-/// The same numbers under names with units. `null` is what is not known.
+/// The same numbers under names with units. `null` means unknown.
 pub(in crate::top) fn json(name: &str, view: &View) -> Value {
     let row = |row: &Row| {
         json!({

@@ -10,7 +10,8 @@ pub(in crate::top) struct View {
     pub(super) calls: f64,
     /// Of all calls; `None` without any.
     pub(super) hit_ratio: Option<f64>,
-    /// The worst hit ratio first; of equal ones, that with more misses. Last those that were not called.
+    /// The worst hit ratio first; among equal ratios, the one with more misses. Functions that were not
+    /// called come last.
     pub(super) functions: Vec<Row>,
     pub(super) backends: Vec<Used>,
 }
@@ -52,7 +53,7 @@ impl View {
     }
 
     fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
-        // A program that started anew counts from zero again.
+        // A program that restarted counts from zero again.
         let before = before.filter(|before| calls(before) <= calls(now));
         let seconds = before.map(|before| (now.at - before.at).as_secs_f64().max(0.001));
         let rate =

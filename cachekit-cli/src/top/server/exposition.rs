@@ -29,12 +29,12 @@ fn sample(line: &str) -> Option<Sample<'_>> {
         Some(rest) => labels(rest)?,
         None => (BTreeMap::new(), rest),
     };
-    // A time may follow.
+    // A timestamp may follow.
     let value = rest.split_whitespace().next()?.parse().ok()?;
     (!name.is_empty()).then_some(Sample { name, labels, value })
 }
 
-/// The labels, and what is behind them.
+/// The labels, and the rest after them.
 fn labels(mut rest: &str) -> Option<(BTreeMap<&str, String>, &str)> {
     let mut labels = BTreeMap::new();
     loop {

@@ -81,7 +81,7 @@ fn operations(samples: &[Sample<'_>]) -> Vec<Operation> {
             "cachekit_server_requests_total" => {
                 operation.requests += sample.value;
                 match sample.label("code") {
-                    // A miss is no refusal.
+                    // A miss is not a refusal.
                     "404" if matches!(name, "get" | "exists" | "ttl") => {}
                     code if code.starts_with('4') => operation.refused += sample.value,
                     code if code.starts_with('5') => operation.failed += sample.value,

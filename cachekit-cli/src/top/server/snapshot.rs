@@ -1,4 +1,4 @@
-//! How a source is at one moment. Counters only grow, until the source starts anew.
+//! The state of a source at one moment. Counters only grow, until the source restarts.
 
 use std::time::Instant;
 
@@ -8,11 +8,11 @@ pub(in crate::top) struct Snapshot {
     pub(super) at: Instant,
     /// What it says about itself, such as its version.
     pub(super) notes: Vec<(&'static str, String)>,
-    /// What there is of something now.
+    /// Current amounts.
     pub(super) levels: Vec<(&'static str, Level)>,
     /// What is counted.
     pub(super) counters: Vec<(&'static str, Counter)>,
-    /// Look-ups that found something, and all of them.
+    /// Look-ups that found a value, and all look-ups.
     pub(super) found: f64,
     pub(super) looked_up: f64,
     pub(super) operations: Vec<Operation>,
@@ -22,7 +22,7 @@ pub(in crate::top) struct Snapshot {
 pub(super) enum Level {
     Count(f64),
     Bytes(f64),
-    /// So much of that.
+    /// This much of that maximum.
     BytesOf(f64, f64),
 }
 
@@ -37,7 +37,7 @@ pub(super) enum Counter {
 pub(super) struct Operation {
     pub(super) name: String,
     pub(super) requests: f64,
-    /// Answered with 4xx, misses aside.
+    /// Answered with 4xx, except misses.
     pub(super) refused: f64,
     /// Answered with 5xx.
     pub(super) failed: f64,

@@ -1,4 +1,4 @@
-//! A view as text for people, and as JSON for programs.
+//! A view as text for humans, and as JSON for programs.
 
 use super::snapshot::{Counter, Level};
 use super::view::{Row, View};
@@ -7,7 +7,7 @@ use crate::top::units::{bytes, count, percent, span, time, wrapped};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
-/// Lines of at most 80 columns for the usual numbers.
+/// Lines of at most 80 columns for usual numbers.
 pub(in crate::top) fn text(name: &str, view: &View) -> String {
     let mut text = format!("{}  {}\n", escape(name), span(view.seconds));
     for (name, note) in &view.notes {
@@ -55,7 +55,7 @@ fn amount(level: Level) -> String {
     }
 }
 
-/// The same numbers under names with units. `null` is what is not known.
+/// The same numbers under names with units. `null` means unknown.
 pub(in crate::top) fn json(name: &str, view: &View) -> Value {
     let notes: Map<String, Value> =
         view.notes.iter().map(|(name, note)| ((*name).to_owned(), note.as_str().into())).collect();

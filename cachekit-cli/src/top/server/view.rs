@@ -39,7 +39,7 @@ impl View {
     }
 
     fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
-        // A source that started anew counts from zero again.
+        // A source that restarted counts from zero again.
         let before = before.filter(|before| before.looked_up <= now.looked_up);
         let seconds = before.map(|before| (now.at - before.at).as_secs_f64().max(0.001));
         let since = |now: f64, before: Option<f64>| (now - before.unwrap_or(0.0)).max(0.0);
@@ -109,7 +109,8 @@ fn row(now: &Operation, before: &Operation, seconds: f64) -> Row {
     }
 }
 
-/// Within its bucket a value is taken to be spread evenly, as Prometheus does; above all bounds it is the last one.
+/// Values are assumed to be spread evenly within their bucket, as Prometheus does; above all bounds the last bound
+/// is taken.
 fn quantile(buckets: &[(f64, f64)], wanted: f64) -> Option<f64> {
     let all = buckets.last().map(|(_, count)| *count).filter(|all| *all > 0.0)?;
     let rank = wanted * all;

@@ -20,9 +20,9 @@ use std::fmt;
 use zeroize::zeroize_stack;
 
 const BLOCK_LEN: usize = 16;
-/// Bytes of stack below which a cipher of the `aes-gcm` crate leaves nothing of itself: about 2,930 by the frames of a
-/// release build, and more where nothing is optimized. The crate wipes its ciphers and their parts where they end, and not
-/// where they were before.
+/// Stack size below which a cipher of the `aes-gcm` crate leaves no traces: about 2,930 bytes by the frames of a
+/// release build, and more without optimization. The crate wipes its ciphers and their parts at their last location,
+/// but not at earlier ones.
 const SPENT: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 3 * 1024 };
 pub(crate) const KEY_LEN: usize = 32;
 pub(crate) const NONCE_LEN: usize = 12;
@@ -41,12 +41,12 @@ pub(crate) trait Cipher: Send + Sync {
     /// Encrypts in place and returns the tag.
     fn seal(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8]) -> Result<Tag, Refused>;
 
-    /// Checks the tag and decrypts in place. After a refusal `data` holds nothing of use.
+    /// Checks the tag and decrypts in place. After a refusal, `data` holds nothing useful.
     fn open(&self, nonce: &Nonce, aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused>;
 }
 
-/// What the first bytes of a ciphertext decrypt to, unauthenticated: to find out what is wrong with one whose
-/// tag is wrong. The libraries keep that to themselves, and so should the caller.
+/// Decrypts the first bytes of a ciphertext, unauthenticated, to find out what is wrong with one whose
+/// tag is wrong. The libraries do not expose that, and neither should the caller.
 pub(crate) fn decrypt_first(key: &Key, nonce: &Nonce, bytes: &mut [u8; 3 * BLOCK_LEN]) {
     decrypt_on_the_stack(key, nonce, bytes);
     zeroize_stack::<SPENT>();
@@ -71,14 +71,14 @@ fn decrypt_on_the_stack(key: &Key, nonce: &Nonce, bytes: &mut [u8; 3 * BLOCK_LEN
 pub(crate) trait Library: Send + Sync {
     fn name(&self) -> &'static str;
 
-    /// A cipher to keep.
+    /// A cipher for repeated use.
     fn cipher(&self, key: &Key) -> Box<dyn Cipher>;
 
-    /// Hands over a cipher that is made on the stack, and leaves nothing of it there.
+    /// Passes on a cipher that is created on the stack, and leaves no traces of it there.
     fn with_cipher(&self, key: &Key, then: Then<'_>) -> Result<(), Refused>;
 }
 
-/// What is done with a cipher that is not kept.
+/// What is done with a temporary cipher.
 pub(crate) type Then<'a> = &'a mut dyn FnMut(&dyn Cipher) -> Result<(), Refused>;
 
 impl dyn Library {
@@ -132,7 +132,7 @@ impl Provider {
         Self(&rustcrypto::RustCrypto)
     }
 
-    /// A cipher to keep. Wipes the stack where it was made, and where the key came from.
+    /// A cipher for repeated use. Wipes the stack where it was created, and where the key came from.
     pub(crate) fn cipher(self, key: &Key) -> Box<dyn Cipher> {
         let cipher = self.0.cipher(key);
         zeroize_stack::<{ 8 * SPENT }>();

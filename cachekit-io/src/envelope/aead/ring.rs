@@ -5,21 +5,21 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as RingNonce, UnboundKey};
 use std::hint::black_box;
 use zeroize::zeroize_stack;
 
-/// Bytes of stack below which the crate leaves nothing of a key schedule: about 4,720 by the frames of a release build,
-/// while a key is made. It wipes nothing itself.
+/// Stack size below which the crate leaves no traces of a key schedule: about 4,720 bytes by the frames of a release
+/// build, while a key is created. It wipes nothing itself.
 const SPENT: usize = if cfg!(debug_assertions) { 64 * 1024 } else { 8 * 1024 };
 
 pub(super) struct Ring;
 
 impl Provider {
-    /// The `ring` crate: C and assembly, and what TLS uses here already. Only with the feature `ring`.
+    /// The `ring` crate: C and assembly; TLS already uses it here. Only with the feature `ring`.
     pub const fn ring() -> Self {
         Self(&Ring)
     }
 }
 
-/// A cipher to keep. The crate does not wipe a key schedule where it ends, so another one takes its place there: that of a
-/// key that is no secret.
+/// A cipher for repeated use. The crate does not wipe a dropped key schedule, so another one overwrites it: that of a
+/// key that is not secret.
 struct Kept(LessSafeKey);
 
 impl Drop for Kept {
@@ -27,7 +27,7 @@ impl Drop for Kept {
         if let Ok(public) = keyed(&[0; KEY_LEN]) {
             self.0 = public;
         }
-        // No code reads it any more. The compiler must not leave the line above out for that reason.
+        // No code reads it any more. The compiler must not remove the line above for that reason.
         black_box(&mut self.0);
     }
 }
@@ -78,7 +78,7 @@ fn keyed(key: &Key) -> Result<LessSafeKey, Refused> {
     UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| Refused)
 }
 
-// The key schedules are on the stack of these two: it must not become part of their callers'.
+// The key schedules are on the stack of these two functions, which must not be inlined into their callers.
 
 #[inline(never)]
 fn boxed(key: &Key) -> Box<Kept> {

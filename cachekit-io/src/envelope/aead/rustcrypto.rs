@@ -36,8 +36,8 @@ impl Library for RustCrypto {
     }
 }
 
-// Where the ciphers were before they came to their place is the stack of these two: it must not become part of their
-// callers'.
+// Ciphers are moved from the stack of these two functions, which must not be inlined into their
+// callers.
 
 #[inline(never)]
 fn boxed(key: &Key) -> Box<Aes256Gcm> {

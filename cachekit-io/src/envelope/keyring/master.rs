@@ -1,4 +1,4 @@
-//! Master keys, and the sets they come in.
+//! Master keys, and sets of them.
 
 use crate::envelope::EnvelopeError;
 use crate::envelope::error::EnvelopeErrorKind as Kind;
@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// How many previous keys a keyring takes.
+/// How many previous keys a keyring accepts.
 pub const MAX_PREVIOUS: usize = 3;
 /// The environment variable with the current master key, in hex.
 pub const CURRENT_VARIABLE: &str = "CACHEKIT_MASTER_KEY";
@@ -40,7 +40,7 @@ impl MasterKey {
     ///
     /// # Errors
     ///
-    /// [`Random`](Kind::Random) if the operating system gives no randomness.
+    /// [`Random`](Kind::Random) if the operating system provides no randomness.
     pub fn generate() -> Result<Self, EnvelopeError> {
         let filled = Secret::fill(LEN, getrandom::fill);
         filled.map(Self).map_err(|_| Kind::Random.into())
@@ -50,7 +50,7 @@ impl MasterKey {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](Kind::Configuration), without a word of what the text was.
+    /// [`Configuration`](Kind::Configuration), without revealing anything of the text.
     pub fn from_hex(text: &str) -> Result<Self, EnvelopeError> {
         let digits = text.len();
         if !(2 * LEN..=2 * MAX_LEN).contains(&digits) || !digits.is_multiple_of(2) {
@@ -67,7 +67,7 @@ impl MasterKey {
         )
     }
 
-    /// A key of raw bytes: exactly 32. The caller wipes its own copy.
+    /// A key from raw bytes: exactly 32. The caller wipes its own copy.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl MasterKey {
 /// The current key, which seals, and at most [`MAX_PREVIOUS`] previous ones, which only open.
 ///
 /// Keys go one way: from current to previous to gone. So the current key cannot also be a previous
-/// one, and no previous one can be there twice.
+/// one, and no previous key can appear twice.
 ///
 /// # Example
 ///
@@ -123,7 +123,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The current key, and the previous ones with the latest first.
+    /// The current key, and the previous keys with the latest first.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl KeySet {
         current: Option<OsString>,
         previous: Option<OsString>,
     ) -> Result<Self, EnvelopeError> {
-        // Both are looked at, so that both can be set right at once.
+        // Both are checked, so that both can be corrected at once.
         let current = current_key(current);
         let previous = previous_keys(previous);
         match (current, previous) {
@@ -231,7 +231,7 @@ impl KeySet {
         self.previous.len()
     }
 
-    /// The keys one by one, the current one first: to write the next set of a rotation.
+    /// The keys one by one, the current one first, to write the next set of a rotation.
     ///
     /// # Example
     ///

@@ -1,9 +1,9 @@
-//! What a server says about this backend's own writes.
+//! A server's events about this backend's own writes.
 //!
-//! Tracking has an option, `NOLOOP`, with which a connection is not told of what it wrote. With it the
-//! server is also silent about what expires, is evicted or drops out of its tracking table while it serves
-//! that connection: entries that were read, and that nothing is told about any more. So the server tells
-//! all, and what it says about an own write is counted here instead: a write of an entry that is tracked
+//! Tracking has an option, `NOLOOP`, with which a connection gets no events about its own writes. With it
+//! the server also sends none about entries that expire, are evicted or drop out of its tracking table
+//! while it serves that connection: such entries were read, and no event about them will follow. So we let
+//! the server send all events, and count those about own writes here instead: a write of a tracked entry
 //! has one echo, before the answer to whatever is sent after it. More than one means another writer.
 
 use super::super::connection::Connection;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The writes that are under way, by entry and connection.
+/// The writes in flight, by entry and connection.
 #[derive(Default)]
 pub(super) struct Echoes {
     writes: Mutex<HashMap<Box<str>, Vec<Write>>>,
@@ -25,14 +25,14 @@ pub(super) struct Echoes {
 
 struct Write {
     generation: u64,
-    /// Several writers may be at one entry.
+    /// Several writers may write one entry.
     under_way: usize,
     stored: usize,
     told: usize,
 }
 
 impl Echoes {
-    /// Whether a change of this entry is kept back until it is known whose it is.
+    /// Whether an event about this entry is held back until it is known who caused it.
     pub(super) fn keep(&self, generation: u64, name: &[u8]) -> bool {
         if self.count.load(Ordering::SeqCst) == 0 {
             return false;
@@ -81,7 +81,7 @@ fn find(of: &mut [Write], generation: u64) -> Option<&mut Write> {
     of.iter_mut().find(|write| write.generation == generation)
 }
 
-/// A write that is under way. What is told about its entry is kept back until this is dropped.
+/// A write in flight. Events about its entry are held back until this is dropped.
 pub(in super::super) struct Writing<'a> {
     shared: &'a Shared,
     generation: u64,
@@ -90,14 +90,14 @@ pub(in super::super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Whether something was said about the entry since.
+    /// Whether an event about the entry has arrived since.
     fn is_told(&self) -> bool {
         let mut writes = self.shared.echoes.lock();
         let write = writes.get_mut(self.name).and_then(|of| find(of, self.generation));
         write.is_some_and(|write| write.told > 0)
     }
 
-    /// It took effect, and everything that the server had to say about it has arrived.
+    /// It took effect, and all events about it have arrived.
     pub(in super::super) fn stored(&mut self) {
         self.stored = true;
     }
@@ -112,8 +112,8 @@ impl Drop for Writing<'_> {
 }
 
 impl Events {
-    /// An entry is about to be written over this connection, which is read in the same step, before and
-    /// after. Nothing if there will be no echo.
+    /// An entry is about to be written over this connection, and is read in the same step, before and
+    /// after. `None` if there will be no echo.
     pub(in super::super) fn writes<'a>(
         &'a self,
         connection: &Connection,
@@ -128,7 +128,7 @@ impl Events {
     }
 }
 
-/// A request that writes an entry, and whose echo no listener hears.
+/// A request that writes an entry, and whose echo reaches no listener.
 pub(in super::super) struct Quiet<'a, R: Request> {
     pub(in super::super) events: &'a Events,
     pub(in super::super) name: &'a str,
@@ -148,7 +148,7 @@ impl<R: Request> Request for Quiet<'_, R> {
         };
         let (answer, ()) = join(self.request.send(connection), connection.has_answered()).await;
         if answer.as_ref().is_ok_and(self.stored) {
-            // With several attempts the one that took effect may have been the last thing that was sent.
+            // With several attempts, the last one sent may be the one that took effect.
             if self.attempts > 1 && !writing.is_told() {
                 connection.has_answered().await;
             }

@@ -1,14 +1,14 @@
-//! What clients say to each other over the channel.
+//! The messages between clients over the channel.
 //!
-//! A version, a kind, the sender's 16 bytes, and then, for keys, each with its length in two bytes before
-//! it.
+//! A version, a kind, the sender's 16 bytes, and then, for keys, each preceded by its length in two
+//! bytes.
 
-/// The channel: our own, since the other languages' clients say other things on theirs.
+/// The channel: our own, because the clients of other languages use other messages on theirs.
 pub(super) const CHANNEL: &str = "cachekit:rust:invalidate:v1";
 
 const VERSION: u8 = 1;
 const HEAD: usize = 2 + 16;
-/// How long a message gets, unless a single key is longer.
+/// Maximum length of a message, unless a single key is longer.
 const ROOM: usize = 32 * 1024;
 
 /// The backend of a process that sends a message.
@@ -17,16 +17,16 @@ pub(super) type Sender = [u8; 16];
 /// A message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message<'a> {
-    /// Whether the sender hears itself.
+    /// Checks whether the sender receives its own messages.
     Probe,
     /// These entries changed.
     Changed(Vec<&'a [u8]>),
-    /// More changed than could be said.
+    /// More entries changed than fit into a message.
     All,
 }
 
 impl<'a> Message<'a> {
-    /// As bytes, with the number of keys that found room.
+    /// The message as bytes, with the number of keys that fit.
     pub(super) fn encode(&self, sender: Sender) -> (Vec<u8>, usize) {
         let (kind, keys) = match self {
             Self::Probe => (b'p', [].as_slice()),
@@ -38,7 +38,7 @@ impl<'a> Message<'a> {
         let mut said = 0;
         for key in keys {
             let Ok(length) = u16::try_from(key.len()) else {
-                // A backend refuses such keys, so this changed nothing.
+                // A backend refuses such keys, so nothing was changed.
                 said += 1;
                 continue;
             };
@@ -52,7 +52,7 @@ impl<'a> Message<'a> {
         (bytes, said)
     }
 
-    /// Nothing if it is no message, or one of a later version.
+    /// `None` if it is not a message, or one of a later version.
     pub(super) fn decode(bytes: &'a [u8]) -> Option<(Sender, Self)> {
         let ([VERSION, kind], rest) = bytes.split_first_chunk::<2>()? else { return None };
         let (sender, mut rest) = rest.split_first_chunk::<16>()?;

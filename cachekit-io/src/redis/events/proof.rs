@@ -1,4 +1,4 @@
-//! Whether what others change is told to this backend, and if not, what to do about it.
+//! Whether this backend receives events about changes by others, and if not, what to do about it.
 
 use super::super::connection::{Connection, too_slow};
 use super::super::failure::{Failure, Then};
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Events {
-    /// Proves, before the deadline, that changes of what is read over these connections are told, and says how.
-    /// `None` if there is no listener.
+    /// Verifies, before the deadline, that events arrive about changes of what is read over these connections,
+    /// and says how. `None` if there is no listener.
     pub(in super::super) async fn prove(
         &self,
         connections: &[Arc<Connection>],
@@ -19,12 +19,12 @@ impl Events {
         if !shared.is_wanted() {
             return Ok(None);
         }
-        // A listener may have come after the connections.
-        // Not given up half-way: the gap comes at its end.
+        // A listener may have subscribed after the connections were opened.
+        // Never cancelled half-way, because the gap is sent at its end.
         let settling = shared.background.spawn(Arc::clone(shared).settle());
         let settled = shared.background.before(deadline, settling).await;
         settled.and_then(Result::ok).ok_or_else(too_slow)?;
-        // The server answered that it tracks, and says on the same connection what changes.
+        // The server confirmed that it tracks, and sends events on the same connection.
         if connections.iter().all(|connection| connection.is_heard()) {
             return Ok(Some("tracking"));
         }
@@ -42,7 +42,7 @@ impl Events {
     }
 }
 
-/// The failure where neither tracking nor the channel works.
+/// The failure if neither tracking nor the channel works.
 fn unheard(connections: &[Arc<Connection>], channel: &Failure) -> Failure {
     let tracking = if connections.iter().all(|connection| connection.takes_pushes()) {
         "the server refuses client-side tracking to this user (grant +client|tracking)"

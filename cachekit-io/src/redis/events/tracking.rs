@@ -1,4 +1,4 @@
-//! Client-side tracking: the server tells what changes of all that a connection read.
+//! Client-side tracking: the server sends events about changes of everything that a connection read.
 
 use super::super::connection::Connection;
 use super::super::failure::{Failure, Then};
@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// How often a connection is asked for a sign of life while there is a listener: what changed is not heard of
-/// for at most this and the patience, when a connection breaks without a sign.
+/// How often a connection is pinged while there is a listener. If a connection breaks silently, changes go
+/// unnoticed for at most this plus the patience.
 pub(super) const ASK_EVERY: Duration = Duration::from_secs(1);
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Shared {
-    /// Takes what a server pushed.
+    /// Handles a push message of a server.
     pub(super) fn pushed(&self, generation: u64, info: &PushInfo) {
-        // The end of the connection is seen elsewhere.
+        // The end of the connection is handled elsewhere.
         if info.kind != PushKind::Invalidate {
             return;
         }
@@ -28,7 +28,7 @@ impl Shared {
                     match name {
                         Value::BulkString(name) if self.echoes.keep(generation, name) => {}
                         Value::BulkString(name) => self.changed(name),
-                        // Something was said about a key, and it is not known which.
+                        // An event about an unknown key.
                         _ => self.gap(),
                     }
                 }
@@ -39,7 +39,7 @@ impl Shared {
         }
     }
 
-    /// Brings tracking in line with whether there is a listener.
+    /// Turns tracking on or off, depending on whether there is a listener.
     pub(super) async fn settle(self: Arc<Self>) {
         let _one_at_a_time = self.switching.lock().await;
         let wanted = self.is_wanted();
@@ -48,7 +48,7 @@ impl Shared {
             if !wanted {
                 all.values_mut().for_each(|known| known.tracks_from_the_start = false);
             }
-            // The others turn tracking on by themselves, before they are used.
+            // The others turn tracking on themselves, before they are used.
             let used_before = all.values().filter(|known| !known.tracks_from_the_start);
             used_before.filter_map(|known| known.connection.upgrade()).collect()
         };
@@ -60,15 +60,16 @@ impl Shared {
             if !self.watching.swap(true, Ordering::SeqCst) {
                 self.background.spawn(watch(Arc::downgrade(&self)));
             }
-            // Of what was read over these before, no server tells. A connection that is made from now on tracks
-            // before it is used.
+            // No server sends events about what was read over these connections before. A connection that is
+            // opened from now on tracks before it is used.
             if !switched.is_empty() {
                 self.gap();
             }
         }
     }
 
-    /// Turns tracking on or off for a connection. One where that fails without a clear answer is closed.
+    /// Turns tracking on or off for a connection. If that fails without a clear answer, the connection is
+    /// closed.
     pub(super) async fn switch(self: &Arc<Self>, connection: &Arc<Connection>, on: bool) {
         let mut command = ::redis::cmd("CLIENT");
         command.arg("TRACKING").arg(if on { "ON" } else { "OFF" });
@@ -86,17 +87,17 @@ impl Shared {
         }
     }
 
-    /// Nothing more is heard over a connection.
+    /// No more events arrive over a connection.
     pub(super) fn lost(&self, heard: &AtomicBool) {
         if heard.swap(false, Ordering::SeqCst) {
             self.gap();
         }
     }
 
-    /// Whether the server still tells all that happens.
+    /// Checks whether the server still sends all events.
     async fn check(&self, connection: &Connection) {
-        // Answered at once by a primary, and with an error by a server that became a replica: that one may
-        // have lost its primary, and hears of nothing then.
+        // A primary answers at once. A server that became a replica answers with an error: it may
+        // have lost its primary, and then receives no changes.
         let mut command = ::redis::cmd("WAIT");
         command.arg(0).arg(0);
         let asked = connection.one(&command);
@@ -112,19 +113,19 @@ impl Shared {
     }
 }
 
-/// Whether a refusal of `WAIT` says that the server is a replica.
+/// Whether a refusal of `WAIT` means that the server is a replica.
 pub(super) fn is_demoted(error: &::redis::ServerError) -> bool {
     error.code() == "ERR" && error.details().is_some_and(|details| details.contains("replica"))
 }
 
-/// Asks all connections for signs of life, while there is a listener.
+/// Pings all connections while there is a listener.
 async fn watch(shared: Weak<Shared>) {
     loop {
         let Some(this) = shared.upgrade() else { return };
         let background = this.background;
         if !this.is_wanted() {
             this.watching.store(false, Ordering::SeqCst);
-            // A listener may have subscribed in between, and have found that this task was still at work.
+            // A listener may have subscribed meanwhile, and have found this task still running.
             if !this.is_wanted() || this.watching.swap(true, Ordering::SeqCst) {
                 return;
             }

@@ -11,7 +11,7 @@ pub(super) enum Kind {
     Other,
 }
 
-/// A token and where it begins. That of a raw identifier is without its `r#`.
+/// A token and its offset. The text of a raw identifier omits its `r#`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'s> {
     pub(super) text: &'s str,
@@ -21,7 +21,7 @@ pub(super) struct Token<'s> {
     pub(super) kind: Kind,
 }
 
-/// All of them, in order. Text that is not Rust gives some other list, and no error.
+/// All tokens, in order. Text that is not Rust gives some other list, and no error.
 pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -103,7 +103,7 @@ fn string(rest: &str) -> Option<usize> {
     Some(prefix.len() + until(after, '"'))
 }
 
-/// The length of something that begins with a quote and ends with one, past what is escaped.
+/// The length of something between two quotes, skipping escapes.
 fn until(rest: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {

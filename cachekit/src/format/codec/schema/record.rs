@@ -249,7 +249,7 @@ impl Recording {
         self.recorded.borrow()[at as usize].children[child as usize]
     }
 
-    /// Whether everything below this place was asked for.
+    /// Whether everything below this position was asked for.
     pub(super) fn is_full(&self, at: u32) -> bool {
         !self.recorded.borrow()[at as usize].children.contains(&None)
     }
