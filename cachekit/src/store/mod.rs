@@ -191,7 +191,7 @@ impl Store {
     }
 
     /// An entry for this store that has a time, and nothing else.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(crate) fn plain_entry<K, V>(
         &self,
         key: K,
