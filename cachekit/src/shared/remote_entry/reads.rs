@@ -11,7 +11,7 @@ use crate::shared::{budget, known, runtime};
 use crate::store::Store;
 
 /// What a look came to that is no part of a call.
-pub(super) enum Looked {
+pub(in crate::shared) enum Looked {
     Found(Fetched),
     Nothing,
     /// The kind of the error.
@@ -20,7 +20,7 @@ pub(super) enum Looked {
 
 impl RemoteEntry {
     /// Looks without being part of a call: nothing is counted, and the breaker learns nothing.
-    pub(super) async fn look_aside(&self, until: Instant) -> Looked {
+    pub(in crate::shared) async fn look_aside(&self, until: Instant) -> Looked {
         let (backend, key, timed) = (Arc::clone(&self.backend), self.key.clone(), self.timed);
         let look = async move { get(timed, &*backend, &key).await };
         let reply = if self.blocking {

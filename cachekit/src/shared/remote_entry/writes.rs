@@ -193,13 +193,13 @@ impl RemoteEntry {
     }
 
     /// Deletes with a budget of its own, driven here: no caller waits for it.
-    pub(super) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
+    pub(in crate::shared) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
         let reply = self.delete_until(self.deadline()).await;
         self.judge(store, reply)
     }
 
     /// Deletes in the background.
-    pub(super) fn delete_behind(&self, store: StoreRef) {
+    pub(in crate::shared) fn delete_behind(&self, store: StoreRef) {
         let (remote_entry, pending) = (self.clone(), scope::pending());
         runtime::detach(async move {
             let _pending = pending;
