@@ -85,7 +85,7 @@ def metadata():
 def tree(package, edges, *arguments):
     """Name and version of each crate in the dependency tree of a package.
 
-    For this machine's target; with all targets, crates would count that nobody links together.
+    For this machine's target; with all targets, crates would count that are never linked together.
     """
     printed = cargo(
         "tree", "--locked", "-p", package, "-e", edges, "--prefix", "none",

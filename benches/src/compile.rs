@@ -220,7 +220,7 @@ fn generate(ground: &Path, workspace: &Path, variants: &[Variant]) -> Result<(),
     let names: Vec<String> = variants.iter().map(|variant| format!("{:?}", variant.name)).collect();
     let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n", names.join(", "));
     write(&ground.join("Cargo.toml"), &manifest)?;
-    // The same versions as in this workspace; entries nobody needs are dropped by cargo.
+    // The same versions as in this workspace; cargo drops the entries that are not needed.
     let lock = workspace.join("Cargo.lock");
     if lock.is_file() {
         fs::copy(&lock, ground.join("Cargo.lock"))

@@ -72,10 +72,10 @@ pub(crate) fn note(style: Style, text: &str) {
     let text = redact(text);
     let shown = match style {
         Style::Text => text.into_bytes(),
-        // One document for each line: whatever reads standard error reads JSON.
+        // One document for each line: a program that reads standard error reads JSON.
         Style::Json => text.lines().flat_map(|told| line(&json!({ "note": told }))).collect(),
     };
-    // Nobody has to read it.
+    // The reader may be gone.
     let _ = io::stderr().write_all(&shown);
 }
 

@@ -148,7 +148,7 @@ impl Args {
 
     /// `ttl = …` speaks of every value that is stored, `ttl(…)` of each outcome by name.
     fn read_ttl(&mut self, name: &Ident, input: ParseStream<'_>, errors: &mut Errors) {
-        // A repetition is read as well, for its mistakes, into slots that nobody looks at.
+        // A repetition is read as well, for its mistakes, into slots that are never read.
         let mut ignored = (Slot::EMPTY, Slot::EMPTY, Slot::EMPTY);
         let (ok, none, err) = if self.ttl.is_given() {
             (&mut ignored.0, &mut ignored.1, &mut ignored.2)

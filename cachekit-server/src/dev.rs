@@ -1,4 +1,4 @@
-//! A certificate authority for development: made in the moment, trusted by nobody else.
+//! A certificate authority for development: made in the moment, which no other client trusts.
 
 use crate::tls::{Identity, TlsError};
 use rcgen::{

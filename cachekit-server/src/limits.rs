@@ -72,7 +72,7 @@ pub struct Limits {
     pub max_pending_reset_streams: usize,
     /// How many streams the server may have reset for errors of the peer before it closes the connection.
     pub max_local_reset_streams: usize,
-    /// How long a server that shuts down is not ready and still accepts connections: whatever sends it some has to
+    /// How long a server that shuts down is not ready and still accepts connections: the load balancer has to
     /// notice. Zero by default.
     pub drain_delay: Duration,
     /// After that: how long running requests may take until they are cut.

@@ -98,7 +98,7 @@ fn an_invalidation_beats_every_fill_that_started_before_it() {
             .collect();
         source.store(2, Ordering::SeqCst);
         cache.invalidate(&7);
-        // From here on nobody may see what was read before the change.
+        // From here on no call may see what was read before the change.
         if let Some(seen) = cache.get(&7) {
             assert_eq!(seen, 2);
         }
@@ -421,7 +421,7 @@ fn an_invalidation_beats_the_refreshes_that_started_before_it() {
         };
         source.store(3, Ordering::SeqCst);
         store.remove(7, &|_| true);
-        // From here on nobody may see what was read before the change.
+        // From here on no call may see what was read before the change.
         assert_eq!(call(&store, &|| source.load(Ordering::SeqCst)), 3);
         caller.join().unwrap();
         assert_eq!(call(&store, &|| source.load(Ordering::SeqCst)), 3);

@@ -1,8 +1,9 @@
 //! `init` and `check`: reporting problems at the start of a program that would otherwise only be counted.
 
+use crate::cached_function::functions;
 use crate::error::Error;
 
-#[cfg(feature = "shared")]
+#[cfg_attr(not(feature = "shared"), path = "start/no_problems.rs")]
 mod problems;
 
 /// Reads the environment now, and connects to the backend that it names, instead of at the first call that needs
@@ -29,11 +30,7 @@ mod problems;
 /// # Ok::<(), cachekit::Error>(())
 /// ```
 pub fn init() -> Result<(), Error> {
-    #[cfg(not(feature = "shared"))]
-    let problems = Vec::new();
-    #[cfg(feature = "shared")]
-    let problems = problems::of_settings(&crate::cached_function::functions());
-    Error::of(problems)
+    Error::of(problems::of_settings(&functions()))
 }
 
 /// Checks every annotated function of the program and contacts the backends that they use. If this process keeps
@@ -55,11 +52,6 @@ pub fn init() -> Result<(), Error> {
 /// # Ok::<(), cachekit::Error>(())
 /// # }).unwrap();
 /// ```
-#[allow(clippy::unused_async)] // Without a shared tier there is nothing to wait for.
 pub async fn check() -> Result<(), Error> {
-    #[cfg(not(feature = "shared"))]
-    let problems = Vec::new();
-    #[cfg(feature = "shared")]
-    let problems = problems::of_everything(&crate::cached_function::functions()).await;
-    Error::of(problems)
+    Error::of(problems::of_everything(&functions()).await)
 }

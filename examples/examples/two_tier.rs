@@ -59,7 +59,7 @@ fn main() {
     forecast("Vienna");
     assert!(!forecast::clear().is_confirmed());
 
-    // A backend that fails, or holds rubbish, is a miss. Nobody but the counters notices.
+    // A backend that fails, or holds rubbish, is a miss. Only the counters show it.
     let faulty = FaultyBackend::new(backend.clone());
     set_default_backend(Arc::new(faulty.clone()));
     faulty.fail_next(1_000, BackendErrorKind::Timeout);

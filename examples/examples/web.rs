@@ -41,7 +41,7 @@ impl Database {
     }
 }
 
-/// `db` does not decide about the result, so it is left out of the key: the key is the id. That nobody
+/// `db` does not decide about the result, so it is left out of the key: the key is the id. That no user
 /// has this id is remembered, too, but not for long.
 #[cache(ttl(ok = "1m", none = "1s"), skip(db))]
 async fn user(db: &Database, id: u64) -> Option<String> {

@@ -128,6 +128,6 @@ impl Backend for Memory {
     }
 
     async fn health(&self) -> Result<HealthStatus, BackendError> {
-        unreachable!("nobody asks")
+        unreachable!("it is never asked")
     }
 }

@@ -128,7 +128,7 @@ where
         let (start, send, answer) = (start.clone(), send.clone(), call(key));
         runtime.spawn(async move {
             start.wait().await;
-            // The receiver is gone only after a hang elsewhere, when nobody counts any more.
+            // The receiver is gone only after a hang elsewhere, when the count is not read any more.
             let _ = send.send(answer.await);
         });
     }

@@ -31,7 +31,7 @@ impl Verdict {
         match self {
             Self::Opaque => Ok(()),
             Self::Plaintext => Err(Failure::refused(
-                "plaintext! The entry is not sealed: anyone who can read the store can read the value",
+                "plaintext! The entry is not sealed: every reader of the store can read the value",
             )),
             Self::Damaged => Err(Failure::refused(
                 "no entry that could be opened: damaged, or of an unknown version",

@@ -1,4 +1,4 @@
-//! [`InvalidationEvents`](crate::InvalidationEvents): deletes are told, until nobody listens.
+//! [`InvalidationEvents`](crate::InvalidationEvents): deletes are told, as long as there is a listener.
 
 use super::probe::Probe;
 use super::{CheckResult, Subject, Verdict};

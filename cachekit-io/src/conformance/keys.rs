@@ -104,11 +104,11 @@ pub async fn unusual_keys_are_faithful_or_refused(subject: &Subject<'_>) -> Chec
 }
 
 /// Names that mean something in a path or to a service are keys like any other, or refused; they
-/// never bring up something that nobody stored.
+/// never bring up something that was not stored.
 pub async fn names_of_endpoints_are_no_values(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "keys::names_of_endpoints_are_no_values");
     for name in [".", "..", "health", "ttl", "lock", "/", "../health"] {
-        let when = format!("under the key {name:?}, which nobody stored");
+        let when = format!("under the key {name:?}, which has no entry");
         match probe.backend().get(name).await {
             Ok(found) => probe.is_value(found.as_ref(), None, &when)?,
             refused => probe.refused(BackendErrorKind::InvalidKey, name, refused)?,

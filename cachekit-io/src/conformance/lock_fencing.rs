@@ -16,7 +16,7 @@ fn locks<'a>(probe: &Probe<'a>) -> Result<&'a dyn Locks, Verdict> {
     probe.backend().locks().ok_or(NOT_OFFERED)
 }
 
-/// Takes a lock that nobody holds.
+/// Takes a lock that is free.
 async fn take(
     probe: &Probe<'_>,
     locks: &dyn Locks,
@@ -25,7 +25,7 @@ async fn take(
 ) -> Result<LockToken, Failure> {
     let token = probe.ok("try_acquire", locks.try_acquire(key, probe.units(units)).await)?;
     token.ok_or_else(|| {
-        probe.failure("the lock, as nobody holds it".to_owned(), "it contested".to_owned())
+        probe.failure("the lock, as it is free".to_owned(), "it contested".to_owned())
     })
 }
 

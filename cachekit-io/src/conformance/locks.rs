@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const NOT_OFFERED: Verdict = Verdict::Skipped("the backend has no Locks");
 
-/// Takes a lock that nobody holds.
+/// Takes a lock that is free.
 async fn take(
     probe: &Probe<'_>,
     locks: &dyn Locks,
@@ -16,7 +16,7 @@ async fn take(
 ) -> Result<LockToken, Failure> {
     let token = probe.ok("try_acquire", locks.try_acquire(key, probe.units(units)).await)?;
     token.ok_or_else(|| {
-        probe.failure("the lock, as nobody holds it".to_owned(), "it contested".to_owned())
+        probe.failure("the lock, as it is free".to_owned(), "it contested".to_owned())
     })
 }
 
@@ -31,7 +31,7 @@ async fn is_contested(
     probe.equals(&again.is_none(), &true, when)
 }
 
-/// While one holds the lock nobody else gets it; released, it can be taken again.
+/// While one caller holds the lock no other gets it; released, it can be taken again.
 pub async fn a_lock_is_exclusive(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "locks::a_lock_is_exclusive");
     let Some(locks) = probe.backend().locks() else { return Ok(NOT_OFFERED) };

@@ -52,7 +52,7 @@ impl Error for Failure {}
 ///
 /// `Display` lists the failures and the skipped checks, one a line.
 #[derive(Clone, Debug, Default)]
-#[must_use = "a report that nobody reads checks nothing"]
+#[must_use = "a report that is not read checks nothing"]
 pub struct Report {
     passed: Vec<&'static str>,
     skipped: Vec<(&'static str, &'static str)>,

@@ -12,7 +12,7 @@ pub(super) struct KeepAlive {
     /// How long it has after an idle time of more than an interval. Routers forget idle connections
     /// without a word, and the request that wakes one up shall still have time for another.
     pub(super) wake_timeout: Duration,
-    /// A connection that nobody uses for so long is closed.
+    /// A connection that no request uses for so long is closed.
     pub(super) idle_timeout: Duration,
 }
 

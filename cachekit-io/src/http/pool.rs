@@ -197,7 +197,7 @@ impl Pool {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .retain(|(other, _)| *other != home);
-            // Nobody may be waiting.
+            // There may be no waiter left.
             let _ = sender.send(Some(result));
         });
         receiver

@@ -85,7 +85,7 @@ pub(super) fn cost_of(key: &str, value: &Bytes) -> usize {
 }
 
 impl Entries {
-    /// How many there are, expired ones that nobody looked at included.
+    /// How many there are, expired ones that were not looked at included.
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
     }

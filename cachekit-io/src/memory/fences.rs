@@ -9,7 +9,7 @@ const FENCE_OVERHEAD: usize = 96;
 /// Outstanding fences by key.
 ///
 /// A fence is remembered from the moment it is taken until the key is written or deleted, so
-/// nothing has to be kept about keys that nobody fills. Abandoned fences are bounded: the oldest
+/// nothing has to be kept about keys that no caller fills. Abandoned fences are bounded: the oldest
 /// goes first, and its fill is then refused, which costs work and never a wrong value.
 #[derive(Default)]
 pub(super) struct Fences {

@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Stores a value; with a fence only if that fence stands, with a lock only if it is held and
-    /// nobody else changed the key since it was taken.
+    /// no other writer changed the key since it was taken.
     pub(super) fn set(
         &self,
         key: &str,

@@ -64,7 +64,7 @@ pub(super) fn on_tamper(name: &Ident, input: ParseStream<'_>) -> Result<OnTamper
         "error" => Ok(OnTamper::Error(syn::spanned::Spanned::span(&expr))),
         _ => Err(wrong(
             &expr,
-            "`on_tamper` says what an entry leads to that nobody sealed for the call: `recompute` (the default) or \
+            "`on_tamper` says what an entry leads to that was not sealed for the call: `recompute` (the default) or \
              `error`",
         )),
     }

@@ -35,7 +35,7 @@ pub(super) fn heart(ty: &Type) -> Span {
 }
 
 /// The user's place with our names: identifiers neither see nor disturb those of the user, and lints
-/// know that nobody wrote this.
+/// know that the user did not write this.
 pub(super) fn located(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

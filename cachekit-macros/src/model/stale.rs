@@ -34,7 +34,7 @@ pub(super) fn check(
     if let Safety::Unsafe(keyword) = &function.sig.safety {
         errors.at(
             keyword,
-            "`stale` calls the function in the background, where nobody vouches for an `unsafe fn`: remove \
+            "`stale` calls the function in the background, where no caller vouches for an `unsafe fn`: remove \
              `stale`",
         );
     }

@@ -105,7 +105,7 @@ impl Visit<'_> for Finder {
             }
             return;
         }
-        // Of types that we do not know, nobody says that they hold what stands in their brackets.
+        // A type that we do not know may not hold what stands in its brackets.
         let known = ["Option", "Result", "Vec", "Box", "Arc"];
         let leaves = self.leaves;
         self.leaves &= known.iter().any(|name| segment.ident == name);

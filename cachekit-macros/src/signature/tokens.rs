@@ -1,4 +1,4 @@
-//! Questions to tokens that nobody parses.
+//! Questions to tokens that are not parsed.
 
 use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;

@@ -22,7 +22,7 @@ fn what_cannot_be_lent_to_the_background_is_refused() {
     refuses(options, "fn f(a: &[&str]) -> u8 { 0 }", "&[&str]", "use an owned type");
     refuses(options, "fn f<'a>(a: Cow<'a, str>) -> u8 { 0 }", "Cow<'a, str>", "would still borrow");
     refuses(skip, "fn f(a: &mut Db) -> u8 { 0 }", "&mut Db", "cannot be lent");
-    refuses(options, "unsafe fn f(a: u8) -> u8 { 0 }", "unsafe", "nobody vouches");
+    refuses(options, "unsafe fn f(a: u8) -> u8 { 0 }", "unsafe", "no caller vouches");
     refuses(options, "fn f(f: u8) -> u8 { 0 }", "f", "rename the argument");
     refuses(options, "fn f(a: impl Hash) -> u8 { 0 }", "stale", "`impl Trait` has no name");
     let method = "ttl = 5, stale = 5, self = shared";

@@ -29,8 +29,7 @@ where
         self.look_up_key::<_, S>(&lookup, &Borrowed(key, PhantomData::<K>))
     }
 
-    #[cfg(test)]
-    #[cfg_attr(not(cachekit_model), allow(dead_code))]
+    #[cfg(all(test, cachekit_model))]
     pub(crate) fn running(&self) -> usize {
         self.store.running()
     }

@@ -53,7 +53,7 @@ struct Tracks {
 }
 
 impl History {
-    /// Samples from now on, on a thread of its own, as long as there is anything that reads it.
+    /// Samples from now on, on a thread of its own, as long as there is a reader.
     pub(super) fn start(period: Duration) -> Arc<Self> {
         let history = Arc::new(Self { period, tracks: Mutex::default() });
         // What was counted before is no part of the first period.

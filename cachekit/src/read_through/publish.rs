@@ -27,7 +27,7 @@ pub(super) struct Made {
 }
 
 /// Makes an entry of what a plain run returned.
-#[cfg_attr(not(debug_assertions), inline(always))]
+#[inline]
 pub(super) fn plain_entry<K, V>(
     store: &Store,
     key: K,
@@ -231,7 +231,7 @@ where
         }
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     fn publish_small(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
         let Some(key) = self.key.take() else { return };
@@ -249,7 +249,7 @@ where
         }
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     fn publish_large(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let Some(key) = self.key.take() else { return };
         let (mut now, mut plan) = (0, Plan::until(NEVER));

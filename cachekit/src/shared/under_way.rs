@@ -148,7 +148,7 @@ impl Followed {
     pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
         let backend = self.remote_entry.backend();
         let registered = Registered::new(backend, self.remote_entry.key(), Arc::clone(&self.fate));
-        // Only now: whatever kills the entry from here on finds the write in the table.
+        // Only now: an invalidation that comes from here on finds the write in the table.
         if self.fate.is_dead() {
             return None;
         }

@@ -37,7 +37,6 @@ mod tests;
 
 pub(crate) use self::change::Listener;
 use self::counting::Background;
-#[cfg(feature = "observe")]
 pub(crate) use self::counting::Calls;
 pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, block, drive, landing};
@@ -192,7 +191,7 @@ impl Store {
     }
 
     /// An entry for this store that has a time, and nothing else.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(crate) fn plain_entry<K, V>(
         &self,
         key: K,

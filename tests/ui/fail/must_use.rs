@@ -1,4 +1,4 @@
-//! Nobody drops the outcome of an invalidation by accident.
+//! No caller drops the outcome of an invalidation by accident.
 
 #![allow(dead_code)]
 #![deny(unused_must_use)]

@@ -24,7 +24,7 @@ use std::time::Duration;
 /// let locks = backend.locks().expect("the memory backend has locks");
 ///
 /// let lease = Duration::from_secs(5);
-/// let token = locks.try_acquire("report", lease).await?.expect("nobody holds it");
+/// let token = locks.try_acquire("report", lease).await?.expect("it is free");
 /// assert!(locks.try_acquire("report", lease).await?.is_none());
 /// assert!(locks.release("report", &token).await?);
 /// # Ok::<(), BackendError>(())

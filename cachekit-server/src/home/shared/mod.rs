@@ -96,7 +96,7 @@ impl Shared {
     }
 
     /// A node does not know what a tenant has stored through others: a server with such a quota does not
-    /// start over Redis, and whatever comes here regardless is refused.
+    /// start over Redis, and a write that comes here regardless is refused.
     pub(super) fn would_fit(quota: Option<u64>) -> Result<(), StoreError> {
         match quota {
             None => Ok(()),

@@ -286,7 +286,7 @@ impl Store for DiskStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The writer ends when nobody can order any more.
+        // The writer ends when there is nothing left that could order.
         drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
         Box::pin(async move {
             if let Some(writer) = writer {
