@@ -33,7 +33,7 @@ impl Failure {
         Self { message: message.to_string(), code: Code::Environment }
     }
 
-    /// The command line, the keys or a setting have to change.
+    /// The command line, the keys or a setting must change.
     pub(crate) fn usage(message: impl Display) -> Self {
         Self { message: message.to_string(), code: Code::Usage }
     }

@@ -25,7 +25,7 @@ pub(crate) fn key(options: &Key, style: Style) -> Result<(), Failure> {
 /// A stored document as JSON.
 pub(crate) fn to_json(document: &[u8]) -> Result<Vec<u8>, Failure> {
     let value = interop::decode_value::<Value>(document);
-    // The message says what is wrong, and shows nothing of the value.
+    // The message says what is wrong without showing the value.
     let value = value.map_err(|error| {
         Failure::refused(format!("this is not an entry that all languages share: {error}"))
     })?;

@@ -1,4 +1,4 @@
-//! Where results go.
+//! Where results are written.
 
 use crate::failure::Failure;
 use crate::redact::redact;
@@ -9,7 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-/// Lines of a name and what it stands for, for people and for `grep`.
+/// Lines of a name and its value, for people and for `grep`.
 #[derive(Default)]
 pub(crate) struct Table(Vec<(String, String)>);
 
@@ -40,7 +40,8 @@ impl Table {
     }
 }
 
-/// Writes to the file, if one is named, or else to standard output. To a terminal goes what tells it nothing.
+/// Writes to the named file, or else to standard output. A terminal only gets bytes without control
+/// sequences.
 pub(crate) fn deliver(file: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     match file {
         Some(path) => write_private(path, bytes),
@@ -51,7 +52,7 @@ pub(crate) fn deliver(file: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> 
     }
 }
 
-/// Bytes of a value can tell a terminal to do things.
+/// The bytes of a value can contain commands for a terminal.
 fn is_harmless(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes)
         .is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')))
@@ -67,7 +68,7 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| Failure::output(&error))
 }
 
-/// Tells what happened beside the result, on standard error.
+/// Prints a remark about the result to standard error.
 pub(crate) fn note(style: Style, text: &str) {
     let text = redact(text);
     let shown = match style {
@@ -75,11 +76,11 @@ pub(crate) fn note(style: Style, text: &str) {
         // One document for each line: a program that reads standard error reads JSON.
         Style::Json => text.lines().flat_map(|told| line(&json!({ "note": told }))).collect(),
     };
-    // The reader may be gone.
+    // The reader may have closed the pipe.
     let _ = io::stderr().write_all(&shown);
 }
 
-/// Makes a file that its owner alone can read. One that is there is left alone.
+/// Creates a file that only its owner can read. An existing file is not touched.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -92,7 +93,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         Failure::file("write", path, &error)
     })?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
-        // Half a key is no key. If it cannot even be removed, the first failure is the one to tell.
+        // Half a key is no key. If the file cannot even be removed, report the first failure.
         let _ = fs::remove_file(path);
         Failure::file("write", path, &error)
     })
@@ -104,6 +105,6 @@ fn private(options: &mut OpenOptions) {
     options.mode(0o600);
 }
 
-/// Other systems decide by the directory.
+/// On other systems, the directory determines the permissions.
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}

@@ -31,7 +31,7 @@ struct Registration {
     index: usize,
 }
 
-/// In a cache line of its own.
+/// Alone in its cache line.
 #[derive(Default)]
 #[repr(align(128))]
 struct Padded(Mutex<List>);

@@ -1,4 +1,4 @@
-//! What the attribute says: every option read, each mistake kept.
+//! The arguments of the attribute: reads every option and collects all mistakes.
 
 mod elsewhere;
 mod secure;
@@ -19,7 +19,7 @@ pub(crate) use secure::{L1, OnTamper};
 pub(crate) use sharing::Interop;
 pub(crate) use values::{Capacity, FillLock, Lifetime, SelfKey};
 
-/// Every option, in the order in which the documentation introduces them.
+/// All options, in the order in which the documentation introduces them.
 pub(crate) const OPTIONS: [&str; 21] = [
     "ttl",
     "stale",
@@ -44,7 +44,7 @@ pub(crate) const OPTIONS: [&str; 21] = [
     "crate",
 ];
 
-/// The options as written. Whether they fit together and fit the function is the model's question.
+/// The options as written. The model checks whether they fit together and fit the function.
 pub(crate) struct Args {
     /// Which of `ttl = …` and `ttl(…)` was written, if any.
     ttl: Slot<()>,
@@ -74,7 +74,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads all options, past every mistake.
+    /// Reads all options, continuing after every mistake.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Args {
             ttl: Slot::EMPTY,
@@ -106,8 +106,8 @@ impl Args {
             each_option(input, errors, |input, errors| args.read_option(input, errors));
             Ok(())
         };
-        // What the reader itself can complain about is a token left over in parentheses, which comes
-        // after a mistake that says more.
+        // The parser itself can only complain about a token left over in parentheses, which follows
+        // a mistake that says more.
         if let (Err(error), 0) = (read.parse2(tokens), errors.count()) {
             errors.push(error);
         }
@@ -146,9 +146,9 @@ impl Args {
         }
     }
 
-    /// `ttl = …` speaks of every value that is stored, `ttl(…)` of each outcome by name.
+    /// `ttl = …` applies to every value that is stored, `ttl(…)` to each outcome that it names.
     fn read_ttl(&mut self, name: &Ident, input: ParseStream<'_>, errors: &mut Errors) {
-        // A repetition is read as well, for its mistakes, into slots that are never read.
+        // A repetition is parsed too, to report its mistakes, into slots that are never read.
         let mut ignored = (Slot::EMPTY, Slot::EMPTY, Slot::EMPTY);
         let (ok, none, err) = if self.ttl.is_given() {
             (&mut ignored.0, &mut ignored.1, &mut ignored.2)
@@ -194,8 +194,8 @@ impl Args {
     }
 }
 
-/// Calls `read` at each option of a comma-separated list. After a mistake, goes on at the next
-/// place that looks like an option.
+/// Calls `read` at each option of a comma-separated list. After a mistake, continues at the next
+/// token that looks like an option.
 fn each_option(
     input: ParseStream<'_>,
     errors: &mut Errors,
@@ -220,7 +220,7 @@ fn skip_to_next_option(input: ParseStream<'_>) {
     }
 }
 
-/// Whether a comma stands here that separates options, and not, say, the parameters of a closure.
+/// Whether the comma here separates options, and not, say, the parameters of a closure.
 fn at_next_option(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     if ahead.parse::<Token![,]>().is_err() {

@@ -64,7 +64,7 @@ impl Model {
         names
     }
 
-    /// The generics of the items beside the function that work with its entries.
+    /// The generics of the items next to the function that work with its entries.
     fn kept_generics(&self) -> Generics {
         let mut generics = self.function.sig.generics.clone();
         if !self.left_out.is_empty() {
@@ -73,7 +73,7 @@ impl Model {
         generics
     }
 
-    /// The `cfg` conditions of the function, and of everything beside it.
+    /// The `cfg` conditions of the function, and of everything next to it.
     fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         self.function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
     }

@@ -123,7 +123,7 @@ use crate::model::{Model, Tier};
 /// ```
 ///
 /// For that long after `ttl`, calls get the old value at once, and one of them starts a run of the function in the
-/// background, with copies of its arguments: these, and a method's `self`, have to be `Clone + Send +
+/// background, with copies of its arguments: these, and a method's `self`, must be `Clone + Send +
 /// 'static`, and an async function's future `Send`. If that run fails, the old value stays.
 ///
 /// ## `idle`: dropping unused entries
@@ -167,9 +167,9 @@ use crate::model::{Model, Tier};
 /// fn page(user: &User, page: u32, trace: Trace) -> Page { /* … */ }
 /// ```
 ///
-/// A key has to mention an argument or `self`. If you want one entry for all calls, write `key = ()`.
+/// A key must mention an argument or `self`. If you want one entry for all calls, write `key = ()`.
 ///
-/// If a type or `const` parameter occurs only in arguments that the key leaves out, you have to decide about it:
+/// If a type or `const` parameter occurs only in arguments that the key leaves out, you must decide about it:
 /// `skip(ex, X)` for the same entries whatever `X` is, or `key = (type_name::<X>(), id)` for separate entries.
 ///
 /// An argument needs `Hash + Eq + Clone` to be part of a key, or `cachekit::key::CacheKey`, which floats
@@ -300,7 +300,7 @@ pub fn local(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// Like [`macro@cache`], with the same options. Unless another backend is named, by `backend = …` or for the
-/// whole process, the environment has to say how to reach the API: `CACHEKIT_API_KEY`. Needs the feature
+/// whole process, the environment must say how to reach the API: `CACHEKIT_API_KEY`. Needs the feature
 /// `io` of `cachekit`. A `namespace` has no dots here.
 #[cfg_attr(docsrs, doc(cfg(feature = "io")))]
 #[proc_macro_attribute]
@@ -341,7 +341,7 @@ pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
 /// #[cache::secure(namespace = "crm", on_tamper = error)]      // it is an error, of the function's error type
 /// ```
 ///
-/// `tenant` has to mention an argument or `self`, as `key` does, and also takes a string with `{…}`. Its expression
+/// `tenant` must mention an argument or `self`, as `key` does, and also takes a string with `{…}`. Its expression
 /// is evaluated at each call, and also in the companions, like that of `backend`.
 /// Tenants never share an entry or a run, not even in this process. Without it, the tenant is `default`.
 #[cfg_attr(docsrs, doc(cfg(feature = "secure")))]

@@ -95,7 +95,7 @@ impl Function {
         finder.0
     }
 
-    /// The names of its type and const parameters: what a turbofish has to repeat.
+    /// The names of its type and const parameters: what a turbofish must repeat.
     pub(crate) fn turbofish(&self) -> Vec<&Ident> {
         let named = self.sig.generics.params.iter().filter_map(|param| match param {
             GenericParam::Type(param) => Some(&param.ident),
@@ -135,7 +135,7 @@ fn refuse_other_items(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// A body may start with `#![…]`, which is an attribute of the function. We wrap the body, so these
-/// have to move out.
+/// attributes move out of it.
 fn split_inner_attributes(body: TokenStream) -> syn::Result<(Vec<Attribute>, TokenStream)> {
     let mut tokens = body.clone().into_iter();
     let starts_with_one = matches!(tokens.next(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#')

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The system's time of day, made monotonic.
 ///
 /// It runs with the monotonic clock and follows the wall clock forward, never back: a wall clock that is
-/// set back must not extend TTLs, and a suspended machine has to count the time it slept.
+/// set back must not extend TTLs, and a suspended machine must count the time it slept.
 ///
 /// # Example
 ///

@@ -1,4 +1,4 @@
-//! A certificate authority for development: made in the moment, which no other client trusts.
+//! A certificate authority for development: generated at start-up, and trusted by no other client.
 
 use crate::tls::{Identity, TlsError};
 use rcgen::{
@@ -9,11 +9,11 @@ use rcgen::{
 /// The names every development certificate is for.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Why a development certificate cannot be made.
+/// Why a development certificate cannot be generated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DevError {
-    /// The generator refused, for example a name.
+    /// The generator refused something, for example a name.
     #[error("cannot make a certificate: {0}")]
     Generate(#[from] rcgen::Error),
     /// The result cannot be used.
@@ -51,18 +51,18 @@ impl DevAuthority {
         Ok(Self { issuer: Issuer::new(authority_params()?, key), certificate })
     }
 
-    /// The authority whose certificate and key [`certificate_pem`](Self::certificate_pem) and
-    /// [`key_pem`](Self::key_pem) gave.
+    /// The authority with the certificate and the key that [`certificate_pem`](Self::certificate_pem)
+    /// and [`key_pem`](Self::key_pem) returned.
     ///
     /// # Errors
     ///
-    /// [`DevError::Generate`] for text that is no key.
+    /// [`DevError::Generate`] for text that is not a key.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, DevError> {
         let issuer = Issuer::new(authority_params()?, KeyPair::from_pem(key)?);
         Ok(Self { issuer, certificate: certificate.to_owned() })
     }
 
-    /// The certificate that clients have to trust, as PEM.
+    /// The certificate that clients must trust, as PEM.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate
     }
@@ -72,11 +72,11 @@ impl DevAuthority {
         self.issuer.key().serialize_pem()
     }
 
-    /// A certificate for `localhost`, `127.0.0.1`, `::1` and more names or addresses.
+    /// Issues a certificate for `localhost`, `127.0.0.1`, `::1` and these names or addresses.
     ///
     /// # Errors
     ///
-    /// [`DevError::Generate`] for a name no certificate can have.
+    /// [`DevError::Generate`] for a name that no certificate can have.
     pub fn issue(&self, names: &[String]) -> Result<Identity, DevError> {
         let all: Vec<String> =
             NAMES.into_iter().map(str::to_owned).chain(names.iter().cloned()).collect();
@@ -96,7 +96,7 @@ impl DevAuthority {
 fn authority_params() -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.distinguished_name.push(DnType::CommonName, "cachekit-server development CA");
-    // It signs leaves and nothing else.
+    // It signs leaf certificates only.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)

@@ -62,8 +62,8 @@ impl Peers {
         }
     }
 
-    /// A seat for a new connection: at once if one is free, or if another connection is idle, which then
-    /// has to end. Waits otherwise. `None` if the address has too many.
+    /// A seat for a new connection: at once if one is free, or if another connection is idle, which is
+    /// then ended. Waits otherwise. `None` if the address has too many connections.
     pub(crate) async fn admit(
         self: &Arc<Self>,
         address: IpAddr,

@@ -139,7 +139,7 @@ impl Pulse {
         }
     }
 
-    /// There is something that the peer has to read.
+    /// There is something that the peer must read.
     pub(crate) fn owe(&self) {
         let owing = &self.owing;
         if owing.count.fetch_add(1, Relaxed) == 0 {
@@ -274,8 +274,8 @@ impl InFlight {
         self.has_key.load(Relaxed)
     }
 
-    /// Records that the request has no valid API key. Returns whether its answer may have a body. A connection that has
-    /// shown no key has to end after some of these.
+    /// Records that the request has no valid API key. Returns whether its answer may have a body. A connection that
+    /// never sent a valid key is ended after a few of these.
     pub(crate) fn refuse(&self) -> bool {
         let pulse = &*self.pulse;
         if pulse.trusted.load(Relaxed) {

@@ -1,9 +1,9 @@
-//! Where functions run in the background, without a caller that waits.
+//! Runs functions in the background, without a caller that waits.
 //!
 //! An async function runs on the caller's executor: on the spawner that the program installed, or on the Tokio
 //! runtime around the call (feature `tokio`). A sync function runs on one of two threads of this crate, which are
 //! started when first needed; so does an async function whose caller is certainly not on Tokio. Without the feature
-//! this is unknown: our threads drive no timer and no socket, so an async function is not started.
+//! we cannot tell, and our threads drive no timer and no socket, so an async function is not started.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
@@ -17,7 +17,8 @@ use crate::scope;
 /// Our threads.
 const THREADS: usize = 2;
 
-/// Jobs that may wait for a thread. Above that nothing is refreshed; entries expire as if there were no refresh.
+/// How many jobs may wait for a thread. Beyond that nothing is refreshed; entries expire as if there were no
+/// refresh.
 const MAX_WAITING: usize = 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -28,7 +29,7 @@ static SPAWNER: RwLock<Option<Spawner>> = RwLock::new(None);
 /// Sets where async functions run that refresh their entries in the background, for executors other than
 /// Tokio.
 ///
-/// The spawner takes a future and must return at once; it may also drop the future. Without a spawner such
+/// The spawner takes a future and must return at once; it may also drop the future. Without a spawner, such
 /// functions run on the Tokio runtime of their caller, if the feature `tokio` is on and there is one, and on a
 /// thread of this crate if there is none. Without the feature, the call that would start the refresh is the
 /// refresh: it runs the function in its own task and returns the new value. Other calls are served the old value
@@ -50,11 +51,11 @@ pub fn set_spawner(spawner: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'sta
 
 /// Whether there is a suitable place to start a future.
 pub(crate) fn takes_futures() -> bool {
-    // With the feature: where no runtime is around the caller, the function needs none.
+    // With the feature: if there is no runtime around the caller, the function needs none.
     runtime::CAN_BE_TOLD || SPAWNER.read().unwrap_or_else(PoisonError::into_inner).is_some()
 }
 
-/// Runs a future in the caller's test scope. If there is no place to run it, it is dropped.
+/// Runs a future in the caller's test scope. If nothing can run it, it is dropped.
 pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     let pending = scope::pending();
     let future = async move {
@@ -67,14 +68,14 @@ pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     };
     let spawner = SPAWNER.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(spawner) = spawner {
-        // The call that was served the stale value is not to pay for a spawner that fails.
+        // A spawner that fails must not affect the call that was served the stale value.
         contained(|| spawner(future));
     } else if let Err(future) = runtime::spawn(future)
         && runtime::CAN_BE_TOLD
     {
         submit(Box::new(move || blocking::block_on(future)));
     }
-    // Dropped otherwise: the refresh that it would have been counts as failed.
+    // Otherwise it is dropped: the refresh that it would have been counts as failed.
 }
 
 /// Runs a closure in the caller's test scope, on a thread of this crate.
@@ -90,7 +91,7 @@ pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
     }));
 }
 
-/// Runs a closure on a thread of this crate, in no test scope. It is dropped if there is no place for it.
+/// Runs a closure on a thread of this crate, in no test scope. It is dropped if the queue is full.
 pub(crate) fn spawn_plain(run: impl FnOnce() + Send + 'static) {
     submit(Box::new(run));
 }
@@ -114,7 +115,7 @@ fn submit(job: Job) {
     let mut queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
     if queue.waiting.len() >= MAX_WAITING {
         drop(queue);
-        // Dropping the job tells its entry that nothing comes of it.
+        // Dropping the job tells its entry that there will be no refresh.
         return drop(job);
     }
     queue.waiting.push_back(job);
@@ -134,7 +135,7 @@ fn work() {
     loop {
         if let Some(job) = queue.waiting.pop_front() {
             drop(queue);
-            // A function that panics takes no thread with it; what it leaves behind says that it failed.
+            // A panic in the function does not end the thread; the guards that it drops record the failure.
             contained(job);
             queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
         } else {

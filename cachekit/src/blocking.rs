@@ -34,13 +34,13 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         match future.as_mut().poll(&mut cx) {
             Poll::Ready(output) => return output,
-            // A wake-up between poll and park makes park return at once.
+            // If the wake-up comes between poll and park, park returns at once.
             Poll::Pending => parked(thread::park),
         }
     }
 }
 
-/// Parks this thread, for so long at most.
+/// Parks this thread, for at most this long.
 pub(crate) fn park_for(most: Duration) {
     thread::park_timeout(most);
 }

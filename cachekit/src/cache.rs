@@ -1,4 +1,4 @@
-//! The attributes beside `#[cache]`, and caches as objects.
+//! The attributes next to `#[cache]`, and caches as objects.
 //!
 //! `use cachekit::cache;` imports the attribute and this module: they share the name.
 //!

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::fmt;
 use std::panic::Location;
-// Plain std on purpose: a static's are made by the compiler.
+// Plain std on purpose: the compiler builds the ones in statics.
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,30 +24,30 @@ use self::owned::Owned;
 pub(crate) use self::owned::{Given, given};
 pub use self::policy::{L1, OnTamper, POLICY, Policy, Tier, TtlPolicy};
 
-/// Where and what an annotated function is.
+/// The identity and the attribute of an annotated function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FunctionInfo {
     /// The function's name.
     pub(crate) name: &'static str,
-    /// The module it stands in.
+    /// The module that contains it.
     pub(crate) module: &'static str,
-    /// Where its name stands.
+    /// Where its name is in the source.
     pub(crate) place: &'static Location<'static>,
     /// Which tiers its values may go to.
     pub(crate) tier: Tier,
     /// What the attribute says.
     pub(crate) policy: Policy,
-    /// What tells it from others.
+    /// What distinguishes it from other functions.
     pub(crate) path: FunctionPath,
 }
 
-/// What tells one cached thing from others, the same in every process.
+/// What distinguishes one cached function or layer from others; the same in every process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FunctionPath {
-    /// Of a function: the compiler's path of a type beside it, asked for when it is needed. It names the functions and the
-    /// `impl`s around, which no macro sees.
+    /// For a function: the compiler's path of a type next to it, computed when it is needed. It names the functions and
+    /// the `impl`s around it, which no macro sees.
     Compiled(fn() -> &'static str),
-    /// Of what the program names itself.
+    /// For something that the program names itself.
     Given(&'static str),
 }
 
@@ -63,19 +63,19 @@ impl FunctionPath {
 /// The static behind one annotated function. Small, because the compiler evaluates one for each function.
 pub struct CachedFunction {
     pub(crate) info: FunctionInfo,
-    /// What the attribute says of times, as look-ups read it.
+    /// The TTL of the attribute, in the form that look-ups read.
     ttl: Ticks,
     window: Ticks,
     idle: Ticks,
-    /// The number of the first store, once there is one; what hits of functions without generics compare.
+    /// The number of the first store, once there is one; hits of functions without generics compare it.
     number: AtomicU32,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
     first: NextStore,
-    /// The stores of the objects that it stands for, where it is no function.
+    /// The stores of the objects that it represents, if it is not a function.
     owned: Owned,
 }
 
-/// The next of a function's stores, if there is one. Read without a lock, at every hit.
+/// The next of a function's stores, if there is one. Every hit reads it without a lock.
 type NextStore = OnceLock<Box<Node>>;
 
 /// The store of one instantiation.
@@ -85,14 +85,14 @@ struct Node {
     next: NextStore,
 }
 
-/// A function's listing in the registry.
+/// The row of a function in the registry.
 pub struct Registered(pub &'static CachedFunction);
 
 inventory::collect!(Registered);
 
 impl CachedFunction {
-    /// The static of a function. The call stands where the function's name does. `path` is the
-    /// `type_name` of a type beside the function.
+    /// The static of a function. The call has the location of the function's name. `path` is the
+    /// `type_name` of a type next to the function.
     #[track_caller]
     pub const fn new(
         name: &'static str,
@@ -140,7 +140,7 @@ impl CachedFunction {
             .observed_as(|| self.label())
     }
 
-    /// Its module and path, for labels. Bounded by the number of annotated functions.
+    /// Its module and path, for labels. There are no more of them than annotated functions.
     pub(crate) fn label(&self) -> String {
         format!("{}::{}", self.info.module, listed::path_of(&self.info))
     }
@@ -151,21 +151,21 @@ impl CachedFunction {
         self.ttl
     }
 
-    /// For how long after their time entries may be served while the function runs again.
+    /// For how long after their TTL entries may be served while the function runs again.
     #[inline]
     pub(crate) fn window(&self) -> Ticks {
         self.window
     }
 
-    /// How long entries stay that nothing uses.
+    /// How long unused entries stay.
     #[inline]
     pub(crate) fn idle(&self) -> Ticks {
         self.idle
     }
 
-    /// Another function that would share this one's entries. Either the compiler's path does not tell them apart: they
-    /// were written by one macro, or in two blocks of one function. Or they have one operation for all languages, and
-    /// not both say that this is meant.
+    /// Another function that would share this one's entries. Either both have the same compiler's path, because one
+    /// macro wrote them or they are in two blocks of one function. Or both have the same operation for all languages,
+    /// and at least one does not declare it as shared.
     pub(crate) fn twin(&'static self) -> Option<&'static Self> {
         let same = |other: &&'static Self| {
             let (own, other_info) = (&self.info, &other.info);
@@ -188,7 +188,7 @@ impl CachedFunction {
     #[inline]
     fn known(&'static self, instantiation: TypeId) -> Option<&'static Store> {
         let mut next = &self.first;
-        // Mostly the first is the only one.
+        // Usually the first is the only one.
         while let Some(node) = next.get() {
             if node.instantiation == instantiation {
                 return Some(&node.store);
@@ -275,18 +275,18 @@ pub struct FunctionRef {
     pub definition: &'static CachedFunction,
     /// A type that names the instantiation.
     instantiation: TypeId,
-    /// Its name, where there can be several.
+    /// Its name, if there can be several.
     path: Option<fn() -> &'static str>,
 }
 
 impl FunctionRef {
-    /// A function without generics around it; `function` is a type of its own.
+    /// A function without generics around it; `function` is its own type.
     #[inline]
     pub fn new(definition: &'static CachedFunction, instantiation: TypeId) -> Self {
         Self { definition, instantiation, path: None }
     }
 
-    /// `closure` is written in the function itself: its type names every generic parameter around it.
+    /// `closure` is inside the function: its type names every generic parameter around it.
     #[inline]
     pub fn generic<F>(definition: &'static CachedFunction, _closure: &F) -> Self {
         Self { definition, instantiation: typeid::of::<F>(), path: Some(std::any::type_name::<F>) }
@@ -306,7 +306,7 @@ impl FunctionRef {
         self.definition.store(self.instantiation())
     }
 
-    /// The same, if it is there already: a look makes none outside of test scopes.
+    /// The same, if it exists already: outside of test scopes a look-up creates none.
     pub(crate) fn found_store(self) -> Option<StoreRef> {
         match thread_cache::scope() {
             0 => self.static_store().map(StoreRef::Static),
@@ -329,11 +329,11 @@ impl FunctionRef {
         }
     }
 
-    /// The number of that store; 0 as long as there is none.
+    /// The number of that store; 0 until there is one.
     #[inline]
     pub(crate) fn store_number(self) -> StoreNumber {
         match self.path {
-            // With an old 0 nothing is found in a thread cache, and the store answers.
+            // With an outdated 0 the thread cache misses, and the store answers.
             None => self.definition.number.load(Ordering::Relaxed),
             Some(_) => self.static_store().map_or(0, Store::number),
         }
@@ -347,7 +347,7 @@ impl FunctionRef {
         Caller { asynchronous: info.policy.is_async, asks }
     }
 
-    /// A hit that this thread's cache served. Traces may show it.
+    /// A hit in this thread's cache. Traces may show it.
     #[inline]
     pub(crate) fn observe_hit(self) {
         if spans::samples_hits() {

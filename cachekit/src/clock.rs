@@ -1,6 +1,6 @@
 //! Coarse monotonic time, replaceable in tests.
 //!
-//! A hit has to compare an expiry with "now". `Instant::now()` costs more than the rest of the hit, so
+//! A hit must compare an expiry with "now". `Instant::now()` costs more than the rest of the hit, so
 //! the coarse clock of the operating system is read instead; its resolution is one scheduler tick
 //! (1 to 10 ms), which bounds how early or late an entry may expire.
 

@@ -1,14 +1,14 @@
-//! Hit counters without a shared write: every thread counts for itself, reports add the threads up.
+//! Hit counters without a shared write: every thread counts for itself, and reports add up the threads.
 
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 
-// Plain std on purpose: statistics are no part of what the model checker explores.
+// Plain std on purpose: the model checker does not explore statistics.
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of the first stores, which most programs never have more of: in one piece.
+/// The counters of the first stores, in one array. Most programs never have more.
 const FIRST: usize = 256;
-/// Further ones, in blocks that a thread makes when it needs them.
+/// Further counters, in blocks that a thread allocates when it needs them.
 const BLOCK: usize = 64;
 const BLOCKS: usize = 60;
 const MOST: usize = FIRST + BLOCK * BLOCKS;
@@ -18,7 +18,7 @@ const MOST: usize = FIRST + BLOCK * BLOCKS;
 pub(crate) struct CounterId(u16);
 
 impl CounterId {
-    /// More stores exist than counters: such a store counts its hits in shared memory.
+    /// There are more stores than counters: such a store counts its hits in shared memory.
     pub(crate) const NONE: Self = Self(u16::MAX);
 
     #[inline]
@@ -28,8 +28,8 @@ impl CounterId {
 }
 
 /// One thread's counters. Only that thread writes; any thread may read.
-// Apart from everything else: at a hit it is written, and an entry on the same cache line, which is allocated just before
-// or after, would have to be fetched anew by every other thread. Two lines, because processors fetch pairs of them.
+// On its own cache lines: each hit writes it, and every other thread would have to fetch an entry on the same line
+// again, which is allocated just before or after. Two lines, because processors fetch them in pairs.
 #[repr(align(128))]
 pub(crate) struct ThreadCounters {
     first: [AtomicU64; FIRST],
@@ -44,7 +44,7 @@ impl ThreadCounters {
         }
     }
 
-    /// Counters for the calling thread, known to the reports from now on.
+    /// Counters for the calling thread, which reports include from now on.
     pub(crate) fn register() -> Arc<Self> {
         let counters = Arc::new(Self::new());
         let mut threads = registry();
@@ -88,7 +88,7 @@ fn add(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
-/// Further counters of a thread, apart from everything else like the first ones.
+/// Further counters of a thread, on their own cache lines like the first ones.
 #[repr(align(128))]
 struct Block([AtomicU64; BLOCK]);
 
@@ -101,7 +101,7 @@ impl Block {
 
 struct Registry {
     live: Vec<Weak<ThreadCounters>>,
-    /// What ended threads counted.
+    /// The counts of threads that have ended.
     retired: ThreadCounters,
     next: u16,
     free: Vec<CounterId>,
@@ -120,7 +120,7 @@ fn registry() -> std::sync::MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Adds an ending thread's counts to the retired ones.
+/// Adds the counts of a thread that ends to the retired ones.
 pub(crate) fn retire(counters: &Arc<ThreadCounters>) {
     let mut registry = registry();
     let gather = |(mine, total): (&AtomicU64, &AtomicU64)| {
@@ -139,9 +139,9 @@ pub(crate) fn retire(counters: &Arc<ThreadCounters>) {
 /// A store's hit counter, summed over all threads.
 pub(crate) struct HitCounter {
     id: CounterId,
-    /// What the counter read when it was handed out (ids are used again) or last reset.
+    /// The counter's value when it was assigned (ids are reused) or last reset.
     base: AtomicU64,
-    /// Hits of stores that got no counter of their own.
+    /// Hits of stores that have no counter of their own.
     overflow: AtomicU64,
 }
 

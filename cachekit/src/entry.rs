@@ -1,4 +1,4 @@
-//! One cached value with everything that a hit has to check.
+//! One cached value with everything that a hit must check.
 
 mod fate;
 mod head;
@@ -75,12 +75,12 @@ impl dyn AnyEntry {
 /// An entry that several places may hold.
 pub(crate) type Resident = Arc<dyn AnyEntry>;
 
-/// What remains to be done when an entry ends.
+/// What to do when an entry ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// Only to drop it.
     Plain,
-    /// A thread cache may hold it, and has to release it.
+    /// A thread cache may hold it, and must release it.
     Fronted,
     /// Its memory may wait for the next entry ([`reuse`]).
     Inert,

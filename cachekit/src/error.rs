@@ -112,7 +112,7 @@ impl Error {
         self.problems.first().map_or(ErrorKind::Configuration, Problem::kind)
     }
 
-    /// Whether a setting has to be changed.
+    /// Whether a setting must be changed.
     pub fn is_configuration(&self) -> bool {
         self.problems.iter().any(|problem| problem.kind == ErrorKind::Configuration)
     }

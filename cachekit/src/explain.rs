@@ -114,7 +114,7 @@ pub enum ProcessState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Shared {
-    /// What is there.
+    /// What the backend stores for the call.
     pub state: SharedState,
     /// Which kind of backend it is.
     pub backend: Option<&'static str>,

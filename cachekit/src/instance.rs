@@ -10,7 +10,7 @@ use crate::key::CacheKey;
 
 /// The identity of an object whose methods have their own cached results.
 ///
-/// Every value differs from all others in the process, for good. Unlike an address it is never
+/// Every value differs from all others that the process ever makes. Unlike an address it is never
 /// reused, so a new object can never be served the entries of a dropped one. A clone is a new identity,
 /// because a clone can change independently of the original.
 ///

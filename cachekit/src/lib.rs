@@ -79,14 +79,14 @@
     allow(dead_code, unused_imports)
 )]
 
-// What an annotated function runs through, in the order of a call.
+// The steps of an annotated function, in the order of a call.
 mod entry;
 mod flight;
 mod read_through;
 mod store;
 mod thread_cache;
 
-// What the attributes say.
+// The attributes.
 mod cached_function;
 mod instance;
 mod kept;
@@ -132,7 +132,7 @@ mod shared;
 #[cfg(feature = "shared")]
 mod storage_key;
 
-// What is recorded about calls, and what uses these records.
+// Records about calls, and the code that uses them.
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg_attr(not(feature = "observe"), path = "observe/disabled.rs")]

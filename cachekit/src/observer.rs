@@ -1,7 +1,7 @@
 //! The code of observers: of subscribers of `tracing`, and of recorders of `metrics`.
 //!
-//! It is foreign, and runs in the middle of calls. All of it goes through [`tell`], so that wherever that is, it can
-//! neither fail the call nor hold it up.
+//! It is the program's code, and runs in the middle of calls. All of it runs inside [`tell`], so that it can neither
+//! fail a call nor delay it.
 
 use std::cell::Cell;
 
@@ -9,25 +9,25 @@ use crate::contained::contained;
 use crate::sync::per_thread;
 
 per_thread! {
-    /// An observer's code runs on this thread.
+    /// An observer's code is running on this thread.
     static TELLING: Cell<bool> = Cell::new(false);
 }
 
-/// Runs an observer's code. `None`: it panicked, which the panic hook has reported.
+/// Runs an observer's code. Returns `None` if it panicked, which the panic hook has reported.
 ///
-/// A cached call that it makes waits for no other call: that may be the one that the observer is told of. It runs its
-/// function beside that one.
+/// A cached call that it makes waits for no other call, because that may be the call that the observer is notified
+/// of. It runs its function alongside that call.
 pub(crate) fn tell<R>(run: impl FnOnce() -> R) -> Option<R> {
     let _telling = Telling::begin();
     contained(run)
 }
 
-/// Whether an observer's code runs on this thread.
+/// Whether an observer's code is running on this thread.
 pub(crate) fn is_told() -> bool {
     TELLING.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Puts back what was the case before.
+/// Restores the previous state.
 struct Telling(bool);
 
 impl Telling {

@@ -21,10 +21,10 @@ pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 pub use crate::shape::secure::{Refusing, check_on_tamper, refusing, sealed, typed};
 pub use crate::template::template;
 pub use inventory;
-// A crate without `std` has no path of its own to it.
+// A crate without `std` has no path to it.
 pub use std::boxed::Box;
 
-// Not named by generated code, but by the compiler's advice to generic functions.
+// Generated code does not name these, but the compiler's advice for generic functions does.
 pub use crate::kept::{Keep, KeepBorrowed};
 pub use crate::key::Keyable;
 pub use crate::shape::checks::{Copied, ForAllThreads};

@@ -1,7 +1,7 @@
-//! Test scopes: what a thread that is in one finds there instead of what the process has.
+//! Test scopes: a thread in a scope uses the scope's state instead of the process's.
 //!
-//! Whatever can be set for the process can be set for a scope. It is looked for in this order: the scope the thread is
-//! in, the process, the environment. The public face of it is [`crate::testing`].
+//! Everything that can be set for the process can be set for a scope. The order of look-up is: the scope that the
+//! thread is in, the process, the environment. The public API is [`crate::testing`].
 
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -24,21 +24,21 @@ use self::pending::Pending;
 /// Neither the process nor the environment has a backend for `#[cache]`.
 static NOWHERE: AtomicBool = AtomicBool::new(false);
 
-/// Whether it is known that `#[cache]` functions outside of test scopes have no backend: one look at a flag, for calls
-/// that miss.
+/// Whether it is known that `#[cache]` functions outside of test scopes have no backend. Calls that miss read one flag
+/// for that.
 #[inline]
 pub(crate) fn is_nowhere() -> bool {
     NOWHERE.load(Ordering::Relaxed)
 }
 
-/// Says so, or takes it back. Called under the lock of the process's backend.
+/// Sets or clears that flag. Called under the lock of the process's backend.
 pub(crate) fn note_nowhere(is_so: bool) {
     NOWHERE.store(is_so, Ordering::Relaxed);
 }
 
 type Stores = HashMap<(usize, TypeId), Arc<Store>>;
 
-/// Fresh caches and a standing clock for code that runs inside it.
+/// Empty caches and a clock that only the test advances, for code that runs inside the scope.
 ///
 /// Cheap to clone; all clones are the same scope. The scope's entries are dropped with its last clone.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ struct Inner {
     disabled: bool,
     stores: Mutex<Stores>,
     settings: Mutex<settings::Settings>,
-    /// What goes on in the background.
+    /// Background work of the scope.
     pending: Arc<Pending>,
 }
 
@@ -171,15 +171,15 @@ pub fn isolate() -> Isolated {
 }
 
 thread_local! {
-    /// The scopes this thread has entered; the last one counts.
+    /// The scopes that this thread has entered; the last one counts.
     static ENTERED: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps the current thread in a [`Scope`]. Dropping it goes back to what was before.
+/// Keeps the current thread in a [`Scope`]. Dropping it restores the state before.
 #[must_use = "the thread leaves the scope when the guard is dropped"]
 pub struct Isolated {
     scope: Scope,
-    /// Leaving has to happen on the thread that entered.
+    /// The guard must be dropped on the thread that entered.
     thread: PhantomData<*const ()>,
 }
 
@@ -217,9 +217,9 @@ impl Drop for Isolated {
     }
 }
 
-/// Runs `f` in a scope, or in none, whatever the thread is in.
+/// Runs `f` in a scope, or in none, whatever scope the thread is in.
 pub(crate) fn within<R>(scope: Option<&Scope>, f: impl FnOnce() -> R) -> R {
-    /// Back to where the thread was.
+    /// Returns to the scope that the thread was in.
     struct Back(u64);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -245,7 +245,7 @@ pub(crate) fn current() -> Option<Scope> {
     ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten()
 }
 
-/// Its number, 0 outside of any. Never given twice.
+/// Its number, 0 outside of any scope. Never reused.
 pub(crate) fn number() -> u64 {
     thread_cache::scope()
 }
@@ -260,13 +260,13 @@ pub(crate) fn is_disabled() -> bool {
     current().is_some_and(|scope| scope.0.disabled)
 }
 
-/// The background of the scope this thread is in, or of the process.
+/// The background work of the scope that this thread is in, or of the process.
 pub(crate) fn background() -> Arc<Pending> {
     static PROCESS: LazyLock<Arc<Pending>> = LazyLock::new(Arc::default);
     current().map_or_else(|| Arc::clone(&PROCESS), |scope| Arc::clone(&scope.0.pending))
 }
 
-/// Notes that something goes on in the background, until the guard is dropped.
+/// Registers background work until the guard is dropped.
 pub(crate) fn pending() -> pending::Guard {
     background().start()
 }
@@ -285,7 +285,7 @@ pub(crate) fn store(
     Some(Arc::clone(store))
 }
 
-/// The stores of a function inside the scope this thread is in; `None` outside of any.
+/// The stores of a function inside the scope that this thread is in; `None` outside of any.
 pub(crate) fn stores(function: usize) -> Option<Vec<Arc<Store>>> {
     let Scope(scope) = current()?;
     let stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! What a function returns, as the cache sees it: a value, an `Option` or a `Result`.
 //!
-//! [`pick`] finds the shape of a return type, [`checks`] say what is wrong with one that has none, and
-//! `cache::own` whether it suits a cache of the user's.
+//! [`pick`] finds the shape of a return type, [`checks`] report why a type has none, and
+//! `cache::own` checks whether it fits a cache of the user's.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -16,7 +16,7 @@ pub(crate) mod pick;
 #[cfg(feature = "shared")]
 pub(crate) mod secure;
 
-/// What came out of one call.
+/// The outcome of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A value, `Some` or `Ok`.
@@ -31,58 +31,58 @@ pub enum Kind {
 pub trait Shape: Copy {
     /// The function's return type.
     type Return;
-    /// What of it can be stored.
+    /// The part of it that can be stored.
     type Value: Clone + Send + Sync + 'static;
-    /// What an entry of this process holds: the value, or what it is sealed into.
+    /// What an entry of this process holds: the value, or its sealed form.
     type Stored: Clone + Send + Sync + 'static;
     /// What the closures of the attribute see: `T` of a `Result<T, E>`, otherwise the return type.
     type View: ?Sized;
-    /// The error type of a `Result`, otherwise never looked at.
+    /// The error type of a `Result`, otherwise unused.
     type Error: ?Sized;
 
-    /// Classifies.
+    /// Classifies a return value.
     fn kind(ret: &Self::Return) -> Kind;
-    /// What to store, if anything.
+    /// The value to store, if any.
     fn stored(ret: &Self::Return) -> Option<&Self::Value>;
-    /// What the attribute's closures see, if there is a value.
+    /// The value that the attribute's closures see, if any.
     fn view(ret: &Self::Return) -> Option<&Self::View>;
     /// The error, if there is one.
     fn error(_ret: &Self::Return) -> Option<&Self::Error> {
         None
     }
-    /// The function's return value again.
+    /// Rebuilds the function's return value.
     fn restore(value: Self::Value) -> Self::Return;
-    /// Whether entries may hold nothing but what [`sealed`](Self::sealed) makes.
+    /// Whether entries may only hold what [`sealed`](Self::sealed) returns.
     const SEALED: bool = false;
-    /// The value for an entry of this process; where entries are sealed, only for callers that wait for
-    /// one that is stored nowhere.
+    /// The value for an entry of this process. If entries are sealed, it is only for callers that wait
+    /// for a value that is not stored anywhere.
     fn kept(value: &Self::Value) -> Self::Stored;
-    /// The value for an entry of this process, where its sealed bytes are known.
+    /// The value for an entry of this process, if its sealed bytes are known.
     fn sealed(value: &Self::Value, _bytes: SealedBytes) -> Self::Stored {
         Self::kept(value)
     }
     /// The function's return value from an entry of this process.
     fn open(stored: Self::Stored) -> Result<Self::Return, Refusal>;
-    /// The same from where it lies.
+    /// The same, by reference.
     #[inline]
     fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {
         Self::open(stored.clone())
     }
-    /// The value that is stored, where it lies as it is; of a `Result` what is `Ok`.
+    /// The stored value, if it is stored as it is; for a `Result`, the `Ok` value.
     #[inline]
     fn lies(_stored: &Self::Stored) -> Option<&dyn Any> {
         None
     }
-    /// The function's whole return value, where it lies as it is.
+    /// The function's whole return value, if it is stored as it is.
     #[inline]
     fn lies_whole(_stored: &Self::Stored) -> Option<&Self::Return> {
         None
     }
-    /// The value of a return value; of a `Result` what is `Ok`.
+    /// The value of a return value; for a `Result`, the `Ok` value.
     fn seen(ret: &Self::Return) -> Option<&dyn Any> {
         Self::stored(ret).map(|value| value as &dyn Any)
     }
-    /// What the function returns where it cannot be called; `None`: it is called all the same.
+    /// What the function returns instead of running; `None`: it runs all the same.
     fn refuse(_error: &Error) -> Option<Self::Return> {
         None
     }
@@ -116,7 +116,7 @@ macro_rules! shapes {
     )*};
 }
 
-/// What is stored is what the function returned.
+/// The whole return value is stored.
 macro_rules! stored_whole {
     () => {
         #[inline]
@@ -153,7 +153,7 @@ macro_rules! held_as_it_is {
     };
 }
 
-/// What is seen of a `Result`.
+/// What the closures see of a `Result`.
 macro_rules! of_result {
     () => {
         type Return = Result<T, E>;
@@ -171,7 +171,7 @@ macro_rules! of_result {
     };
 }
 
-/// What is stored of it is what is `Ok`.
+/// The `Ok` value of a `Result` is stored.
 macro_rules! ok_is_stored {
     () => {
         type Value = T;
@@ -198,9 +198,9 @@ shapes! {
     Optional<T>,
     /// Only `Ok` is stored; an `Err` goes to its caller.
     OkOnly<T, E>,
-    /// Only `Ok` is stored; an `Err` also goes to those who waited for it.
+    /// Only `Ok` is stored; an `Err` also goes to the callers that waited for it.
     OkShared<T, E>,
-    /// `Ok` and `Err` are stored, each for its own time.
+    /// `Ok` and `Err` are stored, each with its own TTL.
     Both<T, E>,
     /// A return type `R` that cannot be cached, because of its value `T` or its error `E`. It takes the
     /// place of the shape that would see `View` and `Error`, so that the check which names the reason is

@@ -32,14 +32,14 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 pub struct Stats {
     /// Calls answered from the in-process tier.
     pub hits: u64,
-    /// Calls that found nothing there.
+    /// Calls that missed in the in-process tier.
     pub misses: u64,
     /// Runs of the function to fill the cache. Less than `misses` if callers waited for one run or
     /// the shared tier had the value.
     pub loads: u64,
     /// Misses answered from the shared tier.
     pub shared_hits: u64,
-    /// Operations of the shared tier that failed. The calls went on without it.
+    /// Operations of the shared tier that failed. The calls continued without it.
     pub shared_errors: u64,
     /// Calls that skipped the shared tier because its circuit breaker was open.
     pub shared_skips: u64,
@@ -61,7 +61,7 @@ pub struct Stats {
     pub refreshes: u64,
     /// Refreshes that ran nothing, because another process had already stored a fresh value in the shared tier.
     pub shared_refreshes: u64,
-    /// Background refreshes that panicked, or whose result was not to be stored.
+    /// Background refreshes that panicked, or whose result must not be stored.
     pub failed_refreshes: u64,
     /// Entries that were evicted.
     pub evictions: u64,
@@ -165,7 +165,7 @@ impl RefusalCounters {
     }
 }
 
-/// What is done with each counter by its name, so that a new one is not forgotten.
+/// Applies one operation to each counter by its name, so that no new one is forgotten.
 macro_rules! counters {
     ($($name:ident: $($field:ident)*;)*) => {$(
         impl AddAssign for $name {

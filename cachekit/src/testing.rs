@@ -1,4 +1,4 @@
-//! Aids for testing code that uses cached functions: an isolated cache for a test, and a mock clock.
+//! Tools for testing code that uses cached functions: an isolated cache for a test, and a mock clock.
 //!
 //! Tests run in parallel in one process, and cached functions keep their entries in statics. A test that
 //! calls [`isolate`] gets fresh caches and its own clock instead, visible only to its thread:

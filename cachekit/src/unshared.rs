@@ -1,7 +1,7 @@
 //! No tier is shared in this build: the feature `shared` is off.
 
 pub(crate) mod known {
-    /// The types of backends that calls used, each with whether its circuit is open.
+    /// The types of backends that calls used, each with whether its circuit breaker is open.
     pub(crate) fn breakers() -> Vec<(&'static str, bool)> {
         Vec::new()
     }

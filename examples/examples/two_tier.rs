@@ -1,4 +1,4 @@
-//! Two tiers: what one process computed, another one finds in a shared backend.
+//! Two tiers: a value that one process computed is a hit for another, through a shared backend.
 //!
 //! Needs the feature `shared`. `MemoryBackend` plays the shared store here; anything that implements
 //! `cachekit_io::Backend` will do. `#[cache]` functions use it, `#[cache::local]` functions never do.
@@ -24,13 +24,13 @@ fn forecast(city: &str) -> Forecast {
     Forecast { city: city.to_owned(), degrees: 21 }
 }
 
-/// Never leaves the process, backend or not: its values need no serde.
+/// Never leaves the process, whether there is a backend or not: its values need no serde.
 #[cache::local(ttl = "10m")]
 fn secret(user: u64) -> Arc<str> {
     format!("secret of {user}").into()
 }
 
-/// This process forgets; the backend does not.
+/// This process forgets its copies; the backend does not.
 fn forget() {
     for function in cachekit::functions() {
         function.clear_local();
@@ -52,14 +52,14 @@ fn main() {
     println!("after forgetting: {} loads, {} from the shared tier", stats.loads, stats.shared_hits);
     assert_eq!((stats.loads, stats.shared_hits), (1, 1));
 
-    // An invalidation reaches both, and says whether the backend has confirmed it.
+    // An invalidation reaches both tiers, and returns whether the backend has confirmed it.
     let done = forecast::invalidate("Vienna");
     assert!(done.was_cached() && done.is_confirmed() && backend.is_empty());
     // `clear` cannot: a backend does not list the keys of a function.
     forecast("Vienna");
     assert!(!forecast::clear().is_confirmed());
 
-    // A backend that fails, or holds rubbish, is a miss. Only the counters show it.
+    // A backend that fails, or holds garbage, is a miss. Only the counters show it.
     let faulty = FaultyBackend::new(backend.clone());
     set_default_backend(Arc::new(faulty.clone()));
     faulty.fail_next(1_000, BackendErrorKind::Timeout);

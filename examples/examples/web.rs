@@ -22,7 +22,7 @@ use cachekit::cache;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Stands for a database on the other side of a network.
+/// Stands in for a database on the other side of a network.
 #[derive(Default)]
 struct Database {
     rows: Mutex<HashMap<u64, String>>,
@@ -41,8 +41,8 @@ impl Database {
     }
 }
 
-/// `db` does not decide about the result, so it is left out of the key: the key is the id. That no user
-/// has this id is remembered, too, but not for long.
+/// `db` does not affect the result, so it is left out of the key: the key is the id. "No such user" is
+/// cached, too, but not for long.
 #[cache(ttl(ok = "1m", none = "1s"), skip(db))]
 async fn user(db: &Database, id: u64) -> Option<String> {
     db.select(id).await
@@ -54,7 +54,7 @@ async fn read(State(db): State<Arc<Database>>, Path(id): Path<u64>) -> Result<St
 
 async fn write(State(db): State<Arc<Database>>, Path(id): Path<u64>, name: String) -> StatusCode {
     db.update(id, name);
-    // After the write. A read that started before it and is still running will not be stored.
+    // After the write. The result of a read that started before and is still running will not be stored.
     if user::invalidate(&id).await.is_confirmed() {
         StatusCode::NO_CONTENT
     } else {
@@ -101,7 +101,7 @@ async fn main() -> std::io::Result<()> {
     println!("50 requests at once:");
     assert!(shown(address, "GET /stats", "").await?.contains(" 1 queries"));
     assert_eq!(shown(address, "GET /users/1", "").await?, "200 Ada");
-    // What is written is seen by the next read.
+    // The next read sees the change.
     assert_eq!(shown(address, "PUT /users/1", "Grace").await?, "204 ");
     assert_eq!(shown(address, "GET /users/1", "").await?, "200 Grace");
     assert_eq!(shown(address, "GET /users/2", "").await?, "404 ");
@@ -109,7 +109,7 @@ async fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// A request, printed with how long it took.
+/// Sends a request and prints it with how long it took.
 async fn shown(to: SocketAddr, what: &str, body: &str) -> std::io::Result<String> {
     let started = Instant::now();
     let answer = request(to, what, body).await?;
@@ -117,7 +117,7 @@ async fn shown(to: SocketAddr, what: &str, body: &str) -> std::io::Result<String
     Ok(answer)
 }
 
-/// One HTTP/1.1 request over a connection of its own; the answer's status code and body.
+/// Sends one HTTP/1.1 request over its own connection; returns the response's status code and body.
 async fn request(to: SocketAddr, what: &str, body: &str) -> std::io::Result<String> {
     let mut connection = TcpStream::connect(to).await?;
     let length = body.len();

@@ -40,7 +40,7 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
 fuzz_target!(|input: &[u8]| {
     // Ends the connection, if the input was whole requests.
     let answer = talk(&with_key(&[input, HEALTH].concat()));
-    // A body is what somebody stored; only status lines count.
+    // A body is a stored value; only status lines count.
     for line in answer.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"HTTP/1.")) {
         assert_ne!(line.get(9), Some(&b'5'), "{}", String::from_utf8_lossy(&answer));
     }

@@ -17,10 +17,10 @@ pub(crate) fn run(options: &Inspect, style: Style) -> Result<(), Failure> {
     verdict.result()
 }
 
-/// What the bytes are good for.
+/// What the bytes turn out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Sealed, or nothing that says otherwise.
+    /// Sealed, or bytes without any mark of a format.
     Opaque,
     Plaintext,
     Damaged,

@@ -49,7 +49,7 @@ impl Address {
         self.is_private
     }
 
-    /// Possible URLs of the figures, the likeliest first: a server has them at `/metrics`, a program beside its
+    /// Possible URLs of the figures, the likeliest first: a server has them at `/metrics`, a program next to its
     /// page.
     pub(super) fn candidates(&self) -> Vec<String> {
         let below = |path: &str| format!("{}/{path}", self.url);

@@ -1,4 +1,5 @@
-//! [`InvalidationEvents`](crate::InvalidationEvents): deletes are told, as long as there is a listener.
+//! [`InvalidationEvents`](crate::InvalidationEvents): deletes send events, as long as there is a
+//! listener.
 
 use super::probe::Probe;
 use super::{CheckResult, Subject, Verdict};
@@ -8,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const NOT_OFFERED: Verdict = Verdict::Skipped("the backend has no InvalidationEvents");
 
-/// How many steps of time an event may take to arrive.
+/// How many steps of time an event may take.
 const PATIENCE: u32 = 5;
 
-/// Counts how often a key is said to be invalid, on its own or with everything else.
+/// Counts how often a key is reported invalid, by itself or together with all others.
 fn count_of(key: &str) -> (Arc<AtomicUsize>, crate::InvalidationListener) {
     let count = Arc::new(AtomicUsize::new(0));
     let (counted, key) = (Arc::clone(&count), key.to_owned());
@@ -23,7 +24,7 @@ fn count_of(key: &str) -> (Arc<AtomicUsize>, crate::InvalidationListener) {
     (count, Arc::new(listener))
 }
 
-/// Deleting an entry, and deleting what is not there, reaches a subscriber.
+/// Deleting an entry, and deleting one that does not exist, sends an event to a subscriber.
 pub async fn a_delete_is_told(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "events::a_delete_is_told");
     let Some(events) = probe.backend().events() else { return Ok(NOT_OFFERED) };
@@ -49,7 +50,7 @@ pub async fn a_delete_is_told(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// After its subscription is dropped a listener hears nothing more.
+/// A listener gets no events after its subscription is dropped.
 pub async fn a_dropped_subscription_is_silent(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "events::a_dropped_subscription_is_silent");
     let Some(events) = probe.backend().events() else { return Ok(NOT_OFFERED) };

@@ -1,4 +1,4 @@
-//! Which keys are accepted, and that no two of them are mixed up.
+//! Which keys are accepted, and that no two keys share an entry.
 
 use super::probe::Probe;
 use super::{CheckResult, Subject};
@@ -32,7 +32,7 @@ pub async fn portable_keys_are_accepted(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Keys of the greatest portable length are not cut off.
+/// Keys of the greatest portable length are not truncated.
 pub async fn long_keys_differ_at_the_end(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "keys::long_keys_differ_at_the_end");
     let room = LONGEST - probe.key("").len();
@@ -46,7 +46,7 @@ pub async fn long_keys_differ_at_the_end(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// Any other key is refused as invalid, or has a value of its own: nothing is decoded, trimmed,
+/// Any other key is either refused as invalid or has its own value: nothing is decoded, trimmed,
 /// folded or normalised on the way.
 pub async fn unusual_keys_are_faithful_or_refused(subject: &Subject<'_>) -> CheckResult {
     const NAMES: &[&str] = &[
@@ -103,8 +103,8 @@ pub async fn unusual_keys_are_faithful_or_refused(subject: &Subject<'_>) -> Chec
     probe.passed().await
 }
 
-/// Names that mean something in a path or to a service are keys like any other, or refused; they
-/// never bring up something that was not stored.
+/// Names that mean something in a path or to a service are ordinary keys, or refused; they
+/// never return something that was not stored.
 pub async fn names_of_endpoints_are_no_values(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "keys::names_of_endpoints_are_no_values");
     for name in [".", "..", "health", "ttl", "lock", "/", "../health"] {

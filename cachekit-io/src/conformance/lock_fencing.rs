@@ -1,4 +1,4 @@
-//! [`SetOptions::lock`]: a value computed under a lock does not overwrite what is newer.
+//! [`SetOptions::lock`]: a value computed under a lock does not overwrite a newer one.
 
 use super::probe::{NO_CLOCK, Probe};
 use super::{CheckResult, Failure, Subject, Verdict};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 const NOT_OFFERED: Verdict = Verdict::Skipped("the backend has no Locks");
 const NOT_DECLARED: Verdict = Verdict::Skipped("the subject does not declare lock fencing");
 
-/// The locks, if the subject wants them checked.
+/// The locks, if the backend under test wants them checked.
 fn locks<'a>(probe: &Probe<'a>) -> Result<&'a dyn Locks, Verdict> {
     if !probe.has_lock_fencing() {
         return Err(NOT_DECLARED);
@@ -16,7 +16,7 @@ fn locks<'a>(probe: &Probe<'a>) -> Result<&'a dyn Locks, Verdict> {
     probe.backend().locks().ok_or(NOT_OFFERED)
 }
 
-/// Takes a lock that is free.
+/// Acquires a lock that is free.
 async fn take(
     probe: &Probe<'_>,
     locks: &dyn Locks,
@@ -29,7 +29,7 @@ async fn take(
     })
 }
 
-/// A write under this lock must be refused, and leave what is there.
+/// A write under this lock must be refused and change nothing.
 async fn is_superseded(
     probe: &Probe<'_>,
     key: &str,
@@ -43,7 +43,7 @@ async fn is_superseded(
     probe.refused(BackendErrorKind::Superseded, &doing, stored)
 }
 
-/// Who holds the lock can write, and write again.
+/// The holder of the lock can write, and write again.
 pub async fn the_holder_writes_as_often_as_it_likes(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::the_holder_writes_as_often_as_it_likes");
     let locks = match locks(&probe) {
@@ -61,7 +61,7 @@ pub async fn the_holder_writes_as_often_as_it_likes(subject: &Subject<'_>) -> Ch
     probe.passed().await
 }
 
-/// A lock that was given back protects nothing any more.
+/// A released lock no longer allows a write.
 pub async fn a_released_lock_writes_nothing(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::a_released_lock_writes_nothing");
     let locks = match locks(&probe) {
@@ -76,7 +76,7 @@ pub async fn a_released_lock_writes_nothing(subject: &Subject<'_>) -> CheckResul
     probe.passed().await
 }
 
-/// Nor does one whose lease ran out, whether or not another caller has it by now.
+/// Nor does a lock whose lease has expired, whether or not another caller holds the lock by now.
 pub async fn an_ended_lease_writes_nothing(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::an_ended_lease_writes_nothing");
     let locks = match locks(&probe) {
@@ -97,8 +97,8 @@ pub async fn an_ended_lease_writes_nothing(subject: &Subject<'_>) -> CheckResult
     probe.passed().await
 }
 
-/// A delete since the lock was taken is an invalidation of what the holder read, also where there was
-/// nothing to delete.
+/// A delete since the lock was acquired invalidates what the holder read, even if there was nothing
+/// to delete.
 pub async fn a_delete_overtakes_the_holder(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::a_delete_overtakes_the_holder");
     let locks = match locks(&probe) {
@@ -114,7 +114,7 @@ pub async fn a_delete_overtakes_the_holder(subject: &Subject<'_>) -> CheckResult
     probe.passed().await
 }
 
-/// So is a write without the lock.
+/// A write without the lock invalidates it too.
 pub async fn a_write_overtakes_the_holder(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::a_write_overtakes_the_holder");
     let locks = match locks(&probe) {
@@ -130,7 +130,7 @@ pub async fn a_write_overtakes_the_holder(subject: &Subject<'_>) -> CheckResult 
     probe.passed().await
 }
 
-/// What overtook one holder does not concern the next.
+/// What overtook one holder does not affect the next.
 pub async fn the_next_holder_starts_afresh(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "lock_fencing::the_next_holder_starts_afresh");
     let locks = match locks(&probe) {

@@ -1,4 +1,4 @@
-//! [`Locks`]: one holder at a time, for as long as the lease.
+//! [`Locks`]: one holder at a time, until the lease expires.
 
 use super::probe::{NO_CLOCK, Probe};
 use super::{CheckResult, Failure, Subject, Verdict};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const NOT_OFFERED: Verdict = Verdict::Skipped("the backend has no Locks");
 
-/// Takes a lock that is free.
+/// Acquires a lock that is free.
 async fn take(
     probe: &Probe<'_>,
     locks: &dyn Locks,
@@ -31,7 +31,7 @@ async fn is_contested(
     probe.equals(&again.is_none(), &true, when)
 }
 
-/// While one caller holds the lock no other gets it; released, it can be taken again.
+/// While one caller holds the lock, no other gets it; once released, it can be acquired again.
 pub async fn a_lock_is_exclusive(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "locks::a_lock_is_exclusive");
     let Some(locks) = probe.backend().locks() else { return Ok(NOT_OFFERED) };
@@ -79,7 +79,7 @@ pub async fn only_the_holder_releases(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// A lease that ran out frees the lock, and its holder cannot release the next one's.
+/// A lease that expires frees the lock, and its former holder cannot release the next holder's.
 pub async fn a_lease_ends(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "locks::a_lease_ends");
     let Some(locks) = probe.backend().locks() else { return Ok(NOT_OFFERED) };
@@ -99,7 +99,7 @@ pub async fn a_lease_ends(subject: &Subject<'_>) -> CheckResult {
     probe.passed().await
 }
 
-/// A lock is no value, and writing or deleting the value leaves the lock held.
+/// A lock is not a value: writing or deleting the value leaves the lock held.
 pub async fn locks_and_values_are_apart(subject: &Subject<'_>) -> CheckResult {
     let probe = Probe::new(subject, "locks::locks_and_values_are_apart");
     let Some(locks) = probe.backend().locks() else { return Ok(NOT_OFFERED) };

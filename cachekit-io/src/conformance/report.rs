@@ -3,13 +3,13 @@
 use std::error::Error;
 use std::fmt;
 
-/// What a check comes to.
+/// The result of a check.
 pub type CheckResult = Result<Verdict, Failure>;
 
-/// How a check ended that found nothing wrong.
+/// The result of a check that found nothing wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The backend does what is asked.
+    /// The backend does what the contract says.
     Passed,
     /// The check does not apply, and why.
     Skipped(&'static str),
@@ -29,7 +29,7 @@ impl Failure {
         self.check
     }
 
-    /// What the contract asks for.
+    /// What the contract requires.
     pub fn expected(&self) -> &str {
         &self.expected
     }
@@ -50,7 +50,7 @@ impl Error for Failure {}
 
 /// What [`check_all`](super::check_all) found.
 ///
-/// `Display` lists the failures and the skipped checks, one a line.
+/// `Display` lists the failures and the skipped checks, one per line.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a report that is not read checks nothing"]
 pub struct Report {

@@ -39,7 +39,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// # Example
 ///
-/// A store with one slot, to show what an implementation has to contain:
+/// A store with one slot, to show what an implementation must contain:
 ///
 /// ```
 /// use bytes::Bytes;

@@ -162,8 +162,8 @@ pub struct SetOptions {
     /// value ([`Superseded`](BackendErrorKind::Superseded)) once the lock is no longer held, and once
     /// the key was deleted, or written without this lock, since it was acquired. Other backends ignore it.
     pub lock: Option<LockToken>,
-    /// The value is read by programs that do not know our layout, so it is stored unchanged. A store that would put
-    /// the stale window inside it drops the entry at the end of [`ttl`](Self::ttl).
+    /// Other programs read the value and do not know our layout, so it is stored unchanged. A store that would
+    /// otherwise write the stale window into the value drops the entry at the end of [`ttl`](Self::ttl).
     pub verbatim: bool,
 }
 

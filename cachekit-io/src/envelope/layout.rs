@@ -1,8 +1,8 @@
-//! The header of a sealed entry: strict to read, the same bytes for the same fields.
+//! The header of a sealed entry: parsed strictly; the same fields always give the same bytes.
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 0..4 | magic `C1 43 4B 53`; `C1` is no first byte of any MessagePack document |
+//! | 0..4 | magic `C1 43 4B 53`; no MessagePack document begins with `C1` |
 //! | 4 | version, 2 |
 //! | 5 | suite, 1: HKDF-SHA256, HMAC-SHA256, XAES-256-GCM |
 //! | 6 | padding: 0 none, 1 Padmé, 2 powers of two |
@@ -13,9 +13,9 @@
 //! | 88..96 | encrypted: place |
 //! | 96.. | encrypted: the padded value, then 16 bytes of tag |
 //!
-//! Encrypted zeros commit to the key: what AES makes of two counter blocks and half of a third is the same
-//! for two keys only if a collision of 320 bits was found. They cost nothing, because the cipher is at
-//! work anyway. The place is encrypted, too, and says nothing to a reader without the key.
+//! Encrypted zeros commit to the key: two keys encrypt them to the same bytes, two counter blocks and half
+//! of a third, only if a collision of 320 bits was found. They cost nothing, because the cipher runs anyway.
+//! The place is encrypted, too, and says nothing to a reader without the key.
 
 use super::aead::TAG_LEN;
 use super::error::EnvelopeErrorKind as Kind;
@@ -38,11 +38,11 @@ pub(crate) const PREAMBLE_LEN: usize = COMMITMENT_LEN + PLACE_LEN;
 /// [read](Header::parse) without a key.
 pub const SEALED_LEN: usize = PREAMBLE_LEN;
 
-/// Bytes before the encrypted value of a sealed entry: its readable header, and what is encrypted with the
-/// value to tell keys and places apart.
+/// Bytes before the encrypted value of a sealed entry: its readable header, and the encrypted bytes that
+/// tell keys and places apart.
 pub const HEADER_LEN: usize = CLEAR_LEN + PREAMBLE_LEN;
 
-/// Bytes by which a sealed entry is longer than its unpadded value.
+/// How many bytes a sealed entry is longer than its unpadded value.
 pub const OVERHEAD: usize = HEADER_LEN + TAG_LEN;
 
 pub(crate) const COMMITMENT_LEN: usize = 40;
@@ -85,8 +85,8 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// [`Downgraded`](Kind::Downgraded) for what is no entry of this format and version,
-    /// [`Damaged`](Kind::Damaged) for one that is too short or has fields no writer produces.
+    /// [`Downgraded`](Kind::Downgraded) for bytes that are not an entry of this format and version,
+    /// [`Damaged`](Kind::Damaged) for an entry that is too short or has fields that no writer produces.
     pub fn parse(entry: &[u8]) -> Result<Self, EnvelopeError> {
         let seen = entry.len().min(MAGIC.len());
         if entry[..seen] != MAGIC[..seen] {
@@ -115,25 +115,25 @@ impl Header {
         bytes
     }
 
-    /// How the length was hidden.
+    /// How the length of the value was hidden.
     pub fn padding(&self) -> Padding {
         self.padding
     }
 
-    /// Which key sealed it.
+    /// The key that sealed the entry.
     pub fn key_id(&self) -> KeyId {
         self.key_id
     }
 }
 
-/// What is encrypted before a value.
+/// The bytes that are encrypted before a value.
 pub(crate) fn preamble(place: [u8; PLACE_LEN]) -> [u8; PREAMBLE_LEN] {
     let mut bytes = [0; PREAMBLE_LEN];
     bytes[COMMITMENT_LEN..].copy_from_slice(&place);
     bytes
 }
 
-/// Whether the key that decrypted this is the one that encrypted it. In constant time.
+/// Whether the key that decrypted these bytes is the one that encrypted them. In constant time.
 pub(crate) fn is_committed(preamble: &[u8; PREAMBLE_LEN]) -> bool {
     let words = preamble[..COMMITMENT_LEN].chunks_exact(8);
     let any = words.fold(0, |any, word| any | u64::from_ne_bytes(field(word, 0)));

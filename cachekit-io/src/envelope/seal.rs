@@ -44,7 +44,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// With these keys, without padding, with the fastest provider.
+    /// Seals with these keys, without padding, with the fastest provider.
     pub fn new(keyring: impl Into<Arc<Keyring>>) -> Self {
         Self {
             keyring: keyring.into(),
@@ -54,20 +54,20 @@ impl Envelope {
         }
     }
 
-    /// How the lengths of sealed values are hidden. Entries open whatever their padding.
+    /// Sets how the lengths of sealed values are hidden. Entries open whatever their padding.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
         self
     }
 
-    /// Which library encrypts.
+    /// Sets which library encrypts.
     pub fn provider(mut self, provider: Provider) -> Self {
         self.provider = provider;
         self
     }
 
-    /// Whether storage keys show their namespace: `ns:{namespace}:s1:{hash}` instead of `s1:{hash}`.
-    /// The cachekit.io API needs it where the right to write depends on the namespace.
+    /// Sets whether storage keys show their namespace: `ns:{namespace}:s1:{hash}` instead of `s1:{hash}`.
+    /// The cachekit.io API needs that if an API key may only write to certain namespaces.
     pub fn readable_namespace(mut self, readable: bool) -> Self {
         self.readable_namespace = readable;
         self
@@ -78,13 +78,13 @@ impl Envelope {
         &self.keyring
     }
 
-    /// Seals `value` for its context; `out` is overwritten, and reused when it is large enough.
+    /// Seals `value` for its context; `out` is overwritten, and its memory reused if it is large enough.
     ///
     /// # Errors
     ///
     /// [`InvalidContext`](Kind::InvalidContext) for an empty or overlong tenant or namespace,
     /// [`TooLarge`](Kind::TooLarge) above [`MAX_VALUE_LEN`], [`Random`](Kind::Random) if the operating
-    /// system gives no randomness. `out` is empty then.
+    /// system provides no randomness. `out` is empty then.
     pub fn seal(
         &self,
         context: &Context<'_>,
@@ -101,11 +101,11 @@ impl Envelope {
         self.seal_in_place(context, out)
     }
 
-    /// Seals what follows the first [`HEADER_LEN`] bytes of `buffer`, without a copy.
+    /// Seals the bytes after the first [`HEADER_LEN`] bytes of `buffer`, without a copy.
     ///
     /// # Errors
     ///
-    /// As [`seal`](Self::seal). `buffer` is empty then, so that no caller stores what was not sealed.
+    /// As [`seal`](Self::seal). `buffer` is empty then, so that no caller stores bytes that were not sealed.
     ///
     /// # Panics
     ///
@@ -163,12 +163,12 @@ impl Envelope {
         Ok(())
     }
 
-    /// Opens an entry where it lies.
+    /// Opens an entry in its buffer.
     ///
     /// # Errors
     ///
     /// A [refusal](EnvelopeError::is_refusal) for every entry that was not sealed with a key of the
-    /// keyring for exactly this context; `entry` then holds nothing of use. Also
+    /// keyring for exactly this context; the contents of `entry` are then useless. Also
     /// [`InvalidContext`](Kind::InvalidContext).
     pub fn open_in_place<'a>(
         &self,
@@ -209,18 +209,19 @@ impl Envelope {
         Ok(Opened { value: &mut sealed[..len], slot })
     }
 
-    /// The storage keys of a logical key: where the current key puts the entry, then where each
-    /// previous key did, in the keyring's order.
+    /// The storage keys of a logical key: first the one where the current key puts the entry, then those
+    /// where the previous keys put it, in the keyring's order.
     ///
-    /// Writes go to the first. A read that misses there tries the others, and seals what it finds
-    /// anew under the first. An invalidation deletes all of them, and then all but the first once more: what
-    /// a process that had read the entry before writes anew is then refused by a fence or a lock, or deleted.
+    /// Writes go to the first. A read that misses there tries the others, and seals a value that it finds
+    /// again under the first. An invalidation deletes all of them, and then all but the first once more: a
+    /// process that read the entry earlier may write it again, and a fence or a lock refuses that write, or
+    /// it is deleted.
     ///
     /// # Errors
     ///
     /// [`InvalidContext`](Kind::InvalidContext) for an empty or overlong tenant or namespace, and for
-    /// a [readable namespace](Self::readable_namespace) with other characters than `A-Za-z0-9_-` or
-    /// more than 64 of them.
+    /// a [readable namespace](Self::readable_namespace) that has more than 64 characters or others than
+    /// `A-Za-z0-9_-`.
     ///
     /// # Example
     ///
@@ -257,7 +258,7 @@ impl Envelope {
     }
 }
 
-/// What is wrong with an entry that did not open, by what was encrypted before its value.
+/// Why an entry did not open, judged by the bytes that were encrypted before its value.
 #[cold]
 fn why_refused(
     (key, nonce): (&Key, &Nonce),
@@ -284,9 +285,9 @@ impl fmt::Debug for Envelope {
     }
 }
 
-/// A value that was opened where its entry lay.
+/// A value that was opened in the entry's buffer.
 ///
-/// `Debug` shows its length only.
+/// `Debug` shows only its length.
 pub struct Opened<'a> {
     value: &'a mut [u8],
     slot: usize,
@@ -303,7 +304,7 @@ impl<'a> Opened<'a> {
         self.value
     }
 
-    /// Whether a previous key sealed it: seal it anew, so that the old key can be dropped some day.
+    /// Whether a previous key sealed it: if so, seal it again, so that the old key can be dropped some day.
     pub fn used_previous(&self) -> bool {
         self.slot > 0
     }

@@ -16,7 +16,7 @@ impl Secret {
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut secret = Self(vec![0; len].into_boxed_slice());
-        // On an error `secret` is dropped, and with it what was written so far is wiped.
+        // On an error `secret` is dropped, which wipes what was written so far.
         fill(&mut secret.0)?;
         Ok(secret)
     }
@@ -26,13 +26,13 @@ impl Secret {
         &self.0
     }
 
-    /// Equality in a time that depends on the lengths only.
+    /// Compares in a time that depends only on the lengths.
     pub(crate) fn ct_eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
-/// The key of one entry, in place. Wiped as one piece: an array of bytes would be wiped byte by byte.
+/// The key of one entry, in place. Wiped as a whole: an array of bytes would be wiped byte by byte.
 pub(crate) struct EntryKey(Key);
 
 impl EntryKey {

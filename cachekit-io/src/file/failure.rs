@@ -29,7 +29,7 @@ impl Call {
         let call = *self;
         move |error| {
             let kind = match error.kind() {
-                // The operator has to change something first.
+                // The operator must change something first.
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                     BackendErrorKind::Permanent
                 }

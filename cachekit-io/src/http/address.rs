@@ -9,7 +9,7 @@ pub(super) enum Reach {
     Public,
     /// Loopback, private and shared networks: only if the operator allowed them.
     Private,
-    /// Never used by a cache: this-host, link-local (cloud metadata is there), multicast,
+    /// Never used by a cache: this-host, link-local (including cloud metadata), multicast,
     /// documentation and reserved ranges. Refused even if private addresses are allowed.
     Never,
 }

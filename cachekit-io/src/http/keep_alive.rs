@@ -1,18 +1,19 @@
-//! When quiet connections are looked after.
+//! When quiet connections are checked and closed.
 
 use std::time::Duration;
 
 /// How long connections may be quiet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepAlive {
-    /// A connection in use is asked this often whether it is alive.
+    /// How often a connection in use is pinged.
     pub(super) ping_interval: Duration,
-    /// How long it has for the answer.
+    /// How long the peer may take to answer a ping.
     pub(super) ping_timeout: Duration,
-    /// How long it has after an idle time of more than an interval. Routers forget idle connections
-    /// without a word, and the request that wakes one up shall still have time for another.
+    /// How long it may take after the connection was idle for more than an interval. Routers forget
+    /// idle connections silently, and the first request on one must still have time for another
+    /// connection.
     pub(super) wake_timeout: Duration,
-    /// A connection that no request uses for so long is closed.
+    /// A connection that no request has used for this long is closed.
     pub(super) idle_timeout: Duration,
 }
 

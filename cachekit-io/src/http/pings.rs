@@ -1,7 +1,7 @@
 //! Pings on demand.
 //!
 //! hyper pings a connection by the clock alone. We also ping when an answer is overdue and when the connection was
-//! idle for long, each with its own timeout. So hyper's clock stands still: its time advances when a ping is wanted,
+//! idle for long, each with its own timeout. So hyper gets a clock of ours: its time advances when a ping is wanted,
 //! and the caller decides how long to wait for the answer.
 
 use futures_util::task::AtomicWaker;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Names rather than durations: hyper waits for the first until the next ping, and for the second until the answer is
-/// late. With a clock that stands still it requests exactly these.
+/// late. With a clock that does not advance it requests exactly these.
 pub(super) const UNTIL_PING: Duration = Duration::from_secs(1);
 pub(super) const UNTIL_LATE: Duration = Duration::from_secs(2);
 

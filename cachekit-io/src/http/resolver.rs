@@ -110,7 +110,7 @@ impl Blocked {
             if error.is::<Self>() {
                 return true;
             }
-            // An io::Error shows the source of what it wraps and not the thing itself.
+            // The source of an io::Error is the source of the error it wraps, not that error itself.
             let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             if matches!(wrapped, Some(inner) if inner.is::<Self>()) {
                 return true;

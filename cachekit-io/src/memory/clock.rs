@@ -72,7 +72,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The hands of a mock clock that stands still until it is advanced.
+/// The hands of a mock clock that stops until it is advanced.
 ///
 /// Clones advance the same clock.
 ///

@@ -1,4 +1,4 @@
-//! The entries of one shard, in the order of their use and of their end.
+//! The entries of one shard, ordered by last use and by expiry.
 
 use crate::{Expiry, Fetched, SetOptions};
 use bytes::Bytes;
@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What an entry takes besides its key and value: its places in the three tables, roughly.
+/// The memory of an entry besides its key and value: roughly its rows in the three tables.
 pub(super) const ENTRY_OVERHEAD: usize = 192;
 
-/// Values by key, with what is needed to find the expired ones and the least recently used one.
+/// Values by key, with indexes that find the expired ones and the least recently used one.
 #[derive(Default)]
 pub(super) struct Entries {
     by_key: HashMap<Arc<str>, Entry>,
@@ -20,9 +20,9 @@ pub(super) struct Entries {
 /// A stored value.
 pub(super) struct Entry {
     value: Bytes,
-    /// When it stops being fresh; `None` is never.
+    /// When it stops being fresh; `None` means never.
     fresh_until: Option<Duration>,
-    /// When it is gone; `None` is never.
+    /// When it ends; `None` means never.
     end: Option<Duration>,
     stale_for: Duration,
     last_use: u64,
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// A value that is written now.
+    /// A value written at `now`.
     pub(super) fn new(
         key: &str,
         value: Bytes,
@@ -48,12 +48,12 @@ impl Entry {
         entry
     }
 
-    /// The bytes it is counted for.
+    /// The bytes that count for it.
     pub(super) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Starts both windows anew. A moment too far away to be expressed is never.
+    /// Starts both windows again. A time too far away to be expressed means never.
     fn live_for(&mut self, ttl: Duration, now: Duration) {
         self.fresh_until = now.checked_add(ttl);
         self.end = self.fresh_until.and_then(|until| until.checked_add(self.stale_for));
@@ -79,13 +79,13 @@ impl Entry {
     }
 }
 
-/// What an entry of this key and value is counted for.
+/// The bytes that count for an entry with this key and value.
 pub(super) fn cost_of(key: &str, value: &Bytes) -> usize {
     key.len().saturating_add(value.len()).saturating_add(ENTRY_OVERHEAD)
 }
 
 impl Entries {
-    /// How many there are, expired ones that were not looked at included.
+    /// How many entries there are, including expired ones that no operation has found yet.
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
     }
@@ -101,7 +101,7 @@ impl Entries {
         replaced
     }
 
-    /// Takes an entry out, expired or not.
+    /// Removes an entry, expired or not.
     pub(super) fn remove(&mut self, key: &str) -> Option<Entry> {
         let (key, entry) = self.by_key.remove_entry(key)?;
         self.recency.remove(&entry.last_use);
@@ -111,12 +111,12 @@ impl Entries {
         Some(entry)
     }
 
-    /// Whether there is an entry that is not gone.
+    /// Whether there is an entry that has not ended.
     pub(super) fn contains(&self, key: &str, now: Duration) -> bool {
         self.by_key.get(key).is_some_and(|entry| !entry.is_gone(now))
     }
 
-    /// Reads an entry and notes the use.
+    /// Reads an entry and records the use.
     pub(super) fn fetch(&mut self, key: &str, now: Duration, use_number: u64) -> Option<Fetched> {
         let entry = self.by_key.get_mut(key).filter(|entry| !entry.is_gone(now))?;
         if let Some(name) = self.recency.remove(&entry.last_use) {
@@ -126,7 +126,7 @@ impl Entries {
         Some(entry.fetch(now))
     }
 
-    /// When the entry is gone.
+    /// When the entry ends.
     pub(super) fn expiry(&self, key: &str, now: Duration) -> Expiry {
         match self.by_key.get(key).filter(|entry| !entry.is_gone(now)) {
             None => Expiry::Absent,
@@ -154,7 +154,7 @@ impl Entries {
         true
     }
 
-    /// Takes out one entry that is gone.
+    /// Removes one entry that has ended.
     pub(super) fn pop_expired(&mut self, now: Duration) -> Option<Entry> {
         let (end, key) = self.ends.first()?;
         if *end > now {
@@ -164,24 +164,24 @@ impl Entries {
         self.remove(&key)
     }
 
-    /// The number of the use that lies back longest.
+    /// The number of the least recent use.
     pub(super) fn oldest_use(&self) -> Option<u64> {
         self.recency.first_key_value().map(|(&use_number, _)| use_number)
     }
 
-    /// Takes out the entry that was not used for the longest time.
+    /// Removes the least recently used entry.
     pub(super) fn pop_least_recent(&mut self) -> Option<Entry> {
         let (_, key) = self.recency.first_key_value()?;
         let key = Arc::clone(key);
         self.remove(&key)
     }
 
-    /// What all entries together are counted for.
+    /// The bytes that count for all entries together.
     pub(super) fn cost(&self) -> usize {
         self.by_key.values().map(Entry::cost).sum()
     }
 
-    /// Checks that the three tables tell the same.
+    /// Checks that the three tables agree.
     #[cfg(test)]
     pub(super) fn validate(&self) {
         assert_eq!(self.by_key.len(), self.recency.len());

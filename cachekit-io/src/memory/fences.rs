@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// What a fence takes besides its key.
+/// The memory of a fence besides its key.
 const FENCE_OVERHEAD: usize = 96;
 
 /// Outstanding fences by key.
 ///
-/// A fence is remembered from the moment it is taken until the key is written or deleted, so
-/// nothing has to be kept about keys that no caller fills. Abandoned fences are bounded: the oldest
-/// goes first, and its fill is then refused, which costs work and never a wrong value.
+/// A fence is remembered from when it is taken until the key is written or deleted, so nothing
+/// needs to be kept about keys that no caller fills. Abandoned fences are bounded: the oldest is
+/// dropped first, and its fill is then refused, which costs work but never causes a wrong value.
 #[derive(Default)]
 pub(super) struct Fences {
     by_key: HashMap<Arc<str>, u64>,
@@ -28,7 +28,7 @@ impl Fences {
         self.by_key.insert(Arc::clone(&name), fresh_number);
         self.by_age.insert(fresh_number, name);
         self.cost += key.len() + FENCE_OVERHEAD;
-        // The fence just taken stays even where it alone is too much.
+        // The fence just taken stays even if it alone exceeds the bound.
         while self.cost > max_cost && self.by_age.len() > 1 {
             let Some((_, oldest)) = self.by_age.first_key_value() else { break };
             let oldest = Arc::clone(oldest);
@@ -50,7 +50,7 @@ impl Fences {
         }
     }
 
-    /// How many are outstanding.
+    /// How many fences are outstanding.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.by_key.len(), self.by_age.len());

@@ -1,4 +1,4 @@
-//! The shards and the bound they share.
+//! The shards, and the bound that they share.
 
 use super::clock::{Clock, Sequence};
 use super::entries::{Entries, Entry, cost_of};
@@ -15,10 +15,10 @@ use std::time::Duration;
 
 const SHARDS: usize = 16;
 
-/// What the handles of one memory backend share.
+/// The state that the handles of one memory backend share.
 ///
-/// Values leave the tables before they are dropped, and listeners are called with no shard locked:
-/// neither a value's destructor nor a listener can lock up the store.
+/// Values leave the tables before they are dropped, and listeners are called while no shard is
+/// locked: neither a value's destructor nor a listener can deadlock the store.
 pub(super) struct Store {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
@@ -27,11 +27,11 @@ pub(super) struct Store {
     used_bytes: AtomicUsize,
     numbers: Sequence,
     listeners: Listeners,
-    /// Held by the one thread that makes room.
+    /// Held by the one thread that evicts.
     evicting: Mutex<()>,
 }
 
-/// What came of a write.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
     Done,
@@ -80,7 +80,7 @@ impl Store {
         self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
     }
 
-    /// Whether an entry of this key and value could ever be kept.
+    /// Whether an entry with this key and value fits at all.
     pub(super) fn can_hold(&self, key: &str, value: &Bytes) -> bool {
         cost_of(key, value) <= self.max_bytes
     }
@@ -95,8 +95,8 @@ impl Store {
         self.shard(key).entries.contains(key, now)
     }
 
-    /// Stores a value; with a fence only if that fence stands, with a lock only if it is held and
-    /// no other writer changed the key since it was taken.
+    /// Stores a value; with a fence only if that fence still holds, with a lock only if it is held
+    /// and no other writer changed the key since it was acquired.
     pub(super) fn set(
         &self,
         key: &str,
@@ -175,7 +175,7 @@ impl Store {
     }
 
     pub(super) fn fence(&self, key: &str) -> u64 {
-        // An eighth of the store may be spent on fences, beside the entries.
+        // Fences may take an eighth of the store's size, in addition to the entries.
         let max_cost = self.max_bytes / SHARDS / 8;
         self.shard(key).fences.take(key, self.numbers.next(), max_cost)
     }
@@ -191,7 +191,8 @@ impl Store {
         self.shard(key).leases.release(key, now, holder)
     }
 
-    /// Evicts until the bound holds: first what is gone, then what was not used for longest.
+    /// Evicts until the bound holds: first entries that have ended, then the least recently used
+    /// ones.
     fn make_room(&self, now: Duration) {
         if self.used_bytes() <= self.max_bytes {
             return;
@@ -235,7 +236,7 @@ impl Store {
     }
 }
 
-/// A panic cannot happen half-way through a change of a shard, so a poisoned lock is fine.
+/// No change of a shard can panic half-way, so a poisoned lock is harmless.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

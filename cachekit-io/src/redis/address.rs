@@ -10,7 +10,7 @@ const PORT: u16 = 6379;
 /// The default port of a Sentinel.
 const SENTINEL_PORT: u16 = 26379;
 
-/// What is wrong with a URL; follows its name and shows nothing of it.
+/// What a valid URL looks like; the message prints it after the variable's name and does not show the URL.
 pub(super) const ACCEPTED: &str = "must be redis://, rediss:// (TLS), unix://, redis-sentinel:// or \
                                    redis-cluster://, with `s` after `redis` for TLS";
 
@@ -78,8 +78,8 @@ enum Kind {
 }
 
 impl ServerUrl {
-    /// Parses a URL. The error says what is wrong and shows nothing of it. Trailing white space comes from the file
-    /// that a variable was read from: a URL has none.
+    /// Parses a URL. The error says what is wrong without showing the URL. A URL does not end in white space: it comes
+    /// from the file that a variable was read from, and is removed.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let url = url.trim_ascii_end();
         let (scheme, rest) = url.split_once("://").ok_or(ACCEPTED)?;

@@ -1,6 +1,6 @@
 //! Fences: a fill that a write or a delete overtook is refused.
 //!
-//! A fence is a random word stored beside the entry. Every write and delete removes it in the same step,
+//! A fence is a random word stored next to the entry. Every write and delete removes it in the same step,
 //! and a fenced write compares it in the same step. A missing fence, for whatever reason, refuses the
 //! fill.
 

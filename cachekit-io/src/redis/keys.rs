@@ -30,7 +30,7 @@ pub(super) struct Names {
     cluster: bool,
 }
 
-/// The names of the keys beside an entry.
+/// The names of the keys next to an entry.
 pub(super) struct Beside {
     pub(super) lock: String,
     pub(super) fence: String,
@@ -59,7 +59,7 @@ impl Names {
         if self.prefix.is_empty() { key } else { Cow::Owned(format!("{}{key}", self.prefix)) }
     }
 
-    /// The names beside this entry's.
+    /// The names next to this entry's.
     pub(super) fn beside(&self, entry: &str) -> Beside {
         let (open, close) = if self.cluster { ("{", "}") } else { ("", "") };
         Beside {
@@ -69,13 +69,13 @@ impl Names {
         }
     }
 
-    /// The name beside this entry's that is written after it.
+    /// The name next to this entry's that is written after it.
     pub(super) fn copied(&self, entry: &str) -> String {
         let (open, close) = if self.cluster { ("{", "}") } else { ("", "") };
         format!("{open}{entry}{close}%copied")
     }
 
-    /// The slot of an entry and of all keys beside it; always 0 if there are no slots.
+    /// The slot of an entry and of all keys next to it; always 0 if there are no slots.
     pub(super) fn slot(&self, entry: &str) -> u16 {
         if self.cluster { crc16(entry.as_bytes()) % SLOTS } else { 0 }
     }

@@ -2,8 +2,8 @@
 //!
 //! A value without a stale window is stored unchanged. A value with a stale window has a header of 12 bytes
 //! before it: a magic and the length of the window in milliseconds, big endian. The entry expires at
-//! the end of the window, so it is fresh while more than the window is left, by the server's
-//! clock and no other. The magic begins with `0xC1`, with which no MessagePack document begins. A value that
+//! the end of the window, so the value is fresh while more than the window is left. Only the
+//! server's clock counts. The magic begins with `0xC1`, with which no MessagePack document begins. A value that
 //! itself begins with the magic gets a header with an empty window. For a value that other programs read
 //! ([`SetOptions::verbatim`]) the window is dropped.
 

@@ -232,7 +232,7 @@ impl Redis {
     /// # Errors
     ///
     /// [`Configuration`](crate::BackendErrorKind::Configuration) for text that is not a URL of a Redis; the message
-    /// shows nothing of it.
+    /// does not show the text.
     ///
     /// # Example
     ///
@@ -251,7 +251,7 @@ impl Redis {
     }
 
     /// The same client, with the same connections, and another timeout for its operations. Zero makes
-    /// every operation that has to wait fail at once.
+    /// every operation that must wait fail at once.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         // An hour is enough to add to any clock.
         let timeout = timeout.min(Duration::from_secs(3600));

@@ -84,7 +84,7 @@ impl Sentinel {
         search.outcome().await.unwrap_or_else(|| Err(unanswered()))
     }
 
-    /// The primary has to be looked up again.
+    /// The primary must be looked up again.
     pub(super) fn forget(&self, node: &Arc<Node>) {
         let current = self.current.load();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, node)) {

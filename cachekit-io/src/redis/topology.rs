@@ -50,7 +50,7 @@ impl Topology {
         }
     }
 
-    /// A connection to the primary of a slot, if one is open and no server has to be queried for it; and the server, if
+    /// A connection to the primary of a slot, if one is open and no server must be queried for it; and the server, if
     /// it [may be doubted](Self::doubt).
     pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Connection>)> {
         let node = match self {

@@ -6,7 +6,7 @@ use syn::{Expr, Lit, Result};
 
 use super::values::{assigned, closure_head, plain, wrong};
 
-/// What is kept in this process.
+/// What this process keeps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum L1 {
     Sealed,
@@ -14,7 +14,7 @@ pub(crate) enum L1 {
     Off,
 }
 
-/// What an entry that was not sealed for the call leads to.
+/// What happens to an entry that was not sealed for the call.
 #[derive(Clone, Copy)]
 pub(crate) enum OnTamper {
     Recompute,
@@ -70,7 +70,7 @@ pub(super) fn on_tamper(name: &Ident, input: ParseStream<'_>) -> Result<OnTamper
     }
 }
 
-/// A word; anything else is an empty one.
+/// A word; an empty one for anything else.
 fn word(name: &Ident, input: ParseStream<'_>, forms: &str) -> Result<(String, Expr)> {
     let expr = assigned(name, input, forms, Expr::parse)?;
     let word = match plain(&expr) {

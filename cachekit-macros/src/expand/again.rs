@@ -83,7 +83,7 @@ fn start(model: &Model) -> TokenStream {
     quote_spanned!(mixed=> #(#made)* #started;)
 }
 
-/// The function that creates the future of an async call. It is beside the function: inside, the compiler
+/// The function that creates the future of an async call. It is next to the function: inside, the compiler
 /// could not yet know whether the future is `Send`.
 pub(super) fn function(model: &Model) -> TokenStream {
     let opaque = matches!(model.returned.flavor, Flavor::Async | Flavor::ImplFuture);

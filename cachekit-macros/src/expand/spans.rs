@@ -1,11 +1,11 @@
-//! Where generated code pretends to stand, so that an error in it underlines what the user wrote.
+//! Spans of generated code: an error in it underlines what the user wrote.
 
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::Type;
 
-/// The first and the last token of something the user wrote. An expression whose tokens carry the two
-/// is underlined from one end to the other.
+/// The first and the last token of something the user wrote. An expression whose tokens carry these
+/// two spans is underlined from one end to the other.
 pub(super) struct Extent {
     pub(super) start: Span,
     pub(super) end: Span,
@@ -20,7 +20,7 @@ impl Extent {
     }
 }
 
-/// The one token that stands best for a type, for errors that can underline only one.
+/// The one token that represents a type best, for errors that can underline only one.
 pub(super) fn heart(ty: &Type) -> Span {
     match ty {
         Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
@@ -34,8 +34,8 @@ pub(super) fn heart(ty: &Type) -> Span {
     }
 }
 
-/// The user's place with our names: identifiers neither see nor disturb those of the user, and lints
-/// know that the user did not write this.
+/// The user's location with our hygiene: identifiers neither see nor shadow those of the user, and
+/// lints know that the user did not write this.
 pub(super) fn located(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

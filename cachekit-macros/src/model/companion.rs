@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::diagnostics::Errors;
 use crate::signature::{Around, Function, Parameter, begins_path, mentions};
 
-/// The item beside the function that works with its entries.
+/// The item next to the function that works with its entries.
 pub(crate) enum Companion {
     /// A type of the function's name: `user::invalidate(&id)`.
     Type { name: Ident, vis: Visibility },
@@ -70,7 +70,7 @@ impl Companion {
         Companion::Type { name, vis }
     }
 
-    /// More methods may be added beside a method, unless it implements a trait.
+    /// More methods may be added next to a method, unless it implements a trait.
     fn beside_method(
         args: &Args,
         (function, parameters): (&Function, &[Parameter]),

@@ -76,7 +76,7 @@ pub(super) fn check(
     }
 }
 
-/// The key shows no tenant, so whatever distinguishes tenants has to be in it.
+/// The key shows no tenant, so whatever distinguishes tenants must be in it.
 fn check_tenant(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
     let Some(tenant) = args.tenant.value().filter(|tenant| !is_unreadable(tenant)) else { return };
     let free = Free::of(tenant);

@@ -79,7 +79,7 @@ fn decided(
     left_out
 }
 
-/// Leaving a parameter out requires a function without it, beside the cached one.
+/// Leaving a parameter out requires a function without it, next to the cached one.
 pub(super) fn check_place(
     left_out: &[Ident],
     args: &Args,

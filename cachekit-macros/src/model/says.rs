@@ -1,7 +1,7 @@
 //! Whether `key`, `tenant` and `self = key(…)` depend on the call.
 //!
 //! An expression that mentions no argument gives all calls one entry, or one tenant. That is a
-//! wrong value at the second call, so it has to be written in an unmistakable way: `key = ()`.
+//! wrong value at the second call, so it must be written in an unmistakable way: `key = ()`.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;

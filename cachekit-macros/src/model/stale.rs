@@ -1,4 +1,4 @@
-//! `stale`: whether the function can run again without its caller.
+//! `stale`: whether the function can run again after its caller has left.
 
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ReceiverKind, Safety, Type, TypeReference};
@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::diagnostics::Errors;
 use crate::signature::{Flavor, Form, Function, Parameter, Returned};
 
-/// Checks that copies of all arguments can be made and the function called by its name.
+/// Checks that all arguments can be copied and that the function can be called by its name.
 pub(super) fn check(
     args: &Args,
     (function, parameters): (&Function, &[Parameter]),
@@ -121,7 +121,7 @@ fn is_static(reference: &TypeReference) -> bool {
     reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
 }
 
-/// Whether it holds a borrow, as far as the tokens tell.
+/// Whether the type holds a borrow, as far as the tokens show.
 fn borrows(ty: &Type) -> bool {
     struct Finder(bool);
     impl Visit<'_> for Finder {
@@ -132,7 +132,7 @@ fn borrows(ty: &Type) -> bool {
         fn visit_lifetime(&mut self, lifetime: &Lifetime) {
             self.0 |= lifetime.ident != "static";
         }
-        // What a function takes and returns is not in it.
+        // A value of this type does not hold what the function takes and returns.
         fn visit_type_fn_ptr(&mut self, _: &syn::TypeFnPtr) {}
         fn visit_parenthesized_generic_arguments(
             &mut self,

@@ -1,6 +1,6 @@
 //! The code around the function, as far as its source file shows it.
 //!
-//! An attribute on a method sees only the method. But whether another method may be added beside it
+//! An attribute on a method sees only the method. But whether another method may be added next to it
 //! depends on the block around: an `impl` of a type may have one, an `impl` of a trait may not. So we look at the
 //! file. If that is not possible (code that a macro generated, Rust before 1.88), nothing is known, and nothing
 //! is added.
@@ -21,7 +21,7 @@ use self::lex::{Kind, Token};
 pub(crate) struct Around {
     /// Whether it is an `impl` of a type, without a trait and without attributes that could rewrite it.
     pub(crate) inherent_impl: bool,
-    /// The names of types and modules beside the function, with the keyword that declares them.
+    /// The names of types and modules next to the function, with the keyword that declares them.
     types: Rc<[(String, &'static str)]>,
 }
 

@@ -10,7 +10,7 @@ use syn::{Attribute, Pat, PatIdent, PatType, Type};
 pub(crate) struct Parameter {
     /// The name it has in the emitted signature: the user's, or one of ours in place of a pattern.
     pub(crate) ident: Ident,
-    /// Its name in a companion that also has to name the function.
+    /// Its name in a companion that must also name the function.
     pub(crate) companion_ident: Ident,
     /// The user's pattern, if it is not a plain name.
     pub(crate) pattern: Option<Pat>,

@@ -1,4 +1,4 @@
-//! What the function returns: the value to cache, and how the function hands it over.
+//! What the function returns: the value to cache, and how the function returns it.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -9,7 +9,7 @@ use syn::{
     TypeReference, parse_quote,
 };
 
-/// How the value arrives.
+/// How the value is returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavor {
     Sync,
@@ -21,7 +21,7 @@ pub(crate) enum Flavor {
     ImplFuture,
 }
 
-/// The value and how it arrives.
+/// The value and how it is returned.
 pub(crate) struct Returned {
     pub(crate) flavor: Flavor,
     /// The type of the value, without the future around it.
@@ -29,7 +29,7 @@ pub(crate) struct Returned {
 }
 
 impl Returned {
-    /// Without a return type that is the unit, as everywhere in Rust.
+    /// Without a return type it is the unit type, as everywhere in Rust.
     pub(crate) fn of(sig: &Signature) -> Self {
         let unit = parse_quote!(());
         let written = match &sig.output {
@@ -98,14 +98,14 @@ impl Visit<'_> for Finder {
     }
 
     fn visit_path_segment(&mut self, segment: &PathSegment) {
-        // What an error is does not matter where it is not stored.
+        // The type of an error does not matter if the error is not stored.
         if segment.ident == "Result" && !self.with_err {
             if let Some(value) = first_type(segment) {
                 self.visit_type(value);
             }
             return;
         }
-        // A type that we do not know may not hold what stands in its brackets.
+        // A type that we do not know may not hold its type arguments.
         let known = ["Option", "Result", "Vec", "Box", "Arc"];
         let leaves = self.leaves;
         self.leaves &= known.iter().any(|name| segment.ident == name);
@@ -126,12 +126,12 @@ impl Visit<'_> for Finder {
         );
     }
 
-    // What a function takes and returns is not in the value.
+    // The value does not hold what the function takes and returns.
     fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
 
     fn visit_trait_bound(&mut self, bound: &TraitBound) {
-        // `for<'a>` brings lifetimes of its own.
+        // `for<'a>` declares its own lifetimes.
         if bound.lifetimes.is_none() {
             visit::visit_trait_bound(self, bound);
         }

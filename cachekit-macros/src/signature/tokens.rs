@@ -1,4 +1,4 @@
-//! Questions to tokens that are not parsed.
+//! Searches in tokens that are not parsed.
 
 use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,7 +6,7 @@ use syn::LitStr;
 
 use crate::template::inline_names;
 
-/// Whether `word` stands anywhere in the tokens, also inside macros and in the texts they may fill in.
+/// Whether `word` occurs anywhere in the tokens, including macros and the strings that they may fill in.
 pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
     any(tokens.into_token_stream(), &mut |token| match token {
         TokenTree::Ident(ident) => ident == word,
@@ -15,15 +15,15 @@ pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
     })
 }
 
-/// Whether it is a text like `"{word}"`.
+/// Whether it is a string like `"{word}"`.
 fn fills_in(literal: &Literal, word: &str) -> bool {
     let word = word.strip_prefix("r#").unwrap_or(word);
     syn::parse2::<LitStr>(TokenTree::from(literal.clone()).into())
         .is_ok_and(|text| inline_names(&text.value()).iter().any(|name| name == word))
 }
 
-/// Where a path begins with `name`, as `name::Type` does, unless the next part is one of `known`; or nowhere,
-/// if the tokens bring something of that name themselves.
+/// Where a path begins with `name`, as in `name::Type`, unless the next part is one of `known`; or `None`, if
+/// the tokens declare something of that name themselves.
 pub(crate) fn begins_path(tokens: TokenStream, name: &Ident, known: &[&str]) -> Option<Ident> {
     let flat = flattened(tokens);
     let is = |token: Option<&TokenTree>, text: &str| match token {
@@ -55,7 +55,7 @@ pub(crate) fn begins_path(tokens: TokenStream, name: &Ident, known: &[&str]) -> 
         let goes_on = colons(at + 1)
             && match next {
                 Some(TokenTree::Ident(next)) => !known.iter().any(|known| next == known),
-                // Of an import: `name::{…}` and `name::*`.
+                // In an import: `name::{…}` and `name::*`.
                 Some(TokenTree::Group(_)) => true,
                 next => is(next, "*") && importing,
             };
@@ -70,12 +70,12 @@ fn joint(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint)
 }
 
-/// All tokens in a row. A group stands before what is in it, so that its end shows as little as it matters.
+/// All tokens in one sequence. A group comes before its contents, because its end does not matter.
 fn flattened(tokens: TokenStream) -> Vec<TokenTree> {
     let mut flat = Vec::new();
     for token in tokens {
         match &token {
-            // What a fragment of a macro was: as if it were not there.
+            // A fragment of a macro: the group itself is ignored.
             TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
                 flat.extend(flattened(group.stream()));
             }
@@ -99,7 +99,7 @@ fn any(tokens: TokenStream, holds: &mut impl FnMut(&TokenTree) -> bool) -> bool 
 
 /// Whether `Self` is used, which only happens inside an `impl` or a `trait`.
 ///
-/// Items that bring a `Self` of their own do not count: a free function may hold a whole `impl`.
+/// Items that declare their own `Self` do not count: a free function may contain a whole `impl`.
 pub(crate) fn mentions_self_type(tokens: impl ToTokens) -> bool {
     let mut own_self = false;
     for token in tokens.into_token_stream() {

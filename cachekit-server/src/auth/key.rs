@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyKind {
-    /// `ck_sdk_`: keys without a prefix and those of `ns:`. Requests have to report what the client's own
+    /// `ck_sdk_`: keys without a prefix and those of `ns:`. Requests must report what the client's own
     /// cache did.
     Sdk,
     /// `ck_api_`: keys without a prefix and those of `nsapi:`.
@@ -97,7 +97,7 @@ impl ApiKey {
         Ok(Self(format!("{}{}_{}", kind.prefix(), hex(&id), hex(&secret))))
     }
 
-    /// Takes a key that was generated elsewhere. It has to be as long and as random as one of ours,
+    /// Takes a key that was generated elsewhere. It must be as long and as random as one of ours,
     /// because only a fast hash of it is stored.
     ///
     /// # Errors

@@ -29,8 +29,8 @@ pub(crate) struct Found {
     pub(crate) said: Said,
 }
 
-/// What the head of an answer says about a value that is loaded later. Another value may only follow it if the same
-/// is true for it.
+/// What the head of a response says about a value whose bytes are loaded later. If the value was replaced meanwhile,
+/// the new one may only be sent if the same is true for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Said {
     /// This lifetime, by the clock of this process.

@@ -21,7 +21,7 @@ pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("Bearer") && !key.is_empty()).then_some(key)
 }
 
-/// SDK keys have to report what the client's own cache did.
+/// SDK keys must report what the client's own cache did.
 pub(super) fn check_l1_status(headers: &HeaderMap, kind: KeyKind) -> Result<(), Refusal> {
     if kind != KeyKind::Sdk {
         return Ok(());
@@ -36,8 +36,8 @@ pub(super) fn check_l1_status(headers: &HeaderMap, kind: KeyKind) -> Result<(), 
 
 /// The lifetime that a `PUT` asks for: seconds fresh and seconds stale; `None` means no expiry.
 ///
-/// `X-TTL` is the older name, to be accepted until version 2.0 of the protocol. It counts if
-/// `X-CacheKit-TTL` is missing, and is ignored beside it.
+/// `X-TTL` is the older name, accepted until version 2.0 of the protocol. It counts only if
+/// `X-CacheKit-TTL` is missing.
 pub(super) fn lifetime(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusal> {
     const TTL: Refusal = Refusal::bad_request("X-CacheKit-TTL is one number from 1 to 2592000");
     const LEGACY: Refusal = Refusal::bad_request("X-TTL is one number from 1 to 2592000");

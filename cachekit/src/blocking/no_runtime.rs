@@ -1,4 +1,5 @@
-//! No runtime is known in this build: the feature `tokio` is off, or threads are the model checker's.
+//! No runtime is known in this build: the feature `tokio` is off, or the model checker provides the
+//! threads.
 
 use cachekit_io::BoxFuture;
 

@@ -8,10 +8,10 @@ use std::task::{Context, Wake, Waker};
 use cachekit_io::BoxFuture;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Whether it can be told if there is one.
+/// Whether this build can tell if there is a runtime.
 pub(crate) const CAN_BE_TOLD: bool = true;
 
-/// Runs a future as a task of the runtime around this thread. Gives it back if there is none.
+/// Runs a future as a task of the runtime around this thread. Returns the future if there is none.
 pub(crate) fn spawn(future: BoxFuture<'static, ()>) -> Result<(), BoxFuture<'static, ()>> {
     match Handle::try_current() {
         Ok(runtime) => {
@@ -22,7 +22,7 @@ pub(crate) fn spawn(future: BoxFuture<'static, ()>) -> Result<(), BoxFuture<'sta
     }
 }
 
-/// Blocks this thread. On a worker of a multi-threaded Tokio runtime the runtime goes on without it: its other
+/// Blocks this thread. On a worker of a multi-threaded Tokio runtime, the runtime continues without it: its other
 /// tasks, timers and sockets may be what this thread waits for.
 pub(crate) fn parked<R>(block: impl FnOnce() -> R) -> R {
     if !is_worker() {
@@ -34,18 +34,18 @@ pub(crate) fn parked<R>(block: impl FnOnce() -> R) -> R {
     });
     match (std::panic::catch_unwind(in_place), block) {
         (Ok(Some(blocked)), _) => blocked,
-        // The runtime refused before it began.
+        // The runtime refused before it started the closure.
         (_, Some(block)) => block(),
         (Err(panic), None) => std::panic::resume_unwind(panic),
         (Ok(None), None) => unreachable!("it is there until it is called"),
     }
 }
 
-/// Whether this thread is a worker of a multi-threaded runtime that can be asked to go on without it.
+/// Whether this thread is a worker of a multi-threaded runtime that can continue without it.
 ///
-/// `block_in_place` panics where it cannot, and there is no question that it answers. So: a waker that is to be
-/// deferred is kept by a worker for later, and called at once by everything else that a multi-threaded runtime
-/// lets run: its `block_on`, a `LocalSet` inside of that, and a thread that is inside of `block_in_place` already.
+/// `block_in_place` panics where it is not possible, and Tokio has no function that says whether it is. So we test
+/// with a deferred waker: a worker keeps it for later; everything else that a multi-threaded runtime runs calls it
+/// at once (its `block_on`, a `LocalSet` inside of that, and a thread that is inside of `block_in_place` already).
 fn is_worker() -> bool {
     struct Called(AtomicBool);
     impl Wake for Called {

@@ -107,7 +107,7 @@ pub(crate) fn path_of(info: &FunctionInfo) -> String {
 
 /// From the path of the type in a function's static, without our own parts.
 fn readable(path: &str, module: &str, name: &str) -> String {
-    // In the companion of a function, `…::name::__cachekit_site::__CACHEKIT_SITE::__Here`; beside a method,
+    // In the companion of a function, `…::name::__cachekit_site::__CACHEKIT_SITE::__Here`; next to a method,
     // `…::__cachekit_site_name::__CACHEKIT_SITE::__Here`; in the function itself, also
     // `…::name::{{closure}}::__CACHEKIT_SITE::__Here`.
     let Some(at) = path.rfind("::__CACHEKIT_SITE") else { return name.to_owned() };

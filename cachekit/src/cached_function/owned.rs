@@ -1,5 +1,5 @@
-//! What is cached under a name that the program gives, and is no function: a layer. Its entries are in stores that belong to
-//! objects and go with them; what is known of the name stays.
+//! A cache that is not a function and has a name that the program gives: a layer. Its entries are in stores that belong
+//! to objects and are dropped with them; the name and its counters stay.
 
 use std::panic::Location;
 // Plain std on purpose, as for functions.
@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use super::{CachedFunction, FunctionInfo, FunctionPath, Policy, Tier};
 use crate::store::{StoreRef, WeakStoreRef};
 
-/// The stores of the objects of one function, each with the number of the test scope that it was made in.
+/// The stores of the objects of one function, each with the number of the test scope that it was created in.
 pub(super) type Owned = Mutex<Vec<(u64, WeakStoreRef)>>;
 
 pub(super) const fn none() -> Owned {
     Mutex::new(Vec::new())
 }
 
-/// Those of a scope that are still there.
+/// The stores of a scope that still exist.
 pub(super) fn of(owned: &Owned, scope: u64) -> Vec<StoreRef> {
     let owned = owned.lock().unwrap_or_else(PoisonError::into_inner);
     owned.iter().filter(|(of, _)| *of == scope).filter_map(|(_, store)| store.upgrade()).collect()
@@ -23,23 +23,23 @@ pub(super) fn of(owned: &Owned, scope: u64) -> Vec<StoreRef> {
 
 static GIVEN: Mutex<Vec<&'static CachedFunction>> = Mutex::new(Vec::new());
 
-/// All functions of given names.
+/// All functions with names that the program gave.
 pub(super) fn functions() -> Vec<&'static CachedFunction> {
     GIVEN.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// What the program says of something that it names.
+/// What the program says about a cache that it names.
 pub(crate) struct Given {
     pub(crate) name: &'static str,
     pub(crate) module: &'static str,
-    /// No path that the compiler makes.
+    /// A path that the compiler never produces.
     pub(crate) path: String,
     pub(crate) place: &'static Location<'static>,
     pub(crate) tier: Tier,
     pub(crate) policy: Policy,
 }
 
-/// The function of a name. One for each name and policy that stand in the program: functions stay as long as it runs.
+/// The function with a name. There is one for each name and policy in the program, and it lives as long as the process.
 pub(crate) fn given(given: Given) -> &'static CachedFunction {
     let Given { name, module, path, place, tier, policy } = given;
     let mut functions = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +58,7 @@ pub(crate) fn given(given: Given) -> &'static CachedFunction {
 }
 
 impl CachedFunction {
-    /// A store of an object that this function stands for.
+    /// Registers the store of an object that this function represents.
     pub(crate) fn adopt(&self, scope: u64, store: &StoreRef) {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         owned.retain(|(_, store)| store.upgrade().is_some());

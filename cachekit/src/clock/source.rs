@@ -24,7 +24,7 @@ impl ClockSource {
     }
 }
 
-/// A mock clock that stands still until it is advanced. Clones show the same time.
+/// A mock clock that stops until it is advanced. Clones show the same time.
 ///
 /// # Example
 ///

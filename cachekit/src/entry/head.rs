@@ -1,7 +1,7 @@
-//! What all entries have, whatever their types: where an entry belongs, how long it lives, and whether it is alive.
+//! The part that all entries have, whatever their types: the entry's store, its expiry, and whether it is alive.
 
 use std::sync::Arc;
-// Plain std on purpose: whether an entry was used is no part of what the model checker explores.
+// Plain std on purpose: the model checker does not explore whether an entry was used.
 use std::sync::atomic::AtomicBool as Visited;
 
 use super::Fate;
@@ -10,41 +10,41 @@ use crate::clock::{NEVER, Ticks};
 use crate::counters::CounterId;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
-// What an entry is: one of these bits, or none.
+// The state of an entry: one of these bits, or none.
 
-/// Any thread that holds the entry may serve it until it expires. An entry is born with its value, and alive.
+/// Any thread that holds the entry may serve it until it expires. An entry is created with its value, and alive.
 const ALIVE: u8 = 1;
-/// A copy of what the shared tier has, which may be out of date: a look at the tier decides. Nothing serves it; an
-/// invalidation finds it like any other.
+/// A copy of a shared value that may be out of date: a look at the tier decides. It is not served; an invalidation
+/// finds it like any other entry.
 const DOUBTED: u8 = 2;
-/// A copy that may be out of date: the shared tier's news came. Nothing serves it, but what the tier itself guards may
-/// still be written there.
+/// A copy that may be out of date, because the shared tier sent an event. It is not served, but a write that the tier
+/// itself guards may still reach the tier.
 const OUTDATED: u8 = 4;
 /// Invalidated, replaced or evicted, and final: no bit.
 const DEAD: u8 = 0;
-/// Bits of an entry that may still be served, now or later.
+/// The bits of an entry that may still be served, now or later.
 const LIVES: u8 = ALIVE | DOUBTED;
 
-/// Beside it: a thread's cache may hold the entry. In the same byte, so that when one thread's cache takes an entry while
-/// another thread ends it, at least one of them sees the other.
+/// In addition: a thread cache may hold the entry. It is in the same byte, so that when one thread's cache takes an
+/// entry while another thread ends it, at least one of them sees the other.
 const IN_THREAD_CACHES: u8 = 128;
 
-/// Number of one store of this process. Never given twice; 0 belongs to stores that got none, whose entries enter no
+/// The number of one store of this process. Never reused; 0 belongs to stores without a number, whose entries enter no
 /// thread cache.
 pub(crate) type StoreNumber = u32;
 
-/// What all entries have, whatever their types.
-// What a hit reads stands first, and the key and the value behind it: as few cache lines as can be.
+/// The part that all entries have, whatever their types.
+// The fields that a hit reads come first, with the key and the value behind them: as few cache lines as possible.
 pub(crate) struct Head {
-    /// When it stops being fresh: the one thing a hit compares with the time.
+    /// When it stops being fresh: the only field that a hit compares with the time.
     expires: Ticks,
     store: StoreNumber,
     /// Which hit counter the entry's hits go to.
     counter: CounterId,
     state: AtomicU8,
-    /// It was used since eviction looked at it last.
+    /// It was used since eviction last looked at it.
     visited: Visited,
-    /// What few entries have.
+    /// The fields that few entries have.
     extra: Option<Box<Extra>>,
 }
 
@@ -58,24 +58,24 @@ impl Head {
         head
     }
 
-    /// Of an entry that has a time, and nothing else.
+    /// The head of an entry that has an expiry, and nothing else.
     #[inline]
     pub(crate) fn plain(store: StoreNumber, counter: CounterId, expires: Ticks) -> Self {
         let (state, visited) = (AtomicU8::new(ALIVE), Visited::new(false));
         Self { expires, store, counter, state, visited, extra: None }
     }
 
-    /// Whether that is all that it has.
+    /// Whether the expiry is all that it has.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.extra.is_none()
     }
 
-    /// Makes a plain head that of another entry.
+    /// Turns a plain head into that of another entry.
     #[inline]
     pub(super) fn renew(&mut self, store: StoreNumber, counter: CounterId, expires: Ticks) {
         debug_assert!(self.is_plain());
-        // Not as a whole: what it would drop is not there.
+        // Not assigned as a whole: a plain head has nothing that would have to be dropped.
         (self.expires, self.store, self.counter) = (expires, store, counter);
         (*self.state.get_mut(), *self.visited.get_mut()) = (ALIVE, false);
     }
@@ -85,7 +85,7 @@ impl Head {
         self.store
     }
 
-    /// Whether it is alive, and in that store.
+    /// Whether it is alive, and in this store.
     #[inline]
     pub(crate) fn is_of(&self, store: StoreNumber) -> bool {
         self.store == store && self.is_alive()
@@ -114,14 +114,14 @@ impl Head {
         before & ALIVE != 0
     }
 
-    /// As [`kill`](Self::kill), where nothing but the caller holds the entry: no thread cache does, and none will.
+    /// Like [`kill`](Self::kill), if only the caller holds the entry: no thread cache does, and none will.
     #[inline]
     pub(super) fn kill_unheld(&self) {
         self.state.store(DEAD, Ordering::Release);
         self.note_end();
     }
 
-    /// The fate of an entry ends with it.
+    /// Ends the fate of an entry together with the entry.
     #[inline]
     fn note_end(&self) {
         if let Some(fate) = self.fate() {
@@ -129,21 +129,21 @@ impl Head {
         }
     }
 
-    /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
-    /// one.
+    /// Whether it may be used now. If its deadline moves with uses, this moves it. The clock is read only if the entry
+    /// has a deadline.
     #[inline]
     pub(crate) fn serves(&self, now: impl FnOnce() -> Ticks) -> bool {
         self.is_alive() && self.is_fresh_now(now)
     }
 
-    /// Whether it is within its time, for what knows that it is alive.
+    /// Whether it has not expired; the caller knows that it is alive.
     #[inline]
     pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
         if self.expires == NEVER {
             return true;
         }
         let now = now();
-        // A time that moves is in the past here.
+        // Here, a deadline that moves is in the past.
         self.expires > now || self.expires == MOVES && self.use_moving(now)
     }
 
@@ -153,7 +153,7 @@ impl Head {
         self.extra.as_ref().is_some_and(|extra| extra.used(now))
     }
 
-    /// When it stops being fresh, as things are.
+    /// When it stops being fresh if it is not used again.
     pub(crate) fn expires(&self) -> Ticks {
         match &self.extra {
             Some(extra) if self.expires == MOVES => extra.expires(),
@@ -161,7 +161,7 @@ impl Head {
         }
     }
 
-    /// When it stops being fresh however much it is used.
+    /// When it stops being fresh however often it is used.
     pub(crate) fn expires_in_use(&self) -> Ticks {
         match &self.extra {
             Some(extra) if self.expires == MOVES => {
@@ -171,26 +171,26 @@ impl Head {
         }
     }
 
-    /// Has the cache's rules end it at another time.
+    /// Sets the time at which the cache's rules end it.
     pub(crate) fn rule(&self, at: Ticks) {
         if let Some(extra) = self.extra.as_ref().filter(|extra| extra.is_ruled) {
             extra.ruled.store(at, Ordering::Relaxed);
         }
     }
 
-    /// Whether the cache's rules decide about its time, at every use.
+    /// Whether the cache's rules decide about its deadline at every use.
     #[inline]
     pub(crate) fn is_ruled(&self) -> bool {
         self.expires == MOVES && self.extra.as_ref().is_some_and(|extra| extra.is_ruled)
     }
 
-    /// When it may end at the earliest, whatever happens to its time; `NEVER` if it does not.
+    /// The earliest time at which it may end, whatever its rules do; `NEVER` if it does not end.
     #[inline]
     pub(crate) fn first_end(&self) -> Ticks {
         if self.is_ruled() { 0 } else { self.ends() }
     }
 
-    /// From when on it may not be served, not even while it is replaced.
+    /// From when on it may not be served, not even during a refresh.
     #[inline]
     pub(crate) fn ends(&self) -> Ticks {
         match &self.extra {
@@ -213,7 +213,7 @@ impl Head {
         self.extra.as_ref().map_or(1, |extra| extra.weight)
     }
 
-    /// Makes the caller the one that refreshes the entry, unless another call is at it or failed just now.
+    /// Makes the caller the one that refreshes the entry, unless another call is refreshing it or just failed to.
     pub(crate) fn claim_refresh(&self, now: Ticks) -> bool {
         let Some(extra) = &self.extra else { return false };
         let from = extra.refresh_from.load(Ordering::Acquire);
@@ -223,7 +223,7 @@ impl Head {
         from <= now && claim().is_ok()
     }
 
-    /// Lets another call try, from a moment on.
+    /// Lets another call try, from this time on.
     pub(crate) fn release_refresh(&self, from: Ticks) {
         if let Some(extra) = &self.extra {
             extra.refresh_from.store(from, Ordering::Release);
@@ -235,7 +235,7 @@ impl Head {
         self.extra.as_ref()?.fate.as_ref()
     }
 
-    /// Notes a use, for eviction. A line that is read by many is written only the first time.
+    /// Records a use, for eviction. A line that many threads read is written only the first time.
     #[inline]
     pub(crate) fn visit(&self) {
         if !self.is_visited() {
@@ -243,7 +243,7 @@ impl Head {
         }
     }
 
-    /// Whether it was used since this was asked last. A use at the same moment may be missed.
+    /// Whether it was used since this was last called. A use at the same moment may be missed.
     #[inline]
     pub(crate) fn take_visit(&self) -> bool {
         let visited = self.is_visited();
@@ -258,7 +258,7 @@ impl Head {
         self.visited.load(Ordering::Relaxed)
     }
 
-    /// Notes that a thread's cache holds it. Returns false if the thread cache must not hold it: the entry has ended.
+    /// Records that a thread cache holds it. Returns false if the thread cache must not hold it: the entry has ended.
     pub(crate) fn enter_thread_cache(&self) -> bool {
         let mut state = self.state.load(Ordering::Acquire);
         if state & IN_THREAD_CACHES == 0 {
@@ -267,31 +267,31 @@ impl Head {
         state & LIVES != 0
     }
 
-    /// Whether a thread's cache may hold it. For the thread that ended it.
+    /// Whether a thread cache may hold it. For the thread that ended it.
     #[inline]
     pub(crate) fn is_in_thread_caches(&self) -> bool {
         self.state.load(Ordering::Acquire) & IN_THREAD_CACHES != 0
     }
 }
 
-/// What the shared tier's news do to a copy.
+/// What events of the shared tier do to a copy.
 impl Head {
     /// Takes a servable entry out of service. False if it was not servable.
     pub(crate) fn doubt(&self) -> bool {
         self.becomes(ALIVE, DOUBTED)
     }
 
-    /// Puts it back, unless it was invalidated, replaced or evicted meanwhile.
+    /// Makes it servable again, unless it was invalidated, replaced or evicted meanwhile.
     pub(super) fn trust(&self) -> bool {
         self.becomes(DOUBTED, ALIVE)
     }
 
-    /// Ends the copy, and not what it is a copy of. True if it was not ended before.
+    /// Ends the copy, but not the write that it may belong to. True if it had not ended before.
     pub(super) fn outdate(&self) -> bool {
         self.becomes(LIVES, OUTDATED)
     }
 
-    /// Makes another thing of an entry that is one of these. False if it is not.
+    /// Changes an entry from one of these states to another. False if it is in none of them.
     fn becomes(&self, one_of: u8, other: u8) -> bool {
         let change = |state| (state & one_of != 0).then_some(other | state & IN_THREAD_CACHES);
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()

@@ -1,7 +1,7 @@
 //! Single-flight: one running fill per key in the process; other callers of the key wait for it.
 //!
-//! A *flight* is a running fill. The store ([`crate::store`]) knows which ones there are, beside the entries that
-//! they replace. This module has what their waiters need: their wakers, their patience, and the graph of which run
+//! A *flight* is a running fill. The store ([`crate::store`]) lists them, together with the entries that they
+//! replace. This module has what their waiters need: their wakers, their patience, and the graph of which run
 //! waits for which.
 
 pub(crate) mod pulse;

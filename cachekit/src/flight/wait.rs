@@ -1,4 +1,4 @@
-//! Where the waiters of a flight wait until it lands, or until one of them has to run the function itself.
+//! Where the waiters of a flight wait until it lands, or until one of them must run the function itself.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -58,7 +58,7 @@ struct State {
     patience: Millis,
     /// When that wait is over; set when the first waiter has come.
     relief_at: Option<Millis>,
-    /// How many of them have to run the function now.
+    /// How many of them must run the function now.
     due: u32,
     /// How many more at the next relief.
     grant: u32,

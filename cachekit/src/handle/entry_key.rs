@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::sealed::BlindedKey;
 
-/// The identity of one cached call, for logs and comparisons; it reveals nothing of the arguments.
+/// The identity of one cached call, for logs and comparisons; it does not reveal the arguments.
 ///
 /// Equal if, and only if, both name the same function and the same arguments, up to collisions of a 64-bit hash
 /// whose seed differs between processes.

@@ -18,7 +18,7 @@ where
             return Process::ABSENT;
         };
         let mut process = store.explain_entry(entry.head());
-        // Only a sealed entry has to be opened for that.
+        // Only a sealed entry must be opened for that.
         if S::SEALED
             && process.is_served()
             && let Err(refusal) = S::read(&entry.value)

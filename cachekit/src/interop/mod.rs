@@ -56,7 +56,7 @@
 //!
 //! # Dates
 //!
-//! - Among arguments a date has to be an instant: with an offset, or in UTC. It counts as its seconds since 1970,
+//! - Among arguments a date must be an instant: with an offset, or in UTC. It counts as its seconds since 1970,
 //!   rounded down to the microsecond. Naive dates, days and times of day are errors.
 //! - In values it is a map of a tag and a text: `{"__datetime__": true, "value": "2024-01-01T12:00:00+00:00"}`, and
 //!   likewise `__date__` and `__time__`. Naive ones are allowed. The text has microseconds, as in Python; finer digits
@@ -86,7 +86,7 @@ mod value;
 
 #[cfg(test)]
 #[allow(
-    // Types are beside the text about them.
+    // Each test declares its types where it explains them.
     clippy::items_after_statements,
     // The tests need exactly these floats, and exactly these references.
     clippy::float_cmp,

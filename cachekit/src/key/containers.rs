@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{CacheKey, Fidelity, Form};
 
-/// Keys that are keys because of what is in them.
+/// Containers that are keys because their contents are.
 macro_rules! by_inner {
     ($([$($generics:tt)*] $type:ty => $inner:ty, |$it:ident| $of:expr;)*) => {$(
         impl<$($generics)*> CacheKey for $type {
@@ -46,7 +46,8 @@ by_inner! {
     [T: CacheKey + ToOwned + ?Sized] Cow<'_, T> => T, |it| (**it);
     [T: CacheKey] Vec<T> => [T], |it| it.as_slice();
     [T: CacheKey, const N: usize] [T; N] => [T], |it| it.as_slice();
-    // One part is its own key: `#[cache] fn user(id: u64)` and a `Cache<u64, User>` agree on it.
+    // A tuple of one part is the part's key: `#[cache] fn user(id: u64)` and a `Cache<u64, User>`
+    // agree on it.
     [A: CacheKey] (A,) => A, |it| it.0;
 }
 
@@ -79,7 +80,7 @@ impl<T: CacheKey> CacheKey for [T] {
     const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
     #[inline]
     fn hash_key<H: Hasher>(&self, state: &mut H) {
-        // The length keeps ["ab"] and ["a", "b"] apart, whatever follows.
+        // The length distinguishes ["ab"] from ["a", "b"], whatever follows.
         state.write_usize(self.len());
         T::hash_items(self, state);
     }

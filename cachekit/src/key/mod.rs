@@ -58,15 +58,15 @@ pub use via::{
 /// assert_eq!(elevation::stats().hits, 1);
 /// ```
 pub trait CacheKey {
-    /// The form the cache keeps.
+    /// The form that the cache stores.
     type Owned: Eq + Send + Sync + 'static;
 
-    /// Whether making that form runs only code of the standard library.
+    /// Whether creating that form runs only code of the standard library.
     #[doc(hidden)]
     const COPIES_PLAINLY: bool = false;
 
     /// Feeds the hasher. Keys that match must hash alike, and like [`Self::Owned`] if that is [`Hash`]:
-    /// an attribute with `in = cache` and the cache's own methods have to agree.
+    /// an attribute with `in = cache` and the cache's own methods must agree.
     fn hash_key<H: Hasher>(&self, state: &mut H);
 
     /// Feeds the hasher with the items of a slice, without its length.
@@ -83,7 +83,7 @@ pub trait CacheKey {
     /// Whether this key is the stored one.
     fn matches(&self, owned: &Self::Owned) -> bool;
 
-    /// The form to keep, made on a miss.
+    /// The form to store, created on a miss.
     fn to_owned_key(&self) -> Self::Owned;
 
     /// How much of a key its serialized form is known to contain.
@@ -98,7 +98,7 @@ pub trait CacheKey {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fidelity {
-    /// As far as is known, not everything that `Eq` distinguishes.
+    /// Perhaps not everything that `Eq` distinguishes.
     Partial,
     /// All of it, in the exact form: bincode.
     Exact,
@@ -116,7 +116,7 @@ pub enum Form {
     Interop,
 }
 
-/// What is known of a type that a generic function only bounds by `Hash + Eq + Clone`.
+/// What is known about a type that a generic function bounds only by `Hash + Eq + Clone`.
 fn fidelity_of<T: 'static>() -> Fidelity {
     macro_rules! is_one_of {
         ($($known:ty)*) => {

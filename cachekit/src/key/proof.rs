@@ -1,8 +1,8 @@
 //! Whether a key's serialized forms contain everything that its `Eq` distinguishes.
 //!
 //! A key that survives a round trip is determined by its bytes: if two keys gave the same bytes, both
-//! would equal the value that those bytes read as, and so each other. A field that `#[serde(skip)]` leaves out and `Eq`
-//! compares does not pass, nor does an encoding that maps two values to one.
+//! would equal the value that those bytes read as, and so each other. A field that `#[serde(skip)]` omits and `Eq`
+//! compares does not survive, nor does an encoding that maps two values to one.
 
 use crate::contained::contained;
 use serde::Serialize;
@@ -12,16 +12,16 @@ use super::{Fidelity, Form};
 
 /// What writing a key and reading it back shows about it.
 pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T, form: Form) -> Fidelity {
-    // Serialization is the user's code. What panics in it proves nothing.
+    // Serialization is the user's code. If it panics, it proves nothing.
     let known = contained(|| match form {
         Form::Native => native(key),
-        // As an argument in a key that all languages share. There a text may stand for an identifier and an integer for a
-        // float, so that a type with both can be ambiguous that is not so in our own forms.
+        // As an argument in a key that all languages share. There a text may represent an identifier, and an integer a
+        // float, so a type with both can be ambiguous in that form but not in ours.
         #[cfg(feature = "interop")]
         Form::Interop => match crate::interop::argument_again(key) {
             Ok((Some(read), _)) if read == *key => Fidelity::Full,
-            // The protocol itself rounds a date down and sorts a set, and neither is read back. What is in them is known
-            // if our own forms hold it.
+            // The protocol itself rounds a date down and sorts a set, and neither can be read back. Their contents
+            // count as complete if our own forms contain them.
             Ok((_, true)) => native(key),
             _ => Fidelity::Partial,
         },

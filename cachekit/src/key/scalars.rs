@@ -139,7 +139,7 @@ macro_rules! float {
             #[inline]
             fn bits(self) -> impl Hash + Eq {
                 if self.0.is_nan() {
-                    // One pattern for all of them.
+                    // One bit pattern for all NaNs.
                     <$float>::NAN.to_bits()
                 } else {
                     // Adding zero turns -0.0 into 0.0 and changes nothing else.
@@ -172,7 +172,7 @@ macro_rules! float {
 
         impl Serialize for Float<$float> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                // Equal keys have to give equal bytes.
+                // Equal keys must give equal bytes.
                 let canonical = if self.0.is_nan() { <$float>::NAN } else { self.0 + 0.0 };
                 canonical.serialize(serializer)
             }

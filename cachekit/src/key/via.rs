@@ -2,8 +2,8 @@
 //!
 //! `(&&&&Part(&argument)).__cachekit_via()` picks, by method resolution, the first of: the type's own
 //! [`CacheKey`]; a reference, or an optional reference, to something `Hash + Eq + ToOwned`;
-//! `Hash + Eq + Clone`; and else an error on the argument that says what is missing. Every step is one
-//! reference further away.
+//! `Hash + Eq + Clone`; and otherwise an error on the argument that says what is missing. Every step is
+//! one reference further away.
 
 use std::borrow::Borrow;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -33,7 +33,7 @@ impl<T: ?Sized> Copy for Part<'_, T> {}
 pub trait ViaKey {
     /// The key part.
     type Key;
-    /// Makes it.
+    /// Creates it.
     fn __cachekit_via(&self) -> Self::Key;
 }
 
@@ -49,7 +49,7 @@ impl<'a, T: CacheKey + ?Sized> ViaKey for &&&Part<'a, T> {
 pub trait ViaHash {
     /// The key part.
     type Key;
-    /// Makes it.
+    /// Creates it.
     fn __cachekit_via(&self) -> Self::Key;
 }
 
@@ -65,7 +65,7 @@ impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for Part<'a, T> {
 pub trait ViaBorrow {
     /// The key part.
     type Key;
-    /// Makes it.
+    /// Creates it.
     fn __cachekit_via(&self) -> Self::Key;
 }
 
@@ -85,7 +85,7 @@ where
 pub trait ViaOption {
     /// The key part.
     type Key;
-    /// Makes it.
+    /// Creates it.
     fn __cachekit_via(&self) -> Self::Key;
 }
 
@@ -180,8 +180,8 @@ pub trait Keyable: Hash + Eq + Clone + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Hash + Eq + Clone + Send + Sync + 'static> Keyable for T {}
 
-/// Stands for a part that failed to compile, so that the error stays the only one. It acts as whatever key
-/// is expected.
+/// Takes the place of a part that failed to compile, so that the error stays the only one. It can be
+/// whatever key is expected.
 #[derive(Debug)]
 pub struct Unhashable<K>(PhantomData<fn() -> K>);
 
@@ -209,7 +209,7 @@ impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
 pub trait Shared {
     /// The key part.
     type Key;
-    /// Makes it.
+    /// Creates it.
     fn __cachekit_shared(self) -> Self::Key;
 }
 
@@ -318,7 +318,7 @@ macro_rules! key_part {
             }
         }
 
-        // Derived, it would ask for a `Clone` of what is borrowed.
+        // A derived `Clone` would require a `Clone` of the borrowed type.
         #[allow(clippy::expl_impl_clone_on_copy)]
         impl<'a, $($bounds)*> Clone for $name<'a, T> {
             fn clone(&self) -> Self {

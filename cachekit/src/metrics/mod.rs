@@ -96,7 +96,7 @@ static METADATA: Metadata<'static> = Metadata::new("cachekit", Level::INFO, None
 pub fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        // From now on, and not from the first second's end.
+        // Measure from now on, not from the end of the first second.
         observe::measure();
         let publishing = || {
             loop {
@@ -105,7 +105,7 @@ pub fn start() {
                 contained(publish);
             }
         };
-        // Without a thread to be had there are no metrics, and the program goes on.
+        // If no thread can be started, there are no metrics, and the program continues.
         let _ = std::thread::Builder::new().name("cachekit-metrics".into()).spawn(publishing);
     });
 }
@@ -256,7 +256,7 @@ impl Publish<'_> {
         for outcome in Outcome::ALL {
             for cause in Cause::ALL {
                 let count = report.fills(outcome, cause);
-                // Most of the fifteen never happen.
+                // Most of the fifteen combinations never occur.
                 if count > 0 || (outcome, cause) == (Outcome::Ok, Cause::Miss) {
                     let names = [("outcome", outcome.as_str()), ("cause", cause.as_str())];
                     let labels = [("cache", label), names[0], names[1]];
@@ -273,7 +273,7 @@ impl Publish<'_> {
     fn backends(&self) {
         let mut states = std::collections::BTreeMap::new();
         for (backend, open) in crate::shared::known::breakers() {
-            // Of several of one type, one that is open shows.
+            // If one of several backends of one type is open, the metric is 1.
             *states.entry(backend).or_insert(false) |= open;
         }
         for (backend, open) in states {

@@ -1,4 +1,4 @@
-//! One call that found nothing in this process, from its look-up to its end.
+//! One call that missed in this process, from its look-up to its end.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use super::spans::{self, Entered, Spans};
 use super::{Cause, Observed, Outcome, measures};
 
-/// One call that found nothing in this process.
+/// One call that missed in this process.
 ///
 /// Creating it does not call an observer, whose code may do anything. A subscriber is called ([`opens`](Self::opens))
-/// once there is a miss that gives up its lead whatever happens.
+/// only once there is a miss that gives up its lead whatever happens.
 #[derive(Default)]
 pub(crate) struct Call {
     run: Run,
     spans: Spans,
 }
 
-/// A run of the function: why, and since when, in one number, because misses are passed by value.
+/// A run of the function, its cause and its start, in one number, because misses are passed by value.
 ///
 /// The two lowest bits are its cause, from 1; 0 means that it does not run. The next bit says that the call must still
 /// be counted as one that no tier answered. The others are the time when the run began, in nanoseconds since the first
@@ -59,13 +59,13 @@ impl Run {
 }
 
 impl Call {
-    /// The store counted a miss for it: its result is counted at its end.
+    /// The store counted a miss for the call: its result is counted at its end.
     #[inline]
     pub(crate) fn misses(&mut self) {
         self.run.0 |= IS_MISS;
     }
 
-    /// Its function runs, and its result can be stored nowhere.
+    /// Its function runs, and the result cannot be stored anywhere.
     pub(crate) fn bypasses(&mut self, observed: &Observed) {
         if self.run.take_miss() {
             observed.bypassed();

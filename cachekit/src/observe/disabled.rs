@@ -25,7 +25,7 @@ pub(crate) enum Outcome {
     Panic,
 }
 
-/// What is noted of one store's calls.
+/// Records about one store's calls.
 #[derive(Default)]
 pub(crate) struct Observed {}
 
@@ -75,7 +75,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {}
 }
 
-/// One call that found nothing in this process.
+/// One call that missed in this process.
 #[derive(Default)]
 pub(crate) struct Call {}
 

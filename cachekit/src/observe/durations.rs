@@ -1,4 +1,4 @@
-//! How long things took: counts by size of the time, which many threads write without a lock.
+//! How long operations took: counts by duration, which many threads write without a lock.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::recorded::Recorded;
 
-/// Buckets for each doubling of the time: a quantile is off by an eighth at most.
+/// Buckets for each doubling of the duration: a quantile is off by an eighth at most.
 const STEP_BITS: u32 = 3;
 const STEPS: u64 = 1 << STEP_BITS;
-/// The last bucket takes all that is longer: 2^42 ns are 73 minutes.
+/// The last bucket holds all longer durations: 2^42 ns are 73 minutes.
 const LONGEST: u32 = 42;
 const BUCKETS: usize = ((LONGEST - STEP_BITS + 1) as usize) << STEP_BITS;
 
-/// How long things took.
+/// How long operations took.
 #[derive(Default)]
 pub(crate) struct Durations {
     table: OnceLock<Box<Table>>,
@@ -46,7 +46,7 @@ impl Durations {
         self.recorded.record(took.as_secs_f64(), longest.as_secs_f64());
     }
 
-    /// Where times go besides.
+    /// Where durations go in addition.
     pub(crate) fn recorded(&self) -> &Recorded {
         &self.recorded
     }
@@ -60,7 +60,7 @@ impl Durations {
     }
 }
 
-/// What the times came to.
+/// A summary of durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) count: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Of all of these together; `None` if nothing was measured.
+    /// The summary of all of these together; `None` if nothing was measured.
     pub(crate) fn of<'a>(all: impl Iterator<Item = &'a Durations>) -> Option<Self> {
         let mut buckets = [0_u64; BUCKETS];
         let (mut nanos, mut longest) = (0_u64, 0_u64);
@@ -82,7 +82,7 @@ impl Summary {
                 *sum += bucket.load(Ordering::Relaxed);
             }
         }
-        // From the buckets, so that the quantiles fit whatever is written meanwhile.
+        // Counted from the buckets, so that the quantiles are consistent with concurrent writes.
         let count: u64 = buckets.iter().sum();
         let quantile = |hundredths: u64| {
             let rank = (count * hundredths).div_ceil(100);
@@ -103,7 +103,7 @@ impl Summary {
     }
 }
 
-/// The bucket of a time: its highest bits.
+/// The bucket of a duration: its highest bits.
 fn bucket(nanos: u64) -> usize {
     let octave = nanos.max(1).ilog2();
     let at = if octave < STEP_BITS {
@@ -115,7 +115,7 @@ fn bucket(nanos: u64) -> usize {
     usize::try_from(at).map_or(BUCKETS - 1, |at| at.min(BUCKETS - 1))
 }
 
-/// The longest time of a bucket.
+/// The longest duration of a bucket.
 fn upper(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     if bucket < STEPS {

@@ -1,10 +1,10 @@
-//! What is noted of calls for metrics, traces and the page: all of it off the hit path.
+//! Records about calls for metrics, traces and the page: all of it off the hit path.
 //!
-//! Hooks in the path of a miss note here, and know nothing of what is made of it. The features `metrics`, `tracing` and
-//! `axum` read it. Without them `disabled.rs` stands in its place, where every hook is empty.
+//! Hooks in the path of a miss write these records, and do not know how they are used. The features `metrics`,
+//! `tracing` and `axum` read them. Without these features, `disabled.rs` replaces this module, and every hook is empty.
 //!
-//! Counts are always kept: a run of a function writes a few numbers. Times are taken only once they are wanted
-//! ([`measure`]), because to read a clock twice costs a small function more than the cache itself.
+//! Counts are always kept: a run of a function writes a few numbers. Durations are measured only once they are wanted
+//! ([`measure`]), because reading a clock twice costs a small function more than the cache itself.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -26,7 +26,7 @@ pub(crate) use self::operation::{Noted, Operation, backends};
 
 static MEASURES: AtomicBool = AtomicBool::new(false);
 
-/// From now on the times of runs and of backends are measured.
+/// Starts to measure how long runs and backends take.
 pub(crate) fn measure() {
     MEASURES.store(true, Ordering::Relaxed);
 }
@@ -42,7 +42,7 @@ pub(crate) enum Cause {
     Miss,
     /// A stale value is replaced.
     Refresh,
-    /// The caller wants the function to run whatever is cached.
+    /// The caller wants the function to run, whatever is cached.
     Forced,
 }
 
@@ -61,11 +61,11 @@ impl Cause {
 /// How a run of a function ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It returned a value that is kept, unless an invalidation came meanwhile.
+    /// It returned a value that is stored, unless an invalidation came meanwhile.
     Ok,
-    /// It returned a value that the attribute does not keep.
+    /// It returned a value that the attribute does not store.
     NotStored,
-    /// It returned an error that is not kept.
+    /// It returned an error that is not stored.
     Error,
     Panic,
     /// Its caller dropped it.
@@ -87,23 +87,23 @@ impl Outcome {
     }
 }
 
-/// The last run of a function that failed. What the function said is not kept: it may hold a secret.
+/// The last run of a function that failed. The function's message is not kept: it may contain a secret.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) outcome: Outcome,
     pub(crate) at: SystemTime,
 }
 
-/// What is noted of one store's calls.
+/// Records about one store's calls.
 #[derive(Default)]
 pub(crate) struct Observed {
     /// The function's path, or nothing.
     name: Box<str>,
     /// Counts the hits on `None` and on errors, from the first such entry on.
     negative: OnceLock<HitCounter>,
-    /// Calls that no tier answered, as far as they are over.
+    /// Calls that no tier answered, once they are over.
     missed: AtomicU64,
-    /// Those whose results could be stored nowhere.
+    /// Calls whose results could not be stored anywhere.
     bypassed: AtomicU64,
     /// Entries that were dropped because the backend was emptied.
     cleared: AtomicU64,
@@ -118,12 +118,12 @@ impl Observed {
         self.name = name().into();
     }
 
-    /// What spans call it. A cache that is an object has no name of its own.
+    /// The name in spans. A cache that is an object has no name of its own.
     fn shown(&self) -> &str {
         if self.name.is_empty() { "cachekit::Cache" } else { &self.name }
     }
 
-    /// Where hits of an entry are counted: `hits`, or apart if it is a negative one.
+    /// Where hits of an entry are counted: in `hits`, or separately if it is a negative one.
     #[inline]
     pub(crate) fn counter(&self, hits: CounterId, negative: bool) -> CounterId {
         if negative { self.negative.get_or_init(HitCounter::new).id() } else { hits }
@@ -133,19 +133,19 @@ impl Observed {
         self.negative.get().map_or(0, HitCounter::total)
     }
 
-    /// A hit that the store served.
+    /// Records a hit in the store.
     #[inline]
     pub(crate) fn hit(&self, stale: bool) {
         spans::hit(self.shown(), stale);
     }
 
-    /// A call is over that no tier answered.
+    /// Records that a call is over which no tier answered.
     #[inline]
     pub(crate) fn missed(&self) {
         self.missed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call runs whose result can be stored nowhere.
+    /// Records that a call runs whose result cannot be stored anywhere.
     fn bypassed(&self) {
         self.bypassed.fetch_add(1, Ordering::Relaxed);
     }
@@ -159,7 +159,7 @@ impl Observed {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// An entry was dropped because the backend was emptied, or because its news may have been lost.
+    /// Records that an entry was dropped because the backend was emptied, or because its events may have been lost.
     pub(crate) fn flushed(&self, cleared: bool) {
         self.cleared.fetch_add(u64::from(cleared), Ordering::Relaxed);
     }
@@ -169,18 +169,18 @@ impl Observed {
         self.cleared.load(Ordering::Relaxed)
     }
 
-    /// A call begins to wait for another call's run.
+    /// Records that a call begins to wait for another call's run.
     pub(crate) fn waits(&self) -> Waiting {
         self.waiters.fetch_add(1, Ordering::Relaxed);
         Waiting(std::sync::Arc::clone(&self.waiters))
     }
 
-    /// Calls that wait now.
+    /// Calls that are waiting now.
     pub(crate) fn waiters(&self) -> u64 {
         self.waiters.load(Ordering::Relaxed)
     }
 
-    /// Runs that ended so.
+    /// Runs with this outcome and cause.
     pub(crate) fn fills(&self, outcome: Outcome, cause: Cause) -> u64 {
         self.fills[outcome as usize][cause as usize].load(Ordering::Relaxed)
     }

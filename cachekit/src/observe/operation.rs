@@ -1,4 +1,4 @@
-//! What backends are asked: how long it takes, and what comes of it.
+//! Operations of backends: how long they take, and how they end.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use crate::contained::contained;
 
 /// The outcome of an operation that was answered.
 pub(crate) const OK: &str = "ok";
-/// Its caller was gone before the answer.
+/// The caller left before the answer.
 const CANCELLED: &str = "cancelled";
 
-/// One operation of a backend. Dropped before its end, it was cancelled.
+/// One operation of a backend. If it is dropped before its end, it was cancelled.
 pub(crate) struct Operation {
     backend: &'static str,
     name: &'static str,
-    /// `None`: its time is not measured.
+    /// `None` if its duration is not measured.
     began: Option<Instant>,
     span: OperationSpan,
     ended: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Operation {
 
 impl Operation {
     pub(crate) fn begins(backend: &Arc<dyn Backend>, operation: cachekit_io::Operation) -> Self {
-        // It is the backend's code.
+        // This calls the backend's code.
         let backend = contained(|| backend.backend_type()).unwrap_or("unknown");
         let name = operation.as_str();
         let began = measures().then(Instant::now);
@@ -35,7 +35,7 @@ impl Operation {
         Self { backend, name, began, span, ended: false }
     }
 
-    /// Has a future run in the operation's span.
+    /// Runs a future in the operation's span.
     pub(crate) fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         self.span.within(future)
     }
@@ -69,7 +69,8 @@ impl Drop for Operation {
     }
 }
 
-/// The last operation of a backend that failed. Without the backend's words: they may hold a secret.
+/// The last operation of a backend that failed. The backend's message is not kept: it may contain a
+/// secret.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BackendFailure {
     pub(crate) operation: &'static str,
@@ -77,7 +78,7 @@ pub(crate) struct BackendFailure {
     pub(crate) at: SystemTime,
 }
 
-/// What is known of the backends of one type.
+/// Records about the backends of one type.
 #[derive(Clone, Default)]
 pub(crate) struct Noted {
     /// By operation and outcome.
@@ -93,7 +94,7 @@ fn known() -> MutexGuard<'static, Known> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is known of the backends, by type.
+/// The records about backends, by type.
 pub(crate) fn backends() -> BTreeMap<&'static str, Noted> {
     known().clone()
 }

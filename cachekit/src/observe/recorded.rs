@@ -1,4 +1,4 @@
-//! Where times go besides our own tables: to the histogram of a recorder, which is the user's code.
+//! Where durations go besides our own tables: to the histogram of a recorder, which is the user's code.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -8,10 +8,10 @@ use ::metrics::{Histogram, IntoF64};
 
 use crate::observer;
 
-/// How many times wait for a histogram as they are. Of more, only the buckets are kept.
+/// How many durations are buffered exactly until there is a histogram. Of more, only the buckets are kept.
 const WAITING: usize = 4096;
 
-/// Where times go. No lock of ours is held while the recorder's code runs.
+/// Where durations go. No lock of ours is held while the recorder's code runs.
 #[derive(Default)]
 pub(crate) struct Recorded(RwLock<To>);
 
@@ -26,15 +26,15 @@ impl Default for To {
     }
 }
 
-/// Times that came before there was a histogram, in seconds.
+/// Durations that were measured before there was a histogram, in seconds.
 #[derive(Default)]
 struct Waiting {
     times: Vec<f64>,
-    /// Those that came when there were many: by the bits of the longest time of their bucket, how many.
+    /// Those beyond the limit: how many, by the bits of the longest duration of their bucket.
     more: BTreeMap<u64, usize>,
 }
 
-/// A histogram. What is done with it is told as an observer's: it fails no call, and waits for none.
+/// A histogram. Its calls are an observer's code: they fail no call, and wait for none.
 #[derive(Clone)]
 struct Told(Option<Histogram>);
 
@@ -51,7 +51,7 @@ impl Told {
         }
     }
 
-    /// Whether there is any code behind it: without, no value is ever asked for.
+    /// Whether the histogram ignores its values; if so, none is passed to it.
     fn is_noop(&self) -> bool {
         struct Asked<'a>(&'a Cell<bool>);
 
@@ -87,7 +87,7 @@ impl Recorded {
         }
     }
 
-    /// A time, and the longest of its bucket; in seconds.
+    /// Records a duration, and the longest of its bucket; in seconds.
     pub(super) fn record(&self, seconds: f64, longest: f64) {
         let histogram = self.histogram().or_else(|| self.keep(seconds, longest));
         if let Some(histogram) = histogram {
@@ -95,7 +95,7 @@ impl Recorded {
         }
     }
 
-    /// Keeps a time for the histogram to come; or there it is.
+    /// Buffers a duration until there is a histogram, or returns the histogram if there is one by now.
     fn keep(&self, seconds: f64, longest: f64) -> Option<Told> {
         match &mut *self.0.write().unwrap_or_else(PoisonError::into_inner) {
             To::Histogram(histogram) => return Some(histogram.clone()),
@@ -105,7 +105,8 @@ impl Recorded {
         None
     }
 
-    /// Hands every time on to this histogram, and those that wait for one. One that does nothing changes nothing.
+    /// Passes every duration to this histogram from now on, and those that are buffered. A histogram that ignores
+    /// values changes nothing.
     pub(crate) fn hand_to(&self, histogram: Histogram) {
         let histogram = Told(Some(histogram));
         if histogram.is_noop() {

@@ -1,6 +1,6 @@
 //! No recorder in this build: the feature `metrics` is off.
 
-/// Where times go besides our own tables: nowhere.
+/// Where durations go besides our own tables: nowhere.
 #[derive(Default)]
 pub(crate) struct Recorded;
 

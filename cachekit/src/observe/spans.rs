@@ -1,4 +1,4 @@
-//! The spans of calls and of backends. See [`crate::tracing`] for what they are to their readers.
+//! The spans of calls and of backends. [`crate::tracing`] describes them for their readers.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -15,18 +15,18 @@ use crate::observer;
 /// The tier that answered.
 pub(super) const PROCESS: &str = "process";
 pub(super) const SHARED: &str = "shared";
-/// No tier: the function ran, or another call's run was waited for.
+/// No tier: the function ran, or the call waited for another call's run.
 const NONE: &str = "none";
 
-/// One hit of so many has a span; 0: none has.
+/// One hit in this many has a span; 0 means none.
 static SAMPLED: AtomicU32 = AtomicU32::new(0);
 
-/// Has one hit of so many in each thread be a span.
+/// Gives one hit in this many, in each thread, a span.
 pub(crate) fn sample_hits(one_in: u32) {
     SAMPLED.store(one_in, Ordering::Relaxed);
 }
 
-/// A hit that the store of this name served.
+/// Records a hit in the store with this name.
 #[inline]
 pub(super) fn hit(name: &str, stale: bool) {
     if samples_hits() {
@@ -40,7 +40,7 @@ pub(crate) fn samples_hits() -> bool {
     SAMPLED.load(Ordering::Relaxed) != 0
 }
 
-/// A hit, which has a span if it is its turn.
+/// Records a hit, which has a span if it is its turn.
 #[cold]
 #[inline(never)]
 pub(crate) fn sampled_hit(name: impl FnOnce() -> String, stale: bool) {
@@ -58,18 +58,18 @@ pub(crate) fn sampled_hit(name: impl FnOnce() -> String, stale: bool) {
     }
 }
 
-/// Whether a subscriber may want spans of calls: one comparison where none does.
+/// Whether a subscriber may want spans of calls; if none does, this costs one comparison.
 #[inline]
 pub(super) fn are_wanted() -> bool {
     LevelFilter::current() >= LevelFilter::DEBUG
 }
 
-/// A span. The subscriber's code, which every use of it runs, is told as an observer's: it fails no call, and waits for none.
+/// A span. Every use of it runs the subscriber's code as an observer's: it fails no call, and waits for none.
 struct Told(Span);
 
 impl Told {
     fn open(make: impl FnOnce() -> Span) -> Self {
-        // No line in the log of a program without a subscriber.
+        // A program without a subscriber gets no line in its log.
         let span = if are_wanted() { observer::tell(make) } else { None };
         Self(span.filter(|span| !span.is_disabled()).unwrap_or_else(Span::none))
     }
@@ -86,11 +86,11 @@ impl Told {
         }
     }
 
-    /// Puts this thread into the span.
+    /// Makes this thread enter the span.
     #[cold]
     #[inline(never)]
     fn enter(&self) -> Entered {
-        // What cannot be left later is not entered.
+        // A span that could not be left later is not entered.
         let span = self.clone();
         if span.is_none() {
             return Entered(None);
@@ -119,17 +119,17 @@ impl Drop for Told {
     }
 }
 
-/// A span that this thread is in.
-// Not `tracing`'s own guard: leaving the span and letting go of it are told apart, because of two panics in one destructor
-// the second one would end the process.
-// Boxed: mostly there is none, and that is one word.
+/// A span that this thread has entered.
+// Not `tracing`'s own guard: leaving the span and dropping it are separate observer calls, because the second of two
+// panics in one destructor would end the process.
+// Boxed: usually there is none, and that is one word.
 pub(crate) struct Entered(Option<Box<Told>>);
 
 impl Entered {
     #[cold]
     #[inline(never)]
     fn leave(span: &Told) {
-        // Also where the subscriber panicked as the span was entered: a part of it may have taken note before.
+        // Even if the subscriber panicked while the span was entered: a part of it may have recorded the span before.
         observer::tell(|| span.0.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
     }
 }
@@ -143,7 +143,7 @@ impl Drop for Entered {
     }
 }
 
-/// Runs a future in a span, which is let go of as soon as the future is ready.
+/// Runs a future in a span, which is dropped as soon as the future is ready.
 async fn within<F: Future>(span: Told, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -289,8 +289,8 @@ impl OperationSpan {
         }))
     }
 
-    /// The future lets go of the span when it is ready, and not when the task that drove it, perhaps on another thread,
-    /// is dropped: until then the span and the spans above it would not have ended.
+    /// The future drops the span when it is ready, not when the task that polled it is dropped, perhaps on another
+    /// thread: until then the span and the spans above it would not have ended.
     pub(super) fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         within(self.0.clone(), future)
     }

@@ -10,7 +10,8 @@ use crate::cached_function::{Function, L1, OnTamper, Policy, Tier, TtlPolicy};
 use crate::observe::{Cause, Observed, Outcome, Summary};
 use crate::report::Report;
 
-/// All there is. `changes` are the names of the invalidations, where changes are allowed.
+/// Everything that the page shows. `changes` are the names of the invalidations, if changes are
+/// allowed.
 pub(super) fn figures(
     reports: &BTreeMap<String, Report>,
     history: &History,
@@ -19,7 +20,7 @@ pub(super) fn figures(
     let functions: Vec<Value> = reports
         .iter()
         .filter_map(|(label, report)| {
-            // Where the paths of several are the same, the first stands for them.
+            // If several functions have the same path, the first represents them.
             let first = report.functions.first()?;
             Some(function(label, report, *first, &history.of(label)))
         })
@@ -55,7 +56,7 @@ fn function(label: &str, report: &Report, function: Function, history: &[Sample]
         "policy": policy(function.policy()),
         "is_called": !report.stores.is_empty(),
         "stats": report.stats,
-        // Those that the shared tier answered are hits as well.
+        // Calls that the shared tier answered are hits as well.
         "hit_ratio": ratio(
             report.stats.hits + report.stats.shared_hits,
             report.stats.hits + report.stats.misses,
@@ -149,7 +150,7 @@ fn unix_ms(at: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// By type. A type that was never asked has a breaker, and no operations.
+/// By type. A type that was never called has a breaker, but no operations.
 fn backends() -> Vec<Value> {
     let mut all: BTreeMap<&str, (bool, crate::observe::Noted)> = BTreeMap::new();
     for (backend, noted) in crate::observe::backends() {

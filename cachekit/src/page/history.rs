@@ -1,4 +1,4 @@
-//! The hit ratio over time: what was called and what was served from a cache in each of the last periods.
+//! The hit ratio over time: how many calls each of the last periods had, and how many a cache answered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,7 +11,7 @@ use crate::stats::Stats;
 /// How many periods are kept.
 pub(super) const SAMPLES: usize = 120;
 
-/// Calls, and those of them that were served from a cache.
+/// Calls, and how many of them a cache answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sample {
     pub(super) calls: u64,
@@ -31,15 +31,15 @@ impl Sample {
     }
 }
 
-/// One function's.
+/// The periods of one function.
 #[derive(Default)]
 struct Track {
-    /// What had been counted when the last period ended.
+    /// The counts at the end of the last period.
     until: Sample,
     periods: VecDeque<Sample>,
 }
 
-/// Those of all functions that were called.
+/// The periods of all functions that were called.
 pub(super) struct History {
     period: Duration,
     tracks: Mutex<Tracks>,
@@ -53,14 +53,14 @@ struct Tracks {
 }
 
 impl History {
-    /// Samples from now on, on a thread of its own, as long as there is a reader.
+    /// Starts to take samples, on its own thread, as long as there is a reader.
     pub(super) fn start(period: Duration) -> Arc<Self> {
         let history = Arc::new(Self { period, tracks: Mutex::default() });
-        // What was counted before is no part of the first period.
+        // Earlier counts are not part of the first period.
         history.begins(&report::all());
         let weak = Arc::downgrade(&history);
         let sampling = move || sample(&weak, period);
-        // Without a thread to be had there is no history, and the rest of the page works.
+        // If no thread can be started, there is no history, and the rest of the page works.
         let _ = std::thread::Builder::new().name("cachekit-page".into()).spawn(sampling);
         history
     }
@@ -105,7 +105,7 @@ impl History {
         *periods = (*periods + 1).min(SAMPLES);
     }
 
-    /// A function's periods, the latest last. What was counted before the first one is in none.
+    /// A function's periods, the latest last. Counts from before the first period are in none.
     pub(super) fn of(&self, label: &str) -> Vec<Sample> {
         let tracks = self.tracks();
         tracks
@@ -116,7 +116,7 @@ impl History {
     }
 }
 
-/// What was counted so far, of the functions that were called.
+/// The counts so far, of the functions that were called.
 fn counts(reports: &BTreeMap<String, Report>) -> impl Iterator<Item = (&str, Sample)> {
     let called = reports.iter().filter(|(_, report)| !report.stores.is_empty());
     called.map(|(label, report)| (label.as_str(), Sample::of(&report.stats)))
@@ -145,14 +145,14 @@ mod tests {
     #[test]
     fn a_period_has_what_was_counted_in_it() {
         let history = history();
-        // What the process did before is in no period.
+        // Earlier counts of the process are in no period.
         history.begins_at([("f", sample_of(10, 5))].into_iter());
         assert_eq!(history.of("f"), []);
         history.note_counts([("f", sample_of(30, 20))].into_iter());
         history.note_counts([("f", sample_of(30, 20)), ("g", sample_of(1, 0))].into_iter());
         history.note_counts([("f", sample_of(31, 20)), ("g", sample_of(4, 3))].into_iter());
         assert_eq!(history.of("f"), [sample_of(20, 15), sample_of(0, 0), sample_of(1, 0)]);
-        // One that is called later had no calls before.
+        // A function whose first call comes later had no calls before.
         assert_eq!(history.of("g"), [sample_of(0, 0), sample_of(1, 0), sample_of(3, 3)]);
         assert_eq!(history.of("h"), []);
     }

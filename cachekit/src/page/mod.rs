@@ -16,7 +16,7 @@
 //! The page shows the state of this process: the hit ratio over time, functions sorted by the time spent in misses,
 //! runs and their durations, the durations of backend operations and the state of the circuit breakers, and the last
 //! failures. It holds no key, no tenant, no value and no text of an error. It names the program's functions and their
-//! files, so put it beside the program's other internal pages, behind the same authentication.
+//! files, so put it next to the program's other internal pages, behind the same authentication.
 
 use std::fmt;
 use std::sync::Arc;
@@ -209,7 +209,7 @@ fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     secured(response)
 }
 
-/// The answer is not stored, its type is not guessed, and other sites learn nothing of it.
+/// Adds headers: the response is not stored, its type is not guessed, and other sites cannot read it.
 fn secured(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),

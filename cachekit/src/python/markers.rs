@@ -7,7 +7,7 @@ use crate::interop::decode::reader::{Item, Reader, too_deep};
 /// Dates are shared by all languages.
 const SHARED: [&str; 3] = ["__datetime__", "__date__", "__time__"];
 
-/// Refuses a document with such a marker: a map whose key `__name__` is true, beside a value. Without this check, a
+/// Refuses a document with such a marker: a map whose key `__name__` is true, next to a value. Without this check, a
 /// tuple, for example, would be read as a map.
 pub(super) fn check(document: &[u8]) -> Result<(), Error> {
     /// The remaining items of an open collection.

@@ -17,7 +17,7 @@ pub enum Asked<K, S: Shape> {
     Lead(Lead<K, S>),
 }
 
-/// A call that has to run the function.
+/// A call that must run the function.
 #[must_use]
 pub struct Lead<K, S: Shape> {
     pub(super) miss: Miss<K, S>,

@@ -158,7 +158,7 @@ impl CacheResponses {
     }
 
     /// Invalidates what is stored of a URI, with all its variants, and kills the runs of handlers in flight for it. If
-    /// requests are distinguished by their [`authority`](Builder::authority), the URI has to name one. Only with
+    /// requests are distinguished by their [`authority`](Builder::authority), the URI must name one. Only with
     /// [`Authority::OneOf`](super::Authority::OneOf) may it name none, and then means all hosts of the list.
     ///
     /// With a [`partition`](Builder::partition), see [`invalidate_in`](Self::invalidate_in).

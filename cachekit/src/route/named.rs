@@ -1,4 +1,4 @@
-//! Values go to the backend of `backend = …`, or to the one that is configured.
+//! Values go to the backend of `backend = …`, or to the configured one.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -23,7 +23,7 @@ use crate::shared::tier::SharedTier;
 use crate::storage_key::storage_key;
 use crate::store::StoreRef;
 
-/// This one. The type is the same for all that lead to one, so that what does not is one error.
+/// This backend. The type is the same for all expressions that lead to one, so that one that does not is one error.
 #[derive(Clone, Copy)]
 pub struct To<'a> {
     backend: &'a dyn IntoBackend,
@@ -79,7 +79,7 @@ where
     }
 }
 
-/// Where sealed values may go: what the attribute names, or where the process is configured to go.
+/// Where sealed values may go: the backend that the attribute names, or the configured one.
 pub trait AtBackend: Qualifier {
     /// The backend, if there is one.
     #[allow(private_interfaces)] // Called in this crate alone.
@@ -115,7 +115,7 @@ impl AtBackend for To<'_> {
 /// The backend that is configured for a function.
 fn configured(function: FunctionRef, store: Option<&StoreRef>) -> Option<Arc<dyn Backend>> {
     backend_of(function.definition.info.tier).unwrap_or_else(|_| {
-        // Asked for and not to be had; `check` says why.
+        // The environment asks for a backend that cannot be built; `check` says why.
         if let Some(store) = store {
             store.count_shared_error();
         }
@@ -130,7 +130,7 @@ pub(super) fn may_have_backend(function: &'static CachedFunction) -> bool {
     tier != Tier::Local && uses_one
 }
 
-/// The tier of an entry that goes to the backend of the object that it belongs to, or where the process is configured to go.
+/// The tier of an entry that goes to the backend of the object that owns it, or to the configured one.
 pub(crate) fn at_own_or_configured<Q, S>(
     function: FunctionRef,
     store: Option<&StoreRef>,
@@ -165,7 +165,7 @@ where
     ))
 }
 
-/// The tier of a call whose place is known.
+/// The tier of a call whose backend is known.
 pub(super) fn shared<S: Shape<Value: Shareable>>(
     function: FunctionRef,
     remote_entry: RemoteEntry,

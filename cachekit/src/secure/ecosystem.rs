@@ -84,7 +84,7 @@ pub(crate) struct EcosystemSeal {
 }
 
 impl Sealing for EcosystemSeal {
-    /// Every SDK of the ecosystem has to find the key, so it is not secret.
+    /// Every SDK of the ecosystem must find the key, so the key is not secret.
     fn blinded(&self) -> Option<BlindedKey> {
         let policy = &self.function.info.policy;
         Some(BlindedKey::new(policy.namespace, policy.interop, &self.identity.key))

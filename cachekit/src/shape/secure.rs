@@ -1,5 +1,5 @@
-//! Return types of `#[cache::secure]` functions: what an entry of this process holds of them, and what they can
-//! return where nothing can be sealed.
+//! Return types of `#[cache::secure]` functions: what an entry of this process holds of them, and what the
+//! function can return if nothing can be sealed.
 
 use std::any::Any;
 use std::fmt;
@@ -15,13 +15,13 @@ use crate::format::codec;
 use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
 
-/// What a function returns where it cannot be called.
+/// What a function returns instead of running.
 pub trait Refuse<R> {
-    /// `None`: it is called all the same.
+    /// `None`: the function runs all the same.
     fn refuse(error: &Error) -> Option<R>;
 }
 
-/// Its error type takes ours.
+/// The function's error type takes our error.
 #[derive(Clone, Copy, Debug)]
 pub struct Fails;
 
@@ -31,7 +31,7 @@ impl<T, E: From<Error>> Refuse<Result<T, E>> for Fails {
     }
 }
 
-/// It cannot say that anything is wrong.
+/// The function cannot report an error.
 #[derive(Clone, Copy, Debug)]
 pub struct Runs;
 
@@ -41,13 +41,13 @@ impl<R> Refuse<R> for Runs {
     }
 }
 
-/// A return type, asked whether it can carry an error of ours:
+/// A return type, tested for whether it can carry our error:
 /// `(&Refusing::<R>::new()).__cachekit_refuse()`, by method resolution, so that aliases are seen through.
 #[derive(Debug)]
 pub struct Refusing<R>(PhantomData<fn() -> R>);
 
 impl<R> Refusing<R> {
-    /// Asks.
+    /// Creates the test.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -69,7 +69,7 @@ impl<R> Copy for Refusing<R> {}
 
 /// First choice: it can.
 pub trait CanFail {
-    /// Says so.
+    /// Returns the answer.
     fn __cachekit_refuse(&self) -> Fails;
 }
 
@@ -134,7 +134,7 @@ wrappers! {
     Sealed, sealed;
 }
 
-/// What both have of the shape they wrap.
+/// What both delegate to the shape that they wrap.
 macro_rules! as_before {
     () => {
         type Return = S::Return;
@@ -214,7 +214,7 @@ where
     fn open(stored: Self::Stored) -> Result<S::Return, Refusal> {
         Self::read(&stored)
     }
-    /// Threads that hit one entry would meet at the count of its copies, so none is made.
+    /// Threads that hit one entry would contend for its reference count, so no copy is made.
     fn read(stored: &Self::Stored) -> Result<S::Return, Refusal> {
         match &stored.0 {
             Stored::Sealed(bytes) => decode(bytes).map(S::restore),
@@ -223,14 +223,14 @@ where
     }
 }
 
-/// The value in sealed bytes, opened with the keys of now.
+/// The value in sealed bytes, opened with the current keys.
 fn decode<V: Serialize + DeserializeOwned + 'static>(sealed: &SealedBytes) -> Result<V, Refusal> {
-    // What is kept was encoded here, or decoded before: see `codec::decode_again`.
+    // The bytes were encoded here, or decoded before: see `codec::decode_again`.
     let decoded = sealed.open(codec::decode_again::<V>)?;
     decoded.map_err(|_| Refusal::Panicked)?.ok_or(Refusal::Unread)
 }
 
-/// What an entry holds in place of its value.
+/// What an entry holds instead of its value.
 #[derive(Clone)]
 pub struct SealedValue<V>(Stored<V>);
 

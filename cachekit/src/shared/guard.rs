@@ -17,7 +17,7 @@ use crate::store::Store;
 /// A backend's protection against late writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Kind {
-    /// Unknown, because the backend panicked when it was asked, or nothing is to be written.
+    /// Unknown, because the backend panicked when it was asked, or because nothing will be written.
     #[default]
     Unknown,
     Fence,

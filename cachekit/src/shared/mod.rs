@@ -40,7 +40,7 @@ pub(crate) use remote_entry::RemoteEntry;
 pub(crate) use resolve::backend;
 use resolve::replace;
 
-/// How long a call waits for the shared tier before its function runs, and again after it, at most.
+/// The longest time that a call waits for the shared tier before its function runs, and again after it.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(5);
 
 /// In milliseconds; 0: the default.
@@ -48,9 +48,9 @@ static BUDGET: AtomicU64 = AtomicU64::new(0);
 
 /// Installs the backend that `#[cache]` functions share their values through, for the whole process.
 ///
-/// Returns the one it replaces. Calls that are running keep the backend they started with. If the backend that is
-/// replaced tells of changes ([`events`](Backend::events)), this process stops listening and drops its copies of what
-/// is there.
+/// Returns the backend it replaces. Calls in flight keep the backend that they started with. If the replaced
+/// backend sends [`events`](Backend::events), this process unsubscribes and drops its copies of that backend's
+/// values.
 ///
 /// # Example
 ///
@@ -72,7 +72,7 @@ pub fn set_default_backend(backend: Arc<dyn Backend>) -> Option<Arc<dyn Backend>
     replace(Some(backend))
 }
 
-/// Goes back to caching in this process only. Returns the backend that was installed.
+/// Caches in this process only again. Returns the backend that was installed.
 ///
 /// # Example
 ///
@@ -86,9 +86,9 @@ pub fn clear_default_backend() -> Option<Arc<dyn Backend>> {
 /// Sets how long a call waits for the shared tier, for the whole process; 5 seconds unless set.
 ///
 /// All steps before the function runs share one budget, and those after it share another. A call whose
-/// budget is spent goes on as if the tier had nothing: the function runs, or its result is returned. The
-/// wait for another process that runs the function is not part of it: the attribute's `fill_lock` bounds
-/// that. Less than a millisecond counts as one.
+/// budget is spent continues as if the tier had missed: the function runs, or its result is returned. The
+/// budget does not cover the wait for another process that runs the function: the attribute's `fill_lock`
+/// bounds that. Less than a millisecond counts as one.
 ///
 /// # Example
 ///
@@ -104,7 +104,7 @@ pub fn set_shared_budget(budget: Duration) {
 /// The variable for the budget, in milliseconds.
 const VARIABLE: &str = "CACHEKIT_SHARED_BUDGET";
 
-/// What the environment says. Read once.
+/// The budget in the environment. Read once.
 static ENVIRONMENT: LazyLock<Result<Option<Duration>, String>> =
     LazyLock::new(|| match std::env::var_os(VARIABLE) {
         None => Ok(None),
@@ -112,7 +112,7 @@ static ENVIRONMENT: LazyLock<Result<Option<Duration>, String>> =
     });
 
 fn read_budget(value: &str) -> Result<Option<Duration>, String> {
-    // Deployment tools set what is unset to nothing.
+    // Deployment tools set unset variables to the empty string.
     if value.is_empty() {
         return Ok(None);
     }
@@ -145,7 +145,7 @@ fn budget() -> Duration {
                 DEFAULT_BUDGET
             }
         },
-        // A deadline has to fit into an `Instant`.
+        // A deadline must fit into an `Instant`.
         millis => Duration::from_millis(millis.min(86_400_000)),
     }
 }

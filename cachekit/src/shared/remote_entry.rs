@@ -1,4 +1,5 @@
-//! One call's way to its backend: every operation is bounded in time, and no failure gets through.
+//! One call's access to its backend: every operation has a deadline, and no failure reaches the
+//! call.
 
 use std::fmt;
 use std::pin::pin;
@@ -23,18 +24,18 @@ mod writes;
 pub(super) use reads::Looked;
 pub(crate) use writes::Written;
 
-/// Why an operation came to nothing.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
     /// No answer in time.
     Late,
-    /// The backend knows of something newer.
+    /// The backend has a newer state.
     Superseded,
     /// Anything else.
     Other,
 }
 
-/// What a backend said, if anything.
+/// The backend's reply, if any.
 pub(super) type Reply<T> = Result<Result<T, BackendError>, Unanswered>;
 
 /// A backend and one key in it.
@@ -48,7 +49,7 @@ pub(crate) struct RemoteEntry {
     budget: Duration,
     /// The caller is a plain thread and blocks.
     blocking: bool,
-    /// What is there does not say itself how long it is good: the backend is asked for that.
+    /// The stored bytes do not contain their TTL, so the backend is asked for it.
     timed: bool,
 }
 
@@ -68,7 +69,7 @@ impl RemoteEntry {
         Self { backend, known, key, clock, budget, blocking: !is_async, timed: false }
     }
 
-    /// For values that do not say themselves how long they are good.
+    /// For values whose bytes do not contain their TTL.
     pub(crate) fn timed(self) -> Self {
         Self { timed: true, ..self }
     }
@@ -87,12 +88,12 @@ impl RemoteEntry {
         self.blocking
     }
 
-    /// When the time is up for steps that begin now.
+    /// The deadline for steps that begin now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.budget
     }
 
-    /// Whether the backend may be asked, or is to be left alone.
+    /// Whether the backend may be called now.
     pub(crate) fn admits(&self, store: &Store) -> bool {
         let admitted = self.known.breaker.admits(|| self.clock.now());
         if !admitted {
@@ -124,12 +125,12 @@ impl RemoteEntry {
         contained(|| self.backend.backend_type()).unwrap_or("unknown")
     }
 
-    /// Whether calls leave the backend alone now. Asking this is no attempt to find out.
+    /// Whether calls skip the backend now. This call does not count as a probe.
     pub(super) fn is_left_alone(&self) -> bool {
         self.known.breaker.is_open()
     }
 
-    /// Whether the time is up, so that no further step begins; counted.
+    /// Whether the deadline has passed, so that no further step begins; counted.
     pub(crate) fn is_late(store: &Store, until: Instant) -> bool {
         let late = Instant::now() >= until;
         if late {
@@ -138,7 +139,7 @@ impl RemoteEntry {
         late
     }
 
-    /// One operation: bounded, counted, and told to the breaker.
+    /// One operation: bounded, counted, and reported to the breaker.
     async fn ask<T, F>(
         &self,
         store: &Store,
@@ -161,7 +162,7 @@ impl RemoteEntry {
             let asked = async move { operation(&*backend, &key).await };
             runtime::elsewhere(until, observed.within(asked))
         } else {
-            // A panic before there is a future is caught, too.
+            // Catches a panic before there is a future, too.
             match contained(|| operation(&*self.backend, &self.key)) {
                 Some(reply) => runtime::bounded(until, pin!(observed.within(reply))).await,
                 None => Err(Unanswered::Panicked),
@@ -171,7 +172,7 @@ impl RemoteEntry {
         self.judge(store, reply)
     }
 
-    /// What a reply means; counted, and told to the breaker.
+    /// Interprets a reply, counts it, and reports it to the breaker.
     fn judge<T>(&self, store: &Store, reply: Reply<T>) -> Result<T, Failed> {
         let (failed, kind) = match reply {
             Ok(Ok(answer)) => {
@@ -199,7 +200,7 @@ impl RemoteEntry {
     }
 }
 
-/// What a backend said, as a fixed name.
+/// The backend's reply, as a fixed name.
 fn said<T>(reply: &Reply<T>) -> &'static str {
     match reply {
         Ok(Ok(_)) => "ok",

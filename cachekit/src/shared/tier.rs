@@ -49,13 +49,13 @@ pub(crate) struct SharedTier {
     pub(crate) seal: Option<Box<dyn Sealing>>,
     /// The entry's storage keys under previous keys of the seal.
     pub(crate) previous: Vec<RemoteEntry>,
-    /// A look-up found nothing there.
+    /// A look-up found nothing under the previous keys.
     pub(crate) previous_clear: AtomicBool,
     /// An entry was refused.
     pub(crate) refused: AtomicBool,
-    /// An entry that is found there is moved to the storage key of the current key.
+    /// An entry found under a previous key is moved to the storage key of the current key.
     pub(crate) moves: bool,
-    /// An entry is there, or may be there, that cannot be moved without the lock.
+    /// A previous key may have an entry, which cannot be moved without the lock.
     pub(crate) wants_lock: AtomicBool,
     /// The type of its values.
     type_name: &'static str,
@@ -78,7 +78,7 @@ pub(crate) struct SharedTier {
     ttl: Ticks,
     /// How long to wait for another process that runs the function.
     pub(crate) lock_wait: Option<Duration>,
-    /// Whether this process keeps a copy of what is there.
+    /// Whether this process keeps a copy of the shared value.
     l1: L1,
     /// A forced run that no other call joins. Events do not kill it; the backend decides when it writes.
     pub(super) run: Mutex<Option<Own>>,

@@ -1,8 +1,8 @@
-//! Writes that are under way and that no fence guards, and what becomes of them when an invalidation overtakes one.
+//! Writes in flight that no fence guards, and what happens when an invalidation overtakes one.
 //!
-//! Such a write can reach the backend after the removal that was meant for its value. So it is ended by a task that no
-//! caller can cancel ([`runtime::finish`]), and that deletes what it wrote if the entry was killed or its place was
-//! emptied meanwhile. Until that is done, no call of this process looks at the place: [`is_overtaken`] says so.
+//! Such a write can reach the backend after the removal that was meant for its value. So a task that no caller can
+//! cancel finishes it ([`runtime::finish`]), and deletes what it wrote if the entry was killed or its key was deleted
+//! meanwhile. Until that is done, no call of this process looks up the key: [`is_overtaken`] says so.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use crate::entry::Fate;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::store::StoreRef;
 
-/// For how long a write is followed after its caller has stopped waiting for it.
+/// How long a write is followed after its caller has stopped waiting for it.
 const FOLLOWED: Duration = Duration::from_secs(30);
 
 /// Pauses before the next attempts to take a value back.
@@ -30,18 +30,18 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(4),
 ];
 
-/// A backend's address, and a key there. The backend is alive while a write to it is under way.
+/// A backend's address, and a key in it. The backend is alive while a write to it is in flight.
 type BackendKey = (usize, Box<str>);
 
 static WRITES: LazyLock<Mutex<HashMap<BackendKey, Vec<Arc<Write>>>>> =
     LazyLock::new(Mutex::default);
 
-/// How many there are, so that looks do not have to lock the table.
+/// How many writes there are, so that look-ups need not lock the table.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 struct Write {
     fate: Arc<Fate>,
-    /// Its place was emptied, or written to by a newer write, since it began.
+    /// Its key was deleted, or written by a newer write, since it began.
     marked: AtomicBool,
 }
 
@@ -59,8 +59,8 @@ fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
     (Arc::as_ptr(backend).cast::<()>() as usize, key.into())
 }
 
-/// Says that what is being written to a place is not to stay there. Called after the entries were killed and before the
-/// place is emptied.
+/// Marks the writes in flight to a key as overtaken: their values must not stay. Called after the entries were killed
+/// and before the key is deleted.
 pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
     // Always under the lock: a write that registers later sees that its entry was killed.
     if let Some(found) = writes().get(&backend_key(backend, key)) {
@@ -70,7 +70,7 @@ pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
     }
 }
 
-/// Whether a value that was removed may be on its way to a place.
+/// Whether a removed value may still be on its way to a key.
 pub(super) fn is_overtaken(backend: &Arc<dyn Backend>, key: &str) -> bool {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return false;
@@ -83,7 +83,7 @@ pub(super) fn is_overtaken(backend: &Arc<dyn Backend>, key: &str) -> bool {
 
 /// A write that is registered until it is over.
 struct Registered {
-    /// Keeps the address from being another backend's.
+    /// Keeps another backend from getting this address.
     backend: Arc<dyn Backend>,
     key: BackendKey,
     write: Arc<Write>,
@@ -100,10 +100,10 @@ impl Registered {
         Self { backend: Arc::clone(backend), key, write }
     }
 
-    /// Ends the registration unless the write was overtaken: then its value has to be taken back first.
+    /// Ends the registration unless the write was overtaken: then its value must be taken back first.
     fn end(&self) -> bool {
         let mut writes = writes();
-        // Looked at under the lock: a removal that marks the place later is sent after this write was over.
+        // Read under the lock: a removal that marks the key later is sent after this write was over.
         let ends = !self.write.is_overtaken();
         if ends {
             self.remove_from(&mut writes);
@@ -142,13 +142,13 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    /// The write, and its taking back if it was overtaken. Registered before this returns.
+    /// Returns the write, which takes its value back if it was overtaken. It is registered before this returns.
     ///
     /// `None`: the entry was killed before, and nothing is written.
     pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
         let backend = self.remote_entry.backend();
         let registered = Registered::new(backend, self.remote_entry.key(), Arc::clone(&self.fate));
-        // Only now: an invalidation that comes from here on finds the write in the table.
+        // Only now: an invalidation from here on finds the write in the table.
         if self.fate.is_dead() {
             return None;
         }
@@ -163,7 +163,7 @@ impl Followed {
             let mut write =
                 pin!(async move { backend.set(&key, value, &options).await.map(|()| true) });
             match runtime::bounded(self.until, write.as_mut()).await {
-                // The backend may still end what it began. Until then the write is under way.
+                // The backend may still finish what it began. Until then the write is in flight.
                 Err(Unanswered::Late) => {
                     self.pending = None;
                     runtime::bounded(self.until + FOLLOWED, write).await
@@ -179,8 +179,8 @@ impl Followed {
         reply
     }
 
-    /// Deletes what was written. The backend has confirmed a removal that came too early, so this does not give up at
-    /// the first failure.
+    /// Deletes the written value. The backend has confirmed a removal that came too early, so this does not give up
+    /// after the first failure.
     async fn take_back(&self) {
         for pause in PAUSES.iter().map(Some).chain([None]) {
             if self.remote_entry.delete_alone(&self.store).await.is_ok() {

@@ -1,4 +1,4 @@
-//! Without a shared tier nothing can be wrong: the feature `shared` is off.
+//! Without a shared tier there are no problems to find: the feature `shared` is off.
 
 use crate::cached_function::Function;
 use crate::error::Problem;

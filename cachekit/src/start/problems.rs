@@ -1,4 +1,4 @@
-//! What [`init`](super::init) and [`check`](super::check) look for.
+//! The problems that [`init`](super::init) and [`check`](super::check) look for.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Problem};
 use crate::shared::{RemoteEntry, backend, wrong_budget};
 use crate::storage_key::stays::{self, Reason};
 
-/// Everything that is wrong.
+/// All problems.
 pub(super) async fn of_everything(functions: &[Function]) -> Vec<Problem> {
     let mut problems = of_settings(functions);
     problems.extend(functions.iter().copied().filter_map(fits));
@@ -29,7 +29,7 @@ fn tiers(functions: &[Function]) -> impl Iterator<Item = Tier> {
     [Tier::Shared, Tier::Io, Tier::Secure].into_iter().filter(used)
 }
 
-/// What is wrong with settings, as far as these functions need them.
+/// Problems with settings that these functions use.
 pub(super) fn of_settings(functions: &[Function]) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(message) = wrong_budget() {
@@ -39,7 +39,7 @@ pub(super) fn of_settings(functions: &[Function]) -> Vec<Problem> {
     problems.extend(crate::secure::seal::keys_for(functions));
     problems.extend(functions.iter().copied().filter_map(shares_an_operation));
     problems.extend(renamed_keys(functions));
-    // What is wrong with one backend is said once, with all the functions that it concerns.
+    // A problem with one backend is reported once, with all the functions that it affects.
     let mut wrong: Vec<(BackendError, Vec<&str>)> = Vec::new();
     for tier in tiers(functions) {
         let Err(error) = backend(tier) else { continue };
@@ -62,7 +62,7 @@ pub(super) fn of_settings(functions: &[Function]) -> Vec<Problem> {
     problems
 }
 
-/// That no other program finds the entries of functions that share with all languages.
+/// Reports that no other program finds the entries of functions that share with all languages.
 fn renamed_keys(functions: &[Function]) -> Vec<Problem> {
     let renamed = |function: &&Function| {
         let policy = function.policy();
@@ -70,7 +70,7 @@ fn renamed_keys(functions: &[Function]) -> Vec<Problem> {
         policy.interop.is_some()
             && matches!(backend, Ok(Some(backend)) if contained(|| backend.renames_keys()) == Some(true))
     };
-    // One is enough to say it.
+    // One function is enough to report it.
     let first = functions.iter().find(renamed);
     let problem = |function: &Function| {
         let message = format!(
@@ -84,7 +84,7 @@ fn renamed_keys(functions: &[Function]) -> Vec<Problem> {
     first.map(problem).into_iter().collect()
 }
 
-/// Whether a function suits the service it may use.
+/// Whether a function fits the service that it may use.
 fn fits(function: Function) -> Option<Problem> {
     let wrong = match function.tier() {
         #[cfg(feature = "secure")]
@@ -98,7 +98,7 @@ fn place(function: Function) -> String {
     format!("{}:{}: `{}`", function.file(), function.line(), function.path())
 }
 
-/// That another function has the same operation for all languages; said at the first of them.
+/// Reports that another function has the same operation for all languages; at the first of them.
 fn shares_an_operation(function: Function) -> Option<Problem> {
     let Policy { namespace, interop: Some(operation), .. } = function.policy() else { return None };
     let twin = Function::of(function.definition().twin()?);
@@ -115,7 +115,7 @@ fn shares_an_operation(function: Function) -> Option<Problem> {
     Some(Problem::new(ErrorKind::Function, message))
 }
 
-/// Why values of a function that has a shared tier do not go there.
+/// Why values of a function that has a shared tier stay in this process.
 fn stays_here(function: Function) -> Vec<Problem> {
     let policy = function.policy();
     let has_one = policy.own_backend || matches!(backend(function.tier()), Ok(Some(_)));
@@ -125,12 +125,12 @@ fn stays_here(function: Function) -> Vec<Problem> {
     let place = format!("{}:{}: `{}`", function.file(), function.line(), function.name());
     let problem = |reason| Problem::new(ErrorKind::Function, format!("{place}: {reason}"));
     let mut reasons = stays::reasons(function);
-    // Said with the settings.
+    // Reported with the settings.
     reasons.retain(|reason| *reason != Reason::Operation);
     reasons.into_iter().map(problem).collect()
 }
 
-/// What the service has against the function's namespace. `#[cache::io]` checked it already; `#[cache]`
+/// Why the service would refuse the function's namespace. `#[cache::io]` checked it already; `#[cache]`
 /// does not know where its values go, and a function can be built without an attribute.
 fn refused_namespace(function: Function) -> Option<String> {
     let namespace = function.policy().namespace.filter(|_| uses_the_service(function))?;
@@ -146,20 +146,20 @@ fn refused_namespace(function: Function) -> Option<String> {
     ))
 }
 
-/// Characters in a namespace of the service at most.
+/// The longest namespace of the service, in characters.
 const MAX_NAMESPACE: usize = 64;
 
 /// Whether the function's values go to the HTTP API, as far as that is known before a call.
 fn uses_the_service(function: Function) -> bool {
     let policy = function.policy();
     match function.tier() {
-        // Sealed values have rules of their own.
+        // Sealed values have their own rules.
         Tier::Local | Tier::Secure => false,
         _ if policy.own_cache => false,
         Tier::Io => true,
         Tier::Shared => {
             let backend = if policy.own_backend { Ok(None) } else { backend(Tier::Shared) };
-            // What the client of the API calls itself.
+            // The name that the client of the API reports.
             matches!(backend, Ok(Some(backend)) if backend.backend_type() == "cachekit.io")
         }
     }
@@ -167,7 +167,7 @@ fn uses_the_service(function: Function) -> bool {
 
 async fn reachable(functions: &[Function]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
-    // Two tiers mostly have one backend.
+    // Usually the two tiers have one backend.
     let mut backends: Vec<(Arc<dyn Backend>, bool)> = Vec::new();
     for tier in tiers(functions) {
         let Ok(Some(backend)) = backend(tier) else { continue };
@@ -195,7 +195,7 @@ async fn reachable(functions: &[Function]) -> Vec<Problem> {
     problems
 }
 
-/// Whether this process keeps copies of what any function of this tier stores there.
+/// Whether this process keeps copies of the values that any function of this tier stores.
 fn keeps_copies(functions: &[Function], tier: Tier) -> bool {
     let keeps = |policy: &Policy| !policy.own_backend && !policy.own_cache && policy.l1 != L1::Off;
     functions.iter().any(|function| function.tier() == tier && keeps(function.policy()))

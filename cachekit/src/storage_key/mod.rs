@@ -1,9 +1,9 @@
 //! Storage keys: `ns:{namespace}:func:{function}:args:{hash}:{codec}`.
 //!
-//! The hash is Blake2b-256 over everything that tells calls apart: first the hash of what the function is
-//! ([`Origin`]), taken once in a process; then the arguments in MessagePack, which names fields and is canonical.
-//! Where that form does not hold all of them (`Some(None)` is written as `None`), their bincode follows, which does.
-//! A call whose arguments neither form holds in full stays in the process. The readable part is for people.
+//! The hash is Blake2b-256 over everything that distinguishes calls: first the hash of the function's identity
+//! ([`Origin`]), computed once in a process; then the arguments in MessagePack, which names fields and is canonical.
+//! If that form does not contain all of them (`Some(None)` is written as `None`), their bincode follows, which does.
+//! A call whose arguments are not complete in either form stays in the process. The readable part is for people.
 
 use std::io;
 
@@ -20,7 +20,7 @@ use crate::store::StoreRef;
 mod origin;
 pub(crate) mod stays;
 
-/// The key of one call, and whether other processes agree on what it names. `None` if the arguments do
+/// The key of one call, and whether it means the same to other processes. `None` if the arguments do
 /// not serialize.
 pub(crate) fn storage_key<Q>(
     (function, store): (FunctionRef, Option<&StoreRef>),
@@ -42,8 +42,8 @@ where
     })
 }
 
-/// What the storage keys of a function have in common. It goes with the store; a companion of a function that was never
-/// called has no store, and makes none for it.
+/// The part that the storage keys of a function share. It belongs to the store; if a function was never called, it has
+/// no store, and a call of its companion creates none.
 fn with_origin<R>(
     function: FunctionRef,
     store: Option<&StoreRef>,
@@ -55,7 +55,7 @@ fn with_origin<R>(
     }
 }
 
-/// The hash of everything that tells calls apart, and whether other processes agree on what it names.
+/// The hash of everything that distinguishes calls, and whether it means the same to other processes.
 /// `None` if the arguments do not serialize.
 pub(crate) fn identity<Q>(
     (function, store): (FunctionRef, Option<&StoreRef>),
@@ -72,7 +72,7 @@ where
     Q: CacheKey<Owned: Serialize>,
 {
     let mut told = Told::after(&origin.digest);
-    // Serialization is the user's code: what panics in it does not serialize.
+    // Serialization is the user's code: if it panics, the arguments do not serialize.
     let fidelity = contained(|| write(&mut told, key, Q::fidelity(key, Form::Native))).flatten()?;
     if fidelity == Fidelity::Partial {
         origin.say_partly_written();
@@ -82,7 +82,7 @@ where
     Some((digest, origin.is_unambiguous() && fidelity != Fidelity::Partial))
 }
 
-/// The same of the key that all languages share, which names neither the function nor its types.
+/// The same for the key that all languages share, which names neither the function nor its types.
 pub(crate) fn is_unambiguous_in_interop<Q: CacheKey>(
     (function, store): (FunctionRef, Option<&StoreRef>),
     key: &Q::Owned,
@@ -98,7 +98,7 @@ fn is_unambiguous<Q: CacheKey>(origin: &Origin, key: &Q::Owned) -> bool {
     origin.is_unambiguous() && fidelity != Fidelity::Partial
 }
 
-/// In lower case. Digits are computed, not looked up: so the compiler does many at once.
+/// In lower case. Digits are computed, not looked up, so that the compiler can vectorize the loop.
 fn hex(digest: [u8; DIGEST]) -> [u8; 2 * DIGEST] {
     let digit = |half: u8| half + b'0' + u8::from(half > 9) * (b'a' - b'0' - 10);
     let mut digits = [0; 2 * DIGEST];
@@ -109,10 +109,10 @@ fn hex(digest: [u8; DIGEST]) -> [u8; 2 * DIGEST] {
     digits
 }
 
-/// Bytes of a length.
+/// The bytes of a length.
 const LENGTH: usize = 8;
 
-/// Writes the arguments as they enter the hash: the length of their MessagePack, and that; where needed, their
+/// Writes the arguments in the form that enters the hash: the length of their MessagePack, and that; if needed, their
 /// bincode.
 fn write<K: Serialize>(told: &mut Told, key: &K, fidelity: Fidelity) -> Option<Fidelity> {
     rmp_serde::encode::write_named(told, key).ok()?;
@@ -125,26 +125,26 @@ fn write<K: Serialize>(told: &mut Told, key: &K, fidelity: Fidelity) -> Option<F
     if bincode::serde::encode_into_writer(key, &mut *told, exact).is_ok() {
         return Some(fidelity);
     }
-    // One part could be written so, and the whole cannot.
+    // One part can be written in this form, but the whole cannot.
     told.truncate(end);
     Some(Fidelity::Partial)
 }
 
-/// What enters the hash. Mostly short: nothing is allocated for it then.
+/// The bytes that enter the hash. Usually they are few, and nothing is allocated for them.
 struct Told {
     short: [u8; Self::SHORT],
     length: usize,
-    /// Everything, once it is longer.
+    /// All bytes, once there are too many for `short`.
     long: Vec<u8>,
 }
 
 impl Told {
-    /// What the hash takes in one step.
+    /// How many bytes the hash processes in one step.
     const SHORT: usize = 128;
     /// Where the arguments begin.
     const START: usize = DIGEST + LENGTH;
 
-    /// What the function is, and room for the length of what follows, which is known afterwards.
+    /// Starts with the function's identity, and leaves room for the length of the rest, which is known afterwards.
     fn after(function: &[u8; DIGEST]) -> Self {
         let mut short = [0; Self::SHORT];
         short[..DIGEST].copy_from_slice(function);
@@ -174,7 +174,7 @@ impl Told {
         self.long.truncate(length);
     }
 
-    /// Enters the length of everything since the start.
+    /// Writes the length of everything since the start.
     fn close(&mut self) {
         let length = ((self.length - Self::START) as u64).to_be_bytes();
         let bytes = if self.long.is_empty() { &mut self.short[..] } else { &mut self.long };
@@ -225,7 +225,7 @@ mod tests {
         (told.bytes().to_vec(), fidelity)
     }
 
-    /// The same, as it is said at the top.
+    /// The same, as the text at the top describes it.
     fn expected<K: Serialize>(key: &K) -> (Vec<u8>, usize) {
         let packed = rmp_serde::to_vec_named(key).unwrap();
         let mut bytes = FUNCTION.to_vec();
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// What MessagePack takes and bincode does not, behind a text of this length.
+    /// A value that MessagePack accepts and bincode does not, behind a text of this length.
     struct OnlyPacked(usize);
 
     impl Serialize for OnlyPacked {

@@ -153,7 +153,7 @@ fn has_parameters_around(own: &str, path: &str) -> bool {
         path
     }
     let own = own.split("::__CACHEKIT_SITE").next().unwrap_or(own);
-    // Two items beside each other.
+    // The two items are in the same scope.
     let own = outermost(own).replace("::__cachekit_static", "::__cachekit_site");
     match outermost(path).strip_prefix(&own) {
         Some(generics) => !(generics.is_empty() || is_one_list(generics)),

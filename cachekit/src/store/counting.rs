@@ -1,4 +1,4 @@
-//! What a store counts besides hits, and its figures.
+//! What a store counts besides hits, and its statistics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,13 +7,13 @@ use crate::entry::{AnyEntry, Head};
 use crate::stats::{Refusal, RefusalCounters, Stats};
 use crate::sync::lock;
 
-/// What is counted off the hit path, and seldom.
+/// Counters off the hit path, which are rarely written.
 #[derive(Default)]
 pub(super) struct Background {
     forced: AtomicU64,
-    /// Misses that no look at the store has counted: what was found and served stale did not open.
+    /// Misses that no look-up of the store has counted: an entry that was served stale did not open.
     unopened: AtomicU64,
-    /// Of the shared tier: with values past their time, and with a `None` or an error.
+    /// Answers of the shared tier: values past their TTL, and a `None` or an error.
     shared_stale: AtomicU64,
     shared_negative: AtomicU64,
     shared_refreshes: AtomicU64,
@@ -38,12 +38,12 @@ impl Store {
         self.observed.missed();
     }
 
-    /// Counts a call that found nothing that opens, and was none to be looked for.
+    /// Counts a call that found no entry that opens, and whose look-up was not counted.
     pub(crate) fn count_unopened(&self) {
         self.background.unopened.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a call that did not look.
+    /// Counts a call that did not look up.
     pub(crate) fn count_forced(&self) {
         self.background.forced.fetch_add(1, Ordering::Relaxed);
     }
@@ -52,7 +52,7 @@ impl Store {
         lock(&self.shard(hash).inner).counts.loads += 1;
     }
 
-    // Each answer has a counter of its own: none is a difference, which would go back while the other one is read.
+    // Each answer has its own counter: a difference of two could go back while the other one is read.
 
     pub(crate) fn count_shared_hit(&self) {
         self.shared_hits.fetch_add(1, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Store {
         self.background.shared_refreshes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a hit on an entry of this process that is past its time.
+    /// Counts a hit on an entry of this process that is past its TTL.
     pub(crate) fn count_stale_hit(&self, head: &Head) {
         head.visit();
         self.background.stale_hits.fetch_add(1, Ordering::Relaxed);
@@ -151,7 +151,7 @@ impl Store {
     }
 }
 
-/// The calls of a store, by what answered them. Each number only ever grows.
+/// The calls of a store, by what answered them. Each number only grows.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Calls {
     pub(crate) hits: u64,
@@ -196,7 +196,7 @@ impl std::ops::AddAssign for Calls {
     }
 }
 
-/// What the shared tier has it count.
+/// Counters of the shared tier.
 impl Store {
     pub(crate) fn count_shared_error(&self) {
         self.shared_errors.fetch_add(1, Ordering::Relaxed);
@@ -210,7 +210,7 @@ impl Store {
         self.background.shared_unguarded.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts an entry that was dropped because the shared backend said that it changed there.
+    /// Counts an entry that was dropped because the shared backend reported that it changed.
     pub(crate) fn count_shared_invalidation(&self) {
         self.background.shared_invalidations.fetch_add(1, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! Where the entry with a hash is in its shard: open addressing, by the upper half of the hash.
 //!
-//! Linear probing; what stands behind a hole moves up, so that there are no marks of what was removed (Knuth, The Art
-//! of Computer Programming, volume 3, section 6.4, algorithm R).
+//! Linear probing; the buckets behind a hole move up, so a removal leaves no tombstone (Knuth, The Art of Computer
+//! Programming, volume 3, section 6.4, algorithm R).
 
 /// Buckets of an empty index.
 const FEWEST: usize = 16;
@@ -28,7 +28,7 @@ impl Index {
     #[inline]
     fn home(bucket: u64) -> usize {
         let upper = (bucket >> 32) as u32;
-        // Mixed: the hashes of numbers in a row are as far from each other as the numbers, and would stand in rows here.
+        // Mixed: the hashes of consecutive numbers are as close to each other as the numbers, and would cluster here.
         let mixed = (upper ^ upper >> 15).wrapping_mul(0x2c1b_3c6d);
         (mixed ^ mixed >> 12) as usize
     }
@@ -98,7 +98,7 @@ impl Index {
             if next == 0 {
                 break;
             }
-            // It may stand in the hole unless its search begins behind that.
+            // It may move into the hole unless its search begins behind the hole.
             let from_home = at.wrapping_sub(Self::home(next)) & mask;
             if from_home >= at.wrapping_sub(hole) & mask {
                 buckets[hole] = next;
@@ -119,7 +119,7 @@ fn most(buckets: usize) -> usize {
     buckets * 3 / 5
 }
 
-/// Where the search for a hash ended that is not there.
+/// Where an unsuccessful search for a hash ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hole(usize);
 

@@ -1,8 +1,8 @@
-//! Says once that the refreshes of a function fail, and once that they work again.
+//! Logs once that the refreshes of a function fail, and once that they work again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The state that was told last.
+/// The state that was logged last.
 #[derive(Debug, Default)]
 pub(super) struct RefreshLog {
     function: Option<(&'static str, &'static str)>,
@@ -16,7 +16,7 @@ impl RefreshLog {
 
     pub(super) fn note(&self, worked: bool) {
         let fails = !worked;
-        // Mostly it is as before, and nothing is written.
+        // Usually nothing has changed, and nothing is written.
         if self.fails.load(Ordering::Relaxed) == fails
             || self.fails.swap(fails, Ordering::Relaxed) == fails
         {
@@ -28,7 +28,7 @@ impl RefreshLog {
     }
 }
 
-/// Without the crate `tracing` in the tree there is nothing to tell it to.
+/// Without the crate `tracing` in the tree there is no log.
 fn tell(module: &str, name: &str, fails: bool) {
     let _ = (module, name, fails);
     #[cfg(feature = "shared")]

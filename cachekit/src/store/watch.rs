@@ -9,19 +9,19 @@ use crate::flight::pulse::{Millis, TICK, now};
 use crate::flight::{Wait, Wakers};
 use crate::sync::{Mutex, lock, per_process};
 
-/// Looks without a waiter after which the watcher's thread ends.
+/// After this many looks without a waiter, the watcher's thread ends.
 const IDLE_LOOKS: u8 = 8;
 
 /// Waiters that are watched, and the fills that they wait for.
 #[derive(Clone)]
 struct Watched {
-    /// Weak: what waits keeps the store alive, and nothing else has to.
+    /// Weak: the waiters keep the store alive, and the watcher need not.
     store: WeakStoreRef,
     hash: u64,
     wait: Arc<Wait>,
 }
 
-/// All of this process, or of one model run.
+/// All watched waiters of this process, or of one model run.
 fn watched() -> &'static Mutex<Vec<Watched>> {
     per_process!(static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new()));
     &WATCHED
@@ -29,7 +29,7 @@ fn watched() -> &'static Mutex<Vec<Watched>> {
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Has waiters watched from now on.
+/// Watches waiters from now on.
 pub(super) fn begin(store: &StoreRef, hash: u64, wait: &Arc<Wait>) {
     let (store, wait) = (store.downgrade(), Arc::clone(wait));
     lock(watched()).push(Watched { store, hash, wait });
@@ -42,7 +42,7 @@ pub(super) fn begin(store: &StoreRef, hash: u64, wait: &Arc<Wait>) {
     if !RUNNING.load(Ordering::SeqCst) && !RUNNING.swap(true, Ordering::SeqCst) {
         let thread = std::thread::Builder::new().name("cachekit-watch".into());
         if thread.spawn(watch).is_err() {
-            // No thread to be had. The next waiters try again.
+            // No thread could be started. The next waiters try again.
             RUNNING.store(false, Ordering::SeqCst);
         }
     }
@@ -52,7 +52,7 @@ fn watch() {
     let mut idle = 0;
     loop {
         std::thread::sleep(TICK);
-        // A waker that panics is its executor's affair, and must not end the others' watch.
+        // If a waker panics, that is its executor's problem, and must not end the watch for other waiters.
         let used = contained(|| tick(now())).unwrap_or(true);
         idle = if used { 0 } else { idle + 1 };
         if idle < IDLE_LOOKS {
@@ -67,12 +67,12 @@ fn watch() {
     }
 }
 
-/// One look at everything that is waited for. True if there is something.
+/// One look at all fills that have waiters. True if there are any.
 pub(crate) fn tick(now: Millis) -> bool {
     tick_those(now, |_| true)
 }
 
-/// One look at what is waited for in one store: tests have theirs.
+/// One look at the fills of one store: tests have their own store.
 #[cfg(test)]
 pub(crate) fn tick_of(store: &StoreRef, now: Millis) -> bool {
     let own = |other: &StoreRef| std::ptr::eq(&raw const **other, &raw const **store);
@@ -80,17 +80,17 @@ pub(crate) fn tick_of(store: &StoreRef, now: Millis) -> bool {
 }
 
 fn tick_those(now: Millis, those: impl Fn(&WeakStoreRef) -> bool) -> bool {
-    // Looked at without the lock of the list: to upgrade is to hold, and to let go may be the end of a store.
+    // Checked without the lock of the list: upgrading holds a store, and dropping that may destroy the store.
     let all = std::mem::take(&mut *lock(watched()));
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| those(&it.store));
     let (done, watching): (Vec<_>, Vec<_>) = own.into_iter().partition(|it| it.wait.ends_watch());
     lock(watched()).extend(others.into_iter().chain(watching.iter().cloned()));
-    // The last of a value, perhaps.
+    // This may drop the last reference to a value.
     drop(done);
     for Watched { store, hash, wait } in &watching {
         let Some(store) = store.upgrade() else { continue };
         let (knocks, abandoned) = store.look_after(*hash, wait);
-        // Foreign code, and none of our locks is held.
+        // Wakers are the program's code; none of our locks is held.
         for waker in knocks {
             contained(|| waker.wake());
         }

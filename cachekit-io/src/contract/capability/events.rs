@@ -49,7 +49,7 @@ pub type InvalidationListener = Arc<dyn Fn(&InvalidationEvent) + Send + Sync>;
 pub trait InvalidationEvents: Send + Sync {
     /// Calls `listener` for every event from now on, until the subscription is dropped.
     ///
-    /// A backend that has to connect first does so in the background and starts with a
+    /// A backend that must connect first does so in the background and starts with a
     /// [`Gap`](InvalidationEvent::Gap) once it listens.
     fn subscribe(&self, listener: InvalidationListener) -> Subscription;
 }

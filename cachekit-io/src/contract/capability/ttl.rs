@@ -31,7 +31,7 @@ pub trait TtlControl: Send + Sync {
     /// Makes a fresh entry fresh for `ttl` from now; its stale window keeps its length.
     ///
     /// `false` if the backend knows that there is no fresh entry: an entry past its TTL is
-    /// not made fresh again, it has to be written anew. Never creates an entry.
+    /// not made fresh again; it must be written again. Never creates an entry.
     ///
     /// # Errors
     ///

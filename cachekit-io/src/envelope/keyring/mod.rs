@@ -1,4 +1,4 @@
-//! The keys a process seals and opens with.
+//! The keys that a process seals and opens with.
 
 mod master;
 mod scopes;
@@ -18,8 +18,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Names the key that sealed an entry, for one tenant and namespace. Derived, so it says nothing
-/// about the master key; the same key has other ids elsewhere.
+/// Names the key that sealed an entry, for one tenant and namespace. It is derived, so it says nothing
+/// about the master key; the same key has other ids for other tenants and namespaces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub(crate) [u8; 16]);
 
@@ -37,8 +37,8 @@ impl fmt::Debug for KeyId {
 
 /// One current key that seals, and up to three previous ones that open.
 ///
-/// What is derived for a tenant and namespace is kept (for more than a thousand of them) and wiped when it
-/// goes. For the first couple of hundred of them, threads that use it take no lock.
+/// Keys derived for a tenant and namespace are kept, for more than a thousand such pairs, and wiped when they are
+/// dropped. For the first couple of hundred pairs, threads that use them take no lock.
 ///
 /// # Example
 ///
@@ -61,7 +61,7 @@ impl fmt::Debug for KeyId {
 pub struct Keyring(Keys);
 
 enum Keys {
-    /// For good.
+    /// Keys that never change.
     Fixed(Box<State>),
     Replaceable {
         state: ArcSwap<State>,
@@ -75,17 +75,17 @@ struct State {
     keys: KeySet,
     /// Per previous key: how many entries it opened.
     hits: Vec<Arc<AtomicU64>>,
-    /// Per previous key: it was the current one of this keyring, and is not to be so again.
+    /// Per previous key: it was the current key of this keyring, and must not become it again.
     replaced: Vec<bool>,
     scopes: Scopes<ScopeKeys>,
-    /// In the ecosystem's format, by provider: it has one key for a tenant, so the ciphers are kept.
+    /// In the ecosystem's format, by provider: that format has one key for a tenant, so the ciphers are kept.
     tenants: Scopes<TenantKeys>,
 }
 
 impl State {
     fn first(keys: KeySet) -> Self {
         let hits = keys.previous.iter().map(|_| Arc::default()).collect();
-        // What was before this keyring is not known.
+        // What came before this keyring is unknown.
         let replaced = vec![false; keys.previous.len()];
         Self::new(keys, hits, replaced)
     }
@@ -94,7 +94,7 @@ impl State {
         Self { keys, hits, replaced, scopes: Scopes::new(), tenants: Scopes::new() }
     }
 
-    /// What follows on these keys, with what is known of them; `None` if they are the same.
+    /// The state that follows with these keys and keeps what is known about them; `None` if they are the same.
     fn replaced_by(&self, keys: KeySet) -> Result<Option<Self>, EnvelopeError> {
         let old = &self.keys;
         let known = |key: &MasterKey| old.previous.iter().position(|previous| previous.ct_eq(key));
@@ -118,7 +118,7 @@ impl State {
         Ok(Some(Self::new(keys, hits, replaced)))
     }
 
-    /// Derives what is not there yet.
+    /// Derives the keys that are missing.
     #[cold]
     fn derive<R>(
         &self,
@@ -152,7 +152,7 @@ impl State {
 }
 
 impl Keyring {
-    /// A keyring with these keys for good.
+    /// A keyring whose keys never change.
     pub fn new(keys: KeySet) -> Self {
         Self(Keys::Fixed(Box::new(State::first(keys))))
     }
@@ -177,14 +177,15 @@ impl Keyring {
         Ok(Self(Keys::Replaceable { state, source, reloading }))
     }
 
-    /// Loads the keys anew; `true` if they changed. Calls that are under way finish with the keys
+    /// Loads the keys again; returns `true` if they changed. Calls in flight finish with the keys that
     /// they have.
     ///
     /// # Errors
     ///
-    /// As the source; also if a key that was replaced would seal again, because keys go one way. The
-    /// keyring then keeps the keys it has. A previous key that this keyring never sealed with may become
-    /// the current one: so a new key can be made known everywhere before any process seals with it.
+    /// The error of the source. Also an error if a key that was replaced would seal again, because keys are
+    /// replaced in one direction only. The keyring then keeps its keys. A previous key that this keyring
+    /// never sealed with may become the current one, so all processes can learn a new key before any of
+    /// them seals with it.
     pub fn reload(&self) -> Result<bool, EnvelopeError> {
         let Keys::Replaceable { state, source, reloading } = &self.0 else {
             return Ok(false);
@@ -198,8 +199,8 @@ impl Keyring {
         Ok(changed)
     }
 
-    /// How many entries each previous key opened since it became one, in the keyring's order. A key
-    /// whose number stays while the longest time to live passes can be dropped.
+    /// How many entries each previous key has opened since it became one, in the keyring's order. A key
+    /// whose number does not grow for the longest TTL can be dropped.
     pub fn previous_hits(&self) -> Vec<u64> {
         self.now(|state| state.hits.iter().map(|hits| hits.load(Ordering::Relaxed)).collect())
     }
@@ -213,8 +214,8 @@ impl Keyring {
         self.scope(tenant, namespace, |scope| scope.keys().map(|key| key.id).collect())
     }
 
-    /// Uses what is derived for a tenant and namespace. The keys of now stay in memory meanwhile, so `use_it`
-    /// derives what it needs and returns: encryption happens afterwards.
+    /// Calls `use_it` with the keys derived for a tenant and namespace. The current keys stay in memory meanwhile, so
+    /// `use_it` derives what it needs and returns: encryption happens afterwards.
     #[inline]
     pub(crate) fn scope<R>(
         &self,
@@ -228,8 +229,8 @@ impl Keyring {
         })
     }
 
-    /// Uses what is derived for a tenant in the ecosystem's format. The keys of now stay in memory meanwhile, for one
-    /// encryption: the ciphers are among them.
+    /// Calls `use_it` with the keys derived for a tenant in the ecosystem's format. The current keys stay in memory
+    /// meanwhile, for one encryption: the ciphers are among them.
     #[inline]
     pub(crate) fn tenant<R>(
         &self,
@@ -243,7 +244,7 @@ impl Keyring {
         })
     }
 
-    /// Uses the keys of now.
+    /// Calls `use_it` with the current keys.
     #[inline]
     fn now<R>(&self, use_it: impl FnOnce(&State) -> R) -> R {
         match &self.0 {
@@ -261,7 +262,7 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// The count of the entries that the key in this place of the keyring opened; the current one has none.
+/// How many entries the key in this slot of the keyring opened; the current key has no count.
 fn count_of(hits: &[Arc<AtomicU64>], slot: usize) -> Option<&Arc<AtomicU64>> {
     slot.checked_sub(1).and_then(|index| hits.get(index))
 }

@@ -1,4 +1,4 @@
-//! What was derived for pairs of names, such as a tenant and a namespace, found without a lock.
+//! What was derived for a pair of names, such as a tenant and a namespace, found without a lock.
 
 use super::{ScopeKey, count_of};
 use crate::envelope::KeyId;
@@ -8,14 +8,14 @@ use std::hash::BuildHasher as _;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Slots of the table. A program has few namespaces, and many tenants only if it names them.
+/// Slots of the table. A program has few namespaces, and has many tenants only if it names them.
 const SLOTS: usize = 256;
 
-/// How many slots a name may stand in.
+/// How many slots are tried for a name.
 const PROBES: usize = 8;
 
-/// How many names may be kept outside of the table. One more, and another one goes: deriving again costs
-/// microseconds, an unbounded map would cost the process.
+/// How many names may be kept outside of the table. One more evicts another: deriving again costs
+/// microseconds, an unbounded map would exhaust the process's memory.
 const MAX_OUTSIDE: usize = 1024;
 
 /// A tenant, and a namespace or the name of a provider.
@@ -23,13 +23,13 @@ type Name = (Box<str>, Box<str>);
 
 /// Everything derived from one set of keys.
 ///
-/// A slot that is taken stays taken, so reading it is one load: threads that open entries of one namespace do
-/// not meet at a lock. Names that come later and find no slot, as those of many tenants do, are kept in an ordinary
-/// map behind a lock.
+/// A used slot stays used, so reading it is one load: threads that open entries of one namespace do not
+/// contend for a lock. Later names that find no free slot, such as those of many tenants, are kept in an
+/// ordinary map behind a lock.
 pub(super) struct Scopes<T> {
     table: Box<[OnceLock<Box<Scope<T>>>]>,
     outside: RwLock<HashMap<Name, Arc<T>>>,
-    /// Of its own for each process, so that an attacker who chooses names cannot fill one row of slots.
+    /// Seeded for each process, so that an attacker who chooses names cannot fill one sequence of slots.
     hashing: RandomState,
 }
 
@@ -66,7 +66,7 @@ impl<T> Scopes<T> {
         (0..PROBES).map(move |step| &self.table[first.wrapping_add(step) % SLOTS])
     }
 
-    /// Uses what is there for a name.
+    /// Calls `use_it` with what was derived for a name.
     #[inline]
     pub(super) fn get<R, F: FnOnce(&T) -> R>(
         &self,
@@ -78,7 +78,7 @@ impl<T> Scopes<T> {
             match slot.get() {
                 Some(scope) if scope.is(tenant, name) => return Ok(use_it(&scope.keys)),
                 Some(_) => {}
-                // Names fill their slots in order: it is nowhere.
+                // Names fill their slots in order, so this name is in none.
                 None => return Err(use_it),
             }
         }
@@ -91,7 +91,7 @@ impl<T> Scopes<T> {
         }
     }
 
-    /// Keeps what was derived for a name, unless another thread was faster; that is the same then.
+    /// Keeps what was derived for a name, unless another thread was faster; both derived the same.
     pub(super) fn insert(&self, tenant: &str, name: &str, keys: T) {
         let (tenant, name) = (Box::from(tenant), Box::from(name));
         let mut scope = Box::new(Scope { tenant, name, keys });
@@ -110,7 +110,7 @@ impl<T> Scopes<T> {
         let Scope { tenant, name, keys } = *scope;
         let name = (tenant, name);
         if outside.len() >= MAX_OUTSIDE && !outside.contains_key(&name) {
-            // Any other one: a caller that names many tenants costs the others of them a derivation, now and then.
+            // Any other one: a caller that names many tenants occasionally costs other tenants a derivation.
             let other = outside.keys().next().cloned();
             other.and_then(|other| outside.remove(&other));
         }
@@ -133,12 +133,12 @@ impl ScopeKeys {
         self.keys.iter()
     }
 
-    /// The key with this id and its place in the keyring. Ids are public: no secret is compared.
+    /// The key with this id, and its slot in the keyring. Ids are public: no secret is compared.
     pub(crate) fn find(&self, id: KeyId) -> Option<(usize, &ScopeKey)> {
         self.keys.iter().enumerate().find(|(_, key)| key.id == id)
     }
 
-    /// Counts the entries that the key in this place opens; `None` for the current key.
+    /// The counter of entries that the key in this slot opens; `None` for the current key.
     pub(crate) fn counter(&self, slot: usize) -> Option<Arc<AtomicU64>> {
         count_of(&self.hits, slot).map(Arc::clone)
     }

@@ -1,4 +1,4 @@
-//! Where keys come from when they can change while the process runs.
+//! Where keys come from that can change while the process runs.
 
 use super::master::KeySet;
 use crate::envelope::EnvelopeError;
@@ -34,18 +34,18 @@ use self::unix::open_to_others;
 /// # Ok::<(), EnvelopeError>(())
 /// ```
 pub trait KeySource: Send + Sync {
-    /// The keys as they are now.
+    /// Loads the current state of the keys.
     ///
     /// # Errors
     ///
-    /// Whatever stands in the way; the keyring then keeps the keys it has.
+    /// Any reason why the keys cannot be loaded; the keyring then keeps its keys.
     fn load(&self) -> Result<KeySet, EnvelopeError>;
 }
 
 /// Keys in a file: the current key in hex on the first line, previous ones on the lines after it.
 ///
-/// Empty lines and lines that start with `#` are skipped. On Unix the file must be closed to group
-/// and others (`chmod 600`).
+/// Empty lines and lines that start with `#` are skipped. On Unix, group and others must have no
+/// access to the file (`chmod 600`).
 ///
 /// # Example
 ///
@@ -76,7 +76,7 @@ impl KeySource for FileKeySource {
             move |error: io::Error| EnvelopeError::configuration(what).with_source(error)
         };
         let mut file = File::open(&self.path).map_err(failed("the key file cannot be opened"))?;
-        // Of the open file, so that it cannot be exchanged between the check and the read.
+        // Of the open file, so that the file cannot be exchanged between the check and the read.
         let metadata = file.metadata().map_err(failed("the key file cannot be inspected"))?;
         if !metadata.is_file() || metadata.len() > MAX_FILE_LEN {
             return Err(EnvelopeError::configuration("the key file is no small regular file"));
@@ -114,7 +114,7 @@ mod unix {
 mod elsewhere {
     use super::Metadata;
 
-    /// Access lists are not ours to judge here.
+    /// We do not check access control lists here.
     pub(super) fn open_to_others(_: &Metadata) -> bool {
         false
     }

@@ -1,8 +1,8 @@
 //! The home in Redis, which several nodes share.
 //!
-//! Redis does in one step what a node with a store of its own does in a key's turn: a write under a lock
-//! compares the lock, and every other write and every delete tells the lock's holder, whichever node they
-//! come through. Lives and leases go by the clock of Redis.
+//! Redis does in one step what a node with its own store does in a key's turn: a write under a lock
+//! compares the lock, and every other write and every delete revokes the right of the lock's holder to
+//! write, whichever node it comes through. The clock of Redis determines TTLs and leases.
 
 use super::{Counts, Found, Put, Refreshed, Said, Told};
 use crate::clock::Timestamp;
@@ -16,13 +16,13 @@ use cachekit_io::{
 };
 use std::time::{Duration, Instant};
 
-/// Redis counts whole milliseconds: up to so much may a time to live be told too long.
+/// Redis counts whole milliseconds: it may report a TTL that is up to this much too long.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Entries and leases in Redis.
 pub(crate) struct Shared {
     store: RedisStore,
-    /// The leases that this node gave, to count them. Redis knows which are held.
+    /// The leases that this node granted, for counting. Redis knows which ones are held.
     given: Locks,
     clock: Clock,
 }
@@ -32,7 +32,7 @@ impl Shared {
         Self { store, given: Locks::new(max_locks_per_tenant), clock }
     }
 
-    /// Looks after Redis until it is dropped.
+    /// Monitors Redis until the future is dropped.
     pub(crate) fn watch_forever(&self) -> impl Future<Output = ()> + Send + use<> {
         self.store.clone().watch_forever()
     }
@@ -59,7 +59,7 @@ impl Shared {
         let asked = Instant::now();
         Ok(self.look(key, most).await?.map(|found| {
             let lifetime = lifetime(&found, now);
-            // Too early rather than too late: the time to live was read later than it was asked for.
+            // Rather too early than too late: Redis read the TTL after we asked for it.
             let said = Said::FreshUntil(found.fresh_for().map(|left| asked + left));
             let measured = match found.value {
                 Some(value) => Measured::Whole(Entry { value, lifetime }),
@@ -80,7 +80,7 @@ impl Shared {
         let is_true = match (said, left) {
             (Said::FreshUntil(None), left) => left.is_none(),
             (Said::FreshUntil(Some(_)), None) => true,
-            // Too late rather than too early, so that it holds of the same value.
+            // Rather too late than too early, so that the statement holds for the same value.
             (Said::FreshUntil(Some(until)), Some(left)) => Instant::now() + left + TICK >= until,
             (Said::Life(_), _) => false,
         };
@@ -95,8 +95,8 @@ impl Shared {
         Ok(self.look(key, 0).await?.map(|found| lifetime(&found, now)))
     }
 
-    /// A node does not know what a tenant has stored through others: a server with such a quota does not
-    /// start over Redis, and a write that comes here regardless is refused.
+    /// A node does not know what a tenant has stored through other nodes. So a server with such a quota
+    /// does not start over Redis, and a write that reaches this point regardless is refused.
     pub(super) fn would_fit(quota: Option<u64>) -> Result<(), StoreError> {
         match quota {
             None => Ok(()),
@@ -148,7 +148,7 @@ impl Shared {
         if refreshed.await.map_err(|error| self.failed(&error))? {
             return Ok(Refreshed::Done);
         }
-        // It is gone by now, or it became stale.
+        // The entry has ended or become stale by now.
         let is_there = self.look(key, 0).await?.is_some();
         Ok(if is_there { Refreshed::Stale } else { Refreshed::Done })
     }
@@ -160,7 +160,7 @@ impl Shared {
     ) -> Result<Acquired, StoreError> {
         let Some(place) = self.given.reserve(key) else { return Ok(Acquired::TooMany) };
         let millis = millis.clamp(*LEASE_MILLIS.start(), *LEASE_MILLIS.end());
-        // From before it begins in Redis: it is not counted for longer than it is held.
+        // Measured before it begins in Redis, so that it is not counted for longer than it is held.
         let now = self.now();
         let (name, lease) = (name_of(key), Duration::from_millis(millis));
         let taken = self.store.redis().try_acquire(&name, lease).await;
@@ -182,7 +182,7 @@ impl Shared {
         Ok(released)
     }
 
-    /// Nothing here counts what all nodes stored.
+    /// A node does not count what all nodes stored.
     pub(super) async fn counts(&self) -> Result<Counts, StoreError> {
         self.store.redis().health().await.map_err(|error| self.failed(&error))?;
         Ok(Counts { entries: None, locks: None })
@@ -206,7 +206,7 @@ impl Shared {
     }
 }
 
-/// By the clock of this process, given what Redis says is left.
+/// The lifetime by the clock of this process, from what Redis says is left.
 fn lifetime(found: &Bounded, now: Timestamp) -> Lifetime {
     let after = |left: Option<Duration>| {
         let millis = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -215,7 +215,7 @@ fn lifetime(found: &Bounded, now: Timestamp) -> Lifetime {
     Lifetime { fresh_until: after(found.fresh_for()), gone_at: after(found.left) }
 }
 
-/// The token of a lock's id; `None` for what cannot be one.
+/// The token for a lock's id; `None` for bytes that cannot be one.
 fn token(id: &[u8]) -> Option<LockToken> {
     let id = std::str::from_utf8(id).ok()?;
     let formed = !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');

@@ -1,6 +1,6 @@
 //! What redb reads from and writes to: the file, and a read-only view of it.
 //!
-//! After an error redb refuses everything and has to be opened again, over the same file. Two things
+//! After an error redb refuses everything and must be opened again, over the same file. Two things
 //! differ from a first opening. A failed sync may have marked pages as clean that never
 //! reached the disk, so they are written once more. And if nothing can be written, the file is opened through
 //! a view that keeps in memory what redb writes when it opens, so that reads still work.

@@ -1,7 +1,7 @@
 //! Entries in a file, over redb.
 //!
-//! One thread writes: it takes what waits, makes one transaction of it, and answers when that is on the disk.
-//! The index in memory says what exists; every read is checked against what was written.
+//! One thread writes: it takes the orders that wait, makes one transaction of them, and answers them once
+//! that is on disk. The index in memory says which entries exist; every read is verified against a checksum.
 
 mod device;
 mod table;
@@ -28,19 +28,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
-/// What waits for the writer; more wait before they are queued.
+/// How many orders wait in the writer's queue; senders of more wait for a place in it.
 const QUEUE: usize = 1024;
 
 /// Why a disk store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiskStoreError {
-    /// The directory cannot be made.
+    /// The directory cannot be created.
     #[error("cannot make the directory {path}: {source}")]
     Directory {
         /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// What the operating system reports.
         source: std::io::Error,
     },
     /// The file cannot be used.
@@ -56,22 +56,22 @@ pub enum DiskStoreError {
     },
 }
 
-/// A store in one file of a directory; a server that starts again, even after it was killed, finds its
+/// A store in one file of a directory. A server that starts again, even after it was killed, finds its
 /// entries there.
 ///
 /// **What was answered is on the disk.** Writes and deletions are answered after the transaction that
-/// holds them was synchronised, many in one; a deleted value cannot come back after a crash. Whatever is
-/// read carries a checksum over its key, its life and its bytes; what does not match is dropped and is a
-/// miss.
+/// contains them was synced; one transaction may contain many. A deleted value cannot come back after a
+/// crash. Every value carries a checksum over its key, its lifetime and its bytes; a value that does not
+/// match is dropped and is a miss.
 ///
-/// **A disk that is full or fails** is not the end: writes and deletions are refused with
-/// [`StoreError::Unavailable`], reads go on, and as soon as the disk takes writes again, so does the store.
-/// Nothing that was answered is lost by it. An entry whose deletion was refused is not served any more; it is
-/// gone for certain only when a deletion was answered. The log has one line at the beginning and one at the
-/// end.
+/// **A full or failing disk** does not stop the store: it refuses writes and deletions with
+/// [`StoreError::Unavailable`] and still serves reads. As soon as the disk accepts writes again, so does the
+/// store. Nothing that was answered is lost. An entry whose deletion was refused is not served any more; it
+/// is certainly gone only once a deletion was answered. The log has one line when the failure begins and one
+/// when it ends.
 ///
-/// The capacity bounds the entries as the file needs room for them: larger ones are charged the next power
-/// of two of their size. The file itself grows to about that and does not shrink.
+/// The capacity bounds the space that entries take in the file: larger ones count as the next power of two
+/// of their size. The file itself grows to about that and does not shrink.
 ///
 /// # Example
 ///
@@ -101,7 +101,7 @@ pub struct DiskStore {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What readers and the writer share.
+/// The state that readers and the writer share.
 struct Shared {
     index: Index<()>,
     volume: Volume,
@@ -111,8 +111,8 @@ struct Shared {
 }
 
 impl DiskStore {
-    /// Opens the store of a directory, or makes one, for `capacity` bytes. Entries whose time was up at
-    /// `now` are gone, and as many as do not fit.
+    /// Opens or creates the store of a directory, for `capacity` bytes. Removes entries that have expired at
+    /// `now`, and as many as do not fit.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl DiskStore {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has the writer do something, and waits until it is on the disk.
+    /// Sends an order to the writer, and waits until the result is on disk.
     async fn order<T>(
         &self,
         order: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Order,
@@ -195,7 +195,7 @@ impl Store for DiskStore {
             }
             let (shared, wanted) = (Arc::clone(&self.shared), key.clone());
             let read = tokio::task::spawn_blocking(move || {
-                // What cannot be read is an error and no miss: it may be there.
+                // A failed read is an error and not a miss: the entry may exist.
                 shared.volume.read(|tables| tables.read(&wanted, most))
             });
             match read.await.map_err(|error| StoreError::unavailable(&error))?? {
@@ -205,13 +205,13 @@ impl Store for DiskStore {
                 table::Found::Longer { length, lifetime } => {
                     Ok(lifetime.is_alive(now).then_some(Measured::Longer { length, lifetime }))
                 }
-                // Not written yet, or not any more.
+                // Not written yet, or already removed.
                 table::Found::Nothing => Ok(None),
                 table::Found::Damaged(row) => {
                     self.shared.damaged.fetch_add(1, Ordering::Relaxed);
                     tracing::error!("a damaged entry was dropped");
                     if let Some(orders) = self.orders() {
-                        // Without room in the queue the next read finds it again.
+                        // If the queue is full, the next read finds it again.
                         let _ = orders.try_send(Order::Purge { key: key.clone(), row });
                     }
                     Ok(None)
@@ -269,7 +269,7 @@ impl Store for DiskStore {
 
     fn sweep(&self, now: Timestamp) {
         if let Some(orders) = self.orders() {
-            // A full queue sweeps another time.
+            // If the queue is full, a later sweep does it.
             let _ = orders.try_send(Order::Sweep { now });
         }
     }
@@ -286,7 +286,7 @@ impl Store for DiskStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The writer ends when there is nothing left that could order.
+        // The writer ends once no sender is left.
         drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
         Box::pin(async move {
             if let Some(writer) = writer {
@@ -299,7 +299,7 @@ impl Store for DiskStore {
     }
 }
 
-/// Opens the file, or makes it, and locks it until it is closed.
+/// Opens or creates the file, and locks it until it is closed.
 fn open_file(path: &Path) -> Result<FileBackend, StoreError> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).open(path);

@@ -37,7 +37,7 @@ struct Trouble {
     next: Instant,
     /// The file is open and writable: deletions are tried.
     deletes: bool,
-    /// What has to fit before values are accepted again.
+    /// What must fit before values are accepted again.
     sizes: Vec<usize>,
 }
 

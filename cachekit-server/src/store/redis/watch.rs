@@ -57,7 +57,7 @@ impl Watch {
         self.doubted.notify_one();
     }
 
-    /// Waits until Redis has to be checked again.
+    /// Waits until Redis must be checked again.
     pub(super) async fn next(&self) {
         if !self.is_up() {
             sleep(ANXIOUS).await;

@@ -2,7 +2,7 @@
 //!
 //! The crate is complete and no longer maintained, so nothing here relies on it against hostile or mistaken bytes. The
 //! schema's fingerprint decides whether they are read at all, [`Limited`] bounds the cost of decoding, and a decoded
-//! value has to be able to reproduce them, once for bytes that stay in this process. The crate's types appear in no
+//! value must be able to reproduce them, once for bytes that stay in this process. The crate's types appear in no
 //! signature outside this file.
 
 use std::any::{Any, TypeId};

@@ -1,7 +1,7 @@
-//! Values as bytes, and the guards that make what is read what was written.
+//! Values as bytes, and the checks that a value that is read is the value that was written.
 //!
-//! Two codecs. **Bincode** writes neither names nor kinds: it is the fastest and the shortest, and alone it
-//! would read a changed struct as a wrong value without noticing. **MessagePack** with field names carries
+//! There are two codecs. **Bincode** writes neither names nor kinds: it is the fastest and the shortest, but by itself
+//! it would read a changed struct as a wrong value without noticing. **MessagePack** with field names carries
 //! everything else.
 //!
 //! # Why a decoded value is the value that was written, or a miss
@@ -11,37 +11,37 @@
 //! 1. *One schema.* They are written only for types whose [`schema`] could be recorded in full, and read only
 //!    by a type of the same name whose schema has the same fingerprint: names, order and kinds of all fields
 //!    and variants. A changed struct misses before a byte of it is decoded.
-//! 2. *The value conforms.* A value may serialize otherwise than its type is read: `skip_serializing_if`
-//!    leaves out what bincode would read all the same. So every serialization is held against the schema
-//!    ([`conform`]), and a value that deviates is written as MessagePack. Under one schema, the bytes of
-//!    conforming values are equal only if the values serialize equally, to the last name and kind.
-//! 3. *The value reproduces its bytes.* The reader serializes what it decoded, and unless that conforms, too,
-//!    and gives the stored bytes again, it is a miss. Whatever went wrong in between, in the codec, in a type
-//!    that reads differently now, or in a `Deserialize` that is not the inverse of its `Serialize`, shows
-//!    here. Hash maps and sets have another order in every process: for types with such, a *trace* takes the
-//!    place of the bytes, a digest of the value as it is serialized that does not depend on their order
-//!    ([`trace`]).
+//! 2. *The value conforms.* A value may serialize differently from how its type is read: `skip_serializing_if`
+//! omits fields that bincode would still read. So every serialization is compared with the schema
+//! ([`conform`]), and a value that deviates is written as MessagePack. Under one schema, the bytes of
+//! conforming values are equal only if the values serialize equally, down to every name and kind.
+//! 3. *The value reproduces its bytes.* The reader serializes what it decoded. Unless that conforms, too,
+//! and gives the stored bytes again, it is a miss. This detects whatever went wrong in between: in the codec, in a type
+//! that now reads differently, or in a `Deserialize` that is not the inverse of its `Serialize`.
+//! Hash maps and sets have another order in every process: for types that contain them, a *trace* takes the
+//! place of the bytes, a digest of the value as it is serialized that does not depend on their order
+//! ([`trace`]).
 //!
-//! The third decides at the reader. The writer does what a reader will do for the first values of each type and for some
-//! of the later ones, and writes MessagePack if that would fail; once it did fail, for a writer or a reader of this
-//! process, it does so for all values of the type. So readers do not miss for long what is written, and writing does not
-//! take two or three times as long. Values that are sealed are all read back: bincode that this process wrote or
-//! read, and kept sealed, is not held against it again.
+//! The third rule applies at the reader. The writer does what a reader will do, for the first values of each type and
+//! for some of the later ones, and writes MessagePack if that would fail. Once it has failed, for a writer or a reader
+//! of this process, the writer does so for all values of the type. So readers do not keep missing values that are still
+//! being written, and writing does not take two or three times as long. Sealed values are all read back: bincode that
+//! this process wrote or read, and kept sealed, is not checked again.
 //!
 //! MessagePack has no schema, and says less than was written: it has one `nil` for `None`, `Some(None)` and
-//! `()`, and a changed type may read it as something that was never written. There the trace, which has names and
-//! kinds, decides alone.
+//! `()`, and a changed type may read it as something that was never written. There only the trace decides, which has
+//! names and kinds.
 //!
-//! Both have to use up their payload exactly.
+//! Both must consume their payload exactly.
 //!
-//! Hostile bytes cost no more than they weigh: nesting is limited and so is the sum of all lengths that
-//! collections claim ([`depth`]), and strings are taken out of the payload, never allocated by their claim.
+//! Hostile bytes cost no more than their length: nesting is limited, and so is the sum of all lengths that
+//! collections claim ([`depth`]). Strings are taken out of the payload, never allocated by the length they claim.
 //!
-//! What a type never serializes (`#[serde(skip)]`) nothing here can see: it comes back as its default.
-//! Values whose serialization is asymmetric (a field left out that is filled in with something else, say)
+//! Nothing here can see what a type never serializes (`#[serde(skip)]`): it comes back as its default.
+//! Values whose serialization is asymmetric (for example, an omitted field that is filled in with something else)
 //! always miss, and so do values nested deeper than [`depth`] allows. The limit on nesting cannot reach
 //! into what serde buffers itself, as it does for untagged and internally tagged enums and for flattened
-//! fields; such types have no schema and go as MessagePack.
+//! fields; such types have no schema and are written as MessagePack.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,7 +60,7 @@ use schema::Schema;
 
 #[cfg(test)]
 #[allow(
-    // Types stand next to what is said of them, and the odd ones are the ones to try.
+    // Tests declare their types where they explain them, and odd types are the ones worth testing.
     clippy::items_after_statements,
     clippy::option_option,
     clippy::unnecessary_wraps,
@@ -70,13 +70,13 @@ use schema::Schema;
 )]
 mod tests;
 
-/// Runs what calls the user's `Serialize` and `Deserialize`, which may panic. The hook has reported it.
+/// Runs code that calls the user's `Serialize` and `Deserialize`, which may panic. The hook has reported the panic.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     contained(run).ok_or(Panicked)
 }
 
-/// As bincode where that is safe, else as MessagePack. `None` if the value does not serialize, or its `Serialize`
-/// panics, or its `Deserialize` where it is read back.
+/// As bincode where that is safe, otherwise as MessagePack. `None` if the value does not serialize, if its `Serialize`
+/// panics, or if its `Deserialize` panics when it is read back.
 pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     proof: Proof,
@@ -91,7 +91,7 @@ pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
     })
 }
 
-/// A value of the type could not be read back.
+/// Records that a value of the type could not be read back.
 fn doubt<V: DeserializeOwned>() {
     if let Some(schema) = schema::of::<V>() {
         schema.doubt();
@@ -103,7 +103,7 @@ fn as_message_pack<V: Serialize>(value: &V) -> Option<Encoded> {
     Some(Encoded { stamp, bytes: message_pack::encode(value)? })
 }
 
-/// What is known of how a type is read: the fingerprint of its schema, or 0.
+/// How a type is read: the fingerprint of its schema, or 0.
 pub(crate) fn fingerprint<V: DeserializeOwned>() -> u64 {
     schema::of::<V>().map_or(0, Schema::fingerprint)
 }
@@ -142,13 +142,13 @@ fn proven<V: Serialize + DeserializeOwned + 'static>(
     }
     let trace = unordered_trace(value).filter(|trace| unordered_trace(&read) == Some(*trace))?;
     if schema.is_ordered() {
-        // There is an order that the schema does not show, as in a list made from a hash map.
+        // There is an order that the schema does not show, for example in a list made from a hash map.
         schema.doubt();
     }
     Some(trace)
 }
 
-/// The value that was encoded to these bytes with this stamp, or nothing.
+/// The value that was encoded to these bytes with this stamp; `None` if it is not certain.
 pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
 ) -> Result<Option<V>, Panicked> {
@@ -173,7 +173,7 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
             };
             let value = binary::decode(bytes).filter(is_same);
             if value.is_none() {
-                // Of the type as it is here. What another version of it wrote does not count.
+                // Doubt the type as it is in this build. Values that another version of it wrote do not count.
                 schema.doubt();
             }
             value
@@ -186,10 +186,10 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
     }
 }
 
-/// The same for bytes that [`encode`] returned in this process, or that [`decode`] read, for this very type, and
-/// that are still the same bytes: for sealed ones, that is what opening them shows.
+/// The same for bytes that [`encode`] returned in this process, or that [`decode`] read, for this same type, and
+/// that have not changed: for sealed bytes, opening them proves it.
 ///
-/// With [`Proof::Each`] bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack is not.
+/// With [`Proof::Each`] bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack does.
 pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
     encoded: EncodedRef<'_>,
 ) -> Result<Option<V>, Panicked> {
@@ -206,7 +206,7 @@ pub(crate) fn encode_interop<V: Serialize>(value: &V, _proof: Proof) -> Option<E
     Some(Encoded { stamp: Stamp::INTEROP, bytes })
 }
 
-/// In place of a trace: the value has to reproduce its bytes.
+/// Used instead of a trace: the value must reproduce its bytes.
 const NO_TRACE: u64 = 0;
 
 fn unordered_trace<V: Serialize>(value: &V) -> Option<u64> {

@@ -21,7 +21,7 @@ pub(super) struct Pairs<'a, 'de> {
     pub(super) left: &'a mut u32,
     /// The names of a struct's fields.
     pub(super) names: &'static [&'static str],
-    /// All keys have to be strings.
+    /// All keys must be strings.
     pub(super) named: bool,
 }
 

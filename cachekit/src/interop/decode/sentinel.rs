@@ -1,14 +1,14 @@
-//! Dates in documents, for the types of the crates for dates.
+//! Dates in documents, for the types of the date crates.
 //!
-//! Such a type asks for a text, and the type that its visitor makes says which one it is: behind references, boxes and
-//! newtypes, too.
+//! Such a type asks for a text, and the type that its visitor produces says which one it is, even behind references,
+//! boxes and newtypes.
 
 use super::reader::{Item, Reader, too_deep};
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::{Temporal, Text, for_crates};
 use crate::interop::{MAX_DEPTH, names};
 
-/// What the type stands for.
+/// What the type represents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Instant,
@@ -26,7 +26,7 @@ enum Form {
     Spaced,
 }
 
-/// The date that a type wants to be made of.
+/// The kind of date that a type wants.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted {
     kind: Kind,
@@ -83,7 +83,7 @@ impl Wanted {
     pub(super) fn text(self, date: Temporal) -> Result<Text, Fault> {
         let fitting = match (self.kind, date) {
             (Kind::Instant, Temporal::DateTime(date)) if date.is_aware() => {
-                // chrono and jiff read no seconds of an offset.
+                // chrono and jiff do not read the seconds of an offset.
                 let has_seconds = date.offset.is_some_and(|offset| offset % 60 != 0);
                 if has_seconds && self.form == Form::Iso { date.to_utc() } else { Some(date) }
                     .map(Temporal::DateTime)
@@ -110,7 +110,7 @@ impl Wanted {
     }
 }
 
-/// The date at the start of what is left, and what follows it; `None` if it is something else.
+/// The date at the start of the remaining text, and the text after it; `None` if it is something else.
 pub(super) fn read(
     mut reader: Reader<'_>,
     depth: usize,

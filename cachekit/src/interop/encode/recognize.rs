@@ -1,16 +1,17 @@
-//! What serde does not tell: which sequences are sets, and which strings are dates.
+//! What serde does not say: which sequences are sets, and which strings are dates.
 //!
-//! A set and a list, a date and a string are the same to a `Serializer`. Their types are not: a set hands itself
-//! to `collect_seq` and a date of chrono or jiff hands itself to `collect_str`, whatever references, boxes and
-//! transparent newtypes stand around them. Both methods are generic, so the type's name is at hand there.
+//! A `Serializer` sees no difference between a set and a list, or a date and a string. Their types differ: a set
+//! passes itself to `collect_seq`, and a date of chrono or jiff passes itself to `collect_str`, whatever
+//! references, boxes and transparent newtypes are around it. Both methods are generic, so they know the type's
+//! name.
 
 use std::any::type_name;
 
-/// Whether what is iterated is a set. Other sets are wrapped in [`Set`](crate::interop::Set).
+/// Whether the sequence is a set. Other sets are wrapped in [`Set`](crate::interop::Set).
 #[inline]
 pub(super) fn is_set<I>() -> bool {
     let name = type_name::<I>().trim_start_matches('&');
-    // Almost all are; the compiler knows the answer.
+    // Almost all are lists; the compiler knows the answer.
     if name.starts_with('[') || name.starts_with("alloc::vec::Vec<") {
         return false;
     }
@@ -27,8 +28,8 @@ pub(super) enum Origin {
     Jiff,
 }
 
-/// Where a type comes from that serializes as what it displays. Names of weekdays, spans of time and week dates are
-/// no instants and count as `Other`.
+/// Which crate a type comes from that serializes as the text it displays. Names of weekdays, spans of time and week
+/// dates are not instants and count as `Other`.
 #[inline]
 pub(super) fn origin<T: ?Sized>() -> Origin {
     let name = type_name::<T>().trim_start_matches(['&', '<']);

@@ -1,4 +1,4 @@
-//! The texts of dates: ISO 8601 as the languages of the ecosystem write it, and what is read.
+//! The texts of dates: ISO 8601 as the languages of the ecosystem write it, and the texts that we accept.
 
 use std::fmt::{self, Write};
 
@@ -43,7 +43,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Exactly so many digits.
+    /// Exactly this many digits.
     fn number(&mut self, digits: usize) -> Option<u32> {
         let (number, rest) = self.0.split_at_checked(digits)?;
         let mut sum = 0;
@@ -88,7 +88,7 @@ impl Scanner<'_> {
         Some(Time { hour, minute, second, nano })
     }
 
-    /// `Z`, or hours, minutes and perhaps seconds. `Some(None)` where there is nothing that starts an offset.
+    /// `Z`, or hours, minutes and perhaps seconds. `Some(None)` if no offset begins here.
     #[allow(clippy::option_option)]
     fn offset(&mut self) -> Option<Option<i32>> {
         let sign = match self.0.first() {
@@ -119,7 +119,7 @@ impl Temporal {
         let mut scanner = Scanner(text.as_bytes());
         let date = if scanner.is_at_time() {
             let time = scanner.time()?;
-            // A time may be said to be UTC.
+            // A time may be marked as UTC.
             let _ = scanner.eat(b'Z').or_else(|| scanner.eat(b'z'));
             Self::Time(time)
         } else {
@@ -135,8 +135,8 @@ impl Temporal {
         scanner.0.is_empty().then_some(date)
     }
 
-    /// Reads what the crate `time` writes: with a space between the parts, a fraction behind every time, and seconds
-    /// in every offset. Nothing else is taken for a date.
+    /// Reads what the crate `time` writes: a space between the parts, a fraction after every time, and seconds
+    /// in every offset. Nothing else is accepted as a date.
     pub(in crate::interop) fn parse_spaced(text: &str) -> Option<Self> {
         let mut scanner = Scanner(text.as_bytes());
         let date = if scanner.is_at_time() {
@@ -179,7 +179,7 @@ impl Temporal {
         Ok(text)
     }
 
-    /// As Python's `isoformat`: six digits of the second or none.
+    /// Like Python's `isoformat`: six digits of the second or none.
     pub(super) fn write(&self, out: &mut Text) -> fmt::Result {
         match self {
             Self::Date(date) => write_date(out, *date),
@@ -213,7 +213,7 @@ fn write_offset(out: &mut Text, offset: i32, always_seconds: bool) -> fmt::Resul
     if always_seconds || seconds != 0 { write!(out, ":{seconds:02}") } else { Ok(()) }
 }
 
-/// The text from which a type of a crate for dates is made, with all nine digits.
+/// The text from which a type of a date crate is built, with all nine digits.
 pub(in crate::interop) mod for_crates {
     use super::{Date, DateTime, Temporal, Text, Time, Write, write_date, write_offset};
     use std::fmt;

@@ -185,7 +185,7 @@ impl Index {
     }
 
     /// The change is over; with `put`, an echo may follow. False if events arrived meanwhile: then it is not over, and
-    /// a look at the backend has to decide whether they were echoes.
+    /// a look at the backend must decide whether they were echoes.
     pub(crate) fn settle(&self, hash: u64, fate: &Arc<Fate>, put: Option<Put>) -> bool {
         let mut shard = lock(self.shard(hash));
         let Some(row) = shard.find(hash, fate) else { return true };

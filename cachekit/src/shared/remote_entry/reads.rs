@@ -1,4 +1,4 @@
-//! What a backend is asked without changing the entry.
+//! Operations that do not change the entry.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::{Failed, RemoteEntry, said};
 use crate::shared::{budget, known, runtime};
 use crate::store::Store;
 
-/// What a look came to that is no part of a call.
+/// The outcome of a look that is not part of a call.
 pub(in crate::shared) enum Looked {
     Found(Fetched),
     Nothing,
@@ -19,7 +19,7 @@ pub(in crate::shared) enum Looked {
 }
 
 impl RemoteEntry {
-    /// Looks without being part of a call: nothing is counted, and the breaker learns nothing.
+    /// Looks without being part of a call: nothing is counted, and the breaker does not learn the outcome.
     pub(in crate::shared) async fn look_aside(&self, until: Instant) -> Looked {
         let (backend, key, timed) = (Arc::clone(&self.backend), self.key.clone(), self.timed);
         let look = async move { get(timed, &*backend, &key).await };
@@ -44,15 +44,15 @@ impl RemoteEntry {
         self.ask(store, until, Operation::Get, move |backend, key| get(timed, backend, key)).await
     }
 
-    /// Asks a backend whether it is up and, where copies are kept, whether it tells of changes. `Err(None)`: no
-    /// answer.
+    /// Asks a backend whether it is up and, if copies are kept, whether it sends events about changes.
+    /// `Err(None)` means no answer.
     pub(crate) async fn health(
         backend: Arc<dyn Backend>,
         copies: bool,
     ) -> Result<(), Option<BackendError>> {
         let until = Instant::now() + budget();
         if copies {
-            // Before anything is sent: what a backend tells from then on is told of its first connection, too.
+            // Before anything is sent, so that the subscription also covers the backend's first connection.
             known::of(&backend).listens(&backend);
         }
         let answer = pin!(async { backend.health().await });

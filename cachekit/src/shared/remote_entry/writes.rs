@@ -1,4 +1,4 @@
-//! What changes an entry in its backend, and the right to do so.
+//! Operations that change an entry in its backend, and the right to do so.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use crate::store::{Store, StoreRef};
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It is there.
+    /// The value is stored.
     Stored,
-    /// The backend knows of an invalidation, or of something newer.
+    /// The backend knows of an invalidation or a newer value.
     Refused,
-    /// It was there, and another process has changed it since: the entry is dead.
+    /// It was stored, and another process has changed it since: the entry is dead.
     Overtaken,
-    /// It may be there or not.
+    /// It may or may not be stored.
     Unknown,
 }
 
 impl RemoteEntry {
-    /// Whether a value that was removed may be on its way there: then nothing is to be looked for.
+    /// Whether a removed value may still be on its way to the backend: if so, do not look it up.
     pub(crate) fn is_overtaken(&self) -> bool {
         under_way::is_overtaken(&self.backend, &self.key)
     }
 
-    /// Says that what is being written there is not to stay.
+    /// Marks the write in flight as overtaken: its value must not stay.
     pub(crate) fn overtake(&self) {
         under_way::mark(&self.backend, &self.key);
     }
@@ -72,14 +72,14 @@ impl RemoteEntry {
         .await
     }
 
-    /// Gives a lock back; no caller waits for it.
+    /// Releases a lock; no caller waits for that.
     pub(crate) fn release(&self, token: LockToken) {
         let until = self.deadline();
         let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
         let pending = scope::pending();
         runtime::detach(async move {
             let _pending = pending;
-            // One that is not released runs out by itself.
+            // A lock that is not released expires by itself.
             let released = pin!(async {
                 if let Some(locks) = backend.locks() {
                     let _ = locks.release(&key, &token).await;
@@ -146,7 +146,7 @@ impl RemoteEntry {
             options,
             until,
             store: store.clone(),
-            // What the caller's own task drives goes on with the caller.
+            // A write that the caller's own task drives ends with the caller.
             pending: (driver != Driver::Caller).then(scope::pending),
         };
         let Some(write) = followed.begin() else { return Err(Failed::Superseded) };
@@ -157,7 +157,7 @@ impl RemoteEntry {
         self.judge(store, reply)
     }
 
-    /// Deletes at these places of one backend, at the same time. True if the backend confirmed all of them.
+    /// Deletes these keys of one backend, at the same time. True if the backend confirmed all deletions.
     pub(crate) async fn delete_all(links: &[&Self], store: &Store, until: Instant) -> bool {
         let Some((first, _)) = links.split_first() else { return true };
         if Self::is_late(store, until) {
@@ -172,7 +172,7 @@ impl RemoteEntry {
             Ok(Box::pin(deletes).await)
         };
         match replies {
-            // Each of them is counted.
+            // Each deletion is counted.
             Ok(replies) => {
                 let answers = replies.into_iter().map(|reply| first.judge(store, reply));
                 answers.collect::<Vec<_>>().iter().all(Result::is_ok)
@@ -192,7 +192,7 @@ impl RemoteEntry {
         }
     }
 
-    /// Deletes with a budget of its own, driven here: no caller waits for it.
+    /// Deletes with its own budget, driven here: no caller waits for it.
     pub(in crate::shared) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
         let reply = self.delete_until(self.deadline()).await;
         self.judge(store, reply)
@@ -203,7 +203,7 @@ impl RemoteEntry {
         let (remote_entry, pending) = (self.clone(), scope::pending());
         runtime::detach(async move {
             let _pending = pending;
-            // What failed is counted.
+            // Failures are counted.
             let _ = remote_entry.delete_alone(&store).await;
         });
     }
