@@ -10,7 +10,8 @@
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
 use super::out::{Cause, Out};
-use super::shard::{Inner, MAIN, NONE, WINDOW};
+use super::shard::Inner;
+use super::slot::{MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
 use crate::entry::{self, Resident};
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::fills::Row;
+use super::newcomer::Newcomer;
 use super::out::{Cause, Out};
-use super::shard::{Inner, Newcomer};
+use super::shard::Inner;
 use super::watch;
 use super::{Store, StoreRef};
 use crate::clock::{NEVER, Ticks};

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
+use super::row::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
 use crate::clock::Ticks;
 use crate::entry::Resident;
 use crate::flight::{Landing, Wait, wait_graph};
+use crate::store::lists::admit;
 use crate::store::out::{Cause, Out};
-use crate::store::shard::{Inner, LONE, NONE, admit};
+use crate::store::shard::Inner;
+use crate::store::slot::{LONE, NONE};
 
 /// What a fill may be that ends plainly.
 const PLAIN: u8 = ALONE | ASYNCHRONOUS | CHANGING;
