@@ -172,13 +172,20 @@ where
     // it does nothing itself.
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run(self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
         // Each way has room for values on its own stack. A large value gains nothing from the shorter one.
         if const { size_of::<S::Return>() <= MAX_PLAIN }
             && self.leads_plainly()
             && let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
         {
-            return self.run_as_leader(store, row, &rules, f);
+            // The miss stays where it is: moved, it would be copied.
+            let ret = self.run_as_leader(store, row, &rules, f);
+            if self.call.is_spent() {
+                debug_assert!(self.is_spent());
+                // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
+                std::mem::forget(self);
+            }
+            return ret;
         }
         self.run_otherwise(&rules, f)
     }

@@ -27,34 +27,17 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn run_as_leader(
-        mut self,
-        store: &'static Store,
-        row: Row,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let _call = self.call.enter();
-        let ret = self.run_plainly(store, row, rules, f);
-        if self.call.is_spent() {
-            debug_assert!(self.is_spent());
-            // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
-            std::mem::forget(self);
-        }
-        ret
-    }
-
     /// Runs a function whose call leads, where that is all that there is to it. Most misses do this, and no other way has as
     /// many steps that are none: what it takes from the miss stays in registers.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn run_plainly(
+    pub(super) fn run_as_leader(
         &mut self,
         store: &'static Store,
         row: Row,
         rules: &impl Judge<K, S>,
         f: impl FnOnce() -> S::Return,
     ) -> S::Return {
+        let _call = self.call.enter();
         // If the function panics, or what else is the user's, the lead is given up as the miss is dropped.
         let running = wait_graph::enter(row.flight());
         self.call.fills(Cause::Miss);
@@ -108,7 +91,7 @@ where
     }
 
     /// Whether all that would have to be dropped is gone.
-    fn is_spent(&self) -> bool {
+    pub(super) fn is_spent(&self) -> bool {
         // Each field is named, so that one more with a destructor is not forgotten.
         let Self {
             running,

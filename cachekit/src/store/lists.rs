@@ -41,6 +41,16 @@ pub(super) fn unlink(slots: &mut [Slot], at: u32) {
     slots[next as usize].prev = prev;
 }
 
+/// Takes the first slot out of a list that has one.
+#[inline(always)]
+pub(super) fn unlink_first(slots: &mut [Slot], queue: u8) {
+    let head = u32::from(queue);
+    let first = slots[head as usize].next;
+    let next = slots[first as usize].next;
+    slots[head as usize].next = next;
+    slots[next as usize].prev = head;
+}
+
 /// Puts a slot that is in no list at the end of one.
 #[inline(always)]
 pub(super) fn link_last(slots: &mut [Slot], at: u32, queue: u8) {

@@ -174,6 +174,16 @@ impl Inner {
         self.index.remove(slot.hash, at);
     }
 
+    /// Gives a slot back that is in no list any more and has no fill. Returns the entry that was in it.
+    #[inline(always)]
+    pub(super) fn empty_slot(&mut self, at: u32) -> Option<Resident> {
+        let slot = &mut self.slots[at as usize];
+        slot.queue = NO_QUEUE;
+        slot.next = mem::replace(&mut self.free, at);
+        self.index.remove(slot.hash, at);
+        slot.entry.take()
+    }
+
     /// Whether this very entry is in the slot.
     pub(super) fn holds(&self, at: u32, entry: &Resident) -> bool {
         let held = self.slot(at).entry.as_ref();
