@@ -1,7 +1,7 @@
 //! Steps 2 and 3 of a call ([`super`]): looks into the store, and makes the miss of a call that finds nothing.
 
 use super::Miss;
-use super::miss::Rare;
+use super::rare::Rare;
 use super::remote::{Behind, MakeRemote};
 use super::revalidate::{self, Ticket};
 use crate::cached_function::{FunctionRef, Tier};

@@ -3,24 +3,22 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use super::Turn;
 use super::join::MAX_FAILED_WAITS;
 use super::lead::{Asked, Lead};
-use super::publish::{Made, plain_entry};
+use super::plain::MAX_PLAIN;
+use super::rare::Rare;
 use super::remote::Behind;
-use super::revalidate::Ticket;
 use crate::background;
-use crate::clock::{NEVER, Ticks};
-use crate::entry::{Fate, Plan, Resident};
+use crate::clock::Ticks;
 use crate::explain::NotStored;
 use crate::flight::wait_graph;
 use crate::flight::wait_graph::Running;
 use crate::observe::{Call, Cause, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
-use crate::store::{Caller, Flight, Newcomer, Row, Store, StoreRef};
+use crate::store::{Caller, Flight, StoreRef};
 
 /// A call that found nothing. It runs the author's function, or waits for a caller that does.
 #[must_use]
@@ -47,43 +45,6 @@ pub struct Miss<K, S: Shape> {
     /// What is noted of the call.
     pub(super) call: Call,
     pub(super) shape: PhantomData<S>,
-}
-
-/// What few misses have.
-pub(super) struct Rare<K, V> {
-    /// A stale value was found, and this call is to see to its refresh.
-    pub(super) stale: Option<Ticket>,
-    /// This call is the refresh.
-    pub(super) refresh: Option<Ticket>,
-    /// The refresh is its caller's own call: there is no place to run it behind that one's back.
-    pub(super) in_place: bool,
-    /// How long the value stays after a use.
-    pub(super) idle: Ticks,
-    /// A second copy of the key, where the call may go on after an entry was made of the first: with `stale`.
-    pub(super) spare: Option<K>,
-    /// What may end the fill besides this process; once the shared tier is asked.
-    pub(super) fate: Option<Arc<Fate>>,
-    pub(super) plans: Option<Arc<dyn Plans<K, V>>>,
-}
-
-impl<K, V> Default for Rare<K, V> {
-    fn default() -> Self {
-        Self {
-            stale: None,
-            refresh: None,
-            in_place: false,
-            idle: NEVER,
-            spare: None,
-            fate: None,
-            plans: None,
-        }
-    }
-}
-
-/// What a cache says of its entries, over what an attribute says.
-pub(crate) trait Plans<K, V>: Send + Sync {
-    /// What an entry of this key and value is to be that lives so long at most; `None`: it is not stored.
-    fn plan(&self, store: &Store, hash: u64, entry: (&K, &V), ttl: Ticks) -> Option<Plan>;
 }
 
 impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
@@ -155,7 +116,7 @@ impl<K, S: Shape> Miss<K, S> {
         self.turn.set(if alone { Turn::Beside(row) } else { Turn::Lead(row) });
     }
 
-    fn has_lead(&self) -> bool {
+    pub(super) fn has_lead(&self) -> bool {
         matches!(self.turn.get(), Turn::Lead(_) | Turn::Beside(_))
     }
 }
@@ -171,16 +132,6 @@ impl<K, S: Shape> Drop for Miss<K, S> {
         self.call.dropped(self.store.observed());
     }
 }
-
-/// Ends a fill with this entry where there are waiters, or other fills of the key.
-#[cold]
-#[inline(never)]
-fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, now: Ticks) {
-    Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
-}
-
-/// Results up to this size, in bytes, take the short way of a miss.
-pub(super) const MAX_PLAIN: usize = 512;
 
 /// How a miss goes on.
 // Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
@@ -200,37 +151,10 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    pub(crate) fn planned(mut self, plans: Arc<dyn Plans<K, S::Stored>>) -> Self {
-        self.rare().plans = Some(plans);
-        self
-    }
-
     /// Waits for one leader at most: if that one has nothing to share, this call runs its own.
     pub(crate) fn waits_once(mut self) -> Self {
         self.failed = MAX_FAILED_WAITS - 1;
         self
-    }
-
-    pub(super) fn rare(&mut self) -> &mut Rare<K, S::Stored> {
-        self.rare.get_or_insert_with(Box::default)
-    }
-
-    /// The ticket of this call, if it is a refresh.
-    pub(super) fn refresh(&self) -> Option<&Ticket> {
-        self.rare.as_ref()?.refresh.as_ref()
-    }
-
-    pub(super) fn take_refresh(&mut self) -> Option<Ticket> {
-        self.rare.as_mut()?.refresh.take()
-    }
-
-    /// The ticket for a stale value that was found.
-    pub(super) fn stale(&self) -> Option<&Ticket> {
-        self.rare.as_ref()?.stale.as_ref()
-    }
-
-    fn take_stale(&mut self) -> Option<Ticket> {
-        self.rare.as_mut()?.stale.take()
     }
 
     /// Starts the options that need the value.
@@ -247,33 +171,22 @@ where
     // it does nothing itself.
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run(self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
         // Each way has room for values on its own stack. A large value gains nothing from the shorter one.
         if const { size_of::<S::Return>() <= MAX_PLAIN }
             && self.leads_plainly()
             && let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
         {
-            return self.run_as_leader(store, row, &rules, f);
+            // The miss stays where it is: moved, it would be copied.
+            let ret = self.run_as_leader(store, row, &rules, f);
+            if self.call.is_spent() {
+                debug_assert!(self.is_spent());
+                // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
+                std::mem::forget(self);
+            }
+            return ret;
         }
         self.run_otherwise(&rules, f)
-    }
-
-    #[inline]
-    fn run_as_leader(
-        mut self,
-        store: &'static Store,
-        row: Row,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let _call = self.call.enter();
-        let ret = self.run_plainly(store, row, rules, f);
-        if self.call.is_spent() {
-            debug_assert!(self.is_spent());
-            // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
-            std::mem::forget(self);
-        }
-        ret
     }
 
     #[inline]
@@ -294,68 +207,6 @@ where
         drop(entered);
         self.complete(rules, &ret);
         ret
-    }
-
-    /// Runs a function whose call leads, where that is all that there is to it. Most misses do this, and no other way has as
-    /// many steps that are none: what it takes from the miss stays in registers.
-    #[inline]
-    fn run_plainly(
-        &mut self,
-        store: &'static Store,
-        row: Row,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        // If the function panics, or what else is the user's, the lead is given up as the miss is dropped.
-        let running = wait_graph::enter(row.flight());
-        self.call.fills(Cause::Miss);
-        let entered = self.call.enter_fill();
-        let ret = f();
-        drop(entered);
-        let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
-        let verdict = rules.judge(&key, &ret, self.ttl);
-        if verdict.keep
-            && let Some(value) = S::stored(&ret)
-        {
-            self.call.ended(store.observed(), Outcome::Ok);
-            let (value, how) = (S::kept(value), (self.window, S::kind(&ret)));
-            // The user's code is over.
-            drop(running);
-            let Made { entry, ends, now } = plain_entry(store, key, value, verdict, how);
-            self.turn.set(Turn::Unknown);
-            let mut entry = Some(entry);
-            store.land_plainly(self.hash, row, &mut entry, ends, now);
-            if let Some(entry) = entry {
-                land_otherwise(store, self.hash, row, entry, now);
-            }
-        } else {
-            self.key = Some(key);
-            self.end_unkept(verdict.ttl, &ret);
-        }
-        ret
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn end_unkept(&mut self, ttl: Ticks, ret: &S::Return) {
-        self.judged_unkept(S::kind(ret), ttl);
-        if let Some(flight) = self.take_flight() {
-            self.settle_unkept(flight, ret);
-        }
-        // Not all callers drop the miss.
-        self.key = None;
-    }
-
-    /// Whether there is nothing to look at but whose turn it is.
-    #[inline]
-    fn is_plain(&self) -> bool {
-        self.rare.is_none() && self.behind.is_nowhere()
-    }
-
-    /// Whether that is all, and it is this call's turn.
-    #[inline]
-    pub(super) fn leads_plainly(&self) -> bool {
-        self.is_plain() && !self.caller.asks && matches!(self.turn.get(), Turn::Lead(_))
     }
 
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
@@ -418,34 +269,6 @@ where
         *value
     }
 
-    /// Whether all that would have to be dropped is gone.
-    fn is_spent(&self) -> bool {
-        // Each field is named, so that one more with a destructor is not forgotten.
-        let Self {
-            running,
-            turn,
-            key,
-            store,
-            behind,
-            rare,
-            call,
-            hash: _,
-            caller: _,
-            forced: _,
-            ttl: _,
-            window: _,
-            failed: _,
-            shape: _,
-        } = self;
-        running.is_none()
-            && matches!(turn.get(), Turn::Unknown)
-            && key.is_none()
-            && matches!(store, StoreRef::Static(_))
-            && behind.is_nowhere()
-            && rare.is_none()
-            && call.is_spent()
-    }
-
     /// Judges what a function returned and keeps it.
     #[inline(never)]
     pub(super) fn complete(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
@@ -454,20 +277,6 @@ where
         } else if let (true, Some(key)) = (self.has_lead(), &self.key) {
             let verdict = rules.judge(key, ret, self.ttl);
             self.judged(ret, verdict);
-            self.complete_otherwise(ret, verdict);
-        }
-    }
-
-    /// The same where it is this call's turn, and there is nothing else to look at.
-    fn complete_plainly(&mut self, rules: &dyn Judge<K, S>, ret: &S::Return) {
-        let Some(key) = &self.key else { return };
-        let verdict = rules.judge(key, ret, self.ttl);
-        self.judged(ret, verdict);
-        if verdict.keep
-            && let Some(value) = S::stored(ret)
-        {
-            self.publish_plain(value, verdict, S::kind(ret));
-        } else {
             self.complete_otherwise(ret, verdict);
         }
     }
@@ -484,7 +293,7 @@ where
 
     #[cold]
     #[inline(never)]
-    fn judged_unkept(&mut self, kind: Kind, ttl: Ticks) {
+    pub(super) fn judged_unkept(&mut self, kind: Kind, ttl: Ticks) {
         let (outcome, why) = match kind {
             Kind::Err => (Outcome::Error, NotStored::Error),
             Kind::None if ttl != 0 => (Outcome::NotStored, NotStored::None),
@@ -497,7 +306,7 @@ where
 
     #[cold]
     #[inline(never)]
-    fn complete_otherwise(&mut self, ret: &S::Return, verdict: Verdict) {
+    pub(super) fn complete_otherwise(&mut self, ret: &S::Return, verdict: Verdict) {
         let Some(flight) = self.take_flight() else { return };
         let _link = self.running.take();
         self.finish_blocking(flight, ret, verdict);

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::fills::Caller;
 use super::flight::Flight;
+use super::newcomer::Newcomer;
 use super::out::{Cause, Gone, Out};
-use super::shard::{NONE, Newcomer};
+use super::slot::NONE;
 use super::{Store, StoreRef, share};
 use crate::clock::Ticks;
 use crate::contained::contained;

@@ -9,8 +9,10 @@
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
-use super::out::{Cause, Out};
-use super::shard::{Inner, MAIN, NONE, WINDOW};
+use super::lists::{admit, unlink_first};
+use super::out::{Cause, Gone, Out};
+use super::shard::Inner;
+use super::slot::{MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
 use crate::entry::{self, Resident};
 
@@ -74,6 +76,13 @@ impl Window {
     }
 }
 
+/// Whether an entry that leaves the window goes where main has no room, and main is not even looked at: it was asked for
+/// once.
+#[inline(always)]
+fn goes_by_itself(used: bool, worth: u64) -> bool {
+    !used && worth <= 1
+}
+
 impl Inner {
     /// Makes room for one entry that has just come in, where entries have no weight and none has expired.
     #[inline(always)]
@@ -86,6 +95,34 @@ impl Inner {
         if self.held > self.room {
             self.make_room(newest, 0, out);
         }
+    }
+
+    /// Lets an entry into a slot and the oldest of the window out, where entries have no weight and none has expired: if
+    /// there is no room for one more, and the oldest goes by itself. Else nothing is done.
+    ///
+    /// The same as to let it in and then to make room, in one step: most misses come to this where keys do not come back.
+    #[inline(always)]
+    pub(super) fn turn_over(&mut self, at: u32, entry: &mut Option<Resident>) -> Option<Gone> {
+        let in_main = self.held - self.in_window;
+        if self.held < self.room || self.in_window < self.window.own || in_main < self.window.main {
+            return None;
+        }
+        let oldest = self.slot(u32::from(WINDOW)).next;
+        let slot = self.slot(oldest);
+        let hash = slot.hash;
+        let worth = self.sketch.estimate(hash);
+        let old = slot.entry.as_ref()?;
+        let looked = old.look();
+        if !goes_by_itself(looked.0.is_visited(), worth) || slot.fills != NONE {
+            return None;
+        }
+        let end = entry::end(old, looked);
+        self.window.adapt(false);
+        unlink_first(&mut self.slots, WINDOW);
+        let old = self.empty_slot(oldest)?;
+        admit(&mut self.slots, at, entry.take());
+        self.counts.evictions += 1;
+        Some(Gone { hash, entry: old, cause: Cause::Evicted, end })
     }
 
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
@@ -136,8 +173,7 @@ impl Inner {
         let Some(entry) = self.slot(at).entry.as_ref() else { return };
         let looked = entry.look();
         let used = looked.0.take_visit();
-        if !used && worth <= 1 && !has_room {
-            // Asked for once: main is not even looked at.
+        if goes_by_itself(used, worth) && !has_room {
             let end = entry::end(entry, looked);
             self.window.adapt(used);
             self.leaves(at, weight, (Cause::Evicted, end), out);

@@ -1,19 +1,20 @@
 //! A leader's hold on its fill, from the lead to the landing.
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::fills::Row;
-use super::out::{Cause, Out};
-use super::shard::{Inner, Newcomer};
+use super::lists::admit;
+use super::newcomer::Newcomer;
+use super::out::{Cause, Gone, Out};
+use super::shard::Inner;
 use super::watch;
 use super::{Store, StoreRef};
 use crate::clock::{NEVER, Ticks};
-use crate::entry::{self, Fate, Resident};
+use crate::entry::{self, End, Fate, Resident};
 use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
-use crate::sync::lock;
+use crate::sync::{MutexGuard, lock};
 
 /// Where a fill is, for the poll that drives its leader.
 #[derive(Clone)]
@@ -227,28 +228,47 @@ impl Store {
         self.unkept.forget(hash);
         let now = self.sweeping_now(ends != NEVER, now);
         let mut inner = lock(&self.shard(hash).inner);
-        let mut out = Out::default();
-        if !inner.land_lone(row, entry, (ends, now)) {
-            if let Some(at) = inner.ends_plain(row)
-                && let Some(entry) = entry.take()
-            {
-                inner.counts.loads += 1;
-                inner.place(at, Newcomer { entry, ends, is_fated: false }, now, &mut out);
+        if inner.ends_lone(row, ends, now) {
+            if let Some(gone) = inner.turn_over(row.slot(), entry) {
+                drop(inner);
+                self.let_go_of(gone);
+            } else {
+                self.let_in(inner, row.slot(), entry);
             }
-            drop(inner);
-            self.let_go(out);
             return;
         }
-        inner.make_room_for_one(row.slot(), &mut out);
-        drop(inner);
-        if self.listener.is_none()
-            && let Some(entry) = out.take_inert()
+        let mut out = Out::default();
+        if let Some(at) = inner.ends_plain(row)
+            && let Some(entry) = entry.take()
         {
-            // Nothing is left in it, and its drop is a call.
-            mem::forget(out);
-            entry::reuse::leave(entry);
+            inner.counts.loads += 1;
+            inner.place(at, Newcomer { entry, ends, is_fated: false }, now, &mut out);
+        }
+        drop(inner);
+        self.let_go(out);
+    }
+
+    /// Lets an entry into a slot whose fill has ended, and makes room for it.
+    #[inline(never)]
+    fn let_in(&self, mut inner: MutexGuard<'_, Inner>, at: u32, entry: &mut Option<Resident>) {
+        let mut out = Out::default();
+        admit(&mut inner.slots, at, entry.take());
+        inner.came_in(1);
+        inner.make_room_for_one(at, &mut out);
+        drop(inner);
+        match out.take_only() {
+            Some(gone) => self.let_go_of(gone),
+            None => self.let_go(out),
+        }
+    }
+
+    /// Lets go of an entry that made room, without a lock.
+    #[inline(always)]
+    fn let_go_of(&self, gone: Gone) {
+        if gone.end == End::Inert && self.listener.is_none() {
+            entry::reuse::leave(gone.entry);
         } else {
-            self.let_go(out);
+            self.let_go(Out { first: Some(gone), more: None });
         }
     }
 }

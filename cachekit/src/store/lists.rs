@@ -2,7 +2,11 @@
 //!
 //! What changes them takes the slots as a slice: its place in memory is read once.
 
-use super::shard::{Inner, Slot};
+use std::mem;
+
+use super::shard::Inner;
+use super::slot::{LONE, Slot, WINDOW};
+use crate::entry::Resident;
 
 impl Inner {
     #[inline]
@@ -37,12 +41,33 @@ pub(super) fn unlink(slots: &mut [Slot], at: u32) {
     slots[next as usize].prev = prev;
 }
 
+/// Takes the first slot out of a list that has one.
+#[inline(always)]
+pub(super) fn unlink_first(slots: &mut [Slot], queue: u8) {
+    let head = u32::from(queue);
+    let first = slots[head as usize].next;
+    let next = slots[first as usize].next;
+    slots[head as usize].next = next;
+    slots[next as usize].prev = head;
+}
+
 /// Puts a slot that is in no list at the end of one.
 #[inline(always)]
 pub(super) fn link_last(slots: &mut [Slot], at: u32, queue: u8) {
     let head = u32::from(queue);
-    let last = std::mem::replace(&mut slots[head as usize].prev, at);
+    let last = mem::replace(&mut slots[head as usize].prev, at);
     slots[last as usize].next = at;
     let slot = &mut slots[at as usize];
     (slot.prev, slot.next, slot.queue) = (last, head, queue);
+}
+
+/// Puts an entry into a slot that has none, at the end of the window.
+#[inline(always)]
+pub(super) fn admit(slots: &mut [Slot], at: u32, entry: Option<Resident>) {
+    let slot = &mut slots[at as usize];
+    debug_assert!(slot.entry.is_none() && slot.fills != LONE);
+    // Nothing was there, and so nothing is dropped.
+    mem::forget(mem::replace(&mut slot.entry, entry));
+    slot.uses = 0;
+    link_last(slots, at, WINDOW);
 }

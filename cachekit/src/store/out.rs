@@ -51,14 +51,10 @@ impl Out {
         self.more.get_or_insert_default().push(gone);
     }
 
-    /// The only entry on its way out, if its memory may wait for the next one.
+    /// The entry on its way out, if there is only one.
     #[inline]
-    pub(super) fn take_inert(&mut self) -> Option<Resident> {
-        let is_inert = self.first.as_ref().is_some_and(|first| first.end == End::Inert);
-        if !is_inert || self.more.is_some() {
-            return None;
-        }
-        self.first.take().map(|first| first.entry)
+    pub(super) fn take_only(&mut self) -> Option<Gone> {
+        if self.more.is_some() { None } else { self.first.take() }
     }
 
     #[inline]

@@ -7,118 +7,20 @@ use std::mem;
 use std::sync::Arc;
 
 use super::eviction::{Challenge, Window};
-use super::fills::{Fills, KILLED};
+use super::fills::Fills;
 use super::index::{Hole, Index};
-use super::lists::{link_last, unlink};
+use super::lists::{admit, unlink};
+use super::newcomer::Newcomer;
 use super::out::{Cause, Gone, Out};
 use super::sketch::Sketch;
+use super::slot::{MAIN, NO_QUEUE, NONE, Slot, WINDOW};
 use super::sweep::Sweep;
-use crate::clock::{NEVER, Ticks};
-use crate::entry::{self, AnyEntry, End, Entry, Resident};
+use crate::clock::Ticks;
+use crate::entry::{self, AnyEntry, End, Resident};
 use crate::sync::Mutex;
-
-/// No slot, or no fill.
-pub(super) const NONE: u32 = u32::MAX;
-/// One fill, which is in the slot itself ([`Slot::lone`]).
-pub(super) const LONE: u32 = u32::MAX - 1;
-
-/// A slot's queue. The first two slots are the heads of the lists.
-pub(super) const WINDOW: u8 = 0;
-pub(super) const MAIN: u8 = 1;
-/// In no list: there is no entry in it.
-const NO_QUEUE: u8 = 2;
 
 /// More slots than entries that are made room for at once: for fills without an entry, and for one entry too many.
 const SPARE: usize = 16;
-
-/// An entry that is to come in, with what would be asked of it through its type otherwise.
-pub(crate) struct Newcomer {
-    pub(super) entry: Resident,
-    /// From when on it may not be served; 0: that changes.
-    pub(super) ends: Ticks,
-    /// Something besides this process may end it.
-    pub(super) is_fated: bool,
-}
-
-impl Newcomer {
-    #[inline]
-    pub(crate) fn new<K, V>(entry: Arc<Entry<K, V>>) -> Self
-    where
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        let (ends, is_fated) = (entry.head.first_end(), entry.head.fate().is_some());
-        Self { entry, ends, is_fated }
-    }
-
-    /// The same of an entry whose type is not known.
-    pub(crate) fn of(entry: Resident) -> Self {
-        let head = entry.head();
-        let (ends, is_fated) = (head.first_end(), head.fate().is_some());
-        Self { entry, ends, is_fated }
-    }
-
-    /// Whether its time may end.
-    #[inline]
-    pub(super) fn has_time(&self) -> bool {
-        self.ends != NEVER
-    }
-}
-
-/// One hash's place.
-pub(super) struct Slot {
-    pub(super) hash: u64,
-    pub(super) entry: Option<Resident>,
-    /// The first of the fills of this hash.
-    pub(super) fills: u32,
-    pub(super) prev: u32,
-    pub(super) next: u32,
-    pub(super) queue: u8,
-    /// How often eviction found it used, up to a few.
-    pub(super) uses: u8,
-    /// What is known of its lone fill.
-    bits: u8,
-}
-
-impl Slot {
-    fn head(at: u32) -> Self {
-        Self { prev: at, next: at, ..Self::of(0) }
-    }
-
-    fn of(hash: u64) -> Self {
-        Self {
-            hash,
-            entry: None,
-            fills: NONE,
-            prev: NONE,
-            next: NONE,
-            queue: NO_QUEUE,
-            uses: 0,
-            bits: 0,
-        }
-    }
-
-    /// Begins a fill in an empty slot. Where there is no entry, there are no neighbours in a list: their places have the
-    /// number of the fill.
-    #[inline]
-    pub(super) fn begin(&mut self, ticket: u64, bits: u8) {
-        #[allow(clippy::cast_possible_truncation)] // Its two halves.
-        let (low, high) = (ticket as u32, (ticket >> 32) as u32);
-        (self.prev, self.next) = (low, high);
-        (self.fills, self.bits) = (LONE, bits);
-    }
-
-    /// The lone fill of a slot that has one: its number, and what is known of it.
-    #[inline]
-    pub(super) fn lone(&self) -> (u64, u8) {
-        (u64::from(self.prev) | u64::from(self.next) << 32, self.bits)
-    }
-
-    /// What the lone fill computes is not to be stored.
-    pub(super) fn kill_lone(&mut self) {
-        self.bits |= KILLED;
-    }
-}
 
 /// What is counted under the lock.
 #[derive(Clone, Copy, Default)]
@@ -272,6 +174,16 @@ impl Inner {
         self.index.remove(slot.hash, at);
     }
 
+    /// Gives a slot back that is in no list any more and has no fill. Returns the entry that was in it.
+    #[inline(always)]
+    pub(super) fn empty_slot(&mut self, at: u32) -> Option<Resident> {
+        let slot = &mut self.slots[at as usize];
+        slot.queue = NO_QUEUE;
+        slot.next = mem::replace(&mut self.free, at);
+        self.index.remove(slot.hash, at);
+        slot.entry.take()
+    }
+
     /// Whether this very entry is in the slot.
     pub(super) fn holds(&self, at: u32, entry: &Resident) -> bool {
         let held = self.slot(at).entry.as_ref();
@@ -423,17 +335,6 @@ impl Inner {
     }
 }
 
-/// Puts an entry into a slot that has none, at the end of the window.
-#[inline(always)]
-pub(super) fn admit(slots: &mut [Slot], at: u32, entry: Option<Resident>) {
-    let slot = &mut slots[at as usize];
-    debug_assert!(slot.entry.is_none() && slot.fills != LONE);
-    // Nothing was there, and so nothing is dropped.
-    mem::forget(mem::replace(&mut slot.entry, entry));
-    slot.uses = 0;
-    link_last(slots, at, WINDOW);
-}
-
 #[cfg(test)]
 impl Inner {
     /// What must hold whatever happened.
@@ -459,7 +360,9 @@ impl Inner {
         }
         assert_eq!(seen, self.entries);
         assert!(self.held <= self.room);
-        assert!(self.slots.iter().all(|slot| slot.fills != LONE || slot.entry.is_none()));
+        assert!(
+            self.slots.iter().all(|slot| slot.fills != super::slot::LONE || slot.entry.is_none())
+        );
         let used = self.slots.iter().filter(|slot| slot.entry.is_some() || slot.fills != NONE);
         assert_eq!(used.count(), self.index.len());
     }

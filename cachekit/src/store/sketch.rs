@@ -1,9 +1,10 @@
 //! How often keys were asked for lately, roughly and in little space: a count-min sketch with aging, as in `TinyLFU`
 //! (Einziger, Friedman, Manes: "`TinyLFU`: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 2017).
 //!
-//! A key has two counters in each of two groups; the smallest one is the estimate. Two in one group are so often those of
-//! other keys as well that old entries kept out new ones. A counter has a byte, though it only counts to 15: half of one has
-//! to be shifted and masked, which took a miss 40 instructions more.
+//! A key has three counters, two in one group and one in another; the smallest one is the estimate. Two in one group alone
+//! are so often those of other keys as well that old entries kept out new ones. Four count more for other keys, in as much
+//! memory, and take longer. A counter has a byte, though it only counts to 15: half of one has to be shifted and masked,
+//! which took a miss 40 instructions more.
 
 /// Counters that lie together, so that a look at several of them waits for memory once.
 type Group = [u8; 8];
@@ -32,35 +33,29 @@ pub(super) struct Sketch {
     sample: u64,
 }
 
-/// Two counters of a key: their group, and their places in its halves.
+/// The counters of a key: their groups, and their places in these.
 #[derive(Clone, Copy)]
-struct Pair {
-    group: usize,
+struct Places {
+    /// Two are here, one in each half.
+    first: usize,
     low: usize,
     high: usize,
+    /// One is there.
+    second: usize,
+    third: usize,
 }
 
-impl Pair {
+impl Places {
     #[inline(always)]
-    fn of(group: usize, bits: u64) -> Self {
-        // Four counters in each half.
-        let place = |bits: u64| (bits & 3) as usize;
-        Self { group, low: place(bits), high: 4 + place(bits >> 2) }
+    fn counters(self, groups: &[Group]) -> [u8; 3] {
+        let first = &groups[self.first];
+        [first[self.low], first[self.high], groups[self.second][self.third]]
     }
+}
 
-    #[inline(always)]
-    fn counters(self, groups: &[Group]) -> (u8, u8) {
-        let group = &groups[self.group];
-        (group[self.low], group[self.high])
-    }
-
-    /// Counts those that are at `least`: the others count other keys, too.
-    #[inline(always)]
-    fn increment(self, groups: &mut [Group], (low, high): (u8, u8), least: u8) {
-        let group = &mut groups[self.group];
-        group[self.low] += u8::from(low == least);
-        group[self.high] += u8::from(high == least);
-    }
+#[inline(always)]
+fn least([a, b, c]: [u8; 3]) -> u8 {
+    a.min(b).min(c)
 }
 
 impl Sketch {
@@ -83,7 +78,7 @@ impl Sketch {
     }
 
     #[inline(always)]
-    fn places(&self, hash: u64) -> (Pair, Pair) {
+    fn places(&self, hash: u64) -> Places {
         // Mixed once more: the bits that choose a shard and a bucket are the same for many keys here.
         let mut mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^= mixed >> 32;
@@ -91,17 +86,17 @@ impl Sketch {
         #[allow(clippy::cast_possible_truncation)] // The mask leaves less.
         let group = |bits: u64| bits as usize & mask;
         let first = group(mixed >> 12);
-        // Never the same, for its counters could then be counted twice: one is even, the other odd.
+        // Never the same, for a counter could then be counted twice: one is even, the other odd.
         let second = first ^ group(mixed >> 38 | 1);
-        (Pair::of(first, mixed), Pair::of(second, mixed >> 4))
+        // Four counters in each half, eight in all.
+        let (low, high) = ((mixed & 3) as usize, 4 + (mixed >> 2 & 3) as usize);
+        Places { first, low, high, second, third: (mixed >> 4 & 7) as usize }
     }
 
     /// The estimate for a key, up to 15.
     #[inline]
     pub(super) fn estimate(&self, hash: u64) -> u64 {
-        let (one, other) = self.places(hash);
-        let ((a, b), (c, d)) = (one.counters(&self.groups), other.counters(&self.groups));
-        u64::from(a.min(b).min(c.min(d)))
+        u64::from(least(self.places(hash).counters(&self.groups)))
     }
 
     /// Counts a key once more. Returns the new estimate.
@@ -113,15 +108,18 @@ impl Sketch {
     /// Inlined copy for the miss path.
     #[inline(always)]
     pub(super) fn increment_inlined(&mut self, hash: u64) -> u64 {
-        let (one, other) = self.places(hash);
+        let places = self.places(hash);
         let groups = &mut *self.groups;
-        let (first, second) = (one.counters(groups), other.counters(groups));
-        let least = first.0.min(first.1).min(second.0.min(second.1));
+        let [low, high, third] = places.counters(groups);
+        let least = least([low, high, third]);
         if least >= MOST {
             return u64::from(least);
         }
-        one.increment(groups, first, least);
-        other.increment(groups, second, least);
+        // The others count other keys, too.
+        let first = &mut groups[places.first];
+        first[places.low] += u8::from(low == least);
+        first[places.high] += u8::from(high == least);
+        groups[places.second][places.third] += u8::from(third == least);
         self.left -= 1;
         if self.left == 0 {
             self.age();

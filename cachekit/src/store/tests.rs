@@ -14,6 +14,8 @@ use crate::sync::lock;
 
 #[cfg(not(cachekit_model))]
 mod fills;
+#[cfg(not(cachekit_model))]
+mod waiters;
 
 pub(super) const CALLER: Caller = Caller { asynchronous: false, asks: false };
 

@@ -12,15 +12,15 @@
 //!    by a type of the same name whose schema has the same fingerprint: names, order and kinds of all fields
 //!    and variants. A changed struct misses before a byte of it is decoded.
 //! 2. *The value conforms.* A value may serialize differently from how its type is read: `skip_serializing_if`
-//! omits fields that bincode would still read. So every serialization is compared with the schema
-//! ([`conform`]), and a value that deviates is written as MessagePack. Under one schema, the bytes of
-//! conforming values are equal only if the values serialize equally, down to every name and kind.
+//!    omits fields that bincode would still read. So every serialization is compared with the schema
+//!    ([`conform`]), and a value that deviates is written as MessagePack. Under one schema, the bytes of
+//!    conforming values are equal only if the values serialize equally, down to every name and kind.
 //! 3. *The value reproduces its bytes.* The reader serializes what it decoded. Unless that conforms, too,
-//! and gives the stored bytes again, it is a miss. This detects whatever went wrong in between: in the codec, in a type
-//! that now reads differently, or in a `Deserialize` that is not the inverse of its `Serialize`.
-//! Hash maps and sets have another order in every process: for types that contain them, a *trace* takes the
-//! place of the bytes, a digest of the value as it is serialized that does not depend on their order
-//! ([`trace`]).
+//!    and gives the stored bytes again, it is a miss. This detects whatever went wrong in between: in the codec, in a type
+//!    that now reads differently, or in a `Deserialize` that is not the inverse of its `Serialize`.
+//!    Hash maps and sets have another order in every process: for types that contain them, a *trace* takes the
+//!    place of the bytes, a digest of the value as it is serialized that does not depend on their order
+//!    ([`trace`]).
 //!
 //! The third rule applies at the reader. The writer does what a reader will do, for the first values of each type and
 //! for some of the later ones, and writes MessagePack if that would fail. Once it has failed, for a writer or a reader

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
+use super::row::{ALONE, ASKING, ASYNCHRONOUS, CHANGING, KILLED, PASSED, REFRESHING, Rare, Row};
 use crate::clock::Ticks;
 use crate::entry::Resident;
 use crate::flight::{Landing, Wait, wait_graph};
 use crate::store::out::{Cause, Out};
-use crate::store::shard::{Inner, LONE, NONE, admit};
+use crate::store::shard::Inner;
+use crate::store::slot::{LONE, NONE};
 
 /// What a fill may be that ends plainly.
 const PLAIN: u8 = ALONE | ASYNCHRONOUS | CHANGING;
@@ -98,28 +99,19 @@ impl Inner {
         true
     }
 
-    /// Ends a lone fill with an entry, where entries have no weight and none has expired: what most fills come to. Room is
-    /// still to be made. Else the entry stays where it is, and nothing is done.
+    /// Ends a lone fill that has an entry with this end, where entries have no weight and none has expired: what most fills
+    /// come to. The slot waits for the entry. Else nothing is done.
     #[inline(always)]
-    pub(in crate::store) fn land_lone(
-        &mut self,
-        row: Row,
-        entry: &mut Option<Resident>,
-        (ends, now): (Ticks, Ticks),
-    ) -> bool {
-        // As a slice: its place is read once.
-        let slots = &mut *self.slots;
-        let slot = &mut slots[row.at as usize];
+    pub(in crate::store) fn ends_lone(&mut self, row: Row, ends: Ticks, now: Ticks) -> bool {
+        let slot = &mut self.slots[row.at as usize];
         let is_plain = slot.fills == LONE && slot.lone() == (row.ticket, slot.lone().1 & PLAIN);
         if !is_plain || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
             return false;
         }
         slot.fills = NONE;
-        admit(slots, row.at, entry.take());
         self.sweep.expects(ends);
         self.fills.running -= 1;
         self.counts.loads += 1;
-        self.came_in(1);
         true
     }
 

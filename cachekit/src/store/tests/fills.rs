@@ -1,22 +1,20 @@
-//! Running fills: leading, joining, killing, and how long waiters wait.
+//! Running fills: leading, joining, killing, landing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 
 use super::{CALLER, check, store};
 use crate::clock::NEVER;
-use crate::entry::{Entry, Plan, Resident};
-use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
-use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, StoreRef, Turn, landing, watch};
+use crate::entry::{Entry, Plan};
+use crate::flight::{Failure, FlightId, Landing, Wait, wait_graph};
+use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, StoreRef, Turn};
 
-const HASH: u64 = 9;
+pub(super) const HASH: u64 = 9;
 
-fn flights() -> StoreRef {
+pub(super) fn flights() -> StoreRef {
     store(100).0
 }
 
-fn value(store: &StoreRef, value: u64) -> Arc<Entry<u64, u64>> {
+pub(super) fn value(store: &StoreRef, value: u64) -> Arc<Entry<u64, u64>> {
     Arc::new(store.entry(1_u64, value, Plan::until(NEVER)))
 }
 
@@ -28,11 +26,11 @@ fn look(store: &StoreRef, asynchronous: bool) -> Look {
     store.look(HASH, Caller { asynchronous, ..CALLER })
 }
 
-fn flight(store: &StoreRef, row: Row, alone: bool) -> Flight {
+pub(super) fn flight(store: &StoreRef, row: Row, alone: bool) -> Flight {
     Flight::new(store.clone(), HASH, row, alone)
 }
 
-fn leads(store: &StoreRef, asynchronous: bool) -> Flight {
+pub(super) fn leads(store: &StoreRef, asynchronous: bool) -> Flight {
     match look(store, asynchronous) {
         Look::Lead(row) => flight(store, row, false),
         _ => panic!("alone"),
@@ -46,7 +44,7 @@ fn pending(store: &StoreRef, asynchronous: bool) -> Row {
     }
 }
 
-fn waits(store: &StoreRef, asynchronous: bool) -> Arc<Wait> {
+pub(super) fn waits(store: &StoreRef, asynchronous: bool) -> Arc<Wait> {
     match store.join(HASH, pending(store, asynchronous), asynchronous) {
         Join::Wait(wait, _) => wait,
         _ => panic!("joins"),
@@ -138,21 +136,6 @@ fn a_look_finds_an_entry_or_takes_the_lead() {
 }
 
 #[test]
-fn waiters_learn_how_it_ended() {
-    let store = flights();
-    let flight = leads(&store, true);
-    assert!(!flight.has_waiters());
-    let mut waiter = Waiter::new(&store, waits(&store, true));
-    assert!(flight.has_waiters());
-    assert!(waiter.poll().is_pending());
-    // Dropped without landing: cancelled.
-    drop(flight);
-    let Poll::Ready(Waited::Landed(Landing::Cancelled)) = waiter.poll() else {
-        panic!("it was cancelled")
-    };
-}
-
-#[test]
 fn a_younger_value_ends_every_older_fill_and_no_younger_one() {
     let store = flights();
     let [first, second, third] = [0; 3].map(|_| beside(&store, false));
@@ -215,23 +198,6 @@ fn a_value_that_is_on_its_way_ends_with_the_first_younger_one() {
 }
 
 #[test]
-fn waiters_that_gave_up_leave_nothing_behind() {
-    let store = flights();
-    let _leader = leads(&store, true);
-    let wait = waits(&store, true);
-    let mut stays = Waiter::new(&store, Arc::clone(&wait));
-    assert!(stays.poll().is_pending());
-    // Miri takes its time for each.
-    for _ in 0..if cfg!(miri) { 100 } else { 10_000 } {
-        assert!(Waiter::new(&store, waits(&store, true)).poll().is_pending());
-    }
-    assert_eq!(wait.places(), 1);
-    drop(stays);
-    assert_eq!(wait.places(), 0);
-    assert!(!watch::tick_of(&store, 0), "it is watched no more");
-}
-
-#[test]
 fn a_caller_that_comes_after_an_invalidation_does_not_wait_for_what_began_before() {
     let store = flights();
     let leader = leads(&store, false);
@@ -276,156 +242,6 @@ fn a_run_does_not_come_between_a_change() {
     assert!(!lands(&store, beside(&store, false), 1));
     assert!(matches!(store.turn(HASH), Turn::Wait(..)), "another change waits");
     assert!(lands(&store, changes, 2));
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// A waiter that is a future, and how often it was woken.
-struct Waiter {
-    landing: std::pin::Pin<Box<dyn Future<Output = Waited>>>,
-    woken: Arc<Woken>,
-}
-
-impl Waiter {
-    fn new(store: &StoreRef, wait: Arc<Wait>) -> Self {
-        let store = store.clone();
-        let landing = Box::pin(async move { landing(&wait, &store, HASH).await });
-        Self { landing, woken: Arc::default() }
-    }
-    fn poll(&mut self) -> Poll<Waited> {
-        let waker = Waker::from(Arc::clone(&self.woken));
-        self.landing.as_mut().poll(&mut Context::from_waker(&waker))
-    }
-    fn is_to_run(&mut self) -> bool {
-        matches!(self.poll(), Poll::Ready(Waited::Relieve))
-    }
-}
-
-#[test]
-fn a_leader_that_is_polled_no_more_is_relieved_by_one_waiter() {
-    let store = flights();
-    let leader = leads(&store, true);
-    let knocked = Arc::new(Woken::default());
-    leader.pilot().pending(&Waker::from(Arc::clone(&knocked)));
-    let mut waiters: Vec<_> = (0..3).map(|_| Waiter::new(&store, waits(&store, true))).collect();
-    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
-    assert!(watch::tick_of(&store, 0));
-    assert_eq!(knocked.0.load(Ordering::SeqCst), 1, "it is woken");
-    watch::tick_of(&store, 0);
-    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
-    watch::tick_of(&store, 0);
-    assert!(waiters.iter().all(|waiter| waiter.woken.0.load(Ordering::SeqCst) == 1));
-    let to_run = waiters.iter_mut().filter_map(|waiter| waiter.is_to_run().then_some(())).count();
-    assert_eq!(to_run, 1);
-    // Later callers do not wait for it either.
-    drop(leads(&store, true));
-}
-
-#[test]
-fn a_leader_that_answers_is_left_alone_for_a_time() {
-    let store = flights();
-    let leader = leads(&store, true);
-    let mut waiter = Waiter::new(&store, waits(&store, true));
-    assert!(waiter.poll().is_pending());
-    let mut reliefs = Vec::new();
-    for second in 0..40 {
-        for _ in 0..4 {
-            leader.pilot().pending(Waker::noop());
-            watch::tick_of(&store, second * 1000);
-            leader.pilot().polled();
-        }
-        while waiter.is_to_run() {
-            reliefs.push(second);
-            waiter = Waiter::new(&store, waits(&store, true));
-        }
-    }
-    assert_eq!(reliefs, [5, 15, 35], "twice as long each time");
-}
-
-#[test]
-fn a_thread_is_relieved_by_more_waiters_only_where_they_may_block_a_runtime() {
-    let store = flights();
-    let _leader = leads(&store, false);
-    let mut waiters: Vec<_> = (0..40).map(|_| Waiter::new(&store, waits(&store, true))).collect();
-    assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
-    let mut reliefs = Vec::new();
-    for second in 0..=60 {
-        watch::tick_of(&store, second * 1000);
-        waiters.retain_mut(|waiter| {
-            let stays = !waiter.is_to_run();
-            reliefs.extend((!stays).then_some(second));
-            stays
-        });
-    }
-    reliefs.dedup();
-    assert_eq!(reliefs, [2, 6, 14, 30]);
-    let left = if cfg!(feature = "tokio") { 40 - 4 } else { 40 - 15 };
-    assert_eq!(waiters.len(), left);
-}
-
-#[test]
-fn a_leader_inside_a_long_poll_is_at_work() {
-    let store = flights();
-    let leader = leads(&store, true);
-    let mut waiter = Waiter::new(&store, waits(&store, true));
-    assert!(waiter.poll().is_pending());
-    assert!((0..9).all(|_| watch::tick_of(&store, 0)));
-    assert!(waiter.poll().is_pending());
-    drop(leader);
-}
-
-#[test]
-fn the_first_answer_ends_the_wait_for_all() {
-    let store = flights();
-    let leader = leads(&store, true);
-    leader.pilot().pending(Waker::noop());
-    let wait = waits(&store, true);
-    let mut others: Vec<_> = (0..2).map(|_| Waiter::new(&store, Arc::clone(&wait))).collect();
-    assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
-    let caller = Caller { asynchronous: true, ..CALLER };
-    let relieves = || store.relieve(HASH, caller, &wait).map(|row| flight(&store, row, true));
-    let relief = relieves().expect("it still waits");
-    assert!(relief.is_alone() && relief.has_waiters() && leader.has_waiters());
-    // One that fails without an answer leaves the others to the leader.
-    relief.abandon(Landing::Failed(Failure::Unshared));
-    assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
-    let relief = relieves().expect("it still waits");
-    let own = value(&store, 2);
-    relief.land(Newcomer::new(Arc::clone(&own)), 0);
-    let own: Resident = own;
-    for waiter in &mut others {
-        let Poll::Ready(Waited::Landed(Landing::Ready(entry))) = waiter.poll() else {
-            panic!("answered")
-        };
-        assert!(Arc::ptr_eq(&entry, &own));
-    }
-    store.remove(HASH, &|_| true);
-    assert!(relieves().is_none(), "it is over");
-    drop(leader);
-    assert_eq!(store.running(), 0);
-    check(&store);
-}
-
-#[test]
-fn a_caller_that_comes_after_an_answer_waits_for_another() {
-    let store = flights();
-    let leader = leads(&store, true);
-    leader.pilot().pending(Waker::noop());
-    let wait = waits(&store, true);
-    let caller = Caller { asynchronous: true, ..CALLER };
-    let row = store.relieve(HASH, caller, &wait).expect("it still waits");
-    // Its value is good for the waiters, and not kept.
-    flight(&store, row, true).abandon(Landing::Ready(value(&store, 2)));
-    let late = waits(&store, true);
-    assert!(!Arc::ptr_eq(&late, &wait) && !late.is_over());
-    drop(leader);
 }
 
 fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
