@@ -10,8 +10,9 @@
 //! A layer hands on every [`Capability`](crate::Capability) of what it stands around, and offers no other. The
 //! operations of capabilities pass the layer as well; subscriptions to events go straight through.
 //!
-//! The clients of this crate have deadlines and retries of their own, and `cachekit` has a budget and a circuit breaker
-//! for every backend. Layers are for backends that have none, and for programs that use a backend directly.
+//! The clients of this crate have deadlines and retries already: that of the HTTP API goes through [`Deadline`] and
+//! [`Retry`] itself, and `cachekit` has a budget and a circuit breaker for every backend. Layers are for backends that have
+//! none, and for programs that use a backend directly.
 //!
 //! # Which stands around which
 //!
@@ -71,4 +72,6 @@ pub use self::circuit_breaker::CircuitBreaker;
 pub use self::concurrency_limit::ConcurrencyLimit;
 pub use self::deadline::Deadline;
 pub use self::layered::{Layer, Layered};
+#[cfg(feature = "http")]
+pub(crate) use self::retry::Failed;
 pub use self::retry::{Retry, RetryBudget};
