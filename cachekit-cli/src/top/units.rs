@@ -1,5 +1,7 @@
 //! Numbers for people, and lines that fit into a terminal.
 
+use std::time::Instant;
+
 /// Facts side by side, in lines of at most 79 columns.
 pub(super) fn wrapped(facts: &[String]) -> String {
     let mut text = String::new();
@@ -19,6 +21,11 @@ pub(super) fn wrapped(facts: &[String]) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The time between two snapshots, which rates are by: never nothing.
+pub(super) fn seconds_between(before: Instant, now: Instant) -> f64 {
+    (now - before).as_secs_f64().max(0.001)
 }
 
 /// What the numbers are of.
