@@ -8,8 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# With its version where the tests use a package of others that has the same name.
-PACKAGES=(cachekit cachekit-io cachekit-macros@0.1.0 cachekit-server cachekit-cli)
+MACROS=$(.ci/workspace_id cachekit-macros)
+PACKAGES=(cachekit cachekit-io "$MACROS" cachekit-server cachekit-cli)
 MSRV=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*"/\1/p' Cargo.toml | head -n 1)
 [ -n "$MSRV" ] || { echo "msrv: no rust-version in Cargo.toml" >&2; exit 1; }
 

@@ -33,24 +33,17 @@ enum View {
 }
 
 impl View {
-    /// Everything since the start.
-    fn of(now: &Snapshot) -> Self {
-        match now {
-            Snapshot::Server(now) => Self::Server(server::View::of(now)),
-            Snapshot::Program(now) => Self::Program(program::View::of(now)),
-        }
-    }
-
-    /// What happened since an earlier snapshot of the same source.
-    fn between(before: &Snapshot, now: &Snapshot) -> Self {
+    /// Everything since the start, or what happened since an earlier snapshot of the same.
+    fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
         match (before, now) {
-            (Snapshot::Server(before), Snapshot::Server(now)) => {
-                Self::Server(server::View::between(before, now))
+            (Some(Snapshot::Server(before)), Snapshot::Server(now)) => {
+                Self::Server(server::View::new(Some(before), now))
             }
-            (Snapshot::Program(before), Snapshot::Program(now)) => {
-                Self::Program(program::View::between(before, now))
+            (Some(Snapshot::Program(before)), Snapshot::Program(now)) => {
+                Self::Program(program::View::new(Some(before), now))
             }
-            _ => Self::of(now),
+            (_, Snapshot::Server(now)) => Self::Server(server::View::new(None, now)),
+            (_, Snapshot::Program(now)) => Self::Program(program::View::new(None, now)),
         }
     }
 
@@ -76,7 +69,7 @@ pub(crate) fn run(options: &Top, style: Style) -> Result<(), Failure> {
     if goes_on {
         return live::run(&watched, first, options.interval);
     }
-    let view = View::of(&first);
+    let view = View::new(None, &first);
     match style {
         Style::Text => print(view.text(watched.name()).as_bytes()),
         Style::Json => print_json(&view.json(watched.name())),

@@ -1,18 +1,45 @@
 //! How long to wait before another attempt.
 //!
-//! Exponential backoff with full jitter: callers that failed together spread over the whole of a growing window.
+//! Exponential backoff with jitter: callers that failed together spread over a window that doubles with each wait.
 //! Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 
 use std::time::Duration;
 
-/// The longest wait before the first retry; it doubles with each further one.
-const FIRST: Duration = Duration::from_millis(100);
-/// What it does not grow beyond.
-pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+/// Windows that double, up to a longest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    /// The part of a window that is waited in any case.
+    least: f64,
+}
 
-/// The wait before retry number `made`, counted from zero. `jitter` is from 0 to 1; what the backend asked for is the
-/// least.
-pub(crate) fn wait(made: u32, asked: Option<Duration>, jitter: f64) -> Duration {
-    let window = FIRST.saturating_mul(1 << made.min(16)).min(LONGEST);
-    window.mul_f64(jitter.clamp(0.0, 1.0)).max(asked.unwrap_or_default())
+impl Backoff {
+    /// Anywhere in the window ("full jitter").
+    #[cfg(feature = "layers")]
+    pub(crate) const fn full(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, least: 0.0 }
+    }
+
+    /// Anywhere in the second half of the window ("equal jitter").
+    #[cfg(any(feature = "http", feature = "redis"))]
+    pub(crate) const fn half(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, least: 0.5 }
+    }
+
+    /// The longest wait.
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// The wait after `made` others.
+    pub(crate) fn wait(&self, made: u32) -> Duration {
+        self.at(made, fastrand::f64())
+    }
+
+    /// The same for this place in the window, from 0 to 1.
+    pub(crate) fn at(&self, made: u32, jitter: f64) -> Duration {
+        let window = self.first.saturating_mul(1 << made.min(16)).min(self.longest);
+        window.mul_f64(self.least + (1.0 - self.least) * jitter.clamp(0.0, 1.0))
+    }
 }

@@ -58,7 +58,9 @@ struct Readme;
 
 #[doc(hidden)]
 pub mod alarm;
-#[cfg(any(feature = "http", feature = "layers"))]
+#[cfg(any(feature = "layers", feature = "redis"))]
+mod attempts;
+#[cfg(any(feature = "layers", feature = "redis"))]
 mod backoff;
 #[doc(hidden)]
 pub mod circuit;
@@ -90,7 +92,7 @@ mod runtime;
 mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-#[cfg(any(feature = "http", feature = "layers", feature = "redis"))]
+#[cfg(any(feature = "layers", feature = "redis"))]
 mod timed;
 #[cfg(any(feature = "http", feature = "redis"))]
 mod tls;

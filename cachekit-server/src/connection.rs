@@ -9,6 +9,7 @@ use crate::open_files;
 use crate::peers::{Peers, Seat};
 use crate::stream::Watched;
 use crate::tls::CurrentIdentity;
+use crate::unread::Window;
 use crate::watch::Verdict;
 use http::Request;
 use hyper::body::Incoming;
@@ -35,8 +36,6 @@ const LEAVE: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Both directions of one HTTP/2 stream: a value of this size travels without a pause.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-/// All streams of a connection together.
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// How much of the answers of one connection waits to be sent.
 const SEND_BUFFER: usize = 1024 * 1024;
 
@@ -198,7 +197,9 @@ where
         let (service, running) = (Arc::clone(service), pulse.begin());
         async move { Ok::<_, Infallible>(service.answer(request, running).await) }
     });
-    let builder = protocol(&service.limits, speaks);
+    let window = (!matches!(speaks, Speaks::Http1)).then(|| service.windows.open());
+    let window_bytes = window.as_ref().map_or(0, Window::bytes);
+    let builder = protocol(&service.limits, speaks, window_bytes);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
     let first_check = service.limits.header_timeout.min(service.limits.stall_timeout);
     let mut check = pin!(sleep(first_check));
@@ -241,7 +242,8 @@ where
     }
 }
 
-fn protocol(limits: &Limits, speaks: Speaks) -> Builder<TokioExecutor> {
+/// `window` is how much of HTTP/2 may come before it is read, in bytes.
+fn protocol(limits: &Limits, speaks: Speaks, window: u32) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     let header_bytes = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
     builder
@@ -255,8 +257,8 @@ fn protocol(limits: &Limits, speaks: Speaks) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_streams)
         .max_header_list_size(limits.max_header_bytes)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW.min(window))
+        .initial_connection_window_size(window)
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(limits.max_pending_reset_streams)
         .max_local_error_reset_streams(limits.max_local_reset_streams)

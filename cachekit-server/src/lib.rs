@@ -50,6 +50,7 @@ mod store;
 mod stream;
 mod tenant;
 mod tls;
+mod unread;
 mod watch;
 
 pub use crate::auth::{ApiKey, ApiKeyError, ApiKeys, KeyFileError, KeyKind, Scope};

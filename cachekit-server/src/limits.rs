@@ -37,6 +37,10 @@ pub struct Limits {
     /// What the bodies of one tenant may take of that; beyond it, `429`. A body that is the tenant's only
     /// one is bounded by the whole alone. Without it: a quarter of the whole.
     pub max_receiving_bytes_per_tenant: Option<usize>,
+    /// What peers may have sent over all HTTP/2 connections together that no request has read yet, in bytes: the sum of the
+    /// windows of the connections. The more connections there are, the less of it a new one gets, at most 4 MiB and at
+    /// least the 64 KiB that each has by RFC 9113 §6.9.2.
+    pub max_unread_bytes: usize,
     /// What all answers that their peers have not taken yet may hold together, in bytes. Answers beyond it
     /// wait, and their values are not loaded before there is room; a value always fits alone.
     pub max_sending_bytes: usize,
@@ -90,6 +94,7 @@ impl Default for Limits {
             max_value_bytes: MAX_VALUE_BYTES,
             max_receiving_bytes: 512 * 1024 * 1024,
             max_receiving_bytes_per_tenant: None,
+            max_unread_bytes: 256 * 1024 * 1024,
             max_sending_bytes: 512 * 1024 * 1024,
             max_sending_bytes_per_tenant: None,
             max_sending_bytes_per_connection: 64 * 1024 * 1024,

@@ -14,6 +14,7 @@ use crate::room::Room;
 use crate::store::{MemoryStore, RedisStore, Store};
 use crate::tenant::{TenantLimits, TenantLimitsError, Tenants};
 use crate::tls::{CurrentIdentity, Identity};
+use crate::unread::Windows;
 use cachekit_io::Clock;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -235,6 +236,9 @@ impl Builder {
         let alarms = Arc::clone(&metrics.alarms);
         let limits = &self.limits;
         let outgoing = Outgoing::new(limits.max_sending_bytes, limits.stall_timeout, alarms);
+        // As many may be on their way out.
+        let connections = limits.max_connections.saturating_mul(2);
+        let windows = Windows::new(limits.max_unread_bytes, connections);
         let service = Arc::new(Service {
             keys: RwLock::new(Arc::new(self.keys)),
             tenants: Tenants::new(self.limits.shares()),
@@ -243,6 +247,7 @@ impl Builder {
             clock: self.clock,
             receiving: Room::new(self.limits.max_receiving_bytes),
             outgoing: Arc::new(outgoing),
+            windows: Arc::new(windows),
             description: openapi::describe(&self.limits, self.key_rule),
             limits: self.limits,
             key_rule: self.key_rule,

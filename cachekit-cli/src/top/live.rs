@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Shows what is watched until `q`, Escape or ctrl-c.
 pub(super) fn run(watched: &Watched, first: Snapshot, interval: Duration) -> Result<(), Failure> {
     let mut before = first;
-    let mut shown = View::of(&before).text(watched.name());
+    let mut shown = View::new(None, &before).text(watched.name());
     let _screen = Screen::enter().map_err(|error| Failure::output(&error))?;
     loop {
         draw(&shown).map_err(|error| Failure::output(&error))?;
@@ -28,7 +28,7 @@ pub(super) fn run(watched: &Watched, first: Snapshot, interval: Duration) -> Res
         }
         match watched.take() {
             Ok(now) => {
-                shown = View::between(&before, &now).text(watched.name());
+                shown = View::new(Some(&before), &now).text(watched.name());
                 before = now;
             }
             // A source that restarts comes back.

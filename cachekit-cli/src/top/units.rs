@@ -1,5 +1,7 @@
 //! Numbers for humans, and lines that fit into a terminal.
 
+use std::time::Instant;
+
 /// Facts side by side, in lines of at most 79 columns.
 pub(super) fn wrapped(facts: &[String]) -> String {
     let mut text = String::new();
@@ -19,6 +21,11 @@ pub(super) fn wrapped(facts: &[String]) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The seconds between two snapshots, for rates: never zero.
+pub(super) fn seconds_between(before: Instant, now: Instant) -> f64 {
+    (now - before).as_secs_f64().max(0.001)
 }
 
 /// The period that the numbers cover.

@@ -53,6 +53,7 @@ struct Inner {
     context: Option<Cow<'static, str>>,
     key_len: Option<usize>,
     retry_after: Option<Duration>,
+    is_unprocessed: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -66,6 +67,7 @@ impl BackendError {
             context: None,
             key_len: None,
             retry_after: None,
+            is_unprocessed: false,
             source: None,
         };
         Self { inner: Arc::new(inner) }
@@ -86,6 +88,32 @@ impl BackendError {
     /// Adds how long the backend asked us to wait before the next attempt.
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         Arc::make_mut(&mut self.inner).retry_after = Some(delay);
+        self
+    }
+
+    /// Notes that the backend certainly did nothing for the operation: it may be carried out again, whatever it is.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use cachekit_io::{BackendError, BackendErrorKind, Operation};
+    ///
+    /// let error = BackendError::new(BackendErrorKind::Transient, Operation::Lock)
+    ///     .with_context("nothing listens there")
+    ///     .with_unprocessed();
+    /// assert!(error.is_unprocessed());
+    /// ```
+    pub fn with_unprocessed(mut self) -> Self {
+        Arc::make_mut(&mut self.inner).is_unprocessed = true;
+        self
+    }
+
+    /// It is not known whether the backend did nothing: it was asked before, or about other items as well.
+    #[cfg(feature = "layers")]
+    pub(crate) fn maybe_processed(mut self) -> Self {
+        if self.is_unprocessed() {
+            Arc::make_mut(&mut self.inner).is_unprocessed = false;
+        }
         self
     }
 
@@ -133,6 +161,15 @@ impl BackendError {
     /// How long the backend asked us to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
+    }
+
+    /// Whether the backend certainly did nothing for the operation, as far as the backend's client can tell: there was no
+    /// connection, or it ended before the request was sent, or the other end said so (RFC 9113 §8.7). `false` means that it
+    /// is not known.
+    ///
+    /// What must not be done twice, such as taking a lock, may be tried again then.
+    pub fn is_unprocessed(&self) -> bool {
+        self.inner.is_unprocessed
     }
 
     /// Whether the same operation may succeed when tried again; see the
@@ -224,6 +261,7 @@ impl fmt::Debug for BackendError {
             .field("context", &self.inner.context)
             .field("key_len", &self.inner.key_len)
             .field("retry_after", &self.inner.retry_after)
+            .field("is_unprocessed", &self.inner.is_unprocessed)
             .field("source", &self.inner.source)
             .finish()
     }

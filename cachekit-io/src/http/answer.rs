@@ -1,7 +1,8 @@
 //! The answer to a request, read up to a limit.
 
-use super::failure::{Again, Failure};
+use super::failure::Failure;
 use crate::BackendErrorKind;
+use crate::attempts::Again;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, StatusCode, Version};
@@ -147,7 +148,7 @@ fn too_large(limit: usize) -> Failure {
 #[cold]
 fn cut_short() -> Failure {
     Failure::transport(
-        Again::IfIdempotent,
+        Again::IfRepeatable,
         "the connection broke",
         "the answer ended before its end",
     )

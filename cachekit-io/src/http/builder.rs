@@ -10,6 +10,7 @@ use super::request::CommonHeaders;
 use super::resolver::{Resolve, SystemResolver};
 use super::session::{L1, SessionMetrics};
 use super::{CachekitIo, Shared};
+use crate::layers::{Deadline, Retry};
 use crate::runtime::Background;
 use crate::tls::{self, Roots};
 use crate::wire::limits::MAX_VALUE_BYTES;
@@ -26,6 +27,8 @@ use zeroize::Zeroizing;
 const ANSWER_MARGIN: usize = 64 * 1024;
 /// Longer deadlines are mistakes, and would not fit the arithmetic of clocks.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Requests that the service certainly did not see are repeated at once, but not for ever.
+const AT_ONCE: u32 = 3;
 
 /// Settings of a [`CachekitIo`]; only the API key has no default.
 ///
@@ -301,10 +304,10 @@ impl CachekitIoBuilder {
             common,
             pool: Arc::new(pool),
             background,
-            max_retries: self.max_retries,
+            retry: Retry::of_client(self.max_retries, AT_ONCE),
             max_answer_bytes: self.max_answer_bytes,
         };
-        Some(CachekitIo { shared: Arc::new(shared), timeout: self.timeout })
+        Some(CachekitIo { shared: Arc::new(shared), deadline: Deadline::new(self.timeout) })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What went wrong with one attempt, and whether there may be another.
 
 use super::api_key::ApiKey;
+use crate::attempts::{Again, Says, When};
+use crate::layers::Failed;
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::borrow::Cow;
 use std::error::Error;
@@ -11,30 +13,26 @@ use std::time::Duration;
 /// How many characters of an answer an error shows.
 const EXCERPT_CHARS: usize = 256;
 
-/// Whether the same request may be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
-    /// It would end the same way.
-    Never,
-    /// If doing it twice is the same as doing it once.
-    IfIdempotent,
-    /// The service did nothing for it: in any case.
-    Unsent,
-}
-
 /// A failed attempt. Attempts that wait for one connection share its failure, hence `Clone`.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) kind: BackendErrorKind,
     pub(super) again: Again,
     pub(super) retry_after: Option<Duration>,
-    /// What is safe to repeat need not wait: the connection was at fault, not the service.
-    pub(super) at_once: bool,
+    /// What is safe to repeat need not wait where the connection was at fault, not the service.
+    when: When,
     context: Cow<'static, str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
+    /// What is safe to repeat need not wait.
+    #[cold]
+    pub(super) fn at_once(mut self) -> Self {
+        self.when = When::AtOnce;
+        self
+    }
+
     #[cold]
     pub(super) fn new(
         kind: BackendErrorKind,
@@ -45,7 +43,7 @@ impl Failure {
             kind,
             again,
             retry_after: None,
-            at_once: false,
+            when: When::Later,
             context: context.into(),
             source: None,
         }
@@ -67,10 +65,12 @@ impl Failure {
         Self::new(BackendErrorKind::Transient, Again::Never, context)
     }
 
-    /// It happened on a connection that was made before.
+    /// It happened on a connection that was made before: if the request was not processed, another need not wait.
     #[cold]
-    pub(super) fn at_once(mut self) -> Self {
-        self.at_once = self.again == Again::Unsent;
+    pub(super) fn on_a_connection(mut self) -> Self {
+        if self.again == Again::Unprocessed {
+            self.when = When::AtOnce;
+        }
         self
     }
 
@@ -92,7 +92,23 @@ impl Failure {
         if let Some(source) = self.source {
             error = error.with_source(Shared(source));
         }
+        if self.again == Again::Unprocessed {
+            error = error.with_unprocessed();
+        }
         error
+    }
+}
+
+impl Failed for Failure {
+    fn says(&self) -> Says {
+        Says { again: self.again, when: self.when, retry_after: self.retry_after }
+    }
+
+    fn maybe_processed(mut self) -> Self {
+        if self.again == Again::Unprocessed {
+            self.again = Again::IfRepeatable;
+        }
+        self
     }
 }
 

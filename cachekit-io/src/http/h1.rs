@@ -1,11 +1,11 @@
 //! Connections that speak HTTP/1.1: one request at a time.
 
 use super::answer::Answer;
-use super::failure::{Again, Failure};
+use super::failure::Failure;
+use super::upload::{Taken, Upload};
+use crate::attempts::Again;
 use crate::runtime::{Background, Executor, Home};
-use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 /// One connection, in the hands of one request or idle.
 pub(super) struct Conn {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Upload>,
     home: Home,
     last_use: Instant,
 }
@@ -28,7 +28,7 @@ impl Conn {
     {
         let shaken = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = shaken.map_err(|error| {
-            Failure::transport(Again::Unsent, "the HTTP/1.1 handshake failed", error)
+            Failure::transport(Again::Unprocessed, "the HTTP/1.1 handshake failed", error)
         })?;
         executor.handle.spawn(async move {
             // A request that waits for an answer learns about it there.
@@ -40,25 +40,22 @@ impl Conn {
     /// Sends a request and reads the answer; also whether the connection is good for another.
     async fn exchange(
         &mut self,
-        request: Request<()>,
-        body: Option<Bytes>,
+        request: Request<Upload>,
         limit: usize,
     ) -> Result<(Answer, bool), Failure> {
         let is_head = request.method() == Method::HEAD;
-        let request = request.map(|()| Full::new(body.unwrap_or_default()));
+        let taken = request.body().taken();
         self.sender.ready().await.map_err(|error| {
-            Failure::transport(Again::Unsent, "the connection was closed", error)
+            Failure::transport(Again::Unprocessed, "the connection was closed", error)
         })?;
         let sent = self.sender.try_send_request(request);
         let answer = sent.await.map_err(|mut error| {
-            let again = match error.take_message() {
-                Some(_) => Again::Unsent,
-                None => Again::IfIdempotent,
-            };
+            let is_unsent = error.take_message().is_some() || Taken::is_open(taken.as_ref());
+            let again = if is_unsent { Again::Unprocessed } else { Again::IfRepeatable };
             Failure::transport(again, "the connection broke", error.into_error())
         })?;
         Answer::read(answer, is_head, limit, |error| {
-            Failure::transport(Again::IfIdempotent, "the connection broke", error)
+            Failure::transport(Again::IfRepeatable, "the connection broke", error)
         })
         .await
     }
@@ -160,11 +157,10 @@ impl Lane<'_> {
     pub(super) async fn exchange(
         self,
         mut conn: Conn,
-        request: Request<()>,
-        body: Option<Bytes>,
+        request: Request<Upload>,
         limit: usize,
     ) -> Result<Answer, Failure> {
-        let (answer, reusable) = conn.exchange(request, body, limit).await?;
+        let (answer, reusable) = conn.exchange(request, limit).await?;
         if reusable {
             self.lanes.put(conn);
         }

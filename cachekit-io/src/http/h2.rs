@@ -1,16 +1,15 @@
 //! A connection that speaks HTTP/2: many requests at once.
 
 use super::answer::Answer;
-use super::failure::{Again, Failure};
+use super::failure::Failure;
 use super::keep_alive::KeepAlive;
 use super::pings::{self, Pings};
 use super::room::Room;
 use super::tasks::{Tasks, Work};
+use super::upload::{Taken, Upload};
+use crate::attempts::Again;
 use crate::runtime::{Background, Executor, Home};
-use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use http::{Method, Request};
-use http_body_util::Full;
 use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
@@ -37,7 +36,7 @@ const SUSPICIOUS: Duration = Duration::from_millis(250);
 
 /// One connection. It ends when the last user lets go of it.
 pub(super) struct Conn {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Upload>,
     home: Home,
     closed: AtomicBool,
     /// An answer did not come; new requests go elsewhere until a ping is answered.
@@ -60,9 +59,6 @@ pub(super) struct Conn {
 struct Driver {
     /// Asks for a ping now.
     look: Notify,
-    /// Something was answered: the peer's settings are known.
-    answered: AtomicBool,
-    task: AtomicWaker,
     room: Room,
 }
 
@@ -95,7 +91,7 @@ impl Conn {
             .max_local_error_reset_streams(None)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|error| {
-            Failure::transport(Again::Unsent, "the HTTP/2 handshake failed", error)
+            Failure::transport(Again::Unprocessed, "the HTTP/2 handshake failed", error)
         })?;
         let conn = Arc::new(Self {
             sender,
@@ -200,44 +196,39 @@ impl Lease {
     /// Sends a request and reads the answer.
     pub(super) async fn exchange(
         mut self,
-        request: Request<()>,
-        body: Option<Bytes>,
+        request: Request<Upload>,
         limit: usize,
     ) -> Result<Answer, Failure> {
         self.answered = false;
-        let answer = self.run(request, body, limit).await;
+        let answer = self.run(request, limit).await;
         self.answered = true;
         answer
     }
 
-    async fn run(
-        &self,
-        request: Request<()>,
-        body: Option<Bytes>,
-        limit: usize,
-    ) -> Result<Answer, Failure> {
+    async fn run(&self, request: Request<Upload>, limit: usize) -> Result<Answer, Failure> {
         let Conn { sender, driver, .. } = &*self.conn;
         let is_head = request.method() == Method::HEAD;
-        let request = request.map(|()| Full::new(body.unwrap_or_default()));
+        let taken = request.body().taken();
         let _seat = driver.room.enter().await.ok_or_else(|| {
             Failure::transport(
-                Again::Unsent,
+                Again::Unprocessed,
                 "the connection was closed",
                 "it takes no more requests",
             )
         })?;
         let sent = sender.clone().try_send_request(request);
-        let response = sent.await.map_err(|mut error| match error.take_message() {
-            Some(_) => {
+        let response = sent.await.map_err(|mut error| {
+            if error.take_message().is_some() {
                 self.conn.close();
-                Failure::transport(Again::Unsent, "the connection was closed", error.into_error())
+                let why = "the connection was closed";
+                return Failure::transport(Again::Unprocessed, why, error.into_error());
             }
-            None => self.broken(error.into_error(), Phase::Asked),
+            let mut failure = self.broken(error.into_error(), Phase::Asked);
+            if Taken::is_open(taken.as_ref()) {
+                failure.again = Again::Unprocessed;
+            }
+            failure
         })?;
-        if !driver.answered.load(Ordering::Relaxed) {
-            driver.answered.store(true, Ordering::Relaxed);
-            driver.task.wake();
-        }
         let read =
             Answer::read(response, is_head, limit, |error| self.broken(error, Phase::Answered))
                 .await;
@@ -253,8 +244,11 @@ impl Lease {
             self.conn.close();
         }
         let is_refused = phase == Phase::Asked && cause.is_some_and(is_refusal);
-        let again = if is_refused { Again::Unsent } else { Again::IfIdempotent };
-        Failure::transport(again, "the connection broke", error)
+        let again = if is_refused { Again::Unprocessed } else { Again::IfRepeatable };
+        // hyper let go of it in the line before the connection, or with its runtime.
+        let is_dropped = error.is_user();
+        let failure = Failure::transport(again, "the connection broke", error);
+        if is_dropped { failure.at_once() } else { failure }
     }
 }
 
@@ -307,7 +301,7 @@ impl Drop for CloseOnDrop {
 
 /// Moves the bytes, and watches whether the other end is alive.
 async fn drive<S>(
-    requests: Connection<TokioIo<S>, Full<Bytes>, Tasks>,
+    requests: Connection<TokioIo<S>, Upload, Tasks>,
     mut bytes: Work,
     driver: Arc<Driver>,
     guard: CloseOnDrop,
@@ -324,13 +318,12 @@ async fn drive<S>(
             if pin!(&mut *taking).poll(cx).is_ready() {
                 guard.close();
                 requests = None;
-            } else if driver.answered.load(Ordering::Relaxed) {
+            } else {
                 driver.room.set_limit(taking.current_max_send_streams());
             }
         }
     };
     poll_fn(|cx| {
-        driver.task.register(cx.waker());
         // First, so that new requests go out in this turn.
         look(cx);
         if bytes.as_mut().poll(cx).is_ready() {

@@ -5,6 +5,7 @@ use super::answer::SMALL_BODY;
 use super::failure::Failure;
 use super::operations::{format_json, invalid_option, lock_header};
 use super::request::Call;
+use crate::backoff::Backoff;
 use crate::wire::body::{LockRequest, LockResponse};
 use crate::wire::header;
 use crate::wire::limits::MAX_TTL;
@@ -15,8 +16,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Between two looks at a lock that another client holds: half of it to all of it.
-const FIRST_POLL: Duration = Duration::from_millis(20);
-const LONGEST_POLL: Duration = Duration::from_millis(500);
+const POLLS: Backoff = Backoff::half(Duration::from_millis(20), Duration::from_millis(500));
 
 impl CachekitIo {
     /// Takes the lock of this key for `timeout`, unless it is held; never waits for it.
@@ -51,18 +51,17 @@ impl CachekitIo {
         lease: Duration,
         deadline: Instant,
     ) -> Result<Option<LockGuard>, BackendError> {
-        let mut pause = FIRST_POLL;
-        loop {
+        for made in 0.. {
             if let Some(guard) = self.acquire_lock(key, lease).await? {
                 return Ok(Some(guard));
             }
-            let next = Instant::now() + pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+            let next = Instant::now() + POLLS.wait(made);
             if next >= deadline {
                 return Ok(None);
             }
             self.shared.background.sleep(next).await;
-            pause = (pause * 2).min(LONGEST_POLL);
         }
+        Ok(None)
     }
 
     pub(super) async fn take_lock(

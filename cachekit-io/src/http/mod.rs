@@ -12,8 +12,9 @@
 //! wait of up to 100 ms, 200 ms and so on to 5 s, or what `Retry-After` asks if that is longer, unless
 //! the wait would outlast the timeout. Not tried again: a refusal with a deny reason, a certificate
 //! that is not valid, and the acquisition of a lock, which might otherwise contend with itself.
-//! A request that certainly never reached the service, because the connection it was meant for had
-//! just been closed, is repeated at once, whatever it is.
+//! A request that the service certainly did nothing for, because the connection it was meant for was closed before it had all
+//! of it, or because the service says so, is repeated at once, whatever it is. If it fails in the end, its error is
+//! [unprocessed](BackendError::is_unprocessed). The rule is that of [`layers::Retry`](crate::layers::Retry).
 //!
 //! # Connections
 //!
@@ -49,11 +50,11 @@ mod pool;
 mod proxy;
 mod request;
 mod resolver;
-mod retry;
 mod room;
 mod send;
 mod session;
 mod tasks;
+mod upload;
 mod why;
 
 #[cfg(test)]
@@ -69,6 +70,7 @@ use self::api_key::ApiKey;
 use self::endpoint::Endpoint;
 use self::pool::Pool;
 use self::request::CommonHeaders;
+use crate::layers::{Deadline, Retry};
 use crate::runtime::Background;
 use crate::{BackendError, settings};
 use std::fmt;
@@ -107,7 +109,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct CachekitIo {
     shared: Arc<Shared>,
-    timeout: Duration,
+    deadline: Deadline,
 }
 
 /// What clones and variants of a client have in common.
@@ -117,7 +119,7 @@ struct Shared {
     common: CommonHeaders,
     pool: Arc<Pool>,
     background: Background,
-    max_retries: u32,
+    retry: Retry,
     max_answer_bytes: usize,
 }
 
@@ -180,13 +182,13 @@ impl CachekitIo {
     /// every operation that has to wait fail at once.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         // An hour is enough to add to any clock.
-        let timeout = timeout.min(Duration::from_secs(3600));
-        Self { shared: Arc::clone(&self.shared), timeout }
+        let deadline = Deadline::new(timeout.min(Duration::from_secs(3600)));
+        Self { shared: Arc::clone(&self.shared), deadline }
     }
 
     /// How long one operation may take.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.deadline.limit()
     }
 
     /// The base URL of the service.
@@ -199,8 +201,8 @@ impl fmt::Debug for CachekitIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CachekitIo")
             .field("api_key", &self.shared.api_key)
-            .field("timeout", &self.timeout)
-            .field("max_retries", &self.shared.max_retries)
+            .field("timeout", &self.timeout())
+            .field("max_retries", &self.shared.retry.most())
             .finish_non_exhaustive()
     }
 }

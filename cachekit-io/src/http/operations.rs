@@ -149,7 +149,7 @@ impl CachekitIo {
     pub async fn warm_up(&self) -> Result<(), BackendError> {
         let now = Instant::now();
         let connecting = async { self.shared.pool.lease(now).await.map(drop) };
-        self.within(now + self.timeout, Operation::Connect, None, connecting).await
+        self.within(self.deadline.end(now), Operation::Connect, None, connecting).await
     }
 
     /// What can be told of a write without sending it: where it goes, and its windows in seconds.

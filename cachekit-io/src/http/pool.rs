@@ -6,12 +6,13 @@
 //! request, and a request that finds all of them busy waits in line.
 
 use super::connector::{Connector, Protocol};
-use super::failure::{Again, Failure};
+use super::failure::Failure;
 use super::keep_alive::KeepAlive;
+use super::upload::Upload;
 use super::{answer::Answer, h1, h2};
+use crate::attempts::Again;
 use crate::runtime::{Background, Executor, Home};
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::Request;
 use std::pin::pin;
@@ -58,13 +59,12 @@ impl Lease<'_> {
     /// Sends a request and reads the answer.
     pub(super) async fn exchange(
         self,
-        request: Request<()>,
-        body: Option<Bytes>,
+        request: Request<Upload>,
         limit: usize,
     ) -> Result<Answer, Failure> {
         match self {
-            Self::H2(lease) => lease.exchange(request, body, limit).await,
-            Self::H1(lane, conn) => lane.exchange(conn, request, body, limit).await,
+            Self::H2(lease) => lease.exchange(request, limit).await,
+            Self::H1(lane, conn) => lane.exchange(conn, request, limit).await,
         }
     }
 }
@@ -128,7 +128,7 @@ impl Pool {
                 return Err(failure.clone());
             }
         }
-        Err(Failure::transport(Again::Unsent, "could not connect", "connections do not last"))
+        Err(Failure::transport(Again::Unprocessed, "could not connect", "connections do not last"))
     }
 
     /// How many connections there are, idle HTTP/1.1 ones not counted.
@@ -216,7 +216,7 @@ impl Pool {
                 Ok(None)
             }
             Ok(Err(failure)) => Err(failure),
-            Err(gone) => Err(Failure::transport(Again::Unsent, "could not connect", gone)),
+            Err(gone) => Err(Failure::transport(Again::Unprocessed, "could not connect", gone)),
         }
     }
 
@@ -234,7 +234,7 @@ impl Pool {
         self.background.before(deadline, connecting).await.unwrap_or_else(|| {
             Err(Failure::new(
                 crate::BackendErrorKind::Timeout,
-                Again::Unsent,
+                Again::Unprocessed,
                 "could not connect in time; is the service reachable from here (CACHEKIT_API_URL)?",
             ))
         })

@@ -4,6 +4,7 @@ use super::api_key::ApiKey;
 use super::connector::Protocol;
 use super::endpoint::{Endpoint, RequestTarget};
 use super::session::{L1, Session};
+use super::upload::Upload;
 use crate::wire::header;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
@@ -40,7 +41,7 @@ impl CommonHeaders {
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) target: RequestTarget,
-    pub(super) body: Option<Bytes>,
+    body: Option<Bytes>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// How large an answer may be.
     pub(super) limit: usize,
@@ -75,8 +76,10 @@ impl Call {
     }
 
     /// As a connection of this protocol sends it.
-    pub(super) fn request(&self, common: &CommonHeaders, protocol: Protocol) -> Request<()> {
-        let mut request = Request::new(());
+    pub(super) fn request(&self, common: &CommonHeaders, protocol: Protocol) -> Request<Upload> {
+        let upload = Upload::new(self.body.clone());
+        let upload = if self.idempotent { upload } else { upload.noted() };
+        let mut request = Request::new(upload);
         *request.method_mut() = self.method.clone();
         let mut headers = common.map.clone();
         for (name, value) in &self.headers {

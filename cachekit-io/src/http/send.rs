@@ -2,17 +2,18 @@
 
 use super::CachekitIo;
 use super::answer::Answer;
-use super::failure::{Again, Failure, describe};
+use super::failure::{Failure, describe};
 use super::request::Call;
-use super::retry::{Attempts, retry_after};
 use super::why;
+use crate::attempts::Again;
+use crate::timed;
 use crate::wire::header::DENY_REASON;
 use crate::wire::status::classify;
 use crate::{BackendError, BackendErrorKind, Operation};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl CachekitIo {
     /// Sends a call, again if it has to, and hands over the answer if its status is one of the
@@ -25,62 +26,37 @@ impl CachekitIo {
         accepts: fn(StatusCode) -> bool,
     ) -> Result<Answer, BackendError> {
         let started = Instant::now();
-        let deadline = started + self.timeout;
-        self.within(deadline, operation, key, self.attempts(&call, started, deadline, accepts))
-            .await
+        let deadline = self.deadline.end(started);
+        let (call, mut began) = (&call, Some(started));
+        let attempt = || {
+            let now = began.take().unwrap_or_else(Instant::now);
+            self.attempt(call, now, accepts)
+        };
+        let attempts = self.shared.retry.run(deadline, |_| call.idempotent, attempt);
+        self.within(deadline, operation, key, attempts).await
     }
 
     /// Bounds an operation of any kind with the deadline.
     pub(super) async fn within<T>(
         &self,
-        deadline: Instant,
+        deadline: Option<Instant>,
         operation: Operation,
         key: Option<&str>,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, BackendError> {
-        let outcome = self.shared.background.before(deadline, work).await;
+        // Timeouts are at most an hour, which any clock can add.
+        let deadline = deadline.unwrap_or_else(Instant::now);
+        let outcome = timed::before(deadline, work).await;
         let failure = match outcome {
             Some(Ok(done)) => return Ok(done),
             Some(Err(failure)) => failure,
             None => Failure::new(
                 BackendErrorKind::Timeout,
                 Again::Never,
-                format!("nothing within {:?} (CACHEKIT_TIMEOUT)", self.timeout),
+                format!("nothing within {:?} (CACHEKIT_TIMEOUT)", self.timeout()),
             ),
         };
         Err(failure.into_error(operation, key))
-    }
-
-    async fn attempts(
-        &self,
-        call: &Call,
-        started: Instant,
-        deadline: Instant,
-        accepts: fn(StatusCode) -> bool,
-    ) -> Result<Answer, Failure> {
-        let mut attempts = Attempts::new(deadline, self.shared.max_retries);
-        let mut now = started;
-        loop {
-            let failure = match self.attempt(call, now, accepts).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            now = Instant::now();
-            let may_wait = match failure.again {
-                Again::Never => false,
-                Again::Unsent if failure.at_once && attempts.repeat_unsent() => continue,
-                Again::Unsent => true,
-                Again::IfIdempotent => call.idempotent,
-            };
-            if !may_wait {
-                return Err(failure);
-            }
-            let Some(until) = attempts.next(now, failure.retry_after, fastrand::f64()) else {
-                return Err(failure);
-            };
-            self.shared.background.sleep(until).await;
-            now = Instant::now();
-        }
     }
 
     async fn attempt(
@@ -91,8 +67,8 @@ impl CachekitIo {
     ) -> Result<Answer, Failure> {
         let lease = self.shared.pool.lease(now).await?;
         let request = call.request(&self.shared.common, lease.protocol());
-        let answer = lease.exchange(request, call.body.clone(), call.limit).await;
-        let answer = answer.map_err(Failure::at_once)?;
+        let answer = lease.exchange(request, call.limit).await;
+        let answer = answer.map_err(Failure::on_a_connection)?;
         if accepts(answer.status) { Ok(answer) } else { Err(self.refusal(&answer)) }
     }
 
@@ -106,12 +82,22 @@ impl CachekitIo {
         }
         text.push_str(why::advice(status));
         let kind = classify(status, answer.headers.contains_key(DENY_REASON));
-        let again = if kind.is_retryable() { Again::IfIdempotent } else { Again::Never };
+        let again = if kind.is_retryable() { Again::IfRepeatable } else { Again::Never };
         let mut failure = Failure::new(kind, again, text);
+        // A date, and two of them, are ignored.
         let mut delays = answer.headers.get_all(RETRY_AFTER).iter();
         if let (Some(delay), None) = (delays.next(), delays.next()) {
             failure.retry_after = retry_after(delay.as_bytes());
         }
         failure
     }
+}
+
+/// Reads `Retry-After`: only whole seconds, as the API sends them.
+pub(super) fn retry_after(value: &[u8]) -> Option<Duration> {
+    if value.is_empty() || value.len() > 9 || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let seconds = value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    Some(Duration::from_secs(seconds))
 }

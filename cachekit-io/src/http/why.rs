@@ -1,9 +1,10 @@
 //! What to do about a failure, for those that a setting causes.
 
-use super::failure::{Again, Failure};
+use super::failure::Failure;
 use super::proxy::BoxError;
 use super::resolver::Blocked;
 use crate::BackendErrorKind;
+use crate::attempts::Again;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error;
 use std::io;
@@ -20,8 +21,8 @@ pub(super) fn not_connected(error: BoxError, is_direct: bool) -> Failure {
         Some(TlsError::InvalidCertificate(why)) => {
             Failure::transport(Again::Never, certificate(why), error)
         }
-        Some(why) => Failure::transport(Again::Unsent, handshake(why), error),
-        None => Failure::transport(Again::Unsent, connection(&*error, is_direct), error),
+        Some(why) => Failure::transport(Again::Unprocessed, handshake(why), error),
+        None => Failure::transport(Again::Unprocessed, connection(&*error, is_direct), error),
     }
 }
 

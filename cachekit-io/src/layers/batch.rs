@@ -26,6 +26,15 @@ struct Items<T, M> {
     may_repeat: M,
 }
 
+/// Whether an item may be asked about again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Always,
+    /// If the backend did nothing for it.
+    IfUnprocessed,
+    Never,
+}
+
 struct State<T> {
     items: Vec<Item<T>>,
     /// The verdict on the last attempt as a whole.
@@ -39,7 +48,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T, M: Fn(usize) -> bool> Items<T, M> {
+impl<T, M: Fn(usize) -> Repeat> Items<T, M> {
     fn new(operation: Operation, count: usize, may_repeat: M) -> Self {
         let items = (0..count).map(|_| Item::New).collect();
         Self { operation, state: Mutex::new(State { items, verdict: Ok(()) }), may_repeat }
@@ -52,10 +61,19 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
     fn is_left(&self, index: usize, item: &Item<T>) -> bool {
         match item {
             Item::New => true,
-            Item::Asked => (self.may_repeat)(index),
+            Item::Asked => (self.may_repeat)(index) == Repeat::Always,
             Item::Answered(Ok(_)) => false,
-            Item::Answered(Err(error)) => error.is_retryable() && (self.may_repeat)(index),
+            Item::Answered(Err(error)) => self.may_repeat_after(index, error),
         }
+    }
+
+    fn may_repeat_after(&self, index: usize, error: &BackendError) -> bool {
+        error.is_retryable()
+            && match (self.may_repeat)(index) {
+                Repeat::Always => true,
+                Repeat::IfUnprocessed => error.is_unprocessed(),
+                Repeat::Never => false,
+            }
     }
 
     /// Whether another attempt may help any of them.
@@ -103,7 +121,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
                 Err(error.with_context("the backend has left out an item of a batch"))
             });
             if let Err(error) = &answer {
-                if error.is_retryable() && (self.may_repeat)(index) {
+                if self.may_repeat_after(index, error) {
                     wait = wait.max(error.retry_after());
                 }
                 let is_graver = match &verdict {
@@ -111,7 +129,7 @@ impl<T, M: Fn(usize) -> bool> Items<T, M> {
                     Err(before) => error.is_retryable() && !before.is_retryable(),
                 };
                 if is_graver {
-                    verdict = Err(error.clone());
+                    verdict = Err(error.clone().maybe_processed());
                 }
             }
             let item = &mut state.items[index];
@@ -159,7 +177,7 @@ impl<L: Layer, B: Backend> Layered<L, B> {
         &'a self,
         operation: Operation,
         count: usize,
-        may_repeat: impl Fn(usize) -> bool + Send + Sync + 'a,
+        may_repeat: impl Fn(usize) -> Repeat + Send + Sync + 'a,
         ask: impl Fn(&'a dyn Batch, &[usize]) -> BoxFuture<'a, BatchResults<T>> + Send + Sync + 'a,
     ) -> BoxFuture<'a, BatchResults<T>> {
         Box::pin(async move {
@@ -196,7 +214,7 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
         self.carry_many(
             Operation::GetMany,
             keys.len(),
-            |_| true,
+            |_| Repeat::Always,
             move |batch, asked| {
                 let keys: Vec<&str> = asked.iter().map(|&item| keys[item]).collect();
                 Box::pin(async move { batch.get_many(&keys).await })
@@ -217,7 +235,7 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
         self.carry_many(
             Operation::DeleteMany,
             keys.len(),
-            |_| true,
+            |_| Repeat::Always,
             move |batch, asked| {
                 let keys: Vec<&str> = asked.iter().map(|&item| keys[item]).collect();
                 Box::pin(async move { batch.delete_many(&keys).await })
@@ -226,14 +244,18 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
     }
 }
 
-/// Which entries may be written again. Of several with the same key the last one wins: an earlier one that failed
-/// must not be written after it. A write under a lock must not be repeated either: it would mistake the first
-/// attempt's value for another's.
-fn may_repeat(entries: &[BatchEntry<'_>]) -> Vec<bool> {
+/// Which entries may be written again. Of several with the same key the last one wins: one that failed must not be
+/// written after it, done or not. And a write under a lock would take the first attempt's value for another's.
+fn may_repeat(entries: &[BatchEntry<'_>]) -> Vec<Repeat> {
     let last: HashMap<_, _> =
         entries.iter().enumerate().map(|(index, entry)| (entry.key, index)).collect();
-    let may = |(index, entry): (usize, &BatchEntry<'_>)| {
-        entry.options.lock.is_none() && last.get(entry.key) == Some(&index)
+    let may = |(index, entry): (usize, &BatchEntry<'_>)| match (
+        last.get(entry.key) == Some(&index),
+        &entry.options.lock,
+    ) {
+        (false, _) => Repeat::Never,
+        (true, Some(_)) => Repeat::IfUnprocessed,
+        (true, None) => Repeat::Always,
     };
     entries.iter().enumerate().map(may).collect()
 }

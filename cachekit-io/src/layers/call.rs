@@ -97,6 +97,12 @@ impl<'a, T> Attempt<'a, T> {
     pub fn may_repeat(&self) -> bool {
         (self.may_repeat)()
     }
+
+    /// The same after an attempt that failed in this way: also what must not be done twice, if the backend did
+    /// [nothing](BackendError::is_unprocessed) for it.
+    pub fn may_repeat_after(&self, error: &BackendError) -> bool {
+        self.may_repeat() || error.is_unprocessed()
+    }
 }
 
 impl<T> fmt::Debug for Attempt<'_, T> {

@@ -38,6 +38,17 @@ impl Deadline {
     }
 }
 
+impl Deadline {
+    /// When an operation ends that begins then; never if that is further away than the clock reaches.
+    pub(crate) fn end(self, began: Instant) -> Option<Instant> {
+        began.checked_add(self.0)
+    }
+
+    pub(crate) fn limit(self) -> Duration {
+        self.0
+    }
+}
+
 impl Layer for Deadline {
     fn carry<'a, T: Send + 'a>(
         &'a self,
@@ -45,8 +56,7 @@ impl Layer for Deadline {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            // Without an end if that is further away than the clock reaches.
-            let Some(end) = Instant::now().checked_add(self.0) else { return attempt.run().await };
+            let Some(end) = self.end(Instant::now()) else { return attempt.run().await };
             if let Err(error) = alarm::start() {
                 let refusal = call.error(BackendErrorKind::Transient).with_source(error);
                 return Err(refusal.with_context("the thread that keeps time does not start"));

@@ -10,8 +10,9 @@
 //! A layer has every [`Capability`](crate::Capability) of the backend that it wraps, and no other. The
 //! operations of capabilities pass through the layer too; subscriptions to events go straight to the backend.
 //!
-//! The clients of this crate have their own deadlines and retries, and `cachekit` has a budget and a circuit breaker
-//! for every backend. Layers are for backends that have none, and for programs that use a backend directly.
+//! The clients of this crate have deadlines and retries already: the client of the HTTP API uses [`Deadline`] and
+//! [`Retry`] itself, and `cachekit` has a budget and a circuit breaker for every backend. Layers are for backends that have
+//! none, and for programs that use a backend directly.
 //!
 //! # Which stands around which
 //!
@@ -72,4 +73,6 @@ pub use self::circuit_breaker::CircuitBreaker;
 pub use self::concurrency_limit::ConcurrencyLimit;
 pub use self::deadline::Deadline;
 pub use self::layered::{Layer, Layered};
+#[cfg(feature = "http")]
+pub(crate) use self::retry::Failed;
 pub use self::retry::{Retry, RetryBudget};

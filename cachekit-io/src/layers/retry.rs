@@ -1,15 +1,21 @@
 //! A layer that repeats failed operations.
 
 use super::{Attempt, Call, Layer};
-use crate::{BackendError, BoxFuture, alarm, backoff, timed};
+use crate::attempts::{Again, Attempts, Next, Says, Schedule, When};
+use crate::backoff::Backoff;
+use crate::{BackendError, BoxFuture, alarm, timed};
+use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Before the first retry, the second and so on.
+const BACKOFF: Backoff = Backoff::full(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Repeats operations after passing failures ([`BackendError::is_retryable`]).
 ///
 /// Before each retry it waits a random time: up to 100 ms, 200 ms and so on to 5 s, and at least what the backend asked
 /// for. If the backend asks for more than 5 s, the operation is not repeated; nor is an operation that must not be done
-/// twice ([`Attempt::may_repeat`]).
+/// twice ([`Attempt::may_repeat_after`]).
 ///
 /// A write that was given up half-way, by a [`Deadline`](super::Deadline) for each attempt or by a lost connection, may
 /// still arrive: after the retry that succeeded, and after anything the program or another process wrote or deleted
@@ -35,21 +41,109 @@ use std::time::Instant;
 /// ```
 #[derive(Debug)]
 pub struct Retry {
-    most: u32,
-    budget: RetryBudget,
+    schedule: Schedule,
+    budget: Option<RetryBudget>,
+}
+
+/// A failed attempt, and what it says of the next one.
+pub(crate) trait Failed: Sized {
+    fn says(&self) -> Says;
+
+    /// It is not known that nothing was done: an attempt before it may have done it.
+    fn maybe_processed(self) -> Self;
+}
+
+impl Failed for BackendError {
+    fn says(&self) -> Says {
+        let again = match (self.is_retryable(), self.is_unprocessed()) {
+            (false, _) => Again::Never,
+            (true, false) => Again::IfRepeatable,
+            (true, true) => Again::Unprocessed,
+        };
+        // A client that could go on at once has done so.
+        Says { again, when: When::Later, retry_after: self.retry_after() }
+    }
+
+    fn maybe_processed(self) -> Self {
+        Self::maybe_processed(self)
+    }
 }
 
 impl Retry {
     /// Up to this many additional attempts.
     pub fn new(retries: u32) -> Self {
-        Self { most: retries, budget: RetryBudget::default() }
+        let schedule = Schedule { at_once: 0, later: retries, backoff: BACKOFF };
+        Self { schedule, budget: Some(RetryBudget::default()) }
+    }
+
+    /// For a client that knows which attempts may follow at once: so many of them. Without a budget.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_client(retries: u32, at_once: u32) -> Self {
+        Self { schedule: Schedule { at_once, later: retries, backoff: BACKOFF }, budget: None }
     }
 
     /// Replaces the default budget.
     #[must_use]
     pub fn budget(mut self, budget: RetryBudget) -> Self {
-        self.budget = budget;
+        self.budget = Some(budget);
         self
+    }
+
+    /// How many attempts more than one, those at once aside.
+    #[cfg(feature = "http")]
+    pub(crate) fn most(&self) -> u32 {
+        self.schedule.later
+    }
+
+    /// Attempts until one succeeds, or there is to be no other.
+    pub(crate) async fn run<T, F, A>(
+        &self,
+        deadline: Option<Instant>,
+        is_repeatable: impl Fn(&F) -> bool,
+        mut attempt: impl FnMut() -> A,
+    ) -> Result<T, F>
+    where
+        F: Failed,
+        A: Future<Output = Result<T, F>>,
+    {
+        let (mut attempts, mut maybe_processed) = (None, false);
+        loop {
+            let failure = match attempt().await {
+                Ok(done) => {
+                    if let Some(budget) = &self.budget {
+                        budget.succeeded();
+                    }
+                    return Ok(done);
+                }
+                Err(failure) => failure,
+            };
+            let attempts = attempts.get_or_insert_with(|| Attempts::new(self.schedule, deadline));
+            match self.next(attempts, &failure, &is_repeatable) {
+                Some(Next::Now) => {}
+                Some(Next::At(until)) => timed::sleep(until).await,
+                None if maybe_processed => return Err(failure.maybe_processed()),
+                None => return Err(failure),
+            }
+            maybe_processed |= failure.says().again != Again::Unprocessed;
+        }
+    }
+
+    #[cold]
+    fn next<F: Failed>(
+        &self,
+        attempts: &mut Attempts,
+        failure: &F,
+        is_repeatable: impl Fn(&F) -> bool,
+    ) -> Option<Next> {
+        let says = failure.says();
+        // Also where this call is not tried again: it says how the backend is.
+        let is_hopeless = says.again == Again::Never;
+        if is_hopeless || !self.budget.as_ref().is_none_or(RetryBudget::failed) {
+            return None;
+        }
+        let next = attempts.next(says, is_repeatable(failure), Instant::now());
+        // Without the thread that keeps time there is no waiting.
+        next.filter(|next| *next == Next::Now || alarm::start().is_ok())
     }
 }
 
@@ -60,31 +154,7 @@ impl Layer for Retry {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            let mut made = 0;
-            loop {
-                let error = match attempt.run().await {
-                    Ok(done) => {
-                        self.budget.succeeded();
-                        return Ok(done);
-                    }
-                    Err(error) => error,
-                };
-                let is_short = error.retry_after().is_none_or(|asked| asked <= backoff::LONGEST);
-                let may_retry = error.is_retryable()
-                    // Also where this call is not tried again: it says how the backend is.
-                    && self.budget.failed()
-                    && attempt.may_repeat()
-                    && is_short
-                    && made < self.most
-                    // Without the thread that keeps time there is no waiting.
-                    && alarm::start().is_ok();
-                if !may_retry {
-                    return Err(error);
-                }
-                let wait = backoff::wait(made, error.retry_after(), fastrand::f64());
-                timed::sleep(Instant::now() + wait).await;
-                made += 1;
-            }
+            self.run(None, |error| attempt.may_repeat_after(error), || attempt.run()).await
         })
     }
 }

@@ -258,7 +258,7 @@ impl Redis {
                 None => (super::send::late(None), false),
             };
             if failure.then == Then::Stop || deadline.is_over() {
-                return Err(failure.into_error(operation, None));
+                return Err(failure.after(lost).into_error(operation, None));
             }
             let (slot, request) = (part.slot, &part.request);
             let again = match part.writes {
@@ -270,7 +270,7 @@ impl Redis {
             };
             again
                 .map(|answered| (answered.answer, answered.repeated || lost))
-                .map_err(|failure| failure.into_error(operation, None))
+                .map_err(|failure| failure.after(lost).into_error(operation, None))
         });
         join_all(ends).await
     }

@@ -1,6 +1,7 @@
 //! What went wrong with one attempt, and what may be done about it.
 
 use super::address::Address;
+use crate::attempts::{Again, Says, When};
 use crate::{BackendError, BackendErrorKind, Operation};
 use ::redis::{ErrorKind, RedisError, ServerError};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
@@ -40,6 +41,8 @@ pub(super) struct Failure {
     pub(super) then: Then,
     pub(super) context: Cow<'static, str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    /// An attempt before it may have taken effect.
+    is_repetition: bool,
 }
 
 impl Failure {
@@ -49,7 +52,27 @@ impl Failure {
         then: Then,
         context: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { kind, then, context: context.into(), source: None }
+        Self { kind, then, context: context.into(), source: None, is_repetition: false }
+    }
+
+    /// What it says of another attempt. A redirect is to be followed first.
+    pub(super) fn says(&self) -> Says {
+        let (again, when) = match self.then {
+            Then::Stop | Then::SendScript => (Again::Never, When::Later),
+            Then::Reconnect => (Again::IfRepeatable, When::AtOnce),
+            // The server answered, and did nothing.
+            Then::Demoted | Then::Login => (Again::Unprocessed, When::AtOnce),
+            Then::Elsewhere | Then::Wait | Then::Moved(..) | Then::Ask(_) => {
+                (Again::Unprocessed, When::Later)
+            }
+        };
+        Says { again, when, retry_after: None }
+    }
+
+    /// Notes whether an attempt before it may have taken effect.
+    pub(super) fn after(mut self, may_have_happened: bool) -> Self {
+        self.is_repetition |= may_have_happened;
+        self
     }
 
     /// The same failure, with another consequence.
@@ -182,9 +205,13 @@ impl Failure {
     /// As the caller of an operation sees it.
     #[cold]
     pub(super) fn into_error(self, operation: Operation, key: Option<&str>) -> BackendError {
+        let says = self.says();
         let mut error = BackendError::new(self.kind, operation).with_context(self.context);
         if let Some(key) = key {
             error = error.with_key(key);
+        }
+        if says.again == Again::Unprocessed && error.is_retryable() && !self.is_repetition {
+            error = error.with_unprocessed();
         }
         if let Some(source) = self.source {
             error = error.with_source(Shared(source));

@@ -6,14 +6,15 @@ use super::copies::Copies;
 use super::dial::Dialer;
 use super::failure::Failure;
 use super::flights::Flights;
+use crate::backoff::Backoff;
 use crate::runtime::{Executor, Home};
 use ::redis::aio::PubSub;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Nothing is tried for so long after a dial that failed: clients that failed together come back one by one.
+const PAUSES: Backoff = Backoff::half(Duration::from_millis(100), Duration::from_secs(1));
 
 /// A server.
 pub(super) struct Node {
@@ -127,10 +128,8 @@ impl Node {
             }
             Err(failure) => {
                 let mut down = self.lock_down();
-                let failures = down.as_ref().map_or(0, |down| down.failures) + 1;
-                let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE);
-                // Clients that failed together come back one by one.
-                let pause = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+                let before = down.as_ref().map_or(0, |down| down.failures);
+                let (failures, pause) = (before.saturating_add(1), PAUSES.wait(before));
                 let failure_told = failure.clone();
                 *down = Some(Down { failures, failure, pause_until: Instant::now() + pause });
                 Err(failure_told)

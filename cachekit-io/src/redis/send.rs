@@ -9,6 +9,8 @@ use super::failure::{Failure, Then};
 use super::node::Node;
 use super::request::Request;
 use super::{Redis, Shared};
+use crate::attempts::{Attempts, Next, Schedule};
+use crate::backoff::Backoff;
 use crate::timed::{Before, Limit};
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::borrow::Cow;
@@ -17,10 +19,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-const FIRST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// How often a lost connection is replaced without waiting.
-const AT_ONCE: u32 = 2;
+/// A lost connection is replaced without waiting, twice. In a group an operation tries up to its deadline.
+const SCHEDULE: Schedule = Schedule {
+    at_once: 2,
+    later: u32::MAX,
+    backoff: Backoff::half(Duration::from_millis(40), Duration::from_millis(500)),
+};
 /// How many redirects in a row are followed without waiting.
 const MAX_REDIRECTS: u32 = 5;
 
@@ -110,12 +114,10 @@ pub(super) fn late(last: Option<Failure>) -> Failure {
 }
 
 /// How far an operation has come.
-#[derive(Default)]
 pub(super) struct Progress {
     /// A request may have taken effect without an answer, or without the replicas that must have it.
     pub(super) repeated: bool,
-    waits: u32,
-    lost: u32,
+    attempts: Attempts,
     redirects: u32,
     /// The node of an `ASK`, which does not have the slot yet.
     asked: Option<Arc<Node>>,
@@ -123,18 +125,19 @@ pub(super) struct Progress {
     last: Option<Failure>,
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        // The caller keeps the deadline.
+        let attempts = Attempts::new(SCHEDULE, None);
+        Self { repeated: false, attempts, redirects: 0, asked: None, last: None }
+    }
+}
+
 /// The server and connection of one attempt, as far as it got.
 #[derive(Default)]
 struct Used {
     node: Option<Arc<Node>>,
     connection: Option<Arc<Connection>>,
-}
-
-/// What to do after a failed attempt.
-enum Next {
-    GiveUp,
-    Now,
-    Later,
 }
 
 impl Shared {
@@ -247,45 +250,37 @@ impl Shared {
             connection.close();
         }
         if !matches!(failure.then, Then::Stop | Then::Moved(..) | Then::Ask(_)) {
-            let waits = !matches!(next, Next::GiveUp);
-            self.topology.doubt(used.node.as_ref(), waits).await;
+            self.topology.doubt(used.node.as_ref(), next.is_some()).await;
         }
-        match next {
-            Next::GiveUp => return Err(failure),
-            Next::Now => progress.last = Some(failure),
-            Next::Later => {
-                progress.last = Some(failure);
-                progress.waits += 1;
-                self.background.sleep(Instant::now() + pause(progress.waits)).await;
-            }
+        let Some(next) = next else { return Err(failure.after(progress.repeated)) };
+        progress.last = Some(failure);
+        if let Next::At(until) = next {
+            self.background.sleep(until).await;
         }
         Ok(())
     }
 
-    fn next(&self, failure: &Failure, repeat: Repeat, progress: &mut Progress) -> Next {
-        // What did not come back within a whole deadline is not waited for by every operation.
-        let patient = self.topology.is_group() && !self.despairs.load(Ordering::Relaxed);
-        let later = if patient { Next::Later } else { Next::GiveUp };
-        match &failure.then {
-            Then::Stop | Then::SendScript => Next::GiveUp,
-            Then::Elsewhere | Then::Wait => later,
-            Then::Reconnect if repeat == Repeat::No => Next::GiveUp,
-            Then::Reconnect | Then::Demoted | Then::Login => {
-                progress.repeated |= failure.then == Then::Reconnect;
-                progress.lost += 1;
-                if progress.lost > AT_ONCE { later } else { Next::Now }
+    fn next(&self, failure: &Failure, repeat: Repeat, progress: &mut Progress) -> Option<Next> {
+        if let Then::Moved(..) | Then::Ask(_) = failure.then {
+            if !self.topology.is_group() {
+                return None;
             }
-            Then::Moved(..) | Then::Ask(_) if !self.topology.is_group() => Next::GiveUp,
-            redirect => {
-                match redirect {
-                    Then::Moved(slot, to) => self.topology.moved(*slot, to),
-                    Then::Ask(to) => progress.asked = self.topology.at(to),
-                    _ => {}
-                }
-                progress.redirects += 1;
-                if progress.redirects > MAX_REDIRECTS { Next::Later } else { Next::Now }
+            match &failure.then {
+                Then::Moved(slot, to) => self.topology.moved(*slot, to),
+                Then::Ask(to) => progress.asked = self.topology.at(to),
+                _ => {}
+            }
+            progress.redirects += 1;
+            // Following one is no other attempt.
+            if progress.redirects <= MAX_REDIRECTS {
+                return Some(Next::Now);
             }
         }
+        progress.repeated |= failure.then == Then::Reconnect;
+        let next = progress.attempts.next(failure.says(), repeat == Repeat::Yes, Instant::now());
+        // What did not come back within a whole deadline is not waited for by every operation.
+        let is_patient = || self.topology.is_group() && !self.despairs.load(Ordering::Relaxed);
+        next.filter(|next| *next == Next::Now || is_patient())
     }
 
     async fn attempt<R: Request>(
@@ -342,10 +337,4 @@ impl Shared {
         }
         answer
     }
-}
-
-/// How long to wait before the next attempt: doubling, and half of it at random.
-fn pause(waits: u32) -> Duration {
-    let window = FIRST_WAIT.saturating_mul(1 << waits.min(8)).min(LONGEST_WAIT);
-    window.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

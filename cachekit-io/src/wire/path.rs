@@ -1,6 +1,6 @@
 //! A key as one path segment, and back.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use percent_encoding::percent_decode;
 use std::fmt;
 
 /// Where the API begins.
@@ -8,8 +8,19 @@ pub const PREFIX: &str = "/v1/cache/";
 /// The path of the health check.
 pub const HEALTH: &str = "/v1/cache/health";
 
-/// What stays as it is: `A-Z a-z 0-9 - . _ ~`, the unreserved characters of RFC 3986 §2.3.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Whether a byte stays as it is: one of `A-Z a-z 0-9 - . _ ~`, the unreserved characters of RFC 3986 §2.3.
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        // At most 255.
+        #[allow(clippy::cast_possible_truncation)]
+        let ascii = byte as u8;
+        table[byte] = ascii.is_ascii_alphanumeric() || matches!(ascii, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 /// Keys that no path can carry, because they mean something else there.
 const RESERVED: [&str; 5] = [".", "..", "health", "ttl", "lock"];
@@ -71,10 +82,46 @@ pub fn push(url: &mut String, key: &str, part: Part) -> Result<(), ReservedKey> 
     if is_reserved(key) {
         return Err(ReservedKey);
     }
+    // Most keys grow by a few escaped colons.
+    url.reserve(PREFIX.len() + key.len() * 3 / 2 + part.suffix().len());
     url.push_str(PREFIX);
-    url.extend(utf8_percent_encode(key, ENCODED));
+    push_escaped(url, key);
     url.push_str(part.suffix());
     Ok(())
+}
+
+/// `%00%01` and so on: what stands for each byte.
+const ESCAPES: [u8; 3 * 256] = {
+    let digits = b"0123456789ABCDEF";
+    let mut table = [b'%'; 3 * 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[3 * byte + 1] = digits[byte >> 4];
+        table[3 * byte + 2] = digits[byte & 15];
+        byte += 1;
+    }
+    table
+};
+const ESCAPES_TEXT: &str = match std::str::from_utf8(&ESCAPES) {
+    Ok(text) => text,
+    Err(_) => panic!("it is ASCII"),
+};
+
+/// Every request goes through here: what stays is copied in runs.
+fn push_escaped(url: &mut String, key: &str) {
+    // A run is ASCII, so it ends where characters do.
+    let mut run = 0;
+    for (at, byte) in key.bytes().enumerate() {
+        let byte = usize::from(byte);
+        if !UNRESERVED[byte] {
+            if run < at {
+                url.push_str(&key[run..at]);
+            }
+            url.push_str(&ESCAPES_TEXT[3 * byte..3 * byte + 3]);
+            run = at + 1;
+        }
+    }
+    url.push_str(&key[run..]);
 }
 
 /// The key is empty or one of the words that the API's paths use.

@@ -1,7 +1,8 @@
 //! What may stand on the command line.
 
 use cachekit_server::{KeyKind, Scope};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,17 @@ pub(super) struct Arguments {
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) serve: Serve,
+}
+
+impl Arguments {
+    /// Those of this process. Ends it where they are wrong, or ask for help.
+    pub(super) fn of_process() -> Self {
+        let matches = Self::command().get_matches();
+        let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let source = matches.value_source("store");
+        arguments.serve.store_is_shown = source == Some(ValueSource::CommandLine);
+        arguments
+    }
 }
 
 #[derive(Subcommand)]
@@ -117,8 +129,8 @@ pub(super) struct Serve {
 
     /// Where entries live: `memory`, `disk:DIR`, or the URL of a Redis that several nodes share, such as
     /// `redis://host`, `rediss://host` (TLS), `redis-sentinel://host,host/name`, `redis-cluster://host,host`.
-    /// A password is better in the variable, or in --store-password-file: other users of the machine see
-    /// command lines.
+    /// A URL with a password is taken from the variable only, since other users of the machine see command lines; or give
+    /// --store-password-file.
     #[arg(
         long,
         value_name = "memory|disk:DIR|URL",
@@ -127,6 +139,9 @@ pub(super) struct Serve {
         default_value = "memory"
     )]
     pub(super) store: StoreChoice,
+    /// It stands on the command line, and not in the variable.
+    #[arg(skip)]
+    pub(super) store_is_shown: bool,
     #[command(flatten)]
     pub(super) redis: RedisOptions,
     /// Room for entries, 1GiB without it: keys, values and book-keeping. Beyond it, entries are evicted. Not
@@ -158,6 +173,10 @@ pub(super) struct Serve {
     /// What the bodies of one tenant may take of that; beyond it, 429. Without it: a quarter.
     #[arg(long, value_name = "SIZE")]
     pub(super) max_receiving_bytes_per_tenant: Option<Size>,
+    /// What peers may have sent over all HTTP/2 connections together before it is read. With many connections each has
+    /// less of it; 64 KiB at the least.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub(super) max_unread_bytes: Size,
     /// What all answers that were not taken yet may hold together; others wait.
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     pub(super) max_sending_bytes: Size,

@@ -9,7 +9,6 @@ mod signals;
 mod storage;
 
 use self::arguments::{Arguments, Command};
-use clap::Parser;
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,7 +36,7 @@ impl Failure {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_process();
     let done = match &arguments.command {
         Some(Command::Key { command }) => keys::run(command),
         None => run::run(&arguments.serve),

@@ -49,6 +49,13 @@ pub(super) async fn chosen(builder: Builder, options: &Serve) -> Result<Builder,
             };
         }
     };
+    // Command lines are in process lists and in the histories of shells.
+    if options.store_is_shown && Redis::url_has_password(url).unwrap_or(false) {
+        return Err(Failure::usage(
+            "--store has a URL with a password, which every user of the machine can see: set CACHEKIT_SERVER_STORE \
+             instead, or leave the password out and give --store-password-file. Change the password",
+        ));
+    }
     if options.max_bytes.is_some() {
         return Err(Failure::usage(
             "--max-bytes is for the memory and the disk store; Redis has `maxmemory`",

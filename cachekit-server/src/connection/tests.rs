@@ -1,11 +1,15 @@
 //! How a connection ends, on a clock that the tests turn.
 
-use super::{LEAVE, Phase, Speaks, refused, serve};
+use super::{LEAVE, Phase, Speaks, protocol, refused, serve};
 use crate::Server;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
+use crate::unread::Windows;
 use crate::watch::Pulse;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +172,58 @@ async fn strangers_leave_few_answers_unread() {
     assert_eq!((whole, pulse.running()), (16, 16), "those have bodies");
     served.await.expect("no panic");
     assert_eq!(Instant::now() - start, LEAVE, "and it had to go");
+}
+
+/// Sends bodies that no request reads until nothing more is taken: how many bytes that is.
+async fn sent_unread(peer: DuplexStream) -> usize {
+    const PIECE: usize = 16 * 1024;
+    let (mut client, connection) = h2::client::handshake(peer).await.expect("h2");
+    tokio::spawn(connection);
+    let (mut sent, mut open) = (0, Vec::new());
+    // Each stream has a window of its own; all together have that of the connection.
+    for _ in 0..8 {
+        client = client.ready().await.expect("the connection lives");
+        let (answer, mut body) = client.send_request(post(), false).expect("sent");
+        loop {
+            body.reserve_capacity(PIECE);
+            let capacity = std::future::poll_fn(|cx| body.poll_capacity(cx));
+            let Ok(capacity) = tokio::time::timeout(Duration::from_secs(1), capacity).await else {
+                break;
+            };
+            let length = capacity.expect("the stream lives").expect("no error");
+            body.send_data(vec![0; length].into(), false).expect("sent");
+            sent += length;
+        }
+        open.push((answer, body));
+    }
+    sent
+}
+
+/// What came over many connections and is not read stays within the bound for all of them.
+#[tokio::test(start_paused = true)]
+async fn slow_bodies_over_many_connections_share_one_bound() {
+    const MOST: usize = 16 * 1024 * 1024;
+    const CONNECTIONS: usize = 32;
+    let (limits, windows) = (Limits::default(), Arc::new(Windows::new(MOST, CONNECTIONS)));
+    let (mut all, mut kept) = (0, Vec::new());
+    for _ in 0..CONNECTIONS {
+        let (ours, peer) = duplex(64 * 1024);
+        let window = windows.open();
+        let builder = protocol(&limits, Speaks::Http2, window.bytes());
+        let unread = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+            let _body = request.into_body();
+            std::future::pending::<Result<http::Response<String>, Infallible>>().await
+        });
+        let serving = tokio::spawn(async move {
+            let _ = builder.serve_connection(TokioIo::new(ours), unread).await;
+        });
+        let sent = sent_unread(peer).await;
+        assert_eq!(sent, window.bytes() as usize);
+        all += sent;
+        kept.push((window, serving));
+    }
+    assert!(all <= MOST, "{all}");
+    assert!(all >= MOST / 2, "most of it can be used: {all}");
 }
 
 /// The system has no open files left: an idle connection gives its own up.

@@ -21,6 +21,7 @@ use crate::outgoing::Outgoing;
 use crate::room::Room;
 use crate::store::EntryKey;
 use crate::tenant::{Account, Denied, TenantLimits, Tenants};
+use crate::unread::Windows;
 use crate::watch::InFlight;
 use bytes::Bytes;
 use cachekit_io::Clock;
@@ -51,6 +52,8 @@ pub(crate) struct Service {
     pub(crate) receiving: Room,
     /// Room for answers that were not taken yet.
     pub(crate) outgoing: Arc<Outgoing>,
+    /// Room for what was sent and is not read.
+    pub(crate) windows: Arc<Windows>,
 }
 
 /// A request that may be done.

@@ -1,6 +1,7 @@
 //! What is shown of a program: all since its start, or what happened between two snapshots.
 
 use super::{Backend, Failed, Function, Snapshot};
+use crate::top::units::seconds_between;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -42,20 +43,11 @@ pub(super) struct Used {
 }
 
 impl View {
-    /// Everything since the start.
-    pub(in crate::top) fn of(now: &Snapshot) -> Self {
-        Self::new(None, now)
-    }
-
-    /// What happened since an earlier snapshot.
-    pub(in crate::top) fn between(before: &Snapshot, now: &Snapshot) -> Self {
-        Self::new(Some(before), now)
-    }
-
-    fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
+    /// Everything since the start, or what happened since an earlier snapshot.
+    pub(in crate::top) fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
         // A program that restarted counts from zero again.
         let before = before.filter(|before| calls(before) <= calls(now));
-        let seconds = before.map(|before| (now.at - before.at).as_secs_f64().max(0.001));
+        let seconds = before.map(|before| seconds_between(before.at, now.at));
         let rate =
             |now: u64, before: u64| float(now.saturating_sub(before)) / seconds.unwrap_or(1.0);
         let known: HashMap<&str, &Function> = before
@@ -171,7 +163,7 @@ mod tests {
                 function("also idle", 0, 0),
             ],
         );
-        let view = View::of(&now);
+        let view = View::new(None, &now);
         assert_eq!(order(&view), ["worse", "bad", "fair", "good", "also idle", "idle"]);
         assert_eq!((view.seconds, view.calls), (None, 233.0));
         assert_eq!(view.functions[2].hit_ratio, Some(0.5));
@@ -184,7 +176,7 @@ mod tests {
         let before = snapshot(began, vec![function("a", 0, 100), function("b", 100, 0)]);
         let later = began + Duration::from_secs(2);
         let after = vec![function("a", 40, 100), function("b", 100, 10), function("new", 1, 1)];
-        let view = View::between(&before, &snapshot(later, after));
+        let view = View::new(Some(&before), &snapshot(later, after));
         assert_eq!((view.seconds, view.calls), (Some(2.0), 26.0));
         assert_eq!(order(&view), ["b", "new", "a"], "what was before does not count");
         assert_eq!((view.functions[0].misses, view.functions[0].failed), (5.0, 2.5));
@@ -200,7 +192,7 @@ mod tests {
         let began = Instant::now();
         let before = snapshot(began, vec![function("a", 10, 100)]);
         let now = snapshot(began + Duration::from_secs(2), vec![function("a", 1, 3)]);
-        let view = View::between(&before, &now);
+        let view = View::new(Some(&before), &now);
         assert_eq!((view.seconds, view.calls), (None, 4.0));
     }
 }

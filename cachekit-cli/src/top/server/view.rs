@@ -1,6 +1,7 @@
 //! What is shown: all since the start of the source, or what happened between two snapshots.
 
 use super::snapshot::{Counter, Level, Operation, Snapshot};
+use crate::top::units::seconds_between;
 
 pub(in crate::top) struct View {
     /// Seconds between the snapshots; `None` for all since the start.
@@ -28,20 +29,11 @@ pub(super) struct Row {
 }
 
 impl View {
-    /// Everything since the start.
-    pub(in crate::top) fn of(now: &Snapshot) -> Self {
-        Self::new(None, now)
-    }
-
-    /// What happened since an earlier snapshot.
-    pub(in crate::top) fn between(before: &Snapshot, now: &Snapshot) -> Self {
-        Self::new(Some(before), now)
-    }
-
-    fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
+    /// Everything since the start, or what happened since an earlier snapshot.
+    pub(in crate::top) fn new(before: Option<&Snapshot>, now: &Snapshot) -> Self {
         // A source that restarted counts from zero again.
         let before = before.filter(|before| before.looked_up <= now.looked_up);
-        let seconds = before.map(|before| (now.at - before.at).as_secs_f64().max(0.001));
+        let seconds = before.map(|before| seconds_between(before.at, now.at));
         let since = |now: f64, before: Option<f64>| (now - before.unwrap_or(0.0)).max(0.0);
         let looked_up = since(now.looked_up, before.map(|before| before.looked_up));
         let found = since(now.found, before.map(|before| before.found));
@@ -174,7 +166,7 @@ mod tests {
     fn two_snapshots_make_rates() {
         let began = Instant::now();
         let (before, now) = (snapshot(began, 1.0), snapshot(began + Duration::from_secs(2), 3.0));
-        let view = View::between(&before, &now);
+        let view = View::new(Some(&before), &now);
         assert!(close(view.seconds, 2.0) && close(view.hit_ratio, 0.75));
         assert!(close(Some(view.counters[0].1.value()), 1000.0));
         let get = &view.operations[0];
@@ -188,12 +180,12 @@ mod tests {
     fn one_snapshot_is_all_since_the_start_and_so_is_one_after_a_restart() {
         let began = Instant::now();
         let (before, now) = (snapshot(began, 5.0), snapshot(began + Duration::from_secs(2), 1.0));
-        for view in [View::of(&now), View::between(&before, &now)] {
+        for view in [View::new(None, &now), View::new(Some(&before), &now)] {
             assert_eq!(view.seconds, None);
             assert!(close(Some(view.operations[0].requests), 100.0));
         }
-        let idle = View::between(
-            &before,
+        let idle = View::new(
+            Some(&before),
             &Snapshot { at: began + Duration::from_secs(1), ..before.clone() },
         );
         assert_eq!((idle.hit_ratio, idle.operations[0].mean), (None, None));

@@ -32,7 +32,7 @@ fn all_variables_are_read() {
     .unwrap();
     assert_eq!(client.timeout(), Duration::from_millis(250));
     assert_eq!(client.api_url(), "https://10.0.0.1:8443/base");
-    assert_eq!(client.shared.max_retries, 0);
+    assert_eq!(client.shared.retry.most(), 0);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! A server that is gone before the client has read what it said last.
 
-use super::super::failure::{Again, Failure};
+use super::super::failure::Failure;
 use super::super::h2::Conn;
 use super::super::half_close::HalfClose;
 use super::super::keep_alive::KeepAlive;
+use super::super::upload::Upload;
+use crate::attempts::Again;
 use crate::runtime::Background;
 use http::{Request, StatusCode};
 use std::io::{self, ErrorKind};
@@ -104,10 +106,9 @@ async fn two_requests(broken: ErrorKind) -> [Result<StatusCode, Failure>; 2] {
         Conn::open(stream, &background.executor(), background, KeepAlive::DEFAULT).await.unwrap();
     let request = || {
         let lease = conn.lease(Instant::now()).unwrap();
-        let request = Request::get("https://cache.test/v1/cache/k").body(()).unwrap();
-        tokio::spawn(
-            async move { lease.exchange(request, None, 100).await.map(|answer| answer.status) },
-        )
+        let request =
+            Request::get("https://cache.test/v1/cache/k").body(Upload::new(None)).unwrap();
+        tokio::spawn(async move { lease.exchange(request, 100).await.map(|answer| answer.status) })
     };
     let handshake = peer.with(|transport| transport.written);
     let first = request();
@@ -134,7 +135,7 @@ async fn what_a_server_said_before_it_was_gone_is_read() {
         let [first, second] = two_requests(broken).await;
         assert_eq!(first.unwrap(), StatusCode::OK, "{broken:?}");
         // The GOAWAY says that it was not looked at: even the acquisition of a lock may be sent again.
-        assert_eq!(second.unwrap_err().again, Again::Unsent, "{broken:?}");
+        assert_eq!(second.unwrap_err().again, Again::Unprocessed, "{broken:?}");
     }
 }
 
@@ -146,7 +147,7 @@ async fn a_peer_that_was_gone_from_the_beginning_is_no_connection() {
     let stream = HalfClose::new(peer);
     let opened = Conn::open(stream, &background.executor(), background, KeepAlive::DEFAULT).await;
     let Err(failure) = opened else { panic!("nothing was sent") };
-    assert_eq!(failure.again, Again::Unsent);
+    assert_eq!(failure.again, Again::Unprocessed);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ mod keep_alive;
 mod proxies;
 mod relay;
 mod requests;
+mod retry_after;
 mod room;
-mod schedule;
 mod server;
 mod streams;

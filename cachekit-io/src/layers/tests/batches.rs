@@ -59,6 +59,23 @@ fn a_write_under_a_lock_is_not_repeated() {
 }
 
 #[test]
+fn unless_nothing_was_done_for_it() {
+    let faults = [("a", Transient, 1), ("b", Transient, 1)];
+    let backend = Retry::new(3).around(Scripted::new(&faults).unprocessed());
+    let results = pollster::block_on(backend.set_many(&locked_and_free()));
+    // It was asked again, and there is no such lock.
+    assert_eq!(kinds(&results), [Some(BackendErrorKind::Superseded), None]);
+    assert_eq!(asked(&backend), [["a", "b"], ["a", "b"]]);
+    // The order of writes to one key matters all the same.
+    let backend = Retry::new(3).around(Scripted::new(&[("k", Transient, 1)]).unprocessed());
+    let value = Bytes::from_static(b"v");
+    let entries = [BatchEntry::new("k", value.clone()), BatchEntry::new("k", value)];
+    let results = pollster::block_on(backend.set_many(&entries));
+    assert_eq!(kinds(&results), [Some(Transient), None]);
+    assert_eq!(asked(&backend), [["k", "k"]]);
+}
+
+#[test]
 fn an_empty_batch_is_no_news_of_the_backend() {
     let (hands, inner) = (ManualClock::new(), Scripted::new(&[("a", Transient, 1)]));
     let breaker = CircuitBreaker::new().failures(1).clock(hands.clock());

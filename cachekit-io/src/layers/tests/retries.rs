@@ -7,6 +7,7 @@ use crate::{
     Backend, BackendError, BackendErrorKind, BoxFuture, FenceToken, Fencing, LockToken, Locks,
     MemoryBackend, Operation, SetOptions,
 };
+use std::sync::Mutex;
 use std::time::Duration;
 
 fn faulty() -> FaultyBackend {
@@ -106,5 +107,60 @@ fn odd_budgets_are_no_trouble() {
         backend.backend().fail_next(1, BackendErrorKind::Transient);
         let _ = run(backend.get("k"));
         assert!(run(backend.get("k")).is_ok());
+    }
+}
+
+/// The first attempts fail: with or without having been processed.
+#[derive(Debug)]
+struct Fails(Mutex<Vec<bool>>);
+
+impl Layer for Fails {
+    fn carry<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        attempt: Attempt<'a, T>,
+    ) -> BoxFuture<'a, Result<T, BackendError>> {
+        Box::pin(async move {
+            let error = call.error(BackendErrorKind::Transient);
+            match self.0.lock().unwrap().pop() {
+                Some(true) => return Err(error.with_unprocessed()),
+                Some(false) => return Err(error),
+                None => {}
+            }
+            attempt.run().await
+        })
+    }
+}
+
+fn failing(unprocessed: &[bool]) -> impl Backend {
+    let fails = Fails(Mutex::new(unprocessed.iter().rev().copied().collect()));
+    Retry::new(2).around(fails.around(faulty()))
+}
+
+#[test]
+fn what_was_not_processed_is_tried_again_whatever_it_is() {
+    let second = Duration::from_secs(1);
+    for (unprocessed, succeeds) in
+        [(&[true][..], true), (&[true, true], true), (&[false], false), (&[true, false], false)]
+    {
+        let backend = failing(unprocessed);
+        let taken = run(backend.locks().unwrap().try_acquire("k", second));
+        assert_eq!(taken.is_ok(), succeeds, "{unprocessed:?}");
+        let backend = failing(unprocessed);
+        let options = SetOptions::new().lock(LockToken::new("l"));
+        let stored = run(backend.set("k", "v".into(), &options)).map_err(|error| error.kind());
+        let expected =
+            if succeeds { BackendErrorKind::Superseded } else { BackendErrorKind::Transient };
+        assert_eq!(stored, Err(expected), "{unprocessed:?}");
+    }
+}
+
+#[test]
+fn an_error_says_that_nothing_was_done_only_if_no_attempt_may_have_done_it() {
+    for (unprocessed, says) in
+        [([true; 3], true), ([false, true, true], false), ([true, true, false], false)]
+    {
+        let backend = failing(&unprocessed);
+        assert_eq!(run(backend.get("k")).unwrap_err().is_unprocessed(), says, "{unprocessed:?}");
     }
 }

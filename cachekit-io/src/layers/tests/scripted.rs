@@ -17,6 +17,8 @@ pub(super) struct Scripted {
     faults: Mutex<HashMap<&'static str, (BackendErrorKind, usize)>>,
     /// What a spent quota asks for.
     wait: Option<Duration>,
+    /// Whether failures say that nothing was done.
+    unprocessed: bool,
     /// The keys of each batch.
     pub(super) asked: Mutex<Vec<Vec<String>>>,
 }
@@ -28,6 +30,7 @@ impl Scripted {
             memory: FaultyBackend::new(MemoryBackend::new()),
             faults: Mutex::new(faults.collect()),
             wait: None,
+            unprocessed: false,
             asked: Mutex::default(),
         }
     }
@@ -36,11 +39,16 @@ impl Scripted {
         Self { wait: Some(wait), ..self }
     }
 
+    pub(super) fn unprocessed(self) -> Self {
+        Self { unprocessed: true, ..self }
+    }
+
     fn fault(&self, key: &str, operation: Operation) -> Result<(), BackendError> {
         match self.faults.lock().unwrap().get_mut(key) {
             Some((kind, times)) if *times > 0 => {
                 *times -= 1;
                 let error = BackendError::new(*kind, operation);
+                let error = if self.unprocessed { error.with_unprocessed() } else { error };
                 Err(match self.wait {
                     Some(wait) if *kind == BackendErrorKind::QuotaExceeded => {
                         error.with_retry_after(wait)

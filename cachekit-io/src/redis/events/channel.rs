@@ -2,20 +2,17 @@
 
 use super::super::connection::too_slow;
 use super::super::failure::{Failure, Then};
-use super::Shared;
 use super::message::{CHANNEL, Message, Sender};
 use super::tracking::{ASK_EVERY, PATIENCE};
+use super::{PAUSES, Shared};
 use crate::BackendErrorKind;
 use ::redis::Msg;
 use ::redis::aio::{PubSubSink, PubSubStream};
 use futures_util::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::{Notify, watch};
-
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Whether the channel is listened at.
 pub(super) struct Channel {
@@ -207,7 +204,7 @@ impl Shared {
 
 /// Listens again and again.
 async fn listen(shared: Weak<Shared>) {
-    let mut pause = FIRST_PAUSE;
+    let mut failures: u32 = 0;
     loop {
         let Some(this) = shared.upgrade() else { return };
         let background = this.background;
@@ -215,17 +212,17 @@ async fn listen(shared: Weak<Shared>) {
             // The next connection that may not track asks for it again.
             return this.channel.listening.store(false, Ordering::SeqCst);
         }
-        pause = match this.hear().await {
-            Ok(()) => FIRST_PAUSE,
+        failures = match this.hear().await {
+            Ok(()) => 0,
             Err(failure) => {
                 this.channel.state.send_modify(|state| {
                     state.failures += 1;
                     state.failure = Some(failure);
                 });
-                (2 * pause).min(LONGEST_PAUSE)
+                failures.saturating_add(1)
             }
         };
-        let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let until = Instant::now() + PAUSES.wait(failures);
         let hurry = Arc::clone(&this.channel.hurry);
         drop(this);
         background.before(until, hurry.notified()).await;

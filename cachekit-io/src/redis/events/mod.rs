@@ -28,12 +28,17 @@ use self::echo::Echoes;
 use self::outbox::Outbox;
 use super::connection::{Connection, ConnectionId, LinkWatcher, PushSink};
 use super::keys::Names;
+use crate::backoff::Backoff;
 use crate::listeners::Listeners;
 use crate::runtime::Background;
 use crate::{BoxFuture, InvalidationEvent, InvalidationListener, Subscription};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+/// Before the channel is tried again.
+const PAUSES: Backoff = Backoff::half(Duration::from_millis(50), Duration::from_secs(5));
 
 /// What a backend tells its listeners.
 #[derive(Clone)]

@@ -1,9 +1,9 @@
 //! What other clients are to be told over the channel.
 
 use super::super::failure::{Failure, Then};
-use super::Shared;
 use super::message::{CHANNEL, Message};
 use super::tracking::{PATIENCE, is_demoted};
+use super::{PAUSES, Shared};
 use crate::BackendErrorKind;
 use ::redis::Value;
 use std::collections::HashSet;
@@ -14,8 +14,6 @@ use std::time::{Duration, Instant};
 const LIMIT: usize = 4096;
 /// How many keys are put into one message, if they find room.
 const AT_ONCE: usize = 1024;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// For how long nothing is published after the server refused a message.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -80,20 +78,20 @@ impl Outbox {
 
 /// Tells what waits until nothing does.
 async fn send(shared: Weak<Shared>) {
-    let mut pause = FIRST_PAUSE;
+    let mut failures: u32 = 0;
     loop {
         let Some(this) = shared.upgrade() else { return };
         let background = this.background;
         match this.send_some().await {
             Ok(true) => return,
-            Ok(false) => pause = FIRST_PAUSE,
+            Ok(false) => failures = 0,
             Err(Failure { then: Then::Stop, kind, .. }) if kind != BackendErrorKind::Transient => {
                 return this.outbox.refused();
             }
             Err(_) => {
                 drop(this);
-                background.sleep(Instant::now() + pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                pause = (2 * pause).min(LONGEST_PAUSE);
+                background.sleep(Instant::now() + PAUSES.wait(failures)).await;
+                failures = failures.saturating_add(1);
             }
         }
     }

@@ -54,20 +54,14 @@ async fn two_programs_serve_one_cache_and_show_no_password() {
 
 #[tokio::test]
 async fn mistakes_are_told_without_what_was_given() {
-    let redis = Node::options().password("s3cret-pass").start();
-    let wrong = redis.url_for("default", "wrong-pass");
     for (arguments, says) in [
         (vec!["--store", "rediss//:wrong-pass@host"], "the URL of a Redis"),
         (vec!["--store", "redis://:wrong-pass@host:port"], "--store"),
-        (vec!["--store", &wrong], "does not accept the user and password (--store)"),
         (
             vec!["--store", "redis://u@host", "--store-password-file", "/nonexistent"],
             "--store-password-file",
         ),
-        (
-            vec!["--store", "rediss://:wrong-pass@host", "--store-ca-file", "/nonexistent"],
-            "--store-ca-file",
-        ),
+        (vec!["--store", "rediss://u@host", "--store-ca-file", "/nonexistent"], "--store-ca-file"),
         (vec!["--store", "redis://host", "--store-prefix", "{a}"], "--store-prefix"),
         (vec!["--store", "redis://host", "--max-bytes", "1GiB"], "--max-bytes"),
         (vec!["--store", "redis://host", "--quota-bytes", "1GiB"], "--quota-bytes"),
@@ -81,6 +75,34 @@ async fn mistakes_are_told_without_what_was_given() {
         assert!(!message.contains("wrong-pass"), "{message}");
         assert!(!message.contains("CACHEKIT_"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_password_that_every_user_of_the_machine_sees_is_refused() {
+    let redis = Node::options().password("s3cret-pass").start();
+    let wrong = redis.url_for("default", "wrong-pass");
+    for url in [
+        wrong.as_str(),
+        "redis://:wrong-pass@host",
+        "redis://host?password=wrong-pass",
+        "valkey-cluster://u:wrong-pass@host,host",
+        "redis-sentinel://host/name?sentinel_password=wrong-pass",
+    ] {
+        let ended = output(&["--dev", "--store", url]).await;
+        let message = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{message}");
+        for says in ["CACHEKIT_SERVER_STORE", "--store-password-file"] {
+            assert!(message.contains(says), "{message}");
+        }
+        assert!(!message.contains("wrong-pass"), "{message}");
+    }
+    // Of the variable it is taken, and the server is asked.
+    let ended = program(&["--dev"]).env("CACHEKIT_SERVER_STORE", &wrong).output().await;
+    let ended = ended.expect("the program runs");
+    let message = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{message}");
+    assert!(message.contains("does not accept the user and password (--store)"), "{message}");
+    assert!(!message.contains("wrong-pass") && !message.contains("CACHEKIT_"), "{message}");
 }
 
 #[tokio::test]
