@@ -92,6 +92,7 @@ pub(super) struct LimitOptions {
 }
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools)] // One for each switch of the command line.
 pub(super) struct Serve {
     /// For development: makes a certificate and an API key, and prints what a client needs.
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key", "api_keys", "cleartext"])]

@@ -29,7 +29,8 @@ fn what_a_connection_had_the_next_one_gets() {
     let first = windows.open();
     let second = windows.open();
     assert!(second.bytes() < first.bytes());
-    let (had, _) = (first.bytes(), drop((first, second)));
+    let had = first.bytes();
+    drop((first, second));
     assert_eq!(windows.open().bytes(), had);
     assert_eq!(windows.spare.used(), 0);
 }
