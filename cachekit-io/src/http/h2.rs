@@ -217,22 +217,17 @@ impl Lease {
             )
         })?;
         let sent = sender.clone().try_send_request(request);
-        let response = sent.await.map_err(|mut error| match error.take_message() {
-            Some(_) => {
+        let response = sent.await.map_err(|mut error| {
+            if error.take_message().is_some() {
                 self.conn.close();
-                Failure::transport(
-                    Again::Unprocessed,
-                    "the connection was closed",
-                    error.into_error(),
-                )
+                let error = error.into_error();
+                return Failure::transport(Again::Unprocessed, "the connection was closed", error);
             }
-            None => {
-                let mut failure = self.broken(error.into_error(), Phase::Asked);
-                if Taken::is_open(taken.as_ref()) {
-                    failure.again = Again::Unprocessed;
-                }
-                failure
+            let mut failure = self.broken(error.into_error(), Phase::Asked);
+            if Taken::is_open(taken.as_ref()) {
+                failure.again = Again::Unprocessed;
             }
+            failure
         })?;
         let read =
             Answer::read(response, is_head, limit, |error| self.broken(error, Phase::Answered))
