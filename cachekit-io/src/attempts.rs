@@ -25,7 +25,7 @@ pub(crate) enum Again {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// At once: a connection was at fault, and not the service.
-    #[cfg(any(feature = "http", feature = "redis"))]
+    #[cfg(any(test, feature = "http", feature = "redis"))]
     AtOnce,
     /// After a while.
     Later,

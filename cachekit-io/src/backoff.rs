@@ -16,13 +16,13 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// Anywhere in the window ("full jitter").
-    #[cfg(feature = "layers")]
+    #[cfg(any(test, feature = "layers"))]
     pub(crate) const fn full(first: Duration, longest: Duration) -> Self {
         Self { first, longest, least: 0.0 }
     }
 
     /// Anywhere in the second half of the window ("equal jitter").
-    #[cfg(any(feature = "http", feature = "redis"))]
+    #[cfg(any(test, feature = "http", feature = "redis"))]
     pub(crate) const fn half(first: Duration, longest: Duration) -> Self {
         Self { first, longest, least: 0.5 }
     }
@@ -33,6 +33,7 @@ impl Backoff {
     }
 
     /// The wait after `made` others.
+    #[cfg(any(test, feature = "http", feature = "redis"))]
     pub(crate) fn wait(&self, made: u32) -> Duration {
         self.at(made, fastrand::f64())
     }

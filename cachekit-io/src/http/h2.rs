@@ -220,8 +220,8 @@ impl Lease {
         let response = sent.await.map_err(|mut error| {
             if error.take_message().is_some() {
                 self.conn.close();
-                let why = "the connection was closed";
-                return Failure::transport(Again::Unprocessed, why, error.into_error());
+                let error = error.into_error();
+                return Failure::transport(Again::Unprocessed, "the connection was closed", error);
             }
             let mut failure = self.broken(error.into_error(), Phase::Asked);
             if Taken::is_open(taken.as_ref()) {

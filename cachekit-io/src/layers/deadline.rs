@@ -44,6 +44,7 @@ impl Deadline {
         began.checked_add(self.0)
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn limit(self) -> Duration {
         self.0
     }
