@@ -83,6 +83,25 @@ where
     }
 }
 
+/// Whether this process hears of what others do to a function's entries: their backend tells of changes, or they are in none.
+#[cfg(feature = "tower")]
+pub(crate) fn hears_of_changes(
+    function: FunctionRef,
+    own: Option<std::sync::Arc<dyn cachekit_io::Backend>>,
+) -> bool {
+    #[cfg(feature = "shared")]
+    {
+        let configured = || named::configured(function, None);
+        let backend = if function.caller().asks { own.or_else(configured) } else { None };
+        backend.is_none_or(|backend| crate::shared::known::of(&backend).listens(&backend).is_some())
+    }
+    #[cfg(not(feature = "shared"))]
+    {
+        let _ = (function, own);
+        true
+    }
+}
+
 /// What clearing a function's entries in this process leaves in the tier behind it: a backend cannot list a function's keys,
 /// so clearing is not confirmed where there is one.
 pub(crate) fn after_clear(function: &'static CachedFunction) -> Removal {

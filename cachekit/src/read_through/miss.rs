@@ -212,6 +212,13 @@ where
         self
     }
 
+    /// For how long its result may be served past its time, where the look-up took nothing that was.
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
+    pub(crate) fn with_window(mut self, window: Ticks) -> Self {
+        self.window = window;
+        self
+    }
+
     pub(super) fn rare(&mut self) -> &mut Rare<K, S::Stored> {
         self.rare.get_or_insert_with(Box::default)
     }

@@ -17,8 +17,9 @@ use super::answer::{self, Forward, Status};
 use super::body::Body;
 use super::change::Change;
 use super::conditional;
-use super::engine::{ByEntry, NotStored};
+use super::engine::{ByEntry, NotStored, Wanted};
 use super::fill::{At, Own};
+use super::key::Key;
 use super::layer::{Inner, MarkedBy};
 use super::request::{self, Ask, Look};
 use super::stats::count;
@@ -77,6 +78,20 @@ where
     }
 }
 
+/// The services that a cache goes around.
+pub(super) trait Handler<B, R>:
+    Service<Request<B>, Response = Response<R>, Future: Send, Error: Send> + Clone + Send + 'static
+{
+}
+
+impl<S, B, R> Handler<B, R> for S where
+    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// What a service returns.
 pub(super) type Returned<R, E> = Result<Response<Body<R>>, E>;
 
@@ -93,6 +108,16 @@ where
     pub(super) asked: HeaderMap,
     /// What this call's own run came to.
     pub(super) own: Option<Own<R, S::Error>>,
+    /// What is served if the handler fails.
+    pub(super) stand_in: Option<StandIn>,
+}
+
+/// A stale response that may be served because the handler failed (RFC 5861 §4).
+pub(super) struct StandIn {
+    stored: Arc<Stored>,
+    is_head: bool,
+    /// Where it stands in this process, if it does. Once it does not, it is not served.
+    place: Option<Key>,
 }
 
 /// What a look for an entry comes to.
@@ -107,17 +132,14 @@ enum Came {
 
 impl<S, B, R> Call<S, B, R>
 where
-    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
-        + Clone
-        + Send
-        + 'static,
+    S: Handler<B, R>,
     B: http_body::Body + Send + 'static,
     R: http_body::Body<Error: Send> + Send + 'static,
 {
     fn new(inner: Arc<Inner>, service: S, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
         let asked = parts.headers.clone();
-        Self { inner, waiting: Some((service, parts, body)), asked, own: None }
+        Self { inner, waiting: Some((service, parts, body)), asked, own: None, stand_in: None }
     }
 
     async fn run(mut self) -> Returned<R, S::Error> {
@@ -144,10 +166,22 @@ where
 
     /// Runs the handler on the request as it came.
     async fn pass(&mut self, why: Forward, detail: Option<&'static str>) -> Returned<R, S::Error> {
+        self.own = Some(match self.forward(false).await {
+            Ok(response) => Own::Response(response.map(Body::passing)),
+            Err(error) => Own::Failed(error),
+        });
+        if let Some(response) = self.stood_in() {
+            return Ok(response);
+        }
         count(&self.inner.counters.passes);
-        let mut response = self.forward(false).await?.map(Body::passing);
-        self.say(&mut response, Status::Forwarded { why, detail }, None);
-        Ok(response)
+        match self.own.take() {
+            Some(Own::Response(mut response)) => {
+                self.say(&mut response, Status::Forwarded { why, detail }, None);
+                Ok(response)
+            }
+            Some(Own::Failed(error)) => Err(error),
+            Some(Own::Stored(..)) | None => unreachable!("it has just come, and was not stored"),
+        }
     }
 
     /// Runs the handler, once it is ready. Without the request's conditions, if its response may be stored.
@@ -176,7 +210,7 @@ where
     /// Answers a request that a stored response may answer.
     async fn look(mut self, look: Look) -> Returned<R, S::Error> {
         let mut at = At { look, key: None, rule: None };
-        let mut forced = false;
+        let (mut wanted, mut has_doubted) = (Wanted::Any, false);
         loop {
             if let Some(by) = self.inner.passes(&at) {
                 if at.look.said.only_if_cached {
@@ -184,21 +218,32 @@ where
                 }
                 return self.pass_by_mark(&at, by).await;
             }
-            let entry = match self.come(&at, forced).await {
-                Came::Ran => return self.ran(&at, forced),
+            let entry = match self.come(&at, wanted).await {
+                Came::Ran => return self.ran(&at, wanted),
                 Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
-                Came::Stale(Entry::Response(stored), ticket) if self.suits(&at.look, &stored) => {
+                Came::Stale(Entry::Response(stored), ticket)
+                    if self.suits(&at.look, &stored) && !self.is_for_errors(&stored) =>
+                {
                     return Ok(self.stale(at, stored, ticket));
                 }
                 // The refresh is not this call's.
                 Came::Stale(entry, ticket) => {
-                    drop(ticket);
+                    ticket.moot();
                     entry
                 }
                 Came::Entry(entry) => entry,
             };
             match entry {
                 Entry::Rule(rule) if at.rule.is_none() => {
+                    self.stand_in = None;
+                    if !self.inner.engine.stands(&at.look.key, &rule).await {
+                        self.inner.engine.drop_rule(&at.look.key, &rule);
+                        if has_doubted {
+                            return self.unfilled(&at, Forward::UriMiss, "not-stored").await;
+                        }
+                        has_doubted = true;
+                        continue;
+                    }
                     let values = vary::values(&rule.fields, &self.asked);
                     at.key = Some(at.look.key.variant(&rule, values));
                     at.rule = Some(rule);
@@ -211,13 +256,22 @@ where
                     if !stored.audience().admits(at.look.credentials) {
                         return self.unfilled(&at, Forward::Bypass, "credentials").await;
                     }
-                    if forced || self.suits(&at.look, &stored) {
+                    let suits = self.suits(&at.look, &stored);
+                    let for_errors = self.is_for_errors(&stored);
+                    if !for_errors && (suits || wanted == Wanted::Run) {
                         return Ok(self.hit(&at.look, &stored));
                     }
-                    if !at.look.may_fill() {
-                        return self.unfilled(&at, Forward::Request, "not-stored").await;
+                    let why = if for_errors { Forward::Stale } else { Forward::Request };
+                    if for_errors && suits {
+                        self.stand_in = Some(self.stand_in_of(&at, stored));
                     }
-                    forced = true;
+                    if !at.look.may_fill() || wanted == Wanted::Run {
+                        return self.unfilled(&at, why, "not-stored").await;
+                    }
+                    // One request runs the handler, and the others wait for it; unless it is this one that wants another
+                    // response than they do.
+                    let first = for_errors && wanted == Wanted::Any;
+                    wanted = if first { Wanted::Fresh } else { Wanted::Run };
                 }
             }
         }
@@ -252,9 +306,9 @@ where
     }
 
     /// Looks for the entry at one key, or makes it.
-    async fn come(&mut self, at: &At, forced: bool) -> Came {
+    async fn come(&mut self, at: &At, wanted: Wanted) -> Came {
         let inner = Arc::clone(&self.inner);
-        let miss = match inner.engine.look(at.key(), forced) {
+        let miss = match inner.engine.look(at.key(), wanted) {
             Ok(Ok(entry)) => return Came::Entry(entry),
             Ok(Err(NotStored)) => return Came::Nothing,
             Err(miss) => miss,
@@ -275,9 +329,16 @@ where
     }
 
     /// The answer to a call whose handler ran.
-    fn ran(&mut self, at: &At, forced: bool) -> Returned<R, S::Error> {
+    fn ran(&mut self, at: &At, wanted: Wanted) -> Returned<R, S::Error> {
+        let why = match (&self.stand_in, wanted) {
+            (Some(_), _) => Forward::Stale,
+            (None, Wanted::Run) => Forward::Request,
+            (None, _) => at.missed(),
+        };
+        if let Some(response) = self.stood_in() {
+            return Ok(response);
+        }
         count(&self.inner.counters.misses);
-        let why = if forced { Forward::Request } else { at.missed() };
         let mut response = match self.own.take() {
             Some(Own::Stored(stored, extensions)) => {
                 let now = self.inner.engine.now();
@@ -310,6 +371,41 @@ where
         response
     }
 
+    /// Whether a response may be served only because the handler failed.
+    fn is_for_errors(&self, stored: &Stored) -> bool {
+        stored.is_for_errors(self.inner.engine.now())
+    }
+
+    fn stand_in_of(&self, at: &At, stored: Arc<Stored>) -> StandIn {
+        let is_here = self.inner.engine.has_response(at.key(), &stored);
+        let place = is_here.then(|| at.key().clone());
+        StandIn { stored, is_head: at.look.is_head, place }
+    }
+
+    /// The stale response instead of the handler's failure, if it may still be served.
+    fn stood_in(&mut self) -> Option<Response<Body<R>>> {
+        let status = match self.own.as_ref()? {
+            Own::Failed(_) => None,
+            Own::Response(response) if is_failure(response.status()) => Some(response.status()),
+            Own::Response(response) if response.body().has_failed() => None,
+            Own::Response(_) | Own::Stored(..) => return None,
+        };
+        let StandIn { stored, is_head, place } = self.stand_in.take()?;
+        let now = self.inner.engine.now();
+        let was_removed =
+            place.is_some_and(|place| !self.inner.engine.has_response(&place, &stored));
+        if was_removed || !stored.stands_in(now) {
+            return None;
+        }
+        self.own = None;
+        count(&self.inner.counters.hits);
+        count(&self.inner.counters.stale_hits);
+        let mut response = answer::from_stored(&stored, &self.asked, is_head, true, now);
+        self.count_not_modified(&response);
+        self.say(&mut response, Status::StoodIn { status }, None);
+        Some(response)
+    }
+
     fn count_not_modified(&self, response: &Response<Body<R>>) {
         if response.status() == StatusCode::NOT_MODIFIED {
             count(&self.inner.counters.not_modified);
@@ -328,7 +424,7 @@ where
     /// The look takes the ticket. No client waits for the answer; but an answer that is not to be stored says that the stale
     /// response is not the page any more.
     async fn refresh(mut self, at: At, stale: Arc<Stored>) {
-        drop(self.come(&at, false).await);
+        drop(self.come(&at, Wanted::Any).await);
         if let Some(Own::Response(response)) = &self.own
             && is_final(response.status())
             && !response.body().has_failed()
@@ -352,6 +448,11 @@ where
         }
         returned
     }
+}
+
+/// RFC 5861 §4: what is an error, so that a stale response may be served.
+pub(super) fn is_failure(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 
 /// Whether an answer says what the page is now. Others say that the handler could not tell just now, or not for this client's

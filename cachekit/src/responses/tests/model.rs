@@ -10,7 +10,7 @@ use super::*;
 use crate::testing::{self, Clock};
 
 /// Made of the seed: the same test each time.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -22,11 +22,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
 }
@@ -133,7 +133,7 @@ fn objection(made: &Made, asked: &Sent) -> Option<&'static str> {
     .find_map(|(objects, why)| objects.then_some(why))
 }
 
-async fn yields(times: usize) {
+pub(super) async fn yields(times: usize) {
     for _ in 0..times {
         tokio::task::yield_now().await;
     }
