@@ -245,15 +245,15 @@ fn tier<S: Shape<Value = Entry>>(
     Some(if key.is_fresh_only() { remote.without_stale() } else { remote })
 }
 
-/// What becomes of an entry that a run made.
-pub(super) struct ByEntry;
+/// What becomes of an entry that a run made: the engine's clock tells how much of its time is left.
+pub(super) struct ByEntry<'a>(pub(super) &'a Engine);
 
-impl Judge<Key, Ran> for ByEntry {
+impl Judge<Key, Ran> for ByEntry<'_> {
     fn judge(&self, key: &Key, ran: &Result<Entry, NotStored>, _ttl: Ticks) -> Verdict {
         match ran {
             Ok(entry) => Verdict {
                 keep: true,
-                ttl: clock::ticks(entry.fresh_for()).max(1),
+                ttl: clock::ticks(entry.fresh_for(self.0.now())).max(1),
                 weight: (entry.weight() + key.weight()) as u64,
                 window: clock::ticks(entry.stale_for()),
             },

@@ -231,6 +231,6 @@ async fn store_new(engine: &Engine, key: &Key, entry: Entry) {
     {
         let mut driver = lead.driver();
         let made = std::pin::pin!(std::future::ready(Ok(entry)));
-        drop(Driving::<_, Ran, _, _, _>::new(ByEntry, &mut driver, made).await);
+        drop(Driving::<_, Ran, _, _, _>::new(ByEntry(engine), &mut driver, made).await);
     }
 }

@@ -222,7 +222,7 @@ where
                 Came::Ran => return self.ran(&at, wanted),
                 Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
                 Came::Stale(Entry::Response(stored), ticket)
-                    if self.suits(&at.look, &stored) && !self.is_for_errors(&stored) =>
+                    if self.suits(&at.look, &stored) && self.may_be_served(&stored) =>
                 {
                     return Ok(self.stale(at, stored, ticket));
                 }
@@ -257,20 +257,21 @@ where
                         return self.unfilled(&at, Forward::Bypass, "credentials").await;
                     }
                     let suits = self.suits(&at.look, &stored);
-                    let for_errors = self.is_for_errors(&stored);
-                    if !for_errors && (suits || wanted == Wanted::Run) {
+                    // A waiter may come to it when its time is over.
+                    let may_be_served = self.may_be_served(&stored);
+                    if may_be_served && (suits || wanted == Wanted::Run) {
                         return Ok(self.hit(&at.look, &stored));
                     }
-                    let why = if for_errors { Forward::Stale } else { Forward::Request };
-                    if for_errors && suits {
-                        self.stand_in = Some(self.stand_in_of(&at, stored));
+                    let why = if may_be_served { Forward::Request } else { Forward::Stale };
+                    if !may_be_served && suits {
+                        self.stand_in = self.stand_in_of(&at, stored);
                     }
                     if !at.look.may_fill() || wanted == Wanted::Run {
                         return self.unfilled(&at, why, "not-stored").await;
                     }
                     // One request runs the handler, and the others wait for it; unless it is this one that wants another
                     // response than they do.
-                    let first = for_errors && wanted == Wanted::Any;
+                    let first = !may_be_served && wanted == Wanted::Any;
                     wanted = if first { Wanted::Fresh } else { Wanted::Run };
                 }
             }
@@ -322,7 +323,7 @@ where
             Asked::Lead(_) if !at.look.may_fill() => Came::Nothing,
             Asked::Lead(lead) => {
                 let mut driver = lead.driver();
-                drop(Driving::new(ByEntry, &mut driver, pin!(self.fill(at))).await);
+                drop(Driving::new(ByEntry(&inner.engine), &mut driver, pin!(self.fill(at))).await);
                 Came::Ran
             }
         }
@@ -371,15 +372,17 @@ where
         response
     }
 
-    /// Whether a response may be served only because the handler failed.
-    fn is_for_errors(&self, stored: &Stored) -> bool {
-        stored.is_for_errors(self.inner.engine.now())
+    /// Whether a response may be served though the handler did not fail.
+    fn may_be_served(&self, stored: &Stored) -> bool {
+        stored.may_be_served(self.inner.engine.now())
     }
 
-    fn stand_in_of(&self, at: &At, stored: Arc<Stored>) -> StandIn {
-        let is_here = self.inner.engine.has_response(at.key(), &stored);
-        let place = is_here.then(|| at.key().clone());
-        StandIn { stored, is_head: at.look.is_head, place }
+    /// A response that is too old, if it may be served should the handler fail.
+    fn stand_in_of(&self, at: &At, stored: Arc<Stored>) -> Option<StandIn> {
+        let engine = &self.inner.engine;
+        let place = engine.has_response(at.key(), &stored).then(|| at.key().clone());
+        let stands_in = stored.stands_in(engine.now());
+        stands_in.then(|| StandIn { stored, is_head: at.look.is_head, place })
     }
 
     /// The stale response instead of the handler's failure, if it may still be served.

@@ -30,10 +30,10 @@ const RULE_LIVES: Duration = Duration::from_secs(3600);
 const BASE_WEIGHT: usize = 256;
 
 impl Entry {
-    /// For how long it is served from here.
-    pub(super) fn fresh_for(&self) -> Duration {
+    /// For how long it is served from now on.
+    pub(super) fn fresh_for(&self, now: Ticks) -> Duration {
         match self {
-            Self::Response(stored) => Duration::from_millis(stored.wire.fresh_ms),
+            Self::Response(stored) => stored.fresh_left(now),
             Self::Rule(_) => RULE_LIVES,
         }
     }
@@ -191,13 +191,12 @@ impl Stored {
         self.left(0, now)
     }
 
-    /// Whether it may be served only because the handler failed (RFC 5861 §4), and not while it runs.
-    pub(super) fn is_for_errors(&self, now: Ticks) -> bool {
-        let Wire { stale_ms, error_ms, .. } = self.wire;
-        error_ms > stale_ms && self.left(stale_ms, now).is_zero()
+    /// Whether it may be served as it is: it is fresh, or may be stale while the handler runs again (RFC 5861 §3).
+    pub(super) fn may_be_served(&self, now: Ticks) -> bool {
+        !self.left(self.wire.stale_ms, now).is_zero()
     }
 
-    /// Whether it may be served because the handler failed.
+    /// Whether it may be served because the handler failed (RFC 5861 §4).
     pub(super) fn stands_in(&self, now: Ticks) -> bool {
         !self.left(self.wire.error_ms, now).is_zero()
     }
