@@ -144,7 +144,7 @@ impl Observed {
     /// A hit that the store served.
     #[inline]
     pub(crate) fn hit(&self, stale: bool) {
-        spans::hit(self.shown(), stale);
+        spans::hit(self, stale);
     }
 
     /// A call is over that no tier answered.
