@@ -121,8 +121,8 @@ impl Builder {
         self
     }
 
-    /// How much of `stale-while-revalidate` (RFC 5861 §3) is done at most; an hour by default. With zero no stale response is
-    /// served.
+    /// How much of `stale-while-revalidate` and of `stale-if-error` (RFC 5861 §3, §4) is done at most; an hour by default. With
+    /// zero no stale response is served.
     pub fn max_stale(mut self, window: Duration) -> Self {
         self.limits.max_stale = window;
         self

@@ -13,7 +13,8 @@ use super::body::{self, Body, Collected};
 use super::engine::{ByEntry, Engine, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
-use super::service::{Call, Handler, is_failure};
+use super::service::{Call, Handler};
+use super::stale::is_failure;
 use super::storable::{self, Arrival, Credentials, Storable, Why};
 use super::stored::{Entry, Stored};
 use super::vary::{self, Rule};
@@ -179,12 +180,17 @@ where
             all.extend(inner.varied(&at.look).iter().cloned());
             all.sort_unstable();
             all.dedup();
+            if !vary::are_few(&all) {
+                return Err(Why::Vary);
+            }
             let place = if all.is_empty() { Place::Target } else { Place::NewRule(Rule::new(all)) };
             return Ok((storable, place));
         };
         if !rule.covers(fields) {
             // The rule does not tell all requests apart that have to be. It goes; the next one knows these fields, too.
-            let all = rule.fields.iter().chain(fields).cloned().collect();
+            let mut all: Vec<_> = rule.fields.iter().chain(fields).cloned().collect();
+            all.sort_unstable();
+            all.dedup();
             inner.remember_varied(&at.look, all);
             // Unless it is gone: what stands in its place knows more.
             if inner.engine.has_rule(&at.look.key, rule) {

@@ -52,7 +52,6 @@ impl Key {
         self.with(|inner| inner.fresh_only = true)
     }
 
-    #[cfg_attr(not(feature = "shared"), allow(dead_code))]
     pub(super) fn is_fresh_only(&self) -> bool {
         self.0.fresh_only
     }

@@ -19,9 +19,9 @@ use super::change::Change;
 use super::conditional;
 use super::engine::{ByEntry, NotStored, Wanted};
 use super::fill::{At, Own};
-use super::key::Key;
 use super::layer::{Inner, MarkedBy};
 use super::request::{self, Ask, Look};
+use super::stale::StandIn;
 use super::stats::count;
 use super::storable::{self, Arrival};
 use super::stored::{Entry, Stored};
@@ -112,16 +112,8 @@ where
     pub(super) stand_in: Option<StandIn>,
 }
 
-/// A stale response that may be served because the handler failed (RFC 5861 §4).
-pub(super) struct StandIn {
-    stored: Arc<Stored>,
-    is_head: bool,
-    /// Where it stands in this process, if it does. Once it does not, it is not served.
-    place: Option<Key>,
-}
-
 /// What a look for an entry comes to.
-enum Came {
+pub(super) enum Came {
     Entry(Entry),
     Stale(Entry, Ticket),
     /// The handler ran for this call.
@@ -138,7 +130,7 @@ where
 {
     fn new(inner: Arc<Inner>, service: S, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
-        let asked = parts.headers.clone();
+        let asked = inner.naming.asked(&parts);
         Self { inner, waiting: Some((service, parts, body)), asked, own: None, stand_in: None }
     }
 
@@ -196,7 +188,7 @@ where
         service.call(Request::from_parts(parts, body)).await
     }
 
-    fn say(
+    pub(super) fn say(
         &self,
         response: &mut Response<Body<R>>,
         status: Status,
@@ -307,7 +299,7 @@ where
     }
 
     /// Looks for the entry at one key, or makes it.
-    async fn come(&mut self, at: &At, wanted: Wanted) -> Came {
+    pub(super) async fn come(&mut self, at: &At, wanted: Wanted) -> Came {
         let inner = Arc::clone(&self.inner);
         let miss = match inner.engine.look(at.key(), wanted) {
             Ok(Ok(entry)) => return Came::Entry(entry),
@@ -357,7 +349,7 @@ where
         Ok(response)
     }
 
-    fn hit(&self, look: &Look, stored: &Stored) -> Response<Body<R>> {
+    pub(super) fn hit(&self, look: &Look, stored: &Stored) -> Response<Body<R>> {
         count(&self.inner.counters.hits);
         let now = self.inner.engine.now();
         let fresh_left = stored.fresh_left(now);
@@ -372,68 +364,9 @@ where
         response
     }
 
-    /// Whether a response may be served though the handler did not fail.
-    fn may_be_served(&self, stored: &Stored) -> bool {
-        stored.may_be_served(self.inner.engine.now())
-    }
-
-    /// A response that is too old, if it may be served should the handler fail.
-    fn stand_in_of(&self, at: &At, stored: Arc<Stored>) -> Option<StandIn> {
-        let engine = &self.inner.engine;
-        let place = engine.has_response(at.key(), &stored).then(|| at.key().clone());
-        let stands_in = stored.stands_in(engine.now());
-        stands_in.then(|| StandIn { stored, is_head: at.look.is_head, place })
-    }
-
-    /// The stale response instead of the handler's failure, if it may still be served.
-    fn stood_in(&mut self) -> Option<Response<Body<R>>> {
-        let status = match self.own.as_ref()? {
-            Own::Failed(_) => None,
-            Own::Response(response) if is_failure(response.status()) => Some(response.status()),
-            Own::Response(response) if response.body().has_failed() => None,
-            Own::Response(_) | Own::Stored(..) => return None,
-        };
-        let StandIn { stored, is_head, place } = self.stand_in.take()?;
-        let now = self.inner.engine.now();
-        let was_removed =
-            place.is_some_and(|place| !self.inner.engine.has_response(&place, &stored));
-        if was_removed || !stored.stands_in(now) {
-            return None;
-        }
-        self.own = None;
-        count(&self.inner.counters.hits);
-        count(&self.inner.counters.stale_hits);
-        let mut response = answer::from_stored(&stored, &self.asked, is_head, true, now);
-        self.count_not_modified(&response);
-        self.say(&mut response, Status::StoodIn { status }, None);
-        Some(response)
-    }
-
-    fn count_not_modified(&self, response: &Response<Body<R>>) {
+    pub(super) fn count_not_modified(&self, response: &Response<Body<R>>) {
         if response.status() == StatusCode::NOT_MODIFIED {
             count(&self.inner.counters.not_modified);
-        }
-    }
-
-    /// Answers with a stale response, and goes on behind the client's back: its own request is what the handler runs on.
-    fn stale(self, at: At, stored: Arc<Stored>, ticket: Ticket) -> Response<Body<R>> {
-        let response = self.hit(&at.look, &stored);
-        if at.look.may_fill() {
-            ticket.run_async(self.refresh(at, stored));
-        }
-        response
-    }
-
-    /// The look takes the ticket. No client waits for the answer; but an answer that is not to be stored says that the stale
-    /// response is not the page any more.
-    async fn refresh(mut self, at: At, stale: Arc<Stored>) {
-        drop(self.come(&at, Wanted::Any).await);
-        if let Some(Own::Response(response)) = &self.own
-            && is_final(response.status())
-            && !response.body().has_failed()
-            && self.inner.engine.has_response(at.key(), &stale)
-        {
-            self.inner.engine.invalidate(at.key()).await.ignore();
         }
     }
 
@@ -451,15 +384,4 @@ where
         }
         returned
     }
-}
-
-/// RFC 5861 §4: what is an error, so that a stale response may be served.
-pub(super) fn is_failure(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502 | 503 | 504)
-}
-
-/// Whether an answer says what the page is now. Others say that the handler could not tell just now, or not for this client's
-/// pace: 408, 425, 429, 499 and 5xx.
-fn is_final(status: StatusCode) -> bool {
-    !status.is_server_error() && !matches!(status.as_u16(), 408 | 425 | 429 | 499)
 }

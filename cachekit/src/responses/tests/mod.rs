@@ -20,6 +20,7 @@ mod conditions;
 #[cfg(feature = "shared")]
 mod elsewhere;
 mod flights;
+mod hostile;
 mod model;
 mod requests;
 mod rules;
