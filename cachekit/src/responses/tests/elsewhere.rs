@@ -1,8 +1,8 @@
 //! Two processes with one shared tier that tells of no changes. What one of them invalidates, the other one finds nowhere:
 //! neither what is there, nor what it has itself, nor what its runs still add.
 //!
-//! Responses that vary are meant. Of one that does not, a copy may be served where it is, as long as it is fresh; and who
-//! says so says it of all functions with two tiers.
+//! That is said of responses that vary. Of one that does not, a copy is served where it is as long as it is fresh, as with all
+//! functions that have two tiers.
 
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{BackendErrorKind, Capability, MemoryBackend, Operation};

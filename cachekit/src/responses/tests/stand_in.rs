@@ -1,11 +1,11 @@
 //! `stale-if-error`: a stale response stands in for a handler that fails (RFC 5861 §4, RFC 9111 §4.2.4).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::testing::{self, Scope};
+use crate::testing;
 
 type Lines = &'static [(&'static str, &'static str)];
 
@@ -239,6 +239,10 @@ async fn an_invalidation_counts_for_what_stands_in() {
 #[cfg(feature = "shared")]
 #[tokio::test]
 async fn what_another_process_stored_stands_in_as_well() {
+    use std::time::SystemTime;
+
+    use crate::testing::Scope;
+
     let backend = Arc::new(cachekit_io::MemoryBackend::new());
     let machine = || Scope::new().with_backend(Arc::clone(&backend) as _);
     let (a, b) = (machine(), machine());
