@@ -19,9 +19,9 @@ mod tenants;
 
 #[cfg(feature = "interop")]
 pub use self::interop::{Interop, interop};
-pub(crate) use self::named::at_own_or_configured;
 #[cfg(feature = "shared")]
 pub use self::named::{AtBackend, To, backend};
+pub(crate) use self::named::{at_own_or_configured, hears_of_changes};
 #[cfg(all(feature = "secure", feature = "interop"))]
 pub use self::tenants::ecosystem::{InteropSealed, interop_sealed};
 #[cfg(feature = "secure")]

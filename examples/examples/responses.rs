@@ -20,8 +20,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cachekit::responses::CacheResponses;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+
+mod http;
+use http::{ask, serve};
 
 /// Stands in for a template that is slow to render.
 #[derive(Default)]
@@ -63,22 +64,9 @@ fn service(site: &Arc<Site>, cache: &CacheResponses) -> Router {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let serve = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--serve", address] => Some(address),
-        [] => None,
-        _ => return Err(std::io::Error::other("usage: responses [--serve ADDRESS]")),
-    };
-    let listener = TcpListener::bind(serve.unwrap_or("127.0.0.1:0")).await?;
-    let to = listener.local_addr()?;
-    println!("listening on http://{to}");
     let site = Arc::new(Site { title: Mutex::new("Page".to_owned()), ..Site::default() });
     let cache = CacheResponses::builder("example-pages").capacity(16 << 20).build();
-    let app = service(&site, &cache);
-    let server = tokio::spawn(async { axum::serve(listener, app).await });
-    if serve.is_some() {
-        return server.await?;
-    }
+    let to = serve(service(&site, &cache)).await?;
 
     // 50 clients at once: one run.
     let asking: Vec<_> = (0..50).map(|_| tokio::spawn(ask(to, "GET /pages/1", "", ""))).collect();
@@ -120,19 +108,5 @@ async fn shown(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io
     let status = answer.lines().next().unwrap_or_default();
     let cache = answer.lines().find(|line| line.starts_with("cache-status")).unwrap_or_default();
     println!("{what} -> {status}, {cache}");
-    Ok(answer)
-}
-
-/// Sends one HTTP/1.1 request over its own connection and returns the whole response.
-async fn ask(to: SocketAddr, what: &str, headers: &str, body: &str) -> std::io::Result<String> {
-    let mut connection = TcpStream::connect(to).await?;
-    let length =
-        if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-    let request = format!(
-        "{what} HTTP/1.1\r\nhost: {to}\r\n{length}{headers}connection: close\r\n\r\n{body}"
-    );
-    connection.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
     Ok(answer)
 }

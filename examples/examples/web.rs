@@ -19,8 +19,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use cachekit::cache;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+
+mod http;
+use http::{ask, serve};
 
 /// Stands in for a database on the other side of a network.
 #[derive(Default)]
@@ -78,19 +79,7 @@ fn service() -> Router {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let serve = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--serve", address] => Some(address),
-        [] => None,
-        _ => return Err(std::io::Error::other("usage: web [--serve ADDRESS]")),
-    };
-    let listener = TcpListener::bind(serve.unwrap_or("127.0.0.1:0")).await?;
-    let address = listener.local_addr()?;
-    println!("listening on http://{address}");
-    let server = tokio::spawn(async { axum::serve(listener, service()).await });
-    if serve.is_some() {
-        return server.await?;
-    }
+    let address = serve(service()).await?;
 
     // 50 requests for one user at once: one query.
     let requests: Vec<_> =
@@ -117,16 +106,9 @@ async fn shown(to: SocketAddr, what: &str, body: &str) -> std::io::Result<String
     Ok(answer)
 }
 
-/// Sends one HTTP/1.1 request over its own connection; returns the response's status code and body.
+/// Returns the response's status code and body.
 async fn request(to: SocketAddr, what: &str, body: &str) -> std::io::Result<String> {
-    let mut connection = TcpStream::connect(to).await?;
-    let length = body.len();
-    let request = format!(
-        "{what} HTTP/1.1\r\nhost: {to}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
-    connection.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
+    let answer = ask(to, what, "", body).await?;
     let code = answer.split(' ').nth(1).unwrap_or_default();
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok(format!("{code} {body}"))

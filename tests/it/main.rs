@@ -17,6 +17,8 @@ mod objects;
 mod options;
 mod programs;
 mod published;
+#[cfg(unix)]
+mod responses;
 mod secure;
 mod service;
 mod shared;

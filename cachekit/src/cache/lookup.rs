@@ -29,7 +29,7 @@ where
         self.look_up_key::<_, S>(&lookup, &Borrowed(key, PhantomData::<K>))
     }
 
-    #[cfg(all(test, cachekit_model))]
+    #[cfg(test)]
     pub(crate) fn running(&self) -> usize {
         self.store.running()
     }

@@ -136,7 +136,7 @@ impl Observed {
     /// Records a hit in the store.
     #[inline]
     pub(crate) fn hit(&self, stale: bool) {
-        spans::hit(self.shown(), stale);
+        spans::hit(self, stale);
     }
 
     /// Records that a call is over which no tier answered.

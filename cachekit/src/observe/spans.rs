@@ -9,8 +9,8 @@ use tracing::field::{Empty, Value};
 use tracing::level_filters::LevelFilter;
 use tracing::{Span, debug_span};
 
-use super::{Cause, Outcome};
-use crate::observer;
+use super::{Cause, Observed, Outcome};
+use crate::{observer, thread_cache};
 
 /// The tier that answered.
 pub(super) const PROCESS: &str = "process";
@@ -24,13 +24,14 @@ static SAMPLED: AtomicU32 = AtomicU32::new(0);
 /// Gives one hit in this many, in each thread, a span.
 pub(crate) fn sample_hits(one_in: u32) {
     SAMPLED.store(one_in, Ordering::Relaxed);
+    thread_cache::observers_changed();
 }
 
-/// Records a hit in the store with this name.
+/// Records a hit in the store. The name is looked up only if the hit may have a span; otherwise all hits would pay for it.
 #[inline]
-pub(super) fn hit(name: &str, stale: bool) {
+pub(super) fn hit(observed: &Observed, stale: bool) {
     if samples_hits() {
-        sampled_hit(|| name.to_owned(), stale);
+        sampled_hit(|| observed.shown().to_owned(), stale);
     }
 }
 

@@ -1,12 +1,12 @@
 //! No spans in this build: the feature `tracing` is off.
 
-use super::{Cause, Outcome};
+use super::{Cause, Observed, Outcome};
 
 pub(super) const PROCESS: &str = "process";
 pub(super) const SHARED: &str = "shared";
 
 #[inline]
-pub(super) fn hit(_name: &str, _stale: bool) {}
+pub(super) fn hit(_observed: &Observed, _stale: bool) {}
 
 /// Whether hits may have spans.
 #[inline]

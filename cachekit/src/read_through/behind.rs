@@ -33,6 +33,10 @@ pub(crate) trait TierBehind: Send + Sync {
     /// What an entry of this process holds.
     fn keeps(&self) -> L1;
 
+    /// For a call that wants no value past its time: such a one is nothing.
+    #[cfg(feature = "tower")]
+    fn take_nothing_stale(&mut self) {}
+
     /// Where the entry is stored, if it is sealed.
     fn blinded(&self) -> Option<BlindedKey> {
         None

@@ -35,16 +35,15 @@ macro_rules! return_if_fresh {
             && typed.head.serves(|| $store.now())
             && $key.matches(&typed.key)
         {
-            if !S::SEALED {
-                $store.count_hit($hash, entry, &typed.head);
+            if !S::SEALED && $store.count_hit($hash, entry, &typed.head) {
+                $store.observed().hit(false);
             }
             match S::read(&typed.value) {
                 Ok(ret) => {
                     // What is sealed and does not open is no hit.
-                    if S::SEALED {
-                        $store.count_hit($hash, entry, &typed.head);
+                    if S::SEALED && $store.count_hit($hash, entry, &typed.head) {
+                        $store.observed().hit(false);
                     }
-                    $store.observed().hit(false);
                     return Ok(ret);
                 }
                 // It is dead then, and what follows takes the lead over it.
@@ -198,9 +197,12 @@ where
     S: Shape,
 {
     let search = Search { lookup, key, remote, keep };
-    if lookup.store.is_disabled()
-        || thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false)
-    {
+    let is_forced = thread_cache::with(|thread_cache| {
+        // No look into the thread's cache has done that.
+        thread_cache.settle();
+        thread_cache.is_forced()
+    });
+    if lookup.store.is_disabled() || is_forced.unwrap_or(false) {
         return search.special();
     }
     search.plain()

@@ -157,6 +157,12 @@ where
         self
     }
 
+    /// For how long its result may be served after its TTL, if the look-up took nothing stale.
+    pub(crate) fn with_window(mut self, window: Ticks) -> Self {
+        self.window = window;
+        self
+    }
+
     /// Starts the options that need the value.
     ///
     /// They are the user's code, and run before this call is known to wait or to run: it leads nothing meanwhile, so that

@@ -44,6 +44,13 @@ impl<S: Shape> Remote<S> {
         self.tier.has_backend()
     }
 
+    /// For a call that wants no value past its time.
+    #[cfg(feature = "tower")]
+    pub(crate) fn without_stale(mut self) -> Self {
+        self.tier.take_nothing_stale();
+        self
+    }
+
     pub(crate) fn blinded(&self) -> Option<BlindedKey> {
         self.tier.blinded()
     }

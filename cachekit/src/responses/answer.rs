@@ -19,6 +19,8 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub(super) enum Status {
     /// Answered by a stored response; another request's run may just have made it.
     Hit { stale: bool },
+    /// The handler failed, with this status if it answered at all, and a stale response stands in for it.
+    StoodIn { status: Option<StatusCode> },
     /// The handler ran.
     Forwarded { why: Forward, detail: Option<&'static str> },
 }
@@ -30,6 +32,8 @@ pub(super) enum Forward {
     Method,
     UriMiss,
     VaryMiss,
+    /// What is stored is stale.
+    Stale,
     /// What is stored does not suit what the request says of caching.
     Request,
 }
@@ -41,6 +45,7 @@ impl Forward {
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
+            Self::Stale => "stale",
             Self::Request => "request",
         }
     }
@@ -59,6 +64,13 @@ pub(super) fn say(headers: &mut HeaderMap, status: Status, fresh_left: Option<Du
             if stale {
                 text.push_str("; detail=stale");
             }
+        }
+        Status::StoodIn { status } => {
+            let _ = write!(text, "; fwd={}", Forward::Stale.as_str());
+            if let Some(status) = status {
+                let _ = write!(text, "; fwd-status={}", status.as_u16());
+            }
+            text.push_str("; detail=stale-if-error");
         }
         Status::Forwarded { why, detail } => {
             let _ = write!(text, "; fwd={}", why.as_str());

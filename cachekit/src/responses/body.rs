@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
 
 /// The body of a response of [`CachedResponses`](super::CachedResponses): stored bytes, or the body of the service
@@ -131,40 +131,33 @@ pub(super) enum Collected<B: http_body::Body> {
 }
 
 /// Reads a body to its end, but no more than this many bytes and what came with the last of them.
+///
+/// What comes is put together at once: frames of a few bytes each would take many times as much. And it is copied: a frame may be
+/// a piece of a much larger buffer, which would be kept as long as the response.
 pub(super) async fn collect<B: http_body::Body>(body: B, limit: u64) -> Collected<B> {
     let hint = body.size_hint();
     if hint.lower() > limit {
         return Collected::Not(Body::passing(body));
     }
     let mut rest = Box::pin(body);
-    let (mut before, mut length) = (VecDeque::new(), 0_u64);
-    let stopped =
-        |before, failed, rest| Collected::Not(Body(Kind::Streaming { before, failed, rest }));
+    // What is said of the length is trusted so far as it may be stored.
+    let mut read = Vec::with_capacity(usize::try_from(hint.lower()).unwrap_or(0));
+    let stopped = |read: Vec<u8>, last, failed, rest| {
+        let read = (!read.is_empty()).then(|| Frame::data(read.into()));
+        let before = read.into_iter().chain(last).collect();
+        Collected::Not(Body(Kind::Streaming { before, failed, rest }))
+    };
     loop {
         match poll_fn(|cx| poll_bytes(rest.as_mut(), cx)).await {
-            None => return Collected::Whole(joined(before)),
-            Some(Err(error)) => return stopped(before, Some(Box::new(error)), None),
-            Some(Ok(frame)) => {
-                let data = frame.data_ref().map(|data| data.len() as u64);
-                length += data.unwrap_or(0);
-                // Empty frames would take memory without end.
-                if data != Some(0) {
-                    before.push_back(frame);
+            // Of its own length: what is left over would be kept as well.
+            None => return Collected::Whole(read.into_boxed_slice().into()),
+            Some(Err(error)) => return stopped(read, None, Some(Box::new(error)), None),
+            Some(Ok(frame)) => match frame.data_ref() {
+                Some(data) if (read.len() + data.len()) as u64 <= limit => {
+                    read.extend_from_slice(data);
                 }
-                if data.is_none() || length > limit {
-                    return stopped(before, None, Some(rest));
-                }
-            }
+                _ => return stopped(read, Some(frame), None, Some(rest)),
+            },
         }
     }
-}
-
-/// In its own memory: a frame may be a piece of a much larger buffer, which would be kept as long as the response.
-fn joined(frames: VecDeque<Frame<Bytes>>) -> Bytes {
-    let data: Vec<Bytes> = frames.into_iter().filter_map(|frame| frame.into_data().ok()).collect();
-    let mut all = BytesMut::with_capacity(data.iter().map(Bytes::len).sum());
-    for data in &data {
-        all.extend_from_slice(data);
-    }
-    all.freeze()
 }

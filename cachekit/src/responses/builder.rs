@@ -119,8 +119,8 @@ impl Builder {
         self
     }
 
-    /// Upper bound for `stale-while-revalidate` (RFC 5861 §3); an hour by default. With zero no stale response is
-    /// served.
+    /// Upper bound for `stale-while-revalidate` and `stale-if-error` (RFC 5861 §3, §4); an hour by default. With zero no
+    /// stale response is served.
     pub fn max_stale(mut self, window: Duration) -> Self {
         self.limits.max_stale = window;
         self

@@ -11,7 +11,7 @@ pub(super) struct Malformed;
 /// Delta-seconds beyond this are this (RFC 9111 §1.2.2).
 const MOST_SECONDS: u64 = 1 << 31;
 
-/// What a response says (RFC 9111 §5.2.2, RFC 5861 §3).
+/// What a response says (RFC 9111 §5.2.2, RFC 5861).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // A list of what was written.
 pub(super) struct OfResponse {
@@ -27,6 +27,7 @@ pub(super) struct OfResponse {
     pub(super) max_age: Option<u64>,
     pub(super) s_maxage: Option<u64>,
     pub(super) stale_while_revalidate: Option<u64>,
+    pub(super) stale_if_error: Option<u64>,
 }
 
 impl OfResponse {
@@ -47,6 +48,7 @@ impl OfResponse {
                 "stale-while-revalidate" => {
                     once(&mut said.stale_while_revalidate, seconds(value)?)?;
                 }
+                "stale-if-error" => once(&mut said.stale_if_error, seconds(value)?)?,
                 // RFC 9111 §5.2.3: what is not known is ignored.
                 _ => {}
             }

@@ -18,7 +18,7 @@ use crate::route;
 use crate::rules::{Judge, Verdict};
 use crate::scope::{self, Scope};
 use crate::shape::{OkOnly, Plain, Shape};
-use crate::store::{Caller, Capacity, Store, StoreRef};
+use crate::store::{Caller, Capacity, Cause, Store, StoreRef};
 
 /// What a run of the handler comes to, for all who wait: an entry, or nothing. What is for its own client alone never gets
 /// here.
@@ -30,6 +30,17 @@ pub(super) struct NotStored;
 
 /// Names the entries of layers in a process; a store belongs to one layer.
 struct Responses;
+
+/// What a look may find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Whatever may be served, if only while the handler runs again.
+    Any,
+    /// What is fresh, or the run of the handler that makes it.
+    Fresh,
+    /// Nothing: the handler runs, and its response replaces what is there.
+    Run,
+}
 
 /// The store of one layer, and what is behind it.
 pub(super) struct Engine {
@@ -76,26 +87,31 @@ impl Engine {
         self.store.weight()
     }
 
-    /// Looks for an entry. A `forced` look finds none: the handler runs, and its response replaces what is there.
+    /// Looks for an entry.
     pub(super) fn look(
         &self,
         key: &Key,
-        forced: bool,
+        wanted: Wanted,
     ) -> Result<Result<Entry, NotStored>, Miss<Key, Ran>> {
         let function = self.function.definition;
         let lookup = Lookup {
             store: &self.store,
             hash: self.place(key),
             ttl: function.ttl(),
-            window: function.window(),
+            window: if wanted == Wanted::Fresh { 0 } else { function.window() },
             idle: function.idle(),
             caller: Caller { asynchronous: true, ..self.function.caller() },
         };
-        let look =
-            || find::<Key, Ran>(lookup, key, Some((self.function, tier)), &|| self.store.clone());
-        let found = if forced { read_through::refresh(look) } else { look() };
+        let look = |key: &Key| {
+            find::<Key, Ran>(lookup, key, Some((self.function, tier)), &|| self.store.clone())
+        };
+        let found = match wanted {
+            Wanted::Any => look(key),
+            Wanted::Fresh => look(&key.fresh_only()),
+            Wanted::Run => read_through::refresh(|| look(key)),
+        };
         // If another caller leads and has nothing to share, this one does not wait for a second.
-        found.map_err(Miss::waits_once)
+        found.map_err(|miss| miss.waits_once().with_window(function.window()))
     }
 
     fn place(&self, key: &Key) -> u64 {
@@ -119,6 +135,30 @@ impl Engine {
     fn here(&self, key: &Key) -> Option<Entry> {
         let entry = self.store.peek(self.place(key))?;
         entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone())
+    }
+
+    /// Whether a rule that this process has, or another call's run, still leads to its variants. If the backend tells of
+    /// changes, an invalidation elsewhere has taken it away here, too. If not, the backend is asked: so nothing that was
+    /// invalidated there is found by it.
+    pub(super) async fn stands(&self, key: &Key, rule: &Rule) -> bool {
+        let hears = || route::hears_of_changes(self.function, key.backend());
+        if scope::within(self.scope.as_ref(), hears) {
+            return true;
+        }
+        let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
+        let Some(remote) = scope::within(self.scope.as_ref(), make) else { return false };
+        let there = remote.peek(&self.store).await;
+        matches!(there, Some(Entry::Rule(there)) if there.number == rule.number)
+    }
+
+    /// Lets go of a rule, unless there is another one by now.
+    pub(super) fn drop_rule(&self, key: &Key, rule: &Rule) {
+        let place = self.place(key);
+        let Some(entry) = self.store.peek(place) else { return };
+        let here = entry.of_key::<Key, Entry>(|own| own == key).map(|entry| &entry.value);
+        if matches!(here, Some(Entry::Rule(here)) if here.number == rule.number) {
+            self.store.take_out(place, &entry, Cause::Removed);
+        }
     }
 
     /// Whether this rule is the one that is here.
@@ -201,18 +241,19 @@ fn tier<S: Shape<Value = Entry>>(
     store: Option<&StoreRef>,
     key: &Key,
 ) -> Option<Remote<S>> {
-    route::at_own_or_configured::<Key, S>(function, store, key, key.backend())
+    let remote = route::at_own_or_configured::<Key, S>(function, store, key, key.backend())?;
+    Some(if key.is_fresh_only() { remote.without_stale() } else { remote })
 }
 
-/// What becomes of an entry that a run made.
-pub(super) struct ByEntry;
+/// What becomes of an entry that a run made: the engine's clock tells how much of its time is left.
+pub(super) struct ByEntry<'a>(pub(super) &'a Engine);
 
-impl Judge<Key, Ran> for ByEntry {
+impl Judge<Key, Ran> for ByEntry<'_> {
     fn judge(&self, key: &Key, ran: &Result<Entry, NotStored>, _ttl: Ticks) -> Verdict {
         match ran {
             Ok(entry) => Verdict {
                 keep: true,
-                ttl: clock::ticks(entry.fresh_for()).max(1),
+                ttl: clock::ticks(entry.fresh_for(self.0.now())).max(1),
                 weight: (entry.weight() + key.weight()) as u64,
                 window: clock::ticks(entry.stale_for()),
             },

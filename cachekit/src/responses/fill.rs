@@ -6,15 +6,15 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::response::Parts;
-use http::{Extensions, HeaderMap, Request, Response};
-use tower_service::Service;
+use http::{Extensions, HeaderMap, Response};
 
 use super::answer::Forward;
 use super::body::{self, Body, Collected};
-use super::engine::{ByEntry, Engine, NotStored, Ran};
+use super::engine::{ByEntry, Engine, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
-use super::service::Call;
+use super::service::{Call, Handler};
+use super::stale::is_failure;
 use super::storable::{self, Arrival, Credentials, Storable, Why};
 use super::stored::{Entry, Stored};
 use super::vary::{self, Rule};
@@ -71,10 +71,7 @@ enum Place {
 
 impl<S, B, R> Call<S, B, R>
 where
-    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
-        + Clone
-        + Send
-        + 'static,
+    S: Handler<B, R>,
     B: http_body::Body + Send + 'static,
     R: http_body::Body<Error: Send> + Send + 'static,
 {
@@ -108,7 +105,7 @@ where
         let (mut storable, place) = match placed {
             Ok(placed) => placed,
             Err(why) => {
-                inner.mark(at, why);
+                self.mark(at, why, is_failure(parts.status));
                 return self.keeps(parts, Body::passing(body));
             }
         };
@@ -118,7 +115,7 @@ where
                 return self.keeps_read(at, Why::Body, parts, body);
             }
             Collected::Not(body) => {
-                inner.mark(at, Why::Body);
+                self.mark(at, Why::Body, body.has_failed());
                 return self.keeps(parts, body);
             }
         };
@@ -146,6 +143,13 @@ where
                 Entry::Rule(rule)
             }
         })
+    }
+
+    /// Lets requests pass that would wait in vain; but a failure does not lead them past the response that stands in for it.
+    fn mark(&self, at: &At, why: Why, is_failure: bool) {
+        if self.stand_in.is_none() || !is_failure {
+            self.inner.mark(at, why);
+        }
     }
 
     /// The response goes to its own client.
@@ -176,12 +180,17 @@ where
             all.extend(inner.varied(&at.look).iter().cloned());
             all.sort_unstable();
             all.dedup();
+            if !vary::are_few(&all) {
+                return Err(Why::Vary);
+            }
             let place = if all.is_empty() { Place::Target } else { Place::NewRule(Rule::new(all)) };
             return Ok((storable, place));
         };
         if !rule.covers(fields) {
             // The rule does not tell all requests apart that have to be. It goes; the next one knows these fields, too.
-            let all = rule.fields.iter().chain(fields).cloned().collect();
+            let mut all: Vec<_> = rule.fields.iter().chain(fields).cloned().collect();
+            all.sort_unstable();
+            all.dedup();
             inner.remember_varied(&at.look, all);
             // Unless it is gone: what stands in its place knows more.
             if inner.engine.has_rule(&at.look.key, rule) {
@@ -223,11 +232,11 @@ fn is_as_long_as_said(headers: &HeaderMap, body: &Bytes) -> bool {
 
 /// Stores an entry under a key that no other call knows.
 async fn store_new(engine: &Engine, key: &Key, entry: Entry) {
-    if let Err(miss) = engine.look(key, false)
+    if let Err(miss) = engine.look(key, Wanted::Any)
         && let Asked::Lead(lead) = miss.ask_async().await
     {
         let mut driver = lead.driver();
         let made = std::pin::pin!(std::future::ready(Ok(entry)));
-        drop(Driving::<_, Ran, _, _, _>::new(ByEntry, &mut driver, made).await);
+        drop(Driving::<_, Ran, _, _, _>::new(ByEntry(engine), &mut driver, made).await);
     }
 }

@@ -21,6 +21,7 @@ type Variant = ((u64, u64), Box<[u8]>);
 #[derive(Clone)]
 pub(super) struct Key(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     partition: Option<Box<str>>,
     /// Scheme, authority, path and query: see `target.rs`.
@@ -28,6 +29,8 @@ struct Inner {
     variant: Option<Variant>,
     /// Where the layer's entries go, if it says so. Not part of what is compared: a store belongs to one layer.
     backend: Option<Arc<dyn Backend>>,
+    /// The look that it is for takes nothing stale of a shared tier. Not part of what is compared, either.
+    fresh_only: bool,
 }
 
 impl Key {
@@ -36,18 +39,27 @@ impl Key {
         target: Box<str>,
         backend: Option<Arc<dyn Backend>>,
     ) -> Self {
-        Self(Arc::new(Inner { partition, target, variant: None, backend }))
+        Self(Arc::new(Inner { partition, target, variant: None, backend, fresh_only: false }))
     }
 
     /// The key of a variant of this target.
     pub(super) fn variant(&self, rule: &Rule, values: Box<[u8]>) -> Self {
-        let Inner { partition, target, backend, variant: _ } = &*self.0;
-        Self(Arc::new(Inner {
-            partition: partition.clone(),
-            target: target.clone(),
-            variant: Some((rule.number, values)),
-            backend: backend.clone(),
-        }))
+        self.with(|inner| inner.variant = Some((rule.number, values)))
+    }
+
+    /// The same key, for a look that takes nothing stale.
+    pub(super) fn fresh_only(&self) -> Self {
+        self.with(|inner| inner.fresh_only = true)
+    }
+
+    pub(super) fn is_fresh_only(&self) -> bool {
+        self.0.fresh_only
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = (*self.0).clone();
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     pub(super) fn backend(&self) -> Option<Arc<dyn Backend>> {
@@ -60,13 +72,13 @@ impl Key {
 
     /// Bytes that it takes.
     pub(super) fn weight(&self) -> usize {
-        let Inner { partition, target, variant, backend: _ } = &*self.0;
+        let Inner { partition, target, variant, .. } = &*self.0;
         let variant = variant.as_ref().map_or(0, |(_, values)| values.len());
         partition.as_ref().map_or(0, |partition| partition.len()) + target.len() + variant
     }
 
     fn told(&self) -> (Option<&str>, &str, Option<&Variant>) {
-        let Inner { partition, target, variant, backend: _ } = &*self.0;
+        let Inner { partition, target, variant, .. } = &*self.0;
         (partition.as_deref(), target, variant.as_ref())
     }
 }

@@ -26,6 +26,7 @@ mod key;
 mod layer;
 mod request;
 mod service;
+mod stale;
 mod stats;
 mod storable;
 mod stored;

@@ -8,7 +8,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::cache_control::OfRequest;
 use super::key::Key;
@@ -151,6 +151,19 @@ impl Naming {
         }
     }
 
+    /// The header fields of a request. If the host is not part of the key, a handler may say `Vary: Host` and read the
+    /// `:authority` of HTTP/2, which is the host too (RFC 9110 §7.2).
+    pub(super) fn asked(&self, parts: &Parts) -> HeaderMap {
+        let mut asked = parts.headers.clone();
+        if self.authority == Authority::Ignored
+            && let Some(authority) = parts.uri.authority()
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            asked.append(HOST, host);
+        }
+        asked
+    }
+
     /// The URI that identifies a request.
     pub(super) fn uri_of(&self, parts: &Parts) -> Uri {
         self.target.as_ref().map_or_else(|| parts.uri.clone(), |target| target(parts))
@@ -183,8 +196,9 @@ impl Naming {
             _ if hosts.is_empty() => &none,
             _ => hosts,
         };
+        let hosts = hosts.iter().map(|host| target::without_user(host));
         let mut targets: Vec<_> =
-            hosts.iter().flat_map(|host| target::all_spellings(host, resource)).collect();
+            hosts.flat_map(|host| target::all_spellings(host, resource)).collect();
         targets.sort_unstable();
         targets.dedup();
         let key = |target| Key::new(partition.map(Into::into), target, self.backend.clone());
@@ -205,7 +219,8 @@ impl Naming {
     /// The keys of the targets that the answer to a change names, if they are at the same host (RFC 9111 §4.4).
     pub(super) fn keys_named(&self, changed: &[Key], own: &[String], named: &Named) -> Vec<Key> {
         let is_same = |own: &String, host: &String| {
-            target::without_default_port(own) == target::without_default_port(host)
+            let bare = |host| target::without_default_port(target::without_user(host));
+            bare(own) == bare(host)
         };
         if named.host.as_ref().is_some_and(|host| !own.iter().any(|own| is_same(own, host))) {
             return Vec::new();
@@ -226,7 +241,7 @@ pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = String> {
 }
 
 fn says_content(headers: &HeaderMap) -> bool {
-    let is_empty = |value: &http::HeaderValue| value.as_bytes().trim_ascii() == b"0";
+    let is_empty = |value: &HeaderValue| value.as_bytes().trim_ascii() == b"0";
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get_all(CONTENT_LENGTH).iter().any(|value| !is_empty(value))
 }

@@ -17,10 +17,11 @@ use super::answer::{self, Forward, Status};
 use super::body::Body;
 use super::change::Change;
 use super::conditional;
-use super::engine::{ByEntry, NotStored};
+use super::engine::{ByEntry, NotStored, Wanted};
 use super::fill::{At, Own};
 use super::layer::{Inner, MarkedBy};
 use super::request::{self, Ask, Look};
+use super::stale::StandIn;
 use super::stats::count;
 use super::storable::{self, Arrival};
 use super::stored::{Entry, Stored};
@@ -77,6 +78,20 @@ where
     }
 }
 
+/// The services that a cache goes around.
+pub(super) trait Handler<B, R>:
+    Service<Request<B>, Response = Response<R>, Future: Send, Error: Send> + Clone + Send + 'static
+{
+}
+
+impl<S, B, R> Handler<B, R> for S where
+    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// What a service returns.
 pub(super) type Returned<R, E> = Result<Response<Body<R>>, E>;
 
@@ -93,10 +108,12 @@ where
     pub(super) asked: HeaderMap,
     /// What this call's own run came to.
     pub(super) own: Option<Own<R, S::Error>>,
+    /// What is served if the handler fails.
+    pub(super) stand_in: Option<StandIn>,
 }
 
 /// What a look for an entry comes to.
-enum Came {
+pub(super) enum Came {
     Entry(Entry),
     Stale(Entry, Ticket),
     /// The handler ran for this call.
@@ -107,17 +124,14 @@ enum Came {
 
 impl<S, B, R> Call<S, B, R>
 where
-    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send>
-        + Clone
-        + Send
-        + 'static,
+    S: Handler<B, R>,
     B: http_body::Body + Send + 'static,
     R: http_body::Body<Error: Send> + Send + 'static,
 {
     fn new(inner: Arc<Inner>, service: S, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
-        let asked = parts.headers.clone();
-        Self { inner, waiting: Some((service, parts, body)), asked, own: None }
+        let asked = inner.naming.asked(&parts);
+        Self { inner, waiting: Some((service, parts, body)), asked, own: None, stand_in: None }
     }
 
     async fn run(mut self) -> Returned<R, S::Error> {
@@ -144,10 +158,22 @@ where
 
     /// Runs the handler on the request as it came.
     async fn pass(&mut self, why: Forward, detail: Option<&'static str>) -> Returned<R, S::Error> {
+        self.own = Some(match self.forward(false).await {
+            Ok(response) => Own::Response(response.map(Body::passing)),
+            Err(error) => Own::Failed(error),
+        });
+        if let Some(response) = self.stood_in() {
+            return Ok(response);
+        }
         count(&self.inner.counters.passes);
-        let mut response = self.forward(false).await?.map(Body::passing);
-        self.say(&mut response, Status::Forwarded { why, detail }, None);
-        Ok(response)
+        match self.own.take() {
+            Some(Own::Response(mut response)) => {
+                self.say(&mut response, Status::Forwarded { why, detail }, None);
+                Ok(response)
+            }
+            Some(Own::Failed(error)) => Err(error),
+            Some(Own::Stored(..)) | None => unreachable!("it has just come, and was not stored"),
+        }
     }
 
     /// Runs the handler, once it is ready. Without the request's conditions, if its response may be stored.
@@ -162,7 +188,7 @@ where
         service.call(Request::from_parts(parts, body)).await
     }
 
-    fn say(
+    pub(super) fn say(
         &self,
         response: &mut Response<Body<R>>,
         status: Status,
@@ -176,7 +202,7 @@ where
     /// Answers a request that a stored response may answer.
     async fn look(mut self, look: Look) -> Returned<R, S::Error> {
         let mut at = At { look, key: None, rule: None };
-        let mut forced = false;
+        let (mut wanted, mut has_doubted) = (Wanted::Any, false);
         loop {
             if let Some(by) = self.inner.passes(&at) {
                 if at.look.said.only_if_cached {
@@ -184,21 +210,32 @@ where
                 }
                 return self.pass_by_mark(&at, by).await;
             }
-            let entry = match self.come(&at, forced).await {
-                Came::Ran => return self.ran(&at, forced),
+            let entry = match self.come(&at, wanted).await {
+                Came::Ran => return self.ran(&at, wanted),
                 Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
-                Came::Stale(Entry::Response(stored), ticket) if self.suits(&at.look, &stored) => {
+                Came::Stale(Entry::Response(stored), ticket)
+                    if self.suits(&at.look, &stored) && self.may_be_served(&stored) =>
+                {
                     return Ok(self.stale(at, stored, ticket));
                 }
                 // The refresh is not this call's.
                 Came::Stale(entry, ticket) => {
-                    drop(ticket);
+                    ticket.moot();
                     entry
                 }
                 Came::Entry(entry) => entry,
             };
             match entry {
                 Entry::Rule(rule) if at.rule.is_none() => {
+                    self.stand_in = None;
+                    if !self.inner.engine.stands(&at.look.key, &rule).await {
+                        self.inner.engine.drop_rule(&at.look.key, &rule);
+                        if has_doubted {
+                            return self.unfilled(&at, Forward::UriMiss, "not-stored").await;
+                        }
+                        has_doubted = true;
+                        continue;
+                    }
                     let values = vary::values(&rule.fields, &self.asked);
                     at.key = Some(at.look.key.variant(&rule, values));
                     at.rule = Some(rule);
@@ -211,13 +248,23 @@ where
                     if !stored.audience().admits(at.look.credentials) {
                         return self.unfilled(&at, Forward::Bypass, "credentials").await;
                     }
-                    if forced || self.suits(&at.look, &stored) {
+                    let suits = self.suits(&at.look, &stored);
+                    // A waiter may come to it when its time is over.
+                    let may_be_served = self.may_be_served(&stored);
+                    if may_be_served && (suits || wanted == Wanted::Run) {
                         return Ok(self.hit(&at.look, &stored));
                     }
-                    if !at.look.may_fill() {
-                        return self.unfilled(&at, Forward::Request, "not-stored").await;
+                    let why = if may_be_served { Forward::Request } else { Forward::Stale };
+                    if !may_be_served && suits {
+                        self.stand_in = self.stand_in_of(&at, stored);
                     }
-                    forced = true;
+                    if !at.look.may_fill() || wanted == Wanted::Run {
+                        return self.unfilled(&at, why, "not-stored").await;
+                    }
+                    // One request runs the handler, and the others wait for it; unless it is this one that wants another
+                    // response than they do.
+                    let first = !may_be_served && wanted == Wanted::Any;
+                    wanted = if first { Wanted::Fresh } else { Wanted::Run };
                 }
             }
         }
@@ -252,9 +299,9 @@ where
     }
 
     /// Looks for the entry at one key, or makes it.
-    async fn come(&mut self, at: &At, forced: bool) -> Came {
+    pub(super) async fn come(&mut self, at: &At, wanted: Wanted) -> Came {
         let inner = Arc::clone(&self.inner);
-        let miss = match inner.engine.look(at.key(), forced) {
+        let miss = match inner.engine.look(at.key(), wanted) {
             Ok(Ok(entry)) => return Came::Entry(entry),
             Ok(Err(NotStored)) => return Came::Nothing,
             Err(miss) => miss,
@@ -268,16 +315,23 @@ where
             Asked::Lead(_) if !at.look.may_fill() => Came::Nothing,
             Asked::Lead(lead) => {
                 let mut driver = lead.driver();
-                drop(Driving::new(ByEntry, &mut driver, pin!(self.fill(at))).await);
+                drop(Driving::new(ByEntry(&inner.engine), &mut driver, pin!(self.fill(at))).await);
                 Came::Ran
             }
         }
     }
 
     /// The answer to a call whose handler ran.
-    fn ran(&mut self, at: &At, forced: bool) -> Returned<R, S::Error> {
+    fn ran(&mut self, at: &At, wanted: Wanted) -> Returned<R, S::Error> {
+        let why = match (&self.stand_in, wanted) {
+            (Some(_), _) => Forward::Stale,
+            (None, Wanted::Run) => Forward::Request,
+            (None, _) => at.missed(),
+        };
+        if let Some(response) = self.stood_in() {
+            return Ok(response);
+        }
         count(&self.inner.counters.misses);
-        let why = if forced { Forward::Request } else { at.missed() };
         let mut response = match self.own.take() {
             Some(Own::Stored(stored, extensions)) => {
                 let now = self.inner.engine.now();
@@ -295,7 +349,7 @@ where
         Ok(response)
     }
 
-    fn hit(&self, look: &Look, stored: &Stored) -> Response<Body<R>> {
+    pub(super) fn hit(&self, look: &Look, stored: &Stored) -> Response<Body<R>> {
         count(&self.inner.counters.hits);
         let now = self.inner.engine.now();
         let fresh_left = stored.fresh_left(now);
@@ -310,31 +364,9 @@ where
         response
     }
 
-    fn count_not_modified(&self, response: &Response<Body<R>>) {
+    pub(super) fn count_not_modified(&self, response: &Response<Body<R>>) {
         if response.status() == StatusCode::NOT_MODIFIED {
             count(&self.inner.counters.not_modified);
-        }
-    }
-
-    /// Answers with a stale response, and goes on behind the client's back: its own request is what the handler runs on.
-    fn stale(self, at: At, stored: Arc<Stored>, ticket: Ticket) -> Response<Body<R>> {
-        let response = self.hit(&at.look, &stored);
-        if at.look.may_fill() {
-            ticket.run_async(self.refresh(at, stored));
-        }
-        response
-    }
-
-    /// The look takes the ticket. No client waits for the answer; but an answer that is not to be stored says that the stale
-    /// response is not the page any more.
-    async fn refresh(mut self, at: At, stale: Arc<Stored>) {
-        drop(self.come(&at, false).await);
-        if let Some(Own::Response(response)) = &self.own
-            && is_final(response.status())
-            && !response.body().has_failed()
-            && self.inner.engine.has_response(at.key(), &stale)
-        {
-            self.inner.engine.invalidate(at.key()).await.ignore();
         }
     }
 
@@ -352,10 +384,4 @@ where
         }
         returned
     }
-}
-
-/// Whether an answer says what the page is now. Others say that the handler could not tell just now, or not for this client's
-/// pace: 408, 425, 429, 499 and 5xx.
-fn is_final(status: StatusCode) -> bool {
-    !status.is_server_error() && !matches!(status.as_u16(), 408 | 425 | 429 | 499)
 }

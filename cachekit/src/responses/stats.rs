@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct ResponseStats {
     /// Requests that were answered from the cache, including by a response that another request was waiting for.
     pub hits: u64,
-    /// Those of them that were answered by a stale response while the handler made a new one (RFC 5861 §3).
+    /// Those of them that were answered by a stale response, while the handler made a new one (RFC 5861 §3) or because
+    /// the handler failed (§4).
     pub stale_hits: u64,
     /// Requests whose handler ran so that its response could be stored.
     pub misses: u64,

@@ -1,4 +1,4 @@
-//! Whether a response may be stored, for whom, and for how long it is fresh (RFC 9111 §3, §4.2; RFC 5861 §3).
+//! Whether a response may be stored, for whom, and for how long it is fresh (RFC 9111 §3, §4.2; RFC 5861).
 
 use std::time::{Duration, SystemTime};
 
@@ -54,7 +54,7 @@ pub(super) struct Limits {
     /// For responses that do not say how long they are fresh.
     pub(super) default_ttl: Option<Duration>,
     pub(super) max_ttl: Duration,
-    /// Of `stale-while-revalidate`.
+    /// Of `stale-while-revalidate` and of `stale-if-error`.
     pub(super) max_stale: Duration,
 }
 
@@ -93,8 +93,10 @@ pub(super) struct Arrival {
 pub(super) struct Storable {
     /// How long it stays fresh from now on; never zero.
     pub(super) fresh_for: Duration,
-    /// For how long after that it may be served while it is fetched again.
+    /// For how long after that it may be served while the handler runs again.
     pub(super) stale_for: Duration,
+    /// For how long after it is fresh it may be served if the handler fails.
+    pub(super) error_for: Duration,
     /// How old it is already.
     pub(super) age: Duration,
     pub(super) audience: Audience,
@@ -169,9 +171,12 @@ pub(super) fn judge(
     }
     // §4.2.4: not where that is prohibited. `s-maxage` is `proxy-revalidate` as well (§5.2.2.10).
     let never_stale = said.must_revalidate || said.proxy_revalidate || said.s_maxage.is_some();
-    let stale_for = said.stale_while_revalidate.filter(|_| !never_stale).unwrap_or(0);
-    let stale_for = Duration::from_secs(stale_for).min(limits.max_stale);
-    Ok(Storable { fresh_for, stale_for, age, audience, vary })
+    let window = |said: Option<u64>| {
+        let seconds = said.filter(|_| !never_stale).unwrap_or(0);
+        Duration::from_secs(seconds).min(limits.max_stale)
+    };
+    let (stale_for, error_for) = (window(said.stale_while_revalidate), window(said.stale_if_error));
+    Ok(Storable { fresh_for, stale_for, error_for, age, audience, vary })
 }
 
 /// Whether a response is made for as long as its connection lasts, or has something behind its body.

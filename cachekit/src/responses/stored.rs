@@ -30,17 +30,20 @@ const RULE_LIVES: Duration = Duration::from_secs(3600);
 const BASE_WEIGHT: usize = 256;
 
 impl Entry {
-    /// For how long it is served from here.
-    pub(super) fn fresh_for(&self) -> Duration {
+    /// For how long it is served from now on.
+    pub(super) fn fresh_for(&self, now: Ticks) -> Duration {
         match self {
-            Self::Response(stored) => Duration::from_millis(stored.wire.fresh_ms),
+            Self::Response(stored) => stored.fresh_left(now),
             Self::Rule(_) => RULE_LIVES,
         }
     }
 
+    /// For how long after that it is of use.
     pub(super) fn stale_for(&self) -> Duration {
         match self {
-            Self::Response(stored) => Duration::from_millis(stored.wire.stale_ms),
+            Self::Response(stored) => {
+                Duration::from_millis(stored.wire.stale_ms.max(stored.wire.error_ms))
+            }
             Self::Rule(_) => Duration::ZERO,
         }
     }
@@ -83,6 +86,7 @@ struct Wire {
     age_ms: u64,
     fresh_ms: u64,
     stale_ms: u64,
+    error_ms: u64,
     authorized: bool,
     with_cookie: bool,
 }
@@ -150,7 +154,7 @@ impl Stored {
         if makes_etag && status == StatusCode::OK && !headers.contains_key(ETAG) {
             headers.insert(ETAG, etag(&headers, &body));
         }
-        let Storable { fresh_for, stale_for, age, audience, vary: _ } = storable;
+        let Storable { fresh_for, stale_for, error_for, age, audience, vary: _ } = storable;
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let wire = Wire {
             status: status.as_u16(),
@@ -160,6 +164,7 @@ impl Stored {
             age_ms: millis(*age),
             fresh_ms: millis(*fresh_for).max(1),
             stale_ms: millis(*stale_for),
+            error_ms: millis(*error_for),
             authorized: audience.authorized,
             with_cookie: audience.with_cookie,
         };
@@ -183,8 +188,24 @@ impl Stored {
 
     /// For how long it is still fresh.
     pub(super) fn fresh_left(&self, now: Ticks) -> Duration {
-        let ends = Duration::from_millis(self.wire.fresh_ms.saturating_add(self.wire.age_ms));
-        ends.saturating_sub(self.age(now))
+        self.left(0, now)
+    }
+
+    /// Whether it may be served as it is: it is fresh, or may be stale while the handler runs again (RFC 5861 §3).
+    pub(super) fn may_be_served(&self, now: Ticks) -> bool {
+        !self.left(self.wire.stale_ms, now).is_zero()
+    }
+
+    /// Whether it may be served because the handler failed (RFC 5861 §4).
+    pub(super) fn stands_in(&self, now: Ticks) -> bool {
+        !self.left(self.wire.error_ms, now).is_zero()
+    }
+
+    /// How much is left of its freshness and of so much more.
+    fn left(&self, more_ms: u64, now: Ticks) -> Duration {
+        let Wire { fresh_ms, age_ms, .. } = self.wire;
+        let ends = fresh_ms.saturating_add(age_ms).saturating_add(more_ms);
+        Duration::from_millis(ends).saturating_sub(self.age(now))
     }
 
     /// Whether it was older when it was stored than its answer took.

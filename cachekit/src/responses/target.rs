@@ -88,6 +88,11 @@ fn has_port(host: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// An authority without what may stand in front of the host (RFC 3986 §3.2.1): it names the same host.
+pub(super) fn without_user(authority: &str) -> &str {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 /// The host without the port that is one scheme's default.
 pub(super) fn without_default_port(host: &str) -> &str {
     host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)

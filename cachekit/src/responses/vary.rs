@@ -10,8 +10,19 @@ use serde::{Deserialize, Serialize};
 use super::cache_control::is_token;
 use crate::clock::Ticks;
 
+/// The most fields that responses are told apart by, and the most that their names may take. A handler that says others each
+/// time would have all of them remembered.
+const MOST_FIELDS: usize = 64;
+const MOST_BYTES: usize = 4 << 10;
+
+/// Whether these are few enough.
+pub(super) fn are_few(fields: &[Box<str>]) -> bool {
+    fields.len() <= MOST_FIELDS
+        && fields.iter().map(|field| field.len()).sum::<usize>() <= MOST_BYTES
+}
+
 /// The fields that a response varies on, sorted, in lower case. `None` if no stored response could answer another request:
-/// for `*`, or for something that is not a field name.
+/// for `*`, for something that is not a field name, or for too many names.
 pub(super) fn fields(headers: &HeaderMap) -> Option<Vec<Box<str>>> {
     let mut fields = Vec::new();
     for line in headers.get_all(VARY) {
@@ -25,7 +36,7 @@ pub(super) fn fields(headers: &HeaderMap) -> Option<Vec<Box<str>>> {
     }
     fields.sort_unstable();
     fields.dedup();
-    Some(fields)
+    are_few(&fields).then_some(fields)
 }
 
 /// A request's values of these fields, such that requests with equal values have the same bytes. A missing field

@@ -144,6 +144,14 @@ where
     at::<Q, S>((function, store), key, own.or_else(|| configured(function, store))?)
 }
 
+/// Whether this process hears of changes that other processes make to a function's entries: the backend reports changes, or
+/// there is no backend.
+pub(crate) fn hears_of_changes(function: FunctionRef, own: Option<Arc<dyn Backend>>) -> bool {
+    let backend =
+        if function.caller().asks { own.or_else(|| configured(function, None)) } else { None };
+    backend.is_none_or(|backend| crate::shared::known::of(&backend).listens(&backend).is_some())
+}
+
 /// The tier of a call at this backend.
 fn at<Q, S>(
     (function, store): (FunctionRef, Option<&StoreRef>),

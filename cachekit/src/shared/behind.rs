@@ -27,6 +27,11 @@ impl TierBehind for SharedTier {
         self.seal.as_ref().map_or(L1::Typed, |seal| seal.l1())
     }
 
+    #[cfg(feature = "tower")]
+    fn take_nothing_stale(&mut self) {
+        self.window = 0;
+    }
+
     fn blinded(&self) -> Option<BlindedKey> {
         if let Some(seal) = &self.seal {
             return seal.blinded();

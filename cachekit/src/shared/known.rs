@@ -29,7 +29,7 @@ impl Known {
     }
 
     /// The listener to the backend's news, subscribed now if it was not before. `None` if the backend tells none.
-    pub(super) fn listens(&self, backend: &Arc<dyn Backend>) -> Option<&Arc<Coherence>> {
+    pub(crate) fn listens(&self, backend: &Arc<dyn Backend>) -> Option<&Arc<Coherence>> {
         let coherence = self.coherence.get_or_init(|| Coherence::subscribe(backend)).as_ref()?;
         if self.ended.load(Ordering::SeqCst) {
             coherence.end();

@@ -258,16 +258,19 @@ impl Store {
         head.is_alive() && head.stale_until() > self.now()
     }
 
-    /// Counts a hit; this thread's cache may remember the entry.
+    /// Counts a hit; this thread's cache may remember the entry. Whether observers may want to hear of it.
     #[inline]
-    pub(crate) fn count_hit(&self, hash: u64, entry: &Resident, head: &Head) {
+    pub(crate) fn count_hit(&self, hash: u64, entry: &Resident, head: &Head) -> bool {
         head.visit();
         let id = head.counter();
-        if id.is_none()
-            || thread_cache::with(|thread_cache| thread_cache.served(id, hash, entry)).is_none()
+        if !id.is_none()
+            && let Some(is_observed) =
+                thread_cache::with(|thread_cache| thread_cache.served(id, hash, entry))
         {
-            self.hits.count_shared();
+            return is_observed;
         }
+        self.hits.count_shared();
+        true
     }
 
     /// Entries held, expired ones that nothing has looked at since included.

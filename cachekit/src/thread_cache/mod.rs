@@ -106,6 +106,9 @@ pub(crate) struct ThreadCache {
     counters: OnceCell<Arc<ThreadCounters>>,
     /// Hits that the store served to this thread.
     served: Cell<u32>,
+    /// Hits may have spans. A copy of what the process is told, which costs a hit less to read.
+    #[cfg(feature = "tracing")]
+    is_observed: Cell<bool>,
 }
 
 impl ThreadCache {
@@ -119,6 +122,8 @@ impl ThreadCache {
             table: OnceCell::new(),
             counters: OnceCell::new(),
             served: Cell::new(0),
+            #[cfg(feature = "tracing")]
+            is_observed: Cell::new(false),
         }
     }
 }
@@ -144,6 +149,12 @@ pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
     if gone::note(held) {
         with(ThreadCache::catch_up);
     }
+}
+
+/// Whether hits may have spans has changed: each thread looks before its next hit, as it does when an entry has ended.
+#[cfg(feature = "tracing")]
+pub(crate) fn observers_changed() {
+    gone::note(std::iter::once(0));
 }
 
 /// The upper bits and the lower ones choose the set together: the hashes of numbers in a row are as far from each other, and
@@ -285,15 +296,29 @@ impl ThreadCache {
     }
 
     /// Counts a hit that the store served, and remembers the entry now and then: a hot key comes
-    /// again soon, and a cold key would only push others out.
+    /// again soon, and a cold key would only push others out. Whether observers may want to hear of it.
     #[inline]
-    pub(crate) fn served(&self, counter: CounterId, hash: u64, entry: &Resident) {
+    pub(crate) fn served(&self, counter: CounterId, hash: u64, entry: &Resident) -> bool {
         self.counters.get_or_init(ThreadCounters::register).hit(counter);
         let served = self.served.get().wrapping_add(1);
         self.served.set(served);
         if served.is_multiple_of(HITS_PER_ADMISSION) {
             self.remember(hash, entry);
         }
+        self.is_observed()
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline]
+    fn is_observed(&self) -> bool {
+        self.is_observed.get()
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    #[inline]
+    #[allow(clippy::unused_self)] // As the other build has it.
+    fn is_observed(&self) -> bool {
+        false
     }
 
     /// Puts an entry into its slot, unless what is there was used since the last newcomer came.
@@ -352,6 +377,8 @@ impl ThreadCache {
 
     fn see(&self, count: u64) {
         self.seen.set(count);
+        #[cfg(feature = "tracing")]
+        self.is_observed.set(crate::observe::spans::samples_hits());
         self.set_special();
     }
 

@@ -40,6 +40,22 @@ async fn a_body_over_the_limit_passes_as_it_comes() {
     assert_eq!(shop.get("/").await.text, "1234567890123456");
 }
 
+/// What was read of a body that passes takes no more than its bytes, whatever frames it came in.
+#[tokio::test]
+async fn small_frames_are_put_together() {
+    let _test = testing::isolate();
+    let shop = Shop::with(CacheResponses::builder("test").max_body(1000), |_| {
+        framed((0..1500).map(|_| data("x")).collect())
+    });
+    let mut service = shop.service.clone();
+    poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+    let mut body = service.call(request("GET", "/", &[])).await.unwrap().into_body();
+    let lengths = [body.frame().await, body.frame().await]
+        .map(|frame| frame.unwrap().unwrap().into_data().unwrap().len());
+    assert_eq!(lengths, [1000, 1]);
+    assert_eq!(body.collect().await.unwrap().to_bytes().len(), 499);
+}
+
 #[tokio::test]
 async fn a_body_of_the_limit_is_stored() {
     let _test = testing::isolate();

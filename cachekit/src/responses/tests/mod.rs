@@ -17,7 +17,10 @@ use super::{Body, Builder, CacheResponses, CachedResponses};
 mod bodies;
 mod changes;
 mod conditions;
+#[cfg(feature = "shared")]
+mod elsewhere;
 mod flights;
+mod hostile;
 mod leaders;
 mod model;
 mod requests;
@@ -25,6 +28,7 @@ mod rules;
 #[cfg(feature = "shared")]
 mod shared;
 mod stale;
+mod stand_in;
 
 /// A body that comes in frames as they are listed, and may end with trailers or an error.
 #[derive(Debug, Default)]
@@ -179,7 +183,12 @@ impl Shop {
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
-        self.ask(request("GET", path, &[])).await
+        self.get_owned(path).await
+    }
+
+    /// The same for a task of its own.
+    pub(super) fn get_owned(&self, path: &str) -> impl Future<Output = Answer> + Send + 'static {
+        self.ask(request("GET", path, &[]))
     }
 
     pub(super) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {

@@ -3,14 +3,14 @@
 //!
 //! The reference knows nothing of how the layer decides: it looks at each answer that was given, afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::*;
 use crate::testing::{self, Clock};
 
 /// Made of the seed: the same test each time.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -22,28 +22,34 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
 }
 
 const TARGETS: [&str; 3] = ["/a", "/b", "/b?c"];
-/// What handlers say, and for how many seconds the response may be served: fresh, and stale behind that.
-const SAID: [(&str, u64, u64); 10] = [
-    ("max-age=10", 10, 0),
-    ("max-age=30", 30, 0),
-    ("max-age=10, public", 10, 0),
-    ("s-maxage=20, max-age=5", 20, 0),
-    ("max-age=10, stale-while-revalidate=10", 10, 10),
-    ("max-age=10, must-revalidate, stale-while-revalidate=10", 10, 0),
-    ("private, max-age=30", 0, 0),
-    ("no-store", 0, 0),
-    ("no-cache, max-age=30", 0, 0),
-    ("max-age=10, max-age=30", 0, 0),
+/// What handlers say, and for how many seconds the response may be served: fresh, stale behind that, and stale to a client whose
+/// own run failed.
+const SAID: [(&str, u64, u64, u64); 15] = [
+    ("max-age=10", 10, 0, 0),
+    ("max-age=30", 30, 0, 0),
+    ("max-age=10, public", 10, 0, 0),
+    ("s-maxage=20, max-age=5", 20, 0, 0),
+    ("max-age=10, stale-while-revalidate=10", 10, 10, 10),
+    ("max-age=10, must-revalidate, stale-while-revalidate=10", 10, 0, 0),
+    ("max-age=10, stale-if-error=30", 10, 0, 30),
+    ("max-age=4, stale-while-revalidate=5, stale-if-error=40", 4, 5, 40),
+    ("max-age=2, stale-while-revalidate=2, stale-if-error=90", 2, 2, 90),
+    ("max-age=2, stale-while-revalidate=90", 2, 90, 90),
+    ("s-maxage=10, stale-if-error=30", 10, 0, 0),
+    ("private, max-age=30", 0, 0, 0),
+    ("no-store", 0, 0, 0),
+    ("no-cache, max-age=30", 0, 0, 0),
+    ("max-age=10, max-age=30", 0, 0, 0),
 ];
 const VARY: [&[&str]; 5] = [&[], &[], &["x-lang"], &["x-lang", "cookie"], &["*"]];
 const STATUS: [&str; 6] = ["200", "200", "200", "404", "500", "206"];
@@ -51,7 +57,7 @@ const STATUS: [&str; 6] = ["200", "200", "200", "404", "500", "206"];
 /// What the handler of a target says at the moment.
 #[derive(Clone, Copy)]
 struct Says {
-    said: (&'static str, u64, u64),
+    said: (&'static str, u64, u64, u64),
     vary: &'static [&'static str],
     status: &'static str,
     sets_cookie: bool,
@@ -73,13 +79,20 @@ struct Made {
 #[derive(Default)]
 struct Log {
     events: usize,
-    now: u64,
     says: HashMap<&'static str, Says>,
     made: Vec<Made>,
     /// When a target was invalidated for the clients that ask later.
     invalidated: HashMap<&'static str, usize>,
+    /// Clients whose own run failed.
+    failed: HashSet<usize>,
     taken_from_cache: usize,
     stale: usize,
+    stood_in: usize,
+}
+
+/// The time, in seconds.
+fn now(clock: &Clock) -> u64 {
+    crate::clock::duration(clock.now()).as_secs()
 }
 
 impl Log {
@@ -95,6 +108,7 @@ struct Sent {
     target: &'static str,
     headers: BTreeMap<&'static str, &'static str>,
     answered_at: u64,
+    failed: bool,
     invalidated_before: Option<usize>,
 }
 
@@ -103,11 +117,13 @@ fn objection(made: &Made, asked: &Sent) -> Option<&'static str> {
     if made.client == asked.client {
         return None;
     }
-    let Says { said: (text, fresh, stale), vary, status, sets_cookie, is_long } = made.says;
+    let Says { said: (text, fresh, stale, on_failure), vary, status, sets_cookie, is_long } =
+        made.says;
     let for_all = text.contains("public") || text.contains("s-maxage");
     let has = |of: &BTreeMap<&str, &str>, name: &str| of.contains_key(name);
     let varies_on_cookie = vary.contains(&"cookie");
     let age = asked.answered_at - made.at;
+    let stale = if asked.failed { stale.max(on_failure) } else { stale };
     // A client that asked before the invalidation may have waited for that very run.
     let invalidated = asked.invalidated_before.is_some_and(|when| made.began < when);
     let with_authorization =
@@ -133,7 +149,7 @@ fn objection(made: &Made, asked: &Sent) -> Option<&'static str> {
     .find_map(|(objects, why)| objects.then_some(why))
 }
 
-async fn yields(times: usize) {
+pub(super) async fn yields(times: usize) {
     for _ in 0..times {
         tokio::task::yield_now().await;
     }
@@ -150,9 +166,9 @@ struct World {
 impl World {
     fn new(seed: u64, clock: Clock) -> Self {
         let log = Arc::new(Mutex::new(Log::default()));
-        let of = Arc::clone(&log);
+        let (of, time) = (Arc::clone(&log), clock.clone());
         let shop = Shop::later(CacheResponses::builder("model").max_body(64), move |request| {
-            let log = Arc::clone(&of);
+            let (log, clock) = (Arc::clone(&of), time.clone());
             async move {
                 let header = |name: &str| {
                     request.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
@@ -169,17 +185,21 @@ impl World {
                     (log.event(), log.says[target])
                 };
                 yields(waits).await;
+                let client = header("x-client").unwrap().parse().unwrap();
+                let mut log = log.lock().unwrap();
                 if header("x-fails").is_some() {
+                    log.failed.insert(client);
                     return Err("failed".to_owned());
                 }
-                let mut log = log.lock().unwrap();
+                if says.status == "500" {
+                    log.failed.insert(client);
+                }
                 let number = log.made.len();
                 let asked = ["x-lang", "cookie", "authorization"]
                     .into_iter()
                     .filter_map(|name| Some((name, &*header(name)?.leak())))
                     .collect();
-                let client = header("x-client").unwrap().parse().unwrap();
-                let at = log.now;
+                let at = now(&clock);
                 log.made.push(Made { target, asked, says, client, began, at });
                 let mut headers = vec![(":status", says.status), ("cache-control", says.said.0)];
                 headers.extend(says.vary.iter().map(|name| ("vary", *name)));
@@ -187,7 +207,12 @@ impl World {
                     headers.push(("set-cookie", "id=1"));
                 }
                 let tail = if says.is_long { "x".repeat(100) } else { String::new() };
-                Ok(response(&headers, &format!("{number};{tail}")))
+                let mut answer = response(&headers, &format!("{number};{tail}"));
+                let slow = header("x-slow").unwrap().parse().unwrap();
+                if slow > 0 {
+                    answer.body_mut().pending = Some(Pending(clock, Duration::from_secs(slow)));
+                }
+                Ok(answer)
             }
         });
         Self { shop, log, clock, random: Random(seed), clients: 0 }
@@ -207,10 +232,18 @@ impl World {
         }
     }
 
-    fn advance(&mut self) {
-        let seconds = self.random.one_of(&[0, 0, 1, 4, 9, 10, 11, 30]);
-        self.clock.advance(Duration::from_secs(seconds));
-        self.log.lock().unwrap().now += seconds;
+    /// Time passes at every step of what runs meanwhile: mostly none, sometimes more than anything lasts.
+    fn time_passes(&mut self) -> tokio::task::JoinHandle<()> {
+        let (clock, mut random) = (self.clock.clone(), Random(self.random.next()));
+        tokio::spawn(async move {
+            for _ in 0..20 {
+                if random.below(10) == 0 {
+                    let seconds = random.one_of(&[1, 1, 2, 4, 9, 11]);
+                    clock.advance(Duration::from_secs(seconds));
+                }
+                tokio::task::yield_now().await;
+            }
+        })
     }
 
     /// A read that is checked when it is answered.
@@ -230,13 +263,14 @@ impl World {
         }
         let (number, waits) = (client.to_string(), random.below(6).to_string());
         let mut lines: Vec<_> = headers.iter().map(|(name, value)| (*name, *value)).collect();
-        lines.extend([("x-client", number.as_str()), ("x-waits", &waits)]);
-        if random.below(12) == 0 {
+        let slow = random.one_of(&["0", "0", "0", "3", "12"]);
+        lines.extend([("x-client", number.as_str()), ("x-waits", &waits), ("x-slow", slow)]);
+        if random.below(5) == 0 {
             lines.push(("x-fails", "1"));
         }
         let request = request("GET", target, &lines);
-        let (log, starts, gives_up) =
-            (Arc::clone(&self.log), random.below(8), random.below(12) == 0);
+        let (log, clock, starts, gives_up) =
+            (Arc::clone(&self.log), self.clock.clone(), random.below(8), random.below(12) == 0);
         let (ask, after) = (self.shop.ask(request), random.below(4));
         tokio::spawn(async move {
             yields(starts).await;
@@ -254,15 +288,17 @@ impl World {
             }
             let mut log = log.lock().unwrap();
             let number: usize = answer.text.split(';').next().unwrap().parse().unwrap();
-            let sent = Sent { client, target, headers, answered_at: log.now, invalidated_before };
+            let (answered_at, failed) = (now(&clock), log.failed.contains(&client));
+            let sent = Sent { client, target, headers, answered_at, failed, invalidated_before };
             let made = &log.made[number];
             if let Some(why) = objection(made, &sent) {
                 panic!("client {client} got number {number} of client {}: {why}", made.client);
             }
             if made.client != client {
-                let is_stale = log.now - made.at >= made.says.said.1;
+                let is_stale = answered_at - made.at >= made.says.said.1;
                 log.taken_from_cache += 1;
-                log.stale += usize::from(is_stale);
+                log.stale += usize::from(is_stale && !failed);
+                log.stood_in += usize::from(is_stale && failed);
             }
         })
     }
@@ -290,7 +326,7 @@ impl World {
 #[tokio::test]
 async fn nothing_is_served_that_may_not_be() {
     const SEEDS: u64 = 40;
-    let (mut taken, mut stale, mut made) = (0, 0, 0);
+    let (mut taken, mut stale, mut stood_in, mut made) = (0, 0, 0, 0);
     for seed in 0..SEEDS {
         let test = testing::isolate();
         let mut world = World::new(seed, test.clock().clone());
@@ -298,8 +334,7 @@ async fn nothing_is_served_that_may_not_be() {
             if world.random.below(3) == 0 || world.clients == 0 {
                 world.change_handlers();
             }
-            world.advance();
-            let mut running = Vec::new();
+            let mut running = vec![world.time_passes()];
             for _ in 0..=world.random.below(6) {
                 let is_change = world.random.below(8) == 0;
                 running.push(if is_change { world.change() } else { world.read() });
@@ -312,9 +347,10 @@ async fn nothing_is_served_that_may_not_be() {
         let log = world.log.lock().unwrap();
         taken += log.taken_from_cache;
         stale += log.stale;
+        stood_in += log.stood_in;
         made += log.made.len();
     }
     // It is a cache all the same.
     assert!(taken > made / 20, "{taken} taken, {made} made");
-    assert!(stale > 10, "{stale}");
+    assert!(stale > 10 && stood_in > 4, "{stale} stale, {stood_in} for failures");
 }

@@ -286,6 +286,28 @@ fn how_long_it_may_be_served_stale() {
     }
 }
 
+/// RFC 5861 §4, RFC 9111 §4.2.4.
+#[test]
+fn how_long_it_may_stand_in_for_a_failure() {
+    for (rule, said, expected) in [
+        ("nothing said", "max-age=60", Ok(0)),
+        ("RFC 5861 §4", "max-age=60, stale-if-error=30", Ok(30)),
+        ("the user's limit", "max-age=60, stale-if-error=3000", Ok(600)),
+        ("not the other one", "max-age=60, stale-while-revalidate=30", Ok(0)),
+        ("§5.2.2.2: must-revalidate", "max-age=60, stale-if-error=30, must-revalidate", Ok(0)),
+        ("§5.2.2.8: proxy-revalidate", "max-age=60, stale-if-error=30, proxy-revalidate", Ok(0)),
+        ("§5.2.2.10: s-maxage", "s-maxage=60, stale-if-error=30", Ok(0)),
+        ("§5.2.2.4: no-cache", "max-age=60, stale-if-error=30, no-cache", Err(Why::NoCache)),
+        ("said twice", "stale-if-error=1, stale-if-error=2", Err(Why::MalformedCacheControl)),
+        ("no number", "max-age=60, stale-if-error", Err(Why::MalformedCacheControl)),
+        ("no lifetime of its own", "stale-if-error=30", Err(Why::NoLifetime)),
+    ] {
+        let stored = decide(200, &[("cache-control", said)], NONE);
+        let window = stored.map(|stored| stored.error_for.as_secs());
+        assert_eq!(window, expected, "{rule}: {said}");
+    }
+}
+
 /// RFC 9111 §3.5, for those who ask later.
 #[test]
 fn whom_it_may_be_given_to() {

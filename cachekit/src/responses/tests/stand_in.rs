@@ -1,0 +1,276 @@
+//! `stale-if-error`: a stale response stands in for a handler that fails (RFC 5861 §4, RFC 9111 §4.2.4).
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::testing;
+
+type Lines = &'static [(&'static str, &'static str)];
+
+const SAYS: Lines = &[("cache-control", "max-age=60, stale-if-error=30")];
+
+/// A handler that makes this first, and answers so from then on: `:fail` is an error of the service, `:broken` a body that
+/// ends with one.
+fn shop(first: Lines, then: Lines) -> Shop {
+    shop_with(CacheResponses::builder("test"), first, then)
+}
+
+fn shop_with(builder: Builder, first: Lines, then: Lines) -> Shop {
+    let runs = AtomicUsize::new(0);
+    Shop::later(builder, move |_| {
+        let is_first = runs.fetch_add(1, Ordering::SeqCst) == 0;
+        std::future::ready(match (is_first, then[0].0) {
+            (true, _) => Ok(response(first, "good")),
+            (false, ":fail") => Err("failed".to_owned()),
+            (false, ":broken") => {
+                let mut broken = response(SAYS, "");
+                broken.body_mut().frames = [Err("broken".to_owned())].into();
+                Ok(broken)
+            }
+            (false, _) => Ok(response(then, "bad")),
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_stale_response_stands_in_for_a_failure() {
+    const FAILURES: [(Lines, &str); 6] = [
+        (&[(":status", "500")], "; fwd-status=500"),
+        (&[(":status", "502"), ("cache-control", "no-store")], "; fwd-status=502"),
+        (&[(":status", "503"), ("set-cookie", "id=1")], "; fwd-status=503"),
+        (&[(":status", "504")], "; fwd-status=504"),
+        (&[(":fail", "")], ""),
+        (&[(":broken", "")], ""),
+    ];
+    for (failure, status) in FAILURES {
+        for vary in [None, Some(("vary", "x"))] {
+            let test = testing::isolate();
+            let first: Vec<_> = SAYS.iter().copied().chain(vary).collect();
+            let shop = shop(first.leak(), failure);
+            shop.get("/").await;
+            test.clock().advance(Duration::from_secs(61));
+            for run in 2..4 {
+                let answer = shop.get("/").await;
+                assert_eq!((answer.status, answer.text.as_str()), (200, "good"), "{failure:?}");
+                assert_eq!(answer.header("age"), "61", "RFC 9111 §5.1");
+                // RFC 9211 §2.2, §2.3: it went to the handler, so it is no hit.
+                let said = format!("cachekit; fwd=stale{status}; detail=stale-if-error");
+                assert_eq!(answer.header("cache-status"), said);
+                assert!(!answer.headers.contains_key("set-cookie"));
+                assert_eq!(shop.runs(), run, "each request gives the handler its chance");
+            }
+            let stats = shop.cache.stats();
+            assert_eq!((stats.hits, stats.stale_hits, stats.misses), (2, 2, 1));
+            // 304, and HEAD.
+            let tag = shop.get("/").await.header("etag").to_owned();
+            assert_eq!(shop.get_with("/", &[("if-none-match", &tag)]).await.status, 304);
+            let head = shop.ask(request("HEAD", "/", &[])).await;
+            assert_eq!((head.status, head.text.as_str()), (200, ""));
+            // Behind its window it is gone.
+            test.clock().advance(Duration::from_secs(29));
+            let answer = shop.get("/").await;
+            assert!(answer.text != "good" && !answer.is_hit(), "{answer:?}");
+        }
+    }
+}
+
+/// What is no failure in the sense of RFC 5861 §4 says what the page is now.
+#[tokio::test]
+async fn another_answer_is_passed_on() {
+    const ANSWERS: [Lines; 7] = [
+        &[(":status", "404")],
+        &[(":status", "403")],
+        &[(":status", "429")],
+        &[(":status", "501")],
+        &[("cache-control", "private")],
+        &[("cache-control", "no-store")],
+        &[(":status", "303"), ("location", "/b")],
+    ];
+    for then in ANSWERS {
+        let test = testing::isolate();
+        let shop = shop(SAYS, then);
+        shop.get("/").await;
+        test.clock().advance(Duration::from_secs(61));
+        assert_eq!(shop.get("/").await.text, "bad", "{then:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_does_not_allow_it_stands_in_for_nothing() {
+    const SAID: [Lines; 6] = [
+        &[("cache-control", "max-age=60")],
+        &[("cache-control", "max-age=60, stale-if-error=30, must-revalidate")],
+        &[("cache-control", "max-age=60, stale-if-error=30, proxy-revalidate")],
+        &[("cache-control", "max-age=60, stale-if-error=30, no-cache")],
+        &[("cache-control", "s-maxage=60, stale-if-error=30")],
+        &[("cache-control", "max-age=60, stale-if-error=1")],
+    ];
+    for first in SAID {
+        let test = testing::isolate();
+        let shop = shop(first, &[(":status", "503")]);
+        shop.get("/").await;
+        test.clock().advance(Duration::from_secs(61));
+        let answer = shop.get("/").await;
+        assert_eq!((answer.status, answer.text.as_str()), (503, "bad"), "{first:?}");
+    }
+    let test = testing::isolate();
+    let never = CacheResponses::builder("test").max_stale(Duration::ZERO);
+    let shop = shop_with(never, SAYS, &[(":status", "503")]);
+    shop.get("/").await;
+    test.clock().advance(Duration::from_secs(61));
+    assert_eq!(shop.get("/").await.status, 503);
+}
+
+/// While it may be served without a failure, it is; then it stands in for one.
+#[tokio::test]
+async fn it_follows_stale_while_revalidate() {
+    const SAID: Lines =
+        &[("cache-control", "max-age=60, stale-while-revalidate=20, stale-if-error=40")];
+    let test = testing::isolate();
+    let shop = shop(SAID, &[(":status", "503")]);
+    shop.get("/").await;
+    test.clock().advance(Duration::from_secs(70));
+    assert_eq!(shop.get("/").await.header("cache-status"), "cachekit; hit; detail=stale");
+    settle().await;
+    assert_eq!(shop.runs(), 2, "behind the client's back");
+    test.clock().advance(Duration::from_secs(10));
+    let answer = shop.get("/").await;
+    assert_eq!((answer.text.as_str(), answer.header("age"), shop.runs()), ("good", "80", 3));
+    assert!(answer.header("cache-status").ends_with("fwd-status=503; detail=stale-if-error"));
+    test.clock().advance(Duration::from_secs(20));
+    assert_eq!(shop.get("/").await.status, 503);
+}
+
+/// It is served to those whom it may be given to, and no one else.
+#[tokio::test]
+async fn credentials_and_requests_count() {
+    let test = testing::isolate();
+    let shop =
+        shop_with(CacheResponses::builder("test").obey_requests(true), SAYS, &[(":status", "503")]);
+    shop.get("/").await;
+    test.clock().advance(Duration::from_secs(61));
+    for headers in [
+        &[("authorization", "Basic MQ==")][..],
+        &[("cookie", "id=1")],
+        &[("cache-control", "no-cache")],
+        &[("cache-control", "max-age=10")],
+        &[("cache-control", "min-fresh=1")],
+    ] {
+        assert_eq!(shop.get_with("/", headers).await.status, 503, "{headers:?}");
+    }
+    assert_eq!(shop.get_with("/", &[("cache-control", "no-store")]).await.text, "good");
+    assert_eq!(shop.get_with("/", &[("cache-control", "only-if-cached")]).await.status, 504);
+    assert_eq!(shop.get("/").await.text, "good");
+}
+
+/// A shop whose handler waits for a permit of the gate, and then fails or not.
+fn gated() -> (Shop, Arc<Semaphore>, Arc<AtomicUsize>) {
+    let (gate, fails) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicUsize::new(0)));
+    let (by, failing) = (Arc::clone(&gate), Arc::clone(&fails));
+    let runs = Arc::new(AtomicUsize::new(0));
+    let shop = Shop::later(CacheResponses::builder("test"), move |request| {
+        let (gate, failing) = (Arc::clone(&by), Arc::clone(&failing));
+        let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
+        async move {
+            if request.method() == "GET" {
+                gate.acquire().await.unwrap().forget();
+                if failing.load(Ordering::SeqCst) == 1 {
+                    return Ok(response(&[(":status", "503")], "bad"));
+                }
+            }
+            Ok(response(SAYS, &format!("run {run}")))
+        }
+    });
+    (shop, gate, fails)
+}
+
+#[tokio::test]
+async fn one_run_answers_all_who_wait_for_a_new_one() {
+    let test = testing::isolate();
+    let (shop, gate, fails) = gated();
+    shop.get("/").await;
+    test.clock().advance(Duration::from_secs(61));
+    let asking: Vec<_> = (0..5).map(|_| tokio::spawn(shop.get_owned("/"))).collect();
+    settle().await;
+    assert_eq!(shop.runs(), 2, "one of them runs the handler");
+    gate.add_permits(1);
+    for answer in asking {
+        assert_eq!(answer.await.unwrap().text, "run 2");
+    }
+    // And if it fails, none of them gets the failure.
+    test.clock().advance(Duration::from_secs(61));
+    fails.store(1, Ordering::SeqCst);
+    let asking: Vec<_> = (0..5).map(|_| tokio::spawn(shop.get_owned("/"))).collect();
+    settle().await;
+    gate.add_permits(10);
+    for answer in asking {
+        assert_eq!(answer.await.unwrap().text, "run 2");
+    }
+    // A client that hangs up leaves the others nothing to wait for.
+    let mut gone = tokio::spawn(shop.get_owned("/"));
+    gate.forget_permits(10);
+    settle().await;
+    let waits = tokio::spawn(shop.get_owned("/"));
+    settle().await;
+    gone.abort();
+    drop((&mut gone).await);
+    gate.add_permits(1);
+    assert_eq!(waits.await.unwrap().text, "run 2");
+}
+
+/// What was invalidated while the handler ran stands in for nothing.
+#[tokio::test]
+async fn an_invalidation_counts_for_what_stands_in() {
+    let test = testing::isolate();
+    let (shop, gate, fails) = gated();
+    shop.get("/").await;
+    test.clock().advance(Duration::from_secs(61));
+    fails.store(1, Ordering::SeqCst);
+    let asking = tokio::spawn(shop.get_owned("/"));
+    settle().await;
+    assert_eq!(shop.ask(request("PUT", "/", &[])).await.status, 200);
+    gate.add_permits(2);
+    assert_eq!(asking.await.unwrap().status, 503);
+    assert_eq!(shop.get("/").await.status, 503);
+}
+
+#[cfg(feature = "shared")]
+#[tokio::test]
+async fn what_another_process_stored_stands_in_as_well() {
+    use std::time::SystemTime;
+
+    use crate::testing::Scope;
+
+    let backend = Arc::new(cachekit_io::MemoryBackend::new());
+    let machine = || Scope::new().with_backend(Arc::clone(&backend) as _);
+    let (a, b) = (machine(), machine());
+    let clock = a.clock().clone();
+    // A millisecond is left of its freshness once it is read.
+    let first = a.run(|| {
+        Shop::with(CacheResponses::builder("test"), move |_| {
+            let mut answer =
+                response(&[("cache-control", "max-age=60, stale-if-error=30")], "good");
+            answer.body_mut().pending = Some(Pending(clock.clone(), Duration::from_millis(59_999)));
+            answer
+        })
+    });
+    let stored = SystemTime::now();
+    first.get("/").await;
+    // The times of a shared tier are the world's.
+    while stored.elapsed().unwrap_or_default() < Duration::from_millis(3) {
+        std::thread::yield_now();
+    }
+    let failing = b.run(|| {
+        Shop::with(CacheResponses::builder("test"), |_| response(&[(":status", "503")], "bad"))
+    });
+    for _ in 0..3 {
+        let answer = failing.get("/").await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, "good"));
+        assert!(answer.header("cache-status").ends_with("detail=stale-if-error"));
+    }
+    assert_eq!(failing.runs(), 3);
+    assert!(failing.cache.invalidate("http://shop.example/").await.unwrap().is_confirmed());
+    assert_eq!(failing.get("/").await.status, 503);
+}
