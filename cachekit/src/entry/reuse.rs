@@ -21,7 +21,7 @@ per_thread! {
 
 /// An entry that has a time and nothing else ([`Head::plain`]), in new memory or in that of one that left, if it was of the
 /// same types and nothing holds it any more.
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn plain<K, V>(
     (store, counter, expires): (StoreNumber, CounterId, Ticks),
     key: K,

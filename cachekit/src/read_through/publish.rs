@@ -28,7 +28,7 @@ pub(super) struct Made {
 }
 
 /// Makes an entry of what a plain run returned.
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn plain_entry<K, V>(
     store: &Store,
     key: K,
@@ -232,7 +232,7 @@ where
         }
     }
 
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn publish_small(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let (Turn::Lead(row) | Turn::Beside(row)) = self.turn.get() else { return };
         let Some(key) = self.key.take() else { return };
@@ -250,7 +250,7 @@ where
         }
     }
 
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn publish_large(&mut self, value: &S::Value, verdict: Verdict, kind: Kind) {
         let Some(key) = self.key.take() else { return };
         let (mut now, mut plan) = (0, Plan::until(NEVER));

@@ -61,7 +61,7 @@ impl Store {
 
     /// Takes the lead where there is nothing.
     // A call takes as many steps as half of what is in it.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn lead_new(mut inner: MutexGuard<'_, Inner>, hash: u64, hole: Hole, bits: u8) -> Row {
         inner.counts.misses += 1;
         inner.sketch.increment_inlined(hash);

@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// An entry for this store that has a time, and nothing else.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn plain_entry<K, V>(
         &self,
         key: K,

@@ -159,7 +159,14 @@ impl RemoteEntry {
 
     /// Deletes these keys of one backend, at the same time. True if the backend confirmed all deletions.
     pub(crate) async fn delete_all(links: &[&Self], store: &Store, until: Instant) -> bool {
-        let Some((first, _)) = links.split_first() else { return true };
+        let first = match links {
+            [] => return true,
+            [first] => {
+                let delete = first.ask(store, until, Operation::Delete, |it, key| it.delete(key));
+                return delete.await.is_ok();
+            }
+            [first, ..] => *first,
+        };
         if Self::is_late(store, until) {
             return false;
         }
