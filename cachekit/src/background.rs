@@ -10,8 +10,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
 
 use cachekit_io::BoxFuture;
 
-#[cfg(feature = "tokio")]
-use crate::blocking;
+use crate::blocking::{self, runtime};
 use crate::contained::contained;
 use crate::scope;
 
@@ -52,7 +51,7 @@ pub fn set_spawner(spawner: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'sta
 /// Whether a future can be started somewhere that suits it.
 pub(crate) fn takes_futures() -> bool {
     // With the feature: where no runtime is around the caller, the function needs none.
-    cfg!(feature = "tokio") || SPAWNER.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    runtime::CAN_BE_TOLD || SPAWNER.read().unwrap_or_else(PoisonError::into_inner).is_some()
 }
 
 /// Runs a future in the caller's test scope. Without a place to run it is dropped.
@@ -70,23 +69,12 @@ pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     if let Some(spawner) = spawner {
         // The call that was served the stale value is not to pay for a spawner that fails.
         contained(|| spawner(future));
-    } else {
-        start(future);
+    } else if let Err(future) = runtime::spawn(future)
+        && runtime::CAN_BE_TOLD
+    {
+        submit(Box::new(move || blocking::block_on(future)));
     }
-}
-
-#[cfg(feature = "tokio")]
-fn start(future: BoxFuture<'static, ()>) {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(future)),
-        Err(_) => submit(Box::new(move || blocking::block_on(future))),
-    }
-}
-
-/// The refresh that it would have been counts as failed.
-#[cfg(not(feature = "tokio"))]
-fn start(future: BoxFuture<'static, ()>) {
-    drop(future);
+    // Dropped otherwise: the refresh that it would have been counts as failed.
 }
 
 /// Runs a closure in the caller's test scope, on a thread of ours.

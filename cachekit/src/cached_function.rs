@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::clock::{self, ClockSource, Ticks};
 use crate::entry::{StoreNumber, mix};
+use crate::observe::spans;
 use crate::scope;
 use crate::stats::Stats;
 use crate::store::{Caller, Capacity, DEFAULT_CAPACITY, Store, StoreRef};
@@ -20,7 +21,6 @@ mod policy;
 
 pub use self::listed::{Function, functions};
 use self::owned::Owned;
-#[cfg(feature = "tower")]
 pub(crate) use self::owned::{Given, given};
 pub use self::policy::{L1, OnTamper, POLICY, Policy, Tier, TtlPolicy};
 
@@ -48,7 +48,6 @@ pub(crate) enum FunctionPath {
     /// `impl`s around, which no macro sees.
     Compiled(fn() -> &'static str),
     /// Of what the program names itself.
-    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
     Given(&'static str),
 }
 
@@ -350,11 +349,9 @@ impl FunctionRef {
 
     /// A hit that this thread's cache served. Traces may show it.
     #[inline]
-    #[cfg_attr(not(feature = "tracing"), allow(clippy::unused_self))]
     pub(crate) fn observe_hit(self) {
-        #[cfg(feature = "tracing")]
-        if crate::observe::spans::samples_hits() {
-            crate::observe::spans::sampled_hit(|| self.definition.label(), false);
+        if spans::samples_hits() {
+            spans::sampled_hit(|| self.definition.label(), false);
         }
     }
 

@@ -66,7 +66,19 @@
 // Where the documentation is built with a nightly compiler, each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What only a feature needs is dead without it; builds with all features find what is dead for good.
-#![cfg_attr(not(all(feature = "interop", feature = "secure")), allow(dead_code))]
+#![cfg_attr(
+    not(all(
+        feature = "axum",
+        feature = "chrono",
+        feature = "io",
+        feature = "metrics",
+        feature = "secure",
+        feature = "time",
+        feature = "tower",
+        feature = "tracing"
+    )),
+    allow(dead_code, unused_imports)
+)]
 
 // What an annotated function runs through, in the order of a call.
 mod entry;
@@ -93,8 +105,6 @@ mod ttl;
 mod unwind;
 
 // What people call.
-#[cfg(feature = "shared")]
-mod backend_option;
 mod background;
 mod blocking;
 pub mod cache;
@@ -118,7 +128,7 @@ pub mod testing;
 pub mod responses;
 #[cfg(feature = "secure")]
 pub mod secure;
-#[cfg(feature = "shared")]
+#[cfg_attr(not(feature = "shared"), path = "unshared.rs")]
 mod shared;
 #[cfg(feature = "shared")]
 mod storage_key;
@@ -126,7 +136,6 @@ mod storage_key;
 // What is noted of calls, and what is made of it.
 #[cfg(feature = "metrics")]
 pub mod metrics;
-#[cfg_attr(feature = "observe", path = "observe/enabled.rs")]
 #[cfg_attr(not(feature = "observe"), path = "observe/disabled.rs")]
 mod observe;
 mod observer;
@@ -139,6 +148,7 @@ pub mod tracing;
 
 mod clock;
 mod counters;
+#[cfg_attr(cachekit_model, path = "sync/model.rs")]
 mod sync;
 
 #[cfg(all(test, cachekit_model))]
@@ -152,8 +162,6 @@ pub mod __private;
 
 pub use cachekit_macros::cache;
 
-#[cfg(feature = "shared")]
-pub use backend_option::IntoBackend;
 pub use background::set_spawner;
 pub use cache::{Cache, CacheBuilder, Item, Iter};
 pub use cached_function::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, functions};
@@ -164,7 +172,7 @@ pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
 pub use instance::{Instance, InstanceId};
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]
-pub use shared::{clear_default_backend, set_default_backend, set_shared_budget};
+pub use shared::{IntoBackend, clear_default_backend, set_default_backend, set_shared_budget};
 pub use start::{check, init};
 pub use stats::{Refusals, Stats};
 pub use store::Cause;

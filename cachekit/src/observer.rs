@@ -17,7 +17,6 @@ per_thread! {
 ///
 /// A cached call that it makes waits for no other call: that may be the one that the observer is told of. It runs its
 /// function beside that one.
-#[cfg_attr(not(any(feature = "observe", feature = "shared", test)), allow(dead_code))]
 pub(crate) fn tell<R>(run: impl FnOnce() -> R) -> Option<R> {
     let _telling = Telling::begin();
     contained(run)

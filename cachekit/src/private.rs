@@ -18,7 +18,7 @@ pub use crate::route;
 pub use crate::rules::{Defaults, Unknown};
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 #[cfg(feature = "shared")]
-pub use crate::shape::secure::{Refusing, check_on_tamper, sealed, typed};
+pub use crate::shape::secure::{Refusing, check_on_tamper, refusing, sealed, typed};
 pub use crate::template::template;
 pub use inventory;
 // A crate without `std` has no path of its own to it.
@@ -39,12 +39,6 @@ pub mod shape {
         BothRejected as _, OptionRejected as _, OptionShape as _, PlainShape as _, ResultBoth as _,
         ResultOnly as _, ResultRejected as _, ResultShared as _,
     };
-}
-
-/// The trait behind `(&Refusing::<R>::new()).__cachekit_refuse()`, likewise.
-#[cfg(feature = "shared")]
-pub mod refusing {
-    pub use crate::shape::secure::CanFail as _;
 }
 
 /// The traits behind `(&&&&Part(&argument)).__cachekit_via().__cachekit_shared()`, likewise.

@@ -12,13 +12,14 @@ use crate::store::StoreRef;
 
 #[cfg(feature = "interop")]
 mod interop;
-#[cfg(feature = "shared")]
+#[cfg_attr(not(feature = "shared"), path = "route/no_backend.rs")]
 mod named;
 #[cfg(feature = "secure")]
 mod tenants;
 
 #[cfg(feature = "interop")]
 pub use self::interop::{Interop, interop};
+pub(crate) use self::named::at_own_or_configured;
 #[cfg(feature = "shared")]
 pub use self::named::{AtBackend, To, backend};
 #[cfg(all(feature = "secure", feature = "interop"))]
@@ -48,48 +49,12 @@ where
         store: Option<&StoreRef>,
         key: &Q::Owned,
     ) -> Option<Remote<S>> {
-        #[cfg(feature = "shared")]
-        return named::at::<Q, S>((function, store), key, named::configured(function, store)?);
-        #[cfg(not(feature = "shared"))]
-        {
-            let _ = (function, store, key);
-            None
-        }
-    }
-}
-
-/// The tier of an entry that goes to the backend of the object that it belongs to, or where the process is configured to go.
-#[cfg(feature = "tower")]
-pub(crate) fn at_own_or_configured<Q, S>(
-    function: FunctionRef,
-    store: Option<&StoreRef>,
-    key: &Q::Owned,
-    own: Option<std::sync::Arc<dyn cachekit_io::Backend>>,
-) -> Option<Remote<S>>
-where
-    Q: CacheKey<Owned: ShareableKey>,
-    S: Shape<Value: Shareable>,
-{
-    #[cfg(feature = "shared")]
-    return named::at::<Q, S>(
-        (function, store),
-        key,
-        own.or_else(|| named::configured(function, store))?,
-    );
-    #[cfg(not(feature = "shared"))]
-    {
-        let _ = (function, store, key, own);
-        None
+        at_own_or_configured::<Q, S>(function, store, key, None)
     }
 }
 
 /// What clearing a function's entries in this process leaves in the tier behind it: a backend cannot list a function's keys,
 /// so clearing is not confirmed where there is one.
 pub(crate) fn after_clear(function: &'static CachedFunction) -> Removal {
-    #[cfg(feature = "shared")]
-    if named::may_have_backend(function) {
-        return Removal::Failed;
-    }
-    let _ = function;
-    Removal::NotUsed
+    if named::may_have_backend(function) { Removal::Failed } else { Removal::NotUsed }
 }

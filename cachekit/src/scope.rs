@@ -175,7 +175,6 @@ pub(crate) fn clock() -> ClockSource {
 }
 
 /// Whether nothing is cached in it.
-#[cfg(feature = "tower")]
 pub(crate) fn is_disabled() -> bool {
     current().is_some_and(|scope| scope.0.disabled)
 }

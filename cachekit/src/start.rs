@@ -1,8 +1,9 @@
 //! `init` and `check`: finding at the start of a program what would otherwise only be counted.
 
+use crate::cached_function::functions;
 use crate::error::Error;
 
-#[cfg(feature = "shared")]
+#[cfg_attr(not(feature = "shared"), path = "start/no_problems.rs")]
 mod problems;
 
 /// Reads the environment now, and connects what it asks for, instead of at the first call that needs it.
@@ -28,11 +29,7 @@ mod problems;
 /// # Ok::<(), cachekit::Error>(())
 /// ```
 pub fn init() -> Result<(), Error> {
-    #[cfg(not(feature = "shared"))]
-    let problems = Vec::new();
-    #[cfg(feature = "shared")]
-    let problems = problems::of_settings(&crate::cached_function::functions());
-    Error::of(problems)
+    Error::of(problems::of_settings(&functions()))
 }
 
 /// Checks every annotated function of the program and asks the backends that they use whether they are
@@ -54,11 +51,6 @@ pub fn init() -> Result<(), Error> {
 /// # Ok::<(), cachekit::Error>(())
 /// # }).unwrap();
 /// ```
-#[allow(clippy::unused_async)] // Without a shared tier there is nothing to wait for.
 pub async fn check() -> Result<(), Error> {
-    #[cfg(not(feature = "shared"))]
-    let problems = Vec::new();
-    #[cfg(feature = "shared")]
-    let problems = problems::of_everything(&crate::cached_function::functions()).await;
-    Error::of(problems)
+    Error::of(problems::of_everything(&functions()).await)
 }

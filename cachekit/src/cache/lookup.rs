@@ -30,7 +30,6 @@ where
     }
 
     #[cfg(test)]
-    #[cfg_attr(not(cachekit_model), allow(dead_code))]
     pub(crate) fn running(&self) -> usize {
         self.store.running()
     }

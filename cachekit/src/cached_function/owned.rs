@@ -1,14 +1,11 @@
 //! What is cached under a name that the program gives, and is no function: a layer. Its entries are in stores that belong to
 //! objects and go with them; what is known of the name stays.
 
-#[cfg(feature = "tower")]
 use std::panic::Location;
 // Plain std on purpose, as for functions.
 use std::sync::{Mutex, PoisonError};
 
-use super::CachedFunction;
-#[cfg(feature = "tower")]
-use super::{FunctionInfo, FunctionPath, Policy, Tier};
+use super::{CachedFunction, FunctionInfo, FunctionPath, Policy, Tier};
 use crate::store::{StoreRef, WeakStoreRef};
 
 /// The stores of the objects of one function, each with the number of the test scope that it was made in.
@@ -32,7 +29,6 @@ pub(super) fn functions() -> Vec<&'static CachedFunction> {
 }
 
 /// What the program says of something that it names.
-#[cfg(feature = "tower")]
 pub(crate) struct Given {
     pub(crate) name: &'static str,
     pub(crate) module: &'static str,
@@ -44,7 +40,6 @@ pub(crate) struct Given {
 }
 
 /// The function of a name. One for each name and policy that stand in the program: functions stay as long as it runs.
-#[cfg(feature = "tower")]
 pub(crate) fn given(given: Given) -> &'static CachedFunction {
     let Given { name, module, path, place, tier, policy } = given;
     let mut functions = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +59,6 @@ pub(crate) fn given(given: Given) -> &'static CachedFunction {
 
 impl CachedFunction {
     /// A store of an object that this function stands for.
-    #[cfg(feature = "tower")]
     pub(crate) fn adopt(&self, scope: u64, store: &StoreRef) {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         owned.retain(|(_, store)| store.upgrade().is_some());

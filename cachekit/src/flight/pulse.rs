@@ -24,17 +24,14 @@ pub(super) const PATIENCE_WITH_THREADS: Millis = 2_000;
 /// The same for a future that is polled.
 pub(super) const PATIENCE_WITH_FUTURES: Millis = 5_000;
 
-#[cfg(not(cachekit_model))]
+/// Time does not pass in the model: its tests tick by hand.
 pub(crate) fn now() -> Millis {
     static START: std::sync::LazyLock<std::time::Instant> =
         std::sync::LazyLock::new(std::time::Instant::now);
+    if cfg!(cachekit_model) {
+        return 0;
+    }
     u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Time does not pass in the model: its tests tick by hand.
-#[cfg(cachekit_model)]
-pub(crate) fn now() -> Millis {
-    0
 }
 
 /// What is known of a leader that is a future.

@@ -8,7 +8,7 @@ use std::any::TypeId;
 use std::hash::{Hash, Hasher};
 
 mod containers;
-#[cfg(feature = "shared")]
+#[cfg_attr(not(feature = "shared"), path = "no_proof.rs")]
 mod proof;
 mod scalars;
 mod via;

@@ -15,25 +15,20 @@ pub(super) fn read_back<T: Serialize + DeserializeOwned + Eq>(key: &T, form: For
     // Serialization is the user's code. What panics in it proves nothing.
     let known = contained(|| match form {
         Form::Native => native(key),
+        // As an argument in a key that all languages share. There a text may stand for an identifier and an integer for a
+        // float, so that a type with both can be ambiguous that is not so in our own forms.
         #[cfg(feature = "interop")]
-        Form::Interop => interop(key),
-        #[cfg(not(feature = "interop"))]
-        Form::Interop => Fidelity::Partial,
+        Form::Interop => match crate::interop::argument_again(key) {
+            Ok((Some(read), _)) if read == *key => Fidelity::Full,
+            // The protocol itself rounds a date down and sorts a set, and neither is read back. What is in them is known
+            // if our own forms hold it.
+            Ok((_, true)) => native(key),
+            _ => Fidelity::Partial,
+        },
+        #[allow(unreachable_patterns)] // In a build with interop.
+        _ => Fidelity::Partial,
     });
     known.unwrap_or(Fidelity::Partial)
-}
-
-/// As an argument in a key that all languages share. There a text may stand for an identifier and an integer for a float,
-/// so that a type with both can be ambiguous that is not so in our own forms.
-#[cfg(feature = "interop")]
-fn interop<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {
-    match crate::interop::argument_again(key) {
-        Ok((Some(read), _)) if read == *key => Fidelity::Full,
-        // The protocol itself rounds a date down and sorts a set, and neither is read back. What is in them is known if
-        // our own forms hold it.
-        Ok((_, true)) => native(key),
-        _ => Fidelity::Partial,
-    }
 }
 
 fn native<T: Serialize + DeserializeOwned + Eq>(key: &T) -> Fidelity {

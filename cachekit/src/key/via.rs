@@ -14,9 +14,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-#[cfg(feature = "shared")]
-use super::proof;
-use super::{CacheKey, Fidelity, Form};
+use super::{CacheKey, Fidelity, Form, proof};
 use crate::shareable::ShareableKey;
 
 /// An argument on its way into the key.
@@ -278,7 +276,6 @@ where
     fn to_owned_key(&self) -> K::Owned {
         self.0.to_owned_key()
     }
-    #[cfg(feature = "shared")]
     fn fidelity(owned: &K::Owned, form: Form) -> Fidelity {
         match K::fidelity(owned, form) {
             Fidelity::Partial => proof::read_back(owned, form),

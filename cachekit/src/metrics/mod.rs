@@ -140,7 +140,6 @@ pub fn publish() {
         for (label, report) in reports.iter().filter(|(_, report)| !report.stores.is_empty()) {
             publish.function(label, report);
         }
-        #[cfg(feature = "shared")]
         publish.backends();
     });
 }
@@ -267,11 +266,10 @@ impl Publish<'_> {
         }
         let key = key("cachekit_fill_duration_seconds", &[("cache", label)]);
         for observed in report.observed() {
-            observed.durations().hand_to(self.0.register_histogram(&key, &METADATA));
+            observed.durations().recorded().hand_to(self.0.register_histogram(&key, &METADATA));
         }
     }
 
-    #[cfg(feature = "shared")]
     fn backends(&self) {
         let mut states = std::collections::BTreeMap::new();
         for (backend, open) in crate::shared::known::breakers() {
@@ -285,7 +283,7 @@ impl Publish<'_> {
             for ((op, outcome), durations) in noted.durations {
                 let labels = [("backend", backend), ("op", op), ("outcome", outcome)];
                 let key = key("cachekit_backend_duration_seconds", &labels);
-                durations.hand_to(self.0.register_histogram(&key, &METADATA));
+                durations.recorded().hand_to(self.0.register_histogram(&key, &METADATA));
             }
         }
     }

@@ -1,6 +1,12 @@
-//! Nothing is observed in this build: the features `metrics`, `tracing` and `axum` are off. See `enabled.rs`.
+//! Nothing is observed in this build: the features `metrics`, `tracing` and `axum` are off. See `mod.rs`.
 
 use crate::counters::CounterId;
+
+#[path = "spans_disabled.rs"]
+pub(crate) mod spans;
+
+pub(crate) use self::spans::CallSpan;
+use self::spans::Entered;
 
 /// Why a function runs.
 #[derive(Clone, Copy)]
@@ -36,13 +42,20 @@ impl Observed {
         0
     }
 
+    pub(crate) fn misses(&self) -> u64 {
+        0
+    }
+
+    pub(crate) fn bypasses(&self) -> u64 {
+        0
+    }
+
     #[inline]
     pub(crate) fn missed(&self) {}
 
     #[inline]
     pub(crate) fn hit(&self, _stale: bool) {}
 
-    #[cfg(feature = "shared")]
     pub(crate) fn flushed(&self, _cleared: bool) {}
 
     pub(crate) fn mean_fill(&self) -> Option<std::time::Duration> {
@@ -58,14 +71,6 @@ impl Observed {
 pub(crate) struct Waiting;
 
 impl Drop for Waiting {
-    #[inline]
-    fn drop(&mut self) {}
-}
-
-/// A span that this thread is in.
-pub(crate) struct Entered;
-
-impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {}
 }
@@ -117,26 +122,9 @@ impl Call {
     }
 }
 
-/// The span of a call.
-pub(crate) struct CallSpan;
-
-#[allow(clippy::unused_self)] // As the other build has it.
-impl CallSpan {
-    #[inline]
-    pub(crate) fn enter(&self) -> Entered {
-        Entered
-    }
-
-    pub(crate) fn within<F: Future>(self, future: F) -> F {
-        future
-    }
-}
-
 /// One operation of a backend.
-#[cfg(feature = "shared")]
 pub(crate) struct Operation;
 
-#[cfg(feature = "shared")]
 #[allow(clippy::unused_self)] // As the other build has it.
 impl Operation {
     #[inline]

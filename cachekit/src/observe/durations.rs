@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::recorded::Recorded;
+
 /// Buckets for each doubling of the time: a quantile is off by an eighth at most.
 const STEP_BITS: u32 = 3;
 const STEPS: u64 = 1 << STEP_BITS;
@@ -15,8 +17,7 @@ const BUCKETS: usize = ((LONGEST - STEP_BITS + 1) as usize) << STEP_BITS;
 #[derive(Default)]
 pub(crate) struct Durations {
     table: OnceLock<Box<Table>>,
-    #[cfg(feature = "metrics")]
-    recorded: super::recorded::Recorded,
+    recorded: Recorded,
 }
 
 struct Table {
@@ -41,17 +42,13 @@ impl Durations {
         table.nanos.fetch_add(nanos, Ordering::Relaxed);
         table.longest.fetch_max(nanos, Ordering::Relaxed);
         table.buckets[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
-        #[cfg(feature = "metrics")]
-        {
-            let longest = Duration::from_nanos(upper(bucket(nanos)));
-            self.recorded.record(took.as_secs_f64(), longest.as_secs_f64());
-        }
+        let longest = Duration::from_nanos(upper(bucket(nanos)));
+        self.recorded.record(took.as_secs_f64(), longest.as_secs_f64());
     }
 
-    /// Hands every time on to this histogram, and those that wait for one. One that does nothing changes nothing.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn hand_to(&self, histogram: ::metrics::Histogram) {
-        self.recorded.hand_to(histogram);
+    /// Where times go besides.
+    pub(crate) fn recorded(&self) -> &Recorded {
+        &self.recorded
     }
 
     /// The mean; `None` if nothing was measured.
@@ -64,7 +61,6 @@ impl Durations {
 }
 
 /// What the times came to.
-#[cfg(any(feature = "axum", test))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) count: u64,
@@ -74,7 +70,6 @@ pub(crate) struct Summary {
     pub(crate) longest: Duration,
 }
 
-#[cfg(any(feature = "axum", test))]
 impl Summary {
     /// Of all of these together; `None` if nothing was measured.
     pub(crate) fn of<'a>(all: impl Iterator<Item = &'a Durations>) -> Option<Self> {
@@ -121,7 +116,6 @@ fn bucket(nanos: u64) -> usize {
 }
 
 /// The longest time of a bucket.
-#[cfg(any(feature = "axum", feature = "metrics", test))]
 fn upper(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     if bucket < STEPS {

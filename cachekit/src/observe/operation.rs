@@ -71,7 +71,6 @@ impl Drop for Operation {
 
 /// The last operation of a backend that failed. Without the backend's words: they may hold a secret.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "axum"), allow(dead_code))]
 pub(crate) struct BackendFailure {
     pub(crate) operation: &'static str,
     pub(crate) kind: &'static str,
@@ -83,7 +82,6 @@ pub(crate) struct BackendFailure {
 pub(crate) struct Noted {
     /// By operation and outcome.
     pub(crate) durations: BTreeMap<(&'static str, &'static str), Arc<Durations>>,
-    #[cfg_attr(not(feature = "axum"), allow(dead_code))]
     pub(crate) failure: Option<BackendFailure>,
 }
 

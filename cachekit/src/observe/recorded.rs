@@ -13,7 +13,7 @@ const WAITING: usize = 4096;
 
 /// Where times go. No lock of ours is held while the recorder's code runs.
 #[derive(Default)]
-pub(super) struct Recorded(RwLock<To>);
+pub(crate) struct Recorded(RwLock<To>);
 
 enum To {
     Waiting(Waiting),
@@ -106,7 +106,7 @@ impl Recorded {
     }
 
     /// Hands every time on to this histogram, and those that wait for one. One that does nothing changes nothing.
-    pub(super) fn hand_to(&self, histogram: Histogram) {
+    pub(crate) fn hand_to(&self, histogram: Histogram) {
         let histogram = Told(Some(histogram));
         if histogram.is_noop() {
             return;

@@ -8,6 +8,14 @@ pub(super) const SHARED: &str = "shared";
 #[inline]
 pub(super) fn hit(_name: &str, _stale: bool) {}
 
+/// Whether hits may have spans.
+#[inline]
+pub(crate) fn samples_hits() -> bool {
+    false
+}
+
+pub(crate) fn sampled_hit(_name: impl FnOnce() -> String, _stale: bool) {}
+
 /// No subscriber wants them.
 #[inline]
 pub(super) fn are_wanted() -> bool {
@@ -75,10 +83,8 @@ impl CallSpan {
 }
 
 /// The span of one operation of a backend.
-#[cfg(feature = "shared")]
 pub(super) struct OperationSpan;
 
-#[cfg(feature = "shared")]
 #[allow(clippy::unused_self)] // As the other build has it.
 impl OperationSpan {
     pub(super) fn open(_backend: &'static str, _operation: &'static str) -> Self {

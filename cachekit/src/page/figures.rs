@@ -149,13 +149,7 @@ fn unix_ms(at: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[cfg(not(feature = "shared"))]
-fn backends() -> Vec<Value> {
-    Vec::new()
-}
-
 /// By type. A type that was never asked has a breaker, and no operations.
-#[cfg(feature = "shared")]
 fn backends() -> Vec<Value> {
     let mut all: BTreeMap<&str, (bool, crate::observe::Noted)> = BTreeMap::new();
     for (backend, noted) in crate::observe::backends() {

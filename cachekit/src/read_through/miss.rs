@@ -206,7 +206,6 @@ where
     }
 
     /// Waits for one leader at most: if that one has nothing to share, this call runs its own.
-    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
     pub(crate) fn waits_once(mut self) -> Self {
         self.failed = MAX_FAILED_WAITS - 1;
         self

@@ -13,8 +13,6 @@ use super::layer::{CacheResponses, Inner, Memory};
 use super::request::{Authority, Naming};
 use super::stats::Counters;
 use super::storable::Limits;
-#[cfg(feature = "shared")]
-use crate::backend_option::IntoBackend;
 use crate::cached_function::{Given, POLICY, Tier, TtlPolicy};
 
 /// Options of [`CacheResponses`].
@@ -227,7 +225,7 @@ impl Builder {
 
     /// Responses go to this backend, instead of the one that the process has.
     #[cfg(feature = "shared")]
-    pub fn backend(mut self, backend: &impl IntoBackend) -> Self {
+    pub fn backend(mut self, backend: &impl crate::IntoBackend) -> Self {
         self.naming.backend = Some(backend.to_backend());
         self
     }

@@ -50,7 +50,6 @@ impl Key {
         }))
     }
 
-    #[cfg_attr(not(feature = "shared"), allow(dead_code))]
     pub(super) fn backend(&self) -> Option<Arc<dyn Backend>> {
         self.0.backend.clone()
     }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use cachekit_io::Backend;
 
 use super::{OwnedKey, Route};
-use crate::backend_option::{BackendPin, IntoBackend};
 use crate::cached_function::{CachedFunction, FunctionRef, Tier};
 use crate::format::codec;
 use crate::key::CacheKey;
@@ -16,6 +15,7 @@ use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::backend as backend_of;
+use crate::shared::backend_option::{BackendPin, IntoBackend};
 use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
 use crate::shared::sealing::Sealing;
@@ -113,10 +113,7 @@ impl AtBackend for To<'_> {
 }
 
 /// The backend that is configured for a function.
-pub(crate) fn configured(
-    function: FunctionRef,
-    store: Option<&StoreRef>,
-) -> Option<Arc<dyn Backend>> {
+fn configured(function: FunctionRef, store: Option<&StoreRef>) -> Option<Arc<dyn Backend>> {
     backend_of(function.definition.info.tier).unwrap_or_else(|_| {
         // Asked for and not to be had; `check` says why.
         if let Some(store) = store {
@@ -133,8 +130,22 @@ pub(super) fn may_have_backend(function: &'static CachedFunction) -> bool {
     tier != Tier::Local && uses_one
 }
 
+/// The tier of an entry that goes to the backend of the object that it belongs to, or where the process is configured to go.
+pub(crate) fn at_own_or_configured<Q, S>(
+    function: FunctionRef,
+    store: Option<&StoreRef>,
+    key: &Q::Owned,
+    own: Option<Arc<dyn Backend>>,
+) -> Option<Remote<S>>
+where
+    Q: CacheKey<Owned: ShareableKey>,
+    S: Shape<Value: Shareable>,
+{
+    at::<Q, S>((function, store), key, own.or_else(|| configured(function, store))?)
+}
+
 /// The tier of a call at this backend.
-pub(crate) fn at<Q, S>(
+fn at<Q, S>(
     (function, store): (FunctionRef, Option<&StoreRef>),
     key: &Q::Owned,
     backend: Arc<dyn Backend>,

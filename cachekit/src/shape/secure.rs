@@ -73,6 +73,11 @@ pub trait CanFail {
     fn __cachekit_refuse(&self) -> Fails;
 }
 
+/// That trait, without a name that could hide the user's.
+pub mod refusing {
+    pub use super::CanFail as _;
+}
+
 impl<T, E: From<Error>> CanFail for Refusing<Result<T, E>> {
     fn __cachekit_refuse(&self) -> Fails {
         Fails
@@ -232,7 +237,7 @@ pub struct SealedValue<V>(Stored<V>);
 #[derive(Clone)]
 enum Stored<V> {
     Sealed(SealedBytes),
-    /// For callers that wait for this very run, in an entry that nobody else ever finds.
+    /// For callers that wait for this very run, in an entry that no other call ever finds.
     Passing(V),
 }
 

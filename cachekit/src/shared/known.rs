@@ -9,7 +9,6 @@ use cachekit_io::Backend;
 
 use super::breaker::Breaker;
 use super::coherence::Coherence;
-#[cfg(feature = "observe")]
 use crate::contained::contained;
 use crate::scope;
 
@@ -120,7 +119,6 @@ fn scope_ended(scope: u64) {
 
 /// The backends of the test scope that this thread is in, or of the process: their type, and whether calls leave them
 /// alone.
-#[cfg(feature = "observe")]
 pub(crate) fn breakers() -> Vec<(&'static str, bool)> {
     let scope = scope::number();
     // Asked, and dropped, without the table's lock: it is the backend's code.

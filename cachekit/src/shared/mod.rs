@@ -10,6 +10,7 @@ use cachekit_io::Backend;
 
 use crate::scope;
 
+pub(crate) mod backend_option;
 mod behind;
 mod breaker;
 pub(crate) mod coherence;
@@ -34,6 +35,7 @@ mod windows;
 #[cfg(test)]
 mod tests;
 
+pub use backend_option::IntoBackend;
 pub(crate) use remote_entry::RemoteEntry;
 pub(crate) use resolve::backend;
 use resolve::replace;

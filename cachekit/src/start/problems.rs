@@ -7,8 +7,6 @@ use cachekit_io::{Backend, BackendError};
 use crate::cached_function::{Function, L1, Policy, Tier};
 use crate::contained::contained;
 use crate::error::{ErrorKind, Problem};
-#[cfg(feature = "secure")]
-use crate::secure::seal::{keys_for, wrong_namespace};
 use crate::shared::{RemoteEntry, backend, wrong_budget};
 use crate::storage_key::stays::{self, Reason};
 
@@ -38,7 +36,7 @@ pub(super) fn of_settings(functions: &[Function]) -> Vec<Problem> {
         problems.push(Problem::new(ErrorKind::Configuration, message));
     }
     #[cfg(feature = "secure")]
-    problems.extend(keys_for(functions));
+    problems.extend(crate::secure::seal::keys_for(functions));
     problems.extend(functions.iter().copied().filter_map(shares_an_operation));
     problems.extend(renamed_keys(functions));
     // What is wrong with one backend is said once, with all the functions that it concerns.
@@ -90,7 +88,7 @@ fn renamed_keys(functions: &[Function]) -> Vec<Problem> {
 fn fits(function: Function) -> Option<Problem> {
     let wrong = match function.tier() {
         #[cfg(feature = "secure")]
-        Tier::Secure => wrong_namespace(function.policy().namespace),
+        Tier::Secure => crate::secure::seal::wrong_namespace(function.policy().namespace),
         _ => refused_namespace(function),
     }?;
     Some(Problem::new(ErrorKind::Function, format!("{}: {wrong}", place(function))))

@@ -83,7 +83,6 @@ where
 }
 
 /// The same of the key that all languages share, which names neither the function nor its types.
-#[cfg(feature = "interop")]
 pub(crate) fn is_unambiguous_in_interop<Q: CacheKey>(
     (function, store): (FunctionRef, Option<&StoreRef>),
     key: &Q::Owned,
@@ -91,7 +90,6 @@ pub(crate) fn is_unambiguous_in_interop<Q: CacheKey>(
     with_origin(function, store, |origin| is_unambiguous::<Q>(origin, key))
 }
 
-#[cfg(feature = "interop")]
 fn is_unambiguous<Q: CacheKey>(origin: &Origin, key: &Q::Owned) -> bool {
     let fidelity = contained(|| Q::fidelity(key, Form::Interop)).unwrap_or(Fidelity::Partial);
     if fidelity == Fidelity::Partial {

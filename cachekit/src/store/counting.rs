@@ -152,7 +152,6 @@ impl Store {
 }
 
 /// The calls of a store, by what answered them. Each number only ever grows.
-#[cfg(feature = "observe")]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Calls {
     pub(crate) hits: u64,
@@ -165,7 +164,6 @@ pub(crate) struct Calls {
     pub(crate) bypasses: u64,
 }
 
-#[cfg(feature = "observe")]
 impl Store {
     /// Its calls. Once they are over they add up to its hits and misses.
     pub(crate) fn calls(&self) -> Calls {
@@ -183,7 +181,6 @@ impl Store {
     }
 }
 
-#[cfg(feature = "observe")]
 impl std::ops::AddAssign for Calls {
     fn add_assign(&mut self, other: Self) {
         let Self { hits, stale, negative, shared_hits, shared_stale, shared_negative, .. } = other;

@@ -37,7 +37,6 @@ mod tests;
 
 pub(crate) use self::change::Listener;
 use self::counting::Background;
-#[cfg(feature = "observe")]
 pub(crate) use self::counting::Calls;
 pub(crate) use self::fills::{Caller, Row, Turn};
 pub(crate) use self::flight::{Flight, block, drive, landing};

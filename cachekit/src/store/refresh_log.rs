@@ -2,9 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-#[cfg(feature = "shared")]
-use crate::observer;
-
 /// The state that was told last.
 #[derive(Debug, Default)]
 pub(super) struct RefreshLog {
@@ -32,10 +29,10 @@ impl RefreshLog {
 }
 
 /// Without the crate `tracing` in the tree there is nothing to tell it to.
-#[cfg_attr(not(feature = "shared"), allow(unused_variables))]
 fn tell(module: &str, name: &str, fails: bool) {
+    let _ = (module, name, fails);
     #[cfg(feature = "shared")]
-    observer::tell(|| {
+    crate::observer::tell(|| {
         if fails {
             tracing::warn!(
                 target: "cachekit",

@@ -7,7 +7,7 @@ use super::{Store, StoreRef, WeakStoreRef};
 use crate::contained::contained;
 use crate::flight::pulse::{Millis, TICK, now};
 use crate::flight::{Wait, Wakers};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, per_process};
 
 /// Looks without a waiter after which the watcher's thread ends.
 const IDLE_LOOKS: u8 = 8;
@@ -23,12 +23,7 @@ struct Watched {
 
 /// All of this process, or of one model run.
 fn watched() -> &'static Mutex<Vec<Watched>> {
-    #[cfg(not(cachekit_model))]
-    static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
-    #[cfg(cachekit_model)]
-    shuttle::lazy_static! {
-        static ref WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
-    }
+    per_process!(static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new()));
     &WATCHED
 }
 

@@ -178,8 +178,11 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
             }
             value
         }
-        Codec::Interop => interop_document(bytes),
-        Codec::MessagePack => None,
+        // `None` if the document is not one of such a value.
+        #[cfg(feature = "interop")]
+        Codec::Interop => crate::interop::decode_value(bytes).ok(),
+        #[allow(unreachable_patterns)] // In a build with interop.
+        Codec::MessagePack | Codec::Interop => None,
     }
 }
 
@@ -194,16 +197,6 @@ pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
         Codec::Bincode => binary::decode(encoded.bytes),
         Codec::MessagePack | Codec::Interop => decode_now(encoded),
     })
-}
-
-#[cfg(feature = "interop")]
-fn interop_document<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
-    crate::interop::decode_value(bytes).ok()
-}
-
-#[cfg(not(feature = "interop"))]
-fn interop_document<V>(_bytes: &[u8]) -> Option<V> {
-    None
 }
 
 /// A document of the interop protocol. `None` if the value is outside its model.

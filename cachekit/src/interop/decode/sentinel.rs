@@ -10,7 +10,6 @@ use crate::interop::{MAX_DEPTH, names};
 
 /// What the type stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(any(feature = "chrono", feature = "jiff", feature = "time")), allow(dead_code))]
 enum Kind {
     Instant,
     /// Read in UTC, and written without an offset.
@@ -22,7 +21,6 @@ enum Kind {
 
 /// How the type's crate reads its text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(any(feature = "chrono", feature = "jiff", feature = "time")), allow(dead_code))]
 enum Form {
     Iso,
     Spaced,

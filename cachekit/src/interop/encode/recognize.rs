@@ -48,9 +48,7 @@ pub(super) fn origin<T: ?Sized>() -> Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Zone {
     Unknown,
-    #[cfg_attr(not(feature = "time"), allow(dead_code))]
     Utc,
-    #[cfg_attr(not(feature = "time"), allow(dead_code))]
     Naive,
 }
 

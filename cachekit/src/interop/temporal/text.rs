@@ -214,7 +214,6 @@ fn write_offset(out: &mut Text, offset: i32, always_seconds: bool) -> fmt::Resul
 }
 
 /// The text from which a type of a crate for dates is made, with all nine digits.
-#[cfg_attr(not(any(feature = "chrono", feature = "jiff", feature = "time")), allow(dead_code))]
 pub(in crate::interop) mod for_crates {
     use super::{Date, DateTime, Temporal, Text, Time, Write, write_date, write_offset};
     use std::fmt;

@@ -272,10 +272,8 @@ impl CallSpan {
 }
 
 /// The span of one operation of a backend.
-#[cfg(feature = "shared")]
 pub(super) struct OperationSpan(Told);
 
-#[cfg(feature = "shared")]
 impl OperationSpan {
     pub(super) fn open(backend: &'static str, operation: &'static str) -> Self {
         Self(Told::open(|| {

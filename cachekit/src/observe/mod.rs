@@ -14,19 +14,14 @@ use crate::counters::{CounterId, HitCounter};
 
 mod call;
 mod durations;
-#[cfg(feature = "shared")]
 mod operation;
-#[cfg(feature = "metrics")]
+#[cfg_attr(not(feature = "metrics"), path = "recorded_disabled.rs")]
 mod recorded;
-#[cfg_attr(feature = "tracing", path = "spans_enabled.rs")]
 #[cfg_attr(not(feature = "tracing"), path = "spans_disabled.rs")]
 pub(crate) mod spans;
 
 pub(crate) use self::call::{Call, CallSpan};
-pub(crate) use self::durations::Durations;
-#[cfg(any(feature = "axum", test))]
-pub(crate) use self::durations::Summary;
-#[cfg(feature = "shared")]
+pub(crate) use self::durations::{Durations, Summary};
 pub(crate) use self::operation::{Noted, Operation, backends};
 
 static MEASURES: AtomicBool = AtomicBool::new(false);
@@ -54,7 +49,6 @@ pub(crate) enum Cause {
 impl Cause {
     pub(crate) const ALL: [Self; 3] = [Self::Miss, Self::Refresh, Self::Forced];
 
-    #[cfg(any(feature = "metrics", feature = "tracing"))]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Miss => "miss",
@@ -95,7 +89,6 @@ impl Outcome {
 
 /// The last run of a function that failed. What the function said is not kept: it may hold a secret.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "axum"), allow(dead_code))]
 pub(crate) struct Failure {
     pub(crate) outcome: Outcome,
     pub(crate) at: SystemTime,
@@ -113,7 +106,6 @@ pub(crate) struct Observed {
     /// Those whose results could be stored nowhere.
     bypassed: AtomicU64,
     /// Entries that were dropped because the backend was emptied.
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     cleared: AtomicU64,
     waiters: std::sync::Arc<AtomicU64>,
     fills: [[AtomicU64; Cause::ALL.len()]; Outcome::ALL.len()],
@@ -168,13 +160,11 @@ impl Observed {
     }
 
     /// An entry was dropped because the backend was emptied, or because its news may have been lost.
-    #[cfg(feature = "shared")]
     pub(crate) fn flushed(&self, cleared: bool) {
         self.cleared.fetch_add(u64::from(cleared), Ordering::Relaxed);
     }
 
     /// Entries that were dropped because the backend was emptied.
-    #[cfg(feature = "metrics")]
     pub(crate) fn cleared(&self) -> u64 {
         self.cleared.load(Ordering::Relaxed)
     }
@@ -204,7 +194,6 @@ impl Observed {
         &self.durations
     }
 
-    #[cfg(feature = "axum")]
     pub(crate) fn failure(&self) -> Option<Failure> {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
