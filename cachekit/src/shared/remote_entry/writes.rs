@@ -1,0 +1,222 @@
+//! What changes an entry in its backend, and the right to do so.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cachekit_io::{
+    BackendError, BackendErrorKind, BoxFuture, FenceToken, LockToken, Operation, SetOptions,
+};
+
+use super::{Failed, RemoteEntry, Reply, said};
+use crate::entry::Fate;
+use crate::observe::Operation as Observation;
+use crate::scope;
+use crate::shared::guard::{Right, WriteRight};
+use crate::shared::runtime::{self, Driver};
+use crate::shared::under_way::{self, Followed};
+use crate::store::{Store, StoreRef};
+
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It is there.
+    Stored,
+    /// The backend knows of an invalidation, or of something newer.
+    Refused,
+    /// It was there, and another process has changed it since: the entry is dead.
+    Overtaken,
+    /// It may be there or not.
+    Unknown,
+}
+
+impl RemoteEntry {
+    /// Whether a value that was removed may be on its way there: then nothing is to be looked for.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        under_way::is_overtaken(&self.backend, &self.key)
+    }
+
+    /// Says that what is being written there is not to stay.
+    pub(crate) fn overtake(&self) {
+        under_way::mark(&self.backend, &self.key);
+    }
+
+    pub(crate) async fn fence(&self, store: &Store, until: Instant) -> Result<FenceToken, Failed> {
+        self.ask(store, until, Operation::Fence, |backend, key| {
+            Box::pin(async move {
+                match backend.fencing() {
+                    Some(fencing) => fencing.fence(key).await,
+                    None => Err(withdrawn(Operation::Fence)),
+                }
+            })
+        })
+        .await
+    }
+
+    /// `None` if another caller holds the lock.
+    pub(crate) async fn try_acquire(
+        &self,
+        store: &Store,
+        until: Instant,
+        lease: Duration,
+    ) -> Result<Option<LockToken>, Failed> {
+        self.ask(store, until, Operation::Lock, move |backend, key| {
+            Box::pin(async move {
+                match backend.locks() {
+                    Some(locks) => locks.try_acquire(key, lease).await,
+                    None => Ok(None),
+                }
+            })
+        })
+        .await
+    }
+
+    /// Gives a lock back; no caller waits for it.
+    pub(crate) fn release(&self, token: LockToken) {
+        let until = self.deadline();
+        let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
+        let pending = scope::pending();
+        runtime::detach(async move {
+            let _pending = pending;
+            // One that is not released runs out by itself.
+            let released = pin!(async {
+                if let Some(locks) = backend.locks() {
+                    let _ = locks.release(&key, &token).await;
+                }
+            });
+            let _ = runtime::bounded(until, released).await;
+        });
+    }
+
+    /// Writes, with the right to do so.
+    pub(super) async fn write_guarded(
+        &self,
+        store: &StoreRef,
+        until: Instant,
+        WriteRight(right): WriteRight,
+        fate: &Arc<Fate>,
+        (value, mut options): (Bytes, SetOptions),
+    ) -> Written {
+        let written = match right {
+            Right::Fenced(fence, lock) => {
+                options.lock = lock;
+                let write = self.ask(store, until, Operation::SetFenced, move |backend, key| {
+                    Box::pin(async move {
+                        match backend.fencing() {
+                            Some(fencing) => fencing.set_fenced(key, value, &options, &fence).await,
+                            None => Err(withdrawn(Operation::SetFenced)),
+                        }
+                    })
+                });
+                write.await
+            }
+            Right::Locked(lock) => {
+                options.lock = Some(lock);
+                self.follow(store, until, Driver::Caller, fate, (value, options)).await
+            }
+            Right::Watched => {
+                self.follow(store, until, Driver::Thread, fate, (value, options)).await
+            }
+        };
+        match written {
+            Ok(true) => Written::Stored,
+            Ok(false) | Err(Failed::Superseded) => Written::Refused,
+            Err(Failed::Late | Failed::Other) => Written::Unknown,
+        }
+    }
+
+    /// A write that no fence guards.
+    async fn follow(
+        &self,
+        store: &StoreRef,
+        until: Instant,
+        driver: Driver,
+        fate: &Arc<Fate>,
+        (value, options): (Bytes, SetOptions),
+    ) -> Result<bool, Failed> {
+        if Self::is_late(store, until) {
+            return Err(Failed::Late);
+        }
+        let driver = if self.blocking { Driver::Blocked } else { driver };
+        let followed = Followed {
+            remote_entry: self.clone(),
+            fate: Arc::clone(fate),
+            value,
+            options,
+            until,
+            store: store.clone(),
+            // What the caller's own task drives goes on with the caller.
+            pending: (driver != Driver::Caller).then(scope::pending),
+        };
+        let Some(write) = followed.begin() else { return Err(Failed::Superseded) };
+        let observed = Observation::begins(&self.backend, Operation::Set);
+        let write = Box::pin(observed.within(write));
+        let reply = runtime::finish(until, driver, write).await.unwrap_or_else(Err);
+        observed.ended(said(&reply));
+        self.judge(store, reply)
+    }
+
+    /// Deletes at these places of one backend, at the same time. True if the backend confirmed all of them.
+    pub(crate) async fn delete_all(links: &[&Self], store: &Store, until: Instant) -> bool {
+        let first = match links {
+            [] => return true,
+            [first] => {
+                let delete = first.ask(store, until, Operation::Delete, |it, key| it.delete(key));
+                return delete.await.is_ok();
+            }
+            [first, ..] => *first,
+        };
+        if Self::is_late(store, until) {
+            return false;
+        }
+        let deletes =
+            links.iter().map(|entry| Box::pin(entry.delete_until(until)) as BoxFuture<'static, _>);
+        let deletes = runtime::join(deletes.collect());
+        let replies = if first.blocking {
+            runtime::elsewhere(until, deletes)
+        } else {
+            Ok(Box::pin(deletes).await)
+        };
+        match replies {
+            // Each of them is counted.
+            Ok(replies) => {
+                let answers = replies.into_iter().map(|reply| first.judge(store, reply));
+                answers.collect::<Vec<_>>().iter().all(Result::is_ok)
+            }
+            Err(unanswered) => first.judge::<bool>(store, Err(unanswered)).is_ok(),
+        }
+    }
+
+    fn delete_until(&self, until: Instant) -> impl Future<Output = Reply<bool>> + Send + use<> {
+        let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
+        async move {
+            let observed = Observation::begins(&backend, Operation::Delete);
+            let delete = pin!(observed.within(async { backend.delete(&key).await }));
+            let reply = runtime::bounded(until, delete).await;
+            observed.ended(said(&reply));
+            reply
+        }
+    }
+
+    /// Deletes with a budget of its own, driven here: no caller waits for it.
+    pub(in crate::shared) async fn delete_alone(&self, store: &Store) -> Result<bool, Failed> {
+        let reply = self.delete_until(self.deadline()).await;
+        self.judge(store, reply)
+    }
+
+    /// Deletes in the background.
+    pub(in crate::shared) fn delete_behind(&self, store: StoreRef) {
+        let (remote_entry, pending) = (self.clone(), scope::pending());
+        runtime::detach(async move {
+            let _pending = pending;
+            // What failed is counted.
+            let _ = remote_entry.delete_alone(&store).await;
+        });
+    }
+}
+
+/// A backend that had fences a moment ago.
+fn withdrawn(operation: Operation) -> BackendError {
+    BackendError::new(BackendErrorKind::Unsupported, operation)
+}
