@@ -72,7 +72,7 @@ impl Head {
     }
 
     /// Makes a plain head that of another entry.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(super) fn renew(&mut self, store: StoreNumber, counter: CounterId, expires: Ticks) {
         debug_assert!(self.is_plain());
         // Not as a whole: what it would drop is not there.
@@ -131,13 +131,13 @@ impl Head {
 
     /// Whether it may be used now, which moves its time if it is one that uses move. The clock is asked only if it has
     /// one.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(crate) fn serves(&self, now: impl FnOnce() -> Ticks) -> bool {
         self.is_alive() && self.is_fresh_now(now)
     }
 
     /// Whether it is within its time, for what knows that it is alive.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(crate) fn is_fresh_now(&self, now: impl FnOnce() -> Ticks) -> bool {
         if self.expires == NEVER {
             return true;

@@ -75,7 +75,7 @@ where
 }
 
 /// Apart, so that in a debug build the calls that take another way do not have room for its values on their stacks.
-#[cfg_attr(not(debug_assertions), inline(always))]
+#[inline]
 fn find_site_at<Q, S>(
     store: &'static Store,
     function: FunctionRef,
@@ -227,7 +227,7 @@ struct Opening {
 
 impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Looks for what can be served as it is. Apart, as [`find_site_at`] is.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
         let Lookup { store, hash, caller, .. } = self.lookup;
         let look = store.look(hash, caller);

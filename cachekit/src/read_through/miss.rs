@@ -98,7 +98,7 @@ impl<K, S: Shape> Miss<K, S> {
     /// Nothing foreign runs in here: the caller may have taken a lead, which nothing gives up before there is a miss. What
     /// is foreign comes after it: the clone of a key, and [`begins`](Self::begins).
     // Inlined: it is written where its caller wants it.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(super) fn new(
         store: StoreRef,
         hash: u64,
@@ -258,7 +258,7 @@ where
         self.run_otherwise(&rules, f)
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     fn run_as_leader(
         mut self,
         store: &'static Store,
@@ -276,7 +276,7 @@ where
         ret
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     fn run_otherwise(
         mut self,
         rules: &impl Judge<K, S>,
@@ -298,7 +298,7 @@ where
 
     /// Runs a function whose call leads, where that is all that there is to it. Most misses do this, and no other way has as
     /// many steps that are none: what it takes from the miss stays in registers.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     fn run_plainly(
         &mut self,
         store: &'static Store,
@@ -360,7 +360,7 @@ where
 
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
     /// they, too, may call the function.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline]
     pub(super) fn enters(&mut self) {
         if let Turn::Lead(row) | Turn::Beside(row) = self.turn.get() {
             self.running = Some(wait_graph::enter(row.flight()));
