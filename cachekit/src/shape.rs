@@ -153,6 +153,44 @@ macro_rules! held_as_it_is {
     };
 }
 
+/// What is seen of a `Result`.
+macro_rules! of_result {
+    () => {
+        type Return = Result<T, E>;
+        type View = T;
+        type Error = E;
+        fn kind(ret: &Result<T, E>) -> Kind {
+            if ret.is_ok() { Kind::Value } else { Kind::Err }
+        }
+        fn view(ret: &Result<T, E>) -> Option<&T> {
+            ret.as_ref().ok()
+        }
+        fn error(ret: &Result<T, E>) -> Option<&E> {
+            ret.as_ref().err()
+        }
+    };
+}
+
+/// What is stored of it is what is `Ok`.
+macro_rules! ok_is_stored {
+    () => {
+        type Value = T;
+        type Stored = T;
+        fn stored(ret: &Result<T, E>) -> Option<&T> {
+            ret.as_ref().ok()
+        }
+        #[inline]
+        fn restore(stored: T) -> Result<T, E> {
+            Ok(stored)
+        }
+        #[inline]
+        fn lies(stored: &T) -> Option<&dyn Any> {
+            Some(stored)
+        }
+        held_as_it_is!(Ok);
+    };
+}
+
 shapes! {
     /// The value itself is stored.
     Plain<R>,
@@ -209,32 +247,8 @@ impl<T: Clone + Send + Sync + 'static> Shape for Optional<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static, E> Shape for OkOnly<T, E> {
-    type Return = Result<T, E>;
-    type Value = T;
-    type Stored = T;
-    type View = T;
-    type Error = E;
-    fn kind(ret: &Result<T, E>) -> Kind {
-        if ret.is_ok() { Kind::Value } else { Kind::Err }
-    }
-    fn stored(ret: &Result<T, E>) -> Option<&T> {
-        ret.as_ref().ok()
-    }
-    fn view(ret: &Result<T, E>) -> Option<&T> {
-        ret.as_ref().ok()
-    }
-    fn error(ret: &Result<T, E>) -> Option<&E> {
-        ret.as_ref().err()
-    }
-    #[inline]
-    fn restore(stored: T) -> Result<T, E> {
-        Ok(stored)
-    }
-    #[inline]
-    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
-        Some(stored)
-    }
-    held_as_it_is!(Ok);
+    of_result!();
+    ok_is_stored!();
 }
 
 impl<T, E> Shape for OkShared<T, E>
@@ -242,32 +256,8 @@ where
     T: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    type Return = Result<T, E>;
-    type Value = T;
-    type Stored = T;
-    type View = T;
-    type Error = E;
-    fn kind(ret: &Result<T, E>) -> Kind {
-        OkOnly::kind(ret)
-    }
-    fn stored(ret: &Result<T, E>) -> Option<&T> {
-        ret.as_ref().ok()
-    }
-    fn view(ret: &Result<T, E>) -> Option<&T> {
-        ret.as_ref().ok()
-    }
-    fn error(ret: &Result<T, E>) -> Option<&E> {
-        ret.as_ref().err()
-    }
-    #[inline]
-    fn restore(stored: T) -> Result<T, E> {
-        Ok(stored)
-    }
-    #[inline]
-    fn lies(stored: &Self::Stored) -> Option<&dyn Any> {
-        Some(stored)
-    }
-    held_as_it_is!(Ok);
+    of_result!();
+    ok_is_stored!();
     fn share(ret: &Result<T, E>) -> Option<Arc<dyn Any + Send + Sync>> {
         ret.as_ref().err().map(|error| Arc::new(error.clone()) as Arc<dyn Any + Send + Sync>)
     }
@@ -281,22 +271,11 @@ where
     T: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    type Return = Result<T, E>;
+    of_result!();
     type Value = Result<T, E>;
     type Stored = Result<T, E>;
-    type View = T;
-    type Error = E;
-    fn kind(ret: &Result<T, E>) -> Kind {
-        OkOnly::kind(ret)
-    }
     fn stored(ret: &Result<T, E>) -> Option<&Result<T, E>> {
         Some(ret)
-    }
-    fn view(ret: &Result<T, E>) -> Option<&T> {
-        ret.as_ref().ok()
-    }
-    fn error(ret: &Result<T, E>) -> Option<&E> {
-        ret.as_ref().err()
     }
     #[inline]
     fn restore(stored: Result<T, E>) -> Result<T, E> {

@@ -90,32 +90,6 @@ impl Stats {
     }
 }
 
-impl AddAssign for Stats {
-    fn add_assign(&mut self, other: Self) {
-        self.hits += other.hits;
-        self.misses += other.misses;
-        self.loads += other.loads;
-        self.shared_hits += other.shared_hits;
-        self.shared_errors += other.shared_errors;
-        self.shared_skips += other.shared_skips;
-        self.shared_unguarded += other.shared_unguarded;
-        self.shared_invalidations += other.shared_invalidations;
-        self.shared_flushes += other.shared_flushes;
-        self.lock_waits += other.lock_waits;
-        self.stale_hits += other.stale_hits;
-        self.refreshes += other.refreshes;
-        self.shared_refreshes += other.shared_refreshes;
-        self.failed_refreshes += other.failed_refreshes;
-        self.evictions += other.evictions;
-        self.expirations += other.expirations;
-        self.invalidations += other.invalidations;
-        self.refused += other.refused;
-        self.unsealed += other.unsealed;
-        self.entries += other.entries;
-        self.weight += other.weight;
-    }
-}
-
 /// Sealed entries that came back and were refused, by what was wrong with them.
 ///
 /// None of them was decoded, let alone served: to the call, each was a miss, or an error where the attribute
@@ -150,16 +124,6 @@ impl Refusals {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.tampered + self.wrong_key + self.wrong_place + self.downgraded + self.damaged
-    }
-}
-
-impl AddAssign for Refusals {
-    fn add_assign(&mut self, other: Self) {
-        self.tampered += other.tampered;
-        self.wrong_key += other.wrong_key;
-        self.wrong_place += other.wrong_place;
-        self.downgraded += other.downgraded;
-        self.damaged += other.damaged;
     }
 }
 
@@ -201,11 +165,18 @@ impl RefusalCounters {
     }
 }
 
-macro_rules! serialize_fields {
+/// What is done with each counter by its name, so that a new one is not forgotten.
+macro_rules! counters {
     ($($name:ident: $($field:ident)*;)*) => {$(
+        impl AddAssign for $name {
+            fn add_assign(&mut self, other: Self) {
+                let Self { $($field),* } = other;
+                $(self.$field += $field;)*
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                // By name, so that a new field is not forgotten.
                 let Self { $($field),* } = self;
                 let count = [$(stringify!($field)),*].len();
                 let mut fields = serializer.serialize_struct(stringify!($name), count)?;
@@ -216,7 +187,7 @@ macro_rules! serialize_fields {
     )*};
 }
 
-serialize_fields! {
+counters! {
     Stats: hits misses loads shared_hits shared_errors shared_skips shared_unguarded
         shared_invalidations shared_flushes lock_waits stale_hits refreshes
         shared_refreshes failed_refreshes evictions expirations invalidations refused unsealed entries weight;

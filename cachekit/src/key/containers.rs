@@ -8,52 +8,46 @@ use std::sync::Arc;
 
 use super::{CacheKey, Fidelity, Form};
 
-macro_rules! through_pointer {
-    ($($pointer:ty),*) => {$(
-        impl<T: CacheKey + ?Sized> CacheKey for $pointer {
-            type Owned = T::Owned;
-            const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
+/// Keys that are keys because of what is in them.
+macro_rules! by_inner {
+    ($([$($generics:tt)*] $type:ty => $inner:ty, |$it:ident| $of:expr;)*) => {$(
+        impl<$($generics)*> CacheKey for $type {
+            type Owned = <$inner as CacheKey>::Owned;
+            const COPIES_PLAINLY: bool = <$inner as CacheKey>::COPIES_PLAINLY;
             #[inline]
-            fn hash_key<H: Hasher>(&self, state: &mut H) {
-                (**self).hash_key(state);
+            fn hash_key<HH: Hasher>(&self, state: &mut HH) {
+                let $it = self;
+                $of.hash_key(state);
             }
             #[inline]
-            fn matches(&self, owned: &T::Owned) -> bool {
-                (**self).matches(owned)
+            fn matches(&self, owned: &<$inner as CacheKey>::Owned) -> bool {
+                let $it = self;
+                $of.matches(owned)
             }
             #[inline]
-            fn to_owned_key(&self) -> T::Owned {
-                (**self).to_owned_key()
+            fn to_owned_key(&self) -> <$inner as CacheKey>::Owned {
+                let $it = self;
+                $of.to_owned_key()
             }
             #[inline]
-            fn fidelity(owned: &T::Owned, form: Form) -> Fidelity {
-                T::fidelity(owned, form)
+            fn fidelity(owned: &<$inner as CacheKey>::Owned, form: Form) -> Fidelity {
+                <$inner as CacheKey>::fidelity(owned, form)
             }
         }
     )*};
 }
 
-through_pointer!(&T, &mut T, Box<T>, Rc<T>, Arc<T>);
-
-impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
-    type Owned = <T as CacheKey>::Owned;
-    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
-    #[inline]
-    fn hash_key<H: Hasher>(&self, state: &mut H) {
-        (**self).hash_key(state);
-    }
-    #[inline]
-    fn matches(&self, owned: &<T as CacheKey>::Owned) -> bool {
-        (**self).matches(owned)
-    }
-    #[inline]
-    fn to_owned_key(&self) -> <T as CacheKey>::Owned {
-        (**self).to_owned_key()
-    }
-    #[inline]
-    fn fidelity(owned: &<T as CacheKey>::Owned, form: Form) -> Fidelity {
-        T::fidelity(owned, form)
-    }
+by_inner! {
+    [T: CacheKey + ?Sized] &T => T, |it| (**it);
+    [T: CacheKey + ?Sized] &mut T => T, |it| (**it);
+    [T: CacheKey + ?Sized] Box<T> => T, |it| (**it);
+    [T: CacheKey + ?Sized] Rc<T> => T, |it| (**it);
+    [T: CacheKey + ?Sized] Arc<T> => T, |it| (**it);
+    [T: CacheKey + ToOwned + ?Sized] Cow<'_, T> => T, |it| (**it);
+    [T: CacheKey] Vec<T> => [T], |it| it.as_slice();
+    [T: CacheKey, const N: usize] [T; N] => [T], |it| it.as_slice();
+    // One part is its own key: `#[cache] fn user(id: u64)` and a `Cache<u64, User>` agree on it.
+    [A: CacheKey] (A,) => A, |it| it.0;
 }
 
 impl<T: CacheKey> CacheKey for Option<T> {
@@ -99,40 +93,6 @@ impl<T: CacheKey> CacheKey for [T] {
     }
 }
 
-impl<T: CacheKey> CacheKey for Vec<T> {
-    type Owned = Vec<T::Owned>;
-    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
-    #[inline]
-    fn hash_key<H: Hasher>(&self, state: &mut H) {
-        self.as_slice().hash_key(state);
-    }
-    #[inline]
-    fn matches(&self, owned: &Self::Owned) -> bool {
-        self.as_slice().matches(owned)
-    }
-    #[inline]
-    fn to_owned_key(&self) -> Self::Owned {
-        self.as_slice().to_owned_key()
-    }
-}
-
-impl<T: CacheKey, const N: usize> CacheKey for [T; N] {
-    type Owned = Vec<T::Owned>;
-    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;
-    #[inline]
-    fn hash_key<H: Hasher>(&self, state: &mut H) {
-        self.as_slice().hash_key(state);
-    }
-    #[inline]
-    fn matches(&self, owned: &Self::Owned) -> bool {
-        self.as_slice().matches(owned)
-    }
-    #[inline]
-    fn to_owned_key(&self) -> Self::Owned {
-        self.as_slice().to_owned_key()
-    }
-}
-
 impl CacheKey for () {
     type Owned = ();
     const COPIES_PLAINLY: bool = true;
@@ -147,28 +107,6 @@ impl CacheKey for () {
     #[inline]
     fn fidelity(_owned: &(), _form: Form) -> Fidelity {
         Fidelity::Full
-    }
-}
-
-/// One part is its own key: `#[cache] fn user(id: u64)` and a `Cache<u64, User>` agree on it.
-impl<A: CacheKey> CacheKey for (A,) {
-    type Owned = A::Owned;
-    const COPIES_PLAINLY: bool = A::COPIES_PLAINLY;
-    #[inline]
-    fn hash_key<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_key(state);
-    }
-    #[inline]
-    fn matches(&self, owned: &A::Owned) -> bool {
-        self.0.matches(owned)
-    }
-    #[inline]
-    fn to_owned_key(&self) -> A::Owned {
-        self.0.to_owned_key()
-    }
-    #[inline]
-    fn fidelity(owned: &A::Owned, form: Form) -> Fidelity {
-        A::fidelity(owned, form)
     }
 }
 

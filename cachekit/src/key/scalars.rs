@@ -33,7 +33,7 @@ macro_rules! by_value {
             }
             #[inline]
             fn to_owned_key(&self) -> $type {
-                *self
+                ToOwned::to_owned(self)
             }
             #[inline]
             fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
@@ -113,26 +113,7 @@ macro_rules! by_borrow {
             }
         }
 
-        impl CacheKey for $owned {
-            type Owned = $owned;
-            const COPIES_PLAINLY: bool = true;
-            #[inline]
-            fn hash_key<H: Hasher>(&self, state: &mut H) {
-                self.hash(state);
-            }
-            #[inline]
-            fn matches(&self, owned: &$owned) -> bool {
-                self == owned
-            }
-            #[inline]
-            fn to_owned_key(&self) -> $owned {
-                self.clone()
-            }
-            #[inline]
-            fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
-                $fidelity
-            }
-        }
+        by_value!($fidelity; $owned);
     )*};
 }
 

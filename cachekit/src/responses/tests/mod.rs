@@ -18,6 +18,7 @@ mod bodies;
 mod changes;
 mod conditions;
 mod flights;
+mod leaders;
 mod model;
 mod requests;
 mod rules;
