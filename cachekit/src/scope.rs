@@ -6,6 +6,7 @@
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -37,9 +38,11 @@ pub(crate) fn note_nowhere(is_so: bool) {
 
 type Stores = HashMap<(usize, TypeId), Arc<Store>>;
 
-/// A scope. Clones are the same one.
+/// Fresh caches and a standing clock for code that runs inside it.
+///
+/// Cheap to clone; all clones are the same scope. The scope's entries are dropped with its last clone.
 #[derive(Clone)]
-pub(crate) struct Scope(Arc<Inner>);
+pub struct Scope(Arc<Inner>);
 
 struct Inner {
     number: u64,
@@ -61,8 +64,32 @@ impl Drop for Inner {
 }
 
 impl Scope {
-    /// A scope with empty caches, or one in which nothing is cached.
-    pub(crate) fn new(disabled: bool) -> Self {
+    /// A scope with empty caches.
+    pub fn new() -> Self {
+        Self::of(false)
+    }
+
+    /// A scope in which every cached function runs its body at every call.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicU32, Ordering};
+    /// static RUNS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// #[cachekit::cache::local]
+    /// fn expensive() -> u32 { RUNS.fetch_add(1, Ordering::Relaxed) }
+    ///
+    /// let _test = cachekit::testing::Scope::disabled().enter();
+    /// expensive();
+    /// expensive();
+    /// assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    /// ```
+    pub fn disabled() -> Self {
+        Self::of(true)
+    }
+
+    fn of(disabled: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Inner {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -78,24 +105,39 @@ impl Scope {
         self.0.number
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
+    /// The scope's clock.
+    pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    /// Puts the thread into the scope until the guard is dropped.
-    pub(crate) fn enter(&self) -> Entered {
+    /// Puts the current thread into the scope until the guard is dropped.
+    pub fn enter(&self) -> Isolated {
         thread_cache::with(|thread_cache| thread_cache.enter(self.0.number));
         let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
-        Entered { scope: self.clone(), thread: PhantomData }
+        Isolated { scope: self.clone(), thread: PhantomData }
     }
 
-    pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+    /// Runs `f` in the scope.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         let _entered = self.enter();
         f()
     }
 
     /// Runs a future in the scope, on whatever thread it is polled.
-    pub(crate) fn wrap<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// #[cachekit::cache::local]
+    /// async fn answer() -> u32 { 42 }
+    ///
+    /// let scope = cachekit::testing::Scope::new();
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let task = runtime.spawn(scope.wrap(async { answer().await; answer().await }));
+    /// runtime.block_on(task).unwrap();
+    /// assert_eq!(scope.run(|| answer::stats()).hits, 1);
+    /// ```
+    pub fn wrap<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let scope = self.clone();
         async move {
             let mut future = pin!(future);
@@ -108,19 +150,58 @@ impl Scope {
     }
 }
 
+impl Default for Scope {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("id", &self.number())
+            .field("clock", self.clock())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts the current thread into a new [`Scope`] until the guard is dropped.
+pub fn isolate() -> Isolated {
+    Scope::new().enter()
+}
+
 thread_local! {
     /// The scopes this thread has entered; the last one counts.
     static ENTERED: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps a thread in a scope.
-pub(crate) struct Entered {
+/// Keeps the current thread in a [`Scope`]. Dropping it goes back to what was before.
+#[must_use = "the thread leaves the scope when the guard is dropped"]
+pub struct Isolated {
     scope: Scope,
     /// Leaving has to happen on the thread that entered.
     thread: PhantomData<*const ()>,
 }
 
-impl Drop for Entered {
+impl Isolated {
+    /// The scope, to take to other threads.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The scope's clock.
+    pub fn clock(&self) -> &Clock {
+        self.scope.clock()
+    }
+}
+
+impl fmt::Debug for Isolated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Isolated").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Isolated {
     fn drop(&mut self) {
         let _ = ENTERED.try_with(|entered| {
             let left = {

@@ -22,126 +22,14 @@
 //! Work that moves to other threads takes the [`Scope`] along: [`Scope::enter`] on a thread,
 //! [`Scope::wrap`] around a future that a runtime may move.
 
-use std::fmt;
-
 pub use crate::clock::Clock;
 use crate::scope;
+pub use crate::scope::{Isolated, Scope, isolate};
 
 #[cfg(feature = "shared")]
 mod shared;
 #[cfg(test)]
 mod tests;
-
-/// Fresh caches and a standing clock for code that runs inside it.
-///
-/// Cheap to clone; all clones are the same scope. The scope's entries are dropped with its last clone.
-#[derive(Clone)]
-pub struct Scope(scope::Scope);
-
-impl Scope {
-    /// A scope with empty caches.
-    pub fn new() -> Self {
-        Self(scope::Scope::new(false))
-    }
-
-    /// A scope in which every cached function runs its body at every call.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use std::sync::atomic::{AtomicU32, Ordering};
-    /// static RUNS: AtomicU32 = AtomicU32::new(0);
-    ///
-    /// #[cachekit::cache::local]
-    /// fn expensive() -> u32 { RUNS.fetch_add(1, Ordering::Relaxed) }
-    ///
-    /// let _test = cachekit::testing::Scope::disabled().enter();
-    /// expensive();
-    /// expensive();
-    /// assert_eq!(RUNS.load(Ordering::Relaxed), 2);
-    /// ```
-    pub fn disabled() -> Self {
-        Self(scope::Scope::new(true))
-    }
-
-    /// The scope's clock.
-    pub fn clock(&self) -> &Clock {
-        self.0.clock()
-    }
-
-    /// Puts the current thread into the scope until the guard is dropped.
-    pub fn enter(&self) -> Isolated {
-        Isolated { scope: self.clone(), _entered: self.0.enter() }
-    }
-
-    /// Runs `f` in the scope.
-    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        self.0.run(f)
-    }
-
-    /// Runs a future in the scope, on whatever thread it is polled.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// #[cachekit::cache::local]
-    /// async fn answer() -> u32 { 42 }
-    ///
-    /// let scope = cachekit::testing::Scope::new();
-    /// let runtime = tokio::runtime::Runtime::new().unwrap();
-    /// let task = runtime.spawn(scope.wrap(async { answer().await; answer().await }));
-    /// runtime.block_on(task).unwrap();
-    /// assert_eq!(scope.run(|| answer::stats()).hits, 1);
-    /// ```
-    pub fn wrap<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        self.0.wrap(future)
-    }
-}
-
-impl Default for Scope {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope")
-            .field("id", &self.0.number())
-            .field("clock", self.clock())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Puts the current thread into a new [`Scope`] until the guard is dropped.
-pub fn isolate() -> Isolated {
-    Scope::new().enter()
-}
-
-/// Keeps the current thread in a [`Scope`]. Dropping it goes back to what was before.
-#[must_use = "the thread leaves the scope when the guard is dropped"]
-pub struct Isolated {
-    scope: Scope,
-    _entered: scope::Entered,
-}
-
-impl Isolated {
-    /// The scope, to take to other threads.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    /// The scope's clock.
-    pub fn clock(&self) -> &Clock {
-        self.scope.clock()
-    }
-}
-
-impl fmt::Debug for Isolated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Isolated").field("scope", &self.scope).finish_non_exhaustive()
-    }
-}
 
 /// Blocks until nothing goes on in the background: no refresh runs, no lock is being given back.
 ///

@@ -26,8 +26,8 @@ impl Scope {
     /// ```
     #[must_use]
     pub fn with_backend(self, backend: Arc<dyn cachekit_io::Backend>) -> Self {
-        if let Some(before) = self.0.set_backend(backend) {
-            crate::shared::known::replaced(&before, self.0.number());
+        if let Some(before) = self.set_backend(backend) {
+            crate::shared::known::replaced(&before, self.number());
         }
         self
     }
@@ -35,7 +35,7 @@ impl Scope {
     /// Gives the scope a budget of its own for the shared tier; see `cachekit::set_shared_budget`.
     #[must_use]
     pub fn with_shared_budget(self, budget: Duration) -> Self {
-        self.0.set_budget(budget);
+        self.set_budget(budget);
         self
     }
 }
@@ -66,7 +66,7 @@ impl Scope {
     /// As [`with_keyring`](Self::with_keyring), with the settings of the envelope.
     #[must_use]
     pub fn with_envelope(self, envelope: crate::secure::Envelope) -> Self {
-        self.0.set_keys(Arc::new(envelope));
+        self.set_keys(Arc::new(envelope));
         self
     }
 }
