@@ -37,9 +37,7 @@ pub(crate) struct Guard {
 }
 
 /// The right to write one value. Only a guard gives it.
-pub(crate) struct WriteRight(pub(super) Right);
-
-pub(super) enum Right {
+pub(crate) enum WriteRight {
     /// The backend refuses the write if the fence has moved.
     Fenced(FenceToken, Option<LockToken>),
     /// The backend refuses the write if the key changed since the lock was taken, or the lock is lost.
@@ -156,15 +154,15 @@ impl Guard {
     pub(crate) fn permit(&self) -> Permit {
         let token = self.lock.as_ref().and_then(FillLock::token);
         let right = match (self.kind, &self.fence) {
-            (Kind::Fence, Some(fence)) => Right::Fenced(fence.clone(), token),
+            (Kind::Fence, Some(fence)) => WriteRight::Fenced(fence.clone(), token),
             (Kind::Lock, _) => match token {
-                Some(token) => Right::Locked(token),
+                Some(token) => WriteRight::Locked(token),
                 None if self.lock.is_some() => return Permit::Lost,
                 None => return Permit::Missing,
             },
-            (Kind::Watch, _) => Right::Watched,
+            (Kind::Watch, _) => WriteRight::Watched,
             (Kind::Fence | Kind::Unknown, _) => return Permit::Missing,
         };
-        Permit::Given(WriteRight(right))
+        Permit::Given(right)
     }
 }

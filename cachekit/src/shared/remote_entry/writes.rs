@@ -13,7 +13,7 @@ use super::{Failed, RemoteEntry, Reply, said};
 use crate::entry::Fate;
 use crate::observe::Operation as Observation;
 use crate::scope;
-use crate::shared::guard::{Right, WriteRight};
+use crate::shared::guard::WriteRight;
 use crate::shared::runtime::{self, Driver};
 use crate::shared::under_way::{self, Followed};
 use crate::store::{Store, StoreRef};
@@ -94,12 +94,12 @@ impl RemoteEntry {
         &self,
         store: &StoreRef,
         until: Instant,
-        WriteRight(right): WriteRight,
+        right: WriteRight,
         fate: &Arc<Fate>,
         (value, mut options): (Bytes, SetOptions),
     ) -> Written {
         let written = match right {
-            Right::Fenced(fence, lock) => {
+            WriteRight::Fenced(fence, lock) => {
                 options.lock = lock;
                 let write = self.ask(store, until, Operation::SetFenced, move |backend, key| {
                     Box::pin(async move {
@@ -111,11 +111,11 @@ impl RemoteEntry {
                 });
                 write.await
             }
-            Right::Locked(lock) => {
+            WriteRight::Locked(lock) => {
                 options.lock = Some(lock);
                 self.follow(store, until, Driver::Caller, fate, (value, options)).await
             }
-            Right::Watched => {
+            WriteRight::Watched => {
                 self.follow(store, until, Driver::Thread, fate, (value, options)).await
             }
         };
