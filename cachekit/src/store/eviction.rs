@@ -9,6 +9,8 @@
 //! The parts are known: the admission of W-TinyLFU (Einziger, Friedman, Manes, 2017), the lazy promotion of CLOCK and of
 //! S3-FIFO (Yang and others, "FIFO Queues Are All You Need for Cache Eviction", SOSP 2023).
 
+use std::mem;
+
 use super::lists::{admit, unlink_first};
 use super::out::{Cause, Gone, Out};
 use super::shard::Inner;
@@ -107,8 +109,10 @@ impl Inner {
         if self.held < self.room || self.in_window < self.window.own || in_main < self.window.main {
             return None;
         }
-        let oldest = self.slot(u32::from(WINDOW)).next;
-        let slot = self.slot(oldest);
+        // As a slice: its place is read once.
+        let slots = &mut *self.slots;
+        let oldest = slots[usize::from(WINDOW)].next;
+        let slot = &mut slots[oldest as usize];
         let hash = slot.hash;
         let worth = self.sketch.estimate(hash);
         let old = slot.entry.as_ref()?;
@@ -117,10 +121,12 @@ impl Inner {
             return None;
         }
         let end = entry::end(old, looked);
+        let old = slot.entry.take()?;
+        unlink_first(slots, WINDOW);
+        slots[oldest as usize].give_back(mem::replace(&mut self.free, oldest));
+        admit(slots, at, entry.take());
+        self.index.remove(hash, oldest);
         self.window.adapt(false);
-        unlink_first(&mut self.slots, WINDOW);
-        let old = self.empty_slot(oldest)?;
-        admit(&mut self.slots, at, entry.take());
         self.counts.evictions += 1;
         Some(Gone { hash, entry: old, cause: Cause::Evicted, end })
     }

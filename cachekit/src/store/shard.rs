@@ -48,10 +48,10 @@ pub(super) struct Shard {
 
 /// What the lock protects.
 pub(super) struct Inner {
-    index: Index,
+    pub(super) index: Index,
     pub(super) slots: Vec<Slot>,
     /// Empty slots, through `next`.
-    free: u32,
+    pub(super) free: u32,
     pub(super) fills: Fills,
     pub(super) sketch: Sketch,
     /// How much there may be in the shard, in entries or in weight.
@@ -172,16 +172,6 @@ impl Inner {
         slot.next = free;
         self.free = at;
         self.index.remove(slot.hash, at);
-    }
-
-    /// Gives a slot back that is in no list any more and has no fill. Returns the entry that was in it.
-    #[inline(always)]
-    pub(super) fn empty_slot(&mut self, at: u32) -> Option<Resident> {
-        let slot = &mut self.slots[at as usize];
-        slot.queue = NO_QUEUE;
-        slot.next = mem::replace(&mut self.free, at);
-        self.index.remove(slot.hash, at);
-        slot.entry.take()
     }
 
     /// Whether this very entry is in the slot.

@@ -57,6 +57,12 @@ impl Slot {
         (self.fills, self.bits) = (LONE, bits);
     }
 
+    /// Makes it an empty one, before another. It has no entry, no fill, and is in no list.
+    #[inline]
+    pub(super) fn give_back(&mut self, next: u32) {
+        (self.next, self.queue) = (next, NO_QUEUE);
+    }
+
     /// The lone fill of a slot that has one: its number, and what is known of it.
     #[inline]
     pub(super) fn lone(&self) -> (u64, u8) {

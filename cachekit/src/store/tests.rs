@@ -327,6 +327,24 @@ fn the_index_finds_what_a_map_has() {
 }
 
 #[test]
+fn the_short_way_to_make_room_comes_to_the_same_as_the_long_one() {
+    // Where entries have weights, every landing takes the long way.
+    let ((short, _), (long, _)) = (store(100), store_of(Capacity::Weight(100)));
+    for step in 0..if cfg!(miri) { 1_000 } else { 30_000_u64 } {
+        // Keys that never come back, and some that do, more or less often.
+        let random = hash(step) >> 40;
+        let n = if step % 3 == 0 { 1_000 + step } else { random % (1 + random % 300) };
+        assert_eq!(call(&short, n, None), call(&long, n, None), "{step}");
+    }
+    let [short, long] = [&short, &long].map(|store| {
+        check(store);
+        let stats = store.stats();
+        (stats.misses, stats.loads, stats.evictions, stats.entries)
+    });
+    assert_eq!(short, long);
+}
+
+#[test]
 fn estimates_are_near_and_age() {
     let mut sketch = Sketch::new();
     sketch.fit(1_000);
