@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::sink::Sink;
+use super::sink::Window;
 use super::write::text_of;
 use crate::interop::error::{ErrorKind, Fault};
 
@@ -32,14 +32,9 @@ pub(super) fn prefix(bytes: &[u8]) -> u64 {
         let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
         return u64::from(first) << 32 | u64::from(last) << (8 * (8 - len));
     }
-    match bytes {
-        [] => 0,
-        [a] => u64::from(*a) << 56,
-        [a, rest @ .., c] => {
-            let b = rest.first().map_or(0, |b| u64::from(*b) << 48);
-            u64::from(*a) << 56 | b | u64::from(*c) << (8 * (8 - len))
-        }
-    }
+    // Of three, the one in the middle is the second; of two it is the last, and of one the first again.
+    let at = |at: usize| bytes.get(at).map_or(0, |byte| u64::from(*byte) << (56 - 8 * at));
+    if len == 0 { 0 } else { at(0) | at(len / 2) | at(len - 1) }
 }
 
 /// An entry whose place is about to change.
@@ -72,7 +67,7 @@ fn compare<'b>(left: &Entry, right: &Entry, all: impl Fn(&Entry) -> &'b [u8]) ->
 
 /// Map entries by their keys: the order of bytes, which for UTF-8 is that of code points.
 #[inline(never)]
-pub(super) fn map(out: &mut impl Sink, marks: &[Mark]) -> Result<(), Fault> {
+pub(super) fn map(out: &mut Window<'_>, marks: &[Mark]) -> Result<(), Fault> {
     if few(out, marks) {
         return Ok(());
     }
@@ -97,23 +92,27 @@ const FEW: usize = 16;
 
 /// A struct's fields: few, and most names differ in their first seven bytes. Then one number says what a name starts
 /// with and which field it is, and the numbers are sorted. Otherwise nothing is done.
-fn few(out: &mut impl Sink, marks: &[Mark]) -> bool {
+fn few(out: &mut Window<'_>, marks: &[Mark]) -> bool {
+    if marks.len() > FEW {
+        return false;
+    }
     let mut numbers = [0; FEW];
-    let Some(numbers) = numbers.get_mut(..marks.len()) else { return false };
     for (at, mark) in marks.iter().enumerate() {
         let number = mark.prefix & !0xff | at as u64;
         let mut to = at;
-        while to > 0 && numbers[to - 1] > number {
-            numbers[to] = numbers[to - 1];
+        // The rest of the index is taken only to show that it is one.
+        while to > 0 && numbers[(to - 1) % FEW] > number {
+            numbers[to % FEW] = numbers[(to - 1) % FEW];
             to -= 1;
         }
-        numbers[to] = number;
-    }
-    if numbers.windows(2).any(|pair| (pair[0] ^ pair[1]) <= 0xff) {
-        return false;
+        // One that starts alike was put directly before it, as it has the smaller index.
+        if to > 0 && (numbers[(to - 1) % FEW] ^ number) <= 0xff {
+            return false;
+        }
+        numbers[to % FEW] = number;
     }
     let end = out.len();
-    let places = numbers.iter().map(|number| {
+    let places = numbers[..marks.len()].iter().map(|number| {
         let at = usize::from(number.to_le_bytes()[0]);
         marks[at].start..marks.get(at + 1).map_or(end, |next| next.start)
     });
@@ -123,7 +122,7 @@ fn few(out: &mut impl Sink, marks: &[Mark]) -> bool {
 
 /// Elements by their encoded bytes, equal ones once. Returns how many there are.
 #[inline(never)]
-pub(super) fn set(out: &mut impl Sink, marks: &[Mark]) -> usize {
+pub(super) fn set(out: &mut Window<'_>, marks: &[Mark]) -> usize {
     let bytes = out.written();
     let mut entries = entries(marks, bytes.len());
     entries.sort_unstable_by(|left, right| compare(left, right, |it| it.of(bytes)));
@@ -134,7 +133,7 @@ pub(super) fn set(out: &mut impl Sink, marks: &[Mark]) -> usize {
 
 /// Writes what lies in these places one after the other, in place of all the entries.
 #[inline]
-fn arrange(out: &mut impl Sink, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
+fn arrange(out: &mut Window<'_>, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
     const NEAR: usize = 256;
     let Some(start) = marks.first().map(|first| first.start) else { return };
     let entries = &out.written()[start..];
