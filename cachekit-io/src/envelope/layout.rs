@@ -35,7 +35,7 @@ pub(crate) const CLEAR_LEN: usize = 48;
 pub(crate) const PREAMBLE_LEN: usize = COMMITMENT_LEN + PLACE_LEN;
 
 /// How many of the [`HEADER_LEN`] bytes before the value are sealed like the value itself. The others can be
-/// [read](Header::parse) by anyone.
+/// [read](Header::parse) without a key.
 pub const SEALED_LEN: usize = PREAMBLE_LEN;
 
 /// Bytes before the encrypted value of a sealed entry: its readable header, and what is encrypted with the

@@ -105,7 +105,7 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// As [`seal`](Self::seal). `buffer` is empty then, so that nobody stores what was not sealed.
+    /// As [`seal`](Self::seal). `buffer` is empty then, so that the caller cannot store what was not sealed.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Bytes that nobody may see and that are wiped when they are no longer needed.
+//! Secret bytes, which are wiped when they are no longer needed.
 
 use super::aead::{KEY_LEN, Key};
 use std::fmt;

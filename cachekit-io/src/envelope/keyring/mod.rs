@@ -85,7 +85,7 @@ struct State {
 impl State {
     fn first(keys: KeySet) -> Self {
         let hits = keys.previous.iter().map(|_| Arc::default()).collect();
-        // What was before this keyring, nobody knows.
+        // What was before this keyring is not known.
         let replaced = vec![false; keys.previous.len()];
         Self::new(keys, hits, replaced)
     }
@@ -184,7 +184,7 @@ impl Keyring {
     ///
     /// As the source; also if a key that was replaced would seal again, because keys go one way. The
     /// keyring then keeps the keys it has. A previous key that this keyring never sealed with may become
-    /// the current one: so a new key can be made known everywhere before anybody seals with it.
+    /// the current one: so a new key can be made known everywhere before a process seals with it.
     pub fn reload(&self) -> Result<bool, EnvelopeError> {
         let Keys::Replaceable { state, source, reloading } = &self.0 else {
             return Ok(false);

@@ -29,7 +29,7 @@ type Name = (Box<str>, Box<str>);
 pub(super) struct Scopes<T> {
     table: Box<[OnceLock<Box<Scope<T>>>]>,
     outside: RwLock<HashMap<Name, Arc<T>>>,
-    /// Of its own for each process, so that nobody who chooses names fills one row of slots.
+    /// Of its own for each process, so that a caller who chooses names cannot fill one row of slots.
     hashing: RandomState,
 }
 

@@ -76,7 +76,7 @@ impl KeySource for FileKeySource {
             move |error: io::Error| EnvelopeError::configuration(what).with_source(error)
         };
         let mut file = File::open(&self.path).map_err(failed("the key file cannot be opened"))?;
-        // Of the open file, so that nobody can exchange it between the check and the read.
+        // Of the open file, so that it cannot be exchanged between the check and the read.
         let metadata = file.metadata().map_err(failed("the key file cannot be inspected"))?;
         if !metadata.is_file() || metadata.len() > MAX_FILE_LEN {
             return Err(EnvelopeError::configuration("the key file is no small regular file"));

@@ -18,8 +18,8 @@ mod sort;
 mod write;
 
 use root::Root;
-pub(super) use sink::copy_short;
 use serializer::Encoder;
+pub(super) use sink::copy_short;
 use sink::{ARGUMENTS, DOCUMENT, Spare, Window};
 use sort::Marks;
 use write::Profile;

@@ -96,11 +96,7 @@ impl<'a, 'm> Serializer for Root<'a, 'm> {
     }
 
     #[inline]
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Compound<'a, 'm>, Fault> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Fault> {
         match name {
             names::DATE_TIME | names::DATE | names::TIME => no_list(),
             _ => self.open(Some(len)),

@@ -357,11 +357,7 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     }
 
     #[inline]
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Compound<'a, 'm>, Fault> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Fault> {
         let (shape, levels) = match name {
             // It writes itself, with the level that it takes.
             names::DATE_TIME | names::DATE | names::TIME => (Shape::Date, 0),

@@ -53,6 +53,12 @@ impl<'w> Window<'w> {
         &mut self.space[..self.len]
     }
 
+    /// What is written from here on, and the room behind it.
+    #[inline]
+    pub(super) fn space_mut(&mut self, start: usize) -> &mut [u8] {
+        &mut self.space[start..]
+    }
+
     /// Ends earlier.
     #[inline]
     pub(super) fn truncate(&mut self, len: usize) {

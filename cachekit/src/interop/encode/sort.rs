@@ -89,18 +89,25 @@ pub(super) fn map(out: &mut Window<'_>, marks: &[Mark]) -> Result<(), Fault> {
 
 /// How many are put in order by numbers alone.
 const FEW: usize = 16;
+/// How many bytes are put in order on the stack.
+const NEAR: usize = 256;
+/// How many bytes are copied at once. Most entries are shorter, and what is copied too much is written over by the next one.
+const STEP: usize = 32;
 
 /// A struct's fields: few, and most names differ in their first seven bytes. Then one number says what a name starts
 /// with and which field it is, and the numbers are sorted. Otherwise nothing is done.
 fn few(out: &mut Window<'_>, marks: &[Mark]) -> bool {
-    if marks.len() > FEW {
+    let Some(first) = marks.first().map(|mark| mark.start) else { return false };
+    let len = out.len() - first;
+    if marks.len() > FEW || len > NEAR {
         return false;
     }
-    let mut numbers = [0; FEW];
+    // The rest of an index is taken only to show the compiler that it is one.
+    let (mut numbers, mut starts) = ([0; FEW], [len; FEW + 1]);
     for (at, mark) in marks.iter().enumerate() {
+        starts[at % FEW] = mark.start - first;
         let number = mark.prefix & !0xff | at as u64;
         let mut to = at;
-        // The rest of the index is taken only to show that it is one.
         while to > 0 && numbers[(to - 1) % FEW] > number {
             numbers[to % FEW] = numbers[(to - 1) % FEW];
             to -= 1;
@@ -111,12 +118,21 @@ fn few(out: &mut Window<'_>, marks: &[Mark]) -> bool {
         }
         numbers[to % FEW] = number;
     }
-    let end = out.len();
-    let places = numbers[..marks.len()].iter().map(|number| {
-        let at = usize::from(number.to_le_bytes()[0]);
-        marks[at].start..marks.get(at + 1).map_or(end, |next| next.start)
-    });
-    arrange(out, marks, places);
+    let mut before = [0; NEAR + STEP];
+    let space = out.space_mut(first);
+    before[..len].copy_from_slice(&space[..len]);
+    let mut at = 0;
+    for number in &numbers[..marks.len()] {
+        let index = usize::from(number.to_le_bytes()[0]) % FEW;
+        let (start, end) = (starts[index], starts[index + 1]);
+        let steps = (before[start % NEAR..].first_chunk(), space[at..].first_chunk_mut());
+        if let (true, (Some(entry), Some(place))) = (end - start <= STEP, steps) {
+            *<&mut [u8; STEP]>::from(place) = *entry;
+        } else {
+            space[at..at + end - start].copy_from_slice(&before[start..end]);
+        }
+        at += end - start;
+    }
     true
 }
 
@@ -132,40 +148,11 @@ pub(super) fn set(out: &mut Window<'_>, marks: &[Mark]) -> usize {
 }
 
 /// Writes what lies in these places one after the other, in place of all the entries.
-#[inline]
 fn arrange(out: &mut Window<'_>, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
-    const NEAR: usize = 256;
     let Some(start) = marks.first().map(|first| first.start) else { return };
-    let entries = &out.written()[start..];
-    let len = if entries.len() <= NEAR {
-        let mut before = [0; NEAR];
-        before[..entries.len()].copy_from_slice(entries);
-        write_back(&before, &mut out.written_mut()[start..], start, places)
-    } else {
-        let before = entries.to_vec();
-        write_back(&before, &mut out.written_mut()[start..], start, places)
-    };
-    out.truncate(start + len);
-}
-
-#[inline(always)]
-fn write_back(
-    before: &[u8],
-    after: &mut [u8],
-    start: usize,
-    places: impl Iterator<Item = Range<usize>>,
-) -> usize {
-    const STEP: usize = 32;
-    let mut at = 0;
+    let before: SmallVec<[u8; NEAR]> = SmallVec::from_slice(&out.written()[start..]);
+    out.truncate(start);
     for place in places {
-        let (from, len) = (place.start - start, place.len());
-        // Most are short, and what is copied too much is written over by the next one.
-        let short = if len <= STEP { before[from..].first_chunk::<STEP>() } else { None };
-        match (short, after[at..].first_chunk_mut()) {
-            (Some(short), Some(place)) => *place = *short,
-            _ => after[at..at + len].copy_from_slice(&before[from..from + len]),
-        }
-        at += len;
+        out.extend(&before[place.start - start..place.end - start]);
     }
-    at
 }
