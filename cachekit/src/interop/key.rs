@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use blake2b_simd::Params;
 use serde::Serialize;
 
-use super::encode;
+use super::encode::{self, copy_short};
 use super::error::Error;
 use super::segment::{MAX_LEN, Namespace, Operation};
 
@@ -19,6 +19,8 @@ const MAX_KEY_LEN: usize = 2 * MAX_LEN + 2 + 2 * HASH_LEN;
 /// A key that every language computes for the same call: `namespace:operation:hash`, ASCII, 68 to 194
 /// bytes. It is stored on the stack and dereferences to a `&str`.
 #[derive(Clone, Copy)]
+// It is moved in a few wide steps then.
+#[repr(align(16))]
 pub struct Key {
     bytes: [u8; MAX_KEY_LEN],
     len: u8,
@@ -72,14 +74,9 @@ pub fn key_in<A: Serialize + ?Sized>(
     operation: Operation<'_>,
     args: &A,
 ) -> Result<Key, Error> {
-    let hash = encode::arguments(args, |encoded| PARAMS.hash(encoded))?;
-    let mut key = Key { bytes: [0; MAX_KEY_LEN], len: 0 };
-    key.push(namespace.as_str().as_bytes());
-    key.push(b":");
-    key.push(operation.as_str().as_bytes());
-    key.push(b":");
-    key.push_hex(hash.as_bytes().first_chunk().expect("a hash has 32 bytes"));
-    Ok(key)
+    // The key is made last, so that it is made where the caller wants it.
+    let hash = encode::arguments(args, hash)?;
+    Ok(Key::new(namespace, operation, &hash))
 }
 
 /// `BLAKE2b` with 32 bytes, which is not a part of that with 64.
@@ -89,27 +86,42 @@ static PARAMS: LazyLock<Params> = LazyLock::new(|| {
     params
 });
 
+#[inline(never)]
+fn hash(encoded: &[u8]) -> [u8; HASH_LEN] {
+    *PARAMS.hash(encoded).as_bytes().first_chunk().expect("a hash has 32 bytes")
+}
+
 impl Key {
+    /// Once, and not in each function that makes keys.
+    #[inline(never)]
     #[allow(clippy::cast_possible_truncation)] // A key is at most 194 bytes long.
-    fn place(&mut self, len: usize) -> &mut [u8] {
-        let at = usize::from(self.len);
-        self.len += len as u8;
-        &mut self.bytes[at..at + len]
-    }
-
-    fn push(&mut self, part: &[u8]) {
-        self.place(part.len()).copy_from_slice(part);
-    }
-
-    /// By arithmetic and on a known number of bytes: the compiler makes a few wide operations of it.
-    fn push_hex(&mut self, bytes: &[u8; HASH_LEN]) {
-        let digit = |half: u8| half + b'0' + if half > 9 { b'a' - b'0' - 10 } else { 0 };
-        let mut digits = [0; 2 * HASH_LEN];
-        for (at, byte) in bytes.iter().enumerate() {
-            digits[2 * at] = digit(byte >> 4);
-            digits[2 * at + 1] = digit(byte & 15);
+    fn new(namespace: Namespace<'_>, operation: Operation<'_>, hash: &[u8; HASH_LEN]) -> Self {
+        let mut key = Self { bytes: [0; MAX_KEY_LEN], len: 0 };
+        let mut rest = &mut key.bytes[..];
+        for name in [namespace.as_str(), operation.as_str()] {
+            let (place, after) = rest.split_at_mut(name.len() + 1);
+            let (colon, place) = place.split_last_mut().expect("it has place for a colon");
+            copy_short(place, name.as_bytes());
+            *colon = b':';
+            rest = after;
         }
-        self.push(&digits);
+        let digits = rest.first_chunk_mut().expect("names are 64 bytes long at most");
+        write_hex(hash, digits);
+        key.len = (namespace.as_str().len() + operation.as_str().len() + 2 + digits.len()) as u8;
+        key
+    }
+}
+
+/// By arithmetic on numbers of known sizes: the compiler makes a few wide operations of each loop.
+#[inline]
+fn write_hex(bytes: &[u8; HASH_LEN], digits: &mut [u8; 2 * HASH_LEN]) {
+    // Both halves of each byte, each in a byte of its own, the upper one first.
+    let halves = bytes.map(|byte| (u16::from(byte) >> 4 | u16::from(byte) << 8) & 0x0f0f);
+    for (pair, both) in digits.chunks_exact_mut(2).zip(halves) {
+        pair.copy_from_slice(&both.to_le_bytes());
+    }
+    for digit in digits {
+        *digit += b'0' + if *digit > 9 { b'a' - b'0' - 10 } else { 0 };
     }
 }
 

@@ -1,11 +1,14 @@
 //! Cached functions next to the published SDKs: each finds in one store what the other has computed, in plain and
 //! sealed, also after the keys have been rotated.
 //!
+//! Two [tenants](tenants) open their own entries, and not the other's.
+//!
 //! A hit proves the key, the value and, sealed, the AAD and the ciphertext at once: a reader's function must not run.
 
 mod calls;
 mod python;
 mod rust;
+mod tenants;
 
 use std::io::Write as _;
 use std::ops::Range;

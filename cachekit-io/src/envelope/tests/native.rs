@@ -129,7 +129,7 @@ fn no_key_opens_what_another_sealed() {
 
 #[test]
 fn a_valid_tag_without_the_commitment_opens_nothing() {
-    // What somebody with the keys can make: an entry whose tag fits, and whose key is not committed to.
+    // What a holder of the keys can make: an entry whose tag fits, and whose key is not committed to.
     for provider in super::providers::ALL.iter().copied() {
         let (envelope, context) = (envelope(1, &[]).provider(provider), CONTEXT());
         let scope = ScopeKey::derive(&master(1), context.tenant, context.namespace);

@@ -5,7 +5,7 @@ use crate::envelope::interop::InteropEnvelope;
 use crate::envelope::{HEADER_LEN, OVERHEAD};
 use EnvelopeErrorKind::{Tampered, WrongKey, WrongPlace};
 
-/// A place in the words of somebody who annotates functions.
+/// A place in the words of an author who annotates functions.
 #[derive(Clone, PartialEq)]
 struct Place {
     tenant: String,

@@ -51,7 +51,7 @@ fn another_implementation_opens_entries() {
         let nonce: [u8; 24] = header[24..].try_into().unwrap();
         let opened = cipher.decrypt(&nonce.into(), Payload { msg: sealed, aad: &data }).unwrap();
         assert_eq!((&opened[..40], &opened[48..]), (&[0; 40][..], &value[..]));
-        // Nobody who has no key could have computed what says where it is.
+        // What says where it is cannot be computed without a key.
         assert_ne!(opened[40..48], XxHash3_64::oneshot(&data[CLEAR_LEN..]).to_be_bytes());
     }
 }

@@ -5,7 +5,7 @@ use serde::ser;
 
 use super::map_key::MapKey;
 use super::serializer::Encoder;
-use super::sink::Sink;
+use super::sink::Window;
 use super::sort::{self, Mark, prefix};
 use super::write::{self, length, text_of};
 use crate::interop::error::{ErrorKind, Fault};
@@ -33,8 +33,8 @@ impl Shape {
 }
 
 /// A collection that is being written.
-pub(super) struct Compound<'a, 'm, S> {
-    encoder: &'a mut Encoder<'m, S>,
+pub(super) struct Compound<'a, 'm> {
+    encoder: &'a mut Encoder<'m>,
     shape: Shape,
     /// Where its header lies.
     header: usize,
@@ -51,11 +51,11 @@ pub(super) struct Compound<'a, 'm, S> {
     levels: u32,
 }
 
-impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
+impl<'a, 'm> Compound<'a, 'm> {
     /// Writes the header. A length that is not known is corrected at the end.
     #[inline(always)]
     pub(super) fn open(
-        encoder: &'a mut Encoder<'m, S>,
+        encoder: &'a mut Encoder<'m>,
         shape: Shape,
         len: Option<usize>,
         levels: u32,
@@ -134,8 +134,8 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
     #[inline(always)]
     fn map_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         let start = self.here();
-        write::string(&mut self.encoder.out, name)?;
-        self.note(start, prefix(name.as_bytes()));
+        let prefix = write::map_key(&mut self.encoder.out, name)?;
+        self.note(start, prefix);
         self.encoder.serialize_part(value)
     }
 
@@ -190,8 +190,10 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
     #[inline]
     pub(super) fn finish(self) -> Result<(), Fault> {
         self.encoder.ascend(self.levels);
-        let is_plain = matches!(self.shape, Shape::Array | Shape::Arguments);
-        if is_plain && self.count == self.declared as usize {
+        if self.is_sorted && self.count == self.declared as usize {
+            if self.encoder.marks.len() > self.outer_marks {
+                self.encoder.marks.truncate(self.outer_marks);
+            }
             return Ok(());
         }
         self.finish_entries()
@@ -220,7 +222,7 @@ impl<'a, 'm, S: Sink> Compound<'a, 'm, S> {
 
 /// The number of items was another one than said, or duplicates went.
 #[cold]
-fn correct_header(out: &mut impl Sink, is_map: bool, at: usize, declared: u32, count: u32) {
+fn correct_header(out: &mut Window<'_>, is_map: bool, at: usize, declared: u32, count: u32) {
     let (.., old) = write::header(is_map, declared);
     let (first, rest, new) = write::header(is_map, count);
     let end = out.written().len();
@@ -234,7 +236,7 @@ fn correct_header(out: &mut impl Sink, is_map: bool, at: usize, declared: u32, c
     out.written_mut()[at..at + new].copy_from_slice(&rest[..new]);
 }
 
-impl<S: Sink> ser::SerializeSeq for Compound<'_, '_, S> {
+impl ser::SerializeSeq for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
@@ -249,7 +251,7 @@ impl<S: Sink> ser::SerializeSeq for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTuple for Compound<'_, '_, S> {
+impl ser::SerializeTuple for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
@@ -264,7 +266,7 @@ impl<S: Sink> ser::SerializeTuple for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTupleStruct for Compound<'_, '_, S> {
+impl ser::SerializeTupleStruct for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
@@ -279,7 +281,7 @@ impl<S: Sink> ser::SerializeTupleStruct for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTupleVariant for Compound<'_, '_, S> {
+impl ser::SerializeTupleVariant for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
@@ -294,7 +296,7 @@ impl<S: Sink> ser::SerializeTupleVariant for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
+impl ser::SerializeMap for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
@@ -314,7 +316,7 @@ impl<S: Sink> ser::SerializeMap for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeStruct for Compound<'_, '_, S> {
+impl ser::SerializeStruct for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
@@ -333,7 +335,7 @@ impl<S: Sink> ser::SerializeStruct for Compound<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeStructVariant for Compound<'_, '_, S> {
+impl ser::SerializeStructVariant for Compound<'_, '_> {
     type Ok = ();
     type Error = Fault;
 

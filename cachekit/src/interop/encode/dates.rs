@@ -2,12 +2,11 @@
 
 use super::recognize::{Origin, Zone};
 use super::serializer::Encoder;
-use super::sink::Sink;
 use super::write::{self, Profile};
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Temporal;
 
-impl<S: Sink> Encoder<'_, S> {
+impl Encoder<'_> {
     /// A date, by the rule of the profile.
     pub(super) fn temporal(&mut self, date: Temporal) -> Result<(), Fault> {
         match self.profile {

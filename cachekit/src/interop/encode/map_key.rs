@@ -7,14 +7,13 @@ use serde::ser::{Impossible, Serializer};
 
 use super::recognize::{self, Origin};
 use super::serializer::Encoder;
-use super::sink::Sink;
 use super::sort::prefix;
 use super::write::{self, text_of};
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::temporal::Temporal;
 
 /// Writes a map's key, and says how it starts.
-pub(super) struct MapKey<'a, 'm, S>(pub(super) &'a mut Encoder<'m, S>);
+pub(super) struct MapKey<'a, 'm>(pub(super) &'a mut Encoder<'m>);
 
 fn not_a_string<T>() -> Result<T, Fault> {
     Err(Fault::new(ErrorKind::OutsideModel, "the keys of a map are strings in every language"))
@@ -28,7 +27,7 @@ macro_rules! refuse {
     )*};
 }
 
-impl<S: Sink> Serializer for MapKey<'_, '_, S> {
+impl Serializer for MapKey<'_, '_> {
     type Ok = u64;
     type Error = Fault;
     type SerializeSeq = Impossible<u64, Fault>;
@@ -50,8 +49,7 @@ impl<S: Sink> Serializer for MapKey<'_, '_, S> {
         if self.0.has_two_forms.replace(false) && Temporal::parse_spaced(value).is_some() {
             return not_a_string();
         }
-        write::string(&mut self.0.out, value)?;
-        Ok(prefix(value.as_bytes()))
+        write::map_key(&mut self.0.out, value)
     }
 
     fn serialize_char(self, value: char) -> Result<u64, Fault> {

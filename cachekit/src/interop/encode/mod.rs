@@ -19,7 +19,8 @@ mod write;
 
 use root::Root;
 use serializer::Encoder;
-use sink::{ARGUMENTS, Document, Sink as _, Window};
+pub(super) use sink::copy_short;
+use sink::{ARGUMENTS, DOCUMENT, Spare, Window};
 use sort::Marks;
 use write::Profile;
 
@@ -28,8 +29,9 @@ pub(super) fn arguments<A: Serialize + ?Sized, R>(
     args: &A,
     made: impl FnOnce(&[u8]) -> R,
 ) -> Result<R, Error> {
-    let (mut window, mut marks) = ([0; ARGUMENTS], Marks::new());
-    let mut encoder = Encoder::new(Window::new(&mut window), &mut marks, Profile::Arguments);
+    let (mut space, mut spare, mut marks) = ([0; ARGUMENTS], Spare::default(), Marks::new());
+    let out = Window::new(&mut space, &mut spare);
+    let mut encoder = Encoder::new(out, &mut marks, Profile::Arguments);
     match args.serialize(Root(&mut encoder)) {
         Ok(()) => Ok(made(encoder.out.written())),
         Err(fault) => Err(failed(fault, encoder.argument)),
@@ -41,8 +43,9 @@ pub(super) fn argument<A: Serialize + ?Sized, R>(
     argument: &A,
     made: impl FnOnce(&[u8]) -> R,
 ) -> Result<(R, bool), Error> {
-    let (mut window, mut marks) = ([0; ARGUMENTS], Marks::new());
-    let mut encoder = Encoder::new(Window::new(&mut window), &mut marks, Profile::Arguments);
+    let (mut space, mut spare, mut marks) = ([0; ARGUMENTS], Spare::default(), Marks::new());
+    let out = Window::new(&mut space, &mut spare);
+    let mut encoder = Encoder::new(out, &mut marks, Profile::Arguments);
     encoder.serialize_part(argument)?;
     Ok((made(encoder.out.written()), encoder.keeps_less))
 }
@@ -58,8 +61,17 @@ fn failed(fault: Fault, argument: Option<u32>) -> Error {
 
 /// A value's document.
 pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut marks = Marks::new();
-    let mut encoder = Encoder::new(Document::new(), &mut marks, Profile::Value);
+    // Of zeros it would be: but memory that the allocator has to clear is slower to get.
+    let (mut space, mut spare, mut marks) = (vec![0xc1; DOCUMENT], Spare::default(), Marks::new());
+    let out = Window::new(&mut space, &mut spare);
+    let mut encoder = Encoder::new(out, &mut marks, Profile::Value);
     encoder.serialize_part(value)?;
-    Ok(encoder.into_out().into_vec())
+    let len = encoder.out.len();
+    let mut document = spare.into_last().unwrap_or(space);
+    document.truncate(len);
+    // Stored documents live long.
+    if len < document.capacity() / 2 {
+        document.shrink_to_fit();
+    }
+    Ok(document)
 }

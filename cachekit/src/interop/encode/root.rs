@@ -6,12 +6,11 @@ use serde::ser::{Impossible, SerializeSeq as _, Serializer};
 use super::compound::{Compound, Shape};
 use super::recognize;
 use super::serializer::Encoder;
-use super::sink::Sink;
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 
 /// Takes a list of arguments, and nothing else.
-pub(super) struct Root<'a, 'm, S>(pub(super) &'a mut Encoder<'m, S>);
+pub(super) struct Root<'a, 'm>(pub(super) &'a mut Encoder<'m>);
 
 fn no_list<T>() -> Result<T, Fault> {
     Err(Fault::new(
@@ -20,8 +19,9 @@ fn no_list<T>() -> Result<T, Fault> {
     ))
 }
 
-impl<'a, 'm, S: Sink> Root<'a, 'm, S> {
-    fn open(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
+impl<'a, 'm> Root<'a, 'm> {
+    #[inline(always)]
+    fn open(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         Compound::open(self.0, Shape::Arguments, len, 1)
     }
 }
@@ -34,15 +34,15 @@ macro_rules! refuse {
     )*};
 }
 
-impl<'a, 'm, S: Sink> Serializer for Root<'a, 'm, S> {
+impl<'a, 'm> Serializer for Root<'a, 'm> {
     type Ok = ();
     type Error = Fault;
-    type SerializeSeq = Compound<'a, 'm, S>;
-    type SerializeTuple = Compound<'a, 'm, S>;
-    type SerializeTupleStruct = Compound<'a, 'm, S>;
+    type SerializeSeq = Compound<'a, 'm>;
+    type SerializeTuple = Compound<'a, 'm>;
+    type SerializeTupleStruct = Compound<'a, 'm>;
     type SerializeTupleVariant = Impossible<(), Fault>;
     type SerializeMap = Impossible<(), Fault>;
-    type SerializeStruct = Compound<'a, 'm, S>;
+    type SerializeStruct = Compound<'a, 'm>;
     type SerializeStructVariant = Impossible<(), Fault>;
 
     fn serialize_unit(self) -> Result<(), Fault> {
@@ -62,7 +62,7 @@ impl<'a, 'm, S: Sink> Serializer for Root<'a, 'm, S> {
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         self.open(len)
     }
 
@@ -82,7 +82,7 @@ impl<'a, 'm, S: Sink> Serializer for Root<'a, 'm, S> {
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm>, Fault> {
         self.open(Some(len))
     }
 
@@ -91,16 +91,12 @@ impl<'a, 'm, S: Sink> Serializer for Root<'a, 'm, S> {
         self,
         _: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Fault> {
+    ) -> Result<Compound<'a, 'm>, Fault> {
         self.open(Some(len))
     }
 
     #[inline]
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Fault> {
         match name {
             names::DATE_TIME | names::DATE | names::TIME => no_list(),
             _ => self.open(Some(len)),

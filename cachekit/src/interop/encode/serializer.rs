@@ -8,7 +8,7 @@ use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::compound::{Compound, Shape};
 use super::recognize::{self, Origin, Zone};
-use super::sink::Sink;
+use super::sink::Window;
 use super::sort::Marks;
 use super::write::{self, Profile};
 use crate::interop::error::{ErrorKind, Fault};
@@ -16,8 +16,8 @@ use crate::interop::temporal::Text;
 use crate::interop::{MAX_DEPTH, MAX_WRAPPERS, names};
 
 /// Writes values in the canonical form.
-pub(super) struct Encoder<'m, S> {
-    pub(super) out: S,
+pub(super) struct Encoder<'m> {
+    pub(super) out: Window<'m>,
     /// Of the collections that are open.
     pub(super) marks: &'m mut Marks,
     /// The argument that is being written.
@@ -36,8 +36,8 @@ pub(super) struct Encoder<'m, S> {
     pub(super) keeps_less: bool,
 }
 
-impl<'m, S: Sink> Encoder<'m, S> {
-    pub(super) fn new(out: S, marks: &'m mut Marks, profile: Profile) -> Self {
+impl<'m> Encoder<'m> {
+    pub(super) fn new(out: Window<'m>, marks: &'m mut Marks, profile: Profile) -> Self {
         Self {
             out,
             marks,
@@ -50,10 +50,6 @@ impl<'m, S: Sink> Encoder<'m, S> {
             zone: Zone::Unknown,
             keeps_less: false,
         }
-    }
-
-    pub(super) fn into_out(self) -> S {
-        self.out
     }
 
     #[inline]
@@ -102,16 +98,16 @@ fn too_deep() -> Fault {
     Fault::new(ErrorKind::TooDeep, "collections are nested more than 100 deep")
 }
 
-impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
+impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     type Ok = ();
     type Error = Fault;
-    type SerializeSeq = Compound<'a, 'm, S>;
-    type SerializeTuple = Compound<'a, 'm, S>;
-    type SerializeTupleStruct = Compound<'a, 'm, S>;
-    type SerializeTupleVariant = Compound<'a, 'm, S>;
-    type SerializeMap = Compound<'a, 'm, S>;
-    type SerializeStruct = Compound<'a, 'm, S>;
-    type SerializeStructVariant = Compound<'a, 'm, S>;
+    type SerializeSeq = Compound<'a, 'm>;
+    type SerializeTuple = Compound<'a, 'm>;
+    type SerializeTupleStruct = Compound<'a, 'm>;
+    type SerializeTupleVariant = Compound<'a, 'm>;
+    type SerializeMap = Compound<'a, 'm>;
+    type SerializeStruct = Compound<'a, 'm>;
+    type SerializeStructVariant = Compound<'a, 'm>;
 
     /// Types with two forms write text: it means the same in every language.
     #[inline]
@@ -284,7 +280,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         let shape = if self.is_set { Shape::Set } else { Shape::Array };
         Compound::open(self, shape, len, 1)
     }
@@ -331,7 +327,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 'm>, Fault> {
         // Arrays are tuples to serde.
         self.serialize_seq(Some(len))
     }
@@ -340,7 +336,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         self,
         _: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Fault> {
+    ) -> Result<Compound<'a, 'm>, Fault> {
         self.serialize_tuple(len)
     }
 
@@ -350,22 +346,18 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Fault> {
+    ) -> Result<Compound<'a, 'm>, Fault> {
         self.variant(variant)?;
         Compound::open(self, Shape::Array, Some(len), 2)
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         Compound::open(self, Shape::Map, len, 1)
     }
 
     #[inline]
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Fault> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'm>, Fault> {
         let (shape, levels) = match name {
             // It writes itself, with the level that it takes.
             names::DATE_TIME | names::DATE | names::TIME => (Shape::Date, 0),
@@ -381,7 +373,7 @@ impl<'a, 'm, S: Sink> Serializer for &'a mut Encoder<'m, S> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a, 'm, S>, Fault> {
+    ) -> Result<Compound<'a, 'm>, Fault> {
         self.variant(variant)?;
         Compound::open(self, Shape::Map, Some(len), 2)
     }

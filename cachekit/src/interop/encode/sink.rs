@@ -1,218 +1,163 @@
-//! What the encoder writes to: for values a buffer on the heap, for arguments a window on the stack.
+//! What the encoder writes to: a space that is filled before, so that each write is one check and one copy.
 
 /// Arguments of up to so many bytes are encoded without a heap allocation.
 pub(super) const ARGUMENTS: usize = 256;
 /// Values of up to so many bytes need one allocation.
 pub(super) const DOCUMENT: usize = 256;
 
-/// Bytes that grow at their end, in a space that is filled before: so each write is one check and one copy.
-pub(super) trait Sink {
-    /// What is written, and the room behind it.
-    fn space(&self) -> &[u8];
+/// What takes the place of a space that became too small, and of this one in turn.
+#[derive(Default)]
+pub(super) struct Spare(Option<Box<(Vec<u8>, Self)>>);
 
-    fn space_mut(&mut self) -> &mut [u8];
-
-    /// How much is written.
-    fn len(&self) -> usize;
-
-    /// No more than the space.
-    fn set_len(&mut self, len: usize);
-
-    /// Makes the space larger, to this at least.
-    fn grow(&mut self, len: usize);
-
-    #[inline(always)]
-    fn push(&mut self, byte: u8) {
-        let at = self.len();
-        match self.space_mut().get_mut(at) {
-            Some(place) => {
-                *place = byte;
-                self.set_len(at + 1);
-            }
-            None => grow_and_extend(self, &[byte]),
+impl Spare {
+    /// The last space that there was need of.
+    pub(super) fn into_last(self) -> Option<Vec<u8>> {
+        let (mut last, mut next) = *self.0?;
+        while let Some(spare) = next.0 {
+            (last, next) = *spare;
         }
+        Some(last)
+    }
+}
+
+/// Bytes that grow at their end.
+///
+/// It borrows the space it writes to, also when that is one of its own making: so a write needs not look for where the
+/// space is. What was written is copied to each larger space, and the smaller ones end with the encoder.
+pub(super) struct Window<'w> {
+    /// What is written, and the room behind it.
+    space: &'w mut [u8],
+    /// How much is written.
+    len: usize,
+    /// Where the next space will lie.
+    spare: Option<&'w mut Spare>,
+}
+
+impl<'w> Window<'w> {
+    pub(super) fn new(space: &'w mut [u8], spare: &'w mut Spare) -> Self {
+        Self { space, len: 0, spare: Some(spare) }
     }
 
-    /// A header of one byte, and what it is the header of.
     #[inline(always)]
-    fn headed(&mut self, header: u8, bytes: &[u8]) {
-        let at = self.len();
-        let end = at + 1 + bytes.len();
-        if let Some([first, rest @ ..]) = self.space_mut().get_mut(at..end) {
-            *first = header;
-            copy_short(rest, bytes);
-            self.set_len(end);
-        } else {
-            grow_and_extend(self, &[header]);
-            self.extend(bytes);
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(super) fn written(&self) -> &[u8] {
+        &self.space[..self.len]
+    }
+
+    #[inline]
+    pub(super) fn written_mut(&mut self) -> &mut [u8] {
+        &mut self.space[..self.len]
+    }
+
+    /// What is written from here on, and the room behind it.
+    #[inline]
+    pub(super) fn space_mut(&mut self, start: usize) -> &mut [u8] {
+        &mut self.space[start..]
+    }
+
+    /// Ends earlier.
+    #[inline]
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, byte: u8) {
+        match self.space.get_mut(self.len) {
+            Some(place) => {
+                *place = byte;
+                self.len += 1;
+            }
+            None => self.grow_and_extend(&[byte]),
         }
     }
 
     /// A header of one byte and the first `len` of these bytes. All `N` of them are copied where there is room,
     /// which is quicker: the next ones are written over the rest.
     #[inline(always)]
-    fn put<const N: usize>(&mut self, header: u8, bytes: [u8; N], len: usize) {
-        let at = self.len();
-        if let Some([first, rest @ ..]) = self.space_mut().get_mut(at..at + 1 + N) {
+    pub(super) fn put<const N: usize>(&mut self, header: u8, bytes: [u8; N], len: usize) {
+        let at = self.len;
+        if let Some([first, rest @ ..]) = self.space.get_mut(at..at + 1 + N) {
             *first = header;
             rest.copy_from_slice(&bytes);
-            self.set_len(at + 1 + len);
+            self.len = at + 1 + len;
         } else {
-            grow_and_extend(self, &[header]);
+            self.grow_and_extend(&[header]);
             self.extend(&bytes[..len]);
         }
     }
 
+    /// A header of one byte, and what it is the header of.
     #[inline(always)]
-    fn extend(&mut self, bytes: &[u8]) {
-        let at = self.len();
-        let end = at + bytes.len();
-        match self.space_mut().get_mut(at..end) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.set_len(end);
-            }
-            None => grow_and_extend(self, bytes),
+    pub(super) fn headed(&mut self, header: u8, bytes: &[u8]) {
+        let at = self.len;
+        let end = at + 1 + bytes.len();
+        if let Some([first, rest @ ..]) = self.space.get_mut(at..end) {
+            *first = header;
+            copy_short(rest, bytes);
+            self.len = end;
+        } else {
+            self.grow_and_extend(&[header]);
+            self.extend(bytes);
         }
     }
 
-    /// Ends earlier.
-    #[inline]
-    fn truncate(&mut self, len: usize) {
-        self.set_len(len.min(self.len()));
+    #[inline(always)]
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        match self.space.get_mut(self.len..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => self.grow_and_extend(bytes),
+        }
     }
 
-    #[inline]
-    fn written(&self) -> &[u8] {
-        &self.space()[..self.len()]
-    }
-
-    #[inline]
-    fn written_mut(&mut self) -> &mut [u8] {
-        let len = self.len();
-        &mut self.space_mut()[..len]
+    #[cold]
+    #[inline(never)]
+    fn grow_and_extend(&mut self, bytes: &[u8]) {
+        let at = self.len;
+        let end = at + bytes.len();
+        if end > self.space.len() {
+            let mut space = Vec::with_capacity(2 * end);
+            space.extend_from_slice(&self.space[..at]);
+            space.resize(2 * end, 0);
+            let spare = self.spare.take().expect("each space leaves a place for the next one");
+            let (space, next) = &mut **spare.0.insert(Box::new((space, Spare::default())));
+            self.space = space;
+            self.spare = Some(next);
+        }
+        self.space[at..end].copy_from_slice(bytes);
+        self.len = end;
     }
 }
 
 /// Copies without a call where that is quick: the first and the last bytes, which may overlap.
 #[inline(always)]
-fn copy_short(to: &mut [u8], from: &[u8]) {
-    if from.len() <= 16
+pub(in crate::interop) fn copy_short(to: &mut [u8], from: &[u8]) {
+    let len = from.len();
+    if len <= 16
         && let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>())
     {
         to[..8].copy_from_slice(first);
-        to[from.len() - 8..].copy_from_slice(last);
-    } else if from.len() < 8
+        to[len - 8..].copy_from_slice(last);
+    } else if len < 8
         && let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>())
     {
         to[..4].copy_from_slice(first);
-        to[from.len() - 4..].copy_from_slice(last);
+        to[len - 4..].copy_from_slice(last);
+    } else if let [first, .., last] = from
+        && len < 4
+    {
+        to[0] = *first;
+        to[1] = from[1];
+        to[len - 1] = *last;
     } else {
         to.copy_from_slice(from);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn grow_and_extend<S: Sink + ?Sized>(out: &mut S, bytes: &[u8]) {
-    let at = out.len();
-    let end = at + bytes.len();
-    if end > out.space().len() {
-        out.grow(2 * end);
-    }
-    out.space_mut()[at..end].copy_from_slice(bytes);
-    out.set_len(end);
-}
-
-/// For values, which are handed on.
-pub(super) struct Document {
-    space: Vec<u8>,
-    len: usize,
-}
-
-impl Document {
-    pub(super) fn new() -> Self {
-        // Of zeros it would be: but memory that the allocator has to clear is slower to get.
-        Self { space: vec![0xc1; DOCUMENT], len: 0 }
-    }
-
-    /// What was written.
-    pub(super) fn into_vec(mut self) -> Vec<u8> {
-        self.space.truncate(self.len);
-        // Stored documents live long.
-        if self.len < self.space.capacity() / 2 {
-            self.space.shrink_to_fit();
-        }
-        self.space
-    }
-}
-
-impl Sink for Document {
-    #[inline(always)]
-    fn space(&self) -> &[u8] {
-        &self.space
-    }
-
-    #[inline(always)]
-    fn space_mut(&mut self) -> &mut [u8] {
-        &mut self.space
-    }
-
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    #[inline(always)]
-    fn set_len(&mut self, len: usize) {
-        self.len = len;
-    }
-
-    fn grow(&mut self, len: usize) {
-        self.space.resize(len, 0);
-    }
-}
-
-/// For arguments, of which only the hash is kept.
-pub(super) struct Window<'w> {
-    stack: &'w mut [u8],
-    /// Takes the place of the stack once that is too small.
-    heap: Vec<u8>,
-    len: usize,
-}
-
-impl<'w> Window<'w> {
-    pub(super) fn new(stack: &'w mut [u8]) -> Self {
-        Self { stack, heap: Vec::new(), len: 0 }
-    }
-}
-
-impl Sink for Window<'_> {
-    #[inline(always)]
-    fn space(&self) -> &[u8] {
-        if self.heap.is_empty() { self.stack } else { &self.heap }
-    }
-
-    #[inline(always)]
-    fn space_mut(&mut self) -> &mut [u8] {
-        if self.heap.is_empty() { self.stack } else { &mut self.heap }
-    }
-
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    #[inline(always)]
-    fn set_len(&mut self, len: usize) {
-        self.len = len;
-    }
-
-    fn grow(&mut self, len: usize) {
-        if self.heap.is_empty() {
-            self.heap.reserve_exact(len);
-            self.heap.extend_from_slice(&self.stack[..self.len]);
-        }
-        self.heap.resize(len, 0);
     }
 }

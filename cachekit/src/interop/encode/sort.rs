@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::sink::Sink;
+use super::sink::Window;
 use super::write::text_of;
 use crate::interop::error::{ErrorKind, Fault};
 
@@ -32,14 +32,9 @@ pub(super) fn prefix(bytes: &[u8]) -> u64 {
         let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
         return u64::from(first) << 32 | u64::from(last) << (8 * (8 - len));
     }
-    match bytes {
-        [] => 0,
-        [a] => u64::from(*a) << 56,
-        [a, rest @ .., c] => {
-            let b = rest.first().map_or(0, |b| u64::from(*b) << 48);
-            u64::from(*a) << 56 | b | u64::from(*c) << (8 * (8 - len))
-        }
-    }
+    // Of three, the one in the middle is the second; of two it is the last, and of one the first again.
+    let at = |at: usize| bytes.get(at).map_or(0, |byte| u64::from(*byte) << (56 - 8 * at));
+    if len == 0 { 0 } else { at(0) | at(len / 2) | at(len - 1) }
 }
 
 /// An entry whose place is about to change.
@@ -72,7 +67,7 @@ fn compare<'b>(left: &Entry, right: &Entry, all: impl Fn(&Entry) -> &'b [u8]) ->
 
 /// Map entries by their keys: the order of bytes, which for UTF-8 is that of code points.
 #[inline(never)]
-pub(super) fn map(out: &mut impl Sink, marks: &[Mark]) -> Result<(), Fault> {
+pub(super) fn map(out: &mut Window<'_>, marks: &[Mark]) -> Result<(), Fault> {
     if few(out, marks) {
         return Ok(());
     }
@@ -94,36 +89,56 @@ pub(super) fn map(out: &mut impl Sink, marks: &[Mark]) -> Result<(), Fault> {
 
 /// How many are put in order by numbers alone.
 const FEW: usize = 16;
+/// How many bytes are put in order on the stack.
+const NEAR: usize = 256;
+/// How many bytes are copied at once. Most entries are shorter, and what is copied too much is written over by the next one.
+const STEP: usize = 32;
 
 /// A struct's fields: few, and most names differ in their first seven bytes. Then one number says what a name starts
 /// with and which field it is, and the numbers are sorted. Otherwise nothing is done.
-fn few(out: &mut impl Sink, marks: &[Mark]) -> bool {
-    let mut numbers = [0; FEW];
-    let Some(numbers) = numbers.get_mut(..marks.len()) else { return false };
-    for (at, mark) in marks.iter().enumerate() {
-        let number = mark.prefix & !0xff | at as u64;
-        let mut to = at;
-        while to > 0 && numbers[to - 1] > number {
-            numbers[to] = numbers[to - 1];
-            to -= 1;
-        }
-        numbers[to] = number;
-    }
-    if numbers.windows(2).any(|pair| (pair[0] ^ pair[1]) <= 0xff) {
+fn few(out: &mut Window<'_>, marks: &[Mark]) -> bool {
+    let Some(first) = marks.first().map(|mark| mark.start) else { return false };
+    let len = out.len() - first;
+    if marks.len() > FEW || len > NEAR {
         return false;
     }
-    let end = out.len();
-    let places = numbers.iter().map(|number| {
-        let at = usize::from(number.to_le_bytes()[0]);
-        marks[at].start..marks.get(at + 1).map_or(end, |next| next.start)
-    });
-    arrange(out, marks, places);
+    // The rest of an index is taken only to show the compiler that it is one.
+    let (mut numbers, mut starts) = ([0; FEW], [len; FEW + 1]);
+    for (at, mark) in marks.iter().enumerate() {
+        starts[at % FEW] = mark.start - first;
+        let number = mark.prefix & !0xff | at as u64;
+        let mut to = at;
+        while to > 0 && numbers[(to - 1) % FEW] > number {
+            numbers[to % FEW] = numbers[(to - 1) % FEW];
+            to -= 1;
+        }
+        // One that starts alike was put directly before it, as it has the smaller index.
+        if to > 0 && (numbers[(to - 1) % FEW] ^ number) <= 0xff {
+            return false;
+        }
+        numbers[to % FEW] = number;
+    }
+    let mut before = [0; NEAR + STEP];
+    let space = out.space_mut(first);
+    before[..len].copy_from_slice(&space[..len]);
+    let mut at = 0;
+    for number in &numbers[..marks.len()] {
+        let index = usize::from(number.to_le_bytes()[0]) % FEW;
+        let (start, end) = (starts[index], starts[index + 1]);
+        let steps = (before[start % NEAR..].first_chunk(), space[at..].first_chunk_mut());
+        if let (true, (Some(entry), Some(place))) = (end - start <= STEP, steps) {
+            *<&mut [u8; STEP]>::from(place) = *entry;
+        } else {
+            space[at..at + end - start].copy_from_slice(&before[start..end]);
+        }
+        at += end - start;
+    }
     true
 }
 
 /// Elements by their encoded bytes, equal ones once. Returns how many there are.
 #[inline(never)]
-pub(super) fn set(out: &mut impl Sink, marks: &[Mark]) -> usize {
+pub(super) fn set(out: &mut Window<'_>, marks: &[Mark]) -> usize {
     let bytes = out.written();
     let mut entries = entries(marks, bytes.len());
     entries.sort_unstable_by(|left, right| compare(left, right, |it| it.of(bytes)));
@@ -133,40 +148,11 @@ pub(super) fn set(out: &mut impl Sink, marks: &[Mark]) -> usize {
 }
 
 /// Writes what lies in these places one after the other, in place of all the entries.
-#[inline]
-fn arrange(out: &mut impl Sink, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
-    const NEAR: usize = 256;
+fn arrange(out: &mut Window<'_>, marks: &[Mark], places: impl Iterator<Item = Range<usize>>) {
     let Some(start) = marks.first().map(|first| first.start) else { return };
-    let entries = &out.written()[start..];
-    let len = if entries.len() <= NEAR {
-        let mut before = [0; NEAR];
-        before[..entries.len()].copy_from_slice(entries);
-        write_back(&before, &mut out.written_mut()[start..], start, places)
-    } else {
-        let before = entries.to_vec();
-        write_back(&before, &mut out.written_mut()[start..], start, places)
-    };
-    out.truncate(start + len);
-}
-
-#[inline(always)]
-fn write_back(
-    before: &[u8],
-    after: &mut [u8],
-    start: usize,
-    places: impl Iterator<Item = Range<usize>>,
-) -> usize {
-    const STEP: usize = 32;
-    let mut at = 0;
+    let before: SmallVec<[u8; NEAR]> = SmallVec::from_slice(&out.written()[start..]);
+    out.truncate(start);
     for place in places {
-        let (from, len) = (place.start - start, place.len());
-        // Most are short, and what is copied too much is written over by the next one.
-        let short = if len <= STEP { before[from..].first_chunk::<STEP>() } else { None };
-        match (short, after[at..].first_chunk_mut()) {
-            (Some(short), Some(place)) => *place = *short,
-            _ => after[at..at + len].copy_from_slice(&before[from..from + len]),
-        }
-        at += len;
+        out.extend(&before[place.start - start..place.end - start]);
     }
-    at
 }

@@ -1,6 +1,7 @@
 //! Headers and scalars in their shortest form.
 
-use super::sink::Sink;
+use super::sink::Window;
+use super::sort::prefix;
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
 
@@ -19,7 +20,7 @@ const ABOVE_INTEGRAL: f64 = 18_446_744_073_709_551_616.0;
 
 /// Behind a marker: the low bytes of a number, as many as the size says, big-endian.
 #[inline(always)]
-fn marked(out: &mut impl Sink, marker: u8, number: u64, size: u32) {
+fn marked(out: &mut Window<'_>, marker: u8, number: u64, size: u32) {
     out.put(marker, number.rotate_right(8 * size).to_be_bytes(), size as usize);
 }
 
@@ -28,7 +29,7 @@ fn marked(out: &mut impl Sink, marker: u8, number: u64, size: u32) {
 const WIDTHS: [(u8, u8); 8] = [(1, 0), (2, 1), (4, 2), (4, 2), (8, 3), (8, 3), (8, 3), (8, 3)];
 
 #[inline(always)]
-pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
+pub(super) fn unsigned(out: &mut Window<'_>, number: u64) {
     let (header, size) = if number <= 0x7f {
         (number.to_le_bytes()[0], 0)
     } else {
@@ -39,7 +40,7 @@ pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
 }
 
 #[inline(always)]
-pub(super) fn signed(out: &mut impl Sink, number: i64) {
+pub(super) fn signed(out: &mut Window<'_>, number: i64) {
     if number >= 0 {
         unsigned(out, number.cast_unsigned());
     } else if number >= -32 {
@@ -52,7 +53,7 @@ pub(super) fn signed(out: &mut impl Sink, number: i64) {
     }
 }
 
-pub(super) fn wide(out: &mut impl Sink, number: i128) -> Result<(), Fault> {
+pub(super) fn wide(out: &mut Window<'_>, number: i128) -> Result<(), Fault> {
     if let Ok(number) = u64::try_from(number) {
         unsigned(out, number);
     } else if let Ok(number) = i64::try_from(number) {
@@ -69,7 +70,7 @@ pub(super) fn out_of_range() -> Fault {
 
 #[inline]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Integral and in range.
-pub(super) fn float(out: &mut impl Sink, number: f64, profile: Profile) -> Result<(), Fault> {
+pub(super) fn float(out: &mut Window<'_>, number: f64, profile: Profile) -> Result<(), Fault> {
     if !number.is_finite() {
         return Err(Fault::new(ErrorKind::Range, "NaN and the infinities are not in the model"));
     }
@@ -96,7 +97,7 @@ pub(super) fn length(len: usize) -> Result<u32, Fault> {
 /// Inlined: of a field's name everything is known before.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // Below 32.
-pub(super) fn string(out: &mut impl Sink, text: &str) -> Result<(), Fault> {
+pub(super) fn string(out: &mut Window<'_>, text: &str) -> Result<(), Fault> {
     if text.len() <= 31 {
         out.headed(0xa0 | text.len() as u8, text.as_bytes());
         return Ok(());
@@ -104,8 +105,21 @@ pub(super) fn string(out: &mut impl Sink, text: &str) -> Result<(), Fault> {
     long_string(out, text)
 }
 
+/// The key of a map, and the first bytes of it as [`prefix`] has them. A short one is written as these.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)] // At most 8.
+pub(super) fn map_key(out: &mut Window<'_>, key: &str) -> Result<u64, Fault> {
+    let prefix = prefix(key.as_bytes());
+    if key.len() <= 8 {
+        out.put(0xa0 | key.len() as u8, prefix.to_be_bytes(), key.len());
+    } else {
+        string(out, key)?;
+    }
+    Ok(prefix)
+}
+
 #[inline(never)]
-fn long_string(out: &mut impl Sink, text: &str) -> Result<(), Fault> {
+fn long_string(out: &mut Window<'_>, text: &str) -> Result<(), Fault> {
     match length(text.len())?.into() {
         len @ 0..=0xff => marked(out, 0xd9, len, 1),
         len @ 0x100..=0xffff => marked(out, 0xda, len, 2),
@@ -115,7 +129,7 @@ fn long_string(out: &mut impl Sink, text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn bytes(out: &mut impl Sink, bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn bytes(out: &mut Window<'_>, bytes: &[u8]) -> Result<(), Fault> {
     match length(bytes.len())?.into() {
         len @ 0..=0xff => marked(out, 0xc4, len, 1),
         len @ 0x100..=0xffff => marked(out, 0xc5, len, 2),
@@ -156,7 +170,7 @@ pub(super) fn text_of(encoded: &[u8]) -> &[u8] {
 }
 
 /// A date as other languages write it: the tag, and the text.
-pub(super) fn sentinel(out: &mut impl Sink, tag: &str, text: &str) -> Result<(), Fault> {
+pub(super) fn sentinel(out: &mut Window<'_>, tag: &str, text: &str) -> Result<(), Fault> {
     out.push(0x82);
     string(out, tag)?;
     out.push(0xc3);

@@ -1,16 +1,19 @@
 //! The published Rust SDK.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cachekit_io::envelope::interop::DEFAULT_TENANT;
 use published::backend::cachekitio::CachekitIO;
 use published::backend::file::FileBackend;
 use published::backend::redis::RedisBackend;
 use published::interop::{InteropValue, interop_key};
-use published::{CacheKit, SharedBackend};
+use published::{CacheKit, CachekitError, SharedBackend};
 use tokio::runtime::Runtime;
 
 use super::calls::{Call, Record, generated};
+use super::tenants::{self, Found, Tenant};
 use super::{CASES, OURS, Place, Ring, SEED, Sdk, THEIRS, exchange, reader, writers};
 use crate::service::{child, is_child};
 
@@ -38,16 +41,14 @@ fn key(call: &Call) -> String {
     interop_key("exchange", "search", &arguments).unwrap()
 }
 
-fn client(backend: SharedBackend, ring: Option<Ring>) -> CacheKit {
+fn client(backend: SharedBackend, ring: Option<Ring>, tenant: &str) -> CacheKit {
     let builder = CacheKit::builder().backend(backend).no_l1();
     let builder = match ring {
         None => builder.no_encryption(),
         Some(Ring { current, previous }) => {
             let previous: Vec<[u8; 32]> = previous.iter().map(|byte| [*byte; 32]).collect();
             let previous: Vec<&[u8]> = previous.iter().map(<[u8; 32]>::as_slice).collect();
-            builder
-                .encryption_from_bytes_with_previous(&[current; 32], &previous, "default")
-                .unwrap()
+            builder.encryption_from_bytes_with_previous(&[current; 32], &previous, tenant).unwrap()
         }
     };
     builder.build().unwrap()
@@ -55,7 +56,7 @@ fn client(backend: SharedBackend, ring: Option<Ring>) -> CacheKit {
 
 async fn write(backend: &SharedBackend, calls: &[Call], sealed: bool) {
     for (range, ring) in writers(sealed) {
-        let client = client(backend.clone(), ring);
+        let client = client(backend.clone(), ring, DEFAULT_TENANT);
         for call in &calls[range] {
             client.set_with_ttl(&key(call), &call.record, MINUTES).await.unwrap();
         }
@@ -63,7 +64,7 @@ async fn write(backend: &SharedBackend, calls: &[Call], sealed: bool) {
 }
 
 async fn read(backend: &SharedBackend, calls: &[Call], sealed: bool) {
-    let client = client(backend.clone(), sealed.then(reader));
+    let client = client(backend.clone(), sealed.then(reader), DEFAULT_TENANT);
     for call in calls {
         let name = format!("seed {SEED}, call {}", call.number);
         let found: Option<Record> = client.interop_get(&key(call)).await.expect(&name);
@@ -94,6 +95,56 @@ impl Sdk for Rust {
             None => in_child(place, "write", sealed),
         }
     }
+}
+
+/// A client of one tenant.
+fn of_tenant(backend: SharedBackend, tenant: &str) -> CacheKit {
+    client(backend, Some(Ring { current: tenants::MASTER, previous: &[] }), tenant)
+}
+
+fn page_key(of: &str, number: usize) -> String {
+    interop_key("exchange", "page_of", &[of.into(), u64::try_from(number).unwrap().into()]).unwrap()
+}
+
+impl Tenant for Rust {
+    const NAME: &'static str = "Rust SDK";
+
+    fn write(&self, place: &Place, tenant: &str, of: &str, calls: Range<usize>) {
+        let (runtime, backend) = here(place).expect("a backend in this process");
+        let client = of_tenant(backend, tenant);
+        runtime.block_on(async {
+            for number in calls {
+                let answer = tenants::answer(of, number);
+                client.set_with_ttl(&page_key(of, number), &answer, MINUTES).await.unwrap();
+            }
+        });
+    }
+
+    fn read(&self, place: &Place, tenant: &str, of: &str, calls: Range<usize>, found: Found) {
+        let (runtime, backend) = here(place).expect("a backend in this process");
+        let client = of_tenant(backend, tenant);
+        runtime.block_on(async {
+            for number in calls {
+                match (client.interop_get::<String>(&page_key(of, number)).await, found) {
+                    (Ok(Some(answer)), Found::Opened) => {
+                        assert_eq!(answer, tenants::answer(of, number));
+                    }
+                    (Err(CachekitError::Encryption(_)), Found::Refused) => {}
+                    (other, _) => panic!("call {number} of {of} is to be {found:?}: {other:?}"),
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn two_tenants_through_a_directory() {
+    tenants::exchange(&Rust, &Place::directory(), "a directory");
+}
+
+#[test]
+fn two_tenants_through_redis() {
+    tenants::exchange(&Rust, &Place::redis(), "Redis");
 }
 
 /// A backend of theirs in this process.
