@@ -28,6 +28,7 @@ pub(crate) use self::durations::Durations;
 pub(crate) use self::durations::Summary;
 #[cfg(feature = "shared")]
 pub(crate) use self::operation::{Noted, Operation, backends};
+pub(crate) use self::spans::Entered;
 
 static MEASURES: AtomicBool = AtomicBool::new(false);
 

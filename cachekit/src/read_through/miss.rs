@@ -17,7 +17,7 @@ use crate::entry::{Fate, Plan, Resident};
 use crate::explain::NotStored;
 use crate::flight::wait_graph;
 use crate::flight::wait_graph::Running;
-use crate::observe::{Call, Cause, Outcome};
+use crate::observe::{Call, Cause, Entered, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::store::{Caller, Flight, Newcomer, Row, Store, StoreRef};
@@ -179,6 +179,28 @@ fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, n
     Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
 }
 
+/// A run of a sync function. If it panics, its span is left first.
+struct Run {
+    fill: Entered,
+    call: Entered,
+}
+
+/// How the run of a sync function begins.
+enum Started<R> {
+    Run(Run),
+    /// Not at all: a value came from elsewhere.
+    Value(Entered, Box<R>),
+}
+
+/// A run in the short way of a miss. What is in it ends in this order.
+struct PlainRun {
+    fill: Entered,
+    running: Running,
+    call: Entered,
+    store: &'static Store,
+    row: Row,
+}
+
 /// Results up to this size, in bytes, take the short way of a miss.
 pub(super) const MAX_PLAIN: usize = 512;
 
@@ -245,81 +267,82 @@ where
 
     /// Runs a sync function under rules.
     // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
-    // it does nothing itself.
+    // it does nothing but call that: what comes before and after depends on the key and the value only.
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run(self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        // Each way has room for values on its own stack. A large value gains nothing from the shorter one.
+    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        // A large value gains nothing from the shorter way, and would have room on the stack for both.
         if const { size_of::<S::Return>() <= MAX_PLAIN }
-            && self.leads_plainly()
-            && let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
+            && let Some(run) = self.starts_plainly()
         {
-            return self.run_as_leader(store, row, &rules, f);
+            let ret = f();
+            self.ends_plainly(run, &rules, &ret);
+            self.is_over();
+            return ret;
         }
-        self.run_otherwise(&rules, f)
+        match self.starts_otherwise() {
+            Started::Run(run) => {
+                // The miss stays where it is: moved, it would be copied.
+                let ret = f();
+                self.ends_otherwise(run, &rules, &ret);
+                ret
+            }
+            Started::Value(call, value) => self.instead(call, value),
+        }
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn run_as_leader(
-        mut self,
-        store: &'static Store,
-        row: Row,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let _call = self.call.enter();
-        let ret = self.run_plainly(store, row, rules, f);
-        if self.call.is_spent() {
-            debug_assert!(self.is_spent());
-            // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
-            std::mem::forget(self);
-        }
-        ret
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn run_otherwise(
-        mut self,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let _call = self.call.enter();
+    fn starts_otherwise(&mut self) -> Started<S::Return> {
+        let call = self.call.enter();
         if self.leads_plainly() {
             self.enters();
         } else if let Some(value) = self.start_otherwise() {
-            return self.instead(value);
+            return Started::Value(call, value);
         }
-        let entered = self.call.enter_fill();
-        // The miss stays where it is: moved, it would be copied.
-        let ret = f();
-        drop(entered);
-        self.complete(rules, &ret);
-        ret
+        let fill = self.call.enter_fill();
+        Started::Run(Run { fill, call })
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn ends_otherwise(&mut self, run: Run, rules: &impl Judge<K, S>, ret: &S::Return) {
+        let Run { fill, call } = run;
+        drop(fill);
+        self.complete(rules, ret);
+        drop(call);
     }
 
     /// Runs a function whose call leads, where that is all that there is to it. Most misses do this, and no other way has as
     /// many steps that are none: what it takes from the miss stays in registers.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn run_plainly(
-        &mut self,
-        store: &'static Store,
-        row: Row,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
+    fn starts_plainly(&mut self) -> Option<PlainRun> {
+        if !self.leads_plainly() {
+            return None;
+        }
+        let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get()) else {
+            return None;
+        };
+        let call = self.call.enter();
         // If the function panics, or what else is the user's, the lead is given up as the miss is dropped.
         let running = wait_graph::enter(row.flight());
         self.call.fills(Cause::Miss);
-        let entered = self.call.enter_fill();
-        let ret = f();
-        drop(entered);
+        let fill = self.call.enter_fill();
+        Some(PlainRun { fill, running, call, store, row })
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn ends_plainly(&mut self, run: PlainRun, rules: &impl Judge<K, S>, ret: &S::Return) {
+        let PlainRun { fill, running, call, store, row } = run;
+        drop(fill);
+        // Left last, also if the user's code panics.
+        let _call = call;
+        let running = running;
         let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
-        let verdict = rules.judge(&key, &ret, self.ttl);
+        let verdict = rules.judge(&key, ret, self.ttl);
         if verdict.keep
-            && let Some(value) = S::stored(&ret)
+            && let Some(value) = S::stored(ret)
         {
             self.call.ended(store.observed(), Outcome::Ok);
-            let (value, how) = (S::kept(value), (self.window, S::kind(&ret)));
+            let (value, how) = (S::kept(value), (self.window, S::kind(ret)));
             // The user's code is over.
             drop(running);
             let Made { entry, ends, now } = plain_entry(store, key, value, verdict, how);
@@ -331,9 +354,18 @@ where
             }
         } else {
             self.key = Some(key);
-            self.end_unkept(verdict.ttl, &ret);
+            self.end_unkept(verdict.ttl, ret);
         }
-        ret
+    }
+
+    /// After a plain run.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn is_over(self) {
+        if self.call.is_spent() {
+            debug_assert!(self.is_spent());
+            // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
+            std::mem::forget(self);
+        }
     }
 
     #[cold]
@@ -414,8 +446,9 @@ where
     #[cold]
     #[inline(never)]
     #[allow(clippy::boxed_local)] // It was moved by its address up to here.
-    fn instead(self, value: Box<S::Return>) -> S::Return {
+    fn instead(self, call: Entered, value: Box<S::Return>) -> S::Return {
         drop(self);
+        drop(call);
         *value
     }
 

@@ -8,7 +8,7 @@
 //! 5. the author's function fills (`lead`, and `drive` for one that is async);
 //! 6. the outcome rules ([`crate::rules`]); then the result is published: to the tier, the store and the waiters (`publish`).
 //!
-//! Only steps 1 and 5 are compiled into every annotated function.
+//! Only steps 1 and 5 are compiled into every annotated function, and step 1 only with optimization.
 
 use crate::cached_function::FunctionRef;
 use crate::clock;
@@ -54,23 +54,44 @@ pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R
 
 /// Looks a call up in this process; on a miss the tier that its route leads to will be asked too.
 ///
-/// `F` is a type of each function's own: this is compiled for each, and inlined, and so is what it calls on the way of a
-/// hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth more.
+/// `F` is a type of each function's own: with optimization the look-up is compiled for each, and inlined, and so is what
+/// it calls on the way of a hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth
+/// more. Without optimization nothing is inlined, and one for each key and value spares the compiler a third of its work.
 #[inline]
-pub fn lookup<F, R, Q, S>(function: F, route: R, _shape: S, key: Q) -> LookedUp<R, Q, S>
+pub fn lookup<F, R, Q, S>(
+    function: FunctionRef,
+    _own: F,
+    route: R,
+    _shape: S,
+    key: Q,
+) -> LookedUp<R, Q, S>
 where
-    F: Fn() -> FunctionRef,
     R: Route<Q, S>,
     Q: CacheKey,
     S: Shape,
 {
-    let function = function();
     let key = route.key(key);
+    #[cfg(debug_assertions)]
+    return look_up::<(), R::Key, S>(function, key, R::remote);
+    #[cfg(not(debug_assertions))]
+    look_up::<F, R::Key, S>(function, key, R::remote)
+}
+
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn look_up<F, Q, S>(
+    function: FunctionRef,
+    key: Q,
+    remote: MakeRemote<Q::Owned, S>,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
     let hash = function.place(key::hash_of(&key));
     // Read to here, and not handed up through the calls: a large value is copied once.
     let mut hit = None;
     thread_cache::with(|thread_cache| {
-        let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
+        let same = |owned: &Q::Owned| key.matches(owned);
         let read = |stored: &S::Stored| {
             let opened = S::read(stored);
             let is_served = !S::SEALED || opened.is_ok();
@@ -85,8 +106,8 @@ where
             function.observe_hit();
             Ok(ret)
         }
-        Some(Err(refusal)) => refused_of_function(function, hash, key, R::remote, refusal),
-        None => find_of_function(function, hash, key, R::remote),
+        Some(Err(refusal)) => refused_of_function(function, hash, key, remote, refusal),
+        None => find_of_function(function, hash, key, remote),
     }
 }
 
