@@ -157,16 +157,18 @@ pub(super) fn reference(model: &Model) -> TokenStream {
     }
 }
 
-/// A value of a type of the function's own: with that, the look-up is compiled for this function alone, and becomes a part
-/// of it.
+/// A type of the function's own, for which the look-up is compiled.
 pub(super) fn own_type(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
+    let private = model.private();
     match &model.companion {
         // A closure costs the compiler more.
         Companion::Type { name, .. } if model.kept_turbofish().is_empty() => {
-            quote_spanned!(mixed=> ::core::marker::PhantomData::<#name>)
+            quote_spanned! {mixed=>
+                ::core::marker::PhantomData::<<#name as #private::Own>::Type>
+            }
         }
-        _ => quote_spanned!(mixed=> || ()),
+        _ => quote_spanned!(mixed=> #private::own(|| ())),
     }
 }
 

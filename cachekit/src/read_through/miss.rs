@@ -179,8 +179,14 @@ fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, n
     Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
 }
 
-/// A run of a sync function. If it panics, its span is left first.
-struct Run {
+/// A run of a sync function.
+enum Run {
+    Plain(PlainRun),
+    Other(OtherRun),
+}
+
+/// What is in it ends in this order.
+struct OtherRun {
     fill: Entered,
     call: Entered,
 }
@@ -271,23 +277,36 @@ where
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        // A large value gains nothing from the shorter way, and would have room on the stack for both.
-        if const { size_of::<S::Return>() <= MAX_PLAIN }
-            && let Some(run) = self.starts_plainly()
-        {
-            let ret = f();
-            self.ends_plainly(run, &rules, &ret);
-            self.is_over();
-            return ret;
-        }
-        match self.starts_otherwise() {
+        match self.starts() {
             Started::Run(run) => {
-                // The miss stays where it is: moved, it would be copied.
                 let ret = f();
-                self.ends_otherwise(run, &rules, &ret);
+                self.ends(run, &rules, &ret);
                 ret
             }
             Started::Value(call, value) => self.instead(call, value),
+        }
+    }
+
+    /// Whether the function is to run, and how.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn starts(&mut self) -> Started<S::Return> {
+        // A large value gains nothing from the shorter way.
+        if const { size_of::<S::Return>() <= MAX_PLAIN }
+            && let Some(run) = self.starts_plainly()
+        {
+            return Started::Run(Run::Plain(run));
+        }
+        self.starts_otherwise()
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn ends(mut self, run: Run, rules: &impl Judge<K, S>, ret: &S::Return) {
+        match run {
+            Run::Plain(run) => {
+                self.ends_plainly(run, rules, ret);
+                self.is_over();
+            }
+            Run::Other(run) => self.ends_otherwise(run, rules, ret),
         }
     }
 
@@ -300,12 +319,12 @@ where
             return Started::Value(call, value);
         }
         let fill = self.call.enter_fill();
-        Started::Run(Run { fill, call })
+        Started::Run(Run::Other(OtherRun { fill, call }))
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn ends_otherwise(&mut self, run: Run, rules: &impl Judge<K, S>, ret: &S::Return) {
-        let Run { fill, call } = run;
+    fn ends_otherwise(&mut self, run: OtherRun, rules: &impl Judge<K, S>, ret: &S::Return) {
+        let OtherRun { fill, call } = run;
         drop(fill);
         self.complete(rules, ret);
         drop(call);
@@ -331,11 +350,9 @@ where
 
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn ends_plainly(&mut self, run: PlainRun, rules: &impl Judge<K, S>, ret: &S::Return) {
-        let PlainRun { fill, running, call, store, row } = run;
+        // In this order: the span is left last, also if the user's code panics.
+        let PlainRun { fill, call: _call, running, store, row } = run;
         drop(fill);
-        // Left last, also if the user's code panics.
-        let _call = call;
-        let running = running;
         let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
         let verdict = rules.judge(&key, ret, self.ttl);
         if verdict.keep

@@ -10,6 +10,8 @@
 //!
 //! Only steps 1 and 5 are compiled into every annotated function, and step 1 only with optimization.
 
+use std::marker::PhantomData;
+
 use crate::cached_function::FunctionRef;
 use crate::clock;
 pub(crate) use crate::flight::Purpose;
@@ -52,15 +54,32 @@ pub(crate) use with::{with_value, with_whole};
 /// What a look-up of a call comes to.
 pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R, Q, S>, S>>;
 
-/// Looks a call up in this process; on a miss the tier that its route leads to will be asked too.
-///
-/// `F` is a type of each function's own: with optimization the look-up is compiled for each, and inlined, and so is what
-/// it calls on the way of a hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth
-/// more. Without optimization nothing is inlined, and one for each key and value spares the compiler a third of its work.
+/// What a look-up is compiled for besides its key and its value.
+pub trait Own {
+    /// With optimization this type, which is one function's own: the look-up becomes a part of the function, and so does
+    /// what it calls on the way of a hit. Shared by several, it would be a call into a thread-local's closure, and cost a
+    /// fifth more. Without optimization nothing is inlined, and all functions of a key and a value share one.
+    type Type;
+}
+
+impl<F> Own for F {
+    #[cfg(not(debug_assertions))]
+    type Type = F;
+    #[cfg(debug_assertions)]
+    type Type = ();
+}
+
+/// The type of a closure, as [`Own`] has it.
+#[inline]
+pub fn own<F>(_closure: F) -> PhantomData<<F as Own>::Type> {
+    PhantomData
+}
+
+/// Looks a call up in this process; on a miss the tier that its route leads to will be asked too. See [`Own`] for `F`.
 #[inline]
 pub fn lookup<F, R, Q, S>(
     function: FunctionRef,
-    _own: F,
+    _own: PhantomData<F>,
     route: R,
     _shape: S,
     key: Q,
@@ -71,27 +90,11 @@ where
     S: Shape,
 {
     let key = route.key(key);
-    #[cfg(debug_assertions)]
-    return look_up::<(), R::Key, S>(function, key, R::remote);
-    #[cfg(not(debug_assertions))]
-    look_up::<F, R::Key, S>(function, key, R::remote)
-}
-
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn look_up<F, Q, S>(
-    function: FunctionRef,
-    key: Q,
-    remote: MakeRemote<Q::Owned, S>,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
     let hash = function.place(key::hash_of(&key));
     // Read to here, and not handed up through the calls: a large value is copied once.
     let mut hit = None;
     thread_cache::with(|thread_cache| {
-        let same = |owned: &Q::Owned| key.matches(owned);
+        let same = |owned: &OwnedKey<R, Q, S>| key.matches(owned);
         let read = |stored: &S::Stored| {
             let opened = S::read(stored);
             let is_served = !S::SEALED || opened.is_ok();
@@ -106,8 +109,8 @@ where
             function.observe_hit();
             Ok(ret)
         }
-        Some(Err(refusal)) => refused_of_function(function, hash, key, remote, refusal),
-        None => find_of_function(function, hash, key, remote),
+        Some(Err(refusal)) => refused_of_function(function, hash, key, R::remote, refusal),
+        None => find_of_function(function, hash, key, R::remote),
     }
 }
 
