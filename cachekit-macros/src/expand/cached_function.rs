@@ -157,6 +157,21 @@ pub(super) fn reference(model: &Model) -> TokenStream {
     }
 }
 
+/// A type of the function's own, for which the look-up is compiled.
+pub(super) fn own_type(model: &Model) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let private = model.private();
+    match &model.companion {
+        // A closure costs the compiler more.
+        Companion::Type { name, .. } if model.kept_turbofish().is_empty() => {
+            quote_spanned! {mixed=>
+                ::core::marker::PhantomData::<<#name as #private::Own>::Type>
+            }
+        }
+        _ => quote_spanned!(mixed=> #private::own(|| ())),
+    }
+}
+
 /// The function that returns the reference, in the same `impl` as the method.
 pub(super) fn function_of_method(model: &Model) -> proc_macro2::Ident {
     quote::format_ident!("__cachekit_site_{}", model.name().unraw(), span = Span::mixed_site())

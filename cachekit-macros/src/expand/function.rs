@@ -123,15 +123,13 @@ fn checks(model: &Model) -> TokenStream {
 fn look_up(model: &Model) -> TokenStream {
     let Some(cache) = &model.own_cache else {
         let site = cached_function::reference(model);
-        let here = model.here();
-        // A closure of its own: with its type, the look-up is compiled for this function alone, and becomes a part of it.
-        let own = quote_spanned!(here=> move || __site);
-        let looked_up = route::with(model, |route| {
+        let own = cached_function::own_type(model);
+        let first = quote_spanned!(model.here()=> #site, #own);
+        return route::with(model, |route| {
             key::with(model, Arrival::AsWritten, |key| {
-                model.call_with_shape("lookup", None, &quote!(#own, #route), &key)
+                model.call_with_shape("lookup", None, &quote!(#first, #route), &key)
             })
         });
-        return quote_spanned!(here=> match #site { __site => #looked_up });
     };
     let site = cached_function::definition(model);
     let at = Extent::of(cache);

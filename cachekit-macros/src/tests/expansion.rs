@@ -46,6 +46,13 @@ fn a_fixed_lifetime_needs_no_rules() {
 }
 
 #[test]
+fn closures_are_the_body_and_the_refresh_only() {
+    // Each costs the compiler as much as a function, and so does all that is generic over its type.
+    let emitted = expansion("ttl = 5", "fn f(x: u8) -> u8 { x }");
+    assert_eq!(emitted.matches("||").count(), 2, "{emitted}");
+}
+
+#[test]
 fn free_functions_have_a_companion_type() {
     let function = "pub fn f(x: u8) -> u8 { x }";
     assert!(has("", function, "pub struct f {"));

@@ -23,6 +23,7 @@ pub(crate) mod spans;
 pub(crate) use self::call::{Call, CallSpan};
 pub(crate) use self::durations::{Durations, Summary};
 pub(crate) use self::operation::{Noted, Operation, backends};
+pub(crate) use self::spans::Entered;
 
 static MEASURES: AtomicBool = AtomicBool::new(false);
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use super::Turn;
 use super::join::MAX_FAILED_WAITS;
 use super::lead::{Asked, Lead};
-use super::plain::MAX_PLAIN;
+use super::plain::{MAX_PLAIN, PlainRun};
 use super::rare::Rare;
 use super::remote::Behind;
 use crate::background;
@@ -15,7 +15,7 @@ use crate::clock::Ticks;
 use crate::explain::NotStored;
 use crate::flight::wait_graph;
 use crate::flight::wait_graph::Running;
-use crate::observe::{Call, Cause, Outcome};
+use crate::observe::{Call, Cause, Entered, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::store::{Caller, Flight, StoreRef};
@@ -133,6 +133,25 @@ impl<K, S: Shape> Drop for Miss<K, S> {
     }
 }
 
+/// A run of a sync function.
+enum Run {
+    Plain(PlainRun),
+    Other(OtherRun),
+}
+
+/// A run that is not plain. Its fields are dropped in this order.
+struct OtherRun {
+    fill: Entered,
+    call: Entered,
+}
+
+/// How the run of a sync function begins.
+enum Started<R> {
+    Run(Run),
+    /// There is no run: the value came from elsewhere.
+    Value(Entered, Box<R>),
+}
+
 /// How a miss goes on.
 // Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
@@ -174,45 +193,69 @@ where
 
     /// Runs a sync function under rules.
     // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
-    // it does nothing itself.
+    // it does nothing but call that: what comes before and after depends on the key and the value only.
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        // Each way has room for values on its own stack. A large value gains nothing from the shorter one.
-        if const { size_of::<S::Return>() <= MAX_PLAIN }
-            && self.leads_plainly()
-            && let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get())
-        {
-            // The miss stays where it is: moved, it would be copied.
-            let ret = self.run_as_leader(store, row, &rules, f);
-            if self.call.is_spent() {
-                debug_assert!(self.is_spent());
-                // Nothing in it is to be dropped any more, and the drop of the whole would be a call.
-                std::mem::forget(self);
+        match self.starts() {
+            Started::Run(run) => {
+                let ret = f();
+                if self.ends(run, &rules, &ret) {
+                    // The miss stays where it is: moved, it would be copied.
+                    std::mem::forget(self);
+                }
+                ret
             }
-            return ret;
+            Started::Value(call, value) => self.instead(call, value),
         }
-        self.run_otherwise(&rules, f)
     }
 
-    #[inline]
-    fn run_otherwise(
-        mut self,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let _call = self.call.enter();
+    /// Whether the function is to run, and how.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn starts(&mut self) -> Started<S::Return> {
+        // A large value gains nothing from the shorter way.
+        if const { size_of::<S::Return>() <= MAX_PLAIN }
+            && let Some(run) = self.starts_plainly()
+        {
+            return Started::Run(Run::Plain(run));
+        }
+        self.starts_otherwise()
+    }
+
+    /// Judges and publishes the result of a run. True if the miss has nothing left to drop, since its drop would be a call.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn ends(&mut self, run: Run, rules: &impl Judge<K, S>, ret: &S::Return) -> bool {
+        match run {
+            Run::Plain(run) => {
+                self.ends_plainly(run, rules, ret);
+                debug_assert!(!self.call.is_spent() || self.is_spent());
+                self.call.is_spent()
+            }
+            Run::Other(run) => {
+                self.ends_otherwise(run, rules, ret);
+                false
+            }
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn starts_otherwise(&mut self) -> Started<S::Return> {
+        let call = self.call.enter();
         if self.leads_plainly() {
             self.enters();
         } else if let Some(value) = self.start_otherwise() {
-            return self.instead(value);
+            return Started::Value(call, value);
         }
-        let entered = self.call.enter_fill();
-        // The miss stays where it is: moved, it would be copied.
-        let ret = f();
-        drop(entered);
-        self.complete(rules, &ret);
-        ret
+        let fill = self.call.enter_fill();
+        Started::Run(Run::Other(OtherRun { fill, call }))
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn ends_otherwise(&mut self, run: OtherRun, rules: &impl Judge<K, S>, ret: &S::Return) {
+        let OtherRun { fill, call } = run;
+        drop(fill);
+        self.complete(rules, ret);
+        drop(call);
     }
 
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
@@ -270,8 +313,9 @@ where
     #[cold]
     #[inline(never)]
     #[allow(clippy::boxed_local)] // It was moved by its address up to here.
-    fn instead(self, value: Box<S::Return>) -> S::Return {
+    fn instead(self, call: Entered, value: Box<S::Return>) -> S::Return {
         drop(self);
+        drop(call);
         *value
     }
 

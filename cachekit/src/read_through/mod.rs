@@ -8,7 +8,9 @@
 //! 5. the author's function fills (`lead`, and `drive` for one that is async);
 //! 6. the outcome rules ([`crate::rules`]); then the result is published: to the tier, the store and the waiters (`publish`).
 //!
-//! Only steps 1 and 5 are compiled into every annotated function.
+//! Only steps 1 and 5 are compiled into every annotated function, and step 1 only with optimization.
+
+use std::marker::PhantomData;
 
 use crate::cached_function::FunctionRef;
 use crate::clock;
@@ -54,19 +56,41 @@ pub(crate) use with::{with_value, with_whole};
 /// What a look-up of a call comes to.
 pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R, Q, S>, S>>;
 
-/// Looks a call up in this process; on a miss the tier that its route leads to will be asked too.
-///
-/// `F` is a type of each function's own: this is compiled for each, and inlined, and so is what it calls on the way of a
-/// hit. Shared by several, it would be a call into a thread-local's closure, and cost a fifth more.
+/// What a look-up is compiled for besides its key and its value.
+pub trait Own {
+    /// With optimization this type, which is one function's own: the look-up becomes a part of the function, and so does
+    /// what it calls on the way of a hit. Shared by several, it would be a call into a thread-local's closure, and cost a
+    /// fifth more. Without optimization nothing is inlined, and all functions of a key and a value share one.
+    type Type;
+}
+
+impl<F> Own for F {
+    #[cfg(not(debug_assertions))]
+    type Type = F;
+    #[cfg(debug_assertions)]
+    type Type = ();
+}
+
+/// The type of a closure, as [`Own`] has it.
 #[inline]
-pub fn lookup<F, R, Q, S>(function: F, route: R, _shape: S, key: Q) -> LookedUp<R, Q, S>
+pub fn own<F>(_closure: F) -> PhantomData<<F as Own>::Type> {
+    PhantomData
+}
+
+/// Looks a call up in this process; on a miss the tier that its route leads to will be asked too. See [`Own`] for `F`.
+#[inline]
+pub fn lookup<F, R, Q, S>(
+    function: FunctionRef,
+    _own: PhantomData<F>,
+    route: R,
+    _shape: S,
+    key: Q,
+) -> LookedUp<R, Q, S>
 where
-    F: Fn() -> FunctionRef,
     R: Route<Q, S>,
     Q: CacheKey,
     S: Shape,
 {
-    let function = function();
     let key = route.key(key);
     let hash = function.place(key::hash_of(&key));
     // Read to here, and not handed up through the calls: a large value is copied once.

@@ -6,8 +6,8 @@ use super::miss::Miss;
 use super::publish::{Made, plain_entry};
 use crate::clock::Ticks;
 use crate::entry::Resident;
-use crate::flight::wait_graph;
-use crate::observe::{Cause, Outcome};
+use crate::flight::wait_graph::{self, Running};
+use crate::observe::{Cause, Entered, Outcome};
 use crate::rules::Judge;
 use crate::shape::Shape;
 use crate::store::{Flight, Newcomer, Row, Store, StoreRef};
@@ -19,6 +19,15 @@ fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, n
     Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
 }
 
+/// A run in the short way of a miss. Its fields are dropped in this order.
+pub(super) struct PlainRun {
+    fill: Entered,
+    running: Running,
+    call: Entered,
+    store: &'static Store,
+    row: Row,
+}
+
 /// Results up to this size, in bytes, take the short way of a miss.
 pub(super) const MAX_PLAIN: usize = 512;
 
@@ -27,30 +36,42 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    /// Runs a function whose call leads, where that is all that there is to it. Most misses do this, and no other way has as
-    /// many steps that are none: what it takes from the miss stays in registers.
-    #[inline]
-    pub(super) fn run_as_leader(
-        &mut self,
-        store: &'static Store,
-        row: Row,
-        rules: &impl Judge<K, S>,
-        f: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let _call = self.call.enter();
-        // If the function panics, or what else is the user's, the lead is given up as the miss is dropped.
+    /// Begins the run of a function whose call leads, if there is nothing else to look at. Most misses do this, and no other
+    /// way has as many steps that do nothing: what it takes from the miss stays in registers.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn starts_plainly(&mut self) -> Option<PlainRun> {
+        if !self.leads_plainly() {
+            return None;
+        }
+        let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get()) else {
+            return None;
+        };
+        let call = self.call.enter();
+        // If the function or other user code panics, the lead is given up as the miss is dropped.
         let running = wait_graph::enter(row.flight());
         self.call.fills(Cause::Miss);
-        let entered = self.call.enter_fill();
-        let ret = f();
-        drop(entered);
+        let fill = self.call.enter_fill();
+        Some(PlainRun { fill, running, call, store, row })
+    }
+
+    /// Judges and publishes the result of such a run.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn ends_plainly(
+        &mut self,
+        run: PlainRun,
+        rules: &impl Judge<K, S>,
+        ret: &S::Return,
+    ) {
+        // In this order: the span is left last, also if the user's code panics.
+        let PlainRun { fill, call: _call, running, store, row } = run;
+        drop(fill);
         let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
-        let verdict = rules.judge(&key, &ret, self.ttl);
+        let verdict = rules.judge(&key, ret, self.ttl);
         if verdict.keep
-            && let Some(value) = S::stored(&ret)
+            && let Some(value) = S::stored(ret)
         {
             self.call.ended(store.observed(), Outcome::Ok);
-            let (value, how) = (S::kept(value), (self.window, S::kind(&ret)));
+            let (value, how) = (S::kept(value), (self.window, S::kind(ret)));
             // The user's code is over.
             drop(running);
             let Made { entry, ends, now } = plain_entry(store, key, value, verdict, how);
@@ -62,9 +83,8 @@ where
             }
         } else {
             self.key = Some(key);
-            self.end_unkept(verdict.ttl, &ret);
+            self.end_unkept(verdict.ttl, ret);
         }
-        ret
     }
 
     #[cold]

@@ -20,7 +20,7 @@ mod write;
 use root::Root;
 use serializer::Encoder;
 pub(super) use sink::copy_short;
-use sink::{ARGUMENTS, DOCUMENT, Spare, Window};
+use sink::{ARGUMENTS, DOCUMENT, Larger, Window};
 use sort::Marks;
 use write::Profile;
 
@@ -29,8 +29,8 @@ pub(super) fn arguments<A: Serialize + ?Sized, R>(
     args: &A,
     made: impl FnOnce(&[u8]) -> R,
 ) -> Result<R, Error> {
-    let (mut space, mut spare, mut marks) = ([0; ARGUMENTS], Spare::default(), Marks::new());
-    let out = Window::new(&mut space, &mut spare);
+    let (mut space, mut larger, mut marks) = ([0; ARGUMENTS], Larger::default(), Marks::new());
+    let out = Window::new(&mut space, &mut larger);
     let mut encoder = Encoder::new(out, &mut marks, Profile::Arguments);
     match args.serialize(Root(&mut encoder)) {
         Ok(()) => Ok(made(encoder.out.written())),
@@ -43,8 +43,8 @@ pub(super) fn argument<A: Serialize + ?Sized, R>(
     argument: &A,
     made: impl FnOnce(&[u8]) -> R,
 ) -> Result<(R, bool), Error> {
-    let (mut space, mut spare, mut marks) = ([0; ARGUMENTS], Spare::default(), Marks::new());
-    let out = Window::new(&mut space, &mut spare);
+    let (mut space, mut larger, mut marks) = ([0; ARGUMENTS], Larger::default(), Marks::new());
+    let out = Window::new(&mut space, &mut larger);
     let mut encoder = Encoder::new(out, &mut marks, Profile::Arguments);
     encoder.serialize_part(argument)?;
     Ok((made(encoder.out.written()), encoder.keeps_less))
@@ -62,12 +62,13 @@ fn failed(fault: Fault, argument: Option<u32>) -> Error {
 /// A value's document.
 pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     // Of zeros it would be: but memory that the allocator has to clear is slower to get.
-    let (mut space, mut spare, mut marks) = (vec![0xc1; DOCUMENT], Spare::default(), Marks::new());
-    let out = Window::new(&mut space, &mut spare);
+    let (mut space, mut larger, mut marks) =
+        (vec![0xc1; DOCUMENT], Larger::default(), Marks::new());
+    let out = Window::new(&mut space, &mut larger);
     let mut encoder = Encoder::new(out, &mut marks, Profile::Value);
     encoder.serialize_part(value)?;
     let len = encoder.out.len();
-    let mut document = spare.into_last().unwrap_or(space);
+    let mut document = larger.into_last().unwrap_or(space);
     document.truncate(len);
     // Stored documents live long.
     if len < document.capacity() / 2 {

@@ -1,20 +1,20 @@
-//! What the encoder writes to: a space that is filled before, so that each write is one check and one copy.
+//! The output of the encoder: an initialized space, so that each write is one check and one copy.
 
 /// Arguments of up to so many bytes are encoded without a heap allocation.
 pub(super) const ARGUMENTS: usize = 256;
 /// Values of up to so many bytes need one allocation.
 pub(super) const DOCUMENT: usize = 256;
 
-/// What takes the place of a space that became too small, and of this one in turn.
+/// The larger space that replaces one that became too small, and the one that replaces this space in turn.
 #[derive(Default)]
-pub(super) struct Spare(Option<Box<(Vec<u8>, Self)>>);
+pub(super) struct Larger(Option<Box<(Vec<u8>, Self)>>);
 
-impl Spare {
-    /// The last space that there was need of.
+impl Larger {
+    /// The last space that was needed.
     pub(super) fn into_last(self) -> Option<Vec<u8>> {
         let (mut last, mut next) = *self.0?;
-        while let Some(spare) = next.0 {
-            (last, next) = *spare;
+        while let Some(larger) = next.0 {
+            (last, next) = *larger;
         }
         Some(last)
     }
@@ -22,20 +22,20 @@ impl Spare {
 
 /// Bytes that grow at their end.
 ///
-/// It borrows the space it writes to, also when that is one of its own making: so a write needs not look for where the
-/// space is. What was written is copied to each larger space, and the smaller ones end with the encoder.
+/// It borrows the space it writes to, even one that it allocated itself, so a write need not find out where the space is.
+/// The bytes written so far are copied to each larger space. The smaller ones are dropped with the encoder.
 pub(super) struct Window<'w> {
     /// What is written, and the room behind it.
     space: &'w mut [u8],
     /// How much is written.
     len: usize,
-    /// Where the next space will lie.
-    spare: Option<&'w mut Spare>,
+    /// Where the next space goes.
+    larger: Option<&'w mut Larger>,
 }
 
 impl<'w> Window<'w> {
-    pub(super) fn new(space: &'w mut [u8], spare: &'w mut Spare) -> Self {
-        Self { space, len: 0, spare: Some(spare) }
+    pub(super) fn new(space: &'w mut [u8], larger: &'w mut Larger) -> Self {
+        Self { space, len: 0, larger: Some(larger) }
     }
 
     #[inline(always)]
@@ -127,10 +127,10 @@ impl<'w> Window<'w> {
             let mut space = Vec::with_capacity(2 * end);
             space.extend_from_slice(&self.space[..at]);
             space.resize(2 * end, 0);
-            let spare = self.spare.take().expect("each space leaves a place for the next one");
-            let (space, next) = &mut **spare.0.insert(Box::new((space, Spare::default())));
+            let larger = self.larger.take().expect("each space leaves a place for the next one");
+            let (space, next) = &mut **larger.0.insert(Box::new((space, Larger::default())));
             self.space = space;
-            self.spare = Some(next);
+            self.larger = Some(next);
         }
         self.space[at..end].copy_from_slice(bytes);
         self.len = end;

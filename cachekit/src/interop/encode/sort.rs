@@ -125,9 +125,10 @@ fn few(out: &mut Window<'_>, marks: &[Mark]) -> bool {
     for number in &numbers[..marks.len()] {
         let index = usize::from(number.to_le_bytes()[0]) % FEW;
         let (start, end) = (starts[index], starts[index + 1]);
-        let steps = (before[start % NEAR..].first_chunk(), space[at..].first_chunk_mut());
+        let steps =
+            (before[start % NEAR..].first_chunk::<STEP>(), space[at..].first_chunk_mut::<STEP>());
         if let (true, (Some(entry), Some(place))) = (end - start <= STEP, steps) {
-            *<&mut [u8; STEP]>::from(place) = *entry;
+            *place = *entry;
         } else {
             space[at..at + end - start].copy_from_slice(&before[start..end]);
         }
