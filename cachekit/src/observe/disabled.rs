@@ -6,7 +6,7 @@ use crate::counters::CounterId;
 pub(crate) mod spans;
 
 pub(crate) use self::spans::CallSpan;
-use self::spans::Entered;
+pub(crate) use self::spans::Entered;
 
 /// Why a function runs.
 #[derive(Clone, Copy)]
