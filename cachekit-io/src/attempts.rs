@@ -67,8 +67,8 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// With a deadline, no wait is begun that ends after it. Without, none that is longer than the longest of the schedule:
-    /// whoever asks for more is left alone.
+    /// With a deadline, no wait begins that ends after it. Without one, no wait is longer than the longest of the schedule: if
+    /// the backend asks for more, there is no further attempt.
     pub(crate) fn new(schedule: Schedule, deadline: Option<Instant>) -> Self {
         Self { schedule, deadline, at_once: 0, later: 0 }
     }
