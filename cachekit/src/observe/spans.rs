@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use tracing::field::{Empty, Value};
 use tracing::level_filters::LevelFilter;
@@ -18,14 +17,8 @@ pub(super) const SHARED: &str = "shared";
 /// No tier: the function ran, or the call waited for another call's run.
 const NONE: &str = "none";
 
-/// One hit in this many has a span; 0 means none.
-static SAMPLED: AtomicU32 = AtomicU32::new(0);
-
 /// Gives one hit in this many, in each thread, a span.
-pub(crate) fn sample_hits(one_in: u32) {
-    SAMPLED.store(one_in, Ordering::Relaxed);
-    thread_cache::observers_changed();
-}
+pub(crate) use crate::thread_cache::sample_hits;
 
 /// Records a hit in the store. The name is looked up only if the hit may have a span; otherwise all hits would pay for it.
 #[inline]
@@ -38,7 +31,7 @@ pub(super) fn hit(observed: &Observed, stale: bool) {
 /// Whether hits may have spans.
 #[inline]
 pub(crate) fn samples_hits() -> bool {
-    SAMPLED.load(Ordering::Relaxed) != 0
+    thread_cache::sampled() != 0
 }
 
 /// Records a hit, which has a span if it is its turn.
@@ -48,7 +41,7 @@ pub(crate) fn sampled_hit(name: impl FnOnce() -> String, stale: bool) {
     thread_local! {
         static SEEN: Cell<u32> = const { Cell::new(0) };
     }
-    let one_in = SAMPLED.load(Ordering::Relaxed).max(1);
+    let one_in = thread_cache::sampled().max(1);
     let seen = SEEN.try_with(|seen| {
         seen.set(seen.get().wrapping_add(1));
         seen.get()

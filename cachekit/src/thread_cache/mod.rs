@@ -11,6 +11,8 @@
 
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
+#[cfg(feature = "tracing")]
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::clock::Ticks;
 use crate::counters::{self, CounterId, ThreadCounters};
@@ -151,10 +153,22 @@ pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
     }
 }
 
-/// Whether hits may have spans has changed: each thread looks before its next hit, as it does when an entry has ended.
+/// One hit in this many has a span; 0 means none. It is here because each thread keeps a copy beside its entries.
 #[cfg(feature = "tracing")]
-pub(crate) fn observers_changed() {
+static SAMPLED: AtomicU32 = AtomicU32::new(0);
+
+/// Sets how many hits have spans. Each thread reads it before its next hit, as it does when an entry has ended.
+#[cfg(feature = "tracing")]
+pub(crate) fn sample_hits(one_in: u32) {
+    SAMPLED.store(one_in, Ordering::Relaxed);
     gone::note(std::iter::once(0));
+}
+
+/// One hit in this many has a span; 0 means none.
+#[cfg(feature = "tracing")]
+#[inline]
+pub(crate) fn sampled() -> u32 {
+    SAMPLED.load(Ordering::Relaxed)
 }
 
 /// The upper bits and the lower ones choose the set together: the hashes of numbers in a row are as far from each other, and
@@ -378,7 +392,7 @@ impl ThreadCache {
     fn see(&self, count: u64) {
         self.seen.set(count);
         #[cfg(feature = "tracing")]
-        self.is_observed.set(crate::observe::spans::samples_hits());
+        self.is_observed.set(sampled() != 0);
         self.set_special();
     }
 
