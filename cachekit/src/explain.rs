@@ -122,7 +122,7 @@ pub struct Shared {
     ///
     /// For a `#[cache::secure]` function in its own format, the hash depends on the key, and reveals nothing about the
     /// arguments. For all others, and with `interop = …`, it is a hash of the arguments without a key (Blake2b, [RFC
-    /// 7693]): a reader who has the fingerprint can test guesses of the arguments.
+    /// 7693]): an attacker with the fingerprint can test guesses of the arguments.
     ///
     /// [RFC 7693]: https://www.rfc-editor.org/rfc/rfc7693
     pub fingerprint: Option<String>,

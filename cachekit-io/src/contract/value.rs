@@ -154,7 +154,7 @@ impl fmt::Debug for Fetched {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SetOptions {
-    /// How long the entry is fresh; `None` means for ever.
+    /// How long the entry is fresh; `None` means forever.
     pub ttl: Option<Duration>,
     /// How long it may then be served as stale; `None` or zero means not at all.
     pub stale_ttl: Option<Duration>,
@@ -168,7 +168,7 @@ pub struct SetOptions {
 }
 
 impl SetOptions {
-    /// Fresh for ever.
+    /// Fresh forever.
     pub fn new() -> Self {
         Self::default()
     }

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 const ANSWER_MARGIN: usize = 64 * 1024;
 /// Longer deadlines are mistakes, and would not fit the arithmetic of clocks.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
-/// Requests that the service certainly did not see are repeated at once, but not for ever.
+/// Requests that the service certainly did not see are repeated at once, but not forever.
 const AT_ONCE: u32 = 3;
 
 /// Settings of a [`CachekitIo`]; only the API key has no default.

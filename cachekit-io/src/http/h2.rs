@@ -125,7 +125,7 @@ impl Conn {
         self.suspect.load(Ordering::SeqCst)
     }
 
-    /// Waits until the connection is no longer suspect; for ever if it is dead.
+    /// Waits until the connection is no longer suspect; forever if it is dead.
     pub(super) async fn sign_of_life(&self) {
         let mut well = pin!(self.well.notified());
         // From here on no sign is missed.

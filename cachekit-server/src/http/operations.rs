@@ -364,7 +364,7 @@ fn say_freshness(headers: &mut HeaderMap, lifetime: Lifetime, now: Timestamp) {
     headers.insert(name::FRESHNESS, HeaderValue::from_static(word));
 }
 
-/// How many whole seconds a copy may be kept; `None` means for ever.
+/// How many whole seconds a copy may be kept; `None` means forever.
 fn fresh_for(lifetime: Lifetime, now: Timestamp) -> Option<u64> {
     lifetime.is_bounded().then(|| lifetime.fresh_until.millis_since(now) / 1000)
 }

@@ -294,7 +294,7 @@ impl Inner {
 /// Decides where a candidate and the first entry that it does not beat are worth the same.
 ///
 /// Mostly the entry stays. But counters end at 15, and those of an old entry can be those of keys in use: an entry that is
-/// no longer used would stand for ever. A candidate that comes back, while the entry has stood and was not used, has been
+/// no longer used would stay forever. A candidate that comes back, while the entry has stood and was not used, has been
 /// asked for once more than that one. Which of the candidates comes back is not known, so one is remembered, and another
 /// after twice as many: a loop of whatever length is found, as in Brent's algorithm for cycles ("An Improved Monte Carlo
 /// Factorization Algorithm", BIT 1980). In a loop over more keys than there is room for, the entry is used before any

@@ -31,7 +31,7 @@ pub(crate) enum Turn {
 /// What a caller that wants to wait is to do.
 pub(super) enum Joined {
     Wait(Arc<Wait>),
-    /// Waiting could go on for ever: the caller runs the function beside the leader.
+    /// Waiting could go on forever: the caller runs the function beside the leader.
     Alone,
     /// It has ended, or is left behind.
     Gone,
