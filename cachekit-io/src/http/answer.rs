@@ -21,6 +21,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// An attempt before this one may have done the work.
+    pub(super) repeated: bool,
 }
 
 impl Answer {
@@ -55,7 +57,7 @@ impl Answer {
             }
         }
         let body = collector.finish();
-        Ok((Self { status: head.status, headers: head.headers, body }, is_whole))
+        Ok((Self { status: head.status, headers: head.headers, body, repeated: false }, is_whole))
     }
 }
 

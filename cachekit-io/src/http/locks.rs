@@ -113,7 +113,8 @@ impl CachekitIo {
         // Servers answer a late unlock with success; ours says beside it what it was.
         let said = answer.headers.get(header::LOCK_RELEASE);
         let not_held = said.is_some_and(|said| said == header::LOCK_NOT_HELD);
-        Ok(answer.status.is_success() && !not_held)
+        // One that is repeated finds the lock released.
+        Ok(answer.status.is_success() && !not_held || answer.repeated)
     }
 }
 

@@ -66,7 +66,8 @@ impl CachekitIo {
         let target = self.target(Operation::Delete, key, Part::Value)?;
         let call = Call::new(Method::DELETE, target, SMALL_BODY);
         let answer = self.send(Operation::Delete, Some(key), call, success_or_absent).await?;
-        Ok(answer.status != StatusCode::NOT_FOUND)
+        // A removal that is repeated finds nothing.
+        Ok(answer.status != StatusCode::NOT_FOUND || answer.repeated)
     }
 
     /// Whether [`get`](Self::get) would find something, without moving the value.

@@ -33,7 +33,9 @@ impl CachekitIo {
             self.attempt(call, now, accepts)
         };
         let attempts = self.shared.retry.run(deadline, |_| call.idempotent, attempt);
-        self.within(deadline, operation, key, attempts).await
+        let (mut answer, repeated) = self.within(deadline, operation, key, attempts).await?;
+        answer.repeated = repeated;
+        Ok(answer)
     }
 
     /// Bounds an operation of any kind with the deadline.

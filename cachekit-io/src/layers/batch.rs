@@ -2,6 +2,7 @@
 
 use super::call::{Attempt, Call};
 use super::layered::{Layer, Layered};
+use super::removal::Removal;
 use crate::{
     Backend, BackendError, BackendErrorKind, Batch, BatchEntry, BatchResults, BoxFuture, Fetched,
     Operation,
@@ -232,13 +233,22 @@ impl<L: Layer, B: Backend> Batch for Layered<L, B> {
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
+        let removals: Arc<[Removal]> = keys.iter().map(|_| Removal::default()).collect();
         self.carry_many(
             Operation::DeleteMany,
             keys.len(),
             |_| Repeat::Always,
             move |batch, asked| {
-                let keys: Vec<&str> = asked.iter().map(|&item| keys[item]).collect();
-                Box::pin(async move { batch.delete_many(&keys).await })
+                let (removals, asked) = (Arc::clone(&removals), asked.to_vec());
+                Box::pin(async move {
+                    let before: Vec<_> = asked.iter().map(|&item| removals[item].begin()).collect();
+                    let keys: Vec<&str> = asked.iter().map(|&item| keys[item]).collect();
+                    let found = batch.delete_many(&keys).await;
+                    let items = asked.iter().zip(before).zip(found);
+                    items
+                        .map(|((&item, before), found)| removals[item].end(before, found))
+                        .collect()
+                })
             },
         )
     }

@@ -1,6 +1,7 @@
 //! A backend behind a layer: how each operation passes through it.
 
 use super::call::{Attempt, Call};
+use super::removal::Removal;
 use crate::{
     Backend, BackendError, BackendErrorKind, Batch, BoxFuture, Expiry, FenceToken, Fencing,
     Fetched, Health, InvalidationEvents, LockToken, Locks, Operation, SetOptions, TtlControl,
@@ -55,7 +56,7 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
     /// A batch passes as one call. It fails if one of its items failed with a passing error
     /// ([`BackendError::is_retryable`]), or with one that a breaker counts; a further attempt covers only those items.
     /// The result of the layer becomes the result of the items that have none yet. If an outer layer gives a batch up,
-    /// what the inner layers knew of its items is lost. what the inner ones knew of its items.
+    /// what the inner layers knew of its items is lost.
     fn carry<'a, T: Send + 'a>(
         &'a self,
         call: Call<'a>,
@@ -142,7 +143,14 @@ impl<L: Layer, B: Backend> Backend for Layered<L, B> {
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.carry(Operation::Delete, key, move || self.backend.delete(key))
+        let removal = Arc::new(Removal::default());
+        self.carry(Operation::Delete, key, move || {
+            let removal = Arc::clone(&removal);
+            Box::pin(async move {
+                let before = removal.begin();
+                removal.end(before, self.backend.delete(key).await)
+            })
+        })
     }
 
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {

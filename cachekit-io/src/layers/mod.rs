@@ -63,6 +63,7 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod deadline;
 mod layered;
+mod removal;
 mod retry;
 
 #[cfg(test)]

@@ -95,13 +95,14 @@ impl Retry {
         self.schedule.later
     }
 
-    /// Attempts until one succeeds, or there is to be no other.
+    /// Attempts until one succeeds, or there is to be no other. Also returns whether an attempt before the one that
+    /// succeeded may have done the work.
     pub(crate) async fn run<T, F, A>(
         &self,
         deadline: Option<Instant>,
         is_repeatable: impl Fn(&F) -> bool,
         mut attempt: impl FnMut() -> A,
-    ) -> Result<T, F>
+    ) -> Result<(T, bool), F>
     where
         F: Failed,
         A: Future<Output = Result<T, F>>,
@@ -113,7 +114,7 @@ impl Retry {
                     if let Some(budget) = &self.budget {
                         budget.succeeded();
                     }
-                    return Ok(done);
+                    return Ok((done, maybe_processed));
                 }
                 Err(failure) => failure,
             };
@@ -154,7 +155,8 @@ impl Layer for Retry {
         attempt: Attempt<'a, T>,
     ) -> BoxFuture<'a, Result<T, BackendError>> {
         Box::pin(async move {
-            self.run(None, |error| attempt.may_repeat_after(error), || attempt.run()).await
+            let done = self.run(None, |error| attempt.may_repeat_after(error), || attempt.run());
+            Ok(done.await?.0)
         })
     }
 }

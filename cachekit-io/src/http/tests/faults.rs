@@ -1,5 +1,5 @@
 use super::server::{Reply, Server, Speaks, answer, reply, with};
-use crate::{BackendErrorKind, CachekitIo, SetOptions};
+use crate::{Backend, BackendErrorKind, CachekitIo, LockToken, SetOptions};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::Reason;
@@ -57,6 +57,29 @@ async fn quota_and_credentials_are_not_tried_again() {
     assert_eq!(client.get("k").await.unwrap_err().kind(), BackendErrorKind::QuotaExceeded);
     assert!(client.get("k").await.unwrap_err().is_authentication());
     assert_eq!(server.seen().len(), 2);
+}
+
+/// The server did it, and the answer was lost: the second attempt finds nothing.
+#[tokio::test]
+async fn what_a_repeated_removal_finds_gone_was_there() {
+    let lost: [fn() -> Reply; 3] =
+        [|| reply(503, ""), || Reply::Reset(Reason::INTERNAL_ERROR), || Reply::Hangup];
+    for lost in lost {
+        let server = Server::new(move |seen| match seen.number {
+            0 | 3 => lost(),
+            // The requests after it have their first answer.
+            1 | 2 => reply(404, ""),
+            _ => Reply::Answer(with(answer(200, ""), "x-cachekit-lock-release", "not-held")),
+        });
+        let client = server.client();
+        assert!(client.delete("k").await.unwrap());
+        assert!(!client.delete("k").await.unwrap());
+        let locks = client.locks().expect("it has locks");
+        let token = LockToken::new("l");
+        assert!(locks.release("k", &token).await.unwrap());
+        assert!(!locks.release("k", &token).await.unwrap());
+        assert_eq!(server.seen().len(), 6);
+    }
 }
 
 #[tokio::test]

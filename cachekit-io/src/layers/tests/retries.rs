@@ -4,10 +4,12 @@ use super::run;
 use crate::layers::{Attempt, Call, Layer, Retry, RetryBudget};
 use crate::testing::{Fault, FaultyBackend};
 use crate::{
-    Backend, BackendError, BackendErrorKind, BoxFuture, FenceToken, Fencing, LockToken, Locks,
-    MemoryBackend, Operation, SetOptions,
+    Backend, BackendError, BackendErrorKind, Batch, BatchEntry, BatchResults, BoxFuture,
+    FenceToken, Fencing, Fetched, Health, LockToken, Locks, MemoryBackend, Operation, SetOptions,
 };
+use bytes::Bytes;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 fn faulty() -> FaultyBackend {
@@ -46,6 +48,99 @@ fn nor_is_what_must_not_be_done_twice() {
     let options = SetOptions::new().lock(lock);
     assert!(run(backend.set("k", "v".into(), &options)).is_err());
     assert_eq!(backend.backend().calls().len(), 4);
+}
+
+/// The first removal fails: it is done, or the backend says that it did nothing.
+#[derive(Debug)]
+struct FirstFails {
+    memory: MemoryBackend,
+    is_done: bool,
+    failed: AtomicBool,
+}
+
+impl FirstFails {
+    fn new(is_stored: bool, is_done: bool) -> Self {
+        let memory = MemoryBackend::new();
+        if is_stored {
+            run(memory.set("k", "v".into(), &SetOptions::new())).unwrap();
+        }
+        Self { memory, is_done, failed: AtomicBool::new(false) }
+    }
+}
+
+impl Backend for FirstFails {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
+        self.memory.get(key)
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        options: &'a SetOptions,
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.memory.set(key, value, options)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            if self.failed.swap(true, SeqCst) {
+                return self.memory.delete(key).await;
+            }
+            let error = BackendError::new(BackendErrorKind::Transient, Operation::Delete);
+            if !self.is_done {
+                return Err(error.with_unprocessed());
+            }
+            self.memory.delete(key).await?;
+            Err(error)
+        })
+    }
+
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.memory.exists(key)
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, BackendError>> {
+        self.memory.health()
+    }
+
+    fn batch(&self) -> Option<&dyn Batch> {
+        Some(self)
+    }
+}
+
+impl Batch for FirstFails {
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {
+        Box::pin(async move { vec![self.get(keys[0]).await] })
+    }
+
+    fn set_many<'a>(&'a self, entries: &'a [BatchEntry<'a>]) -> BoxFuture<'a, BatchResults<()>> {
+        let BatchEntry { key, value, options, .. } = &entries[0];
+        Box::pin(async move { vec![self.set(key, value.clone(), options).await] })
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
+        Box::pin(async move { vec![self.delete(keys[0]).await] })
+    }
+}
+
+/// The first attempt removed the entry and its answer was lost: the second one finds nothing, and there was something.
+#[test]
+fn a_repeated_removal_knows_that_the_first_may_have_removed() {
+    for (is_stored, is_done, removes) in [
+        (true, true, true),
+        (true, false, true),
+        (false, false, false),
+        // It cannot be known.
+        (false, true, true),
+    ] {
+        let backend = || Retry::new(1).around(FirstFails::new(is_stored, is_done));
+        assert_eq!(run(backend().delete("k")).unwrap(), removes, "{is_stored} {is_done}");
+        let retrying = backend();
+        let many = retrying.batch().unwrap().delete_many(&["k"]);
+        let many = run(async { Ok(many.await) }).unwrap();
+        assert_eq!(many[0].as_ref().unwrap(), &removes, "{is_stored} {is_done}, batch");
+    }
 }
 
 /// Every attempt fails, and asks for so long a wait.
