@@ -11,7 +11,7 @@ use crate::stream::Watched;
 use crate::tls::CurrentIdentity;
 use crate::unread::Window;
 use crate::watch::Verdict;
-use http::Request;
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,7 +20,7 @@ use rustls::HandshakeKind;
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -193,12 +193,17 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = &seat.pulse;
+    let window = (!matches!(speaks, Speaks::Http1)).then(|| service.windows.open());
+    let window_bytes = window.as_ref().map_or(0, Window::bytes);
+    let window = Mutex::new(window);
     let answer = service_fn(|request: Request<Incoming>| {
+        if request.version() < Version::HTTP_2 {
+            // It has no use for a window.
+            drop(window.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
         let (service, running) = (Arc::clone(service), pulse.begin());
         async move { Ok::<_, Infallible>(service.answer(request, running).await) }
     });
-    let window = (!matches!(speaks, Speaks::Http1)).then(|| service.windows.open());
-    let window_bytes = window.as_ref().map_or(0, Window::bytes);
     let builder = protocol(&service.limits, speaks, window_bytes);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
     let first_check = service.limits.header_timeout.min(service.limits.stall_timeout);

@@ -1,5 +1,6 @@
 //! What the server allows, and how long it waits.
 
+use crate::unread::{TooFew, Windows};
 use cachekit_io::wire::limits::MAX_VALUE_BYTES;
 use std::time::Duration;
 
@@ -38,9 +39,11 @@ pub struct Limits {
     /// one is bounded by the whole alone. Without it: a quarter of the whole.
     pub max_receiving_bytes_per_tenant: Option<usize>,
     /// What peers may have sent over all HTTP/2 connections together that no request has read yet, in bytes: the sum of the
-    /// windows of the connections. The more connections there are, the less of it a new one gets, at most 4 MiB and at
-    /// least the 64 KiB that each has by RFC 9113 §6.9.2.
-    pub max_unread_bytes: usize,
+    /// windows of the connections. The 64 KiB that each has by RFC 9113 §6.9.2 are set aside for twice
+    /// [`max_connections`](Self::max_connections), since as many may be closing. A connection gets a part of what is left,
+    /// up to 4 MiB. Without it: 256 MiB, or twice what is set aside if that is more. With less than what is set aside the
+    /// server does not start.
+    pub max_unread_bytes: Option<usize>,
     /// What all answers that their peers have not taken yet may hold together, in bytes. Answers beyond it
     /// wait, and their values are not loaded before there is room; a value always fits alone.
     pub max_sending_bytes: usize,
@@ -94,7 +97,7 @@ impl Default for Limits {
             max_value_bytes: MAX_VALUE_BYTES,
             max_receiving_bytes: 512 * 1024 * 1024,
             max_receiving_bytes_per_tenant: None,
-            max_unread_bytes: 256 * 1024 * 1024,
+            max_unread_bytes: None,
             max_sending_bytes: 512 * 1024 * 1024,
             max_sending_bytes_per_tenant: None,
             max_sending_bytes_per_connection: 64 * 1024 * 1024,
@@ -119,6 +122,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The windows of connections, if the bound leaves each connection what the protocol gives it.
+    pub(crate) fn windows(&self) -> Result<Windows, TooFew> {
+        // As many may be closing.
+        let connections = self.max_connections.saturating_mul(2);
+        Windows::new(self.max_unread_bytes, connections)
+    }
+
     /// What one tenant may do of what all may do.
     pub(crate) fn shares(&self) -> Shares {
         let (connections, receiving, sending) =

@@ -14,7 +14,6 @@ use crate::room::Room;
 use crate::store::{MemoryStore, RedisStore, Store};
 use crate::tenant::{TenantLimits, TenantLimitsError, Tenants};
 use crate::tls::{CurrentIdentity, Identity};
-use crate::unread::Windows;
 use cachekit_io::Clock;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -55,6 +54,17 @@ pub enum StartError {
         "over Redis there is no quota of stored bytes, and a tenant has one; use maxmemory of Redis"
     )]
     StoredBytes,
+    /// [`Limits::max_unread_bytes`] is less than the protocol gives to the connections that there may be.
+    #[error(
+        "max_unread_bytes is {stated}, and twice max_connections connections have at least {least} bytes together: \
+         raise it, or lower max_connections"
+    )]
+    UnreadBytes {
+        /// What was stated.
+        stated: usize,
+        /// The least.
+        least: usize,
+    },
 }
 
 /// A server that is about to start. Made by [`Server::builder`](crate::Server::builder).
@@ -227,6 +237,10 @@ impl Builder {
         {
             return Err(StartError::StoredBytes);
         }
+        let windows = self
+            .limits
+            .windows()
+            .map_err(|few| StartError::UnreadBytes { stated: few.stated, least: few.least })?;
         let (listener, local_addr) = listen(self.listen).await?;
         let admin = match self.admin {
             Some(address) => Some(listen(address).await?),
@@ -236,9 +250,6 @@ impl Builder {
         let alarms = Arc::clone(&metrics.alarms);
         let limits = &self.limits;
         let outgoing = Outgoing::new(limits.max_sending_bytes, limits.stall_timeout, alarms);
-        // As many may be on their way out.
-        let connections = limits.max_connections.saturating_mul(2);
-        let windows = Windows::new(limits.max_unread_bytes, connections);
         let service = Arc::new(Service {
             keys: RwLock::new(Arc::new(self.keys)),
             tenants: Tenants::new(self.limits.shares()),

@@ -1,8 +1,9 @@
 //! What peers may have sent that no request has read: a bound for all connections together.
 //!
 //! On HTTP/2 a peer sends as much as the connection's window says, whether or not the request reads it. The window of
-//! a connection is decided when it begins, so each gets a part of what is left then: the first ones all that a connection
-//! has use for, and fewer bytes the more there are. HTTP/1.1 has no windows: what is not read stays with the peer.
+//! a connection is decided when it begins. The least that the protocol allows is set aside for every connection that
+//! there may be. Each connection gets a part of what is left when it begins, so the first ones get all that they have use
+//! for. HTTP/1.1 has no windows: what is not read stays with the peer.
 
 use crate::room::Room;
 use std::sync::Arc;
@@ -14,6 +15,15 @@ const LEAST: u32 = 65_535;
 const MOST: u32 = 4 * 1024 * 1024;
 /// A connection takes this part of what is left, at the most.
 const PART: usize = 8;
+/// The bound if none is stated and it suffices.
+const USUAL: usize = 256 * 1024 * 1024;
+
+/// A bound below what the connections have by the protocol.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooFew {
+    pub(crate) stated: usize,
+    pub(crate) least: usize,
+}
 
 /// The windows of all connections.
 pub(crate) struct Windows {
@@ -28,10 +38,20 @@ pub(crate) struct Window {
 }
 
 impl Windows {
-    /// For so many bytes, in so many connections at the most.
-    pub(crate) fn new(most: usize, connections: usize) -> Self {
-        let set_aside = connections.saturating_mul(LEAST as usize);
-        Self { spare: Room::new(most.saturating_sub(set_aside)) }
+    /// For at most this many connections, and this many bytes in them.
+    pub(crate) fn new(stated: Option<usize>, connections: usize) -> Result<Self, TooFew> {
+        let least = connections.saturating_mul(LEAST as usize);
+        let most = stated.unwrap_or_else(|| USUAL.max(least.saturating_mul(2)));
+        match most.checked_sub(least) {
+            Some(spare) => Ok(Self { spare: Room::new(spare) }),
+            None => Err(TooFew { stated: most, least }),
+        }
+    }
+
+    /// What the connections have beyond the least, in bytes.
+    #[cfg(test)]
+    pub(crate) fn shared_out(&self) -> usize {
+        self.spare.used()
     }
 
     /// For one more connection.

@@ -174,10 +174,11 @@ pub(super) struct Serve {
     /// What the bodies of one tenant may take of that; beyond it, 429. Without it: a quarter.
     #[arg(long, value_name = "SIZE")]
     pub(super) max_receiving_bytes_per_tenant: Option<Size>,
-    /// What peers may have sent over all HTTP/2 connections together before it is read. With many connections each has
-    /// less of it; 64 KiB at the least.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
-    pub(super) max_unread_bytes: Size,
+    /// What peers may have sent over all HTTP/2 connections together before it is read. 128 KiB times
+    /// --max-connections are set aside, so that each can have 64 KiB; the first connections get more of the
+    /// rest. Without it: 256 MiB, or twice what is set aside if that is more.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_unread_bytes: Option<Size>,
     /// What all answers that were not taken yet may hold together; others wait.
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     pub(super) max_sending_bytes: Size,

@@ -79,7 +79,7 @@ fn configured(options: &Serve) -> Result<Builder, Failure> {
     // One body of the largest size has to fit.
     limits.max_receiving_bytes = options.max_receiving_bytes.bytes().max(limits.max_value_bytes);
     limits.max_receiving_bytes_per_tenant = options.max_receiving_bytes_per_tenant.map(Size::bytes);
-    limits.max_unread_bytes = options.max_unread_bytes.bytes();
+    limits.max_unread_bytes = options.max_unread_bytes.map(Size::bytes);
     limits.max_sending_bytes = options.max_sending_bytes.bytes();
     limits.max_sending_bytes_per_tenant = options.max_sending_bytes_per_tenant.map(Size::bytes);
     limits.max_sending_bytes_per_connection = options.max_sending_bytes_per_connection.bytes();

@@ -1,12 +1,12 @@
 //! How a connection ends, on a clock that the tests turn.
 
 use super::{LEAVE, Phase, Speaks, protocol, refused, serve};
-use crate::Server;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::unread::Windows;
 use crate::watch::Pulse;
+use crate::{Running, Server};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
@@ -48,6 +48,10 @@ async fn begun() -> Ending {
 
 async fn begun_as(speaks: Speaks) -> Ending {
     let running = Server::builder().cleartext().bind().await.expect("a server");
+    begun_with(running, speaks).await
+}
+
+async fn begun_with(running: Running, speaks: Speaks) -> Ending {
     let service = running.service();
     let limits = Limits::default();
     let peers = Arc::new(Peers::new(&limits));
@@ -199,12 +203,32 @@ async fn sent_unread(peer: DuplexStream) -> usize {
     sent
 }
 
+/// HTTP/1.1 has no windows: what was set aside before the first request showed which it is goes back.
+#[tokio::test(start_paused = true)]
+async fn a_connection_in_http_1_holds_no_window() {
+    let running = Server::builder().cleartext().bind().await.expect("a server");
+    let service = running.service();
+    let mut ending = begun_with(running, Speaks::Either).await;
+    settle().await;
+    assert_ne!(service.windows.shared_out(), 0);
+    ending
+        .peer
+        .write_all(b"GET /v1/cache/k HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .expect("it reads");
+    let mut first = [0; 12];
+    ending.peer.read_exact(&mut first).await.expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 401");
+    assert_eq!(service.windows.shared_out(), 0);
+}
+
 /// What came over many connections and is not read stays within the bound for all of them.
 #[tokio::test(start_paused = true)]
 async fn slow_bodies_over_many_connections_share_one_bound() {
     const MOST: usize = 16 * 1024 * 1024;
     const CONNECTIONS: usize = 32;
-    let (limits, windows) = (Limits::default(), Arc::new(Windows::new(MOST, CONNECTIONS)));
+    let limits = Limits::default();
+    let windows = Arc::new(Windows::new(Some(MOST), CONNECTIONS).expect("more than the least"));
     let (mut all, mut kept) = (0, Vec::new());
     for _ in 0..CONNECTIONS {
         let (ours, peer) = duplex(64 * 1024);
