@@ -22,10 +22,8 @@ impl Removal {
         before: bool,
         found: Result<bool, BackendError>,
     ) -> Result<bool, BackendError> {
-        if let Err(error) = &found {
-            if error.is_unprocessed() && !before {
-                self.0.store(false, SeqCst);
-            }
+        if found.as_ref().is_err_and(BackendError::is_unprocessed) && !before {
+            self.0.store(false, SeqCst);
         }
         found.map(|found| found || before)
     }
