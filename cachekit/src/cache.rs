@@ -23,7 +23,7 @@ use crate::rules::Defaults;
 use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
 use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
-use crate::thread_cache;
+use crate::thread_cache::{self, Wanted};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "io")))]
 pub use cachekit_macros::io;
@@ -196,10 +196,9 @@ where
         read: impl FnOnce(&V) -> R,
     ) -> Option<R> {
         let now = || self.store.now();
-        thread_cache::with(|thread_cache| {
-            thread_cache.get(self.store.number(), hash, now, &same, read, |_| true)
-        })
-        .flatten()
+        let wanted = Wanted { store: self.store.number(), hash, quietly: false };
+        thread_cache::with(|thread_cache| thread_cache.get(wanted, now, &same, read, |_| true))
+            .flatten()
     }
 
     #[inline(never)]

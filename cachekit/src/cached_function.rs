@@ -348,11 +348,8 @@ impl FunctionRef {
     }
 
     /// A hit in this thread's cache. Traces may show it.
-    #[inline]
     pub(crate) fn observe_hit(self) {
-        if spans::samples_hits() {
-            spans::sampled_hit(|| self.definition.label(), false);
-        }
+        spans::sampled_hit(|| self.definition.label(), false);
     }
 
     /// Where an entry with this hash of its key is.

@@ -5,14 +5,15 @@ use super::rare::Rare;
 use super::remote::{Behind, MakeRemote};
 use super::revalidate::{self, Ticket};
 use crate::cached_function::{FunctionRef, Tier};
-use crate::clock::{NEVER, Ticks};
+use crate::clock::{self, NEVER, Ticks};
 use crate::flight::wait_graph;
 use crate::key::CacheKey;
+use crate::observe::spans;
 use crate::scope;
 use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Look, Row, Store, StoreRef};
-use crate::thread_cache;
+use crate::thread_cache::{self, Wanted};
 
 /// Takes an entry out that did not open.
 pub(super) fn drop_refused<Q: CacheKey, S: Shape>(
@@ -26,23 +27,23 @@ pub(super) fn drop_refused<Q: CacheKey, S: Shape>(
     });
 }
 
-/// Returns the value that a look found, if it is fresh. A macro, because a function would have a large value copied once
-/// more, and its call would cost a hit as much as what it does.
+/// Returns the value that a look found, if it is fresh, after `$count` has counted the hit. A macro, because a function would
+/// have a large value copied once more, and its call would cost a hit as much as what it does.
 macro_rules! return_if_fresh {
-    ($look:ident, $store:expr, $hash:expr, $key:expr) => {
+    ($look:ident, $store:expr, $hash:expr, $key:expr, $count:expr) => {
         if let Look::Found(entry) = &$look
             && let Some(typed) = entry.typed::<Q::Owned, S::Stored>()
             && typed.head.serves(|| $store.now())
             && $key.matches(&typed.key)
         {
-            if !S::SEALED && $store.count_hit($hash, entry, &typed.head) {
-                $store.observed().hit(false);
+            if !S::SEALED {
+                $count(entry, &typed.head);
             }
             match S::read(&typed.value) {
                 Ok(ret) => {
                     // What is sealed and does not open is no hit.
-                    if S::SEALED && $store.count_hit($hash, entry, &typed.head) {
-                        $store.observed().hit(false);
+                    if S::SEALED {
+                        $count(entry, &typed.head);
                     }
                     return Ok(ret);
                 }
@@ -68,6 +69,9 @@ where
     let special = thread_cache::with(thread_cache::ThreadCache::is_special).unwrap_or(false);
     let Some(store) = function.static_store().filter(|store| !special && !store.is_disabled())
     else {
+        if cfg!(feature = "tracing") && spans::samples_hits() {
+            return find_observed(function, hash, key, remote);
+        }
         return find_of_new_function(function, hash, key, remote);
     };
     find_site_at(store, function, hash, key, remote)
@@ -102,7 +106,10 @@ where
         }
         look => look,
     };
-    return_if_fresh!(look, store, hash, &key);
+    // No observer wants to hear of it: the call would have taken the long way.
+    return_if_fresh!(look, store, hash, &key, |entry, head| {
+        store.count_hit(hash, entry, head);
+    });
     find_site_on(store, function, hash, caller, &key, remote, look)
 }
 
@@ -140,6 +147,37 @@ fn caller_in_process(function: FunctionRef) -> Caller {
     let is_configured =
         info.tier == Tier::Shared && !policy.own_backend && policy.interop.is_none();
     Caller { asks: caller.asks && !(is_configured && scope::is_nowhere()), ..caller }
+}
+
+/// Calls that observers may want to hear of even if they are hits.
+#[cold]
+#[inline(never)]
+fn find_observed<Q, S>(
+    function: FunctionRef,
+    hash: u64,
+    key: Q,
+    remote: MakeRemote<Q::Owned, S>,
+) -> Result<S::Return, Miss<Q::Owned, S>>
+where
+    Q: CacheKey,
+    S: Shape,
+{
+    let mut hit = None;
+    thread_cache::with(|thread_cache| {
+        let same = |owned: &Q::Owned| key.matches(owned);
+        let read = |stored: &S::Stored| hit.insert(S::read(stored)).is_ok();
+        let wanted = Wanted { store: function.store_number(), hash, quietly: false };
+        thread_cache.get(wanted, clock::coarse_now, same, read, |served| *served)
+    });
+    match hit {
+        Some(Ok(ret)) => {
+            function.observe_hit();
+            return Ok(ret);
+        }
+        Some(Err(refusal)) => drop_refused::<Q, S>(&function.store(), hash, &key, refusal),
+        None => {}
+    }
+    find_of_new_function(function, hash, key, remote)
 }
 
 /// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.
@@ -233,7 +271,11 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
         let Lookup { store, hash, caller, .. } = self.lookup;
         let look = store.look(hash, caller);
-        return_if_fresh!(look, store, hash, self.key);
+        return_if_fresh!(look, store, hash, self.key, |entry, head| {
+            if store.count_hit(hash, entry, head) {
+                store.observed().hit(false);
+            }
+        });
         self.goes_on(look)
     }
 

@@ -18,7 +18,7 @@ pub(crate) use crate::flight::Purpose;
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
 use crate::stats::Refusal;
-use crate::thread_cache;
+use crate::thread_cache::{self, Wanted};
 
 pub(crate) mod behind;
 mod consult;
@@ -103,14 +103,11 @@ where
             hit = Some(opened);
             is_served
         };
-        thread_cache
-            .get(function.store_number(), hash, clock::coarse_now, same, read, |served| *served)
+        let wanted = Wanted { store: function.store_number(), hash, quietly: true };
+        thread_cache.get(wanted, clock::coarse_now, same, read, |served| *served)
     });
     match hit {
-        Some(Ok(ret)) => {
-            function.observe_hit();
-            Ok(ret)
-        }
+        Some(Ok(ret)) => Ok(ret),
         Some(Err(refusal)) => refused_of_function(function, hash, key, R::remote, refusal),
         None => find_of_function(function, hash, key, R::remote),
     }

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::key::{self, CacheKey};
 use crate::shape::Shape;
 use crate::stats::Refusal;
-use crate::thread_cache::{self, ThreadCache};
+use crate::thread_cache::{self, ThreadCache, Wanted};
 
 /// `f::with(…)` of a function whose return type is named `Result`: the closure sees the `Ok` value.
 #[inline]
@@ -61,8 +61,8 @@ where
             seen = look.take().map(|look| look(stored));
             !S::SEALED || matches!(seen, Some(Ok(_)))
         };
-        thread_cache
-            .get(function.store_number(), hash, clock::coarse_now, same, read, |served| *served)
+        let wanted = Wanted { store: function.store_number(), hash, quietly: false };
+        thread_cache.get(wanted, clock::coarse_now, same, read, |served| *served)
     });
     if seen.is_none()
         && let Some(look) = look

@@ -97,7 +97,7 @@ pub(crate) struct ThreadCache {
     scope: Cell<u64>,
     /// The next call is to run its function.
     forced: Cell<bool>,
-    /// Whether look-ups pass the thread cache by: in a test scope, and if the next call is forced.
+    /// Whether calls of functions take the long way: in a test scope, if the next call is forced, and if hits may have spans.
     special: Cell<bool>,
     /// How many entries of thread caches had ended when this thread looked last.
     seen: Cell<u64>,
@@ -213,6 +213,15 @@ impl Table {
     }
 }
 
+/// What a look-up asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) store: StoreNumber,
+    pub(crate) hash: u64,
+    /// Only if no observer may want to hear of the hit: the caller tells none.
+    pub(crate) quietly: bool,
+}
+
 /// A slot, and what is in it.
 struct Candidate<'a> {
     table: &'a Table,
@@ -241,9 +250,14 @@ impl ThreadCache {
     }
 
     fn set_special(&self) {
-        let special = self.forced.get() || self.scope.get() != 0;
+        let special = self.is_shut() || self.is_observed();
         self.special.set(special);
         self.expected.set(if special { NOTHING } else { self.seen.get() });
+    }
+
+    /// Whether the next call is one that the thread cache knows nothing of: forced, or in a test scope.
+    fn is_shut(&self) -> bool {
+        self.forced.get() || self.scope.get() != 0
     }
 
     /// Makes the thread's next call of a cached function run the function.
@@ -252,7 +266,7 @@ impl ThreadCache {
         self.set_special();
     }
 
-    /// Whether the next call is one that the thread cache knows nothing of: forced, or in a test scope.
+    /// Whether the next call of a function takes the long way: forced, in a test scope, or observed.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
         self.special.get()
@@ -272,8 +286,7 @@ impl ThreadCache {
     #[allow(clippy::question_mark)]
     pub(crate) fn get<K, V, R>(
         &self,
-        store: StoreNumber,
-        hash: u64,
+        wanted: Wanted,
         now: impl Fn() -> Ticks + Copy,
         same: impl Fn(&K) -> bool + Copy,
         read: impl FnOnce(&V) -> R,
@@ -283,8 +296,8 @@ impl ThreadCache {
         K: 'static,
         V: 'static,
     {
-        let Some(Candidate { table, slot, resident }) = self.held(hash) else { return None };
-        let Some(entry) = of_store::<K, V>(resident.as_ref(), store) else { return None };
+        let Some(Candidate { table, slot, resident }) = self.held(wanted) else { return None };
+        let Some(entry) = of_store::<K, V>(resident.as_ref(), wanted.store) else { return None };
         if !entry.head.is_fresh_now(now) || !same(&entry.key) {
             return None;
         }
@@ -297,8 +310,8 @@ impl ThreadCache {
 
     /// What this thread has under a hash. Apart from [`get`](Self::get), which is compiled into each function.
     #[inline]
-    fn held(&self, hash: u64) -> Option<Candidate<'_>> {
-        if gone::count() != self.expected.get() && self.passes_by() {
+    fn held(&self, Wanted { hash, quietly, .. }: Wanted) -> Option<Candidate<'_>> {
+        if gone::count() != self.expected.get() && self.passes_by(quietly) {
             return None;
         }
         let table = self.table.get()?;
@@ -399,9 +412,9 @@ impl ThreadCache {
     /// Whether a look-up is to pass the thread cache by. Something may have ended since this thread looked last.
     #[cold]
     #[inline(never)]
-    fn passes_by(&self) -> bool {
+    fn passes_by(&self, quietly: bool) -> bool {
         self.settle();
-        self.special.get()
+        if quietly { self.special.get() } else { self.is_shut() }
     }
 
     /// Lets go of what ended while the user's code was at work on it.

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{SLOTS, ThreadCache};
+use super::{SLOTS, ThreadCache, Wanted};
 use crate::clock::{self, NEVER};
 use crate::counters::HitCounter;
 use crate::entry::{Entry, Head, Plan, Resident, StoreNumber};
@@ -29,10 +29,13 @@ fn entry_until<V: Send + Sync + 'static>(
     Arc::new(Entry { head: Head::new(STORE, hits.id(), Plan::until(expires)), key, value })
 }
 
+fn wanted(store: StoreNumber, hash: u64) -> Wanted {
+    Wanted { store, hash, quietly: false }
+}
+
 fn get(thread_cache: &ThreadCache, store: StoreNumber, hash: u64, key: u64) -> Option<u64> {
     thread_cache.get::<u64, u64, u64>(
-        store,
-        hash,
+        wanted(store, hash),
         clock::coarse_now,
         |k| *k == key,
         |v| *v,
@@ -54,8 +57,13 @@ fn serves_only_what_is_asked_for() {
     assert_eq!(get(&thread_cache, STORE, 5, 2), None, "another key of the same hash");
     assert_eq!(get(&thread_cache, STORE, 6, 1), None, "another hash");
     assert_eq!(get(&thread_cache, STORE - 1, 5, 1), None, "another store");
-    let typed =
-        thread_cache.get::<u64, u32, u32>(STORE, 5, clock::coarse_now, |_| true, |v| *v, |_| true);
+    let typed = thread_cache.get::<u64, u32, u32>(
+        wanted(STORE, 5),
+        clock::coarse_now,
+        |_| true,
+        |v| *v,
+        |_| true,
+    );
     assert!(typed.is_none(), "another type");
     assert_eq!(hits.total(), u64::from(super::HITS_PER_ADMISSION) + 1);
 }
@@ -66,7 +74,13 @@ fn what_turns_out_not_to_be_served_is_no_hit() {
     let thread_cache = counted_thread_cache();
     thread_cache.remember(5, &entry(&hits, 1, 10u64));
     let look = |serves: bool| {
-        thread_cache.get::<u64, u64, u64>(STORE, 5, clock::coarse_now, |_| true, |v| *v, |_| serves)
+        thread_cache.get::<u64, u64, u64>(
+            wanted(STORE, 5),
+            clock::coarse_now,
+            |_| true,
+            |v| *v,
+            |_| serves,
+        )
     };
     assert_eq!((look(false), hits.total()), (Some(10), 0));
     assert_eq!((look(true), hits.total()), (Some(10), 1));
@@ -82,7 +96,9 @@ fn a_dead_or_expired_entry_is_a_miss() {
     assert_eq!(get(&thread_cache, STORE, 5, 1), None);
 
     thread_cache.remember(5, &entry_until(100, &hits, 1, 11u64));
-    let at = |now| thread_cache.get::<u64, u64, u64>(STORE, 5, || now, |_| true, |v| *v, |_| true);
+    let at = |now| {
+        thread_cache.get::<u64, u64, u64>(wanted(STORE, 5), || now, |_| true, |v| *v, |_| true)
+    };
     assert_eq!(at(99), Some(11));
     assert_eq!(at(100), None);
 }
@@ -213,4 +229,26 @@ fn hits_of_ended_threads_stay_counted() {
     .join()
     .unwrap();
     assert_eq!(hits.total() - before, 3);
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn a_look_up_that_tells_no_observer_passes_by_where_observers_may_want_to_hear_of_the_hit() {
+    let hits = HitCounter::new();
+    let thread_cache = counted_thread_cache();
+    thread_cache.remember(5, &entry(&hits, 1, 10u64));
+    let look = |quietly| {
+        let wanted = Wanted { quietly, ..wanted(STORE, 5) };
+        thread_cache.get::<u64, u64, u64>(wanted, clock::coarse_now, |_| true, |v| *v, |_| true)
+    };
+    thread_cache.settle();
+    assert_eq!((look(true), look(false), hits.total()), (Some(10), Some(10), 2));
+
+    thread_cache.is_observed.set(true);
+    thread_cache.set_special();
+    assert!(thread_cache.is_special());
+    assert_eq!((look(true), look(false), hits.total()), (None, Some(10), 3));
+
+    thread_cache.force(true);
+    assert_eq!((look(true), look(false)), (None, None), "the next call runs its function");
 }
