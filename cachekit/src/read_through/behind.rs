@@ -1,7 +1,7 @@
 //! The tier behind this process, as a miss and a companion see it: what it is asked, and what it answers.
 //!
 //! It works on bytes and knows no types: it hands over what it found to a [`Reader`], and takes what it is to store from an
-//! [`Encode`]. Both are made where the types are known, in [`super::remote`].
+//! [`Encoder`]. Both are made where the types are known, in [`super::remote`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(crate) trait TierBehind: Send + Sync {
         _fate: &'a Arc<Fate>,
         _store: &'a StoreRef,
         _purpose: Purpose,
-        _reader: &'a mut dyn Reader,
+        _reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async { Answer::Run })
     }
@@ -65,19 +65,19 @@ pub(crate) trait TierBehind: Send + Sync {
     fn peek<'a>(
         &'a self,
         _store: &'a StoreRef,
-        _reader: &'a mut dyn Reader,
+        _reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, bool> {
         Box::pin(async { false })
     }
 
     /// What is there, read once and without a trace, and the error that it leads to. The reader says whether a value of the
     /// call's type is.
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, _reader: &'a mut Reader<'a>) -> BoxFuture<'a, Explained> {
         Box::pin(async { (Shared::not_used(), None) })
     }
 
     /// A value for all tiers.
-    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared;
+    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared;
 
     /// Whether a run's value may be kept in any tier, as far as this process knows.
     fn may_keep(&self, fate: &Fate) -> bool {
@@ -117,21 +117,12 @@ pub(crate) trait TierBehind: Send + Sync {
 /// What a tier has for a call, and the error of a call that finds that, if it does not go on.
 pub(crate) type Explained = (Shared, Option<Error>);
 
-/// Where values are decoded to that the tier finds.
-pub(crate) trait Reader: Send {
-    /// Decodes a value and keeps it for the call. False if the bytes hold none.
-    fn read(
-        &mut self,
-        encoded: EncodedRef<'_>,
-        sealed: Option<SealedBytes>,
-    ) -> Result<bool, Panicked>;
-}
+/// Decodes a value that the tier found, and keeps it for the call. False if the bytes hold none.
+pub(crate) type Reader<'a> =
+    dyn FnMut(EncodedRef<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + 'a;
 
-/// A value that is to be stored.
-pub(crate) trait Encode {
-    /// `None` if it does not serialize.
-    fn encode(&self, proof: Proof) -> Option<Encoded>;
-}
+/// Encodes a value that is to be stored. `None` if it does not serialize.
+pub(crate) type Encoder<'a> = dyn Fn(Proof) -> Option<Encoded> + 'a;
 
 /// What became of a result's judgement, and for how long it may be served after its time.
 pub(crate) type Windows = (Verdict, Ticks);

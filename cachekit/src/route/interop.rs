@@ -14,7 +14,7 @@ use crate::format::codec;
 use crate::interop;
 use crate::key::CacheKey;
 use crate::pinned;
-use crate::read_through::behind::{Encode, Explained, Prepared, Reader, TierBehind, Windows};
+use crate::read_through::behind::{Encoder, Explained, Prepared, Reader, TierBehind, Windows};
 use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
@@ -138,11 +138,11 @@ impl TierBehind for Outside {
         store.count_shared_error();
     }
 
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, _reader: &'a mut Reader<'a>) -> cachekit_io::BoxFuture<'a, Explained> {
         Box::pin(async { (Shared::state(SharedState::Unkeyed), None) })
     }
 
-    fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {
+    fn prepare(&self, _value: &Encoder<'_>, windows: Windows) -> Prepared {
         Prepared { bytes: None, sealed: None, windows, until: None }
     }
 }

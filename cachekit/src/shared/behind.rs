@@ -13,7 +13,7 @@ use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{
-    Answer, Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+    Answer, Encoder, Explained, Prepared, Reader, Removal, TierBehind, Windows,
 };
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::StoreRef;
@@ -45,20 +45,20 @@ impl TierBehind for SharedTier {
         fate: &'a Arc<Fate>,
         store: &'a StoreRef,
         purpose: Purpose,
-        reader: &'a mut dyn Reader,
+        reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, Answer> {
         Box::pin(self.asked(fate, store, purpose, reader))
     }
 
-    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut dyn Reader) -> BoxFuture<'a, bool> {
+    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut Reader<'a>) -> BoxFuture<'a, bool> {
         Box::pin(self.peeked(store, reader))
     }
 
-    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, reader: &'a mut Reader<'a>) -> BoxFuture<'a, Explained> {
         Box::pin(self.explained(reader))
     }
 
-    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared {
         self.prepared(value, windows)
     }
 
@@ -113,7 +113,7 @@ impl SharedTier {
         fate: &Arc<Fate>,
         store: &StoreRef,
         purpose: Purpose,
-        reader: &mut dyn Reader,
+        reader: &mut Reader<'_>,
     ) -> Answer {
         self.cover(fate, store);
         if !self.unambiguous {
@@ -134,7 +134,7 @@ impl SharedTier {
         }
     }
 
-    async fn peeked(&self, store: &StoreRef, reader: &mut dyn Reader) -> bool {
+    async fn peeked(&self, store: &StoreRef, reader: &mut Reader<'_>) -> bool {
         if !self.unambiguous || self.is_overtaken() || !self.remote_entry.admits(store) {
             return false;
         }
@@ -142,7 +142,7 @@ impl SharedTier {
         matches!(self.look(&mut call).await, Ok(Answer::Fresh(_)))
     }
 
-    fn prepared(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+    fn prepared(&self, value: &Encoder<'_>, windows: Windows) -> Prepared {
         // Encoding is part of the time after the function.
         let until = Some(self.remote_entry.deadline());
         let goes = self.unambiguous && !self.given_up;

@@ -16,7 +16,7 @@ use crate::read_through::behind::{Explained, Reader};
 
 impl SharedTier {
     /// The stored entry, and whether it could be served.
-    pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Explained {
+    pub(super) async fn explained(&self, reader: &mut Reader<'_>) -> Explained {
         let mut shared = Shared::state(SharedState::Absent);
         let mut error = None;
         shared.backend = Some(self.remote_entry.backend_type());
@@ -63,7 +63,7 @@ impl SharedTier {
         fetched: &Fetched,
         index: usize,
         shared: &mut Shared,
-        reader: &mut dyn Reader,
+        reader: &mut Reader<'_>,
     ) -> Option<Error> {
         shared.bytes = Some(fetched.value().len());
         let mut is_read = false;
@@ -97,7 +97,7 @@ impl SharedTier {
         frame: &Frame<'_>,
         fetched: &Fetched,
         shared: &mut Shared,
-        reader: &mut dyn Reader,
+        reader: &mut Reader<'_>,
     ) -> bool {
         let times = Times::of(frame, fetched, self.window, now_ms());
         shared.age = Some(Duration::from_millis(times.age_ms));
@@ -110,7 +110,7 @@ impl SharedTier {
             None => SharedState::Expired,
         };
         // A value that cannot be decoded is a miss, however fresh.
-        matches!(reader.read(frame.encoded(), None), Ok(true))
+        matches!(reader(frame.encoded(), None), Ok(true))
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Call<'a> {
     /// When the caller stops waiting.
     pub(super) until: Instant,
     /// Where its value is decoded to.
-    pub(super) reader: &'a mut dyn Reader,
+    pub(super) reader: &'a mut Reader<'a>,
 }
 
 /// The result of reading an entry of the shared tier.
@@ -280,7 +280,7 @@ impl SharedTier {
         call: &mut Call<'_>,
     ) -> Option<Answer> {
         let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
-        let Ok(has_value) = call.reader.read(frame.encoded(), sealed) else {
+        let Ok(has_value) = (call.reader)(frame.encoded(), sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
             return None;
