@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use cachekit_io::Fetched;
 
-use super::remote_entry::Looked;
 use super::tier::SharedTier;
 use super::windows::{Times, Use};
 use crate::clock::{self, NEVER};
@@ -39,7 +38,7 @@ impl SharedTier {
             std::iter::once(&self.remote_entry).chain(&self.previous).enumerate()
         {
             match remote_entry.look_aside(until).await {
-                Looked::Found(fetched) => {
+                Ok(Some(fetched)) => {
                     error = self.explain_entry(&fetched, index, &mut shared, reader);
                     let is_served = matches!(shared.state, SharedState::Fresh | SharedState::Stale);
                     // A call continues to look under older keys once it has begun with that.
@@ -47,9 +46,9 @@ impl SharedTier {
                         break;
                     }
                 }
-                Looked::Nothing => {}
-                Looked::Failed(kind) => {
-                    shared.state = SharedState::Failed(kind);
+                Ok(None) => {}
+                Err(failed) => {
+                    shared.state = SharedState::Failed(failed.name());
                     break;
                 }
             }

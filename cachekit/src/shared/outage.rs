@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cachekit_io::{Backend, BackendErrorKind};
 
+use super::runtime::Failed;
 use crate::clock::{self, Ticks};
 use crate::observer;
 
@@ -15,30 +16,6 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// A permanent error is logged again after this long.
 const REMINDER: Duration = Duration::from_secs(3600);
-
-/// How an operation failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    Error(BackendErrorKind),
-    Panic,
-}
-
-impl Trouble {
-    /// Whether the backend itself is in trouble.
-    pub(super) fn counts(self) -> bool {
-        match self {
-            Self::Error(kind) => kind.counts_for_breaker(),
-            Self::Panic => true,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Error(kind) => kind.as_str(),
-            Self::Panic => "panic",
-        }
-    }
-}
 
 /// What was logged about one backend.
 #[derive(Debug, Default)]
@@ -62,7 +39,7 @@ impl Outages {
     }
 
     /// An operation failed; `open`: it opened the circuit breaker.
-    pub(super) fn went_on(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble, open: bool) {
+    pub(super) fn went_on(&self, backend: &dyn Backend, now: Ticks, failed: Failed, open: bool) {
         let mut said = self.said();
         said.since.get_or_insert(now);
         let quiet = clock::ticks(QUIET);
@@ -76,7 +53,7 @@ impl Outages {
             tracing::warn!(
                 target: "cachekit",
                 backend,
-                kind = trouble.name(),
+                kind = failed.name(),
                 "the shared tier fails: functions run without it until it answers again"
             );
         });
@@ -98,11 +75,8 @@ impl Outages {
     }
 
     /// The backend refused a request that it will always refuse: a setting or a key is wrong.
-    pub(super) fn refused(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble) {
-        let Trouble::Error(kind) = trouble else { return };
-        if kind.fails_open() {
-            return;
-        }
+    pub(super) fn refused(&self, backend: &dyn Backend, now: Ticks, failed: Failed) {
+        let Some(kind) = failed.kind().filter(|kind| !kind.fails_open()) else { return };
         let mut said = self.said();
         let reminder = clock::ticks(REMINDER);
         match said.refusals.iter_mut().find(|(known, _)| *known == kind) {

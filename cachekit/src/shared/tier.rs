@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cachekit_io::{Fetched, SetOptions};
 
 use super::coherence::Own;
-use super::guard::{Guard, Permit};
+use super::guard::Guard;
 use super::layout::Layout;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
@@ -193,7 +193,7 @@ impl SharedTier {
         let Read { answer, again } = read;
         let again = again.filter(|_| self.moves).zip(self.fate.as_ref());
         let Some(((sealed, options), fate)) = again else { return Ok(answer) };
-        let Permit::Given(right) = self.guard.permit() else {
+        let Ok(right) = self.guard.permit() else {
             // Without a guard it is not moved. If the guard is a lock, the lock is requested.
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(answer);

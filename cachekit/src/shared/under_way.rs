@@ -11,10 +11,10 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
+use cachekit_io::{Backend, BoxFuture, SetOptions};
 
-use super::remote_entry::{RemoteEntry, Reply};
-use super::runtime::{self, Unanswered};
+use super::remote_entry::{Failed, RemoteEntry, answer};
+use super::runtime;
 use crate::entry::Fate;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::store::StoreRef;
@@ -145,7 +145,7 @@ impl Followed {
     /// Returns the write, which takes its value back if it was overtaken. It is registered before this returns.
     ///
     /// `None`: the entry was killed before, and nothing is written.
-    pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
+    pub(super) fn begin(self) -> Option<BoxFuture<'static, Result<bool, Failed>>> {
         let backend = self.remote_entry.backend();
         let registered = Registered::new(backend, self.remote_entry.key(), Arc::clone(&self.fate));
         // Only now: an invalidation from here on finds the write in the table.
@@ -155,7 +155,7 @@ impl Followed {
         Some(Box::pin(self.run(registered)))
     }
 
-    async fn run(mut self, registered: Registered) -> Reply<bool> {
+    async fn run(mut self, registered: Registered) -> Result<bool, Failed> {
         let reply = {
             let (value, options) = (std::mem::take(&mut self.value), self.options.clone());
             let (backend, key) =
@@ -164,16 +164,15 @@ impl Followed {
                 pin!(async move { backend.set(&key, value, &options).await.map(|()| true) });
             match runtime::bounded(self.until, write.as_mut()).await {
                 // The backend may still finish what it began. Until then the write is in flight.
-                Err(Unanswered::Late) => {
+                Err(Failed::Late) => {
                     self.pending = None;
                     runtime::bounded(self.until + FOLLOWED, write).await
                 }
                 reply => reply,
             }
         };
-        let refused =
-            matches!(&reply, Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded);
-        if !registered.end() && !refused {
+        let reply = answer(reply);
+        if !registered.end() && reply != Err(Failed::SUPERSEDED) {
             self.take_back().await;
         }
         reply
