@@ -16,7 +16,7 @@ use crate::cached_function::{FunctionRef, L1, Policy};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::format::frame::{Frame, FrameContext, Lifetime, now_ms};
+use crate::format::frame::{Frame, FrameContext, now_ms};
 use crate::read_through::behind::{Answer, Found, Reader};
 use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
@@ -32,12 +32,8 @@ pub(super) struct Call<'a> {
     pub(super) reader: &'a mut Reader<'a>,
 }
 
-/// The result of reading an entry of the shared tier.
-struct Read {
-    answer: Answer,
-    /// The entry, sealed again, if a previous key had sealed it.
-    again: Option<(SealedBytes, SetOptions)>,
-}
+/// What an entry of the shared tier is for its call; and the entry, sealed again, if a previous key had sealed it.
+type Read = (Answer, Option<(SealedBytes, SetOptions)>);
 
 /// The shared tier of one call: its storage key, and the backend at the time when it started.
 pub(crate) struct SharedTier {
@@ -76,16 +72,12 @@ pub(crate) struct SharedTier {
     pub(crate) policy: &'static Policy,
     /// Upper bound for copies of found values, if neither the value nor the backend states a lifetime.
     ttl: Ticks,
-    /// How long to wait for another process that runs the function.
-    pub(crate) lock_wait: Option<Duration>,
-    /// Whether this process keeps a copy of the shared value.
-    l1: L1,
     /// A forced run that no other call joins. Events do not kill it; the backend decides when it writes.
     pub(super) run: Mutex<Option<Own>>,
 }
 
 impl SharedTier {
-    /// For a call with the key of `link`; `previous` are the storage keys of previous keys of the seal.
+    /// `previous` are the entry's storage keys under previous keys of the seal.
     pub(crate) fn new(
         function: FunctionRef,
         remote_entry: RemoteEntry,
@@ -113,8 +105,6 @@ impl SharedTier {
             window: function.definition.window(),
             policy,
             ttl: function.definition.ttl(),
-            lock_wait: policy.fill_lock,
-            l1: policy.l1,
             run: Mutex::default(),
         }
     }
@@ -125,7 +115,7 @@ impl SharedTier {
 
     /// Makes the backend's events about the entry's keys kill it.
     pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
-        if self.l1 != L1::Off {
+        if self.policy.l1 != L1::Off {
             self.remote_entries().for_each(|remote_entry| remote_entry.cover(fate, store));
         }
     }
@@ -133,7 +123,7 @@ impl SharedTier {
     /// The value is kept here, and was not written. If the backend has no entry for it, it would send no event when
     /// another process removes it. So the copy is dropped when the backend answers next.
     pub(super) fn kept_alone(&self, fate: &Arc<Fate>, store: &StoreRef) {
-        if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
+        if self.policy.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
             self.remote_entry.made_blindly(fate, store);
         }
     }
@@ -153,7 +143,7 @@ impl SharedTier {
         };
         self.found.store(true, Ordering::Relaxed);
         match self.read(&fetched, 0, call)? {
-            Ok(Some(Read { answer, again: None })) => Ok(answer),
+            Ok(Some((answer, None))) => Ok(answer),
             Ok(Some(read)) => Box::pin(self.settle(read, None, call)).await,
             Ok(None) => Ok(Answer::Run),
             Err(refusal) => Ok(self.refused(refusal, call.store)),
@@ -186,11 +176,10 @@ impl SharedTier {
     /// Moves an entry that a previous key had sealed to its current storage key.
     async fn settle(
         &self,
-        read: Read,
+        (answer, again): Read,
         from: Option<&RemoteEntry>,
         call: &mut Call<'_>,
     ) -> Result<Answer, Failed> {
-        let Read { answer, again } = read;
         let again = again.filter(|_| self.moves).zip(self.fate.as_ref());
         let Some(((sealed, options), fate)) = again else { return Ok(answer) };
         let Ok(right) = self.guard.permit() else {
@@ -210,7 +199,7 @@ impl SharedTier {
             Written::Refused | Written::Overtaken => {
                 match self.remote_entry.get(store, until).await? {
                     Some(newer) => match self.read(&newer, 0, call)? {
-                        Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
+                        Ok(read) => Ok(read.map_or(Answer::Run, |(answer, _)| answer)),
                         Err(refusal) => Ok(self.refused(refusal, store)),
                     },
                     None => Ok(Answer::Run),
@@ -255,7 +244,7 @@ impl SharedTier {
         let Some(seal) = &self.seal else {
             let frame = self.layout.read(fetched.value(), self.place());
             let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, call));
-            return Ok(answer.map(|answer| Read { answer, again: None }));
+            return Ok(answer.map(|answer| (answer, None)));
         };
         let mut read = None;
         seal.open(fetched.value(), index, &mut |frame, is_current| {
@@ -267,7 +256,7 @@ impl SharedTier {
             };
             let Some(answer) = self.judge(frame, fetched, sealed.clone(), call) else { return };
             let again = sealed.filter(|_| !is_current).zip(rest(frame, fetched));
-            read = Some(Read { answer, again });
+            read = Some((answer, again));
         })?;
         Ok(read)
     }
@@ -300,14 +289,13 @@ impl SharedTier {
 
 /// The rest of an entry's lifetime, for writing it again; `None` if it has expired.
 fn rest(frame: &Frame<'_>, fetched: &Fetched) -> Option<SetOptions> {
-    let left = match frame.lifetime(now_ms()) {
-        Lifetime::Fresh(left) if fetched.is_fresh() => left.min(clock::span(fetched.fresh_for())),
-        _ => return None,
+    let Some(Use::Fresh { remaining, .. }) = Times::of(frame, fetched, 0, now_ms()).judge() else {
+        return None;
     };
-    if left == clock::NEVER {
+    if remaining == clock::NEVER {
         return Some(SetOptions::new());
     }
-    let options = SetOptions::new().ttl(clock::duration(left));
+    let options = SetOptions::new().ttl(clock::duration(remaining));
     Some(match frame.stale_ms {
         0 => options,
         stale_ms => options.stale_ttl(Duration::from_millis(stale_ms)),
