@@ -62,12 +62,7 @@ pub trait Shape: Copy {
         Self::kept(value)
     }
     /// The function's return value from an entry of this process.
-    fn open(stored: Self::Stored) -> Result<Self::Return, Refusal>;
-    /// The same, by reference.
-    #[inline]
-    fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {
-        Self::open(stored.clone())
-    }
+    fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal>;
     /// The stored value, if it is stored as it is; for a `Result`, the `Ok` value.
     #[inline]
     fn lies(_stored: &Self::Stored) -> Option<&dyn Any> {
@@ -140,10 +135,6 @@ macro_rules! held_as_it_is {
         #[inline]
         fn kept(value: &Self::Value) -> Self::Stored {
             value.clone()
-        }
-        #[inline]
-        fn open(stored: Self::Stored) -> Result<Self::Return, Refusal> {
-            Ok(Self::restore(stored))
         }
         #[inline]
         fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {

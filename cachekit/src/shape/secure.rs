@@ -180,10 +180,6 @@ impl<S: Shape, F: Refuse<S::Return>> Shape for Typed<S, F> {
         S::kept(value)
     }
     #[inline]
-    fn open(stored: S::Stored) -> Result<S::Return, Refusal> {
-        S::open(stored)
-    }
-    #[inline]
     fn read(stored: &S::Stored) -> Result<S::Return, Refusal> {
         S::read(stored)
     }
@@ -210,9 +206,6 @@ where
     }
     fn sealed(_value: &S::Value, bytes: SealedBytes) -> Self::Stored {
         SealedValue(Stored::Sealed(bytes))
-    }
-    fn open(stored: Self::Stored) -> Result<S::Return, Refusal> {
-        Self::read(&stored)
     }
     /// Threads that hit one entry would contend for its reference count, so no copy is made.
     fn read(stored: &Self::Stored) -> Result<S::Return, Refusal> {
