@@ -91,11 +91,6 @@ pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
     }));
 }
 
-/// Runs a closure on a thread of this crate, in no test scope. It is dropped if the queue is full.
-pub(crate) fn spawn_plain(run: impl FnOnce() + Send + 'static) {
-    submit(Box::new(run));
-}
-
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Job>,
@@ -111,7 +106,8 @@ struct Threads {
 
 static OURS: LazyLock<Threads> = LazyLock::new(Threads::default);
 
-fn submit(job: Job) {
+/// Runs a job on a thread of this crate, in no test scope. It is dropped if the queue is full.
+pub(crate) fn submit(job: Job) {
     let mut queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
     if queue.waiting.len() >= MAX_WAITING {
         drop(queue);

@@ -63,7 +63,7 @@ impl Graveyard {
 
     fn order(coherence: &Arc<Coherence>) {
         let job = Job(Some((Arc::clone(coherence), coherence.pending.start())));
-        background::spawn_plain(move || job.run());
+        background::submit(Box::new(move || job.run()));
     }
 }
 
