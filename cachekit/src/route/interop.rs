@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::named::{AtBackend, shared};
+use super::named::{AtBackend, configured, shared};
 use super::{OwnedKey, Route};
 use crate::cached_function::{CachedFunction, FunctionRef, L1};
 use crate::contained::contained;
@@ -62,7 +62,7 @@ where
             Ok(key) => key,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
-        let backend = B::backend(&key.pin, function, store)?;
+        let backend = B::named(&key.pin).or_else(|| configured(function, store))?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
         let remote_entry = remote_entry(function, backend, &name);
         Some(shared(function, remote_entry, unambiguous, stored, (None, Vec::new())))
