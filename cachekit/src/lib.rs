@@ -79,6 +79,17 @@
     allow(dead_code, unused_imports)
 )]
 
+/// Makes `Debug` show the name of a type and nothing of its content.
+macro_rules! opaque {
+    ([$($generics:tt)*] $name:literal, $type:ty) => {
+        impl<$($generics)*> std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct($name).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
 // The steps of an annotated function, in the order of a call.
 mod entry;
 mod flight;
