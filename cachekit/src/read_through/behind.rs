@@ -138,45 +138,26 @@ pub(crate) struct Prepared {
     pub(crate) until: Option<Instant>,
 }
 
-/// A value that was found, and how long it may be served.
-pub(crate) struct Found<V> {
-    pub(crate) value: V,
-    /// How long it may be served from here: `NEVER` without end, 0 not beyond this call.
-    pub(crate) remaining: Ticks,
-    /// For how long after that it may be served while the function runs again.
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
+/// What a call may do with a value that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It is fresh for `remaining` (`NEVER`: without end), and may then be served for `window` while the function runs
+    /// again.
+    Fresh { remaining: Ticks, window: Ticks, weight: u64 },
+    /// It may be served once, now, while the function runs again.
+    Stale,
 }
 
-/// What the tier has for a call. The value itself is with the [`Reader`].
-pub(crate) enum Answer<V = ()> {
-    /// A fresh value.
-    Fresh(Found<V>),
-    /// One that may be served while the function runs again.
-    Stale(Found<V>),
+/// What the tier has for a call.
+pub(crate) enum Answer {
+    /// A value, which the [`Reader`] has.
+    Found(Use),
     /// Nothing: run the function.
     Run,
     /// Nothing, and another process is about to refresh it: leave it alone.
     StandDown,
     /// An entry that was not sealed for this call, and the function is not to run because of it.
     Refused(Error),
-}
-
-impl Answer {
-    /// The same with the value, if there is to be one and it is there.
-    pub(crate) fn with<V>(self, value: Option<V>) -> Answer<V> {
-        let put = |found: Found<()>, value| {
-            let Found { value: (), remaining, window, weight } = found;
-            Found { value, remaining, window, weight }
-        };
-        match (self, value) {
-            (Self::Fresh(found), Some(value)) => Answer::Fresh(put(found, value)),
-            (Self::Stale(found), Some(value)) => Answer::Stale(put(found, value)),
-            (Self::StandDown, _) => Answer::StandDown,
-            (Self::Refused(error), _) => Answer::Refused(error),
-            (Self::Run | Self::Fresh(_) | Self::Stale(_), _) => Answer::Run,
-        }
-    }
 }
 
 /// What became of an entry there that was to be removed.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Turn;
-use super::behind::Found;
 use super::join::SharedError;
 use super::miss::Miss;
 use super::plain::MAX_PLAIN;
@@ -64,14 +63,19 @@ where
     S: Shape,
 {
     /// Keeps what the shared tier has.
-    pub(super) fn keep_found(&mut self, flight: Flight, found: Found<Box<Value<S>>>) -> S::Return {
-        let ttl = self.ttl.min(found.remaining);
-        let Value { value, kept } = *found.value;
+    pub(super) fn keep_found(
+        &mut self,
+        flight: Flight,
+        found: Box<Value<S>>,
+        (remaining, window, weight): (Ticks, Ticks, u64),
+    ) -> S::Return {
+        let ttl = self.ttl.min(remaining);
+        let Value { value, kept } = *found;
         match kept {
             Some(kept) if ttl > 0 => {
-                let verdict = Verdict { keep: true, ttl, weight: found.weight, window: NEVER };
+                let verdict = Verdict { keep: true, ttl, weight, window: NEVER };
                 let ret = S::restore(value);
-                let window = found.window.min(self.window);
+                let window = window.min(self.window);
                 self.publish(flight, kept, verdict, (window, S::kind(&ret)));
                 ret
             }

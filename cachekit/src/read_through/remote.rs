@@ -69,18 +69,18 @@ impl<S: Shape> Remote<S> {
         self.tier.keeps() == L1::Off && self.tier.refuse().is_some()
     }
 
-    /// Asks the tier before the function runs, for the call that is to end with this fate.
+    /// Asks the tier before the function runs, for the call that is to end with this fate. And the value that it found.
     pub(crate) async fn consult(
         &mut self,
         fate: &Arc<Fate>,
         store: &StoreRef,
         purpose: Purpose,
-    ) -> Answer<Box<Value<S>>> {
+    ) -> (Answer, Option<Box<Value<S>>>) {
         let mut value = None;
         let mut reader = self.reader(&mut value);
         let answer = self.tier.consult(fate, store, purpose, &mut reader).await;
         drop(reader);
-        answer.with(value)
+        (answer, value)
     }
 
     /// The value, if the tier has a whole and fresh one.

@@ -13,7 +13,7 @@ use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{
-    Answer, Encoder, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+    Answer, Encoder, Explained, Prepared, Reader, Removal, TierBehind, Use, Windows,
 };
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::StoreRef;
@@ -72,7 +72,7 @@ impl TierBehind for SharedTier {
                 return false;
             }
             let mut call = Call { store, until: self.remote_entry.deadline(), reader };
-            matches!(self.look(&mut call).await, Ok(Answer::Fresh(_)))
+            matches!(self.look(&mut call).await, Ok(Answer::Found(Use::Fresh { .. })))
         })
     }
 

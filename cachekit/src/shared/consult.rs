@@ -9,7 +9,7 @@ use super::remote_entry::{Failed, RemoteEntry};
 use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::read_through::behind::Answer;
+use crate::read_through::behind::{Answer, Use};
 
 impl SharedTier {
     /// All entries that the value is or may be stored under, the current key last.
@@ -129,7 +129,7 @@ impl SharedTier {
         self.moves = self.guard.is_had();
         Ok(match self.look(call).await? {
             // Another process was faster.
-            Answer::Fresh(found) => Answer::Fresh(found),
+            answer @ Answer::Found(Use::Fresh { .. }) => answer,
             _ => Answer::Run,
         })
     }

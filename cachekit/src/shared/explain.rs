@@ -6,12 +6,12 @@ use std::time::Duration;
 use cachekit_io::Fetched;
 
 use super::tier::SharedTier;
-use super::windows::{Times, Use};
+use super::windows::Times;
 use crate::clock::{self, NEVER};
 use crate::error::Error;
 use crate::explain::{Shared, SharedState};
 use crate::format::frame::{Frame, now_ms};
-use crate::read_through::behind::{Explained, Reader};
+use crate::read_through::behind::{Explained, Reader, Use};
 
 impl SharedTier {
     /// The stored entry, and whether it could be served.

@@ -11,13 +11,13 @@ use super::guard::Guard;
 use super::layout::Layout;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
-use super::windows::{Times, Use};
+use super::windows::Times;
 use crate::cached_function::{FunctionRef, L1, Policy};
 use crate::clock::{self, Ticks};
 use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::frame::{Frame, FrameContext, now_ms};
-use crate::read_through::behind::{Answer, Found, Reader};
+use crate::read_through::behind::{Answer, Reader, Use};
 use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
 use crate::store::StoreRef;
@@ -268,22 +268,20 @@ impl SharedTier {
         sealed: Option<SealedBytes>,
         call: &mut Call<'_>,
     ) -> Option<Answer> {
-        let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
+        let mut use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
         let Ok(has_value) = (call.reader)(frame.encoded(), sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
             return None;
         };
-        let (value, weight) = ((), frame.weight);
-        has_value.then(|| match use_as {
-            Use::Fresh { remaining, window } => {
-                // A document of another program contains no lifetime, and not every backend knows it.
-                let is_bounded = self.layout == Layout::Framed || fetched.fresh_for().is_some();
-                let remaining = if is_bounded { remaining } else { remaining.min(self.ttl) };
-                Answer::Fresh(Found { value, remaining, window, weight })
-            }
-            Use::Stale => Answer::Stale(Found { value, remaining: 0, window: 0, weight }),
-        })
+        if let Use::Fresh { remaining, .. } = &mut use_as
+            && self.layout == Layout::Plain
+            && fetched.fresh_for().is_none()
+        {
+            // A document of another program contains no lifetime, and not every backend knows it.
+            *remaining = self.ttl.min(*remaining);
+        }
+        has_value.then_some(Answer::Found(use_as))
     }
 }
 
