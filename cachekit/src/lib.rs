@@ -90,6 +90,21 @@ macro_rules! opaque {
     };
 }
 
+/// Makes a type `Copy` whatever its parameters are: a derive would require it of them, too.
+macro_rules! copied {
+    ([$($generics:tt)*] $type:ty) => {
+        #[allow(clippy::expl_impl_clone_on_copy)]
+        impl<$($generics)*> Clone for $type {
+            #[inline]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<$($generics)*> Copy for $type {}
+    };
+}
+
 // The steps of an annotated function, in the order of a call.
 mod entry;
 mod flight;

@@ -96,13 +96,7 @@ macro_rules! shapes {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<$($param),*>(PhantomData<fn() -> ($($param,)*)>);
-        impl<$($param),*> Clone for $name<$($param),*> {
-            #[inline]
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-        impl<$($param),*> Copy for $name<$($param),*> {}
+        copied!([$($param),*] $name<$($param),*>);
         impl<$($param),*> $name<$($param),*> {
             pub(crate) const fn new() -> Self {
                 Self(PhantomData)

@@ -21,13 +21,7 @@ use crate::shareable::ShareableKey;
 #[derive(Debug)]
 pub struct Part<'a, T: ?Sized>(pub &'a T);
 
-impl<T: ?Sized> Clone for Part<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: ?Sized> Copy for Part<'_, T> {}
+copied!([T: ?Sized] Part<'_, T>);
 
 macro_rules! choices {
     ($(
@@ -152,13 +146,7 @@ impl<T: Hash + Eq + Clone + Send + Sync + 'static> Keyable for T {}
 #[derive(Debug)]
 pub struct Unhashable<K>(PhantomData<fn() -> K>);
 
-impl<K> Clone for Unhashable<K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K> Copy for Unhashable<K> {}
+copied!([K] Unhashable<K>);
 
 impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
     type Owned = K;
@@ -285,15 +273,7 @@ macro_rules! key_part {
             }
         }
 
-        // A derived `Clone` would require a `Clone` of the borrowed type.
-        #[allow(clippy::expl_impl_clone_on_copy)]
-        impl<'a, $($bounds)*> Clone for $name<'a, T> {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl<'a, $($bounds)*> Copy for $name<'a, T> {}
+        copied!(['a, $($bounds)*] $name<'a, T>);
     };
 }
 

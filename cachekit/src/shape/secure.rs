@@ -59,13 +59,7 @@ impl<R> Refusing<R> {
     }
 }
 
-impl<R> Clone for Refusing<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for Refusing<R> {}
+copied!([R] Refusing<R>);
 
 /// First choice: it can.
 pub trait CanFail {
@@ -104,14 +98,7 @@ macro_rules! wrappers {
         $(#[$doc])*
         pub struct $name<S, F>(PhantomData<fn() -> (S, F)>);
 
-        impl<S, F> Clone for $name<S, F> {
-            #[inline]
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl<S, F> Copy for $name<S, F> {}
+        copied!([S, F] $name<S, F>);
 
         impl<S, F> fmt::Debug for $name<S, F> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
