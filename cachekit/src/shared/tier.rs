@@ -1,7 +1,7 @@
 //! The shared tier of one call: looking up its entry there, and the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cachekit_io::{Fetched, SetOptions};
@@ -14,6 +14,7 @@ use super::sealing::Sealing;
 use super::windows::Times;
 use crate::cached_function::{FunctionRef, L1, Policy};
 use crate::clock::{self, Ticks};
+use crate::contained::lock;
 use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::frame::{Frame, FrameContext, now_ms};
@@ -129,7 +130,7 @@ impl SharedTier {
     }
 
     pub(super) fn take_run(&self) -> Option<Own> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.run).take()
     }
 
     /// Looks for an intact value that may be served.

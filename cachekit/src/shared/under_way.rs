@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use cachekit_io::{Backend, BoxFuture, SetOptions};
 
 use super::remote_entry::{Failed, RemoteEntry, answer};
 use super::runtime;
+use crate::contained::lock;
 use crate::entry::Fate;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::store::StoreRef;
@@ -51,10 +52,6 @@ impl Write {
     }
 }
 
-fn writes() -> MutexGuard<'static, HashMap<BackendKey, Vec<Arc<Write>>>> {
-    WRITES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
     (Arc::as_ptr(backend).cast::<()>() as usize, key.into())
 }
@@ -63,7 +60,7 @@ fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
 /// and before the key is deleted.
 pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
     // Always under the lock: a write that registers later sees that its entry was killed.
-    if let Some(found) = writes().get(&backend_key(backend, key)) {
+    if let Some(found) = lock(&WRITES).get(&backend_key(backend, key)) {
         for write in found {
             write.marked.store(true, Ordering::Relaxed);
         }
@@ -75,7 +72,7 @@ pub(super) fn is_overtaken(backend: &Arc<dyn Backend>, key: &str) -> bool {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    let writes = writes();
+    let writes = lock(&WRITES);
     writes
         .get(&backend_key(backend, key))
         .is_some_and(|found| found.iter().any(|it| it.is_overtaken()))
@@ -93,7 +90,7 @@ impl Registered {
     fn new(backend: &Arc<dyn Backend>, key: &str, fate: Arc<Fate>) -> Self {
         let key = backend_key(backend, key);
         let write = Arc::new(Write { fate, marked: AtomicBool::new(false) });
-        let mut writes = writes();
+        let mut writes = lock(&WRITES);
         COUNT.fetch_add(1, Ordering::Relaxed);
         writes.entry(key.clone()).or_default().push(Arc::clone(&write));
         drop(writes);
@@ -102,7 +99,7 @@ impl Registered {
 
     /// Ends the registration unless the write was overtaken: then its value must be taken back first.
     fn end(&self) -> bool {
-        let mut writes = writes();
+        let mut writes = lock(&WRITES);
         // Read under the lock: a removal that marks the key later is sent after this write was over.
         let ends = !self.write.is_overtaken();
         if ends {
@@ -124,7 +121,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.remove_from(&mut writes());
+        self.remove_from(&mut lock(&WRITES));
     }
 }
 
