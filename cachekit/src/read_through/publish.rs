@@ -55,6 +55,7 @@ where
     S: Shape,
 {
     /// Keeps what the shared tier has.
+    #[allow(clippy::boxed_local)] // It was moved by its address up to here.
     pub(super) fn keep_found(
         &mut self,
         flight: Flight,
