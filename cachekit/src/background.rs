@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
 use cachekit_io::BoxFuture;
 
 use crate::blocking::{self, runtime};
-use crate::contained::contained;
+use crate::contained::{contained, lock};
 use crate::scope;
 
 /// Our threads.
@@ -91,11 +91,6 @@ pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
     }));
 }
 
-/// Runs a closure on a thread of this crate, in no test scope. It is dropped if the queue is full.
-pub(crate) fn spawn_plain(run: impl FnOnce() + Send + 'static) {
-    submit(Box::new(run));
-}
-
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Job>,
@@ -111,8 +106,9 @@ struct Threads {
 
 static OURS: LazyLock<Threads> = LazyLock::new(Threads::default);
 
-fn submit(job: Job) {
-    let mut queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
+/// Runs a job on a thread of this crate, in no test scope. It is dropped if the queue is full.
+pub(crate) fn submit(job: Job) {
+    let mut queue = lock(&OURS.queue);
     if queue.waiting.len() >= MAX_WAITING {
         drop(queue);
         // Dropping the job tells its entry that there will be no refresh.
@@ -131,13 +127,13 @@ fn submit(job: Job) {
 }
 
 fn work() {
-    let mut queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut queue = lock(&OURS.queue);
     loop {
         if let Some(job) = queue.waiting.pop_front() {
             drop(queue);
             // A panic in the function does not end the thread; the guards that it drops record the failure.
             contained(job);
-            queue = OURS.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue = lock(&OURS.queue);
         } else {
             queue.idle += 1;
             queue = OURS.work.wait(queue).unwrap_or_else(PoisonError::into_inner);

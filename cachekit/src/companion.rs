@@ -54,7 +54,7 @@ pub mod of_async {
         handle: fn(A) -> AsyncHandle<R>,
         arguments: A,
     ) -> Operation<A, R, (), Invalidated> {
-        Operation::new(handle, arguments, |handle, ()| handle.into_invalidate(), ())
+        Operation::new(handle, arguments, |handle, ()| handle.0.erased().invalidate(), ())
     }
 
     /// `f::peek(…)`
@@ -62,7 +62,11 @@ pub mod of_async {
         handle: fn(A) -> AsyncHandle<R>,
         arguments: A,
     ) -> Operation<A, R, (), Option<R>> {
-        Operation::new(handle, arguments, |handle, ()| handle.into_peek(), ())
+        let peek = |handle: AsyncHandle<R>, ()| {
+            let peeked = handle.0.erased().peek();
+            Box::pin(async move { peeked.await.map(|value| *value) }) as _
+        };
+        Operation::new(handle, arguments, peek, ())
     }
 
     /// `f::contains(…)`
@@ -70,7 +74,7 @@ pub mod of_async {
         handle: fn(A) -> AsyncHandle<R>,
         arguments: A,
     ) -> Operation<A, R, (), bool> {
-        Operation::new(handle, arguments, |handle, ()| handle.into_contains(), ())
+        Operation::new(handle, arguments, |handle, ()| handle.0.erased().contains(), ())
     }
 
     /// `f::explain(…)`
@@ -78,7 +82,7 @@ pub mod of_async {
         handle: fn(A) -> AsyncHandle<R>,
         arguments: A,
     ) -> Operation<A, R, (), Explanation> {
-        Operation::new(handle, arguments, |handle, ()| handle.into_explain(), ())
+        Operation::new(handle, arguments, |handle, ()| handle.0.erased().explain(), ())
     }
 
     /// `f::set(…, value)`
@@ -87,7 +91,7 @@ pub mod of_async {
         arguments: A,
         value: R,
     ) -> Operation<A, R, R, ()> {
-        Operation::new(handle, arguments, AsyncHandle::into_set, value)
+        Operation::new(handle, arguments, |handle, value| handle.0.erased().set(value), value)
     }
 
     /// `f::key(…)`

@@ -1,6 +1,8 @@
-//! Foreign code whose panic does not propagate.
+//! Foreign code whose panic does not propagate, and locks that one has poisoned.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+// Plain std on purpose: what the model checker explores has `crate::sync::lock`.
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Runs foreign code. `None`: it panicked, and the panic hook has reported it.
 ///
@@ -16,6 +18,11 @@ pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
             None
         }
     }
+}
+
+/// Locks a mutex whether or not a panic poisoned it. No foreign code runs while data is inconsistent.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::contained::lock;
+
 /// The counters of the first stores, in one array. Most programs never have more.
 const FIRST: usize = 256;
 /// Further counters, in blocks that a thread allocates when it needs them.
@@ -47,7 +49,7 @@ impl ThreadCounters {
     /// Counters for the calling thread, which reports include from now on.
     pub(crate) fn register() -> Arc<Self> {
         let counters = Arc::new(Self::new());
-        let mut threads = registry();
+        let mut threads = lock(&REGISTRY);
         threads.live.push(Arc::downgrade(&counters));
         counters
     }
@@ -116,13 +118,9 @@ static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| {
     })
 });
 
-fn registry() -> std::sync::MutexGuard<'static, Registry> {
-    REGISTRY.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 /// Adds the counts of a thread that ends to the retired ones.
 pub(crate) fn retire(counters: &Arc<ThreadCounters>) {
-    let mut registry = registry();
+    let mut registry = lock(&REGISTRY);
     let gather = |(mine, total): (&AtomicU64, &AtomicU64)| {
         total.fetch_add(mine.load(Ordering::Relaxed), Ordering::Relaxed);
     };
@@ -147,7 +145,7 @@ pub(crate) struct HitCounter {
 
 impl HitCounter {
     pub(crate) fn new() -> Self {
-        let mut registry = registry();
+        let mut registry = lock(&REGISTRY);
         let id = registry.free.pop().unwrap_or_else(|| {
             let next = registry.next;
             if usize::from(next) < MOST {
@@ -171,7 +169,8 @@ impl HitCounter {
     }
 
     pub(crate) fn total(&self) -> u64 {
-        let counted = sum(&registry(), self.id).wrapping_sub(self.base.load(Ordering::Relaxed));
+        let counted =
+            sum(&lock(&REGISTRY), self.id).wrapping_sub(self.base.load(Ordering::Relaxed));
         counted + self.overflow.load(Ordering::Relaxed)
     }
 }
@@ -179,7 +178,7 @@ impl HitCounter {
 impl Drop for HitCounter {
     fn drop(&mut self) {
         if !self.id.is_none() {
-            registry().free.push(self.id);
+            lock(&REGISTRY).free.push(self.id);
         }
     }
 }

@@ -71,7 +71,7 @@ pub struct Inner<R> {
 }
 
 impl<R> Inner<R> {
-    fn erased(&self) -> Arc<dyn ErasedKey<R>> {
+    pub(crate) fn erased(&self) -> Arc<dyn ErasedKey<R>> {
         Arc::clone(&self.place)
     }
 }
@@ -121,19 +121,7 @@ pub struct Handle<R>(Inner<R>);
 /// assert_eq!(shop.price_cache(&7).peek().await, Some(700));
 /// # });
 /// ```
-pub struct AsyncHandle<R>(Inner<R>);
-
-impl<R> From<Inner<R>> for Handle<R> {
-    fn from(inner: Inner<R>) -> Self {
-        Self(inner)
-    }
-}
-
-impl<R> From<Inner<R>> for AsyncHandle<R> {
-    fn from(inner: Inner<R>) -> Self {
-        Self(inner)
-    }
-}
+pub struct AsyncHandle<R>(pub(crate) Inner<R>);
 
 impl<R> Handle<R> {
     /// Removes the entry and kills the running fills of this key.
@@ -171,21 +159,6 @@ impl<R> Handle<R> {
     /// Removes all entries of the function.
     pub fn clear(&self) -> Invalidated {
         function_clear(self.0.function)
-    }
-
-    /// Removes the function's expired entries in this process. Returns how many there were.
-    pub fn purge(&self) -> u64 {
-        function_purge(self.0.function)
-    }
-
-    /// Identifies the call.
-    pub fn key(&self) -> EntryKey {
-        self.0.key
-    }
-
-    /// The function's counters.
-    pub fn stats(&self) -> Stats {
-        self.0.function.stats()
     }
 }
 
@@ -227,51 +200,34 @@ impl<R> AsyncHandle<R> {
     pub async fn clear(&self) -> Invalidated {
         function_clear(self.0.function)
     }
-
-    /// Removes the function's expired entries in this process. Returns how many there were.
-    pub fn purge(&self) -> u64 {
-        function_purge(self.0.function)
-    }
-
-    /// Identifies the call.
-    pub fn key(&self) -> EntryKey {
-        self.0.key
-    }
-
-    /// The function's counters.
-    pub fn stats(&self) -> Stats {
-        self.0.function.stats()
-    }
 }
 
-/// What companions do with their own handle of one call.
-impl<R> AsyncHandle<R> {
-    pub(crate) fn into_invalidate(self) -> BoxFuture<'static, Invalidated> {
-        self.0.place.invalidate()
-    }
-
-    pub(crate) fn into_explain(self) -> BoxFuture<'static, Explanation> {
-        self.0.place.explain()
-    }
-
-    pub(crate) fn into_contains(self) -> BoxFuture<'static, bool> {
-        self.0.place.contains()
-    }
-
-    pub(crate) fn into_set(self, value: R) -> BoxFuture<'static, ()> {
-        self.0.place.set(value)
-    }
-}
-
-impl<R: 'static> AsyncHandle<R> {
-    pub(crate) fn into_peek(self) -> BoxFuture<'static, Option<R>> {
-        let peeked = self.0.place.peek();
-        Box::pin(async move { peeked.await.map(|value| *value) })
-    }
-}
-
-macro_rules! debug {
+/// What both handles can do.
+macro_rules! handles {
     ($($handle:ident),*) => {$(
+        impl<R> $handle<R> {
+            /// Removes the function's expired entries in this process. Returns how many there were.
+            pub fn purge(&self) -> u64 {
+                function_purge(self.0.function)
+            }
+
+            /// Identifies the call.
+            pub fn key(&self) -> EntryKey {
+                self.0.key
+            }
+
+            /// The function's counters.
+            pub fn stats(&self) -> Stats {
+                self.0.function.stats()
+            }
+        }
+
+        impl<R> From<Inner<R>> for $handle<R> {
+            fn from(inner: Inner<R>) -> Self {
+                Self(inner)
+            }
+        }
+
         impl<R> fmt::Debug for $handle<R> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_tuple(stringify!($handle)).field(&self.0.key).finish()
@@ -280,7 +236,7 @@ macro_rules! debug {
     )*};
 }
 
-debug!(Handle, AsyncHandle);
+handles!(Handle, AsyncHandle);
 
 /// The counters of a function.
 pub fn function_stats(function: &'static CachedFunction) -> Stats {

@@ -79,6 +79,32 @@
     allow(dead_code, unused_imports)
 )]
 
+/// Makes `Debug` show the name of a type and nothing of its content.
+macro_rules! opaque {
+    ([$($generics:tt)*] $name:literal, $type:ty) => {
+        impl<$($generics)*> std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct($name).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+/// Makes a type `Copy` whatever its parameters are: a derive would require it of them, too.
+macro_rules! copied {
+    ([$($generics:tt)*] $type:ty) => {
+        #[allow(clippy::expl_impl_clone_on_copy)]
+        impl<$($generics)*> Clone for $type {
+            #[inline]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<$($generics)*> Copy for $type {}
+    };
+}
+
 // The steps of an annotated function, in the order of a call.
 mod entry;
 mod flight;

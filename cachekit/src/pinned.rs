@@ -65,11 +65,7 @@ pub struct Pinned<K, P> {
     pub(crate) pin: P,
 }
 
-impl<K, P> std::fmt::Debug for Pinned<K, P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pinned").finish_non_exhaustive()
-    }
-}
+opaque!([K, P] "Pinned", Pinned<K, P>);
 
 impl<Q: CacheKey, P: Qualifier> CacheKey for At<Q, P> {
     type Owned = Pinned<Q::Owned, P::Pin>;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::clock::{Clock, ClockSource};
+use crate::contained::lock;
 use crate::store::Store;
 use crate::thread_cache;
 
@@ -278,7 +279,7 @@ pub(crate) fn store(
     make: impl FnOnce(ClockSource, bool) -> Store,
 ) -> Option<Arc<Store>> {
     let Scope(scope) = current()?;
-    let mut stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stores = lock(&scope.stores);
     let store = stores.entry((function, instantiation)).or_insert_with(|| {
         Arc::new(make(ClockSource::Manual(scope.clock.clone()), scope.disabled))
     });
@@ -288,7 +289,7 @@ pub(crate) fn store(
 /// The stores of a function inside the scope that this thread is in; `None` outside of any.
 pub(crate) fn stores(function: usize) -> Option<Vec<Arc<Store>>> {
     let Scope(scope) = current()?;
-    let stores = scope.stores.lock().unwrap_or_else(PoisonError::into_inner);
+    let stores = lock(&scope.stores);
     let of_function = stores.iter().filter(|((at, _), _)| *at == function);
     Some(of_function.map(|(_, store)| Arc::clone(store)).collect())
 }

@@ -62,12 +62,7 @@ pub trait Shape: Copy {
         Self::kept(value)
     }
     /// The function's return value from an entry of this process.
-    fn open(stored: Self::Stored) -> Result<Self::Return, Refusal>;
-    /// The same, by reference.
-    #[inline]
-    fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {
-        Self::open(stored.clone())
-    }
+    fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal>;
     /// The stored value, if it is stored as it is; for a `Result`, the `Ok` value.
     #[inline]
     fn lies(_stored: &Self::Stored) -> Option<&dyn Any> {
@@ -101,13 +96,7 @@ macro_rules! shapes {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<$($param),*>(PhantomData<fn() -> ($($param,)*)>);
-        impl<$($param),*> Clone for $name<$($param),*> {
-            #[inline]
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-        impl<$($param),*> Copy for $name<$($param),*> {}
+        copied!([$($param),*] $name<$($param),*>);
         impl<$($param),*> $name<$($param),*> {
             pub(crate) const fn new() -> Self {
                 Self(PhantomData)
@@ -140,10 +129,6 @@ macro_rules! held_as_it_is {
         #[inline]
         fn kept(value: &Self::Value) -> Self::Stored {
             value.clone()
-        }
-        #[inline]
-        fn open(stored: Self::Stored) -> Result<Self::Return, Refusal> {
-            Ok(Self::restore(stored))
         }
         #[inline]
         fn read(stored: &Self::Stored) -> Result<Self::Return, Refusal> {

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use equivalent::Equivalent;
 
 use super::Cache;
-use crate::cached_function::CachedFunction;
 use crate::clock::{NEVER, Ticks};
-use crate::key::{CacheKey, hash_of};
+use crate::key::CacheKey;
 use crate::read_through::{Lookup, Miss, Plans, find};
 use crate::shape::Shape;
 use crate::store::{Caller, StoreRef};
@@ -108,23 +107,4 @@ where
     fn to_owned_key(&self) -> K {
         self.0.to_owned()
     }
-}
-
-/// Looks up a call in the cache that its attribute names with `in = …`.
-#[inline]
-pub(crate) fn lookup_in<Q, S, V>(
-    cache: &Cache<Q::Owned, V>,
-    function: &'static CachedFunction,
-    _shape: S,
-    key: Q,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    Q::Owned: Hash,
-    V: Clone + Send + Sync + 'static,
-    S: Shape<Stored = V>,
-{
-    let hash = cache.place(hash_of(&key));
-    let lookup = cache.lookup(hash, function.ttl(), function.info.policy.is_async);
-    cache.look_up_key::<Q, S>(&lookup, &key)
 }

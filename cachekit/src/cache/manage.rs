@@ -207,11 +207,7 @@ pub struct Iter<'a, K, V> {
     items: std::vec::IntoIter<(u64, Resident)>,
 }
 
-impl<K, V> fmt::Debug for Iter<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Iter").finish_non_exhaustive()
-    }
-}
+opaque!([K, V] "Iter", Iter<'_, K, V>);
 
 impl<K, V> Iterator for Iter<'_, K, V>
 where

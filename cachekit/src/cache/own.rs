@@ -2,9 +2,9 @@
 
 use std::hash::Hash;
 
-use super::{Cache, lookup};
+use super::Cache;
 use crate::cached_function::CachedFunction;
-use crate::key::CacheKey;
+use crate::key::{CacheKey, hash_of};
 use crate::read_through::Miss;
 use crate::shape::{Both, OkOnly, OkShared, Optional, Plain, Rejected, Shape};
 
@@ -90,7 +90,7 @@ impl<R, View, Error, T, E> Stores for Rejected<R, View, Error, T, E> {
 pub fn lookup_in<K, V, Q, S>(
     cache: &Cache<K, V>,
     function: &'static CachedFunction,
-    shape: S,
+    _shape: S,
     key: Q,
 ) -> Result<S::Return, Miss<Q::Owned, S>>
 where
@@ -101,5 +101,8 @@ where
 {
     let cache = <Q::Owned as KeyFor<K>>::cache(cache);
     let cache = <S::Into<V> as ValueFor<V>>::cache(cache);
-    lookup::lookup_in(S::cache::<Q::Owned, V>(cache), function, shape, key)
+    let cache = S::cache::<Q::Owned, V>(cache);
+    let hash = cache.place(hash_of(&key));
+    let lookup = cache.lookup(hash, function.ttl(), function.info.policy.is_async);
+    cache.look_up_key::<Q, S>(&lookup, &key)
 }

@@ -3,9 +3,10 @@
 
 use std::panic::Location;
 // Plain std on purpose, as for functions.
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::{CachedFunction, FunctionInfo, FunctionPath, Policy, Tier};
+use crate::contained::lock;
 use crate::store::{StoreRef, WeakStoreRef};
 
 /// The stores of the objects of one function, each with the number of the test scope that it was created in.
@@ -17,7 +18,7 @@ pub(super) const fn none() -> Owned {
 
 /// The stores of a scope that still exist.
 pub(super) fn of(owned: &Owned, scope: u64) -> Vec<StoreRef> {
-    let owned = owned.lock().unwrap_or_else(PoisonError::into_inner);
+    let owned = lock(owned);
     owned.iter().filter(|(of, _)| *of == scope).filter_map(|(_, store)| store.upgrade()).collect()
 }
 
@@ -25,7 +26,7 @@ static GIVEN: Mutex<Vec<&'static CachedFunction>> = Mutex::new(Vec::new());
 
 /// All functions with names that the program gave.
 pub(super) fn functions() -> Vec<&'static CachedFunction> {
-    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    lock(&GIVEN).clone()
 }
 
 /// What the program says about a cache that it names.
@@ -42,7 +43,7 @@ pub(crate) struct Given {
 /// The function with a name. There is one for each name and policy in the program, and it lives as long as the process.
 pub(crate) fn given(given: Given) -> &'static CachedFunction {
     let Given { name, module, path, place, tier, policy } = given;
-    let mut functions = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut functions = lock(&GIVEN);
     let same = |function: &&&'static CachedFunction| {
         let info = &function.info;
         (info.path.get(), info.module, info.tier, info.policy) == (&path, module, tier, policy)
@@ -60,7 +61,7 @@ pub(crate) fn given(given: Given) -> &'static CachedFunction {
 impl CachedFunction {
     /// Registers the store of an object that this function represents.
     pub(crate) fn adopt(&self, scope: u64, store: &StoreRef) {
-        let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owned = lock(&self.owned);
         owned.retain(|(_, store)| store.upgrade().is_some());
         owned.push((scope, store.downgrade()));
     }

@@ -182,14 +182,6 @@ impl<Ret, T: 'static, O, F: FnOnce(&T) -> O> Visit<Ret> for LookAtValue<F, T> {
     }
 }
 
-impl<F> std::fmt::Debug for LookAt<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LookAt").finish_non_exhaustive()
-    }
-}
+opaque!([F] "LookAt", LookAt<F>);
 
-impl<F, T> std::fmt::Debug for LookAtValue<F, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LookAtValue").finish_non_exhaustive()
-    }
-}
+opaque!([F, T] "LookAtValue", LookAtValue<F, T>);

@@ -4,7 +4,6 @@
 //! becomes an entry, killing one also kills the other. Querying a fate reads a number and holds nothing, so no query
 //! can drop a value.
 
-use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::{AnyEntry, Resident};
@@ -29,11 +28,7 @@ pub(crate) struct Fate {
     entry: Mutex<Option<Weak<dyn AnyEntry>>>,
 }
 
-impl fmt::Debug for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fate").finish_non_exhaustive()
-    }
-}
+opaque!([] "Fate", Fate);
 
 impl Fate {
     pub(crate) fn new(hash: u64) -> Arc<Self> {

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::sync::Mutex;
 
 use super::FlightId;
+use crate::contained::lock;
 use crate::observer;
 use crate::sync::per_thread;
 
@@ -23,10 +24,6 @@ per_thread! {
 
 /// For every flight whose leader waits: the flights it waits for.
 static WAITS: LazyLock<Mutex<HashMap<FlightId, Vec<FlightId>>>> = LazyLock::new(Mutex::default);
-
-fn waits() -> std::sync::MutexGuard<'static, HashMap<FlightId, Vec<FlightId>>> {
-    WAITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 /// Adds a leader's flight to the chain while its function runs.
 #[must_use]
@@ -87,7 +84,7 @@ pub(crate) fn would_deadlock(target: FlightId) -> bool {
         return true;
     }
     let chain = current();
-    !chain.is_empty() && reaches(&waits(), target, &chain)
+    !chain.is_empty() && reaches(&lock(&WAITS), target, &chain)
 }
 
 fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[FlightId]) -> bool {
@@ -115,7 +112,7 @@ pub(crate) fn wait_for(target: FlightId) -> Option<Waiting> {
     if chain.is_empty() {
         return Some(Waiting { chain, target });
     }
-    let mut waits = waits();
+    let mut waits = lock(&WAITS);
     if reaches(&waits, target, &chain) {
         return None;
     }
@@ -137,7 +134,7 @@ impl Drop for Waiting {
         if self.chain.is_empty() {
             return;
         }
-        let mut waits = waits();
+        let mut waits = lock(&WAITS);
         for flight in &self.chain {
             if let Some(targets) = waits.get_mut(flight) {
                 if let Some(at) = targets.iter().position(|&target| target == self.target) {

@@ -28,12 +28,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
 use super::encoded::{Codec, EncodedRef, Stamp};
-use crate::clock::{self, NEVER, Ticks};
 
 pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'4'];
 const LZ4: u8 = 1;
@@ -93,17 +92,6 @@ pub(crate) enum Compression {
     Off,
     /// LZ4, if it saves at least an eighth.
     Lz4,
-}
-
-/// Whether a value may be served now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lifetime {
-    /// Serve it, for this long; `NEVER` means no expiry.
-    Fresh(Ticks),
-    /// It may be served stale for this long.
-    Stale(Ticks),
-    /// Neither.
-    Gone,
 }
 
 impl<'a> Frame<'a> {
@@ -228,23 +216,6 @@ impl<'a> Frame<'a> {
     /// ahead of ours; it is valid for its whole TTL, not for longer.
     pub(crate) fn age(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.created_ms)
-    }
-
-    /// Whether the value may be served at this wall-clock time.
-    pub(crate) fn lifetime(&self, now_ms: u64) -> Lifetime {
-        if self.fresh_ms == 0 {
-            return Lifetime::Fresh(NEVER);
-        }
-        let age = self.age(now_ms);
-        let end = self.fresh_ms.saturating_add(self.stale_ms);
-        let left = |until: u64| clock::ticks(Duration::from_millis(until - age));
-        if age < self.fresh_ms {
-            Lifetime::Fresh(left(self.fresh_ms))
-        } else if age < end {
-            Lifetime::Stale(left(end))
-        } else {
-            Lifetime::Gone
-        }
     }
 }
 

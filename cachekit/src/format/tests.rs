@@ -1,9 +1,7 @@
 use std::borrow::Cow;
-use std::time::Duration;
 
 use super::encoded::{Codec, Stamp};
-use super::frame::{Compression, Frame, FrameContext, HEADER, Lifetime, MAX_VALUE};
-use crate::clock::{NEVER, ticks};
+use super::frame::{Compression, Frame, FrameContext, HEADER, MAX_VALUE};
 
 const PLACE: FrameContext<'static> = FrameContext { key: "k", type_name: "u32" };
 
@@ -151,24 +149,4 @@ fn frames_that_contradict_themselves_are_refused() {
 fn frames_show_no_values() {
     let shown = format!("{:?}", frame(b"secret"));
     assert!(shown.contains("length: 6") && !shown.contains("115"), "{shown}");
-}
-
-#[test]
-fn a_frame_has_its_time() {
-    let frame = frame(b"");
-    let millis = |n| ticks(Duration::from_millis(n));
-    assert_eq!(frame.lifetime(1_000), Lifetime::Fresh(millis(500)));
-    assert_eq!(frame.lifetime(1_499), Lifetime::Fresh(millis(1)));
-    assert_eq!(frame.lifetime(1_500), Lifetime::Stale(millis(250)));
-    assert_eq!(frame.lifetime(1_749), Lifetime::Stale(millis(1)));
-    assert_eq!(frame.lifetime(1_750), Lifetime::Gone);
-    assert_eq!(frame.lifetime(0), Lifetime::Fresh(millis(500)), "a clock ahead of ours");
-    assert_eq!((frame.age(1_700), frame.age(0)), (700, 0));
-
-    let sharp = Frame { stale_ms: 0, ..frame.clone() };
-    assert_eq!(sharp.lifetime(1_500), Lifetime::Gone);
-    let endless = Frame { fresh_ms: 0, stale_ms: 0, ..frame.clone() };
-    assert_eq!(endless.lifetime(u64::MAX), Lifetime::Fresh(NEVER));
-    let long = Frame { fresh_ms: u64::MAX, stale_ms: u64::MAX, ..frame };
-    assert!(matches!(long.lifetime(u64::MAX), Lifetime::Fresh(left) if left < NEVER));
 }

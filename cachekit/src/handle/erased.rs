@@ -17,7 +17,7 @@ use crate::shape::{Kind, Shape};
 use crate::store::{Flight, Newcomer, Store};
 
 /// One key in one store, with the types hidden. Values are boxed, so that large ones are moved by address.
-pub(super) trait ErasedKey<R>: Send + Sync {
+pub(crate) trait ErasedKey<R>: Send + Sync {
     fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<Box<R>>>;
     fn contains(self: Arc<Self>) -> BoxFuture<'static, bool>;
     fn set(self: Arc<Self>, value: R) -> BoxFuture<'static, ()>;

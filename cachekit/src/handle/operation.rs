@@ -1,7 +1,6 @@
 //! The futures of the companions of async functions. The future of an `async fn` would be a separate type for each
 //! function and each companion, with a body to check; these types exist once and do the same.
 
-use std::fmt;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -58,8 +57,4 @@ impl<A, R, V, T> Future for Operation<A, R, V, T> {
     }
 }
 
-impl<A, R, V, T> fmt::Debug for Operation<A, R, V, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operation").finish_non_exhaustive()
-    }
-}
+opaque!([A, R, V, T] "Operation", Operation<A, R, V, T>);

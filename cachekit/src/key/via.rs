@@ -21,84 +21,45 @@ use crate::shareable::ShareableKey;
 #[derive(Debug)]
 pub struct Part<'a, T: ?Sized>(pub &'a T);
 
-impl<T: ?Sized> Clone for Part<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
+copied!([T: ?Sized] Part<'_, T>);
+
+macro_rules! choices {
+    ($(
+        $(#[$doc:meta])*
+        $choice:ident for $part:ty, [$($generics:tt)*] [$($bounds:tt)*] => $key:ident<$life:lifetime>($($deref:tt)?);
+    )*) => {$(
+        $(#[$doc])*
+        pub trait $choice {
+            /// The key part.
+            type Key;
+            /// Creates it.
+            fn __cachekit_via(&self) -> Self::Key;
+        }
+
+        impl<$($generics)*> $choice for $part
+        where
+            $($bounds)*
+        {
+            type Key = $key<$life, T>;
+            #[inline]
+            fn __cachekit_via(&self) -> Self::Key {
+                $key($($deref)? self.0)
+            }
+        }
+    )*};
 }
 
-impl<T: ?Sized> Copy for Part<'_, T> {}
-
-/// First choice: the type defines its own key.
-pub trait ViaKey {
-    /// The key part.
-    type Key;
-    /// Creates it.
-    fn __cachekit_via(&self) -> Self::Key;
-}
-
-impl<'a, T: CacheKey + ?Sized> ViaKey for &&&Part<'a, T> {
-    type Key = KeyOf<'a, T>;
-    #[inline]
-    fn __cachekit_via(&self) -> KeyOf<'a, T> {
-        KeyOf(self.0)
-    }
-}
-
-/// Fourth choice: the standard traits.
-pub trait ViaHash {
-    /// The key part.
-    type Key;
-    /// Creates it.
-    fn __cachekit_via(&self) -> Self::Key;
-}
-
-impl<'a, T: Hash + Eq + Clone + Send + Sync + 'static> ViaHash for Part<'a, T> {
-    type Key = ByHash<'a, T>;
-    #[inline]
-    fn __cachekit_via(&self) -> ByHash<'a, T> {
-        ByHash(self.0)
-    }
-}
-
-/// Second choice: a reference to something with the standard traits.
-pub trait ViaBorrow {
-    /// The key part.
-    type Key;
-    /// Creates it.
-    fn __cachekit_via(&self) -> Self::Key;
-}
-
-impl<'b, T> ViaBorrow for &&Part<'_, &'b T>
-where
-    T: Hash + Eq + ToOwned + ?Sized,
-    T::Owned: Eq + Send + Sync + 'static,
-{
-    type Key = ByBorrow<'b, T>;
-    #[inline]
-    fn __cachekit_via(&self) -> ByBorrow<'b, T> {
-        ByBorrow(self.0)
-    }
-}
-
-/// Second choice, for an optional reference.
-pub trait ViaOption {
-    /// The key part.
-    type Key;
-    /// Creates it.
-    fn __cachekit_via(&self) -> Self::Key;
-}
-
-impl<'b, T> ViaOption for &&Part<'_, Option<&'b T>>
-where
-    T: Hash + Eq + ToOwned + ?Sized,
-    T::Owned: Eq + Send + Sync + 'static,
-{
-    type Key = ByOption<'b, T>;
-    #[inline]
-    fn __cachekit_via(&self) -> ByOption<'b, T> {
-        ByOption(*self.0)
-    }
+choices! {
+    /// First choice: the type defines its own key.
+    ViaKey for &&&Part<'a, T>, ['a, T: CacheKey + ?Sized] [] => KeyOf<'a>();
+    /// Second choice: a reference to something with the standard traits.
+    ViaBorrow for &&Part<'_, &'b T>, ['b, T: Hash + Eq + ToOwned + ?Sized]
+        [T::Owned: Eq + Send + Sync + 'static] => ByBorrow<'b>(*);
+    /// Second choice, for an optional reference.
+    ViaOption for &&Part<'_, Option<&'b T>>, ['b, T: Hash + Eq + ToOwned + ?Sized]
+        [T::Owned: Eq + Send + Sync + 'static] => ByOption<'b>(*);
+    /// Fourth choice: the standard traits.
+    ViaHash for Part<'a, T>, ['a, T: Hash + Eq + Clone + Send + Sync + 'static] [] => ByHash<'a>();
 }
 
 /// Third choice: any other reference, which the fourth choice must not treat as a value. The bound fails
@@ -185,13 +146,7 @@ impl<T: Hash + Eq + Clone + Send + Sync + 'static> Keyable for T {}
 #[derive(Debug)]
 pub struct Unhashable<K>(PhantomData<fn() -> K>);
 
-impl<K> Clone for Unhashable<K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K> Copy for Unhashable<K> {}
+copied!([K] Unhashable<K>);
 
 impl<K: Eq + Send + Sync + 'static> CacheKey for Unhashable<K> {
     type Owned = K;
@@ -318,15 +273,7 @@ macro_rules! key_part {
             }
         }
 
-        // A derived `Clone` would require a `Clone` of the borrowed type.
-        #[allow(clippy::expl_impl_clone_on_copy)]
-        impl<'a, $($bounds)*> Clone for $name<'a, T> {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl<'a, $($bounds)*> Copy for $name<'a, T> {}
+        copied!(['a, $($bounds)*] $name<'a, T>);
     };
 }
 

@@ -1,7 +1,7 @@
 //! The tier behind this process, as a miss and a companion see it: what it is asked, and what it answers.
 //!
 //! It works on bytes and knows no types: it hands over what it found to a [`Reader`], and takes what it is to store from an
-//! [`Encode`]. Both are made where the types are known, in [`super::remote`].
+//! [`Encoder`]. Both are made where the types are known, in [`super::remote`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(crate) trait TierBehind: Send + Sync {
         _fate: &'a Arc<Fate>,
         _store: &'a StoreRef,
         _purpose: Purpose,
-        _reader: &'a mut dyn Reader,
+        _reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async { Answer::Run })
     }
@@ -65,19 +65,19 @@ pub(crate) trait TierBehind: Send + Sync {
     fn peek<'a>(
         &'a self,
         _store: &'a StoreRef,
-        _reader: &'a mut dyn Reader,
+        _reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, bool> {
         Box::pin(async { false })
     }
 
     /// What is there, read once and without a trace, and the error that it leads to. The reader says whether a value of the
     /// call's type is.
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, _reader: &'a mut Reader<'a>) -> BoxFuture<'a, Explained> {
         Box::pin(async { (Shared::not_used(), None) })
     }
 
     /// A value for all tiers.
-    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared;
+    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared;
 
     /// Whether a run's value may be kept in any tier, as far as this process knows.
     fn may_keep(&self, fate: &Fate) -> bool {
@@ -117,21 +117,12 @@ pub(crate) trait TierBehind: Send + Sync {
 /// What a tier has for a call, and the error of a call that finds that, if it does not go on.
 pub(crate) type Explained = (Shared, Option<Error>);
 
-/// Where values are decoded to that the tier finds.
-pub(crate) trait Reader: Send {
-    /// Decodes a value and keeps it for the call. False if the bytes hold none.
-    fn read(
-        &mut self,
-        encoded: EncodedRef<'_>,
-        sealed: Option<SealedBytes>,
-    ) -> Result<bool, Panicked>;
-}
+/// Decodes a value that the tier found, and keeps it for the call. False if the bytes hold none.
+pub(crate) type Reader<'a> =
+    dyn FnMut(EncodedRef<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + 'a;
 
-/// A value that is to be stored.
-pub(crate) trait Encode {
-    /// `None` if it does not serialize.
-    fn encode(&self, proof: Proof) -> Option<Encoded>;
-}
+/// Encodes a value that is to be stored. `None` if it does not serialize.
+pub(crate) type Encoder<'a> = dyn Fn(Proof) -> Option<Encoded> + 'a;
 
 /// What became of a result's judgement, and for how long it may be served after its time.
 pub(crate) type Windows = (Verdict, Ticks);
@@ -147,45 +138,26 @@ pub(crate) struct Prepared {
     pub(crate) until: Option<Instant>,
 }
 
-/// A value that was found, and how long it may be served.
-pub(crate) struct Found<V> {
-    pub(crate) value: V,
-    /// How long it may be served from here: `NEVER` without end, 0 not beyond this call.
-    pub(crate) remaining: Ticks,
-    /// For how long after that it may be served while the function runs again.
-    pub(crate) window: Ticks,
-    pub(crate) weight: u64,
+/// What a call may do with a value that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It is fresh for `remaining` (`NEVER`: without end), and may then be served for `window` while the function runs
+    /// again.
+    Fresh { remaining: Ticks, window: Ticks, weight: u64 },
+    /// It may be served once, now, while the function runs again.
+    Stale,
 }
 
-/// What the tier has for a call. The value itself is with the [`Reader`].
-pub(crate) enum Answer<V = ()> {
-    /// A fresh value.
-    Fresh(Found<V>),
-    /// One that may be served while the function runs again.
-    Stale(Found<V>),
+/// What the tier has for a call.
+pub(crate) enum Answer {
+    /// A value, which the [`Reader`] has.
+    Found(Use),
     /// Nothing: run the function.
     Run,
     /// Nothing, and another process is about to refresh it: leave it alone.
     StandDown,
     /// An entry that was not sealed for this call, and the function is not to run because of it.
     Refused(Error),
-}
-
-impl Answer {
-    /// The same with the value, if there is to be one and it is there.
-    pub(crate) fn with<V>(self, value: Option<V>) -> Answer<V> {
-        let put = |found: Found<()>, value| {
-            let Found { value: (), remaining, window, weight } = found;
-            Found { value, remaining, window, weight }
-        };
-        match (self, value) {
-            (Self::Fresh(found), Some(value)) => Answer::Fresh(put(found, value)),
-            (Self::Stale(found), Some(value)) => Answer::Stale(put(found, value)),
-            (Self::StandDown, _) => Answer::StandDown,
-            (Self::Refused(error), _) => Answer::Refused(error),
-            (Self::Run | Self::Fresh(_) | Self::Stale(_), _) => Answer::Run,
-        }
-    }
 }
 
 /// What became of an entry there that was to be removed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Purpose;
-use super::behind::Answer;
+use super::behind::{Answer, Use};
 use super::miss::{Begun, Miss};
 use super::remote::Value;
 use super::revalidate::Ticket;
@@ -26,19 +26,21 @@ where
     ) -> Begun<S::Return> {
         loop {
             match self.consult(&flight).await {
-                Answer::Stale(found) if asynchronous && !background::takes_futures() => {
-                    if !self.replaces(&flight, &found.value.value) {
-                        self.pass_on(flight, &found.value.value);
-                        return Begun::Stale(Box::new(S::restore(found.value.value)));
+                (Answer::Found(Use::Stale), Some(found))
+                    if asynchronous && !background::takes_futures() =>
+                {
+                    if !self.replaces(&flight, &found.value) {
+                        self.pass_on(flight, &found.value);
+                        return Begun::Stale(Box::new(S::restore(found.value)));
                     }
                     // Once more, as the refresh: another process may be doing it.
                 }
-                answer => return self.answered(flight, answer),
+                (answer, found) => return self.answered(flight, answer, found),
             }
         }
     }
 
-    async fn consult(&mut self, flight: &Flight) -> Answer<Box<Value<S>>> {
+    async fn consult(&mut self, flight: &Flight) -> (Answer, Option<Box<Value<S>>>) {
         let purpose = match (self.forced, self.refresh()) {
             (true, _) => Purpose::Forced,
             (false, Some(_)) => Purpose::Refresh,
@@ -47,7 +49,7 @@ where
         };
         let fate = self.fate();
         flight.asks(&fate);
-        let Some(remote) = self.behind.made_mut() else { return Answer::Run };
+        let Some(remote) = self.behind.made_mut() else { return (Answer::Run, None) };
         remote.consult(&fate, &self.store, purpose).await
     }
 
@@ -93,26 +95,32 @@ where
         self.call.found_in_shared(false);
     }
 
-    fn answered(&mut self, flight: Flight, answer: Answer<Box<Value<S>>>) -> Begun<S::Return> {
-        match answer {
-            Answer::Run => Self::runs(flight),
-            Answer::Fresh(found) => {
-                let value = Box::new(self.keep_found(flight, found));
+    fn answered(
+        &mut self,
+        flight: Flight,
+        answer: Answer,
+        found: Option<Box<Value<S>>>,
+    ) -> Begun<S::Return> {
+        match (answer, found) {
+            (Answer::Found(Use::Fresh { remaining, window, weight }), Some(found)) => {
+                let how = (remaining, window, weight);
+                let value = Box::new(self.keep_found(flight, found, how));
                 self.count_fresh(S::kind(&value));
                 Begun::Value(value)
             }
-            Answer::Stale(found) => {
+            (Answer::Found(Use::Stale), Some(found)) => {
                 self.count_stale();
-                let entry = self.pass_on(flight, &found.value.value);
+                let entry = self.pass_on(flight, &found.value);
                 let (hash, store) = (self.hash, self.store.clone());
                 self.rare().stale = entry.and_then(|entry| Ticket::passing(hash, entry, store));
-                Begun::Stale(Box::new(S::restore(found.value.value)))
+                Begun::Stale(Box::new(S::restore(found.value)))
             }
-            Answer::Refused(error) => match S::refuse(&error) {
+            (Answer::Run | Answer::Found(_), _) => Self::runs(flight),
+            (Answer::Refused(error), _) => match S::refuse(&error) {
                 Some(ret) => self.fails(flight, Box::new(ret)),
                 None => Self::runs(flight),
             },
-            Answer::StandDown => match self.served_before() {
+            (Answer::StandDown, _) => match self.served_before() {
                 Some(value) => {
                     flight.abandon(Landing::Cancelled);
                     Begun::Value(value)

@@ -45,11 +45,7 @@ pub struct Driving<'a, K, S, D, J, F> {
     types: PhantomData<fn() -> (K, S)>,
 }
 
-impl<K, S, D, J, F> std::fmt::Debug for Driving<'_, K, S, D, J, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Driving").finish_non_exhaustive()
-    }
-}
+opaque!([K, S, D, J, F] "Driving", Driving<'_, K, S, D, J, F>);
 
 impl<'a, K, S: Shape, D: Drive<K, S>, J, F> Driving<'a, K, S, D, J, F> {
     /// Runs an async function under rules.
@@ -152,25 +148,21 @@ where
     (miss, begun)
 }
 
-/// A value that the body returned, and what happens to it.
-struct Returned<K, S: Shape> {
-    miss: Miss<K, S>,
-    flight: Flight,
-    ret: Box<S::Return>,
-    verdict: Verdict,
-}
-
 /// The value and its miss. If the run was a refresh in its caller's place, a panic after the body is not a
 /// panic of the call.
 type Kept<K, S> = (Miss<K, S>, thread::Result<Box<<S as Shape>::Return>>);
 
 /// Keeps a value, in the shared tier, too.
-async fn kept<K, S>(returned: Returned<K, S>) -> Kept<K, S>
+async fn kept<K, S>(
+    mut miss: Miss<K, S>,
+    flight: Flight,
+    ret: Box<S::Return>,
+    verdict: Verdict,
+) -> Kept<K, S>
 where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    let Returned { mut miss, flight, ret, verdict } = returned;
     let pilot = flight.pilot().clone();
     let in_place = miss.is_in_place();
     let outcome = {
@@ -217,7 +209,7 @@ where
     S: Shape,
     B: Future<Output = (Miss<K, S>, Begun<S::Return>)>,
     E: Future<Output = Kept<K, S>>,
-    M: FnMut(Returned<K, S>) -> E,
+    M: FnMut(Miss<K, S>, Flight, Box<S::Return>, Verdict) -> E,
 {
     fn drive(
         &mut self,
@@ -247,8 +239,8 @@ where
             match ran {
                 Ok((ret, None)) => return Poll::Ready(miss.unless_served_before(ret)),
                 Ok((ret, Some((flight, verdict)))) => {
-                    let returned = Returned { miss, flight, ret, verdict };
-                    self.stage = Stage::Keep(Box::pin((self.keep)(returned)));
+                    let keep = (self.keep)(miss, flight, ret, verdict);
+                    self.stage = Stage::Keep(Box::pin(keep));
                 }
                 Err(panic) => {
                     miss.call.ended(miss.store.observed(), Outcome::Panic);

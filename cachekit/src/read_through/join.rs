@@ -9,7 +9,8 @@ use super::miss::{Begun, Miss};
 use super::remote::Remote;
 use crate::blocking;
 use crate::entry::{AnyEntry, Resident};
-use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
+use crate::flight::wait_graph::{self, Waiting};
+use crate::flight::{Failure, Landing, Wait, Waited};
 use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
@@ -26,7 +27,7 @@ pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
 /// The result of one attempt to begin.
 enum Attempt<R> {
     Begun(Begun<R>),
-    Wait(Arc<Wait>, FlightId),
+    Wait(Arc<Wait>, Waiting),
 }
 
 /// The value of an entry, boxed because it may be large.
@@ -108,16 +109,12 @@ where
         loop {
             let begun = match self.attempt() {
                 Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, leader) => match wait_graph::wait_for(leader) {
-                    Some(waiting) => {
-                        let counted = self.store.observed().waits();
-                        let waited = landing(&wait, &self.store, self.hash).await;
-                        drop(counted);
-                        drop(waiting);
-                        self.waited(waited, &wait)
-                    }
-                    None => self.goes_alone(),
-                },
+                Attempt::Wait(wait, waiting) => {
+                    let counted = self.store.observed().waits();
+                    let waited = landing(&wait, &self.store, self.hash).await;
+                    drop((counted, waiting));
+                    self.waited(waited, &wait)
+                }
             };
             match begun {
                 Some(Begun::Lead(flight)) if self.has_backend() => {
@@ -140,16 +137,12 @@ where
         loop {
             let begun = match self.attempt() {
                 Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, leader) => match wait_graph::wait_for(leader) {
-                    Some(waiting) => {
-                        let counted = self.store.observed().waits();
-                        let waited = block(&wait, &self.store, self.hash);
-                        drop(counted);
-                        drop(waiting);
-                        self.waited(waited, &wait)
-                    }
-                    None => self.goes_alone(),
-                },
+                Attempt::Wait(wait, waiting) => {
+                    let counted = self.store.observed().waits();
+                    let waited = block(&wait, &self.store, self.hash);
+                    drop((counted, waiting));
+                    self.waited(waited, &wait)
+                }
             };
             match begun {
                 Some(Begun::Lead(flight)) if self.has_backend() => {
@@ -223,7 +216,11 @@ where
                 Turn::Beside(row) => return Attempt::Begun(self.leads(self.flight(row, true))),
                 Turn::Pending(row) => {
                     match self.store.join(self.hash, row, self.caller.asynchronous) {
-                        Join::Wait(wait, leader) => return Attempt::Wait(wait, leader),
+                        Join::Wait(wait, leader) => match wait_graph::wait_for(leader) {
+                            Some(waiting) => return Attempt::Wait(wait, waiting),
+                            // Another caller has just closed the cycle.
+                            None => self.failed = MAX_FAILED_WAITS,
+                        },
                         Join::Alone => return self.leads_alone(),
                         Join::Gone => {}
                     }
@@ -314,7 +311,7 @@ where
         read::<S>(self.held(&*entry)?).ok()
     }
 
-    /// Another caller has just closed the cycle, or it waited for another key with the same hash: run alone.
+    /// It waited for another key with the same hash: run alone.
     fn goes_alone(&mut self) -> Option<Begun<S::Return>> {
         self.failed = MAX_FAILED_WAITS;
         None

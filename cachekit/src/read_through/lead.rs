@@ -23,11 +23,7 @@ pub struct Lead<K, S: Shape> {
     pub(super) miss: Miss<K, S>,
 }
 
-impl<K, S: Shape> std::fmt::Debug for Lead<K, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lead").finish_non_exhaustive()
-    }
-}
+opaque!([K, S: Shape] "Lead", Lead<K, S>);
 
 impl<K, S> Lead<K, S>
 where

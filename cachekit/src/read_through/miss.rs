@@ -47,11 +47,7 @@ pub struct Miss<K, S: Shape> {
     pub(super) shape: PhantomData<S>,
 }
 
-impl<K, S: Shape> std::fmt::Debug for Miss<K, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Miss").finish_non_exhaustive()
-    }
-}
+opaque!([K, S: Shape] "Miss", Miss<K, S>);
 
 impl<K, S: Shape> Miss<K, S> {
     /// `times`: how long the value lives, and for how long after that it may be served while the function runs again.

@@ -3,7 +3,7 @@
 
 use super::Turn;
 use super::miss::Miss;
-use super::publish::{Made, plain_entry};
+use super::publish::plain_entry;
 use crate::clock::Ticks;
 use crate::entry::Resident;
 use crate::flight::wait_graph::{self, Running};
@@ -74,7 +74,7 @@ where
             let (value, how) = (S::kept(value), (self.window, S::kind(ret)));
             // The user's code is over.
             drop(running);
-            let Made { entry, ends, now } = plain_entry(store, key, value, verdict, how);
+            let (entry, ends, now) = plain_entry(store, key, value, verdict, how);
             self.turn.set(Turn::Unknown);
             let mut entry = Some(entry);
             store.land_plainly(self.hash, row, &mut entry, ends, now);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Turn;
-use super::behind::Found;
 use super::join::SharedError;
 use super::miss::Miss;
 use super::plain::MAX_PLAIN;
@@ -18,16 +17,8 @@ use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
 use crate::store::{Flight, Newcomer, Store};
 
-/// An entry that a plain run has made.
-pub(super) struct Made {
-    pub(super) entry: Resident,
-    /// From when on it may not be served.
-    pub(super) ends: Ticks,
-    /// The time; 0 if it was not asked for.
-    pub(super) now: Ticks,
-}
-
-/// Makes an entry of what a plain run returned.
+/// Makes an entry of what a plain run returned. And from when on it may not be served; and the time, 0 if it was not asked
+/// for.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn plain_entry<K, V>(
     store: &Store,
@@ -35,7 +26,7 @@ pub(super) fn plain_entry<K, V>(
     value: V,
     verdict: Verdict,
     (window, kind): (Ticks, Kind),
-) -> Made
+) -> (Resident, Ticks, Ticks)
 where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
@@ -50,12 +41,12 @@ where
     let window = if kind == Kind::Err { 0 } else { window.min(verdict.window) };
     if window == 0 && verdict.weight <= 1 {
         let entry = store.plain_entry(key, value, expires, negative);
-        return Made { entry, ends: expires, now };
+        return (entry, expires, now);
     }
     let plan = Plan { window, weight: verdict.weight, negative, ..Plan::until(expires) };
     let entry = Arc::new(store.entry(key, value, plan));
     let ends = entry.head.ends();
-    Made { entry, ends, now }
+    (entry, ends, now)
 }
 
 impl<K, S> Miss<K, S>
@@ -64,14 +55,20 @@ where
     S: Shape,
 {
     /// Keeps what the shared tier has.
-    pub(super) fn keep_found(&mut self, flight: Flight, found: Found<Box<Value<S>>>) -> S::Return {
-        let ttl = self.ttl.min(found.remaining);
-        let Value { value, kept } = *found.value;
+    #[allow(clippy::boxed_local)] // It was moved by its address up to here.
+    pub(super) fn keep_found(
+        &mut self,
+        flight: Flight,
+        found: Box<Value<S>>,
+        (remaining, window, weight): (Ticks, Ticks, u64),
+    ) -> S::Return {
+        let ttl = self.ttl.min(remaining);
+        let Value { value, kept } = *found;
         match kept {
             Some(kept) if ttl > 0 => {
-                let verdict = Verdict { keep: true, ttl, weight: found.weight, window: NEVER };
+                let verdict = Verdict { keep: true, ttl, weight, window: NEVER };
                 let ret = S::restore(value);
-                let window = found.window.min(self.window);
+                let window = window.min(self.window);
                 self.publish(flight, kept, verdict, (window, S::kind(&ret)));
                 ret
             }
@@ -239,8 +236,7 @@ where
         let value = S::kept(value);
         // The user's code is over.
         self.running = None;
-        let Made { entry, ends, now } =
-            plain_entry(&self.store, key, value, verdict, (self.window, kind));
+        let (entry, ends, now) = plain_entry(&self.store, key, value, verdict, (self.window, kind));
         self.turn.set(Turn::Unknown);
         let mut entry = Some(entry);
         self.store.land_plainly(self.hash, row, &mut entry, ends, now);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::behind::{Answer, Encode, Prepared, Reader, Removal, TierBehind, Windows};
+use super::behind::{Answer, Prepared, Removal, TierBehind, Windows};
 use crate::cached_function::{FunctionRef, L1};
 use crate::entry::Fate;
 use crate::explain::Shared;
@@ -69,34 +69,50 @@ impl<S: Shape> Remote<S> {
         self.tier.keeps() == L1::Off && self.tier.refuse().is_some()
     }
 
-    /// Asks the tier before the function runs, for the call that is to end with this fate.
+    /// Asks the tier before the function runs, for the call that is to end with this fate. And the value that it found.
     pub(crate) async fn consult(
         &mut self,
         fate: &Arc<Fate>,
         store: &StoreRef,
         purpose: Purpose,
-    ) -> Answer<Box<Value<S>>> {
-        let mut slot = self.slot();
-        let answer = self.tier.consult(fate, store, purpose, &mut slot).await;
-        answer.with(slot.value)
+    ) -> (Answer, Option<Box<Value<S>>>) {
+        let mut value = None;
+        let mut reader = self.reader(&mut value);
+        let answer = self.tier.consult(fate, store, purpose, &mut reader).await;
+        drop(reader);
+        (answer, value)
     }
 
     /// The value, if the tier has a whole and fresh one.
     pub(crate) async fn peek(&self, store: &StoreRef) -> Option<S::Value> {
-        let mut slot = self.slot();
-        let found = self.tier.peek(store, &mut slot).await;
-        slot.value.filter(|_| found).map(|found| found.value)
+        let mut value = None;
+        let mut reader = self.reader(&mut value);
+        let found = self.tier.peek(store, &mut reader).await;
+        drop(reader);
+        value.filter(|_| found).map(|found| found.value)
     }
 
     /// What the tier has, read once and without a trace; and whether a call that gets there returns an error because of it.
     pub(crate) async fn explain(&self) -> (Shared, bool) {
-        let (shared, error) = self.tier.explain(&mut self.slot()).await;
+        let (shared, error) = self.tier.explain(&mut self.reader(&mut None)).await;
         let error = error.or_else(|| self.tier.refuse());
         (shared, error.is_some_and(|error| S::refuse(&error).is_some()))
     }
 
-    fn slot(&self) -> Slot<S> {
-        Slot { codec: self.codec, keeps: self.tier.keeps(), value: None }
+    /// Decodes a value of the call to there. Boxed: a large one is moved by its address.
+    fn reader<'a>(
+        &self,
+        found: &'a mut Option<Box<Value<S>>>,
+    ) -> impl FnMut(EncodedRef<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + use<'a, S>
+    {
+        let (codec, keeps) = (self.codec, self.tier.keeps());
+        move |encoded, sealed| {
+            *found = (codec.decode)(encoded)?.map(|value| {
+                let kept = kept::<S>(keeps, &value, sealed.as_ref());
+                Box::new(Value { value, kept })
+            });
+            Ok(found.is_some())
+        }
     }
 
     /// A value for all tiers, and what an entry of this process is to hold of it.
@@ -105,7 +121,8 @@ impl<S: Shape> Remote<S> {
         value: &S::Value,
         windows: Windows,
     ) -> (Prepared, Option<S::Stored>) {
-        let prepared = self.tier.prepare(&Typed { value, codec: self.codec }, windows);
+        let encode = self.codec.encode;
+        let prepared = self.tier.prepare(&|proof| encode(value, proof), windows);
         let kept = kept::<S>(self.tier.keeps(), value, prepared.sealed.as_ref());
         (prepared, kept)
     }
@@ -153,41 +170,6 @@ fn kept<S: Shape>(keeps: L1, value: &S::Value, sealed: Option<&SealedBytes>) -> 
         L1::Off => None,
         L1::Typed => Some(S::kept(value)),
         L1::Sealed => sealed.map(|sealed| S::sealed(value, sealed.clone())),
-    }
-}
-
-/// Where the value of a call is decoded to.
-struct Slot<S: Shape> {
-    codec: &'static Codec<S::Value>,
-    keeps: L1,
-    /// Boxed: a large one is moved by its address.
-    value: Option<Box<Value<S>>>,
-}
-
-impl<S: Shape> Reader for Slot<S> {
-    fn read(
-        &mut self,
-        encoded: EncodedRef<'_>,
-        sealed: Option<SealedBytes>,
-    ) -> Result<bool, Panicked> {
-        let value = (self.codec.decode)(encoded)?;
-        self.value = value.map(|value| {
-            let kept = kept::<S>(self.keeps, &value, sealed.as_ref());
-            Box::new(Value { value, kept })
-        });
-        Ok(self.value.is_some())
-    }
-}
-
-/// A value and its codec.
-struct Typed<'a, V: 'static> {
-    value: &'a V,
-    codec: &'static Codec<V>,
-}
-
-impl<V> Encode for Typed<'_, V> {
-    fn encode(&self, proof: Proof) -> Option<Encoded> {
-        (self.codec.encode)(self.value, proof)
     }
 }
 

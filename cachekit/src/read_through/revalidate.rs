@@ -43,11 +43,7 @@ pub struct Ticket {
     settled: bool,
 }
 
-impl std::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ticket").finish_non_exhaustive()
-    }
-}
+opaque!([] "Ticket", Ticket);
 
 impl Ticket {
     /// For an entry that expired in this process; its refresh has been claimed.

@@ -1,7 +1,6 @@
 //! Bodies of responses: stored ones, and those that pass; and reading one up to a limit.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -117,11 +116,7 @@ impl<B: http_body::Body> Default for Body<B> {
     }
 }
 
-impl<B: http_body::Body> fmt::Debug for Body<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").finish_non_exhaustive()
-    }
-}
+opaque!([B: http_body::Body] "Body", Body<B>);
 
 /// A body that should be stored.
 pub(super) enum Collected<B: http_body::Body> {

@@ -3,7 +3,6 @@
 //! The method is no part of it: a stored `GET` answers `HEAD`, and a `PUT` invalidates what `GET` stored (RFC 9111 §2, §4.4).
 //! The scheme is, where the server sees it.
 
-use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -91,11 +90,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").finish_non_exhaustive()
-    }
-}
+opaque!([] "Key", Key);
 
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

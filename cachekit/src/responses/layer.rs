@@ -132,11 +132,7 @@ impl Inner {
     }
 }
 
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").finish_non_exhaustive()
-    }
-}
+opaque!([] "Inner", Inner);
 
 impl CacheResponses {
     pub(super) fn of(inner: Inner) -> Self {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::named::{AtBackend, shared};
+use super::named::{AtBackend, configured, shared};
 use super::{OwnedKey, Route};
 use crate::cached_function::{CachedFunction, FunctionRef, L1};
 use crate::contained::contained;
@@ -14,7 +14,7 @@ use crate::format::codec;
 use crate::interop;
 use crate::key::CacheKey;
 use crate::pinned;
-use crate::read_through::behind::{Encode, Explained, Prepared, Reader, TierBehind, Windows};
+use crate::read_through::behind::{Encoder, Explained, Prepared, Reader, TierBehind, Windows};
 use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
@@ -62,7 +62,7 @@ where
             Ok(key) => key,
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
-        let backend = B::backend(&key.pin, function, store)?;
+        let backend = B::named(&key.pin).or_else(|| configured(function, store))?;
         let stored = (Layout::Plain, codec_of::<S::Value>());
         let remote_entry = remote_entry(function, backend, &name);
         Some(shared(function, remote_entry, unambiguous, stored, (None, Vec::new())))
@@ -138,11 +138,11 @@ impl TierBehind for Outside {
         store.count_shared_error();
     }
 
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, _reader: &'a mut Reader<'a>) -> cachekit_io::BoxFuture<'a, Explained> {
         Box::pin(async { (Shared::state(SharedState::Unkeyed), None) })
     }
 
-    fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {
+    fn prepare(&self, _value: &Encoder<'_>, windows: Windows) -> Prepared {
         Prepared { bytes: None, sealed: None, windows, until: None }
     }
 }

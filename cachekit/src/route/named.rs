@@ -79,41 +79,29 @@ where
     }
 }
 
-/// Where sealed values may go: the backend that the attribute names, or the configured one.
+/// Where values may go: the backend that the attribute names, or the configured one.
 pub trait AtBackend: Qualifier {
-    /// The backend, if there is one.
-    #[allow(private_interfaces)] // Called in this crate alone.
-    fn backend(
-        pin: &Self::Pin,
-        function: FunctionRef,
-        store: Option<&StoreRef>,
-    ) -> Option<Arc<dyn Backend>>;
+    /// The one that it names.
+    fn named(pin: &Self::Pin) -> Option<Arc<dyn Backend>>;
 }
 
 impl AtBackend for () {
-    #[allow(private_interfaces)]
-    fn backend(
-        _pin: &(),
-        function: FunctionRef,
-        store: Option<&StoreRef>,
-    ) -> Option<Arc<dyn Backend>> {
-        configured(function, store)
+    fn named(_pin: &()) -> Option<Arc<dyn Backend>> {
+        None
     }
 }
 
 impl AtBackend for To<'_> {
-    #[allow(private_interfaces)]
-    fn backend(
-        pin: &BackendPin,
-        _function: FunctionRef,
-        _store: Option<&StoreRef>,
-    ) -> Option<Arc<dyn Backend>> {
+    fn named(pin: &BackendPin) -> Option<Arc<dyn Backend>> {
         Some(pin.backend())
     }
 }
 
 /// The backend that is configured for a function.
-fn configured(function: FunctionRef, store: Option<&StoreRef>) -> Option<Arc<dyn Backend>> {
+pub(super) fn configured(
+    function: FunctionRef,
+    store: Option<&StoreRef>,
+) -> Option<Arc<dyn Backend>> {
     backend_of(function.definition.info.tier).unwrap_or_else(|_| {
         // The environment asks for a backend that cannot be built; `check` says why.
         if let Some(store) = store {

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::named::{AtBackend, codec_of, shared};
+use super::named::{AtBackend, codec_of, configured, shared};
 use super::{OwnedKey, Route};
 use crate::cached_function::FunctionRef;
 use crate::key::CacheKey;
@@ -112,7 +112,7 @@ where
         key: &OwnedKey<Self, Q, S>,
     ) -> Option<Remote<S>> {
         let (backend, tenant) = &key.pin;
-        let backend = B::backend(backend, function, store);
+        let backend = B::named(backend).or_else(|| configured(function, store));
         let (seal, unambiguous) =
             match Seal::new::<Q, S::Value>((function, store), &key.key, T::tenant(tenant)) {
                 Ok(sealed) => sealed,
@@ -147,7 +147,7 @@ pub(super) mod ecosystem {
     use crate::pinned;
     use crate::read_through::remote::Remote;
     use crate::route::interop::{codec_of, key_of, remote_entry};
-    use crate::route::named::shared;
+    use crate::route::named::{configured, shared};
     use crate::route::{OwnedKey, Route};
     use crate::secure::ecosystem::Sealer;
     use crate::secure::tiers::{InProcess, Unsealed};
@@ -195,7 +195,7 @@ pub(super) mod ecosystem {
             key: &OwnedKey<Self, Q, S>,
         ) -> Option<Remote<S>> {
             let (backend, tenant) = &key.pin;
-            let backend = B::backend(backend, function, store);
+            let backend = B::named(backend).or_else(|| configured(function, store));
             // First, because without a key nothing is kept, whatever the arguments are.
             let sealer = match Sealer::new(function.definition, T::tenant(tenant)) {
                 Ok(sealer) => sealer,

@@ -1,7 +1,9 @@
 //! Background work, for tests that wait until it is done.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
+
+use crate::contained::lock;
 
 /// The background work of one scope, or of the process.
 #[derive(Default)]
@@ -18,12 +20,8 @@ struct State {
 
 impl Pending {
     pub(crate) fn start(self: &Arc<Self>) -> Guard {
-        self.state().running += 1;
+        lock(&self.state).running += 1;
         Guard(Arc::clone(self))
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -32,7 +30,7 @@ pub(crate) struct Guard(Arc<Pending>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = lock(&self.0.state);
         state.running -= 1;
         if state.running > 0 {
             return;
@@ -47,12 +45,12 @@ impl Drop for Guard {
 impl Pending {
     /// Blocks until there is no background work.
     pub(crate) fn wait(&self) {
-        drop(self.quiet.wait_while(self.state(), |state| state.running > 0));
+        drop(self.quiet.wait_while(lock(&self.state), |state| state.running > 0));
     }
 
     /// Whether there is no background work; otherwise the waker is called once there is none.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<()> {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         if state.running == 0 {
             return Poll::Ready(());
         }

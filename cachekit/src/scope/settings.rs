@@ -1,12 +1,13 @@
 //! A scope's own settings for the shared tier: backend, budget, keys.
 
 use std::any::Any;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cachekit_io::Backend;
 
 use super::{Scope, current};
+use crate::contained::lock;
 
 /// `None` means the setting of the process.
 #[derive(Default)]
@@ -20,22 +21,18 @@ pub(super) struct Settings {
 }
 
 impl Scope {
-    fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Sets its backend. Returns the previous one.
     pub(crate) fn set_backend(&self, backend: Arc<dyn Backend>) -> Option<Arc<dyn Backend>> {
-        self.settings().backend.replace(backend)
+        lock(&self.0.settings).backend.replace(backend)
     }
 
     pub(crate) fn set_budget(&self, budget: Duration) {
-        self.settings().budget = Some(budget);
+        lock(&self.0.settings).budget = Some(budget);
     }
 
     /// Sets its keys.
     pub(crate) fn set_keys(&self, keys: Arc<dyn Any + Send + Sync>) {
-        let before = self.settings().keys.replace(keys);
+        let before = lock(&self.0.settings).keys.replace(keys);
         drop(before);
     }
 }
@@ -43,7 +40,7 @@ impl Scope {
 /// The backend of this thread's scope, or none; `Err` outside of any scope.
 pub(crate) fn backend() -> Result<Option<Arc<dyn Backend>>, OutOfScope> {
     let scope = current().ok_or(OutOfScope)?;
-    Ok(scope.settings().backend.clone())
+    Ok(lock(&scope.0.settings).backend.clone())
 }
 
 /// This thread is in no scope: the settings of the process apply.
@@ -51,12 +48,12 @@ pub(crate) struct OutOfScope;
 
 /// Its own budget, if it has one.
 pub(crate) fn budget() -> Option<Duration> {
-    current()?.settings().budget
+    lock(&current()?.0.settings).budget
 }
 
 /// Its own keys, if it has any.
 pub(crate) fn keys<T: Send + Sync + 'static>() -> Option<Arc<T>> {
-    let keys = current()?.settings().keys.clone()?;
+    let keys = lock(&current()?.0.settings).keys.clone()?;
     keys.downcast().ok()
 }
 
@@ -64,6 +61,6 @@ pub(crate) fn keys<T: Send + Sync + 'static>() -> Option<Arc<T>> {
 /// one.
 pub(crate) fn at_end(call: fn(u64)) {
     if let Some(scope) = current() {
-        scope.settings().at_end = Some(call);
+        lock(&scope.0.settings).at_end = Some(call);
     }
 }

@@ -9,7 +9,7 @@ use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
 use crate::observer;
 use crate::read_through::behind::{
-    Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+    Encoder, Explained, Prepared, Reader, Removal, TierBehind, Windows,
 };
 use crate::sealed::BlindedKey;
 use crate::shared::encoding::frame;
@@ -28,7 +28,7 @@ impl TierBehind for InProcess {
         self.0.blinded()
     }
 
-    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {
+    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared {
         let frame =
             if self.keeps() == L1::Sealed { frame(value, windows, Proof::Each) } else { None };
         let sealed = frame.and_then(|frame| self.0.seal(&frame).ok());
@@ -76,11 +76,11 @@ impl TierBehind for Unsealed {
         }
     }
 
-    fn explain<'a>(&'a self, _reader: &'a mut dyn Reader) -> cachekit_io::BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, _reader: &'a mut Reader<'a>) -> cachekit_io::BoxFuture<'a, Explained> {
         Box::pin(async { (Shared::state(SharedState::Unsealed), None) })
     }
 
-    fn prepare(&self, _value: &dyn Encode, windows: Windows) -> Prepared {
+    fn prepare(&self, _value: &Encoder<'_>, windows: Windows) -> Prepared {
         Prepared { bytes: None, sealed: None, windows, until: None }
     }
 

@@ -15,13 +15,7 @@ use super::{Both, OkOnly, OkShared, Optional, Plain, Rejected};
 #[derive(Debug)]
 pub struct Outcome<R, Reach>(PhantomData<fn() -> (R, Reach)>);
 
-impl<R, Reach> Clone for Outcome<R, Reach> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R, Reach> Copy for Outcome<R, Reach> {}
+copied!([R, Reach] Outcome<R, Reach>);
 
 impl<R, Reach> Outcome<R, Reach> {
     /// Picks the shape.

@@ -59,13 +59,7 @@ impl<R> Refusing<R> {
     }
 }
 
-impl<R> Clone for Refusing<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for Refusing<R> {}
+copied!([R] Refusing<R>);
 
 /// First choice: it can.
 pub trait CanFail {
@@ -104,14 +98,7 @@ macro_rules! wrappers {
         $(#[$doc])*
         pub struct $name<S, F>(PhantomData<fn() -> (S, F)>);
 
-        impl<S, F> Clone for $name<S, F> {
-            #[inline]
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl<S, F> Copy for $name<S, F> {}
+        copied!([S, F] $name<S, F>);
 
         impl<S, F> fmt::Debug for $name<S, F> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,10 +167,6 @@ impl<S: Shape, F: Refuse<S::Return>> Shape for Typed<S, F> {
         S::kept(value)
     }
     #[inline]
-    fn open(stored: S::Stored) -> Result<S::Return, Refusal> {
-        S::open(stored)
-    }
-    #[inline]
     fn read(stored: &S::Stored) -> Result<S::Return, Refusal> {
         S::read(stored)
     }
@@ -210,9 +193,6 @@ where
     }
     fn sealed(_value: &S::Value, bytes: SealedBytes) -> Self::Stored {
         SealedValue(Stored::Sealed(bytes))
-    }
-    fn open(stored: Self::Stored) -> Result<S::Return, Refusal> {
-        Self::read(&stored)
     }
     /// Threads that hit one entry would contend for its reference count, so no copy is made.
     fn read(stored: &Self::Stored) -> Result<S::Return, Refusal> {

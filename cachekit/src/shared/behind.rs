@@ -13,7 +13,7 @@ use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{
-    Answer, Encode, Explained, Prepared, Reader, Removal, TierBehind, Windows,
+    Answer, Encoder, Explained, Prepared, Reader, Removal, TierBehind, Use, Windows,
 };
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::StoreRef;
@@ -45,21 +45,55 @@ impl TierBehind for SharedTier {
         fate: &'a Arc<Fate>,
         store: &'a StoreRef,
         purpose: Purpose,
-        reader: &'a mut dyn Reader,
+        reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, Answer> {
-        Box::pin(self.asked(fate, store, purpose, reader))
+        Box::pin(async move {
+            self.cover(fate, store);
+            if !self.unambiguous {
+                return Answer::Run;
+            }
+            // A forced run wants the old value gone there, too: that is tried in any case.
+            if purpose != Purpose::Forced && !self.remote_entry.admits(store) {
+                self.given_up = true;
+                return Answer::Run;
+            }
+            let until = self.remote_entry.deadline();
+            let call = Call { store, until, reader };
+            self.consult_in(Arc::clone(fate), purpose, call).await.unwrap_or_else(|failed| {
+                self.given_up = failed == Failed::Late;
+                Answer::Run
+            })
+        })
     }
 
-    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut dyn Reader) -> BoxFuture<'a, bool> {
-        Box::pin(self.peeked(store, reader))
+    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut Reader<'a>) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            if !self.unambiguous || self.is_overtaken() || !self.remote_entry.admits(store) {
+                return false;
+            }
+            let mut call = Call { store, until: self.remote_entry.deadline(), reader };
+            matches!(self.look(&mut call).await, Ok(Answer::Found(Use::Fresh { .. })))
+        })
     }
 
-    fn explain<'a>(&'a self, reader: &'a mut dyn Reader) -> BoxFuture<'a, Explained> {
+    fn explain<'a>(&'a self, reader: &'a mut Reader<'a>) -> BoxFuture<'a, Explained> {
         Box::pin(self.explained(reader))
     }
 
-    fn prepare(&self, value: &dyn Encode, windows: Windows) -> Prepared {
-        self.prepared(value, windows)
+    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared {
+        // Encoding is part of the time after the function.
+        let until = Some(self.remote_entry.deadline());
+        let goes = self.unambiguous && !self.given_up;
+        let Some(seal) = &self.seal else {
+            let frame = if goes { frame(value, windows, Proof::First) } else { None };
+            let bytes = frame.and_then(|frame| self.layout.write(&frame, self.place()));
+            return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
+        };
+        let is_needed = goes || seal.l1() == L1::Sealed;
+        let frame = if is_needed { frame(value, windows, Proof::Each) } else { None };
+        let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
+        let bytes = sealed.as_ref().map(SealedBytes::bytes);
+        Prepared { bytes, sealed, windows, until }
     }
 
     fn may_keep(&self, fate: &Fate) -> bool {
@@ -103,58 +137,5 @@ impl TierBehind for SharedTier {
             let until = self.remote_entry.deadline();
             if self.empty(None, store, until).await { Removal::Confirmed } else { Removal::Failed }
         })
-    }
-}
-
-impl SharedTier {
-    /// Asks the tier before the function runs. A failure is an answer.
-    async fn asked(
-        &mut self,
-        fate: &Arc<Fate>,
-        store: &StoreRef,
-        purpose: Purpose,
-        reader: &mut dyn Reader,
-    ) -> Answer {
-        self.cover(fate, store);
-        if !self.unambiguous {
-            return Answer::Run;
-        }
-        // A forced run wants the old value gone there, too: that is tried in any case.
-        if purpose != Purpose::Forced && !self.remote_entry.admits(store) {
-            self.given_up = true;
-            return Answer::Run;
-        }
-        let until = self.remote_entry.deadline();
-        match self.consult_in(Arc::clone(fate), purpose, Call { store, until, reader }).await {
-            Ok(answer) => answer,
-            Err(failed) => {
-                self.given_up = failed == Failed::Late;
-                Answer::Run
-            }
-        }
-    }
-
-    async fn peeked(&self, store: &StoreRef, reader: &mut dyn Reader) -> bool {
-        if !self.unambiguous || self.is_overtaken() || !self.remote_entry.admits(store) {
-            return false;
-        }
-        let mut call = Call { store, until: self.remote_entry.deadline(), reader };
-        matches!(self.look(&mut call).await, Ok(Answer::Fresh(_)))
-    }
-
-    fn prepared(&self, value: &dyn Encode, windows: Windows) -> Prepared {
-        // Encoding is part of the time after the function.
-        let until = Some(self.remote_entry.deadline());
-        let goes = self.unambiguous && !self.given_up;
-        let Some(seal) = &self.seal else {
-            let frame = if goes { frame(value, windows, Proof::First) } else { None };
-            let bytes = frame.and_then(|frame| self.layout.write(&frame, self.place()));
-            return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
-        };
-        let is_needed = goes || seal.l1() == L1::Sealed;
-        let frame = if is_needed { frame(value, windows, Proof::Each) } else { None };
-        let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
-        let bytes = sealed.as_ref().map(SealedBytes::bytes);
-        Prepared { bytes, sealed, windows, until }
     }
 }

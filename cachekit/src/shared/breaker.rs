@@ -6,7 +6,8 @@ use std::time::Duration;
 use cachekit_io::Backend;
 use cachekit_io::circuit::{Circuit, FAILURES};
 
-use super::outage::{Outages, Trouble};
+use super::outage::Outages;
+use super::runtime::Failed;
 use crate::clock::{self, Ticks};
 
 /// How long it stays open; then one call tries the backend again.
@@ -45,13 +46,13 @@ impl Breaker {
     }
 
     /// An operation failed. Only some failures mean that the backend itself is in trouble.
-    pub(crate) fn failed(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble) {
-        if !trouble.counts() {
-            self.outages.refused(backend, now, trouble);
+    pub(crate) fn failed(&self, backend: &dyn Backend, now: Ticks, failed: Failed) {
+        if failed.kind().is_some_and(|kind| !kind.counts_for_breaker()) {
+            self.outages.refused(backend, now, failed);
             return;
         }
         let open = self.circuit.failed(now);
-        self.outages.went_on(backend, now, trouble, open);
+        self.outages.went_on(backend, now, failed, open);
     }
 }
 
@@ -65,12 +66,12 @@ mod tests {
     fn mistakes_are_no_outage() {
         let (breaker, backend) = (Breaker::default(), MemoryBackend::new());
         for _ in 0..=FAILURES {
-            breaker.failed(&backend, 1, Trouble::Error(BackendErrorKind::TooLarge));
+            breaker.failed(&backend, 1, Failed::Error(BackendErrorKind::TooLarge));
         }
         assert!(breaker.admits(|| 1));
         for _ in 0..FAILURES {
             assert!(breaker.admits(|| 1));
-            breaker.failed(&backend, 1, Trouble::Error(BackendErrorKind::Transient));
+            breaker.failed(&backend, 1, Failed::Error(BackendErrorKind::Transient));
         }
         assert!(!breaker.admits(|| clock::ticks(PAUSE)));
         assert!(breaker.admits(|| clock::ticks(PAUSE) + 1));

@@ -9,7 +9,7 @@ use super::remote_entry::{Failed, RemoteEntry};
 use super::tier::{Call, SharedTier};
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::read_through::behind::Answer;
+use crate::read_through::behind::{Answer, Use};
 
 impl SharedTier {
     /// All entries that the value is or may be stored under, the current key last.
@@ -72,7 +72,7 @@ impl SharedTier {
         match answer {
             // The lock was acquired to move an entry, and there is no entry to move. It also guards the write.
             Answer::Run if self.guard.has_lock() => Ok(answer),
-            Answer::Run if purpose == Purpose::Fill && self.lock_wait.is_some() => {
+            Answer::Run if purpose == Purpose::Fill && self.policy.fill_lock.is_some() => {
                 Box::pin(self.lead(call)).await
             }
             Answer::Run => Box::pin(self.run_guarded(call)).await,
@@ -118,7 +118,7 @@ impl SharedTier {
 
     /// For a refresh: no caller waits for it, so it yields to any other process that refreshes the entry.
     async fn refresh(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
-        let yields = self.lock_wait.is_some() && self.remote_entry.has_locks() == Some(true);
+        let yields = self.policy.fill_lock.is_some() && self.remote_entry.has_locks() == Some(true);
         if yields || self.guard.wants_lock() {
             let locked = self.try_lock(call).await == Ok(true);
             if yields && !locked {
@@ -129,14 +129,15 @@ impl SharedTier {
         self.moves = self.guard.is_had();
         Ok(match self.look(call).await? {
             // Another process was faster.
-            Answer::Fresh(found) => Answer::Fresh(found),
+            answer @ Answer::Found(Use::Fresh { .. }) => answer,
             _ => Answer::Run,
         })
     }
 
     /// For a miss: one process runs the function, the others wait for its value, up to a limit.
     async fn lead(&mut self, call: &mut Call<'_>) -> Result<Answer, Failed> {
-        let Some(most) = self.lock_wait.filter(|_| self.remote_entry.has_locks() == Some(true))
+        let Some(most) =
+            self.policy.fill_lock.filter(|_| self.remote_entry.has_locks() == Some(true))
         else {
             return Ok(Answer::Run);
         };

@@ -5,16 +5,16 @@ use std::time::Duration;
 use crate::clock::{self, Ticks};
 use crate::format::encoded::Proof;
 use crate::format::frame::{Frame, now_ms};
-use crate::read_through::behind::{Encode, Windows};
+use crate::read_through::behind::{Encoder, Windows};
 use crate::rules::Verdict;
 
 /// A value behind its header. `None` if it does not serialize.
 pub(crate) fn frame(
-    value: &dyn Encode,
+    value: &Encoder<'_>,
     (verdict, window): Windows,
     proof: Proof,
 ) -> Option<Frame<'static>> {
-    let encoded = value.encode(proof)?;
+    let encoded = value(proof)?;
     let ttl = lifetime(&verdict);
     let fresh_ms = ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
     Some(Frame {

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use cachekit_io::Fetched;
 
-use super::remote_entry::Looked;
 use super::tier::SharedTier;
-use super::windows::{Times, Use};
+use super::windows::Times;
 use crate::clock::{self, NEVER};
 use crate::error::Error;
 use crate::explain::{Shared, SharedState};
 use crate::format::frame::{Frame, now_ms};
-use crate::read_through::behind::{Explained, Reader};
+use crate::read_through::behind::{Explained, Reader, Use};
 
 impl SharedTier {
     /// The stored entry, and whether it could be served.
-    pub(super) async fn explained(&self, reader: &mut dyn Reader) -> Explained {
+    pub(super) async fn explained(&self, reader: &mut Reader<'_>) -> Explained {
         let mut shared = Shared::state(SharedState::Absent);
         let mut error = None;
         shared.backend = Some(self.remote_entry.backend_type());
@@ -39,7 +38,7 @@ impl SharedTier {
             std::iter::once(&self.remote_entry).chain(&self.previous).enumerate()
         {
             match remote_entry.look_aside(until).await {
-                Looked::Found(fetched) => {
+                Ok(Some(fetched)) => {
                     error = self.explain_entry(&fetched, index, &mut shared, reader);
                     let is_served = matches!(shared.state, SharedState::Fresh | SharedState::Stale);
                     // A call continues to look under older keys once it has begun with that.
@@ -47,9 +46,9 @@ impl SharedTier {
                         break;
                     }
                 }
-                Looked::Nothing => {}
-                Looked::Failed(kind) => {
-                    shared.state = SharedState::Failed(kind);
+                Ok(None) => {}
+                Err(failed) => {
+                    shared.state = SharedState::Failed(failed.name());
                     break;
                 }
             }
@@ -63,7 +62,7 @@ impl SharedTier {
         fetched: &Fetched,
         index: usize,
         shared: &mut Shared,
-        reader: &mut dyn Reader,
+        reader: &mut Reader<'_>,
     ) -> Option<Error> {
         shared.bytes = Some(fetched.value().len());
         let mut is_read = false;
@@ -97,7 +96,7 @@ impl SharedTier {
         frame: &Frame<'_>,
         fetched: &Fetched,
         shared: &mut Shared,
-        reader: &mut dyn Reader,
+        reader: &mut Reader<'_>,
     ) -> bool {
         let times = Times::of(frame, fetched, self.window, now_ms());
         shared.age = Some(Duration::from_millis(times.age_ms));
@@ -110,7 +109,7 @@ impl SharedTier {
             None => SharedState::Expired,
         };
         // A value that cannot be decoded is a miss, however fresh.
-        matches!(reader.read(frame.encoded(), None), Ok(true))
+        matches!(reader(frame.encoded(), None), Ok(true))
     }
 }
 

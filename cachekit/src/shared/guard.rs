@@ -10,7 +10,7 @@ use std::time::Instant;
 use cachekit_io::{FenceToken, LockToken};
 
 use super::fill_lock::{FillLock, LEASE};
-use super::remote_entry::{Failed, RemoteEntry};
+use super::remote_entry::{Failed, RemoteEntry, Written};
 use crate::entry::Fate;
 use crate::store::Store;
 
@@ -44,15 +44,6 @@ pub(crate) enum WriteRight {
     Locked(LockToken),
     /// The backend refuses nothing.
     Watched,
-}
-
-/// Whether a value may be written.
-pub(crate) enum Permit {
-    Given(WriteRight),
-    /// The guard was not available.
-    Missing,
-    /// The guard has expired: another process may have changed the key since.
-    Lost,
 }
 
 impl Guard {
@@ -151,18 +142,19 @@ impl Guard {
         }
     }
 
-    pub(crate) fn permit(&self) -> Permit {
+    /// Whether a value may be written. If not, that is how its write ends: refused if the guard has expired, since another
+    /// process may have changed the key meanwhile, and unknown if it was not available.
+    pub(crate) fn permit(&self) -> Result<WriteRight, Written> {
         let token = self.lock.as_ref().and_then(FillLock::token);
-        let right = match (self.kind, &self.fence) {
-            (Kind::Fence, Some(fence)) => WriteRight::Fenced(fence.clone(), token),
+        match (self.kind, &self.fence) {
+            (Kind::Fence, Some(fence)) => Ok(WriteRight::Fenced(fence.clone(), token)),
             (Kind::Lock, _) => match token {
-                Some(token) => WriteRight::Locked(token),
-                None if self.lock.is_some() => return Permit::Lost,
-                None => return Permit::Missing,
+                Some(token) => Ok(WriteRight::Locked(token)),
+                None if self.lock.is_some() => Err(Written::Refused),
+                None => Err(Written::Unknown),
             },
-            (Kind::Watch, _) => WriteRight::Watched,
-            (Kind::Fence | Kind::Unknown, _) => return Permit::Missing,
-        };
-        Permit::Given(right)
+            (Kind::Watch, _) => Ok(WriteRight::Watched),
+            (Kind::Fence | Kind::Unknown, _) => Err(Written::Unknown),
+        }
     }
 }

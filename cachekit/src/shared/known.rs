@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, Weak};
 
 use cachekit_io::Backend;
 
 use super::breaker::Breaker;
 use super::coherence::Coherence;
-use crate::contained::contained;
+use crate::contained::{contained, lock};
 use crate::scope;
 
 /// What is known of one backend, as the calls of one test scope (or of the process, outside of any) see it.
@@ -57,10 +57,6 @@ thread_local! {
     static LAST: RefCell<Last> = const { RefCell::new(None) };
 }
 
-fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn address(backend: &Arc<dyn Backend>) -> usize {
     Arc::as_ptr(backend).cast::<()>() as usize
 }
@@ -88,7 +84,7 @@ pub(crate) fn of(backend: &Arc<dyn Backend>) -> Arc<Known> {
 }
 
 fn look_up(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Known> {
-    let mut table = table();
+    let mut table = lock(&TABLE);
     if let Some((seen, known)) = table.get(&(scope, address(backend))) {
         // Not one that lived at this address before.
         if seen.strong_count() > 0 {
@@ -105,7 +101,7 @@ fn look_up(backend: &Arc<dyn Backend>, scope: u64) -> Arc<Known> {
 
 /// The backend is no longer the one of the process, or of a test scope.
 pub(crate) fn replaced(backend: &Arc<dyn Backend>, scope: u64) {
-    let gone = take(&mut table(), |place, seen| {
+    let gone = take(&mut lock(&TABLE), |place, seen| {
         *place == (scope, address(backend)) || seen.strong_count() == 0
     });
     end(gone);
@@ -113,7 +109,7 @@ pub(crate) fn replaced(backend: &Arc<dyn Backend>, scope: u64) {
 
 /// A test scope is over.
 fn scope_ended(scope: u64) {
-    let gone = take(&mut table(), |place, seen| place.0 == scope || seen.strong_count() == 0);
+    let gone = take(&mut lock(&TABLE), |place, seen| place.0 == scope || seen.strong_count() == 0);
     end(gone);
 }
 
@@ -122,7 +118,7 @@ fn scope_ended(scope: u64) {
 pub(crate) fn breakers() -> Vec<(&'static str, bool)> {
     let scope = scope::number();
     // Asked, and dropped, without the table's lock: it is the backend's code.
-    let backends: Vec<_> = table()
+    let backends: Vec<_> = lock(&TABLE)
         .iter()
         .filter(|(place, _)| place.0 == scope)
         .filter_map(|(_, (seen, known))| Some((seen.upgrade()?, known.breaker.is_open())))

@@ -1,12 +1,14 @@
 //! What the log says about a backend: one warning when it goes away, one line when it is back. No key, no value.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachekit_io::{Backend, BackendErrorKind};
 
+use super::runtime::Failed;
 use crate::clock::{self, Ticks};
+use crate::contained::lock;
 use crate::observer;
 
 /// For this long after an outage, single failures are not logged: a flaky backend would fill the
@@ -15,30 +17,6 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// A permanent error is logged again after this long.
 const REMINDER: Duration = Duration::from_secs(3600);
-
-/// How an operation failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    Error(BackendErrorKind),
-    Panic,
-}
-
-impl Trouble {
-    /// Whether the backend itself is in trouble.
-    pub(super) fn counts(self) -> bool {
-        match self {
-            Self::Error(kind) => kind.counts_for_breaker(),
-            Self::Panic => true,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Error(kind) => kind.as_str(),
-            Self::Panic => "panic",
-        }
-    }
-}
 
 /// What was logged about one backend.
 #[derive(Debug, Default)]
@@ -57,13 +35,9 @@ struct Said {
 }
 
 impl Outages {
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// An operation failed; `open`: it opened the circuit breaker.
-    pub(super) fn went_on(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble, open: bool) {
-        let mut said = self.said();
+    pub(super) fn went_on(&self, backend: &dyn Backend, now: Ticks, failed: Failed, open: bool) {
+        let mut said = lock(&self.0);
         said.since.get_or_insert(now);
         let quiet = clock::ticks(QUIET);
         let is_due = said.ended.is_none_or(|ended| now.saturating_sub(ended) >= quiet);
@@ -76,7 +50,7 @@ impl Outages {
             tracing::warn!(
                 target: "cachekit",
                 backend,
-                kind = trouble.name(),
+                kind = failed.name(),
                 "the shared tier fails: functions run without it until it answers again"
             );
         });
@@ -84,7 +58,7 @@ impl Outages {
 
     /// The backend answered again.
     pub(super) fn ended(&self, backend: &dyn Backend, now: Ticks) {
-        let mut said = self.said();
+        let mut said = lock(&self.0);
         let Some(since) = said.since.take() else { return };
         if !std::mem::take(&mut said.told) {
             return;
@@ -98,12 +72,9 @@ impl Outages {
     }
 
     /// The backend refused a request that it will always refuse: a setting or a key is wrong.
-    pub(super) fn refused(&self, backend: &dyn Backend, now: Ticks, trouble: Trouble) {
-        let Trouble::Error(kind) = trouble else { return };
-        if kind.fails_open() {
-            return;
-        }
-        let mut said = self.said();
+    pub(super) fn refused(&self, backend: &dyn Backend, now: Ticks, failed: Failed) {
+        let Some(kind) = failed.kind().filter(|kind| !kind.fails_open()) else { return };
+        let mut said = lock(&self.0);
         let reminder = clock::ticks(REMINDER);
         match said.refusals.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, last)) if now.saturating_sub(*last) < reminder => return,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use cachekit_io::SetOptions;
 
 use super::encoding::lifetime;
-use super::guard::{Guard, Permit};
+use super::guard::Guard;
 use super::layout::Layout;
 use super::remote_entry::{RemoteEntry, Written};
 use super::tier::SharedTier;
@@ -32,11 +32,15 @@ impl SharedTier {
         if !self.may_write(fate) {
             return false;
         }
-        let permit = if self.given_up { None } else { Some(self.guard.permit()) };
-        let written = match permit {
+        let permit = if self.given_up {
             // The time was used up before the function ran.
-            None => Written::Unknown,
-            Some(Permit::Given(right)) => match value_of(prepared, self.layout, store) {
+            Err(Written::Unknown)
+        } else {
+            self.guard.permit().inspect_err(|_| store.count_unguarded())
+        };
+        let written = match permit {
+            Err(unwritten) => unwritten,
+            Ok(right) => match value_of(prepared, self.layout, store) {
                 None => Written::Unknown,
                 Some(value) => {
                     if self.is_forced() {
@@ -49,14 +53,6 @@ impl SharedTier {
                     self.remote_entry.write(store, until, right, fate, value).await
                 }
             },
-            Some(Permit::Missing) => {
-                store.count_unguarded();
-                Written::Unknown
-            }
-            Some(Permit::Lost) => {
-                store.count_unguarded();
-                Written::Refused
-            }
         };
         // If it was not written, events that arrived during the run kill the entry.
         drop(self.take_run());
@@ -118,11 +114,8 @@ impl SharedTier {
         let Some(value) = value.filter(|_| !on_its_way) else { return false };
         for _ in 0..ATTEMPTS {
             let mut guard = Guard::of(&self.remote_entry);
-            if guard.take(&self.remote_entry, store, until).await.is_err() {
-                store.count_unguarded();
-                return false;
-            }
-            let Permit::Given(right) = guard.permit() else {
+            let taken = guard.take(&self.remote_entry, store, until).await;
+            let (Ok(()), Ok(right)) = (taken, guard.permit()) else {
                 store.count_unguarded();
                 return false;
             };

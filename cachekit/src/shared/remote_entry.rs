@@ -6,11 +6,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cachekit_io::{Backend, BackendError, BackendErrorKind, BoxFuture, Operation};
+use cachekit_io::{Backend, BackendError, BoxFuture, Operation};
 
 use super::known::{self, Known};
-use super::outage::Trouble;
-use super::runtime::{self, Unanswered};
+use super::runtime;
+pub(super) use super::runtime::Failed;
 use crate::clock::ClockSource;
 use crate::contained::contained;
 use crate::observe::Operation as Observation;
@@ -21,22 +21,7 @@ mod coherent;
 mod reads;
 mod writes;
 
-pub(super) use reads::Looked;
 pub(crate) use writes::Written;
-
-/// Why an operation failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failed {
-    /// No answer in time.
-    Late,
-    /// The backend has a newer state.
-    Superseded,
-    /// Anything else.
-    Other,
-}
-
-/// The backend's reply, if any.
-pub(super) type Reply<T> = Result<Result<T, BackendError>, Unanswered>;
 
 /// A backend and one key in it.
 #[derive(Clone)]
@@ -165,31 +150,24 @@ impl RemoteEntry {
             // Catches a panic before there is a future, too.
             match contained(|| operation(&*self.backend, &self.key)) {
                 Some(reply) => runtime::bounded(until, pin!(observed.within(reply))).await,
-                None => Err(Unanswered::Panicked),
+                None => Err(Failed::Panicked),
             }
         };
+        let reply = answer(reply);
         observed.ended(said(&reply));
         self.judge(store, reply)
     }
 
-    /// Interprets a reply, counts it, and reports it to the breaker.
-    fn judge<T>(&self, store: &Store, reply: Reply<T>) -> Result<T, Failed> {
-        let (failed, kind) = match reply {
-            Ok(Ok(answer)) => {
-                self.succeeded();
-                return Ok(answer);
+    /// Counts a reply, and reports it to the breaker.
+    fn judge<T>(&self, store: &Store, reply: Result<T, Failed>) -> Result<T, Failed> {
+        match &reply {
+            Ok(_) | Err(Failed::SUPERSEDED) => self.succeeded(),
+            Err(failed) => {
+                self.known.breaker.failed(&*self.backend, self.clock.now(), *failed);
+                store.count_shared_error();
             }
-            Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded => {
-                self.succeeded();
-                return Err(Failed::Superseded);
-            }
-            Ok(Err(error)) => (Failed::Other, Trouble::Error(error.kind())),
-            Err(Unanswered::Late) => (Failed::Late, Trouble::Error(BackendErrorKind::Timeout)),
-            Err(Unanswered::Panicked) => (Failed::Other, Trouble::Panic),
-        };
-        self.known.breaker.failed(&*self.backend, self.clock.now(), kind);
-        store.count_shared_error();
-        Err(failed)
+        }
+        reply
     }
 
     fn succeeded(&self) {
@@ -200,12 +178,12 @@ impl RemoteEntry {
     }
 }
 
+/// What a backend answered, if it did.
+pub(super) fn answer<T>(reply: Result<Result<T, BackendError>, Failed>) -> Result<T, Failed> {
+    Ok(reply??)
+}
+
 /// The backend's reply, as a fixed name.
-fn said<T>(reply: &Reply<T>) -> &'static str {
-    match reply {
-        Ok(Ok(_)) => "ok",
-        Ok(Err(error)) => error.kind().as_str(),
-        Err(Unanswered::Late) => BackendErrorKind::Timeout.as_str(),
-        Err(Unanswered::Panicked) => "panic",
-    }
+fn said<T>(reply: &Result<T, Failed>) -> &'static str {
+    reply.as_ref().map_or_else(|failed| failed.name(), |_| "ok")
 }

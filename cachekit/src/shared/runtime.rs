@@ -9,20 +9,47 @@ use std::sync::{OnceLock, mpsc};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use cachekit_io::BoxFuture;
 use cachekit_io::alarm::Alarm;
+use cachekit_io::{BackendError, BackendErrorKind, BoxFuture};
 use tokio::runtime::{Builder, Handle};
 
 use crate::blocking;
 use crate::contained::contained;
 
-/// Why a backend gave no answer at all.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unanswered {
-    /// Its time was up.
+pub(crate) enum Failed {
+    /// The backend did not answer in time.
     Late,
     /// It panicked, or its task is gone.
     Panicked,
+    /// It answered with an error.
+    Error(BackendErrorKind),
+}
+
+impl Failed {
+    /// The backend has a newer state.
+    pub(super) const SUPERSEDED: Self = Self::Error(BackendErrorKind::Superseded);
+
+    /// As which error it counts; `None` for a panic.
+    pub(super) fn kind(self) -> Option<BackendErrorKind> {
+        match self {
+            Self::Late => Some(BackendErrorKind::Timeout),
+            Self::Panicked => None,
+            Self::Error(kind) => Some(kind),
+        }
+    }
+
+    /// A fixed name for it.
+    pub(super) fn name(self) -> &'static str {
+        self.kind().map_or("panic", BackendErrorKind::as_str)
+    }
+}
+
+impl From<BackendError> for Failed {
+    fn from(error: BackendError) -> Self {
+        Self::Error(error.kind())
+    }
 }
 
 /// The thread's runtime; `None` if the system could not start a thread.
@@ -44,16 +71,16 @@ fn handle() -> Option<&'static Handle> {
 pub(crate) async fn bounded<F: Future>(
     until: Instant,
     mut future: Pin<&mut F>,
-) -> Result<F::Output, Unanswered> {
+) -> Result<F::Output, Failed> {
     let mut alarm = Alarm::default();
     std::future::poll_fn(|cx| {
         match contained(|| future.as_mut().poll(cx)) {
             Some(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
             Some(Poll::Pending) => {}
-            None => return Poll::Ready(Err(Unanswered::Panicked)),
+            None => return Poll::Ready(Err(Failed::Panicked)),
         }
         // Most answers of a store in this process are immediate, and need no alarm.
-        alarm.poll(until, cx).map(|()| Err(Unanswered::Late))
+        alarm.poll(until, cx).map(|()| Err(Failed::Late))
     })
     .await
 }
@@ -62,8 +89,8 @@ pub(crate) async fn bounded<F: Future>(
 pub(crate) fn elsewhere<T: Send + 'static>(
     until: Instant,
     future: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Unanswered> {
-    let Some(handle) = handle() else { return Err(Unanswered::Late) };
+) -> Result<T, Failed> {
+    let Some(handle) = handle() else { return Err(Failed::Late) };
     let (done, answer) = mpsc::sync_channel(1);
     handle.spawn(async move {
         // The caller may have given up.
@@ -73,11 +100,11 @@ pub(crate) fn elsewhere<T: Send + 'static>(
 }
 
 /// Blocks this thread until the answer arrives, or the time is up.
-fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Unanswered> {
+fn receive<T>(answer: &mpsc::Receiver<T>, until: Instant) -> Result<T, Failed> {
     let left = until.saturating_duration_since(Instant::now());
     blocking::parked(|| answer.recv_timeout(left)).map_err(|error| match error {
-        mpsc::RecvTimeoutError::Timeout => Unanswered::Late,
-        mpsc::RecvTimeoutError::Disconnected => Unanswered::Panicked,
+        mpsc::RecvTimeoutError::Timeout => Failed::Late,
+        mpsc::RecvTimeoutError::Disconnected => Failed::Panicked,
     })
 }
 
@@ -97,10 +124,10 @@ pub(crate) async fn finish<T: Send + 'static>(
     until: Instant,
     driver: Driver,
     future: BoxFuture<'static, T>,
-) -> Result<T, Unanswered> {
+) -> Result<T, Failed> {
     match driver {
         Driver::Blocked => {
-            let Some(handle) = handle() else { return Err(Unanswered::Late) };
+            let Some(handle) = handle() else { return Err(Failed::Late) };
             let (done, answer) = mpsc::sync_channel(1);
             handle.spawn(async move {
                 // The caller may have given up.
@@ -110,11 +137,11 @@ pub(crate) async fn finish<T: Send + 'static>(
         }
         Driver::Caller => bounded(until, pin!(Carried(Some(future)))).await,
         Driver::Thread => {
-            let Some(handle) = handle() else { return Err(Unanswered::Late) };
+            let Some(handle) = handle() else { return Err(Failed::Late) };
             match bounded(until, pin!(handle.spawn(future))).await {
                 Ok(Ok(output)) => Ok(output),
-                Ok(Err(_)) => Err(Unanswered::Panicked),
-                Err(unanswered) => Err(unanswered),
+                Ok(Err(_)) => Err(Failed::Panicked),
+                Err(failed) => Err(failed),
             }
         }
     }

@@ -1,9 +1,13 @@
 use std::time::Duration;
 
+use bytes::Bytes;
+use cachekit_io::Fetched;
 use proptest::prelude::*;
 
-use super::windows::{Times, Use};
-use crate::clock::{self, ticks};
+use super::windows::Times;
+use crate::clock::{self, NEVER, ticks};
+use crate::format::frame::Frame;
+use crate::read_through::behind::Use;
 
 #[test]
 fn the_budget_of_the_environment_is_whole_milliseconds_or_not_set() {
@@ -17,6 +21,31 @@ fn the_budget_of_the_environment_is_whole_milliseconds_or_not_set() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_frame_has_its_time() {
+    let document = Frame::around(&b""[..]);
+    let frame = Frame { created_ms: 1_000, fresh_ms: 500, stale_ms: 250, ..document };
+    let found = Fetched::fresh(Bytes::new());
+    let at = |frame: &Frame<'_>, now| Times::of(frame, &found, NEVER, now).judge();
+    let millis = |n| ticks(Duration::from_millis(n));
+    let fresh = |left| Some(Use::Fresh { remaining: millis(left), window: millis(250), weight: 1 });
+    assert_eq!(at(&frame, 1_000), fresh(500));
+    assert_eq!(at(&frame, 1_499), fresh(1));
+    assert_eq!(at(&frame, 1_500), Some(Use::Stale));
+    assert_eq!(at(&frame, 1_749), Some(Use::Stale));
+    assert_eq!(at(&frame, 1_750), None);
+    assert_eq!(at(&frame, 0), fresh(500), "a clock ahead of ours");
+    assert_eq!((frame.age(1_700), frame.age(0)), (700, 0));
+
+    let sharp = Frame { stale_ms: 0, ..frame.clone() };
+    assert_eq!(at(&sharp, 1_500), None);
+    let endless = Frame { fresh_ms: 0, stale_ms: 0, ..frame.clone() };
+    assert_eq!(at(&endless, u64::MAX), Some(Use::Fresh { remaining: NEVER, window: 0, weight: 1 }));
+    let long = Frame { fresh_ms: u64::MAX, stale_ms: u64::MAX, ..frame };
+    let left = at(&long, u64::MAX);
+    assert!(matches!(left, Some(Use::Fresh { remaining, .. }) if remaining < NEVER));
 }
 
 /// What the backend says of an entry's time: it is stale, fresh for so many milliseconds, or fresh without a bound.
@@ -42,7 +71,7 @@ proptest! {
         // What does not expire has no window.
         let stale_ms = if fresh_ms == 0 { 0 } else { stale_ms };
         let window = ticks(Duration::from_millis(reader_ms));
-        let times = Times { fresh_ms, stale_ms, age_ms, is_fresh, fresh_for, window };
+        let times = Times { fresh_ms, stale_ms, age_ms, weight: 1, is_fresh, fresh_for, window };
         let shorter = stale_ms.min(reader_ms);
         // A millisecond for what rounding loses.
         let millis = |ticks| u64::try_from(clock::duration(ticks).as_millis()).unwrap();
@@ -56,7 +85,7 @@ proptest! {
             Some(Use::Stale) => {
                 prop_assert!(shorter > 0 && age_ms < fresh_ms + shorter, "{shorter}");
             }
-            Some(Use::Fresh { remaining, window }) => {
+            Some(Use::Fresh { remaining, window, .. }) => {
                 prop_assert!(is_fresh);
                 if let Some(bound) = fresh_for {
                     prop_assert!(remaining <= ticks(bound) && window == 0);

@@ -1,23 +1,24 @@
 //! The shared tier of one call: looking up its entry there, and the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cachekit_io::{Fetched, SetOptions};
 
 use super::coherence::Own;
-use super::guard::{Guard, Permit};
+use super::guard::Guard;
 use super::layout::Layout;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
-use super::windows::{Times, Use};
+use super::windows::Times;
 use crate::cached_function::{FunctionRef, L1, Policy};
 use crate::clock::{self, Ticks};
+use crate::contained::lock;
 use crate::entry::Fate;
 use crate::flight::Purpose;
-use crate::format::frame::{Frame, FrameContext, Lifetime, now_ms};
-use crate::read_through::behind::{Answer, Found, Reader};
+use crate::format::frame::{Frame, FrameContext, now_ms};
+use crate::read_through::behind::{Answer, Reader, Use};
 use crate::sealed::SealedBytes;
 use crate::stats::Refusal;
 use crate::store::StoreRef;
@@ -29,15 +30,11 @@ pub(super) struct Call<'a> {
     /// When the caller stops waiting.
     pub(super) until: Instant,
     /// Where its value is decoded to.
-    pub(super) reader: &'a mut dyn Reader,
+    pub(super) reader: &'a mut Reader<'a>,
 }
 
-/// The result of reading an entry of the shared tier.
-struct Read {
-    answer: Answer,
-    /// The entry, sealed again, if a previous key had sealed it.
-    again: Option<(SealedBytes, SetOptions)>,
-}
+/// What an entry of the shared tier is for its call; and the entry, sealed again, if a previous key had sealed it.
+type Read = (Answer, Option<(SealedBytes, SetOptions)>);
 
 /// The shared tier of one call: its storage key, and the backend at the time when it started.
 pub(crate) struct SharedTier {
@@ -76,16 +73,12 @@ pub(crate) struct SharedTier {
     pub(crate) policy: &'static Policy,
     /// Upper bound for copies of found values, if neither the value nor the backend states a lifetime.
     ttl: Ticks,
-    /// How long to wait for another process that runs the function.
-    pub(crate) lock_wait: Option<Duration>,
-    /// Whether this process keeps a copy of the shared value.
-    l1: L1,
     /// A forced run that no other call joins. Events do not kill it; the backend decides when it writes.
     pub(super) run: Mutex<Option<Own>>,
 }
 
 impl SharedTier {
-    /// For a call with the key of `link`; `previous` are the storage keys of previous keys of the seal.
+    /// `previous` are the entry's storage keys under previous keys of the seal.
     pub(crate) fn new(
         function: FunctionRef,
         remote_entry: RemoteEntry,
@@ -113,8 +106,6 @@ impl SharedTier {
             window: function.definition.window(),
             policy,
             ttl: function.definition.ttl(),
-            lock_wait: policy.fill_lock,
-            l1: policy.l1,
             run: Mutex::default(),
         }
     }
@@ -125,7 +116,7 @@ impl SharedTier {
 
     /// Makes the backend's events about the entry's keys kill it.
     pub(crate) fn cover(&self, fate: &Arc<Fate>, store: &StoreRef) {
-        if self.l1 != L1::Off {
+        if self.policy.l1 != L1::Off {
             self.remote_entries().for_each(|remote_entry| remote_entry.cover(fate, store));
         }
     }
@@ -133,13 +124,13 @@ impl SharedTier {
     /// The value is kept here, and was not written. If the backend has no entry for it, it would send no event when
     /// another process removes it. So the copy is dropped when the backend answers next.
     pub(super) fn kept_alone(&self, fate: &Arc<Fate>, store: &StoreRef) {
-        if self.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
+        if self.policy.l1 != L1::Off && !self.found.load(Ordering::Relaxed) {
             self.remote_entry.made_blindly(fate, store);
         }
     }
 
     pub(super) fn take_run(&self) -> Option<Own> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.run).take()
     }
 
     /// Looks for an intact value that may be served.
@@ -153,7 +144,7 @@ impl SharedTier {
         };
         self.found.store(true, Ordering::Relaxed);
         match self.read(&fetched, 0, call)? {
-            Ok(Some(Read { answer, again: None })) => Ok(answer),
+            Ok(Some((answer, None))) => Ok(answer),
             Ok(Some(read)) => Box::pin(self.settle(read, None, call)).await,
             Ok(None) => Ok(Answer::Run),
             Err(refusal) => Ok(self.refused(refusal, call.store)),
@@ -186,14 +177,13 @@ impl SharedTier {
     /// Moves an entry that a previous key had sealed to its current storage key.
     async fn settle(
         &self,
-        read: Read,
+        (answer, again): Read,
         from: Option<&RemoteEntry>,
         call: &mut Call<'_>,
     ) -> Result<Answer, Failed> {
-        let Read { answer, again } = read;
         let again = again.filter(|_| self.moves).zip(self.fate.as_ref());
         let Some(((sealed, options), fate)) = again else { return Ok(answer) };
-        let Permit::Given(right) = self.guard.permit() else {
+        let Ok(right) = self.guard.permit() else {
             // Without a guard it is not moved. If the guard is a lock, the lock is requested.
             self.wants_lock.store(true, Ordering::Relaxed);
             return Ok(answer);
@@ -210,7 +200,7 @@ impl SharedTier {
             Written::Refused | Written::Overtaken => {
                 match self.remote_entry.get(store, until).await? {
                     Some(newer) => match self.read(&newer, 0, call)? {
-                        Ok(read) => Ok(read.map_or(Answer::Run, |read| read.answer)),
+                        Ok(read) => Ok(read.map_or(Answer::Run, |(answer, _)| answer)),
                         Err(refusal) => Ok(self.refused(refusal, store)),
                     },
                     None => Ok(Answer::Run),
@@ -255,7 +245,7 @@ impl SharedTier {
         let Some(seal) = &self.seal else {
             let frame = self.layout.read(fetched.value(), self.place());
             let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, call));
-            return Ok(answer.map(|answer| Read { answer, again: None }));
+            return Ok(answer.map(|answer| (answer, None)));
         };
         let mut read = None;
         seal.open(fetched.value(), index, &mut |frame, is_current| {
@@ -267,7 +257,7 @@ impl SharedTier {
             };
             let Some(answer) = self.judge(frame, fetched, sealed.clone(), call) else { return };
             let again = sealed.filter(|_| !is_current).zip(rest(frame, fetched));
-            read = Some(Read { answer, again });
+            read = Some((answer, again));
         })?;
         Ok(read)
     }
@@ -279,35 +269,32 @@ impl SharedTier {
         sealed: Option<SealedBytes>,
         call: &mut Call<'_>,
     ) -> Option<Answer> {
-        let use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
-        let Ok(has_value) = call.reader.read(frame.encoded(), sealed) else {
+        let mut use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
+        let Ok(has_value) = (call.reader)(frame.encoded(), sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
             return None;
         };
-        let (value, weight) = ((), frame.weight);
-        has_value.then(|| match use_as {
-            Use::Fresh { remaining, window } => {
-                // A document of another program contains no lifetime, and not every backend knows it.
-                let is_bounded = self.layout == Layout::Framed || fetched.fresh_for().is_some();
-                let remaining = if is_bounded { remaining } else { remaining.min(self.ttl) };
-                Answer::Fresh(Found { value, remaining, window, weight })
-            }
-            Use::Stale => Answer::Stale(Found { value, remaining: 0, window: 0, weight }),
-        })
+        if let Use::Fresh { remaining, .. } = &mut use_as
+            && self.layout == Layout::Plain
+            && fetched.fresh_for().is_none()
+        {
+            // A document of another program contains no lifetime, and not every backend knows it.
+            *remaining = self.ttl.min(*remaining);
+        }
+        has_value.then_some(Answer::Found(use_as))
     }
 }
 
 /// The rest of an entry's lifetime, for writing it again; `None` if it has expired.
 fn rest(frame: &Frame<'_>, fetched: &Fetched) -> Option<SetOptions> {
-    let left = match frame.lifetime(now_ms()) {
-        Lifetime::Fresh(left) if fetched.is_fresh() => left.min(clock::span(fetched.fresh_for())),
-        _ => return None,
+    let Some(Use::Fresh { remaining, .. }) = Times::of(frame, fetched, 0, now_ms()).judge() else {
+        return None;
     };
-    if left == clock::NEVER {
+    if remaining == clock::NEVER {
         return Some(SetOptions::new());
     }
-    let options = SetOptions::new().ttl(clock::duration(left));
+    let options = SetOptions::new().ttl(clock::duration(remaining));
     Some(match frame.stale_ms {
         0 => options,
         stale_ms => options.stale_ttl(Duration::from_millis(stale_ms)),

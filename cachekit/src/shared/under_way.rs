@@ -7,14 +7,15 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cachekit_io::{Backend, BackendErrorKind, BoxFuture, SetOptions};
+use cachekit_io::{Backend, BoxFuture, SetOptions};
 
-use super::remote_entry::{RemoteEntry, Reply};
-use super::runtime::{self, Unanswered};
+use super::remote_entry::{Failed, RemoteEntry, answer};
+use super::runtime;
+use crate::contained::lock;
 use crate::entry::Fate;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::store::StoreRef;
@@ -51,10 +52,6 @@ impl Write {
     }
 }
 
-fn writes() -> MutexGuard<'static, HashMap<BackendKey, Vec<Arc<Write>>>> {
-    WRITES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
     (Arc::as_ptr(backend).cast::<()>() as usize, key.into())
 }
@@ -63,7 +60,7 @@ fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
 /// and before the key is deleted.
 pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
     // Always under the lock: a write that registers later sees that its entry was killed.
-    if let Some(found) = writes().get(&backend_key(backend, key)) {
+    if let Some(found) = lock(&WRITES).get(&backend_key(backend, key)) {
         for write in found {
             write.marked.store(true, Ordering::Relaxed);
         }
@@ -75,7 +72,7 @@ pub(super) fn is_overtaken(backend: &Arc<dyn Backend>, key: &str) -> bool {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    let writes = writes();
+    let writes = lock(&WRITES);
     writes
         .get(&backend_key(backend, key))
         .is_some_and(|found| found.iter().any(|it| it.is_overtaken()))
@@ -93,7 +90,7 @@ impl Registered {
     fn new(backend: &Arc<dyn Backend>, key: &str, fate: Arc<Fate>) -> Self {
         let key = backend_key(backend, key);
         let write = Arc::new(Write { fate, marked: AtomicBool::new(false) });
-        let mut writes = writes();
+        let mut writes = lock(&WRITES);
         COUNT.fetch_add(1, Ordering::Relaxed);
         writes.entry(key.clone()).or_default().push(Arc::clone(&write));
         drop(writes);
@@ -102,7 +99,7 @@ impl Registered {
 
     /// Ends the registration unless the write was overtaken: then its value must be taken back first.
     fn end(&self) -> bool {
-        let mut writes = writes();
+        let mut writes = lock(&WRITES);
         // Read under the lock: a removal that marks the key later is sent after this write was over.
         let ends = !self.write.is_overtaken();
         if ends {
@@ -124,7 +121,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.remove_from(&mut writes());
+        self.remove_from(&mut lock(&WRITES));
     }
 }
 
@@ -145,7 +142,7 @@ impl Followed {
     /// Returns the write, which takes its value back if it was overtaken. It is registered before this returns.
     ///
     /// `None`: the entry was killed before, and nothing is written.
-    pub(super) fn begin(self) -> Option<BoxFuture<'static, Reply<bool>>> {
+    pub(super) fn begin(self) -> Option<BoxFuture<'static, Result<bool, Failed>>> {
         let backend = self.remote_entry.backend();
         let registered = Registered::new(backend, self.remote_entry.key(), Arc::clone(&self.fate));
         // Only now: an invalidation from here on finds the write in the table.
@@ -155,7 +152,7 @@ impl Followed {
         Some(Box::pin(self.run(registered)))
     }
 
-    async fn run(mut self, registered: Registered) -> Reply<bool> {
+    async fn run(mut self, registered: Registered) -> Result<bool, Failed> {
         let reply = {
             let (value, options) = (std::mem::take(&mut self.value), self.options.clone());
             let (backend, key) =
@@ -164,16 +161,15 @@ impl Followed {
                 pin!(async move { backend.set(&key, value, &options).await.map(|()| true) });
             match runtime::bounded(self.until, write.as_mut()).await {
                 // The backend may still finish what it began. Until then the write is in flight.
-                Err(Unanswered::Late) => {
+                Err(Failed::Late) => {
                     self.pending = None;
                     runtime::bounded(self.until + FOLLOWED, write).await
                 }
                 reply => reply,
             }
         };
-        let refused =
-            matches!(&reply, Ok(Err(error)) if error.kind() == BackendErrorKind::Superseded);
-        if !registered.end() && !refused {
+        let reply = answer(reply);
+        if !registered.end() && reply != Err(Failed::SUPERSEDED) {
             self.take_back().await;
         }
         reply

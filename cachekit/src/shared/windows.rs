@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::encoding::millis;
 use crate::clock::{self, NEVER, Ticks};
 use crate::format::frame::Frame;
+use crate::read_through::behind::Use;
 
 /// What the three say about one entry.
 #[derive(Clone, Copy, Debug)]
@@ -17,21 +18,13 @@ pub(crate) struct Times {
     /// The writer's: then stale for this many; 0 means not at all.
     pub(crate) stale_ms: u64,
     pub(crate) age_ms: u64,
+    pub(crate) weight: u64,
     /// The backend's: whether it is stale by its clock.
     pub(crate) is_fresh: bool,
     /// The backend's: it vouches for no more than this.
     pub(crate) fresh_for: Option<Duration>,
     /// The reader's stale window.
     pub(crate) window: Ticks,
-}
-
-/// What a call may do with an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// It is fresh for `remaining`, and may then be served for `window` while the function runs again.
-    Fresh { remaining: Ticks, window: Ticks },
-    /// It may be served once, now, while the function runs again.
-    Stale,
 }
 
 impl Times {
@@ -45,6 +38,7 @@ impl Times {
             fresh_ms: frame.fresh_ms,
             stale_ms: frame.stale_ms,
             age_ms: frame.age(now_ms),
+            weight: frame.weight,
             is_fresh: found.is_fresh(),
             fresh_for: found.fresh_for(),
             window,
@@ -58,7 +52,7 @@ impl Times {
         if remaining > 0 {
             // A copy whose freshness the backend bounds is not kept beyond that bound.
             let window = if self.fresh_for.is_none() { window } else { 0 };
-            return Some(Use::Fresh { remaining, window });
+            return Some(Use::Fresh { remaining, window, weight: self.weight });
         }
         let window_ms = self.stale_ms.min(millis(self.window));
         let end = self.fresh_ms.saturating_add(window_ms);

@@ -9,12 +9,13 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use blake2b_simd::Params;
 
 use super::stays::{self, Reason};
 use crate::cached_function::FunctionRef;
+use crate::contained::lock;
 
 /// Readable characters of the function's path. With the longest namespace the key stays below 250.
 const MAX_PATH: usize = 96;
@@ -112,7 +113,7 @@ fn sole_owner(function: FunctionRef) -> Arc<AtomicBool> {
         stays::note(function.definition, Reason::Types);
         return Arc::default();
     }
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = lock(&SEEN);
     let place = (std::ptr::from_ref(function.definition) as usize, path);
     let (instantiation, sole) = seen
         .get_or_insert_with(HashMap::new)

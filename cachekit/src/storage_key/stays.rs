@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::cached_function::{CachedFunction, Function};
+use crate::contained::lock;
 use crate::observer;
 
 /// Why values stay in this process.
@@ -67,8 +68,7 @@ fn address(function: &'static CachedFunction) -> usize {
 
 /// Records that values of this function stay here, and logs it the first time.
 pub(super) fn note(function: &'static CachedFunction, reason: Reason) {
-    let is_new =
-        NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert((address(function), reason));
+    let is_new = lock(&NOTED).insert((address(function), reason));
     if is_new {
         let info = &function.info;
         observer::tell(|| tracing::warn!(function = info.name, module = info.module, "{reason}"));
@@ -79,7 +79,7 @@ pub(super) fn note(function: &'static CachedFunction, reason: Reason) {
 pub(crate) fn reasons(function: Function) -> Vec<Reason> {
     let function = function.definition();
     let own = address(function);
-    let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let noted = lock(&NOTED);
     let mut reasons: Vec<_> =
         noted.iter().filter(|(function, _)| *function == own).map(|(_, reason)| *reason).collect();
     drop(noted);

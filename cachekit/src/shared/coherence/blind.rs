@@ -4,11 +4,12 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::Coherence;
 use super::index::{Reason, Told};
+use crate::contained::lock;
 use crate::entry::Fate;
 use crate::shared::{budget, runtime};
 use crate::store::{StoreRef, WeakStoreRef};
@@ -39,10 +40,6 @@ struct Made {
 }
 
 impl Blind {
-    fn made(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether the probing task ends; a value that is computed from here on starts another.
     fn ends(&self) -> bool {
         if self.any.load(Ordering::SeqCst) {
@@ -63,7 +60,7 @@ impl Coherence {
         fate: &Arc<Fate>,
         store: &StoreRef,
     ) {
-        let mut made = self.blind.made();
+        let mut made = lock(&self.blind.made);
         if made.copies.len() >= made.sweep_at.max(FEW) {
             made.copies.retain(|(fate, _)| fate.strong_count() > 0);
             made.sweep_at = made.copies.len() * 2;
@@ -86,7 +83,7 @@ impl Coherence {
 
     #[cold]
     fn drop_blind(self: &Arc<Self>) {
-        let mut made = self.blind.made();
+        let mut made = lock(&self.blind.made);
         self.blind.any.store(false, Ordering::SeqCst);
         let copies = std::mem::take(&mut *made).copies;
         drop(made);

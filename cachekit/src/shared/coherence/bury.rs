@@ -2,12 +2,12 @@
 //! arrives on the backend's thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Coherence;
 use super::index::{Copied, Reason, Told};
 use crate::background;
-use crate::contained::contained;
+use crate::contained::{contained, lock};
 use crate::entry::Resident;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::shared::outage::say;
@@ -31,16 +31,12 @@ struct Waiting {
 }
 
 impl Graveyard {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Schedules dead copies to be dropped.
     pub(super) fn bury(&self, coherence: &Arc<Coherence>, told: Told) {
         if told.dead.is_empty() && told.held.is_empty() {
             return;
         }
-        let mut waiting = self.waiting();
+        let mut waiting = lock(&self.waiting);
         waiting.dead.extend(told.dead);
         waiting.held.extend(told.held);
         if told.dropped > 0 && matches!(told.reason, Reason::Gap | Reason::Cleared) {
@@ -56,14 +52,14 @@ impl Graveyard {
     /// Schedules a job if the last one was rejected.
     pub(super) fn look_after(&self, coherence: &Arc<Coherence>) {
         if self.left.load(Ordering::Relaxed) && self.left.swap(false, Ordering::Relaxed) {
-            self.waiting().expected = true;
+            lock(&self.waiting).expected = true;
             Self::order(coherence);
         }
     }
 
     fn order(coherence: &Arc<Coherence>) {
         let job = Job(Some((Arc::clone(coherence), coherence.pending.start())));
-        background::spawn_plain(move || job.run());
+        background::submit(Box::new(move || job.run()));
     }
 }
 
@@ -73,7 +69,7 @@ struct Job(Option<(Arc<Coherence>, PendingGuard)>);
 impl Job {
     fn run(mut self) {
         let Some((coherence, _pending)) = self.0.take() else { return };
-        let mut waiting = coherence.graveyard.waiting();
+        let mut waiting = lock(&coherence.graveyard.waiting);
         let Waiting { dead, held, flushes, .. } = std::mem::take(&mut *waiting);
         drop(waiting);
         for (why, dropped) in flushes {
@@ -97,7 +93,7 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         if let Some((coherence, _)) = self.0.take() {
-            coherence.graveyard.waiting().expected = false;
+            lock(&coherence.graveyard.waiting).expected = false;
             coherence.graveyard.left.store(true, Ordering::Relaxed);
         }
     }

@@ -10,14 +10,14 @@
 //! was written here is only dropped if the backend has another value now: see [`own`].
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use cachekit_io::{Backend, InvalidationEvent, Subscription};
 
 use self::blind::Blind;
 use self::bury::Graveyard;
 use self::index::{Index, Reason, Told};
-use crate::contained::contained;
+use crate::contained::{contained, lock};
 use crate::entry::Fate;
 use crate::scope;
 use crate::scope::pending::Pending;
@@ -61,7 +61,7 @@ impl Coherence {
                     coherence.hear(event);
                 }
             }));
-            *coherence.subscription() = Some(subscription);
+            *lock(&coherence.subscription) = Some(subscription);
             Some(coherence)
         });
         told.flatten()
@@ -79,10 +79,6 @@ impl Coherence {
             looks: AtomicUsize::new(0),
             blind: Blind::default(),
         }
-    }
-
-    fn subscription(&self) -> MutexGuard<'_, Option<Subscription>> {
-        self.subscription.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the events of a key kill this entry; called before its value is requested from the backend. If no
@@ -120,7 +116,7 @@ impl Coherence {
         if self.ended.swap(true, Ordering::SeqCst) {
             return;
         }
-        let subscription = self.subscription().take();
+        let subscription = lock(&self.subscription).take();
         contained(|| drop(subscription));
         self.bury(self.index.end());
     }

@@ -6,33 +6,23 @@ use std::time::Instant;
 
 use cachekit_io::{Backend, BackendError, BoxFuture, Fetched, Operation};
 
-use super::{Failed, RemoteEntry, said};
+use super::{Failed, RemoteEntry, answer};
 use crate::shared::{budget, known, runtime};
 use crate::store::Store;
 
-/// The outcome of a look that is not part of a call.
-pub(in crate::shared) enum Looked {
-    Found(Fetched),
-    Nothing,
-    /// The kind of the error.
-    Failed(&'static str),
-}
-
 impl RemoteEntry {
     /// Looks without being part of a call: nothing is counted, and the breaker does not learn the outcome.
-    pub(in crate::shared) async fn look_aside(&self, until: Instant) -> Looked {
+    pub(in crate::shared) async fn look_aside(
+        &self,
+        until: Instant,
+    ) -> Result<Option<Fetched>, Failed> {
         let (backend, key, timed) = (Arc::clone(&self.backend), self.key.clone(), self.timed);
         let look = async move { get(timed, &*backend, &key).await };
-        let reply = if self.blocking {
+        answer(if self.blocking {
             runtime::elsewhere(until, look)
         } else {
             runtime::bounded(until, pin!(look)).await
-        };
-        match reply {
-            Ok(Ok(Some(fetched))) => Looked::Found(fetched),
-            Ok(Ok(None)) => Looked::Nothing,
-            failed => Looked::Failed(said(&failed)),
-        }
+        })
     }
 
     pub(crate) async fn get(
@@ -55,8 +45,8 @@ impl RemoteEntry {
             // Before anything is sent, so that the subscription also covers the backend's first connection.
             known::of(&backend).listens(&backend);
         }
-        let answer = pin!(async { backend.health().await });
-        match runtime::bounded(until, answer).await {
+        let health = pin!(async { backend.health().await });
+        match runtime::bounded(until, health).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Some(error)),
             Err(_) => Err(None),

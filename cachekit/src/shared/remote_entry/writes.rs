@@ -9,7 +9,7 @@ use cachekit_io::{
     BackendError, BackendErrorKind, BoxFuture, FenceToken, LockToken, Operation, SetOptions,
 };
 
-use super::{Failed, RemoteEntry, Reply, said};
+use super::{Failed, RemoteEntry, answer, said};
 use crate::entry::Fate;
 use crate::observe::Operation as Observation;
 use crate::scope;
@@ -121,8 +121,8 @@ impl RemoteEntry {
         };
         match written {
             Ok(true) => Written::Stored,
-            Ok(false) | Err(Failed::Superseded) => Written::Refused,
-            Err(Failed::Late | Failed::Other) => Written::Unknown,
+            Ok(false) | Err(Failed::SUPERSEDED) => Written::Refused,
+            Err(_) => Written::Unknown,
         }
     }
 
@@ -149,10 +149,10 @@ impl RemoteEntry {
             // A write that the caller's own task drives ends with the caller.
             pending: (driver != Driver::Caller).then(scope::pending),
         };
-        let Some(write) = followed.begin() else { return Err(Failed::Superseded) };
+        let Some(write) = followed.begin() else { return Err(Failed::SUPERSEDED) };
         let observed = Observation::begins(&self.backend, Operation::Set);
         let write = Box::pin(observed.within(write));
-        let reply = runtime::finish(until, driver, write).await.unwrap_or_else(Err);
+        let reply = runtime::finish(until, driver, write).await.and_then(|reply| reply);
         observed.ended(said(&reply));
         self.judge(store, reply)
     }
@@ -184,16 +184,19 @@ impl RemoteEntry {
                 let answers = replies.into_iter().map(|reply| first.judge(store, reply));
                 answers.collect::<Vec<_>>().iter().all(Result::is_ok)
             }
-            Err(unanswered) => first.judge::<bool>(store, Err(unanswered)).is_ok(),
+            Err(failed) => first.judge::<bool>(store, Err(failed)).is_ok(),
         }
     }
 
-    fn delete_until(&self, until: Instant) -> impl Future<Output = Reply<bool>> + Send + use<> {
+    fn delete_until(
+        &self,
+        until: Instant,
+    ) -> impl Future<Output = Result<bool, Failed>> + Send + use<> {
         let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
         async move {
             let observed = Observation::begins(&backend, Operation::Delete);
             let delete = pin!(observed.within(async { backend.delete(&key).await }));
-            let reply = runtime::bounded(until, delete).await;
+            let reply = answer(runtime::bounded(until, delete).await);
             observed.ended(said(&reply));
             reply
         }
