@@ -18,10 +18,12 @@ mod spans;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Generics};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Generics, Meta, Token};
 
 use crate::model::{Companion, Model, Tier};
-use crate::signature::Parameter;
+use crate::names::ours;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let function = function::expand(model);
@@ -70,6 +72,10 @@ impl Model {
         if !self.left_out.is_empty() {
             generics::leave_out(&mut generics, &self.left_out);
         }
+        // Not every item uses all lifetimes, which lints report where they are declared.
+        for lifetime in generics.lifetimes_mut() {
+            lifetime.lifetime.ident = spans::relocated(&lifetime.lifetime.ident);
+        }
         generics
     }
 
@@ -95,16 +101,15 @@ impl Model {
         // One reference for each shape that is tried before the plain one.
         quote_spanned! {at.start=>
             {
-                #[allow(unused_imports)]
                 use #private::shape::*;
                 (&&&&#private::Outcome::<#value, #private::#reach>::new()).#call
             }
         }
     }
 
-    /// A call into `__private` that concerns the value: `name(first, __shape, key)`.
+    /// A call into `__private` that concerns the value: `name(first, shape, key)`.
     ///
-    /// Its `__shape` has the span of the whole return type, so that whatever the runtime requires of
+    /// The shape in it has the span of the whole return type, so that whatever the runtime requires of
     /// values is reported there. So does `name`, unless the call concerns other tokens.
     fn call_with_shape(
         &self,
@@ -118,7 +123,7 @@ impl Model {
         let private = self.krate.private(callee.start);
         let path = name.split("::").map(|part| Ident::new(part, callee.end));
         let name = quote_spanned!(callee.start=> #private #(::#path)*);
-        let shape = quote_spanned!(at.end=> __shape);
+        let shape = ours("shape", at.end);
         let shape = quote_spanned!(at.start=> *&#shape);
         let arguments = quote_spanned!(at.end=> (#first, #shape, #key));
         quote!(#name #arguments)
@@ -135,29 +140,48 @@ impl Model {
             .collect()
     }
 
-    /// The types of these.
-    fn borrowed_types(&self) -> Vec<TokenStream> {
-        let needed = self.parameters.iter().filter(|parameter| !parameter.skipped);
-        needed.map(Parameter::borrowed_type).collect()
+    /// The levels of lints that the user sets at the function, for the items next to it: they repeat the user's tokens.
+    ///
+    /// No lint has another level there, because `#[allow(…)]` is an error under the user's `#![forbid(…)]`. Instead, all
+    /// tokens that a lint could be reported at have spans of the expansion.
+    fn levels_of_lints(&self) -> TokenStream {
+        let levels = self.function.attrs.iter().filter_map(|attr| {
+            let path = attr.path();
+            if path.is_ident("allow") {
+                return Some(quote!(#attr));
+            }
+            let is_expected = path.is_ident("expect");
+            if !is_expected && !path.is_ident("warn") && !path.is_ident("deny") {
+                return None;
+            }
+            let syn::Meta::List(list) = &attr.meta else { return None };
+            // What is expected of the function need not be true of these items. If they were not allowed to be unused, they
+            // would keep the function in use.
+            let lints = expected(list.tokens.clone());
+            match (is_expected, lints.is_empty()) {
+                (_, true) => None,
+                (true, false) => Some(quote!(#[allow(#lints)])),
+                (false, false) => Some(quote!(#attr)),
+            }
+        });
+        levels.collect()
     }
 
-    /// Lints about handwritten code. The companions repeat the user's types, and lints about
-    /// those are reported at the function.
-    fn allowed_lints() -> TokenStream {
-        quote! {
-            #[allow(
-                dead_code,
-                deprecated,
-                private_bounds,
-                private_interfaces,
-                unreachable_pub,
-                unused_lifetimes,
-                unused_variables,
-                clippy::all,
-                clippy::nursery,
-                clippy::pedantic,
-                clippy::restriction
-            )]
-        }
+    /// For items that call the function: if it is deprecated, that is no news at its own name.
+    fn deprecated(&self) -> Option<TokenStream> {
+        let is_deprecated =
+            self.function.attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
+        is_deprecated.then(|| quote!(#[allow(deprecated)]))
     }
+}
+
+/// The lints of `#[expect(…)]`, without the reason and those that are about use.
+fn expected(lints: TokenStream) -> TokenStream {
+    let lints = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(lints).unwrap_or_default();
+    let kept = lints.iter().filter(|lint| {
+        let Meta::Path(path) = lint else { return false };
+        let name = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        name != "dead_code" && name != "warnings" && !name.starts_with("unused")
+    });
+    quote!(#(#kept),*)
 }

@@ -31,6 +31,7 @@ mod diagnostics;
 mod duration;
 mod fallback;
 mod fragments;
+mod names;
 mod template;
 
 #[cfg(test)]

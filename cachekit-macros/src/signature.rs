@@ -20,7 +20,7 @@ use crate::fragments;
 pub(crate) use around::Around;
 pub(crate) use free::Free;
 pub(crate) use parameter::{Form, Parameter};
-pub(crate) use returned::{Flavor, Returned};
+pub(crate) use returned::{Flavor, Returned, plain};
 pub(crate) use tokens::{begins_path, mentions, mentions_self_type};
 
 /// A function as far as we read it: the signature is parsed, the body stays unchanged, so

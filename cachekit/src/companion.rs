@@ -42,67 +42,49 @@ pub fn key<R>(entry: Handle<R>) -> EntryKey {
     entry.key()
 }
 
-/// The same for async functions. They take the function that makes the handle, and the arguments: nothing happens
-/// before the future is polled.
+/// The same for async functions. They take the call before its store is looked up: nothing happens before the future is
+/// polled.
 pub mod of_async {
     use crate::cached_function::CachedFunction;
     use crate::explain::Explanation;
-    use crate::handle::{AsyncHandle, EntryKey, Invalidated, Operation, function_clear};
+    use crate::handle::{AsyncHandle, Clear, EntryKey, Invalidated, Operation, Unplaced};
 
     /// `f::invalidate(…)`
-    pub fn invalidate<A, R>(
-        handle: fn(A) -> AsyncHandle<R>,
-        arguments: A,
-    ) -> Operation<A, R, (), Invalidated> {
-        Operation::new(handle, arguments, |handle, ()| handle.0.erased().invalidate(), ())
+    pub fn invalidate<R>(call: Unplaced<R>) -> Operation<R, (), Invalidated> {
+        Operation::new(call, |handle, ()| handle.0.erased().invalidate(), ())
     }
 
     /// `f::peek(…)`
-    pub fn peek<A, R: 'static>(
-        handle: fn(A) -> AsyncHandle<R>,
-        arguments: A,
-    ) -> Operation<A, R, (), Option<R>> {
+    pub fn peek<R: 'static>(call: Unplaced<R>) -> Operation<R, (), Option<R>> {
         let peek = |handle: AsyncHandle<R>, ()| {
             let peeked = handle.0.erased().peek();
             Box::pin(async move { peeked.await.map(|value| *value) }) as _
         };
-        Operation::new(handle, arguments, peek, ())
+        Operation::new(call, peek, ())
     }
 
     /// `f::contains(…)`
-    pub fn contains<A, R>(
-        handle: fn(A) -> AsyncHandle<R>,
-        arguments: A,
-    ) -> Operation<A, R, (), bool> {
-        Operation::new(handle, arguments, |handle, ()| handle.0.erased().contains(), ())
+    pub fn contains<R>(call: Unplaced<R>) -> Operation<R, (), bool> {
+        Operation::new(call, |handle, ()| handle.0.erased().contains(), ())
     }
 
     /// `f::explain(…)`
-    pub fn explain<A, R>(
-        handle: fn(A) -> AsyncHandle<R>,
-        arguments: A,
-    ) -> Operation<A, R, (), Explanation> {
-        Operation::new(handle, arguments, |handle, ()| handle.0.erased().explain(), ())
+    pub fn explain<R>(call: Unplaced<R>) -> Operation<R, (), Explanation> {
+        Operation::new(call, |handle, ()| handle.0.erased().explain(), ())
     }
 
     /// `f::set(…, value)`
-    pub fn set<A, R>(
-        handle: fn(A) -> AsyncHandle<R>,
-        arguments: A,
-        value: R,
-    ) -> Operation<A, R, R, ()> {
-        Operation::new(handle, arguments, |handle, value| handle.0.erased().set(value), value)
+    pub fn set<R>(call: Unplaced<R>, value: R) -> Operation<R, R, ()> {
+        Operation::new(call, |handle, value| handle.0.erased().set(value), value)
     }
 
     /// `f::key(…)`
-    pub fn key<A, R>(handle: fn(A) -> AsyncHandle<R>, arguments: A) -> EntryKey {
-        handle(arguments).key()
+    pub fn key<R>(call: Unplaced<R>) -> EntryKey {
+        AsyncHandle::from(call).key()
     }
 
     /// `f::clear()`
-    // Async, so that nothing happens before it is awaited; it exists once, because it depends on no type.
-    #[allow(clippy::unused_async)]
-    pub async fn clear(function: &'static CachedFunction) -> Invalidated {
-        function_clear(function)
+    pub fn clear(function: &'static CachedFunction) -> Clear {
+        Clear(function)
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use self::erased::{ErasedKey, erase};
+use self::erased::{Call, ErasedCall, ErasedKey};
 use crate::blocking;
 use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::explain::Explanation;
-use crate::key::CacheKey;
+use crate::key::{self, CacheKey};
 use crate::read_through::{OwnedKey, Route};
 use crate::route;
 use crate::rules::{Judge, Rules};
@@ -23,14 +23,14 @@ mod placed;
 
 pub use self::entry_key::EntryKey;
 pub use self::invalidated::Invalidated;
-pub(crate) use self::operation::Operation;
+pub use self::operation::{Clear, Operation};
 
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
-/// A handle for a call.
+/// A handle for a call, or what becomes one.
 pub fn handle<H, R, Q, S, J>(function: FunctionRef, route: R, _shape: S, key: Q, judge: J) -> H
 where
-    H: From<Inner<S::Return>>,
+    H: From<Unplaced<S::Return>>,
     R: Route<Q, S>,
     Q: CacheKey,
     OwnedKey<R, Q, S>: Clone,
@@ -38,7 +38,9 @@ where
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
     let key = route.key(key);
-    erase::<R::Key, S>(function, &key, Box::new(judge), R::remote).into()
+    let hash = function.place(key::hash_of(&key));
+    let (key, judge) = (key.to_owned_key(), Box::new(judge));
+    Unplaced(Box::new(Call::<_, S> { function, key, hash, judge, remote: R::remote })).into()
 }
 
 /// A handle for a call whose values are judged by rules. Separate, because a closure costs the compiler more
@@ -51,7 +53,7 @@ pub fn handle_ruled<H, R, Q, S, F, J>(
     rules: F,
 ) -> H
 where
-    H: From<Inner<S::Return>>,
+    H: From<Unplaced<S::Return>>,
     R: Route<Q, S>,
     Q: CacheKey,
     OwnedKey<R, Q, S>: Clone,
@@ -62,9 +64,17 @@ where
     handle(function, route, shape, key, rules(Rules::new()))
 }
 
+/// A call by its key, before its store is looked up.
+pub struct Unplaced<R>(Box<dyn ErasedCall<R>>);
+
+impl<R> fmt::Debug for Unplaced<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unplaced").finish_non_exhaustive()
+    }
+}
+
 /// The parts of a handle.
-#[allow(unreachable_pub)] // Named by what generated code calls.
-pub struct Inner<R> {
+pub(crate) struct Inner<R> {
     key: EntryKey,
     function: &'static CachedFunction,
     place: Arc<dyn ErasedKey<R>>,
@@ -222,9 +232,9 @@ macro_rules! handles {
             }
         }
 
-        impl<R> From<Inner<R>> for $handle<R> {
-            fn from(inner: Inner<R>) -> Self {
-                Self(inner)
+        impl<R> From<Unplaced<R>> for $handle<R> {
+            fn from(call: Unplaced<R>) -> Self {
+                Self(call.0.placed())
             }
         }
 

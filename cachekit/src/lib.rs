@@ -193,7 +193,7 @@ pub use cached_function::{Function, L1, OnTamper, Policy, Tier, TtlPolicy, funct
 pub use equivalent::Equivalent;
 pub use error::{Error, ErrorKind, Problem};
 pub use expiry::Expiry;
-pub use handle::{AsyncHandle, EntryKey, Handle, Invalidated};
+pub use handle::{AsyncHandle, Clear, EntryKey, Handle, Invalidated, Operation};
 pub use instance::{Instance, InstanceId};
 pub use read_through::{refresh, refresh_async};
 #[cfg(feature = "shared")]

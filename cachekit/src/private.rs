@@ -6,10 +6,12 @@ pub use crate::cached_function::{
     CachedFunction, FunctionRef, L1, OnTamper, POLICY, Policy, Registered, Tier, TtlPolicy,
 };
 pub use crate::companion::{self, visit, visit_ruled};
-pub use crate::handle::{function_clear, function_purge, function_stats, handle, handle_ruled};
+pub use crate::handle::{
+    Unplaced, function_clear, function_purge, function_stats, handle, handle_ruled,
+};
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
-pub use crate::key::Part;
+pub use crate::key::{BorrowingPart, Part};
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
     Asked, Drive, Driving, Lead, Miss, Own, Ticket, lookup, own, refresh, refresh_async, unboxed,
@@ -104,3 +106,8 @@ macro_rules! __cachekit_register {
 }
 
 pub use crate::__cachekit_register as register;
+
+/// Tells the compiler the type that the body of an async function returns, in code that does not run.
+pub fn never<T>() -> T {
+    unreachable!("it is not called")
+}

@@ -7,6 +7,7 @@ use syn::{ReceiverKind, Type};
 
 use super::spans::{Extent, located};
 use crate::model::{Companion, Model, pointee};
+use crate::names::ours;
 use crate::signature::Flavor;
 
 /// An argument, or `self`: how it is copied, kept and passed on.
@@ -25,28 +26,29 @@ pub(super) fn ask(model: &Model, run: &TokenStream) -> TokenStream {
     let private = model.private();
     let here = model.here();
     let start = start(model);
+    let [miss, value, ticket] = ["miss", "value", "ticket"].map(|name| ours(name, here));
     if model.returned.is_async() {
         // As in the function: only the lead is part of the future.
         return quote_spanned! {here=>
-            let __miss = match #private::Miss::ask_async(__miss).await {
-                #private::Asked::Value(__value) => return __value,
-                #private::Asked::Stale(__value, __ticket) => {
+            let #miss = match #private::Miss::ask_async(#miss).await {
+                #private::Asked::Value(#value) => return #value,
+                #private::Asked::Stale(#value, #ticket) => {
                     #start
-                    return __value;
+                    return #value;
                 }
-                #private::Asked::Lead(__miss) => __miss,
+                #private::Asked::Lead(#miss) => #miss,
             };
             #run
         };
     }
     quote_spanned! {here=>
-        match #private::Miss::ask(__miss) {
-            #private::Asked::Value(__value) => __value,
-            #private::Asked::Stale(__value, __ticket) => {
+        match #private::Miss::ask(#miss) {
+            #private::Asked::Value(#value) => #value,
+            #private::Asked::Stale(#value, #ticket) => {
                 #start
-                __value
+                #value
             }
-            #private::Asked::Lead(__miss) => #run
+            #private::Asked::Lead(#miss) => #run
         }
     }
 }
@@ -55,6 +57,7 @@ pub(super) fn ask(model: &Model, run: &TokenStream) -> TokenStream {
 fn start(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
+    let ticket = ours("ticket", mixed);
     let copies = copies(model);
     let names = copies.iter().map(|copy| &copy.name);
     let made = copies.iter().map(|copy| {
@@ -63,9 +66,9 @@ fn start(model: &Model) -> TokenStream {
     });
     let call = call(model, &copies);
     let started = match model.returned.flavor {
-        Flavor::Sync => quote_spanned!(mixed=> #private::Ticket::run(__ticket, move || #call)),
+        Flavor::Sync => quote_spanned!(mixed=> #private::Ticket::run(#ticket, move || #call)),
         Flavor::BoxedFuture => quote_spanned! {mixed=>
-            #private::Ticket::run_async(__ticket, async move { #call.await })
+            #private::Ticket::run_async(#ticket, async move { #call.await })
         },
         Flavor::Async | Flavor::ImplFuture => {
             let turbofish = model.turbofish();
@@ -76,7 +79,7 @@ fn start(model: &Model) -> TokenStream {
                 quote!(Self::#again)
             };
             quote_spanned! {mixed=>
-                #private::Ticket::run_async(__ticket, #again #turbofish (#(#names),*))
+                #private::Ticket::run_async(#ticket, #again #turbofish (#(#names),*))
             }
         }
     };
@@ -109,11 +112,13 @@ pub(super) fn function(model: &Model) -> TokenStream {
     let private = model.krate.private(at);
     let boxed = quote_spanned!(at=> #private::Box::pin(async move { #call.await }));
     let cfgs = model.cfgs();
-    let allowed = Model::allowed_lints();
+    let allowed = model.levels_of_lints();
+    let deprecated = model.deprecated();
     quote_spanned! {mixed=>
         #(#cfgs)*
         #[doc(hidden)]
         #allowed
+        #deprecated
         fn #name #generics (#(#parameters),*) -> ::core::pin::Pin<#private::Box<
             dyn ::core::future::Future<Output = #value> + ::core::marker::Send,
         >> #bounds {
@@ -143,7 +148,7 @@ fn call(model: &Model, copies: &[Copied]) -> TokenStream {
 fn copies(model: &Model) -> Vec<Copied> {
     let receiver = model.function.receiver().map(|receiver| {
         let this = receiver.self_token;
-        let name = format_ident!("__self", span = Span::mixed_site());
+        let name = ours("self", Span::mixed_site());
         let own: Type = syn::parse_quote!(Self);
         match &receiver.kind {
             ReceiverKind::Typed(_, ty) => copy(model, name, &quote!(#this), ty),
@@ -154,7 +159,7 @@ fn copies(model: &Model) -> Vec<Copied> {
         }
     });
     let parameters = model.parameters.iter().enumerate().map(|(index, parameter)| {
-        let name = format_ident!("__kept{index}", span = Span::mixed_site());
+        let name = ours(&format!("kept{index}"), Span::mixed_site());
         let ident = &parameter.ident;
         copy(model, name, &quote!(#ident), &parameter.ty)
     });

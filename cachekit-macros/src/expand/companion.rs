@@ -4,9 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
-use super::spans::located;
+use super::spans::{self, located};
 use super::{again, cached_function, handle};
 use crate::model::Model;
+use crate::names::ours;
 
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
     let sites = sites(model);
@@ -15,20 +16,8 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let by_key = if model.has_entries_by_key() { of_one_entry(model) } else { TokenStream::new() };
     let again = again::function(model);
     let cfgs: Vec<_> = model.cfgs().collect();
-    let allowed = Model::allowed_lints();
-    let allowed_of_type = quote! {
-        #[allow(
-            dead_code,
-            missing_copy_implementations,
-            missing_debug_implementations,
-            non_camel_case_types,
-            unreachable_pub,
-            clippy::all,
-            clippy::nursery,
-            clippy::pedantic,
-            clippy::restriction
-        )]
-    };
+    let allowed = model.levels_of_lints();
+    let vis = spans::visibility(vis, name);
     let doc = format!(
         "The cache of the function `{}`: look at its entries, set them, drop them.",
         model.name().unraw()
@@ -36,12 +25,12 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     // If a type is not allowed here, or a type of that name exists already, the compiler reports it at these tokens.
     let at = located(name.span());
     // A struct, because the compiler's wording for it fits: it has functions, and no variants. It has no values.
+    let name = spans::relocated(name);
     let declaration = quote_spanned!(at=> struct #name { never: ::core::convert::Infallible });
     let implementation = quote_spanned!(at=> impl #name);
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #[doc = #doc]
-        #allowed_of_type
         #vis #declaration
 
         #(#cfgs)*
@@ -111,11 +100,10 @@ fn of_the_function(model: &Model) -> TokenStream {
     } else {
         quote_spanned!(mixed=> Self::__cachekit_static())
     };
-    let cleared = returned(model, &invalidated);
-    let clear = if model.returned.is_async() {
-        quote!(companion::of_async::clear)
+    let (cleared, clear) = if model.returned.is_async() {
+        (model.krate.public("Clear", mixed), quote!(companion::of_async::clear))
     } else {
-        quote!(function_clear)
+        (invalidated, quote!(function_clear))
     };
     quote_spanned! {mixed=>
         /// Counters of this function's cache, over all of its generic instances.
@@ -139,14 +127,16 @@ fn of_the_function(model: &Model) -> TokenStream {
     }
 }
 
-/// The return type of a companion: this, or a future of it. No companion is an `async fn`, which would cost the
-/// compiler more than all the rest of it.
-fn returned(model: &Model, what: &TokenStream) -> TokenStream {
-    if model.returned.is_async() {
-        quote_spanned!(Span::mixed_site()=> impl ::core::future::Future<Output = #what>)
-    } else {
-        what.clone()
+/// The return type of a companion: this, or a named future of it. An `impl Future` would be one more type for each
+/// companion, which costs the compiler more than all the rest of it. `carried` is the type of a value on its way into the
+/// entry.
+fn returned(model: &Model, carried: &TokenStream, what: &TokenStream) -> TokenStream {
+    if !model.returned.is_async() {
+        return what.clone();
     }
+    let operation = model.krate.public("Operation", Span::mixed_site());
+    let value = &model.returned.value;
+    quote!(#operation<#value, #carried, #what>)
 }
 
 /// Companions for the entry of some arguments.
@@ -165,39 +155,30 @@ fn of_one_entry(model: &Model) -> TokenStream {
         .iter()
         .filter(|parameter| !parameter.skipped)
         .map(|parameter| &parameter.ident);
-    let handle_type = handle::return_type(model);
     let names: Vec<_> = names.collect();
     let on_call = on_call(model);
     let on = on_call_path(model);
-    // Async companions create the handle when they are polled: until then they hold a function and its argument.
-    let (parameters, entry, module) = if model.returned.is_async() {
-        let types = model.borrowed_types();
-        (
-            quote!((#(#names,)*): (#(#types,)*)),
-            quote_spanned!(mixed=> Self::__cachekit_handle #turbofish, (#(#names,)*)),
-            quote!(companion::of_async),
-        )
+    // Async companions look up the store when they are polled: until then they hold the call.
+    let (handle_type, module) = if model.returned.is_async() {
+        let value = &model.returned.value;
+        (quote!(#private::Unplaced<#value>), quote!(companion::of_async))
     } else {
-        (
-            quote!(#(#arguments),*),
-            quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*)),
-            quote!(companion),
-        )
+        (handle::return_type(model), quote!(companion))
     };
-    let invalidated = model.krate.public("Invalidated", mixed);
+    let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
     let entry_key = model.krate.public("EntryKey", mixed);
     let value = &model.returned.value;
-    let invalidated = returned(model, &invalidated);
-    let peeked = returned(model, &quote_spanned!(mixed=> ::core::option::Option<#value>));
+    let nothing = quote!(());
+    let invalidated = returned(model, &nothing, &model.krate.public("Invalidated", mixed));
+    let peeked = returned(model, &nothing, &quote_spanned!(mixed=> ::core::option::Option<#value>));
     let explained = model.krate.public("explain", mixed);
-    let explained = returned(model, &quote_spanned!(mixed=> #explained::Explanation));
-    let contained = returned(model, &quote_spanned!(mixed=> ::core::primitive::bool));
-    let set = if model.returned.is_async() {
-        let set = returned(model, &quote_spanned!(mixed=> ()));
+    let explained = returned(model, &nothing, &quote_spanned!(mixed=> #explained::Explanation));
+    let contained = returned(model, &nothing, &quote_spanned!(mixed=> ::core::primitive::bool));
+    let set = model.returned.is_async().then(|| {
+        let set = returned(model, &quote!(#value), &nothing);
         quote_spanned!(mixed=> -> #set)
-    } else {
-        TokenStream::new()
-    };
+    });
+    let set_to = ours("value", mixed);
     let refresh = refresh(model);
     let with = with(model, &names);
     quote_spanned! {mixed=>
@@ -205,7 +186,7 @@ fn of_one_entry(model: &Model) -> TokenStream {
 
         #[doc(hidden)]
         #[inline]
-        fn __cachekit_handle #generics (#parameters) -> #handle_type #bounds {
+        fn __cachekit_handle #generics (#(#arguments),*) -> #handle_type #bounds {
             #on(#(#names,)* #private::companion::MakeHandle::<#handle_type>::new())
         }
 
@@ -236,8 +217,8 @@ fn of_one_entry(model: &Model) -> TokenStream {
 
         /// Stores a value for these arguments, as if the function had returned it.
         #[inline]
-        pub fn set #generics (#(#arguments,)* value: #value) #set #bounds {
-            #private::#module::set(#entry, value)
+        pub fn set #generics (#(#arguments,)* #set_to: #value) #set #bounds {
+            #private::#module::set(#entry, #set_to)
         }
 
         /// The key of these arguments, for logs and comparisons.
@@ -259,17 +240,18 @@ fn on_call(model: &Model) -> TokenStream {
     let arguments = model.borrowed_arguments();
     let value = &model.returned.value;
     let mut generics = model.kept_generics();
-    let visitor = Ident::new("__V", mixed);
+    let visitor = ours("V", mixed);
     generics.params.push(syn::parse_quote!(#visitor: #private::companion::Visit<#value>));
     let (generics, _, bounds) = generics.split_for_impl();
-    let visit = quote_spanned!(mixed=> __visitor, Self::__cachekit_site #turbofish ());
+    let by = ours("visitor", mixed);
+    let visit = quote_spanned!(mixed=> #by, Self::__cachekit_site #turbofish ());
     let made = handle::make(model, ["visit", "visit_ruled"], &visit);
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]
         fn __cachekit_on #generics (
             #(#arguments,)*
-            __visitor: #visitor
+            #by: #visitor
         ) -> #visitor::Returned #bounds {
             #made
         }
@@ -291,7 +273,7 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
     let mut generics = model.kept_generics();
-    let result = Ident::new("__R", mixed);
+    let result = ours("R", mixed);
     generics.params.push(syn::parse_quote!(#result));
     let (generics, _, bounds) = generics.split_for_impl();
     let arguments = model.borrowed_arguments();
@@ -301,16 +283,17 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     let look = Ident::new(if seen.is_some() { "LookAtValue" } else { "LookAt" }, mixed);
     let seen = seen.unwrap_or(whole);
     let on = on_call_path(model);
+    let run = ours("look", mixed);
     quote_spanned! {mixed=>
-        /// Runs `look` on the cached value of these arguments in place: nothing is cloned, and the function does not
+        /// Runs a closure on the cached value of these arguments in place: nothing is cloned, and the function does not
         /// run. `None` if there is no value in this process. It counts as a use. A value that is kept sealed is opened for
         /// it.
         #[inline]
         pub fn with #generics (
             #(#arguments,)*
-            look: impl ::core::ops::FnOnce(&#seen) -> #result
+            #run: impl ::core::ops::FnOnce(&#seen) -> #result
         ) -> ::core::option::Option<#result> #bounds {
-            #on(#(#names,)* #private::companion::#look::new(look))
+            #on(#(#names,)* #private::companion::#look::new(#run))
         }
     }
 }
@@ -345,12 +328,20 @@ fn refresh(model: &Model) -> TokenStream {
         syn::Safety::Unsafe(_) => quote_spanned!(mixed=> unsafe { #call }),
         _ => call,
     };
-    let returned = returned(model, &quote!(#value));
+    // The only future without a name: it contains that of the function.
+    let returned = if model.returned.is_async() {
+        quote_spanned!(mixed=> impl ::core::future::Future<Output = #value>)
+    } else {
+        quote!(#value)
+    };
     let run = if model.returned.is_async() {
         quote_spanned!(mixed=> #private::refresh_async(#call))
     } else {
         quote_spanned!(mixed=> #private::refresh(|| #call))
     };
+    let deprecated = model.deprecated();
+    // Lints look at the span of the signature, which must not end with the user's tokens.
+    let bounds = if bounds.is_some() { quote!(#bounds) } else { quote_spanned!(mixed=> where) };
     let safety_doc = match safety {
         syn::Safety::Unsafe(_) => quote! {
             #[doc = ""]
@@ -363,6 +354,7 @@ fn refresh(model: &Model) -> TokenStream {
     quote_spanned! {mixed=>
         /// Runs the function and replaces the entry of these arguments.
         #safety_doc
+        #deprecated
         #[inline]
         pub #safety fn refresh #generics (#(#arguments),*) -> #returned #bounds {
             #run

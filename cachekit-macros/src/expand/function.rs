@@ -8,6 +8,7 @@ use super::key::{self, Arrival};
 use super::spans::{Extent, located};
 use super::{again, cached_function, route, rules, secure};
 use crate::model::{Model, Tier};
+use crate::names::ours;
 use crate::signature::{Flavor, Parameter};
 
 pub(super) fn expand(model: &Model) -> TokenStream {
@@ -79,27 +80,29 @@ fn call(model: &Model) -> TokenStream {
     let sealing = secure::wrap_shape(model);
     let found = look_up(model);
     let run = run(model);
+    let [of_value, into, value, miss] =
+        ["shape", "found", "value", "miss"].map(|name| ours(name, here));
     if model.returned.is_async() {
         // The miss alone is taken out, and what was found is let go of: it would be part of the future.
         return quote_spanned! {here=>
-            let __shape = #shape;
+            let #of_value = #shape;
             #checks
             #sealing
-            let __miss = match #found {
-                ::core::result::Result::Ok(__value) => return __value,
-                ::core::result::Result::Err(__miss) => __miss,
+            let #miss = match #found {
+                ::core::result::Result::Ok(#value) => return #value,
+                ::core::result::Result::Err(#miss) => #miss,
             };
             #run
         };
     }
     quote_spanned! {here=>
-        let __shape = #shape;
+        let #of_value = #shape;
         #checks
         #sealing
-        let __found = #found;
-        match __found {
-            ::core::result::Result::Ok(__value) => __value,
-            ::core::result::Result::Err(__miss) => #run
+        let #into = #found;
+        match #into {
+            ::core::result::Result::Ok(#value) => #value,
+            ::core::result::Result::Err(#miss) => #run
         }
     }
 }
@@ -113,7 +116,7 @@ fn checks(model: &Model) -> TokenStream {
     let of_error = model.options.ttl_err.as_ref().map(|_| of_error);
     let at = Extent::of(&model.returned.value);
     let private = model.krate.private(at.start);
-    let shape = quote_spanned!(at.end=> __shape);
+    let shape = ours("shape", at.end);
     let argument = quote_spanned!(at.start=> &#shape);
     let names = [of_value].into_iter().chain(of_error).map(|name| Ident::new(name, at.end));
     let argument = quote_spanned!(at.end=> (#argument));
@@ -133,15 +136,16 @@ fn look_up(model: &Model) -> TokenStream {
     };
     let site = cached_function::definition(model);
     let at = Extent::of(cache);
-    let reference = quote_spanned!(at.end=> __cache);
+    let reference = ours("cache", at.end);
     let reference = quote_spanned!(at.start=> &#reference);
     let looked_up = key::with(model, Arrival::AsWritten, |key| {
-        let site = quote_spanned!(model.here()=> __site);
+        let site = ours("site", model.here());
         model.call_with_shape("lookup_in", Some(&at), &quote!(#reference, #site), &key)
     });
+    let [own_cache, own_site] = ["cache", "site"].map(|name| ours(name, model.here()));
     quote_spanned! {model.here()=>
         match (&(#cache), { #site &__CACHEKIT_SITE }) {
-            (__cache, __site) => #looked_up
+            (#own_cache, #own_site) => #looked_up
         }
     }
 }
@@ -162,13 +166,14 @@ fn run(model: &Model) -> TokenStream {
 fn call_back(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> TokenStream {
     let here = model.here();
     let private = model.krate.private(here);
+    let [miss, judge] = ["miss", "rules"].map(|name| ours(name, here));
     match rules {
-        None => quote_spanned!(here=> __miss.run(#private::Defaults, #body)),
+        None => quote_spanned!(here=> #miss.run(#private::Defaults, #body)),
         // A statement of its own: what the options' expressions hold is let go before the body runs.
         Some(rules) => quote_spanned! {here=>
             {
-                let __rules = #rules;
-                __miss.run(__rules, #body)
+                let #judge = #rules;
+                #miss.run(#judge, #body)
             }
         },
     }
@@ -180,19 +185,22 @@ fn drive(model: &Model, body: &TokenStream, rules: Option<TokenStream>) -> Token
     let private = model.krate.private(here);
     let holder = if model.options.stale.is_some() { "Lead" } else { "Miss" };
     let holder = Ident::new(holder, here);
+    let [miss, of_rules, driver, pinned] =
+        ["miss", "rules", "driver", "body"].map(|name| ours(name, here));
     let (rules, judge) = match rules {
         None => (TokenStream::new(), quote_spanned!(here=> #private::Defaults)),
-        Some(rules) => {
-            (quote_spanned!(here=> let mut __rules = #rules;), quote_spanned!(here=> &mut __rules))
-        }
+        Some(rules) => (
+            quote_spanned!(here=> let mut #of_rules = #rules;),
+            quote_spanned!(here=> &mut #of_rules),
+        ),
     };
     // Pinned here, once, and after the driver: if the call is given up, the body is dropped before its callers that wait
     // learn of it.
     quote_spanned! {here=>
         #rules
-        let mut __driver = #private::#holder::driver(__miss);
-        let __body = ::core::pin::pin!(#body);
-        #private::unboxed(#private::Driving::new(#judge, &mut __driver, __body).await)
+        let mut #driver = #private::#holder::driver(#miss);
+        let #pinned = ::core::pin::pin!(#body);
+        #private::unboxed(#private::Driving::new(#judge, &mut #driver, #pinned).await)
     }
 }
 
@@ -216,11 +224,10 @@ fn body(model: &Model) -> TokenStream {
         Flavor::Async => {
             let at = Extent::of(value);
             // Tells the compiler what `?` and `return` in the body lead to.
+            let private = model.krate.private(at.start);
             let typed = quote_spanned! {at.start=>
-                #[allow(unreachable_code, clippy::all, clippy::pedantic)]
                 if false {
-                    let __never: #value = loop {};
-                    return __never;
+                    return #private::never::<#value>();
                 }
             };
             let inner = if unpacked.is_empty() { quote!(#inner) } else { body };

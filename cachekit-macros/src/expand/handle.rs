@@ -5,9 +5,10 @@ use quote::{quote, quote_spanned};
 use syn::{Visibility, ext::IdentExt};
 
 use super::key::{self, Arrival};
-use super::spans::located;
+use super::spans::{self, located};
 use super::{again, cached_function, route, rules, secure};
 use crate::model::Model;
+use crate::names::ours;
 
 /// The handle's function and that of the site, in the same `impl` as the method.
 pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStream {
@@ -23,7 +24,8 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let handle_type = return_type(model);
     let handle = make(model, ["handle", "handle_ruled"], &quote!(Self::#site #turbofish ()));
     let cfgs: Vec<_> = model.cfgs().collect();
-    let allowed = Model::allowed_lints();
+    let allowed = model.levels_of_lints();
+    let vis = spans::visibility(vis, name);
     let doc = format!(
         "The entry of `{}` for these arguments: look at it, set it, drop it.",
         model.name().unraw()
@@ -31,12 +33,13 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let again = again::function(model);
     // Nothing can be added to a trait's `impl`: the compiler reports that at the name.
     let at = located(name.span());
+    let own_name = spans::relocated(name);
     quote_spanned! {at=>
         #(#cfgs)*
         #[doc = #doc]
         #allowed
         #[inline]
-        #vis fn #name #generics (#receiver #(#arguments),*) -> #handle_type #bounds {
+        #vis fn #own_name #generics (#receiver #(#arguments),*) -> #handle_type #bounds {
             #handle
         }
 
@@ -84,8 +87,9 @@ pub(super) fn make(
             model.call_with_shape(name, None, &quote!(#first, #route), &quote!(#key, #rules))
         })
     });
+    let of_value = ours("shape", Span::mixed_site());
     quote_spanned! {Span::mixed_site()=>
-        let __shape = #shape;
+        let #of_value = #shape;
         #sealing
         #made
     }

@@ -1,11 +1,18 @@
 //! The key of a call, borrowed from its arguments.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
+use syn::visit::{self, Visit};
+use syn::{
+    Expr, GenericArgument, Index, Lifetime, ParenthesizedGenericArguments, PathArguments, Token,
+    Type, TypeFnPtr, TypeReference,
+};
 
 use super::spans::{Extent, heart, located};
 use crate::model::{Model, Part, Tier};
-use crate::signature::{Form, Parameter};
+use crate::names::ours;
+use crate::signature::{Form, Parameter, plain};
 
 /// How the arguments arrive.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,14 +40,12 @@ pub(super) fn with(
         .iter()
         .map(|part| match part {
             Part::Instance(word) => instance(model, word),
-            Part::Expr(expr) => {
-                let name = format_ident!("__key{}", expressions.len(), span = here);
-                let at = Extent::of(expr);
-                let part = self::part(model, &at, at.end, &quote!(#name));
+            Part::Expr(expr) => expression(model, expr, &mut |expr| {
+                let name = ours(&format!("key{}", expressions.len()), here);
                 expressions.push(expr);
-                bound.push(name);
-                part
-            }
+                bound.push(name.clone());
+                name
+            }),
             Part::Argument(index) => argument(model, &model.parameters[*index], arrival),
         })
         .collect();
@@ -52,7 +57,6 @@ pub(super) fn with(
         TokenStream::new()
     } else {
         quote_spanned! {here=>
-            #[allow(unused_imports)]
             use #private::part::*;
         }
     };
@@ -65,17 +69,35 @@ pub(super) fn with(
         .iter()
         .filter(|parameter| !parameter.skipped)
         .filter_map(|parameter| parameter.borrowed_names(arrival == Arrival::AsWritten));
+    let used = used(model, arrival);
+    let done = ours("done", here);
     // A match keeps the temporaries of the expressions alive until the key has been used. Its own
     // statement ends them before anything else happens, and before an await.
     quote_spanned! {here=>
         {
-            #(#[allow(unused_variables, clippy::no_effect_underscore_binding)] #names)*
-            let __done = match (#(&(#expressions),)*) {
+            #(#names)*
+            #used
+            let #done = match (#(&(#expressions),)*) {
                 (#(#bound,)*) => #made
             };
-            __done
+            #done
         }
     }
+}
+
+/// A statement that uses the names that expressions see: an expression need not use all of them.
+fn used(model: &Model, arrival: Arrival) -> Option<TokenStream> {
+    let mut used = Vec::new();
+    for parameter in model.parameters.iter().filter(|parameter| !parameter.skipped) {
+        if arrival == Arrival::Borrowed {
+            used.push(&parameter.ident);
+        }
+        let is_bound = parameter.borrowed_names(arrival == Arrival::AsWritten).is_some();
+        if is_bound {
+            used.extend(&parameter.names);
+        }
+    }
+    (!used.is_empty()).then(|| quote_spanned!(model.here()=> let _ = (#(&#used,)*);))
 }
 
 /// The span of the key as a whole.
@@ -92,12 +114,112 @@ fn argument(model: &Model, parameter: &Parameter, arrival: Arrival) -> TokenStre
     // The name keeps its meaning and points at the type, which is what an error about a bad part
     // concerns.
     ident.set_span(at.start.resolved_at(ident.span()));
+    if let Some(items) = borrowing_items(&parameter.ty) {
+        return each_item(model, items, &quote!(#ident));
+    }
     let value = if parameter.form == Form::Value && arrival == Arrival::Borrowed {
         quote!(#ident)
     } else {
         quote_spanned!(at.start=> &#ident)
     };
-    part(model, &at, heart(&parameter.ty), &value)
+    part_of_type(model, &parameter.ty, &value)
+}
+
+/// The parts of a tuple's items, since references in it are keys of their own: as a whole it could not be kept.
+fn each_item(
+    model: &Model,
+    items: &Punctuated<Type, Token![,]>,
+    tuple: &TokenStream,
+) -> TokenStream {
+    let parts = items.iter().enumerate().map(|(index, ty)| {
+        let at = Extent::of(ty);
+        let mut index = Index::from(index);
+        index.span = at.start;
+        let item = quote_spanned!(at.start=> #tuple.#index);
+        match borrowing_items(ty) {
+            Some(items) => each_item(model, items, &item),
+            None => part_of_type(model, ty, &quote_spanned!(at.start=> &#item)),
+        }
+    });
+    quote!((#(#parts,)*))
+}
+
+/// The part of a value of a type that is written in the signature.
+fn part_of_type(model: &Model, ty: &Type, reference: &TokenStream) -> TokenStream {
+    let kind = if is_plain(ty) { "Part" } else { "BorrowingPart" };
+    part(model, kind, &Extent::of(ty), heart(ty), reference)
+}
+
+/// Whether there is no reference in a type, or only one that the runtime knows: a reference as a whole, or an optional one.
+fn is_plain(ty: &Type) -> bool {
+    match plain(ty) {
+        Type::Reference(reference) => !borrows(&reference.elem),
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if last.ident == "Option" => match &last.arguments {
+                PathArguments::AngleBracketed(arguments) => arguments.args.iter().all(|argument| {
+                    matches!(argument, GenericArgument::Type(ty) if match plain(ty) {
+                        Type::Reference(reference) => !borrows(&reference.elem),
+                        other => !borrows(other),
+                    })
+                }),
+                _ => true,
+            },
+            _ => !borrows(ty),
+        },
+        other => !borrows(other),
+    }
+}
+
+/// The items of a tuple of two or more, or of one behind a reference, if there are references in them.
+fn borrowing_items(ty: &Type) -> Option<&Punctuated<Type, Token![,]>> {
+    match plain(ty) {
+        Type::Reference(reference) => borrowing_items(&reference.elem),
+        Type::Tuple(tuple) if tuple.elems.len() > 1 && borrows(ty) => Some(&tuple.elems),
+        _ => None,
+    }
+}
+
+/// Whether a type shows that its values borrow.
+fn borrows(ty: &Type) -> bool {
+    struct Finder(bool);
+    impl<'a> Visit<'a> for Finder {
+        fn visit_type_reference(&mut self, reference: &'a TypeReference) {
+            self.0 |= reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static");
+            visit::visit_type_reference(self, reference);
+        }
+        fn visit_lifetime(&mut self, lifetime: &'a Lifetime) {
+            self.0 |= lifetime.ident != "static";
+        }
+        // Their arguments are not a part of the value.
+        fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
+        fn visit_parenthesized_generic_arguments(&mut self, _: &'a ParenthesizedGenericArguments) {}
+    }
+    let mut finder = Finder(false);
+    finder.visit_type(ty);
+    finder.0
+}
+
+/// The part of an expression. A tuple that is written out is a tuple of parts, since its items may be references: as a whole
+/// it could not be kept.
+fn expression<'a>(
+    model: &Model,
+    expr: &'a Expr,
+    bind: &mut dyn FnMut(&'a Expr) -> Ident,
+) -> TokenStream {
+    match expr {
+        Expr::Group(inner) => expression(model, &inner.expr, bind),
+        Expr::Paren(inner) => expression(model, &inner.expr, bind),
+        Expr::Tuple(tuple) if tuple.elems.len() > 1 => {
+            let parts: Vec<_> =
+                tuple.elems.iter().map(|item| expression(model, item, bind)).collect();
+            quote!((#(#parts,)*))
+        }
+        other => {
+            let name = bind(other);
+            let at = Extent::of(other);
+            part(model, "Part", &at, at.end, &quote!(#name))
+        }
+    }
 }
 
 /// The identity of `self`, reported on the word `instance` if it has none.
@@ -117,11 +239,18 @@ fn instance(model: &Model, word: &Ident) -> TokenStream {
 /// One part from a reference. One additional reference for each choice that is tried before the last.
 /// If none fits, the error underlines the method, so that one gets the span `heart` of the user's
 /// code.
-fn part(model: &Model, at: &Extent, heart: Span, reference: &TokenStream) -> TokenStream {
+fn part(
+    model: &Model,
+    kind: &str,
+    at: &Extent,
+    heart: Span,
+    reference: &TokenStream,
+) -> TokenStream {
     let private = model.krate.private(at.start);
+    let kind = Ident::new(kind, at.start);
     let mut methods = quote_spanned!(heart=> __cachekit_via());
     if model.tier != Tier::Local {
         methods.extend(quote_spanned!(heart=> .__cachekit_shared()));
     }
-    quote_spanned!(at.start=> (&&&&#private::Part(#reference)).#methods)
+    quote_spanned!(at.start=> (&&&&#private::#kind(#reference)).#methods)
 }

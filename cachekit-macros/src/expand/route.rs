@@ -6,6 +6,7 @@ use syn::Expr;
 
 use super::spans::Extent;
 use crate::model::{Model, Tier};
+use crate::names::ours;
 
 /// A call that gets the route as an argument.
 pub(super) fn with(model: &Model, call: impl FnOnce(TokenStream) -> TokenStream) -> TokenStream {
@@ -68,7 +69,7 @@ fn part<'a>(
     let at = Extent::of(expr);
     // All of it has the span of the user's code, so that errors are reported there.
     let private = model.krate.private(at.start);
-    let name = Ident::new(&format!("__{what}"), at.start);
+    let name = ours(what, at.start);
     let function = Ident::new(what, at.end);
     let argument = quote_spanned!(at.end=> (#name));
     (quote_spanned!(at.start=> #private::route::#function #argument), Some((name, expr)))

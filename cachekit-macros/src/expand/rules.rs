@@ -8,6 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::spans::{Extent, located};
 use crate::args::Lifetime;
 use crate::model::{Model, Tier};
+use crate::names::ours;
 use crate::signature::mentions;
 
 /// The chain that collects them, or nothing if the site's policy is enough.
@@ -22,7 +23,8 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     let is_pinned =
         model.backend.is_some() || model.tier == Tier::Secure || model.options.interop.is_some();
     let method = if is_pinned { quote!(rules_at) } else { quote!(rules) };
-    let rules = quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&__miss));
+    let miss = ours("miss", Span::mixed_site());
+    let rules = quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&#miss));
     Some(quote!(#rules #chain))
 }
 
@@ -44,7 +46,8 @@ pub(super) fn for_set(model: &Model) -> ForSet {
     if mentions_a_call(model, &expressions(model)) {
         return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Unknown));
     }
-    ForSet::Rules(quote_spanned!(Span::mixed_site()=> |__rules| __rules #chain))
+    let rules = ours("rules", Span::mixed_site());
+    ForSet::Rules(quote_spanned!(Span::mixed_site()=> |#rules| #rules #chain))
 }
 
 /// What the user wrote in these options, without the names of our own methods.

@@ -6,8 +6,9 @@ use quote::quote_spanned;
 use super::spans::{Extent, located};
 use crate::args::{L1, OnTamper};
 use crate::model::{Model, Tier};
+use crate::names::ours;
 
-/// Makes `__shape` that of a sealed function, after the usual checks.
+/// Makes the shape that of a sealed function, after the usual checks.
 pub(super) fn wrap_shape(model: &Model) -> TokenStream {
     // A function with `interop` can refuse calls, too: for an argument that other languages cannot
     // represent.
@@ -29,17 +30,17 @@ pub(super) fn wrap_shape(model: &Model) -> TokenStream {
             let word = located(word);
             let on_word = model.krate.private(word);
             // With the span of the option, so that errors are reported there.
-            let returned = Ident::new("__returned", word);
+            let returned = ours("returned", word);
             quote_spanned! {word=>
                 let #returned = #private::Refusing::<#value>::new();
                 #on_word::check_on_tamper(#returned);
             }
         }
     };
+    let shape = ours("shape", at.start);
     quote_spanned! {at.start=>
         #check
-        let __shape = #private::#kind(__shape, {
-            #[allow(unused_imports)]
+        let #shape = #private::#kind(#shape, {
             use #private::refusing::*;
             (&#private::Refusing::<#value>::new()).__cachekit_refuse()
         });

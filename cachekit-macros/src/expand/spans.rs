@@ -1,8 +1,8 @@
 //! Spans of generated code: an error in it underlines what the user wrote.
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use quote::ToTokens;
-use syn::Type;
+use syn::{Type, Visibility};
 
 /// The first and the last token of something the user wrote. An expression whose tokens carry these
 /// two spans is underlined from one end to the other.
@@ -38,4 +38,24 @@ pub(super) fn heart(ty: &Type) -> Span {
 /// lints know that the user did not write this.
 pub(super) fn located(span: Span) -> Span {
     Span::mixed_site().located_at(span)
+}
+
+/// The same name, as one that we wrote. It means the same, if it names an item.
+pub(super) fn relocated(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(located(name.span()));
+    name
+}
+
+/// The same visibility, as one that we wrote: the item's span begins with it, and is that of the item's name.
+pub(super) fn visibility(vis: &Visibility, name: &Ident) -> Visibility {
+    let mut vis = vis.clone();
+    match &mut vis {
+        Visibility::Public(public) => public.span = located(name.span()),
+        Visibility::Restricted(restricted) => {
+            restricted.pub_token.span = located(name.span());
+        }
+        Visibility::Inherited => {}
+    }
+    vis
 }

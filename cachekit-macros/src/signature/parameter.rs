@@ -1,8 +1,9 @@
 //! One parameter: how the signature, the key and the companions name it.
 
 use super::returned::plain;
+use crate::names::ours;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Pat, PatIdent, PatType, Type};
 
@@ -34,7 +35,7 @@ pub(crate) enum Form {
 
 impl Parameter {
     pub(crate) fn new(index: usize, typed: &PatType, function: &Ident) -> Self {
-        let fresh = format_ident!("arg{index}", span = Span::mixed_site());
+        let fresh = ours(&format!("argument{index}"), Span::mixed_site());
         let plain = match &*typed.pat {
             Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => Some(ident.clone()),
             _ => None,

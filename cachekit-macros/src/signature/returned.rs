@@ -147,7 +147,7 @@ fn written(ty: &impl ToTokens) -> String {
 }
 
 /// The type inside the invisible groups of `macro_rules!` and inside parentheses.
-pub(super) fn plain(ty: &Type) -> &Type {
+pub(crate) fn plain(ty: &Type) -> &Type {
     match ty {
         Type::Group(inner) => plain(&inner.elem),
         Type::Paren(inner) => plain(&inner.elem),

@@ -23,7 +23,7 @@ fn the_body_stands_once_and_unparsed() {
 #[test]
 fn a_fixed_lifetime_needs_no_rules() {
     let function = "fn f(x: u8) -> Option<u8> { None }";
-    assert!(has("ttl = 5", function, "__miss.run(::cachekit::__private::Defaults, ||"));
+    assert!(has("ttl = 5", function, "cachekit_own_miss.run(::cachekit::__private::Defaults, ||"));
     assert!(has("ttl = 5", function, "Fixed(::core::time::Duration::from_secs(5u64))"));
     assert!(has(
         "ttl = \"1500ms\"",
@@ -34,13 +34,13 @@ fn a_fixed_lifetime_needs_no_rules() {
     assert!(has(
         "ttl = X",
         function,
-        "let __rules = ::cachekit::__private::Miss::rules(&__miss).ttl(X);"
+        "let cachekit_own_rules = ::cachekit::__private::Miss::rules(&cachekit_own_miss).ttl(X);"
     ));
     assert!(has("ttl = |v| 5", function, ".ttl_from(|v| 5)"));
     assert!(has(
         "ttl(ok = 5, none = 1)",
         function,
-        "let __rules = ::cachekit::__private::Miss::rules(&__miss).ttl_none("
+        "let cachekit_own_rules = ::cachekit::__private::Miss::rules(&cachekit_own_miss).ttl_none("
     ));
     assert!(has("ttl(err = |e| 5)", function, "__cachekit_shape_with_err()"));
 }
@@ -67,8 +67,8 @@ fn free_functions_have_a_companion_type() {
 
 #[test]
 fn an_argument_called_like_the_function_does_not_hide_it() {
-    assert!(has("", "fn f(f: u8) -> u8 { f }", "fn refresh(arg0: u8) -> u8"));
-    assert!(has("", "fn f(f: u8) -> u8 { f }", "refresh(|| f(arg0))"));
+    assert!(has("", "fn f(f: u8) -> u8 { f }", "fn refresh(cachekit_own_argument0: u8) -> u8"));
+    assert!(has("", "fn f(f: u8) -> u8 { f }", "refresh(|| f(cachekit_own_argument0))"));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn futures_are_seen_in_every_dress() {
         "fn f() -> futures::future::LocalBoxFuture<'static, u8> { x }",
         "fn f() -> impl Future<Output = u8> + Send + use<> { x }",
     ] {
-        assert!(has("", function, "AsyncHandle<u8>"), "{function}");
+        assert!(has("", function, "Operation<u8, (), ::core::primitive::bool>"), "{function}");
         assert!(has("", function, ".with_is_async(true)"), "{function}");
     }
     for function in ["fn f() -> Box<dyn Future<Output = u8>> { x }", "fn f() -> Pin<Box<u8>> { x }"]
@@ -158,4 +158,48 @@ fn the_runtime_can_be_elsewhere() {
 #[test]
 fn inner_attributes_move_to_the_function() {
     assert!(has("", "fn f() -> u8 { #![allow(x)] 1 }", "#[allow(x)] fn f() -> u8"));
+}
+
+#[test]
+fn no_level_of_a_lint_is_set() {
+    for (options, function) in [
+        ("", "fn f(x: u8, (a, b): (u8, u8)) -> u8 { x }"),
+        ("ttl = 5, stale = 5, key = x", "pub async fn f(x: u8, y: u8) -> Option<u8> { None }"),
+        ("ttl(err = 5)", "fn f<T: Copy>(x: T) -> Result<T, u8> { Ok(x) }"),
+        ("self = shared", "pub async fn f(&self, x: u8) -> u8 { x }"),
+        ("in = CACHE", "fn f(x: u8) -> u8 { x }"),
+    ] {
+        let emitted = expansion(options, function);
+        for level in ["allow", "expect", "warn", "deny"] {
+            assert!(
+                !emitted.contains(&format!("# [{level}")),
+                "{options} on {function}: {emitted}"
+            );
+        }
+    }
+}
+
+#[test]
+fn levels_of_lints_that_the_user_sets_hold_for_companions() {
+    let function = "#[expect(dead_code, non_snake_case, reason = \"why\")] fn f(N: u8) -> u8 { N }";
+    assert!(has("", function, "#[allow(non_snake_case)] impl f"));
+    let function = "#[expect(dead_code)] #[allow(deprecated)] fn f(x: Old) -> u8 { 1 }";
+    assert!(has("", function, "#[allow(deprecated)] impl f"));
+    assert!(!has("", "#[expect(unused)] fn f(x: u8) -> u8 { x }", "#[allow"));
+}
+
+#[test]
+fn references_in_tuples_are_parts_of_their_own() {
+    let part = "::cachekit::__private::Part";
+    let function = "fn f(x: (&A, u8)) -> u8 { 1 }";
+    assert!(has("", function, &format!("(&&&&{part}(&x.0))")));
+    assert!(has("", function, &format!("(&&&&{part}(&x.1))")));
+    assert!(has("", "fn f(x: (A, u8)) -> u8 { 1 }", &format!("(&&&&{part}(&x))")));
+    assert!(has("", "fn f(x: Vec<&A>) -> u8 { 1 }", "::cachekit::__private::BorrowingPart(&x)"));
+    for plain in ["&A", "Option<&A>", "&'static [&'static str]", "fn(&A) -> u8", "Option<A>"] {
+        let function = format!("fn f(x: {plain}) -> u8 {{ 1 }}");
+        assert!(has("", &function, &format!("(&&&&{part}(&x))")), "{plain}");
+    }
+    let method = "fn f(&self) -> u8 { 1 }";
+    assert!(has("self = key((&self.0, 1))", method, "match (&(&self.0), &(1),)"));
 }

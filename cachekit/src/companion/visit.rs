@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use crate::cached_function::FunctionRef;
-use crate::handle::{Inner, handle};
+use crate::handle::{Unplaced, handle};
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route, with_value, with_whole};
 use crate::rules::{Judge, Rules};
@@ -88,7 +88,7 @@ impl<H> MakeHandle<H> {
     }
 }
 
-impl<Ret, H: From<Inner<Ret>>> Visit<Ret> for MakeHandle<H> {
+impl<Ret, H: From<Unplaced<Ret>>> Visit<Ret> for MakeHandle<H> {
     type Returned = H;
 
     #[inline]

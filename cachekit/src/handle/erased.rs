@@ -8,7 +8,6 @@ use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::clock;
 use crate::entry::{AnyEntry, Entry, Fate, Plan};
 use crate::explain::Explanation;
-use crate::key::{self, CacheKey};
 use crate::read_through::behind::{Prepared, Removal, Windows};
 use crate::read_through::read;
 use crate::read_through::remote::{MakeRemote, Remote};
@@ -204,34 +203,43 @@ where
     }
 }
 
-/// The key and store of a call, with the other parts of a handle.
-pub(super) fn erase<Q, S>(
-    function: FunctionRef,
-    key: &Q,
-    judge: Box<dyn Judge<Q::Owned, S> + Send + Sync>,
-    remote: MakeRemote<Q::Owned, S>,
-) -> Inner<S::Return>
+/// A call by its key, with the key's type hidden, before its store is looked up.
+pub(super) trait ErasedCall<R>: Send + Sync {
+    /// Looks up the store, in the process or in the current test scope.
+    fn placed(self: Box<Self>) -> Inner<R>;
+}
+
+/// The types behind it.
+pub(super) struct Call<K, S: Shape> {
+    pub(super) function: FunctionRef,
+    pub(super) key: K,
+    pub(super) hash: u64,
+    pub(super) judge: Box<dyn Judge<K, S> + Send + Sync>,
+    pub(super) remote: MakeRemote<K, S>,
+}
+
+impl<K, S> ErasedCall<S::Return> for Call<K, S>
 where
-    Q: CacheKey,
-    Q::Owned: Clone,
+    K: Clone + Eq + Send + Sync + 'static,
     S: Shape + Send + Sync + 'static,
 {
-    let hash = function.place(key::hash_of(key));
-    let store = Placed::of(function);
-    let owned = key.to_owned_key();
-    let info = &function.definition.info;
-    let remote = remote(function, store.found(), &owned);
-    let blinded = remote.as_ref().and_then(Remote::blinded);
-    Inner {
-        key: EntryKey { module: info.module, name: info.name, hash, blinded },
-        function: function.definition,
-        place: Arc::new(Typed::<Q::Owned, S> {
-            key: owned,
-            hash,
-            store,
+    fn placed(self: Box<Self>) -> Inner<S::Return> {
+        let Call { function, key, hash, judge, remote } = *self;
+        let store = Placed::of(function);
+        let info = &function.definition.info;
+        let remote = remote(function, store.found(), &key);
+        let blinded = remote.as_ref().and_then(Remote::blinded);
+        Inner {
+            key: EntryKey { module: info.module, name: info.name, hash, blinded },
             function: function.definition,
-            judge,
-            remote,
-        }),
+            place: Arc::new(Typed::<K, S> {
+                key,
+                hash,
+                store,
+                function: function.definition,
+                judge,
+                remote,
+            }),
+        }
     }
 }

@@ -75,6 +75,34 @@ impl<T: CacheKey> CacheKey for Option<T> {
     }
 }
 
+impl<T: CacheKey, E: CacheKey> CacheKey for Result<T, E> {
+    type Owned = Result<T::Owned, E::Owned>;
+    const COPIES_PLAINLY: bool = T::COPIES_PLAINLY && E::COPIES_PLAINLY;
+    #[inline]
+    fn hash_key<H: Hasher>(&self, state: &mut H) {
+        discriminant(self).hash(state);
+        match self {
+            Ok(value) => value.hash_key(state),
+            Err(error) => error.hash_key(state),
+        }
+    }
+    #[inline]
+    fn matches(&self, owned: &Self::Owned) -> bool {
+        match (self, owned) {
+            (Ok(value), Ok(owned)) => value.matches(owned),
+            (Err(error), Err(owned)) => error.matches(owned),
+            _ => false,
+        }
+    }
+    #[inline]
+    fn to_owned_key(&self) -> Self::Owned {
+        match self {
+            Ok(value) => Ok(value.to_owned_key()),
+            Err(error) => Err(error.to_owned_key()),
+        }
+    }
+}
+
 impl<T: CacheKey> CacheKey for [T] {
     type Owned = Vec<T::Owned>;
     const COPIES_PLAINLY: bool = T::COPIES_PLAINLY;

@@ -23,6 +23,8 @@ fn borrowed_and_owned_forms_are_one_key() {
     check(&Some("a"), &Some("a".to_owned()), &None);
     check(&Cow::Borrowed("a"), &Cow::<str>::Owned("a".to_owned()), &Cow::Borrowed(""));
     check(&(1u8, "a"), &(1u8, Box::new("a".to_owned())), &(2u8, "a"));
+    check(&Ok::<_, u8>("a"), &Ok::<_, u8>("a".to_owned()), &Err(1u8));
+    check(&Err::<u8, _>("a"), &Err::<u8, _>("a".to_owned()), &Err("b"));
     check(&Arc::<str>::from("a"), &"a", &Arc::<str>::from("b"));
 }
 
@@ -56,6 +58,8 @@ fn hashes_are_the_standard_ones() {
     like_std(&"text".to_owned());
     like_std(&Some("text"));
     like_std(&None::<u32>);
+    like_std(&Ok::<_, u8>("text"));
+    like_std(&Err::<u8, _>("text"));
     like_std(&vec![1u64, 2, 3]);
     like_std(&[1u8, 2].as_slice());
     like_std(&[1i16, 2]);

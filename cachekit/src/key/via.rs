@@ -62,6 +62,41 @@ choices! {
     ViaHash for Part<'a, T>, ['a, T: Hash + Eq + Clone + Send + Sync + 'static] [] => ByHash<'a>();
 }
 
+/// An argument whose type shows references inside of it. It needs a key of its own: by the standard traits, the cache would keep
+/// the references.
+#[derive(Debug)]
+pub struct BorrowingPart<'a, T: ?Sized>(pub &'a T);
+
+copied!([T: ?Sized] BorrowingPart<'_, T>);
+
+impl<'a, T: CacheKey + ?Sized> ViaKey for &&&BorrowingPart<'a, T> {
+    type Key = KeyOf<'a, T>;
+    #[inline]
+    fn __cachekit_via(&self) -> KeyOf<'a, T> {
+        KeyOf(self.0)
+    }
+}
+
+impl<T: ?Sized> BorrowingPart<'_, T> {
+    /// No choice left: the bound fails and says why.
+    pub fn __cachekit_via<K>(self) -> Unhashable<K>
+    where
+        T: Owning,
+    {
+        Unhashable(PhantomData)
+    }
+}
+
+/// What [`BorrowingPart`] requires. Never true: its error message is its purpose.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key: the cache cannot keep the references in it",
+    label = "contains references, and has no `CacheKey` that says how to own what they refer to",
+    note = "say with `key = …` what the key is, with each reference as a part of its own, as in `key = (pair.0, pair.1)`,",
+    note = "or take a type that owns its data, such as `String` in place of `&str`,",
+    note = "or implement `cachekit::key::CacheKey` for the type"
+)]
+pub trait Owning {}
+
 /// Third choice: any other reference, which the fourth choice must not treat as a value. The bound fails
 /// and says what the type behind it, `T`, lacks.
 pub trait ViaNothing<T: ?Sized> {

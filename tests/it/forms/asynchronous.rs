@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use cachekit::cache;
-use cachekit::testing::isolate;
+use cachekit::testing::{Scope, isolate};
 use cachekit_tests::{Runs, block_on};
 use futures::future::{BoxFuture, FutureExt, LocalBoxFuture};
 
@@ -54,6 +54,38 @@ fn nothing_happens_before_the_first_poll() {
     let _test = isolate();
     drop(double(2));
     assert_eq!((double::stats().misses, RUNS.take()), (0, 0));
+}
+
+#[test]
+fn companions_own_their_key_and_find_the_store_where_they_are_polled() {
+    fn owned<T: Send + 'static>(future: T) -> T {
+        future
+    }
+    #[cache]
+    async fn length(text: &str) -> Result<usize, String> {
+        Ok(text.len())
+    }
+    let scope = Scope::new();
+    let (peeked, set, invalidated, cleared) = {
+        let text = "four".to_owned();
+        (
+            owned(length::peek(&text)),
+            owned(length::set(&text, Ok(5))),
+            owned(length::invalidate(&text)),
+            owned(length::clear()),
+        )
+    };
+    drop(length::set("four", Ok(6)));
+    block_on(scope.wrap(async {
+        assert_eq!(length("four").await, Ok(4));
+        assert_eq!(peeked.await, Some(Ok(4)));
+        set.await;
+        assert_eq!(length("four").await, Ok(5));
+        assert!(invalidated.await.was_cached());
+        assert_eq!(length("four").await, Ok(4));
+        cleared.await.ignore();
+        assert_eq!(length::peek("four").await, None);
+    }));
 }
 
 #[test]
