@@ -8,7 +8,7 @@ use std::fmt;
 pub enum ErrorKind {
     /// A namespace or an operation breaks the grammar of key segments.
     Segment,
-    /// The arguments of [`key`](super::key()) are not a list: not a tuple, a sequence or a struct.
+    /// The arguments of [`key`](super::key()) are not a list: not a tuple, a sequence or a struct with all its fields.
     Arguments,
     /// The value has a part that no other language could read, or that could be mistaken for another
     /// value: a map key that is not a string, a date without its offset among the arguments,

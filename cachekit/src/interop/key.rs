@@ -41,8 +41,10 @@ impl Key {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Segment`](super::ErrorKind::Segment) for a name that is not allowed. For an argument
-/// outside the model, the kind that says why, with [`Error::argument`]. Nothing is repaired or left out.
+/// [`ErrorKind::Segment`](super::ErrorKind::Segment) for a name that is not allowed.
+/// [`ErrorKind::Arguments`](super::ErrorKind::Arguments) for what is no list, and for a struct that omits a field by
+/// `skip_serializing_if`: the next argument would be in its place. For an argument outside the model, the kind that says
+/// why, with [`Error::argument`]. Nothing is repaired or left out.
 ///
 /// # Example
 ///

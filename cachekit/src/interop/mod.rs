@@ -31,7 +31,8 @@
 //! | `Some(x)`, newtypes, references, boxes | as their content |
 //!
 //! Everything else is an error, never another value: numbers out of range, NaN, map keys that are not strings, a
-//! duplicate key, `Some(None)` (which a reader could not distinguish from `None`), more than 100 levels of nesting.
+//! duplicate key, a leap second, `Some(None)` (which a reader could not distinguish from `None`), more than 100 levels of
+//! nesting.
 //!
 //! # How sets and dates are recognized
 //!
@@ -98,6 +99,7 @@ mod tests;
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
 
+use encode::Profile;
 pub(crate) use error::Fault;
 pub use error::{Error, ErrorKind};
 pub use key::{Key, key, key_in};
@@ -121,12 +123,22 @@ pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
     encode::arguments(args, <[u8]>::to_vec)
 }
 
-/// What an argument of a key reads back as, if it can be read as its type; and whether the protocol itself keeps less
-/// of it than the type has.
-pub(crate) fn argument_again<T: Serialize + DeserializeOwned>(
+/// Whether no other value of the type has this argument's place in a key, except one from which it differs only in what
+/// the protocol itself leaves out: less than a microsecond and the offset of a date, and the order in a [`Set`].
+pub(crate) fn is_told_apart<T: Serialize + DeserializeOwned + Eq>(
     argument: &T,
-) -> Result<(Option<T>, bool), Error> {
-    encode::argument(argument, |encoded| decode::document(encoded).ok())
+) -> Result<bool, Error> {
+    let read_as = |profile| {
+        encode::argument(argument, profile, |encoded| decode::document::<T>(encoded).ok())
+    };
+    let (read, shortened) = read_as(Profile::Arguments)?;
+    let may_differ = match read {
+        Some(read) if read == *argument => return Ok(true),
+        // A date is a number there, which no type of dates reads: what was read is another kind of value.
+        Some(_) => shortened.sets && !shortened.dates,
+        None => shortened.sets || shortened.dates,
+    };
+    Ok(may_differ && read_as(Profile::Whole)?.0.as_ref() == Some(argument))
 }
 
 /// A value as it is stored: one MessagePack document in canonical form, floats kept as floats.

@@ -5,6 +5,36 @@
 //!
 //! A hit proves the key, the value and, sealed, the AAD and the ciphertext at once: a reader's function must not run.
 
+/// The tests of an SDK: all calls and two tenants, through each place.
+macro_rules! exchanges {
+    ($sdk:expr) => {
+        #[test]
+        fn two_tenants_through_a_directory() {
+            super::tenants::exchange(&$sdk, &Place::directory(), "a directory");
+        }
+
+        #[test]
+        fn two_tenants_through_redis() {
+            super::tenants::exchange(&$sdk, &Place::redis(), "Redis");
+        }
+
+        #[test]
+        fn through_a_directory() {
+            super::exchange(&$sdk, Place::directory, "a directory");
+        }
+
+        #[test]
+        fn through_redis() {
+            super::exchange(&$sdk, Place::redis, "Redis");
+        }
+
+        #[test]
+        fn through_our_server() {
+            super::exchange(&$sdk, Place::server, "our server");
+        }
+    };
+}
+
 mod calls;
 mod python;
 mod rust;

@@ -122,6 +122,32 @@ fn values_that_other_languages_take_for_one_are_not_one_here() {
     assert_eq!(stored(&backend, &key).unwrap(), ours, "that is what the key reads as");
 }
 
+/// The document of `Whole(2)` reads as `Real(2.0)`.
+#[test]
+fn a_result_that_reads_as_another_one_stays_here() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Answer {
+        Real(f64),
+        Whole(i64),
+    }
+    #[cache(interop = "answer", namespace = "alike", ttl = 60)]
+    fn answer(number: i64, as_real: bool) -> Answer {
+        if as_real { Answer::Real(2.0) } else { Answer::Whole(number) }
+    }
+    let backend = backend();
+    for _ in 0..2 {
+        machine(&backend).run(|| {
+            assert_eq!(answer(2, false), Answer::Whole(2));
+            assert_eq!(answer::stats().shared_errors, 1);
+            assert_eq!(answer(2, true), Answer::Real(2.0));
+            assert_eq!(answer::stats().shared_errors, 1);
+        });
+    }
+    let key = |as_real| interop::key("alike", "answer", &(2, as_real)).unwrap();
+    assert!(stored(&backend, &key(false)).is_none() && stored(&backend, &key(true)).is_some());
+}
+
 /// The protocol rounds an instant and sorts a set: that is said, and no reason to share nothing.
 #[test]
 fn dates_and_sets_are_shared() {

@@ -27,6 +27,8 @@ type Name = (Box<str>, Box<str>);
 /// contend for a lock. Later names that find no free slot, such as those of many tenants, are kept in an
 /// ordinary map behind a lock.
 pub(super) struct Scopes<T> {
+    /// The first name, compared before any name is hashed: many programs have only one.
+    first: OnceLock<Box<Scope<T>>>,
     table: Box<[OnceLock<Box<Scope<T>>>]>,
     outside: RwLock<HashMap<Name, Arc<T>>>,
     /// Seeded for each process, so that an attacker who chooses names cannot fill one sequence of slots.
@@ -48,13 +50,14 @@ impl<T> Scope<T> {
 impl<T> Scopes<T> {
     pub(super) fn new() -> Self {
         Self {
+            first: OnceLock::new(),
             table: (0..SLOTS).map(|_| OnceLock::new()).collect(),
             outside: RwLock::default(),
             hashing: RandomState::default(),
         }
     }
 
-    /// The slots of a name, in the order in which they are tried.
+    /// The slots of a name after the first one, in the order in which they are tried.
     fn slots<'s>(
         &'s self,
         tenant: &str,
@@ -66,9 +69,32 @@ impl<T> Scopes<T> {
         (0..PROBES).map(move |step| &self.table[first.wrapping_add(step) % SLOTS])
     }
 
+    /// All places of a name, in that order.
+    fn places<'s>(
+        &'s self,
+        tenant: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &'s OnceLock<Box<Scope<T>>>> + use<'s, T> {
+        std::iter::once(&self.first).chain(self.slots(tenant, name))
+    }
+
     /// Calls `use_it` with what was derived for a name.
     #[inline]
     pub(super) fn get<R, F: FnOnce(&T) -> R>(
+        &self,
+        tenant: &str,
+        name: &str,
+        use_it: F,
+    ) -> Result<R, F> {
+        match self.first.get() {
+            Some(scope) if scope.is(tenant, name) => Ok(use_it(&scope.keys)),
+            _ => self.get_later(tenant, name, use_it),
+        }
+    }
+
+    /// The same for a name that is not the first one.
+    #[inline(never)]
+    fn get_later<R, F: FnOnce(&T) -> R>(
         &self,
         tenant: &str,
         name: &str,
@@ -96,7 +122,7 @@ impl<T> Scopes<T> {
         let (tenant, name) = (Box::from(tenant), Box::from(name));
         let mut scope = Box::new(Scope { tenant, name, keys });
         let mut taken = 0;
-        while let Some(slot) = self.slots(&scope.tenant, &scope.name).nth(taken) {
+        while let Some(slot) = self.places(&scope.tenant, &scope.name).nth(taken) {
             match slot.set(scope) {
                 Ok(()) => return,
                 Err(back) => scope = back,

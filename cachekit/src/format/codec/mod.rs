@@ -199,11 +199,23 @@ pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
     })
 }
 
-/// A document of the interop protocol. `None` if the value is outside its model.
+/// A document of the interop protocol. `None` if the value is outside its model, or if its type reads the document as
+/// another value.
+///
+/// A document has no stamp by which a reader could notice that, and readers in other languages have no such type. So the
+/// writer reads each value back. It compares documents, not traces: the protocol itself shortens a date and sorts a set.
 #[cfg(feature = "interop")]
-pub(crate) fn encode_interop<V: Serialize>(value: &V, _proof: Proof) -> Option<Encoded> {
-    let bytes = guarded(|| crate::interop::encode_value(value).ok()).ok()??;
-    Some(Encoded { stamp: Stamp::INTEROP, bytes })
+pub(crate) fn encode_interop<V: Serialize + DeserializeOwned>(
+    value: &V,
+    _proof: Proof,
+) -> Option<Encoded> {
+    use crate::interop::{decode_value, encode_value};
+    let proven = || {
+        let bytes = encode_value(value).ok()?;
+        let read: V = decode_value(&bytes).ok()?;
+        encode_value(&read).is_ok_and(|again| again == bytes).then_some(bytes)
+    };
+    Some(Encoded { stamp: Stamp::INTEROP, bytes: guarded(proven).ok()?? })
 }
 
 /// Used instead of a trace: the value must reproduce its bytes.

@@ -152,6 +152,17 @@ impl<'a, 'm> Compound<'a, 'm> {
         }
     }
 
+    /// An omitted argument would leave its place to the next one, and two lists of arguments would be the same.
+    fn omitted(&self) -> Result<(), Fault> {
+        if self.shape != Shape::Arguments {
+            return Ok(());
+        }
+        Err(Fault::new(
+            ErrorKind::Arguments,
+            "an argument is omitted, as by `skip_serializing_if`: then the others are no longer in their places",
+        ))
+    }
+
     /// Has the text written, and puts the date in its place.
     fn date_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         if name != names::VALUE {
@@ -236,64 +247,30 @@ fn correct_header(out: &mut Window<'_>, is_map: bool, at: usize, declared: u32, 
     out.written_mut()[at..at + new].copy_from_slice(&rest[..new]);
 }
 
-impl ser::SerializeSeq for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Fault;
+macro_rules! of_elements {
+    ($($trait:ident::$method:ident)*) => {$(
+        impl ser::$trait for Compound<'_, '_> {
+            type Ok = ();
+            type Error = Fault;
 
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        self.element(value)
-    }
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+                self.element(value)
+            }
 
-    #[inline]
-    fn end(self) -> Result<(), Fault> {
-        self.finish()
-    }
+            #[inline]
+            fn end(self) -> Result<(), Fault> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl ser::SerializeTuple for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Fault;
-
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        self.element(value)
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), Fault> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeTupleStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Fault;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        self.element(value)
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), Fault> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeTupleVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Fault;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        self.element(value)
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), Fault> {
-        self.finish()
-    }
+of_elements! {
+    SerializeSeq::serialize_element
+    SerializeTuple::serialize_element
+    SerializeTupleStruct::serialize_field
+    SerializeTupleVariant::serialize_field
 }
 
 impl ser::SerializeMap for Compound<'_, '_> {
@@ -316,40 +293,31 @@ impl ser::SerializeMap for Compound<'_, '_> {
     }
 }
 
-impl ser::SerializeStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Fault;
+macro_rules! of_fields {
+    ($($trait:ident)*) => {$(
+        impl ser::$trait for Compound<'_, '_> {
+            type Ok = ();
+            type Error = Fault;
 
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Fault> {
-        self.field(name, value)
-    }
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Fault> {
+                self.field(name, value)
+            }
 
-    #[inline]
-    fn end(self) -> Result<(), Fault> {
-        self.finish()
-    }
+            fn skip_field(&mut self, _: &'static str) -> Result<(), Fault> {
+                self.omitted()
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), Fault> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl ser::SerializeStructVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Fault;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Fault> {
-        self.field(name, value)
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), Fault> {
-        self.finish()
-    }
-}
+of_fields! { SerializeStruct SerializeStructVariant }

@@ -9,6 +9,10 @@ use crate::interop::temporal::Temporal;
 impl Encoder<'_> {
     /// A date, by the rule of the profile.
     pub(super) fn temporal(&mut self, date: Temporal) -> Result<(), Fault> {
+        if date.is_leap_second() {
+            // As an instant it would be the second after it.
+            return Err(Fault::new(ErrorKind::Range, "other languages have no leap seconds"));
+        }
         match self.profile {
             Profile::Arguments => {
                 let micros = date.unix_micros().ok_or_else(|| {
@@ -17,15 +21,15 @@ impl Encoder<'_> {
                         "among arguments a date has a time and an offset: the others are no instants",
                     )
                 })?;
-                self.keeps_less = true;
+                self.has_dates = true;
                 // First rounded to a float, then divided once: every language does just that.
                 #[allow(clippy::cast_precision_loss)]
                 let seconds = micros as f64 / 1e6;
                 write::float(&mut self.out, seconds, self.profile)
             }
-            Profile::Value => {
+            Profile::Value | Profile::Whole => {
                 self.descend()?;
-                let text = date.iso()?;
+                let text = date.iso();
                 write::sentinel(&mut self.out, date.tag(), text.as_str())?;
                 self.ascend(1);
                 Ok(())
@@ -46,13 +50,18 @@ impl Encoder<'_> {
                 "a date of chrono or jiff: turn on cachekit's feature of that name",
             ));
         }
-        if text.ends_with(']') && self.profile == Profile::Value {
+        if self.profile == Profile::Whole {
+            return write::string(&mut self.out, text);
+        }
+        // A `Zoned` of jiff has the name of its zone in brackets.
+        let (instant, zone) = text.split_once('[').unwrap_or((text, ""));
+        if !zone.is_empty() && self.profile == Profile::Value {
             return Err(Fault::new(
                 ErrorKind::OutsideModel,
                 "other languages cannot read the name of a time zone: use a `Timestamp` in place of a `Zoned`",
             ));
         }
-        let date = Temporal::parse(text).ok_or_else(|| {
+        let date = Temporal::parse(instant).ok_or_else(|| {
             Fault::new(ErrorKind::Range, "other languages have dates in the years 1 to 9999")
         })?;
         self.temporal(date)
@@ -75,6 +84,9 @@ impl Encoder<'_> {
                 ErrorKind::OutsideModel,
                 "a date of the crate `time`: turn on cachekit's feature of that name",
             ));
+        }
+        if self.profile == Profile::Whole {
+            return write::string(&mut self.out, text);
         }
         let date = match (date, self.zone) {
             (Temporal::DateTime(date), Zone::Utc) => Temporal::DateTime(date.in_utc()),

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::ser::{Impossible, Serializer};
 
 use super::recognize::{self, Origin};
+use super::refusals::{refuse, refuse_others};
 use super::serializer::Encoder;
 use super::sort::prefix;
 use super::write::{self, text_of};
@@ -17,14 +18,6 @@ pub(super) struct MapKey<'a, 'm>(pub(super) &'a mut Encoder<'m>);
 
 fn not_a_string<T>() -> Result<T, Fault> {
     Err(Fault::new(ErrorKind::OutsideModel, "the keys of a map are strings in every language"))
-}
-
-macro_rules! refuse {
-    ($($method:ident($($argument:ty),*) -> $result:ty;)*) => {$(
-        fn $method(self, $(_: $argument),*) -> Result<$result, Fault> {
-            not_a_string()
-        }
-    )*};
 }
 
 impl Serializer for MapKey<'_, '_> {
@@ -82,44 +75,15 @@ impl Serializer for MapKey<'_, '_> {
         value.serialize(self)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<u64, Fault> {
-        not_a_string()
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<u64, Fault> {
-        not_a_string()
-    }
+    refuse_others!(not_a_string -> u64);
 
     refuse! {
-        serialize_bool(bool) -> u64;
-        serialize_i8(i8) -> u64;
-        serialize_i16(i16) -> u64;
-        serialize_i32(i32) -> u64;
-        serialize_i64(i64) -> u64;
-        serialize_i128(i128) -> u64;
-        serialize_u8(u8) -> u64;
-        serialize_u16(u16) -> u64;
-        serialize_u32(u32) -> u64;
-        serialize_u64(u64) -> u64;
-        serialize_u128(u128) -> u64;
-        serialize_f32(f32) -> u64;
-        serialize_f64(f64) -> u64;
-        serialize_bytes(&[u8]) -> u64;
-        serialize_none() -> u64;
+        not_a_string:
         serialize_unit() -> u64;
         serialize_unit_struct(&'static str) -> u64;
         serialize_seq(Option<usize>) -> Self::SerializeSeq;
         serialize_tuple(usize) -> Self::SerializeTuple;
         serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_map(Option<usize>) -> Self::SerializeMap;
         serialize_struct(&'static str, usize) -> Self::SerializeStruct;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
     }
 }

@@ -11,6 +11,7 @@ mod compound;
 mod dates;
 mod map_key;
 mod recognize;
+mod refusals;
 mod root;
 mod serializer;
 mod sink;
@@ -22,7 +23,7 @@ use serializer::Encoder;
 pub(super) use sink::copy_short;
 use sink::{ARGUMENTS, DOCUMENT, Larger, Window};
 use sort::Marks;
-use write::Profile;
+pub(super) use write::Profile;
 
 /// What is made of the flat array of arguments, as it is hashed.
 pub(super) fn arguments<A: Serialize + ?Sized, R>(
@@ -38,16 +39,25 @@ pub(super) fn arguments<A: Serialize + ?Sized, R>(
     }
 }
 
-/// What is made of one argument, and whether the protocol itself keeps less of it than its type has.
+/// Of what the protocol itself keeps less than its type has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shortened {
+    pub(super) dates: bool,
+    pub(super) sets: bool,
+}
+
+/// What is made of one argument as keys have it, or of all that is in it (`Profile::Whole`).
 pub(super) fn argument<A: Serialize + ?Sized, R>(
     argument: &A,
+    profile: Profile,
     made: impl FnOnce(&[u8]) -> R,
-) -> Result<(R, bool), Error> {
+) -> Result<(R, Shortened), Error> {
     let (mut space, mut larger, mut marks) = ([0; ARGUMENTS], Larger::default(), Marks::new());
     let out = Window::new(&mut space, &mut larger);
-    let mut encoder = Encoder::new(out, &mut marks, Profile::Arguments);
+    let mut encoder = Encoder::new(out, &mut marks, profile);
     encoder.serialize_part(argument)?;
-    Ok((made(encoder.out.written()), encoder.keeps_less))
+    let shortened = Shortened { dates: encoder.has_dates, sets: encoder.has_sets };
+    Ok((made(encoder.out.written()), shortened))
 }
 
 #[cold]

@@ -5,6 +5,7 @@ use serde::ser::{Impossible, SerializeSeq as _, Serializer};
 
 use super::compound::{Compound, Shape};
 use super::recognize;
+use super::refusals::{refuse, refuse_others};
 use super::serializer::Encoder;
 use crate::interop::error::{ErrorKind, Fault};
 use crate::interop::names;
@@ -24,14 +25,6 @@ impl<'a, 'm> Root<'a, 'm> {
     fn open(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         Compound::open(self.0, Shape::Arguments, len, 1)
     }
-}
-
-macro_rules! refuse {
-    ($($method:ident($($argument:ty),*) -> $result:ty;)*) => {$(
-        fn $method(self, $(_: $argument),*) -> Result<$result, Fault> {
-            no_list()
-        }
-    )*};
 }
 
 impl<'a, 'm> Serializer for Root<'a, 'm> {
@@ -103,41 +96,12 @@ impl<'a, 'm> Serializer for Root<'a, 'm> {
         }
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Fault> {
-        no_list()
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Fault> {
-        no_list()
-    }
+    refuse_others!(no_list -> ());
 
     refuse! {
-        serialize_bool(bool) -> ();
-        serialize_i8(i8) -> ();
-        serialize_i16(i16) -> ();
-        serialize_i32(i32) -> ();
-        serialize_i64(i64) -> ();
-        serialize_i128(i128) -> ();
-        serialize_u8(u8) -> ();
-        serialize_u16(u16) -> ();
-        serialize_u32(u32) -> ();
-        serialize_u64(u64) -> ();
-        serialize_u128(u128) -> ();
-        serialize_f32(f32) -> ();
-        serialize_f64(f64) -> ();
+        no_list:
         serialize_char(char) -> ();
         serialize_str(&str) -> ();
-        serialize_bytes(&[u8]) -> ();
-        serialize_none() -> ();
         serialize_unit_variant(&'static str, u32, &'static str) -> ();
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_map(Option<usize>) -> Self::SerializeMap;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
     }
 }

@@ -32,8 +32,10 @@ pub(super) struct Encoder<'m> {
     pub(super) has_two_forms: Cell<bool>,
     /// What is known of the value's type.
     pub(super) zone: Zone,
-    /// Something was written of which the protocol itself keeps less than the type has: a date in a key, or a set.
-    pub(super) keeps_less: bool,
+    /// A date was written in a key: the protocol itself keeps less of it than its type has.
+    pub(super) has_dates: bool,
+    /// Likewise a collection in a `Set`.
+    pub(super) has_sets: bool,
 }
 
 impl<'m> Encoder<'m> {
@@ -48,7 +50,8 @@ impl<'m> Encoder<'m> {
             is_set: false,
             has_two_forms: Cell::new(false),
             zone: Zone::Unknown,
-            keeps_less: false,
+            has_dates: false,
+            has_sets: false,
         }
     }
 
@@ -254,8 +257,8 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     ) -> Result<(), Fault> {
         match name {
             names::SET => {
-                self.is_set = true;
-                self.keeps_less = true;
+                self.is_set = self.profile != Profile::Whole;
+                self.has_sets = true;
                 value.serialize(self)
             }
             names::EXTENSION => Err(Fault::new(

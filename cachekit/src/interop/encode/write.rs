@@ -12,6 +12,8 @@ pub(in crate::interop) enum Profile {
     Arguments,
     /// For values: a float stays one, and dates are sentinel maps.
     Value,
+    /// As for keys, except that dates and sets are written in full, as their types read them.
+    Whole,
 }
 
 /// Both are exact. The upper one, 2^64, is exclusive: 2^64 - 1 is no `f64`.
@@ -76,7 +78,7 @@ pub(super) fn float(out: &mut Window<'_>, number: f64, profile: Profile) -> Resu
     }
     let in_range = (LOWEST_INTEGRAL..ABOVE_INTEGRAL).contains(&number);
     // `-0.0` is integral, too, and becomes 0.
-    if profile == Profile::Arguments && in_range && number.trunc().to_bits() == number.to_bits() {
+    if profile != Profile::Value && in_range && number.trunc().to_bits() == number.to_bits() {
         if number < 0.0 {
             signed(out, number as i64);
         } else {

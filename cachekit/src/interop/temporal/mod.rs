@@ -27,7 +27,7 @@ pub struct Date {
 pub struct Time {
     pub(super) hour: u8,
     pub(super) minute: u8,
-    /// 60 in a leap second, which is read but never written.
+    /// 60 in a leap second, which is read but never written, and is no argument.
     pub(super) second: u8,
     pub(super) nano: u32,
 }
@@ -135,6 +135,14 @@ impl Time {
 }
 
 impl Temporal {
+    /// No other language has one.
+    pub(super) fn is_leap_second(&self) -> bool {
+        match self {
+            Self::DateTime(DateTime { time, .. }) | Self::Time(time) => time.second == 60,
+            Self::Date(_) => false,
+        }
+    }
+
     pub(super) fn unix_micros(&self) -> Option<i64> {
         match self {
             Self::DateTime(date) => date.unix_micros(),

@@ -6,7 +6,6 @@ use smallvec::SmallVec;
 
 use super::calendar::days_in_month;
 use super::{Date, DateTime, Temporal, Time};
-use crate::interop::error::{Error, ErrorKind};
 use crate::interop::names;
 
 /// A short text on the stack.
@@ -110,12 +109,8 @@ impl Scanner<'_> {
 }
 
 impl Temporal {
-    /// Reads a date and time, a date, or a time of ISO 8601. The name of a time zone in brackets may follow.
+    /// Reads a date and time, a date, or a time of ISO 8601.
     pub(in crate::interop) fn parse(text: &str) -> Option<Self> {
-        let text = match text.strip_suffix(']') {
-            Some(text) => text.split_once('[')?.0,
-            None => text,
-        };
         let mut scanner = Scanner(text.as_bytes());
         let date = if scanner.is_at_time() {
             let time = scanner.time()?;
@@ -168,15 +163,10 @@ impl Temporal {
     }
 
     /// The text of a sentinel.
-    pub(in crate::interop) fn iso(&self) -> Result<Text, Error> {
-        if let Self::Time(time) | Self::DateTime(DateTime { time, .. }) = self
-            && time.second == 60
-        {
-            return Err(Error::new(ErrorKind::Range, "other languages have no leap seconds"));
-        }
+    pub(in crate::interop) fn iso(&self) -> Text {
         let mut text = Text::new();
         self.write(&mut text).expect("a text takes all that is written");
-        Ok(text)
+        text
     }
 
     /// Like Python's `isoformat`: six digits of the second or none.

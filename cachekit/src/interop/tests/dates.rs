@@ -63,6 +63,8 @@ fn what_is_no_instant_is_refused_in_keys() {
     ] {
         assert_eq!(kind, ErrorKind::OutsideModel);
     }
+    // It would be the second after it.
+    assert_eq!(refused(date_time("2016-12-31T23:59:60Z")), ErrorKind::Range);
     assert_eq!(stored(naive), hex::encode(sentinel("__datetime__", "2024-01-01T00:00:00")));
     assert_eq!(stored(day), hex::encode(sentinel("__date__", "2024-02-29")));
     assert_eq!(stored(time), hex::encode(sentinel("__time__", "10:30:00")));
@@ -105,6 +107,10 @@ fn only_dates_of_the_calendar_are_read() {
         "+2024-01-01",
         "10:30",
         "\u{662}024-01-01",
+        "2024-01-01[Europe/Paris]",
+        "2024-01-01T00:00:00[Europe/Paris]",
+        "2024-01-01T00:00:00+01:00[Europe/Paris]",
+        "10:30:00[Europe/Paris]",
     ] {
         assert!(crate::interop::temporal::Temporal::parse(bad).is_none(), "{bad}");
     }

@@ -383,6 +383,25 @@ fn arguments_are_a_flat_list() {
 }
 
 #[test]
+fn no_argument_takes_the_place_of_an_omitted_one() {
+    #[derive(Serialize)]
+    struct Filter {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        least: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        most: Option<u32>,
+    }
+    let filter = |least, most| Filter { least, most };
+    assert_eq!(encode_args(&filter(Some(1), Some(2))).unwrap(), [0x92, 1, 2]);
+    for omits in [filter(Some(1), None), filter(None, Some(1)), filter(None, None)] {
+        assert_eq!(encode_args(&omits).unwrap_err().kind(), ErrorKind::Arguments);
+        // In a map, the names are there.
+        assert!(encode_args(&(&omits,)).is_ok() && encode_value(&omits).is_ok());
+    }
+    assert_ne!(argument(filter(Some(1), None)), argument(filter(None, Some(1))));
+}
+
+#[test]
 fn json_comes_back_as_what_it_was() {
     let map = |key: &str, value| Value::Map(BTreeMap::from([(key.to_owned(), value)]));
     for (value, json) in [

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::calls::Call;
 use super::tenants::{self, Found, Tenant};
-use super::{HOST, Place, Ring, SEED, Sdk, exchange, reader, writers};
+use super::{HOST, Place, Ring, SEED, Sdk, reader, writers};
 use crate::published::virtual_environment;
 
 /// Runs the script for these calls.
@@ -104,27 +104,4 @@ impl Tenant for Python {
     }
 }
 
-#[test]
-fn two_tenants_through_a_directory() {
-    tenants::exchange(&Python, &Place::directory(), "a directory");
-}
-
-#[test]
-fn two_tenants_through_redis() {
-    tenants::exchange(&Python, &Place::redis(), "Redis");
-}
-
-#[test]
-fn through_a_directory() {
-    exchange(&Python, Place::directory, "a directory");
-}
-
-#[test]
-fn through_redis() {
-    exchange(&Python, Place::redis, "Redis");
-}
-
-#[test]
-fn through_our_server() {
-    exchange(&Python, Place::server, "our server");
-}
+exchanges!(Python);

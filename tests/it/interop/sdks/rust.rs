@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use super::calls::{Call, Record, generated};
 use super::tenants::{self, Found, Tenant};
-use super::{CASES, OURS, Place, Ring, SEED, Sdk, THEIRS, exchange, reader, writers};
+use super::{CASES, OURS, Place, Ring, SEED, Sdk, THEIRS, reader, writers};
 use crate::service::{child, is_child};
 
 const CHILD: &str = "interop::sdks::rust::in_a_process_of_its_own";
@@ -137,15 +137,7 @@ impl Tenant for Rust {
     }
 }
 
-#[test]
-fn two_tenants_through_a_directory() {
-    tenants::exchange(&Rust, &Place::directory(), "a directory");
-}
-
-#[test]
-fn two_tenants_through_redis() {
-    tenants::exchange(&Rust, &Place::redis(), "Redis");
-}
+exchanges!(Rust);
 
 /// A backend of theirs in this process.
 fn here(place: &Place) -> Option<(Runtime, SharedBackend)> {
@@ -165,21 +157,6 @@ fn here(place: &Place) -> Option<(Runtime, SharedBackend)> {
         Place::Server { .. } => return None,
     };
     Some((runtime, backend))
-}
-
-#[test]
-fn through_a_directory() {
-    exchange(&Rust, Place::directory, "a directory");
-}
-
-#[test]
-fn through_redis() {
-    exchange(&Rust, Place::redis, "Redis");
-}
-
-#[test]
-fn through_our_server() {
-    exchange(&Rust, Place::server, "our server");
 }
 
 /// Runs the client against the server, which it trusts by `SSL_CERT_FILE`: only a new process can be given that.

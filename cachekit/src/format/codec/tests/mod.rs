@@ -8,6 +8,8 @@ use super::{Codec, Encoded, EncodedRef, Proof, Stamp, as_message_pack, schema};
 
 mod fallback;
 mod hostile;
+#[cfg(feature = "interop")]
+mod interop;
 mod message_pack;
 mod proofs;
 mod properties;
