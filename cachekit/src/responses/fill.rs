@@ -14,7 +14,6 @@ use super::engine::{ByEntry, Engine, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
 use super::service::{Call, Handler};
-use super::stale::is_failure;
 use super::storable::{self, Arrival, Credentials, Storable, Why};
 use super::stored::{Entry, Stored};
 use super::vary::{self, Rule};
@@ -87,7 +86,11 @@ where
                 return Err(NotStored);
             }
         };
+        self.has_filled = true;
         let (parts, body) = response.into_parts();
+        if self.is_worse(parts.status) {
+            return self.keeps(parts, Body::passing(body));
+        }
         let now = inner.engine.now();
         let arrival =
             Arrival { now: SystemTime::now(), delay: clock::duration(now.saturating_sub(started)) };
@@ -105,7 +108,7 @@ where
         let (mut storable, place) = match placed {
             Ok(placed) => placed,
             Err(why) => {
-                self.mark(at, why, is_failure(parts.status));
+                inner.mark(at, why);
                 return self.keeps(parts, Body::passing(body));
             }
         };
@@ -115,7 +118,10 @@ where
                 return self.keeps_read(at, Why::Body, parts, body);
             }
             Collected::Not(body) => {
-                self.mark(at, Why::Body, body.has_failed());
+                // A failure does not lead requests past the response that stands in for it.
+                if !(body.has_failed() && self.over.is_some()) {
+                    inner.mark(at, Why::Body);
+                }
                 return self.keeps(parts, body);
             }
         };
@@ -143,13 +149,6 @@ where
                 Entry::Rule(rule)
             }
         })
-    }
-
-    /// Lets requests pass that would wait in vain; but a failure does not lead them past the response that stands in for it.
-    fn mark(&self, at: &At, why: Why, is_failure: bool) {
-        if self.stand_in.is_none() || !is_failure {
-            self.inner.mark(at, why);
-        }
     }
 
     /// The response goes to its own client.

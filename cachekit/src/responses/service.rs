@@ -21,9 +21,9 @@ use super::engine::{ByEntry, NotStored, Wanted};
 use super::fill::{At, Own};
 use super::layer::{Inner, MarkedBy};
 use super::request::{self, Ask, Look};
-use super::stale::StandIn;
+use super::stale::Over;
 use super::stats::count;
-use super::storable::{self, Arrival};
+use super::storable::{self, Arrival, Credentials};
 use super::stored::{Entry, Stored};
 use super::vary;
 use crate::read_through::{Asked, Driving, Ticket};
@@ -108,8 +108,10 @@ where
     pub(super) asked: HeaderMap,
     /// What this call's own run came to.
     pub(super) own: Option<Own<R, S::Error>>,
-    /// What is served if the handler fails.
-    pub(super) stand_in: Option<StandIn>,
+    /// The handler ran to fill, and what it answered was judged.
+    pub(super) has_filled: bool,
+    /// The stale response over which the handler runs.
+    pub(super) over: Option<Over>,
 }
 
 /// What a look for an entry comes to.
@@ -131,7 +133,14 @@ where
     fn new(inner: Arc<Inner>, service: S, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
         let asked = inner.naming.asked(&parts);
-        Self { inner, waiting: Some((service, parts, body)), asked, own: None, stand_in: None }
+        Self {
+            inner,
+            waiting: Some((service, parts, body)),
+            asked,
+            own: None,
+            has_filled: false,
+            over: None,
+        }
     }
 
     async fn run(mut self) -> Returned<R, S::Error> {
@@ -162,7 +171,7 @@ where
             Ok(response) => Own::Response(response.map(Body::passing)),
             Err(error) => Own::Failed(error),
         });
-        if let Some(response) = self.stood_in() {
+        if let Some(response) = self.ended().await {
             return Ok(response);
         }
         count(&self.inner.counters.passes);
@@ -211,7 +220,7 @@ where
                 return self.pass_by_mark(&at, by).await;
             }
             let entry = match self.come(&at, wanted).await {
-                Came::Ran => return self.ran(&at, wanted),
+                Came::Ran => return self.ran(&at, wanted).await,
                 Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
                 Came::Stale(Entry::Response(stored), ticket)
                     if self.suits(&at.look, &stored) && self.may_be_served(&stored) =>
@@ -227,7 +236,7 @@ where
             };
             match entry {
                 Entry::Rule(rule) if at.rule.is_none() => {
-                    self.stand_in = None;
+                    self.over = None;
                     if !self.inner.engine.stands(&at.look.key, &rule).await {
                         self.inner.engine.drop_rule(&at.look.key, &rule);
                         if has_doubted {
@@ -245,6 +254,7 @@ where
                     return self.unfilled(&at, Forward::Bypass, "not-stored").await;
                 }
                 Entry::Response(stored) => {
+                    self.over = None;
                     if !stored.audience().admits(at.look.credentials) {
                         return self.unfilled(&at, Forward::Bypass, "credentials").await;
                     }
@@ -255,8 +265,8 @@ where
                         return Ok(self.hit(&at.look, &stored));
                     }
                     let why = if may_be_served { Forward::Request } else { Forward::Stale };
-                    if !may_be_served && suits {
-                        self.stand_in = self.stand_in_of(&at, stored);
+                    if !may_be_served {
+                        self.runs_over(&at, stored, suits);
                     }
                     if !at.look.may_fill() || wanted == Wanted::Run {
                         return self.unfilled(&at, why, "not-stored").await;
@@ -322,13 +332,13 @@ where
     }
 
     /// The answer to a call whose handler ran.
-    fn ran(&mut self, at: &At, wanted: Wanted) -> Returned<R, S::Error> {
-        let why = match (&self.stand_in, wanted) {
+    async fn ran(&mut self, at: &At, wanted: Wanted) -> Returned<R, S::Error> {
+        let why = match (&self.over, wanted) {
             (Some(_), _) => Forward::Stale,
             (None, Wanted::Run) => Forward::Request,
             (None, _) => at.missed(),
         };
-        if let Some(response) = self.stood_in() {
+        if let Some(response) = self.ended().await {
             return Ok(response);
         }
         count(&self.inner.counters.misses);
@@ -373,15 +383,23 @@ where
     /// Runs the handler of a target that gave nothing to store just now. Once it would, the next request stores it.
     async fn pass_by_mark(&mut self, at: &At, by: MarkedBy) -> Returned<R, S::Error> {
         let returned = self.pass(Forward::Bypass, Some("not-stored-before")).await;
-        if let (Ok(response), MarkedBy::Headers) = (&returned, by) {
-            let arrival =
-                Arrival { now: std::time::SystemTime::now(), delay: std::time::Duration::ZERO };
-            let (status, headers) = (response.status(), response.headers());
-            let limits = self.inner.limits;
-            if storable::judge(status, headers, at.look.credentials, limits, arrival).is_ok() {
-                self.inner.unmark(at);
-            }
+        if let (Ok(response), MarkedBy::Headers) = (&returned, by)
+            && self.would_store(response, at.look.credentials)
+        {
+            self.inner.unmark(at);
         }
         returned
+    }
+
+    /// Whether the head of an answer that was not to be stored says that it may be.
+    pub(super) fn would_store(
+        &self,
+        response: &Response<Body<R>>,
+        credentials: Credentials,
+    ) -> bool {
+        let arrival =
+            Arrival { now: std::time::SystemTime::now(), delay: std::time::Duration::ZERO };
+        let (status, headers) = (response.status(), response.headers());
+        storable::judge(status, headers, credentials, self.inner.limits, arrival).is_ok()
     }
 }

@@ -12,15 +12,30 @@ use super::fill::{At, Own};
 use super::key::Key;
 use super::service::{Call, Handler};
 use super::stats::count;
+use super::storable::Credentials;
 use super::stored::Stored;
 use crate::read_through::Ticket;
 
-/// A stale response that may be served because the handler failed (RFC 5861 §4).
-pub(super) struct StandIn {
+/// A stale response, over which the handler runs.
+pub(super) struct Over {
     stored: Arc<Stored>,
+    key: Key,
     is_head: bool,
-    /// Where it stands in this process, if it does. Once it does not, it is not served.
-    place: Option<Key>,
+    credentials: Credentials,
+    /// It stands in this process. Once it does not, it is not served.
+    is_here: bool,
+    /// The client may have it, should the handler fail.
+    may_stand_in: bool,
+}
+
+/// What a run says of the page that it ran for.
+enum Said {
+    /// The handler failed, with this status if it answered at all.
+    Failure(Option<StatusCode>),
+    /// The page is another one now, which is not stored.
+    Other,
+    /// It is stored, or nothing is known of it.
+    Nothing,
 }
 
 impl<S, B, R> Call<S, B, R>
@@ -34,33 +49,72 @@ where
         stored.may_be_served(self.inner.engine.now())
     }
 
-    /// A response that is too old, if it may be served should the handler fail.
-    pub(super) fn stand_in_of(&self, at: &At, stored: Arc<Stored>) -> Option<StandIn> {
+    /// The handler runs over a response whose freshness is over, unless that is of no use to any client any more.
+    pub(super) fn runs_over(&mut self, at: &At, stored: Arc<Stored>, suits: bool) {
         let engine = &self.inner.engine;
-        let place = engine.has_response(at.key(), &stored).then(|| at.key().clone());
-        let stands_in = stored.stands_in(engine.now());
-        stands_in.then(|| StandIn { stored, is_head: at.look.is_head, place })
+        let now = engine.now();
+        let stands_in = stored.stands_in(now);
+        self.over = (stands_in || stored.may_be_served(now)).then(|| Over {
+            is_here: engine.has_response(at.key(), &stored),
+            stored,
+            key: at.key().clone(),
+            is_head: at.look.is_head,
+            credentials: at.look.credentials,
+            may_stand_in: stands_in && suits,
+        });
     }
 
-    /// The stale response instead of the handler's failure, if it may still be served.
-    pub(super) fn stood_in(&mut self) -> Option<Response<Body<R>>> {
-        let status = match self.own.as_ref()? {
-            Own::Failed(_) => None,
-            Own::Response(response) if is_failure(response.status()) => Some(response.status()),
-            Own::Response(response) if response.body().has_failed() => None,
-            Own::Response(_) | Own::Stored(..) => return None,
+    /// Whether a run's answer would replace a response that is better than a failure (RFC 5861 §4): such an answer is not
+    /// stored, for however long it says that it is fresh.
+    pub(super) fn is_worse(&self, status: StatusCode) -> bool {
+        self.over.is_some() && is_failure(status)
+    }
+
+    /// The end of each run over a stale response, whether a client waits for it or not. If the handler failed, the answer is
+    /// the stale response, if that may still be served. If it says that the page is another one now, the stale response ends.
+    pub(super) async fn ended(&mut self) -> Option<Response<Body<R>>> {
+        let over = self.over.take()?;
+        let was_removed = over.is_here && !self.inner.engine.has_response(&over.key, &over.stored);
+        if was_removed {
+            return None;
+        }
+        match self.said(over.credentials) {
+            Said::Failure(status) => self.stands_in(&over, status),
+            Said::Other => {
+                self.inner.engine.invalidate(&over.key).await.ignore();
+                None
+            }
+            Said::Nothing => None,
+        }
+    }
+
+    fn said(&self, credentials: Credentials) -> Said {
+        let response = match &self.own {
+            Some(Own::Failed(_)) => return Said::Failure(None),
+            Some(Own::Response(response)) => response,
+            Some(Own::Stored(..)) | None => return Said::Nothing,
         };
-        let StandIn { stored, is_head, place } = self.stand_in.take()?;
+        let status = response.status();
+        if is_failure(status) {
+            return Said::Failure(Some(status));
+        }
+        if response.body().has_failed() {
+            return Said::Failure(None);
+        }
+        // One that was not to be stored because of its request (`HEAD`, `no-store`) may say that the page is for all.
+        let is_for_all = !self.has_filled && self.would_store(response, credentials);
+        if is_final(status, credentials) && !is_for_all { Said::Other } else { Said::Nothing }
+    }
+
+    fn stands_in(&mut self, over: &Over, status: Option<StatusCode>) -> Option<Response<Body<R>>> {
         let now = self.inner.engine.now();
-        let was_removed =
-            place.is_some_and(|place| !self.inner.engine.has_response(&place, &stored));
-        if was_removed || !stored.stands_in(now) {
+        if !over.may_stand_in || !over.stored.stands_in(now) {
             return None;
         }
         self.own = None;
         count(&self.inner.counters.hits);
         count(&self.inner.counters.stale_hits);
-        let mut response = answer::from_stored(&stored, &self.asked, is_head, true, now);
+        let mut response = answer::from_stored(&over.stored, &self.asked, over.is_head, true, now);
         self.count_not_modified(&response);
         self.say(&mut response, Status::StoodIn { status }, None);
         Some(response)
@@ -78,17 +132,11 @@ where
         response
     }
 
-    /// The look takes the ticket. No client waits for the answer; but an answer that is not to be stored says that the stale
-    /// response is not the page any more.
+    /// The look takes the ticket. No client waits for the answer.
     async fn refresh(mut self, at: At, stale: Arc<Stored>) {
+        self.runs_over(&at, stale, false);
         drop(self.come(&at, Wanted::Any).await);
-        if let Some(Own::Response(response)) = &self.own
-            && is_final(response.status())
-            && !response.body().has_failed()
-            && self.inner.engine.has_response(at.key(), &stale)
-        {
-            self.inner.engine.invalidate(at.key()).await.ignore();
-        }
+        drop(self.ended().await);
     }
 }
 
@@ -97,8 +145,15 @@ pub(super) fn is_failure(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 
-/// Whether an answer says what the page is now. Others say that the handler could not tell just now, or not for this client's
-/// pace: 408, 425, 429, 499 and 5xx.
-fn is_final(status: StatusCode) -> bool {
-    !status.is_server_error() && !matches!(status.as_u16(), 408 | 425 | 429 | 499)
+/// Whether an answer says what the page is now. Others say that the handler could not tell just now, or what it takes the
+/// request for: the next client may get another one.
+fn is_final(status: StatusCode, credentials: Credentials) -> bool {
+    match status.as_u16() {
+        // To a condition of the client's own: the page is what it was.
+        304 => false,
+        200..=399 | 404 | 410 | 451 => true,
+        // The page is not for all any more; unless it is about the client's credentials.
+        401..=403 => credentials == Credentials::default(),
+        _ => false,
+    }
 }

@@ -115,6 +115,7 @@ async fn a_refresh_that_is_not_for_all_ends_the_stale_response() {
         (&[(":status", "303"), ("location", "/b")], true),
         // It could not tell just now.
         (&[(":status", "503")], false),
+        (&[(":status", "503"), ("cache-control", "max-age=60")], false),
         (&[(":status", "429")], false),
         (&[(":status", "408")], false),
         (&[(":fail", "")], false),
@@ -148,6 +149,38 @@ async fn a_refresh_that_is_not_for_all_ends_the_stale_response() {
             let after = if ends { "new" } else { "old" };
             assert_eq!(shop.get("/").await.text, after, "{answer:?} {vary:?}");
         }
+    }
+}
+
+/// A refresh runs on the request of one client. What that one did wrong does not end the page of all.
+#[tokio::test]
+async fn one_clients_request_does_not_end_the_stale_response() {
+    const SAID: &[(&str, &str)] =
+        &[("cache-control", "public, max-age=60, stale-while-revalidate=30")];
+    for (asked, status, ends) in [
+        (("authorization", "Basic x"), "401", false),
+        (("authorization", "Basic x"), "403", false),
+        (("cookie", "id=1"), "403", false),
+        (("accept", "x/y"), "406", false),
+        (("x-forwarded-host", "?"), "400", false),
+        (("authorization", "Basic x"), "410", true),
+        (("x-none", ""), "403", true),
+    ] {
+        let test = testing::isolate();
+        let runs = AtomicUsize::new(0);
+        let shop = Shop::with(CacheResponses::builder("test"), move |_| {
+            match runs.fetch_add(1, Ordering::SeqCst) {
+                0 => response(SAID, "old"),
+                _ => response(&[(":status", status)], "new"),
+            }
+        });
+        shop.get("/").await;
+        test.clock().advance(Duration::from_secs(61));
+        assert_eq!(shop.get_with("/", &[asked]).await.text, "old");
+        settle().await;
+        assert_eq!(shop.runs(), 2);
+        let after = if ends { "new" } else { "old" };
+        assert_eq!(shop.get("/").await.text, after, "{asked:?} {status}");
     }
 }
 

@@ -36,11 +36,13 @@ fn shop_with(builder: Builder, first: Lines, then: Lines) -> Shop {
 
 #[tokio::test]
 async fn a_stale_response_stands_in_for_a_failure() {
-    const FAILURES: [(Lines, &str); 6] = [
+    const FAILURES: [(Lines, &str); 7] = [
         (&[(":status", "500")], "; fwd-status=500"),
         (&[(":status", "502"), ("cache-control", "no-store")], "; fwd-status=502"),
         (&[(":status", "503"), ("set-cookie", "id=1")], "; fwd-status=503"),
         (&[(":status", "504")], "; fwd-status=504"),
+        // A lifetime makes a failure no page that is better than the one that is there.
+        (&[(":status", "503"), ("cache-control", "max-age=60")], "; fwd-status=503"),
         (&[(":fail", "")], ""),
         (&[(":broken", "")], ""),
     ];
@@ -94,6 +96,67 @@ async fn another_answer_is_passed_on() {
         shop.get("/").await;
         test.clock().advance(Duration::from_secs(61));
         assert_eq!(shop.get("/").await.text, "bad", "{then:?}");
+    }
+}
+
+/// What a handler answers, one after the other; the last one from then on.
+fn saying(answers: Vec<Lines>) -> Shop {
+    let runs = AtomicUsize::new(0);
+    Shop::with(CacheResponses::builder("test"), move |_| {
+        let run = runs.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        response(answers[run], &format!("run {}", run + 1))
+    })
+}
+
+/// A page that was withdrawn, or is not for all any more, does not come back when the handler fails later, whatever request the
+/// handler said so to.
+#[tokio::test]
+async fn a_page_that_was_withdrawn_does_not_come_back() {
+    const ENDS: [(Lines, bool); 14] = [
+        (&[(":status", "404")], true),
+        (&[(":status", "410")], true),
+        (&[(":status", "451")], true),
+        (&[(":status", "401")], true),
+        (&[(":status", "403")], true),
+        (&[(":status", "303"), ("location", "/b")], true),
+        (&[("cache-control", "private, max-age=60")], true),
+        (&[("cache-control", "no-store")], true),
+        (&[("x-said", "nothing")], true),
+        (&[(":status", "429")], false),
+        (&[(":status", "408")], false),
+        (&[(":status", "406")], false),
+        (&[(":status", "501")], false),
+        (&[(":status", "304")], false),
+    ];
+    for (answer, ends) in ENDS {
+        for vary in [None, Some(("vary", "x"))] {
+            for asking in [("GET", "x-none"), ("GET", "no-store"), ("HEAD", "x-none")] {
+                let test = testing::isolate();
+                let first: Vec<_> = SAYS.iter().copied().chain(vary).collect();
+                let shop = saying(vec![first.leak(), answer, &[(":status", "503")]]);
+                shop.get("/").await;
+                test.clock().advance(Duration::from_secs(61));
+                let asked = request(asking.0, "/", &[("cache-control", asking.1)]);
+                assert!(!shop.ask(asked).await.is_hit());
+                let after = shop.get("/").await;
+                let expected = if ends { (503, "run 3") } else { (200, "run 1") };
+                let got = (after.status, after.text.as_str());
+                assert_eq!(got, expected, "{answer:?} {vary:?} {asking:?}");
+            }
+        }
+    }
+}
+
+/// Requests whose answers are not stored run the handler as well, and learn that the page is what it was.
+#[tokio::test]
+async fn an_answer_that_would_be_stored_ends_nothing() {
+    for asking in [("GET", "no-store"), ("HEAD", "x-none")] {
+        let test = testing::isolate();
+        let shop = saying(vec![SAYS, SAYS, &[(":status", "503")]]);
+        shop.get("/").await;
+        test.clock().advance(Duration::from_secs(61));
+        shop.ask(request(asking.0, "/", &[("cache-control", asking.1)])).await;
+        assert_eq!(shop.get("/").await.text, "run 1", "{asking:?}");
     }
 }
 
