@@ -362,7 +362,7 @@ fn stale_store() -> StoreRef {
 fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller };
+    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
     match find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone()) {
         Ok(value) => Asked::Value(value),
         Err(miss) => miss.ask(),

@@ -85,6 +85,7 @@ where
             window: 0,
             idle: NEVER,
             caller: Caller { asynchronous, asks: false },
+            refreshes: true,
         }
     }
 }

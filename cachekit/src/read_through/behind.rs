@@ -61,10 +61,12 @@ pub(crate) trait TierBehind: Send + Sync {
         Box::pin(async { Answer::Run })
     }
 
-    /// Looks for a whole and fresh value. Whether the reader has one.
+    /// Looks for a whole value that may be served: a fresh one, or with `stale` one past its time as well. Whether the reader
+    /// has one.
     fn peek<'a>(
         &'a self,
         _store: &'a StoreRef,
+        _stale: bool,
         _reader: &'a mut Reader<'a>,
     ) -> BoxFuture<'a, bool> {
         Box::pin(async { false })

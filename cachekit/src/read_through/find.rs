@@ -210,6 +210,8 @@ pub(crate) struct Lookup<'a> {
     /// How long they stay after a use; `NEVER`: uses change nothing.
     pub(crate) idle: Ticks,
     pub(crate) caller: Caller,
+    /// Whether the call can refresh what is stale. One that cannot leaves that to the next.
+    pub(crate) refreshes: bool,
 }
 
 impl<'a> Lookup<'a> {
@@ -218,7 +220,7 @@ impl<'a> Lookup<'a> {
     fn of(function: FunctionRef, store: &'a Store, hash: u64, caller: Caller) -> Self {
         let (ttl, window, idle) =
             (function.definition.ttl(), function.definition.window(), function.definition.idle());
-        Self { store, hash, ttl, window, idle, caller }
+        Self { store, hash, ttl, window, idle, caller, refreshes: true }
     }
 }
 
@@ -290,7 +292,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Goes on after the first look, which found nothing that could be served as it was.
     #[inline(never)]
     fn on(self, mut look: Look, mut opening: Opening) -> Result<S::Return, Miss<Q::Owned, S>> {
-        let Lookup { store, hash, window, caller, .. } = self.lookup;
+        let Lookup { store, hash, window, caller, refreshes, .. } = self.lookup;
         loop {
             let entry = match look {
                 Look::Found(entry) => entry,
@@ -301,7 +303,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
             if let Some(held) = entry.of_key::<Q::Owned, S::Stored>(same) {
                 let fresh = store.serves(&*entry);
                 if fresh || window > 0 && store.serves_stale(&*entry) {
-                    if !fresh && entry.head().claim_refresh(store.now()) {
+                    if !fresh && refreshes && entry.head().claim_refresh(store.now()) {
                         // Counted once it has opened.
                         opening.stale = Some(Ticket::resident(hash, entry, (self.keep)()));
                         break;

@@ -85,9 +85,19 @@ impl<S: Shape> Remote<S> {
 
     /// The value, if the tier has a whole and fresh one.
     pub(crate) async fn peek(&self, store: &StoreRef) -> Option<S::Value> {
+        self.peek_for(store, false).await
+    }
+
+    /// The same, or one past its time that may be served while the function runs again.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn peek_stale(&self, store: &StoreRef) -> Option<S::Value> {
+        self.peek_for(store, true).await
+    }
+
+    async fn peek_for(&self, store: &StoreRef, stale: bool) -> Option<S::Value> {
         let mut value = None;
         let mut reader = self.reader(&mut value);
-        let found = self.tier.peek(store, &mut reader).await;
+        let found = self.tier.peek(store, stale, &mut reader).await;
         drop(reader);
         value.filter(|_| found).map(|found| found.value)
     }

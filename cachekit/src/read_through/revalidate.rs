@@ -103,6 +103,13 @@ impl Ticket {
         self.pause();
     }
 
+    /// Nothing was tried: the next call may.
+    #[cfg(feature = "tower")]
+    pub(crate) fn untried(mut self) {
+        self.settled = true;
+        self.entry.head().release_refresh(self.store.now());
+    }
+
     /// The stale value did not open: the entry is dropped, and the call is a miss, which no look-up has counted.
     pub(crate) fn void(&self, refusal: Refusal) {
         let entry = &self.entry;

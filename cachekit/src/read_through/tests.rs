@@ -33,7 +33,7 @@ async fn call(
 ) -> <Returned as Shape>::Return {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: true, asks: false };
-    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller };
+    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
     match find::<u64, Returned>(lookup, &7, None, &|| store.clone()) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {
@@ -137,7 +137,8 @@ where
     let call = || {
         let caller = Caller { asynchronous: false, asks: false };
         let (ttl, window) = (NEVER, 0);
-        let lookup = Lookup { store: &store, hash: 7, ttl, window, idle: NEVER, caller };
+        let lookup =
+            Lookup { store: &store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
         find::<u64, S>(lookup, &7, None, &|| store.clone())
     };
     let run = || {
@@ -180,7 +181,15 @@ fn what_is_not_kept_is_for_those_who_waited() {
     let store = stale_store().0;
     store.clear();
     let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let lookup = Lookup {
+        store: &store,
+        hash: 7,
+        ttl: NEVER,
+        window: 0,
+        idle: NEVER,
+        caller,
+        refreshes: true,
+    };
     let call = || find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone());
     let runs = AtomicU64::new(0);
     let run = || {
@@ -207,7 +216,15 @@ fn a_call_whose_store_lost_its_room_meanwhile_leads_no_more() {
     let store = stale_store().0;
     store.clear();
     let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup { store: &store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let lookup = Lookup {
+        store: &store,
+        hash: 7,
+        ttl: NEVER,
+        window: 0,
+        idle: NEVER,
+        caller,
+        refreshes: true,
+    };
     let found = find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone());
     let Err(miss) = found else { panic!("nothing is kept") };
     store.resize(0);
@@ -220,7 +237,8 @@ fn a_run_of_a_function_that_panics_gives_its_lead_up() {
     let clock = ClockSource::Manual(Clock::new());
     let store: &Store = Box::leak(Box::new(Store::new(Capacity::Entries(64), clock, false)));
     let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup { store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller };
+    let lookup =
+        Lookup { store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller, refreshes: true };
     let call = || find::<u64, Plain<u64>>(lookup, &7, None, &|| StoreRef::Static(store));
     let Err(miss) = call() else { panic!("nothing is kept") };
     let run = AssertUnwindSafe(|| miss.run(Defaults, || panic!("in the function")));

@@ -16,7 +16,7 @@ use crate::background;
 pub(super) struct Change {
     inner: Arc<Inner>,
     keys: Vec<Key>,
-    /// All hosts that the request names.
+    /// The hosts at which it may change something.
     hosts: Vec<String>,
     /// Its URI: the base of relative references.
     base: Uri,

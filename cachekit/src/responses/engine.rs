@@ -2,6 +2,8 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use super::key::Key;
 use super::stored::{Entry, Stored};
@@ -48,6 +50,23 @@ pub(super) struct Engine {
     function: FunctionRef,
     /// What a layer that was built in a test scope stays in.
     scope: Option<Scope>,
+    /// How often entries were ended, by the hash of their keys. Two keys may share a count: that costs a hit.
+    ends: Box<[AtomicU64]>,
+}
+
+/// How many counts of ended entries there are.
+const COUNTS: usize = 1024;
+
+/// What this process has of a key, before it is looked for.
+pub(super) enum Held {
+    /// A rule that may be used, or a response that may be served to no client without a failure: no look is needed.
+    Entry(Entry),
+    /// A response that may be served while the handler runs again.
+    Stale(Arc<Stored>),
+    /// A response past its time that is of no use here: the tier does not have it any more.
+    Gone,
+    /// What only a look tells.
+    Other,
 }
 
 impl Engine {
@@ -60,7 +79,8 @@ impl Engine {
         let store = StoreRef::Shared(Arc::new(store));
         function.adopt(scope::number(), &store);
         let function = FunctionRef::new(function, TypeId::of::<Responses>());
-        Self { store, function, scope: scope::current() }
+        let ends = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
+        Self { store, function, scope: scope::current(), ends }
     }
 
     pub(super) fn policy(&self) -> &'static Policy {
@@ -87,11 +107,12 @@ impl Engine {
         self.store.weight()
     }
 
-    /// Looks for an entry.
+    /// Looks for an entry; `refreshes`: the call can refresh what is stale.
     pub(super) fn look(
         &self,
         key: &Key,
         wanted: Wanted,
+        refreshes: bool,
     ) -> Result<Result<Entry, NotStored>, Miss<Key, Ran>> {
         let function = self.function.definition;
         let lookup = Lookup {
@@ -101,6 +122,7 @@ impl Engine {
             window: if wanted == Wanted::Fresh { 0 } else { function.window() },
             idle: function.idle(),
             caller: Caller { asynchronous: true, ..self.function.caller() },
+            refreshes,
         };
         let look = |key: &Key| {
             find::<Key, Ran>(lookup, key, Some((self.function, tier)), &|| self.store.clone())
@@ -118,7 +140,18 @@ impl Engine {
         self.function.place(hash_of(key))
     }
 
+    fn count_of(&self, key: &Key) -> &AtomicU64 {
+        let at = hash_of(key) % COUNTS as u64;
+        &self.ends[usize::try_from(at).unwrap_or_default()]
+    }
+
+    /// How often entries of this key were ended in this process so far, or of others that share its count.
+    pub(super) fn ends(&self, key: &Key) -> u64 {
+        self.count_of(key).load(Ordering::Acquire)
+    }
+
     fn remove_here(&self, key: &Key) -> bool {
+        self.count_of(key).fetch_add(1, Ordering::AcqRel);
         let same = |other: &dyn AnyEntry| other.of_key::<Key, Entry>(|own| own == key).is_some();
         self.store.remove(self.place(key), &same).is_some()
     }
@@ -131,18 +164,65 @@ impl Engine {
         })
     }
 
-    /// The entry that is here, whether it may be served or not.
+    /// The entry that is here, whether its time is over or not.
     fn here(&self, key: &Key) -> Option<Entry> {
-        let entry = self.store.peek(self.place(key))?;
+        let entry = self.store.peek(self.place(key)).filter(|entry| entry.head().is_alive())?;
         entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone())
+    }
+
+    /// What this process has of a key. Past its time it counts only if the tier still has it, where this process does not hear
+    /// of changes: an invalidation elsewhere would not have taken it away here.
+    pub(super) async fn held(&self, key: &Key) -> Held {
+        let Some(entry) = self.store.peek(self.place(key)) else { return Held::Other };
+        let own = entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone());
+        match own {
+            Some(Entry::Rule(rule)) if self.store.serves(&*entry) => {
+                entry.head().visit();
+                Held::Entry(Entry::Rule(rule))
+            }
+            Some(Entry::Response(stored)) if self.is_past(&*entry, &stored) => {
+                drop(entry);
+                if !self.stands_past(key, &stored).await {
+                    Held::Gone
+                } else if stored.may_be_served(self.now()) {
+                    Held::Stale(stored)
+                } else {
+                    Held::Entry(Entry::Response(stored))
+                }
+            }
+            _ => Held::Other,
+        }
+    }
+
+    /// Whether a response is not fresh any more, and still of use.
+    fn is_past(&self, entry: &dyn AnyEntry, stored: &Stored) -> bool {
+        let now = self.now();
+        entry.head().is_alive()
+            && !self.store.serves(entry)
+            && (stored.may_be_served(now) || stored.stands_in(now))
+    }
+
+    /// Whether an invalidation elsewhere would have taken away here what this process has.
+    fn hears(&self, key: &Key) -> bool {
+        let hears = || route::hears_of_changes(self.function, key.backend());
+        scope::within(self.scope.as_ref(), hears)
+    }
+
+    async fn stands_past(&self, key: &Key, stored: &Stored) -> bool {
+        if self.hears(key) {
+            return true;
+        }
+        let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
+        let Some(remote) = scope::within(self.scope.as_ref(), make) else { return false };
+        let there = remote.peek_stale(&self.store).await;
+        matches!(there, Some(Entry::Response(there)) if there.is_same(stored))
     }
 
     /// Whether a rule that this process has, or another call's run, still leads to its variants. If the backend tells of
     /// changes, an invalidation elsewhere has taken it away here, too. If not, the backend is asked: so nothing that was
     /// invalidated there is found by it.
     pub(super) async fn stands(&self, key: &Key, rule: &Rule) -> bool {
-        let hears = || route::hears_of_changes(self.function, key.backend());
-        if scope::within(self.scope.as_ref(), hears) {
+        if self.hears(key) {
             return true;
         }
         let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
@@ -169,6 +249,11 @@ impl Engine {
     /// Whether this response is the one that is here.
     pub(super) fn has_response(&self, key: &Key, response: &Arc<Stored>) -> bool {
         matches!(self.here(key), Some(Entry::Response(here)) if Arc::ptr_eq(&here, response))
+    }
+
+    /// Whether a response is here that has just been read from elsewhere, or made.
+    pub(super) fn has_another(&self, key: &Key) -> bool {
+        matches!(self.here(key), Some(Entry::Response(here)) if !here.fresh_left(self.now()).is_zero())
     }
 
     /// Whether entries may be in a shared tier.
@@ -202,8 +287,8 @@ impl Engine {
         // All of them here first: the shared tier may take its time.
         let here = keys.iter().filter(|key| self.remove_here(key)).count() as u64;
         let mut all = Invalidated { removed: here, shared: Removal::NotUsed };
-        for key in keys {
-            let one = self.end(key).await;
+        // At the same time, so that all of them have one budget.
+        for one in all_of(keys.iter().map(|key| self.end(key)).collect()).await {
             all.removed += one.removed;
             if one.shared == Removal::Failed || all.shared == Removal::NotUsed {
                 all.shared = one.shared;
@@ -228,11 +313,34 @@ impl Engine {
     /// Drops all entries of this process.
     pub(super) fn clear(&self) -> Invalidated {
         self.store.count_invalidation();
+        for count in &self.ends {
+            count.fetch_add(1, Ordering::AcqRel);
+        }
         let removed = self.store.clear();
         let shared =
             scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition));
         Invalidated { removed, shared }
     }
+}
+
+/// What all of these come to, which run at the same time.
+async fn all_of<F: Future>(all: Vec<F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = all.into_iter().map(|one| Some(Box::pin(one))).collect();
+    let mut ended: Vec<_> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(move |cx| {
+        for (one, end) in running.iter_mut().zip(&mut ended) {
+            if let Some(polled) = one.as_mut().map(|one| one.as_mut().poll(cx))
+                && let Poll::Ready(came) = polled
+            {
+                (*one, *end) = (None, Some(came));
+            }
+        }
+        if running.iter().any(Option::is_some) {
+            return Poll::Pending;
+        }
+        Poll::Ready(ended.iter_mut().filter_map(Option::take).collect())
+    })
+    .await
 }
 
 /// The tier of an entry.
@@ -257,7 +365,10 @@ impl Judge<Key, Ran> for ByEntry<'_> {
                 weight: (entry.weight() + key.weight()) as u64,
                 window: clock::ticks(entry.stale_for()),
             },
-            Err(NotStored) => Verdict { keep: false, ttl: 0, weight: 1, window: 0 },
+            // What stands in is for those that wait.
+            Ok(Entry::StoodIn(_)) | Err(NotStored) => {
+                Verdict { keep: false, ttl: 0, weight: 1, window: 0 }
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The run of the handler whose response is to be stored.
+//! The look for an entry, and the run of the handler whose response is to be stored.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,10 +11,10 @@ use http::{Extensions, HeaderMap, Response};
 
 use super::answer::Forward;
 use super::body::{self, Body, Collected};
-use super::engine::{ByEntry, Engine, NotStored, Ran, Wanted};
+use super::engine::{ByEntry, Engine, Held, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
-use super::service::{Call, Handler};
+use super::service::{Call, Came, Handler};
 use super::storable::{self, Arrival, Credentials, Storable, Why};
 use super::stored::{Entry, Stored};
 use super::vary::{self, Rule};
@@ -74,6 +75,46 @@ where
     B: http_body::Body + Send + 'static,
     R: http_body::Body<Error: Send> + Send + 'static,
 {
+    /// Looks for the entry at one key for the first time: for what may be served, if only while the handler runs again.
+    pub(super) async fn begin(&mut self, at: &At) -> Came {
+        let inner = Arc::clone(&self.inner);
+        self.seen.1 = inner.engine.ends(at.key());
+        match inner.engine.held(at.key()).await {
+            Held::Entry(entry) => Came::Entry(entry),
+            Held::Stale(stored) => {
+                let refreshes = at.look.may_fill() && self.suits(&at.look, &stored);
+                self.come(at, Wanted::Any, refreshes).await
+            }
+            Held::Gone => self.come(at, Wanted::Fresh, true).await,
+            Held::Other => self.come(at, Wanted::Any, true).await,
+        }
+    }
+
+    /// Looks for the entry at one key, or makes it. `refreshes`: the call can refresh what is stale.
+    pub(super) async fn come(&mut self, at: &At, wanted: Wanted, refreshes: bool) -> Came {
+        let inner = Arc::clone(&self.inner);
+        self.seen.1 = inner.engine.ends(at.key());
+        let miss = match inner.engine.look(at.key(), wanted, refreshes) {
+            Ok(Ok(entry)) => return Came::Entry(entry),
+            Ok(Err(NotStored)) => return Came::Nothing,
+            Err(miss) => miss,
+        };
+        match miss.ask_async().await {
+            Asked::Value(Ok(Entry::StoodIn(stored))) => Came::StoodIn(stored),
+            Asked::Value(Ok(entry)) => Came::Entry(entry),
+            Asked::Stale(Ok(entry), ticket) => Came::Stale(entry, ticket),
+            // No error is shared, so none comes from elsewhere.
+            Asked::Value(Err(NotStored)) | Asked::Stale(Err(NotStored), _) => Came::Nothing,
+            // Giving the lead up lets the waiters go on.
+            Asked::Lead(_) if !at.look.may_fill() => Came::Nothing,
+            Asked::Lead(lead) => {
+                let mut driver = lead.driver();
+                drop(Driving::new(ByEntry(&inner.engine), &mut driver, pin!(self.fill(at))).await);
+                Came::Ran
+            }
+        }
+    }
+
     /// Runs the handler. What may be stored is an entry; what may not stays in this call.
     pub(super) async fn fill(&mut self, at: &At) -> Result<Entry, NotStored> {
         let inner = Arc::clone(&self.inner);
@@ -83,13 +124,14 @@ where
             Err(error) => {
                 inner.mark(at, Why::Failed);
                 self.own = Some(Own::Failed(error));
-                return Err(NotStored);
+                return self.fails();
             }
         };
         self.has_filled = true;
         let (parts, body) = response.into_parts();
         if self.is_worse(parts.status) {
-            return self.keeps(parts, Body::passing(body));
+            drop(self.keeps(parts, Body::passing(body)));
+            return self.fails();
         }
         let now = inner.engine.now();
         let arrival =
@@ -119,10 +161,12 @@ where
             }
             Collected::Not(body) => {
                 // A failure does not lead requests past the response that stands in for it.
-                if !(body.has_failed() && self.over.is_some()) {
+                let has_failed = body.has_failed() && self.over.is_some();
+                if !has_failed {
                     inner.mark(at, Why::Body);
                 }
-                return self.keeps(parts, body);
+                let kept = self.keeps(parts, body);
+                return if has_failed { self.fails() } else { kept };
             }
         };
         // RFC 9111 §4.2.3: it grew older while its body was read.
@@ -180,7 +224,9 @@ where
             all.sort_unstable();
             all.dedup();
             if !vary::are_few(&all) {
-                return Err(Why::Vary);
+                // What it said in the past is too much together, and does not keep the next response from being stored.
+                inner.forget_varied(&at.look);
+                return Err(Why::VariesMore);
             }
             let place = if all.is_empty() { Place::Target } else { Place::NewRule(Rule::new(all)) };
             return Ok((storable, place));
@@ -190,7 +236,11 @@ where
             let mut all: Vec<_> = rule.fields.iter().chain(fields).cloned().collect();
             all.sort_unstable();
             all.dedup();
-            inner.remember_varied(&at.look, all);
+            if vary::are_few(&all) {
+                inner.remember_varied(&at.look, all);
+            } else {
+                inner.forget_varied(&at.look);
+            }
             // Unless it is gone: what stands in its place knows more.
             if inner.engine.has_rule(&at.look.key, rule) {
                 inner.engine.invalidate(&at.look.key).await.ignore();
@@ -231,11 +281,11 @@ fn is_as_long_as_said(headers: &HeaderMap, body: &Bytes) -> bool {
 
 /// Stores an entry under a key that no other call knows.
 async fn store_new(engine: &Engine, key: &Key, entry: Entry) {
-    if let Err(miss) = engine.look(key, Wanted::Any)
+    if let Err(miss) = engine.look(key, Wanted::Any, true)
         && let Asked::Lead(lead) = miss.ask_async().await
     {
         let mut driver = lead.driver();
-        let made = std::pin::pin!(std::future::ready(Ok(entry)));
+        let made = pin!(std::future::ready(Ok(entry)));
         drop(Driving::<_, Ran, _, _, _>::new(ByEntry(engine), &mut driver, made).await);
     }
 }

@@ -127,6 +127,10 @@ impl Inner {
         self.memory.varied.get(&crate::key::hash_of(&look.key)).unwrap_or_default()
     }
 
+    pub(super) fn forget_varied(&self, look: &Look) {
+        self.memory.varied.invalidate(&crate::key::hash_of(&look.key));
+    }
+
     pub(super) fn remember_varied(&self, look: &Look, fields: Vec<Box<str>>) {
         self.memory.varied.insert(crate::key::hash_of(&look.key), fields.into());
     }

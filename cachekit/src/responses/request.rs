@@ -179,8 +179,23 @@ impl Naming {
             },
         };
         let uri = self.uri_of(parts);
-        let own: Vec<String> = hosts(parts).collect();
-        self.keys_at(partition.as_deref(), &own, Resource::of(&uri))
+        self.keys_at(partition.as_deref(), &self.hosts_to_change(parts), Resource::of(&uri))
+    }
+
+    /// The hosts at which a request may change something. A `GET` that names two is not stored, so what is stored at one of
+    /// many is what a handler takes for the host of such a request: the authority, or the first or the last line. More of them
+    /// would be removals that a client may have as many of as it can send lines.
+    pub(super) fn hosts_to_change(&self, parts: &Parts) -> Vec<String> {
+        let mut lines = lines_of_host(parts);
+        let (first, last) = (lines.next(), lines.last());
+        let named: Vec<String> = authority_of(parts).into_iter().chain(first).chain(last).collect();
+        let mut hosts = if named.is_empty() { vec![String::new()] } else { named };
+        if let Authority::OneOf(ours) = &self.authority {
+            hosts.retain(|host| ours.iter().any(|own| is_same_host(own, host)));
+        }
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
     }
 
     /// All keys under which this may be stored at these hosts.
@@ -193,7 +208,6 @@ impl Naming {
         let none = [String::new()];
         let hosts = match self.authority {
             Authority::Ignored => &none[..],
-            _ if hosts.is_empty() => &none,
             _ => hosts,
         };
         let hosts = hosts.iter().map(|host| target::without_user(host));
@@ -218,11 +232,7 @@ impl Naming {
 
     /// The keys of the targets that the answer to a change names, if they are at the same host (RFC 9111 §4.4).
     pub(super) fn keys_named(&self, changed: &[Key], own: &[String], named: &Named) -> Vec<Key> {
-        let is_same = |own: &String, host: &String| {
-            let bare = |host| target::without_default_port(target::without_user(host));
-            bare(own) == bare(host)
-        };
-        if named.host.as_ref().is_some_and(|host| !own.iter().any(|own| is_same(own, host))) {
+        if named.host.as_ref().is_some_and(|host| !own.iter().any(|own| is_same_host(own, host))) {
             return Vec::new();
         }
         self.keys_at(changed.first().and_then(Key::partition), own, named.resource())
@@ -230,14 +240,23 @@ impl Naming {
 }
 
 /// All hosts that a request names.
-pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = String> {
-    let of_uri = parts.uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
-    let of_headers = parts
-        .headers
-        .get_all(HOST)
-        .iter()
-        .map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_ascii_lowercase());
-    of_uri.into_iter().chain(of_headers)
+fn hosts(parts: &Parts) -> impl Iterator<Item = String> {
+    authority_of(parts).into_iter().chain(lines_of_host(parts))
+}
+
+fn authority_of(parts: &Parts) -> Option<String> {
+    parts.uri.authority().map(|authority| authority.as_str().to_ascii_lowercase())
+}
+
+fn lines_of_host(parts: &Parts) -> impl Iterator<Item = String> {
+    let lines = parts.headers.get_all(HOST).iter();
+    lines.map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_ascii_lowercase())
+}
+
+/// Whether two authorities name one host, whatever the scheme.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let bare = |host| target::without_default_port(target::without_user(host));
+    bare(one) == bare(other)
 }
 
 fn says_content(headers: &HeaderMap) -> bool {

@@ -5,7 +5,7 @@
 //! goes to its own client alone: to the engine it is an error, and errors are not shared.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -17,16 +17,16 @@ use super::answer::{self, Forward, Status};
 use super::body::Body;
 use super::change::Change;
 use super::conditional;
-use super::engine::{ByEntry, NotStored, Wanted};
+use super::engine::Wanted;
 use super::fill::{At, Own};
 use super::layer::{Inner, MarkedBy};
-use super::request::{self, Ask, Look};
+use super::request::{Ask, Look};
 use super::stale::Over;
 use super::stats::count;
 use super::storable::{self, Arrival, Credentials};
 use super::stored::{Entry, Stored};
 use super::vary;
-use crate::read_through::{Asked, Driving, Ticket};
+use crate::read_through::Ticket;
 
 /// A service that answers from a cache what it can: [`CacheResponses`](super::CacheResponses) around a service.
 ///
@@ -112,12 +112,16 @@ where
     pub(super) has_filled: bool,
     /// The stale response over which the handler runs.
     pub(super) over: Option<Over>,
+    /// How often the target was ended before this call began, and what is looked for there before it was.
+    pub(super) seen: (u64, u64),
 }
 
 /// What a look for an entry comes to.
 pub(super) enum Came {
     Entry(Entry),
     Stale(Entry, Ticket),
+    /// Another call's run failed, and this may be served instead.
+    StoodIn(Arc<Stored>),
     /// The handler ran for this call.
     Ran,
     /// There is nothing, and the handler did not run.
@@ -140,6 +144,7 @@ where
             own: None,
             has_filled: false,
             over: None,
+            seen: (0, 0),
         }
     }
 
@@ -150,7 +155,8 @@ where
             Ask::Pass(why) => self.pass(Forward::Bypass, Some(why)).await,
             Ask::Change(keys) => {
                 let base = self.inner.naming.uri_of(parts);
-                let change = Change::new(&self.inner, keys, request::hosts(parts).collect(), base);
+                let change =
+                    Change::new(&self.inner, keys, self.inner.naming.hosts_to_change(parts), base);
                 let returned = self.pass(Forward::Method, None).await;
                 if let Some(change) = change.answered(&returned) {
                     change.settle().await;
@@ -211,6 +217,7 @@ where
     /// Answers a request that a stored response may answer.
     async fn look(mut self, look: Look) -> Returned<R, S::Error> {
         let mut at = At { look, key: None, rule: None };
+        self.seen.0 = self.inner.engine.ends(&at.look.key);
         let (mut wanted, mut has_doubted) = (Wanted::Any, false);
         loop {
             if let Some(by) = self.inner.passes(&at) {
@@ -219,7 +226,11 @@ where
                 }
                 return self.pass_by_mark(&at, by).await;
             }
-            let entry = match self.come(&at, wanted).await {
+            let came = match wanted {
+                Wanted::Any => self.begin(&at).await,
+                _ => self.come(&at, wanted, true).await,
+            };
+            let entry = match came {
                 Came::Ran => return self.ran(&at, wanted).await,
                 Came::Nothing => return self.unfilled(&at, at.missed(), "not-stored").await,
                 Came::Stale(Entry::Response(stored), ticket)
@@ -229,8 +240,20 @@ where
                 }
                 // The refresh is not this call's.
                 Came::Stale(entry, ticket) => {
-                    ticket.moot();
+                    ticket.untried();
                     entry
+                }
+                Came::StoodIn(stored) => {
+                    if self.suits(&at.look, &stored)
+                        && let Some(response) = self.instead(&stored, at.look.is_head, None)
+                    {
+                        return Ok(response);
+                    }
+                    if !at.look.may_fill() || wanted == Wanted::Run {
+                        return self.unfilled(&at, Forward::Stale, "not-stored").await;
+                    }
+                    wanted = Wanted::Run;
+                    continue;
                 }
                 Came::Entry(entry) => entry,
             };
@@ -249,8 +272,8 @@ where
                     at.key = Some(at.look.key.variant(&rule, values));
                     at.rule = Some(rule);
                 }
-                // A variant is a response.
-                Entry::Rule(_) => {
+                // A variant is a response; and what is there did not fail.
+                Entry::Rule(_) | Entry::StoodIn(_) => {
                     return self.unfilled(&at, Forward::Bypass, "not-stored").await;
                 }
                 Entry::Response(stored) => {
@@ -298,7 +321,7 @@ where
     }
 
     /// Whether a stored response may answer the request: its credentials, and what it says of caching.
-    fn suits(&self, look: &Look, stored: &Stored) -> bool {
+    pub(super) fn suits(&self, look: &Look, stored: &Stored) -> bool {
         let now = self.inner.engine.now();
         let said = look.said;
         let seconds = std::time::Duration::from_secs;
@@ -306,29 +329,6 @@ where
             && !said.no_cache
             && said.max_age.is_none_or(|most| stored.age(now) <= seconds(most))
             && said.min_fresh.is_none_or(|least| stored.fresh_left(now) >= seconds(least))
-    }
-
-    /// Looks for the entry at one key, or makes it.
-    pub(super) async fn come(&mut self, at: &At, wanted: Wanted) -> Came {
-        let inner = Arc::clone(&self.inner);
-        let miss = match inner.engine.look(at.key(), wanted) {
-            Ok(Ok(entry)) => return Came::Entry(entry),
-            Ok(Err(NotStored)) => return Came::Nothing,
-            Err(miss) => miss,
-        };
-        match miss.ask_async().await {
-            Asked::Value(Ok(entry)) => Came::Entry(entry),
-            Asked::Stale(Ok(entry), ticket) => Came::Stale(entry, ticket),
-            // No error is shared, so none comes from elsewhere.
-            Asked::Value(Err(NotStored)) | Asked::Stale(Err(NotStored), _) => Came::Nothing,
-            // Giving the lead up lets the waiters go on.
-            Asked::Lead(_) if !at.look.may_fill() => Came::Nothing,
-            Asked::Lead(lead) => {
-                let mut driver = lead.driver();
-                drop(Driving::new(ByEntry(&inner.engine), &mut driver, pin!(self.fill(at))).await);
-                Came::Ran
-            }
-        }
     }
 
     /// The answer to a call whose handler ran.

@@ -7,23 +7,27 @@ use http::{Response, StatusCode};
 
 use super::answer::{self, Status};
 use super::body::Body;
-use super::engine::Wanted;
+use super::engine::{NotStored, Wanted};
 use super::fill::{At, Own};
 use super::key::Key;
 use super::service::{Call, Handler};
 use super::stats::count;
 use super::storable::Credentials;
-use super::stored::Stored;
+use super::stored::{Entry, Stored};
 use crate::read_through::Ticket;
 
 /// A stale response, over which the handler runs.
 pub(super) struct Over {
     stored: Arc<Stored>,
     key: Key,
+    /// The key of the target, where the responses vary.
+    target: Key,
     is_head: bool,
     credentials: Credentials,
-    /// It stands in this process. Once it does not, it is not served.
+    /// It stands in this process. If not, another one has it, or had it.
     is_here: bool,
+    /// How often either key was ended before it was found.
+    seen: (u64, u64),
     /// The client may have it, should the handler fail.
     may_stand_in: bool,
 }
@@ -34,6 +38,8 @@ enum Said {
     Failure(Option<StatusCode>),
     /// The page is another one now, which is not stored.
     Other,
+    /// There is no page any more.
+    Gone,
     /// It is stored, or nothing is known of it.
     Nothing,
 }
@@ -56,8 +62,10 @@ where
         let stands_in = stored.stands_in(now);
         self.over = (stands_in || stored.may_be_served(now)).then(|| Over {
             is_here: engine.has_response(at.key(), &stored),
+            seen: self.seen,
             stored,
             key: at.key().clone(),
+            target: at.look.key.clone(),
             is_head: at.look.is_head,
             credentials: at.look.credentials,
             may_stand_in: stands_in && suits,
@@ -73,19 +81,45 @@ where
     /// The end of each run over a stale response, whether a client waits for it or not. If the handler failed, the answer is
     /// the stale response, if that may still be served. If it says that the page is another one now, the stale response ends.
     pub(super) async fn ended(&mut self) -> Option<Response<Body<R>>> {
-        let over = self.over.take()?;
-        let was_removed = over.is_here && !self.inner.engine.has_response(&over.key, &over.stored);
-        if was_removed {
-            return None;
-        }
+        let over = self.over.take().filter(|over| self.stays(over))?;
+        let mut keys = vec![over.key, over.target];
+        keys.dedup();
         match self.said(over.credentials) {
-            Said::Failure(status) => self.stands_in(&over, status),
+            Said::Failure(status) if over.may_stand_in => {
+                self.instead(&over.stored, over.is_head, status)
+            }
+            // Another variant may be what it was.
             Said::Other => {
-                self.inner.engine.invalidate(&over.key).await.ignore();
+                self.inner.engine.invalidate_all(&keys[..1]).await.ignore();
                 None
             }
-            Said::Nothing => None,
+            Said::Gone => {
+                self.inner.engine.invalidate_all(&keys).await.ignore();
+                None
+            }
+            Said::Failure(_) | Said::Nothing => None,
         }
+    }
+
+    /// Whether a stale response was neither ended nor replaced since it was found, as far as this process knows.
+    fn stays(&self, over: &Over) -> bool {
+        let engine = &self.inner.engine;
+        let is_there = if over.is_here {
+            engine.has_response(&over.key, &over.stored)
+        } else {
+            !engine.has_another(&over.key)
+        };
+        is_there && over.seen == (engine.ends(&over.target), engine.ends(&over.key))
+    }
+
+    /// What those who wait for a run that failed get: the stale response, if it may stand in, to each that may have it.
+    pub(super) fn fails(&self) -> Result<Entry, NotStored> {
+        let now = self.inner.engine.now();
+        let over = self.over.as_ref().ok_or(NotStored)?;
+        if !over.stored.stands_in(now) || !self.stays(over) {
+            return Err(NotStored);
+        }
+        Ok(Entry::StoodIn(Arc::clone(&over.stored)))
     }
 
     fn said(&self, credentials: Credentials) -> Said {
@@ -103,18 +137,28 @@ where
         }
         // One that was not to be stored because of its request (`HEAD`, `no-store`) may say that the page is for all.
         let is_for_all = !self.has_filled && self.would_store(response, credentials);
-        if is_final(status, credentials) && !is_for_all { Said::Other } else { Said::Nothing }
+        match status.as_u16() {
+            _ if is_for_all || !is_final(status, credentials) => Said::Nothing,
+            404 | 410 | 451 => Said::Gone,
+            _ => Said::Other,
+        }
     }
 
-    fn stands_in(&mut self, over: &Over, status: Option<StatusCode>) -> Option<Response<Body<R>>> {
+    /// A stale response instead of a failure, if its time for that is not over. The status: of this call's own run.
+    pub(super) fn instead(
+        &mut self,
+        stored: &Stored,
+        is_head: bool,
+        status: Option<StatusCode>,
+    ) -> Option<Response<Body<R>>> {
         let now = self.inner.engine.now();
-        if !over.may_stand_in || !over.stored.stands_in(now) {
+        if !stored.stands_in(now) {
             return None;
         }
         self.own = None;
         count(&self.inner.counters.hits);
         count(&self.inner.counters.stale_hits);
-        let mut response = answer::from_stored(&over.stored, &self.asked, over.is_head, true, now);
+        let mut response = answer::from_stored(stored, &self.asked, is_head, true, now);
         self.count_not_modified(&response);
         self.say(&mut response, Status::StoodIn { status }, None);
         Some(response)
@@ -126,8 +170,7 @@ where
         if at.look.may_fill() {
             ticket.run_async(self.refresh(at, stored));
         } else {
-            // Nothing was tried.
-            ticket.moot();
+            ticket.untried();
         }
         response
     }
@@ -135,7 +178,7 @@ where
     /// The look takes the ticket. No client waits for the answer.
     async fn refresh(mut self, at: At, stale: Arc<Stored>) {
         self.runs_over(&at, stale, false);
-        drop(self.come(&at, Wanted::Any).await);
+        drop(self.come(&at, Wanted::Any, true).await);
         drop(self.ended().await);
     }
 }

@@ -20,6 +20,9 @@ pub(super) enum Entry {
     Response(Arc<Stored>),
     /// The responses of this target vary: they are stored beside it.
     Rule(Arc<Rule>),
+    /// The handler failed, and this may be served instead (RFC 5861 §4). Only for those who wait for its run: never stored.
+    #[serde(skip)]
+    StoodIn(Arc<Stored>),
 }
 
 /// A rule says nothing of a response, so it may outlive those that it leads to. It is made again once in a while, so that
@@ -35,6 +38,7 @@ impl Entry {
         match self {
             Self::Response(stored) => stored.fresh_left(now),
             Self::Rule(_) => RULE_LIVES,
+            Self::StoodIn(_) => Duration::ZERO,
         }
     }
 
@@ -44,7 +48,7 @@ impl Entry {
             Self::Response(stored) => {
                 Duration::from_millis(stored.wire.stale_ms.max(stored.wire.error_ms))
             }
-            Self::Rule(_) => Duration::ZERO,
+            Self::Rule(_) | Self::StoodIn(_) => Duration::ZERO,
         }
     }
 
@@ -52,7 +56,7 @@ impl Entry {
     pub(super) fn weight(&self) -> usize {
         BASE_WEIGHT
             + match self {
-                Self::Response(stored) => {
+                Self::Response(stored) | Self::StoodIn(stored) => {
                     let headers = stored.headers.iter();
                     let headers: usize =
                         headers.map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
@@ -206,6 +210,14 @@ impl Stored {
         let Wire { fresh_ms, age_ms, .. } = self.wire;
         let ends = fresh_ms.saturating_add(age_ms).saturating_add(more_ms);
         Duration::from_millis(ends).saturating_sub(self.age(now))
+    }
+
+    /// Whether this is the same one, read from elsewhere.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let of = |wire: &Wire| (wire.created_ms, wire.status, wire.age_ms, wire.fresh_ms);
+        of(&self.wire) == of(&other.wire)
+            && self.headers == other.headers
+            && self.body() == other.body()
     }
 
     /// Whether it was older when it was stored than its answer took.

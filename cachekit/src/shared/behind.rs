@@ -66,13 +66,22 @@ impl TierBehind for SharedTier {
         })
     }
 
-    fn peek<'a>(&'a self, store: &'a StoreRef, reader: &'a mut Reader<'a>) -> BoxFuture<'a, bool> {
+    fn peek<'a>(
+        &'a self,
+        store: &'a StoreRef,
+        stale: bool,
+        reader: &'a mut Reader<'a>,
+    ) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             if !self.unambiguous || self.is_overtaken() || !self.remote_entry.admits(store) {
                 return false;
             }
             let mut call = Call { store, until: self.remote_entry.deadline(), reader };
-            matches!(self.look(&mut call).await, Ok(Answer::Found(Use::Fresh { .. })))
+            match self.look(&mut call).await {
+                Ok(Answer::Found(Use::Fresh { .. })) => true,
+                Ok(Answer::Found(Use::Stale)) => stale,
+                _ => false,
+            }
         })
     }
 

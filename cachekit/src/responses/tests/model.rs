@@ -3,7 +3,7 @@
 //!
 //! The reference knows nothing of how the layer decides: it looks at each answer that was given, afterwards.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::*;
@@ -33,7 +33,7 @@ impl Random {
 
 const TARGETS: [&str; 3] = ["/a", "/b", "/b?c"];
 /// What handlers say, and for how many seconds the response may be served: fresh, stale behind that, and stale to a client whose
-/// own run failed.
+/// own run failed, or the one that it waited for.
 const SAID: [(&str, u64, u64, u64); 15] = [
     ("max-age=10", 10, 0, 0),
     ("max-age=30", 30, 0, 0),
@@ -83,8 +83,8 @@ struct Log {
     made: Vec<Made>,
     /// When a target was invalidated for the clients that ask later.
     invalidated: HashMap<&'static str, usize>,
-    /// Clients whose own run failed.
-    failed: HashSet<usize>,
+    /// Runs that failed: the target, and when in the order of all events.
+    failed: Vec<(&'static str, usize)>,
     taken_from_cache: usize,
     stale: usize,
     stood_in: usize,
@@ -100,6 +100,11 @@ impl Log {
         self.events += 1;
         self.events
     }
+
+    fn fails(&mut self, target: &'static str) {
+        let when = self.event();
+        self.failed.push((target, when));
+    }
 }
 
 /// A request and when it was sent.
@@ -108,6 +113,7 @@ struct Sent {
     target: &'static str,
     headers: BTreeMap<&'static str, &'static str>,
     answered_at: u64,
+    /// A run of the target failed while it waited.
     failed: bool,
     invalidated_before: Option<usize>,
 }
@@ -188,11 +194,11 @@ impl World {
                 let client = header("x-client").unwrap().parse().unwrap();
                 let mut log = log.lock().unwrap();
                 if header("x-fails").is_some() {
-                    log.failed.insert(client);
+                    log.fails(target);
                     return Err("failed".to_owned());
                 }
                 if says.status == "500" {
-                    log.failed.insert(client);
+                    log.fails(target);
                 }
                 let number = log.made.len();
                 let asked = ["x-lang", "cookie", "authorization"]
@@ -274,7 +280,10 @@ impl World {
         let (ask, after) = (self.shop.ask(request), random.below(4));
         tokio::spawn(async move {
             yields(starts).await;
-            let invalidated_before = log.lock().unwrap().invalidated.get(target).copied();
+            let (asked, invalidated_before) = {
+                let mut log = log.lock().unwrap();
+                (log.event(), log.invalidated.get(target).copied())
+            };
             if gives_up {
                 let mut asking = tokio::spawn(ask);
                 yields(after).await;
@@ -288,7 +297,9 @@ impl World {
             }
             let mut log = log.lock().unwrap();
             let number: usize = answer.text.split(';').next().unwrap().parse().unwrap();
-            let (answered_at, failed) = (now(&clock), log.failed.contains(&client));
+            // Its own run, or one that it may have waited for.
+            let failed = log.failed.iter().any(|(of, when)| *of == target && *when > asked);
+            let answered_at = now(&clock);
             let sent = Sent { client, target, headers, answered_at, failed, invalidated_before };
             let made = &log.made[number];
             if let Some(why) = objection(made, &sent) {

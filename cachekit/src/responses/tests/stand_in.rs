@@ -269,8 +269,11 @@ async fn one_run_answers_all_who_wait_for_a_new_one() {
     settle().await;
     gate.add_permits(10);
     for answer in asking {
-        assert_eq!(answer.await.unwrap().text, "run 2");
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.text, "run 2");
+        assert!(answer.header("cache-status").ends_with("detail=stale-if-error"), "{answer:?}");
     }
+    assert_eq!(shop.runs(), 3, "nor does any of them ask a handler that just failed");
     // A client that hangs up leaves the others nothing to wait for.
     let mut gone = tokio::spawn(shop.get_owned("/"));
     gate.forget_permits(10);
@@ -281,6 +284,58 @@ async fn one_run_answers_all_who_wait_for_a_new_one() {
     drop((&mut gone).await);
     gate.add_permits(1);
     assert_eq!(waits.await.unwrap().text, "run 2");
+}
+
+/// What waits for a run that fails gets what the failure leaves to it: not what its own request may not have.
+#[tokio::test]
+async fn each_that_waits_gets_what_it_may_have() {
+    let test = testing::isolate();
+    let (shop, gate, fails) = gated();
+    shop.get("/").await;
+    test.clock().advance(Duration::from_secs(61));
+    fails.store(1, Ordering::SeqCst);
+    let leads = tokio::spawn(shop.get_owned("/"));
+    settle().await;
+    let waits = tokio::spawn(shop.get_owned("/"));
+    let alone = tokio::spawn(shop.ask(request("GET", "/", &[("cookie", "id=1")])));
+    settle().await;
+    assert_eq!(shop.runs(), 3, "a client that may not have it waits for nothing");
+    // An invalidation counts for those that wait as well.
+    shop.cache.invalidate("http://shop.example/").await.unwrap().ignore();
+    gate.add_permits(10);
+    for answer in [leads, waits, alone] {
+        assert_eq!(answer.await.unwrap().status, 503);
+    }
+}
+
+/// One request is one look-up, also while the handler fails.
+#[tokio::test]
+async fn each_request_is_counted_once() {
+    for vary in [None, Some(("vary", "x"))] {
+        let test = testing::isolate();
+        let first: Vec<_> = SAYS.iter().copied().chain(vary).collect();
+        let shop = shop(first.leak(), &[(":status", "503")]);
+        shop.get("/").await;
+        let counted = || {
+            let listed = crate::functions();
+            let all = listed.iter().map(crate::cached_function::listed::Function::stats);
+            all.fold((0, 0, 0), |sum, it| {
+                (sum.0 + it.hits, sum.1 + it.stale_hits, sum.2 + it.misses)
+            })
+        };
+        let before = counted();
+        for _ in 0..3 {
+            assert!(shop.get("/").await.is_hit());
+        }
+        let fresh = counted();
+        assert_eq!((fresh.0 - before.0, fresh.1, fresh.2), (3, before.1, before.2), "{vary:?}");
+        test.clock().advance(Duration::from_secs(61));
+        for _ in 0..5 {
+            assert_eq!(shop.get("/").await.text, "good");
+        }
+        let failing = counted();
+        assert_eq!((failing.0, failing.1, failing.2 - fresh.2), (fresh.0, fresh.1, 5), "{vary:?}");
+    }
 }
 
 /// What was invalidated while the handler ran stands in for nothing.
@@ -297,6 +352,68 @@ async fn an_invalidation_counts_for_what_stands_in() {
     gate.add_permits(2);
     assert_eq!(asking.await.unwrap().status, 503);
     assert_eq!(shop.get("/").await.status, 503);
+}
+
+/// The same where the responses vary, and where only another process has the response.
+#[cfg(feature = "shared")]
+#[tokio::test]
+async fn an_invalidation_counts_wherever_the_response_is() {
+    use crate::testing::Scope;
+
+    for vary in [None, Some(("vary", "x"))] {
+        for is_here in [true, false] {
+            let backend = Arc::new(cachekit_io::MemoryBackend::new());
+            let machine = || Scope::new().with_backend(Arc::clone(&backend) as _);
+            let (a, b) = (machine(), machine());
+            let first: Vec<_> = SAYS.iter().copied().chain(vary).collect();
+            let stored = std::time::SystemTime::now();
+            let clock = a.clock().clone();
+            let first = a.run(|| {
+                Shop::with(CacheResponses::builder("test"), move |_| {
+                    let mut answer = response(&first, "good");
+                    let time = Duration::from_millis(59_999);
+                    answer.body_mut().pending = Some(Pending(clock.clone(), time));
+                    answer
+                })
+            });
+            first.get("/").await;
+            while stored.elapsed().unwrap_or_default() < Duration::from_millis(3) {
+                std::thread::yield_now();
+            }
+            let gate = Arc::new(Semaphore::new(0));
+            let by = Arc::clone(&gate);
+            let make = || {
+                Shop::later(CacheResponses::builder("test"), move |request| {
+                    let gate = Arc::clone(&by);
+                    async move {
+                        if request.method() == "GET" {
+                            gate.acquire().await.unwrap().forget();
+                        }
+                        Ok(response(&[(":status", "503")], "bad"))
+                    }
+                })
+            };
+            let failing = if is_here {
+                a.clock().advance(Duration::from_millis(2));
+                let other = a.run(make);
+                Shop {
+                    cache: first.cache.clone(),
+                    service: first.cache.layer(other.handler.clone()),
+                    ..other
+                }
+            } else {
+                b.run(make)
+            };
+            let asking = tokio::spawn(failing.get_owned("/"));
+            settle().await;
+            assert_eq!(failing.runs(), 1);
+            let done = failing.cache.invalidate("http://shop.example/").await.unwrap();
+            assert!(done.is_confirmed());
+            gate.add_permits(10);
+            let answer = asking.await.unwrap();
+            assert_eq!((answer.status, answer.text.as_str()), (503, "bad"), "{vary:?} {is_here}");
+        }
+    }
 }
 
 #[cfg(feature = "shared")]

@@ -49,6 +49,7 @@ fn five() -> u32 {
     5
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
 fn is_seven(number: &u32) -> bool {
     *number == 7
 }
