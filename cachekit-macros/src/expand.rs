@@ -142,8 +142,9 @@ impl Model {
 
     /// The levels of lints that the user sets at the function, for the items next to it: they repeat the user's tokens.
     ///
-    /// No lint has another level there, because `#[allow(…)]` is an error under the user's `#![forbid(…)]`. Instead, all
-    /// tokens that a lint could be reported at have spans of the expansion.
+    /// No lint of the compiler has another level there, because `#[allow(…)]` is an error under the user's `#![forbid(…)]`.
+    /// Instead, all tokens that a lint could be reported at have spans of the expansion. Clippy also looks at names and
+    /// types that are the user's, and has nothing to say here.
     fn levels_of_lints(&self) -> TokenStream {
         let levels = self.function.attrs.iter().filter_map(|attr| {
             let path = attr.path();
@@ -164,7 +165,10 @@ impl Model {
                 (false, false) => Some(quote!(#attr)),
             }
         });
-        levels.collect()
+        let clippy = quote! {
+            #[allow(clippy::all, clippy::nursery, clippy::pedantic, clippy::restriction)]
+        };
+        std::iter::once(clippy).chain(levels).collect()
     }
 
     /// For items that call the function: if it is deprecated, that is no news at its own name.

@@ -62,14 +62,17 @@ pub(super) fn with(
     };
     let made = quote_spanned!(here=> { #import #call });
     if expressions.is_empty() {
-        return made;
+        // Of `key = ()` no part uses an argument.
+        let is_constant = arrival == Arrival::Borrowed && parts.is_empty();
+        let used = if is_constant { used(model, arrival, false) } else { None };
+        return quote_spanned!(here=> { #used #made });
     }
     let names = model
         .parameters
         .iter()
         .filter(|parameter| !parameter.skipped)
         .filter_map(|parameter| parameter.borrowed_names(arrival == Arrival::AsWritten));
-    let used = used(model, arrival);
+    let used = used(model, arrival, true);
     let done = ours("done", here);
     // A match keeps the temporaries of the expressions alive until the key has been used. Its own
     // statement ends them before anything else happens, and before an await.
@@ -85,15 +88,16 @@ pub(super) fn with(
     }
 }
 
-/// A statement that uses the names that expressions see: an expression need not use all of them.
-fn used(model: &Model, arrival: Arrival) -> Option<TokenStream> {
+/// A statement that uses the arguments of a companion, and the names in them if expressions see those: an expression need not
+/// use all of them.
+fn used(model: &Model, arrival: Arrival, are_bound: bool) -> Option<TokenStream> {
     let mut used = Vec::new();
     for parameter in model.parameters.iter().filter(|parameter| !parameter.skipped) {
         if arrival == Arrival::Borrowed {
             used.push(&parameter.ident);
         }
-        let is_bound = parameter.borrowed_names(arrival == Arrival::AsWritten).is_some();
-        if is_bound {
+        let borrowed = parameter.borrowed_names(arrival == Arrival::AsWritten);
+        if are_bound && borrowed.is_some() {
             used.extend(&parameter.names);
         }
     }

@@ -359,16 +359,16 @@ pub(super) struct ByEntry<'a>(pub(super) &'a Engine);
 impl Judge<Key, Ran> for ByEntry<'_> {
     fn judge(&self, key: &Key, ran: &Result<Entry, NotStored>, _ttl: Ticks) -> Verdict {
         match ran {
+            // What stands in is for those that wait.
+            Ok(Entry::StoodIn(_)) | Err(NotStored) => {
+                Verdict { keep: false, ttl: 0, weight: 1, window: 0 }
+            }
             Ok(entry) => Verdict {
                 keep: true,
                 ttl: clock::ticks(entry.fresh_for(self.0.now())).max(1),
                 weight: (entry.weight() + key.weight()) as u64,
                 window: clock::ticks(entry.stale_for()),
             },
-            // What stands in is for those that wait.
-            Ok(Entry::StoodIn(_)) | Err(NotStored) => {
-                Verdict { keep: false, ttl: 0, weight: 1, window: 0 }
-            }
         }
     }
 }

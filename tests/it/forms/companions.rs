@@ -88,6 +88,7 @@ fn refresh_runs_and_stores() {
 
 #[test]
 fn keys_tell_calls_apart() {
+    #[allow(dead_code)] // Only its companions are called.
     #[cache]
     fn twin(id: u64, name: &str) -> String {
         format!("{id}{name}")

@@ -156,6 +156,7 @@ keyed! {
 /// The same options, with fragments of the kinds they take.
 macro_rules! optioned {
     ($name:ident, $($options:tt)*) => {
+        #[allow(dead_code)] // Of some, only the policy is looked at.
         #[cache::local($($options)*)]
         fn $name(n: u64) -> u64 {
             n * 2

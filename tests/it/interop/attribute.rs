@@ -356,10 +356,12 @@ fn without_a_key_no_argument_has_anything_kept() {
 
 #[test]
 fn the_key_of_a_call_is_that_of_its_entry() {
+    #[allow(dead_code)] // Only its companions are called.
     #[cache(interop = "shown", namespace = "my.app", ttl = 60)]
     fn shown(id: u64) -> u64 {
         id
     }
+    #[allow(dead_code)] // Only its companions are called.
     #[cache::secure(interop = "shown_sealed", namespace = "my.app", ttl = 60)]
     fn shown_sealed(id: u64) -> u64 {
         id
@@ -375,6 +377,7 @@ fn the_key_of_a_call_is_that_of_its_entry() {
 
 #[test]
 fn companions_reach_the_shared_entry() {
+    #[allow(dead_code)] // Only its companions are called.
     #[cache(interop = "stock", namespace = "companions", ttl = 60)]
     fn stock(id: u8) -> u32 {
         u32::from(id)

@@ -362,6 +362,7 @@ fn set_values_follow_a_computed_ttl() {
 
 #[test]
 fn set_values_follow_the_condition() {
+    #[allow(dead_code)] // Only its companions are called.
     #[cache(if = |value| *value > 10)]
     fn conditional(n: u32) -> u32 {
         n
@@ -387,6 +388,7 @@ fn set_values_whose_options_need_a_call_only_outdate() {
 
 #[test]
 fn set_values_have_their_weight() {
+    #[allow(dead_code)] // Only its companions are called.
     #[cache(capacity = 100, weight = |_, text| text.len() as u64)]
     fn text(length: usize) -> String {
         "x".repeat(length)

@@ -318,7 +318,7 @@ async fn each_request_is_counted_once() {
         shop.get("/").await;
         let counted = || {
             let listed = crate::functions();
-            let all = listed.iter().map(crate::cached_function::listed::Function::stats);
+            let all = listed.iter().map(crate::Function::stats);
             all.fold((0, 0, 0), |sum, it| {
                 (sum.0 + it.hits, sum.1 + it.stale_hits, sum.2 + it.misses)
             })
