@@ -1,6 +1,6 @@
 //! What the user says about lints at a function holds for all that comes of it.
 
-#![deny(warnings, unfulfilled_lint_expectations, unused_lifetimes, single_use_lifetimes)]
+#![deny(warnings, dead_code, unused, unfulfilled_lint_expectations, unused_lifetimes, single_use_lifetimes)]
 
 use cachekit::cache;
 
