@@ -146,7 +146,8 @@ impl LockGuard {
     }
 
     /// Gives the lock back. `false` if the service says that it was not held any more; not every service
-    /// tells a late release from one in time.
+    /// tells a late release from one in time. If an answer was lost and the request was repeated, it cannot be
+    /// known which of the two released it: `true`.
     pub async fn release(mut self) -> Result<bool, BackendError> {
         let Some(token) = &self.token else { return Ok(false) };
         let released = self.client.give_lock_back(&self.key, token).await;
