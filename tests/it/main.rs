@@ -15,7 +15,6 @@ mod http;
 mod interop;
 mod objects;
 mod options;
-mod programs;
 mod published;
 #[cfg(unix)]
 mod responses;
@@ -25,7 +24,6 @@ mod shared;
 mod stale;
 mod testing_aids;
 mod texts;
-mod ui;
 
 /// The crate where a library would re-export it.
 mod reexport {

@@ -221,14 +221,18 @@ const fn returned(ty: &'static str, from_text: &'static str, outcome: Outcome) -
     Returned { ty, from_text, outcome }
 }
 
-const OPTION: &str = "if ::cachekit_tests::programs::number(&text) % 3 == 0 { ::core::option::Option::None } \
+const OPTION: &str = "if ::cachekit_compiled_tests::judge::number(&text) % 3 == 0 { ::core::option::Option::None } \
                       else { ::core::option::Option::Some(text) }";
-const RESULT: &str = "if ::cachekit_tests::programs::number(&text) % 3 == 0 { ::core::result::Result::Err(text) } \
+const RESULT: &str = "if ::cachekit_compiled_tests::judge::number(&text) % 3 == 0 { ::core::result::Result::Err(text) } \
                       else { ::core::result::Result::Ok(text) }";
 
 pub(super) const RETURNED: &[Returned] = &[
     returned("::std::string::String", "text", Outcome::Value),
-    returned("::core::primitive::u64", "::cachekit_tests::programs::number(&text)", Outcome::Value),
+    returned(
+        "::core::primitive::u64",
+        "::cachekit_compiled_tests::judge::number(&text)",
+        Outcome::Value,
+    ),
     returned("::core::option::Option<::std::string::String>", OPTION, Outcome::Option),
     returned("crate::types::Maybe<::std::string::String>", OPTION, Outcome::Option),
     returned(
@@ -240,7 +244,7 @@ pub(super) const RETURNED: &[Returned] = &[
     returned("crate::types::TextAnswer", RESULT, Outcome::Result),
     returned(
         "(::core::primitive::u64, ::std::vec::Vec<::std::string::String>)",
-        "(::cachekit_tests::programs::number(&text), ::std::vec![text])",
+        "(::cachekit_compiled_tests::judge::number(&text), ::std::vec![text])",
         Outcome::Value,
     ),
     returned(
@@ -252,7 +256,7 @@ pub(super) const RETURNED: &[Returned] = &[
     returned("()", "{ let _ = text; }", Outcome::Value),
     returned(
         "::core::result::Result<::core::option::Option<::core::primitive::u64>, ::std::string::String>",
-        "::core::result::Result::Ok(::core::option::Option::Some(::cachekit_tests::programs::number(&text)))",
+        "::core::result::Result::Ok(::core::option::Option::Some(::cachekit_compiled_tests::judge::number(&text)))",
         Outcome::Result,
     ),
 ];

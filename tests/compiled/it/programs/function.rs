@@ -296,7 +296,7 @@ impl Function {
     pub(super) fn shown(&self, call: &str) -> String {
         let call = match self.kind {
             Kind::Sync => call.to_owned(),
-            _ => format!("::cachekit_tests::block_on({call})"),
+            _ => format!("::cachekit_compiled_tests::block_on({call})"),
         };
         format!("::std::format!(\"{{:?}}\", {call})")
     }

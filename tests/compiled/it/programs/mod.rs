@@ -2,9 +2,9 @@
 //!
 //! Every program is a module that has some functions twice, plain and cached: written out or by a macro from
 //! fragments, free or in `impl`s, generic, async, with options and names of every kind. The compiler has to
-//! take it, and `cachekit_tests::programs` says what must hold when it runs.
+//! take it, and `cachekit_compiled_tests::judge` says what must hold when it runs.
 //!
-//! `CACHEKIT_PROGRAMS=2000 cargo test -p cachekit-tests --test it programs::` makes more of them, and
+//! `CACHEKIT_PROGRAMS=2000 cargo test -p cachekit-compiled-tests programs::` makes more of them, and
 //! `CACHEKIT_PROGRAMS_SEED` others. They lie in `target/tests/programs`; a failure names the file.
 
 mod choice;

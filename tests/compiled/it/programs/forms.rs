@@ -12,7 +12,7 @@ pub(super) struct Form {
     pub(super) subjects: Vec<Subject>,
 }
 
-/// A function as the judge sees it; see `cachekit_tests::programs::Subject`.
+/// A function as the judge sees it; see `cachekit_compiled_tests::judge::Subject`.
 pub(super) struct Subject {
     pub(super) name: String,
     /// Expressions that print results.
@@ -80,7 +80,7 @@ pub(super) fn companion(function: &Function, call: &Call) -> [String; 5] {
 fn steps(function: &Function, result: &str, call: impl Fn(&str) -> String) -> [String; 5] {
     let waited = |call: String| match function.kind {
         Kind::Sync => call,
-        _ => format!("::cachekit_tests::block_on({call})"),
+        _ => format!("::cachekit_compiled_tests::block_on({call})"),
     };
     let step = |name: &str| waited(call(name));
     [

@@ -199,7 +199,7 @@ fn skipped_types(choice: &mut Choice) -> Form {
     };
     let shown = |call: &str| match asyncness {
         "" => format!("::std::format!(\"{{:?}}\", {call})"),
-        _ => format!("::std::format!(\"{{:?}}\", ::cachekit_tests::block_on({call}))"),
+        _ => format!("::std::format!(\"{{:?}}\", ::cachekit_compiled_tests::block_on({call}))"),
     };
     let calls = ["Left, 1", "Right, 1", "Right, 2", "Left, 2"];
     let subject = Subject {

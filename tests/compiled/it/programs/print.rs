@@ -72,7 +72,7 @@ pub(super) fn program(seed: u64) -> String {
         form.subjects.iter().enumerate().map(|(n, each)| listed(n, each)).collect();
     let _ = write!(
         text,
-        "use ::cachekit_tests::programs::{{Kept, Program, Reach, Subject}};\n\
+        "use ::cachekit_compiled_tests::judge::{{Kept, Program, Reach, Subject}};\n\
          pub const PROGRAM: Program = Program {{ name: \"p{seed}\", seed: {seed}, \
          subjects: &[{subjects}], schedule: &{schedule:?} }};\n"
     );
@@ -96,10 +96,10 @@ fn companion(number: usize, subject: &Subject) -> String {
     let names = ["Peek", "Contains", "Invalidate", "Refresh", "Set"];
     let mut arms = String::new();
     for (name, text) in names.iter().zip(steps) {
-        let _ = writeln!(arms, "::cachekit_tests::programs::Step::{name} => {text},");
+        let _ = writeln!(arms, "::cachekit_compiled_tests::judge::Step::{name} => {text},");
     }
     format!(
-        "pub fn companion_{number}(step: ::cachekit_tests::programs::Step) -> ::std::string::String {{\n\
+        "pub fn companion_{number}(step: ::cachekit_compiled_tests::judge::Step) -> ::std::string::String {{\n\
          match step {{\n{arms}}} }}\n"
     )
 }
@@ -126,7 +126,7 @@ pub(super) fn main(part: &str, seeds: &[u64]) -> String {
     let all: Vec<_> = seeds.iter().map(|seed| format!("p{seed}::PROGRAM")).collect();
     let _ = writeln!(
         text,
-        "fn main() {{ ::cachekit_tests::programs::judge_all(&[{}]) }}",
+        "fn main() {{ ::cachekit_compiled_tests::judge::judge_all(&[{}]) }}",
         all.join(", ")
     );
     text
