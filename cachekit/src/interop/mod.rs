@@ -125,6 +125,11 @@ pub fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Error> {
 
 /// Whether no other value of the type has this argument's place in a key, except one from which it differs only in what
 /// the protocol itself leaves out: less than a microsecond and the offset of a date, and the order in a [`Set`].
+///
+/// It is, if the key's bytes are read as this value. With dates and sets they cannot be: a date is a number there, and a
+/// set is in another order. Then the bytes have to be read as a value with dates and sets in the same places, with a
+/// number taken for a date where the type wants one; and this value, written in full, has to survive a round trip. If two
+/// values with the same bytes passed, both would have these places in common, and so everything but what is left out.
 pub(crate) fn is_told_apart<T: Serialize + DeserializeOwned + Eq>(
     argument: &T,
 ) -> Result<bool, Error> {
@@ -132,13 +137,31 @@ pub(crate) fn is_told_apart<T: Serialize + DeserializeOwned + Eq>(
         encode::argument(argument, profile, |encoded| decode::document::<T>(encoded).ok())
     };
     let (read, shortened) = read_as(Profile::Arguments)?;
-    let may_differ = match read {
-        Some(read) if read == *argument => return Ok(true),
-        // A date is a number there, which no type of dates reads: what was read is another kind of value.
-        Some(_) => shortened.sets && !shortened.dates,
-        None => shortened.sets || shortened.dates,
+    if read.as_ref() == Some(argument) {
+        return Ok(true);
+    }
+    if !shortened.sets && !shortened.dates {
+        return Ok(false);
+    }
+    let read = match read {
+        // What is read without taking numbers for dates counts, because another value may be known by it.
+        Some(read) => Some(read),
+        None => {
+            encode::argument(argument, Profile::Arguments, |encoded| {
+                decode::argument::<T>(encoded).ok()
+            })?
+            .0
+        }
     };
-    Ok(may_differ && read_as(Profile::Whole)?.0.as_ref() == Some(argument))
+    let marked =
+        |value: &T| Ok::<_, Error>(encode::argument(value, Profile::Marked, <[u8]>::to_vec)?.0);
+    Ok(match read {
+        Some(read) => {
+            marked(&read)? == marked(argument)?
+                && read_as(Profile::Whole)?.0.as_ref() == Some(argument)
+        }
+        None => false,
+    })
 }
 
 /// A value as it is stored: one MessagePack document in canonical form, floats kept as floats.

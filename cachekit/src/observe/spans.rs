@@ -9,7 +9,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Span, debug_span};
 
 use super::{Cause, Observed, Outcome};
-use crate::{observer, thread_cache};
+use crate::observer;
+use crate::thread_cache::sampling;
 
 /// The tier that answered.
 pub(super) const PROCESS: &str = "process";
@@ -18,7 +19,7 @@ pub(super) const SHARED: &str = "shared";
 const NONE: &str = "none";
 
 /// Gives one hit in this many, in each thread, a span.
-pub(crate) use crate::thread_cache::sample_hits;
+pub(crate) use crate::thread_cache::sampling::sample_hits;
 
 /// Records a hit in the store. The name is looked up only if the hit may have a span; otherwise all hits would pay for it.
 #[inline]
@@ -31,7 +32,7 @@ pub(super) fn hit(observed: &Observed, stale: bool) {
 /// Whether hits may have spans.
 #[inline]
 pub(crate) fn samples_hits() -> bool {
-    thread_cache::sampled() != 0
+    sampling::sampled() != 0
 }
 
 /// Records a hit, which has a span if it is its turn.
@@ -41,7 +42,7 @@ pub(crate) fn sampled_hit(name: impl FnOnce() -> String, stale: bool) {
     thread_local! {
         static SEEN: Cell<u32> = const { Cell::new(0) };
     }
-    let one_in = thread_cache::sampled().max(1);
+    let one_in = sampling::sampled().max(1);
     let seen = SEEN.try_with(|seen| {
         seen.set(seen.get().wrapping_add(1));
         seen.get()

@@ -7,90 +7,28 @@
 //!
 //! A thread cache lets go of entries that ended: of those that its own thread ended at once, of others at the thread's
 //! next call of any cached function ([`gone`]). So what thread caches keep alive beyond their stores is what threads hold
-//! that make no call, up to [`SLOTS`] entries each, until they end.
+//! that make no call, up to as many entries as a [`table`] has slots, until they end.
 
-use std::cell::{Cell, OnceCell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref};
 use std::sync::Arc;
-#[cfg(feature = "tracing")]
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::clock::Ticks;
 use crate::counters::{self, CounterId, ThreadCounters};
 use crate::entry::{Entry, Head, Resident, StoreNumber};
 use crate::sync::per_thread;
 
+use self::sampling::Sampling;
+use self::table::{Set, Slot, Table, Taken};
+
 mod gone;
+#[cfg_attr(not(feature = "tracing"), path = "unsampled.rs")]
+pub(crate) mod sampling;
+mod table;
 #[cfg(test)]
 mod tests;
 
-/// Entries a thread's cache can hold, over all caches. At this size 1,000 hot keys find all but 3 % of
-/// themselves a slot; the table takes 128 KiB of a thread that uses caches.
-#[cfg(test)]
-pub(crate) const SLOTS: usize = SETS * WAYS;
-
-const SETS: usize = 2048;
-
-/// Slots an entry can be in. Two of them are one cache line.
-const WAYS: usize = 2;
-
 /// Hits from the store for each entry that is remembered.
 const HITS_PER_ADMISSION: u32 = 8;
-
-struct Slot {
-    /// Half of the entry's hash. The key decides; this only spares comparing it for nothing.
-    tag: Cell<u32>,
-    /// It was used since a newcomer came: the next one is turned away.
-    used: Cell<bool>,
-    /// Borrowed slot by slot: a mark for the whole table would be written by every hit, and each would
-    /// have to wait for the one before.
-    entry: RefCell<Option<Resident>>,
-}
-
-impl Slot {
-    /// How much would be lost with what is in it, for an entry with this tag. 0: nothing, it is its own.
-    fn worth(&self, tag: u32) -> u32 {
-        match self.entry.try_borrow().as_deref() {
-            // The user's code is at work on it.
-            Err(_) => u32::MAX,
-            Ok(None) => 1,
-            Ok(Some(_)) if self.tag.get() == tag => 0,
-            Ok(Some(_)) => 2 + u32::from(self.used.get()),
-        }
-    }
-
-    /// Takes the entry out if it is dead, to be dropped by the caller.
-    fn take_dead(&self) -> Taken {
-        let Ok(mut entry) = self.entry.try_borrow_mut() else { return Taken::InUse };
-        if !entry.as_ref().is_some_and(|entry| entry.head().is_dead()) {
-            return Taken::Nothing;
-        }
-        self.used.set(false);
-        entry.take().map_or(Taken::Nothing, Taken::Dead)
-    }
-}
-
-/// What was in a slot to let go of.
-enum Taken {
-    Nothing,
-    Dead(#[allow(dead_code)] Resident),
-    /// The user's code is at work on it.
-    InUse,
-}
-
-#[repr(align(64))]
-struct Set([Slot; WAYS]);
-
-/// The table, and where its hits are counted.
-struct Table {
-    sets: Box<[Set; SETS]>,
-    counters: Arc<ThreadCounters>,
-}
-
-fn new_sets() -> Box<[Set; SETS]> {
-    let empty = || Slot { tag: Cell::new(0), used: Cell::new(false), entry: RefCell::new(None) };
-    let sets: Vec<Set> = (0..SETS).map(|_| Set([empty(), empty()])).collect();
-    sets.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("SETS sets"))
-}
 
 pub(crate) struct ThreadCache {
     /// The test scope this thread is in, 0 outside.
@@ -108,9 +46,7 @@ pub(crate) struct ThreadCache {
     counters: OnceCell<Arc<ThreadCounters>>,
     /// Hits that the store served to this thread.
     served: Cell<u32>,
-    /// Hits may have spans. A copy of what the process is told, which costs a hit less to read.
-    #[cfg(feature = "tracing")]
-    is_observed: Cell<bool>,
+    sampling: Sampling,
 }
 
 impl ThreadCache {
@@ -124,8 +60,7 @@ impl ThreadCache {
             table: OnceCell::new(),
             counters: OnceCell::new(),
             served: Cell::new(0),
-            #[cfg(feature = "tracing")]
-            is_observed: Cell::new(false),
+            sampling: Sampling::new(),
         }
     }
 }
@@ -150,66 +85,6 @@ pub(crate) fn ended<'a>(entries: impl Iterator<Item = (u64, &'a Head)>) {
     let held = entries.filter(|(_, head)| head.is_in_thread_caches()).map(|(hash, _)| hash);
     if gone::note(held) {
         with(ThreadCache::catch_up);
-    }
-}
-
-/// One hit in this many has a span; 0 means none. It is here because each thread keeps a copy beside its entries.
-#[cfg(feature = "tracing")]
-static SAMPLED: AtomicU32 = AtomicU32::new(0);
-
-/// Sets how many hits have spans. Each thread reads it before its next hit, as it does when an entry has ended.
-#[cfg(feature = "tracing")]
-pub(crate) fn sample_hits(one_in: u32) {
-    SAMPLED.store(one_in, Ordering::Relaxed);
-    gone::note(std::iter::once(0));
-}
-
-/// One hit in this many has a span; 0 means none.
-#[cfg(feature = "tracing")]
-#[inline]
-pub(crate) fn sampled() -> u32 {
-    SAMPLED.load(Ordering::Relaxed)
-}
-
-/// The upper bits and the lower ones choose the set together: the hashes of numbers in a row are as far from each other, and
-/// with some seeds either alone would leave many sets empty.
-#[inline]
-fn index(hash: u64) -> usize {
-    // The masked value is below SETS.
-    #[allow(clippy::cast_possible_truncation)]
-    let index = (hash ^ (hash >> (u64::BITS - SETS.ilog2()))) as usize & (SETS - 1);
-    index
-}
-
-#[inline]
-fn tag(hash: u64) -> u32 {
-    // The upper bits are left out on purpose.
-    #[allow(clippy::cast_possible_truncation)]
-    let tag = hash as u32;
-    tag
-}
-
-impl Table {
-    // What does not depend on the types is in functions of its own, which are compiled once and not for
-    // each pair of them.
-
-    /// The slot that may hold the entry with this hash.
-    #[inline]
-    fn slot(&self, hash: u64) -> Option<&Slot> {
-        let [first, second] = &self.sets[index(hash)].0;
-        let slot = if first.tag.get() == tag(hash) { first } else { second };
-        if slot.tag.get() == tag(hash) { Some(slot) } else { None }
-    }
-
-    /// Counts a hit.
-    #[inline]
-    fn count(&self, slot: &Slot, head: &Head) {
-        if !slot.used.get() {
-            slot.used.set(true);
-        }
-        head.visit();
-        // Last: it may be a call, for which nothing is to be kept then.
-        self.counters.hit(head.counter());
     }
 }
 
@@ -250,7 +125,7 @@ impl ThreadCache {
     }
 
     fn set_special(&self) {
-        let special = self.is_shut() || self.is_observed();
+        let special = self.is_shut() || self.sampling.is_on();
         self.special.set(special);
         self.expected.set(if special { NOTHING } else { self.seen.get() });
     }
@@ -332,20 +207,7 @@ impl ThreadCache {
         if served.is_multiple_of(HITS_PER_ADMISSION) {
             self.remember(hash, entry);
         }
-        self.is_observed()
-    }
-
-    #[cfg(feature = "tracing")]
-    #[inline]
-    fn is_observed(&self) -> bool {
-        self.is_observed.get()
-    }
-
-    #[cfg(not(feature = "tracing"))]
-    #[inline]
-    #[allow(clippy::unused_self)] // As the other build has it.
-    fn is_observed(&self) -> bool {
-        false
+        self.sampling.is_on()
     }
 
     /// Puts an entry into its slot, unless what is there was used since the last newcomer came.
@@ -357,12 +219,11 @@ impl ThreadCache {
             // to an entry whose time moves by rules, only its cache knows.
             return;
         }
-        let table = self.table.get_or_init(|| Table {
-            sets: new_sets(),
-            counters: Arc::clone(self.counters.get_or_init(ThreadCounters::register)),
+        let table = self.table.get_or_init(|| {
+            Table::new(Arc::clone(self.counters.get_or_init(ThreadCounters::register)))
         });
-        let tag = tag(hash);
-        let [first, second] = &table.sets[index(hash)].0;
+        let tag = table::tag(hash);
+        let [first, second] = &table.set(hash).0;
         // Its own slot, else an empty one, else the less used one.
         let slot = if first.worth(tag) <= second.worth(tag) { first } else { second };
         let mut dropped = None;
@@ -395,17 +256,16 @@ impl ThreadCache {
             }
         };
         match &ended.hashes {
-            Some(hashes) => hashes.iter().for_each(|hash| let_go(&table.sets[index(hash)])),
+            Some(hashes) => hashes.iter().for_each(|hash| let_go(table.set(hash))),
             // Too many to know them all.
-            None => table.sets.iter().for_each(let_go),
+            None => table.sets().iter().for_each(let_go),
         }
         again.needed = in_use;
     }
 
     fn see(&self, count: u64) {
         self.seen.set(count);
-        #[cfg(feature = "tracing")]
-        self.is_observed.set(sampled() != 0);
+        self.sampling.read();
         self.set_special();
     }
 

@@ -2,7 +2,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{SLOTS, ThreadCache, Wanted};
+use super::table::SLOTS;
+use super::{ThreadCache, Wanted};
 use crate::clock::{self, NEVER};
 use crate::counters::HitCounter;
 use crate::entry::{Entry, Head, Plan, Resident, StoreNumber};
@@ -244,7 +245,7 @@ fn a_look_up_that_tells_no_observer_passes_by_where_observers_may_want_to_hear_o
     thread_cache.settle();
     assert_eq!((look(true), look(false), hits.total()), (Some(10), Some(10), 2));
 
-    thread_cache.is_observed.set(true);
+    thread_cache.sampling.turn_on();
     thread_cache.set_special();
     assert!(thread_cache.is_special());
     assert_eq!((look(true), look(false), hits.total()), (None, Some(10), 3));

@@ -9,6 +9,7 @@ use super::reader::{Item, Reader, SHORT_ARRAY, SHORT_MAP, too_deep};
 use super::sentinel::{self, Wanted};
 use super::variant::{self, Variant};
 use crate::interop::error::{ErrorKind, Fault};
+use crate::interop::temporal::Temporal;
 use crate::interop::{MAX_DEPTH, MAX_WRAPPERS, names};
 
 /// A document that is being read.
@@ -20,11 +21,18 @@ pub(super) struct Document<'de> {
     wrappers: u32,
     /// The names that the next key may have, if a struct is being read.
     pub(super) names: &'static [&'static str],
+    /// Whether a number is a date where a type wants one: as in keys, and nowhere else.
+    dates_are_numbers: bool,
 }
 
 impl<'de> Document<'de> {
     pub(super) fn new(reader: Reader<'de>) -> Self {
-        Self { reader, depth: 0, wrappers: 0, names: &[] }
+        Self { reader, depth: 0, wrappers: 0, names: &[], dates_are_numbers: false }
+    }
+
+    /// Of an argument as keys have it.
+    pub(super) fn of_key(reader: Reader<'de>) -> Self {
+        Self { dates_are_numbers: true, ..Self::new(reader) }
     }
 
     pub(super) fn rest(&self) -> &'de [u8] {
@@ -137,7 +145,7 @@ impl<'de> Document<'de> {
     /// For types that read a string: dates of other crates do, and find it in a sentinel.
     fn text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         if let Some(wanted) = Wanted::of::<V::Value>()
-            && let Some((date, after)) = sentinel::read(self.reader, self.depth)?
+            && let Some((date, after)) = self.date()?
         {
             self.reader = after;
             let text = wanted.text(date)?;
@@ -147,6 +155,14 @@ impl<'de> Document<'de> {
             Some(text) => visitor.visit_borrowed_str(text),
             None => self.any(visitor),
         }
+    }
+
+    /// The date that comes next, if one does.
+    fn date(&self) -> Result<Option<(Temporal, Reader<'de>)>, Fault> {
+        if self.dates_are_numbers {
+            return Ok(sentinel::read_number(self.reader));
+        }
+        sentinel::read(self.reader, self.depth)
     }
 
     /// For types that read a sequence; bytes count as one.
@@ -329,6 +345,13 @@ impl<'de> Deserializer<'de> for &mut Document<'de> {
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.dates_are_numbers
+            && typeid::of::<V::Value>() == typeid::of::<Temporal>()
+            && let Some((date, after)) = sentinel::read_number(self.reader)
+        {
+            self.reader = after;
+            return visitor.visit_map(sentinel::Fields::of(date));
+        }
         self.map(&[], visitor)
     }
 

@@ -31,7 +31,15 @@ pub(super) fn value<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Err
 
 /// The same for bytes that cannot be a frame, because they were taken from one.
 pub(crate) fn document<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
-    let mut document = Document::new(Reader::new(bytes));
+    whole(Document::new(Reader::new(bytes)))
+}
+
+/// The same for an argument as keys have it: a number is a date where the type wants one.
+pub(super) fn argument<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
+    whole(Document::of_key(Reader::new(bytes)))
+}
+
+fn whole<'de, T: Deserialize<'de>>(mut document: Document<'de>) -> Result<T, Error> {
     let value = T::deserialize(&mut document)?;
     if !document.rest().is_empty() {
         return Err(Error::new(ErrorKind::TrailingBytes, "bytes follow the document"));

@@ -3,9 +3,12 @@
 //! Such a type asks for a text, and the type that its visitor produces says which one it is, even behind references,
 //! boxes and newtypes.
 
+use serde::de::value::{BoolDeserializer, BorrowedStrDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, MapAccess};
+
 use super::reader::{Item, Reader, too_deep};
 use crate::interop::error::{ErrorKind, Fault};
-use crate::interop::temporal::{Temporal, Text, for_crates};
+use crate::interop::temporal::{DateTime, Temporal, Text, for_crates};
 use crate::interop::{MAX_DEPTH, names};
 
 /// What the type represents.
@@ -133,5 +136,63 @@ pub(super) fn read(
     match date {
         Some(date) => Ok(Some((date, reader))),
         None => Ok(None),
+    }
+}
+
+/// The instant that a number at the start of the remaining bytes is in a key, and the bytes after it.
+pub(super) fn read_number(mut reader: Reader<'_>) -> Option<(Temporal, Reader<'_>)> {
+    // As the encoder has them: an integral float is written as an integer.
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = match reader.item().ok()? {
+        Item::Unsigned(number) => number as f64,
+        Item::Signed(number) => number as f64,
+        Item::F64(number) => number,
+        _ => return None,
+    };
+    // The product is rounded once, so that the microsecond may be the one beside it.
+    let micros = seconds * 1e6;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    let micros = [micros, micros.next_down(), micros.next_up()]
+        .map(|micros| micros.round() as i64)
+        .into_iter()
+        .find(|micros| (*micros as f64 / 1e6).to_bits() == seconds.to_bits())?;
+    let date = DateTime::from_unix_micros(micros).ok()?;
+    Some((Temporal::DateTime(date), reader))
+}
+
+/// The fields of a sentinel, for our own types, which read a map.
+pub(super) struct Fields {
+    date: Temporal,
+    read: u8,
+}
+
+impl Fields {
+    pub(super) fn of(date: Temporal) -> Self {
+        Self { date, read: 0 }
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        let name = match self.read {
+            0 => self.date.tag(),
+            1 => names::VALUE,
+            _ => return Ok(None),
+        };
+        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        self.read += 1;
+        if self.read == 1 {
+            seed.deserialize(BoolDeserializer::new(true))
+        } else {
+            seed.deserialize(StrDeserializer::new(self.date.iso().as_str()))
+        }
     }
 }

@@ -14,7 +14,7 @@ impl Encoder<'_> {
             return Err(Fault::new(ErrorKind::Range, "other languages have no leap seconds"));
         }
         match self.profile {
-            Profile::Arguments => {
+            Profile::Arguments | Profile::Marked => {
                 let micros = date.unix_micros().ok_or_else(|| {
                     Fault::new(
                         ErrorKind::OutsideModel,
@@ -22,6 +22,9 @@ impl Encoder<'_> {
                     )
                 })?;
                 self.has_dates = true;
+                if self.profile == Profile::Marked {
+                    write::mark(&mut self.out);
+                }
                 // First rounded to a float, then divided once: every language does just that.
                 #[allow(clippy::cast_precision_loss)]
                 let seconds = micros as f64 / 1e6;

@@ -285,6 +285,9 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         let shape = if self.is_set { Shape::Set } else { Shape::Array };
+        if shape == Shape::Set && self.profile == Profile::Marked {
+            write::mark(&mut self.out);
+        }
         Compound::open(self, shape, len, 1)
     }
 
@@ -294,6 +297,9 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         I: IntoIterator<Item: Serialize>,
     {
         let shape = if self.is_set || recognize::is_set::<I>() { Shape::Set } else { Shape::Array };
+        if shape == Shape::Set && self.profile == Profile::Marked {
+            write::mark(&mut self.out);
+        }
         let items = items.into_iter();
         let len = match items.size_hint() {
             (low, Some(high)) if low == high => Some(low),

@@ -14,6 +14,8 @@ pub(in crate::interop) enum Profile {
     Value,
     /// As for keys, except that dates and sets are written in full, as their types read them.
     Whole,
+    /// As for keys, with a mark before each date and each set. For comparison: no reader takes it.
+    Marked,
 }
 
 /// Both are exact. The upper one, 2^64, is exclusive: 2^64 - 1 is no `f64`.
@@ -88,6 +90,11 @@ pub(super) fn float(out: &mut Window<'_>, number: f64, profile: Profile) -> Resu
         marked(out, 0xcb, number.to_bits(), 8);
     }
     Ok(())
+}
+
+/// The byte that MessagePack never uses: what follows stands in a key for something else.
+pub(super) fn mark(out: &mut Window<'_>) {
+    out.push(0xc1);
 }
 
 /// A length as the format has it.

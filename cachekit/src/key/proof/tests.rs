@@ -30,9 +30,31 @@ enum Tags {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct With<T> {
+struct With<T, N = Number> {
     beside: T,
-    of: Number,
+    of: N,
+}
+
+/// Two bytes, or any number of them in no order.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Pick {
+    Pair([u8; 2]),
+    Any(Set<Vec<u8>>),
+}
+
+/// Where one has a date, the other has a number.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Span {
+    From { start: DateTime, end: i64 },
+    To { start: i64, end: DateTime },
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Page {
+    #[serde(flatten)]
+    span: With<DateTime, i64>,
 }
 
 #[track_caller]
@@ -67,6 +89,55 @@ fn a_date_that_may_be_a_number_and_a_set_that_may_be_a_list_are_not_known() {
     known(&Tags::List(vec![2, 1]), true);
     known(&Tags::Set(Set(vec![2, 1])), false);
     known(&Tags::Set(Set(vec![1, 2])), false);
+}
+
+/// All values of a type with the same place in a key, of which at most one may be known.
+#[track_caller]
+fn at_most_one_is_known<T: Serialize + for<'de> Deserialize<'de> + Eq>(alike: &[T]) {
+    let places: Vec<_> = alike.iter().map(|key| crate::interop::encode_args(&(key,))).collect();
+    assert!(places.iter().all(Result::is_ok), "{places:?}");
+    assert!(places.windows(2).all(|pair| pair[0].as_ref().ok() == pair[1].as_ref().ok()));
+    let known = alike.iter().filter(|key| read_back(*key, Form::Interop) != Fidelity::Partial);
+    assert!(known.count() <= 1);
+}
+
+#[test]
+fn values_that_share_a_place_are_not_known_both() {
+    let when = [When::Seconds(5), When::At(at(5))];
+    at_most_one_is_known(&when);
+    at_most_one_is_known(&when.map(|of| With { beside: at(9), of }));
+    let when = || [When::Seconds(5), When::At(at(5))];
+    at_most_one_is_known(&when().map(|of| With { beside: Set(vec![2, 1]), of }));
+    at_most_one_is_known(&when().map(|of| vec![With { beside: vec![Some(at(9))], of }]));
+    at_most_one_is_known(&when().map(|of| (at(1), Set(vec![of]))));
+    at_most_one_is_known(&[
+        vec![When::At(at(1)), When::Seconds(2)],
+        vec![When::Seconds(1), When::At(at(2))],
+    ]);
+    at_most_one_is_known(&[Pick::Pair([1, 2]), Pick::Any(Set(vec![1, 2, 2]))]);
+    at_most_one_is_known(
+        &[Pick::Pair([1, 2]), Pick::Any(Set(vec![2, 1]))].map(|of| With { beside: at(1), of }),
+    );
+    at_most_one_is_known(&[Span::From { start: at(1), end: 2 }, Span::To { start: 1, end: at(2) }]);
+    at_most_one_is_known(&[Tags::List(vec![1, 2]), Tags::Set(Set(vec![2, 1]))]);
+}
+
+#[test]
+fn a_date_is_known_wherever_its_type_stands() {
+    // The microseconds of years far from 1970 are more than a float counts.
+    for micros in
+        [0, 1, -1, 1_704_110_400_123_457, 253_402_300_799_000_001, -62_135_596_800_000_000]
+    {
+        known(&DateTime::from_unix_micros(micros).unwrap(), true);
+    }
+    known(&With { beside: at(5), of: vec![Some(at(6)), None] }, true);
+    known(
+        &With { beside: at(5), of: std::collections::BTreeMap::from([("a".to_owned(), at(6))]) },
+        true,
+    );
+    known(&Set(vec![at(2), at(1), at(2)]), true);
+    // serde puts a number aside as a number, and offers the date nothing else.
+    known(&Page { span: With { beside: at(5), of: 1 } }, false);
 }
 
 #[cfg(feature = "chrono")]
