@@ -14,7 +14,8 @@ pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::{BorrowingPart, Part};
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Own, Ticket, lookup, own, refresh, refresh_async, unboxed,
+    Asked, Drive, Driving, Lead, Miss, Own, Ticket, lookup, own, refresh_async_of, refresh_of,
+    unboxed,
 };
 pub use crate::route;
 pub use crate::rules::{Defaults, Unknown};

@@ -89,17 +89,23 @@ fn sites(model: &Model) -> TokenStream {
 
 // Its functions are as visible as the type: if that is wrong, one error says so.
 
+/// The function's static, whose address is its identity.
+fn definition(model: &Model) -> TokenStream {
+    let mixed = Span::mixed_site();
+    if is_plain(model) {
+        quote_spanned!(mixed=> Self::__cachekit_site().definition)
+    } else {
+        quote_spanned!(mixed=> Self::__cachekit_static())
+    }
+}
+
 /// Companions for all entries.
 fn of_the_function(model: &Model) -> TokenStream {
     let private = model.private();
     let mixed = Span::mixed_site();
     let stats = model.krate.public("Stats", mixed);
     let invalidated = model.krate.public("Invalidated", mixed);
-    let site = if is_plain(model) {
-        quote_spanned!(mixed=> Self::__cachekit_site().definition)
-    } else {
-        quote_spanned!(mixed=> Self::__cachekit_static())
-    };
+    let definition = definition(model);
     let (cleared, clear) = if model.returned.is_async() {
         (model.krate.public("Clear", mixed), quote!(companion::of_async::clear))
     } else {
@@ -109,20 +115,20 @@ fn of_the_function(model: &Model) -> TokenStream {
         /// Counters of this function's cache, over all of its generic instances.
         #[inline]
         pub fn stats() -> #stats {
-            #private::function_stats(#site)
+            #private::function_stats(#definition)
         }
 
         /// Drops the expired entries of this function, and returns how many there were. They are dropped anyway
         /// when space is needed; this frees their memory now.
         #[inline]
         pub fn purge() -> ::core::primitive::u64 {
-            #private::function_purge(#site)
+            #private::function_purge(#definition)
         }
 
         /// Drops all entries of this function.
         #[inline]
         pub fn clear() -> #cleared {
-            #private::#clear(#site)
+            #private::#clear(#definition)
         }
     }
 }
@@ -314,6 +320,7 @@ fn refresh(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
     let function = model.name();
+    let definition = definition(model);
     let turbofish = model.turbofish();
     let (generics, _, bounds) = model.function.sig.generics.split_for_impl();
     let value = &model.returned.value;
@@ -335,9 +342,9 @@ fn refresh(model: &Model) -> TokenStream {
         quote!(#value)
     };
     let run = if model.returned.is_async() {
-        quote_spanned!(mixed=> #private::refresh_async(#call))
+        quote_spanned!(mixed=> #private::refresh_async_of(#definition, #call))
     } else {
-        quote_spanned!(mixed=> #private::refresh(|| #call))
+        quote_spanned!(mixed=> #private::refresh_of(#definition, || #call))
     };
     let deprecated = model.deprecated();
     // Lints look at the span of the signature, which must not end with the user's tokens.

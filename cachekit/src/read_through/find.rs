@@ -1,10 +1,11 @@
 //! Steps 2 and 3 of a call ([`super`]): looks into the store, and makes the miss of a call that finds nothing.
 
 use super::Miss;
+use super::order::{self, Order};
 use super::rare::Rare;
 use super::remote::{Behind, MakeRemote};
-use super::revalidate::{self, Ticket};
-use crate::cached_function::{FunctionRef, Tier};
+use super::revalidate::Ticket;
+use crate::cached_function::{CachedFunction, FunctionRef, Tier};
 use crate::clock::{self, NEVER, Ticks};
 use crate::flight::wait_graph;
 use crate::key::CacheKey;
@@ -333,7 +334,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     fn special(self) -> Result<S::Return, Miss<Q::Owned, S>> {
         let Lookup { store, hash, caller, .. } = self.lookup;
         let mut opening = Opening::default();
-        if thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false) {
+        if order::is_placed() {
             opening = self.ordered();
         }
         // What is cached does not count then.
@@ -348,17 +349,31 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         self.on(look, opening)
     }
 
-    /// The thread's next call is to run its function: this is it, unless it was meant for another one.
+    /// A call of this thread is to do something else than usual: this one, unless the order is for another call.
     #[cold]
     fn ordered(&self) -> Opening {
-        thread_cache::with(|thread_cache| thread_cache.force(false));
-        let Some(ticket) = revalidate::take_order() else {
-            return Opening { forced: true, ..Opening::default() };
-        };
-        // An order for another call than this one, which should not have come here, is dropped.
-        let own = ticket
-            .is_for::<Q::Owned, S::Stored>(self.lookup.store, |owned| self.key.matches(owned));
-        Opening { refresh: own.then_some(ticket), ..Opening::default() }
+        // Taken out first: the user's `Eq` runs, and may call cached functions.
+        let Some(order) = order::take() else { return Opening::default() };
+        let forced = Opening { forced: true, ..Opening::default() };
+        match order {
+            Order::Any => forced,
+            Order::Of(function) if self.is_of(function) => forced,
+            Order::Refresh(ticket) if self.is_for(&ticket) => {
+                Opening { refresh: Some(ticket), ..Opening::default() }
+            }
+            other => {
+                order::put_back(other);
+                Opening::default()
+            }
+        }
+    }
+
+    fn is_of(&self, function: &'static CachedFunction) -> bool {
+        self.remote.is_some_and(|(called, _)| std::ptr::eq(called.definition, function))
+    }
+
+    fn is_for(&self, ticket: &Ticket) -> bool {
+        ticket.is_for::<Q::Owned, S::Stored>(self.lookup.store, |owned| self.key.matches(owned))
     }
 
     /// `counts`: the look-up counted a miss.

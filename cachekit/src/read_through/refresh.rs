@@ -1,6 +1,7 @@
 //! Calls that run their function whatever is cached.
 
-use crate::thread_cache;
+use super::order::{self, Order, Placed};
+use crate::cached_function::CachedFunction;
 
 /// Runs a cached call so that its function runs even if the value is cached, and the result is
 /// stored.
@@ -24,7 +25,14 @@ use crate::thread_cache;
 /// assert_eq!(version(), 2);
 /// ```
 pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
-    let _forcing = Forcing::new();
+    let _placed = Placed::new(Order::Any);
+    call()
+}
+
+/// The same for the next call of one function: for its companion.
+#[inline]
+pub fn refresh_of<R>(function: &'static CachedFunction, call: impl FnOnce() -> R) -> R {
+    let _placed = Placed::new(Order::Of(function));
     call()
 }
 
@@ -43,33 +51,29 @@ pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
 /// # });
 /// ```
 pub async fn refresh_async<F: Future>(call: F) -> F::Output {
+    refreshing(None, call).await
+}
+
+/// The same for the next call of one function: for its companion.
+pub fn refresh_async_of<F: Future>(
+    function: &'static CachedFunction,
+    call: F,
+) -> impl Future<Output = F::Output> {
+    refreshing(Some(function), call)
+}
+
+async fn refreshing<F: Future>(function: Option<&'static CachedFunction>, call: F) -> F::Output {
     let mut call = std::pin::pin!(call);
     let mut pending = true;
     std::future::poll_fn(|cx| {
         if !pending {
             return call.as_mut().poll(cx);
         }
-        let _forcing = Forcing::new();
+        let _placed = Placed::new(function.map_or(Order::Any, Order::Of));
         let polled = call.as_mut().poll(cx);
         // The call's look-up took it, or it is still pending.
-        pending = thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false);
+        pending = order::is_placed();
         polled
     })
     .await
-}
-
-/// Forces the thread's next cached call; withdraws the order if there was none.
-struct Forcing;
-
-impl Forcing {
-    fn new() -> Self {
-        thread_cache::with(|thread_cache| thread_cache.force(true));
-        Self
-    }
-}
-
-impl Drop for Forcing {
-    fn drop(&mut self) {
-        thread_cache::with(|thread_cache| thread_cache.force(false));
-    }
 }

@@ -4,13 +4,13 @@
 //! The function's own look-up takes the ticket and continues as the one refresh of its entry. If an async
 //! function cannot be started, the call itself continues as the refresh.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::order::{Order, Placed};
 use super::pauses::{Mark, Pauses};
 use crate::background;
 use crate::clock;
@@ -18,18 +18,12 @@ use crate::contained::contained;
 use crate::entry::{AnyEntry, Resident};
 use crate::stats::Refusal;
 use crate::store::{Store, StoreRef};
-use crate::sync::per_thread;
-use crate::thread_cache;
 
 /// How long an entry is not refreshed after a failed refresh: the source may be down, or another
 /// process may be refreshing it.
 const PAUSE: Duration = Duration::from_secs(1);
 
 static PAUSES: LazyLock<Pauses> = LazyLock::new(Pauses::default);
-
-per_thread! {
-    static ORDERED: RefCell<Option<Ticket>> = RefCell::new(None);
-}
 
 /// The right and the duty to refresh one entry. Dropping it reports a failure.
 pub struct Ticket {
@@ -138,7 +132,7 @@ impl Ticket {
 
     /// Makes a call, here and now, whose look-up takes the ticket.
     pub(crate) fn carry_out<R>(self, call: impl FnOnce() -> R) -> R {
-        let _order = Order::place(self);
+        let _placed = Placed::new(Order::Refresh(self));
         call()
     }
 
@@ -149,14 +143,14 @@ impl Ticket {
     {
         background::spawn_future(async move {
             let mut call = pin!(call);
-            let mut ticket = Some(self);
+            let mut order = Some(Order::Refresh(self));
             poll_fn(move |cx| {
-                let polled = contained(|| match ticket.take() {
-                    Some(order) => {
-                        let _order = Order::place(order);
+                let polled = contained(|| match order.take() {
+                    Some(placed) => {
+                        let placed = Placed::new(placed);
                         let polled = call.as_mut().poll(cx);
                         // Unless the call's look-up took it, it is for the next poll.
-                        ticket = take_order();
+                        order = placed.withdraw();
                         polled
                     }
                     None => call.as_mut().poll(cx),
@@ -179,28 +173,4 @@ impl Drop for Ticket {
             self.pause();
         }
     }
-}
-
-/// Makes the thread's next cached call take the ticket.
-struct Order;
-
-impl Order {
-    fn place(ticket: Ticket) -> Self {
-        // During thread teardown the ticket is dropped: the refresh failed.
-        let _ = ORDERED.try_with(|ordered| ordered.replace(Some(ticket)));
-        thread_cache::with(|thread_cache| thread_cache.force(true));
-        Self
-    }
-}
-
-impl Drop for Order {
-    fn drop(&mut self) {
-        thread_cache::with(|thread_cache| thread_cache.force(false));
-        drop(take_order());
-    }
-}
-
-/// The order for this thread's next cached call, if there is one.
-pub(crate) fn take_order() -> Option<Ticket> {
-    ORDERED.try_with(|ordered| ordered.borrow_mut().take()).ok().flatten()
 }

@@ -9,6 +9,7 @@ mod invalidation;
 mod large_values;
 mod mixed_use;
 mod recursion;
+mod refresh;
 mod single_flight;
 mod unwinding;
 mod working_set;
