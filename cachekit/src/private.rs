@@ -11,7 +11,7 @@ pub use crate::handle::{
 };
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
-pub use crate::key::{BorrowingPart, Part};
+pub use crate::key::{BorrowingPart, NamedPart, Part};
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
     Asked, Drive, Driving, Lead, Miss, Own, Ticket, lookup, own, refresh_async_of, refresh_of,

@@ -5,8 +5,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, GenericArgument, Index, Lifetime, ParenthesizedGenericArguments, PathArguments, Token,
-    Type, TypeFnPtr, TypeReference,
+    Expr, GenericArgument, GenericParam, Index, Lifetime, ParenthesizedGenericArguments,
+    PathArguments, Token, TraitBound, Type, TypeFnPtr, TypeReference,
 };
 
 use super::spans::{Extent, heart, located};
@@ -150,7 +150,11 @@ fn each_item(
 
 /// The part of a value of a type that is written in the signature.
 fn part_of_type(model: &Model, ty: &Type, reference: &TokenStream) -> TokenStream {
-    let kind = if is_plain(ty) { "Part" } else { "BorrowingPart" };
+    let kind = match plain(ty) {
+        _ if is_plain(ty) => "Part",
+        Type::Path(_) => "NamedPart",
+        _ => "BorrowingPart",
+    };
     part(model, kind, &Extent::of(ty), heart(ty), reference)
 }
 
@@ -185,22 +189,36 @@ fn borrowing_items(ty: &Type) -> Option<&Punctuated<Type, Token![,]>> {
 
 /// Whether a type shows that its values borrow.
 fn borrows(ty: &Type) -> bool {
-    struct Finder(bool);
-    impl<'a> Visit<'a> for Finder {
+    struct Finder<'a> {
+        found: bool,
+        /// Those of a `for<'a>` around.
+        bound: Vec<&'a Lifetime>,
+    }
+    impl<'a> Visit<'a> for Finder<'a> {
         fn visit_type_reference(&mut self, reference: &'a TypeReference) {
-            self.0 |= reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static");
+            self.found |= reference.lifetime.is_none();
             visit::visit_type_reference(self, reference);
         }
         fn visit_lifetime(&mut self, lifetime: &'a Lifetime) {
-            self.0 |= lifetime.ident != "static";
+            self.found |= lifetime.ident != "static" && !self.bound.contains(&lifetime);
+        }
+        fn visit_trait_bound(&mut self, bound: &'a TraitBound) {
+            let lifetimes = bound.lifetimes.iter().flat_map(|bound| &bound.lifetimes);
+            let before = self.bound.len();
+            self.bound.extend(lifetimes.filter_map(|parameter| match parameter {
+                GenericParam::Lifetime(parameter) => Some(&parameter.lifetime),
+                _ => None,
+            }));
+            self.visit_path(&bound.path);
+            self.bound.truncate(before);
         }
         // Their arguments are not a part of the value.
         fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
         fn visit_parenthesized_generic_arguments(&mut self, _: &'a ParenthesizedGenericArguments) {}
     }
-    let mut finder = Finder(false);
+    let mut finder = Finder { found: false, bound: Vec::new() };
     finder.visit_type(ty);
-    finder.0
+    finder.found
 }
 
 /// The part of an expression. A tuple that is written out is a tuple of parts, since its items may be references: as a whole

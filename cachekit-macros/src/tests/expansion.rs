@@ -68,7 +68,7 @@ fn free_functions_have_a_companion_type() {
 #[test]
 fn an_argument_called_like_the_function_does_not_hide_it() {
     assert!(has("", "fn f(f: u8) -> u8 { f }", "fn refresh(cachekit_own_argument0: u8) -> u8"));
-    assert!(has("", "fn f(f: u8) -> u8 { f }", "refresh(|| f(cachekit_own_argument0))"));
+    assert!(has("", "fn f(f: u8) -> u8 { f }", ", || f(cachekit_own_argument0))"));
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn references_in_tuples_are_parts_of_their_own() {
     assert!(has("", function, &format!("(&&&&{part}(&x.0))")));
     assert!(has("", function, &format!("(&&&&{part}(&x.1))")));
     assert!(has("", "fn f(x: (A, u8)) -> u8 { 1 }", &format!("(&&&&{part}(&x))")));
-    assert!(has("", "fn f(x: Vec<&A>) -> u8 { 1 }", "::cachekit::__private::BorrowingPart(&x)"));
+    assert!(has("", "fn f(x: Vec<&A>) -> u8 { 1 }", "::cachekit::__private::NamedPart(&x)"));
     for plain in ["&A", "Option<&A>", "&'static [&'static str]", "fn(&A) -> u8", "Option<A>"] {
         let function = format!("fn f(x: {plain}) -> u8 {{ 1 }}");
         assert!(has("", &function, &format!("(&&&&{part}(&x))")), "{plain}");

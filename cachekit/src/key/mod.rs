@@ -19,9 +19,9 @@ mod tests;
 pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
-    BorrowingPart, ByBorrow, ByHash, ByOption, KeyOf, Keyable, Ordered, Owning, Part, ReadBack,
-    Shared, Unhashable, Unshared, ViaBorrow, ViaHash, ViaKey, ViaNothing, ViaOption, ViaUnordered,
-    WriteOnly,
+    BorrowingPart, ByBorrow, ByHash, ByOption, KeyOf, Keyable, NamedPart, Ordered, Owning, Part,
+    ReadBack, Shared, Unhashable, Unshared, ViaBorrow, ViaHash, ViaKey, ViaNothing, ViaOption,
+    ViaUnordered, WriteOnly,
 };
 
 /// How a value takes part in a cache key.

@@ -62,20 +62,33 @@ choices! {
     ViaHash for Part<'a, T>, ['a, T: Hash + Eq + Clone + Send + Sync + 'static] [] => ByHash<'a>();
 }
 
-/// An argument whose type shows references inside of it. It needs a key of its own: by the standard traits, the cache would keep
-/// the references.
-#[derive(Debug)]
-pub struct BorrowingPart<'a, T: ?Sized>(pub &'a T);
+macro_rules! borrowing {
+    ($($(#[$doc:meta])* $part:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $part<'a, T: ?Sized>(pub &'a T);
 
-copied!([T: ?Sized] BorrowingPart<'_, T>);
+        copied!([T: ?Sized] $part<'_, T>);
 
-impl<'a, T: CacheKey + ?Sized> ViaKey for &&&BorrowingPart<'a, T> {
-    type Key = KeyOf<'a, T>;
-    #[inline]
-    fn __cachekit_via(&self) -> KeyOf<'a, T> {
-        KeyOf(self.0)
-    }
+        impl<'a, T: CacheKey + ?Sized> ViaKey for &&&$part<'a, T> {
+            type Key = KeyOf<'a, T>;
+            #[inline]
+            fn __cachekit_via(&self) -> KeyOf<'a, T> {
+                KeyOf(self.0)
+            }
+        }
+    )*};
 }
+
+borrowing! {
+    /// An argument whose type shows references inside of it. It needs a key of its own: by the standard traits, the cache would
+    /// keep the references.
+    BorrowingPart
+    /// The same for a type with a name, which may be another name of a reference: `UserRef<'_>` for `&User`.
+    NamedPart
+}
+
+// Written out: the errors about them would show a macro.
 
 impl<T: ?Sized> BorrowingPart<'_, T> {
     /// No choice left: the bound fails and says why.
@@ -87,7 +100,39 @@ impl<T: ?Sized> BorrowingPart<'_, T> {
     }
 }
 
-/// What [`BorrowingPart`] requires. Never true: its error message is its purpose.
+impl<T: ?Sized> NamedPart<'_, T> {
+    /// The same.
+    pub fn __cachekit_via<K>(self) -> Unhashable<K>
+    where
+        T: Owning,
+    {
+        Unhashable(PhantomData)
+    }
+}
+
+impl<'b, T: Hash + Eq + ToOwned + ?Sized> ViaBorrow for &&NamedPart<'_, &'b T>
+where
+    T::Owned: Eq + Send + Sync + 'static,
+{
+    type Key = ByBorrow<'b, T>;
+    #[inline]
+    fn __cachekit_via(&self) -> ByBorrow<'b, T> {
+        ByBorrow(*self.0)
+    }
+}
+
+impl<'b, T: Hash + Eq + ToOwned + ?Sized> ViaOption for &&NamedPart<'_, Option<&'b T>>
+where
+    T::Owned: Eq + Send + Sync + 'static,
+{
+    type Key = ByOption<'b, T>;
+    #[inline]
+    fn __cachekit_via(&self) -> ByOption<'b, T> {
+        ByOption(*self.0)
+    }
+}
+
+/// What [`BorrowingPart`] and [`NamedPart`] require. Never true: its error message is its purpose.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key: the cache cannot keep the references in it",
     label = "contains references, and has no `CacheKey` that says how to own what they refer to",

@@ -245,6 +245,43 @@ fn modules_in_functions_and_functions_in_constants() {
 }
 
 #[test]
+fn another_name_of_a_reference_is_a_reference() {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+    struct User(u8);
+    type UserRef<'a> = &'a User;
+    trait Lend {
+        type Item<'a>;
+    }
+    impl Lend for User {
+        type Item<'a> = &'a User;
+    }
+    trait Reads<'a> {}
+    #[cache::local]
+    fn named(user: UserRef<'_>, perhaps: Option<UserRef<'_>>, more: (UserRef<'_>, u8)) -> u8 {
+        user.0 + perhaps.map_or(0, |user| user.0) + more.0.0 + more.1
+    }
+    #[cache::local]
+    fn lent(user: <User as Lend>::Item<'_>) -> u8 {
+        user.0
+    }
+    #[cache::local]
+    fn bound(marker: PhantomData<dyn for<'x> Reads<'x> + Send + Sync>) -> u8 {
+        let PhantomData = marker;
+        3
+    }
+    let _test = isolate();
+    let user = User(1);
+    for _ in 0..2 {
+        assert_eq!(named(&user, Some(&user), (&user, 1)), 4);
+        assert_eq!(named(&user, None, (&User(2), 1)), 4);
+        assert_eq!((lent(&user), bound(PhantomData)), (1, 3));
+    }
+    assert_eq!((named::stats().hits, lent::stats().hits, bound::stats().hits), (2, 1, 1));
+    named::invalidate(&&user, &Some(&user), &(&user, 1)).ignore();
+    assert_eq!(named::peek(&&user, &Some(&user), &(&user, 1)), None);
+}
+
+#[test]
 fn long_and_odd_signatures() {
     type Alias<'a, T> = &'a [(T, Option<&'a str>)];
     #[cache]
