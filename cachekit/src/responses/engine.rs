@@ -3,7 +3,6 @@
 use std::any::TypeId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 
 use super::key::Key;
 use super::stored::{Entry, Stored};
@@ -215,7 +214,7 @@ impl Engine {
         let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
         let Some(remote) = scope::within(self.scope.as_ref(), make) else { return false };
         let there = remote.peek_stale(&self.store).await;
-        matches!(there, Some(Entry::Response(there)) if there.is_same(stored))
+        matches!(there, Ok(Some(Entry::Response(there))) if there.is_same(stored))
     }
 
     /// Whether a rule that this process has, or another call's run, still leads to its variants. If the backend tells of
@@ -273,7 +272,7 @@ impl Engine {
     /// Ends an entry and the fills of its key: here at once, when this is first polled, then in the shared tier.
     pub(super) async fn invalidate(&self, key: &Key) -> Invalidated {
         self.store.count_invalidation();
-        self.end(key).await
+        self.end_all(std::slice::from_ref(key)).await
     }
 
     /// The same of several keys, which are spellings of one target or what one change names: one invalidation.
@@ -284,28 +283,16 @@ impl Engine {
 
     /// The same, counted elsewhere.
     pub(super) async fn end_all(&self, keys: &[Key]) -> Invalidated {
+        let remove_here = || keys.iter().filter(|key| self.remove_here(key)).count() as u64;
         // All of them here first: the shared tier may take its time.
-        let here = keys.iter().filter(|key| self.remove_here(key)).count() as u64;
-        let mut all = Invalidated { removed: here, shared: Removal::NotUsed };
-        // At the same time, so that all of them have one budget.
-        for one in all_of(keys.iter().map(|key| self.end(key)).collect()).await {
-            all.removed += one.removed;
-            if one.shared == Removal::Failed || all.shared == Removal::NotUsed {
-                all.shared = one.shared;
-            }
-        }
-        all
-    }
-
-    async fn end(&self, key: &Key) -> Invalidated {
-        let removed = u64::from(self.remove_here(key));
-        let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
-        let remote = scope::within(self.scope.as_ref(), make);
-        let Some(remote) = remote else { return Invalidated { removed, shared: Removal::NotUsed } };
-        let shared = remote.remove(&self.store).await;
-        if remote.has_backend() {
+        let removed = remove_here();
+        let make = |key| tier::<Plain<Entry>>(self.function, Some(&self.store), key);
+        let remotes = || keys.iter().filter_map(make).collect::<Vec<_>>();
+        let remotes = scope::within(self.scope.as_ref(), remotes);
+        let shared = Remote::remove_all(&remotes, &self.store).await;
+        if remotes.iter().any(Remote::has_backend) {
             // A call that came in between may have found the old response still there.
-            self.remove_here(key);
+            remove_here();
         }
         Invalidated { removed, shared }
     }
@@ -321,26 +308,6 @@ impl Engine {
             scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition));
         Invalidated { removed, shared }
     }
-}
-
-/// What all of these come to, which run at the same time.
-async fn all_of<F: Future>(all: Vec<F>) -> Vec<F::Output> {
-    let mut running: Vec<_> = all.into_iter().map(|one| Some(Box::pin(one))).collect();
-    let mut ended: Vec<_> = running.iter().map(|_| None).collect();
-    std::future::poll_fn(move |cx| {
-        for (one, end) in running.iter_mut().zip(&mut ended) {
-            if let Some(polled) = one.as_mut().map(|one| one.as_mut().poll(cx))
-                && let Poll::Ready(came) = polled
-            {
-                (*one, *end) = (None, Some(came));
-            }
-        }
-        if running.iter().any(Option::is_some) {
-            return Poll::Pending;
-        }
-        Poll::Ready(ended.iter_mut().filter_map(Option::take).collect())
-    })
-    .await
 }
 
 /// The tier of an entry.

@@ -21,6 +21,8 @@ mod conditions;
 mod elsewhere;
 mod flights;
 mod hostile;
+#[cfg(feature = "shared")]
+mod layered;
 mod leaders;
 mod model;
 mod requests;
