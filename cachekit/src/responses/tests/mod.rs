@@ -31,6 +31,7 @@ mod rules;
 mod shared;
 mod stale;
 mod stand_in;
+mod waiters;
 
 /// A body that comes in frames as they are listed, and may end with trailers or an error.
 #[derive(Debug, Default)]
