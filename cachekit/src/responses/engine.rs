@@ -261,21 +261,19 @@ impl Engine {
             != Removal::NotUsed
     }
 
-    /// Ends entries and the fills of their keys in this process.
-    pub(super) fn invalidate_here(&self, keys: &[Key]) {
+    pub(super) fn count_invalidation(&self) {
         self.store.count_invalidation();
+    }
+
+    /// Ends entries and the fills of their keys in this process.
+    pub(super) fn end_here(&self, keys: &[Key]) {
         for key in keys {
             self.remove_here(key);
         }
     }
 
-    /// Ends an entry and the fills of its key: here at once, when this is first polled, then in the shared tier.
-    pub(super) async fn invalidate(&self, key: &Key) -> Invalidated {
-        self.store.count_invalidation();
-        self.end_all(std::slice::from_ref(key)).await
-    }
-
-    /// The same of several keys, which are spellings of one target or what one change names: one invalidation.
+    /// Ends entries and the fills of their keys: here at once, when this is first polled, then in the shared tier, the first
+    /// one first. They are spellings of one target, or what one change names: one invalidation.
     pub(super) async fn invalidate_all(&self, keys: &[Key]) -> Invalidated {
         self.store.count_invalidation();
         self.end_all(keys).await

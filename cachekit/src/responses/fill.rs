@@ -11,6 +11,7 @@ use http::{Extensions, HeaderMap, Response};
 
 use super::answer::Forward;
 use super::body::{self, Body, Collected};
+use super::ending::Ending;
 use super::engine::{ByEntry, Engine, Held, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
@@ -243,7 +244,7 @@ where
             }
             // Unless it is gone: what stands in its place knows more.
             if inner.engine.has_rule(&at.look.key, rule) {
-                inner.engine.invalidate(&at.look.key).await.ignore();
+                Ending::new(&inner, vec![at.look.key.clone()]).settle().await;
             }
             return Err(Why::VariesMore);
         }

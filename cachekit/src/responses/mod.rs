@@ -20,6 +20,7 @@ mod builder;
 mod cache_control;
 mod change;
 mod conditional;
+mod ending;
 mod engine;
 mod fill;
 mod key;

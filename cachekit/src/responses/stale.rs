@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 
 use super::answer::{self, Status};
 use super::body::Body;
+use super::ending::Ending;
 use super::engine::{NotStored, Wanted};
 use super::fill::{At, Own};
 use super::key::Key;
@@ -90,11 +91,12 @@ where
             }
             // Another variant may be what it was.
             Said::Other => {
-                self.inner.engine.invalidate_all(&keys[..1]).await.ignore();
+                keys.truncate(1);
+                Ending::new(&self.inner, keys).settle().await;
                 None
             }
             Said::Gone => {
-                self.inner.engine.invalidate_all(&keys).await.ignore();
+                Ending::new(&self.inner, keys).settle().await;
                 None
             }
             Said::Failure(_) | Said::Nothing => None,
