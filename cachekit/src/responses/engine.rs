@@ -2,8 +2,8 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::ends::Ends;
 use super::key::Key;
 use super::stored::{Entry, Stored};
 use super::vary::Rule;
@@ -12,7 +12,7 @@ use crate::clock::{self, Ticks};
 use crate::entry::AnyEntry;
 use crate::handle::Invalidated;
 use crate::key::hash_of;
-use crate::read_through::behind::Removal;
+use crate::read_through::behind::{NotAsked, Removal};
 use crate::read_through::remote::Remote;
 use crate::read_through::{self, Lookup, Miss, find};
 use crate::route;
@@ -49,12 +49,9 @@ pub(super) struct Engine {
     function: FunctionRef,
     /// What a layer that was built in a test scope stays in.
     scope: Option<Scope>,
-    /// How often entries were ended, by the hash of their keys. Two keys may share a count: that costs a hit.
-    ends: Box<[AtomicU64]>,
+    /// How often entries were ended, for what this process does not have itself.
+    ends: Ends,
 }
-
-/// How many counts of ended entries there are.
-const COUNTS: usize = 1024;
 
 /// What this process has of a key, before it is looked for.
 pub(super) enum Held {
@@ -78,8 +75,7 @@ impl Engine {
         let store = StoreRef::Shared(Arc::new(store));
         function.adopt(scope::number(), &store);
         let function = FunctionRef::new(function, TypeId::of::<Responses>());
-        let ends = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
-        Self { store, function, scope: scope::current(), ends }
+        Self { store, function, scope: scope::current(), ends: Ends::default() }
     }
 
     pub(super) fn policy(&self) -> &'static Policy {
@@ -139,20 +135,17 @@ impl Engine {
         self.function.place(hash_of(key))
     }
 
-    fn count_of(&self, key: &Key) -> &AtomicU64 {
-        let at = hash_of(key) % COUNTS as u64;
-        &self.ends[usize::try_from(at).unwrap_or_default()]
-    }
-
     /// How often entries of this key were ended in this process so far, or of others that share its count.
     pub(super) fn ends(&self, key: &Key) -> u64 {
-        self.count_of(key).load(Ordering::Acquire)
+        self.ends.of(hash_of(key))
     }
 
     fn remove_here(&self, key: &Key) -> bool {
-        self.count_of(key).fetch_add(1, Ordering::AcqRel);
         let same = |other: &dyn AnyEntry| other.of_key::<Key, Entry>(|own| own == key).is_some();
-        self.store.remove(self.place(key), &same).is_some()
+        let removed = self.store.remove(self.place(key), &same).is_some();
+        // Only now: a call that reads the count and then finds the entry found it before it was ended.
+        self.ends.count(hash_of(key));
+        removed
     }
 
     /// Whether an entry is here that may be served, if only as a stale one.
@@ -207,14 +200,22 @@ impl Engine {
         scope::within(self.scope.as_ref(), hears)
     }
 
-    async fn stands_past(&self, key: &Key, stored: &Stored) -> bool {
+    /// Whether a response past its time still counts: no invalidation elsewhere has taken it away, as far as the backend tells.
+    pub(super) async fn stands_past(&self, key: &Key, stored: &Arc<Stored>) -> bool {
         if self.hears(key) {
             return true;
         }
         let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
         let Some(remote) = scope::within(self.scope.as_ref(), make) else { return false };
-        let there = remote.peek_stale(&self.store).await;
-        matches!(there, Ok(Some(Entry::Response(there))) if there.is_same(stored))
+        match remote.peek_stale(&self.store).await {
+            Ok(Some(Entry::Response(there))) => there.is_same(stored),
+            // It was ended there: a run that is under way over it here finds that out, and no request asks again.
+            Ok(None) => {
+                self.drop_response(key, stored);
+                false
+            }
+            Ok(Some(_)) | Err(NotAsked) => false,
+        }
     }
 
     /// Whether a rule that this process has, or another call's run, still leads to its variants. If the backend tells of
@@ -236,6 +237,16 @@ impl Engine {
         let Some(entry) = self.store.peek(place) else { return };
         let here = entry.of_key::<Key, Entry>(|own| own == key).map(|entry| &entry.value);
         if matches!(here, Some(Entry::Rule(here)) if here.number == rule.number) {
+            self.store.take_out(place, &entry, Cause::Removed);
+        }
+    }
+
+    /// Lets go of a response, unless there is another one by now.
+    fn drop_response(&self, key: &Key, response: &Arc<Stored>) {
+        let place = self.place(key);
+        let Some(entry) = self.store.peek(place) else { return };
+        let here = entry.of_key::<Key, Entry>(|own| own == key).map(|entry| &entry.value);
+        if matches!(here, Some(Entry::Response(here)) if Arc::ptr_eq(here, response)) {
             self.store.take_out(place, &entry, Cause::Removed);
         }
     }
@@ -298,10 +309,8 @@ impl Engine {
     /// Drops all entries of this process.
     pub(super) fn clear(&self) -> Invalidated {
         self.store.count_invalidation();
-        for count in &self.ends {
-            count.fetch_add(1, Ordering::AcqRel);
-        }
         let removed = self.store.clear();
+        self.ends.count_all();
         let shared =
             scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition));
         Invalidated { removed, shared }

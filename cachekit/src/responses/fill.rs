@@ -16,6 +16,7 @@ use super::engine::{ByEntry, Engine, Held, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
 use super::service::{Call, Came, Handler};
+use super::stale;
 use super::storable::{self, Arrival, Credentials, Storable, Why};
 use super::stored::{Entry, Stored};
 use super::vary::{self, Rule};
@@ -101,8 +102,7 @@ where
             Err(miss) => miss,
         };
         match miss.ask_async().await {
-            Asked::Value(Ok(Entry::StoodIn(stored))) => Came::StoodIn(stored),
-            Asked::Value(Ok(entry)) => Came::Entry(entry),
+            Asked::Value(Ok(entry)) => stale::brought(&inner.engine, at.key(), entry).await,
             Asked::Stale(Ok(entry), ticket) => Came::Stale(entry, ticket),
             // No error is shared, so none comes from elsewhere.
             Asked::Value(Err(NotStored)) | Asked::Stale(Err(NotStored), _) => Came::Nothing,

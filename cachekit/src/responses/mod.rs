@@ -21,6 +21,7 @@ mod cache_control;
 mod change;
 mod conditional;
 mod ending;
+mod ends;
 mod engine;
 mod fill;
 mod key;

@@ -19,6 +19,7 @@ mod changes;
 mod conditions;
 #[cfg(feature = "shared")]
 mod elsewhere;
+mod ends;
 mod flights;
 mod hostile;
 #[cfg(feature = "shared")]
@@ -30,6 +31,8 @@ mod rules;
 #[cfg(feature = "shared")]
 mod shared;
 mod stale;
+#[cfg(feature = "shared")]
+mod stale_elsewhere;
 mod stand_in;
 mod waiters;
 

@@ -99,8 +99,12 @@ async fn another_answer_is_passed_on() {
 
 /// What a handler answers, one after the other; the last one from then on.
 fn saying(answers: Vec<Lines>) -> Shop {
+    saying_with(CacheResponses::builder("test"), answers)
+}
+
+fn saying_with(builder: Builder, answers: Vec<Lines>) -> Shop {
     let runs = AtomicUsize::new(0);
-    Shop::with(CacheResponses::builder("test"), move |_| {
+    Shop::with(builder, move |_| {
         let run = runs.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
         response(answers[run], &format!("run {}", run + 1))
     })
@@ -226,6 +230,41 @@ async fn credentials_and_requests_count() {
     assert_eq!(shop.get("/").await.text, "good");
 }
 
+/// A request that refuses a stored response is a run over it as well: what the handler answers means the same.
+#[tokio::test]
+async fn a_run_that_a_request_asked_for_is_one_over_what_is_there() {
+    const SAID: Lines =
+        &[("cache-control", "max-age=60, stale-while-revalidate=60, stale-if-error=90")];
+    const FAILURE: Lines = &[(":status", "503"), ("cache-control", "max-age=600")];
+    const CASES: [(Lines, u64, &str); 7] = [
+        // A failure replaces no page.
+        (FAILURE, 0, "run 1"),
+        (FAILURE, 61, "run 1"),
+        // What is said of the page counts for a stale one.
+        (&[(":status", "404")], 61, "run 3"),
+        (&[("cache-control", "private")], 61, "run 3"),
+        (&[(":status", "429")], 61, "run 1"),
+        // A fresh one is good for as long as it says.
+        (&[(":status", "404")], 0, "run 1"),
+        (&[("cache-control", "private")], 0, "run 1"),
+    ];
+    for vary in [None, Some(("vary", "x"))] {
+        for (answer, age, after) in CASES {
+            let test = testing::isolate();
+            let first: Vec<_> = SAID.iter().copied().chain(vary).collect();
+            let builder = CacheResponses::builder("test").obey_requests(true);
+            let shop = saying_with(builder, vec![first.leak(), answer, SAID]);
+            shop.get("/").await;
+            test.clock().advance(Duration::from_secs(age));
+            let own = shop.get_with("/", &[("cache-control", "no-cache")]).await;
+            assert_eq!(own.text, "run 2", "it wanted no other");
+            let why = if age == 0 { "request" } else { "stale" };
+            assert_eq!(own.header("cache-status"), format!("cachekit; fwd={why}"));
+            assert_eq!(shop.get("/").await.text, after, "{answer:?} {age} {vary:?}");
+        }
+    }
+}
+
 /// One request is one look-up, also while the handler fails.
 #[tokio::test]
 async fn each_request_is_counted_once() {
@@ -253,6 +292,11 @@ async fn each_request_is_counted_once() {
         }
         let failing = counted();
         assert_eq!((failing.0, failing.1, failing.2 - fresh.2), (fresh.0, fresh.1, 5), "{vary:?}");
+        // Those whose answers are not stored look for no more than what is there.
+        let head = shop.ask(request("HEAD", "/", &[])).await;
+        let no_store = shop.get_with("/", &[("cache-control", "no-store")]).await;
+        assert_eq!((head.status, no_store.text.as_str()), (200, "good"));
+        assert_eq!(counted().2, failing.2);
     }
 }
 

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::stand_in::SAYS;
+use super::stand_in::{Lines, SAYS};
 use super::*;
 use crate::testing;
 
 /// A shop whose handler waits for a permit of the gate, and then fails or not.
 fn gated() -> (Shop, Arc<Semaphore>, Arc<AtomicUsize>) {
+    gated_saying(SAYS)
+}
+
+fn gated_saying(says: Lines) -> (Shop, Arc<Semaphore>, Arc<AtomicUsize>) {
     let (gate, fails) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicUsize::new(0)));
     let (by, failing) = (Arc::clone(&gate), Arc::clone(&fails));
     let runs = Arc::new(AtomicUsize::new(0));
@@ -23,7 +27,7 @@ fn gated() -> (Shop, Arc<Semaphore>, Arc<AtomicUsize>) {
                     return Ok(response(&[(":status", "503")], "bad"));
                 }
             }
-            Ok(response(SAYS, &format!("run {run}")))
+            Ok(response(says, &format!("run {run}")))
         }
     });
     (shop, gate, fails)
@@ -104,14 +108,38 @@ async fn an_invalidation_counts_for_what_stands_in() {
     assert_eq!(shop.get("/").await.status, 503);
 }
 
+/// What ends other pages takes nothing from this one.
+#[tokio::test]
+async fn changes_of_other_pages_end_nothing() {
+    for vary in [None, Some(("vary", "x"))] {
+        let test = testing::isolate();
+        let said: Vec<_> = SAYS.iter().copied().chain(vary).collect();
+        let (shop, gate, fails) = gated_saying(said.leak());
+        shop.get("/").await;
+        test.clock().advance(Duration::from_secs(61));
+        fails.store(1, Ordering::SeqCst);
+        let asking: Vec<_> = (0..2).map(|_| tokio::spawn(shop.get_owned("/"))).collect();
+        settle().await;
+        for page in 0..3_000 {
+            let uri = format!("http://shop.example/{page}");
+            shop.cache.invalidate(&uri).await.unwrap().ignore();
+        }
+        gate.add_permits(2);
+        for answer in asking {
+            assert_eq!(answer.await.unwrap().status, 200, "{vary:?}");
+        }
+    }
+}
+
 /// The same where the responses vary, and where only another process has the response.
 #[cfg(feature = "shared")]
 #[tokio::test]
 async fn an_invalidation_counts_wherever_the_response_is() {
     use crate::testing::Scope;
 
-    for vary in [None, Some(("vary", "x"))] {
-        for is_here in [true, false] {
+    let cases = [None, Some(("vary", "x"))].map(|vary| [(vary, true), (vary, false)]);
+    for (vary, is_here) in cases.into_iter().flatten() {
+        for invalidates in [false, true] {
             let backend = Arc::new(cachekit_io::MemoryBackend::new());
             let machine = || Scope::new().with_backend(Arc::clone(&backend) as _);
             let (a, b) = (machine(), machine());
@@ -157,11 +185,15 @@ async fn an_invalidation_counts_wherever_the_response_is() {
             let asking = tokio::spawn(failing.get_owned("/"));
             settle().await;
             assert_eq!(failing.runs(), 1);
-            let done = failing.cache.invalidate("http://shop.example/").await.unwrap();
-            assert!(done.is_confirmed());
+            if invalidates {
+                let done = failing.cache.invalidate("http://shop.example/").await.unwrap();
+                assert!(done.is_confirmed());
+            }
             gate.add_permits(10);
             let answer = asking.await.unwrap();
-            assert_eq!((answer.status, answer.text.as_str()), (503, "bad"), "{vary:?} {is_here}");
+            let expected = if invalidates { (503, "bad") } else { (200, "good") };
+            let got = (answer.status, answer.text.as_str());
+            assert_eq!(got, expected, "{vary:?} {is_here} {invalidates}");
         }
     }
 }
