@@ -1,7 +1,7 @@
 //! Two processes with one shared tier that tells of no changes, and a response past its freshness: what one of them ends, no
 //! request that comes later gets from the other one.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cachekit_io::layers::{Attempt, Call, Layer};
 use cachekit_io::testing::{Fault, FaultyBackend};
@@ -103,11 +103,8 @@ fn aging_process(
 
 /// Makes the page, and lets its time go by, in the process that made it and in the tier, whose time is the world's.
 async fn make_and_age((scope, shop, _): &(Scope, Shop, Arc<Semaphore>)) {
-    let stored = SystemTime::now();
     assert_eq!(shop.get("/").await.text, "good");
-    while stored.elapsed().unwrap_or_default() < Duration::from_millis(3) {
-        std::thread::yield_now();
-    }
+    let_the_world_age();
     scope.clock().advance(Duration::from_millis(2));
 }
 
