@@ -16,7 +16,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections open at the same time. For one more, the connection that has been idle for longest is
+    /// Connections open at the same time; 0 counts as 1. For one more, the connection that has been idle for longest is
     /// closed; without an idle one it waits.
     pub max_connections: usize,
     /// Connections on which requests of one tenant run at the same time; a request on one more is answered
@@ -122,17 +122,22 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How many connections there may be: one at least, as a server without any serves nothing.
+    pub(crate) fn connections(&self) -> usize {
+        self.max_connections.max(1)
+    }
+
     /// The windows of connections, if the bound leaves each connection what the protocol gives it.
     pub(crate) fn windows(&self) -> Result<Windows, TooFew> {
         // As many may be closing.
-        let connections = self.max_connections.saturating_mul(2);
+        let connections = self.connections().saturating_mul(2);
         Windows::new(self.max_unread_bytes, connections)
     }
 
     /// What one tenant may do of what all may do.
     pub(crate) fn shares(&self) -> Shares {
         let (connections, receiving, sending) =
-            (self.max_connections, self.max_receiving_bytes, self.max_sending_bytes);
+            (self.connections(), self.max_receiving_bytes, self.max_sending_bytes);
         let share = |stated: Option<usize>, usual: usize| stated.unwrap_or(usual).max(1);
         Shares {
             connections: share(self.max_connections_per_tenant, connections - connections / 4),

@@ -53,7 +53,7 @@ enum Admission {
 
 impl Peers {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let most = limits.max_connections.max(1);
+        let most = limits.connections();
         Self {
             most,
             per_address: limits.max_connections_per_address,

@@ -21,6 +21,8 @@ pub(super) struct Failure {
     pub(super) retry_after: Option<Duration>,
     /// What is safe to repeat need not wait where the connection was at fault, not the service.
     when: When,
+    /// The service put the request off before it did anything.
+    is_put_off: bool,
     context: Cow<'static, str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -44,9 +46,17 @@ impl Failure {
             again,
             retry_after: None,
             when: When::Later,
+            is_put_off: false,
             context: context.into(),
             source: None,
         }
+    }
+
+    /// The service put the request off before it did anything.
+    #[cold]
+    pub(super) fn put_off(mut self) -> Self {
+        self.is_put_off = true;
+        self
     }
 
     /// The way to the service is in trouble.
@@ -102,6 +112,10 @@ impl Failure {
 impl Failed for Failure {
     fn says(&self) -> Says {
         Says { again: self.again, when: self.when, retry_after: self.retry_after }
+    }
+
+    fn did_nothing(&self) -> bool {
+        self.is_put_off || self.again == Again::Unprocessed
     }
 
     fn maybe_processed(mut self) -> Self {

@@ -86,6 +86,9 @@ impl CachekitIo {
         let kind = classify(status, answer.headers.contains_key(DENY_REASON));
         let again = if kind.is_retryable() { Again::IfRepeatable } else { Again::Never };
         let mut failure = Failure::new(kind, again, text);
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            failure = failure.put_off();
+        }
         // A date, and two of them, are ignored.
         let mut delays = answer.headers.get_all(RETRY_AFTER).iter();
         if let (Some(delay), None) = (delays.next(), delays.next()) {

@@ -49,6 +49,11 @@ pub struct Retry {
 pub(crate) trait Failed: Sized {
     fn says(&self) -> Says;
 
+    /// Whether nothing was done for it.
+    fn did_nothing(&self) -> bool {
+        self.says().again == Again::Unprocessed
+    }
+
     /// It is not known that nothing was done: an attempt before it may have done it.
     fn maybe_processed(self) -> Self;
 }
@@ -125,7 +130,7 @@ impl Retry {
                 None if maybe_processed => return Err(failure.maybe_processed()),
                 None => return Err(failure),
             }
-            maybe_processed |= failure.says().again != Again::Unprocessed;
+            maybe_processed |= !failure.did_nothing();
         }
     }
 

@@ -28,6 +28,19 @@ async fn it_is_not_ready_for_a_while_before_it_accepts_nothing_more() {
     assert!(ending.await.expect("no panic"), "nothing ran");
 }
 
+/// There is always one connection, also for the sum of the windows.
+#[tokio::test]
+async fn no_connections_count_as_one() {
+    let least = 2 * 65_535;
+    for (stated, starts) in [(least - 1, false), (least, true)] {
+        let (max_connections, max_unread_bytes) = (0, Some(stated));
+        let limits = Limits { max_connections, max_unread_bytes, ..Limits::default() };
+        assert_eq!(limits.shares().connections, 1);
+        let started = Server::builder().cleartext().limits(limits).bind().await;
+        assert_eq!(started.is_ok(), starts, "{stated}");
+    }
+}
+
 #[tokio::test]
 async fn limits_that_cannot_be_kept_are_refused() {
     let wrong = TenantLimits { requests_per_second: Some(1_000_001), ..TenantLimits::default() };

@@ -3,6 +3,7 @@
 //! It works on bytes and knows no types: it hands over what it found to a [`Reader`], and takes what it is to store from an
 //! [`Encoder`]. Both are made where the types are known, in [`super::remote`].
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +25,7 @@ use crate::store::{Store, StoreRef};
 /// The tier behind this process, for one call. No failure leaves it: a backend that is down, slow or corrupt has nothing.
 ///
 /// What a tier without a backend does stands here: it only says what this process keeps.
-pub(crate) trait TierBehind: Send + Sync {
+pub(crate) trait TierBehind: Any + Send + Sync {
     /// Whether values go to a backend.
     fn has_backend(&self) -> bool {
         false
@@ -62,14 +63,14 @@ pub(crate) trait TierBehind: Send + Sync {
     }
 
     /// Looks for a whole value that may be served: a fresh one, or with `stale` one past its time as well. Whether the reader
-    /// has one.
+    /// has one, if the tier could be asked.
     fn peek<'a>(
         &'a self,
         _store: &'a StoreRef,
         _stale: bool,
         _reader: &'a mut Reader<'a>,
-    ) -> BoxFuture<'a, bool> {
-        Box::pin(async { false })
+    ) -> BoxFuture<'a, Result<bool, NotAsked>> {
+        Box::pin(async { Ok(false) })
     }
 
     /// What is there, read once and without a trace, and the error that it leads to. The reader says whether a value of the
@@ -110,11 +111,19 @@ pub(crate) trait TierBehind: Send + Sync {
         Box::pin(async {})
     }
 
-    /// Removes the entry, within one budget.
-    fn remove<'a>(&'a self, _store: &'a StoreRef) -> BoxFuture<'a, Removal> {
+    /// Removes the entry, and then those of other calls with a tier of the same kind, all within one budget.
+    fn remove<'a>(
+        &'a self,
+        _others: &'a [&'a (dyn TierBehind + 'static)],
+        _store: &'a StoreRef,
+    ) -> BoxFuture<'a, Removal> {
         Box::pin(async { Removal::NotUsed })
     }
 }
+
+/// The tier did not say what it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotAsked;
 
 /// What a tier has for a call, and the error of a call that finds that, if it does not go on.
 pub(crate) type Explained = (Shared, Option<Error>);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::behind::{Answer, Prepared, Removal, TierBehind, Windows};
+use super::behind::{Answer, NotAsked, Prepared, Removal, TierBehind, Windows};
 use crate::cached_function::{FunctionRef, L1};
 use crate::entry::Fate;
 use crate::explain::Shared;
@@ -85,21 +85,22 @@ impl<S: Shape> Remote<S> {
 
     /// The value, if the tier has a whole and fresh one.
     pub(crate) async fn peek(&self, store: &StoreRef) -> Option<S::Value> {
-        self.peek_for(store, false).await
+        self.peek_for(store, false).await.ok().flatten()
     }
 
     /// The same, or one past its time that may be served while the function runs again.
     #[cfg(feature = "tower")]
-    pub(crate) async fn peek_stale(&self, store: &StoreRef) -> Option<S::Value> {
+    pub(crate) async fn peek_stale(&self, store: &StoreRef) -> Result<Option<S::Value>, NotAsked> {
         self.peek_for(store, true).await
     }
 
-    async fn peek_for(&self, store: &StoreRef, stale: bool) -> Option<S::Value> {
+    async fn peek_for(&self, store: &StoreRef, stale: bool) -> Result<Option<S::Value>, NotAsked> {
         let mut value = None;
         let mut reader = self.reader(&mut value);
         let found = self.tier.peek(store, stale, &mut reader).await;
         drop(reader);
-        value.filter(|_| found).map(|found| found.value)
+        let found = found?;
+        Ok(value.filter(|_| found).map(|found| found.value))
     }
 
     /// What the tier has, read once and without a trace; and whether a call that gets there returns an error because of it.
@@ -170,7 +171,15 @@ impl<S: Shape> Remote<S> {
 
     /// Removes the entry from the tier, within one budget.
     pub(crate) async fn remove(&self, store: &StoreRef) -> Removal {
-        self.tier.remove(store).await
+        self.tier.remove(&[], store).await
+    }
+
+    /// The same of several entries, the first one first.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn remove_all(all: &[Self], store: &StoreRef) -> Removal {
+        let Some((first, others)) = all.split_first() else { return Removal::NotUsed };
+        let others: Vec<_> = others.iter().map(|other| &*other.tier).collect();
+        first.tier.remove(&others, store).await
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 
+use super::ends::Ends;
 use super::key::Key;
 use super::stored::{Entry, Stored};
 use super::vary::Rule;
@@ -13,7 +12,7 @@ use crate::clock::{self, Ticks};
 use crate::entry::AnyEntry;
 use crate::handle::Invalidated;
 use crate::key::hash_of;
-use crate::read_through::behind::Removal;
+use crate::read_through::behind::{NotAsked, Removal};
 use crate::read_through::remote::Remote;
 use crate::read_through::{self, Lookup, Miss, find};
 use crate::route;
@@ -50,12 +49,9 @@ pub(super) struct Engine {
     function: FunctionRef,
     /// What a layer that was built in a test scope stays in.
     scope: Option<Scope>,
-    /// How often entries were ended, by the hash of their keys. Two keys may share a count: that costs a hit.
-    ends: Box<[AtomicU64]>,
+    /// How often entries were ended, for what this process does not have itself.
+    ends: Ends,
 }
-
-/// How many counts of ended entries there are.
-const COUNTS: usize = 1024;
 
 /// What this process has of a key, before it is looked for.
 pub(super) enum Held {
@@ -79,8 +75,7 @@ impl Engine {
         let store = StoreRef::Shared(Arc::new(store));
         function.adopt(scope::number(), &store);
         let function = FunctionRef::new(function, TypeId::of::<Responses>());
-        let ends = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
-        Self { store, function, scope: scope::current(), ends }
+        Self { store, function, scope: scope::current(), ends: Ends::default() }
     }
 
     pub(super) fn policy(&self) -> &'static Policy {
@@ -140,20 +135,17 @@ impl Engine {
         self.function.place(hash_of(key))
     }
 
-    fn count_of(&self, key: &Key) -> &AtomicU64 {
-        let at = hash_of(key) % COUNTS as u64;
-        &self.ends[usize::try_from(at).unwrap_or_default()]
-    }
-
     /// How often entries of this key were ended in this process so far, or of others that share its count.
     pub(super) fn ends(&self, key: &Key) -> u64 {
-        self.count_of(key).load(Ordering::Acquire)
+        self.ends.of(hash_of(key))
     }
 
     fn remove_here(&self, key: &Key) -> bool {
-        self.count_of(key).fetch_add(1, Ordering::AcqRel);
         let same = |other: &dyn AnyEntry| other.of_key::<Key, Entry>(|own| own == key).is_some();
-        self.store.remove(self.place(key), &same).is_some()
+        let removed = self.store.remove(self.place(key), &same).is_some();
+        // Only now: a call that reads the count and then finds the entry found it before it was ended.
+        self.ends.count(hash_of(key));
+        removed
     }
 
     /// Whether an entry is here that may be served, if only as a stale one.
@@ -208,14 +200,22 @@ impl Engine {
         scope::within(self.scope.as_ref(), hears)
     }
 
-    async fn stands_past(&self, key: &Key, stored: &Stored) -> bool {
+    /// Whether a response past its time still counts: no invalidation elsewhere has taken it away, as far as the backend tells.
+    pub(super) async fn stands_past(&self, key: &Key, stored: &Arc<Stored>) -> bool {
         if self.hears(key) {
             return true;
         }
         let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
         let Some(remote) = scope::within(self.scope.as_ref(), make) else { return false };
-        let there = remote.peek_stale(&self.store).await;
-        matches!(there, Some(Entry::Response(there)) if there.is_same(stored))
+        match remote.peek_stale(&self.store).await {
+            Ok(Some(Entry::Response(there))) => there.is_same(stored),
+            // It was ended there: a run that is under way over it here finds that out, and no request asks again.
+            Ok(None) => {
+                self.drop_response(key, stored);
+                false
+            }
+            Ok(Some(_)) | Err(NotAsked) => false,
+        }
     }
 
     /// Whether a rule that this process has, or another call's run, still leads to its variants. If the backend tells of
@@ -241,6 +241,16 @@ impl Engine {
         }
     }
 
+    /// Lets go of a response, unless there is another one by now.
+    fn drop_response(&self, key: &Key, response: &Arc<Stored>) {
+        let place = self.place(key);
+        let Some(entry) = self.store.peek(place) else { return };
+        let here = entry.of_key::<Key, Entry>(|own| own == key).map(|entry| &entry.value);
+        if matches!(here, Some(Entry::Response(here)) if Arc::ptr_eq(here, response)) {
+            self.store.take_out(place, &entry, Cause::Removed);
+        }
+    }
+
     /// Whether this rule is the one that is here.
     pub(super) fn has_rule(&self, key: &Key, rule: &Rule) -> bool {
         matches!(self.here(key), Some(Entry::Rule(here)) if here.number == rule.number)
@@ -262,21 +272,19 @@ impl Engine {
             != Removal::NotUsed
     }
 
-    /// Ends entries and the fills of their keys in this process.
-    pub(super) fn invalidate_here(&self, keys: &[Key]) {
+    pub(super) fn count_invalidation(&self) {
         self.store.count_invalidation();
+    }
+
+    /// Ends entries and the fills of their keys in this process.
+    pub(super) fn end_here(&self, keys: &[Key]) {
         for key in keys {
             self.remove_here(key);
         }
     }
 
-    /// Ends an entry and the fills of its key: here at once, when this is first polled, then in the shared tier.
-    pub(super) async fn invalidate(&self, key: &Key) -> Invalidated {
-        self.store.count_invalidation();
-        self.end(key).await
-    }
-
-    /// The same of several keys, which are spellings of one target or what one change names: one invalidation.
+    /// Ends entries and the fills of their keys: here at once, when this is first polled, then in the shared tier, the first
+    /// one first. They are spellings of one target, or what one change names: one invalidation.
     pub(super) async fn invalidate_all(&self, keys: &[Key]) -> Invalidated {
         self.store.count_invalidation();
         self.end_all(keys).await
@@ -284,28 +292,16 @@ impl Engine {
 
     /// The same, counted elsewhere.
     pub(super) async fn end_all(&self, keys: &[Key]) -> Invalidated {
+        let remove_here = || keys.iter().filter(|key| self.remove_here(key)).count() as u64;
         // All of them here first: the shared tier may take its time.
-        let here = keys.iter().filter(|key| self.remove_here(key)).count() as u64;
-        let mut all = Invalidated { removed: here, shared: Removal::NotUsed };
-        // At the same time, so that all of them have one budget.
-        for one in all_of(keys.iter().map(|key| self.end(key)).collect()).await {
-            all.removed += one.removed;
-            if one.shared == Removal::Failed || all.shared == Removal::NotUsed {
-                all.shared = one.shared;
-            }
-        }
-        all
-    }
-
-    async fn end(&self, key: &Key) -> Invalidated {
-        let removed = u64::from(self.remove_here(key));
-        let make = || tier::<Plain<Entry>>(self.function, Some(&self.store), key);
-        let remote = scope::within(self.scope.as_ref(), make);
-        let Some(remote) = remote else { return Invalidated { removed, shared: Removal::NotUsed } };
-        let shared = remote.remove(&self.store).await;
-        if remote.has_backend() {
+        let removed = remove_here();
+        let make = |key| tier::<Plain<Entry>>(self.function, Some(&self.store), key);
+        let remotes = || keys.iter().filter_map(make).collect::<Vec<_>>();
+        let remotes = scope::within(self.scope.as_ref(), remotes);
+        let shared = Remote::remove_all(&remotes, &self.store).await;
+        if remotes.iter().any(Remote::has_backend) {
             // A call that came in between may have found the old response still there.
-            self.remove_here(key);
+            remove_here();
         }
         Invalidated { removed, shared }
     }
@@ -313,34 +309,12 @@ impl Engine {
     /// Drops all entries of this process.
     pub(super) fn clear(&self) -> Invalidated {
         self.store.count_invalidation();
-        for count in &self.ends {
-            count.fetch_add(1, Ordering::AcqRel);
-        }
         let removed = self.store.clear();
+        self.ends.count_all();
         let shared =
             scope::within(self.scope.as_ref(), || route::after_clear(self.function.definition));
         Invalidated { removed, shared }
     }
-}
-
-/// What all of these come to, which run at the same time.
-async fn all_of<F: Future>(all: Vec<F>) -> Vec<F::Output> {
-    let mut running: Vec<_> = all.into_iter().map(|one| Some(Box::pin(one))).collect();
-    let mut ended: Vec<_> = running.iter().map(|_| None).collect();
-    std::future::poll_fn(move |cx| {
-        for (one, end) in running.iter_mut().zip(&mut ended) {
-            if let Some(polled) = one.as_mut().map(|one| one.as_mut().poll(cx))
-                && let Poll::Ready(came) = polled
-            {
-                (*one, *end) = (None, Some(came));
-            }
-        }
-        if running.iter().any(Option::is_some) {
-            return Poll::Pending;
-        }
-        Poll::Ready(ended.iter_mut().filter_map(Option::take).collect())
-    })
-    .await
 }
 
 /// The tier of an entry.

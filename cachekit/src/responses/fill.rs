@@ -11,10 +11,12 @@ use http::{Extensions, HeaderMap, Response};
 
 use super::answer::Forward;
 use super::body::{self, Body, Collected};
+use super::ending::Ending;
 use super::engine::{ByEntry, Engine, Held, NotStored, Ran, Wanted};
 use super::key::Key;
 use super::request::Look;
 use super::service::{Call, Came, Handler};
+use super::stale;
 use super::storable::{self, Arrival, Credentials, Storable, Why};
 use super::stored::{Entry, Stored};
 use super::vary::{self, Rule};
@@ -100,8 +102,7 @@ where
             Err(miss) => miss,
         };
         match miss.ask_async().await {
-            Asked::Value(Ok(Entry::StoodIn(stored))) => Came::StoodIn(stored),
-            Asked::Value(Ok(entry)) => Came::Entry(entry),
+            Asked::Value(Ok(entry)) => stale::brought(&inner.engine, at.key(), entry).await,
             Asked::Stale(Ok(entry), ticket) => Came::Stale(entry, ticket),
             // No error is shared, so none comes from elsewhere.
             Asked::Value(Err(NotStored)) | Asked::Stale(Err(NotStored), _) => Came::Nothing,
@@ -243,7 +244,7 @@ where
             }
             // Unless it is gone: what stands in its place knows more.
             if inner.engine.has_rule(&at.look.key, rule) {
-                inner.engine.invalidate(&at.look.key).await.ignore();
+                Ending::new(&inner, vec![at.look.key.clone()]).settle().await;
             }
             return Err(Why::VariesMore);
         }

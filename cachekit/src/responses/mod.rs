@@ -20,6 +20,8 @@ mod builder;
 mod cache_control;
 mod change;
 mod conditional;
+mod ending;
+mod ends;
 mod engine;
 mod fill;
 mod key;

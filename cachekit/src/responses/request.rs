@@ -179,7 +179,10 @@ impl Naming {
             },
         };
         let uri = self.uri_of(parts);
-        self.keys_at(partition.as_deref(), &self.hosts_to_change(parts), Resource::of(&uri))
+        let scheme = uri.scheme_str().or(parts.uri.scheme_str());
+        let own = self.host(parts).map(|host| target::spelled(scheme, &host, Resource::of(&uri)));
+        let hosts = self.hosts_to_change(parts);
+        self.keys_at(partition.as_deref(), &hosts, Resource::of(&uri), own.as_deref())
     }
 
     /// The hosts at which a request may change something. A `GET` that names two is not stored, so what is stored at one of
@@ -198,12 +201,13 @@ impl Naming {
         hosts
     }
 
-    /// All keys under which this may be stored at these hosts.
+    /// All keys under which this may be stored at these hosts. The first one is that of the spelling which comes first.
     fn keys_at(
         &self,
         partition: Option<&str>,
         hosts: &[String],
         resource: Resource<'_>,
+        first: Option<&str>,
     ) -> Vec<Key> {
         let none = [String::new()];
         let hosts = match self.authority {
@@ -215,6 +219,9 @@ impl Naming {
             hosts.flat_map(|host| target::all_spellings(host, resource)).collect();
         targets.sort_unstable();
         targets.dedup();
+        if let Some(at) = targets.iter().position(|target| Some(&**target) == first) {
+            targets[..=at].rotate_right(1);
+        }
         let key = |target| Key::new(partition.map(Into::into), target, self.backend.clone());
         targets.into_iter().map(key).collect()
     }
@@ -227,7 +234,7 @@ impl Naming {
             (Authority::OneOf(hosts), None) => hosts.clone(),
             (Authority::OfRequest, None) => return None,
         };
-        Some(self.keys_at(partition, &hosts, Resource::of(uri)))
+        Some(self.keys_at(partition, &hosts, Resource::of(uri), None))
     }
 
     /// The keys of the targets that the answer to a change names, if they are at the same host (RFC 9111 §4.4).
@@ -235,7 +242,7 @@ impl Naming {
         if named.host.as_ref().is_some_and(|host| !own.iter().any(|own| is_same_host(own, host))) {
             return Vec::new();
         }
-        self.keys_at(changed.first().and_then(Key::partition), own, named.resource())
+        self.keys_at(changed.first().and_then(Key::partition), own, named.resource(), None)
     }
 }
 

@@ -23,7 +23,6 @@ use super::layer::{Inner, MarkedBy};
 use super::request::{Ask, Look};
 use super::stale::Over;
 use super::stats::count;
-use super::storable::{self, Arrival, Credentials};
 use super::stored::{Entry, Stored};
 use super::vary;
 use crate::read_through::Ticket;
@@ -110,7 +109,7 @@ where
     pub(super) own: Option<Own<R, S::Error>>,
     /// The handler ran to fill, and what it answered was judged.
     pub(super) has_filled: bool,
-    /// The stale response over which the handler runs.
+    /// The stored response over which the handler runs.
     pub(super) over: Option<Over>,
     /// How often the target was ended before this call began, and what is looked for there before it was.
     pub(super) seen: (u64, u64),
@@ -122,6 +121,8 @@ pub(super) enum Came {
     Stale(Entry, Ticket),
     /// Another call's run failed, and this may be served instead.
     StoodIn(Arc<Stored>),
+    /// Another call had a response past its time, and another process has ended that meanwhile.
+    Ended,
     /// The handler ran for this call.
     Ran,
     /// There is nothing, and the handler did not run.
@@ -243,11 +244,15 @@ where
                     ticket.untried();
                     entry
                 }
-                Came::StoodIn(stored) => {
-                    if self.suits(&at.look, &stored)
-                        && let Some(response) = self.instead(&stored, at.look.is_head, None)
+                Came::StoodIn(_) | Came::Ended => {
+                    if let Came::StoodIn(stored) = &came
+                        && self.suits(&at.look, stored)
+                        && let Some(response) = self.instead(stored, at.look.is_head, None)
                     {
                         return Ok(response);
+                    }
+                    if matches!(came, Came::Ended) {
+                        self.over = None;
                     }
                     if !at.look.may_fill() || wanted == Wanted::Run {
                         return self.unfilled(&at, Forward::Stale, "not-stored").await;
@@ -287,10 +292,9 @@ where
                     if may_be_served && (suits || wanted == Wanted::Run) {
                         return Ok(self.hit(&at.look, &stored));
                     }
-                    let why = if may_be_served { Forward::Request } else { Forward::Stale };
-                    if !may_be_served {
-                        self.runs_over(&at, stored, suits);
-                    }
+                    let is_fresh = !stored.fresh_left(self.inner.engine.now()).is_zero();
+                    let why = if is_fresh { Forward::Request } else { Forward::Stale };
+                    self.runs_over(&at, stored, suits);
                     if !at.look.may_fill() || wanted == Wanted::Run {
                         return self.unfilled(&at, why, "not-stored").await;
                     }
@@ -334,9 +338,9 @@ where
     /// The answer to a call whose handler ran.
     async fn ran(&mut self, at: &At, wanted: Wanted) -> Returned<R, S::Error> {
         let why = match (&self.over, wanted) {
-            (Some(_), _) => Forward::Stale,
-            (None, Wanted::Run) => Forward::Request,
-            (None, _) => at.missed(),
+            (Some(over), _) if !over.is_fresh => Forward::Stale,
+            (_, Wanted::Run) => Forward::Request,
+            _ => at.missed(),
         };
         if let Some(response) = self.ended().await {
             return Ok(response);
@@ -389,17 +393,5 @@ where
             self.inner.unmark(at);
         }
         returned
-    }
-
-    /// Whether the head of an answer that was not to be stored says that it may be.
-    pub(super) fn would_store(
-        &self,
-        response: &Response<Body<R>>,
-        credentials: Credentials,
-    ) -> bool {
-        let arrival =
-            Arrival { now: std::time::SystemTime::now(), delay: std::time::Duration::ZERO };
-        let (status, headers) = (response.status(), response.headers());
-        storable::judge(status, headers, credentials, self.inner.limits, arrival).is_ok()
     }
 }

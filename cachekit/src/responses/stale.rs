@@ -7,29 +7,45 @@ use http::{Response, StatusCode};
 
 use super::answer::{self, Status};
 use super::body::Body;
-use super::engine::{NotStored, Wanted};
+use super::ending::Ending;
+use super::engine::{Engine, NotStored, Wanted};
 use super::fill::{At, Own};
 use super::key::Key;
-use super::service::{Call, Handler};
+use super::service::{Call, Came, Handler};
 use super::stats::count;
-use super::storable::Credentials;
+use super::storable::{self, Arrival, Credentials};
 use super::stored::{Entry, Stored};
+use super::vary::Rule;
 use crate::read_through::Ticket;
 
-/// A stale response, over which the handler runs.
+/// A stored response, over which the handler runs.
 pub(super) struct Over {
     stored: Arc<Stored>,
     key: Key,
-    /// The key of the target, where the responses vary.
-    target: Key,
+    shows: Shows,
+    /// Where the responses vary, what leads to it.
+    led_by: Option<LedBy>,
     is_head: bool,
     credentials: Credentials,
-    /// It stands in this process. If not, another one has it, or had it.
-    is_here: bool,
-    /// How often either key was ended before it was found.
-    seen: (u64, u64),
+    /// Its freshness is not over: the request does not want it.
+    pub(super) is_fresh: bool,
     /// The client may have it, should the handler fail.
     may_stand_in: bool,
+}
+
+/// The rule that leads to a response, at the key of the target.
+struct LedBy {
+    target: Key,
+    rule: Arc<Rule>,
+    shows: Shows,
+}
+
+/// By what an entry shows that it was ended while the handler ran.
+enum Shows {
+    /// It stands in this process, until then.
+    ByItself,
+    /// Another process has it, or had it. So often were entries of its key ended in this one before it was found.
+    ByCount(u64),
 }
 
 /// What a run says of the page that it ran for.
@@ -55,20 +71,28 @@ where
         stored.may_be_served(self.inner.engine.now())
     }
 
-    /// The handler runs over a response whose freshness is over, unless that is of no use to any client any more.
+    /// The handler runs over a stored response, unless that is of no use to any client any more.
     pub(super) fn runs_over(&mut self, at: &At, stored: Arc<Stored>, suits: bool) {
         let engine = &self.inner.engine;
         let now = engine.now();
         let stands_in = stored.stands_in(now);
+        let shows = |is_here, seen| if is_here { Shows::ByItself } else { Shows::ByCount(seen) };
+        let (target, variant) = self.seen;
+        // Where there is no rule, the key is the target: it counts from the moment that the request came.
+        let seen = if at.rule.is_some() { variant } else { target };
         self.over = (stands_in || stored.may_be_served(now)).then(|| Over {
-            is_here: engine.has_response(at.key(), &stored),
-            seen: self.seen,
-            stored,
+            shows: shows(engine.has_response(at.key(), &stored), seen),
+            led_by: at.rule.as_ref().map(|rule| LedBy {
+                shows: shows(engine.has_rule(&at.look.key, rule), target),
+                target: at.look.key.clone(),
+                rule: Arc::clone(rule),
+            }),
             key: at.key().clone(),
-            target: at.look.key.clone(),
             is_head: at.look.is_head,
             credentials: at.look.credentials,
+            is_fresh: !stored.fresh_left(now).is_zero(),
             may_stand_in: stands_in && suits,
+            stored,
         });
     }
 
@@ -80,43 +104,50 @@ where
 
     /// The end of each run over a stale response, whether a client waits for it or not. If the handler failed, the answer is
     /// the stale response, if that may still be served. If it says that the page is another one now, the stale response ends.
+    /// A fresh one is good for as long as it says.
     pub(super) async fn ended(&mut self) -> Option<Response<Body<R>>> {
-        let over = self.over.take().filter(|over| self.stays(over))?;
-        let mut keys = vec![over.key, over.target];
-        keys.dedup();
-        match self.said(over.credentials) {
+        let over = self.over.take().filter(|over| !over.is_fresh && self.stays(over))?;
+        let said = self.said(over.credentials);
+        let mut keys = vec![over.key];
+        // Else another variant may be what it was.
+        if matches!(said, Said::Gone) {
+            keys.extend(over.led_by.map(|rule| rule.target));
+        }
+        match said {
             Said::Failure(status) if over.may_stand_in => {
                 self.instead(&over.stored, over.is_head, status)
             }
-            // Another variant may be what it was.
-            Said::Other => {
-                self.inner.engine.invalidate_all(&keys[..1]).await.ignore();
-                None
-            }
-            Said::Gone => {
-                self.inner.engine.invalidate_all(&keys).await.ignore();
+            Said::Other | Said::Gone => {
+                Ending::new(&self.inner, keys).settle().await;
                 None
             }
             Said::Failure(_) | Said::Nothing => None,
         }
     }
 
-    /// Whether a stale response was neither ended nor replaced since it was found, as far as this process knows.
+    /// Whether a stale response was neither ended nor replaced since it was found, as far as this process knows. What stands
+    /// here shows that itself. Of the rest, the counts tell.
     fn stays(&self, over: &Over) -> bool {
         let engine = &self.inner.engine;
-        let is_there = if over.is_here {
-            engine.has_response(&over.key, &over.stored)
-        } else {
-            !engine.has_another(&over.key)
+        let is_led_to =
+            over.led_by.as_ref().is_none_or(|LedBy { target, rule, shows }| match shows {
+                Shows::ByItself => engine.has_rule(target, rule),
+                Shows::ByCount(seen) => engine.ends(target) == *seen,
+            });
+        let is_there = || match over.shows {
+            Shows::ByItself => engine.has_response(&over.key, &over.stored),
+            Shows::ByCount(seen) => {
+                !engine.has_another(&over.key) && engine.ends(&over.key) == seen
+            }
         };
-        is_there && over.seen == (engine.ends(&over.target), engine.ends(&over.key))
+        is_led_to && is_there()
     }
 
     /// What those who wait for a run that failed get: the stale response, if it may stand in, to each that may have it.
     pub(super) fn fails(&self) -> Result<Entry, NotStored> {
         let now = self.inner.engine.now();
         let over = self.over.as_ref().ok_or(NotStored)?;
-        if !over.stored.stands_in(now) || !self.stays(over) {
+        if over.is_fresh || !over.stored.stands_in(now) || !self.stays(over) {
             return Err(NotStored);
         }
         Ok(Entry::StoodIn(Arc::clone(&over.stored)))
@@ -142,6 +173,18 @@ where
             404 | 410 | 451 => Said::Gone,
             _ => Said::Other,
         }
+    }
+
+    /// Whether the head of an answer that was not to be stored says that it may be.
+    pub(super) fn would_store(
+        &self,
+        response: &Response<Body<R>>,
+        credentials: Credentials,
+    ) -> bool {
+        let arrival =
+            Arrival { now: std::time::SystemTime::now(), delay: std::time::Duration::ZERO };
+        let (status, headers) = (response.status(), response.headers());
+        storable::judge(status, headers, credentials, self.inner.limits, arrival).is_ok()
     }
 
     /// A stale response instead of a failure, if its time for that is not over. The status: of this call's own run.
@@ -180,6 +223,23 @@ where
         self.runs_over(&at, stale, false);
         drop(self.come(&at, Wanted::Any, true).await);
         drop(self.ended().await);
+    }
+}
+
+/// What another call, or the tier, has brought. Past its time it counts only as long as the tier has it, where this process does
+/// not hear of changes: the other call may have begun before another process ended it, and this one after that.
+pub(super) async fn brought(engine: &Engine, key: &Key, entry: Entry) -> Came {
+    let stored = match &entry {
+        Entry::StoodIn(stored) => stored,
+        Entry::Response(stored) if stored.fresh_left(engine.now()).is_zero() => stored,
+        Entry::Response(_) | Entry::Rule(_) => return Came::Entry(entry),
+    };
+    if !engine.stands_past(key, stored).await {
+        return Came::Ended;
+    }
+    match entry {
+        Entry::StoodIn(stored) => Came::StoodIn(stored),
+        entry => Came::Entry(entry),
     }
 }
 

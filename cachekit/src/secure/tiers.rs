@@ -84,7 +84,11 @@ impl TierBehind for Unsealed {
         Prepared { bytes: None, sealed: None, windows, until: None }
     }
 
-    fn remove<'a>(&'a self, _store: &'a StoreRef) -> cachekit_io::BoxFuture<'a, Removal> {
+    fn remove<'a>(
+        &'a self,
+        _others: &'a [&'a (dyn TierBehind + 'static)],
+        _store: &'a StoreRef,
+    ) -> cachekit_io::BoxFuture<'a, Removal> {
         // Only the key determines the entry's name, so the entry cannot be removed without it.
         let removal = if self.has_backend { Removal::Failed } else { Removal::NotUsed };
         Box::pin(async move { removal })

@@ -1,5 +1,6 @@
 //! The shared tier as the tier behind this process.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{
-    Answer, Encoder, Explained, Prepared, Reader, Removal, TierBehind, Use, Windows,
+    Answer, Encoder, Explained, NotAsked, Prepared, Reader, Removal, TierBehind, Use, Windows,
 };
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::StoreRef;
@@ -71,16 +72,17 @@ impl TierBehind for SharedTier {
         store: &'a StoreRef,
         stale: bool,
         reader: &'a mut Reader<'a>,
-    ) -> BoxFuture<'a, bool> {
+    ) -> BoxFuture<'a, Result<bool, NotAsked>> {
         Box::pin(async move {
             if !self.unambiguous || self.is_overtaken() || !self.remote_entry.admits(store) {
-                return false;
+                return Err(NotAsked);
             }
             let mut call = Call { store, until: self.remote_entry.deadline(), reader };
             match self.look(&mut call).await {
-                Ok(Answer::Found(Use::Fresh { .. })) => true,
-                Ok(Answer::Found(Use::Stale)) => stale,
-                _ => false,
+                Ok(Answer::Found(Use::Fresh { .. })) => Ok(true),
+                Ok(Answer::Found(Use::Stale)) => Ok(stale),
+                Ok(Answer::Run | Answer::StandDown | Answer::Refused(_)) => Ok(false),
+                Err(_) => Err(NotAsked),
             }
         })
     }
@@ -141,10 +143,18 @@ impl TierBehind for SharedTier {
         })
     }
 
-    fn remove<'a>(&'a self, store: &'a StoreRef) -> BoxFuture<'a, Removal> {
-        Box::pin(async {
+    fn remove<'a>(
+        &'a self,
+        others: &'a [&'a (dyn TierBehind + 'static)],
+        store: &'a StoreRef,
+    ) -> BoxFuture<'a, Removal> {
+        Box::pin(async move {
+            let others = others.iter().map(|&other| (other as &dyn Any).downcast_ref::<Self>());
+            let calls: Option<Vec<&Self>> = [Some(self)].into_iter().chain(others).collect();
+            let Some(calls) = calls else { return Removal::Failed };
             let until = self.remote_entry.deadline();
-            if self.empty(None, store, until).await { Removal::Confirmed } else { Removal::Failed }
+            let emptied = Self::empty(&calls, None, store, until).await;
+            if emptied { Removal::Confirmed } else { Removal::Failed }
         })
     }
 }

@@ -138,7 +138,7 @@ impl SharedTier {
     /// Deletes the entry under all keys; if the time of the call is up, outside of it.
     async fn leave_nothing(&self, fate: &Arc<Fate>, store: &StoreRef, until: Instant) {
         if Instant::now() < until {
-            self.empty(Some(fate), store, until).await;
+            Self::empty(&[self], Some(fate), store, until).await;
         }
         if Instant::now() >= until {
             for remote_entry in self.remote_entries() {
@@ -148,27 +148,28 @@ impl SharedTier {
         }
     }
 
-    /// Deletes the entry under all keys. True if the backend confirmed it.
+    /// Deletes the entries of these calls under all keys, those of the first one first. True if the backend confirmed it.
     ///
     /// A call that moves the entry meanwhile read it before it was removed there, and writes it to another of these
     /// keys, under a fence or a lock that is older than its read. So each key is deleted once more after all were:
     /// then that write is refused, or removed. Processes may disagree on which key is the current one. Within a
-    /// round the order does not matter, and a slow deletion does not delay the others.
+    /// round the order does not matter, and a slow deletion delays the others by a moment at most.
     ///
     /// `entry` is an entry of this process that is not killed.
     pub(crate) async fn empty(
-        &self,
+        calls: &[&Self],
         fate: Option<&Arc<Fate>>,
         store: &StoreRef,
         until: Instant,
     ) -> bool {
-        let remote_entries: Vec<&RemoteEntry> = self.remote_entries().collect();
+        let remote_entries: Vec<&RemoteEntry> =
+            calls.iter().flat_map(|call| call.remote_entries()).collect();
         // Before the removals are sent: a write in flight is taken back if it lands after them.
         for remote_entry in &remote_entries {
             remote_entry.overtake();
         }
         let mut emptied = RemoteEntry::delete_beside(&remote_entries, fate, store, until).await;
-        if remote_entries.len() > 1 {
+        if calls.iter().any(|call| !call.previous.is_empty()) {
             emptied &= RemoteEntry::delete_beside(&remote_entries, fate, store, until).await;
         }
         emptied

@@ -31,6 +31,11 @@ impl Failed {
     /// The backend has a newer state.
     pub(super) const SUPERSEDED: Self = Self::Error(BackendErrorKind::Superseded);
 
+    /// Whether a layer in front of the backend refused it, because of other calls.
+    pub(super) fn is_refusal(self) -> bool {
+        matches!(self, Self::Error(BackendErrorKind::CircuitOpen | BackendErrorKind::Backpressure))
+    }
+
     /// As which error it counts; `None` for a panic.
     pub(super) fn kind(self) -> Option<BackendErrorKind> {
         match self {
@@ -173,24 +178,27 @@ impl<T> Drop for Carried<T> {
     }
 }
 
-/// Drives futures concurrently until all are done.
-pub(crate) async fn join<T>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+/// Drives futures until all are done, so many of them at the same time. What is done makes room for the next one.
+pub(crate) async fn join<T>(futures: Vec<BoxFuture<'_, T>>, most: usize) -> Vec<T> {
     enum Slot<'a, T> {
         Runs(BoxFuture<'a, T>),
         Ended(T),
     }
     let mut slots: Vec<_> = futures.into_iter().map(Slot::Runs).collect();
     std::future::poll_fn(|cx| {
-        let mut ended = true;
+        let mut running = 0;
         for slot in &mut slots {
+            if running == most {
+                break;
+            }
             if let Slot::Runs(future) = slot {
                 match future.as_mut().poll(cx) {
                     Poll::Ready(output) => *slot = Slot::Ended(output),
-                    Poll::Pending => ended = false,
+                    Poll::Pending => running += 1,
                 }
             }
         }
-        if ended { Poll::Ready(()) } else { Poll::Pending }
+        if running == 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     let output = |slot| match slot {

@@ -93,12 +93,13 @@ fn interleave(
     (before, reads, removals)
 }
 
-/// The removal empties both places at the same time, twice, and has a step that begins it.
-const REMOVAL: usize = 3;
+/// The removal empties one place and then the other, twice, and has a step that begins it.
+const REMOVAL: usize = 5;
 
 fn in_every_order(hidden: &[Capability], remover: impl Fn() -> Arc<Keyring>) {
     let (_, reads, removals) = interleave(&MemoryBackend::new(), hidden, remover(), &[STEPS]);
-    assert!(reads > 3 && removals == REMOVAL, "{reads} and {removals} steps");
+    // If the machine stalls, the second place does not wait for the first one.
+    assert!(reads > 3 && (3..=REMOVAL).contains(&removals), "{reads} and {removals} steps");
     let (mut orders, mut gone) = (0, 0);
     let mut at = [0; REMOVAL];
     loop {

@@ -82,6 +82,14 @@ async fn what_a_repeated_removal_finds_gone_was_there() {
     }
 }
 
+/// A refusal for the number of requests did nothing: what the next attempt finds gone was gone before.
+#[tokio::test]
+async fn a_removal_that_was_put_off_has_removed_nothing() {
+    let server = Server::new(|seen| reply(if seen.number == 0 { 429 } else { 404 }, ""));
+    assert!(!server.client().delete("k").await.unwrap());
+    assert_eq!(server.seen().len(), 2);
+}
+
 #[tokio::test]
 async fn a_lock_is_asked_for_once() {
     let server = Server::new(|seen| match seen.number {

@@ -17,13 +17,13 @@ const LANGUAGES: [&str; 2] = ["de", "fr"];
 
 /// What keeps late writes out of a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeps {
+pub(super) enum Keeps {
     Fences,
     Locks,
 }
 
 /// A shared tier that tells nothing.
-fn silent(keeps: Keeps) -> Arc<FaultyBackend> {
+pub(super) fn silent(keeps: Keeps) -> Arc<FaultyBackend> {
     let backend = FaultyBackend::new(MemoryBackend::new());
     backend.hide(Capability::Events);
     if keeps == Keeps::Locks {
@@ -235,59 +235,4 @@ async fn no_order_of_steps_loses_an_invalidation() {
     }
     // It is a cache all the same.
     assert!(reads > runs + runs / 4, "{reads} reads, {runs} runs");
-}
-
-/// A page that does not vary, and is stale here and fresh or stale there. `fails`: from the second run on the handler fails.
-fn plain_process(backend: &Arc<FaultyBackend>, said: &'static str, fails: bool) -> (Scope, Shop) {
-    let scope = Scope::new().with_backend(Arc::clone(backend) as _);
-    let runs = AtomicUsize::new(0);
-    let shop = scope.run(|| {
-        Shop::with(CacheResponses::builder("elsewhere"), move |_| {
-            let run = runs.fetch_add(1, Ordering::SeqCst);
-            if run > 0 && fails {
-                return response(&[(":status", "503")], "bad");
-            }
-            response(&[("cache-control", said)], &format!("run {run}"))
-        })
-    });
-    (scope, shop)
-}
-
-/// Past its freshness a copy counts only as long as the tier has the response: another process may have invalidated it.
-#[tokio::test]
-async fn a_stale_copy_outlives_no_invalidation_elsewhere() {
-    for said in ["max-age=60, stale-if-error=3600", "max-age=60, stale-while-revalidate=3600"] {
-        for keeps in [Keeps::Fences, Keeps::Locks] {
-            let backend = silent(keeps);
-            let (here, a) = plain_process(&backend, said, true);
-            let (_there, b) = plain_process(&backend, said, true);
-            assert_eq!(a.get("/").await.text, "run 0");
-            assert!(b.cache.invalidate("http://shop.example/").await.unwrap().is_confirmed());
-            // The bound of the two tiers: as long as it is fresh.
-            assert_eq!(a.get("/").await.text, "run 0");
-            here.clock().advance(std::time::Duration::from_secs(61));
-            for _ in 0..2 {
-                assert_eq!(a.get("/").await.status, 503, "{said} {keeps:?}");
-                settle().await;
-            }
-        }
-    }
-}
-
-/// And as long as it has, the copy does what it is for. If the tier cannot be asked, it does not.
-#[tokio::test]
-async fn a_stale_copy_is_of_use_as_long_as_the_tier_has_it() {
-    for can_be_asked in [true, false] {
-        let backend = silent(Keeps::Fences);
-        let said = "max-age=60, stale-while-revalidate=3600";
-        let (here, a) = plain_process(&backend, said, true);
-        a.get("/").await;
-        here.clock().advance(std::time::Duration::from_secs(61));
-        if !can_be_asked {
-            backend.inject(Fault::fail(BackendErrorKind::Transient));
-        }
-        let answer = a.get("/").await;
-        assert_eq!(answer.status, if can_be_asked { 200 } else { 503 });
-        assert_eq!(answer.header("cache-status").contains("detail=stale"), can_be_asked);
-    }
 }

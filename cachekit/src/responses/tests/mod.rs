@@ -19,8 +19,11 @@ mod changes;
 mod conditions;
 #[cfg(feature = "shared")]
 mod elsewhere;
+mod ends;
 mod flights;
 mod hostile;
+#[cfg(feature = "shared")]
+mod layered;
 mod leaders;
 mod model;
 mod requests;
@@ -28,7 +31,10 @@ mod rules;
 #[cfg(feature = "shared")]
 mod shared;
 mod stale;
+#[cfg(feature = "shared")]
+mod stale_elsewhere;
 mod stand_in;
+mod waiters;
 
 /// A body that comes in frames as they are listed, and may end with trailers or an error.
 #[derive(Debug, Default)]
@@ -235,6 +241,15 @@ pub(super) fn response(headers: &[(&str, &str)], text: &str) -> Response<Frames>
         };
     }
     response.body(Frames::of(&[text])).unwrap()
+}
+
+/// Lets a few milliseconds go by in a shared tier, whose time is the world's: what was stored with less to live has had its time.
+#[cfg(feature = "shared")]
+pub(super) fn let_the_world_age() {
+    let now = std::time::SystemTime::now();
+    while now.elapsed().unwrap_or_default() < std::time::Duration::from_millis(3) {
+        std::thread::yield_now();
+    }
 }
 
 /// Lets everything run that can: on one thread, each task is polled until it waits.

@@ -1,7 +1,7 @@
 //! Responses in a shared tier.
 
 use cachekit_io::testing::{Fault, FaultyBackend};
-use cachekit_io::{MemoryBackend, Operation};
+use cachekit_io::{BackendErrorKind, MemoryBackend, Operation};
 
 use super::*;
 use crate::testing::Scope;
@@ -162,5 +162,42 @@ async fn a_damaged_entry_is_a_miss() {
         let text = shop("again").get("/").await.text;
         backend.heal();
         assert_eq!(text, "again", "{cut}");
+    }
+}
+
+/// What an answer ends is ended, also if its client does not wait for that.
+#[tokio::test]
+async fn a_client_that_hangs_up_keeps_nothing_there() {
+    type Lines = &'static [(&'static str, &'static str)];
+    const PLAIN: Lines = &[("cache-control", "max-age=60, stale-if-error=30")];
+    const VARIES: Lines = &[PLAIN[0], ("vary", "x-client")];
+    const WITHDRAWN: Lines = &[(":status", "404")];
+    // The rule that is there does not tell all requests apart.
+    const VARIES_MORE: Lines = &[("cache-control", "max-age=60"), ("vary", "x-more")];
+    for (first, then) in [(PLAIN, WITHDRAWN), (VARIES, WITHDRAWN), (VARIES, VARIES_MORE)] {
+        let below = MemoryBackend::new();
+        let backend = Arc::new(FaultyBackend::new(below.clone()));
+        let here = Scope::new().with_backend(Arc::clone(&backend) as _);
+        let runs = AtomicUsize::new(0);
+        let shop = here.run(|| {
+            Shop::with(CacheResponses::builder("shared-test"), move |_| {
+                let is_first = runs.fetch_add(1, Ordering::SeqCst) == 0;
+                response(if is_first { first } else { then }, "text")
+            })
+        });
+        shop.get("/").await;
+        let before = below.len();
+        here.clock().advance(std::time::Duration::from_secs(61));
+        // There its time is not over: that is the world's.
+        backend.inject(Fault::fail(BackendErrorKind::Unsupported).on(Operation::Get));
+        backend.inject(Fault::wait(std::future::pending).on(Operation::Delete).times(1));
+        let asks = tokio::spawn(shop.get_owned("/"));
+        settle().await;
+        assert!(!asks.is_finished(), "it gets its answer when that is done");
+        assert_eq!(below.len(), before);
+        asks.abort();
+        settle().await;
+        assert!(below.len() < before, "{first:?} {then:?}");
+        assert_eq!(shop.cache.stats().invalidations, 1, "{first:?} {then:?}");
     }
 }

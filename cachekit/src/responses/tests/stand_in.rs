@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::*;
 use crate::testing;
 
-type Lines = &'static [(&'static str, &'static str)];
+pub(super) type Lines = &'static [(&'static str, &'static str)];
 
-const SAYS: Lines = &[("cache-control", "max-age=60, stale-if-error=30")];
+pub(super) const SAYS: Lines = &[("cache-control", "max-age=60, stale-if-error=30")];
 
 /// A handler that makes this first, and answers so from then on: `:fail` is an error of the service, `:broken` a body that
 /// ends with one.
@@ -101,8 +99,12 @@ async fn another_answer_is_passed_on() {
 
 /// What a handler answers, one after the other; the last one from then on.
 fn saying(answers: Vec<Lines>) -> Shop {
+    saying_with(CacheResponses::builder("test"), answers)
+}
+
+fn saying_with(builder: Builder, answers: Vec<Lines>) -> Shop {
     let runs = AtomicUsize::new(0);
-    Shop::with(CacheResponses::builder("test"), move |_| {
+    Shop::with(builder, move |_| {
         let run = runs.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
         response(answers[run], &format!("run {}", run + 1))
     })
@@ -228,83 +230,38 @@ async fn credentials_and_requests_count() {
     assert_eq!(shop.get("/").await.text, "good");
 }
 
-/// A shop whose handler waits for a permit of the gate, and then fails or not.
-fn gated() -> (Shop, Arc<Semaphore>, Arc<AtomicUsize>) {
-    let (gate, fails) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicUsize::new(0)));
-    let (by, failing) = (Arc::clone(&gate), Arc::clone(&fails));
-    let runs = Arc::new(AtomicUsize::new(0));
-    let shop = Shop::later(CacheResponses::builder("test"), move |request| {
-        let (gate, failing) = (Arc::clone(&by), Arc::clone(&failing));
-        let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
-        async move {
-            if request.method() == "GET" {
-                gate.acquire().await.unwrap().forget();
-                if failing.load(Ordering::SeqCst) == 1 {
-                    return Ok(response(&[(":status", "503")], "bad"));
-                }
-            }
-            Ok(response(SAYS, &format!("run {run}")))
+/// A request that refuses a stored response is a run over it as well: what the handler answers means the same.
+#[tokio::test]
+async fn a_run_that_a_request_asked_for_is_one_over_what_is_there() {
+    const SAID: Lines =
+        &[("cache-control", "max-age=60, stale-while-revalidate=60, stale-if-error=90")];
+    const FAILURE: Lines = &[(":status", "503"), ("cache-control", "max-age=600")];
+    const CASES: [(Lines, u64, &str); 7] = [
+        // A failure replaces no page.
+        (FAILURE, 0, "run 1"),
+        (FAILURE, 61, "run 1"),
+        // What is said of the page counts for a stale one.
+        (&[(":status", "404")], 61, "run 3"),
+        (&[("cache-control", "private")], 61, "run 3"),
+        (&[(":status", "429")], 61, "run 1"),
+        // A fresh one is good for as long as it says.
+        (&[(":status", "404")], 0, "run 1"),
+        (&[("cache-control", "private")], 0, "run 1"),
+    ];
+    for vary in [None, Some(("vary", "x"))] {
+        for (answer, age, after) in CASES {
+            let test = testing::isolate();
+            let first: Vec<_> = SAID.iter().copied().chain(vary).collect();
+            let builder = CacheResponses::builder("test").obey_requests(true);
+            let shop = saying_with(builder, vec![first.leak(), answer, SAID]);
+            shop.get("/").await;
+            test.clock().advance(Duration::from_secs(age));
+            let own = shop.get_with("/", &[("cache-control", "no-cache")]).await;
+            assert_eq!(own.text, "run 2", "it wanted no other");
+            let why = if age == 0 { "request" } else { "stale" };
+            assert_eq!(own.header("cache-status"), format!("cachekit; fwd={why}"));
+            assert_eq!(shop.get("/").await.text, after, "{answer:?} {age} {vary:?}");
         }
-    });
-    (shop, gate, fails)
-}
-
-#[tokio::test]
-async fn one_run_answers_all_who_wait_for_a_new_one() {
-    let test = testing::isolate();
-    let (shop, gate, fails) = gated();
-    shop.get("/").await;
-    test.clock().advance(Duration::from_secs(61));
-    let asking: Vec<_> = (0..5).map(|_| tokio::spawn(shop.get_owned("/"))).collect();
-    settle().await;
-    assert_eq!(shop.runs(), 2, "one of them runs the handler");
-    gate.add_permits(1);
-    for answer in asking {
-        assert_eq!(answer.await.unwrap().text, "run 2");
-    }
-    // And if it fails, none of them gets the failure.
-    test.clock().advance(Duration::from_secs(61));
-    fails.store(1, Ordering::SeqCst);
-    let asking: Vec<_> = (0..5).map(|_| tokio::spawn(shop.get_owned("/"))).collect();
-    settle().await;
-    gate.add_permits(10);
-    for answer in asking {
-        let answer = answer.await.unwrap();
-        assert_eq!(answer.text, "run 2");
-        assert!(answer.header("cache-status").ends_with("detail=stale-if-error"), "{answer:?}");
-    }
-    assert_eq!(shop.runs(), 3, "nor does any of them ask a handler that just failed");
-    // A client that hangs up leaves the others nothing to wait for.
-    let mut gone = tokio::spawn(shop.get_owned("/"));
-    gate.forget_permits(10);
-    settle().await;
-    let waits = tokio::spawn(shop.get_owned("/"));
-    settle().await;
-    gone.abort();
-    drop((&mut gone).await);
-    gate.add_permits(1);
-    assert_eq!(waits.await.unwrap().text, "run 2");
-}
-
-/// What waits for a run that fails gets what the failure leaves to it: not what its own request may not have.
-#[tokio::test]
-async fn each_that_waits_gets_what_it_may_have() {
-    let test = testing::isolate();
-    let (shop, gate, fails) = gated();
-    shop.get("/").await;
-    test.clock().advance(Duration::from_secs(61));
-    fails.store(1, Ordering::SeqCst);
-    let leads = tokio::spawn(shop.get_owned("/"));
-    settle().await;
-    let waits = tokio::spawn(shop.get_owned("/"));
-    let alone = tokio::spawn(shop.ask(request("GET", "/", &[("cookie", "id=1")])));
-    settle().await;
-    assert_eq!(shop.runs(), 3, "a client that may not have it waits for nothing");
-    // An invalidation counts for those that wait as well.
-    shop.cache.invalidate("http://shop.example/").await.unwrap().ignore();
-    gate.add_permits(10);
-    for answer in [leads, waits, alone] {
-        assert_eq!(answer.await.unwrap().status, 503);
     }
 }
 
@@ -335,92 +292,17 @@ async fn each_request_is_counted_once() {
         }
         let failing = counted();
         assert_eq!((failing.0, failing.1, failing.2 - fresh.2), (fresh.0, fresh.1, 5), "{vary:?}");
-    }
-}
-
-/// What was invalidated while the handler ran stands in for nothing.
-#[tokio::test]
-async fn an_invalidation_counts_for_what_stands_in() {
-    let test = testing::isolate();
-    let (shop, gate, fails) = gated();
-    shop.get("/").await;
-    test.clock().advance(Duration::from_secs(61));
-    fails.store(1, Ordering::SeqCst);
-    let asking = tokio::spawn(shop.get_owned("/"));
-    settle().await;
-    assert_eq!(shop.ask(request("PUT", "/", &[])).await.status, 200);
-    gate.add_permits(2);
-    assert_eq!(asking.await.unwrap().status, 503);
-    assert_eq!(shop.get("/").await.status, 503);
-}
-
-/// The same where the responses vary, and where only another process has the response.
-#[cfg(feature = "shared")]
-#[tokio::test]
-async fn an_invalidation_counts_wherever_the_response_is() {
-    use crate::testing::Scope;
-
-    for vary in [None, Some(("vary", "x"))] {
-        for is_here in [true, false] {
-            let backend = Arc::new(cachekit_io::MemoryBackend::new());
-            let machine = || Scope::new().with_backend(Arc::clone(&backend) as _);
-            let (a, b) = (machine(), machine());
-            let first: Vec<_> = SAYS.iter().copied().chain(vary).collect();
-            let stored = std::time::SystemTime::now();
-            let clock = a.clock().clone();
-            let first = a.run(|| {
-                Shop::with(CacheResponses::builder("test"), move |_| {
-                    let mut answer = response(&first, "good");
-                    let time = Duration::from_millis(59_999);
-                    answer.body_mut().pending = Some(Pending(clock.clone(), time));
-                    answer
-                })
-            });
-            first.get("/").await;
-            while stored.elapsed().unwrap_or_default() < Duration::from_millis(3) {
-                std::thread::yield_now();
-            }
-            let gate = Arc::new(Semaphore::new(0));
-            let by = Arc::clone(&gate);
-            let make = || {
-                Shop::later(CacheResponses::builder("test"), move |request| {
-                    let gate = Arc::clone(&by);
-                    async move {
-                        if request.method() == "GET" {
-                            gate.acquire().await.unwrap().forget();
-                        }
-                        Ok(response(&[(":status", "503")], "bad"))
-                    }
-                })
-            };
-            let failing = if is_here {
-                a.clock().advance(Duration::from_millis(2));
-                let other = a.run(make);
-                Shop {
-                    cache: first.cache.clone(),
-                    service: first.cache.layer(other.handler.clone()),
-                    ..other
-                }
-            } else {
-                b.run(make)
-            };
-            let asking = tokio::spawn(failing.get_owned("/"));
-            settle().await;
-            assert_eq!(failing.runs(), 1);
-            let done = failing.cache.invalidate("http://shop.example/").await.unwrap();
-            assert!(done.is_confirmed());
-            gate.add_permits(10);
-            let answer = asking.await.unwrap();
-            assert_eq!((answer.status, answer.text.as_str()), (503, "bad"), "{vary:?} {is_here}");
-        }
+        // Those whose answers are not stored look for no more than what is there.
+        let head = shop.ask(request("HEAD", "/", &[])).await;
+        let no_store = shop.get_with("/", &[("cache-control", "no-store")]).await;
+        assert_eq!((head.status, no_store.text.as_str()), (200, "good"));
+        assert_eq!(counted().2, failing.2);
     }
 }
 
 #[cfg(feature = "shared")]
 #[tokio::test]
 async fn what_another_process_stored_stands_in_as_well() {
-    use std::time::SystemTime;
-
     use crate::testing::Scope;
 
     let backend = Arc::new(cachekit_io::MemoryBackend::new());
@@ -436,12 +318,8 @@ async fn what_another_process_stored_stands_in_as_well() {
             answer
         })
     });
-    let stored = SystemTime::now();
     first.get("/").await;
-    // The times of a shared tier are the world's.
-    while stored.elapsed().unwrap_or_default() < Duration::from_millis(3) {
-        std::thread::yield_now();
-    }
+    let_the_world_age();
     let failing = b.run(|| {
         Shop::with(CacheResponses::builder("test"), |_| response(&[(":status", "503")], "bad"))
     });

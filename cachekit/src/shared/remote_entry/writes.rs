@@ -1,6 +1,6 @@
 //! Operations that change an entry in its backend, and the right to do so.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,12 @@ pub(crate) enum Written {
     /// It may or may not be stored.
     Unknown,
 }
+
+/// How many removals of one call are under way at the same time, so that they do not take all places of a backend.
+const TOGETHER: usize = 8;
+
+/// How long the others wait for the first one, if there is much more time than that.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 impl RemoteEntry {
     /// Whether a removed value may still be on its way to the backend: if so, do not look it up.
@@ -157,7 +163,7 @@ impl RemoteEntry {
         self.judge(store, reply)
     }
 
-    /// Deletes these keys of one backend, at the same time. True if the backend confirmed all deletions.
+    /// Deletes these keys of one backend. True if the backend confirmed all deletions.
     pub(crate) async fn delete_all(links: &[&Self], store: &Store, until: Instant) -> bool {
         let first = match links {
             [] => return true,
@@ -170,9 +176,7 @@ impl RemoteEntry {
         if Self::is_late(store, until) {
             return false;
         }
-        let deletes =
-            links.iter().map(|entry| Box::pin(entry.delete_until(until)) as BoxFuture<'static, _>);
-        let deletes = runtime::join(deletes.collect());
+        let deletes = Self::delete_each(links.iter().map(|&entry| entry.clone()).collect(), until);
         let replies = if first.blocking {
             runtime::elsewhere(until, deletes)
         } else {
@@ -188,12 +192,42 @@ impl RemoteEntry {
         }
     }
 
+    /// Deletes each of these, such that none is lost because there are others. Whatever bounds the calls of a backend may
+    /// refuse a removal: a circuit breaker that probes its backend by one call, a limit without a queue.
+    async fn delete_each(entries: Vec<Self>, until: Instant) -> Vec<Result<bool, Failed>> {
+        let delete =
+            |entry: &Self| Box::pin(entry.delete_until(until)) as BoxFuture<'static, Result<_, _>>;
+        let mut deletes = entries.iter().map(delete);
+        // The first one alone, unless it is slow: by it a breaker finds out that the backend is up.
+        let Some(mut first) = deletes.next() else { return Vec::new() };
+        let now = Instant::now();
+        let head_start = HEAD_START.min(until.saturating_duration_since(now) / 8);
+        let mut replies = match runtime::bounded(now + head_start, Pin::new(&mut first)).await {
+            Err(_) => runtime::join([first].into_iter().chain(deletes).collect(), TOGETHER).await,
+            Ok(reply) => {
+                let mut replies = vec![reply];
+                replies.extend(runtime::join(deletes.collect(), TOGETHER).await);
+                replies
+            }
+        };
+        // One after the other, what was refused beside others.
+        for (entry, reply) in entries.iter().zip(&mut replies) {
+            if reply.is_err_and(Failed::is_refusal) {
+                *reply = entry.delete_until(until).await;
+            }
+        }
+        replies
+    }
+
     fn delete_until(
         &self,
         until: Instant,
     ) -> impl Future<Output = Result<bool, Failed>> + Send + use<> {
         let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
         async move {
+            if Instant::now() >= until {
+                return Err(Failed::Late);
+            }
             let observed = Observation::begins(&backend, Operation::Delete);
             let delete = pin!(observed.within(async { backend.delete(&key).await }));
             let reply = answer(runtime::bounded(until, delete).await);
