@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Cache;
 use crate::flight::wait_graph;
 use crate::read_through::Plans;
-use crate::store::{Flight, Newcomer, Turn, block};
+use crate::store::{Flight, Turn, block};
 
 impl<K, V> Cache<K, V>
 where
@@ -81,7 +81,7 @@ where
             Some((plan, value)) => {
                 let now = self.store.now();
                 let entry = Arc::new(self.store.entry(key, value, plan));
-                flight.land(Newcomer::new(entry), now);
+                flight.land(entry, now);
             }
             None => flight.land_nothing(),
         }

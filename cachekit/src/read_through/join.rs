@@ -10,7 +10,7 @@ use super::remote::Remote;
 use crate::blocking;
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::wait_graph::{self, Waiting};
-use crate::flight::{Failure, Landing, Wait, Waited};
+use crate::flight::{Landing, Wait};
 use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
@@ -111,9 +111,9 @@ where
                 Attempt::Begun(begun) => Some(begun),
                 Attempt::Wait(wait, waiting) => {
                     let counted = self.store.observed().waits();
-                    let waited = landing(&wait, &self.store, self.hash).await;
+                    let landing = landing(&wait, &self.store, self.hash).await;
                     drop((counted, waiting));
-                    self.waited(waited, &wait)
+                    self.waited(landing, &wait)
                 }
             };
             match begun {
@@ -139,9 +139,9 @@ where
                 Attempt::Begun(begun) => Some(begun),
                 Attempt::Wait(wait, waiting) => {
                     let counted = self.store.observed().waits();
-                    let waited = block(&wait, &self.store, self.hash);
+                    let landing = block(&wait, &self.store, self.hash);
                     drop((counted, waiting));
-                    self.waited(waited, &wait)
+                    self.waited(landing, &wait)
                 }
             };
             match begun {
@@ -184,8 +184,8 @@ where
 
     /// The call returns this without a run of its function.
     pub(super) fn fails(&mut self, flight: Flight, ret: Box<S::Return>) -> Begun<S::Return> {
-        let failure = self.failure_of(&ret);
-        flight.abandon(Landing::Failed(failure));
+        let landing = self.failure_of(&ret);
+        flight.abandon(landing);
         Begun::Value(ret)
     }
 
@@ -318,25 +318,22 @@ where
     }
 
     /// The result of a wait. `None`: try again.
-    fn waited(&mut self, waited: Waited, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
-        let landing = match waited {
-            Waited::Landed(landing) => landing,
-            Waited::Relieve => {
-                let row = self.store.relieve(self.hash, self.caller(), wait)?;
-                return Some(self.leads(self.flight(row, true)));
-            }
+    fn waited(&mut self, landing: Option<Landing>, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
+        let Some(landing) = landing else {
+            let row = self.store.relieve(self.hash, self.caller(), wait)?;
+            return Some(self.leads(self.flight(row, true)));
         };
         let value = match landing {
             Landing::Ready(entry) => match self.held(&*entry) {
                 Some(held) => read::<S>(held).ok(),
                 None => return self.goes_alone(),
             },
-            Landing::Failed(Failure::Shared(entry)) => {
+            Landing::Error(entry) => {
                 let Some(error) = self.shared_error(&entry) else { return self.goes_alone() };
                 self.failed += 1;
                 S::unshare(&**error).map(Box::new)
             }
-            Landing::Failed(Failure::Unshared) => {
+            Landing::Failed => {
                 self.failed += 1;
                 None
             }

@@ -10,13 +10,13 @@ use crate::flight::wait_graph::{self, Running};
 use crate::observe::{Cause, Entered, Outcome};
 use crate::rules::Judge;
 use crate::shape::Shape;
-use crate::store::{Flight, Newcomer, Row, Store, StoreRef};
+use crate::store::{Flight, Row, Store, StoreRef};
 
 /// Ends a fill with this entry where there are waiters, or other fills of the key.
 #[cold]
 #[inline(never)]
 fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, now: Ticks) {
-    Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
+    Flight::new(StoreRef::Static(store), hash, row, false).land(entry, now);
 }
 
 /// A run in the short way of a miss. Its fields are dropped in this order.

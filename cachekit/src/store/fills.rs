@@ -28,12 +28,13 @@ pub(crate) enum Turn {
     Wait(Arc<Wait>, FlightId),
 }
 
-/// What a caller that wants to wait is to do.
-pub(super) enum Joined {
-    Wait(Arc<Wait>),
-    /// Waiting could go on forever: the caller runs the function beside the leader.
+/// What a caller that wants to join a fill is to do.
+pub(crate) enum Join {
+    /// Wait for its leader.
+    Wait(Arc<Wait>, FlightId),
+    /// Waiting could go on forever: run the function beside the leader.
     Alone,
-    /// It has ended, or is left behind.
+    /// It has ended, or is left behind: look again.
     Gone,
 }
 
@@ -146,19 +147,19 @@ impl Inner {
     }
 
     /// Joins a fill, unless waiting for it would hold something up.
-    pub(super) fn join(&mut self, row: Row, asynchronous: bool) -> Joined {
+    pub(super) fn join(&mut self, row: Row, asynchronous: bool) -> Join {
         let at = self.row_of(row);
         let fill = at.and_then(|at| self.fills.rows.get(at as usize));
         if !fill.is_some_and(|fill| self.takes_newcomers(fill.at, fill)) {
-            return Joined::Gone;
+            return Join::Gone;
         }
-        let Some(fill) = self.fill(row) else { return Joined::Gone };
+        let Some(fill) = self.fill(row) else { return Join::Gone };
         // A thread that blocked for a future could keep the executor from ever polling it.
         let blocks = fill.is(ASYNCHRONOUS) && !asynchronous;
         if blocks || wait_graph::would_deadlock(row.flight()) {
-            return Joined::Alone;
+            return Join::Alone;
         }
-        Joined::Wait(Arc::clone(fill.wait_to_join()))
+        Join::Wait(Arc::clone(fill.wait_to_join()), row.flight())
     }
 
     /// Starts a fill that changes a value by what is there. Another that does is joined; all others end.
