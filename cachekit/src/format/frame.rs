@@ -85,15 +85,6 @@ pub(crate) struct FrameContext<'a> {
     pub(crate) type_name: &'static str,
 }
 
-/// Whether large payloads are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
-    /// For payloads that are sealed: their length would reveal something about their content.
-    Off,
-    /// LZ4, if it saves at least an eighth.
-    Lz4,
-}
-
 impl<'a> Frame<'a> {
     /// The value, to be decoded.
     pub(crate) fn encoded(&self) -> EncodedRef<'_> {
@@ -114,28 +105,26 @@ impl<'a> Frame<'a> {
     }
 
     /// `None` if the payload is longer than [`MAX_VALUE`], or the fields contradict each other.
-    pub(crate) fn encode(
-        &self,
-        context: FrameContext<'_>,
-        compression: Compression,
-    ) -> Option<Vec<u8>> {
-        self.encode_after(0, context, compression)
+    pub(crate) fn encode(&self, context: FrameContext<'_>) -> Option<Vec<u8>> {
+        self.encode_after(0, context, compress)
     }
 
-    /// The same, after this many bytes of space.
-    pub(crate) fn encode_after(
+    /// The same, to be sealed, after this many bytes of space. Never compressed: the length of a block would reveal
+    /// something about its content.
+    pub(crate) fn encode_to_seal(&self, room: usize, context: FrameContext<'_>) -> Option<Vec<u8>> {
+        self.encode_after(room, context, |_| None)
+    }
+
+    fn encode_after(
         &self,
         room: usize,
         context: FrameContext<'_>,
-        compression: Compression,
+        compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
     ) -> Option<Vec<u8>> {
         if !self.is_consistent() || self.payload.len() > MAX_VALUE {
             return None;
         }
-        let block = match compression {
-            Compression::Lz4 => compress(&self.payload),
-            Compression::Off => None,
-        };
+        let block = compress(&self.payload);
         let stored = block.as_deref().unwrap_or(&self.payload);
         // Sealing in place also appends a tag of 16 bytes.
         let tag = if room > 0 { 16 } else { 0 };
@@ -225,7 +214,7 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An LZ4 block of these bytes, if that is worth it.
+/// An LZ4 block of these bytes, if they are many and it saves at least an eighth.
 fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.len() < COMPRESS_FROM {
         return None;

@@ -2,7 +2,7 @@
 
 use cachekit_io::SetOptions;
 
-use crate::format::frame::{Compression, Frame, FrameContext};
+use crate::format::frame::{Frame, FrameContext};
 
 /// The layout of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Layout {
 
     pub(super) fn write(self, frame: &Frame<'_>, context: FrameContext<'_>) -> Option<Vec<u8>> {
         match self {
-            Self::Framed => frame.encode(context, Compression::Lz4),
+            Self::Framed => frame.encode(context),
             Self::Plain => Some(frame.payload.to_vec()),
         }
     }

@@ -105,7 +105,7 @@ fn damaged_frames_are_misses_for_every_codec() {
             codec: encoded.stamp,
             payload: encoded.bytes.into(),
         };
-        let bytes = frame.encode(context, crate::format::frame::Compression::Lz4).unwrap();
+        let bytes = frame.encode(context).unwrap();
         let read = |bytes: &[u8]| decode::<Expr>(Frame::decode(bytes, context)?.encoded());
         assert_eq!(read(&bytes), Some(expressions()));
         for bit in 0..bytes.len() * 8 {
@@ -218,7 +218,7 @@ fn random_bytes_are_no_frames() {
         codec: stamp,
         payload: vec![7; 5_000].into(),
     };
-    let real = frame.encode(context, crate::format::frame::Compression::Lz4).unwrap();
+    let real = frame.encode(context).unwrap();
     for _ in 0..20_000 {
         assert_eq!(Frame::decode(&random.bytes(), context), None);
         // As close as one can get: the checksum is right, the rest was shuffled.
