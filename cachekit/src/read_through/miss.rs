@@ -132,13 +132,11 @@ impl<K, S: Shape> Drop for Miss<K, S> {
 /// A run of a sync function.
 enum Run {
     Plain(PlainRun),
-    Other(OtherRun),
-}
-
-/// A run that is not plain. Its fields are dropped in this order.
-struct OtherRun {
-    fill: Entered,
-    call: Entered,
+    /// Any other. Its fields are dropped in this order.
+    Other {
+        fill: Entered,
+        call: Entered,
+    },
 }
 
 /// How the run of a sync function begins.
@@ -227,8 +225,10 @@ where
                 debug_assert!(!self.call.is_spent() || self.is_spent());
                 self.call.is_spent()
             }
-            Run::Other(run) => {
-                self.ends_otherwise(run, rules, ret);
+            Run::Other { fill, call } => {
+                drop(fill);
+                self.complete(rules, ret);
+                drop(call);
                 false
             }
         }
@@ -243,15 +243,7 @@ where
             return Started::Value(call, value);
         }
         let fill = self.call.enter_fill();
-        Started::Run(Run::Other(OtherRun { fill, call }))
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn ends_otherwise(&mut self, run: OtherRun, rules: &impl Judge<K, S>, ret: &S::Return) {
-        let OtherRun { fill, call } = run;
-        drop(fill);
-        self.complete(rules, ret);
-        drop(call);
+        Started::Run(Run::Other { fill, call })
     }
 
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
