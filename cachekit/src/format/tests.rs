@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::encoded::{Codec, Stamp};
+use super::encoded::{Codec, Encoded};
 use super::frame::{Frame, FrameContext, HEADER, MAX_VALUE};
 
 const PLACE: FrameContext<'static> = FrameContext { key: "k", type_name: "u32" };
@@ -11,8 +11,12 @@ fn frame(payload: &[u8]) -> Frame<'_> {
         fresh_ms: 500,
         stale_ms: 250,
         weight: 3,
-        codec: Stamp { codec: Codec::Bincode, fingerprint: 8, trace: 9 },
-        payload: Cow::Borrowed(payload),
+        value: Encoded {
+            codec: Codec::Bincode,
+            fingerprint: 8,
+            trace: 9,
+            bytes: Cow::Borrowed(payload),
+        },
     }
 }
 
@@ -50,8 +54,9 @@ fn a_frame_reads_back_and_nothing_else_does() {
     assert_eq!(Frame::decode(&bytes, PLACE), Some(frame(b"value")));
     is_strict(&bytes, 0..bytes.len() * 8);
 
-    let message_pack = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace: 1 };
-    let other = Frame { codec: message_pack, stale_ms: 0, fresh_ms: 0, ..frame(b"") };
+    let bytes = Cow::Borrowed(&b""[..]);
+    let value = Encoded { codec: Codec::MessagePack, fingerprint: 0, trace: 1, bytes };
+    let other = Frame { value, stale_ms: 0, fresh_ms: 0, ..frame(b"") };
     let bytes = other.encode(PLACE).unwrap();
     assert_eq!(Frame::decode(&bytes, PLACE), Some(other));
     is_strict(&bytes, 0..bytes.len() * 8);
@@ -98,7 +103,7 @@ fn what_is_too_large_is_not_written() {
     assert_eq!(frame(&payload).encode(PLACE), None);
     payload.pop();
     let bytes = frame(&payload).encode(PLACE).unwrap();
-    assert_eq!(Frame::decode(&bytes, PLACE).unwrap().payload.len(), MAX_VALUE);
+    assert_eq!(Frame::decode(&bytes, PLACE).unwrap().value.bytes.len(), MAX_VALUE);
 }
 
 /// A frame that was made like this, checksum and all: any writer could.
@@ -107,7 +112,8 @@ fn forged(bytes: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Option<Frame<'stat
     change(&mut bytes);
     super::frame::sign(&mut bytes, PLACE);
     let frame = Frame::decode(&bytes, PLACE)?;
-    Some(Frame { payload: Cow::Owned(frame.payload.to_vec()), ..frame })
+    let value = Encoded { bytes: Cow::Owned(frame.value.bytes.to_vec()), ..frame.value };
+    Some(Frame { value, ..frame })
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn look_up<S: Shape>(
 ) -> Found<u64, S> {
     let caller = Caller { asynchronous, asks: false };
     let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
-    find(lookup, &7, None, &|| store.clone())
+    find::<u64, S>(lookup, &7, None, &|| store.clone())
 }
 
 /// The same of a sync function without options.

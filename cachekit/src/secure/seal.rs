@@ -15,7 +15,7 @@ use super::resolve::{self, Reason};
 use crate::cached_function::{CachedFunction, Function, FunctionRef, L1, OnTamper, Tier};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::format::codec;
-use crate::format::encoded::EncodedRef;
+use crate::format::encoded::Encoded;
 use crate::format::frame::{Frame, FrameContext, MAGIC};
 use crate::key::CacheKey;
 use crate::sealed::{BlindedKey, Openable, SealedBytes};
@@ -54,10 +54,10 @@ impl Openable for Entry {
         &self.0
     }
 
-    fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
+    fn open(&self, read: &mut dyn FnMut(&Encoded<'_>)) -> Result<(), Refusal> {
         let Self(bytes, identity) = self;
         let opened = resolve::with_envelope(|envelope| {
-            open(envelope, (identity, &identity.key), bytes, |frame, _| read(frame.encoded()))
+            open(envelope, (identity, &identity.key), bytes, |frame, _| read(&frame.value))
         });
         // If a key is gone, entries that it sealed must not be served.
         opened.unwrap_or(Err(Refusal::Unread))

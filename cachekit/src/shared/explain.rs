@@ -109,7 +109,7 @@ impl SharedTier {
             None => SharedState::Expired,
         };
         // A value that cannot be decoded is a miss, however fresh.
-        matches!(reader(frame.encoded(), None), Ok(true))
+        matches!(reader(&frame.value, None), Ok(true))
     }
 }
 

@@ -32,7 +32,7 @@ impl Layout {
     pub(super) fn write(self, frame: &Frame<'_>, context: FrameContext<'_>) -> Option<Vec<u8>> {
         match self {
             Self::Framed => frame.encode(context),
-            Self::Plain => Some(frame.payload.to_vec()),
+            Self::Plain => Some(frame.value.bytes.to_vec()),
         }
     }
 }

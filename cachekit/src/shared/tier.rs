@@ -270,7 +270,7 @@ impl SharedTier {
         call: &mut Call<'_>,
     ) -> Option<Answer> {
         let mut use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
-        let Ok(has_value) = (call.reader)(frame.encoded(), sealed) else {
+        let Ok(has_value) = (call.reader)(&frame.value, sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
             return None;
