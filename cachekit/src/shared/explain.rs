@@ -68,7 +68,7 @@ impl SharedTier {
         let mut is_read = false;
         let opened = match &self.seal {
             None => {
-                if let Some(frame) = self.layout.read(fetched.value(), self.place()) {
+                if let Some(frame) = self.frame_in(fetched.value()) {
                     is_read = self.explain_frame(&frame, fetched, shared, reader);
                 }
                 Ok(())
