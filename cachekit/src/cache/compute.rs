@@ -94,12 +94,8 @@ where
             match self.store.turn(hash) {
                 Turn::Mine(row) => return Flight::new(self.keep(), hash, row, false),
                 Turn::Alone(row) => return Flight::new(self.keep(), hash, row, true),
-                Turn::Wait(wait, other) => {
-                    // The caller looks again in any case: the other flight has ended, or takes its time.
-                    if let Some(_waiting) = wait_graph::wait_for(other) {
-                        drop(block(&wait, &self.keep(), hash));
-                    }
-                }
+                // The caller looks again in any case: the other flight has ended, or takes its time.
+                Turn::Wait(waiting) => drop(block(waiting.wait(), &self.keep(), hash)),
             }
         }
     }
