@@ -116,7 +116,15 @@ impl SharedTier {
         self.policy.interop.is_some()
     }
 
-    /// What an entry holds that is not sealed.
+    /// The bytes of an entry that is not sealed.
+    pub(super) fn bytes_of(&self, frame: Frame<'_>) -> Option<Vec<u8>> {
+        if self.holds_documents() {
+            return Some(frame.value.bytes.into_owned());
+        }
+        frame.encode(self.place())
+    }
+
+    /// What such bytes hold.
     pub(super) fn frame_in<'b>(&self, bytes: &'b [u8]) -> Option<Frame<'b>> {
         if self.holds_documents() {
             return Some(Frame::around(bytes));
