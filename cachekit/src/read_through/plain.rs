@@ -23,7 +23,6 @@ fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, n
 pub(super) struct PlainRun {
     fill: Entered,
     running: Running,
-    call: Entered,
     store: &'static Store,
     row: Row,
 }
@@ -46,12 +45,11 @@ where
         let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get()) else {
             return None;
         };
-        let call = self.call.enter();
         // If the function or other user code panics, the lead is given up as the miss is dropped.
         let running = wait_graph::enter(row.flight());
         self.call.fills(Cause::Miss);
         let fill = self.call.enter_fill();
-        Some(PlainRun { fill, running, call, store, row })
+        Some(PlainRun { fill, running, store, row })
     }
 
     /// Judges and publishes the result of such a run.
@@ -62,8 +60,7 @@ where
         rules: &impl Judge<K, S>,
         ret: &S::Return,
     ) {
-        // In this order: the span is left last, also if the user's code panics.
-        let PlainRun { fill, call: _call, running, store, row } = run;
+        let PlainRun { fill, running, store, row } = run;
         drop(fill);
         let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
         let verdict = rules.judge(&key, ret, self.ttl);
