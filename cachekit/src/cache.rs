@@ -22,7 +22,7 @@ use crate::read_through::Plans;
 use crate::rules::Defaults;
 use crate::shape::{OkOnly, Plain};
 use crate::stats::Stats;
-use crate::store::{Capacity, Cause, Listener, Newcomer, Store};
+use crate::store::{Capacity, Cause, Listener, Store};
 use crate::thread_cache::{self, Wanted};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "io")))]
@@ -256,7 +256,7 @@ where
         match self.plan(hash, (&key, &value), ttl) {
             Some(plan) => {
                 let entry = Arc::new(self.store.entry(key, value, plan));
-                self.store.put(hash, Newcomer::new(entry));
+                self.store.put(hash, entry);
             }
             None => drop(self.take(&key)),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::format::encoded::EncodedRef;
+use crate::format::encoded::Encoded;
 use crate::stats::Refusal;
 
 /// Sealed bytes, with everything needed to open them except the keys.
@@ -14,7 +14,7 @@ pub(crate) trait Openable: Send + Sync {
     fn bytes(&self) -> &Bytes;
 
     /// Opens them with the current keys, and passes on the encoded value.
-    fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal>;
+    fn open(&self, read: &mut dyn FnMut(&Encoded<'_>)) -> Result<(), Refusal>;
 }
 
 /// A sealed entry.
@@ -31,7 +31,7 @@ impl SealedBytes {
     }
 
     /// The result of reading the encoded value.
-    pub(crate) fn open<T>(&self, read: impl FnOnce(EncodedRef<'_>) -> T) -> Result<T, Refusal> {
+    pub(crate) fn open<T>(&self, read: impl FnOnce(&Encoded<'_>) -> T) -> Result<T, Refusal> {
         let (mut read, mut came) = (Some(read), None);
         self.0.open(&mut |encoded| came = read.take().map(|read| read(encoded)))?;
         came.ok_or(Refusal::Unread)

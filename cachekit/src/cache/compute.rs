@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Cache;
 use crate::flight::wait_graph;
 use crate::read_through::Plans;
-use crate::store::{Flight, Newcomer, Turn, block};
+use crate::store::{Flight, Turn, block};
 
 impl<K, V> Cache<K, V>
 where
@@ -81,7 +81,7 @@ where
             Some((plan, value)) => {
                 let now = self.store.now();
                 let entry = Arc::new(self.store.entry(key, value, plan));
-                flight.land(Newcomer::new(entry), now);
+                flight.land(entry, now);
             }
             None => flight.land_nothing(),
         }
@@ -94,12 +94,8 @@ where
             match self.store.turn(hash) {
                 Turn::Mine(row) => return Flight::new(self.keep(), hash, row, false),
                 Turn::Alone(row) => return Flight::new(self.keep(), hash, row, true),
-                Turn::Wait(wait, other) => {
-                    // The caller looks again in any case: the other flight has ended, or takes its time.
-                    if let Some(_waiting) = wait_graph::wait_for(other) {
-                        drop(block(&wait, &self.keep(), hash));
-                    }
-                }
+                // The caller looks again in any case: the other flight has ended, or takes its time.
+                Turn::Wait(waiting) => drop(block(waiting.wait(), &self.keep(), hash)),
             }
         }
     }

@@ -12,7 +12,6 @@ use super::Cache;
 use super::config::{left_in_use, left_of};
 use crate::clock::{self, NEVER};
 use crate::entry::{Entry, Resident};
-use crate::store::Newcomer;
 
 impl<K, V> Cache<K, V>
 where
@@ -193,7 +192,7 @@ where
                 let ttl = clock::span(left).min(self.config.ttl);
                 if let Some(plan) = self.plan(hash, (&key, &value), ttl) {
                     let entry = Arc::new(self.store.entry(key, value, plan));
-                    self.store.add(hash, Newcomer::new(entry));
+                    self.store.add(hash, entry);
                 }
             }
         }

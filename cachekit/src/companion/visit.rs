@@ -32,6 +32,28 @@ pub trait Visit<Ret> {
         J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static;
 }
 
+/// The method of a visitor that does this with a call.
+macro_rules! visits {
+    (|$visitor:ident, $function:ident, $route:ident, $shape:ident, $key:ident, $judge:ident| $does:block) => {
+        #[inline]
+        fn visit<R, Q, S, J>(
+            $visitor,
+            $function: FunctionRef,
+            $route: R,
+            $shape: S,
+            $key: Q,
+            $judge: impl FnOnce() -> J,
+        ) -> Self::Returned
+        where
+            R: Route<Q, S>,
+            Q: CacheKey,
+            OwnedKey<R, Q, S>: Clone,
+            S: Shape<Return = Ret> + Send + Sync + 'static,
+            J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+        $does
+    };
+}
+
 /// Visits a call.
 #[inline]
 pub fn visit<V, R, Q, S, J>(
@@ -91,24 +113,9 @@ impl<H> MakeHandle<H> {
 impl<Ret, H: From<Unplaced<Ret>>> Visit<Ret> for MakeHandle<H> {
     type Returned = H;
 
-    #[inline]
-    fn visit<R, Q, S, J>(
-        self,
-        function: FunctionRef,
-        route: R,
-        shape: S,
-        key: Q,
-        judge: impl FnOnce() -> J,
-    ) -> H
-    where
-        R: Route<Q, S>,
-        Q: CacheKey,
-        OwnedKey<R, Q, S>: Clone,
-        S: Shape<Return = Ret> + Send + Sync + 'static,
-        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
-    {
+    visits!(|self, function, route, shape, key, judge| {
         handle(function, route, shape, key, judge())
-    }
+    });
 }
 
 /// Runs a closure on the value of the call in place.
@@ -125,24 +132,9 @@ impl<F> LookAt<F> {
 impl<Ret, O, F: FnOnce(&Ret) -> O> Visit<Ret> for LookAt<F> {
     type Returned = Option<O>;
 
-    #[inline]
-    fn visit<R, Q, S, J>(
-        self,
-        function: FunctionRef,
-        route: R,
-        _shape: S,
-        key: Q,
-        _judge: impl FnOnce() -> J,
-    ) -> Option<O>
-    where
-        R: Route<Q, S>,
-        Q: CacheKey,
-        OwnedKey<R, Q, S>: Clone,
-        S: Shape<Return = Ret> + Send + Sync + 'static,
-        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
-    {
+    visits!(|self, function, route, _shape, key, _judge| {
         with_whole::<R::Key, S, O, F>(function, &route.key(key), self.0)
-    }
+    });
 }
 
 /// Runs a closure on the `Ok` in the value of the call.
@@ -162,24 +154,9 @@ impl<F, T> LookAtValue<F, T> {
 impl<Ret, T: 'static, O, F: FnOnce(&T) -> O> Visit<Ret> for LookAtValue<F, T> {
     type Returned = Option<O>;
 
-    #[inline]
-    fn visit<R, Q, S, J>(
-        self,
-        function: FunctionRef,
-        route: R,
-        _shape: S,
-        key: Q,
-        _judge: impl FnOnce() -> J,
-    ) -> Option<O>
-    where
-        R: Route<Q, S>,
-        Q: CacheKey,
-        OwnedKey<R, Q, S>: Clone,
-        S: Shape<Return = Ret> + Send + Sync + 'static,
-        J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
-    {
+    visits!(|self, function, route, _shape, key, _judge| {
         with_value::<R::Key, S, T, O, F>(function, &route.key(key), self.0)
-    }
+    });
 }
 
 opaque!([F] "LookAt", LookAt<F>);

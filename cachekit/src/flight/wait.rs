@@ -9,23 +9,17 @@ use crate::blocking;
 use crate::entry::Resident;
 use crate::sync::{Mutex, lock};
 
-/// Why a flight has no value.
-#[derive(Clone)]
-pub(crate) enum Failure {
-    /// The function's return value, not to be stored but valid for every waiter: an entry with the key and
-    /// the shared form of the value.
-    Shared(Resident),
-    /// The function panicked, or returned something that cannot be shared.
-    Unshared,
-}
-
 /// How a flight ended. A waiter compares the key: of two keys with one hash, a call for one may wait for the leader
 /// of the other.
 #[derive(Clone)]
 pub(crate) enum Landing {
     /// The value, stored or not, or one that the flight itself will replace.
     Ready(Resident),
-    Failed(Failure),
+    /// The function's return value, not to be stored but valid for every waiter: an entry with the key and
+    /// the shared form of the value.
+    Error(Resident),
+    /// The function panicked, or returned something that cannot be shared.
+    Failed,
     /// The leader was dropped before it finished; nothing is known about the function.
     Cancelled,
 }
@@ -33,16 +27,8 @@ pub(crate) enum Landing {
 impl Landing {
     /// Whether it gives the waiters a result.
     pub(crate) fn is_an_answer(&self) -> bool {
-        !matches!(self, Self::Cancelled | Self::Failed(Failure::Unshared))
+        matches!(self, Self::Ready(_) | Self::Error(_))
     }
-}
-
-/// What a waiter waited for.
-pub(crate) enum Waited {
-    /// One of the flights it waited for ended.
-    Landed(Landing),
-    /// It has taken too long, or the leader is no longer polled: this waiter must run the function itself.
-    Relieve,
 }
 
 /// Whether a waiting thread hands its runtime worker over to other tasks. If not, each waiter that steps in
@@ -170,8 +156,9 @@ impl Wait {
         if state.due > 0 { Wakers(std::mem::take(&mut state.wakers)) } else { Wakers::default() }
     }
 
-    /// Waits as a future does. `watch` adds it to the watcher.
-    pub(crate) async fn landing(&self, watch: impl Fn()) -> Waited {
+    /// Waits as a future does, for the end of one of its flights. `None`: it has taken too long, or the leader is no
+    /// longer polled, and this waiter must run the function itself. `watch` adds it to the watcher.
+    pub(crate) async fn landing(&self, watch: impl Fn()) -> Option<Landing> {
         let mut slot = WakerSlot { wait: self, number: None };
         poll_fn(|cx| {
             let polled = slot.look(cx.waker(), None);
@@ -183,9 +170,9 @@ impl Wait {
         .await
     }
 
-    /// Waits as a thread does. It checks the clock itself; in the model, which has no clock, `watch` adds it to the
+    /// The same, as a thread waits. It checks the clock itself; in the model, which has no clock, `watch` adds it to the
     /// watcher.
-    pub(crate) fn block(&self, watch: impl Fn()) -> Waited {
+    pub(crate) fn block(&self, watch: impl Fn()) -> Option<Landing> {
         let mut slot = WakerSlot { wait: self, number: None };
 
         let waker = blocking::unparks_this_thread();
@@ -217,19 +204,19 @@ struct WakerSlot<'a> {
 }
 
 impl WakerSlot<'_> {
-    fn look(&mut self, waker: &Waker, now: Option<Millis>) -> Poll<Waited> {
+    fn look(&mut self, waker: &Waker, now: Option<Millis>) -> Poll<Option<Landing>> {
         // Cloned and dropped without our lock, because a waker's code is its executor's.
         let waker = waker.clone();
         let mut state = lock(&self.wait.state);
         if let Some(landing) = &state.landing {
-            return Poll::Ready(Waited::Landed(landing.clone()));
+            return Poll::Ready(Some(landing.clone()));
         }
         if let Some(now) = now {
             state.note(now);
         }
         if state.due > 0 {
             state.due -= 1;
-            return Poll::Ready(Waited::Relieve);
+            return Poll::Ready(None);
         }
         let next = state.next_place;
         let number = *self.number.get_or_insert(next);

@@ -6,11 +6,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
-use std::sync::Mutex;
-
-use super::FlightId;
+use super::{FlightId, Wait};
 use crate::contained::lock;
 use crate::observer;
 use crate::sync::per_thread;
@@ -78,15 +76,6 @@ pub(crate) fn contains(flight: FlightId) -> bool {
     current().contains(&flight)
 }
 
-/// Whether waiting for `target` from here would close a cycle. An observer's code may run inside any flight.
-pub(crate) fn would_deadlock(target: FlightId) -> bool {
-    if observer::is_told() {
-        return true;
-    }
-    let chain = current();
-    !chain.is_empty() && reaches(&lock(&WAITS), target, &chain)
-}
-
 fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[FlightId]) -> bool {
     let mut open = vec![from];
     let mut seen = Vec::new();
@@ -102,31 +91,38 @@ fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[Fl
     false
 }
 
-/// Records that every flight of the current chain waits for `target`, until dropped. `None` if that would
+/// Records that every flight of the current chain waits for `target`, whose waiters are at `wait`. `None` if that would
 /// close a cycle: checked and recorded in one step, so that two callers cannot close it together.
-pub(crate) fn wait_for(target: FlightId) -> Option<Waiting> {
+pub(crate) fn wait_for(target: FlightId, wait: impl FnOnce() -> Arc<Wait>) -> Option<Waiting> {
+    // An observer's code may run inside any flight.
     if observer::is_told() {
         return None;
     }
     let chain = current();
-    if chain.is_empty() {
-        return Some(Waiting { chain, target });
+    if !chain.is_empty() {
+        let mut waits = lock(&WAITS);
+        if reaches(&waits, target, &chain) {
+            return None;
+        }
+        for &flight in &chain {
+            waits.entry(flight).or_default().push(target);
+        }
     }
-    let mut waits = lock(&WAITS);
-    if reaches(&waits, target, &chain) {
-        return None;
-    }
-    for &flight in &chain {
-        waits.entry(flight).or_default().push(target);
-    }
-    drop(waits);
-    Some(Waiting { chain, target })
+    Some(Waiting { wait: wait(), chain, target })
 }
 
-/// See [`wait_for`].
+/// A call that waits for a flight, until this is dropped. See [`wait_for`].
 pub(crate) struct Waiting {
+    wait: Arc<Wait>,
     chain: Vec<FlightId>,
     target: FlightId,
+}
+
+impl Waiting {
+    /// Where it waits.
+    pub(crate) fn wait(&self) -> &Arc<Wait> {
+        &self.wait
+    }
 }
 
 impl Drop for Waiting {

@@ -1,6 +1,7 @@
 //! An encoded value and the information needed to read it. Without the feature `shared` nothing is encoded, but these
 //! types appear in the signatures of a tier.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// How a value was written. The numbers are stored.
@@ -18,46 +19,31 @@ impl Codec {
     }
 }
 
-/// The information needed to read a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
+/// A value's bytes, and what is needed to read them.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Encoded<'a> {
     pub(crate) codec: Codec,
     /// Fingerprint of the schema, for bincode; otherwise 0.
     pub(crate) fingerprint: u64,
     /// Trace of the value; 0, for bincode, if its bytes are compared instead.
     pub(crate) trace: u64,
+    pub(crate) bytes: Cow<'a, [u8]>,
 }
 
-impl Stamp {
-    /// For a self-describing document.
-    pub(crate) const INTEROP: Self = Self { codec: Codec::Interop, fingerprint: 0, trace: 0 };
-}
-
-/// A value's bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Encoded {
-    pub(crate) stamp: Stamp,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// The same, borrowed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EncodedRef<'a> {
-    pub(crate) stamp: Stamp,
-    pub(crate) bytes: &'a [u8],
-}
-
-// Values stay out of logs.
-impl fmt::Debug for Encoded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        EncodedRef { stamp: self.stamp, bytes: &self.bytes }.fmt(f)
+impl<'a> Encoded<'a> {
+    /// A self-describing document.
+    pub(crate) fn interop(document: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { codec: Codec::Interop, fingerprint: 0, trace: 0, bytes: document.into() }
     }
 }
 
-impl fmt::Debug for EncodedRef<'_> {
+// Values stay out of logs.
+impl fmt::Debug for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoded")
-            .field("stamp", &self.stamp)
+            .field("codec", &self.codec)
+            .field("fingerprint", &self.fingerprint)
+            .field("trace", &self.trace)
             .field("length", &self.bytes.len())
             .finish_non_exhaustive()
     }

@@ -32,7 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
-use super::encoded::{Codec, EncodedRef, Stamp};
+use super::encoded::{Codec, Encoded};
 
 pub(crate) const MAGIC: [u8; 4] = [0xc1, b'C', b'K', b'4'];
 const LZ4: u8 = 1;
@@ -59,9 +59,8 @@ pub(crate) struct Frame<'a> {
     /// How long after that it may be served stale; 0 means not at all.
     pub(crate) stale_ms: u64,
     pub(crate) weight: u64,
-    pub(crate) codec: Stamp,
-    /// The value's bytes as the codec made them, never compressed.
-    pub(crate) payload: Cow<'a, [u8]>,
+    /// As the codec made it, never compressed.
+    pub(crate) value: Encoded<'a>,
 }
 
 // Values stay out of logs.
@@ -72,8 +71,7 @@ impl fmt::Debug for Frame<'_> {
             .field("fresh_ms", &self.fresh_ms)
             .field("stale_ms", &self.stale_ms)
             .field("weight", &self.weight)
-            .field("codec", &self.codec)
-            .field("length", &self.payload.len())
+            .field("value", &self.value)
             .finish_non_exhaustive()
     }
 }
@@ -85,21 +83,7 @@ pub(crate) struct FrameContext<'a> {
     pub(crate) type_name: &'static str,
 }
 
-/// Whether large payloads are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
-    /// For payloads that are sealed: their length would reveal something about their content.
-    Off,
-    /// LZ4, if it saves at least an eighth.
-    Lz4,
-}
-
 impl<'a> Frame<'a> {
-    /// The value, to be decoded.
-    pub(crate) fn encoded(&self) -> EncodedRef<'_> {
-        EncodedRef { stamp: self.codec, bytes: &self.payload }
-    }
-
     /// For a document without a frame: only the backend knows how long it lives.
     pub(crate) fn around(document: impl Into<Cow<'a, [u8]>>) -> Self {
         Self {
@@ -108,54 +92,47 @@ impl<'a> Frame<'a> {
             // For as long as the backend keeps it, and the reader allows.
             stale_ms: u64::MAX,
             weight: 1,
-            codec: Stamp::INTEROP,
-            payload: document.into(),
+            value: Encoded::interop(document),
         }
     }
 
     /// `None` if the payload is longer than [`MAX_VALUE`], or the fields contradict each other.
-    pub(crate) fn encode(
-        &self,
-        context: FrameContext<'_>,
-        compression: Compression,
-    ) -> Option<Vec<u8>> {
-        self.encode_after(0, context, compression)
+    pub(crate) fn encode(&self, context: FrameContext<'_>) -> Option<Vec<u8>> {
+        self.encode_after(0, context, compress)
     }
 
-    /// The same, after this many bytes of space.
-    pub(crate) fn encode_after(
+    /// The same, to be sealed, after this many bytes of space. Never compressed: the length of a block would reveal
+    /// something about its content.
+    pub(crate) fn encode_to_seal(&self, room: usize, context: FrameContext<'_>) -> Option<Vec<u8>> {
+        self.encode_after(room, context, |_| None)
+    }
+
+    fn encode_after(
         &self,
         room: usize,
         context: FrameContext<'_>,
-        compression: Compression,
+        compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
     ) -> Option<Vec<u8>> {
-        if !self.is_consistent() || self.payload.len() > MAX_VALUE {
+        let Encoded { codec, fingerprint, trace, bytes: value } = &self.value;
+        if !self.is_consistent() || value.len() > MAX_VALUE {
             return None;
         }
-        let block = match compression {
-            Compression::Lz4 => compress(&self.payload),
-            Compression::Off => None,
-        };
-        let stored = block.as_deref().unwrap_or(&self.payload);
+        let block = compress(value);
+        let stored = block.as_deref().unwrap_or(value);
         // Sealing in place also appends a tag of 16 bytes.
         let tag = if room > 0 { 16 } else { 0 };
         let mut bytes = Vec::with_capacity(room + HEADER + stored.len() + tag);
         bytes.resize(room, 0);
         bytes.extend_from_slice(&MAGIC);
-        bytes.push(self.codec.codec as u8);
+        bytes.push(*codec as u8);
         bytes.push(if block.is_some() { LZ4 } else { 0 });
         bytes.extend_from_slice(&[0; 8]);
-        for field in [
-            self.codec.fingerprint,
-            self.codec.trace,
-            self.created_ms,
-            self.fresh_ms,
-            self.stale_ms,
-            self.weight,
-        ] {
+        for field in
+            [*fingerprint, *trace, self.created_ms, self.fresh_ms, self.stale_ms, self.weight]
+        {
             bytes.extend_from_slice(&field.to_be_bytes());
         }
-        for length in [self.payload.len(), stored.len()] {
+        for length in [value.len(), stored.len()] {
             bytes.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
         }
         bytes.extend_from_slice(stored);
@@ -193,21 +170,22 @@ impl<'a> Frame<'a> {
         if *magic != MAGIC || stored.len() != stored_length || length > MAX_VALUE {
             return None;
         }
-        let stamp = Stamp { codec: Codec::from_id(*codec)?, fingerprint, trace };
+        let codec = Codec::from_id(*codec)?;
         if !is_whole(bytes, *found) {
             return None;
         }
-        let payload = match *flags {
+        let value = match *flags {
             0 if length == stored_length => Cow::Borrowed(stored),
             LZ4 => Cow::Owned(decompress(stored, length)?),
             _ => return None,
         };
-        let frame = Self { created_ms, fresh_ms, stale_ms, weight, codec: stamp, payload };
+        let value = Encoded { codec, fingerprint, trace, bytes: value };
+        let frame = Self { created_ms, fresh_ms, stale_ms, weight, value };
         frame.is_consistent().then_some(frame)
     }
 
     fn is_consistent(&self) -> bool {
-        let Stamp { codec, fingerprint, .. } = self.codec;
+        let Encoded { codec, fingerprint, .. } = self.value;
         (fingerprint == 0) == (codec == Codec::MessagePack)
             && (self.fresh_ms != 0 || self.stale_ms == 0)
     }
@@ -225,7 +203,7 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An LZ4 block of these bytes, if that is worth it.
+/// An LZ4 block of these bytes, if they are many and it saves at least an eighth.
 fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.len() < COMPRESS_FROM {
         return None;

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use super::encoded::{Codec, Stamp};
-use super::frame::{Compression, Frame, FrameContext, HEADER, MAX_VALUE};
+use super::encoded::{Codec, Encoded};
+use super::frame::{Frame, FrameContext, HEADER, MAX_VALUE};
 
 const PLACE: FrameContext<'static> = FrameContext { key: "k", type_name: "u32" };
 
@@ -11,8 +11,12 @@ fn frame(payload: &[u8]) -> Frame<'_> {
         fresh_ms: 500,
         stale_ms: 250,
         weight: 3,
-        codec: Stamp { codec: Codec::Bincode, fingerprint: 8, trace: 9 },
-        payload: Cow::Borrowed(payload),
+        value: Encoded {
+            codec: Codec::Bincode,
+            fingerprint: 8,
+            trace: 9,
+            bytes: Cow::Borrowed(payload),
+        },
     }
 }
 
@@ -45,14 +49,15 @@ fn is_strict(bytes: &[u8], bits: impl Iterator<Item = usize>) {
 
 #[test]
 fn a_frame_reads_back_and_nothing_else_does() {
-    let bytes = frame(b"value").encode(PLACE, Compression::Lz4).unwrap();
+    let bytes = frame(b"value").encode(PLACE).unwrap();
     assert_eq!(bytes.len(), HEADER + 5);
     assert_eq!(Frame::decode(&bytes, PLACE), Some(frame(b"value")));
     is_strict(&bytes, 0..bytes.len() * 8);
 
-    let message_pack = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace: 1 };
-    let other = Frame { codec: message_pack, stale_ms: 0, fresh_ms: 0, ..frame(b"") };
-    let bytes = other.encode(PLACE, Compression::Lz4).unwrap();
+    let bytes = Cow::Borrowed(&b""[..]);
+    let value = Encoded { codec: Codec::MessagePack, fingerprint: 0, trace: 1, bytes };
+    let other = Frame { value, stale_ms: 0, fresh_ms: 0, ..frame(b"") };
+    let bytes = other.encode(PLACE).unwrap();
     assert_eq!(Frame::decode(&bytes, PLACE), Some(other));
     is_strict(&bytes, 0..bytes.len() * 8);
 }
@@ -60,12 +65,12 @@ fn a_frame_reads_back_and_nothing_else_does() {
 #[test]
 fn a_compressed_frame_reads_back_and_nothing_else_does() {
     let payload = large();
-    let bytes = frame(&payload).encode(PLACE, Compression::Lz4).unwrap();
+    let bytes = frame(&payload).encode(PLACE).unwrap();
     assert!(bytes.len() < payload.len() * 7 / 8);
     assert_eq!(Frame::decode(&bytes, PLACE), Some(frame(&payload)));
     is_strict(&bytes, (0..HEADER * 8).chain((HEADER * 8..bytes.len() * 8).step_by(97)));
 
-    let bytes = frame(&payload).encode(PLACE, Compression::Off).unwrap();
+    let bytes = frame(&payload).encode_to_seal(0, PLACE).unwrap();
     assert_eq!(bytes.len(), HEADER + payload.len());
     assert_eq!(bytes[HEADER..], payload);
     assert_eq!(Frame::decode(&bytes, PLACE), Some(frame(&payload)));
@@ -74,7 +79,7 @@ fn a_compressed_frame_reads_back_and_nothing_else_does() {
 #[test]
 fn only_what_gets_smaller_is_compressed() {
     let length = |payload: &[u8]| {
-        let bytes = frame(payload).encode(PLACE, Compression::Lz4).unwrap();
+        let bytes = frame(payload).encode(PLACE).unwrap();
         assert_eq!(Frame::decode(&bytes, PLACE), Some(frame(payload)));
         bytes.len() - HEADER
     };
@@ -95,10 +100,10 @@ fn only_what_gets_smaller_is_compressed() {
 #[test]
 fn what_is_too_large_is_not_written() {
     let mut payload = vec![0; MAX_VALUE + 1];
-    assert_eq!(frame(&payload).encode(PLACE, Compression::Lz4), None);
+    assert_eq!(frame(&payload).encode(PLACE), None);
     payload.pop();
-    let bytes = frame(&payload).encode(PLACE, Compression::Lz4).unwrap();
-    assert_eq!(Frame::decode(&bytes, PLACE).unwrap().payload.len(), MAX_VALUE);
+    let bytes = frame(&payload).encode(PLACE).unwrap();
+    assert_eq!(Frame::decode(&bytes, PLACE).unwrap().value.bytes.len(), MAX_VALUE);
 }
 
 /// A frame that was made like this, checksum and all: any writer could.
@@ -107,12 +112,13 @@ fn forged(bytes: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Option<Frame<'stat
     change(&mut bytes);
     super::frame::sign(&mut bytes, PLACE);
     let frame = Frame::decode(&bytes, PLACE)?;
-    Some(Frame { payload: Cow::Owned(frame.payload.to_vec()), ..frame })
+    let value = Encoded { bytes: Cow::Owned(frame.value.bytes.to_vec()), ..frame.value };
+    Some(Frame { value, ..frame })
 }
 
 #[test]
 fn frames_that_contradict_themselves_are_refused() {
-    let plain = frame(b"value").encode(PLACE, Compression::Lz4).unwrap();
+    let plain = frame(b"value").encode(PLACE).unwrap();
     assert_eq!(forged(&plain, |_| ()), Some(frame(b"value")));
     assert_eq!(forged(&plain, |b| b[3] = b'3'), None, "the format before");
     for codec in (0..=u8::MAX).filter(|codec| *codec != 2) {
@@ -132,7 +138,7 @@ fn frames_that_contradict_themselves_are_refused() {
     assert!(forged(&plain, |b| b.push(0)).is_none());
 
     let payload = large();
-    let packed = frame(&payload).encode(PLACE, Compression::Lz4).unwrap();
+    let packed = frame(&payload).encode(PLACE).unwrap();
     assert_eq!(forged(&packed, |_| ()), Some(frame(&payload)));
     let stored = packed.len() - HEADER;
     // Also the largest that could be true.

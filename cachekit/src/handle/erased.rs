@@ -13,7 +13,7 @@ use crate::read_through::read;
 use crate::read_through::remote::{MakeRemote, Remote};
 use crate::rules::{Judge, Verdict};
 use crate::shape::{Kind, Shape};
-use crate::store::{Flight, Newcomer, Store};
+use crate::store::{Flight, Store};
 
 /// One key in one store, with the types hidden. Values are boxed, so that large ones are moved by address.
 pub(crate) trait ErasedKey<R>: Send + Sync {
@@ -117,7 +117,7 @@ where
             ..Plan::until(clock::deadline(|| self.store.now(), verdict.ttl))
         };
         let entry = Arc::new(self.store.entry(self.key.clone(), *kept, plan));
-        Store::put_flying(&self.store, self.hash, Newcomer::new(entry))
+        Store::put_flying(&self.store, self.hash, entry)
     }
 
     /// `stored` is what can be stored of the value, if anything.

@@ -9,9 +9,9 @@ use shuttle::thread;
 use super::explore;
 use crate::clock::NEVER;
 use crate::clock::{Clock, ClockSource};
-use crate::entry::{Fate, Plan};
+use crate::entry::{Fate, Plan, Resident};
 use crate::shared::coherence::index::{Index, Reason};
-use crate::store::{Caller, Capacity, Flight, Look, Newcomer, Store, StoreRef};
+use crate::store::{Caller, Capacity, Flight, Look, Store, StoreRef};
 
 const KEY: &str = "key";
 
@@ -58,9 +58,9 @@ impl World {
         Flight::new(self.store.clone(), 7, row, true)
     }
 
-    fn entry(&self, fate: &Arc<Fate>, value: u64) -> Newcomer {
+    fn entry(&self, fate: &Arc<Fate>, value: u64) -> Resident {
         let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
-        Newcomer::new(Arc::new(self.store.entry(7_u64, value, plan)))
+        Arc::new(self.store.entry(7_u64, value, plan))
     }
 
     /// What the process serves without asking.

@@ -17,7 +17,7 @@ use crate::entry::Fate;
 use crate::error::Error;
 use crate::explain::Shared;
 use crate::flight::Purpose;
-use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
+use crate::format::encoded::{Encoded, Panicked, Proof};
 use crate::rules::Verdict;
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::{Store, StoreRef};
@@ -130,10 +130,10 @@ pub(crate) type Explained = (Shared, Option<Error>);
 
 /// Decodes a value that the tier found, and keeps it for the call. False if the bytes hold none.
 pub(crate) type Reader<'a> =
-    dyn FnMut(EncodedRef<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + 'a;
+    dyn FnMut(&Encoded<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + 'a;
 
 /// Encodes a value that is to be stored. `None` if it does not serialize.
-pub(crate) type Encoder<'a> = dyn Fn(Proof) -> Option<Encoded> + 'a;
+pub(crate) type Encoder<'a> = dyn Fn(Proof) -> Option<Encoded<'static>> + 'a;
 
 /// What became of a result's judgement, and for how long it may be served after its time.
 pub(crate) type Windows = (Verdict, Ticks);

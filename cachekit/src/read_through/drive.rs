@@ -89,7 +89,7 @@ where
     pub fn driver(self) -> impl Drive<K, S> {
         let span = self.call.span();
         let stage = if self.leads_plainly() {
-            Stage::Run(Running::new(self))
+            Stage::run(self)
         } else {
             Stage::Begin(Box::pin(begun(self)))
         };
@@ -133,7 +133,7 @@ where
     #[inline(never)]
     pub fn driver(self) -> impl Drive<K, S> {
         let span = self.miss.call.span();
-        let stage = Stage::Run(Running::new(self.miss));
+        let stage = Stage::run(self.miss);
         Driver::<_, _, Pending<(Miss<K, S>, Begun<S::Return>)>, _, _> { stage, keep: kept, span }
     }
 }
@@ -197,10 +197,20 @@ struct Driver<K, S: Shape, B, E, M> {
 enum Stage<K, S: Shape, B, E> {
     /// It looks elsewhere, or waits.
     Begin(Pin<Box<B>>),
-    Run(Box<Running<K, S>>),
+    /// The body runs; `again`: it was polled before.
+    Run {
+        miss: Box<Miss<K, S>>,
+        again: bool,
+    },
     /// The body is over.
     Keep(Pin<Box<E>>),
     Over,
+}
+
+impl<K, S: Shape, B, E> Stage<K, S, B, E> {
+    fn run(miss: Miss<K, S>) -> Self {
+        Self::Run { miss: Box::new(miss), again: false }
+    }
 }
 
 impl<K, S, B, E, M> Drive<K, S> for Driver<K, S, B, E, M>
@@ -223,19 +233,20 @@ where
             self.stage = Stage::Over;
             match miss.settles(begun) {
                 Some(value) => return Poll::Ready(value),
-                None => self.stage = Stage::Run(Running::new(miss)),
+                None => self.stage = Stage::run(miss),
             }
         }
-        if let Stage::Run(running) = &mut self.stage {
-            let ran = if running.miss.is_in_place() {
-                ready!(caught(|| running.poll(cx, body, rules)))
+        if let Stage::Run { miss, again } = &mut self.stage {
+            let again = mem::replace(again, true);
+            let ran = if miss.is_in_place() {
+                ready!(caught(|| miss.poll_body(again, cx, body, rules)))
             } else {
-                Ok(ready!(running.poll(cx, body, rules)))
+                Ok(ready!(miss.poll_body(again, cx, body, rules)))
             };
-            let Stage::Run(running) = mem::replace(&mut self.stage, Stage::Over) else {
+            let Stage::Run { miss, .. } = mem::replace(&mut self.stage, Stage::Over) else {
                 unreachable!("it has just run")
             };
-            let mut miss = running.miss;
+            let mut miss = *miss;
             match ran {
                 Ok((ret, None)) => return Poll::Ready(miss.unless_served_before(ret)),
                 Ok((ret, Some((flight, verdict)))) => {
@@ -258,63 +269,8 @@ where
     }
 }
 
-/// A call whose body runs.
-struct Running<K, S: Shape> {
-    miss: Miss<K, S>,
-    /// It was polled before.
-    pending: bool,
-}
-
 /// The body's result, and what the shared tier needs to store it.
 type Ran<R> = (Box<R>, Option<(Flight, Verdict)>);
-
-impl<K, S> Running<K, S>
-where
-    K: Eq + Send + Sync + 'static,
-    S: Shape,
-{
-    #[allow(clippy::unnecessary_box_returns)] // It is moved by its address.
-    fn new(miss: Miss<K, S>) -> Box<Self> {
-        Box::new(Self { miss, pending: false })
-    }
-
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        body: Body<'_, S::Return>,
-        rules: &dyn Judge<K, S>,
-    ) -> Poll<Ran<S::Return>> {
-        // Taken out first: if the body panics, the flight lands during the unwinding.
-        let Some(flight) = self.miss.take_flight() else {
-            // Caching is off.
-            return Poll::Ready((ready!(polled(body, cx)), None));
-        };
-        let running = wait_graph::enter(flight.id());
-        if mem::replace(&mut self.pending, true) {
-            flight.pilot().polled();
-        } else {
-            self.miss.call.fills(self.miss.cause());
-        }
-        let fill = self.miss.call.enter_fill();
-        let Poll::Ready(ret) = polled(body, cx) else {
-            flight.pilot().pending(cx.waker());
-            self.miss.put_flight(flight);
-            return Poll::Pending;
-        };
-        drop(fill);
-        if self.miss.has_backend()
-            && let Some(key) = &self.miss.key
-        {
-            let verdict = rules.judge(key, &ret, self.miss.ttl);
-            self.miss.judged(&ret, verdict);
-            return Poll::Ready((ret, Some((flight, verdict))));
-        }
-        self.miss.put_flight(flight);
-        self.miss.running = Some(running);
-        self.miss.complete(rules, &ret);
-        Poll::Ready((ret, None))
-    }
-}
 
 /// Polls a body.
 fn polled<R>(body: Body<'_, R>, cx: &mut Context<'_>) -> Poll<Box<R>> {
@@ -331,6 +287,45 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
+    /// Polls the body; `again`: it was polled before.
+    fn poll_body(
+        &mut self,
+        again: bool,
+        cx: &mut Context<'_>,
+        body: Body<'_, S::Return>,
+        rules: &dyn Judge<K, S>,
+    ) -> Poll<Ran<S::Return>> {
+        // Taken out first: if the body panics, the flight lands during the unwinding.
+        let Some(flight) = self.take_flight() else {
+            // Caching is off.
+            return Poll::Ready((ready!(polled(body, cx)), None));
+        };
+        let running = wait_graph::enter(flight.id());
+        if again {
+            flight.pilot().polled();
+        } else {
+            self.call.fills(self.cause());
+        }
+        let fill = self.call.enter_fill();
+        let Poll::Ready(ret) = polled(body, cx) else {
+            flight.pilot().pending(cx.waker());
+            self.put_flight(flight);
+            return Poll::Pending;
+        };
+        drop(fill);
+        if self.has_backend()
+            && let Some(key) = &self.key
+        {
+            let verdict = rules.judge(key, &ret, self.ttl);
+            self.judged(&ret, verdict);
+            return Poll::Ready((ret, Some((flight, verdict))));
+        }
+        self.put_flight(flight);
+        self.running = Some(running);
+        self.complete(rules, &ret);
+        Poll::Ready((ret, None))
+    }
+
     fn is_in_place(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.in_place)
     }

@@ -1,10 +1,10 @@
 //! Steps 2 and 3 of a call ([`super`]): looks into the store, and makes the miss of a call that finds nothing.
 
-use super::Miss;
 use super::order::{self, Order};
 use super::rare::Rare;
 use super::remote::{Behind, MakeRemote};
 use super::revalidate::Ticket;
+use super::{Found, Miss};
 use crate::cached_function::{CachedFunction, FunctionRef, Tier};
 use crate::clock::{self, NEVER, Ticks};
 use crate::flight::wait_graph;
@@ -57,16 +57,12 @@ macro_rules! return_if_fresh {
 
 /// Looks into the store of an annotated function.
 #[inline(never)]
-pub(super) fn find_of_function<Q, S>(
+pub(super) fn find_of_function<Q: CacheKey, S: Shape>(
     function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     let special = thread_cache::with(thread_cache::ThreadCache::is_special).unwrap_or(false);
     let Some(store) = function.static_store().filter(|store| !special && !store.is_disabled())
     else {
@@ -75,27 +71,23 @@ where
         }
         return find_of_new_function(function, hash, key, remote);
     };
-    find_site_at(store, function, hash, key, remote)
+    find_at(store, function, hash, key, remote)
 }
 
 /// Apart, so that in a debug build the calls that take another way do not have room for its values on their stacks.
 #[inline]
-fn find_site_at<Q, S>(
+fn find_at<Q: CacheKey, S: Shape>(
     store: &'static Store,
     function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     let caller = caller_in_process(function);
     let look = match store.look(hash, caller) {
         Look::Lead(row) => {
             if !Q::COPIES_PLAINLY || caller.asks || function.definition.idle() != NEVER {
-                return find_site_on(store, function, hash, caller, &key, remote, Look::Lead(row));
+                return find_on(store, function, hash, caller, &key, remote, Look::Lead(row));
             }
             // Most misses: the copy runs no code of the user's, which could panic while nothing gives the lead up.
             let key = Some(key.to_owned_key());
@@ -111,12 +103,12 @@ where
     return_if_fresh!(look, store, hash, &key, |entry, head| {
         store.count_hit(hash, entry, head);
     });
-    find_site_on(store, function, hash, caller, &key, remote, look)
+    find_on(store, function, hash, caller, &key, remote, look)
 }
 
 /// Goes on where the way is longer.
 #[inline(never)]
-fn find_site_on<Q, S>(
+fn find_on<Q: CacheKey, S: Shape>(
     store: &'static Store,
     function: FunctionRef,
     hash: u64,
@@ -124,11 +116,7 @@ fn find_site_on<Q, S>(
     key: &Q,
     remote: MakeRemote<Q::Owned, S>,
     look: Look,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     let search = Search {
         lookup: Lookup::of(function, store, hash, caller),
         key,
@@ -153,16 +141,12 @@ fn caller_in_process(function: FunctionRef) -> Caller {
 /// Calls that observers may want to hear of even if they are hits.
 #[cold]
 #[inline(never)]
-fn find_observed<Q, S>(
+fn find_observed<Q: CacheKey, S: Shape>(
     function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     let mut hit = None;
     thread_cache::with(|thread_cache| {
         let same = |owned: &Q::Owned| key.matches(owned);
@@ -184,16 +168,12 @@ where
 /// The first call of a function, calls in test scopes, forced ones, and all calls where caching is off.
 #[cold]
 #[inline(never)]
-fn find_of_new_function<Q, S>(
+fn find_of_new_function<Q: CacheKey, S: Shape>(
     function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     let store = function.store();
     let lookup = Lookup::of(function, &store, hash, function.caller());
     find(lookup, &key, Some((function, remote)), &|| store.clone())
@@ -227,16 +207,12 @@ impl<'a> Lookup<'a> {
 
 /// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
 #[inline]
-pub(crate) fn find<Q, S>(
+pub(crate) fn find<Q: CacheKey, S: Shape>(
     lookup: Lookup<'_>,
     key: &Q,
     remote: Option<(FunctionRef, MakeRemote<Q::Owned, S>)>,
     keep: &dyn Fn() -> StoreRef,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     let search = Search { lookup, key, remote, keep };
     let is_forced = thread_cache::with(|thread_cache| {
         // No look into the thread's cache has done that.
@@ -259,19 +235,10 @@ struct Search<'a, Q: CacheKey, S: Shape> {
     keep: &'a dyn Fn() -> StoreRef,
 }
 
-/// How a miss begins.
-#[derive(Default)]
-struct Opening {
-    turn: Turn,
-    forced: bool,
-    refresh: Option<Ticket>,
-    stale: Option<Ticket>,
-}
-
 impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
-    /// Looks for what can be served as it is. Apart, as [`find_site_at`] is.
+    /// Looks for what can be served as it is. Apart, as [`find_at`] is.
     #[inline]
-    fn plain(self) -> Result<S::Return, Miss<Q::Owned, S>> {
+    fn plain(self) -> Found<Q, S> {
         let Lookup { store, hash, caller, .. } = self.lookup;
         let look = store.look(hash, caller);
         return_if_fresh!(look, store, hash, self.key, |entry, head| {
@@ -283,22 +250,22 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     }
 
     /// Leads where nothing was found, or see [`on`](Self::on): a call that leads has no room for a value on its stack.
-    fn goes_on(self, look: Look) -> Result<S::Return, Miss<Q::Owned, S>> {
+    fn goes_on(self, look: Look) -> Found<Q, S> {
         match look {
             Look::Lead(row) => Err(self.missed(Turn::Lead(row), true)),
-            look => self.on(look, Opening::default()),
+            look => self.on(look),
         }
     }
 
     /// Goes on after the first look, which found nothing that could be served as it was.
     #[inline(never)]
-    fn on(self, mut look: Look, mut opening: Opening) -> Result<S::Return, Miss<Q::Owned, S>> {
+    fn on(self, mut look: Look) -> Found<Q, S> {
         let Lookup { store, hash, window, caller, refreshes, .. } = self.lookup;
-        loop {
+        let (turn, stale) = loop {
             let entry = match look {
                 Look::Found(entry) => entry,
-                Look::Pending(row) => break opening.turn = Turn::Pending(row),
-                Look::Lead(row) => break opening.turn = Turn::Lead(row),
+                Look::Pending(row) => break (Turn::Pending(row), None),
+                Look::Lead(row) => break (Turn::Lead(row), None),
             };
             let same = |owned: &Q::Owned| self.key.matches(owned);
             if let Some(held) = entry.of_key::<Q::Owned, S::Stored>(same) {
@@ -306,8 +273,8 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
                 if fresh || window > 0 && store.serves_stale(&*entry) {
                     if !fresh && refreshes && entry.head().claim_refresh(store.now()) {
                         // Counted once it has opened.
-                        opening.stale = Some(Ticket::resident(hash, entry, (self.keep)()));
-                        break;
+                        let ticket = Ticket::resident(hash, entry, (self.keep)());
+                        break (Turn::Unknown, Some(ticket));
                     }
                     match S::read(&held.value) {
                         Ok(ret) => {
@@ -324,54 +291,48 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
                 }
             }
             look = store.lead_over(hash, entry, caller, true);
+        };
+        let mut miss = self.missed(turn, stale.is_none());
+        if stale.is_some() {
+            miss.rare().stale = stale;
         }
-        Err(self.missed_so(opening))
+        Err(miss)
     }
 
     /// The call is to run its function, or to refresh an entry, or caching is off.
     #[cold]
     #[inline(never)]
-    fn special(self) -> Result<S::Return, Miss<Q::Owned, S>> {
+    fn special(self) -> Found<Q, S> {
         let Lookup { store, hash, caller, .. } = self.lookup;
-        let mut opening = Opening::default();
-        if order::is_placed() {
-            opening = self.ordered();
+        let (mut forced, mut refresh) = (false, None);
+        // Taken out first: the user's `Eq` runs, and may call cached functions.
+        match order::take() {
+            None => {}
+            Some(Order::Any) => forced = true,
+            Some(Order::Of(function)) if self.is_of(function) => forced = true,
+            Some(Order::Refresh(ticket)) if self.is_for(&ticket) => refresh = Some(ticket),
+            Some(other) => order::put_back(other),
+        }
+        if !store.is_disabled() && !forced && refresh.is_none() {
+            return self.on(store.look(hash, caller));
         }
         // What is cached does not count then.
-        let special = opening.forced || opening.refresh.is_some();
-        if store.is_disabled() || special {
-            if opening.forced && !store.is_disabled() {
-                store.count_forced();
-            }
-            return Err(self.missed_so(opening));
+        if forced && !store.is_disabled() {
+            store.count_forced();
         }
-        let look = store.look(hash, caller);
-        self.on(look, opening)
-    }
-
-    /// A call of this thread is to do something else than usual: this one, unless the order is for another call.
-    #[cold]
-    fn ordered(&self) -> Opening {
-        // Taken out first: the user's `Eq` runs, and may call cached functions.
-        let Some(order) = order::take() else { return Opening::default() };
-        let forced = Opening { forced: true, ..Opening::default() };
-        match order {
-            Order::Any => forced,
-            Order::Of(function) if self.is_of(function) => forced,
-            Order::Refresh(ticket) if self.is_for(&ticket) => {
-                Opening { refresh: Some(ticket), ..Opening::default() }
-            }
-            other => {
-                order::put_back(other);
-                Opening::default()
-            }
+        let mut miss = self.missed(Turn::Unknown, false);
+        miss.forced = forced;
+        if refresh.is_some() {
+            miss.rare().refresh = refresh;
         }
+        Err(miss)
     }
 
     fn is_of(&self, function: &'static CachedFunction) -> bool {
         self.remote.is_some_and(|(called, _)| std::ptr::eq(called.definition, function))
     }
 
+    /// Whether a ticket is for the entry of this call.
     fn is_for(&self, ticket: &Ticket) -> bool {
         ticket.is_for::<Q::Owned, S::Stored>(self.lookup.store, |owned| self.key.matches(owned))
     }
@@ -399,20 +360,6 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         }
         drop(running);
         miss.begins(counts);
-        miss
-    }
-
-    /// A miss that begins in another way.
-    fn missed_so(&self, opening: Opening) -> Miss<Q::Owned, S> {
-        let Opening { turn, forced, refresh, stale } = opening;
-        let counts =
-            !(forced || refresh.is_some() || stale.is_some() || self.lookup.store.is_disabled());
-        let mut miss = self.missed(turn, counts);
-        miss.forced = forced;
-        if refresh.is_some() || stale.is_some() {
-            let rare = miss.rare.get_or_insert_with(Box::default);
-            (rare.stale, rare.refresh) = (stale, refresh);
-        }
         miss
     }
 }

@@ -10,7 +10,7 @@ use super::remote::Remote;
 use crate::blocking;
 use crate::entry::{AnyEntry, Resident};
 use crate::flight::wait_graph::{self, Waiting};
-use crate::flight::{Failure, Landing, Wait, Waited};
+use crate::flight::{Landing, Wait};
 use crate::shape::Shape;
 use crate::stats::Refusal;
 use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
@@ -23,12 +23,6 @@ pub(super) const MAX_FAILED_WAITS: u8 = 2;
 
 /// An error that is shared with waiters.
 pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
-
-/// The result of one attempt to begin.
-enum Attempt<R> {
-    Begun(Begun<R>),
-    Wait(Arc<Wait>, Waiting),
-}
 
 /// The value of an entry, boxed because it may be large.
 #[inline(never)]
@@ -108,12 +102,13 @@ where
         }
         loop {
             let begun = match self.attempt() {
-                Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, waiting) => {
+                Ok(begun) => Some(begun),
+                Err(waiting) => {
+                    let wait = Arc::clone(waiting.wait());
                     let counted = self.store.observed().waits();
-                    let waited = landing(&wait, &self.store, self.hash).await;
+                    let landing = landing(&wait, &self.store, self.hash).await;
                     drop((counted, waiting));
-                    self.waited(waited, &wait)
+                    self.waited(landing, &wait)
                 }
             };
             match begun {
@@ -136,12 +131,13 @@ where
         }
         loop {
             let begun = match self.attempt() {
-                Attempt::Begun(begun) => Some(begun),
-                Attempt::Wait(wait, waiting) => {
+                Ok(begun) => Some(begun),
+                Err(waiting) => {
+                    let wait = Arc::clone(waiting.wait());
                     let counted = self.store.observed().waits();
-                    let waited = block(&wait, &self.store, self.hash);
+                    let landing = block(&wait, &self.store, self.hash);
                     drop((counted, waiting));
-                    self.waited(waited, &wait)
+                    self.waited(landing, &wait)
                 }
             };
             match begun {
@@ -184,8 +180,8 @@ where
 
     /// The call returns this without a run of its function.
     pub(super) fn fails(&mut self, flight: Flight, ret: Box<S::Return>) -> Begun<S::Return> {
-        let failure = self.failure_of(&ret);
-        flight.abandon(Landing::Failed(failure));
+        let landing = self.failure_of(&ret);
+        flight.abandon(landing);
         Begun::Value(ret)
     }
 
@@ -193,41 +189,37 @@ where
         self.behind.made().is_some_and(Remote::has_backend)
     }
 
-    fn leads_alone(&mut self) -> Attempt<S::Return> {
+    fn leads_alone(&mut self) -> Begun<S::Return> {
         let row = self.store.lead_alone(self.hash, self.caller());
-        Attempt::Begun(self.leads(self.flight(row, true)))
+        self.leads(self.flight(row, true))
     }
 
-    /// Takes the lead, or finds out which call has it.
-    fn attempt(&mut self) -> Attempt<S::Return> {
+    /// Takes the lead, or else waits for the call that has it.
+    fn attempt(&mut self) -> Result<Begun<S::Return>, Waiting> {
         if self.store.is_disabled() {
-            return Attempt::Begun(Begun::Disabled);
+            return Ok(Begun::Disabled);
         }
         if self.refresh().is_some() {
-            return self.attempt_refresh();
+            return Ok(self.attempt_refresh());
         }
         loop {
             if self.forced || self.failed >= MAX_FAILED_WAITS {
                 self.give_up_turn();
-                return self.leads_alone();
+                return Ok(self.leads_alone());
             }
             match self.turn.take() {
-                Turn::Lead(row) => return Attempt::Begun(self.leads(self.flight(row, false))),
-                Turn::Beside(row) => return Attempt::Begun(self.leads(self.flight(row, true))),
+                Turn::Lead(row) => return Ok(self.leads(self.flight(row, false))),
+                Turn::Beside(row) => return Ok(self.leads(self.flight(row, true))),
                 Turn::Pending(row) => {
                     match self.store.join(self.hash, row, self.caller.asynchronous) {
-                        Join::Wait(wait, leader) => match wait_graph::wait_for(leader) {
-                            Some(waiting) => return Attempt::Wait(wait, waiting),
-                            // Another caller has just closed the cycle.
-                            None => self.failed = MAX_FAILED_WAITS,
-                        },
-                        Join::Alone => return self.leads_alone(),
+                        Join::Wait(waiting) => return Err(waiting),
+                        Join::Alone => return Ok(self.leads_alone()),
                         Join::Gone => {}
                     }
                 }
                 Turn::Unknown => {
                     if let Some(value) = self.look_again() {
-                        return Attempt::Begun(Begun::Value(value));
+                        return Ok(Begun::Value(value));
                     }
                 }
             }
@@ -265,27 +257,18 @@ where
     }
 
     /// For a refresh: it leads unless another run is in flight, and only while there is an entry to refresh.
-    fn attempt_refresh(&mut self) -> Attempt<S::Return> {
-        let row = match self.store.lead(self.hash, self.caller()) {
-            Look::Lead(row) => Some(row),
-            Look::Pending(_) | Look::Found(_) => None,
-        };
-        match row {
-            Some(row) => {
-                let flight = self.flight(row, false);
-                match self.superseded() {
-                    Some(value) => {
-                        flight.abandon(Landing::Cancelled);
-                        Attempt::Begun(Begun::Value(value))
-                    }
-                    None => Attempt::Begun(self.leads(flight)),
-                }
-            }
+    fn attempt_refresh(&mut self) -> Begun<S::Return> {
+        let Look::Lead(row) = self.store.lead(self.hash, self.caller()) else {
             // It gives way.
-            None => match self.served_before() {
-                Some(value) => Attempt::Begun(Begun::Value(value)),
-                None => Attempt::Begun(Begun::Disabled),
-            },
+            return self.served_before().map_or(Begun::Disabled, Begun::Value);
+        };
+        let flight = self.flight(row, false);
+        match self.superseded() {
+            Some(value) => {
+                flight.abandon(Landing::Cancelled);
+                Begun::Value(value)
+            }
+            None => self.leads(flight),
         }
     }
 
@@ -318,25 +301,22 @@ where
     }
 
     /// The result of a wait. `None`: try again.
-    fn waited(&mut self, waited: Waited, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
-        let landing = match waited {
-            Waited::Landed(landing) => landing,
-            Waited::Relieve => {
-                let row = self.store.relieve(self.hash, self.caller(), wait)?;
-                return Some(self.leads(self.flight(row, true)));
-            }
+    fn waited(&mut self, landing: Option<Landing>, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
+        let Some(landing) = landing else {
+            let row = self.store.relieve(self.hash, self.caller(), wait)?;
+            return Some(self.leads(self.flight(row, true)));
         };
         let value = match landing {
             Landing::Ready(entry) => match self.held(&*entry) {
                 Some(held) => read::<S>(held).ok(),
                 None => return self.goes_alone(),
             },
-            Landing::Failed(Failure::Shared(entry)) => {
+            Landing::Error(entry) => {
                 let Some(error) = self.shared_error(&entry) else { return self.goes_alone() };
                 self.failed += 1;
                 S::unshare(&**error).map(Box::new)
             }
-            Landing::Failed(Failure::Unshared) => {
+            Landing::Failed => {
                 self.failed += 1;
                 None
             }

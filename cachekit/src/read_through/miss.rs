@@ -132,20 +132,8 @@ impl<K, S: Shape> Drop for Miss<K, S> {
 /// A run of a sync function.
 enum Run {
     Plain(PlainRun),
-    Other(OtherRun),
-}
-
-/// A run that is not plain. Its fields are dropped in this order.
-struct OtherRun {
-    fill: Entered,
-    call: Entered,
-}
-
-/// How the run of a sync function begins.
-enum Started<R> {
-    Run(Run),
-    /// There is no run: the value came from elsewhere.
-    Value(Entered, Box<R>),
+    /// Any other: in the span of the function's run, if there is one.
+    Other(Entered),
 }
 
 /// How a miss goes on.
@@ -193,8 +181,10 @@ where
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        // Left last, also if the user's code panics.
+        let call = self.call.enter();
         match self.starts() {
-            Started::Run(run) => {
+            Ok(run) => {
                 let ret = f();
                 if self.ends(run, &rules, &ret) {
                     // The miss stays where it is: moved, it would be copied.
@@ -202,18 +192,18 @@ where
                 }
                 ret
             }
-            Started::Value(call, value) => self.instead(call, value),
+            Err(value) => self.instead(call, value),
         }
     }
 
-    /// Whether the function is to run, and how.
+    /// Begins a run of the function, unless its value comes from elsewhere.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn starts(&mut self) -> Started<S::Return> {
+    fn starts(&mut self) -> Result<Run, Box<S::Return>> {
         // A large value gains nothing from the shorter way.
         if const { size_of::<S::Return>() <= MAX_PLAIN }
             && let Some(run) = self.starts_plainly()
         {
-            return Started::Run(Run::Plain(run));
+            return Ok(Run::Plain(run));
         }
         self.starts_otherwise()
     }
@@ -227,31 +217,22 @@ where
                 debug_assert!(!self.call.is_spent() || self.is_spent());
                 self.call.is_spent()
             }
-            Run::Other(run) => {
-                self.ends_otherwise(run, rules, ret);
+            Run::Other(fill) => {
+                drop(fill);
+                self.complete(rules, ret);
                 false
             }
         }
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn starts_otherwise(&mut self) -> Started<S::Return> {
-        let call = self.call.enter();
+    fn starts_otherwise(&mut self) -> Result<Run, Box<S::Return>> {
         if self.leads_plainly() {
             self.enters();
         } else if let Some(value) = self.start_otherwise() {
-            return Started::Value(call, value);
+            return Err(value);
         }
-        let fill = self.call.enter_fill();
-        Started::Run(Run::Other(OtherRun { fill, call }))
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn ends_otherwise(&mut self, run: OtherRun, rules: &impl Judge<K, S>, ret: &S::Return) {
-        let OtherRun { fill, call } = run;
-        drop(fill);
-        self.complete(rules, ret);
-        drop(call);
+        Ok(Run::Other(self.call.enter_fill()))
     }
 
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since

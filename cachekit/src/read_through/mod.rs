@@ -54,8 +54,8 @@ pub use revalidate::Ticket;
 pub use route::{InProcess, OwnedKey, Route};
 pub(crate) use with::{with_value, with_whole};
 
-/// What a look-up of a call comes to.
-pub(crate) type LookedUp<R, Q, S> = Result<<S as Shape>::Return, Miss<OwnedKey<R, Q, S>, S>>;
+/// What a look-up comes to.
+pub(crate) type Found<Q, S> = Result<<S as Shape>::Return, Miss<<Q as CacheKey>::Owned, S>>;
 
 /// What a look-up is compiled for besides its key and its value.
 pub trait Own {
@@ -86,7 +86,7 @@ pub fn lookup<F, R, Q, S>(
     route: R,
     _shape: S,
     key: Q,
-) -> LookedUp<R, Q, S>
+) -> Found<R::Key, S>
 where
     R: Route<Q, S>,
     Q: CacheKey,
@@ -119,17 +119,13 @@ where
 /// The key is handed on whole, here and below: a hit then need not lay it out in memory.
 #[cold]
 #[inline(never)]
-fn refused_of_function<Q, S>(
+fn refused_of_function<Q: CacheKey, S: Shape>(
     function: FunctionRef,
     hash: u64,
     key: Q,
     remote: MakeRemote<Q::Owned, S>,
     refusal: Refusal,
-) -> Result<S::Return, Miss<Q::Owned, S>>
-where
-    Q: CacheKey,
-    S: Shape,
-{
+) -> Found<Q, S> {
     drop_refused::<Q, S>(&function.store(), hash, &key, refusal);
     find_of_function(function, hash, key, remote)
 }

@@ -10,20 +10,19 @@ use crate::flight::wait_graph::{self, Running};
 use crate::observe::{Cause, Entered, Outcome};
 use crate::rules::Judge;
 use crate::shape::Shape;
-use crate::store::{Flight, Newcomer, Row, Store, StoreRef};
+use crate::store::{Flight, Row, Store, StoreRef};
 
 /// Ends a fill with this entry where there are waiters, or other fills of the key.
 #[cold]
 #[inline(never)]
 fn land_otherwise(store: &'static Store, hash: u64, row: Row, entry: Resident, now: Ticks) {
-    Flight::new(StoreRef::Static(store), hash, row, false).land(Newcomer::of(entry), now);
+    Flight::new(StoreRef::Static(store), hash, row, false).land(entry, now);
 }
 
 /// A run in the short way of a miss. Its fields are dropped in this order.
 pub(super) struct PlainRun {
     fill: Entered,
     running: Running,
-    call: Entered,
     store: &'static Store,
     row: Row,
 }
@@ -46,12 +45,11 @@ where
         let (&StoreRef::Static(store), Turn::Lead(row)) = (&self.store, self.turn.get()) else {
             return None;
         };
-        let call = self.call.enter();
         // If the function or other user code panics, the lead is given up as the miss is dropped.
         let running = wait_graph::enter(row.flight());
         self.call.fills(Cause::Miss);
         let fill = self.call.enter_fill();
-        Some(PlainRun { fill, running, call, store, row })
+        Some(PlainRun { fill, running, store, row })
     }
 
     /// Judges and publishes the result of such a run.
@@ -62,8 +60,7 @@ where
         rules: &impl Judge<K, S>,
         ret: &S::Return,
     ) {
-        // In this order: the span is left last, also if the user's code panics.
-        let PlainRun { fill, call: _call, running, store, row } = run;
+        let PlainRun { fill, running, store, row } = run;
         drop(fill);
         let key = self.key.take().unwrap_or_else(|| unreachable!("nothing took it"));
         let verdict = rules.judge(&key, ret, self.ttl);

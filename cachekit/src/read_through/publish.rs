@@ -12,10 +12,10 @@ use crate::blocking;
 use crate::clock::{self, NEVER, Ticks};
 use crate::entry::{AnyEntry, Plan, Resident};
 use crate::explain::NotStored;
-use crate::flight::{Failure, Landing};
+use crate::flight::Landing;
 use crate::rules::Verdict;
 use crate::shape::{Kind, Shape};
-use crate::store::{Flight, Newcomer, Store};
+use crate::store::{Flight, Store};
 
 /// Makes an entry of what a plain run returned. And from when on it may not be served; and the time, 0 if it was not asked
 /// for.
@@ -214,8 +214,8 @@ where
                 None => Landing::Cancelled,
             },
             Some(_) => Landing::Cancelled,
-            None if waiters => Landing::Failed(self.failure_of(ret)),
-            None => Landing::Failed(Failure::Unshared),
+            None if waiters => self.failure_of(ret),
+            None => Landing::Failed,
         }
     }
 
@@ -242,7 +242,7 @@ where
         self.store.land_plainly(self.hash, row, &mut entry, ends, now);
         if let Some(entry) = entry {
             // How it was led makes no difference to its landing.
-            self.flight(row, false).land(Newcomer::of(entry), now);
+            self.flight(row, false).land(entry, now);
         }
     }
 
@@ -264,7 +264,7 @@ where
         // The user's code is over.
         self.running = None;
         if let Some(flight) = self.take_flight() {
-            flight.land(Newcomer::new(entry), now);
+            flight.land(entry, now);
         }
     }
 
@@ -309,15 +309,15 @@ where
         }
         plan.negative = kind != Kind::Value;
         // Not into the thread cache yet: that is for entries that are used again.
-        flight.land(Newcomer::new(Arc::new(self.store.entry(key, value, plan))), now)
+        flight.land(Arc::new(self.store.entry(key, value, plan)), now)
     }
 
     /// What a result that is no value means to its waiters.
-    pub(super) fn failure_of(&mut self, ret: &S::Return) -> Failure {
+    pub(super) fn failure_of(&mut self, ret: &S::Return) -> Landing {
         let (Some(error), Some(key)) = (S::share(ret), self.key.take()) else {
-            return Failure::Unshared;
+            return Landing::Failed;
         };
         let entry = self.store.entry::<K, SharedError>(key, error, Plan::until(0));
-        Failure::Shared(Arc::new(entry))
+        Landing::Error(Arc::new(entry))
     }
 }

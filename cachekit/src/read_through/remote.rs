@@ -7,7 +7,7 @@ use crate::cached_function::{FunctionRef, L1};
 use crate::entry::Fate;
 use crate::explain::Shared;
 use crate::flight::Purpose;
-use crate::format::encoded::{Encoded, EncodedRef, Panicked, Proof};
+use crate::format::encoded::{Encoded, Panicked, Proof};
 use crate::scope::{self, Scope};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::shape::Shape;
@@ -15,8 +15,8 @@ use crate::store::{Store, StoreRef};
 
 /// How values of one type become bytes and come back, as plain function pointers.
 pub(crate) struct Codec<V> {
-    pub(crate) encode: fn(&V, Proof) -> Option<Encoded>,
-    pub(crate) decode: fn(EncodedRef<'_>) -> Result<Option<V>, Panicked>,
+    pub(crate) encode: fn(&V, Proof) -> Option<Encoded<'static>>,
+    pub(crate) decode: fn(&Encoded<'_>) -> Result<Option<V>, Panicked>,
 }
 
 /// The tier behind this process, for one call, and how its values become bytes.
@@ -114,10 +114,10 @@ impl<S: Shape> Remote<S> {
     fn reader<'a>(
         &self,
         found: &'a mut Option<Box<Value<S>>>,
-    ) -> impl FnMut(EncodedRef<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + use<'a, S>
+    ) -> impl FnMut(&Encoded<'_>, Option<SealedBytes>) -> Result<bool, Panicked> + Send + use<'a, S>
     {
         let (codec, keeps) = (self.codec, self.tier.keeps());
-        move |encoded, sealed| {
+        move |encoded: &Encoded<'_>, sealed: Option<SealedBytes>| {
             *found = (codec.decode)(encoded)?.map(|value| {
                 let kept = kept::<S>(keeps, &value, sealed.as_ref());
                 Box::new(Value { value, kept })

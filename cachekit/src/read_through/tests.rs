@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Asked, Driving, Lookup, find};
-use crate::clock::{Clock, ClockSource, NEVER, ticks};
+use super::{Asked, Driving, Found, Lookup, find};
+use crate::clock::{Clock, ClockSource, NEVER, Ticks, ticks};
 use crate::rules::Defaults;
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::store::{Caller, Capacity, Store, StoreRef};
@@ -26,15 +26,29 @@ fn stale_store() -> (StoreRef, Clock) {
     (store, clock)
 }
 
+/// The look-up of a call, for the key 7.
+fn look_up<S: Shape>(
+    store: &StoreRef,
+    asynchronous: bool,
+    (ttl, window): (Ticks, Ticks),
+) -> Found<u64, S> {
+    let caller = Caller { asynchronous, asks: false };
+    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
+    find::<u64, S>(lookup, &7, None, &|| store.clone())
+}
+
+/// The same of a sync function without options.
+fn look_up_plainly<S: Shape>(store: &StoreRef) -> Found<u64, S> {
+    look_up(store, false, (NEVER, 0))
+}
+
 /// A call of an async function with `ttl = 10, stale = 10`, as generated code makes it.
 async fn call(
     store: &StoreRef,
     function: impl Future<Output = Result<u64, String>>,
 ) -> <Returned as Shape>::Return {
-    let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
-    let caller = Caller { asynchronous: true, asks: false };
-    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
-    match find::<u64, Returned>(lookup, &7, None, &|| store.clone()) {
+    let ten_seconds = ticks(Duration::from_secs(10));
+    match look_up::<Returned>(store, true, (ten_seconds, ten_seconds)) {
         Ok(value) => value,
         Err(miss) => match miss.ask_async().await {
             Asked::Value(value) => value,
@@ -134,13 +148,6 @@ where
         false,
     )));
     let runs = AtomicU64::new(0);
-    let call = || {
-        let caller = Caller { asynchronous: false, asks: false };
-        let (ttl, window) = (NEVER, 0);
-        let lookup =
-            Lookup { store: &store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
-        find::<u64, S>(lookup, &7, None, &|| store.clone())
-    };
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
         while run == 1 && store.waiters(7) < 3 {
@@ -151,7 +158,7 @@ where
     let got = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
-                scope.spawn(|| match call() {
+                scope.spawn(|| match look_up_plainly::<S>(&store) {
                     Ok(value) => value,
                     Err(miss) => miss.run(Defaults, run),
                 })
@@ -180,17 +187,6 @@ fn threads_share_values_and_errors_that_can_be_copied_and_run_for_others() {
 fn what_is_not_kept_is_for_those_who_waited() {
     let store = stale_store().0;
     store.clear();
-    let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup {
-        store: &store,
-        hash: 7,
-        ttl: NEVER,
-        window: 0,
-        idle: NEVER,
-        caller,
-        refreshes: true,
-    };
-    let call = || find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone());
     let runs = AtomicU64::new(0);
     let run = || {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -202,7 +198,8 @@ fn what_is_not_kept_is_for_those_who_waited() {
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                let Err(miss) = call() else { panic!("nothing is kept") };
+                let found = look_up_plainly::<Plain<u64>>(&store);
+                let Err(miss) = found else { panic!("nothing is kept") };
                 let rules = miss.rules().keep_if(|_| false);
                 assert_eq!(miss.run(rules, run), 1);
             });
@@ -215,17 +212,7 @@ fn what_is_not_kept_is_for_those_who_waited() {
 fn a_call_whose_store_lost_its_room_meanwhile_leads_no_more() {
     let store = stale_store().0;
     store.clear();
-    let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup {
-        store: &store,
-        hash: 7,
-        ttl: NEVER,
-        window: 0,
-        idle: NEVER,
-        caller,
-        refreshes: true,
-    };
-    let found = find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone());
+    let found = look_up_plainly::<Plain<u64>>(&store);
     let Err(miss) = found else { panic!("nothing is kept") };
     store.resize(0);
     let Asked::Lead(lead) = miss.ask() else { panic!("its function runs") };
@@ -236,10 +223,7 @@ fn a_call_whose_store_lost_its_room_meanwhile_leads_no_more() {
 fn a_run_of_a_function_that_panics_gives_its_lead_up() {
     let clock = ClockSource::Manual(Clock::new());
     let store: &Store = Box::leak(Box::new(Store::new(Capacity::Entries(64), clock, false)));
-    let caller = Caller { asynchronous: false, asks: false };
-    let lookup =
-        Lookup { store, hash: 7, ttl: NEVER, window: 0, idle: NEVER, caller, refreshes: true };
-    let call = || find::<u64, Plain<u64>>(lookup, &7, None, &|| StoreRef::Static(store));
+    let call = || look_up_plainly::<Plain<u64>>(&StoreRef::Static(store));
     let Err(miss) = call() else { panic!("nothing is kept") };
     let run = AssertUnwindSafe(|| miss.run(Defaults, || panic!("in the function")));
     assert!(catch_unwind(run).is_err());

@@ -18,7 +18,6 @@ use crate::read_through::behind::{Encoder, Explained, Prepared, Reader, TierBehi
 use crate::read_through::remote::{Codec, Remote};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
-use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
 use crate::storage_key::is_unambiguous_in_interop;
 use crate::store::{Store, StoreRef};
@@ -63,9 +62,8 @@ where
             Err(outside) => return Some(Remote::new(outside, codec_of::<S::Value>())),
         };
         let backend = B::named(&key.pin).or_else(|| configured(function, store))?;
-        let stored = (Layout::Plain, codec_of::<S::Value>());
         let remote_entry = remote_entry(function, backend, &name);
-        Some(shared(function, remote_entry, unambiguous, stored, (None, Vec::new())))
+        Some(shared(function, remote_entry, unambiguous, codec_of(), (None, Vec::new())))
     }
 }
 

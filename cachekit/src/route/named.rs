@@ -16,7 +16,6 @@ use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::backend as backend_of;
 use crate::shared::backend_option::{BackendPin, IntoBackend};
-use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
 use crate::shared::sealing::Sealing;
 use crate::shared::tier::SharedTier;
@@ -152,13 +151,7 @@ where
 {
     let (key, unambiguous) = storage_key::<Q>((function, store), key)?;
     let remote_entry = RemoteEntry::new(backend, key, function.definition.info.policy.is_async);
-    Some(shared(
-        function,
-        remote_entry,
-        unambiguous,
-        (Layout::Framed, codec_of()),
-        (None, Vec::new()),
-    ))
+    Some(shared(function, remote_entry, unambiguous, codec_of(), (None, Vec::new())))
 }
 
 /// The tier of a call whose backend is known.
@@ -166,11 +159,11 @@ pub(super) fn shared<S: Shape<Value: Shareable>>(
     function: FunctionRef,
     remote_entry: RemoteEntry,
     unambiguous: bool,
-    (layout, codec): (Layout, &'static Codec<S::Value>),
+    codec: &'static Codec<S::Value>,
     sealing: (Option<Box<dyn Sealing>>, Vec<RemoteEntry>),
 ) -> Remote<S> {
     let type_name = std::any::type_name::<S::Value>();
-    let tier = SharedTier::new(function, remote_entry, unambiguous, (type_name, layout), sealing);
+    let tier = SharedTier::new(function, remote_entry, unambiguous, type_name, sealing);
     Remote::new(tier, codec)
 }
 

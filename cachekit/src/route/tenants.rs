@@ -12,7 +12,6 @@ use crate::secure::seal::Seal;
 use crate::secure::tiers::{InProcess, Unsealed};
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
-use crate::shared::layout::Layout;
 use crate::shared::remote_entry::RemoteEntry;
 use crate::store::StoreRef;
 
@@ -130,8 +129,13 @@ where
             function.definition.info.policy.is_async,
         );
         let previous = seal.previous().map(|key| remote_entry.at(key)).collect();
-        let stored = (Layout::Framed, codec_of::<S::Value>());
-        Some(shared(function, remote_entry, unambiguous, stored, (Some(Box::new(seal)), previous)))
+        Some(shared(
+            function,
+            remote_entry,
+            unambiguous,
+            codec_of(),
+            (Some(Box::new(seal)), previous),
+        ))
     }
 }
 
@@ -153,7 +157,6 @@ pub(super) mod ecosystem {
     use crate::secure::tiers::{InProcess, Unsealed};
     use crate::shape::Shape;
     use crate::shareable::{Shareable, ShareableKey};
-    use crate::shared::layout::Layout;
     use crate::store::StoreRef;
 
     /// See above.
@@ -212,9 +215,8 @@ pub(super) mod ecosystem {
             let Some(backend) = backend else {
                 return Some(Remote::new(InProcess(seal), codec_of::<S::Value>()));
             };
-            let stored = (Layout::Plain, codec_of::<S::Value>());
             let remote_entry = remote_entry(function, backend, &name);
-            Some(shared(function, remote_entry, unambiguous, stored, (Some(seal), Vec::new())))
+            Some(shared(function, remote_entry, unambiguous, codec_of(), (Some(seal), Vec::new())))
         }
     }
 }

@@ -10,7 +10,7 @@ use super::resolve::{self, Reason};
 use super::seal::{on_refusal, refusal_of};
 use crate::cached_function::{CachedFunction, L1};
 use crate::error::Error;
-use crate::format::encoded::{EncodedRef, Stamp};
+use crate::format::encoded::Encoded;
 use crate::format::frame::Frame;
 use crate::sealed::{BlindedKey, Openable, SealedBytes};
 use crate::shared::sealing::Sealing;
@@ -43,12 +43,12 @@ impl Openable for Entry {
         &self.0
     }
 
-    fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
+    fn open(&self, read: &mut dyn FnMut(&Encoded<'_>)) -> Result<(), Refusal> {
         let keyring = resolve::with_envelope(|envelope| Arc::clone(envelope.keyring()));
         // If a key is gone, entries that it sealed must not be served.
         let envelope = InteropEnvelope::new(keyring.map_err(|_| Refusal::Unread)?);
         open(&envelope, &self.1, &self.0, |bytes| {
-            read(EncodedRef { stamp: Stamp::INTEROP, bytes });
+            read(&Encoded::interop(bytes));
         })
     }
 }
@@ -97,7 +97,7 @@ impl Sealing for EcosystemSeal {
     fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
         let EntryIdentity { tenant, key } = &*self.identity;
         let mut sealed = Vec::new();
-        let done = self.envelope.seal(tenant, key, &frame.payload, &mut sealed);
+        let done = self.envelope.seal(tenant, key, &frame.value.bytes, &mut sealed);
         done.map_err(|_| Refusal::Unread)?;
         Ok(self.as_current(sealed.into()))
     }

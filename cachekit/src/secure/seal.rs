@@ -15,8 +15,8 @@ use super::resolve::{self, Reason};
 use crate::cached_function::{CachedFunction, Function, FunctionRef, L1, OnTamper, Tier};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::format::codec;
-use crate::format::encoded::EncodedRef;
-use crate::format::frame::{Compression, Frame, FrameContext, MAGIC};
+use crate::format::encoded::Encoded;
+use crate::format::frame::{Frame, FrameContext, MAGIC};
 use crate::key::CacheKey;
 use crate::sealed::{BlindedKey, Openable, SealedBytes};
 use crate::shared::sealing::Sealing;
@@ -54,10 +54,10 @@ impl Openable for Entry {
         &self.0
     }
 
-    fn open(&self, read: &mut dyn FnMut(EncodedRef<'_>)) -> Result<(), Refusal> {
+    fn open(&self, read: &mut dyn FnMut(&Encoded<'_>)) -> Result<(), Refusal> {
         let Self(bytes, identity) = self;
         let opened = resolve::with_envelope(|envelope| {
-            open(envelope, (identity, &identity.key), bytes, |frame, _| read(frame.encoded()))
+            open(envelope, (identity, &identity.key), bytes, |frame, _| read(&frame.value))
         });
         // If a key is gone, entries that it sealed must not be served.
         opened.unwrap_or(Err(Refusal::Unread))
@@ -139,7 +139,7 @@ impl Sealing for Seal {
 
     fn seal(&self, frame: &Frame<'_>) -> Result<SealedBytes, Refusal> {
         let context = FrameContext { key: &self.identity.key, type_name: self.identity.type_name };
-        let bytes = frame.encode_after(HEADER_LEN, context, Compression::Off);
+        let bytes = frame.encode_to_seal(HEADER_LEN, context);
         let mut bytes = bytes.ok_or(Refusal::Unread)?;
         let sealed =
             self.envelope.seal_in_place(&self.identity.context(&self.identity.key), &mut bytes);

@@ -97,7 +97,7 @@ impl TierBehind for SharedTier {
         let goes = self.unambiguous && !self.given_up;
         let Some(seal) = &self.seal else {
             let frame = if goes { frame(value, windows, Proof::First) } else { None };
-            let bytes = frame.and_then(|frame| self.layout.write(&frame, self.place()));
+            let bytes = frame.and_then(|frame| self.bytes_of(frame));
             return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
         };
         let is_needed = goes || seal.l1() == L1::Sealed;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use super::fill_lock::Waiting;
+use super::fill_lock::Backoff;
 use super::guard::Guard;
 use super::remote_entry::{Failed, RemoteEntry};
 use super::tier::{Call, SharedTier};
@@ -164,7 +164,7 @@ impl SharedTier {
             }
             let waiting = waiting.get_or_insert_with(|| {
                 call.store.count_lock_wait();
-                Waiting::new(most)
+                Backoff::new(most)
             });
             if !waiting.pause(self.remote_entry.blocks()).await {
                 return Ok(Answer::Run);

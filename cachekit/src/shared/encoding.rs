@@ -14,7 +14,7 @@ pub(crate) fn frame(
     (verdict, window): Windows,
     proof: Proof,
 ) -> Option<Frame<'static>> {
-    let encoded = value(proof)?;
+    let value = value(proof)?;
     let ttl = lifetime(&verdict);
     let fresh_ms = ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
     Some(Frame {
@@ -22,8 +22,7 @@ pub(crate) fn frame(
         fresh_ms,
         stale_ms: if ttl.is_some() { millis(window) } else { 0 },
         weight: verdict.weight,
-        codec: encoded.stamp,
-        payload: encoded.bytes.into(),
+        value,
     })
 }
 

@@ -68,7 +68,7 @@ impl SharedTier {
         let mut is_read = false;
         let opened = match &self.seal {
             None => {
-                if let Some(frame) = self.layout.read(fetched.value(), self.place()) {
+                if let Some(frame) = self.frame_in(fetched.value()) {
                     is_read = self.explain_frame(&frame, fetched, shared, reader);
                 }
                 Ok(())
@@ -109,7 +109,7 @@ impl SharedTier {
             None => SharedState::Expired,
         };
         // A value that cannot be decoded is a miss, however fresh.
-        matches!(reader(frame.encoded(), None), Ok(true))
+        matches!(reader(&frame.value, None), Ok(true))
     }
 }
 

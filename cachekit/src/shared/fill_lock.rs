@@ -43,14 +43,14 @@ impl Drop for FillLock {
 }
 
 /// The pauses between two looks at an entry that another process is filling, until the wait is over.
-pub(crate) struct Waiting {
+pub(crate) struct Backoff {
     until: Instant,
     pause: Duration,
     random: RandomState,
     round: u64,
 }
 
-impl Waiting {
+impl Backoff {
     pub(crate) fn new(most: Duration) -> Self {
         let until = Instant::now() + most;
         Self { until, pause: FIRST_PAUSE, random: RandomState::new(), round: 0 }

@@ -21,7 +21,6 @@ pub(crate) mod explain;
 pub(crate) mod fill_lock;
 mod guard;
 pub(crate) mod known;
-pub(crate) mod layout;
 mod outage;
 mod publish;
 pub(crate) mod remote_entry;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use bytes::Bytes;
 use cachekit_io::SetOptions;
 
 use super::encoding::lifetime;
 use super::guard::Guard;
-use super::layout::Layout;
 use super::remote_entry::{RemoteEntry, Written};
 use super::tier::SharedTier;
 use crate::clock;
@@ -40,7 +40,7 @@ impl SharedTier {
         };
         let written = match permit {
             Err(unwritten) => unwritten,
-            Ok(right) => match value_of(prepared, self.layout, store) {
+            Ok(right) => match self.value_of(prepared, store) {
                 None => Written::Unknown,
                 Some(value) => {
                     if self.is_forced() {
@@ -110,7 +110,7 @@ impl SharedTier {
         // Writes of older runs that are still in flight must not land on top of this one.
         let on_its_way = self.is_overtaken();
         self.remote_entries().for_each(RemoteEntry::overtake);
-        let value = value_of(prepared, self.layout, store);
+        let value = self.value_of(prepared, store);
         let Some(value) = value.filter(|_| !on_its_way) else { return false };
         for _ in 0..ATTEMPTS {
             let mut guard = Guard::of(&self.remote_entry);
@@ -174,25 +174,24 @@ impl SharedTier {
         }
         emptied
     }
-}
 
-/// The bytes of a value and its TTL.
-fn value_of(
-    prepared: &Prepared,
-    layout: Layout,
-    store: &StoreRef,
-) -> Option<(bytes::Bytes, SetOptions)> {
-    let Some(bytes) = prepared.bytes.clone() else {
-        store.count_shared_error();
-        return None;
-    };
-    let (verdict, window) = prepared.windows;
-    let mut options = layout.options();
-    if let Some(ttl) = lifetime(&verdict) {
-        options = options.ttl(ttl);
-        if window > 0 {
-            options = options.stale_ttl(clock::duration(window));
+    /// The bytes of a value and its TTL.
+    fn value_of(&self, prepared: &Prepared, store: &StoreRef) -> Option<(Bytes, SetOptions)> {
+        let Some(bytes) = prepared.bytes.clone() else {
+            store.count_shared_error();
+            return None;
+        };
+        let (verdict, window) = prepared.windows;
+        let mut options = SetOptions::new();
+        if self.holds_documents() {
+            options = options.verbatim();
         }
+        if let Some(ttl) = lifetime(&verdict) {
+            options = options.ttl(ttl);
+            if window > 0 {
+                options = options.stale_ttl(clock::duration(window));
+            }
+        }
+        Some((bytes, options))
     }
-    Some((bytes, options))
 }

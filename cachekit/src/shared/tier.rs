@@ -8,7 +8,6 @@ use cachekit_io::{Fetched, SetOptions};
 
 use super::coherence::Own;
 use super::guard::Guard;
-use super::layout::Layout;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
 use super::windows::Times;
@@ -56,7 +55,6 @@ pub(crate) struct SharedTier {
     pub(crate) wants_lock: AtomicBool,
     /// The type of its values.
     type_name: &'static str,
-    pub(super) layout: Layout,
     /// Taken before the value is computed; a removal since then makes the backend refuse the value.
     pub(crate) guard: Guard,
     /// The entry that the call fills. None before [`consult`](Self::consult): nothing is moved then.
@@ -83,7 +81,7 @@ impl SharedTier {
         function: FunctionRef,
         remote_entry: RemoteEntry,
         unambiguous: bool,
-        (type_name, layout): (&'static str, Layout),
+        type_name: &'static str,
         (seal, previous): (Option<Box<dyn Sealing>>, Vec<RemoteEntry>),
     ) -> Self {
         let policy = &function.definition.info.policy;
@@ -97,7 +95,6 @@ impl SharedTier {
             moves: false,
             wants_lock: AtomicBool::new(false),
             type_name,
-            layout,
             guard: Guard::default(),
             fate: None,
             purpose: None,
@@ -112,6 +109,27 @@ impl SharedTier {
 
     pub(super) fn place(&self) -> FrameContext<'_> {
         FrameContext { key: self.remote_entry.key(), type_name: self.type_name }
+    }
+
+    /// Whether its entries are documents of the interop protocol, without our header: other programs read them.
+    pub(super) fn holds_documents(&self) -> bool {
+        self.policy.interop.is_some()
+    }
+
+    /// The bytes of an entry that is not sealed.
+    pub(super) fn bytes_of(&self, frame: Frame<'_>) -> Option<Vec<u8>> {
+        if self.holds_documents() {
+            return Some(frame.value.bytes.into_owned());
+        }
+        frame.encode(self.place())
+    }
+
+    /// What such bytes hold.
+    pub(super) fn frame_in<'b>(&self, bytes: &'b [u8]) -> Option<Frame<'b>> {
+        if self.holds_documents() {
+            return Some(Frame::around(bytes));
+        }
+        Frame::decode(bytes, self.place())
     }
 
     /// Makes the backend's events about the entry's keys kill it.
@@ -243,7 +261,7 @@ impl SharedTier {
         call: &mut Call<'_>,
     ) -> Result<Option<Read>, Refusal> {
         let Some(seal) = &self.seal else {
-            let frame = self.layout.read(fetched.value(), self.place());
+            let frame = self.frame_in(fetched.value());
             let answer = frame.and_then(|frame| self.judge(&frame, fetched, None, call));
             return Ok(answer.map(|answer| (answer, None)));
         };
@@ -270,13 +288,13 @@ impl SharedTier {
         call: &mut Call<'_>,
     ) -> Option<Answer> {
         let mut use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
-        let Ok(has_value) = (call.reader)(frame.encoded(), sealed) else {
+        let Ok(has_value) = (call.reader)(&frame.value, sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
             return None;
         };
         if let Use::Fresh { remaining, .. } = &mut use_as
-            && self.layout == Layout::Plain
+            && self.holds_documents()
             && fetched.fresh_for().is_none()
         {
             // A document of another program contains no lifetime, and not every backend knows it.

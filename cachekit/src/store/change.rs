@@ -5,11 +5,10 @@ use std::sync::atomic::Ordering;
 
 use super::fills::Caller;
 use super::flight::Flight;
-use super::newcomer::Newcomer;
 use super::out::{Cause, Gone, Out};
 use super::slot::NONE;
 use super::{Store, StoreRef, share};
-use crate::clock::Ticks;
+use crate::clock::{NEVER, Ticks};
 use crate::contained::contained;
 use crate::entry::{AnyEntry, End, Resident};
 use crate::sync::lock;
@@ -48,36 +47,36 @@ impl Store {
     }
 
     /// Stores a value that came from outside a fill. It supersedes the fills of its key that are running.
-    pub(crate) fn put(&self, hash: u64, newcomer: Newcomer) {
+    pub(crate) fn put(&self, hash: u64, entry: Resident) {
         if self.is_disabled() {
             return;
         }
-        let now = self.sweeping_now(newcomer.has_time(), 0);
+        let now = self.sweeping_now(entry.head().first_end(), 0);
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
         self.unkept.forget(hash);
-        inner.place(at, newcomer, now, &mut out);
+        inner.place(at, entry, now, &mut out);
         drop(inner);
         self.let_go(out);
     }
 
     /// The same, for a value that is on its way to the shared tier, too. Until the flight is dropped a younger value
     /// puts an end to it.
-    pub(crate) fn put_flying(store: &StoreRef, hash: u64, newcomer: Newcomer) -> Flight {
-        let now = store.sweeping_now(newcomer.has_time(), 0);
+    pub(crate) fn put_flying(store: &StoreRef, hash: u64, entry: Resident) -> Flight {
+        let now = store.sweeping_now(entry.head().first_end(), 0);
         let mut out = Out::default();
         let mut inner = lock(&store.shard(hash).inner);
         let at = inner.slot_for(hash);
         inner.kill_fills(at);
         store.unkept.forget(hash);
         let row = inner.start(at, Caller { asynchronous: false, asks: false }, false);
-        if let Some(fate) = newcomer.entry.head().fate() {
+        if let Some(fate) = entry.head().fate() {
             inner.asks(row, fate);
-            fate.becomes(&newcomer.entry);
+            fate.becomes(&entry);
         }
-        inner.place(at, newcomer, now, &mut out);
+        inner.place(at, entry, now, &mut out);
         drop(inner);
         // First: what is let go of may panic.
         let flight = Flight::new(store.clone(), hash, row, true);
@@ -86,7 +85,7 @@ impl Store {
     }
 
     /// Stores a value unless there is one, or one is on its way.
-    pub(crate) fn add(&self, hash: u64, newcomer: Newcomer) {
+    pub(crate) fn add(&self, hash: u64, entry: Resident) {
         if self.is_disabled() {
             return;
         }
@@ -103,19 +102,20 @@ impl Store {
         if is_taken {
             inner.tidy(at);
         } else {
-            let now = self.sweeping_now(newcomer.has_time(), now);
+            let now = self.sweeping_now(entry.head().first_end(), now);
             self.unkept.forget(hash);
-            inner.place(at, newcomer, now, &mut out);
+            inner.place(at, entry, now, &mut out);
         }
         drop(inner);
         self.let_go(out);
     }
 
-    /// The time when an entry comes in, if it is known or needed: 0 where no entry ever had an end.
+    /// The time when an entry comes in that may not be served from `ends` on, if it is known or needed: 0 where no entry
+    /// ever had an end.
     #[inline]
-    pub(super) fn sweeping_now(&self, has_time: bool, known: Ticks) -> Ticks {
+    pub(super) fn sweeping_now(&self, ends: Ticks, known: Ticks) -> Ticks {
         if !self.is_timed.load(Ordering::Relaxed) {
-            if !has_time {
+            if ends == NEVER {
                 return 0;
             }
             self.is_timed.store(true, Ordering::Relaxed);

@@ -13,7 +13,8 @@ use super::index::Hole;
 use super::shard::Inner;
 use super::slot::{LONE, NONE, Slot};
 use crate::entry::Fate;
-use crate::flight::{FlightId, Wait, wait_graph};
+use crate::flight::Wait;
+use crate::flight::wait_graph::{self, Waiting};
 
 mod ending;
 mod row;
@@ -25,15 +26,16 @@ pub(crate) enum Turn {
     /// The caller is inside of another that does: beside it.
     Alone(Row),
     /// Another's.
-    Wait(Arc<Wait>, FlightId),
+    Wait(Waiting),
 }
 
-/// What a caller that wants to wait is to do.
-pub(super) enum Joined {
-    Wait(Arc<Wait>),
-    /// Waiting could go on forever: the caller runs the function beside the leader.
+/// What a caller that wants to join a fill is to do.
+pub(crate) enum Join {
+    /// Wait for its leader.
+    Wait(Waiting),
+    /// Waiting could go on forever: run the function beside the leader.
     Alone,
-    /// It has ended, or is left behind.
+    /// It has ended, or is left behind: look again.
     Gone,
 }
 
@@ -146,19 +148,20 @@ impl Inner {
     }
 
     /// Joins a fill, unless waiting for it would hold something up.
-    pub(super) fn join(&mut self, row: Row, asynchronous: bool) -> Joined {
+    pub(super) fn join(&mut self, row: Row, asynchronous: bool) -> Join {
         let at = self.row_of(row);
         let fill = at.and_then(|at| self.fills.rows.get(at as usize));
         if !fill.is_some_and(|fill| self.takes_newcomers(fill.at, fill)) {
-            return Joined::Gone;
+            return Join::Gone;
         }
-        let Some(fill) = self.fill(row) else { return Joined::Gone };
+        let Some(fill) = self.fill(row) else { return Join::Gone };
         // A thread that blocked for a future could keep the executor from ever polling it.
         let blocks = fill.is(ASYNCHRONOUS) && !asynchronous;
-        if blocks || wait_graph::would_deadlock(row.flight()) {
-            return Joined::Alone;
+        if blocks {
+            return Join::Alone;
         }
-        Joined::Wait(Arc::clone(fill.wait_to_join()))
+        let waiting = wait_graph::wait_for(row.flight(), || Arc::clone(fill.wait_to_join()));
+        waiting.map_or(Join::Alone, Join::Wait)
     }
 
     /// Starts a fill that changes a value by what is there. Another that does is joined; all others end.
@@ -166,16 +169,16 @@ impl Inner {
         self.settle(at);
         let changing = self.fills_at(at).find(|(_, fill)| fill.is(CHANGING) && fill.is_joinable());
         let caller = Caller { asynchronous: false, asks: false };
-        if let Some((row, _)) = changing {
-            let id = row.flight();
-            // The caller's own, or one that waits for the caller.
-            if wait_graph::would_deadlock(id) {
-                return Turn::Alone(self.start(at, caller, false));
-            }
+        if let Some((row, _)) = changing
+            && let Some(fill) = self.fill(row)
+        {
             // It waits for the end alone, and looks again: that others wait for an answer from before makes no difference.
-            if let Some(fill) = self.fill(row) {
-                return Turn::Wait(Arc::clone(fill.wait_to_join()), id);
-            }
+            let waiting = wait_graph::wait_for(row.flight(), || Arc::clone(fill.wait_to_join()));
+            return match waiting {
+                Some(waiting) => Turn::Wait(waiting),
+                // It is the caller's own, or waits for the caller.
+                None => Turn::Alone(self.start(at, caller, false)),
+            };
         }
         self.kill_fills(at);
         let row = self.start(at, caller, true);

@@ -6,14 +6,13 @@ use std::task::Waker;
 
 use super::fills::Row;
 use super::lists::admit;
-use super::newcomer::Newcomer;
 use super::out::{Cause, Gone, Out};
 use super::shard::Inner;
 use super::watch;
 use super::{Store, StoreRef};
-use crate::clock::{NEVER, Ticks};
+use crate::clock::Ticks;
 use crate::entry::{self, End, Fate, Resident};
-use crate::flight::{Failure, FlightId, Landing, Wait, Waited, wait_graph};
+use crate::flight::{FlightId, Landing, Wait, wait_graph};
 use crate::sync::{MutexGuard, lock};
 
 /// Where a fill is, for the poll that drives its leader.
@@ -125,30 +124,27 @@ impl Flight {
     /// Stores what the fill came to, unless it was invalidated or overtaken, and gives it to the waiters in any case.
     /// True if it was stored.
     #[inline(never)]
-    pub(crate) fn land(mut self, mut newcomer: Newcomer, now: Ticks) -> bool {
+    pub(crate) fn land(mut self, entry: Resident, now: Ticks) -> bool {
         self.landed = true;
         let Pilot { store, hash, row } = &self.pilot;
         store.unkept.forget(*hash);
-        if !newcomer.is_fated {
-            let mut entry = Some(newcomer.entry);
-            store.land_plainly(*hash, *row, &mut entry, newcomer.ends, now);
-            match entry {
-                None => return true,
-                Some(entry) => newcomer.entry = entry,
-            }
+        let (ends, is_fated) = (entry.head().first_end(), entry.head().fate().is_some());
+        let mut entry = Some(entry);
+        if !is_fated {
+            store.land_plainly(*hash, *row, &mut entry, ends, now);
         }
+        let Some(entry) = entry else { return true };
         let mut out = Out::default();
-        let now = store.sweeping_now(newcomer.has_time(), now);
+        let now = store.sweeping_now(ends, now);
         let mut inner = lock(&store.shard(*hash).inner);
         let ran = inner.overtake_by_run(*row, &mut out);
         inner.counts.loads += u64::from(ran);
-        let entry = &newcomer.entry;
         let at = inner.fill(*row).map(|fill| fill.at);
         let stored =
-            inner.may_store(*row) && entry.head().fate().is_none_or(|fate| fate.becomes(entry));
-        let again = inner.has_wait(*row).then(|| Arc::clone(entry));
+            inner.may_store(*row) && entry.head().fate().is_none_or(|fate| fate.becomes(&entry));
+        let again = inner.has_wait(*row).then(|| Arc::clone(&entry));
         match at.filter(|_| stored) {
-            Some(at) => inner.place(at, newcomer, now, &mut out),
+            Some(at) => inner.place(at, entry, now, &mut out),
             None => {
                 entry.head().kill();
             }
@@ -203,11 +199,8 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if !self.landed {
-            let landing = if std::thread::panicking() {
-                Landing::Failed(Failure::Unshared)
-            } else {
-                Landing::Cancelled
-            };
+            let landing =
+                if std::thread::panicking() { Landing::Failed } else { Landing::Cancelled };
             self.finish(landing);
         }
     }
@@ -226,7 +219,7 @@ impl Store {
         now: Ticks,
     ) {
         self.unkept.forget(hash);
-        let now = self.sweeping_now(ends != NEVER, now);
+        let now = self.sweeping_now(ends, now);
         let mut inner = lock(&self.shard(hash).inner);
         if inner.ends_lone(row, ends, now) {
             if let Some(gone) = inner.turn_over(row.slot(), entry) {
@@ -242,7 +235,7 @@ impl Store {
             && let Some(entry) = entry.take()
         {
             inner.counts.loads += 1;
-            inner.place(at, Newcomer { entry, ends, is_fated: false }, now, &mut out);
+            inner.place(at, entry, now, &mut out);
         }
         drop(inner);
         self.let_go(out);
@@ -292,12 +285,12 @@ pub(crate) async fn drive<F: Future>(pilot: &Pilot, mut future: Pin<&mut F>) -> 
     .await
 }
 
-/// Waits for a fill as a thread does.
-pub(crate) fn block(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Waited {
+/// Waits for a fill as a thread does. `None`: the caller must run the function itself.
+pub(crate) fn block(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Option<Landing> {
     wait.block(|| watch::begin(store, hash, wait))
 }
 
-/// Waits for a fill as a future does.
-pub(crate) async fn landing(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Waited {
+/// The same, as a future waits.
+pub(crate) async fn landing(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Option<Landing> {
     wait.landing(|| watch::begin(store, hash, wait)).await
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Store;
-use super::fills::{Caller, Joined, Row, Turn};
+use super::fills::{Caller, Join, Row, Turn};
 use super::index::Hole;
 use super::shard::Inner;
 use crate::entry::Resident;
-use crate::flight::{Failure, FlightId, Landing, Wait, wait_graph};
+use crate::flight::{Landing, Wait, wait_graph};
 use crate::sync::{MutexGuard, lock};
 
 /// What a look at a key came to.
@@ -29,18 +29,8 @@ struct GivenUp<'a> {
 
 impl Drop for GivenUp<'_> {
     fn drop(&mut self) {
-        self.store.finish(self.hash, self.row, Landing::Failed(Failure::Unshared));
+        self.store.finish(self.hash, self.row, Landing::Failed);
     }
-}
-
-/// How a caller gets its value.
-pub(crate) enum Join {
-    /// Wait for the leader.
-    Wait(Arc<Wait>, FlightId),
-    /// Run the function beside the leader.
-    Alone,
-    /// The fill has ended.
-    Gone,
 }
 
 impl Store {
@@ -134,11 +124,7 @@ impl Store {
 
     /// Joins a fill.
     pub(crate) fn join(&self, hash: u64, row: Row, asynchronous: bool) -> Join {
-        match lock(&self.shard(hash).inner).join(row, asynchronous) {
-            Joined::Wait(wait) => Join::Wait(wait, row.flight()),
-            Joined::Alone => Join::Alone,
-            Joined::Gone => Join::Gone,
-        }
+        lock(&self.shard(hash).inner).join(row, asynchronous)
     }
 
     /// A waiter's own run, beside the leader that it waited for in vain. `None`: the wait is over.

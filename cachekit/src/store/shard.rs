@@ -10,7 +10,6 @@ use super::eviction::{Challenge, Window};
 use super::fills::Fills;
 use super::index::{Hole, Index};
 use super::lists::{admit, unlink};
-use super::newcomer::Newcomer;
 use super::out::{Cause, Gone, Out};
 use super::sketch::Sketch;
 use super::slot::{MAIN, NO_QUEUE, NONE, Slot, WINDOW};
@@ -248,10 +247,9 @@ impl Inner {
     /// Puts an entry into a slot and makes room for it. What was there is replaced, in its place in the lists: its key
     /// is in use. `now` is 0 where no entry has a time.
     #[inline(never)]
-    pub(super) fn place(&mut self, at: u32, newcomer: Newcomer, now: Ticks, out: &mut Out) {
-        let Newcomer { entry, ends, .. } = newcomer;
+    pub(super) fn place(&mut self, at: u32, entry: Resident, now: Ticks, out: &mut Out) {
         let weight = self.weight(&*entry);
-        self.sweep.expects(ends);
+        self.sweep.expects(entry.head().first_end());
         if weight > self.room {
             // It would have the whole shard go, and not fit. What it was to replace is old all the same.
             self.refuse(at, entry, out);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::index::Index;
 use super::shard::Shard;
 use super::sketch::Sketch;
-use super::{Caller, Capacity, Cause, Flight, Look, Newcomer, Store, shards};
+use super::{Caller, Capacity, Cause, Flight, Look, Store, shards};
 use crate::clock::{self, Clock, ClockSource};
 use crate::entry::{Entry, Plan, Resident};
 use crate::flight::Landing;
@@ -40,8 +40,8 @@ fn entry(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Arc<Entry
 }
 
 fn put(store: &Store, n: u64, ttl: Option<Duration>, weight: u64) -> Resident {
-    let entry = entry(store, n, ttl, weight);
-    store.put(hash(n), Newcomer::new(Arc::clone(&entry)));
+    let entry: Resident = entry(store, n, ttl, weight);
+    store.put(hash(n), Arc::clone(&entry));
     entry
 }
 
@@ -61,7 +61,7 @@ fn call(store: &StoreRef, n: u64, ttl: Option<Duration>) -> bool {
             Look::Found(entry) => look = store.lead_over(hash(n), entry, CALLER, true),
             Look::Lead(row) => {
                 let flight = Flight::new(store.clone(), hash(n), row, false);
-                flight.land(Newcomer::new(entry(store, n, ttl, 1)), store.now());
+                flight.land(entry(store, n, ttl, 1), store.now());
                 return false;
             }
             Look::Pending(_) => panic!("there is no other thread"),
@@ -386,10 +386,7 @@ fn an_unkept_result_leaves_nothing_behind() {
             1 => drop(flight),
             _ => {
                 store.remove(hash(n), &|_| true);
-                assert!(
-                    !flight.land(Newcomer::new(entry(&store, n, None, 1)), 0),
-                    "it was invalidated"
-                );
+                assert!(!flight.land(entry(&store, n, None, 1), 0), "it was invalidated");
             }
         }
         check(&store);

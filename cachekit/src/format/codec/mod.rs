@@ -46,7 +46,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::encoded::{Codec, Encoded, EncodedRef, Panicked, Proof, Stamp};
+use super::encoded::{Codec, Encoded, Panicked, Proof};
 use crate::contained::contained;
 
 mod binary;
@@ -80,7 +80,7 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
 pub(crate) fn encode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     proof: Proof,
-) -> Option<Encoded> {
+) -> Option<Encoded<'static>> {
     let encode = || {
         let as_bincode = schema::of::<V>().and_then(|schema| as_bincode(value, schema, proof));
         as_bincode.or_else(|| as_message_pack(value))
@@ -98,9 +98,9 @@ fn doubt<V: DeserializeOwned>() {
     }
 }
 
-fn as_message_pack<V: Serialize>(value: &V) -> Option<Encoded> {
-    let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace: trace::of(value)? };
-    Some(Encoded { stamp, bytes: message_pack::encode(value)? })
+fn as_message_pack<V: Serialize>(value: &V) -> Option<Encoded<'static>> {
+    let (trace, bytes) = (trace::of(value)?, message_pack::encode(value)?.into());
+    Some(Encoded { codec: Codec::MessagePack, fingerprint: 0, trace, bytes })
 }
 
 /// How a type is read: the fingerprint of its schema, or 0.
@@ -113,7 +113,7 @@ fn as_bincode<V: Serialize + DeserializeOwned + 'static>(
     value: &V,
     schema: &Schema,
     proof: Proof,
-) -> Option<Encoded> {
+) -> Option<Encoded<'static>> {
     let bytes = binary::encode(value, schema)?;
     let trace = if proof == Proof::Each || schema.wants_proof() {
         let Some(trace) = proven(value, schema, &bytes) else {
@@ -126,8 +126,8 @@ fn as_bincode<V: Serialize + DeserializeOwned + 'static>(
     } else {
         unordered_trace(value)?
     };
-    let stamp = Stamp { codec: Codec::Bincode, fingerprint: schema.fingerprint(), trace };
-    Some(Encoded { stamp, bytes })
+    let fingerprint = schema.fingerprint();
+    Some(Encoded { codec: Codec::Bincode, fingerprint, trace, bytes: bytes.into() })
 }
 
 /// The trace of a value that a reader can read back.
@@ -148,27 +148,27 @@ fn proven<V: Serialize + DeserializeOwned + 'static>(
     Some(trace)
 }
 
-/// The value that was encoded to these bytes with this stamp; `None` if it is not certain.
+/// The value that was encoded like this; `None` if it is not certain.
 pub(crate) fn decode<V: Serialize + DeserializeOwned + 'static>(
-    encoded: EncodedRef<'_>,
+    encoded: &Encoded<'_>,
 ) -> Result<Option<V>, Panicked> {
     guarded(|| decode_now(encoded)).inspect_err(|Panicked| doubt::<V>())
 }
 
-fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>) -> Option<V> {
-    let EncodedRef { stamp, bytes } = encoded;
-    match stamp.codec {
-        Codec::MessagePack if stamp.fingerprint == 0 => {
+fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: &Encoded<'_>) -> Option<V> {
+    let Encoded { codec, fingerprint, trace, bytes } = encoded;
+    match codec {
+        Codec::MessagePack if *fingerprint == 0 => {
             let value = message_pack::decode(bytes)?;
-            (trace::of(&value)? == stamp.trace).then_some(value)
+            (trace::of(&value)? == *trace).then_some(value)
         }
         Codec::Bincode => {
-            let schema = schema::of::<V>().filter(|it| it.fingerprint() == stamp.fingerprint)?;
+            let schema = schema::of::<V>().filter(|it| it.fingerprint() == *fingerprint)?;
             let is_same = |value: &V| {
-                if stamp.trace == NO_TRACE {
+                if *trace == NO_TRACE {
                     binary::reproduces(value, schema, bytes)
                 } else {
-                    unordered_trace(value) == Some(stamp.trace)
+                    unordered_trace(value) == Some(*trace)
                 }
             };
             let value = binary::decode(bytes).filter(is_same);
@@ -191,10 +191,10 @@ fn decode_now<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>
 ///
 /// With [`Proof::Each`] bincode is read back before it leaves `encode`, so it needs no second proof. MessagePack does.
 pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
-    encoded: EncodedRef<'_>,
+    encoded: &Encoded<'_>,
 ) -> Result<Option<V>, Panicked> {
-    guarded(|| match encoded.stamp.codec {
-        Codec::Bincode => binary::decode(encoded.bytes),
+    guarded(|| match encoded.codec {
+        Codec::Bincode => binary::decode(&encoded.bytes),
         Codec::MessagePack | Codec::Interop => decode_now(encoded),
     })
 }
@@ -209,7 +209,7 @@ pub(crate) fn decode_again<V: Serialize + DeserializeOwned + 'static>(
 pub(crate) fn encode_interop<V: Serialize + DeserializeOwned>(
     value: &V,
     _proof: Proof,
-) -> Option<Encoded> {
+) -> Option<Encoded<'static>> {
     use crate::interop::{decode_value, encode_value};
     let proven = || {
         let bytes = encode_value(value).ok()?;
@@ -218,7 +218,7 @@ pub(crate) fn encode_interop<V: Serialize + DeserializeOwned>(
             || unordered_trace(value).is_some_and(|trace| unordered_trace(&read) == Some(trace));
         is_same.then_some(bytes)
     };
-    Some(Encoded { stamp: Stamp::INTEROP, bytes: guarded(proven).ok()?? })
+    Some(Encoded::interop(guarded(proven).ok()??))
 }
 
 /// Used instead of a trace: the value must reproduce its bytes.

@@ -4,7 +4,7 @@ use super::index::{Index, Reason};
 use crate::clock::NEVER;
 use crate::clock::{Clock, ClockSource};
 use crate::entry::{Entry, Fate, Plan};
-use crate::store::{Caller, Capacity, Flight, Newcomer, Store, StoreRef};
+use crate::store::{Caller, Capacity, Flight, Store, StoreRef};
 
 fn store(capacity: u64) -> StoreRef {
     let clock = ClockSource::Manual(Clock::new());
@@ -33,7 +33,7 @@ fn publish(store: &StoreRef, fate: &Arc<Fate>, n: u64) -> Option<Arc<Entry<u64, 
     flight.asks(fate);
     let plan = Plan { fate: Some(Arc::clone(fate)), ..Plan::until(NEVER) };
     let entry = Arc::new(store.entry(n, n, plan));
-    flight.land(Newcomer::new(Arc::clone(&entry)), 0).then_some(entry)
+    flight.land(entry.clone(), 0).then_some(entry)
 }
 
 fn fill(store: &StoreRef, index: &Index, n: u64) -> Arc<Fate> {

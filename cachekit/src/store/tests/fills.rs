@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{CALLER, check, store};
 use crate::clock::NEVER;
 use crate::entry::{Entry, Plan};
-use crate::flight::{Failure, FlightId, Landing, Wait, wait_graph};
-use crate::store::{Caller, Flight, Join, Look, Newcomer, Row, StoreRef, Turn};
+use crate::flight::{FlightId, Landing, Wait, wait_graph};
+use crate::store::{Caller, Flight, Join, Look, Row, StoreRef, Turn};
 
 pub(super) const HASH: u64 = 9;
 
@@ -46,7 +46,7 @@ fn pending(store: &StoreRef, asynchronous: bool) -> Row {
 
 pub(super) fn waits(store: &StoreRef, asynchronous: bool) -> Arc<Wait> {
     match store.join(HASH, pending(store, asynchronous), asynchronous) {
-        Join::Wait(wait, _) => wait,
+        Join::Wait(waiting) => Arc::clone(waiting.wait()),
         _ => panic!("joins"),
     }
 }
@@ -58,7 +58,7 @@ fn beside(store: &StoreRef, asks: bool) -> Flight {
 
 /// Whether a fill stores what it has.
 fn lands(store: &StoreRef, flight: Flight, number: u64) -> bool {
-    let stored = flight.land(Newcomer::new(value(store, number)), 0);
+    let stored = flight.land(value(store, number), 0);
     check(store);
     assert_eq!(stored, kept(store) == Some(number));
     stored
@@ -88,7 +88,7 @@ fn every_way_to_empty_a_place_kills_its_fills() {
     }
     let store = flights();
     let (leader, other) = (leads(&store, false), beside(&store, false));
-    store.put(HASH, Newcomer::new(value(&store, 3)));
+    store.put(HASH, value(&store, 3));
     assert!(!lands(&store, leader, 1) && !lands(&store, other, 2));
     assert_eq!(kept(&store), Some(3));
 }
@@ -188,7 +188,7 @@ fn a_fill_inside_of_another_leaves_that_one_alone() {
 #[test]
 fn a_value_that_is_on_its_way_ends_with_the_first_younger_one() {
     let store = flights();
-    let put = crate::store::Store::put_flying(&store, HASH, Newcomer::new(value(&store, 1)));
+    let put = crate::store::Store::put_flying(&store, HASH, value(&store, 1));
     assert_eq!(kept(&store), Some(1));
     assert!(matches!(look(&store, false), Look::Found(_)));
     let younger = beside(&store, false);
@@ -208,9 +208,9 @@ fn a_caller_that_comes_after_an_invalidation_does_not_wait_for_what_began_before
     let relief = flight(&store, row, true);
     let newcomer = leads(&store, false);
     // Also when the relief ends, and leaves the wait to the leader.
-    relief.abandon(Landing::Failed(Failure::Unshared));
-    assert!(matches!(store.join(HASH, pending(&store, false), false), Join::Wait(other, _)
-        if !Arc::ptr_eq(&other, &wait)));
+    relief.abandon(Landing::Failed);
+    assert!(matches!(store.join(HASH, pending(&store, false), false), Join::Wait(other)
+        if !Arc::ptr_eq(other.wait(), &wait)));
     assert!(!lands(&store, leader, 1));
     assert!(wait.is_over());
     assert!(lands(&store, newcomer, 2));
@@ -221,11 +221,11 @@ fn a_caller_that_comes_after_an_invalidation_does_not_wait_for_what_began_before
 fn a_change_that_removes_takes_only_what_it_saw() {
     let store = flights();
     for newer in [false, true] {
-        store.put(HASH, Newcomer::new(value(&store, 1)));
+        store.put(HASH, value(&store, 1));
         let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
         let changes = flight(&store, row, false);
         if newer {
-            store.put(HASH, Newcomer::new(value(&store, 2)));
+            store.put(HASH, value(&store, 2));
         }
         changes.land_nothing();
         assert_eq!(kept(&store), newer.then_some(2));
@@ -252,17 +252,17 @@ fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
 #[test]
 fn circles_are_seen_however_long() {
     let [a, b, c] = [1, 2, 3].map(|n| FlightId(u64::MAX - n));
-    assert!(!wait_graph::would_deadlock(a), "nobody waits for anybody");
-    let a_waits = on_chain(a, || wait_graph::wait_for(b)).expect("a may wait for b");
-    let b_waits = on_chain(b, || wait_graph::wait_for(c)).expect("b may wait for c");
+    let wait_for = |flight| wait_graph::wait_for(flight, || Arc::new(Wait::new(false)));
+    assert!(wait_for(a).is_some(), "nobody waits for anybody");
+    let a_waits = on_chain(a, || wait_for(b)).expect("a may wait for b");
+    let b_waits = on_chain(b, || wait_for(c)).expect("b may wait for c");
     on_chain(c, || {
-        assert!(wait_graph::would_deadlock(c), "itself");
-        assert!(wait_graph::would_deadlock(b), "b waits for c");
-        assert!(wait_graph::would_deadlock(a), "a waits for b");
-        assert!(wait_graph::wait_for(a).is_none());
+        assert!(wait_for(c).is_none(), "itself");
+        assert!(wait_for(b).is_none(), "b waits for c");
+        assert!(wait_for(a).is_none(), "a waits for b");
     });
     drop(b_waits);
-    on_chain(c, || assert!(!wait_graph::would_deadlock(a), "b waits no more"));
+    on_chain(c, || assert!(wait_for(a).is_some(), "b waits no more"));
     drop(a_waits);
 }
 
@@ -275,11 +275,11 @@ fn a_fill_that_nothing_has_looked_at_is_killed_by_whatever_kills_fills() {
         |store| store.end_fills(),
         |store| drop(store.remove(HASH, &|_| true)),
         |store| {
-            store.put(HASH, Newcomer::new(value(store, 2)));
+            store.put(HASH, value(store, 2));
             store.remove(HASH, &|_| true);
         },
         |store| {
-            beside(store, false).land(Newcomer::new(value(store, 2)), 0);
+            beside(store, false).land(value(store, 2), 0);
         },
     ];
     for (way, kill) in kills.into_iter().enumerate() {
@@ -287,7 +287,7 @@ fn a_fill_that_nothing_has_looked_at_is_killed_by_whatever_kills_fills() {
         let leader = leads(&store, false);
         kill(&store);
         let before = kept(&store);
-        assert!(!leader.land(Newcomer::new(value(&store, 1)), 0), "{way}");
+        assert!(!leader.land(value(&store, 1), 0), "{way}");
         assert_eq!((kept(&store), store.running()), (before, 0), "{way}");
         check(&store);
     }
@@ -302,9 +302,9 @@ fn a_fill_that_ended_is_not_taken_for_the_next_one_in_its_slot() {
     assert_eq!(ended.slot(), row.slot(), "the slot is used again");
     assert_ne!(ended.flight(), row.flight());
 
-    assert!(!flight(&store, ended, false).land(Newcomer::new(value(&store, 1)), 0));
+    assert!(!flight(&store, ended, false).land(value(&store, 1), 0));
     assert_eq!((kept(&store), store.running()), (None, 1));
-    assert!(flight(&store, row, false).land(Newcomer::new(value(&store, 2)), 0));
+    assert!(flight(&store, row, false).land(value(&store, 2), 0));
     assert_eq!((kept(&store), store.running()), (Some(2), 0));
     check(&store);
 }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::fills::{HASH, flight, flights, leads, value, waits};
 use super::{CALLER, check};
 use crate::entry::Resident;
-use crate::flight::{Failure, Landing, Wait, Waited};
-use crate::store::{Caller, Newcomer, StoreRef, landing, watch};
+use crate::flight::{Landing, Wait};
+use crate::store::{Caller, StoreRef, landing, watch};
 
 #[derive(Default)]
 struct Woken(AtomicUsize);
@@ -21,7 +21,7 @@ impl Wake for Woken {
 
 /// A waiter that is a future, and how often it was woken.
 struct Waiter {
-    landing: std::pin::Pin<Box<dyn Future<Output = Waited>>>,
+    landing: std::pin::Pin<Box<dyn Future<Output = Option<Landing>>>>,
     woken: Arc<Woken>,
 }
 
@@ -31,12 +31,12 @@ impl Waiter {
         let landing = Box::pin(async move { landing(&wait, &store, HASH).await });
         Self { landing, woken: Arc::default() }
     }
-    fn poll(&mut self) -> Poll<Waited> {
+    fn poll(&mut self) -> Poll<Option<Landing>> {
         let waker = Waker::from(Arc::clone(&self.woken));
         self.landing.as_mut().poll(&mut Context::from_waker(&waker))
     }
     fn is_to_run(&mut self) -> bool {
-        matches!(self.poll(), Poll::Ready(Waited::Relieve))
+        matches!(self.poll(), Poll::Ready(None))
     }
 }
 
@@ -50,9 +50,7 @@ fn waiters_learn_how_it_ended() {
     assert!(waiter.poll().is_pending());
     // Dropped without landing: cancelled.
     drop(flight);
-    let Poll::Ready(Waited::Landed(Landing::Cancelled)) = waiter.poll() else {
-        panic!("it was cancelled")
-    };
+    let Poll::Ready(Some(Landing::Cancelled)) = waiter.poll() else { panic!("it was cancelled") };
 }
 
 #[test]
@@ -158,16 +156,13 @@ fn the_first_answer_ends_the_wait_for_all() {
     let relief = relieves().expect("it still waits");
     assert!(relief.is_alone() && relief.has_waiters() && leader.has_waiters());
     // One that fails without an answer leaves the others to the leader.
-    relief.abandon(Landing::Failed(Failure::Unshared));
+    relief.abandon(Landing::Failed);
     assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
     let relief = relieves().expect("it still waits");
-    let own = value(&store, 2);
-    relief.land(Newcomer::new(Arc::clone(&own)), 0);
-    let own: Resident = own;
+    let own: Resident = value(&store, 2);
+    relief.land(Arc::clone(&own), 0);
     for waiter in &mut others {
-        let Poll::Ready(Waited::Landed(Landing::Ready(entry))) = waiter.poll() else {
-            panic!("answered")
-        };
+        let Poll::Ready(Some(Landing::Ready(entry))) = waiter.poll() else { panic!("answered") };
         assert!(Arc::ptr_eq(&entry, &own));
     }
     store.remove(HASH, &|_| true);

@@ -211,10 +211,10 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         let place = self.enter::<V>(Shape::Map)?;
         self.recording.collection(std::any::type_name::<V::Value>());
         if !self.recording.wants(place) {
-            let none = Entries { probe: self, place, len: 0 };
+            let none = Elements { probe: self, place, next: 0, len: 0 };
             return visitor.visit_map(none).inspect_err(|_| self.recording.refused());
         }
-        let entries = Entries { probe: self, place, len: 1 };
+        let entries = Elements { probe: self, place, next: 0, len: 1 };
         let value = self.inside(place, 0, || visitor.visit_map(entries))?;
         if self.recording.is_full(place) { Ok(value) } else { Err(self.give_up()) }
     }
@@ -263,7 +263,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 }
 
-/// A tuple's elements, a struct's fields, or the one element of a sequence.
+/// A tuple's elements, a struct's fields, or the one element of a sequence or entry of a map.
 struct Elements<'r> {
     probe: Probe<'r>,
     place: u32,
@@ -291,24 +291,17 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
     }
 }
 
-/// The one entry of a map.
-struct Entries<'r> {
-    probe: Probe<'r>,
-    place: u32,
-    len: usize,
-}
-
-impl<'de> MapAccess<'de> for Entries<'_> {
+impl<'de> MapAccess<'de> for Elements<'_> {
     type Error = Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
-        if self.len == 0 {
+        if self.next as usize >= self.len {
             return Ok(None);
         }
-        self.len -= 1;
+        self.next += 1;
         seed.deserialize(self.probe.below(self.place, 0)).map(Some)
     }
 
@@ -317,7 +310,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.len)
+        SeqAccess::size_hint(self)
     }
 }
 

@@ -8,8 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Binary, Codec, EncodedRef, Expr, Stamp, as_message_pack, decode, encode, expressions,
-    fingerprint,
+    Binary, Codec, Encoded, Expr, as_message_pack, decode, encode, expressions, fingerprint,
 };
 use crate::format::codec::depth::MAX_DEPTH;
 use crate::format::codec::{binary, message_pack};
@@ -67,9 +66,8 @@ fn lengths_are_no_more_than_the_bytes() {
 fn nothing_may_be_left_over_or_missing() {
     let value = (7_u32, "text".to_owned(), vec![1_u8, 2, 3], Some(expressions()));
     let encoded = encode(&value).unwrap();
-    let decoded = |bytes: &[u8]| {
-        decode::<(u32, String, Vec<u8>, Option<Expr>)>(EncodedRef { bytes, ..encoded.as_ref() })
-    };
+    let decoded =
+        |bytes: &[u8]| decode::<(u32, String, Vec<u8>, Option<Expr>)>(&encoded.with(bytes));
     assert_eq!(decoded(&encoded.bytes), Some(value));
     for end in 0..encoded.bytes.len() {
         assert_eq!(decoded(&encoded.bytes[..end]), None, "cut at {end}");
@@ -79,7 +77,7 @@ fn nothing_may_be_left_over_or_missing() {
     }
     // Damage is for the frame to find. What happens to decode here is exactly what was damaged.
     for bit in 0..encoded.bytes.len() * 8 {
-        let mut damaged = encoded.bytes.clone();
+        let mut damaged = encoded.bytes.to_vec();
         damaged[bit / 8] ^= 1 << (bit % 8);
         if let Some(value) = decoded(&damaged) {
             assert_eq!(encode(&value).unwrap().bytes, damaged, "bit {bit}");
@@ -88,8 +86,8 @@ fn nothing_may_be_left_over_or_missing() {
     // The same number, written longer than it would be.
     assert_eq!(read(&[251, 7, 0]), Some(7_u32));
     let seven = encode(&7_u32).unwrap();
-    let longer = EncodedRef { bytes: &[251, 7, 0], ..seven.as_ref() };
-    assert_eq!((decode::<u32>(seven.as_ref()), decode::<u32>(longer)), (Some(7), None));
+    let longer = seven.with(&[251, 7, 0]);
+    assert_eq!((decode::<u32>(&seven), decode::<u32>(&longer)), (Some(7), None));
 }
 
 #[test]
@@ -97,16 +95,9 @@ fn damaged_frames_are_misses_for_every_codec() {
     let context = FrameContext { key: "k", type_name: "Expr" };
     for encoded in [encode(&expressions()), as_message_pack(&expressions())] {
         let encoded = encoded.unwrap();
-        let frame = Frame {
-            created_ms: 1,
-            fresh_ms: 1,
-            stale_ms: 0,
-            weight: 1,
-            codec: encoded.stamp,
-            payload: encoded.bytes.into(),
-        };
-        let bytes = frame.encode(context, crate::format::frame::Compression::Lz4).unwrap();
-        let read = |bytes: &[u8]| decode::<Expr>(Frame::decode(bytes, context)?.encoded());
+        let frame = Frame { created_ms: 1, fresh_ms: 1, stale_ms: 0, weight: 1, value: encoded };
+        let bytes = frame.encode(context).unwrap();
+        let read = |bytes: &[u8]| decode::<Expr>(&Frame::decode(bytes, context)?.value);
         assert_eq!(read(&bytes), Some(expressions()));
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
@@ -119,17 +110,16 @@ fn damaged_frames_are_misses_for_every_codec() {
 #[test]
 fn a_stamp_is_for_one_value_and_one_schema() {
     let encoded = encode(&7_u32).unwrap();
-    let Stamp { codec, fingerprint: print, trace } = encoded.stamp;
+    let Encoded { codec, fingerprint: print, trace, .. } = encoded;
     let stamped = |codec, fingerprint, trace| {
-        let stamp = Stamp { codec, fingerprint, trace };
-        decode::<u32>(EncodedRef { stamp, ..encoded.as_ref() })
+        decode::<u32>(&Encoded { codec, fingerprint, trace, bytes: encoded.bytes.clone() })
     };
     assert_eq!(stamped(codec, print, trace), Some(7));
     assert_eq!(stamped(codec, print ^ 1, trace), None);
     assert_eq!(stamped(codec, 0, trace), None);
     assert_eq!(stamped(codec, print, trace ^ 1), None);
     // One byte is the same number to both codecs; the fingerprint belongs to one only.
-    let named = as_message_pack(&7_u32).unwrap().stamp.trace;
+    let named = as_message_pack(&7_u32).unwrap().trace;
     assert_eq!(stamped(Codec::MessagePack, 0, named), Some(7));
     assert_eq!(stamped(Codec::MessagePack, print, named), None);
 }
@@ -137,7 +127,7 @@ fn a_stamp_is_for_one_value_and_one_schema() {
 #[test]
 fn what_is_encoded_shows_no_values() {
     let encoded = encode(&"secret".to_owned()).unwrap();
-    for shown in [format!("{encoded:?}"), format!("{:?}", encoded.as_ref())] {
+    for shown in [format!("{encoded:?}"), format!("{:?}", encoded.with(&encoded.bytes))] {
         assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
     }
 }
@@ -175,7 +165,7 @@ fn try_as<V: Serialize + DeserializeOwned + Debug + 'static>(bytes: &[u8]) -> bo
     let values = [binary::decode::<V>(bytes), message_pack::decode::<V>(bytes)];
     for value in values.iter().flatten() {
         let encoded = encode(value).unwrap();
-        let again = decode::<V>(encoded.as_ref()).map(|value| format!("{value:?}"));
+        let again = decode::<V>(&encoded).map(|value| format!("{value:?}"));
         // What has no order may have another one.
         assert_eq!(again.map(|text| text.len()), Some(format!("{value:?}").len()));
     }
@@ -209,16 +199,10 @@ fn random_bytes_are_decoded_or_not() {
 fn random_bytes_are_no_frames() {
     let mut random = Random(2);
     let context = FrameContext { key: "k", type_name: "u32" };
-    let stamp = Stamp { codec: Codec::Bincode, fingerprint: 1, trace: 1 };
-    let frame = Frame {
-        created_ms: 1,
-        fresh_ms: 1,
-        stale_ms: 0,
-        weight: 1,
-        codec: stamp,
-        payload: vec![7; 5_000].into(),
-    };
-    let real = frame.encode(context, crate::format::frame::Compression::Lz4).unwrap();
+    let bytes = vec![7; 5_000].into();
+    let value = Encoded { codec: Codec::Bincode, fingerprint: 1, trace: 1, bytes };
+    let frame = Frame { created_ms: 1, fresh_ms: 1, stale_ms: 0, weight: 1, value };
+    let real = frame.encode(context).unwrap();
     for _ in 0..20_000 {
         assert_eq!(Frame::decode(&random.bytes(), context), None);
         // As close as one can get: the checksum is right, the rest was shuffled.
@@ -235,8 +219,8 @@ fn random_bytes_are_no_frames() {
         }
         crate::format::frame::sign(&mut bytes, context);
         if let Some(frame) = Frame::decode(&bytes, context) {
-            assert!(frame.payload.len() <= 255 * bytes.len());
-            assert_eq!(decode::<Vec<u64>>(frame.encoded()), None);
+            assert!(frame.value.bytes.len() <= 255 * bytes.len());
+            assert_eq!(decode::<Vec<u64>>(&frame.value), None);
         }
     }
     assert_ne!(fingerprint::<Vec<u64>>(), Some(1));

@@ -13,16 +13,16 @@ use crate::interop::{DateTime, Set, Value};
 
 fn document<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<Vec<u8>> {
     let written = encode_interop(value, Proof::First)?;
-    assert_eq!(written.stamp.codec, Codec::Interop);
+    assert_eq!(written.codec, Codec::Interop);
     assert_eq!(encode_interop(value, Proof::Each).as_ref(), Some(&written));
-    Some(written.bytes)
+    Some(written.bytes.into_owned())
 }
 
 #[track_caller]
 fn shared<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
     assert!(document(value).is_some(), "{value:?}");
     let written = encode_interop(value, Proof::First).unwrap();
-    assert_eq!(decode::<V>(written.as_ref()).as_ref(), Some(value));
+    assert_eq!(decode::<V>(&written).as_ref(), Some(value));
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

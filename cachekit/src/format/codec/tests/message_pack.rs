@@ -7,20 +7,20 @@ use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Binary, Codec, DeserializeOwned, EncodedRef, Stamp};
+use super::{Binary, Codec, DeserializeOwned, Encoded};
 use crate::format::codec::depth::{Limited, MAX_DEPTH};
 use crate::format::codec::{self, trace};
 
 /// A value's bytes and its trace.
 fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<(Vec<u8>, u64)> {
     let encoded = codec::as_message_pack(value)?;
-    assert_eq!((encoded.stamp.codec, encoded.stamp.fingerprint), (Codec::MessagePack, 0));
-    Some((encoded.bytes, encoded.stamp.trace))
+    assert_eq!((encoded.codec, encoded.fingerprint), (Codec::MessagePack, 0));
+    Some((encoded.bytes.into_owned(), encoded.trace))
 }
 
 fn decode<V: Serialize + DeserializeOwned + 'static>(bytes: &[u8], trace: u64) -> Option<V> {
-    let stamp = Stamp { codec: Codec::MessagePack, fingerprint: 0, trace };
-    super::decode(EncodedRef { stamp, bytes })
+    let bytes = bytes.into();
+    super::decode(&Encoded { codec: Codec::MessagePack, fingerprint: 0, trace, bytes })
 }
 
 fn through<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<V> {

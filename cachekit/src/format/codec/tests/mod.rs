@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, Encoded, EncodedRef, Proof, Stamp, as_message_pack, schema};
+use super::{Codec, Encoded, Proof, as_message_pack, schema};
 
 mod fallback;
 mod hostile;
@@ -16,19 +16,21 @@ mod properties;
 mod round_trips;
 mod schemas;
 
-impl Encoded {
-    fn as_ref(&self) -> EncodedRef<'_> {
-        EncodedRef { stamp: self.stamp, bytes: &self.bytes }
+impl Encoded<'_> {
+    /// The same with other bytes.
+    fn with<'a>(&self, bytes: &'a [u8]) -> Encoded<'a> {
+        let Encoded { codec, fingerprint, trace, .. } = *self;
+        Encoded { codec, fingerprint, trace, bytes: bytes.into() }
     }
 }
 
 /// Reads with a type whose `Deserialize` does not panic.
-fn decode<V: Serialize + DeserializeOwned + 'static>(encoded: EncodedRef<'_>) -> Option<V> {
+fn decode<V: Serialize + DeserializeOwned + 'static>(encoded: &Encoded<'_>) -> Option<V> {
     super::decode(encoded).expect("it does not panic")
 }
 
 /// As it is written where no reader looks again.
-fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<Encoded> {
+fn encode<V: Serialize + DeserializeOwned + 'static>(value: &V) -> Option<Encoded<'static>> {
     super::encode(value, Proof::Each)
 }
 
@@ -40,9 +42,9 @@ fn fingerprint<V: DeserializeOwned>() -> Option<u64> {
 #[track_caller]
 fn round<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
     let encoded = encode(value).unwrap();
-    assert_eq!(encoded.stamp.codec, Codec::Bincode, "{value:?}");
-    assert_eq!(Some(encoded.stamp.fingerprint), fingerprint::<V>());
-    assert_eq!(decode(encoded.as_ref()).as_ref(), Some(value));
+    assert_eq!(encoded.codec, Codec::Bincode, "{value:?}");
+    assert_eq!(Some(encoded.fingerprint), fingerprint::<V>());
+    assert_eq!(decode(&encoded).as_ref(), Some(value));
     assert_eq!(encode(value), Some(encoded));
 }
 
@@ -51,9 +53,9 @@ fn round<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &
 fn round_named<V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &V) {
     for encoded in [encode(value), as_message_pack(value)] {
         let encoded = encoded.unwrap();
-        assert_eq!(encoded.stamp.codec, Codec::MessagePack, "{value:?}");
-        assert_eq!(encoded.stamp.fingerprint, 0);
-        assert_eq!(decode(encoded.as_ref()).as_ref(), Some(value));
+        assert_eq!(encoded.codec, Codec::MessagePack, "{value:?}");
+        assert_eq!(encoded.fingerprint, 0);
+        assert_eq!(decode(&encoded).as_ref(), Some(value));
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::{Encoded, Proof, encode};
 use super::{Codec, decode};
 
 /// As values are written that every reader looks at again.
-fn write<V: Serialize + for<'de> Deserialize<'de> + 'static>(value: &V) -> Encoded {
+fn write<V: Serialize + for<'de> Deserialize<'de> + 'static>(value: &V) -> Encoded<'static> {
     encode(value, Proof::First).unwrap()
 }
 
@@ -47,7 +47,7 @@ fn the_first_values_of_a_type_are_read_back() {
     assert!(of_schema >= 1);
     for number in 1..100 {
         let encoded = write(&Counted::<0>(number));
-        assert_eq!(encoded.stamp.codec, Codec::Bincode);
+        assert_eq!(encoded.codec, Codec::Bincode);
     }
     assert_eq!(
         READ[0].swap(0, Ordering::Relaxed),
@@ -93,7 +93,7 @@ fn what_a_reader_finds_out_is_heeded_by_the_writer() {
     }
     let (hundred, mut misses) = (Index(numbers(100)), 0);
     for _ in 0..3 {
-        match decode::<Index>(write(&hundred).as_ref()) {
+        match decode::<Index>(&write(&hundred)) {
             Some(read) => assert_eq!(read, hundred),
             None => misses += 1,
         }
@@ -108,7 +108,7 @@ fn a_writer_that_never_reads_finds_out_itself() {
     for _ in 0..8 {
         write(&Index(numbers(1)));
     }
-    let traces: Vec<_> = (0..64).map(|_| write(&Index(numbers(100))).stamp.trace).collect();
+    let traces: Vec<_> = (0..64).map(|_| write(&Index(numbers(100))).trace).collect();
     assert_eq!(traces[0], 0, "nothing is known yet");
     assert!(traces[32..].iter().all(|trace| *trace != 0));
 }
@@ -119,7 +119,7 @@ fn a_value_that_panics_when_it_is_read_is_not_written_for_long() {
         write(&Counted::<1>(number));
     }
     let large = write(&Counted::<1>(LARGE));
-    assert!(super::super::decode::<Counted<1>>(large.as_ref()).is_err());
+    assert!(super::super::decode::<Counted<1>>(&large).is_err());
     assert_eq!(encode(&Counted::<1>(LARGE), Proof::First), None, "its reader has panicked");
     write(&Counted::<1>(7));
 }
@@ -130,7 +130,7 @@ fn what_another_version_of_the_type_wrote_says_nothing() {
         write(&Counted::<2>(number));
     }
     let before = write(&7_u64);
-    assert_eq!(decode::<Counted<2>>(before.as_ref()), None);
+    assert_eq!(decode::<Counted<2>>(&before), None);
     READ[2].store(0, Ordering::Relaxed);
     write(&Counted::<2>(9));
     assert_eq!(READ[2].load(Ordering::Relaxed), 0, "it is not doubted");
@@ -142,7 +142,7 @@ fn so_is_what_the_writer_found_out_itself() {
     struct Index(#[serde(with = "list")] HashMap<u32, u32>);
     let hundred = Index(numbers(100));
     for _ in 0..50 {
-        assert_eq!(decode::<Index>(write(&hundred).as_ref()).as_ref(), Some(&hundred));
+        assert_eq!(decode::<Index>(&write(&hundred)).as_ref(), Some(&hundred));
     }
 }
 
@@ -155,9 +155,9 @@ fn a_value_that_does_not_read_back_is_a_miss_also_behind_many_that_do() {
     struct Lower(#[serde(deserialize_with = "lower")] String);
     for _ in 0..20 {
         let ok = Lower("ok".into());
-        assert_eq!(decode::<Lower>(write(&ok).as_ref()), Some(ok));
+        assert_eq!(decode::<Lower>(&write(&ok)), Some(ok));
     }
     for _ in 0..3 {
-        assert_eq!(decode::<Lower>(write(&Lower("NOT ok".into())).as_ref()), None);
+        assert_eq!(decode::<Lower>(&write(&Lower("NOT ok".into()))), None);
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Binary, EncodedRef, decode, encode, expressions, round};
+use super::{Binary, decode, encode, expressions, round};
 
 #[test]
 fn scalars() {
@@ -27,11 +27,11 @@ fn scalars() {
     round(&());
     for bits in [0x7fc0_0000, 0xffc0_0001, 0x8000_0000, 0] {
         let encoded = encode(&f32::from_bits(bits)).unwrap();
-        assert_eq!(decode::<f32>(encoded.as_ref()).map(f32::to_bits), Some(bits));
+        assert_eq!(decode::<f32>(&encoded).map(f32::to_bits), Some(bits));
     }
     for bits in [0x7ff8_0000_0000_0000, 0xfff8_0000_0000_0001, 1 << 63, 0] {
         let encoded = encode(&f64::from_bits(bits)).unwrap();
-        assert_eq!(decode::<f64>(encoded.as_ref()).map(f64::to_bits), Some(bits));
+        assert_eq!(decode::<f64>(&encoded).map(f64::to_bits), Some(bits));
     }
 }
 
@@ -57,12 +57,12 @@ fn lists_of_bytes() {
         let encoded = encode(&list).unwrap();
         let other = VecDeque::from(list);
         assert_eq!(encode(&other), Some(encoded.clone()));
-        assert_eq!(decode(encoded.as_ref()), Some(other));
+        assert_eq!(decode(&encoded), Some(other));
 
         for bytes in [&encoded.bytes[1..], &[], &[250], &[251, 0, 0], &[251, 1, 0, 7], &[0, 0]] {
-            let damaged = EncodedRef { bytes, ..encoded.as_ref() };
-            assert_eq!(decode::<VecDeque<u8>>(damaged), None, "{bytes:?}");
-            assert_eq!(decode::<Vec<u8>>(damaged), None, "{bytes:?}");
+            let damaged = encoded.with(bytes);
+            assert_eq!(decode::<VecDeque<u8>>(&damaged), None, "{bytes:?}");
+            assert_eq!(decode::<Vec<u8>>(&damaged), None, "{bytes:?}");
         }
     }
 }

@@ -146,9 +146,9 @@ where
     B: Serialize + DeserializeOwned + 'static,
 {
     let encoded = encode(value).unwrap();
-    assert_eq!(encoded.stamp.codec, Codec::Bincode);
-    assert!(decode::<A>(encoded.as_ref()).is_some());
-    decode::<B>(encoded.as_ref()).is_some()
+    assert_eq!(encoded.codec, Codec::Bincode);
+    assert!(decode::<A>(&encoded).is_some());
+    decode::<B>(&encoded).is_some()
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn only_what_has_no_order_needs_a_trace() {
     use std::collections::{BTreeSet, VecDeque};
 
     fn trace<V: Serialize + DeserializeOwned + 'static>(value: &V) -> u64 {
-        encode(value).unwrap().stamp.trace
+        encode(value).unwrap().trace
     }
     assert_eq!(trace(&vec![(1, "a".to_owned())]), 0);
     assert_eq!(trace(&BTreeMap::from([(1, BTreeSet::from([2]))])), 0);
