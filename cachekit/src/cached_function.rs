@@ -18,11 +18,13 @@ use crate::thread_cache;
 mod listed;
 mod owned;
 mod policy;
+mod registry;
 
 pub use self::listed::{Function, functions};
 use self::owned::Owned;
 pub(crate) use self::owned::{Given, given};
 pub use self::policy::{L1, OnTamper, POLICY, Policy, Tier, TtlPolicy};
+pub use self::registry::{Registered, list};
 
 /// The identity and the attribute of an annotated function.
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +86,6 @@ struct Node {
     store: Store,
     next: NextStore,
 }
-
-/// The row of a function in the registry.
-pub struct Registered(pub &'static CachedFunction);
-
-inventory::collect!(Registered);
 
 impl CachedFunction {
     /// The static of a function. The call has the location of the function's name. `path` is the
@@ -181,7 +178,7 @@ impl CachedFunction {
                     }
                 }
         };
-        inventory::iter::<Registered>().map(|entry| entry.0).find(same)
+        registry::functions().into_iter().find(same)
     }
 
     /// The store of an instantiation, if it has one.

@@ -3,7 +3,7 @@
 
 pub use crate::cache::own::lookup_in;
 pub use crate::cached_function::{
-    CachedFunction, FunctionRef, L1, OnTamper, POLICY, Policy, Registered, Tier, TtlPolicy,
+    CachedFunction, FunctionRef, L1, OnTamper, POLICY, Policy, Registered, Tier, TtlPolicy, list,
 };
 pub use crate::companion::{self, visit, visit_ruled};
 pub use crate::handle::{
@@ -37,17 +37,13 @@ use crate::shape::checks::Holds;
 /// The traits behind `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()`, without names that could hide
 /// the user's.
 pub mod shape {
-    pub use crate::shape::pick::{
-        BothRejected as _, OptionRejected as _, OptionShape as _, PlainShape as _, ResultBoth as _,
-        ResultOnly as _, ResultRejected as _, ResultShared as _,
-    };
+    pub use crate::shape::pick::{Pick as _, PickWithErr as _};
 }
 
 /// The traits behind `(&&&&Part(&argument)).__cachekit_via().__cachekit_shared()`, likewise.
 pub mod part {
     pub use crate::key::{
-        Shared as _, Unshared as _, ViaBorrow as _, ViaHash as _, ViaKey as _, ViaNothing as _,
-        ViaOption as _, ViaUnordered as _, WriteOnly as _,
+        Shared as _, Unshared as _, Via as _, ViaNothing as _, ViaUnordered as _, WriteOnly as _,
     };
 }
 
@@ -97,11 +93,30 @@ pub const fn entries(capacity: i128) -> Option<u64> {
 }
 
 /// Lists a function in the registry.
+#[cfg(not(target_os = "linux"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cachekit_register {
-    ($function:path) => {
+    ($function:ident) => {
         $crate::__private::inventory::submit! { $crate::__private::Registered(&$function) }
+    };
+}
+
+/// Lists a function in the registry.
+///
+/// What `inventory` does here as well: the program calls the functions in this section before `main`. Without its node in a
+/// static of its own, and without its conditions for other systems, it costs the compiler half as much.
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __cachekit_register {
+    ($function:ident) => {
+        extern "C" fn __cachekit_list() {
+            $crate::__private::list(&$function)
+        }
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        static __CACHEKIT_LISTED: extern "C" fn() = __cachekit_list;
     };
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::owned;
-use super::{CachedFunction, FunctionInfo, Policy, Registered, Tier};
+use super::{CachedFunction, FunctionInfo, Policy, Tier};
+use super::{owned, registry};
 use crate::stats::Stats;
 
 /// An annotated function, as [`functions`] lists it.
@@ -152,9 +152,8 @@ fn readable(path: &str, module: &str, name: &str) -> String {
 /// assert_eq!(function.stats().misses, 0);
 /// ```
 pub fn functions() -> Vec<Function> {
-    let mut all: Vec<Function> =
-        inventory::iter::<Registered>().map(|entry| Function { definition: entry.0 }).collect();
-    all.extend(owned::functions().into_iter().map(|definition| Function { definition }));
+    let all = registry::functions().into_iter().chain(owned::functions());
+    let mut all: Vec<Function> = all.map(|definition| Function { definition }).collect();
     all.sort_by_key(|function| function.definition.info.place);
     all
 }

@@ -20,7 +20,7 @@ pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
     BorrowingPart, ByBorrow, ByHash, ByOption, KeyOf, Keyable, Ordered, Owning, Part, ReadBack,
-    Shared, Unhashable, Unshared, ViaBorrow, ViaHash, ViaKey, ViaNothing, ViaOption, ViaUnordered,
+    Shared, Unhashable, Unshared, Via, ViaNothing, ViaUnordered,
     WriteOnly,
 };
 
