@@ -8,8 +8,10 @@
 use crate::explain::Explanation;
 use crate::handle::{EntryKey, Handle, Invalidated};
 
+mod generated;
 mod visit;
 
+pub use generated::{entries, whole};
 pub use visit::{LookAt, LookAtValue, MakeHandle, Visit, visit, visit_ruled};
 
 /// `f::invalidate(…)`
