@@ -148,6 +148,46 @@ enum Started<R> {
     Value(Entered, Box<R>),
 }
 
+/// A miss that has started, as a whole. Its fields are dropped in this order.
+#[cfg(debug_assertions)]
+struct Attempt<K, S: Shape> {
+    started: Started<S::Return>,
+    miss: Miss<K, S>,
+}
+
+#[cfg(debug_assertions)]
+impl<K, S> Attempt<K, S>
+where
+    K: Eq + Send + Sync + 'static,
+    S: Shape,
+{
+    fn of(mut miss: Miss<K, S>) -> Self {
+        Self { started: miss.starts(), miss }
+    }
+
+    fn has_value(&self) -> bool {
+        matches!(self.started, Started::Value(..))
+    }
+
+    /// The value that came from elsewhere.
+    fn value(self) -> S::Return {
+        match self.started {
+            Started::Value(call, value) => self.miss.instead(call, value),
+            Started::Run(_) => unreachable!("it has a value"),
+        }
+    }
+
+    /// Judges and publishes the result of the run, and returns it.
+    fn ends(mut self, rules: &impl Judge<K, S>, ret: S::Return) -> S::Return {
+        if let Started::Run(run) = self.started
+            && self.miss.ends(run, rules, &ret)
+        {
+            std::mem::forget(self.miss);
+        }
+        ret
+    }
+}
+
 /// How a miss goes on.
 // Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
@@ -190,6 +230,7 @@ where
     /// Runs a sync function under rules.
     // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
     // it does nothing but call that: what comes before and after depends on the key and the value only.
+    #[cfg(not(debug_assertions))]
     #[inline(never)]
     #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
     pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
@@ -204,6 +245,19 @@ where
             }
             Started::Value(call, value) => self.instead(call, value),
         }
+    }
+
+    /// The same without optimization, where it is compiled for each function as it stands: there is one thing to drop, and
+    /// that only where the function panics.
+    #[cfg(debug_assertions)]
+    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
+    pub fn run(self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
+        let attempt = Attempt::of(self);
+        if attempt.has_value() {
+            return attempt.value();
+        }
+        let ret = f();
+        attempt.ends(&rules, ret)
     }
 
     /// Whether the function is to run, and how.
