@@ -20,8 +20,7 @@ pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
     BorrowingPart, ByBorrow, ByHash, ByOption, KeyOf, Keyable, Ordered, Owning, Part, ReadBack,
-    Shared, Unhashable, Unshared, Via, ViaNothing, ViaUnordered,
-    WriteOnly,
+    Shared, Unhashable, Unshared, Via, ViaNothing, ViaUnordered, WriteOnly,
 };
 
 /// How a value takes part in a cache key.

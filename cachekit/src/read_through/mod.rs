@@ -35,6 +35,7 @@ mod refresh;
 pub(crate) mod remote;
 mod revalidate;
 mod route;
+mod run;
 mod with;
 
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
