@@ -247,7 +247,12 @@ fn refresh(model: &Model) -> TokenStream {
     let run = if model.returned.is_async() {
         quote_spanned!(mixed=> #private::refresh_async(#call))
     } else {
-        quote_spanned!(mixed=> #private::refresh(|| #call))
+        // As the runtime's `refresh` does, without a closure.
+        let forcing = Ident::new("_cachekit_own_forcing", mixed);
+        quote_spanned! {mixed=>
+            let #forcing = #private::force();
+            #call
+        }
     };
     let deprecated = model.deprecated();
     // Lints look at the span of the signature, which must not end with the user's tokens.

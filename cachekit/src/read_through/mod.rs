@@ -48,7 +48,7 @@ pub(crate) use join::read;
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use rare::Plans;
-pub use refresh::{refresh, refresh_async};
+pub use refresh::{Forcing, force, refresh, refresh_async};
 use remote::MakeRemote;
 pub use revalidate::Ticket;
 pub use route::{InProcess, OwnedKey, Route};

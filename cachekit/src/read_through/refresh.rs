@@ -24,7 +24,7 @@ use crate::thread_cache;
 /// assert_eq!(version(), 2);
 /// ```
 pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
-    let _forcing = Forcing::new();
+    let _forcing = force();
     call()
 }
 
@@ -49,7 +49,7 @@ pub async fn refresh_async<F: Future>(call: F) -> F::Output {
         if !pending {
             return call.as_mut().poll(cx);
         }
-        let _forcing = Forcing::new();
+        let _forcing = force();
         let polled = call.as_mut().poll(cx);
         // The call's look-up took it, or it is still pending.
         pending = thread_cache::with(thread_cache::ThreadCache::is_forced).unwrap_or(false);
@@ -58,15 +58,18 @@ pub async fn refresh_async<F: Future>(call: F) -> F::Output {
     .await
 }
 
-/// Forces the thread's next cached call; withdraws the order if there was none.
-struct Forcing;
-
-impl Forcing {
-    fn new() -> Self {
-        thread_cache::with(|thread_cache| thread_cache.force(true));
-        Self
-    }
+/// Forces the thread's next cached call.
+///
+/// The companions of sync functions use this in place of [`refresh`]: a closure costs the compiler more.
+pub fn force() -> Forcing {
+    thread_cache::with(|thread_cache| thread_cache.force(true));
+    Forcing(())
 }
+
+/// Withdraws the order if there was no call.
+#[derive(Debug)]
+#[must_use]
+pub struct Forcing(());
 
 impl Drop for Forcing {
     fn drop(&mut self) {
