@@ -14,7 +14,8 @@ pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::{BorrowingPart, Part};
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Own, Ticket, force, lookup, own, refresh_async, unboxed,
+    Asked, Drive, Driving, Forcing, Lead, Miss, Own, Ticket, force, lookup, own, refresh_async,
+    unboxed,
 };
 pub use crate::route;
 pub use crate::rules::Defaults;
