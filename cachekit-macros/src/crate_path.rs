@@ -1,8 +1,8 @@
 //! The path of the runtime: `::cachekit` unless `crate = …` names another one.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, parse_quote};
+use quote::ToTokens;
+use syn::{Path, Token, parse_quote};
 
 /// An absolute path to the runtime crate.
 pub(crate) struct CratePath(Path);
@@ -33,31 +33,39 @@ impl CratePath {
     }
 
     /// `::cachekit::name`, located at `span`, so that an error there underlines the user's code.
-    pub(crate) fn public(&self, name: &str, span: Span) -> TokenStream {
-        let name = Ident::new(name, span);
-        let path = self.located(span);
-        quote_spanned!(span=> #path::#name)
+    pub(crate) fn public(&self, name: &'static str, span: Span) -> Item<'_> {
+        Item { krate: &self.0, name, span }
     }
 
     /// `::cachekit::__private`, located at `span`.
-    pub(crate) fn private(&self, span: Span) -> TokenStream {
+    pub(crate) fn private(&self, span: Span) -> Item<'_> {
         self.public("__private", span)
     }
+}
 
-    fn located(&self, span: Span) -> TokenStream {
-        let mut path = self.0.clone();
-        if let Some(colons) = &mut path.leading_colon {
-            colons.spans = [span; 2];
+/// The path of an item of the runtime. It is written token by token where it stands, and not as a stream of its own: each
+/// stream in another one is a conversation with the compiler.
+#[derive(Clone, Copy)]
+pub(crate) struct Item<'a> {
+    krate: &'a Path,
+    name: &'static str,
+    span: Span,
+}
+
+impl ToTokens for Item<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let colons = Token![::](self.span);
+        if self.krate.leading_colon.is_some() {
+            colons.to_tokens(tokens);
         }
-        for pair in path.segments.pairs_mut() {
-            let (segment, colons) = pair.into_tuple();
-            if let Some(colons) = colons {
-                colons.spans = [span; 2];
-            }
+        for segment in &self.krate.segments {
+            let mut segment = segment.ident.clone();
             // Its location changes, its meaning does not: `$crate` depends on its hygiene.
-            segment.ident.set_span(span.resolved_at(segment.ident.span()));
+            segment.set_span(self.span.resolved_at(segment.span()));
+            segment.to_tokens(tokens);
+            colons.to_tokens(tokens);
         }
-        quote!(#path)
+        Ident::new(self.name, self.span).to_tokens(tokens);
     }
 }
 

@@ -22,6 +22,7 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Generics, Meta, Token};
 
+use crate::crate_path::Item;
 use crate::model::{Companion, Model, Tier};
 use crate::names::ours;
 
@@ -37,7 +38,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 
 impl Model {
     /// `::cachekit::__private`, for code where no user code should be underlined.
-    fn private(&self) -> TokenStream {
+    fn private(&self) -> Item<'_> {
         self.krate.private(Span::mixed_site())
     }
 

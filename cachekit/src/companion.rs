@@ -8,9 +8,11 @@
 use crate::explain::Explanation;
 use crate::handle::{EntryKey, Handle, Invalidated};
 
+mod generated;
 mod visit;
 
-pub use visit::{LookAt, LookAtValue, MakeHandle, Visit, visit, visit_ruled};
+pub use generated::{entries, whole};
+pub use visit::{LookAt, LookAtValue, MakeHandle, Visit, visit, visit_ruled, visit_unknown};
 
 /// `f::invalidate(…)`
 pub fn invalidate<R>(entry: Handle<R>) -> Invalidated {

@@ -10,7 +10,7 @@ use crate::explain::Explanation;
 use crate::key::{self, CacheKey};
 use crate::read_through::{OwnedKey, Route};
 use crate::route;
-use crate::rules::{Judge, Rules};
+use crate::rules::{Defaults, Judge, Rules, Unknown};
 use crate::shape::Shape;
 use crate::stats::Stats;
 
@@ -28,19 +28,43 @@ pub use self::operation::{Clear, Operation};
 type BoxFuture<'a, T> = cachekit_io::BoxFuture<'a, T>;
 
 /// A handle for a call, or what becomes one.
-pub fn handle<H, R, Q, S, J>(function: FunctionRef, route: R, _shape: S, key: Q, judge: J) -> H
+pub(crate) fn make<H, R, Q, S, J>(function: FunctionRef, route: R, _shape: S, key: Q, judge: J) -> H
 where
     H: From<Unplaced<S::Return>>,
     R: Route<Q, S>,
     Q: CacheKey,
     OwnedKey<R, Q, S>: Clone,
-    S: Shape + Send + Sync + 'static,
+    S: Shape + 'static,
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
     let key = route.key(key);
     let hash = function.place(key::hash_of(&key));
     let (key, judge) = (key.to_owned_key(), Box::new(judge));
     Unplaced(Box::new(Call::<_, S> { function, key, hash, judge, remote: R::remote })).into()
+}
+
+/// A handle for a call whose values are judged by the policy alone.
+pub fn handle<H, R, Q, S>(function: FunctionRef, route: R, shape: S, key: Q) -> H
+where
+    H: From<Unplaced<S::Return>>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + 'static,
+{
+    make(function, route, shape, key, Defaults)
+}
+
+/// A handle for a call whose values only the call itself could judge.
+pub fn handle_unknown<H, R, Q, S>(function: FunctionRef, route: R, shape: S, key: Q) -> H
+where
+    H: From<Unplaced<S::Return>>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + 'static,
+{
+    make(function, route, shape, key, Unknown)
 }
 
 /// A handle for a call whose values are judged by rules. Separate, because a closure costs the compiler more
@@ -57,11 +81,11 @@ where
     R: Route<Q, S>,
     Q: CacheKey,
     OwnedKey<R, Q, S>: Clone,
-    S: Shape + Send + Sync + 'static,
+    S: Shape + 'static,
     F: FnOnce(Rules<Q::Owned, S>) -> J,
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
-    handle(function, route, shape, key, rules(Rules::new()))
+    make(function, route, shape, key, rules(Rules::new()))
 }
 
 /// A call by its key, before its store is looked up.

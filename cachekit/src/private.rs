@@ -5,20 +5,20 @@ pub use crate::cache::own::lookup_in;
 pub use crate::cached_function::{
     CachedFunction, FunctionRef, L1, OnTamper, POLICY, Policy, Registered, Tier, TtlPolicy,
 };
-pub use crate::companion::{self, visit, visit_ruled};
+pub use crate::companion::{self, visit, visit_ruled, visit_unknown};
 pub use crate::handle::{
-    Unplaced, function_clear, function_purge, function_stats, handle, handle_ruled,
+    Unplaced, function_clear, function_purge, function_stats, handle, handle_ruled, handle_unknown,
 };
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
 pub use crate::key::{BorrowingPart, NamedPart, Part};
 pub use crate::pinned::Pinned;
 pub use crate::read_through::{
-    Asked, Drive, Driving, Lead, Miss, Own, Ticket, lookup, own, refresh_async_of, refresh_of,
+    Asked, Drive, Driving, Forcing, Lead, Miss, Own, Ticket, force, lookup, own, refresh_async_of,
     unboxed,
 };
 pub use crate::route;
-pub use crate::rules::{Defaults, Unknown};
+pub use crate::rules::Defaults;
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 #[cfg(feature = "shared")]
 pub use crate::shape::secure::{Refusing, check_on_tamper, refusing, sealed, typed};
@@ -38,17 +38,13 @@ use crate::shape::checks::Holds;
 /// The traits behind `(&&&&Outcome::<R, Reach>::new()).__cachekit_shape()`, without names that could hide
 /// the user's.
 pub mod shape {
-    pub use crate::shape::pick::{
-        BothRejected as _, OptionRejected as _, OptionShape as _, PlainShape as _, ResultBoth as _,
-        ResultOnly as _, ResultRejected as _, ResultShared as _,
-    };
+    pub use crate::shape::pick::{Pick as _, PickWithErr as _};
 }
 
 /// The traits behind `(&&&&Part(&argument)).__cachekit_via().__cachekit_shared()`, likewise.
 pub mod part {
     pub use crate::key::{
-        Shared as _, Unshared as _, ViaBorrow as _, ViaHash as _, ViaKey as _, ViaNothing as _,
-        ViaOption as _, ViaUnordered as _, WriteOnly as _,
+        Shared as _, Unshared as _, Via as _, ViaNothing as _, ViaUnordered as _, WriteOnly as _,
     };
 }
 

@@ -45,7 +45,7 @@ impl<K, S: Shape> Judge<K, S> for Defaults {
 
 /// An option needs values that only the function's call has; a value alone cannot be judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Unknown;
+pub(crate) struct Unknown;
 
 impl<K, S: Shape> Judge<K, S> for Unknown {
     fn judge(&self, _key: &K, _ret: &S::Return, _ttl: Ticks) -> Verdict {

@@ -28,7 +28,7 @@ pub enum Kind {
 }
 
 /// How a return type is stored and rebuilt.
-pub trait Shape: Copy {
+pub trait Shape: Copy + Send + Sync {
     /// The function's return type.
     type Return;
     /// The part of it that can be stored.

@@ -87,7 +87,8 @@ fn sites(model: &Model) -> TokenStream {
     }
 }
 
-// Its functions are as visible as the type: if that is wrong, one error says so.
+// Its functions are as visible as the type: if that is wrong, one error says so. Their text is a macro of the runtime: see
+// there.
 
 /// The function's static, whose address is its identity.
 fn definition(model: &Model) -> TokenStream {
@@ -102,56 +103,23 @@ fn definition(model: &Model) -> TokenStream {
 /// Companions for all entries.
 fn of_the_function(model: &Model) -> TokenStream {
     let private = model.private();
-    let mixed = Span::mixed_site();
-    let stats = model.krate.public("Stats", mixed);
-    let invalidated = model.krate.public("Invalidated", mixed);
+    let kind = kind(model);
     let definition = definition(model);
-    let (cleared, clear) = if model.returned.is_async() {
-        (model.krate.public("Clear", mixed), quote!(companion::of_async::clear))
-    } else {
-        (invalidated, quote!(function_clear))
-    };
-    quote_spanned! {mixed=>
-        /// Counters of this function's cache, over all of its generic instances.
-        #[inline]
-        pub fn stats() -> #stats {
-            #private::function_stats(#definition)
-        }
-
-        /// Drops the expired entries of this function, and returns how many there were. They are dropped anyway
-        /// when space is needed; this frees their memory now.
-        #[inline]
-        pub fn purge() -> ::core::primitive::u64 {
-            #private::function_purge(#definition)
-        }
-
-        /// Drops all entries of this function.
-        #[inline]
-        pub fn clear() -> #cleared {
-            #private::#clear(#definition)
-        }
+    quote_spanned! {Span::mixed_site()=>
+        #private::companion::whole! { #kind [stats purge clear] [#definition] }
     }
 }
 
-/// The return type of a companion: this, or a named future of it. An `impl Future` would be one more type for each
-/// companion, which costs the compiler more than all the rest of it. `carried` is the type of a value on its way into the
-/// entry.
-fn returned(model: &Model, carried: &TokenStream, what: &TokenStream) -> TokenStream {
-    if !model.returned.is_async() {
-        return what.clone();
-    }
-    let operation = model.krate.public("Operation", Span::mixed_site());
-    let value = &model.returned.value;
-    quote!(#operation<#value, #carried, #what>)
+/// Which text the companions have.
+fn kind(model: &Model) -> Option<TokenStream> {
+    model.returned.is_async().then(|| quote!(async))
 }
 
 /// Companions for the entry of some arguments.
-///
-/// Each is a call by path, because a blanket trait of the user may have methods of these names. It
-/// passes the handle by value, so that there is nothing left to drop: each costs the compiler little.
 fn of_one_entry(model: &Model) -> TokenStream {
     let mixed = Span::mixed_site();
     let private = model.private();
+    let kind = kind(model);
     let turbofish = model.kept_turbofish();
     let generics = model.kept_generics();
     let (generics, _, bounds) = generics.split_for_impl();
@@ -164,73 +132,15 @@ fn of_one_entry(model: &Model) -> TokenStream {
     let names: Vec<_> = names.collect();
     let on_call = on_call(model);
     let on = on_call_path(model);
-    // Async companions look up the store when they are polled: until then they hold the call.
-    let (handle_type, module) = if model.returned.is_async() {
-        let value = &model.returned.value;
-        (quote!(#private::Unplaced<#value>), quote!(companion::of_async))
-    } else {
-        (handle::return_type(model), quote!(companion))
-    };
-    let entry = quote_spanned!(mixed=> Self::__cachekit_handle #turbofish (#(#names),*));
-    let entry_key = model.krate.public("EntryKey", mixed);
     let value = &model.returned.value;
-    let nothing = quote!(());
-    let invalidated = returned(model, &nothing, &model.krate.public("Invalidated", mixed));
-    let peeked = returned(model, &nothing, &quote_spanned!(mixed=> ::core::option::Option<#value>));
-    let explained = model.krate.public("explain", mixed);
-    let explained = returned(model, &nothing, &quote_spanned!(mixed=> #explained::Explanation));
-    let contained = returned(model, &nothing, &quote_spanned!(mixed=> ::core::primitive::bool));
-    let set = model.returned.is_async().then(|| {
-        let set = returned(model, &quote!(#value), &nothing);
-        quote_spanned!(mixed=> -> #set)
-    });
-    let set_to = ours("value", mixed);
     let refresh = refresh(model);
     let with = with(model, &names);
     quote_spanned! {mixed=>
         #on_call
 
-        #[doc(hidden)]
-        #[inline]
-        fn __cachekit_handle #generics (#(#arguments),*) -> #handle_type #bounds {
-            #on(#(#names,)* #private::companion::MakeHandle::<#handle_type>::new())
-        }
-
-        /// Drops the entry of these arguments, so that the next call runs the function.
-        #[inline]
-        pub fn invalidate #generics (#(#arguments),*) -> #invalidated #bounds {
-            #private::#module::invalidate(#entry)
-        }
-
-        /// The cached value of these arguments, without running the function.
-        #[inline]
-        pub fn peek #generics (#(#arguments),*) -> #peeked #bounds {
-            #private::#module::peek(#entry)
-        }
-
-        /// Whether there is an entry for these arguments.
-        #[inline]
-        pub fn contains #generics (#(#arguments),*) -> #contained #bounds {
-            #private::#module::contains(#entry)
-        }
-
-        /// What would happen to a call with these arguments, and why: which tier would answer, and for how long. It
-        /// changes nothing.
-        #[inline]
-        pub fn explain #generics (#(#arguments),*) -> #explained #bounds {
-            #private::#module::explain(#entry)
-        }
-
-        /// Stores a value for these arguments, as if the function had returned it.
-        #[inline]
-        pub fn set #generics (#(#arguments,)* #set_to: #value) #set #bounds {
-            #private::#module::set(#entry, #set_to)
-        }
-
-        /// The key of these arguments, for logs and comparisons.
-        #[inline]
-        pub fn key #generics (#(#arguments),*) -> #entry_key #bounds {
-            #private::#module::key(#entry)
+        #private::companion::entries! {
+            #kind [invalidate peek contains explain set key]
+            [#generics] [#bounds] [#turbofish] [#(#arguments,)*] [#(#names,)*] [#on] [#value]
         }
 
         #with
@@ -251,7 +161,7 @@ fn on_call(model: &Model) -> TokenStream {
     let (generics, _, bounds) = generics.split_for_impl();
     let by = ours("visitor", mixed);
     let visit = quote_spanned!(mixed=> #by, Self::__cachekit_site #turbofish ());
-    let made = handle::make(model, ["visit", "visit_ruled"], &visit);
+    let made = handle::make(model, ["visit", "visit_unknown", "visit_ruled"], &visit);
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]
@@ -344,7 +254,12 @@ fn refresh(model: &Model) -> TokenStream {
     let run = if model.returned.is_async() {
         quote_spanned!(mixed=> #private::refresh_async_of(#definition, #call))
     } else {
-        quote_spanned!(mixed=> #private::refresh_of(#definition, || #call))
+        // As the runtime's `refresh` does, without a closure.
+        let forcing = Ident::new("_cachekit_own_forcing", mixed);
+        quote_spanned! {mixed=>
+            let #forcing = #private::force(#definition);
+            #call
+        }
     };
     let deprecated = model.deprecated();
     // Lints look at the span of the signature, which must not end with the user's tokens.

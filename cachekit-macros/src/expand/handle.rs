@@ -7,6 +7,7 @@ use syn::{Visibility, ext::IdentExt};
 use super::key::{self, Arrival};
 use super::spans::{self, located};
 use super::{again, cached_function, route, rules, secure};
+use crate::crate_path::Item;
 use crate::model::Model;
 use crate::names::ours;
 
@@ -22,7 +23,11 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let receiver = model.receiver().map(|receiver| quote!(&#receiver,));
     let arguments = model.borrowed_arguments();
     let handle_type = return_type(model);
-    let handle = make(model, ["handle", "handle_ruled"], &quote!(Self::#site #turbofish ()));
+    let handle = make(
+        model,
+        ["handle", "handle_unknown", "handle_ruled"],
+        &quote!(Self::#site #turbofish ()),
+    );
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = model.levels_of_lints();
     let vis = spans::visibility(vis, name);
@@ -57,34 +62,35 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
 }
 
 /// `Handle`, or its async twin.
-pub(super) fn name(model: &Model) -> TokenStream {
+fn name(model: &Model) -> Item<'_> {
     let name = if model.returned.is_async() { "AsyncHandle" } else { "Handle" };
     model.krate.public(name, Span::mixed_site())
 }
 
 /// `Handle<R>`, or its async twin.
-pub(super) fn return_type(model: &Model) -> TokenStream {
+fn return_type(model: &Model) -> TokenStream {
     let handle = name(model);
     let value = &model.returned.value;
     quote!(#handle<#value>)
 }
 
-/// A call, by its first or its second name, that gets everything about a call of the function. The second name is used
-/// if a value that is set needs rules. `first` are the arguments before.
+/// A call that gets everything about a call of the function. Its name depends on the rules for a value that is set: there are
+/// none, they are unknown, or there are some. `first` are the arguments before.
 pub(super) fn make(
     model: &Model,
-    [plain, with_rules]: [&str; 2],
+    [plain, unknown, by_rules]: [&str; 3],
     first: &TokenStream,
 ) -> TokenStream {
     let shape = model.shape();
     let (name, rules) = match rules::for_set(model) {
-        rules::ForSet::Judge(judge) => (plain, judge),
-        rules::ForSet::Rules(closure) => (with_rules, closure),
+        rules::ForSet::Defaults => (plain, None),
+        rules::ForSet::Unknown => (unknown, None),
+        rules::ForSet::Rules(closure) => (by_rules, Some(quote!(, #closure))),
     };
     let sealing = secure::wrap_shape(model);
     let made = route::with(model, |route| {
         key::with(model, Arrival::Borrowed, |key| {
-            model.call_with_shape(name, None, &quote!(#first, #route), &quote!(#key, #rules))
+            model.call_with_shape(name, None, &quote!(#first, #route), &quote!(#key #rules))
         })
     });
     let of_value = ours("shape", Span::mixed_site());

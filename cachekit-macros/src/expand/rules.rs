@@ -30,21 +30,22 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
 
 /// The rules for a value that is set from outside.
 pub(super) enum ForSet {
-    /// A value that does.
-    Judge(TokenStream),
-    /// A closure that makes one.
+    /// None: the policy is enough.
+    Defaults,
+    /// There are some, which only a call can evaluate.
+    Unknown,
+    /// A closure that makes them.
     Rules(TokenStream),
 }
 
 /// The same for a value that is set from outside, where there is no call and so no arguments.
 pub(super) fn for_set(model: &Model) -> ForSet {
-    let private = model.private();
     let chain = chain(model);
     if chain.is_empty() {
-        return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Defaults));
+        return ForSet::Defaults;
     }
     if mentions_a_call(model, &expressions(model)) {
-        return ForSet::Judge(quote_spanned!(Span::mixed_site()=> #private::Unknown));
+        return ForSet::Unknown;
     }
     let rules = ours("rules", Span::mixed_site());
     ForSet::Rules(quote_spanned!(Span::mixed_site()=> |#rules| #rules #chain))

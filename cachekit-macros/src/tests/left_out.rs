@@ -89,7 +89,7 @@ fn companions_do_not_name_it() {
     let dense = |text: String| text.split_whitespace().collect::<String>();
     let function = "fn f<T: From<X> + Hash, X: Db<T>>(ex: X, id: T) -> u8 where X: Sized, T: Eq + Into<X> { 1 }";
     let emitted = dense(expansion("skip(ex, X)", function));
-    assert!(emitted.contains("pubfninvalidate<T:Hash>(id:&T)"), "{emitted}");
+    assert!(emitted.contains("[<T:Hash>][whereT:Eq][::<T>][id:&T,]"), "{emitted}");
     assert!(emitted.contains("whereT:Eq{"), "{emitted}");
     // The function itself is called with all of them.
     assert!(emitted.contains("f::<T,X>("), "{emitted}");

@@ -4,10 +4,10 @@
 use std::marker::PhantomData;
 
 use crate::cached_function::FunctionRef;
-use crate::handle::{Unplaced, handle};
+use crate::handle::{Unplaced, make};
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route, with_value, with_whole};
-use crate::rules::{Judge, Rules};
+use crate::rules::{Defaults, Judge, Rules, Unknown};
 use crate::shape::Shape;
 
 /// Does something with a call of a function that returns `Ret`.
@@ -28,7 +28,7 @@ pub trait Visit<Ret> {
         R: Route<Q, S>,
         Q: CacheKey,
         OwnedKey<R, Q, S>: Clone,
-        S: Shape<Return = Ret> + Send + Sync + 'static,
+        S: Shape<Return = Ret> + 'static,
         J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static;
 }
 
@@ -48,31 +48,48 @@ macro_rules! visits {
             R: Route<Q, S>,
             Q: CacheKey,
             OwnedKey<R, Q, S>: Clone,
-            S: Shape<Return = Ret> + Send + Sync + 'static,
+            S: Shape<Return = Ret> + 'static,
             J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
         $does
     };
 }
 
-/// Visits a call.
+/// Visits a call whose values are judged by the policy alone. Without an argument for that: it would cost the compiler more.
 #[inline]
-pub fn visit<V, R, Q, S, J>(
+pub fn visit<V, R, Q, S>(
     visitor: V,
     function: FunctionRef,
     route: R,
     shape: S,
     key: Q,
-    judge: J,
 ) -> V::Returned
 where
     V: Visit<S::Return>,
     R: Route<Q, S>,
     Q: CacheKey,
     OwnedKey<R, Q, S>: Clone,
-    S: Shape + Send + Sync + 'static,
-    J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
+    S: Shape + 'static,
 {
-    visitor.visit(function, route, shape, key, || judge)
+    visitor.visit(function, route, shape, key, || Defaults)
+}
+
+/// Visits a call whose values only the call itself could judge.
+#[inline]
+pub fn visit_unknown<V, R, Q, S>(
+    visitor: V,
+    function: FunctionRef,
+    route: R,
+    shape: S,
+    key: Q,
+) -> V::Returned
+where
+    V: Visit<S::Return>,
+    R: Route<Q, S>,
+    Q: CacheKey,
+    OwnedKey<R, Q, S>: Clone,
+    S: Shape + 'static,
+{
+    visitor.visit(function, route, shape, key, || Unknown)
 }
 
 /// Visits a call whose values are judged by rules. Separate, because a closure costs the compiler more than a value.
@@ -90,7 +107,7 @@ where
     R: Route<Q, S>,
     Q: CacheKey,
     OwnedKey<R, Q, S>: Clone,
-    S: Shape + Send + Sync + 'static,
+    S: Shape + 'static,
     F: FnOnce(Rules<Q::Owned, S>) -> J,
     J: Judge<OwnedKey<R, Q, S>, S> + Send + Sync + 'static,
 {
@@ -114,7 +131,7 @@ impl<Ret, H: From<Unplaced<Ret>>> Visit<Ret> for MakeHandle<H> {
     type Returned = H;
 
     visits!(|self, function, route, shape, key, judge| {
-        handle(function, route, shape, key, judge())
+        make(function, route, shape, key, judge())
     });
 }
 

@@ -62,7 +62,7 @@ where
 impl<K, S> Typed<K, S>
 where
     K: Clone + Eq + Send + Sync + 'static,
-    S: Shape + Send + Sync + 'static,
+    S: Shape + 'static,
 {
     async fn stored(&self) -> Option<Box<S::Return>> {
         if self.store.is_disabled() {
@@ -164,7 +164,7 @@ fn stored<S: Shape>(value: &S::Return) -> Option<Box<S::Value>> {
 impl<K, S> ErasedKey<S::Return> for Typed<K, S>
 where
     K: Clone + Eq + Send + Sync + 'static,
-    S: Shape + Send + Sync + 'static,
+    S: Shape + 'static,
 {
     fn peek(self: Arc<Self>) -> BoxFuture<'static, Option<Box<S::Return>>> {
         Box::pin(async move { self.stored().await })
@@ -221,7 +221,7 @@ pub(super) struct Call<K, S: Shape> {
 impl<K, S> ErasedCall<S::Return> for Call<K, S>
 where
     K: Clone + Eq + Send + Sync + 'static,
-    S: Shape + Send + Sync + 'static,
+    S: Shape + 'static,
 {
     fn placed(self: Box<Self>) -> Inner<S::Return> {
         let Call { function, key, hash, judge, remote } = *self;

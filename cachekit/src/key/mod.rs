@@ -20,8 +20,7 @@ pub use scalars::Float;
 #[doc(hidden)]
 pub use via::{
     BorrowingPart, ByBorrow, ByHash, ByOption, KeyOf, Keyable, NamedPart, Ordered, Owning, Part,
-    ReadBack, Shared, Unhashable, Unshared, ViaBorrow, ViaHash, ViaKey, ViaNothing, ViaOption,
-    ViaUnordered, WriteOnly,
+    ReadBack, Shared, Unhashable, Unshared, Via, ViaNothing, ViaUnordered, WriteOnly,
 };
 
 /// How a value takes part in a cache key.

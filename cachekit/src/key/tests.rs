@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::via::{ViaBorrow as _, ViaHash as _, ViaKey as _, ViaOption as _};
+use super::via::Via as _;
 use super::{CacheKey, Lookup, Part, hash_of};
 
 /// Keys that are equal match and hash alike; others do not match.

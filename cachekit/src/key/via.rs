@@ -23,20 +23,18 @@ pub struct Part<'a, T: ?Sized>(pub &'a T);
 
 copied!([T: ?Sized] Part<'_, T>);
 
-macro_rules! choices {
-    ($(
-        $(#[$doc:meta])*
-        $choice:ident for $part:ty, [$($generics:tt)*] [$($bounds:tt)*] => $key:ident<$life:lifetime>($($deref:tt)?);
-    )*) => {$(
-        $(#[$doc])*
-        pub trait $choice {
-            /// The key part.
-            type Key;
-            /// Creates it.
-            fn __cachekit_via(&self) -> Self::Key;
-        }
+/// Creates the key part of an argument. One trait for all choices: the compiler looks for the method in each trait that is in
+/// scope, for every annotated function.
+pub trait Via {
+    /// The key part.
+    type Key;
+    /// Creates it.
+    fn __cachekit_via(&self) -> Self::Key;
+}
 
-        impl<$($generics)*> $choice for $part
+macro_rules! choices {
+    ($($part:ty, [$($generics:tt)*] [$($bounds:tt)*] => $key:ident<$life:lifetime>($($deref:tt)?);)*) => {$(
+        impl<$($generics)*> Via for $part
         where
             $($bounds)*
         {
@@ -50,16 +48,16 @@ macro_rules! choices {
 }
 
 choices! {
-    /// First choice: the type defines its own key.
-    ViaKey for &&&Part<'a, T>, ['a, T: CacheKey + ?Sized] [] => KeyOf<'a>();
-    /// Second choice: a reference to something with the standard traits.
-    ViaBorrow for &&Part<'_, &'b T>, ['b, T: Hash + Eq + ToOwned + ?Sized]
+    // First choice: the type defines its own key.
+    &&&Part<'a, T>, ['a, T: CacheKey + ?Sized] [] => KeyOf<'a>();
+    // Second choice: a reference to something with the standard traits.
+    &&Part<'_, &'b T>, ['b, T: Hash + Eq + ToOwned + ?Sized]
         [T::Owned: Eq + Send + Sync + 'static] => ByBorrow<'b>(*);
-    /// Second choice, for an optional reference.
-    ViaOption for &&Part<'_, Option<&'b T>>, ['b, T: Hash + Eq + ToOwned + ?Sized]
+    // Second choice, for an optional reference.
+    &&Part<'_, Option<&'b T>>, ['b, T: Hash + Eq + ToOwned + ?Sized]
         [T::Owned: Eq + Send + Sync + 'static] => ByOption<'b>(*);
-    /// Fourth choice: the standard traits.
-    ViaHash for Part<'a, T>, ['a, T: Hash + Eq + Clone + Send + Sync + 'static] [] => ByHash<'a>();
+    // Fourth choice: the standard traits.
+    Part<'a, T>, ['a, T: Hash + Eq + Clone + Send + Sync + 'static] [] => ByHash<'a>();
 }
 
 macro_rules! borrowing {
@@ -70,7 +68,7 @@ macro_rules! borrowing {
 
         copied!([T: ?Sized] $part<'_, T>);
 
-        impl<'a, T: CacheKey + ?Sized> ViaKey for &&&$part<'a, T> {
+        impl<'a, T: CacheKey + ?Sized> Via for &&&$part<'a, T> {
             type Key = KeyOf<'a, T>;
             #[inline]
             fn __cachekit_via(&self) -> KeyOf<'a, T> {
@@ -110,7 +108,7 @@ impl<T: ?Sized> NamedPart<'_, T> {
     }
 }
 
-impl<'b, T: Hash + Eq + ToOwned + ?Sized> ViaBorrow for &&NamedPart<'_, &'b T>
+impl<'b, T: Hash + Eq + ToOwned + ?Sized> Via for &&NamedPart<'_, &'b T>
 where
     T::Owned: Eq + Send + Sync + 'static,
 {
@@ -121,7 +119,7 @@ where
     }
 }
 
-impl<'b, T: Hash + Eq + ToOwned + ?Sized> ViaOption for &&NamedPart<'_, Option<&'b T>>
+impl<'b, T: Hash + Eq + ToOwned + ?Sized> Via for &&NamedPart<'_, Option<&'b T>>
 where
     T::Owned: Eq + Send + Sync + 'static,
 {
@@ -208,7 +206,7 @@ unordered! {
 )]
 pub trait Ordered {}
 
-/// What [`ViaHash`] requires. Never true where it is used: its error message is its purpose.
+/// What the last choice requires. Never true where it is used: its error message is its purpose.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
     label = "needs `Hash + Eq + Clone + Send + Sync`, and to own its data or be a plain reference",

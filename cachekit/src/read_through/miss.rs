@@ -7,7 +7,6 @@ use std::pin::Pin;
 use super::Turn;
 use super::join::MAX_FAILED_WAITS;
 use super::lead::{Asked, Lead};
-use super::plain::{MAX_PLAIN, PlainRun};
 use super::rare::Rare;
 use super::remote::Behind;
 use crate::background;
@@ -15,7 +14,7 @@ use crate::clock::Ticks;
 use crate::explain::NotStored;
 use crate::flight::wait_graph;
 use crate::flight::wait_graph::Running;
-use crate::observe::{Call, Cause, Entered, Outcome};
+use crate::observe::{Call, Cause, Outcome};
 use crate::rules::{Judge, Rules, Verdict};
 use crate::shape::{Kind, Shape};
 use crate::store::{Caller, Flight, StoreRef};
@@ -129,13 +128,6 @@ impl<K, S: Shape> Drop for Miss<K, S> {
     }
 }
 
-/// A run of a sync function.
-enum Run {
-    Plain(PlainRun),
-    /// Any other: in the span of the function's run, if there is one.
-    Other(Entered),
-}
-
 /// How a miss goes on.
 // Values are boxed: a caller that gets one here has waited for it, and a large one is moved by its address.
 pub(super) enum Begun<R> {
@@ -175,66 +167,6 @@ where
         Rules::new()
     }
 
-    /// Runs a sync function under rules.
-    // Out of line, so that the annotated function itself is little more than its hit path. Compiled for each function, so
-    // it does nothing but call that: what comes before and after depends on the key and the value only.
-    #[inline(never)]
-    #[allow(clippy::needless_pass_by_value)] // A temporary of generated code.
-    pub fn run(mut self, rules: impl Judge<K, S>, f: impl FnOnce() -> S::Return) -> S::Return {
-        // Left last, also if the user's code panics.
-        let call = self.call.enter();
-        match self.starts() {
-            Ok(run) => {
-                let ret = f();
-                if self.ends(run, &rules, &ret) {
-                    // The miss stays where it is: moved, it would be copied.
-                    std::mem::forget(self);
-                }
-                ret
-            }
-            Err(value) => self.instead(call, value),
-        }
-    }
-
-    /// Begins a run of the function, unless its value comes from elsewhere.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn starts(&mut self) -> Result<Run, Box<S::Return>> {
-        // A large value gains nothing from the shorter way.
-        if const { size_of::<S::Return>() <= MAX_PLAIN }
-            && let Some(run) = self.starts_plainly()
-        {
-            return Ok(Run::Plain(run));
-        }
-        self.starts_otherwise()
-    }
-
-    /// Judges and publishes the result of a run. True if the miss has nothing left to drop, since its drop would be a call.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn ends(&mut self, run: Run, rules: &impl Judge<K, S>, ret: &S::Return) -> bool {
-        match run {
-            Run::Plain(run) => {
-                self.ends_plainly(run, rules, ret);
-                debug_assert!(!self.call.is_spent() || self.is_spent());
-                self.call.is_spent()
-            }
-            Run::Other(fill) => {
-                drop(fill);
-                self.complete(rules, ret);
-                false
-            }
-        }
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn starts_otherwise(&mut self) -> Result<Run, Box<S::Return>> {
-        if self.leads_plainly() {
-            self.enters();
-        } else if let Some(value) = self.start_otherwise() {
-            return Err(value);
-        }
-        Ok(Run::Other(self.call.enter_fill()))
-    }
-
     /// A function runs from here on, and what comes after it: the rules and the value's `Clone` belong to the run, since
     /// they, too, may call the function.
     #[inline]
@@ -260,7 +192,7 @@ where
     /// A value comes from elsewhere and has taken its time, so it may take an allocation, too: it is moved by its address.
     #[cold]
     #[inline(never)]
-    fn start_otherwise(&mut self) -> Option<Box<S::Return>> {
+    pub(super) fn start_otherwise(&mut self) -> Option<Box<S::Return>> {
         let begun = self.begin_blocking();
         let value = self.settles(begun);
         if value.is_none() {
@@ -284,16 +216,6 @@ where
             Begun::Disabled => self.give_up_turn(),
         }
         None
-    }
-
-    /// Ends a call whose function did not run.
-    #[cold]
-    #[inline(never)]
-    #[allow(clippy::boxed_local)] // It was moved by its address up to here.
-    fn instead(self, call: Entered, value: Box<S::Return>) -> S::Return {
-        drop(self);
-        drop(call);
-        *value
     }
 
     /// Judges what a function returned and keeps it.

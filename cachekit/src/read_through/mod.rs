@@ -36,6 +36,7 @@ mod refresh;
 pub(crate) mod remote;
 mod revalidate;
 mod route;
+mod run;
 mod with;
 
 #[cfg(all(test, not(feature = "tokio"), not(cachekit_model)))]
@@ -48,7 +49,7 @@ pub(crate) use join::read;
 pub use lead::{Asked, Lead};
 pub use miss::Miss;
 pub(crate) use rare::Plans;
-pub use refresh::{refresh, refresh_async, refresh_async_of, refresh_of};
+pub use refresh::{Forcing, force, refresh, refresh_async, refresh_async_of};
 use remote::MakeRemote;
 pub use revalidate::Ticket;
 pub use route::{InProcess, OwnedKey, Route};

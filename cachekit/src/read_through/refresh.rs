@@ -29,13 +29,6 @@ pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// The same for the next call of one function: for its companion.
-#[inline]
-pub fn refresh_of<R>(function: &'static CachedFunction, call: impl FnOnce() -> R) -> R {
-    let _placed = Placed::new(Order::Of(function));
-    call()
-}
-
 /// Drives a cached call so that its function runs even if the value is cached, and the result is
 /// stored. See [`refresh`].
 ///
@@ -77,3 +70,18 @@ async fn refreshing<F: Future>(function: Option<&'static CachedFunction>, call: 
     })
     .await
 }
+
+/// Forces the thread's next call of one function.
+///
+/// The companions of sync functions use this in place of [`refresh`]: a closure costs the compiler more.
+pub fn force(function: &'static CachedFunction) -> Forcing {
+    Forcing { _placed: Placed::new(Order::Of(function)) }
+}
+
+/// Withdraws the order if there was no call.
+#[must_use]
+pub struct Forcing {
+    _placed: Placed,
+}
+
+opaque!([] "Forcing", Forcing);

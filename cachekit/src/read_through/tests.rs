@@ -140,7 +140,7 @@ fn an_invalidation_beats_it() {
 /// A sync call of four threads, three of which wait for the first. What they got, and how often the function ran.
 fn four_threads<S>(f: impl Fn(u64) -> S::Return + Sync) -> (Vec<S::Return>, u64)
 where
-    S: Shape<Return: Send> + Send,
+    S: Shape<Return: Send>,
 {
     let store = StoreRef::Shared(Arc::new(Store::new(
         Capacity::Entries(64),

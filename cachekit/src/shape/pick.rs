@@ -40,48 +40,54 @@ impl<T: Clone + Send + Sync + 'static> Fits<InProcess> for T {}
 impl<T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static> Fits<Anywhere> for T {}
 
 macro_rules! choices {
-    ($method:ident: $(
-        $(#[$doc:meta])*
-        $choice:ident for $from:ty, [$($param:ident $(: $bound:ty)?),*] => $shape:ident<$($arg:ty),*>;
-    )*) => {$(
+    ($(#[$doc:meta])* $pick:ident::$method:ident: $(
+        $from:ty, [$($param:ident $(: $bound:ty)?),*] => $shape:ident<$($arg:ty),*>;
+    )*) => {
         $(#[$doc])*
-        pub trait $choice {
+        pub trait $pick {
             /// The shape.
             type Shape;
             /// Picks it.
             fn $method(&self) -> Self::Shape;
         }
 
-        impl<$($param $(: Fits<$bound>)?,)* X> $choice for $from {
-            type Shape = $shape<$($arg),*>;
-            #[inline]
-            fn $method(&self) -> Self::Shape {
-                $shape::new()
+        $(
+            impl<$($param $(: Fits<$bound>)?,)* X> $pick for $from {
+                type Shape = $shape<$($arg),*>;
+                #[inline]
+                fn $method(&self) -> Self::Shape {
+                    $shape::new()
+                }
             }
-        }
-    )*};
+        )*
+    };
 }
 
-choices! { __cachekit_shape:
-    /// First choice: a `Result` whose error can be copied to waiters.
-    ResultShared for &&&Outcome<Result<T, E>, X>, [T: X, E: InProcess] => OkShared<T, E>;
-    /// Second choice: any other `Result`.
-    ResultOnly for &&Outcome<Result<T, E>, X>, [T: X, E] => OkOnly<T, E>;
-    /// Second choice: an `Option`.
-    OptionShape for &&Outcome<Option<T>, X>, [T: X] => Optional<T>;
-    /// Third choice: any other value.
-    PlainShape for &Outcome<R, X>, [R: X] => Plain<R>;
-    /// A `Result` that cannot be cached.
-    ResultRejected for Outcome<Result<T, E>, X>, [T, E] => Rejected<Result<T, E>, T, E, T, ()>;
-    /// An `Option` that cannot be cached.
-    OptionRejected for Outcome<Option<T>, X>, [T] => Rejected<Option<T>, Option<T>, (), T, ()>;
+choices! {
+    /// Picks the shape of a return type. One trait for all choices: the compiler looks for the method in each trait that is in
+    /// scope, for every annotated function.
+    Pick::__cachekit_shape:
+    // First choice: a `Result` whose error can be copied to waiters.
+    &&&Outcome<Result<T, E>, X>, [T: X, E: InProcess] => OkShared<T, E>;
+    // Second choice: any other `Result`.
+    &&Outcome<Result<T, E>, X>, [T: X, E] => OkOnly<T, E>;
+    // Second choice: an `Option`.
+    &&Outcome<Option<T>, X>, [T: X] => Optional<T>;
+    // Third choice: any other value.
+    &Outcome<R, X>, [R: X] => Plain<R>;
+    // A `Result` that cannot be cached.
+    Outcome<Result<T, E>, X>, [T, E] => Rejected<Result<T, E>, T, E, T, ()>;
+    // An `Option` that cannot be cached.
+    Outcome<Option<T>, X>, [T] => Rejected<Option<T>, Option<T>, (), T, ()>;
 }
 
-choices! { __cachekit_shape_with_err:
-    /// For `ttl(err = …)`: a `Result` whose error can be stored.
-    ResultBoth for &&&Outcome<Result<T, E>, X>, [T: X, E: X] => Both<T, E>;
-    /// For `ttl(err = …)`: a `Result` that cannot be cached.
-    BothRejected for Outcome<Result<T, E>, X>, [T, E] => Rejected<Result<T, E>, T, E, T, E>;
+choices! {
+    /// The same for `ttl(err = …)`.
+    PickWithErr::__cachekit_shape_with_err:
+    // A `Result` whose error can be stored.
+    &&&Outcome<Result<T, E>, X>, [T: X, E: X] => Both<T, E>;
+    // A `Result` that cannot be cached.
+    Outcome<Result<T, E>, X>, [T, E] => Rejected<Result<T, E>, T, E, T, E>;
 }
 
 impl<R, X> Outcome<R, X> {
