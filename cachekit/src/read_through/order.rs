@@ -64,8 +64,10 @@ impl Placed {
     }
 
     /// Withdraws the order, and returns it if no call has taken it.
-    pub(super) fn withdraw(self) -> Option<Order> {
-        take()
+    pub(super) fn withdraw(mut self) -> Option<Order> {
+        let order = replace(self.before.take());
+        std::mem::forget(self);
+        order
     }
 }
 

@@ -160,7 +160,7 @@ fn a_stale_entry_is_refreshed_by_its_own_function() {
 }
 
 /// Refreshes another entry before its own look-up.
-#[cache::local(ttl = 60, stale = 30, key = by_expression::refresh(*id).min(0) + id)]
+#[cache::local(ttl = 60, stale = 30, key = (by_expression::refresh(*id), id).1)]
 fn refreshing_another(id: u32) -> u32 {
     let _ = id;
     version()
