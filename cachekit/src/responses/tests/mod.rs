@@ -252,6 +252,17 @@ pub(super) fn let_the_world_age() {
     }
 }
 
+/// Lets everything run until this holds. What it waits for may need another thread.
+#[cfg(feature = "shared")]
+pub(super) async fn until(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await.expect("it comes");
+}
+
 /// Lets everything run that can: on one thread, each task is polled until it waits.
 pub(super) async fn settle() {
     for _ in 0..64 {
