@@ -9,14 +9,13 @@ const FEWEST: usize = 16;
 /// Slots by hash. A bucket is the upper half of the hash, and below it the number of the slot and 1; 0 is empty.
 pub(super) struct Index {
     buckets: Box<[u64]>,
-    used: usize,
-    /// So many are used at most.
-    most: usize,
+    /// How many more make it grow.
+    left: usize,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { buckets: vec![0; FEWEST].into(), used: 0, most: most(FEWEST) }
+        Self { buckets: vec![0; FEWEST].into(), left: most(FEWEST) }
     }
 
     #[inline]
@@ -53,9 +52,9 @@ impl Index {
     /// Adds a slot where the search for its hash ended.
     #[inline]
     pub(super) fn insert(&mut self, hash: u64, slot: u32, Hole(at): Hole) {
-        self.used += 1;
         self.buckets[at] = bucket_of(hash, slot);
-        if self.used > self.most {
+        self.left -= 1;
+        if self.left == 0 {
             self.grow();
         }
     }
@@ -64,7 +63,7 @@ impl Index {
     #[inline(never)]
     fn grow(&mut self) {
         let more: Box<[u64]> = vec![0; self.buckets.len() * 2].into();
-        self.most = most(more.len());
+        self.left = most(more.len()) - most(self.buckets.len());
         for bucket in std::mem::replace(&mut self.buckets, more) {
             if bucket != 0 {
                 // None is like another: the first hole.
@@ -90,7 +89,7 @@ impl Index {
             }
             hole = (hole + 1) & mask;
         }
-        self.used -= 1;
+        self.left += 1;
         let mut at = hole;
         loop {
             at = (at + 1) & mask;
@@ -110,11 +109,11 @@ impl Index {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.used
+        most(self.buckets.len()) - self.left
     }
 }
 
-/// How many of so many buckets are used at most, for searches to be short.
+/// How many of so many buckets are too many, for searches to be short.
 fn most(buckets: usize) -> usize {
     buckets * 3 / 5
 }
