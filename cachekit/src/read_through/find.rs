@@ -306,7 +306,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
         let Lookup { store, hash, caller, .. } = self.lookup;
         let (mut forced, mut refresh) = (false, None);
         // Taken out first: the user's `Eq` runs, and may call cached functions.
-        match order::take() {
+        match order::is_placed().then(order::take).flatten() {
             None => {}
             Some(Order::Any) => forced = true,
             Some(Order::Of(function)) if self.is_of(function) => forced = true,

@@ -2,7 +2,7 @@
 //!
 //! An order says which call it is for. Between the moment it is placed and that call's look-up, other cached functions
 //! may be called: by an expression in the attribute, such as `key = canonical(id)`, or by the `Hash` of a key. They leave
-//! the order where it is.
+//! the order where it is. Only if the body of such a function calls the function that is to run, that call takes the order.
 
 use std::cell::RefCell;
 

@@ -43,8 +43,9 @@ pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
 /// assert_eq!(answer::stats().loads, 1);
 /// # });
 /// ```
-pub async fn refresh_async<F: Future>(call: F) -> F::Output {
-    refreshing(None, call).await
+// No `async fn`: it would hold the call once more.
+pub fn refresh_async<F: Future>(call: F) -> impl Future<Output = F::Output> {
+    refreshing(None, call)
 }
 
 /// The same for the next call of one function: for its companion.

@@ -251,13 +251,16 @@ where
                     {
                         return Ok(response);
                     }
-                    if matches!(came, Came::Ended) {
+                    let is_ended = matches!(came, Came::Ended);
+                    if is_ended {
                         self.over = None;
                     }
                     if !at.look.may_fill() || wanted == Wanted::Run {
                         return self.unfilled(&at, Forward::Stale, "not-stored").await;
                     }
-                    wanted = Wanted::Run;
+                    // Where another process ended it, the waiters for it share a run again.
+                    let again = is_ended && wanted == Wanted::Any;
+                    wanted = if again { Wanted::Fresh } else { Wanted::Run };
                     continue;
                 }
                 Came::Entry(entry) => entry,

@@ -145,6 +145,7 @@ impl<'de> Document<'de> {
     /// For types that read a string: dates of other crates do, and find it in a sentinel.
     fn text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
         if let Some(wanted) = Wanted::of::<V::Value>()
+            && (self.dates_are_numbers || wanted.is_in_values())
             && let Some((date, after)) = self.date()?
         {
             self.reader = after;

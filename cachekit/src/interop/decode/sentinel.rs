@@ -3,6 +3,8 @@
 //! Such a type asks for a text, and the type that its visitor produces says which one it is, even behind references,
 //! boxes and newtypes.
 
+use std::fmt::Write as _;
+
 use serde::de::value::{BoolDeserializer, BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, MapAccess};
 
@@ -17,6 +19,8 @@ enum Kind {
     Instant,
     /// Read in UTC, and written without an offset.
     UtcInstant,
+    /// With the name of its zone, which is in no document but those of keys.
+    ZonedInstant,
     Naive,
     Date,
     Time,
@@ -65,6 +69,9 @@ impl Wanted {
                 (typeid::of::<jiff::civil::Time>(), Kind::Time),
             ];
             found = found.or_else(|| of(types, Form::Iso));
+            if id == typeid::of::<jiff::Zoned>() {
+                found = Some(Self { kind: Kind::ZonedInstant, form: Form::Iso });
+            }
         }
         #[cfg(feature = "time")]
         {
@@ -82,10 +89,15 @@ impl Wanted {
         found
     }
 
+    /// Whether the type reads the dates of values.
+    pub(super) fn is_in_values(self) -> bool {
+        self.kind != Kind::ZonedInstant
+    }
+
     /// The text that the type reads.
     pub(super) fn text(self, date: Temporal) -> Result<Text, Fault> {
         let fitting = match (self.kind, date) {
-            (Kind::Instant, Temporal::DateTime(date)) if date.is_aware() => {
+            (Kind::Instant | Kind::ZonedInstant, Temporal::DateTime(date)) if date.is_aware() => {
                 // chrono and jiff do not read the seconds of an offset.
                 let has_seconds = date.offset.is_some_and(|offset| offset % 60 != 0);
                 if has_seconds && self.form == Form::Iso { date.to_utc() } else { Some(date) }
@@ -109,6 +121,10 @@ impl Wanted {
             Form::Spaced => for_crates::spaced(&mut text, date),
         }
         .expect("a text takes all that is written");
+        if self.kind == Kind::ZonedInstant {
+            // An offset in place of a name, for which a database of zones would be needed.
+            text.write_str("[+00:00]").expect("a text takes all that is written");
+        }
         Ok(text)
     }
 }

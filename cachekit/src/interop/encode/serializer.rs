@@ -69,6 +69,14 @@ impl<'m> Encoder<'m> {
         self.depth -= levels;
     }
 
+    /// Two types of sets may read the same document, one in any order and the other only in the order that it has there.
+    fn mark_set<T: ?Sized>(&mut self) {
+        if self.profile == Profile::Marked {
+            write::mark(&mut self.out);
+            self.out.extend(std::any::type_name::<T>().as_bytes());
+        }
+    }
+
     /// What stands in a collection or a wrapper. Forgets what was known of the value before it.
     #[inline]
     pub(super) fn serialize_part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
@@ -259,6 +267,7 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
             names::SET => {
                 self.is_set = self.profile != Profile::Whole;
                 self.has_sets = true;
+                self.mark_set::<T>();
                 value.serialize(self)
             }
             names::EXTENSION => Err(Fault::new(
@@ -285,9 +294,6 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 'm>, Fault> {
         let shape = if self.is_set { Shape::Set } else { Shape::Array };
-        if shape == Shape::Set && self.profile == Profile::Marked {
-            write::mark(&mut self.out);
-        }
         Compound::open(self, shape, len, 1)
     }
 
@@ -297,8 +303,8 @@ impl<'a, 'm> Serializer for &'a mut Encoder<'m> {
         I: IntoIterator<Item: Serialize>,
     {
         let shape = if self.is_set || recognize::is_set::<I>() { Shape::Set } else { Shape::Array };
-        if shape == Shape::Set && self.profile == Profile::Marked {
-            write::mark(&mut self.out);
+        if recognize::is_set::<I>() {
+            self.mark_set::<I>();
         }
         let items = items.into_iter();
         let len = match items.size_hint() {

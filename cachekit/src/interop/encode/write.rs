@@ -14,7 +14,7 @@ pub(in crate::interop) enum Profile {
     Value,
     /// As for keys, except that dates and sets are written in full, as their types read them.
     Whole,
-    /// As for keys, with a mark before each date and each set. For comparison: no reader takes it.
+    /// As for keys, with a mark before each date, and before each set with its type. For comparison: no reader takes it.
     Marked,
 }
 

@@ -43,6 +43,22 @@ enum Pick {
     Any(Set<Vec<u8>>),
 }
 
+/// The same, all of them sets.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Sets {
+    Pair(Set<[u8; 2]>),
+    Named(Set<(u8, String)>),
+    Any(Set<Vec<Item>>),
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Item {
+    Number(u8),
+    Name(String),
+}
+
 /// Where one has a date, the other has a number.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -119,6 +135,18 @@ fn values_that_share_a_place_are_not_known_both() {
         &[Pick::Pair([1, 2]), Pick::Any(Set(vec![2, 1]))].map(|of| With { beside: at(1), of }),
     );
     at_most_one_is_known(&[Span::From { start: at(1), end: 2 }, Span::To { start: 1, end: at(2) }]);
+    let any = |items: [Item; 3]| Sets::Any(Set(items.into()));
+    let number = Item::Number;
+    at_most_one_is_known(&[
+        Sets::Pair(Set([1, 2])),
+        any([number(1), number(2), number(2)]),
+        any([number(2), number(1), number(2)]),
+    ]);
+    let name = || Item::Name("x".to_owned());
+    at_most_one_is_known(&[
+        Sets::Named(Set((1, "x".to_owned()))),
+        any([name(), number(1), name()]),
+    ]);
     at_most_one_is_known(&[Tags::List(vec![1, 2]), Tags::Set(Set(vec![2, 1]))]);
 }
 
@@ -155,6 +183,9 @@ fn dates_of_jiff_are_known() {
     let now = jiff::Timestamp::new(1_704_110_400, 123_456_789).unwrap();
     known(&now, true);
     known(&With { beside: Some(now), of: Number::Whole(2) }, true);
+    let zoned = now.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(2)));
+    known(&zoned, true);
+    known(&With { beside: zoned, of: Number::Whole(2) }, true);
 }
 
 #[cfg(feature = "time")]
