@@ -221,3 +221,39 @@ async fn what_another_process_ended_is_passed_on_to_no_later_request() {
         settle().await;
     }
 }
+
+/// Requests that waited for a page which another process ended share the next run: the handler has just failed, and may be
+/// in trouble.
+#[tokio::test]
+async fn those_who_wait_for_what_was_ended_elsewhere_share_a_run() {
+    let silent = silent(Keeps::Fences);
+    silent.hide(Capability::Locks);
+    let backend: Arc<dyn Backend> = silent;
+    let made = aging_process(&backend, Some(FAILS_OVER[0]), "503");
+    make_and_age(&made).await;
+    let (gate, runs) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (by, counted) = (Arc::clone(&gate), Arc::clone(&runs));
+    let a = Scope::new().with_backend(Arc::clone(&backend)).run(|| {
+        Shop::later(CacheResponses::builder("elsewhere"), move |_| {
+            let (gate, run) = (Arc::clone(&by), counted.fetch_add(1, Ordering::SeqCst));
+            async move {
+                gate.acquire().await.unwrap().forget();
+                if run == 0 {
+                    return Ok(response(&[(":status", "503")], "bad"));
+                }
+                Ok(response(&[("cache-control", "max-age=60")], "new"))
+            }
+        })
+    });
+    let leads = tokio::spawn(a.get_owned("/"));
+    until(|| runs.load(Ordering::SeqCst) == 1).await;
+    Ends::ByInvalidation.end(&backend).await;
+    let waiting: Vec<_> = (0..5).map(|_| tokio::spawn(a.get_owned("/"))).collect();
+    settle().await;
+    gate.add_permits(10);
+    leads.await.unwrap();
+    for waits in waiting {
+        assert_eq!(waits.await.unwrap().text, "new");
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
