@@ -76,9 +76,10 @@ pub fn key_in<A: Serialize + ?Sized>(
     operation: Operation<'_>,
     args: &A,
 ) -> Result<Key, Error> {
-    // The key is made last, so that it is made where the caller wants it.
     let hash = encode::arguments(args, hash)?;
-    Ok(Key::new(namespace, operation, &hash))
+    let mut key = Key { bytes: [0; MAX_KEY_LEN], len: 0 };
+    key.write(namespace, operation, &hash);
+    Ok(key)
 }
 
 /// `BLAKE2b` with 32 bytes, which is not a part of that with 64.
@@ -94,12 +95,17 @@ fn hash(encoded: &[u8]) -> [u8; HASH_LEN] {
 }
 
 impl Key {
-    /// Once, and not in each function that makes keys.
+    /// Compiled once, and not in each function that makes keys. It writes in place: a key that it returned would be
+    /// copied by wide loads right behind the narrow stores, for which a processor waits.
     #[inline(never)]
     #[allow(clippy::cast_possible_truncation)] // A key is at most 194 bytes long.
-    fn new(namespace: Namespace<'_>, operation: Operation<'_>, hash: &[u8; HASH_LEN]) -> Self {
-        let mut key = Self { bytes: [0; MAX_KEY_LEN], len: 0 };
-        let mut rest = &mut key.bytes[..];
+    fn write(
+        &mut self,
+        namespace: Namespace<'_>,
+        operation: Operation<'_>,
+        hash: &[u8; HASH_LEN],
+    ) {
+        let mut rest = &mut self.bytes[..];
         for name in [namespace.as_str(), operation.as_str()] {
             let (place, after) = rest.split_at_mut(name.len() + 1);
             let (colon, place) = place.split_last_mut().expect("it has place for a colon");
@@ -109,8 +115,7 @@ impl Key {
         }
         let digits = rest.first_chunk_mut().expect("names are 64 bytes long at most");
         write_hex(hash, digits);
-        key.len = (namespace.as_str().len() + operation.as_str().len() + 2 + digits.len()) as u8;
-        key
+        self.len = (namespace.as_str().len() + operation.as_str().len() + 2 + digits.len()) as u8;
     }
 }
 
