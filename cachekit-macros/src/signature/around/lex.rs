@@ -22,18 +22,24 @@ pub(super) struct Token<'s> {
 }
 
 /// All tokens, in order. Text that is not Rust gives some other list, and no error.
+///
+/// A long file is read with it in debug builds, so it asks each question only where the first character allows a yes.
 pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(first) = source[at..].chars().next() {
         let rest = &source[at..];
-        let (kind, length) = if first.is_whitespace() || first == '\u{feff}' {
+        let (kind, length) = if first.is_whitespace() {
+            (None, rest.len() - rest.trim_start().len())
+        } else if first == '\u{feff}' {
             (None, first.len_utf8())
         } else if rest.starts_with("//") {
             (None, rest.find('\n').unwrap_or(rest.len()))
         } else if rest.starts_with("/*") {
             (None, block_comment(rest))
-        } else if let Some(length) = string(rest) {
+        } else if matches!(first, '"' | 'b' | 'c' | 'r')
+            && let Some(length) = string(rest)
+        {
             (Some(Kind::Other), length)
         } else if first == '\'' {
             quoted(rest)
