@@ -108,6 +108,17 @@ pub(crate) fn end(entry: &Resident, (head, is_inert): (&Head, bool)) -> End {
     End::of(head)
 }
 
+/// Like [`end`], for an entry that made room. Its fate goes on: what is written to the shared tier is not in doubt.
+#[inline(always)]
+pub(crate) fn evict(entry: &Resident, (head, is_inert): (&Head, bool)) -> End {
+    if Arc::strong_count(entry) == 1 {
+        head.evict_unheld();
+        return if is_inert && head.is_plain() { End::Inert } else { End::Plain };
+    }
+    head.evict();
+    End::of(head)
+}
+
 /// Where the hash of a key is in its store: spread, so that equal keys of two caches use different slots of a thread cache.
 #[inline]
 pub(crate) fn mix(hash: u64, instantiation: TypeId, instance: u64) -> u64 {

@@ -111,7 +111,9 @@ where
         self.store.purge()
     }
 
-    /// Changes the capacity, in entries or in weight as the cache was built. If it is smaller, entries are evicted now.
+    /// Changes the capacity, in entries or in weight as the cache was built. If it is smaller, entries are evicted now, and
+    /// memory that is no longer needed is given back; in a shard where a fill is running, at the next `resize`,
+    /// [`purge`](Self::purge) or [`clear`](Self::clear).
     ///
     /// The number of shards stays. If a cache was built small and should become large, build a new one. Each shard
     /// keeps space for one entry, so a cache that was built large cannot become smaller than its number of shards (up

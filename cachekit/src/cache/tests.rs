@@ -308,6 +308,42 @@ fn listeners_hear_of_everything_that_leaves_and_may_call_back() {
 }
 
 #[test]
+fn what_has_expired_was_no_value_however_it_is_removed() {
+    /// Removes key 1. Whether there was a value.
+    type Remove = fn(&Cache<u64, u64>) -> bool;
+    let ways: [(&str, Remove); 6] = [
+        ("invalidate", |cache| cache.invalidate(&1)),
+        ("remove", |cache| cache.remove(&1).is_some()),
+        ("predicate", |cache| cache.invalidate_if(|_, _| true) > 0),
+        ("clear", |cache| {
+            cache.clear();
+            false
+        }),
+        ("purge", |cache| cache.purge() == 0),
+        ("insert", |cache| {
+            cache.insert(1, 2);
+            false
+        }),
+    ];
+    for (name, remove) in ways {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&heard);
+        let clock = Clock::new();
+        let cache = Cache::builder()
+            .ttl(secs(60))
+            .clock(&clock)
+            .listener(move |_: &u64, _: &u64, cause| sink.lock().unwrap().push(cause))
+            .build();
+        cache.insert(1, 1);
+        clock.advance(secs(61));
+        assert!(!remove(&cache), "{name}");
+        // A predicate is not asked about it; the next purge finds it.
+        cache.purge();
+        assert_eq!(*heard.lock().unwrap(), [Cause::Expired], "{name}");
+    }
+}
+
+#[test]
 fn what_was_exported_comes_back_with_the_time_it_has_left() {
     let (clock, later) = (Clock::new(), Clock::new());
     let before = Cache::builder().clock(&clock).build();

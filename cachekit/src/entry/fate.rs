@@ -15,7 +15,8 @@ use crate::sync::{Mutex, lock};
 const GOES_ON: u8 = 0;
 /// The copy has ended: an event of the shared tier arrived.
 const OUTDATED: u8 = 1;
-/// The value itself was invalidated, replaced or evicted.
+/// The value itself was invalidated or replaced, or has expired. Eviction does not end a fate: the value is as good as
+/// before, and may be on its way to the shared tier.
 const DEAD: u8 = 2;
 
 /// See above.
@@ -65,7 +66,7 @@ impl Fate {
         self.state() >= OUTDATED
     }
 
-    /// Whether the value itself was invalidated, replaced or evicted, and not only its copy here.
+    /// Whether the value itself was invalidated or replaced, or has expired, and not only its copy here.
     pub(crate) fn is_invalidated(&self) -> bool {
         self.state() == DEAD
     }

@@ -20,7 +20,7 @@ const DOUBTED: u8 = 2;
 /// A copy that may be out of date, because the shared tier sent an event. It is not served, but a write that the tier
 /// itself guards may still reach the tier.
 const OUTDATED: u8 = 4;
-/// Invalidated, replaced or evicted, and final: no bit.
+/// Invalidated, replaced, expired or evicted, and final: no bit.
 const DEAD: u8 = 0;
 /// The bits of an entry that may still be served, now or later.
 const LIVES: u8 = ALIVE | DOUBTED;
@@ -119,6 +119,19 @@ impl Head {
     pub(super) fn kill_unheld(&self) {
         self.state.store(DEAD, Ordering::Release);
         self.note_end();
+    }
+
+    /// Ends an entry that left only to make room: no thread may serve it, but its value is as good as before, and a write
+    /// of it to the shared tier goes on.
+    #[inline]
+    pub(crate) fn evict(&self) {
+        self.state.fetch_and(DEAD | IN_THREAD_CACHES, Ordering::AcqRel);
+    }
+
+    /// Like [`evict`](Self::evict), if only the caller holds the entry.
+    #[inline]
+    pub(super) fn evict_unheld(&self) {
+        self.state.store(DEAD, Ordering::Release);
     }
 
     /// Ends the fate of an entry together with the entry.

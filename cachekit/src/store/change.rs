@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// Removes the entry under `hash` if `same` accepts it, and ends the fills that are running, in one step. The entry, if
-    /// it was alive.
+    /// it was alive and had not expired.
     pub(crate) fn remove(
         &self,
         hash: u64,
@@ -150,9 +150,10 @@ impl Store {
                 continue;
             };
             inner.kill_fills(at);
-            let alive = same && entry.head().kill();
+            let over = entry.head().is_over(self.sweeping_now(NEVER, 0));
+            let alive = same && entry.head().kill() && !over;
             if same {
-                inner.take(at, Cause::Removed, &mut out);
+                inner.take(at, if over { Cause::Expired } else { Cause::Removed }, &mut out);
             }
             drop(inner);
             self.let_go(out);
@@ -160,16 +161,18 @@ impl Store {
         }
     }
 
-    /// Removes this very entry, and ends the fills that are running: one may be changing it. True if it was there, alive.
+    /// Removes this very entry, and ends the fills that are running: one may be changing it. True if it was there, alive,
+    /// and had not expired.
     pub(crate) fn remove_this(&self, hash: u64, entry: &Resident) -> bool {
         self.unkept.forget(hash);
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.find(hash).filter(|at| inner.holds(*at, entry));
-        let alive = at.is_some() && entry.head().kill();
+        let over = entry.head().is_over(self.sweeping_now(NEVER, 0));
+        let alive = at.is_some() && entry.head().kill() && !over;
         if let Some(at) = at {
             inner.kill_fills(at);
-            inner.take(at, Cause::Removed, &mut out);
+            inner.take(at, if over { Cause::Expired } else { Cause::Removed }, &mut out);
         }
         drop(inner);
         self.let_go(out);
@@ -201,13 +204,17 @@ impl Store {
     }
 
     /// Removes everything that was there when the call started, and ends the fills that are running. Returns how many
-    /// entries there were.
+    /// entries there were that had not expired.
     pub(crate) fn clear(&self) -> u64 {
+        let now = self.sweeping_now(NEVER, 0);
         let (mut removed, mut out) = (0, Out::default());
         self.unkept.forget_all();
         for shard in &self.shards {
             let mut inner = lock(&shard.inner);
             inner.kill_all();
+            if now > 0 {
+                inner.purge(now, &mut out);
+            }
             removed += inner.entries as u64;
             inner.drain(&mut out);
         }
@@ -233,6 +240,8 @@ impl Store {
     /// Gives the store another size.
     pub(crate) fn resize(&self, room: u64) {
         let room = room.min(super::MOST_ROOM);
+        // One at a time: of two that run at once, one decides about all shards and about `disabled`.
+        let resizing = lock(&self.resizing);
         // Without room there is nothing to share among callers, either; and with room again there is.
         self.disabled.store(self.is_off || room == 0, Ordering::Relaxed);
         let now = self.now();
@@ -243,6 +252,8 @@ impl Store {
             let share = share(room, shards, at as u64).max(room.min(1));
             lock(&shard.inner).resize(share, now, &mut out);
         }
+        // Listeners and destructors run after it: they may resize again.
+        drop(resizing);
         self.let_go(out);
     }
 

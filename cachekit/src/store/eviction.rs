@@ -120,7 +120,7 @@ impl Inner {
         if !goes_by_itself(looked.0.is_visited(), worth) || slot.fills != NONE {
             return None;
         }
-        let end = entry::end(old, looked);
+        let end = entry::evict(old, looked);
         let old = slot.entry.take()?;
         unlink_first(slots, WINDOW);
         slots[oldest as usize].give_back(mem::replace(&mut self.free, oldest));
@@ -180,7 +180,7 @@ impl Inner {
         let looked = entry.look();
         let used = looked.0.take_visit();
         if goes_by_itself(used, worth) && !has_room {
-            let end = entry::end(entry, looked);
+            let end = entry::evict(entry, looked);
             self.window.adapt(used);
             self.leaves(at, weight, (Cause::Evicted, end), out);
             return;

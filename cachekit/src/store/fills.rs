@@ -81,6 +81,8 @@ impl Inner {
 
     /// Which row a fill is in.
     fn row_of(&mut self, Row { at, ticket }: Row) -> Option<u32> {
+        // Where it has ended, the shard may have become smaller since.
+        self.slots.get(at as usize)?;
         self.settle(at);
         let mut row = self.slot(at).fills;
         loop {

@@ -18,6 +18,23 @@ impl Index {
         Self { buckets: vec![0; FEWEST].into(), left: most(FEWEST) }
     }
 
+    /// With place for so many slots.
+    pub(super) fn for_slots(slots: usize) -> Self {
+        let mut buckets = FEWEST;
+        while most(buckets) <= slots {
+            buckets *= 2;
+        }
+        Self { buckets: vec![0; buckets].into(), left: most(buckets) }
+    }
+
+    /// Adds a slot whose hash has none.
+    pub(super) fn add(&mut self, hash: u64, slot: u32) {
+        // None is like it: the first hole.
+        if let Err(hole) = self.find(hash, |_| false) {
+            self.insert(hash, slot, hole);
+        }
+    }
+
     #[inline]
     fn mask(&self) -> usize {
         self.buckets.len() - 1

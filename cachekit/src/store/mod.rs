@@ -11,10 +11,11 @@ use crate::clock::{NEVER, Ticks};
 use crate::counters::{CounterId, HitCounter};
 use crate::entry::{self, AnyEntry, Entry, Head, Plan, Resident, StoreNumber};
 use crate::observe::Observed;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use crate::thread_cache;
 
 mod change;
+mod compact;
 mod counting;
 mod eviction;
 mod explaining;
@@ -78,6 +79,8 @@ pub(crate) struct Store {
     is_off: bool,
     /// Nor does this store: it is that, or has no room.
     disabled: AtomicBool,
+    /// Held while the store gets another size.
+    resizing: Mutex<()>,
     /// An entry with an end has come in.
     is_timed: AtomicBool,
     listener: Option<Listener>,
@@ -110,6 +113,7 @@ impl Store {
             clock,
             is_off: disabled,
             disabled: AtomicBool::new(disabled || room == 0),
+            resizing: Mutex::new(()),
             is_timed: AtomicBool::new(false),
             listener: None,
             attached: std::sync::OnceLock::new(),

@@ -19,7 +19,7 @@ use crate::entry::{self, AnyEntry, End, Resident};
 use crate::sync::Mutex;
 
 /// More slots than entries that are made room for at once: for fills without an entry, and for one entry too many.
-const SPARE: usize = 16;
+pub(super) const SPARE: usize = 16;
 
 /// What is counted under the lock.
 #[derive(Clone, Copy, Default)]
@@ -199,7 +199,12 @@ impl Inner {
         let Some(entry) = self.slot(at).entry.as_ref() else { return };
         let looked = entry.look();
         let weight = if self.weighted { looked.0.weight() } else { 1 };
-        let end = entry::end(entry, looked);
+        let end = match cause {
+            Cause::Evicted => entry::evict(entry, looked),
+            Cause::Expired | Cause::Replaced | Cause::Removed | Cause::Cleared => {
+                entry::end(entry, looked)
+            }
+        };
         self.leaves(at, weight, (cause, end), out);
     }
 
@@ -280,7 +285,7 @@ impl Inner {
 
     #[cold]
     fn refuse(&mut self, at: u32, entry: Resident, out: &mut Out) {
-        entry.head().kill();
+        entry.head().evict();
         self.counts.evictions += 1;
         // It was in no store, and so is in no thread cache.
         let hash = self.slot(at).hash;
@@ -320,6 +325,7 @@ impl Inner {
         while self.held > self.room {
             self.make_room(NONE, now, out);
         }
+        self.compact();
     }
 }
 

@@ -77,6 +77,16 @@ impl Sketch {
         self.sample = sample;
     }
 
+    /// Gives back the groups that so many entries do not need. A counter has the higher of two counts then.
+    pub(super) fn fold(&mut self, entries: usize) {
+        let needed = entries.saturating_mul(GROUPS).max(FEWEST);
+        while self.groups.len() / 2 >= needed {
+            let (lower, upper) = self.groups.split_at(self.groups.len() / 2);
+            let higher = |(a, b): (&Group, &Group)| std::array::from_fn(|at| a[at].max(b[at]));
+            self.groups = lower.iter().zip(upper).map(higher).collect();
+        }
+    }
+
     #[inline(always)]
     fn places(&self, hash: u64) -> Places {
         // Mixed once more: the bits that choose a shard and a bucket are the same for many keys here.

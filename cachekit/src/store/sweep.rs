@@ -35,6 +35,11 @@ impl Sweep {
         }
     }
 
+    /// Begins a turn, over other slots.
+    pub(super) fn start_over(&mut self) {
+        (self.hand, self.passed) = (0, self.earliest);
+    }
+
     fn seen(&mut self, ends: Ticks) {
         self.passed = self.passed.min(ends);
     }
@@ -71,11 +76,13 @@ impl Inner {
     /// Removes expired entries.
     pub(super) fn purge(&mut self, now: Ticks, out: &mut Out) {
         self.drop_if(Cause::Expired, out, |entry| entry.head().is_over(now));
+        self.compact();
     }
 
     /// Removes all entries.
     pub(super) fn drain(&mut self, out: &mut Out) {
         self.drop_if(Cause::Cleared, out, |_| true);
+        self.compact();
     }
 
     fn drop_if(&mut self, cause: Cause, out: &mut Out, drops: impl Fn(&dyn AnyEntry) -> bool) {

@@ -37,6 +37,18 @@ fn sync(id: u32) -> u32 {
     id
 }
 
+/// With room for one entry.
+#[cache(ttl = 600, capacity = 1)]
+async fn crowded(id: u32) -> u32 {
+    id
+}
+
+/// With room for ten small values.
+#[cache(ttl = 600, weight = |_, weight| u64::from(*weight), capacity = 10)]
+fn weighed(id: u32) -> u32 {
+    id
+}
+
 /// Makes one kind of operation wait until the gate opens.
 fn hold(backend: &FaultyBackend, operation: Operation) -> Gate {
     let gate = Gate::new();
@@ -237,6 +249,51 @@ fn a_fill_starts_while_a_set_is_under_way(operation: Operation) {
         assert!(matches!(seen, Some(0 | 50)), "{seen:?}");
         assert_eq!(block_on(read(1, &source)), 50);
     });
+}
+
+#[test]
+fn a_value_that_has_no_room_here_stays_in_the_shared_tier() {
+    for (operation, fenced) in [(Operation::SetFenced, true), (Operation::Set, false)] {
+        let (a, b, backend) = machines();
+        if !fenced {
+            backend.hide(Capability::Fencing);
+        }
+        a.run(|| weighed::set(&1, 11));
+        let gate = hold(&backend, operation);
+        a.run(|| {
+            let mut first = Polled::new(crowded::set(&1, 10));
+            assert!(first.poll().is_none());
+            // Makes the first one leave while it is on its way.
+            let mut second = Polled::new(crowded::set(&2, 20));
+            assert!(second.poll().is_none());
+            gate.open();
+            assert!(first.poll().is_some() && second.poll().is_some());
+        });
+        b.run(|| {
+            assert_eq!(weighed(1), 11, "fenced: {fenced}");
+            assert_eq!(block_on(crowded(1)), 10, "fenced: {fenced}");
+            assert_eq!(block_on(crowded(2)), 20, "fenced: {fenced}");
+        });
+        // What is on its way and has left this process is invalidated all the same.
+        backend.heal();
+        let gate = hold(&backend, operation);
+        a.run(|| {
+            let mut first = Polled::new(crowded::set(&3, 30));
+            assert!(first.poll().is_none());
+            let mut second = Polled::new(crowded::set(&4, 40));
+            assert!(second.poll().is_none());
+            let mut gone = Polled::new(crowded::invalidate(&3));
+            let confirmed = gone.poll();
+            gate.open();
+            assert!(first.poll().is_some() && second.poll().is_some());
+            assert!(confirmed.or_else(|| gone.poll()).is_some_and(|gone| gone.is_confirmed()));
+            settle();
+        });
+        b.run(|| {
+            assert_eq!(block_on(crowded::peek(&3)), None, "fenced: {fenced}");
+            assert_eq!(block_on(crowded::peek(&4)), Some(40), "fenced: {fenced}");
+        });
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Inner {
     /// come to. The slot waits for the entry. Else nothing is done.
     #[inline(always)]
     pub(in crate::store) fn ends_lone(&mut self, row: Row, ends: Ticks, now: Ticks) -> bool {
-        let slot = &mut self.slots[row.at as usize];
+        let Some(slot) = self.slots.get_mut(row.at as usize) else { return false };
         let is_plain = slot.fills == LONE && slot.lone() == (row.ticket, slot.lone().1 & PLAIN);
         if !is_plain || self.weighted || self.room == 0 || self.sweep.earliest.min(ends) <= now {
             return false;

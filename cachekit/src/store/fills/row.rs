@@ -188,6 +188,12 @@ impl Fills {
         self.most = self.started + NUMBERS;
     }
 
+    /// Lets go of all rows: no fill is under way.
+    pub(in crate::store) fn compact(&mut self) {
+        debug_assert_eq!(self.running, 0);
+        (self.rows, self.free) = (Vec::new(), NONE);
+    }
+
     /// Keeps a fill in a row. Returns which one.
     pub(super) fn add(&mut self, fill: Fill) -> u32 {
         let row = self.free;
