@@ -186,8 +186,8 @@ use crate::model::{Model, Tier};
 /// #[cache(self = key(self.id))]  // this part of it decides
 /// ```
 ///
-/// A `key` that mentions `self` states it too. For an associated function without a receiver and
-/// without the word `Self`, `self = shared` marks it as one. With `self = instance` values stay in
+/// A `key` that mentions `self` states it too. In code that a macro generated, `self = shared` marks an
+/// associated function that has neither a receiver nor the word `Self`. With `self = instance` values stay in
 /// this process.
 ///
 /// ## `if`: which values are stored

@@ -74,7 +74,7 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// Whether it is in an `impl` or a `trait`, as far as the tokens show.
+    /// Whether it is in an `impl` or a `trait`, as far as the tokens show. [`Around::of_self`] may know more.
     pub(crate) fn is_associated(&self, args: &Args) -> bool {
         self.receiver().is_some()
             || args.self_key.is_given()

@@ -53,8 +53,8 @@
 //!
 //! # Environment
 //!
-//! `CACHEKIT_DISABLE`: set to anything but `0`, `false`, `no`, `off` or nothing, it makes every cached function run
-//! its body at every call, and nothing is stored. Read once, when the first cache is used.
+//! `CACHEKIT_DISABLE`: set to anything but `0`, `false`, `no`, `off` (in any case) or nothing, it makes every cached
+//! function run its body at every call, and nothing is stored. Read once, when the first cache is used.
 //!
 //! With `shared`: `CACHEKIT_SHARED_BUDGET`, the longest wait for the shared tier in milliseconds, unless the program
 //! calls `set_shared_budget`. With `io`: `CACHEKIT_API_KEY` and related variables; see [`cache::io`]. With `redis`:
@@ -206,8 +206,11 @@ pub use ttl::IntoTtl;
 /// Whether `CACHEKIT_DISABLE` turned caching off when it was first read.
 pub(crate) fn disabled() -> bool {
     static DISABLED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
-        std::env::var_os("CACHEKIT_DISABLE")
-            .is_some_and(|value| !matches!(value.to_str(), Some("" | "0" | "false" | "no" | "off")))
+        // In any case, like the other switches: what writes environments may write `False`.
+        std::env::var_os("CACHEKIT_DISABLE").is_some_and(|value| {
+            let no = ["", "0", "false", "no", "off"];
+            !no.iter().any(|no| value.eq_ignore_ascii_case(no))
+        })
     });
     *DISABLED
 }

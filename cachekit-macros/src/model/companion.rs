@@ -35,10 +35,10 @@ impl Companion {
             return Companion::None;
         }
         let vis = args.vis.value().unwrap_or(&function.vis).clone();
-        if function.is_associated(args) {
-            return Self::beside_method(args, (function, parameters), vis, errors);
-        }
         let around = Around::of(&function.sig.ident);
+        if function.is_associated(args) || around.of_self {
+            return Self::beside_method((args, &around), (function, parameters), vis, errors);
+        }
         let name = args.name.value().unwrap_or(&function.sig.ident).clone();
         if PRIMITIVES.iter().any(|primitive| name == primitive) {
             errors.at(
@@ -72,14 +72,13 @@ impl Companion {
 
     /// More methods may be added next to a method, unless it implements a trait.
     fn beside_method(
-        args: &Args,
+        (args, around): (&Args, &Around),
         (function, parameters): (&Function, &[Parameter]),
         vis: Visibility,
         errors: &mut Errors,
     ) -> Self {
         // Without a visibility it may implement a trait: only the source file shows that.
-        let inherent = !matches!(function.vis, Visibility::Inherited)
-            || Around::of(&function.sig.ident).inherent_impl;
+        let inherent = !matches!(function.vis, Visibility::Inherited) || around.inherent_impl;
         if let (true, Some((what, name))) =
             (inherent || args.name.is_given(), hidden(args, parameters))
         {

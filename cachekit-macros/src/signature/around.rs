@@ -19,6 +19,8 @@ use self::lex::{Kind, Token};
 /// What is known of the block around the function.
 #[derive(Clone, Default)]
 pub(crate) struct Around {
+    /// Whether it is an `impl` or a `trait`: the function is one of `Self`, even if its tokens do not show that.
+    pub(crate) of_self: bool,
     /// Whether it is an `impl` of a type, without a trait and without attributes that could rewrite it.
     pub(crate) inherent_impl: bool,
     /// The names of types and modules next to the function, with the keyword that declares them.
@@ -140,23 +142,36 @@ fn block_at(tokens: &[Token<'_>], open: Option<usize>) -> Around {
         // The arguments of a macro, whose expansion is unknown.
         Some(_) => return Around::default(),
     };
+    let item = open.and_then(|open| item(&tokens[..open]));
     Around {
-        inherent_impl: open.is_some_and(|open| is_inherent_impl(&tokens[..open])),
+        of_self: item.as_ref().is_some_and(|(_, head)| is_block_of_self(head)),
+        inherent_impl: item.is_some_and(|(attributes, head)| is_inherent_impl(&attributes, head)),
         types: types(beside).into(),
     }
 }
 
-/// Whether the tokens before a brace are the head of an `impl` of a type.
-fn is_inherent_impl(before: &[Token<'_>]) -> bool {
-    let start = head(before);
-    let Some((attributes, head)) = split_attributes(&before[start..]) else { return false };
-    let mut head = head;
+/// The item whose head ends with these tokens: the names of its attributes, and the head without the words that may
+/// come before its keyword.
+fn item<'a, 's>(before: &'a [Token<'s>]) -> Option<(Vec<&'s str>, &'a [Token<'s>])> {
+    let (attributes, mut head) = split_attributes(&before[head(before)..])?;
     while let [first, rest @ ..] = head {
-        if !matches!(first.text, "unsafe" | "default" | "const") {
-            break;
-        }
-        head = rest;
+        head = match (first.text, rest) {
+            // `pub(crate)`
+            ("pub", [open, ..]) if open.text == "(" => rest.get(closing(rest)? + 1..)?,
+            ("pub" | "unsafe" | "default" | "const" | "auto", _) => rest,
+            _ => break,
+        };
     }
+    Some((attributes, head))
+}
+
+/// Whether this is the head of an `impl` or a `trait`.
+fn is_block_of_self(head: &[Token<'_>]) -> bool {
+    head.first().is_some_and(|first| matches!(first.text, "impl" | "trait"))
+}
+
+/// Whether this is the head of an `impl` of a type.
+fn is_inherent_impl(attributes: &[&str], head: &[Token<'_>]) -> bool {
     let [first, head @ ..] = head else { return false };
     // In `for<'a>`, the keyword belongs to a bound.
     let of_a_trait = head.iter().enumerate().any(|(index, token)| {

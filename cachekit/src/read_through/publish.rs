@@ -103,8 +103,11 @@ where
             return;
         };
         let fate = self.fate();
-        // First: of an older run nothing is to be kept in any tier once this one is.
-        let has_younger = self.overtake(&flight);
+        // Before the write, whose own echo ends what this one is for. From there on the flight knows who invalidates.
+        let outdated = self.is_outdated();
+        // First: of an older run nothing is to be kept in any tier once this one is. If a younger one is under way, the
+        // shared tier is for that one, which a write of ours could only disturb.
+        let has_younger = !outdated && flight.overtake();
         let windows = (verdict, self.window_of(ret, verdict));
         let Some(remote) = self.behind.made() else { return };
         let kept = if has_younger {
@@ -124,7 +127,7 @@ where
             }
             stored.flatten()
         };
-        self.settle(flight, ret, verdict, kept);
+        self.settle(flight, ret, verdict, kept.filter(|_| !outdated));
     }
 
     pub(super) fn finish_blocking(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
@@ -147,7 +150,8 @@ where
                     // Not known yet, and so perhaps sealed: nothing is kept.
                     Behind::Unmade(_) => None,
                 };
-                self.settle(flight, ret, verdict, kept);
+                let outdated = self.is_outdated();
+                self.settle(flight, ret, verdict, kept.filter(|_| !outdated));
             }
             None => self.settle_unkept(flight, ret),
         }
@@ -160,12 +164,6 @@ where
     /// What the refresh was for is gone: a caller that asks now runs the function, or has done so.
     fn is_outdated(&self) -> bool {
         self.refresh().is_some_and(Ticket::is_outdated)
-    }
-
-    /// Puts an end to the runs that started before this one, unless what this one is for is gone. True if one is
-    /// under way that started later: the shared tier is for that one, which a write of ours could only disturb.
-    fn overtake(&self, flight: &Flight) -> bool {
-        !self.is_outdated() && flight.overtake()
     }
 
     /// Errors are not served beyond their time.
@@ -182,7 +180,7 @@ where
         kept: Option<S::Stored>,
     ) {
         match kept {
-            Some(kept) if S::stored(ret).is_some() && !self.is_outdated() => {
+            Some(kept) if S::stored(ret).is_some() => {
                 let window = self.window_of(ret, verdict);
                 let published = self.publish(flight, kept, verdict, (window, S::kind(ret)));
                 if let Some(ticket) = self.take_refresh() {

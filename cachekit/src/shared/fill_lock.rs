@@ -1,9 +1,11 @@
 //! One run of the function among all processes: the lock taken before it, and the wait for its holder.
 
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use cachekit_io::LockToken;
+use cachekit_io::{BackendError, BoxFuture, LockToken};
 
 use super::remote_entry::RemoteEntry;
 use super::runtime;
@@ -38,6 +40,45 @@ impl Drop for FillLock {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
             self.remote_entry.release(token);
+        }
+    }
+}
+
+/// What the backend says to a request for the lock.
+pub(crate) type Acquired = Result<Option<LockToken>, BackendError>;
+
+/// A request for the lock. Dropped before the answer, it gives back what it may have got.
+pub(crate) struct Request {
+    remote_entry: RemoteEntry,
+    answer: Option<BoxFuture<'static, Acquired>>,
+    sent: bool,
+}
+
+impl Request {
+    pub(crate) fn new(remote_entry: RemoteEntry, answer: BoxFuture<'static, Acquired>) -> Self {
+        Self { remote_entry, answer: Some(answer), sent: false }
+    }
+}
+
+impl Future for Request {
+    type Output = Acquired;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Acquired> {
+        // Taken out: one that panics is not polled again.
+        let Some(mut answer) = self.answer.take() else { return Poll::Pending };
+        self.sent = true;
+        let polled = answer.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.answer = Some(answer);
+        }
+        polled
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take().filter(|_| self.sent) {
+            self.remote_entry.release_late(answer);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Functions and methods in every form: what may be annotated, and what stands beside it.
 
+mod associated;
 mod asynchronous;
 mod companions;
 mod companions_in_place;

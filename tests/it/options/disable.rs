@@ -74,7 +74,7 @@ fn the_environment_switches_caching_off() {
 #[test]
 fn without_it_or_with_a_no_caching_is_on() {
     assert_eq!(runs_with(None), "runs: 4 in scope: 4");
-    for value in ["", "0", "false", "no", "off"] {
+    for value in ["", "0", "false", "no", "off", "False", "NO", "Off"] {
         assert_eq!(runs_with(Some(value)), "runs: 4 in scope: 4", "{value:?}");
     }
 }

@@ -7,8 +7,8 @@ use cachekit::cache;
 use cachekit::testing::Scope;
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{
-    Backend, BackendError, BackendErrorKind, BoxFuture, Locks, ManualClock, MemoryBackend,
-    Operation, SetOptions,
+    Backend, BackendError, BackendErrorKind, BoxFuture, LockToken, Locks, ManualClock,
+    MemoryBackend, Operation, SetOptions,
 };
 use cachekit_tests::{Gate, Polled, Runs, block_on, in_child, together};
 
@@ -208,6 +208,62 @@ fn a_panic_and_a_dropped_call_give_the_lock_back() {
     });
     settle(&a);
     assert_eq!((backend.count(Operation::Lock), backend.count(Operation::Unlock)), (2, 2));
+}
+
+/// Grants locks at once, and says so once its gate is open.
+#[derive(Debug)]
+struct Late(MemoryBackend, Gate);
+
+impl Backend for Late {
+    cachekit_tests::delegate!(0: get set delete exists health);
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        Some(self)
+    }
+}
+
+impl Locks for Late {
+    fn try_acquire<'a>(
+        &'a self,
+        key: &'a str,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>> {
+        Box::pin(async move {
+            let granted = self.0.locks().unwrap().try_acquire(key, lease).await;
+            self.1.passed().await;
+            granted
+        })
+    }
+
+    fn release<'a>(
+        &'a self,
+        key: &'a str,
+        token: &'a LockToken,
+    ) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.0.locks().unwrap().release(key, token)
+    }
+}
+
+#[test]
+fn a_call_that_goes_before_the_lock_is_granted_does_not_keep_it() {
+    #[cache(ttl = 60)]
+    async fn value(n: u64) -> u64 {
+        n
+    }
+    let (memory, gate) = (MemoryBackend::new(), Gate::new());
+    let late = Scope::new().with_backend(Arc::new(Late(memory.clone(), gate.clone())));
+    late.run(|| {
+        let mut given_up = Polled::new(value(1));
+        assert_eq!(given_up.poll(), None);
+        gate.wait_reached();
+    });
+    gate.open();
+    settle(&late);
+    let other = Scope::new().with_backend(Arc::new(memory));
+    other.run(|| {
+        assert_eq!(block_on(value(1)), 1);
+        assert_eq!(value::stats().lock_waits, 0);
+    });
 }
 
 /// A backend that knows locks in its writes and refuses every one that comes with a lock, as if the key

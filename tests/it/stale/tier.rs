@@ -40,6 +40,28 @@ fn the_shared_tier_keeps_values_for_the_window_too() {
     assert_eq!((machine(&backend).run(call), source.runs()), (Ok(1), 2));
 }
 
+/// A backend may send events of the process's own writes, too.
+#[test]
+fn the_echo_of_its_write_does_not_undo_a_refresh() {
+    let source = Source::default();
+    let call = || block_on(shared(&[1, 2], 3, source.clone()));
+    let (a, clock, _) = shared_machine();
+    a.run(|| {
+        call().unwrap();
+        settle();
+        for round in 1..4 {
+            clock.advance(TTL + Duration::from_secs(1));
+            a.clock().advance(TTL + Duration::from_secs(1));
+            source.set(round);
+            assert_eq!(call(), Ok(round - 1), "served, while the function runs");
+            settle();
+            let stats = shared::stats();
+            assert_eq!((stats.entries, stats.refreshes), (1, u64::from(round)));
+            assert_eq!((call(), shared::stats().shared_hits), (Ok(round), 0), "kept here");
+        }
+    });
+}
+
 #[test]
 fn what_the_shared_tier_calls_stale_is_not_kept_here() {
     let source = Source::default();

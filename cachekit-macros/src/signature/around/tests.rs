@@ -56,6 +56,34 @@ fn what_may_not_be_one_is_none() {
 }
 
 #[test]
+fn the_functions_of_self_are_known() {
+    for source in [
+        "impl A { fn here() {} }",
+        "impl B for A { fn here() {} }",
+        "#[async_trait] impl<T> B<T> for <T as C>::D { fn other() { x() } fn here() {} }",
+        "trait B { fn here() {} }",
+        "#[ext] pub(in a::b) unsafe trait B<T>: for<'a> C<'a> + D where T: E { fn here() {} }",
+        "pub trait B { const C: u8 = { 1 }; fn here() {} }",
+        "macro_rules! m { ($t:ty) => { impl B for $t { fn here() {} } } }",
+    ] {
+        assert!(around(source).of_self, "{source}");
+    }
+    for source in [
+        "fn here() {}",
+        "pub mod a { fn here() {} }",
+        "impl A { fn a() { fn here() {} } }",
+        "fn a(b: impl B) -> impl B { fn here() {} }",
+        "trait B { const C: () = { fn here() {} }; }",
+        "impl A { m! { fn here() {} } }",
+        "m!(impl A, here);",
+        "extern \"C\" { fn here(); }",
+        "pub { fn here() {} }",
+    ] {
+        assert!(!around(source).of_self, "{source}");
+    }
+}
+
+#[test]
 fn types_and_modules_beside_the_function_are_known() {
     let taken = |source: &str| around(source).types.iter().any(|(name, _)| name == "here");
     for source in [

@@ -13,6 +13,7 @@ use super::{Failed, RemoteEntry, answer, said};
 use crate::entry::Fate;
 use crate::observe::Operation as Observation;
 use crate::scope;
+use crate::shared::fill_lock::{Acquired, Request};
 use crate::shared::guard::WriteRight;
 use crate::shared::runtime::{self, Driver};
 use crate::shared::under_way::{self, Followed};
@@ -67,19 +68,28 @@ impl RemoteEntry {
         until: Instant,
         lease: Duration,
     ) -> Result<Option<LockToken>, Failed> {
-        self.ask(store, until, Operation::Lock, move |backend, key| {
-            Box::pin(async move {
+        // Owned: the request outlives a call that is given up or late, because the backend may have granted the lock.
+        let entry = self.clone();
+        self.ask(store, until, Operation::Lock, move |_, _| {
+            let (backend, key) = (Arc::clone(&entry.backend), entry.key.clone());
+            let answer = Box::pin(async move {
                 match backend.locks() {
-                    Some(locks) => locks.try_acquire(key, lease).await,
+                    Some(locks) => locks.try_acquire(&key, lease).await,
                     None => Ok(None),
                 }
-            })
+            });
+            Box::pin(Request::new(entry, answer))
         })
         .await
     }
 
     /// Releases a lock; no caller waits for that.
     pub(crate) fn release(&self, token: LockToken) {
+        self.release_late(Box::pin(std::future::ready(Ok(Some(token)))));
+    }
+
+    /// Releases a lock once the backend has granted it, if it does.
+    pub(crate) fn release_late(&self, granted: BoxFuture<'static, Acquired>) {
         let until = self.deadline();
         let (backend, key) = (Arc::clone(&self.backend), self.key.clone());
         let pending = scope::pending();
@@ -87,7 +97,7 @@ impl RemoteEntry {
             let _pending = pending;
             // A lock that is not released expires by itself.
             let released = pin!(async {
-                if let Some(locks) = backend.locks() {
+                if let (Ok(Some(token)), Some(locks)) = (granted.await, backend.locks()) {
                     let _ = locks.release(&key, &token).await;
                 }
             });
