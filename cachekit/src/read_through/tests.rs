@@ -32,7 +32,7 @@ fn look_up<S: Shape>(
     asynchronous: bool,
     (ttl, window): (Ticks, Ticks),
 ) -> Found<u64, S> {
-    find(Lookup {
+    find::<u64, S>(Lookup {
         store,
         hash: 7,
         key: &7,
