@@ -70,19 +70,16 @@ pub struct CachedFunction {
     /// The number of the first store, once there is one; hits of functions without generics compare it.
     number: AtomicU32,
     /// The stores of all instantiations in use. They live as long as the process, like the function itself.
-    first: NextStore,
+    first: OnceLock<Box<Node>>,
     /// The stores of the objects that it represents, if it is not a function.
     owned: Owned,
 }
 
-/// The next of a function's stores, if there is one. Every hit reads it without a lock.
-type NextStore = OnceLock<Box<Node>>;
-
-/// The store of one instantiation.
+/// The store of one instantiation. Every hit reads the list of them without a lock.
 struct Node {
     instantiation: TypeId,
     store: Store,
-    next: NextStore,
+    next: OnceLock<Box<Node>>,
 }
 
 /// The row of a function in the registry.

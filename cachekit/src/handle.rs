@@ -10,7 +10,7 @@ use crate::explain::Explanation;
 use crate::key::{self, CacheKey};
 use crate::read_through::{OwnedKey, Route};
 use crate::route;
-use crate::rules::{Defaults, Judge, Rules, Unknown};
+use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
 use crate::stats::Stats;
 
@@ -53,18 +53,6 @@ where
     S: Shape + 'static,
 {
     make(function, route, shape, key, Defaults)
-}
-
-/// A handle for a call whose values only the call itself could judge.
-pub fn handle_unknown<H, R, Q, S>(function: FunctionRef, route: R, shape: S, key: Q) -> H
-where
-    H: From<Unplaced<S::Return>>,
-    R: Route<Q, S>,
-    Q: CacheKey,
-    OwnedKey<R, Q, S>: Clone,
-    S: Shape + 'static,
-{
-    make(function, route, shape, key, Unknown)
 }
 
 /// A handle for a call whose values are judged by rules. Separate, because a closure costs the compiler more

@@ -362,8 +362,19 @@ fn stale_store() -> StoreRef {
 fn ask(store: &StoreRef) -> Asked<u64, Plain<u64>> {
     let (ttl, window) = (ticks(Duration::from_secs(10)), ticks(Duration::from_secs(10)));
     let caller = Caller { asynchronous: false, asks: false };
-    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
-    match find::<u64, Plain<u64>>(lookup, &7, None, &|| store.clone()) {
+    let found = find::<u64, Plain<u64>>(Lookup {
+        store,
+        hash: 7,
+        key: &7,
+        ttl,
+        window,
+        idle: NEVER,
+        caller,
+        refreshes: true,
+        remote: None,
+        keep: &|| store.clone(),
+    });
+    match found {
         Ok(value) => Asked::Value(value),
         Err(miss) => miss.ask(),
     }

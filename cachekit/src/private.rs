@@ -5,9 +5,9 @@ pub use crate::cache::own::lookup_in;
 pub use crate::cached_function::{
     CachedFunction, FunctionRef, L1, OnTamper, POLICY, Policy, Registered, Tier, TtlPolicy,
 };
-pub use crate::companion::{self, visit, visit_ruled, visit_unknown};
+pub use crate::companion::{self, visit, visit_ruled};
 pub use crate::handle::{
-    Unplaced, function_clear, function_purge, function_stats, handle, handle_ruled, handle_unknown,
+    Unplaced, function_clear, function_purge, function_stats, handle, handle_ruled,
 };
 pub use crate::instance::instance_part;
 pub use crate::kept::{Kept, keep, keep_borrowed, lend};
@@ -18,7 +18,7 @@ pub use crate::read_through::{
     unboxed,
 };
 pub use crate::route;
-pub use crate::rules::Defaults;
+pub use crate::rules::{Defaults, unknown};
 pub use crate::shape::pick::{Anywhere, InProcess, Outcome};
 #[cfg(feature = "shared")]
 pub use crate::shape::secure::{Refusing, check_on_tamper, refusing, sealed, typed};

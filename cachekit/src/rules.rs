@@ -45,7 +45,7 @@ impl<K, S: Shape> Judge<K, S> for Defaults {
 
 /// An option needs values that only the function's call has; a value alone cannot be judged.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unknown;
+pub struct Unknown;
 
 impl<K, S: Shape> Judge<K, S> for Unknown {
     fn judge(&self, _key: &K, _ret: &S::Return, _ttl: Ticks) -> Verdict {
@@ -97,6 +97,12 @@ impl<K, S: Shape> Rules<K, S> {
             shape: PhantomData,
         }
     }
+}
+
+/// In place of a closure that makes rules, where only the call itself could judge a value.
+#[allow(clippy::needless_pass_by_value)] // As such a closure takes it.
+pub fn unknown<K, S: Shape>(_rules: Rules<K, S>) -> Unknown {
+    Unknown
 }
 
 impl<K, S: Shape, T, E, P, W> Rules<K, S, T, E, P, W> {

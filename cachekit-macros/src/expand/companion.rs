@@ -161,7 +161,7 @@ fn on_call(model: &Model) -> TokenStream {
     let (generics, _, bounds) = generics.split_for_impl();
     let by = ours("visitor", mixed);
     let visit = quote_spanned!(mixed=> #by, Self::__cachekit_site #turbofish ());
-    let made = handle::make(model, ["visit", "visit_unknown", "visit_ruled"], &visit);
+    let made = handle::make(model, ["visit", "visit_ruled"], &visit);
     quote_spanned! {mixed=>
         #[doc(hidden)]
         #[inline]

@@ -23,11 +23,7 @@ pub(super) fn expand(model: &Model, name: &Ident, vis: &Visibility) -> TokenStre
     let receiver = model.receiver().map(|receiver| quote!(&#receiver,));
     let arguments = model.borrowed_arguments();
     let handle_type = return_type(model);
-    let handle = make(
-        model,
-        ["handle", "handle_unknown", "handle_ruled"],
-        &quote!(Self::#site #turbofish ()),
-    );
+    let handle = make(model, ["handle", "handle_ruled"], &quote!(Self::#site #turbofish ()));
     let cfgs: Vec<_> = model.cfgs().collect();
     let allowed = model.levels_of_lints();
     let vis = spans::visibility(vis, name);
@@ -74,18 +70,17 @@ fn return_type(model: &Model) -> TokenStream {
     quote!(#handle<#value>)
 }
 
-/// A call that gets everything about a call of the function. Its name depends on the rules for a value that is set: there are
-/// none, they are unknown, or there are some. `first` are the arguments before.
+/// A call that gets everything about a call of the function. Its name depends on whether there are rules for a value that is
+/// set. `first` are the arguments before.
 pub(super) fn make(
     model: &Model,
-    [plain, unknown, by_rules]: [&str; 3],
+    [plain, by_rules]: [&str; 2],
     first: &TokenStream,
 ) -> TokenStream {
     let shape = model.shape();
     let (name, rules) = match rules::for_set(model) {
-        rules::ForSet::Defaults => (plain, None),
-        rules::ForSet::Unknown => (unknown, None),
-        rules::ForSet::Rules(closure) => (by_rules, Some(quote!(, #closure))),
+        None => (plain, None),
+        Some(rules) => (by_rules, Some(quote!(, #rules))),
     };
     let sealing = secure::wrap_shape(model);
     let made = route::with(model, |route| {

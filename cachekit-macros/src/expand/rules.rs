@@ -28,27 +28,19 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     Some(quote!(#rules #chain))
 }
 
-/// The rules for a value that is set from outside.
-pub(super) enum ForSet {
-    /// None: the policy is enough.
-    Defaults,
-    /// There are some, which only a call can evaluate.
-    Unknown,
-    /// A closure that makes them.
-    Rules(TokenStream),
-}
-
-/// The same for a value that is set from outside, where there is no call and so no arguments.
-pub(super) fn for_set(model: &Model) -> ForSet {
+/// The same for a value that is set from outside, where there is no call and so no arguments: what makes the rules.
+pub(super) fn for_set(model: &Model) -> Option<TokenStream> {
     let chain = chain(model);
     if chain.is_empty() {
-        return ForSet::Defaults;
+        return None;
     }
+    let mixed = Span::mixed_site();
     if mentions_a_call(model, &expressions(model)) {
-        return ForSet::Unknown;
+        let private = model.private();
+        return Some(quote_spanned!(mixed=> #private::unknown));
     }
-    let rules = ours("rules", Span::mixed_site());
-    ForSet::Rules(quote_spanned!(Span::mixed_site()=> |#rules| #rules #chain))
+    let rules = ours("rules", mixed);
+    Some(quote_spanned!(mixed=> |#rules| #rules #chain))
 }
 
 /// What the user wrote in these options, without the names of our own methods.

@@ -23,9 +23,8 @@ where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
         S: Shape<Stored = V>,
     {
-        let hash = self.hash(key);
-        let lookup = self.lookup(hash, NEVER, asynchronous);
-        self.look_up_key::<_, S>(&lookup, &Borrowed(key, PhantomData::<K>))
+        let borrowed = Borrowed(key, PhantomData::<K>);
+        self.look_up_key::<_, S>(self.hash(key), &borrowed, NEVER, asynchronous)
     }
 
     #[cfg(test)]
@@ -33,11 +32,14 @@ where
         self.store.running()
     }
 
+    /// `ttl`: how long the value lives, unless the cache says so.
     #[inline]
     pub(super) fn look_up_key<Q, S>(
         &self,
-        lookup: &Lookup<'_>,
+        hash: u64,
         key: &Q,
+        ttl: Ticks,
+        asynchronous: bool,
     ) -> Result<S::Return, Miss<K, S>>
     where
         Q: CacheKey<Owned = K>,
@@ -46,18 +48,27 @@ where
         // Read to here: a large value is copied once.
         let mut found = None;
         let same = |owned: &K| key.matches(owned);
-        self.thread_cache_with(lookup.hash, same, |stored| found = S::read(stored).ok());
+        self.thread_cache_with(hash, same, |stored| found = S::read(stored).ok());
         if let Some(value) = found {
             return Ok(value);
         }
-        if self.config.is_plain() {
-            return find::<Q, S>(*lookup, key, None, &|| self.keep());
-        }
-        self.look_up_by_rules(lookup, key)
+        let lookup = Lookup {
+            store: &self.store,
+            hash,
+            key,
+            ttl: if ttl == NEVER { self.config.ttl } else { ttl },
+            window: 0,
+            idle: NEVER,
+            caller: Caller { asynchronous, asks: false },
+            refreshes: true,
+            remote: None,
+            keep: &|| self.keep(),
+        };
+        if self.config.is_plain() { find(lookup) } else { self.look_up_by_rules(lookup) }
     }
 
     #[inline(never)]
-    fn look_up_by_rules<Q, S>(&self, lookup: &Lookup<'_>, key: &Q) -> Result<S::Return, Miss<K, S>>
+    fn look_up_by_rules<Q, S>(&self, lookup: Lookup<'_, Q, S>) -> Result<S::Return, Miss<K, S>>
     where
         Q: CacheKey<Owned = K>,
         S: Shape<Stored = V>,
@@ -65,28 +76,16 @@ where
         let rules = || Arc::clone(&self.config) as Arc<dyn Plans<K, V>>;
         if self.config.expiry.is_some()
             && let Some(entry) = self.store.fresh(lookup.hash)
-            && let Some(entry) = entry.of_key::<K, V>(|owned| key.matches(owned))
+            && let Some(entry) = entry.of_key::<K, V>(|owned| lookup.key.matches(owned))
         {
             // A use may change its time.
             self.config.used(entry, self.store.now());
         }
-        find::<Q, S>(*lookup, key, None, &|| self.keep()).map_err(|miss| miss.planned(rules()))
+        find(lookup).map_err(|miss| miss.planned(rules()))
     }
 
     pub(super) fn keep(&self) -> StoreRef {
         StoreRef::Shared(Arc::clone(&self.store))
-    }
-
-    pub(super) fn lookup(&self, hash: u64, ttl: Ticks, asynchronous: bool) -> Lookup<'_> {
-        Lookup {
-            store: &self.store,
-            hash,
-            ttl: if ttl == NEVER { self.config.ttl } else { ttl },
-            window: 0,
-            idle: NEVER,
-            caller: Caller { asynchronous, asks: false },
-            refreshes: true,
-        }
     }
 }
 

@@ -103,6 +103,5 @@ where
     let cache = <S::Into<V> as ValueFor<V>>::cache(cache);
     let cache = S::cache::<Q::Owned, V>(cache);
     let hash = cache.place(hash_of(&key));
-    let lookup = cache.lookup(hash, function.ttl(), function.info.policy.is_async);
-    cache.look_up_key::<Q, S>(&lookup, &key)
+    cache.look_up_key::<Q, S>(hash, &key, function.ttl(), function.info.policy.is_async)
 }

@@ -7,7 +7,7 @@ use crate::cached_function::FunctionRef;
 use crate::handle::{Unplaced, make};
 use crate::key::CacheKey;
 use crate::read_through::{OwnedKey, Route, with_value, with_whole};
-use crate::rules::{Defaults, Judge, Rules, Unknown};
+use crate::rules::{Defaults, Judge, Rules};
 use crate::shape::Shape;
 
 /// Does something with a call of a function that returns `Ret`.
@@ -71,25 +71,6 @@ where
     S: Shape + 'static,
 {
     visitor.visit(function, route, shape, key, || Defaults)
-}
-
-/// Visits a call whose values only the call itself could judge.
-#[inline]
-pub fn visit_unknown<V, R, Q, S>(
-    visitor: V,
-    function: FunctionRef,
-    route: R,
-    shape: S,
-    key: Q,
-) -> V::Returned
-where
-    V: Visit<S::Return>,
-    R: Route<Q, S>,
-    Q: CacheKey,
-    OwnedKey<R, Q, S>: Clone,
-    S: Shape + 'static,
-{
-    visitor.visit(function, route, shape, key, || Unknown)
 }
 
 /// Visits a call whose values are judged by rules. Separate, because a closure costs the compiler more than a value.

@@ -8,7 +8,7 @@ use crate::cached_function::{CachedFunction, FunctionRef};
 use crate::clock;
 use crate::entry::{AnyEntry, Entry, Fate, Plan};
 use crate::explain::Explanation;
-use crate::read_through::behind::{Prepared, Removal, Windows};
+use crate::read_through::behind::{Prepared, Removal};
 use crate::read_through::read;
 use crate::read_through::remote::{MakeRemote, Remote};
 use crate::rules::{Judge, Verdict};
@@ -81,16 +81,18 @@ where
         Box::pin(async { remote.peek(&self.store).await.map(S::restore).map(Box::new) })
     }
 
+    // The window of a verdict is that of the entry, in both.
+
     /// What this process keeps of a value, and what the backend gets.
     #[inline(never)]
     fn prepared(
         &self,
         value: &S::Value,
-        windows: Windows,
+        verdict: Verdict,
     ) -> (Option<Box<S::Stored>>, Option<Prepared>) {
         match &self.remote {
             Some(remote) => {
-                let (prepared, kept) = remote.prepare(value, windows);
+                let (prepared, kept) = remote.prepare(value, verdict);
                 (kept.map(Box::new), Some(prepared))
             }
             None => (Some(Box::new(S::kept(value))), None),
@@ -103,12 +105,12 @@ where
     fn put(
         &self,
         kept: Box<S::Stored>,
-        (verdict, window): Windows,
+        verdict: Verdict,
         kind: Kind,
         fate: Option<&Arc<Fate>>,
     ) -> Flight {
         let plan = Plan {
-            window,
+            window: verdict.window,
             weight: verdict.weight,
             fate: fate.cloned(),
             idle: self.function.idle(),
@@ -140,10 +142,11 @@ where
             let backed = self.backed();
             let fate = backed.map(|_| Fate::new(self.hash));
             let window = if kind == Kind::Err { 0 } else { self.function.window() };
-            let (kept, prepared) = self.prepared(&stored, (verdict, window));
+            let verdict = Verdict { window, ..verdict };
+            let (kept, prepared) = self.prepared(&stored, verdict);
             // In flight until it is written there, too: a run that started later may be faster, and then
             // wins.
-            let flight = kept.map(|kept| self.put(kept, (verdict, window), kind, fate.as_ref()));
+            let flight = kept.map(|kept| self.put(kept, verdict, kind, fate.as_ref()));
             if flight.is_none() {
                 self.remove_local();
             }

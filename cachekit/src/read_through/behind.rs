@@ -79,8 +79,8 @@ pub(crate) trait TierBehind: Any + Send + Sync {
         Box::pin(async { (Shared::not_used(), None) })
     }
 
-    /// A value for all tiers.
-    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared;
+    /// A value for all tiers. The window of `verdict` is that of the entry.
+    fn prepare(&self, value: &Encoder<'_>, verdict: Verdict) -> Prepared;
 
     /// Whether a run's value may be kept in any tier, as far as this process knows.
     fn may_keep(&self, fate: &Fate) -> bool {
@@ -135,16 +135,14 @@ pub(crate) type Reader<'a> =
 /// Encodes a value that is to be stored. `None` if it does not serialize.
 pub(crate) type Encoder<'a> = dyn Fn(Proof) -> Option<Encoded<'static>> + 'a;
 
-/// What became of a result's judgement, and for how long it may be served after its time.
-pub(crate) type Windows = (Verdict, Ticks);
-
 /// A value on its way to where it is stored.
 pub(crate) struct Prepared {
     /// For the backend, if it goes there.
     pub(crate) bytes: Option<Bytes>,
     /// For an entry of this process, where that holds sealed bytes.
     pub(crate) sealed: Option<SealedBytes>,
-    pub(crate) windows: Windows,
+    /// Its window is that of the entry.
+    pub(crate) verdict: Verdict,
     /// When the time for the steps after the function is up, if it goes there.
     pub(crate) until: Option<Instant>,
 }

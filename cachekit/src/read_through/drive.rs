@@ -21,17 +21,15 @@ use crate::rules::{Defaults, Judge, Verdict};
 use crate::shape::Shape;
 use crate::store::{Flight, drive};
 
-/// The body of a call. A value of this type must not be held over an await: it does not say whether
-/// the body is `Send`.
-type Body<'a, R> = Pin<&'a mut (dyn Future<Output = R> + 'a)>;
-
 /// A miss of an async function: whether, and when, its body runs.
 pub trait Drive<K, S: Shape> {
     /// Continues the call. The value is boxed as soon as it exists, so that a large value is moved by address.
+    ///
+    /// `body` must not be held over an await: its type does not say whether it is `Send`.
     fn drive(
         &mut self,
         cx: &mut Context<'_>,
-        body: Body<'_, S::Return>,
+        body: Pin<&mut dyn Future<Output = S::Return>>,
         rules: &dyn Judge<K, S>,
     ) -> Poll<Box<S::Return>>;
 }
@@ -148,26 +146,23 @@ where
     (miss, begun)
 }
 
-/// The value and its miss. If the run was a refresh in its caller's place, a panic after the body is not a
-/// panic of the call.
-type Kept<K, S> = (Miss<K, S>, thread::Result<Box<<S as Shape>::Return>>);
-
-/// Keeps a value, in the shared tier, too.
+/// Keeps a value, in the shared tier, too, and returns that of the call. If the run was a refresh in its caller's place, a
+/// panic after the body is not a panic of the call.
 async fn kept<K, S>(
     mut miss: Miss<K, S>,
     flight: Flight,
     ret: Box<S::Return>,
     verdict: Verdict,
-) -> Kept<K, S>
+) -> Box<S::Return>
 where
     K: Eq + Send + Sync + 'static,
     S: Shape,
 {
-    let pilot = flight.pilot().clone();
+    let (store, hash, row) = (miss.store.clone(), miss.hash, flight.row());
     let in_place = miss.is_in_place();
     let outcome = {
         let finish = pin!(miss.finish(flight, &ret, verdict));
-        let mut driven = pin!(drive(&pilot, finish));
+        let mut driven = pin!(drive(&store, hash, row, finish));
         poll_fn(|cx| {
             if !in_place {
                 return driven.as_mut().poll(cx).map(Ok);
@@ -176,7 +171,10 @@ where
         })
         .await
     };
-    (miss, outcome.map(|()| ret))
+    match outcome {
+        Ok(()) => miss.unless_served_before(ret),
+        Err(panic) => miss.served_before_or(panic),
+    }
 }
 
 /// Polls, and turns a panic into a result.
@@ -218,13 +216,13 @@ where
     K: Eq + Send + Sync + 'static,
     S: Shape,
     B: Future<Output = (Miss<K, S>, Begun<S::Return>)>,
-    E: Future<Output = Kept<K, S>>,
+    E: Future<Output = Box<S::Return>>,
     M: FnMut(Miss<K, S>, Flight, Box<S::Return>, Verdict) -> E,
 {
     fn drive(
         &mut self,
         cx: &mut Context<'_>,
-        body: Body<'_, S::Return>,
+        body: Pin<&mut dyn Future<Output = S::Return>>,
         rules: &dyn Judge<K, S>,
     ) -> Poll<Box<S::Return>> {
         let _entered = self.span.enter();
@@ -260,12 +258,9 @@ where
             }
         }
         let Stage::Keep(keep) = &mut self.stage else { panic!("polled after it was over") };
-        let (miss, outcome) = ready!(keep.as_mut().poll(cx));
+        let ret = ready!(keep.as_mut().poll(cx));
         self.stage = Stage::Over;
-        Poll::Ready(match outcome {
-            Ok(ret) => miss.unless_served_before(ret),
-            Err(panic) => miss.served_before_or(panic),
-        })
+        Poll::Ready(ret)
     }
 }
 
@@ -273,7 +268,7 @@ where
 type Ran<R> = (Box<R>, Option<(Flight, Verdict)>);
 
 /// Polls a body.
-fn polled<R>(body: Body<'_, R>, cx: &mut Context<'_>) -> Poll<Box<R>> {
+fn polled<R>(body: Pin<&mut dyn Future<Output = R>>, cx: &mut Context<'_>) -> Poll<Box<R>> {
     // Not `map`: without optimization every call is a copy.
     match body.poll(cx) {
         Poll::Ready(ret) => Poll::Ready(Box::new(ret)),
@@ -292,7 +287,7 @@ where
         &mut self,
         again: bool,
         cx: &mut Context<'_>,
-        body: Body<'_, S::Return>,
+        body: Pin<&mut dyn Future<Output = S::Return>>,
         rules: &dyn Judge<K, S>,
     ) -> Poll<Ran<S::Return>> {
         // Taken out first: if the body panics, the flight lands during the unwinding.
@@ -302,13 +297,13 @@ where
         };
         let running = wait_graph::enter(flight.id());
         if again {
-            flight.pilot().polled();
+            flight.polled();
         } else {
             self.call.fills(self.cause());
         }
         let fill = self.call.enter_fill();
         let Poll::Ready(ret) = polled(body, cx) else {
-            flight.pilot().pending(cx.waker());
+            flight.pending(cx.waker());
             self.put_flight(flight);
             return Poll::Pending;
         };

@@ -117,13 +117,8 @@ fn find_on<Q: CacheKey, S: Shape>(
     remote: MakeRemote<Q::Owned, S>,
     look: Look,
 ) -> Found<Q, S> {
-    let search = Search {
-        lookup: Lookup::of(function, store, hash, caller),
-        key,
-        remote: Some((function, remote)),
-        keep: &|| StoreRef::Static(store),
-    };
-    search.goes_on(look)
+    let keep = || StoreRef::Static(store);
+    Lookup::of(function, store, hash, caller, key, remote, &keep).goes_on(look)
 }
 
 /// What a call outside of test scopes is: where the process has no backend, `#[cache]` functions ask none.
@@ -175,15 +170,15 @@ fn find_of_new_function<Q: CacheKey, S: Shape>(
     remote: MakeRemote<Q::Owned, S>,
 ) -> Found<Q, S> {
     let store = function.store();
-    let lookup = Lookup::of(function, &store, hash, function.caller());
-    find(lookup, &key, Some((function, remote)), &|| store.clone())
+    let keep = || store.clone();
+    find(Lookup::of(function, &store, hash, function.caller(), &key, remote, &keep))
 }
 
-/// Where a call's entry belongs.
-#[derive(Clone, Copy)]
-pub(crate) struct Lookup<'a> {
+/// The look-up of one call: where its entry belongs, and what a miss is made of.
+pub(crate) struct Lookup<'a, Q: CacheKey, S: Shape> {
     pub(crate) store: &'a Store,
     pub(crate) hash: u64,
+    pub(crate) key: &'a Q,
     /// How long entries live if the attribute has nothing better to say.
     pub(crate) ttl: Ticks,
     /// For how long after that they may be served while the function runs again.
@@ -193,53 +188,48 @@ pub(crate) struct Lookup<'a> {
     pub(crate) caller: Caller,
     /// Whether the call can refresh what is stale. One that cannot leaves that to the next.
     pub(crate) refreshes: bool,
+    /// Makes the tier behind this process, if the call may have one.
+    pub(crate) remote: Option<(FunctionRef, MakeRemote<Q::Owned, S>)>,
+    /// Holds the store for a miss.
+    pub(crate) keep: &'a dyn Fn() -> StoreRef,
 }
 
-impl<'a> Lookup<'a> {
-    /// Describes a call of a function.
-    #[inline]
-    fn of(function: FunctionRef, store: &'a Store, hash: u64, caller: Caller) -> Self {
-        let (ttl, window, idle) =
-            (function.definition.ttl(), function.definition.window(), function.definition.idle());
-        Self { store, hash, ttl, window, idle, caller, refreshes: true }
-    }
-}
-
-/// Looks into the store. A miss carries what a fill needs; `keep` holds the store for it.
+/// Looks into the store. A miss carries what a fill needs.
 #[inline]
-pub(crate) fn find<Q: CacheKey, S: Shape>(
-    lookup: Lookup<'_>,
-    key: &Q,
-    remote: Option<(FunctionRef, MakeRemote<Q::Owned, S>)>,
-    keep: &dyn Fn() -> StoreRef,
-) -> Found<Q, S> {
-    let search = Search { lookup, key, remote, keep };
+pub(crate) fn find<Q: CacheKey, S: Shape>(lookup: Lookup<'_, Q, S>) -> Found<Q, S> {
     let is_forced = thread_cache::with(|thread_cache| {
         // No look into the thread's cache has done that.
         thread_cache.settle();
         thread_cache.is_forced()
     });
     if lookup.store.is_disabled() || is_forced.unwrap_or(false) {
-        return search.special();
+        return lookup.special();
     }
-    search.plain()
+    lookup.plain()
 }
 
-/// The look-up of one call.
-struct Search<'a, Q: CacheKey, S: Shape> {
-    lookup: Lookup<'a>,
-    key: &'a Q,
-    /// Makes the tier behind this process, if the call may have one.
-    remote: Option<(FunctionRef, MakeRemote<Q::Owned, S>)>,
-    /// Holds the store for a miss.
-    keep: &'a dyn Fn() -> StoreRef,
-}
+impl<'a, Q: CacheKey, S: Shape> Lookup<'a, Q, S> {
+    /// Of a call of a function.
+    #[inline]
+    fn of(
+        function: FunctionRef,
+        store: &'a Store,
+        hash: u64,
+        caller: Caller,
+        key: &'a Q,
+        remote: MakeRemote<Q::Owned, S>,
+        keep: &'a dyn Fn() -> StoreRef,
+    ) -> Self {
+        let (ttl, window, idle) =
+            (function.definition.ttl(), function.definition.window(), function.definition.idle());
+        let remote = Some((function, remote));
+        Self { store, hash, key, ttl, window, idle, caller, refreshes: true, remote, keep }
+    }
 
-impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Looks for what can be served as it is. Apart, as [`find_at`] is.
     #[inline]
     fn plain(self) -> Found<Q, S> {
-        let Lookup { store, hash, caller, .. } = self.lookup;
+        let Self { store, hash, caller, .. } = self;
         let look = store.look(hash, caller);
         return_if_fresh!(look, store, hash, self.key, |entry, head| {
             if store.count_hit(hash, entry, head) {
@@ -260,7 +250,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     /// Goes on after the first look, which found nothing that could be served as it was.
     #[inline(never)]
     fn on(self, mut look: Look) -> Found<Q, S> {
-        let Lookup { store, hash, window, caller, refreshes, .. } = self.lookup;
+        let Self { store, hash, window, caller, refreshes, .. } = self;
         let (turn, stale) = loop {
             let entry = match look {
                 Look::Found(entry) => entry,
@@ -303,7 +293,7 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
     #[cold]
     #[inline(never)]
     fn special(self) -> Found<Q, S> {
-        let Lookup { store, hash, caller, .. } = self.lookup;
+        let Self { store, hash, caller, .. } = self;
         let (mut forced, mut refresh) = (false, None);
         // Taken out first: the user's `Eq` runs, and may call cached functions.
         match order::is_placed().then(order::take).flatten() {
@@ -334,12 +324,12 @@ impl<Q: CacheKey, S: Shape> Search<'_, Q, S> {
 
     /// Whether a ticket is for the entry of this call.
     fn is_for(&self, ticket: &Ticket) -> bool {
-        ticket.is_for::<Q::Owned, S::Stored>(self.lookup.store, |owned| self.key.matches(owned))
+        ticket.is_for::<Q::Owned, S::Stored>(self.store, |owned| self.key.matches(owned))
     }
 
     /// `counts`: the look-up counted a miss.
     fn missed(&self, turn: Turn, counts: bool) -> Miss<Q::Owned, S> {
-        let Lookup { hash, ttl, window, idle, caller, .. } = self.lookup;
+        let Self { hash, ttl, window, idle, caller, .. } = *self;
         let behind = match self.remote {
             // If the look-up decided to ask no backend, none is asked now: the fill has counted as a run since then.
             Some((function, make)) if caller.asks => Behind::unmade(function, make),

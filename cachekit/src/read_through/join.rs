@@ -114,9 +114,9 @@ where
             match begun {
                 Some(Begun::Lead(flight)) if self.has_backend() => {
                     // Boxed: without a shared tier the caller's future does not carry this one.
-                    let pilot = flight.pilot().clone();
+                    let (store, hash, row) = (self.store.clone(), self.hash, flight.row());
                     let mut asked = self.ask_remote_later(flight);
-                    return drive(&pilot, asked.as_mut()).await;
+                    return drive(&store, hash, row, asked.as_mut()).await;
                 }
                 Some(begun) => return begun,
                 None => {}

@@ -107,7 +107,7 @@ impl<K, S: Shape> Miss<K, S> {
     /// Leads a fill from here on: it is given up when the miss is dropped.
     pub(super) fn put_flight(&self, flight: Flight) {
         let alone = flight.is_alone();
-        let row = flight.row();
+        let row = flight.into_row();
         self.turn.set(if alone { Turn::Beside(row) } else { Turn::Lead(row) });
     }
 

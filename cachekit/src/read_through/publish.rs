@@ -66,10 +66,10 @@ where
         let Value { value, kept } = *found;
         match kept {
             Some(kept) if ttl > 0 => {
-                let verdict = Verdict { keep: true, ttl, weight, window: NEVER };
-                let ret = S::restore(value);
                 let window = window.min(self.window);
-                self.publish(flight, kept, verdict, (window, S::kind(&ret)));
+                let ret = S::restore(value);
+                let verdict = Verdict { keep: true, ttl, weight, window };
+                self.publish(flight, kept, verdict, S::kind(&ret));
                 ret
             }
             _ => {
@@ -108,13 +108,13 @@ where
         // First: of an older run nothing is to be kept in any tier once this one is. If a younger one is under way, the
         // shared tier is for that one, which a write of ours could only disturb.
         let has_younger = !outdated && flight.overtake();
-        let windows = (verdict, self.window_of(ret, verdict));
+        let verdict = self.in_window(ret, verdict);
         let Some(remote) = self.behind.made() else { return };
         let kept = if has_younger {
             remote.unwritten(&fate, &self.store);
-            remote.keep(value, windows)
+            remote.keep(value, verdict)
         } else {
-            let stored = Box::pin(remote.store(&fate, value, windows, &self.store)).await;
+            let stored = Box::pin(remote.store(&fate, value, verdict, &self.store)).await;
             if stored.is_none() && self.forced && !fate.is_dead() {
                 // The backend knows of something newer: what the run was to replace goes all the same.
                 self.store.remove(self.hash, &|other| self.is_same(other));
@@ -142,10 +142,9 @@ where
     fn finish_here(&mut self, flight: Flight, ret: &S::Return, verdict: Verdict) {
         match S::stored(ret).filter(|_| verdict.keep) {
             Some(value) => {
+                let verdict = self.in_window(ret, verdict);
                 let kept = match &self.behind {
-                    Behind::Made(remote) => {
-                        remote.keep(value, (verdict, self.window_of(ret, verdict)))
-                    }
+                    Behind::Made(remote) => remote.keep(value, verdict),
                     Behind::Nowhere => Some(S::kept(value)),
                     // Not known yet, and so perhaps sealed: nothing is kept.
                     Behind::Unmade(_) => None,
@@ -166,12 +165,13 @@ where
         self.refresh().is_some_and(Ticket::is_outdated)
     }
 
-    /// Errors are not served beyond their time.
-    fn window_of(&self, ret: &S::Return, verdict: Verdict) -> Ticks {
-        if S::kind(ret) == Kind::Err { 0 } else { self.window.min(verdict.window) }
+    /// A verdict with the window that the entry of this result has. Errors are not served beyond their time.
+    fn in_window(&self, ret: &S::Return, verdict: Verdict) -> Verdict {
+        let is_error = S::kind(ret) == Kind::Err;
+        Verdict { window: if is_error { 0 } else { self.window.min(verdict.window) }, ..verdict }
     }
 
-    /// `kept` is what this process is to keep of the result, if anything.
+    /// `kept` is what this process is to keep of the result, if anything; the window of `verdict` is that of the entry.
     fn settle(
         &mut self,
         flight: Flight,
@@ -181,8 +181,7 @@ where
     ) {
         match kept {
             Some(kept) if S::stored(ret).is_some() => {
-                let window = self.window_of(ret, verdict);
-                let published = self.publish(flight, kept, verdict, (window, S::kind(ret)));
+                let published = self.publish(flight, kept, verdict, S::kind(ret));
                 if let Some(ticket) = self.take_refresh() {
                     if published { ticket.stored() } else { ticket.moot() }
                 }
@@ -267,20 +266,14 @@ where
     }
 
     /// Stores an entry with this value, unless it was invalidated meanwhile, and gives it to the waiters.
-    fn publish(
-        &mut self,
-        flight: Flight,
-        value: S::Stored,
-        verdict: Verdict,
-        (window, kind): (Ticks, Kind),
-    ) -> bool {
+    fn publish(&mut self, flight: Flight, value: S::Stored, verdict: Verdict, kind: Kind) -> bool {
         let Some(key) = self.key.take() else { return false };
         let mut now = 0;
         if verdict.ttl != NEVER {
             now = self.store.now();
         }
         let mut plan = Plan {
-            window,
+            window: verdict.window,
             weight: verdict.weight,
             ..Plan::until(clock::deadline(|| now, verdict.ttl))
         };

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::behind::{Answer, NotAsked, Prepared, Removal, TierBehind, Windows};
+use super::behind::{Answer, NotAsked, Prepared, Removal, TierBehind};
 use crate::cached_function::{FunctionRef, L1};
 use crate::entry::Fate;
 use crate::explain::Shared;
 use crate::flight::Purpose;
 use crate::format::encoded::{Encoded, Panicked, Proof};
+use crate::rules::Verdict;
 use crate::scope::{self, Scope};
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::shape::Shape;
@@ -126,21 +127,22 @@ impl<S: Shape> Remote<S> {
         }
     }
 
-    /// A value for all tiers, and what an entry of this process is to hold of it.
+    /// A value for all tiers, and what an entry of this process is to hold of it. The window of `verdict` is that of the
+    /// entry, here and below.
     pub(crate) fn prepare(
         &self,
         value: &S::Value,
-        windows: Windows,
+        verdict: Verdict,
     ) -> (Prepared, Option<S::Stored>) {
         let encode = self.codec.encode;
-        let prepared = self.tier.prepare(&|proof| encode(value, proof), windows);
+        let prepared = self.tier.prepare(&|proof| encode(value, proof), verdict);
         let kept = kept::<S>(self.tier.keeps(), value, prepared.sealed.as_ref());
         (prepared, kept)
     }
 
     /// What an entry of this process is to hold of a value that goes to no backend.
-    pub(crate) fn keep(&self, value: &S::Value, windows: Windows) -> Option<S::Stored> {
-        self.prepare(value, windows).1
+    pub(crate) fn keep(&self, value: &S::Value, verdict: Verdict) -> Option<S::Stored> {
+        self.prepare(value, verdict).1
     }
 
     /// Writes a value that the function returned. `None` if it is not to be kept anywhere: it was invalidated meanwhile.
@@ -149,13 +151,13 @@ impl<S: Shape> Remote<S> {
         &self,
         fate: &Arc<Fate>,
         value: &S::Value,
-        windows: Windows,
+        verdict: Verdict,
         store: &StoreRef,
     ) -> Option<Option<S::Stored>> {
         if !self.tier.may_keep(fate) {
             return None;
         }
-        let (prepared, kept) = self.prepare(value, windows);
+        let (prepared, kept) = self.prepare(value, verdict);
         self.tier.write(fate, &prepared, store).await.then_some(kept)
     }
 

@@ -32,9 +32,18 @@ fn look_up<S: Shape>(
     asynchronous: bool,
     (ttl, window): (Ticks, Ticks),
 ) -> Found<u64, S> {
-    let caller = Caller { asynchronous, asks: false };
-    let lookup = Lookup { store, hash: 7, ttl, window, idle: NEVER, caller, refreshes: true };
-    find::<u64, S>(lookup, &7, None, &|| store.clone())
+    find::<u64, S>(Lookup {
+        store,
+        hash: 7,
+        key: &7,
+        ttl,
+        window,
+        idle: NEVER,
+        caller: Caller { asynchronous, asks: false },
+        refreshes: true,
+        remote: None,
+        keep: &|| store.clone(),
+    })
 }
 
 /// The same of a sync function without options.

@@ -110,17 +110,19 @@ impl Engine {
         refreshes: bool,
     ) -> Result<Result<Entry, NotStored>, Miss<Key, Ran>> {
         let function = self.function.definition;
-        let lookup = Lookup {
-            store: &self.store,
-            hash: self.place(key),
-            ttl: function.ttl(),
-            window: if wanted == Wanted::Fresh { 0 } else { function.window() },
-            idle: function.idle(),
-            caller: Caller { asynchronous: true, ..self.function.caller() },
-            refreshes,
-        };
         let look = |key: &Key| {
-            find::<Key, Ran>(lookup, key, Some((self.function, tier)), &|| self.store.clone())
+            find::<Key, Ran>(Lookup {
+                store: &self.store,
+                hash: self.place(key),
+                key,
+                ttl: function.ttl(),
+                window: if wanted == Wanted::Fresh { 0 } else { function.window() },
+                idle: function.idle(),
+                caller: Caller { asynchronous: true, ..self.function.caller() },
+                refreshes,
+                remote: Some((self.function, tier)),
+                keep: &|| self.store.clone(),
+            })
         };
         let found = match wanted {
             Wanted::Any => look(key),

@@ -14,8 +14,9 @@ use crate::format::codec;
 use crate::interop;
 use crate::key::CacheKey;
 use crate::pinned;
-use crate::read_through::behind::{Encoder, Explained, Prepared, Reader, TierBehind, Windows};
+use crate::read_through::behind::{Encoder, Explained, Prepared, Reader, TierBehind};
 use crate::read_through::remote::{Codec, Remote};
+use crate::rules::Verdict;
 use crate::shape::Shape;
 use crate::shareable::{Shareable, ShareableKey};
 use crate::shared::remote_entry::RemoteEntry;
@@ -140,7 +141,7 @@ impl TierBehind for Outside {
         Box::pin(async { (Shared::state(SharedState::Unkeyed), None) })
     }
 
-    fn prepare(&self, _value: &Encoder<'_>, windows: Windows) -> Prepared {
-        Prepared { bytes: None, sealed: None, windows, until: None }
+    fn prepare(&self, _value: &Encoder<'_>, verdict: Verdict) -> Prepared {
+        Prepared { bytes: None, sealed: None, verdict, until: None }
     }
 }

@@ -26,6 +26,11 @@ impl Scope {
         lock(&self.0.settings).backend.replace(backend)
     }
 
+    /// Its backend, or none: not that of the process.
+    pub(crate) fn backend(&self) -> Option<Arc<dyn Backend>> {
+        lock(&self.0.settings).backend.clone()
+    }
+
     pub(crate) fn set_budget(&self, budget: Duration) {
         lock(&self.0.settings).budget = Some(budget);
     }
@@ -36,15 +41,6 @@ impl Scope {
         drop(before);
     }
 }
-
-/// The backend of this thread's scope, or none; `Err` outside of any scope.
-pub(crate) fn backend() -> Result<Option<Arc<dyn Backend>>, OutOfScope> {
-    let scope = current().ok_or(OutOfScope)?;
-    Ok(lock(&scope.0.settings).backend.clone())
-}
-
-/// This thread is in no scope: the settings of the process apply.
-pub(crate) struct OutOfScope;
 
 /// Its own budget, if it has one.
 pub(crate) fn budget() -> Option<Duration> {

@@ -8,9 +8,8 @@ use crate::error::{Error, ErrorKind};
 use crate::explain::{Shared, SharedState};
 use crate::format::encoded::Proof;
 use crate::observer;
-use crate::read_through::behind::{
-    Encoder, Explained, Prepared, Reader, Removal, TierBehind, Windows,
-};
+use crate::read_through::behind::{Encoder, Explained, Prepared, Reader, Removal, TierBehind};
+use crate::rules::Verdict;
 use crate::sealed::BlindedKey;
 use crate::shared::encoding::frame;
 use crate::shared::sealing::Sealing;
@@ -28,11 +27,11 @@ impl TierBehind for InProcess {
         self.0.blinded()
     }
 
-    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared {
+    fn prepare(&self, value: &Encoder<'_>, verdict: Verdict) -> Prepared {
         let frame =
-            if self.keeps() == L1::Sealed { frame(value, windows, Proof::Each) } else { None };
+            if self.keeps() == L1::Sealed { frame(value, verdict, Proof::Each) } else { None };
         let sealed = frame.and_then(|frame| self.0.seal(&frame).ok());
-        Prepared { bytes: None, sealed, windows, until: None }
+        Prepared { bytes: None, sealed, verdict, until: None }
     }
 }
 
@@ -80,8 +79,8 @@ impl TierBehind for Unsealed {
         Box::pin(async { (Shared::state(SharedState::Unsealed), None) })
     }
 
-    fn prepare(&self, _value: &Encoder<'_>, windows: Windows) -> Prepared {
-        Prepared { bytes: None, sealed: None, windows, until: None }
+    fn prepare(&self, _value: &Encoder<'_>, verdict: Verdict) -> Prepared {
+        Prepared { bytes: None, sealed: None, verdict, until: None }
     }
 
     fn remove<'a>(

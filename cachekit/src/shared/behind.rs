@@ -14,8 +14,9 @@ use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{
-    Answer, Encoder, Explained, NotAsked, Prepared, Reader, Removal, TierBehind, Use, Windows,
+    Answer, Encoder, Explained, NotAsked, Prepared, Reader, Removal, TierBehind, Use,
 };
+use crate::rules::Verdict;
 use crate::sealed::{BlindedKey, SealedBytes};
 use crate::store::StoreRef;
 
@@ -91,20 +92,20 @@ impl TierBehind for SharedTier {
         Box::pin(self.explained(reader))
     }
 
-    fn prepare(&self, value: &Encoder<'_>, windows: Windows) -> Prepared {
+    fn prepare(&self, value: &Encoder<'_>, verdict: Verdict) -> Prepared {
         // Encoding is part of the time after the function.
         let until = Some(self.remote_entry.deadline());
         let goes = self.unambiguous && !self.given_up;
         let Some(seal) = &self.seal else {
-            let frame = if goes { frame(value, windows, Proof::First) } else { None };
+            let frame = if goes { frame(value, verdict, Proof::First) } else { None };
             let bytes = frame.and_then(|frame| self.bytes_of(frame));
-            return Prepared { bytes: bytes.map(Bytes::from), sealed: None, windows, until };
+            return Prepared { bytes: bytes.map(Bytes::from), sealed: None, verdict, until };
         };
         let is_needed = goes || seal.l1() == L1::Sealed;
-        let frame = if is_needed { frame(value, windows, Proof::Each) } else { None };
+        let frame = if is_needed { frame(value, verdict, Proof::Each) } else { None };
         let sealed = frame.and_then(|frame| seal.seal(&frame).ok());
         let bytes = sealed.as_ref().map(SealedBytes::bytes);
-        Prepared { bytes, sealed, windows, until }
+        Prepared { bytes, sealed, verdict, until }
     }
 
     fn may_keep(&self, fate: &Fate) -> bool {

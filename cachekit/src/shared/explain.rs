@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachekit_io::Fetched;
 
 use super::tier::SharedTier;
-use super::windows::Times;
+use super::windows::served_as;
 use crate::clock::{self, NEVER};
 use crate::error::Error;
 use crate::explain::{Shared, SharedState};
@@ -98,9 +98,9 @@ impl SharedTier {
         shared: &mut Shared,
         reader: &mut Reader<'_>,
     ) -> bool {
-        let times = Times::of(frame, fetched, self.window, now_ms());
-        shared.age = Some(Duration::from_millis(times.age_ms));
-        shared.state = match times.judge() {
+        let now_ms = now_ms();
+        shared.age = Some(Duration::from_millis(frame.age(now_ms)));
+        shared.state = match served_as(frame, fetched, self.window, now_ms) {
             Some(Use::Fresh { remaining, .. }) => {
                 shared.left = (remaining != NEVER).then(|| clock::duration(remaining));
                 SharedState::Fresh

@@ -181,15 +181,15 @@ impl SharedTier {
             store.count_shared_error();
             return None;
         };
-        let (verdict, window) = prepared.windows;
+        let verdict = &prepared.verdict;
         let mut options = SetOptions::new();
         if self.holds_documents() {
             options = options.verbatim();
         }
-        if let Some(ttl) = lifetime(&verdict) {
+        if let Some(ttl) = lifetime(verdict) {
             options = options.ttl(ttl);
-            if window > 0 {
-                options = options.stale_ttl(clock::duration(window));
+            if verdict.window > 0 {
+                options = options.stale_ttl(clock::duration(verdict.window));
             }
         }
         Some((bytes, options))

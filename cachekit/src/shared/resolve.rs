@@ -95,8 +95,8 @@ pub(super) fn replace(backend: Option<Arc<dyn Backend>>) -> Option<Arc<dyn Backe
 
 /// The backend for a call on this thread whose attribute names none.
 pub(crate) fn backend(tier: Tier) -> Resolved {
-    if let Ok(backend) = scope::settings::backend() {
-        return Ok(backend);
+    if let Some(scope) = scope::current() {
+        return Ok(scope.backend());
     }
     match (default_backend(), tier) {
         (Some(backend), _) => Ok(Some(backend)),

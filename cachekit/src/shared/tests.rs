@@ -4,7 +4,7 @@ use bytes::Bytes;
 use cachekit_io::Fetched;
 use proptest::prelude::*;
 
-use super::windows::Times;
+use super::windows::served_as;
 use crate::clock::{self, NEVER, ticks};
 use crate::format::frame::Frame;
 use crate::read_through::behind::Use;
@@ -28,7 +28,7 @@ fn a_frame_has_its_time() {
     let document = Frame::around(&b""[..]);
     let frame = Frame { created_ms: 1_000, fresh_ms: 500, stale_ms: 250, ..document };
     let found = Fetched::fresh(Bytes::new());
-    let at = |frame: &Frame<'_>, now| Times::of(frame, &found, NEVER, now).judge();
+    let at = |frame: &Frame<'_>, now| served_as(frame, &found, NEVER, now);
     let millis = |n| ticks(Duration::from_millis(n));
     let fresh = |left| Some(Use::Fresh { remaining: millis(left), window: millis(250), weight: 1 });
     assert_eq!(at(&frame, 1_000), fresh(500));
@@ -49,10 +49,13 @@ fn a_frame_has_its_time() {
 }
 
 /// What the backend says of an entry's time: it is stale, fresh for so many milliseconds, or fresh without a bound.
-fn backends_word() -> impl Strategy<Value = (bool, Option<Duration>)> {
-    let stale = (false, Some(Duration::ZERO));
-    let bound = (0..4_000_u64).prop_map(|ms| (true, Some(Duration::from_millis(ms))));
-    prop_oneof![Just(stale), bound, Just((true, None))]
+fn backends_word() -> impl Strategy<Value = Fetched> {
+    let fresh = Fetched::fresh(Bytes::new());
+    let bound = {
+        let fresh = fresh.clone();
+        (0..4_000_u64).prop_map(move |ms| fresh.clone().with_fresh_for(Duration::from_millis(ms)))
+    };
+    prop_oneof![Just(Fetched::stale(Bytes::new())), bound, Just(fresh)]
 }
 
 proptest! {
@@ -66,16 +69,17 @@ proptest! {
         stale_ms in prop_oneof![Just(0), 0..3_000_u64],
         reader_ms in prop_oneof![Just(0), 0..3_000_u64],
         age_ms in 0..8_000_u64,
-        (is_fresh, fresh_for) in backends_word(),
+        found in backends_word(),
     ) {
         // What does not expire has no window.
         let stale_ms = if fresh_ms == 0 { 0 } else { stale_ms };
         let window = ticks(Duration::from_millis(reader_ms));
-        let times = Times { fresh_ms, stale_ms, age_ms, weight: 1, is_fresh, fresh_for, window };
+        let frame = Frame { created_ms: 0, fresh_ms, stale_ms, ..Frame::around(&b""[..]) };
+        let (is_fresh, fresh_for) = (found.is_fresh(), found.fresh_for());
         let shorter = stale_ms.min(reader_ms);
         // A millisecond for what rounding loses.
         let millis = |ticks| u64::try_from(clock::duration(ticks).as_millis()).unwrap();
-        match times.judge() {
+        match served_as(&frame, &found, window, age_ms) {
             None => {
                 let fresh = is_fresh && (fresh_ms == 0 || age_ms < fresh_ms) && fresh_for != Some(Duration::ZERO);
                 prop_assert!(!fresh, "a fresh value is served");

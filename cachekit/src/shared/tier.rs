@@ -10,7 +10,7 @@ use super::coherence::Own;
 use super::guard::Guard;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use super::sealing::Sealing;
-use super::windows::Times;
+use super::windows::served_as;
 use crate::cached_function::{FunctionRef, L1, Policy};
 use crate::clock::{self, Ticks};
 use crate::contained::lock;
@@ -287,7 +287,7 @@ impl SharedTier {
         sealed: Option<SealedBytes>,
         call: &mut Call<'_>,
     ) -> Option<Answer> {
-        let mut use_as = Times::of(frame, fetched, self.window, now_ms()).judge()?;
+        let mut use_as = served_as(frame, fetched, self.window, now_ms())?;
         let Ok(has_value) = (call.reader)(&frame.value, sealed) else {
             // The reader's `Deserialize` panicked: a miss, and the function's result replaces it.
             call.store.count_shared_error();
@@ -306,7 +306,7 @@ impl SharedTier {
 
 /// The rest of an entry's lifetime, for writing it again; `None` if it has expired.
 fn rest(frame: &Frame<'_>, fetched: &Fetched) -> Option<SetOptions> {
-    let Some(Use::Fresh { remaining, .. }) = Times::of(frame, fetched, 0, now_ms()).judge() else {
+    let Some(Use::Fresh { remaining, .. }) = served_as(frame, fetched, 0, now_ms()) else {
         return None;
     };
     if remaining == clock::NEVER {

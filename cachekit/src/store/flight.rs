@@ -15,17 +15,34 @@ use crate::entry::{self, End, Fate, Resident};
 use crate::flight::{FlightId, Landing, Wait, wait_graph};
 use crate::sync::{MutexGuard, lock};
 
-/// Where a fill is, for the poll that drives its leader.
-#[derive(Clone)]
-pub(crate) struct Pilot {
+/// The leader's hold on its fill. Dropping it (cancellation, panic) releases the waiters to try again.
+pub(crate) struct Flight {
     store: StoreRef,
     hash: u64,
     row: Row,
+    /// It leads for its caller alone.
+    alone: bool,
+    landed: bool,
 }
 
-impl Pilot {
+impl Flight {
+    #[inline]
+    pub(crate) fn new(store: StoreRef, hash: u64, row: Row, alone: bool) -> Self {
+        Self { store, hash, row, alone, landed: false }
+    }
+
     pub(crate) fn id(&self) -> FlightId {
         self.row.flight()
+    }
+
+    pub(crate) fn row(&self) -> Row {
+        self.row
+    }
+
+    /// The fill itself, for what gives it up from now on.
+    pub(crate) fn into_row(mut self) -> Row {
+        self.landed = true;
+        self.row
     }
 
     #[inline]
@@ -35,51 +52,12 @@ impl Pilot {
 
     /// A poll of the leader begins, not its first one.
     pub(crate) fn polled(&self) {
-        // Dropped without our lock.
-        let _former = self.with(|inner, row| inner.fill(row)?.pulse().polled());
+        self.store.polled(self.hash, self.row);
     }
 
     /// A poll of the leader ended without a result.
     pub(crate) fn pending(&self, waker: &Waker) {
-        let mut waker = Some(waker.clone());
-        self.with(|inner, row| {
-            if let Some(fill) = inner.fill(row)
-                && let Some(waker) = waker.take()
-            {
-                fill.pulse().pending(waker);
-            }
-        });
-        // Dropped without our lock, if the fill has ended.
-        drop(waker);
-    }
-}
-
-/// The leader's hold on its fill. Dropping it (cancellation, panic) releases the waiters to try again.
-pub(crate) struct Flight {
-    pilot: Pilot,
-    /// It leads for its caller alone.
-    alone: bool,
-    landed: bool,
-}
-
-impl Flight {
-    #[inline]
-    pub(crate) fn new(store: StoreRef, hash: u64, row: Row, alone: bool) -> Self {
-        Self { pilot: Pilot { store, hash, row }, alone, landed: false }
-    }
-
-    pub(crate) fn id(&self) -> FlightId {
-        self.pilot.id()
-    }
-
-    /// The fill itself, for what gives it up from now on.
-    pub(crate) fn row(mut self) -> Row {
-        self.landed = true;
-        self.pilot.row
-    }
-
-    pub(crate) fn pilot(&self) -> &Pilot {
-        &self.pilot
+        self.store.pending(self.hash, self.row, waker);
     }
 
     /// Whether it runs beside another of its key, that may even be waiting for it.
@@ -89,17 +67,17 @@ impl Flight {
 
     /// Whether a caller waits right now: worth cloning a value or an error for.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.pilot.with(Inner::has_waiters)
+        self.with(Inner::has_waiters)
     }
 
     /// The shared tier is asked for it, and what it says of the key can end the fill.
     pub(crate) fn asks(&self, fate: &Arc<Fate>) {
-        self.pilot.with(|inner, row| inner.asks(row, fate));
+        self.with(|inner, row| inner.asks(row, fate));
     }
 
     /// The function runs from now on: what it returns is as new as this moment.
     pub(crate) fn runs(&self) {
-        self.pilot.with(Inner::runs);
+        self.with(Inner::runs);
     }
 
     /// Puts an end to the fills of this key that started before: this one has a value to be kept, and a newer one.
@@ -107,15 +85,15 @@ impl Flight {
     /// True if a run is under way that started later: its value is to replace this one in every tier.
     pub(crate) fn overtake(&self) -> bool {
         let mut out = Out::default();
-        let younger = self.pilot.with(|inner, row| inner.overtake(row, &mut out));
-        self.pilot.store.let_go(out);
+        let younger = self.with(|inner, row| inner.overtake(row, &mut out));
+        self.store.let_go(out);
         younger
     }
 
     /// Has the callers that wait go on with an old value while this fill replaces it. False, and nothing is done, if
     /// another one is at it.
     pub(crate) fn refreshes(&self, old: &Resident) -> bool {
-        let ended = self.pilot.with(Inner::refreshes);
+        let ended = self.with(Inner::refreshes);
         let begun = ended.is_some();
         ended.unwrap_or_default().land(|| Landing::Ready(Arc::clone(old)));
         begun
@@ -126,7 +104,7 @@ impl Flight {
     #[inline(never)]
     pub(crate) fn land(mut self, entry: Resident, now: Ticks) -> bool {
         self.landed = true;
-        let Pilot { store, hash, row } = &self.pilot;
+        let Self { store, hash, row, .. } = &self;
         store.unkept.forget(*hash);
         let (ends, is_fated) = (entry.head().first_end(), entry.head().fate().is_some());
         let mut entry = Some(entry);
@@ -166,7 +144,7 @@ impl Flight {
     /// is newer.
     pub(crate) fn land_nothing(mut self) {
         self.landed = true;
-        let Pilot { store, hash, row } = &self.pilot;
+        let Self { store, hash, row, .. } = &self;
         let mut out = Out::default();
         let mut inner = lock(&store.shard(*hash).inner);
         inner.overtake_by_run(*row, &mut out);
@@ -191,8 +169,7 @@ impl Flight {
 
     fn finish(&mut self, landing: Landing) {
         self.landed = true;
-        let Pilot { store, hash, row } = &self.pilot;
-        store.finish(*hash, *row, landing);
+        self.store.finish(self.hash, self.row, landing);
     }
 }
 
@@ -207,6 +184,25 @@ impl Drop for Flight {
 }
 
 impl Store {
+    /// A poll of a leader begins, not its first one.
+    fn polled(&self, hash: u64, row: Row) {
+        let former = lock(&self.shard(hash).inner).fill(row).and_then(|fill| fill.pulse().polled());
+        // Dropped without our lock.
+        drop(former);
+    }
+
+    /// A poll of a leader ended without a result.
+    fn pending(&self, hash: u64, row: Row, waker: &Waker) {
+        let mut waker = Some(waker.clone());
+        if let Some(fill) = lock(&self.shard(hash).inner).fill(row)
+            && let Some(waker) = waker.take()
+        {
+            fill.pulse().pending(waker);
+        }
+        // Dropped without our lock, if the fill has ended.
+        drop(waker);
+    }
+
     /// Stores what a fill came to that nothing but its caller has to do with: no other fill of the hash is under way, and
     /// no caller waits. Else the entry stays where it is, and nothing is done. `ends`: from when on it may not be served.
     #[inline(never)]
@@ -268,17 +264,22 @@ impl Store {
 
 /// Drives a leader's future with its fill on the chain whenever it is polled, and keeps note of the polls for its
 /// waiters. Pinned by the caller: by value it would take its place twice, as an argument and while it is driven.
-pub(crate) async fn drive<F: Future>(pilot: &Pilot, mut future: Pin<&mut F>) -> F::Output {
+pub(crate) async fn drive<F: Future>(
+    store: &StoreRef,
+    hash: u64,
+    row: Row,
+    mut future: Pin<&mut F>,
+) -> F::Output {
     let mut pending = false;
     std::future::poll_fn(|cx| {
-        let _running = wait_graph::enter(pilot.id());
+        let _running = wait_graph::enter(row.flight());
         if pending {
-            pilot.polled();
+            store.polled(hash, row);
         }
         let polled = future.as_mut().poll(cx);
         pending = polled.is_pending();
         if pending {
-            pilot.pending(cx.waker());
+            store.pending(hash, row, cx.waker());
         }
         polled
     })

@@ -375,3 +375,18 @@ fn methods_with_impl_trait_arguments() {
     );
     assert_eq!(RUNS.take(), 2);
 }
+
+#[test]
+fn set_values_whose_options_need_a_call_only_outdate() {
+    struct Prices;
+    impl Prices {
+        #[cache(self = shared, skip(limit), ttl = limit * 2)]
+        fn limited(&self, n: u32, limit: u64) -> u32 {
+            n
+        }
+    }
+    let _test = isolate();
+    Prices.limited(1, 10);
+    Prices.limited_cache(&1).set(70);
+    assert_eq!(Prices.limited_cache(&1).peek(), None);
+}

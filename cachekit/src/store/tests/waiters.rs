@@ -75,7 +75,7 @@ fn a_leader_that_is_polled_no_more_is_relieved_by_one_waiter() {
     let store = flights();
     let leader = leads(&store, true);
     let knocked = Arc::new(Woken::default());
-    leader.pilot().pending(&Waker::from(Arc::clone(&knocked)));
+    leader.pending(&Waker::from(Arc::clone(&knocked)));
     let mut waiters: Vec<_> = (0..3).map(|_| Waiter::new(&store, waits(&store, true))).collect();
     assert!(waiters.iter_mut().all(|waiter| waiter.poll().is_pending()));
     assert!(watch::tick_of(&store, 0));
@@ -99,9 +99,9 @@ fn a_leader_that_answers_is_left_alone_for_a_time() {
     let mut reliefs = Vec::new();
     for second in 0..40 {
         for _ in 0..4 {
-            leader.pilot().pending(Waker::noop());
+            leader.pending(Waker::noop());
             watch::tick_of(&store, second * 1000);
-            leader.pilot().polled();
+            leader.polled();
         }
         while waiter.is_to_run() {
             reliefs.push(second);
@@ -147,7 +147,7 @@ fn a_leader_inside_a_long_poll_is_at_work() {
 fn the_first_answer_ends_the_wait_for_all() {
     let store = flights();
     let leader = leads(&store, true);
-    leader.pilot().pending(Waker::noop());
+    leader.pending(Waker::noop());
     let wait = waits(&store, true);
     let mut others: Vec<_> = (0..2).map(|_| Waiter::new(&store, Arc::clone(&wait))).collect();
     assert!(others.iter_mut().all(|waiter| waiter.poll().is_pending()));
@@ -176,7 +176,7 @@ fn the_first_answer_ends_the_wait_for_all() {
 fn a_caller_that_comes_after_an_answer_waits_for_another() {
     let store = flights();
     let leader = leads(&store, true);
-    leader.pilot().pending(Waker::noop());
+    leader.pending(Waker::noop());
     let wait = waits(&store, true);
     let caller = Caller { asynchronous: true, ..CALLER };
     let row = store.relieve(HASH, caller, &wait).expect("it still waits");
