@@ -25,6 +25,7 @@ mod directory;
 mod env;
 mod failure;
 mod header;
+mod locked;
 mod name;
 mod pool;
 mod shard;
@@ -48,7 +49,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A directory that the processes of one machine share.
@@ -175,15 +176,27 @@ impl FileBackend {
             return Vec::new();
         }
         let store = Arc::clone(&self.store);
-        let done = task::run(operation, self.timeout, move |call| {
-            let one = |item: Result<I, BackendError>| {
-                let item = item?;
-                call.check_time()?;
-                work(&store, call, &item)
-            };
-            Ok(items.into_iter().map(one).collect())
+        // What is done stays done, although the rest may come too late.
+        let done = Arc::new(Mutex::new(Vec::with_capacity(asked)));
+        let results = Arc::clone(&done);
+        let all = task::run(operation, self.timeout, move |call| {
+            for item in items {
+                let one = || {
+                    let item = item?;
+                    call.check_time()?;
+                    work(&store, call, &item)
+                };
+                let result = one();
+                results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+            }
+            Ok(())
         });
-        done.await.unwrap_or_else(|error| (0..asked).map(|_| Err(error.clone())).collect())
+        let all = all.await;
+        let mut done = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Err(error) = all {
+            done.resize_with(asked, || Err(error.clone()));
+        }
+        done
     }
 
     /// The one path through which single values are written.
