@@ -55,7 +55,8 @@ use std::time::{Duration, Instant};
 /// A directory that the processes of one machine share.
 ///
 /// Clones are cheap. All work is done on its own threads, at most 16 in the process, and every operation has a
-/// deadline: futures can be polled by any executor, and none of them blocks on a disk.
+/// deadline: futures can be polled by any executor, and none of them blocks on a disk. At most 4,096 operations wait for
+/// a thread; behind a disk that hangs, more fail at once with [`Backpressure`](BackendErrorKind::Backpressure).
 ///
 /// # Differences from other backends
 ///

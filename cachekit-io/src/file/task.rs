@@ -34,10 +34,13 @@ pub(super) async fn run_in<T: Send + 'static>(
     let deadline = deadline::set(call.deadline, weak).map_err(call.failed("starting a thread"))?;
     let task = Task { slot: Arc::clone(&slot), deadline };
     pool.run(Box::new(move || slot.run())).map_err(|refused| match refused {
-        Refused::Full => call.error(
-            BackendErrorKind::Backpressure,
-            "too many operations wait for the disk, which does not answer",
-        ),
+        Refused::Full => {
+            let error = call.error(
+                BackendErrorKind::Backpressure,
+                "too many operations wait for the disk, which does not answer",
+            );
+            error.with_unprocessed()
+        }
         Refused::NoThread(error) => call.failed("starting a thread")(error),
     })?;
     task.await

@@ -103,6 +103,7 @@ fn only_so_many_wait_for_a_disk_that_hangs() {
     assert!(waiting.iter_mut().all(|one| begin(one).is_pending()));
     let error = pollster::block_on(one()).unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Backpressure);
+    assert!(error.is_unprocessed());
     drop(release);
     for one in waiting {
         pollster::block_on(one).unwrap();
