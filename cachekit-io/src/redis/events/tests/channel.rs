@@ -139,7 +139,10 @@ fn what_a_client_that_is_gone_could_not_say_is_still_said() {
     assert!(block_on(redis.delete("k")).is_err());
     drop(redis);
     node.restart();
-    eventually("it is said", || if published(&node) > 0 { Ok(()) } else { Err("nothing".to_owned()) });
+    eventually(
+        "it is said",
+        || if published(&node) > 0 { Ok(()) } else { Err("nothing".to_owned()) },
+    );
 }
 
 #[test]
