@@ -6,6 +6,7 @@
 //!
 //! Not part of the public interface: `cachekit` uses it to bound its calls to any backend.
 
+use crate::per_process::PerProcess;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,28 +51,26 @@ struct Slot {
     waker: Option<Waker>,
 }
 
-static ALL: [Padded; LISTS] = [const { Padded(Mutex::new(List::new())) }; LISTS];
+/// All deadlines of one process, and the thread that keeps them.
+#[derive(Default)]
+struct Keeper {
+    lists: [Padded; LISTS],
+    thread: OnceLock<Result<Thread, io::ErrorKind>>,
+}
+
+static KEEPER: PerProcess<Keeper> = PerProcess::new();
 
 thread_local! {
-    /// The list that this thread's deadlines go to.
-    static MINE: &'static Padded = {
+    /// The number of the list that this thread's deadlines go to.
+    static MINE: usize = {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        &ALL[NEXT.fetch_add(1, Ordering::Relaxed) % LISTS]
+        NEXT.fetch_add(1, Ordering::Relaxed) % LISTS
     };
 }
 
 /// Starts the thread, unless it is running. An error is permanent.
 pub fn start() -> io::Result<()> {
-    thread().map(|_| ()).map_err(io::Error::from)
-}
-
-fn thread() -> Result<&'static Thread, io::ErrorKind> {
-    static THREAD: OnceLock<Result<Thread, io::ErrorKind>> = OnceLock::new();
-    let started = THREAD.get_or_init(|| {
-        let spawned = thread::Builder::new().name("cachekit-time".to_owned()).spawn(keep);
-        spawned.map(|handle| handle.thread().clone()).map_err(|error| error.kind())
-    });
-    started.as_ref().map_err(|kind| *kind)
+    KEEPER.get().thread().map(|_| ()).map_err(io::Error::from)
 }
 
 impl Alarm {
@@ -107,9 +106,10 @@ impl fmt::Debug for Alarm {
 impl Registration {
     /// `None` if there is no thread.
     fn take(at: Instant, waker: Waker) -> Option<Self> {
-        let thread = thread().ok()?;
+        let keeper = KEEPER.get();
+        let thread = keeper.thread().ok()?;
         // On a thread that is ending any list will do.
-        let list = MINE.try_with(|mine| *mine).unwrap_or(&ALL[0]);
+        let list = &keeper.lists[MINE.try_with(|mine| *mine).unwrap_or(0)];
         let mut entries = list.lock();
         let slot = Slot { at, waker: Some(waker) };
         let index = entries.put(slot);
@@ -158,10 +158,6 @@ impl Padded {
 }
 
 impl List {
-    const fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), look: None }
-    }
-
     fn put(&mut self, slot: Slot) -> usize {
         if let Some(index) = self.free.pop() {
             self.slots[index] = slot;
@@ -186,23 +182,36 @@ impl List {
     }
 }
 
-/// The thread.
-fn keep() {
-    let mut due = Vec::new();
-    loop {
-        let now = Instant::now();
-        // A deadline that is added to a list after its turn unparks the thread, if it is earlier than the others.
-        let next = ALL.iter().filter_map(|list| list.lock().look(now, &mut due)).min();
-        if due.is_empty() {
-            match next {
-                Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
-                None => thread::park(),
+impl Keeper {
+    fn thread(&'static self) -> Result<&'static Thread, io::ErrorKind> {
+        let started = self.thread.get_or_init(|| {
+            let named = thread::Builder::new().name("cachekit-time".to_owned());
+            let spawned = named.spawn(move || self.keep());
+            spawned.map(|handle| handle.thread().clone()).map_err(|error| error.kind())
+        });
+        started.as_ref().map_err(|kind| *kind)
+    }
+
+    /// The thread's work.
+    fn keep(&self) {
+        let mut due = Vec::new();
+        loop {
+            let now = Instant::now();
+            // A deadline that is added to a list after its turn unparks the thread, if it is earlier than the others.
+            let next = self.lists.iter().filter_map(|list| list.lock().look(now, &mut due)).min();
+            if due.is_empty() {
+                match next {
+                    Some(next) => {
+                        thread::park_timeout(next.saturating_duration_since(Instant::now()));
+                    }
+                    None => thread::park(),
+                }
             }
-        }
-        for waker in due.drain(..) {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                // All other waits depend on this thread, and dropping it could panic again.
-                std::mem::forget(panic);
+            for waker in due.drain(..) {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                    // All other waits depend on this thread, and dropping it could panic again.
+                    std::mem::forget(panic);
+                }
             }
         }
     }

@@ -71,6 +71,8 @@ mod error;
 mod listeners;
 mod memory;
 mod operation;
+#[doc(hidden)]
+pub mod per_process;
 
 #[cfg(any(feature = "http", feature = "redis"))]
 pub mod blocking;

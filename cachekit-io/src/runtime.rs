@@ -13,34 +13,51 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use crate::alarm;
+use crate::per_process::PerProcess;
 use crate::timed::{self, Before};
 
 /// The background thread's runtime.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Background {
     handle: &'static Handle,
+    /// The process that has the thread. A forked child has a copy of everything else.
+    process: u32,
 }
 
-static HANDLE: OnceLock<Handle> = OnceLock::new();
-static STARTING: Mutex<()> = Mutex::new(());
+/// The thread of one process.
+#[derive(Default)]
+struct Running {
+    handle: OnceLock<Handle>,
+    starting: Mutex<()>,
+}
+
+static RUNNING: PerProcess<Running> = PerProcess::new();
 
 impl Background {
     /// Starts the thread at the first call.
     pub(crate) fn start() -> io::Result<Self> {
-        if let Some(handle) = HANDLE.get() {
-            return Ok(Self { handle });
+        let running = RUNNING.get();
+        let here = |handle| Self { handle, process: std::process::id() };
+        if let Some(handle) = running.handle.get() {
+            return Ok(here(handle));
         }
         alarm::start()?;
-        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = HANDLE.get() {
-            return Ok(Self { handle });
+        let _starting = running.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = running.handle.get() {
+            return Ok(here(handle));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         std::thread::Builder::new()
             .name("cachekit-io".to_owned())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-        Ok(Self { handle: HANDLE.get_or_init(|| handle) })
+        Ok(here(running.handle.get_or_init(|| handle)))
+    }
+
+    /// Whether the thread is one of this process. After a fork it is not, and the child must not use the connections
+    /// either: they are those of the parent.
+    pub(crate) fn is_of_this_process(self) -> bool {
+        self.process == std::process::id()
     }
 
     /// Whether this is its thread, which must not be blocked.
@@ -97,6 +114,10 @@ impl Background {
     }
 }
 
+/// What is wrong where a backend is used that was built before a fork.
+pub(crate) const FORKED: &str =
+    "the process was forked after this backend was built: build the backend in the child";
+
 /// Creates a future at its final address. `Box::pin` would copy all of its memory there, although it is mostly
 /// unused at first.
 #[inline]
@@ -134,3 +155,6 @@ pub(crate) struct Executor {
     pub(crate) home: Home,
     pub(crate) handle: Handle,
 }
+
+#[cfg(all(test, unix, feature = "file", feature = "http", feature = "redis"))]
+mod tests;

@@ -6,9 +6,10 @@
 //! we cannot tell, and our threads drive no timer and no socket, so an async function is not started.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
 use cachekit_io::BoxFuture;
+use cachekit_io::per_process::PerProcess;
 
 use crate::blocking::{self, runtime};
 use crate::contained::{contained, lock};
@@ -104,11 +105,13 @@ struct Threads {
     work: Condvar,
 }
 
-static OURS: LazyLock<Threads> = LazyLock::new(Threads::default);
+// A forked child has none of its parent's threads.
+static OURS: PerProcess<Threads> = PerProcess::new();
 
 /// Runs a job on a thread of this crate, in no test scope. It is dropped if the queue is full.
 pub(crate) fn submit(job: Job) {
-    let mut queue = lock(&OURS.queue);
+    let ours = OURS.get();
+    let mut queue = lock(&ours.queue);
     if queue.waiting.len() >= MAX_WAITING {
         drop(queue);
         // Dropping the job tells its entry that there will be no refresh.
@@ -116,27 +119,28 @@ pub(crate) fn submit(job: Job) {
     }
     queue.waiting.push_back(job);
     if queue.idle < queue.waiting.len() && queue.threads < THREADS {
-        let started = std::thread::Builder::new().name("cachekit-refresh".into()).spawn(work);
+        let thread = std::thread::Builder::new().name("cachekit-refresh".into());
+        let started = thread.spawn(move || work(ours));
         queue.threads += usize::from(started.is_ok());
     }
     let refused =
         if queue.threads == 0 { std::mem::take(&mut queue.waiting) } else { VecDeque::new() };
     drop(queue);
-    OURS.work.notify_one();
+    ours.work.notify_one();
     drop(refused);
 }
 
-fn work() {
-    let mut queue = lock(&OURS.queue);
+fn work(ours: &Threads) {
+    let mut queue = lock(&ours.queue);
     loop {
         if let Some(job) = queue.waiting.pop_front() {
             drop(queue);
             // A panic in the function does not end the thread; the guards that it drops record the failure.
             contained(job);
-            queue = lock(&OURS.queue);
+            queue = lock(&ours.queue);
         } else {
             queue.idle += 1;
-            queue = OURS.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = ours.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.idle -= 1;
         }
     }

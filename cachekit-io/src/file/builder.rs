@@ -3,7 +3,8 @@
 use super::FileBackend;
 use super::directory::Directory;
 use super::store::Store;
-use super::usage::{Limits, Usage};
+use super::usage::Limits;
+use crate::per_process::PerProcess;
 use crate::{BackendError, BackendErrorKind, Clock, Operation};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -148,7 +149,7 @@ impl FileBackendBuilder {
             value_bytes: max_value_bytes,
             entries: self.max_entries,
         };
-        let store = Store { directory, limits, usage: Usage::default(), clock: self.clock };
+        let store = Store { directory, limits, usage: PerProcess::new(), clock: self.clock };
         Some(FileBackend { store: Arc::new(store), timeout: self.timeout })
     }
 }

@@ -1,8 +1,9 @@
 //! The thread that ends the wait for a disk that does not answer.
 
+use crate::per_process::PerProcess;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 /// Called when its time is up.
@@ -10,61 +11,83 @@ pub(super) trait Late: Send + Sync {
     fn late(&self);
 }
 
-/// Identifies one deadline, to cancel it.
-pub(super) type Entry = (Instant, u64);
+/// When, and a number that no other deadline of the process has.
+type At = (Instant, u64);
 
+/// Identifies one deadline, to cancel it.
+pub(super) struct Entry {
+    at: At,
+    of: &'static Deadlines,
+}
+
+#[derive(Default)]
 struct Deadlines {
-    pending: BTreeMap<Entry, Weak<dyn Late>>,
+    list: Mutex<List>,
+    earlier: Condvar,
+}
+
+#[derive(Default)]
+struct List {
+    pending: BTreeMap<At, Weak<dyn Late>>,
     next: u64,
     started: bool,
 }
 
-static DEADLINES: Mutex<Deadlines> =
-    Mutex::new(Deadlines { pending: BTreeMap::new(), next: 0, started: false });
-static EARLIER: Condvar = Condvar::new();
+static DEADLINES: PerProcess<Deadlines> = PerProcess::new();
 
 /// Calls `late` at this time, unless the entry is cancelled before. The first call starts the thread.
 pub(super) fn set(at: Instant, late: Weak<dyn Late>) -> io::Result<Entry> {
-    let mut deadlines = DEADLINES.lock().unwrap_or_else(PoisonError::into_inner);
-    if !deadlines.started {
-        std::thread::Builder::new().name("cachekit-file-time".to_owned()).spawn(keep)?;
-        deadlines.started = true;
+    let of = DEADLINES.get();
+    let mut list = of.lock();
+    if !list.started {
+        std::thread::Builder::new()
+            .name("cachekit-file-time".to_owned())
+            .spawn(move || of.keep())?;
+        list.started = true;
     }
-    let entry = (at, deadlines.next);
-    deadlines.next += 1;
-    let first = deadlines.pending.first_key_value().is_none_or(|(earliest, _)| entry < *earliest);
-    deadlines.pending.insert(entry, late);
+    let at = (at, list.next);
+    list.next += 1;
+    let first = list.pending.first_key_value().is_none_or(|(earliest, _)| at < *earliest);
+    list.pending.insert(at, late);
     if first {
-        EARLIER.notify_one();
+        of.earlier.notify_one();
     }
-    Ok(entry)
+    Ok(Entry { at, of })
 }
 
 /// Cancels a deadline.
-pub(super) fn cancel(entry: Entry) {
-    let mut deadlines = DEADLINES.lock().unwrap_or_else(PoisonError::into_inner);
-    deadlines.pending.remove(&entry);
+pub(super) fn cancel(entry: &Entry) {
+    // In a forked child the parent's list may stay locked for ever, and means nothing.
+    if std::ptr::eq(entry.of, DEADLINES.get()) {
+        entry.of.lock().pending.remove(&entry.at);
+    }
 }
 
-fn keep() {
-    let mut deadlines = DEADLINES.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let Some((&entry, _)) = deadlines.pending.first_key_value() else {
-            deadlines = EARLIER.wait(deadlines).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
-        let left = entry.0.saturating_duration_since(Instant::now());
-        if !left.is_zero() {
-            let waited = EARLIER.wait_timeout(deadlines, left);
-            deadlines = waited.unwrap_or_else(PoisonError::into_inner).0;
-            continue;
+impl Deadlines {
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self) {
+        let mut list = self.lock();
+        loop {
+            let Some((&at, _)) = list.pending.first_key_value() else {
+                list = self.earlier.wait(list).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = at.0.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                let waited = self.earlier.wait_timeout(list, left);
+                list = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            let late = list.pending.remove(&at);
+            // A waker is foreign code: it runs without a lock.
+            drop(list);
+            if let Some(late) = late.and_then(|late| late.upgrade()) {
+                late.late();
+            }
+            list = self.lock();
         }
-        let late = deadlines.pending.remove(&entry);
-        // A waker is foreign code: it runs without a lock.
-        drop(deadlines);
-        if let Some(late) = late.and_then(|late| late.upgrade()) {
-            late.late();
-        }
-        deadlines = DEADLINES.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

@@ -25,6 +25,7 @@ mod directory;
 mod env;
 mod failure;
 mod header;
+mod locked;
 mod name;
 mod pool;
 mod shard;
@@ -48,13 +49,14 @@ use crate::{
 };
 use bytes::Bytes;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A directory that the processes of one machine share.
 ///
 /// Clones are cheap. All work is done on its own threads, at most 16 in the process, and every operation has a
-/// deadline: futures can be polled by any executor, and none of them blocks on a disk.
+/// deadline: futures can be polled by any executor, and none of them blocks on a disk. At most 4,096 operations wait for
+/// a thread; behind a disk that hangs, more fail at once with [`Backpressure`](BackendErrorKind::Backpressure).
 ///
 /// # Differences from other backends
 ///
@@ -175,15 +177,27 @@ impl FileBackend {
             return Vec::new();
         }
         let store = Arc::clone(&self.store);
-        let done = task::run(operation, self.timeout, move |call| {
-            let one = |item: Result<I, BackendError>| {
-                let item = item?;
-                call.check_time()?;
-                work(&store, call, &item)
-            };
-            Ok(items.into_iter().map(one).collect())
+        // What is done stays done, although the rest may come too late.
+        let done = Arc::new(Mutex::new(Vec::with_capacity(asked)));
+        let results = Arc::clone(&done);
+        let all = task::run(operation, self.timeout, move |call| {
+            for item in items {
+                let one = || {
+                    let item = item?;
+                    call.check_time()?;
+                    work(&store, call, &item)
+                };
+                let result = one();
+                results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+            }
+            Ok(())
         });
-        done.await.unwrap_or_else(|error| (0..asked).map(|_| Err(error.clone())).collect())
+        let all = all.await;
+        let mut done = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Err(error) = all {
+            done.resize_with(asked, || Err(error.clone()));
+        }
+        done
     }
 
     /// The one path through which single values are written.

@@ -2,43 +2,14 @@
 
 use super::directory::Directory;
 use super::failure::Call;
+use super::locked::{Locked, Mode};
 use super::name::Name;
 use super::state::{MAX_LEN, State};
 use crate::BackendError;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// The shortest and longest pause before a lock is tried again.
-const FIRST_PAUSE: Duration = Duration::from_micros(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
-
-/// Locks a file, or gives up at the call's deadline. Dropping the file unlocks it.
-pub(super) fn lock(file: &File, exclusive: bool, call: &Call) -> Result<(), BackendError> {
-    // Never a blocking call, which could not be ended.
-    let wanted = if exclusive {
-        FlockOperation::NonBlockingLockExclusive
-    } else {
-        FlockOperation::NonBlockingLockShared
-    };
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match flock(file, wanted) {
-            Ok(()) => return Ok(()),
-            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
-            Err(error) => return Err(call.failed("locking a file")(error.into())),
-        }
-        if Instant::now() >= call.deadline {
-            return Err(call.late("a file stayed locked"));
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
 
 /// Whether the path still leads to the opened file.
 pub(super) fn is_same(path: &Path, file: &File) -> bool {
@@ -48,7 +19,7 @@ pub(super) fn is_same(path: &Path, file: &File) -> bool {
 
 /// The lock of some keys, held until it is dropped, and the fences and leases of these keys.
 pub(super) struct Shard {
-    file: File,
+    file: Locked,
     pub(super) state: State,
     stored: State,
 }
@@ -63,7 +34,7 @@ impl Shard {
             let (path, file) = directory
                 .open_state(name)
                 .map_err(call.failed("opening the file of fences and locks"))?;
-            lock(&file, true, call)?;
+            let file = Locked::new(file, Mode::Exclusive, call)?;
             // An operator may have deleted it meanwhile; then other processes lock a new file.
             if is_same(&path, &file) {
                 let state = read(&file).map_err(call.failed("reading fences and locks"))?;

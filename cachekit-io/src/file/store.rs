@@ -3,15 +3,18 @@
 use super::directory::{Directory, open_entry};
 use super::failure::{Call, is_missing};
 use super::header::{self, Header};
+use super::locked::{Locked, Mode};
 use super::name::{Name, random_id};
-use super::shard::{self, Shard, is_same};
+use super::shard::{Shard, is_same};
 use super::state::{Id, NotTaken};
 use super::usage::{Limits, Totals, Usage};
+use crate::per_process::PerProcess;
 use crate::{BackendError, BackendErrorKind, Clock, Expiry, Fetched};
 use bytes::Bytes;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest TTL that the format's readers accept: 10 years.
@@ -21,7 +24,8 @@ pub(super) const MAX_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60
 pub(super) struct Store {
     pub(super) directory: Directory,
     pub(super) limits: Limits,
-    pub(super) usage: Usage,
+    /// Of this process: another thread of a parent may have held its locks during the fork.
+    pub(super) usage: PerProcess<Usage>,
     /// The time since the Unix epoch; the system's if there is none.
     pub(super) clock: Option<Clock>,
 }
@@ -29,10 +33,10 @@ pub(super) struct Store {
 /// The state of an entry.
 pub(super) enum Found {
     Nothing,
-    /// Corrupt, or expired: it must be deleted, if it still exists.
-    Dead(File),
+    /// Corrupt, or expired: it must be deleted, if it still exists. It is not locked.
+    Dead(Arc<File>),
     /// An entry, until these seconds since the Unix epoch; 0 is never.
-    Live(File, u64),
+    Live(Locked, u64),
 }
 
 impl Store {
@@ -48,13 +52,8 @@ impl Store {
     }
 
     /// Opens an entry, locks it and reads its header.
-    pub(super) fn open(
-        &self,
-        call: &Call,
-        path: &Path,
-        to_write: bool,
-    ) -> Result<Found, BackendError> {
-        let mut file = match open_entry(path, to_write) {
+    pub(super) fn open(&self, call: &Call, path: &Path, mode: Mode) -> Result<Found, BackendError> {
+        let file = match open_entry(path, mode == Mode::Exclusive) {
             Ok(file) => file,
             Err(error) if is_missing(&error) => return Ok(Found::Nothing),
             Err(error) => return Err(call.failed("opening an entry")(error)),
@@ -64,20 +63,20 @@ impl Store {
             return Ok(Found::Nothing);
         }
         // An expiry that is being rewritten is read before or after, never half-written.
-        shard::lock(&file, to_write, call)?;
+        let file = Locked::new(file, mode, call)?;
         let mut bytes = [0; header::LEN];
-        let length = read_up_to(&mut file, &mut bytes).map_err(&failed)?;
+        let length = read_up_to(&file, &mut bytes).map_err(&failed)?;
         Ok(match header::parse(&bytes[..length], self.now()) {
-            Header::Corrupt | Header::Expired => Found::Dead(file),
+            Header::Corrupt | Header::Expired => Found::Dead(file.unlock()),
             Header::Unknown => Found::Nothing,
             Header::Live(expiry) => Found::Live(file, expiry),
         })
     }
 
     /// The entry, if there is one; a dead entry is deleted.
-    fn live(&self, call: &Call, name: &Name) -> Result<Option<(File, u64)>, BackendError> {
+    fn live(&self, call: &Call, name: &Name) -> Result<Option<(Locked, u64)>, BackendError> {
         let path = self.directory.entry(name);
-        match self.open(call, &path, false)? {
+        match self.open(call, &path, Mode::Shared)? {
             Found::Nothing => Ok(None),
             Found::Live(file, expiry) => Ok(Some((file, expiry))),
             Found::Dead(file) => {
@@ -94,7 +93,7 @@ impl Store {
     /// Deletes a dead entry unless another one replaced it.
     pub(super) fn discard(&self, path: &Path, dead: &File) {
         if is_same(path, dead) && fs::remove_file(path).is_ok() {
-            self.usage.removed(dead.metadata().map_or(0, |metadata| metadata.len()));
+            self.usage.get().removed(dead.metadata().map_or(0, |metadata| metadata.len()));
         }
     }
 
@@ -109,7 +108,7 @@ impl Store {
             return Ok(None);
         };
         let mut value = Vec::with_capacity(length);
-        file.take(length as u64).read_to_end(&mut value).map_err(&failed)?;
+        (&*file).take(length as u64).read_to_end(&mut value).map_err(&failed)?;
         if value.len() < length {
             return Err(call.transient("an entry became shorter while it was read"));
         }
@@ -185,12 +184,12 @@ impl Store {
         let name = Name::of("__health_check__");
         let (path, _) = self.directory.create_temporary(&name).map_err(&failed)?;
         fs::remove_file(path).map_err(&failed)?;
-        self.usage.count(&self.directory).map_err(call.failed("reading the directory"))
+        self.usage.get().count(&self.directory).map_err(call.failed("reading the directory"))
     }
 }
 
 /// Reads until the buffer is full or the file ends.
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_up_to(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {

@@ -2,7 +2,7 @@
 
 use super::deadline::{self, Late};
 use super::failure::Call;
-use super::pool;
+use super::pool::{Pool, Refused};
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,27 +17,43 @@ pub(super) async fn run<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce(&Call) -> Result<T, BackendError> + Send + 'static,
 ) -> Result<T, BackendError> {
+    run_in(Pool::of_the_process(), operation, timeout, work).await
+}
+
+/// The same on a thread of this pool.
+pub(super) async fn run_in<T: Send + 'static>(
+    pool: &'static Pool,
+    operation: Operation,
+    timeout: Duration,
+    work: impl FnOnce(&Call) -> Result<T, BackendError> + Send + 'static,
+) -> Result<T, BackendError> {
     let call = Call { operation, deadline: Instant::now() + timeout };
-    let slot = Arc::new(Slot { call, state: Mutex::new(State::Waiting(None)) });
+    let state = State::Waiting { waker: None, work: Some(Box::new(work)) };
+    let slot = Arc::new(Slot { call, state: Mutex::new(state) });
     let weak: Weak<dyn Late> = Arc::<Slot<T>>::downgrade(&slot);
     let deadline = deadline::set(call.deadline, weak).map_err(call.failed("starting a thread"))?;
     let task = Task { slot: Arc::clone(&slot), deadline };
-    let job = move || {
-        if !slot.is_waited_for() {
-            return;
+    pool.run(Box::new(move || slot.run())).map_err(|refused| match refused {
+        Refused::Full => {
+            let error = call.error(
+                BackendErrorKind::Backpressure,
+                "too many operations wait for the disk, which does not answer",
+            );
+            error.with_unprocessed()
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&call)));
-        let outcome = outcome.unwrap_or_else(|_| {
-            Err(call.error(BackendErrorKind::Permanent, "a defect of the backend"))
-        });
-        slot.settle(outcome);
-    };
-    pool::run(Box::new(job)).map_err(call.failed("starting a thread"))?;
+        Refused::NoThread(error) => call.failed("starting a thread")(error),
+    })?;
     task.await
 }
 
+type Work<T> = Box<dyn FnOnce(&Call) -> Result<T, BackendError> + Send>;
+
 enum State<T> {
-    Waiting(Option<Waker>),
+    /// The work is in here, so that it is dropped with the wait, and not only when a thread has time for it.
+    Waiting {
+        waker: Option<Waker>,
+        work: Option<Work<T>>,
+    },
     Settled(Result<T, BackendError>),
     Left,
 }
@@ -52,19 +68,33 @@ impl<T> Slot<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_waited_for(&self) -> bool {
-        matches!(*self.state(), State::Waiting(_))
+    /// The work, if it is still waited for.
+    fn work(&self) -> Option<Work<T>> {
+        match &mut *self.state() {
+            State::Waiting { work, .. } => work.take(),
+            State::Settled(_) | State::Left => None,
+        }
+    }
+
+    fn run(&self) {
+        let Some(work) = self.work() else { return };
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.call)));
+        let outcome = outcome.unwrap_or_else(|_| {
+            Err(self.call.error(BackendErrorKind::Permanent, "a defect of the backend"))
+        });
+        self.settle(outcome);
     }
 
     /// The first outcome counts.
     fn settle(&self, outcome: Result<T, BackendError>) {
         let mut state = self.state();
-        if !matches!(*state, State::Waiting(_)) {
+        if !matches!(*state, State::Waiting { .. }) {
             return;
         }
         let before = std::mem::replace(&mut *state, State::Settled(outcome));
         drop(state);
-        if let State::Waiting(Some(waker)) = before {
+        if let State::Waiting { waker: Some(waker), work } = before {
+            drop(work);
             waker.wake();
         }
     }
@@ -88,9 +118,10 @@ impl<T> Future for Task<T> {
         let mut state = self.slot.state();
         match std::mem::replace(&mut *state, State::Left) {
             State::Settled(outcome) => Poll::Ready(outcome),
-            State::Waiting(waker) => {
+            State::Waiting { waker, work } => {
                 let waker = waker.filter(|known| known.will_wake(cx.waker()));
-                *state = State::Waiting(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+                let waker = Some(waker.unwrap_or_else(|| cx.waker().clone()));
+                *state = State::Waiting { waker, work };
                 Poll::Pending
             }
             // Polled again after its end, which no caller does.
@@ -101,7 +132,7 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        deadline::cancel(self.deadline);
+        deadline::cancel(&self.deadline);
         let before = std::mem::replace(&mut *self.slot.state(), State::Left);
         drop(before);
     }

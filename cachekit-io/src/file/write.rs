@@ -3,6 +3,7 @@
 use super::directory::size_of;
 use super::failure::Call;
 use super::header;
+use super::locked::Mode;
 use super::name::Name;
 use super::shard::is_same;
 use super::state::Id;
@@ -40,7 +41,7 @@ impl Store {
     pub(super) fn put(&self, call: &Call, entry: &NewEntry) -> Result<bool, BackendError> {
         let NewEntry { name, value, options, fence } = entry;
         let path = self.directory.entry(name);
-        if size_of(&path).is_none() && !self.usage.has_room(&self.directory, self.limits) {
+        if size_of(&path).is_none() && !self.usage.get().has_room(&self.directory, self.limits) {
             return Err(call.error(BackendErrorKind::Permanent, "the directory is full of entries"));
         }
         // The slow part, before the key is locked.
@@ -72,12 +73,12 @@ impl Store {
         temporary.0 = None;
         drop(shard);
 
-        self.usage.wrote(before, (header::LEN + value.len()) as u64);
+        self.usage.get().wrote(before, (header::LEN + value.len()) as u64);
         if before.is_some() {
             // A replaced value must not come back after a power failure.
             self.directory.sync().map_err(call.failed("syncing the directory"))?;
         }
-        self.usage.keep_to(&self.directory, self.limits, name);
+        self.usage.get().keep_to(&self.directory, self.limits, name);
         Ok(true)
     }
 
@@ -117,7 +118,7 @@ impl Store {
         }
         drop(shard);
         if let Some(size) = size {
-            self.usage.removed(size);
+            self.usage.get().removed(size);
         }
         // An invalidated value must not come back after a power failure.
         self.directory.sync().map_err(call.failed("syncing the directory"))?;
@@ -133,7 +134,7 @@ impl Store {
     ) -> Result<bool, BackendError> {
         let path = self.directory.entry(name);
         let shard = self.shard(call, name)?;
-        let file = match self.open(call, &path, true)? {
+        let file = match self.open(call, &path, Mode::Exclusive)? {
             Found::Nothing => return Ok(false),
             Found::Dead(file) => {
                 self.discard(&path, &file);

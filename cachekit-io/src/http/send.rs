@@ -6,6 +6,7 @@ use super::failure::{Failure, describe};
 use super::request::Call;
 use super::why;
 use crate::attempts::Again;
+use crate::runtime::FORKED;
 use crate::timed;
 use crate::wire::header::DENY_REASON;
 use crate::wire::status::classify;
@@ -46,6 +47,10 @@ impl CachekitIo {
         key: Option<&str>,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, BackendError> {
+        if !self.shared.background.is_of_this_process() {
+            let failure = Failure::new(BackendErrorKind::Configuration, Again::Never, FORKED);
+            return Err(failure.into_error(operation, key));
+        }
         // Timeouts are at most an hour, which any clock can add.
         let deadline = deadline.unwrap_or_else(Instant::now);
         let outcome = timed::before(deadline, work).await;

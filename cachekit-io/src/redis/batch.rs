@@ -3,6 +3,7 @@
 use super::copies::Writes;
 use super::failure::{Failure, Then};
 use super::layout::Found;
+use super::node::Node;
 use super::operations::{Entry, integer, malformed, read};
 use super::request::{Request, Together};
 use super::send::{Deadline, Repeat};
@@ -11,6 +12,7 @@ use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{join, join_all};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A part of a batch that one slot is concerned with.
 struct Part<'a, R> {
@@ -222,34 +224,28 @@ impl Redis {
             return Vec::new();
         }
         let shared = &self.shared;
-        let gather = async {
-            // One after the other: all but the first find the map there.
-            let mut by_node: Vec<(_, Vec<usize>)> = Vec::new();
-            let mut failed = Vec::new();
-            for (place, part) in parts.iter().enumerate() {
-                match shared.topology.node(part.slot).await {
-                    Ok(node) => match by_node
-                        .iter_mut()
-                        .find(|(other, _)| std::sync::Arc::ptr_eq(other, &node))
-                    {
-                        Some((_, places)) => places.push(place),
-                        None => by_node.push((node, vec![place])),
-                    },
-                    Err(failure) => failed.push((place, (Err(failure), false))),
-                }
-            }
-            let sent = join_all(by_node.iter().map(async |(node, places)| {
-                let answers = send_to(shared, node, parts, places).await;
-                places.iter().copied().zip(answers).collect::<Vec<_>>()
-            }));
-            let sent = sent.await;
-            failed.extend(sent.into_iter().flatten());
-            failed
-        };
-        let first = deadline.bound(gather).await.unwrap_or_default();
         let mut answers: Vec<Option<Sent<P>>> = parts.iter().map(|_| None).collect();
-        for (place, sent) in first {
-            answers[place] = Some(sent);
+        // One after the other: all but the first find the map there.
+        let mut by_node: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
+        for (place, part) in parts.iter().enumerate() {
+            match deadline.bound(shared.topology.node(part.slot)).await {
+                Some(Ok(node)) => match by_node.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &node)) {
+                    Some((_, places)) => places.push(place),
+                    None => by_node.push((node, vec![place])),
+                },
+                Some(Err(failure)) => answers[place] = Some((Err(failure), false)),
+                None => {}
+            }
+        }
+        // Each node has its own limit: one that is silent costs the others no answer.
+        let sent = join_all(by_node.iter().map(async |(node, places)| {
+            let answers = deadline.bound(send_to(shared, node, parts, places)).await;
+            (places, answers.unwrap_or_default())
+        }));
+        for (places, sent) in sent.await {
+            for (&place, sent) in places.iter().zip(sent) {
+                answers[place] = Some(sent);
+            }
         }
         let ends = parts.iter().zip(answers).map(async |(part, answer)| {
             let (failure, lost) = match answer {
@@ -279,7 +275,7 @@ impl Redis {
 /// Sends some parts to one node in one piece.
 async fn send_to<P: Piece>(
     shared: &Shared,
-    node: &std::sync::Arc<super::node::Node>,
+    node: &Arc<Node>,
     parts: &[Part<'_, P>],
     places: &[usize],
 ) -> Vec<Sent<P>> {

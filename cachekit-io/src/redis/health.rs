@@ -16,9 +16,7 @@ impl Redis {
         const HEALTH: Operation = Operation::Health;
         let asked = Instant::now();
         let shared = &self.shared;
-        if self.timeout.is_zero() {
-            return Err(late(None).into_error(HEALTH, None));
-        }
+        self.check_usable().map_err(|failure| failure.into_error(HEALTH, None))?;
         let deadline = asked + self.timeout;
         let all = async {
             let primaries = shared.topology.primaries().await?;

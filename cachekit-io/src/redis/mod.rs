@@ -76,10 +76,11 @@
 //!
 //! While there is a listener, each connection uses client-side tracking (`client|tracking`, RESP3): the server sends
 //! events about changes of everything that was read over it. If that is refused, clients notify each other over the
-//! channel `cachekit:rust:invalidate:v1` (`publish`, `subscribe`, and the pattern `&cachekit:rust:invalidate:v1`). If
-//! neither is permitted, a gap follows each read and write, so that listeners keep nothing, and
-//! [`health`](crate::Backend::health) is an error that names the permissions. `wait` shows at once that a server has
-//! become a replica.
+//! channel `cachekit:rust:invalidate:v1` (`publish`, `subscribe`, and the pattern `&cachekit:rust:invalidate:v1`).
+//! Clients that track publish there, too, for those that do not. If neither is permitted, a gap follows each read and
+//! write, so that listeners keep nothing. While there is a listener, [`health`](crate::Backend::health) is an error that
+//! names the permissions if a client can neither track nor use the channel, and if it may not publish. `wait` shows at
+//! once that a server has become a replica.
 //!
 //! # Fences and failovers
 //!

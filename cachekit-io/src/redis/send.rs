@@ -11,6 +11,7 @@ use super::request::Request;
 use super::{Redis, Shared};
 use crate::attempts::{Attempts, Next, Schedule};
 use crate::backoff::Backoff;
+use crate::runtime::FORKED;
 use crate::timed::{Before, Limit};
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::borrow::Cow;
@@ -48,10 +49,19 @@ impl Redis {
         operation: Operation,
         key: Option<&str>,
     ) -> Result<Deadline, BackendError> {
-        if self.timeout.is_zero() {
-            return Err(late(None).into_error(operation, key));
-        }
+        self.check_usable().map_err(|failure| failure.into_error(operation, key))?;
         Ok(Deadline::starting(self.timeout))
+    }
+
+    /// Whether there is time for an operation, and the connections are those of this process.
+    pub(super) fn check_usable(&self) -> Result<(), Failure> {
+        if self.timeout.is_zero() {
+            return Err(late(None));
+        }
+        if !self.shared.background.is_of_this_process() {
+            return Err(Failure::new(BackendErrorKind::Configuration, Then::Stop, FORKED));
+        }
+        Ok(())
     }
 
     /// Sends the only request of an operation to the primary of a slot.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use cachekit_io::alarm::Alarm;
+use cachekit_io::per_process::PerProcess;
 use cachekit_io::{BackendError, BackendErrorKind, BoxFuture};
 use tokio::runtime::{Builder, Handle};
 
@@ -59,8 +60,10 @@ impl From<BackendError> for Failed {
 
 /// The thread's runtime; `None` if the system could not start a thread.
 fn handle() -> Option<&'static Handle> {
-    static HANDLE: OnceLock<Option<Handle>> = OnceLock::new();
+    // A forked child has none of its parent's threads.
+    static HANDLE: PerProcess<OnceLock<Option<Handle>>> = PerProcess::new();
     HANDLE
+        .get()
         .get_or_init(|| {
             let runtime = Builder::new_current_thread().enable_all().build().ok()?;
             let handle = runtime.handle().clone();

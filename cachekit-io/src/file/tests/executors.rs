@@ -1,9 +1,13 @@
 use super::super::failure::Call;
-use super::super::task;
+use super::super::pool::Pool;
+use super::super::store::Store;
+use super::super::{FileBackend, task};
 use super::Place;
 use crate::{Backend, BackendErrorKind, Operation, SetOptions};
 use bytes::Bytes;
-use std::sync::mpsc;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -68,4 +72,84 @@ fn many_at_a_time_all_come_to_their_end() {
     for thread in threads {
         thread.join().unwrap();
     }
+}
+
+/// Polls once.
+fn begin<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A pool whose only thread is at work until the sender is dropped.
+fn hung_pool(max_waiting: usize) -> (&'static Pool, mpsc::Sender<()>) {
+    let pool: &'static Pool = Box::leak(Box::new(Pool::bounded(1, max_waiting)));
+    let (release, held) = mpsc::channel::<()>();
+    let (begun, begins) = mpsc::channel();
+    let hangs = move |_: &Call| {
+        begun.send(()).unwrap();
+        let _ = held.recv();
+        Ok(())
+    };
+    let mut hung = Box::pin(task::run_in(pool, Operation::Get, LONG, hangs));
+    assert!(begin(&mut hung).is_pending());
+    begins.recv().unwrap();
+    (pool, release)
+}
+
+#[test]
+fn only_so_many_wait_for_a_disk_that_hangs() {
+    let (pool, release) = hung_pool(2);
+    let one = || Box::pin(task::run_in(pool, Operation::Set, LONG, |_: &Call| Ok(())));
+    let mut waiting = [one(), one()];
+    assert!(waiting.iter_mut().all(|one| begin(one).is_pending()));
+    let error = pollster::block_on(one()).unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Backpressure);
+    assert!(error.is_unprocessed());
+    drop(release);
+    for one in waiting {
+        pollster::block_on(one).unwrap();
+    }
+    pollster::block_on(one()).unwrap();
+}
+
+#[test]
+fn a_value_does_not_wait_longer_than_its_caller() {
+    let (pool, _release) = hung_pool(10);
+    let value = Arc::new(());
+    let one = |timeout| {
+        let value = Arc::clone(&value);
+        let work = move |_: &Call| {
+            drop(value);
+            Ok(())
+        };
+        Box::pin(task::run_in(pool, Operation::Set, timeout, work))
+    };
+    let mut left = one(LONG);
+    assert!(begin(&mut left).is_pending());
+    assert_eq!(Arc::strong_count(&value), 2);
+    drop(left);
+    assert_eq!(Arc::strong_count(&value), 1);
+    assert!(pollster::block_on(one(Duration::from_millis(1))).unwrap_err().is_timeout());
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn what_a_batch_has_done_in_time_is_done() {
+    let place = Place::new();
+    let builder = FileBackend::builder().directory(place.directory());
+    let backend = builder.timeout(Duration::from_millis(50)).build().unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    let items = vec![Ok(1), Ok(2), Ok(3)];
+    let work = move |_: &Store, _: &Call, item: &i32| {
+        if *item == 2 {
+            let _ = held.recv();
+        }
+        Ok(*item)
+    };
+    let results = pollster::block_on(backend.run_many(Operation::SetMany, items, work));
+    assert_eq!(results.len(), 3);
+    assert_eq!(*results[0].as_ref().unwrap(), 1);
+    for late in &results[1..] {
+        assert!(late.as_ref().unwrap_err().is_timeout());
+    }
+    drop(release);
 }

@@ -5,6 +5,7 @@ mod entries;
 mod env;
 mod executors;
 mod limits;
+mod locks;
 mod values;
 
 use super::FileBackend;

@@ -123,9 +123,10 @@ impl Shared {
     }
 
     /// Says something that only this backend itself has to hear.
-    async fn probe(&self) -> Result<(), Failure> {
+    pub(super) async fn probe(&self) -> Result<(), Failure> {
+        let backend = self.backend().ok_or_else(Failure::malformed)?;
         let (probe, _) = Message::Probe.encode(self.channel.sender);
-        let said = self.publish(&probe).await;
+        let said = self.publish(&backend, &probe).await;
         said.map_err(|failure| {
             forbidden(
                 failure,

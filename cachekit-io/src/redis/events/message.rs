@@ -21,7 +21,7 @@ pub(super) enum Message<'a> {
     Probe,
     /// These entries changed.
     Changed(Vec<&'a [u8]>),
-    /// More entries changed than fit into a message.
+    /// More entries changed than fit into a message, or one whose name does not.
     All,
 }
 
@@ -38,9 +38,8 @@ impl<'a> Message<'a> {
         let mut said = 0;
         for key in keys {
             let Ok(length) = u16::try_from(key.len()) else {
-                // A backend refuses such keys, so nothing was changed.
-                said += 1;
-                continue;
+                let (all, _) = Self::All.encode(sender);
+                return (all, keys.len());
             };
             if bytes.len() > HEAD && bytes.len() + key.len() > ROOM {
                 break;

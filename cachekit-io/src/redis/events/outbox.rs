@@ -1,5 +1,6 @@
 //! What other clients are to be told over the channel.
 
+use super::super::Shared as Backend;
 use super::super::failure::{Failure, Then};
 use super::message::{CHANNEL, Message};
 use super::tracking::{PATIENCE, is_demoted};
@@ -7,7 +8,7 @@ use super::{PAUSES, Shared};
 use crate::BackendErrorKind;
 use ::redis::Value;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many keys wait to be told. Beyond it others are told that everything changed.
@@ -16,6 +17,8 @@ const LIMIT: usize = 4096;
 const AT_ONCE: usize = 1024;
 /// For how long nothing is published after the server refused a message.
 const SILENCE: Duration = Duration::from_secs(60);
+/// For how long a client that is gone is kept for what it could not tell yet.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// The changes still to be told. A key is in it once, however often it changed.
 #[derive(Default)]
@@ -52,15 +55,20 @@ impl Waiting {
 impl Outbox {
     /// Takes note of a change, to be told at once and until it was.
     pub(super) fn add(&self, shared: &Arc<Shared>, name: &str) {
+        let Some(backend) = shared.backend() else { return };
+        if self.note(name) {
+            shared.background.spawn(send(Arc::clone(shared), backend, LINGER));
+        }
+    }
+
+    /// Takes note of a change; whether a task has to be started that tells it.
+    pub(super) fn note(&self, name: &str) -> bool {
         let mut waiting = self.lock();
         if waiting.silent_until.is_some_and(|until| Instant::now() < until) {
-            return;
+            return false;
         }
         waiting.add(name);
-        if !waiting.sending {
-            waiting.sending = true;
-            shared.background.spawn(send(Arc::downgrade(shared)));
-        }
+        !std::mem::replace(&mut waiting.sending, true)
     }
 
     /// The server does not let this user publish.
@@ -76,21 +84,24 @@ impl Outbox {
     }
 }
 
-/// Tells what waits until nothing does.
-async fn send(shared: Weak<Shared>) {
+/// Tells what waits until nothing does. It owns the backend: a client may be dropped right after a delete.
+pub(super) async fn send(shared: Arc<Shared>, backend: Arc<Backend>, linger: Duration) {
     let mut failures: u32 = 0;
+    let mut alone: Option<Instant> = None;
     loop {
-        let Some(this) = shared.upgrade() else { return };
-        let background = this.background;
-        match this.send_some().await {
+        match shared.send_some(&backend).await {
             Ok(true) => return,
             Ok(false) => failures = 0,
             Err(Failure { then: Then::Stop, kind, .. }) if kind != BackendErrorKind::Transient => {
-                return this.outbox.refused();
+                return shared.outbox.refused();
             }
             Err(_) => {
-                drop(this);
-                background.sleep(Instant::now() + PAUSES.wait(failures)).await;
+                if Arc::strong_count(&backend) > 1 {
+                    alone = None;
+                } else if alone.get_or_insert_with(Instant::now).elapsed() >= linger {
+                    return;
+                }
+                shared.background.sleep(Instant::now() + PAUSES.wait(failures)).await;
                 failures = failures.saturating_add(1);
             }
         }
@@ -99,7 +110,7 @@ async fn send(shared: Weak<Shared>) {
 
 impl Shared {
     /// Publishes as much as one message holds; whether that was all.
-    async fn send_some(&self) -> Result<bool, Failure> {
+    async fn send_some(&self, backend: &Backend) -> Result<bool, Failure> {
         let (message, names, all) = {
             let mut waiting = self.outbox.lock();
             if waiting.ends() {
@@ -116,7 +127,7 @@ impl Shared {
             }
             (message, names, std::mem::take(&mut waiting.all))
         };
-        let sent = self.publish(&message).await;
+        let sent = self.publish(backend, &message).await;
         let mut waiting = self.outbox.lock();
         if sent.is_err() {
             waiting.all |= all;
@@ -129,8 +140,7 @@ impl Shared {
     }
 
     /// Sends a message to all listeners at the channel.
-    pub(super) async fn publish(&self, message: &[u8]) -> Result<(), Failure> {
-        let backend = self.backend().ok_or_else(Failure::malformed)?;
+    pub(super) async fn publish(&self, backend: &Backend, message: &[u8]) -> Result<(), Failure> {
         let deadline = Instant::now() + 2 * PATIENCE;
         let publish = async {
             let primaries = backend.topology.primaries().await?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 impl Events {
     /// Verifies, before the deadline, that events arrive about changes of what is read over these connections,
-    /// and says how. `None` if there is no listener.
+    /// and that others can be told of changes made here, and says how they arrive. `None` if there is no listener.
     pub(in super::super) async fn prove(
         &self,
         connections: &[Arc<Connection>],
@@ -26,7 +26,11 @@ impl Events {
         settled.and_then(Result::ok).ok_or_else(too_slow)?;
         // The server confirmed that it tracks, and sends events on the same connection.
         if connections.iter().all(|connection| connection.is_heard()) {
-            return Ok(Some("tracking"));
+            let told = shared.background.before(deadline, shared.probe()).await;
+            return match told.unwrap_or_else(|| Err(too_slow())) {
+                Ok(()) => Ok(Some("tracking")),
+                Err(failure) => Err(untold(&failure)),
+            };
         }
         if connections.iter().any(|connection| connection.is_closed()) {
             return Err(Failure::new(
@@ -40,6 +44,16 @@ impl Events {
             Err(failure) => Err(unheard(connections, &failure)),
         }
     }
+}
+
+/// The failure if this process hears others, but cannot tell those that need the channel.
+fn untold(channel: &Failure) -> Failure {
+    let context = format!(
+        "what this process changes cannot be told to those that the server does not let track, so their copies may be \
+         stale: over the channel cachekit:rust:invalidate:v1 {}",
+        channel.context
+    );
+    Failure::new(channel.kind, Then::Stop, context)
 }
 
 /// The failure if neither tracking nor the channel works.

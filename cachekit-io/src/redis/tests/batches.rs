@@ -2,6 +2,7 @@ use super::{LONG, client, get, wait};
 use crate::{Backend, BackendErrorKind, BatchEntry, LockToken, Redis, SetOptions};
 use bytes::Bytes;
 use cachekit_test_servers::{Cluster, Node};
+use std::time::Duration;
 
 fn entries(keys: &[String]) -> Vec<BatchEntry<'_>> {
     keys.iter().map(|key| BatchEntry::new(key, Bytes::from(key.clone()))).collect()
@@ -68,5 +69,36 @@ fn each_item_has_its_own_options() {
     for (key, expected) in [("plain", true), ("locked", true), ("lost", false), ("windowed", true)]
     {
         assert_eq!(get(&client, key).unwrap().is_some(), expected, "{key}");
+    }
+}
+
+#[test]
+fn a_silent_node_costs_others_no_answer() {
+    let cluster = Cluster::start();
+    let url = format!("redis-cluster://{}", cluster.addresses());
+    let client = Redis::builder().url(url).build().unwrap();
+    let keys: Vec<_> = (0..30).map(|id| format!("user:{id}")).collect();
+    let names: Vec<_> = keys.iter().map(String::as_str).collect();
+    round_trip(&client, &keys);
+    let silent = cluster.owner_of(cluster.slot_of(&keys[0]));
+    let answers = |key: &String| cluster.owner_of(cluster.slot_of(key)).port() != silent.port();
+    let answers: Vec<_> = keys.iter().map(answers).collect();
+    assert!(answers.contains(&true) && !answers[0]);
+
+    // Less than the others need to replace the silent one.
+    let client = client.with_timeout(Duration::from_millis(300));
+    let batch = client.batch().unwrap();
+    let paused = silent.pause();
+    let stored = wait(batch.set_many(&entries(&keys)));
+    let found = wait(batch.get_many(&names));
+    let deleted = wait(batch.delete_many(&names));
+    drop(paused);
+    for (place, _) in answers.iter().enumerate().filter(|(_, answers)| **answers) {
+        assert!(stored[place].is_ok(), "{:?}", stored[place]);
+        assert!(matches!(found[place], Ok(Some(_))), "{:?}", found[place]);
+        assert!(matches!(deleted[place], Ok(true)), "{:?}", deleted[place]);
+    }
+    for result in [stored[0].is_err(), found[0].is_err(), deleted[0].is_err()] {
+        assert!(result, "it did not answer");
     }
 }

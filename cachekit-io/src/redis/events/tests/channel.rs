@@ -3,6 +3,7 @@ use crate::{Backend, InvalidationEvent, Redis};
 use cachekit_test_servers::{Node, eventually};
 use futures_util::StreamExt;
 use pollster::block_on;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A server with a user without the right to track, and one without the right to listen either.
@@ -120,6 +121,41 @@ fn a_lost_subscription_is_a_gap_and_is_found_again() {
     let heard = listening(&redis);
     block_on(other.delete("k")).unwrap();
     heard.wait_for_change("k");
+}
+
+/// How often clients have published anything at the server since it was started.
+fn published(node: &Node) -> u64 {
+    let stats = node.info("cmdstat_publish").unwrap_or_default();
+    let calls = stats.split(',').find_map(|part| part.strip_prefix("calls="));
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[test]
+fn what_a_client_that_is_gone_could_not_say_is_still_said() {
+    let node = Node::start();
+    let redis = super::client(&node);
+    set(&redis, "k", "v");
+    node.stop();
+    assert!(block_on(redis.delete("k")).is_err());
+    drop(redis);
+    node.restart();
+    eventually(
+        "it is said",
+        || if published(&node) > 0 { Ok(()) } else { Err("nothing".to_owned()) },
+    );
+}
+
+#[test]
+fn a_client_that_is_gone_is_forgotten_in_the_end() {
+    let node = Node::start();
+    let redis = super::client(&node);
+    let (backend, events) = (Arc::clone(&redis.shared), Arc::clone(&redis.shared.events.0));
+    let held = Arc::downgrade(&backend);
+    node.stop();
+    assert!(events.outbox.note("k"));
+    drop(redis);
+    block_on(super::super::outbox::send(events, backend, Duration::ZERO));
+    assert_eq!(held.strong_count(), 0);
 }
 
 #[test]

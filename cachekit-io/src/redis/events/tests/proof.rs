@@ -9,7 +9,9 @@ use std::time::Duration;
 /// Users that lack one thing or the other.
 fn strict_node() -> Node {
     Node::options()
-        .user("tracker", "pw", "~* resetchannels +@all")
+        .user("tracker", "pw", "~* &cachekit:* +@all -subscribe")
+        .user("hushed", "pw", "~* &cachekit:* +@all -publish")
+        .user("shut", "pw", "~* resetchannels +@all")
         .user("talker", "pw", "~* &cachekit:* +@all -client|tracking")
         .user("deaf", "pw", "~* &cachekit:* +@all -client|tracking -subscribe")
         .user("dumb", "pw", "~* &cachekit:* +@all -client|tracking -publish")
@@ -43,6 +45,29 @@ fn a_server_that_tracks_is_enough() {
     let redis = client(&node, "tracker");
     let _heard = Heard::from_the_start(&redis);
     assert_eq!(health(&redis).unwrap().detail("events"), Some("tracking"));
+}
+
+#[test]
+fn who_tracks_and_may_not_publish_is_told() {
+    let node = strict_node();
+    for user in ["hushed", "shut"] {
+        let redis = client(&node, user);
+        let heard = Heard::from_the_start(&redis);
+        // Also while nothing is published, because the server has refused a change.
+        for key in ["one", "two"] {
+            let error = health(&redis).unwrap_err();
+            assert!(error.is_authentication(), "{error}");
+            for grant in ["+publish", "&cachekit:rust:invalidate:v1"] {
+                assert!(error.to_string().contains(grant), "{user}: {error}");
+            }
+            set(&redis, key, "v");
+        }
+        drop(heard);
+        health(&redis).unwrap();
+        node.admin(&["ACL", "SETUSER", user, "+publish", "&cachekit:*"]);
+        let _heard = Heard::from_the_start(&redis);
+        assert_eq!(health(&redis).unwrap().detail("events"), Some("tracking"));
+    }
 }
 
 #[test]
@@ -101,10 +126,10 @@ fn what_is_permitted_later_is_found() {
 fn the_documented_permissions_are_enough() {
     const COMMANDS: &str = "~app:* ~{app:* -@all +get +set +del +exists +mget +pttl +pexpire +getrange +multi +exec \
                             +eval +evalsha +ping +info +role +cluster|slots +asking +wait";
-    const CHANNEL: &str = "+publish +subscribe &cachekit:rust:invalidate:v1";
+    const PUBLISH: &str = "+publish &cachekit:rust:invalidate:v1";
     let node = Node::options()
-        .user("tracker", "pw", &format!("resetchannels {COMMANDS} +client|tracking"))
-        .user("talker", "pw", &format!("resetchannels {COMMANDS} {CHANNEL}"))
+        .user("tracker", "pw", &format!("resetchannels {COMMANDS} +client|tracking {PUBLISH}"))
+        .user("talker", "pw", &format!("resetchannels {COMMANDS} +subscribe {PUBLISH}"))
         .start();
     for (user, way) in [("tracker", "tracking"), ("talker", "channel")] {
         let url = node.url_for(user, "pw");
