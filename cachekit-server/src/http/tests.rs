@@ -92,8 +92,9 @@ impl Store for Asked {
         &'a self,
         key: &'a EntryKey,
         lifetime: Lifetime,
+        now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.count().set_lifetime(key, lifetime)
+        self.count().set_lifetime(key, lifetime, now)
     }
 
     fn usage<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, Result<Usage, StoreError>> {
