@@ -164,18 +164,18 @@ fn apply(
             let weight = weight(&key, entry.value.len());
             let mut gone = Vec::new();
             let new = New { payload: (), lifetime: entry.lifetime, weight };
-            match index.insert(&key, new, quota, now, &mut gone) {
-                Err(refused) => {
-                    let _ = answer.send(Err(refused));
-                    remove(gone, transaction, open, outcome)?;
-                }
-                Ok(()) => {
-                    outcome.waiting.push(answer);
-                    outcome.sizes.push(entry.value.len());
-                    outcome.touched.push(key.clone());
-                    remove(gone, transaction, open, outcome)?;
-                    begun(transaction, open)?.put(&key, &entry, now)?;
-                }
+            let stored = index.insert(&key, new, quota, now, &mut gone);
+            let is_stored = stored.is_ok();
+            if let Err(refused) = stored {
+                let _ = answer.send(Err(refused));
+            } else {
+                outcome.waiting.push(answer);
+                outcome.sizes.push(entry.value.len());
+                outcome.touched.push(key.clone());
+            }
+            remove(gone, transaction, open, outcome)?;
+            if is_stored {
+                begun(transaction, open)?.put(&key, &entry, now)?;
             }
         }
         Order::Delete { key, answer } => {

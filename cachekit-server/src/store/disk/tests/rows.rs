@@ -1,6 +1,7 @@
 //! The rows of the file: those of the index and no others, and none that outlives what it was given.
 
 use super::super::DiskStore;
+use super::super::table::Tables;
 use super::model::Disk;
 use crate::clock::Timestamp;
 use crate::store::{Entry, EntryKey, Lifetime, Store, StoreError};
@@ -21,7 +22,7 @@ fn entry(length: usize, lifetime: Lifetime) -> Entry {
 
 /// Every row of the file is an entry of the index, and there are as many rows as entries.
 fn check_rows(store: &DiskStore) {
-    let names = store.shared.volume.read(|tables| tables.names()).expect("reads");
+    let names = store.shared.volume.read(Tables::names).expect("reads");
     for name in &names {
         let key = EntryKey::from_bytes(name).expect("a key");
         let found = store.shared.index.get(&key, Timestamp::from_millis(0));
