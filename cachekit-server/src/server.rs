@@ -256,7 +256,7 @@ impl Builder {
             default_limits: self.default_limits,
             home: Arc::new(home),
             clock: self.clock,
-            receiving: Room::new(self.limits.max_receiving_bytes),
+            receiving: Arc::new(Room::new(self.limits.max_receiving_bytes)),
             outgoing: Arc::new(outgoing),
             windows: Arc::new(windows),
             description: openapi::describe(&self.limits, self.key_rule),

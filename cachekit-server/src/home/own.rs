@@ -119,7 +119,8 @@ impl Own {
         if seconds.saturating_add(stale) > MAX_TTL_SECONDS {
             return Ok(Refreshed::TooLong);
         }
-        self.store.set_lifetime(key, Lifetime::starting(now, seconds, stale)).await?;
+        let lifetime = Lifetime::starting(now, seconds, stale);
+        self.store.set_lifetime(key, lifetime, now).await?;
         Ok(Refreshed::Done)
     }
 

@@ -11,6 +11,9 @@ use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -64,12 +67,8 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         self.length
     }
 
-    /// Reads all of it, up to `max` bytes. The reservation stands for the memory it takes.
-    pub(super) async fn read<'s>(
-        &mut self,
-        max: usize,
-        space: Space<'s>,
-    ) -> Result<(Bytes, Reserved<'s>), Refusal> {
+    /// Reads all of it, up to `max` bytes.
+    pub(super) async fn read(&mut self, max: usize, space: Space) -> Result<Received, Refusal> {
         self.check_length(max)?;
         let mut bytes: Vec<u8> = Vec::new();
         let mut reserved = Reserved { space, bytes: 0 };
@@ -92,7 +91,7 @@ impl<'a, B: Body<Data = Bytes> + Unpin> Upload<'a, B> {
         }
         // A stored value is kept for long, so it must not take a byte more than necessary.
         bytes.shrink_to_fit();
-        Ok((Bytes::from(bytes), reserved))
+        Ok(Received { bytes: Bytes::from(bytes), reserved })
     }
 
     /// Refuses a body by its announced length, before any of it is read.
@@ -196,22 +195,54 @@ fn too_large() -> Refusal {
 }
 
 /// The sources of memory for bodies: the total, and the tenant's share.
-#[derive(Clone, Copy)]
-pub(super) struct Space<'a> {
-    pub(super) all: &'a Room,
-    pub(super) account: &'a Account,
-    pub(super) alarms: &'a Alarms,
+pub(super) struct Space {
+    pub(super) all: Arc<Room>,
+    pub(super) account: Arc<Account>,
+    pub(super) alarms: Arc<Alarms>,
+}
+
+/// A body that was received, and the memory that is reserved for it. There is no way to take one without the other.
+pub(super) struct Received {
+    bytes: Bytes,
+    reserved: Reserved,
+}
+
+impl Received {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Hands the bytes to `store`, and keeps the memory reserved until that is done.
+    ///
+    /// That is not bound to the request: if the peer gives the request up, the bytes may be in the queue of a store
+    /// already, and would take memory there that is not reserved. `None` if `store` panicked.
+    pub(super) async fn hand_to<F>(self, store: impl FnOnce(Bytes) -> F) -> Option<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let Self { bytes, reserved } = self;
+        let storing = store(bytes);
+        let mut storing = Box::pin(async move {
+            let _reserved = reserved;
+            storing.await
+        });
+        // A store in memory is done at once, and needs no task.
+        match poll_fn(|context| Poll::Ready(storing.as_mut().poll(context))).await {
+            Poll::Ready(stored) => Some(stored),
+            Poll::Pending => tokio::spawn(storing).await.ok(),
+        }
+    }
 }
 
 /// Memory reserved for a body, released when this is dropped.
-pub(super) struct Reserved<'a> {
-    space: Space<'a>,
+struct Reserved {
+    space: Space,
     bytes: usize,
 }
 
-impl Reserved<'_> {
+impl Reserved {
     fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let Space { all, account, alarms } = self.space;
+        let Space { all, account, alarms } = &self.space;
         if !all.take_if(bytes, |used| used.saturating_add(bytes) <= all.most()) {
             alarms.raise(Limit::Receiving, None);
             let reason = "too many bodies are being received";
@@ -231,7 +262,7 @@ impl Reserved<'_> {
     }
 }
 
-impl Drop for Reserved<'_> {
+impl Drop for Reserved {
     fn drop(&mut self) {
         self.space.all.give_back(self.bytes);
         self.space.account.receiving.give_back(self.bytes);

@@ -49,7 +49,7 @@ pub(crate) struct Service {
     /// The description of the API.
     pub(crate) description: Bytes,
     /// Room for bodies that are being received.
-    pub(crate) receiving: Room,
+    pub(crate) receiving: Arc<Room>,
     /// Room for answers that were not taken yet.
     pub(crate) outgoing: Arc<Outgoing>,
     /// Room for what was sent and is not read.
@@ -207,8 +207,12 @@ impl Service {
         InTransit { receiving: self.receiving.used(), sending: self.outgoing.used() }
     }
 
-    fn space<'a>(&'a self, account: &'a Account) -> Space<'a> {
-        Space { all: &self.receiving, account, alarms: &self.metrics.alarms }
+    fn space(&self, account: &Arc<Account>) -> Space {
+        Space {
+            all: Arc::clone(&self.receiving),
+            account: Arc::clone(account),
+            alarms: Arc::clone(&self.metrics.alarms),
+        }
     }
 
     pub(crate) fn api_keys(&self) -> Arc<ApiKeys> {

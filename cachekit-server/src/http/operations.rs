@@ -200,7 +200,7 @@ impl Service {
         key: &EntryKey,
         headers: HeaderMap,
         upload: &mut Upload<'_, B>,
-        account: &Account,
+        account: &Arc<Account>,
         quota: Option<u64>,
     ) -> Result<Reply, Refusal>
     where
@@ -217,10 +217,12 @@ impl Service {
         let length = upload.announced().unwrap_or(0);
         let full = |error| self.refuse_stored(error, account);
         self.home.would_fit(key, length, quota).map_err(full)?;
-        // The reservation lives until the value is stored: it stands for the memory of both copies.
-        let (value, _room) = upload.read(most, self.space(account)).await?;
-
-        let put = self.home.put(key, value, lifetime, lock_id.as_deref(), quota).await;
+        let received = upload.read(most, self.space(account)).await?;
+        let (home, key) = (Arc::clone(&self.home), key.clone());
+        let put = received.hand_to(|value| async move {
+            home.put(&key, value, lifetime, lock_id.as_deref(), quota).await
+        });
+        let put = put.await.unwrap_or_else(|| Err(StoreError::unavailable(&"the write ended")));
         match put.map_err(full)? {
             Put::Stored => Ok(json(StatusCode::OK, &DONE)),
             Put::Overtaken => {
@@ -254,7 +256,7 @@ impl Service {
         &self,
         key: &EntryKey,
         upload: &mut Upload<'_, B>,
-        account: &Account,
+        account: &Arc<Account>,
     ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -279,7 +281,7 @@ impl Service {
         &self,
         key: &EntryKey,
         upload: &mut Upload<'_, B>,
-        account: &Account,
+        account: &Arc<Account>,
     ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -322,15 +324,16 @@ impl Service {
     async fn json_body<B, T>(
         &self,
         upload: &mut Upload<'_, B>,
-        account: &Account,
+        account: &Arc<Account>,
         wanted: &'static str,
     ) -> Result<T, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
         T: DeserializeOwned,
     {
-        let (text, _room) = upload.read(MAX_JSON_BYTES, self.space(account)).await?;
-        serde_json::from_slice(&text).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, wanted))
+        let text = upload.read(MAX_JSON_BYTES, self.space(account)).await?;
+        serde_json::from_slice(text.as_slice())
+            .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, wanted))
     }
 }
 

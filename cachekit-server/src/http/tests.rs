@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 /// A body that does not come.
@@ -38,8 +39,11 @@ impl Body for Never {
     }
 }
 
-/// A store that counts how often it is asked.
-struct Asked(MemoryStore, Arc<AtomicUsize>);
+/// A value that waits for the writer of a store, and what tells its caller that it is stored.
+type Waiting = (Entry, oneshot::Sender<()>);
+
+/// A store that counts how often it is asked. With a queue it leaves values there, as one with a writer does.
+struct Asked(MemoryStore, Arc<AtomicUsize>, Option<mpsc::UnboundedSender<Waiting>>);
 
 impl Asked {
     fn count(&self) -> &MemoryStore {
@@ -81,7 +85,10 @@ impl Store for Asked {
         quota: Option<u64>,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.count().put(key, entry, quota, now)
+        let Some(queue) = &self.2 else { return self.count().put(key, entry, quota, now) };
+        let (done, stored) = oneshot::channel();
+        queue.send((entry, done)).expect("the test has the queue");
+        Box::pin(async { stored.await.map_err(|error| StoreError::unavailable(&error)) })
     }
 
     fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -92,8 +99,9 @@ impl Store for Asked {
         &'a self,
         key: &'a EntryKey,
         lifetime: Lifetime,
+        now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.count().set_lifetime(key, lifetime)
+        self.count().set_lifetime(key, lifetime, now)
     }
 
     fn usage<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, Result<Usage, StoreError>> {
@@ -119,13 +127,20 @@ struct Asking {
 
 impl Asking {
     async fn new(adapt: impl FnOnce(&mut Limits)) -> Self {
+        Self::over(None, adapt).await
+    }
+
+    async fn over(
+        queue: Option<mpsc::UnboundedSender<Waiting>>,
+        adapt: impl FnOnce(&mut Limits),
+    ) -> Self {
         let mut limits = Limits::default();
         adapt(&mut limits);
         let key = ApiKey::generate(KeyKind::Live).expect("random bytes");
         let mut keys = ApiKeys::new();
         keys.add(&key, "t", &Scope::ALL, TenantLimits::default()).expect("a good key");
         let asked = Arc::default();
-        let store = Asked(MemoryStore::new(1 << 20), Arc::clone(&asked));
+        let store = Asked(MemoryStore::new(1 << 20), Arc::clone(&asked), queue);
         let pulse = Pulse::new(&limits);
         let builder = Server::builder().cleartext().api_keys(keys).limits(limits).store(store);
         let running = builder.bind().await.expect("a server");
@@ -223,6 +238,39 @@ async fn uploads_that_send_nothing_take_room() {
     assert_eq!(asking.at_once(request).await.expect("an answer").0, 429);
     drop(open);
     assert_eq!(asking.service.in_transit().receiving, 0);
+}
+
+/// A store's queue is no place where the limit of received bytes does not count.
+#[tokio::test(start_paused = true)]
+async fn a_value_of_a_request_that_was_given_up_takes_room_until_it_is_stored() {
+    let length = 100_000;
+    let (queue, mut waiting) = mpsc::unbounded_channel();
+    let asking = Asking::over(Some(queue), |limits| {
+        limits.max_receiving_bytes = 1_000_000;
+        limits.max_receiving_bytes_per_tenant = Some(250_000);
+    })
+    .await;
+    let put = || {
+        let body = http_body_util::Full::new(Bytes::from(vec![1; length]));
+        asking.request(Method::PUT, Version::HTTP_2, true, body)
+    };
+    let used = || asking.service.in_transit().receiving;
+    for sent in 1..=2 {
+        assert_eq!(asking.at_once(put()).await, None, "the client goes before it is stored");
+        assert!(used() >= sent * length, "{} for {sent} values", used());
+    }
+    let refused = asking.at_once(put()).await.expect("an answer");
+    assert_eq!(refused.0, 429, "the third has no place");
+    for left in [1, 0] {
+        let (entry, done) = waiting.try_recv().expect("it is in the queue");
+        drop(entry);
+        done.send(()).expect("the server still waits for it");
+        while used() > left * (length + 2048) {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(used(), 0);
+    assert!(waiting.try_recv().is_err(), "no other value got there");
 }
 
 #[tokio::test(start_paused = true)]

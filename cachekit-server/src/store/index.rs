@@ -42,6 +42,13 @@ struct Shard<P> {
     expiry: BTreeMap<(Timestamp, u64), EntryKey>,
 }
 
+/// What is to be stored under a key.
+pub(super) struct New<P> {
+    pub(super) payload: P,
+    pub(super) lifetime: Lifetime,
+    pub(super) weight: u64,
+}
+
 struct Slot<P> {
     payload: P,
     lifetime: Lifetime,
@@ -117,25 +124,25 @@ impl<P: Clone> Index<P> {
         if bytes.saturating_add(weight) > quota { Err(StoreError::Quota) } else { Ok(()) }
     }
 
-    /// Stores a slot and returns what was evicted for it.
+    /// Stores a slot. Adds to `gone` what expired or was evicted for it: that is gone even if the slot is refused.
     ///
     /// Space is reserved and used under one lock of the shard: everything that counts as stored can be
     /// evicted, and at no moment is more stored than fits.
     pub(super) fn insert(
         &self,
         key: &EntryKey,
-        payload: P,
-        lifetime: Lifetime,
-        weight: u64,
+        new: New<P>,
         quota: Option<u64>,
         now: Timestamp,
-    ) -> Result<Vec<EntryKey>, StoreError> {
+        gone: &mut Vec<EntryKey>,
+    ) -> Result<(), StoreError> {
+        let New { payload, lifetime, weight } = new;
         if weight > self.capacity {
             return Err(StoreError::TooLarge);
         }
         let position = self.position(key);
         let usage = self.tenant(key.tenant());
-        let mut gone = self.expire(&mut self.lock(position), now);
+        self.expire(&mut self.lock(position), now, gone);
         loop {
             let mut shard = self.lock(position);
             let old = shard.slots.get(key.as_bytes()).map_or(0, |slot| slot.weight);
@@ -149,7 +156,7 @@ impl<P: Clone> Index<P> {
             if self.stored.fetch_update(Relaxed, Relaxed, stored).is_err() {
                 // Locks of other shards are only taken without this one.
                 drop(shard);
-                gone.extend(self.make_room(position, growth));
+                self.make_room(position, growth, gone);
                 continue;
             }
             let charged = |bytes: u64| fits_quota(bytes).then(|| bytes - old + weight);
@@ -173,7 +180,7 @@ impl<P: Clone> Index<P> {
                 shard.expiry.insert((lifetime.gone_at, id), key.clone());
             }
             shard.tidy();
-            return Ok(gone);
+            return Ok(());
         }
     }
 
@@ -199,9 +206,11 @@ impl<P: Clone> Index<P> {
         true
     }
 
-    /// Removes expired entries and returns them.
-    pub(super) fn sweep(&self, now: Timestamp) -> Vec<EntryKey> {
-        (0..SHARDS).flat_map(|position| self.expire(&mut self.lock(position), now)).collect()
+    /// Removes expired entries and adds them to `gone`.
+    pub(super) fn sweep(&self, now: Timestamp, gone: &mut Vec<EntryKey>) {
+        for position in 0..SHARDS {
+            self.expire(&mut self.lock(position), now, gone);
+        }
     }
 
     pub(super) fn usage(&self, tenant: &str) -> Usage {
@@ -233,8 +242,7 @@ impl<P: Clone> Index<P> {
     }
 
     /// Evicts until `growth` more bytes fit: from the given shard first, then from the others.
-    fn make_room(&self, first: usize, growth: u64) -> Vec<EntryKey> {
-        let mut gone = Vec::new();
+    fn make_room(&self, first: usize, growth: u64, gone: &mut Vec<EntryKey>) {
         let is_full = || self.stored.load(Relaxed).saturating_add(growth) > self.capacity;
         // In the second round, entries that were not read since the first are not spared.
         for turn in 0..2 * SHARDS {
@@ -249,11 +257,10 @@ impl<P: Clone> Index<P> {
                 gone.push(key);
             }
         }
-        gone
     }
 
-    fn expire(&self, shard: &mut Shard<P>, now: Timestamp) -> Vec<EntryKey> {
-        let mut gone = Vec::new();
+    fn expire(&self, shard: &mut Shard<P>, now: Timestamp, gone: &mut Vec<EntryKey>) {
+        let before = gone.len();
         while let Some(first) = shard.expiry.first_entry() {
             if first.key().0 > now {
                 break;
@@ -265,10 +272,9 @@ impl<P: Clone> Index<P> {
                 gone.push(key);
             }
         }
-        if !gone.is_empty() {
+        if gone.len() > before {
             shard.tidy();
         }
-        gone
     }
 
     /// Releases the space of a removed slot.

@@ -1,6 +1,6 @@
 //! Entries in the memory of the process.
 
-use super::index::{Index, weight};
+use super::index::{Index, New, weight};
 use super::{Entry, EntryKey, Lifetime, Measured, Store, StoreError, StoreStats, Usage};
 use crate::clock::Timestamp;
 use bytes::Bytes;
@@ -84,8 +84,10 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let weight = weight(key, entry.value.len());
-        let stored = self.index.insert(key, entry.value, entry.lifetime, weight, quota, now);
-        Box::pin(ready(stored.map(drop)))
+        let new = New { payload: entry.value, lifetime: entry.lifetime, weight };
+        // With its slot an entry is gone from memory: there is nothing else to remove.
+        let stored = self.index.insert(key, new, quota, now, &mut Vec::new());
+        Box::pin(ready(stored))
     }
 
     fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -97,6 +99,7 @@ impl Store for MemoryStore {
         &'a self,
         key: &'a EntryKey,
         lifetime: Lifetime,
+        _: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         self.index.set_lifetime(key, lifetime);
         Box::pin(ready(Ok(())))
@@ -107,7 +110,7 @@ impl Store for MemoryStore {
     }
 
     fn sweep(&self, now: Timestamp) {
-        self.index.sweep(now);
+        self.index.sweep(now, &mut Vec::new());
     }
 
     fn stats(&self) -> StoreStats {

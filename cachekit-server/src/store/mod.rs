@@ -251,11 +251,12 @@ pub trait Store: Send + Sync + 'static {
     /// Removes an entry, if there is one.
     fn delete<'a>(&'a self, key: &'a EntryKey) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Changes the lifetime of an entry. Without an entry nothing happens.
+    /// Changes the lifetime of an entry, at `now`. Without an entry nothing happens.
     fn set_lifetime<'a>(
         &'a self,
         key: &'a EntryKey,
         lifetime: Lifetime,
+        now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// A tenant's usage; entries that expired since the last [`sweep`](Self::sweep) may still count. Clients request it

@@ -73,7 +73,8 @@ async fn what_expired_leaves_no_room_taken() {
         sweep(store, later).await;
         assert_eq!(entries().await, 50);
         // A longer life is counted anew, a deletion gives its room back.
-        store.set_lifetime(&key("k001"), Lifetime::starting(later, 60, 0)).await.expect("works");
+        let longer = Lifetime::starting(later, 60, 0);
+        store.set_lifetime(&key("k001"), longer, later).await.expect("works");
         store.delete(&key("k003")).await.expect("works");
         store.delete(&key("k003")).await.expect("works");
         let last = START.plus_seconds(2);

@@ -258,9 +258,10 @@ impl Store for DiskStore {
         &'a self,
         key: &'a EntryKey,
         lifetime: Lifetime,
+        now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let key = key.clone();
-        Box::pin(self.order(move |answer| Order::SetLifetime { key, lifetime, answer }))
+        Box::pin(self.order(move |answer| Order::SetLifetime { key, lifetime, now, answer }))
     }
 
     fn usage<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, Result<Usage, StoreError>> {

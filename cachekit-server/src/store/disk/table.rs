@@ -1,18 +1,23 @@
 //! The content of the file: a row of facts and the value for each key.
 
-use super::super::index::Index;
+use super::super::index::{Index, New};
 use super::super::{ENTRY_OVERHEAD, Entry, EntryKey, Lifetime, StoreError};
 use crate::clock::Timestamp;
 use bytes::Bytes;
 use cachekit_io::wire::limits::MAX_TTL_SECONDS;
-use redb::{Database, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadableTable, StorageBackend, Table, TableDefinition, TableHandle, WriteTransaction,
+};
 use twox_hash::XxHash3_64;
 
-/// Fresh until, gone at, length of the value, checksum of the value, checksum of all that and the key.
-pub(super) type Row = (u64, u64, u64, u64, u64);
+/// Fresh until, gone at, when that was written, length of the value, checksum of the value, checksum of all that
+/// and the key.
+pub(super) type Row = (u64, u64, u64, u64, u64, u64);
 
-const ROWS: TableDefinition<'static, &[u8], Row> = TableDefinition::new("rows-1");
-const VALUES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("values-1");
+const ROWS: TableDefinition<'static, &[u8], Row> = TableDefinition::new("rows-2");
+const VALUES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("values-2");
+/// Tables of older versions, whose rows do not say when they were written. They are removed: a cache may be empty.
+const OLD: [&str; 2] = ["rows-1", "values-1"];
 /// See [`Tables::rehearse`].
 const REHEARSAL: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rehearsal");
 
@@ -56,6 +61,7 @@ impl Tables {
         // Existing tables can be read by every reader; a file that has them is not written to.
         if !tables.are_there()? {
             let transaction = tables.write()?;
+            transaction.remove_old()?;
             transaction.rows()?;
             transaction.values()?;
             transaction.commit()?;
@@ -93,16 +99,19 @@ impl Tables {
                 continue;
             };
             let lifetime = lifetime(&row);
-            let plausible = !lifetime.is_bounded() || lifetime.gone_at <= latest;
+            // What was written after now was written by a clock that ran ahead: it would outlive what it was given.
+            let plausible = !lifetime.is_bounded()
+                || (lifetime.gone_at <= latest && Timestamp::from_millis(row.2) <= now);
             if !plausible || !lifetime.is_alive(now) {
                 unwanted.push(name.to_vec());
                 continue;
             }
-            let weight = weight(&key, usize::try_from(row.2).unwrap_or(usize::MAX));
-            match index.insert(&key, (), lifetime, weight, None, now) {
-                Ok(gone) => unwanted.extend(gone.iter().map(|key| key.as_bytes().to_vec())),
-                Err(_) => unwanted.push(name.to_vec()),
+            let new = New { payload: (), lifetime, weight: weight(&key, length(&row)) };
+            let mut gone = Vec::new();
+            if index.insert(&key, new, None, now, &mut gone).is_err() {
+                gone.push(key);
             }
+            unwanted.extend(gone.iter().map(|key| key.as_bytes().to_vec()));
         }
         Ok((damaged, unwanted))
     }
@@ -115,7 +124,16 @@ impl Tables {
         let name = key.as_bytes();
         let row = rows.get(name).map_err(failed)?.map(|row| row.value());
         let row = row.filter(|row| is_sound(name, row));
-        Ok(row.map(|row| (lifetime(&row), usize::try_from(row.2).unwrap_or(usize::MAX))))
+        Ok(row.map(|row| (lifetime(&row), length(&row))))
+    }
+
+    /// The names of all rows.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let reading = self.0.begin_read().map_err(failed)?;
+        let rows = reading.open_table(ROWS).map_err(failed)?;
+        let names = rows.iter().map_err(failed)?;
+        names.map(|item| Ok(item.map_err(failed)?.0.value().to_vec())).collect()
     }
 
     /// Writes values of these sizes and removes them again, to find out whether there is space for them.
@@ -147,7 +165,7 @@ impl Tables {
         if !is_sound(name, &row) {
             return Ok(Found::Damaged(row));
         }
-        match usize::try_from(row.2) {
+        match usize::try_from(row.3) {
             Ok(length) if length > most => {
                 return Ok(Found::Longer { length, lifetime: lifetime(&row) });
             }
@@ -158,7 +176,7 @@ impl Tables {
         let Some(value) = value.as_ref().map(redb::AccessGuard::value) else {
             return Ok(Found::Damaged(row));
         };
-        let whole = u64::try_from(value.len()) == Ok(row.2) && checksum(&[name, value]) == row.3;
+        let whole = u64::try_from(value.len()) == Ok(row.3) && checksum(&[name, value]) == row.4;
         if !whole {
             return Ok(Found::Damaged(row));
         }
@@ -188,10 +206,24 @@ impl Writing {
         self.0.open_table(VALUES).map_err(failed)
     }
 
-    pub(super) fn put(&self, key: &EntryKey, entry: &Entry) -> Result<(), StoreError> {
+    fn remove_old(&self) -> Result<(), StoreError> {
+        for handle in self.0.list_tables().map_err(failed)? {
+            if OLD.contains(&handle.name()) {
+                self.0.delete_table(handle).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn put(
+        &self,
+        key: &EntryKey,
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let name = key.as_bytes();
         let length = u64::try_from(entry.value.len()).unwrap_or(u64::MAX);
-        let row = sealed(name, entry.lifetime, length, checksum(&[name, &entry.value]));
+        let row = sealed(name, entry.lifetime, now, length, checksum(&[name, &entry.value]));
         self.rows()?.insert(name, row).map_err(failed)?;
         self.values()?.insert(name, entry.value.as_ref()).map_err(failed)?;
         Ok(())
@@ -208,13 +240,14 @@ impl Writing {
         &self,
         key: &EntryKey,
         lifetime: Lifetime,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let name = key.as_bytes();
         let mut rows = self.rows()?;
         let found = rows.get(name).map_err(failed)?.map(|row| row.value());
         // A damaged row stays damaged: new checksums would hide the damage.
         if let Some(row) = found.filter(|row| is_sound(name, row)) {
-            rows.insert(name, sealed(name, lifetime, row.2, row.3)).map_err(failed)?;
+            rows.insert(name, sealed(name, lifetime, now, row.3, row.4)).map_err(failed)?;
         }
         Ok(())
     }
@@ -235,16 +268,22 @@ fn lifetime(row: &Row) -> Lifetime {
     Lifetime { fresh_until: Timestamp::from_millis(row.0), gone_at: Timestamp::from_millis(row.1) }
 }
 
-fn sealed(name: &[u8], lifetime: Lifetime, length: u64, value_sum: u64) -> Row {
+fn length(row: &Row) -> usize {
+    usize::try_from(row.3).unwrap_or(usize::MAX)
+}
+
+fn sealed(name: &[u8], lifetime: Lifetime, now: Timestamp, length: u64, value_sum: u64) -> Row {
     let (fresh, gone) = (lifetime.fresh_until.as_millis(), lifetime.gone_at.as_millis());
-    (fresh, gone, length, value_sum, row_sum(name, [fresh, gone, length, value_sum]))
+    let written = now.as_millis();
+    let sum = row_sum(name, [fresh, gone, written, length, value_sum]);
+    (fresh, gone, written, length, value_sum, sum)
 }
 
 fn is_sound(name: &[u8], row: &Row) -> bool {
-    row.4 == row_sum(name, [row.0, row.1, row.2, row.3])
+    row.5 == row_sum(name, [row.0, row.1, row.2, row.3, row.4])
 }
 
-fn row_sum(name: &[u8], facts: [u64; 4]) -> u64 {
+fn row_sum(name: &[u8], facts: [u64; 5]) -> u64 {
     let facts = facts.map(u64::to_le_bytes);
     checksum(&[name, facts.as_flattened()])
 }

@@ -4,6 +4,7 @@
 //! recorded, so that its entry is not served again and leaves the file as soon as the disk works. For keys of
 //! other failed writes, the state of the file is looked up as soon as it can be read.
 
+use super::super::index::New;
 use super::super::{EntryKey, StoreError};
 use super::Shared;
 use super::table::weight;
@@ -157,17 +158,15 @@ impl Disk {
             let Some(key) = self.unsure.pop_front() else { return };
             let now = self.now.unwrap_or(Timestamp::from_millis(0));
             let alive = facts.filter(|(lifetime, _)| lifetime.is_alive(now));
-            let stored = alive.map(|(lifetime, length)| {
-                shared.index.insert(&key, (), lifetime, weight(&key, length), None, now)
+            let mut gone = Vec::new();
+            let is_stored = alive.is_some_and(|(lifetime, length)| {
+                let new = New { payload: (), lifetime, weight: weight(&key, length) };
+                shared.index.insert(&key, new, None, now, &mut gone).is_ok()
             });
-            match stored {
-                Some(Ok(gone)) => {
-                    self.doomed.extend(gone.iter().map(|key| key.as_bytes().to_vec()));
-                }
-                _ => {
-                    self.doomed.insert(key.as_bytes().to_vec());
-                }
+            if !is_stored {
+                gone.push(key);
             }
+            self.doomed.extend(gone.iter().map(|key| key.as_bytes().to_vec()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one thread that writes: many orders, one transaction.
 
+use super::super::index::New;
 use super::super::{Entry, EntryKey, Lifetime, StoreError};
 use super::Shared;
 use super::table::{Row, Writing, weight};
@@ -30,6 +31,7 @@ pub(super) enum Order {
     SetLifetime {
         key: EntryKey,
         lifetime: Lifetime,
+        now: Timestamp,
         answer: Answer,
     },
     /// Removes expired entries.
@@ -53,7 +55,9 @@ impl Order {
 
     fn now(&self) -> Option<Timestamp> {
         match self {
-            Self::Put { now, .. } | Self::Sweep { now, .. } => Some(*now),
+            Self::Put { now, .. } | Self::SetLifetime { now, .. } | Self::Sweep { now } => {
+                Some(*now)
+            }
             _ => None,
         }
     }
@@ -158,21 +162,20 @@ fn apply(
     match order {
         Order::Put { key, entry, quota, now, answer } => {
             let weight = weight(&key, entry.value.len());
-            match index.insert(&key, (), entry.lifetime, weight, quota, now) {
-                Err(refused) => {
-                    let _ = answer.send(Err(refused));
-                }
-                Ok(gone) => {
-                    outcome.waiting.push(answer);
-                    outcome.sizes.push(entry.value.len());
-                    outcome.touched.push(key.clone());
-                    outcome.touched.extend(gone.iter().cloned());
-                    let writing = begun(transaction, open)?;
-                    for gone in &gone {
-                        writing.delete(gone.as_bytes())?;
-                    }
-                    writing.put(&key, &entry)?;
-                }
+            let mut gone = Vec::new();
+            let new = New { payload: (), lifetime: entry.lifetime, weight };
+            let stored = index.insert(&key, new, quota, now, &mut gone);
+            let is_stored = stored.is_ok();
+            if let Err(refused) = stored {
+                let _ = answer.send(Err(refused));
+            } else {
+                outcome.waiting.push(answer);
+                outcome.sizes.push(entry.value.len());
+                outcome.touched.push(key.clone());
+            }
+            remove(gone, transaction, open, outcome)?;
+            if is_stored {
+                begun(transaction, open)?.put(&key, &entry, now)?;
             }
         }
         Order::Delete { key, answer } => {
@@ -182,22 +185,17 @@ fn apply(
             // Regardless of the index: it may have evicted an entry that the file still has.
             begun(transaction, open)?.delete(key.as_bytes())?;
         }
-        Order::SetLifetime { key, lifetime, answer } => {
+        Order::SetLifetime { key, lifetime, now, answer } => {
             outcome.waiting.push(answer);
             outcome.touched.push(key.clone());
             if index.set_lifetime(&key, lifetime) {
-                begun(transaction, open)?.set_lifetime(&key, lifetime)?;
+                begun(transaction, open)?.set_lifetime(&key, lifetime, now)?;
             }
         }
         Order::Sweep { now } => {
-            let gone = index.sweep(now);
-            outcome.touched.extend(gone.iter().cloned());
-            if !gone.is_empty() {
-                let writing = begun(transaction, open)?;
-                for key in &gone {
-                    writing.delete(key.as_bytes())?;
-                }
-            }
+            let mut gone = Vec::new();
+            index.sweep(now, &mut gone);
+            remove(gone, transaction, open, outcome)?;
         }
         Order::Purge { key, row } => {
             let writing = begun(transaction, open)?;
@@ -207,6 +205,22 @@ fn apply(
                 writing.delete(key.as_bytes())?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Removes from the file what the index removed.
+fn remove(
+    gone: Vec<EntryKey>,
+    transaction: &mut Option<Writing>,
+    open: &Open,
+    outcome: &mut Outcome,
+) -> Result<(), StoreError> {
+    let from = outcome.touched.len();
+    // First, so that none is forgotten if the transaction fails.
+    outcome.touched.extend(gone);
+    for key in &outcome.touched[from..] {
+        begun(transaction, open)?.delete(key.as_bytes())?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The disk store on disks that fail.
+//! The disk store over a disk in memory.
 
 mod model;
+mod rows;
 mod trouble;

@@ -77,7 +77,7 @@ async fn a_disk_that_fails_refuses_writes_serves_reads_and_comes_back() {
         let refused = store.delete(&key("gone")).await;
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "no deletion is confirmed");
         assert_eq!(value(&store, "gone").await, None, "nor served as if it had not been asked for");
-        let refused = store.set_lifetime(&key("b"), Lifetime::UNBOUNDED).await;
+        let refused = store.set_lifetime(&key("b"), Lifetime::UNBOUNDED, START).await;
         assert!(matches!(refused, Err(StoreError::Unavailable(_))));
         assert!(store.usage("t").await.is_ok());
         assert_eq!(store.stats().failures, 1, "one state");
