@@ -6,7 +6,7 @@
 //! we cannot tell, and our threads drive no timer and no socket, so an async function is not started.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 
 use cachekit_io::BoxFuture;
 
@@ -108,12 +108,21 @@ static OURS: LazyLock<Threads> = LazyLock::new(Threads::default);
 
 /// Runs a job on a thread of this crate, in no test scope. It is dropped if the queue is full.
 pub(crate) fn submit(job: Job) {
-    let mut queue = lock(&OURS.queue);
+    let queue = lock(&OURS.queue);
     if queue.waiting.len() >= MAX_WAITING {
         drop(queue);
         // Dropping the job tells its entry that there will be no refresh.
         return drop(job);
     }
+    enqueue(queue, job);
+}
+
+/// The same for a job that must not run, or be dropped, where it comes from: however full the queue is.
+pub(crate) fn finish(job: Job) {
+    enqueue(lock(&OURS.queue), job);
+}
+
+fn enqueue(mut queue: MutexGuard<'_, Queue>, job: Job) {
     queue.waiting.push_back(job);
     if queue.idle < queue.waiting.len() && queue.threads < THREADS {
         let started = std::thread::Builder::new().name("cachekit-refresh".into()).spawn(work);

@@ -99,12 +99,7 @@ impl Key {
     /// copied by wide loads right behind the narrow stores, for which a processor waits.
     #[inline(never)]
     #[allow(clippy::cast_possible_truncation)] // A key is at most 194 bytes long.
-    fn write(
-        &mut self,
-        namespace: Namespace<'_>,
-        operation: Operation<'_>,
-        hash: &[u8; HASH_LEN],
-    ) {
+    fn write(&mut self, namespace: Namespace<'_>, operation: Operation<'_>, hash: &[u8; HASH_LEN]) {
         let mut rest = &mut self.bytes[..];
         for name in [namespace.as_str(), operation.as_str()] {
             let (place, after) = rest.split_at_mut(name.len() + 1);
