@@ -5,6 +5,7 @@ mod interop;
 mod key;
 mod left_out;
 mod places;
+mod same_text;
 mod says;
 mod secure;
 mod stale;
@@ -94,6 +95,7 @@ impl Model {
         let written = args.clone();
         let mut args = Args::parse(fragments::options(args), &mut errors);
         let mut parameters = function.parameters();
+        same_text::check(&written, &parameters, &mut errors);
         says::fill_templates(&mut args, &function, &parameters, &mut errors);
         let returned = Returned::of(&function.sig);
         check_kind(&function, &mut errors);

@@ -2,6 +2,7 @@
 //! allowed.
 
 mod around;
+mod behind;
 mod free;
 mod parameter;
 mod returned;

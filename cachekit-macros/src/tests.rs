@@ -9,6 +9,7 @@ mod left_out;
 mod mentions;
 mod names;
 mod options;
+mod same_text;
 mod secure;
 mod sharing;
 mod stale;

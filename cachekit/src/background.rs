@@ -6,7 +6,7 @@
 //! we cannot tell, and our threads drive no timer and no socket, so an async function is not started.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use cachekit_io::BoxFuture;
 use cachekit_io::per_process::PerProcess;
@@ -111,12 +111,22 @@ static OURS: PerProcess<Threads> = PerProcess::new();
 /// Runs a job on a thread of this crate, in no test scope. It is dropped if the queue is full.
 pub(crate) fn submit(job: Job) {
     let ours = OURS.get();
-    let mut queue = lock(&ours.queue);
+    let queue = lock(&ours.queue);
     if queue.waiting.len() >= MAX_WAITING {
         drop(queue);
         // Dropping the job tells its entry that there will be no refresh.
         return drop(job);
     }
+    enqueue(ours, queue, job);
+}
+
+/// The same for a job that must not run, or be dropped, where it comes from: however full the queue is.
+pub(crate) fn finish(job: Job) {
+    let ours = OURS.get();
+    enqueue(ours, lock(&ours.queue), job);
+}
+
+fn enqueue(ours: &'static Threads, mut queue: MutexGuard<'_, Queue>, job: Job) {
     queue.waiting.push_back(job);
     if queue.idle < queue.waiting.len() && queue.threads < THREADS {
         let thread = std::thread::Builder::new().name("cachekit-refresh".into());

@@ -25,7 +25,22 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     let method = if is_pinned { quote!(rules_at) } else { quote!(rules) };
     let miss = ours("miss", Span::mixed_site());
     let rules = quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&#miss));
-    Some(quote!(#rules #chain))
+    let rules = quote!(#rules #chain);
+    // What awaits may go on elsewhere, where it is not inside.
+    if model.options.stale.is_none() || mentions(&chain, "await") {
+        return Some(rules);
+    }
+    // The call leads already: what the options call must be known to run inside of it.
+    let here = Span::mixed_site();
+    let [inside, made] = ["inside", "made"].map(|name| ours(name, here));
+    Some(quote_spanned! {here=>
+        {
+            let #inside = #private::Lead::enters(&#miss);
+            let #made = #rules;
+            ::core::mem::drop(#inside);
+            #made
+        }
+    })
 }
 
 /// The same for a value that is set from outside, where there is no call and so no arguments: what makes the rules.

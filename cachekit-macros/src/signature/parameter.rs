@@ -1,9 +1,10 @@
 //! One parameter: how the signature, the key and the companions name it.
 
+use super::behind::Behind;
 use super::returned::plain;
 use crate::names::ours;
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Pat, PatIdent, PatType, Type};
 
@@ -99,8 +100,9 @@ impl Parameter {
                 Some(quote!(let #pattern = #borrowed;))
             }
             Some(pattern) => {
-                let pattern = without_modifiers(pattern.to_token_stream());
-                Some(quote!(let #pattern = #borrowed;))
+                let behind = Behind::of(pattern, self.form);
+                let (pattern, deeper) = (&behind.pattern, &behind.deeper);
+                Some(quote!(let #pattern = #borrowed; #(let #deeper = &**#deeper;)*))
             }
         }
     }
@@ -139,23 +141,4 @@ pub(super) fn names(pattern: &Pat) -> Vec<Ident> {
 
 fn is_conditional(attr: &Attribute) -> bool {
     attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")
-}
-
-/// Behind a reference, names bind by reference on their own, and `mut` and `ref` are not allowed.
-fn without_modifiers(tokens: TokenStream) -> TokenStream {
-    tokens
-        .into_iter()
-        .filter(
-            |token| !matches!(token, TokenTree::Ident(ident) if ident == "mut" || ident == "ref"),
-        )
-        .map(|token| match token {
-            TokenTree::Group(group) => {
-                let mut inner =
-                    proc_macro2::Group::new(group.delimiter(), without_modifiers(group.stream()));
-                inner.set_span(group.span());
-                TokenTree::Group(inner)
-            }
-            other => other,
-        })
-        .collect()
 }

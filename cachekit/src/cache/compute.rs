@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Cache;
 use crate::flight::wait_graph;
 use crate::read_through::Plans;
-use crate::store::{Flight, Turn, block};
+use crate::store::{Flight, Turn, block_until_over};
 
 impl<K, V> Cache<K, V>
 where
@@ -94,8 +94,7 @@ where
             match self.store.turn(hash) {
                 Turn::Mine(row) => return Flight::new(self.keep(), hash, row, false),
                 Turn::Alone(row) => return Flight::new(self.keep(), hash, row, true),
-                // The caller looks again in any case: the other flight has ended, or takes its time.
-                Turn::Wait(waiting) => drop(block(waiting.wait(), &self.keep(), hash)),
+                Turn::Wait(waiting) => block_until_over(waiting.wait(), &self.keep(), hash),
             }
         }
     }

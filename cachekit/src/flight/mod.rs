@@ -8,7 +8,7 @@ pub(crate) mod pulse;
 mod wait;
 pub(crate) mod wait_graph;
 
-pub(crate) use wait::{Landing, Wait, Wakers};
+pub(crate) use wait::{Landing, Until, Wait};
 
 /// Identifies a flight by a number that is unique in the process: its ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,8 +6,12 @@ use std::task::{Poll, Waker};
 
 use super::pulse::{self, Millis};
 use crate::blocking;
+use crate::contained::contained;
 use crate::entry::Resident;
 use crate::sync::{Mutex, lock};
+
+#[cfg(all(test, not(cachekit_model)))]
+mod tests;
 
 /// How a flight ended. A waiter compares the key: of two keys with one hash, a call for one may wait for the leader
 /// of the other.
@@ -31,14 +35,25 @@ impl Landing {
     }
 }
 
+/// What a waiter waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// An answer: if none comes in time, it runs the function itself.
+    Answered,
+    /// The end alone. Reliefs are for the others: it would not run the function.
+    Over,
+}
+
 /// Whether a waiting thread hands its runtime worker over to other tasks. If not, each waiter that steps in
 /// may only let the next one begin to wait, so more of them step in each time.
 const LETS_WORKERS_GO: bool = cfg!(any(feature = "tokio", cachekit_model));
 
 struct State {
     landing: Option<Landing>,
-    /// By the waiter's number. A waiter that gives up leaves nothing behind.
+    /// Those who wait for an answer, by the waiter's number. A waiter that gives up leaves nothing behind.
     wakers: BTreeMap<u64, Waker>,
+    /// The same of those who wait for the end.
+    until_over: BTreeMap<u64, Waker>,
     next_place: u64,
     /// How long the next wait is until one of them runs the function.
     patience: Millis,
@@ -55,6 +70,13 @@ struct State {
 }
 
 impl State {
+    fn places(&mut self, until: Until) -> &mut BTreeMap<u64, Waker> {
+        match until {
+            Until::Answered => &mut self.wakers,
+            Until::Over => &mut self.until_over,
+        }
+    }
+
     /// Records that it is `now`.
     fn note(&mut self, now: Millis) {
         let at = *self.relief_at.get_or_insert_with(|| now.saturating_add(self.patience));
@@ -75,7 +97,8 @@ pub(crate) struct Wait {
     state: Mutex<State>,
 }
 
-/// Wakers to be called once no lock is held: when this is dropped, even by a panic.
+/// Wakers to be called once no lock is held: when this is dropped, even by a panic. None of their panics
+/// propagates.
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Wakers(BTreeMap<u64, Waker>);
@@ -89,7 +112,9 @@ impl Wakers {
 impl Drop for Wakers {
     fn drop(&mut self) {
         for (_, waker) in std::mem::take(&mut self.0) {
-            waker.wake();
+            // A waker is its executor's code: if one panics, the others are woken all the same, and the caller
+            // goes on.
+            contained(|| waker.wake());
         }
     }
 }
@@ -105,6 +130,7 @@ impl Wait {
         let state = State {
             landing: None,
             wakers: BTreeMap::new(),
+            until_over: BTreeMap::new(),
             next_place: 0,
             patience,
             relief_at: None,
@@ -123,11 +149,12 @@ impl Wait {
         if state.landing.is_none() {
             state.landing = late.take();
         }
-        let wakers = Wakers(std::mem::take(&mut state.wakers));
+        let mut wakers = std::mem::take(&mut state.wakers);
+        wakers.append(&mut state.until_over);
         drop(state);
         // It may be the last reference to a value.
         drop(late);
-        wakers
+        Wakers(wakers)
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -140,6 +167,13 @@ impl Wait {
         let ends = state.landing.is_some() || state.wakers.is_empty();
         state.watched &= !ends;
         ends
+    }
+
+    /// There is no watcher after all. The waiters it was to look after see to it themselves.
+    pub(crate) fn goes_unwatched(&self) -> Wakers {
+        let mut state = lock(&self.state);
+        state.watched = false;
+        Wakers(std::mem::take(&mut state.wakers))
     }
 
     /// Checks the time for waiters that cannot do so themselves. `abandoned`: no leader makes progress any more.
@@ -157,13 +191,14 @@ impl Wait {
     }
 
     /// Waits as a future does, for the end of one of its flights. `None`: it has taken too long, or the leader is no
-    /// longer polled, and this waiter must run the function itself. `watch` adds it to the watcher.
-    pub(crate) async fn landing(&self, watch: impl Fn()) -> Option<Landing> {
-        let mut slot = WakerSlot { wait: self, number: None };
+    /// longer polled, and this waiter must run the function itself. `watch` adds it to the watcher; false: there is none,
+    /// and the waiter runs the function at once.
+    pub(crate) async fn landing(&self, watch: impl Fn() -> bool) -> Option<Landing> {
+        let mut slot = WakerSlot { wait: self, number: None, until: Until::Answered };
         poll_fn(|cx| {
             let polled = slot.look(cx.waker(), None);
-            if polled.is_pending() && slot.is_unwatched() {
-                watch();
+            if polled.is_pending() && slot.is_unwatched() && !watch() {
+                return Poll::Ready(None);
             }
             polled
         })
@@ -172,8 +207,8 @@ impl Wait {
 
     /// The same, as a thread waits. It checks the clock itself; in the model, which has no clock, `watch` adds it to the
     /// watcher.
-    pub(crate) fn block(&self, watch: impl Fn()) -> Option<Landing> {
-        let mut slot = WakerSlot { wait: self, number: None };
+    pub(crate) fn block(&self, until: Until, watch: impl Fn() -> bool) -> Option<Landing> {
+        let mut slot = WakerSlot { wait: self, number: None, until };
 
         let waker = blocking::unparks_this_thread();
         blocking::parked(move || {
@@ -181,8 +216,8 @@ impl Wait {
                 match slot.look(&waker, Some(pulse::now())) {
                     Poll::Ready(waited) => return waited,
                     Poll::Pending => {
-                        if cfg!(cachekit_model) && slot.is_unwatched() {
-                            watch();
+                        if cfg!(cachekit_model) && slot.is_unwatched() && !watch() {
+                            return None;
                         }
                         blocking::park_for(pulse::TICK);
                     }
@@ -193,7 +228,8 @@ impl Wait {
 
     #[cfg(all(test, not(cachekit_model)))]
     pub(crate) fn places(&self) -> usize {
-        lock(&self.state).wakers.len()
+        let state = lock(&self.state);
+        state.wakers.len() + state.until_over.len()
     }
 }
 
@@ -201,6 +237,7 @@ impl Wait {
 struct WakerSlot<'a> {
     wait: &'a Wait,
     number: Option<u64>,
+    until: Until,
 }
 
 impl WakerSlot<'_> {
@@ -211,19 +248,21 @@ impl WakerSlot<'_> {
         if let Some(landing) = &state.landing {
             return Poll::Ready(Some(landing.clone()));
         }
-        if let Some(now) = now {
-            state.note(now);
-        }
-        if state.due > 0 {
-            state.due -= 1;
-            return Poll::Ready(None);
+        if self.until == Until::Answered {
+            if let Some(now) = now {
+                state.note(now);
+            }
+            if state.due > 0 {
+                state.due -= 1;
+                return Poll::Ready(None);
+            }
         }
         let next = state.next_place;
         let number = *self.number.get_or_insert(next);
         if number == next {
             state.next_place += 1;
         }
-        let former = state.wakers.insert(number, waker);
+        let former = state.places(self.until).insert(number, waker);
         drop(state);
         drop(former);
         Poll::Pending
@@ -231,8 +270,11 @@ impl WakerSlot<'_> {
 }
 
 impl WakerSlot<'_> {
-    /// Whether the watcher does not know of the wait yet; after this call it does.
+    /// Whether the watcher is to know of the wait and does not yet; after this call it does.
     fn is_unwatched(&self) -> bool {
+        if self.until == Until::Over {
+            return false;
+        }
         let mut state = lock(&self.wait.state);
         state.landing.is_none() && !std::mem::replace(&mut state.watched, true)
     }
@@ -241,7 +283,7 @@ impl WakerSlot<'_> {
 impl Drop for WakerSlot<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            let waker = lock(&self.wait.state).wakers.remove(&number);
+            let waker = lock(&self.wait.state).places(self.until).remove(&number);
             drop(waker);
         }
     }

@@ -5,7 +5,7 @@
 //! for a flight of its own chain, runs the function itself instead.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use super::{FlightId, Wait};
@@ -20,8 +20,11 @@ per_thread! {
     static AROUND: RefCell<Vec<FlightId>> = RefCell::new(Vec::new());
 }
 
-/// For every flight whose leader waits: the flights it waits for.
-static WAITS: LazyLock<Mutex<HashMap<FlightId, Vec<FlightId>>>> = LazyLock::new(Mutex::default);
+/// For every flight whose leader waits: the flights it waits for, and how many of its calls wait for each. A flight may
+/// have many, and every look at them is under the lock of the process.
+type Waits = HashMap<FlightId, HashMap<FlightId, usize>>;
+
+static WAITS: LazyLock<Mutex<Waits>> = LazyLock::new(Mutex::default);
 
 /// Adds a leader's flight to the chain while its function runs.
 #[must_use]
@@ -76,16 +79,21 @@ pub(crate) fn contains(flight: FlightId) -> bool {
     current().contains(&flight)
 }
 
-fn reaches(waits: &HashMap<FlightId, Vec<FlightId>>, from: FlightId, chain: &[FlightId]) -> bool {
-    let mut open = vec![from];
-    let mut seen = Vec::new();
+fn reaches(waits: &Waits, from: FlightId, chain: &[FlightId]) -> bool {
+    if chain.contains(&from) {
+        return true;
+    }
+    // Mostly its leader waits for nothing, and there is nothing to allocate for.
+    let Some(targets) = waits.get(&from) else { return false };
+    let chain: HashSet<FlightId> = chain.iter().copied().collect();
+    let mut seen = HashSet::from([from]);
+    let mut open: Vec<FlightId> = targets.keys().copied().collect();
     while let Some(flight) = open.pop() {
         if chain.contains(&flight) {
             return true;
         }
-        if !seen.contains(&flight) {
-            seen.push(flight);
-            open.extend(waits.get(&flight).into_iter().flatten());
+        if seen.insert(flight) {
+            open.extend(waits.get(&flight).into_iter().flat_map(HashMap::keys));
         }
     }
     false
@@ -105,7 +113,7 @@ pub(crate) fn wait_for(target: FlightId, wait: impl FnOnce() -> Arc<Wait>) -> Op
             return None;
         }
         for &flight in &chain {
-            waits.entry(flight).or_default().push(target);
+            *waits.entry(flight).or_default().entry(target).or_default() += 1;
         }
     }
     Some(Waiting { wait: wait(), chain, target })
@@ -133,8 +141,11 @@ impl Drop for Waiting {
         let mut waits = lock(&WAITS);
         for flight in &self.chain {
             if let Some(targets) = waits.get_mut(flight) {
-                if let Some(at) = targets.iter().position(|&target| target == self.target) {
-                    targets.swap_remove(at);
+                if let Some(calls) = targets.get_mut(&self.target) {
+                    *calls -= 1;
+                    if *calls == 0 {
+                        targets.remove(&self.target);
+                    }
                 }
                 if targets.is_empty() {
                     waits.remove(flight);

@@ -1,7 +1,8 @@
 //! A leader runs its function; and how a miss of a function with `stale` continues.
 
-use super::Miss;
 use super::revalidate::Ticket;
+use super::{Miss, Turn};
+use crate::flight::wait_graph::{self, Running};
 use crate::pinned::Pinned;
 use crate::rules::{Judge, Rules};
 use crate::shape::Shape;
@@ -17,6 +18,12 @@ pub enum Asked<K, S: Shape> {
     Lead(Lead<K, S>),
 }
 
+/// While the options' expressions of a lead are evaluated: they belong to its run, since they may call the function.
+#[must_use]
+pub struct Inside {
+    _running: Option<Running>,
+}
+
 /// A call that must run the function.
 #[must_use]
 pub struct Lead<K, S: Shape> {
@@ -24,6 +31,17 @@ pub struct Lead<K, S: Shape> {
 }
 
 opaque!([K, S: Shape] "Lead", Lead<K, S>);
+
+impl<K, S: Shape> Lead<K, S> {
+    /// Enters its flight until the options' expressions are evaluated.
+    pub fn enters(&self) -> Inside {
+        let running = match self.miss.turn.get() {
+            Turn::Lead(row) | Turn::Beside(row) => Some(wait_graph::enter(row.flight())),
+            _ => None,
+        };
+        Inside { _running: running }
+    }
+}
 
 impl<K, S> Lead<K, S>
 where

@@ -12,7 +12,7 @@ use super::watch;
 use super::{Store, StoreRef};
 use crate::clock::Ticks;
 use crate::entry::{self, End, Fate, Resident};
-use crate::flight::{FlightId, Landing, Wait, wait_graph};
+use crate::flight::{FlightId, Landing, Until, Wait, wait_graph};
 use crate::sync::{MutexGuard, lock};
 
 /// The leader's hold on its fill. Dropping it (cancellation, panic) releases the waiters to try again.
@@ -288,7 +288,12 @@ pub(crate) async fn drive<F: Future>(
 
 /// Waits for a fill as a thread does. `None`: the caller must run the function itself.
 pub(crate) fn block(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Option<Landing> {
-    wait.block(|| watch::begin(store, hash, wait))
+    wait.block(Until::Answered, || watch::begin(store, hash, wait))
+}
+
+/// Waits for the end of a fill as a thread does, and for nothing else: the caller looks again then.
+pub(crate) fn block_until_over(wait: &Arc<Wait>, store: &StoreRef, hash: u64) {
+    drop(wait.block(Until::Over, || watch::begin(store, hash, wait)));
 }
 
 /// The same, as a future waits.

@@ -41,7 +41,7 @@ pub(crate) use self::change::Listener;
 use self::counting::Background;
 pub(crate) use self::counting::Calls;
 pub(crate) use self::fills::{Caller, Join, Row, Turn};
-pub(crate) use self::flight::{Flight, block, drive, landing};
+pub(crate) use self::flight::{Flight, block, block_until_over, drive, landing};
 pub(crate) use self::look::Look;
 pub use self::out::Cause;
 pub(crate) use self::reference::{StoreRef, WeakStoreRef};

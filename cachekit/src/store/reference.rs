@@ -26,6 +26,15 @@ impl Deref for StoreRef {
 }
 
 impl StoreRef {
+    /// Lets go of it. The store itself is passed on if this was the last reference.
+    pub(super) fn leave(self, last: impl FnOnce(Store)) {
+        if let Self::Shared(store) = self
+            && let Some(store) = Arc::into_inner(store)
+        {
+            last(store);
+        }
+    }
+
     /// The same without keeping a shared store alive.
     pub(crate) fn downgrade(&self) -> WeakStoreRef {
         match self {

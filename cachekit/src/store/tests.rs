@@ -13,7 +13,7 @@ use crate::store::StoreRef;
 use crate::sync::lock;
 
 #[cfg(not(cachekit_model))]
-mod fills;
+pub(super) mod fills;
 #[cfg(not(cachekit_model))]
 mod waiters;
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use super::{Store, StoreRef, WeakStoreRef};
+use crate::background;
 use crate::contained::contained;
+use crate::flight::Wait;
 use crate::flight::pulse::{Millis, TICK, now};
-use crate::flight::{Wait, Wakers};
 use crate::sync::{Mutex, lock, per_process};
 
 /// After this many looks without a waiter, the watcher's thread ends.
@@ -27,25 +28,41 @@ fn watched() -> &'static Mutex<Vec<Watched>> {
     &WATCHED
 }
 
+#[cfg(all(test, not(cachekit_model)))]
+mod tests;
+
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Watches waiters from now on.
-pub(super) fn begin(store: &StoreRef, hash: u64, wait: &Arc<Wait>) {
+/// Watches waiters from now on. False: there is no watcher, and the waiters must do without.
+pub(super) fn begin(store: &StoreRef, hash: u64, wait: &Arc<Wait>) -> bool {
     let (store, wait) = (store.downgrade(), Arc::clone(wait));
     lock(watched()).push(Watched { store, hash, wait });
     if cfg!(any(test, cachekit_model)) {
         // Unit tests tick by hand.
-        return;
+        return true;
     }
+    runs(watched(), &RUNNING, || {
+        let thread = std::thread::Builder::new().name("cachekit-watch".into());
+        thread.spawn(watch).is_ok()
+    })
+}
+
+/// Sees to it that those on the list are watched. False: the watcher could not be started.
+fn runs(list: &Mutex<Vec<Watched>>, running: &AtomicBool, spawn: impl FnOnce() -> bool) -> bool {
     // The waiters are on the list. Either the watcher sees that in its last look, or we see that it ended.
     fence(Ordering::SeqCst);
-    if !RUNNING.load(Ordering::SeqCst) && !RUNNING.swap(true, Ordering::SeqCst) {
-        let thread = std::thread::Builder::new().name("cachekit-watch".into());
-        if thread.spawn(watch).is_err() {
-            // No thread could be started. The next waiters try again.
-            RUNNING.store(false, Ordering::SeqCst);
-        }
+    if running.load(Ordering::SeqCst) || running.swap(true, Ordering::SeqCst) || spawn() {
+        return true;
     }
+    running.store(false, Ordering::SeqCst);
+    fence(Ordering::SeqCst);
+    // Others have put themselves on the list meanwhile, and rely on the watcher that was being started: they are woken,
+    // and try for themselves.
+    let all = std::mem::take(&mut *lock(list));
+    for Watched { wait, .. } in all {
+        wait.goes_unwatched().wake();
+    }
+    false
 }
 
 fn watch() {
@@ -94,8 +111,10 @@ fn tick_those(now: Millis, those: impl Fn(&WeakStoreRef) -> bool) -> bool {
         for waker in knocks {
             contained(|| waker.wake());
         }
-        let wakers: Wakers = wait.tick(now, abandoned);
-        contained(|| wakers.wake());
+        wait.tick(now, abandoned).wake();
+        // If its other owners have let go of it meanwhile, all its values go with it, and their destructors take their
+        // time: the other waiters need not wait for that.
+        store.leave(|last| background::finish(Box::new(move || drop(last))));
     }
     !watching.is_empty()
 }

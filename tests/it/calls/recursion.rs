@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use cachekit::cache;
 use cachekit::testing::{Scope, isolate};
@@ -290,4 +291,36 @@ fn a_leader_that_moves_between_threads() {
         }
     }
     panic!("the future never ended");
+}
+
+#[test]
+fn an_option_that_calls_the_function_does_not_wait_for_it() {
+    // A wait would be over only after this time.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
+    #[cache::local(ttl = Duration::from_secs(limits(id)), stale = 30)]
+    fn leads(id: u32) -> u32 {
+        id
+    }
+    #[cache::local(ttl = Duration::from_secs(limits(id)), stale = 30)]
+    async fn leads_later(id: u32) -> u32 {
+        id
+    }
+    #[cache::local]
+    fn limits(id: u32) -> u64 {
+        let depth = DEPTH.replace(DEPTH.get() + 1);
+        if depth == 0 {
+            assert_eq!(if id == 1 { leads(id) } else { block_on(leads_later(id)) }, id);
+        }
+        60
+    }
+    in_child("calls::recursion::an_option_that_calls_the_function_does_not_wait_for_it", || {
+        let _test = isolate();
+        let start = Instant::now();
+        assert_eq!(leads(1), 1);
+        assert_eq!(DEPTH.take(), 2);
+        assert_eq!(block_on(leads_later(2)), 2);
+        assert_eq!(DEPTH.take(), 2);
+        assert!(start.elapsed() < PATIENCE, "it waited for itself");
+    });
 }

@@ -304,3 +304,27 @@ fn long_and_odd_signatures() {
     }
     assert_eq!(odd::stats().hits, 1);
 }
+
+#[test]
+fn patterns_with_references_in_a_key() {
+    #[cache::local(key = a + b)]
+    fn sum((a, &b): (u32, &u32)) -> u32 {
+        RUNS_OF_SUMS.add();
+        a + b
+    }
+    #[cache::local(key = (a, b, c))]
+    fn parts((mut a, &(b, ref c)): (u32, &(u32, String))) -> String {
+        a += 1;
+        format!("{a} {b} {c}")
+    }
+    #[cache::local(key = a)]
+    fn changed((&mut a, _): (&mut u32, u32)) -> u32 {
+        a
+    }
+    static RUNS_OF_SUMS: Runs = Runs::new();
+    let _test = isolate();
+    assert_eq!((sum((1, &2)), sum((2, &1)), sum((2, &2))), (3, 3, 4));
+    assert_eq!(RUNS_OF_SUMS.take(), 2);
+    assert_eq!(parts((1, &(2, "x".to_owned()))), "2 2 x");
+    assert_eq!((changed((&mut 1, 1)), changed((&mut 2, 1))), (1, 2));
+}

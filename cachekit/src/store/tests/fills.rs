@@ -8,9 +8,9 @@ use crate::entry::{Entry, Plan};
 use crate::flight::{FlightId, Landing, Wait, wait_graph};
 use crate::store::{Caller, Flight, Join, Look, Row, StoreRef, Turn};
 
-pub(super) const HASH: u64 = 9;
+pub(in crate::store) const HASH: u64 = 9;
 
-pub(super) fn flights() -> StoreRef {
+pub(in crate::store) fn flights() -> StoreRef {
     store(100).0
 }
 
