@@ -128,6 +128,7 @@ mod shareable;
 mod template;
 mod ttl;
 mod unwind;
+mod workers;
 
 // What users call.
 mod background;

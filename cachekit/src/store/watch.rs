@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use super::{Store, StoreRef, WeakStoreRef};
-use crate::background;
 use crate::contained::contained;
 use crate::flight::Wait;
 use crate::flight::pulse::{Millis, TICK, now};
 use crate::sync::{Mutex, lock, per_process};
+use crate::workers;
 
 /// After this many looks without a waiter, the watcher's thread ends.
 const IDLE_LOOKS: u8 = 8;
@@ -114,7 +114,7 @@ fn tick_those(now: Millis, those: impl Fn(&WeakStoreRef) -> bool) -> bool {
         wait.tick(now, abandoned).wake();
         // If its other owners have let go of it meanwhile, all its values go with it, and their destructors take their
         // time: the other waiters need not wait for that.
-        store.leave(|last| background::finish(Box::new(move || drop(last))));
+        store.leave(|last| workers::finish(Box::new(move || drop(last))));
     }
     !watching.is_empty()
 }

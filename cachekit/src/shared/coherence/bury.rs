@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use super::Coherence;
 use super::index::{Copied, Reason, Told};
-use crate::background;
 use crate::contained::{contained, lock};
 use crate::entry::Resident;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::shared::outage::say;
 use crate::store::Cause;
+use crate::workers;
 
 #[derive(Default)]
 pub(super) struct Graveyard {
@@ -59,7 +59,7 @@ impl Graveyard {
 
     fn order(coherence: &Arc<Coherence>) {
         let job = Job(Some((Arc::clone(coherence), coherence.pending.start())));
-        background::submit(Box::new(move || job.run()));
+        workers::submit(Box::new(move || job.run()));
     }
 }
 
