@@ -21,9 +21,11 @@ pub(crate) use per_thread;
 
 /// A static that exists once per run of the model.
 macro_rules! per_process {
-    (static $name:ident: $type:ty = $new:expr) => {
-        static $name: $type = $new;
-    };
+    ($type:ty) => {{
+        static ALL: cachekit_io::per_process::PerProcess<$type> =
+            cachekit_io::per_process::PerProcess::new();
+        ALL.get()
+    }};
 }
 pub(crate) use per_process;
 

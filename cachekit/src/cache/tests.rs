@@ -344,6 +344,37 @@ fn what_has_expired_was_no_value_however_it_is_removed() {
 }
 
 #[test]
+fn an_invalidation_lets_go_of_those_who_wait_for_a_change_that_hangs() {
+    let cache = Cache::<u64, u64>::new(10);
+    let (began, waits) = (Barrier::new(2), Barrier::new(2));
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let (cache, began, waits) = (&cache, &began, &waits);
+        scope.spawn(move || {
+            cache.upsert(1, |_| {
+                began.wait();
+                let _ = released.recv();
+                1
+            });
+        });
+        began.wait();
+        scope.spawn(move || {
+            waits.wait();
+            done.send(cache.upsert(1, |_| 2)).unwrap();
+        });
+        waits.wait();
+        // The other mostly waits by now; if not, it does not begin to.
+        (0..1_000).for_each(|_| std::thread::yield_now());
+        cache.invalidate(&1);
+        let seen = is_done.recv_timeout(secs(60));
+        drop(release);
+        assert_eq!(seen, Ok(2));
+    });
+    assert_eq!(cache.get(&1), Some(2));
+}
+
+#[test]
 fn what_was_exported_comes_back_with_the_time_it_has_left() {
     let (clock, later) = (Clock::new(), Clock::new());
     let before = Cache::builder().clock(&clock).build();

@@ -20,7 +20,9 @@ const DOUBTED: u8 = 2;
 /// A copy that may be out of date, because the shared tier sent an event. It is not served, but a write that the tier
 /// itself guards may still reach the tier.
 const OUTDATED: u8 = 4;
-/// Invalidated, replaced, expired or evicted, and final: no bit.
+/// It made room, and its value is as good as before. Final, like `DEAD`.
+const EVICTED: u8 = 8;
+/// Invalidated, replaced or expired, and final: no bit.
 const DEAD: u8 = 0;
 /// The bits of an entry that may still be served, now or later.
 const LIVES: u8 = ALIVE | DOUBTED;
@@ -125,13 +127,24 @@ impl Head {
     /// of it to the shared tier goes on.
     #[inline]
     pub(crate) fn evict(&self) {
-        self.state.fetch_and(DEAD | IN_THREAD_CACHES, Ordering::AcqRel);
+        // If it has ended before, it is not as good as before.
+        self.becomes(LIVES, EVICTED);
     }
 
     /// Like [`evict`](Self::evict), if only the caller holds the entry.
     #[inline]
     pub(super) fn evict_unheld(&self) {
-        self.state.store(DEAD, Ordering::Release);
+        if self.is_plain() {
+            self.state.store(EVICTED, Ordering::Release);
+        } else {
+            // News of the shared tier may be ending it.
+            self.evict();
+        }
+    }
+
+    /// Whether eviction, and nothing else, has ended it.
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.state.load(Ordering::Acquire) & EVICTED != 0
     }
 
     /// Ends the fate of an entry together with the entry.

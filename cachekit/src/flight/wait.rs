@@ -206,8 +206,13 @@ impl Wait {
     }
 
     /// The same, as a thread waits. It checks the clock itself; in the model, which has no clock, `watch` adds it to the
-    /// watcher.
-    pub(crate) fn block(&self, until: Until, watch: impl Fn() -> bool) -> Option<Landing> {
+    /// watcher. `goes_on` is asked now and then: once it says no, the wait is over.
+    pub(crate) fn block(
+        &self,
+        until: Until,
+        watch: impl Fn() -> bool,
+        goes_on: impl Fn() -> bool,
+    ) -> Option<Landing> {
         let mut slot = WakerSlot { wait: self, number: None, until };
 
         let waker = blocking::unparks_this_thread();
@@ -220,6 +225,9 @@ impl Wait {
                             return None;
                         }
                         blocking::park_for(pulse::TICK);
+                        if !goes_on() {
+                            return None;
+                        }
                     }
                 }
             }

@@ -75,9 +75,11 @@ impl Ticket {
         std::ptr::eq(&raw const *self.store, store) && self.entry.of_key::<K, V>(same).is_some()
     }
 
-    /// Whether the entry was invalidated, replaced or evicted since the stale value was served.
+    /// Whether the entry was invalidated or replaced, or has expired, since the stale value was served. If it only made
+    /// room, its refresh is worth as much as before.
     pub(crate) fn is_outdated(&self) -> bool {
-        self.resident && self.entry.head().is_dead()
+        let head = self.entry.head();
+        self.resident && head.is_dead() && !head.is_evicted()
     }
 
     pub(crate) fn is_resident(&self) -> bool {

@@ -6,12 +6,14 @@ use super::shard::{Inner, SPARE};
 use super::slot::{MAIN, NO_QUEUE, NONE, Slot, WINDOW};
 
 impl Inner {
-    /// Makes the tables as small as the room, if they are more than twice as large: what walks all slots, and what is
+    /// Makes the tables as small as the room, or the entries, if they are more than twice as large: what walks all slots, and what is
     /// done after so many insertions, would keep to the old size.
     ///
     /// Running fills know the numbers of their slots. While there are some, nothing is done; the next call may.
     pub(super) fn compact(&mut self) {
-        let room = usize::try_from(self.room).unwrap_or(usize::MAX);
+        // How many entries fit where they have weights shows only how many there are.
+        let room = if self.weighted { 0 } else { self.room };
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
         let most = room.max(self.entries).saturating_add(SPARE);
         if self.fills.running > 0 || self.slots.len() / 2 <= most {
             return;

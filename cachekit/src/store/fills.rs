@@ -190,6 +190,13 @@ impl Inner {
         Turn::Mine(row)
     }
 
+    /// Whether a fill that changes the value, and that callers wait for here, was not killed.
+    pub(super) fn is_changing(&mut self, at: u32, wait: &Arc<Wait>) -> bool {
+        self.settle(at);
+        self.fills_at(at)
+            .any(|(_, fill)| fill.is(CHANGING) && fill.is_joinable() && fill.waits_at(wait))
+    }
+
     /// A waiter's own run, beside the leader that it waited for in vain. Its answer ends the wait of all others, and so
     /// does the leader's. `None`: the wait is over.
     pub(super) fn relieve(&mut self, at: u32, caller: Caller, wait: &Arc<Wait>) -> Option<Row> {

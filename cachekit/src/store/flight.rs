@@ -288,12 +288,13 @@ pub(crate) async fn drive<F: Future>(
 
 /// Waits for a fill as a thread does. `None`: the caller must run the function itself.
 pub(crate) fn block(wait: &Arc<Wait>, store: &StoreRef, hash: u64) -> Option<Landing> {
-    wait.block(Until::Answered, || watch::begin(store, hash, wait))
+    wait.block(Until::Answered, || watch::begin(store, hash, wait), || true)
 }
 
-/// Waits for the end of a fill as a thread does, and for nothing else: the caller looks again then.
+/// Waits as a thread does until a fill that changes a value is over, or was killed: the caller looks again then.
 pub(crate) fn block_until_over(wait: &Arc<Wait>, store: &StoreRef, hash: u64) {
-    drop(wait.block(Until::Over, || watch::begin(store, hash, wait)));
+    let goes_on = || store.is_changing(hash, wait);
+    drop(wait.block(Until::Over, || watch::begin(store, hash, wait), goes_on));
 }
 
 /// The same, as a future waits.

@@ -143,6 +143,12 @@ impl Store {
         inner.turn(at)
     }
 
+    /// Whether the fill that changes a value, and that a caller waits for, still may.
+    pub(super) fn is_changing(&self, hash: u64, wait: &Arc<Wait>) -> bool {
+        let mut inner = lock(&self.shard(hash).inner);
+        inner.find(hash).is_some_and(|at| inner.is_changing(at, wait))
+    }
+
     /// Ends a fill without storing anything. The waiters learn how.
     pub(super) fn finish(&self, hash: u64, row: Row, landing: Landing) {
         let answers = landing.is_an_answer();

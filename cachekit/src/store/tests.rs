@@ -323,6 +323,17 @@ fn a_store_that_shrinks_gives_memory_back() {
 }
 
 #[test]
+fn a_weighted_store_that_shrinks_gives_memory_back() {
+    let (store, _) = store_of(Capacity::Weight(1_000_000));
+    (0..1_000).for_each(|n| _ = put(&store, n, None, 1_000));
+    store.resize(50_000);
+    check(&store);
+    assert_eq!(store.len(), 50);
+    let slots: usize = store.shards.iter().map(|shard| lock(&shard.inner).slots.len()).sum();
+    assert!(slots < 100, "{slots}");
+}
+
+#[test]
 fn two_that_resize_at_once_leave_one_size() {
     for _ in 0..if cfg!(miri) { 5 } else { 500 } {
         let (store, _) = store(5_000);

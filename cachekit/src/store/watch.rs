@@ -22,65 +22,73 @@ struct Watched {
     wait: Arc<Wait>,
 }
 
-/// All watched waiters of this process, or of one model run.
-fn watched() -> &'static Mutex<Vec<Watched>> {
-    per_process!(static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new()));
-    &WATCHED
+/// All watched waiters of a process, or of one model run, and whether they are watched. A forked child has neither: the
+/// waiters are those of its parent, and so is the thread.
+#[derive(Default)]
+struct Watcher {
+    list: Mutex<Vec<Watched>>,
+    running: AtomicBool,
+}
+
+fn watcher() -> &'static Watcher {
+    per_process!(Watcher)
 }
 
 #[cfg(all(test, not(cachekit_model)))]
 mod tests;
 
-static RUNNING: AtomicBool = AtomicBool::new(false);
-
 /// Watches waiters from now on. False: there is no watcher, and the waiters must do without.
 pub(super) fn begin(store: &StoreRef, hash: u64, wait: &Arc<Wait>) -> bool {
     let (store, wait) = (store.downgrade(), Arc::clone(wait));
-    lock(watched()).push(Watched { store, hash, wait });
+    let watcher = watcher();
+    lock(&watcher.list).push(Watched { store, hash, wait });
     if cfg!(any(test, cachekit_model)) {
         // Unit tests tick by hand.
         return true;
     }
-    runs(watched(), &RUNNING, || {
+    watcher.runs(|| {
         let thread = std::thread::Builder::new().name("cachekit-watch".into());
-        thread.spawn(watch).is_ok()
+        thread.spawn(|| watcher.watch()).is_ok()
     })
 }
 
-/// Sees to it that those on the list are watched. False: the watcher could not be started.
-fn runs(list: &Mutex<Vec<Watched>>, running: &AtomicBool, spawn: impl FnOnce() -> bool) -> bool {
-    // The waiters are on the list. Either the watcher sees that in its last look, or we see that it ended.
-    fence(Ordering::SeqCst);
-    if running.load(Ordering::SeqCst) || running.swap(true, Ordering::SeqCst) || spawn() {
-        return true;
-    }
-    running.store(false, Ordering::SeqCst);
-    fence(Ordering::SeqCst);
-    // Others have put themselves on the list meanwhile, and rely on the watcher that was being started: they are woken,
-    // and try for themselves.
-    let all = std::mem::take(&mut *lock(list));
-    for Watched { wait, .. } in all {
-        wait.goes_unwatched().wake();
-    }
-    false
-}
-
-fn watch() {
-    let mut idle = 0;
-    loop {
-        std::thread::sleep(TICK);
-        // If a waker panics, that is its executor's problem, and must not end the watch for other waiters.
-        let used = contained(|| tick(now())).unwrap_or(true);
-        idle = if used { 0 } else { idle + 1 };
-        if idle < IDLE_LOOKS {
-            continue;
-        }
-        RUNNING.store(false, Ordering::SeqCst);
+impl Watcher {
+    /// Sees to it that those on the list are watched. False: the watcher could not be started.
+    fn runs(&self, spawn: impl FnOnce() -> bool) -> bool {
+        // The waiters are on the list. Either the watcher sees that in its last look, or we see that it ended.
         fence(Ordering::SeqCst);
-        if lock(watched()).is_empty() || RUNNING.swap(true, Ordering::SeqCst) {
-            return;
+        let running = &self.running;
+        if running.load(Ordering::SeqCst) || running.swap(true, Ordering::SeqCst) || spawn() {
+            return true;
         }
-        idle = 0;
+        running.store(false, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        // Others have put themselves on the list meanwhile, and rely on the watcher that was being started: they are woken,
+        // and try for themselves.
+        let all = std::mem::take(&mut *lock(&self.list));
+        for Watched { wait, .. } in all {
+            wait.goes_unwatched().wake();
+        }
+        false
+    }
+
+    fn watch(&self) {
+        let mut idle = 0;
+        loop {
+            std::thread::sleep(TICK);
+            // If a waker panics, that is its executor's problem, and must not end the watch for other waiters.
+            let used = contained(|| tick(now())).unwrap_or(true);
+            idle = if used { 0 } else { idle + 1 };
+            if idle < IDLE_LOOKS {
+                continue;
+            }
+            self.running.store(false, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+            if lock(&self.list).is_empty() || self.running.swap(true, Ordering::SeqCst) {
+                return;
+            }
+            idle = 0;
+        }
     }
 }
 
@@ -98,10 +106,11 @@ pub(crate) fn tick_of(store: &StoreRef, now: Millis) -> bool {
 
 fn tick_those(now: Millis, those: impl Fn(&WeakStoreRef) -> bool) -> bool {
     // Checked without the lock of the list: upgrading holds a store, and dropping that may destroy the store.
-    let all = std::mem::take(&mut *lock(watched()));
+    let list = &watcher().list;
+    let all = std::mem::take(&mut *lock(list));
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| those(&it.store));
     let (done, watching): (Vec<_>, Vec<_>) = own.into_iter().partition(|it| it.wait.ends_watch());
-    lock(watched()).extend(others.into_iter().chain(watching.iter().cloned()));
+    lock(list).extend(others.into_iter().chain(watching.iter().cloned()));
     // This may drop the last reference to a value.
     drop(done);
     for Watched { store, hash, wait } in &watching {

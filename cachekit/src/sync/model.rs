@@ -16,11 +16,12 @@ macro_rules! per_thread {
 pub(crate) use per_thread;
 
 macro_rules! per_process {
-    (static $name:ident: $type:ty = $new:expr) => {
+    ($type:ty) => {{
         shuttle::lazy_static! {
-            static ref $name: $type = $new;
+            static ref ALL: $type = <$type>::default();
         }
-    };
+        &*ALL
+    }};
 }
 pub(crate) use per_process;
 

@@ -1,12 +1,12 @@
 //! Where a refresh of a stale value runs, and on what: runtimes, spawners, copies of the caller's object.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use cachekit::cache;
 use cachekit::testing::{Scope, settle, settled};
-use cachekit_tests::{Polled, block_on};
+use cachekit_tests::{Gate, Polled, block_on};
 
 use crate::stale::{Source, TTL, past, shared};
 
@@ -30,6 +30,34 @@ fn async_functions_refresh_on_the_runtime_of_their_caller() {
         assert_eq!(on_tokio(&source).await, 1);
     }));
     assert_eq!(scope.run(on_tokio::stats).refreshes, 1);
+}
+
+#[test]
+fn a_refresh_is_kept_though_its_stale_entry_made_room() {
+    static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
+    #[cache::local(ttl = 60, stale = 30, capacity = 1, skip(source))]
+    fn read(id: u32, source: Source) -> u32 {
+        if source.read() == 1 && id == 1 {
+            GATE.pass();
+        }
+        source.read()
+    }
+    let (scope, source) = (Scope::new(), Source::default());
+    scope.run(|| {
+        assert_eq!(read(1, source.clone()), 0);
+        scope.clock().advance(TTL);
+        source.set(1);
+        assert_eq!(read(1, source.clone()), 0, "stale");
+        GATE.wait_reached();
+        // There is room for one.
+        read(2, source.clone());
+        assert_eq!(read::peek(&1), None);
+        GATE.open();
+        settle();
+        let stats = read::stats();
+        assert_eq!((stats.refreshes, stats.failed_refreshes), (1, 0));
+        assert_eq!(read::peek(&1), Some(1));
+    });
 }
 
 #[derive(Clone)]

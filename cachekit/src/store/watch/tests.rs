@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Watched, runs};
+use super::{Watched, Watcher};
 use crate::flight::Wait;
 use crate::store::tests::fills::{HASH, flights};
 use crate::sync::{Mutex, lock};
@@ -13,17 +13,17 @@ fn a_watcher_that_cannot_be_started_leaves_none_on_its_list() {
     let store = flights();
     let wait = Arc::new(Wait::new(true));
     let watched = || Watched { store: store.downgrade(), hash: HASH, wait: Arc::clone(&wait) };
-    let (list, running) = (Mutex::new(vec![watched()]), AtomicBool::new(false));
+    let watcher = Watcher { list: Mutex::new(vec![watched()]), running: AtomicBool::new(false) };
     let other_came = || {
         // Another waiter, that relies on this watcher.
-        lock(&list).push(watched());
-        assert!(runs(&list, &running, || unreachable!("it is being started")));
+        lock(&watcher.list).push(watched());
+        assert!(watcher.runs(|| unreachable!("it is being started")));
         false
     };
-    assert!(!runs(&list, &running, other_came));
-    assert!(lock(&list).is_empty());
-    assert!(!running.load(Ordering::SeqCst), "the next waiter tries again");
-    assert!(runs(&list, &running, || true));
+    assert!(!watcher.runs(other_came));
+    assert!(lock(&watcher.list).is_empty());
+    assert!(!watcher.running.load(Ordering::SeqCst), "the next waiter tries again");
+    assert!(watcher.runs(|| true));
 }
 
 #[test]
