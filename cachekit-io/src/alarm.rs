@@ -1,8 +1,9 @@
 //! Deadlines of operations, enforced by one thread of the process: [`Alarm`].
 //!
 //! Nearly every operation ends long before its deadline, so setting a deadline and removing it must be cheap: a
-//! slot in a list, and no system call. The thread scans the lists when the earliest deadline arrives
-//! that it knew of when it looked last. By then most of the deadlines are gone, and it sleeps on until the next.
+//! slot in a list, and no system call but for the id of the process. The thread scans the lists when the earliest
+//! deadline arrives that it knew of when it looked last. By then most of the deadlines are gone, and it sleeps on until
+//! the next.
 //!
 //! Not part of the public interface: `cachekit` uses it to bound its calls to any backend.
 
@@ -28,6 +29,7 @@ pub struct Alarm(Option<Registration>);
 
 /// The slot of a deadline.
 struct Registration {
+    keeper: &'static Keeper,
     list: &'static Padded,
     index: usize,
 }
@@ -76,7 +78,7 @@ pub fn start() -> io::Result<()> {
 impl Alarm {
     /// Ready once the time has come; earlier polls must pass the same time. After that it can be set again.
     ///
-    /// Ready at once if there is no thread: better no wait than an endless one.
+    /// Ready at once if there is no thread, or if a forked child took over the alarm: better no wait than an endless one.
     pub fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         // Wakers are foreign code: they are cloned and dropped without a lock.
         let waker = cx.waker().clone();
@@ -121,11 +123,20 @@ impl Registration {
         if earlier {
             thread.unpark();
         }
-        Some(Self { list, index })
+        Some(Self { keeper, list, index })
     }
 
-    /// Replaces the waker. False if the time had come.
+    /// Whether the keeper is that of this process. In a forked child the parent's lists may stay locked for ever, and no
+    /// thread looks at them.
+    fn is_kept(&self) -> bool {
+        std::ptr::eq(self.keeper, KEEPER.get())
+    }
+
+    /// Replaces the waker. False if the time had come, or will never come.
     fn wait_with(&self, waker: Waker) -> bool {
+        if !self.is_kept() {
+            return false;
+        }
         let mut entries = self.list.lock();
         let slot = &mut entries.slots[self.index];
         let waits = slot.waker.is_some();
@@ -138,6 +149,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if !self.is_kept() {
+            return;
+        }
         let mut entries = self.list.lock();
         let waker = entries.slots[self.index].waker.take();
         entries.free.push(self.index);

@@ -65,12 +65,13 @@ impl Background {
         Handle::try_current().is_ok_and(|current| current.id() == self.handle.id())
     }
 
-    /// Runs a future there.
-    pub(crate) fn spawn<F>(self, future: F) -> tokio::task::JoinHandle<F::Output>
+    /// Runs a future there. In a forked child it is dropped: the runtime is one of the parent, which the child would
+    /// wake, or wait for a lock of it for ever.
+    pub(crate) fn spawn<F>(self, future: F) -> Option<tokio::task::JoinHandle<F::Output>>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.handle.spawn(future)
+        self.is_of_this_process().then(|| self.handle.spawn(future))
     }
 
     /// The best executor for work of the current caller.

@@ -99,11 +99,29 @@ fn a_waker_that_panics_does_not_end_the_others_time() {
 
 #[test]
 fn a_list_that_was_long_does_not_stay_so() {
+    let keeper = KEEPER.get();
     let list: &'static Padded = Box::leak(Box::default());
     let slot = || Slot { at: Instant::now() + LATER, waker: Some(Waker::noop().clone()) };
     list.lock().slots = (0..2 * FEW).map(|_| slot()).collect();
-    drop((0..2 * FEW).map(|index| Registration { list, index }).collect::<Vec<_>>());
+    drop((0..2 * FEW).map(|index| Registration { keeper, list, index }).collect::<Vec<_>>());
     assert_eq!(list.lock().slots.capacity(), 0);
+}
+
+#[test]
+fn one_of_another_process_is_over_and_left_alone() {
+    // As the one that a forked child took over.
+    let keeper: &'static Keeper = Box::leak(Box::default());
+    let list = &keeper.lists[0];
+    let slot = || Slot { at: Instant::now() + LATER, waker: Some(Waker::noop().clone()) };
+    list.lock().slots = vec![slot(), slot()];
+    let [mut polled, dropped] =
+        [0, 1].map(|index| Alarm(Some(Registration { keeper, list, index })));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(polled.poll(Instant::now() + LATER, &mut cx).is_ready());
+    drop(dropped);
+    assert!(list.lock().free.is_empty(), "the parent's list was changed");
+    // It can be set again, with this process's keeper.
+    assert!(polled.poll(Instant::now() + LATER, &mut cx).is_pending());
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Locks for FileBackend {
                 return Err(invalid(Operation::Lock, "a lease of zero"));
             }
             let holder = self
-                .run(Operation::Lock, key, move |store, call| store.acquire(call, &name, lease));
+                .run(Operation::Lock, key, 0, move |store, call| store.acquire(call, &name, lease));
             Ok(holder.await?.map(lock_token))
         })
     }
@@ -39,8 +39,10 @@ impl Locks for FileBackend {
         Box::pin(async move {
             let name = name_of(Operation::Unlock, key)?;
             let Some(holder) = id_of(token.as_str()) else { return Ok(false) };
-            self.run(Operation::Unlock, key, move |store, call| store.release(call, &name, holder))
-                .await
+            self.run(Operation::Unlock, key, 0, move |store, call| {
+                store.release(call, &name, holder)
+            })
+            .await
         })
     }
 }
@@ -49,7 +51,7 @@ impl TtlControl for FileBackend {
     fn expiry<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Expiry, BackendError>> {
         Box::pin(async move {
             let name = name_of(Operation::Expiry, key)?;
-            self.run(Operation::Expiry, key, move |store, call| store.expiry(call, &name)).await
+            self.run(Operation::Expiry, key, 0, move |store, call| store.expiry(call, &name)).await
         })
     }
 
@@ -64,7 +66,7 @@ impl TtlControl for FileBackend {
                 return Err(invalid(Operation::Refresh, "a time to live of zero"));
             }
             check_ttl(Operation::Refresh, Some(ttl))?;
-            self.run(Operation::Refresh, key, move |store, call| store.refresh(call, &name, ttl))
+            self.run(Operation::Refresh, key, 0, move |store, call| store.refresh(call, &name, ttl))
                 .await
         })
     }
@@ -75,7 +77,7 @@ impl Fencing for FileBackend {
         Box::pin(async move {
             let name = name_of(Operation::Fence, key)?;
             let fence =
-                self.run(Operation::Fence, key, move |store, call| store.fence(call, &name));
+                self.run(Operation::Fence, key, 0, move |store, call| store.fence(call, &name));
             Ok(FenceToken::new(token_of(fence.await?)))
         })
     }
@@ -105,7 +107,7 @@ impl Batch for FileBackend {
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<Option<Fetched>>> {
         Box::pin(async move {
             let names = keys.iter().map(|key| name_of(Operation::GetMany, key)).collect();
-            self.run_many(Operation::GetMany, names, Store::get).await
+            self.run_many(Operation::GetMany, names, 0, Store::get).await
         })
     }
 
@@ -119,7 +121,8 @@ impl Batch for FileBackend {
                     .map_err(|error| error.with_key(entry.key))?;
                 Ok(new)
             });
-            self.run_many(Operation::SetMany, new.collect(), |store, call, entry| {
+            let held = entries.iter().map(|entry| entry.value.len()).sum();
+            self.run_many(Operation::SetMany, new.collect(), held, |store, call, entry| {
                 store.put(call, entry).map(drop)
             })
             .await
@@ -129,7 +132,7 @@ impl Batch for FileBackend {
     fn delete_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, BatchResults<bool>> {
         Box::pin(async move {
             let names = keys.iter().map(|key| name_of(Operation::DeleteMany, key)).collect();
-            self.run_many(Operation::DeleteMany, names, Store::delete).await
+            self.run_many(Operation::DeleteMany, names, 0, Store::delete).await
         })
     }
 }

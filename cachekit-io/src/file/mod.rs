@@ -55,8 +55,9 @@ use std::time::{Duration, Instant};
 /// A directory that the processes of one machine share.
 ///
 /// Clones are cheap. All work is done on its own threads, at most 16 in the process, and every operation has a
-/// deadline: futures can be polled by any executor, and none of them blocks on a disk. At most 4,096 operations wait for
-/// a thread; behind a disk that hangs, more fail at once with [`Backpressure`](BackendErrorKind::Backpressure).
+/// deadline: futures can be polled by any executor, and none of them blocks on a disk. What waits for a thread holds
+/// at most 256 MiB, each operation counting as its values and 1 KiB; behind a disk that does not keep up, more fails at once
+/// with [`Backpressure`](BackendErrorKind::Backpressure). Removals and fences are let in up to four times as much.
 ///
 /// # Differences from other backends
 ///
@@ -153,23 +154,25 @@ impl FileBackend {
         env::backend_with(&env::process, complete)
     }
 
-    /// Runs work on another thread, until the deadline at most.
+    /// Runs work, which holds a value of so many bytes, on another thread, until the deadline at most.
     async fn run<T: Send + 'static>(
         &self,
         operation: Operation,
         key: &str,
+        held: usize,
         work: impl FnOnce(&Store, &Call) -> Result<T, BackendError> + Send + 'static,
     ) -> Result<T, BackendError> {
         let store = Arc::clone(&self.store);
-        let done = task::run(operation, self.timeout, move |call| work(&store, call));
+        let done = task::run(operation, held, self.timeout, move |call| work(&store, call));
         done.await.map_err(|error| error.with_key(key))
     }
 
-    /// Works through the items one after another.
+    /// Works through the items one after another. They hold so many bytes beside themselves.
     async fn run_many<I: Send + 'static, T: Send + 'static>(
         &self,
         operation: Operation,
         items: Vec<Result<I, BackendError>>,
+        held: usize,
         work: impl Fn(&Store, &Call, &I) -> Result<T, BackendError> + Send + 'static,
     ) -> BatchResults<T> {
         let asked = items.len();
@@ -180,7 +183,8 @@ impl FileBackend {
         // What is done stays done, although the rest may come too late.
         let done = Arc::new(Mutex::new(Vec::with_capacity(asked)));
         let results = Arc::clone(&done);
-        let all = task::run(operation, self.timeout, move |call| {
+        let held = held.saturating_add(size_of_val(items.as_slice()));
+        let all = task::run(operation, held, self.timeout, move |call| {
             for item in items {
                 let one = || {
                     let item = item?;
@@ -212,7 +216,8 @@ impl FileBackend {
         let name = name_of(operation, key)?;
         let entry = NewEntry { name, value, options: options.clone(), fence };
         entry.check(&self.store, operation).map_err(|error| error.with_key(key))?;
-        self.run(operation, key, move |store, call| store.put(call, &entry)).await
+        let held = entry.value.len();
+        self.run(operation, key, held, move |store, call| store.put(call, &entry)).await
     }
 }
 
@@ -239,7 +244,7 @@ impl Backend for FileBackend {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Fetched>, BackendError>> {
         Box::pin(async move {
             let name = name_of(Operation::Get, key)?;
-            self.run(Operation::Get, key, move |store, call| store.get(call, &name)).await
+            self.run(Operation::Get, key, 0, move |store, call| store.get(call, &name)).await
         })
     }
 
@@ -255,14 +260,14 @@ impl Backend for FileBackend {
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
         Box::pin(async move {
             let name = name_of(Operation::Delete, key)?;
-            self.run(Operation::Delete, key, move |store, call| store.delete(call, &name)).await
+            self.run(Operation::Delete, key, 0, move |store, call| store.delete(call, &name)).await
         })
     }
 
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, BackendError>> {
         Box::pin(async move {
             let name = name_of(Operation::Exists, key)?;
-            self.run(Operation::Exists, key, move |store, call| store.exists(call, &name)).await
+            self.run(Operation::Exists, key, 0, move |store, call| store.exists(call, &name)).await
         })
     }
 
@@ -271,7 +276,7 @@ impl Backend for FileBackend {
             let asked = Instant::now();
             let store = Arc::clone(&self.store);
             let work = move |call: &Call| store.health(call);
-            let totals = task::run(Operation::Health, self.timeout, work).await?;
+            let totals = task::run(Operation::Health, 0, self.timeout, work).await?;
             let limits = self.store.limits;
             Ok(Health::new(self.backend_type(), asked.elapsed())
                 .with_detail("entries", totals.entries.to_string())

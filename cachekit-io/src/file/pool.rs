@@ -4,25 +4,43 @@
 //! started when there is work, and end when there is none for a while.
 
 use crate::per_process::PerProcess;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Maximum number of threads. A disk gains nothing from more, and a hung disk should not fill the process with
 /// them.
 const MAX_THREADS: usize = 16;
-/// Maximum number of jobs that wait for a thread. More wait only for a disk that hangs, and in vain.
-const MAX_WAITING: usize = 4096;
+/// How many bytes wait for a thread at most. Many small jobs come at once on a healthy disk, too; what holds more
+/// memory than this waits for a disk that does not keep up.
+pub(super) const MAX_WAITING: usize = 256 << 20;
+/// What a job counts beside the bytes that it holds.
+pub(super) const EACH: usize = 1 << 10;
+/// How many times as many bytes wait where a removal is concerned: it is small, and without it a stale value stays.
+const FOR_REMOVALS: usize = 4;
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
+/// Identifies a job of a pool, to take it back. Earlier numbers run first.
+pub(super) type Ticket = u64;
+
+/// What a job costs while it waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// The bytes that it holds.
+    pub(super) held: usize,
+    /// Whether it ends what others would be served.
+    pub(super) removes: bool,
+}
+
 /// Why a job will not be run.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// Too many others wait.
+    /// Too much waits.
     Full,
     /// There is no thread.
     NoThread(io::Error),
@@ -31,15 +49,45 @@ pub(super) enum Refused {
 pub(super) struct Pool {
     queue: Mutex<Queue>,
     work: Condvar,
+    next: AtomicU64,
     max_threads: usize,
     max_waiting: usize,
+    /// The process that has the threads.
+    process: u32,
 }
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: BTreeMap<Ticket, Waiting>,
+    /// Of all jobs that wait.
+    bytes: usize,
     threads: usize,
     idle: usize,
+    /// Threads that run a job.
+    working: usize,
+}
+
+struct Waiting {
+    job: Job,
+    bytes: usize,
+}
+
+impl Queue {
+    fn put(&mut self, ticket: Ticket, waiting: Waiting) {
+        self.bytes += waiting.bytes;
+        self.jobs.insert(ticket, waiting);
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<Job> {
+        let waiting = self.jobs.remove(&ticket)?;
+        self.bytes -= waiting.bytes;
+        Some(waiting.job)
+    }
+
+    fn take_first(&mut self) -> Option<Job> {
+        let ticket = *self.jobs.first_key_value()?.0;
+        self.take(ticket)
+    }
 }
 
 impl Default for Pool {
@@ -56,7 +104,19 @@ impl Pool {
     }
 
     pub(super) fn bounded(max_threads: usize, max_waiting: usize) -> Self {
-        Self { queue: Mutex::default(), work: Condvar::new(), max_threads, max_waiting }
+        let (queue, work, next) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        Self { queue, work, next, max_threads, max_waiting, process: std::process::id() }
+    }
+
+    /// Whether its threads are of this process: a forked child has none of them, and its copy of the queue may stay
+    /// locked for ever.
+    pub(super) fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+
+    /// For the next job.
+    pub(super) fn ticket(&self) -> Ticket {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -64,13 +124,14 @@ impl Pool {
     }
 
     /// Runs the job on a thread of the pool. It must not panic.
-    pub(super) fn run(&'static self, job: Job) -> Result<(), Refused> {
+    pub(super) fn run(&'static self, ticket: Ticket, load: Load, job: Job) -> Result<(), Refused> {
+        let most = self.max_waiting.saturating_mul(if load.removes { FOR_REMOVALS } else { 1 });
         let mut queue = self.queue();
-        // Idle threads are about to take theirs.
-        if queue.jobs.len() >= self.max_waiting + queue.idle {
+        // What the threads that are free are about to take does not wait. One job may hold more than all of the bound.
+        if queue.bytes >= most && queue.jobs.len() + queue.working >= self.max_threads {
             return Err(Refused::Full);
         }
-        queue.jobs.push_back(job);
+        queue.put(ticket, Waiting { job, bytes: EACH.saturating_add(load.held) });
         if queue.idle >= queue.jobs.len() {
             self.work.notify_one();
             return Ok(());
@@ -85,20 +146,31 @@ impl Pool {
             // Existing threads will run it.
             Err(_) if queue.threads > 0 => {}
             Err(error) => {
-                queue.jobs.pop_back();
+                let job = queue.take(ticket);
+                drop(queue);
+                drop(job);
                 return Err(Refused::NoThread(error));
             }
         }
         Ok(())
     }
 
+    /// Forgets a job that is not waited for any more, unless a thread has it.
+    pub(super) fn take_back(&self, ticket: Ticket) {
+        // What the job holds may do anything when it is dropped: it is dropped without the lock.
+        let job = self.queue().take(ticket);
+        drop(job);
+    }
+
     fn work(&self) {
         let mut queue = self.queue();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if let Some(job) = queue.take_first() {
+                queue.working += 1;
                 drop(queue);
                 job();
                 queue = self.queue();
+                queue.working -= 1;
                 continue;
             }
             queue.idle += 1;

@@ -2,7 +2,7 @@
 
 use super::deadline::{self, Late};
 use super::failure::Call;
-use super::pool::{Pool, Refused};
+use super::pool::{Load, Pool, Refused, Ticket};
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,39 +11,51 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// Does the work on another thread, and waits no longer than this.
+/// Does the work, which holds so many bytes, on another thread, and waits no longer than this.
 pub(super) async fn run<T: Send + 'static>(
     operation: Operation,
+    held: usize,
     timeout: Duration,
     work: impl FnOnce(&Call) -> Result<T, BackendError> + Send + 'static,
 ) -> Result<T, BackendError> {
-    run_in(Pool::of_the_process(), operation, timeout, work).await
+    run_in(Pool::of_the_process(), operation, held, timeout, work).await
 }
 
 /// The same on a thread of this pool.
 pub(super) async fn run_in<T: Send + 'static>(
     pool: &'static Pool,
     operation: Operation,
+    held: usize,
     timeout: Duration,
     work: impl FnOnce(&Call) -> Result<T, BackendError> + Send + 'static,
 ) -> Result<T, BackendError> {
     let call = Call { operation, deadline: Instant::now() + timeout };
     let state = State::Waiting { waker: None, work: Some(Box::new(work)) };
-    let slot = Arc::new(Slot { call, state: Mutex::new(state) });
+    let ticket = pool.ticket();
+    let slot = Arc::new(Slot { call, pool, ticket, state: Mutex::new(state) });
     let weak: Weak<dyn Late> = Arc::<Slot<T>>::downgrade(&slot);
-    let deadline = deadline::set(call.deadline, weak).map_err(call.failed("starting a thread"))?;
-    let task = Task { slot: Arc::clone(&slot), deadline };
-    pool.run(Box::new(move || slot.run())).map_err(|refused| match refused {
+    let mut task = Task { slot: Arc::clone(&slot), deadline: None };
+    let load = Load { held, removes: removes(operation) };
+    pool.run(ticket, load, Box::new(move || slot.run())).map_err(|refused| match refused {
         Refused::Full => {
             let error = call.error(
                 BackendErrorKind::Backpressure,
-                "too many operations wait for the disk, which does not answer",
+                "too much waits for the disk, which does not keep up",
             );
             error.with_unprocessed()
         }
         Refused::NoThread(error) => call.failed("starting a thread")(error),
     })?;
+    // Only now, so that at the deadline the job is where it is taken back from.
+    let deadline = deadline::set(call.deadline, weak).map_err(call.failed("starting a thread"))?;
+    task.deadline = Some(deadline);
     task.await
+}
+
+/// Whether others would be served what is not true any more if it were refused.
+fn removes(operation: Operation) -> bool {
+    use Operation as O;
+    matches!(operation, O::Delete | O::DeleteMany | O::Fence | O::Unlock)
 }
 
 type Work<T> = Box<dyn FnOnce(&Call) -> Result<T, BackendError> + Send>;
@@ -60,6 +72,8 @@ enum State<T> {
 
 struct Slot<T> {
     call: Call,
+    pool: &'static Pool,
+    ticket: Ticket,
     state: Mutex<State<T>>,
 }
 
@@ -102,19 +116,25 @@ impl<T> Slot<T> {
 
 impl<T: Send> Late for Slot<T> {
     fn late(&self) {
+        // Before the caller hears of it, who may ask again at once.
+        self.pool.take_back(self.ticket);
         self.settle(Err(self.call.late("the directory did not answer")));
     }
 }
 
 struct Task<T> {
     slot: Arc<Slot<T>>,
-    deadline: deadline::Entry,
+    /// Set once the work is in the pool.
+    deadline: Option<deadline::Entry>,
 }
 
 impl<T> Future for Task<T> {
     type Output = Result<T, BackendError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.slot.pool.is_of_this_process() {
+            return Poll::Ready(Err(self.slot.call.late("the process was forked meanwhile")));
+        }
         let mut state = self.slot.state();
         match std::mem::replace(&mut *state, State::Left) {
             State::Settled(outcome) => Poll::Ready(outcome),
@@ -132,8 +152,16 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        deadline::cancel(&self.deadline);
+        if !self.slot.pool.is_of_this_process() {
+            return;
+        }
+        if let Some(deadline) = &self.deadline {
+            deadline::cancel(deadline);
+        }
         let before = std::mem::replace(&mut *self.slot.state(), State::Left);
+        if matches!(before, State::Waiting { work: Some(_), .. }) {
+            self.slot.pool.take_back(self.slot.ticket);
+        }
         drop(before);
     }
 }

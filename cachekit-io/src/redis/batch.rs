@@ -12,6 +12,7 @@ use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{join, join_all};
 use std::collections::HashMap;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 /// A part of a batch that one slot is concerned with.
@@ -93,41 +94,53 @@ impl Redis {
             Ok(deadline) => deadline,
             Err(error) => return failed(&entries, &error),
         };
-        let answers = self.send_many(GET_MANY, &parts, deadline).await;
-
+        let (groups, entries) = (&groups, &entries);
+        let found = self.send_many(GET_MANY, &parts, deadline, |part, answer| async move {
+            let places = &groups[part].1;
+            let answer = answer.map(|(answer, _)| answer);
+            self.found(entries, places, answer, deadline).await
+        });
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, None)).collect();
+        for (place, result) in found.await.into_iter().flatten() {
+            results[place] = result;
+        }
+        results
+    }
+
+    /// What the answer to a `MGET` says about the entries at these places.
+    async fn found(
+        &self,
+        entries: &[Result<Entry<'_>, BackendError>],
+        places: &[usize],
+        answer: Result<Value, BackendError>,
+        deadline: Deadline,
+    ) -> Vec<(usize, Result<Option<Fetched>, BackendError>)> {
+        const GET_MANY: Operation = Operation::GetMany;
+        let values = match answer {
+            Ok(Value::Array(values)) if values.len() == places.len() => values,
+            Ok(_) => vec![Value::Okay; places.len()],
+            Err(error) => return places.iter().map(|&place| (place, Err(error.clone()))).collect(),
+        };
+        let mut results = Vec::with_capacity(places.len());
         let mut windowed = Vec::new();
-        for ((_, places), answer) in groups.iter().zip(answers) {
-            let values = match answer {
-                Ok((Value::Array(values), _)) if values.len() == places.len() => values,
-                Ok(_) => vec![Value::Okay; places.len()],
-                Err(error) => {
-                    for &place in places {
-                        results[place] = Err(error.clone());
-                    }
+        for (&place, value) in places.iter().zip(values) {
+            let Ok(entry) = &entries[place] else { continue };
+            let result = match read(value) {
+                Some(None) => Ok(None),
+                Some(Some(Found::Plain(value))) => Ok(Some(Fetched::fresh(value))),
+                Some(Some(Found::Windowed(..))) => {
+                    windowed.push((place, entry));
                     continue;
                 }
+                None => Err(malformed(GET_MANY, entry.key)),
             };
-            for (&place, value) in places.iter().zip(values) {
-                let Ok(entry) = &entries[place] else { continue };
-                results[place] = match read(value) {
-                    Some(None) => Ok(None),
-                    Some(Some(Found::Plain(value))) => Ok(Some(Fetched::fresh(value))),
-                    Some(Some(Found::Windowed(..))) => {
-                        windowed.push((place, entry));
-                        continue;
-                    }
-                    None => Err(malformed(GET_MANY, entry.key)),
-                };
-            }
+            results.push((place, result));
         }
         // These need the time to live beside the value.
         let again = windowed.iter().map(async |(place, entry)| {
             (*place, self.get_windowed(GET_MANY, entry, deadline).await)
         });
-        for (place, result) in join_all(again).await {
-            results[place] = result;
-        }
+        results.extend(join_all(again).await);
         results
     }
 
@@ -168,7 +181,8 @@ impl Redis {
             Ok(deadline) => deadline,
             Err(error) => return failed(&entries, &error),
         };
-        let (answers, guarded) = join(self.send_many(SET_MANY, &parts, deadline), guarded).await;
+        let sent = self.send_many(SET_MANY, &parts, deadline, |_, answer| ready(answer));
+        let (answers, guarded) = join(sent, guarded).await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, ())).collect();
         let answers = answers.into_iter().map(|answer| answer.map(|_| ()));
@@ -200,7 +214,8 @@ impl Redis {
             Ok(deadline) => deadline,
             Err(error) => return failed(&entries, &error),
         };
-        let answers = self.send_many(DELETE_MANY, &parts, deadline).await;
+        let sent = self.send_many(DELETE_MANY, &parts, deadline, |_, answer| ready(answer));
+        let answers = sent.await;
 
         let mut results: Vec<_> = entries.iter().map(|entry| refused(entry, false)).collect();
         for (place, answer) in places.into_iter().zip(answers) {
@@ -214,61 +229,81 @@ impl Redis {
 
     /// Sends the parts of a batch; each has an answer of its own, and whether it may have taken effect
     /// twice. Parts that a failover or a move of slots concerns go on by themselves.
-    async fn send_many<P: Piece>(
+    ///
+    /// What is still to be done for a part, given its place and its answer, is done as soon as its node has answered:
+    /// another node that is silent takes all of the time.
+    async fn send_many<P: Piece, R, F: Future<Output = R>>(
         &self,
         operation: Operation,
         parts: &[Part<'_, P>],
         deadline: Deadline,
-    ) -> Vec<Result<(P::Answer, bool), BackendError>> {
+        finish: impl Fn(usize, Result<(P::Answer, bool), BackendError>) -> F,
+    ) -> Vec<R> {
         if parts.is_empty() {
             return Vec::new();
         }
         let shared = &self.shared;
-        let mut answers: Vec<Option<Sent<P>>> = parts.iter().map(|_| None).collect();
-        // One after the other: all but the first find the map there.
         let mut by_node: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
+        let mut nowhere: Vec<(usize, Option<Sent<P>>)> = Vec::new();
+        // One after the other: all but the first find the map there.
         for (place, part) in parts.iter().enumerate() {
             match deadline.bound(shared.topology.node(part.slot)).await {
                 Some(Ok(node)) => match by_node.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &node)) {
                     Some((_, places)) => places.push(place),
                     None => by_node.push((node, vec![place])),
                 },
-                Some(Err(failure)) => answers[place] = Some((Err(failure), false)),
-                None => {}
+                Some(Err(failure)) => nowhere.push((place, Some((Err(failure), false)))),
+                None => nowhere.push((place, None)),
             }
         }
+        let (parts, finish) = (&parts, &finish);
+        let end = async |place: usize, sent: Option<Sent<P>>| {
+            let answer = self.end(operation, &parts[place], sent, deadline).await;
+            (place, finish(place, answer).await)
+        };
+        let end = &end;
         // Each node has its own limit: one that is silent costs the others no answer.
         let sent = join_all(by_node.iter().map(async |(node, places)| {
             let answers = deadline.bound(send_to(shared, node, parts, places)).await;
-            (places, answers.unwrap_or_default())
+            let answers = answers.unwrap_or_default().into_iter().map(Some);
+            let answers = answers.chain(std::iter::repeat_with(|| None));
+            let ends = places.iter().zip(answers).map(|(&place, sent)| end(place, sent));
+            join_all(ends).await
         }));
-        for (places, sent) in sent.await {
-            for (&place, sent) in places.iter().zip(sent) {
-                answers[place] = Some(sent);
-            }
+        let unsent = join_all(nowhere.into_iter().map(|(place, sent)| end(place, sent)));
+        let (sent, unsent) = join(sent, unsent).await;
+        let mut ended: Vec<_> = sent.into_iter().flatten().chain(unsent).collect();
+        ended.sort_unstable_by_key(|(place, _)| *place);
+        ended.into_iter().map(|(_, end)| end).collect()
+    }
+
+    /// What comes of a part after it was sent among others, or could not be.
+    async fn end<P: Piece>(
+        &self,
+        operation: Operation,
+        part: &Part<'_, P>,
+        sent: Option<Sent<P>>,
+        deadline: Deadline,
+    ) -> Result<(P::Answer, bool), BackendError> {
+        let (failure, lost) = match sent {
+            Some((Ok(answer), _)) => return Ok((answer, false)),
+            Some((Err(failure), lost)) => (failure, lost),
+            None => (super::send::late(None), false),
+        };
+        if failure.then == Then::Stop || deadline.is_over() {
+            return Err(failure.after(lost).into_error(operation, None));
         }
-        let ends = parts.iter().zip(answers).map(async |(part, answer)| {
-            let (failure, lost) = match answer {
-                Some((Ok(answer), _)) => return Ok((answer, false)),
-                Some((Err(failure), lost)) => (failure, lost),
-                None => (super::send::late(None), false),
-            };
-            if failure.then == Then::Stop || deadline.is_over() {
-                return Err(failure.after(lost).into_error(operation, None));
+        let (shared, slot, request) = (&self.shared, part.slot, &part.request);
+        let again = match part.writes {
+            Some(name) => {
+                let request = Writes { name, request };
+                shared.before(deadline, slot, &request, Repeat::Yes).await
             }
-            let (slot, request) = (part.slot, &part.request);
-            let again = match part.writes {
-                Some(name) => {
-                    let request = Writes { name, request };
-                    shared.before(deadline, slot, &request, Repeat::Yes).await
-                }
-                None => shared.before(deadline, slot, request, Repeat::Yes).await,
-            };
-            again
-                .map(|answered| (answered.answer, answered.repeated || lost))
-                .map_err(|failure| failure.after(lost).into_error(operation, None))
-        });
-        join_all(ends).await
+            None => shared.before(deadline, slot, request, Repeat::Yes).await,
+        };
+        again
+            .map(|answered| (answered.answer, answered.repeated || lost))
+            .map_err(|failure| failure.after(lost).into_error(operation, None))
     }
 }
 

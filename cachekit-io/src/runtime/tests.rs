@@ -1,6 +1,8 @@
 //! What a forked child can do with backends: those that need threads or connections of its parent fail at once, and
 //! what is built in the child works.
 
+use super::Background;
+use crate::alarm::Alarm;
 use crate::blocking::Blocking;
 use crate::{
     Backend, BackendError, BackendErrorKind, CachekitIo, FileBackend, MemoryBackend, Redis,
@@ -13,6 +15,7 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 /// Tells a process of the test where its Redis is.
@@ -29,6 +32,7 @@ struct Built {
     sentinel: Redis,
     http: CachekitIo,
     file: FileBackend,
+    background: Background,
 }
 
 impl Built {
@@ -43,6 +47,7 @@ impl Built {
             sentinel: redis("redis-sentinel://127.0.0.1:9/group"),
             http: http.build().unwrap(),
             file: file.build().unwrap(),
+            background: Background::start().unwrap(),
         }
     }
 }
@@ -58,9 +63,13 @@ fn fails_clearly<T>(result: Result<T, BackendError>) {
     assert!(error.to_string().contains("fork"), "{error}");
 }
 
-fn in_the_child(built: Built, server: &str) {
+fn in_the_child(built: Built, mut alarm: Alarm, server: &str) {
     let began = Instant::now();
-    let Built { redis, cluster, sentinel, http, file } = built;
+    // Nothing rings here for what was set before the fork.
+    let at = Instant::now() + HANGS;
+    assert!(alarm.poll(at, &mut Context::from_waker(Waker::noop())).is_ready());
+    assert!(built.background.spawn(async {}).is_none(), "it was spawned in the parent's runtime");
+    let Built { redis, cluster, sentinel, http, file, .. } = built;
     for backend in [&redis as &dyn Backend, &cluster, &sentinel, &http] {
         fails_clearly(block_on(backend.get("k")));
         fails_clearly(block_on(backend.set("k", VALUE, &SetOptions::new())));
@@ -94,9 +103,12 @@ fn fork_with(server: &str) {
     let blocking = Blocking::new(MemoryBackend::new());
     blocking.set("k", VALUE, &SetOptions::new()).unwrap();
     block_on(timed::sleep(Instant::now() + Duration::from_millis(1)));
+    let mut alarm = Alarm::default();
+    let at = Instant::now() + HANGS;
+    assert!(alarm.poll(at, &mut Context::from_waker(Waker::noop())).is_pending());
     match fork::fork().unwrap() {
         fork::Fork::Child => {
-            let outcome = catch_unwind(AssertUnwindSafe(|| in_the_child(built, server)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| in_the_child(built, alarm, server)));
             // Not back into the test harness, which would report a test twice.
             std::process::exit(i32::from(outcome.is_err()));
         }

@@ -1,9 +1,9 @@
 use super::super::failure::Call;
-use super::super::pool::Pool;
+use super::super::pool::{EACH, MAX_WAITING, Pool};
 use super::super::store::Store;
 use super::super::{FileBackend, task};
 use super::Place;
-use crate::{Backend, BackendErrorKind, Operation, SetOptions};
+use crate::{Backend, BackendError, BackendErrorKind, Operation, SetOptions};
 use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
@@ -34,20 +34,20 @@ fn work_that_hangs_ends_its_wait_at_the_deadline() {
         let _ = held.recv();
         Ok(())
     };
-    let waited = pollster::block_on(task::run(Operation::Get, Duration::from_millis(20), hangs));
+    let waited = pollster::block_on(task::run(Operation::Get, 0, Duration::from_millis(20), hangs));
     let error = waited.unwrap_err();
     assert!(error.is_timeout() && error.operation() == Operation::Get, "{error}");
     drop(release);
     // Others are not held up.
-    pollster::block_on(task::run(Operation::Get, LONG, |_: &Call| Ok(()))).unwrap();
+    pollster::block_on(task::run(Operation::Get, 0, LONG, |_: &Call| Ok(()))).unwrap();
 }
 
 #[test]
 fn a_defect_is_an_error_and_no_hang() {
     let panics = |_: &Call| -> Result<(), _> { panic!("on purpose") };
-    let error = pollster::block_on(task::run(Operation::Set, LONG, panics)).unwrap_err();
+    let error = pollster::block_on(task::run(Operation::Set, 0, LONG, panics)).unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Permanent);
-    pollster::block_on(task::run(Operation::Get, LONG, |_: &Call| Ok(()))).unwrap();
+    pollster::block_on(task::run(Operation::Get, 0, LONG, |_: &Call| Ok(()))).unwrap();
 }
 
 #[test]
@@ -89,31 +89,87 @@ fn hung_pool(max_waiting: usize) -> (&'static Pool, mpsc::Sender<()>) {
         let _ = held.recv();
         Ok(())
     };
-    let mut hung = Box::pin(task::run_in(pool, Operation::Get, LONG, hangs));
+    let mut hung = Box::pin(task::run_in(pool, Operation::Get, 0, LONG, hangs));
     assert!(begin(&mut hung).is_pending());
     begins.recv().unwrap();
     (pool, release)
 }
 
+/// An operation that does nothing and holds so many bytes.
+fn holding(
+    pool: &'static Pool,
+    operation: Operation,
+    held: usize,
+) -> Pin<Box<impl Future<Output = Result<(), BackendError>>>> {
+    Box::pin(task::run_in(pool, operation, held, LONG, |_: &Call| Ok(())))
+}
+
+fn is_refused<T>(mut operation: impl Future<Output = Result<T, BackendError>> + Unpin) -> bool {
+    match begin(&mut operation) {
+        Poll::Ready(Err(error)) => {
+            assert_eq!(error.kind(), BackendErrorKind::Backpressure);
+            assert!(error.is_unprocessed());
+            true
+        }
+        Poll::Ready(Ok(_)) => panic!("nothing answers"),
+        Poll::Pending => false,
+    }
+}
+
 #[test]
-fn only_so_many_wait_for_a_disk_that_hangs() {
-    let (pool, release) = hung_pool(2);
-    let one = || Box::pin(task::run_in(pool, Operation::Set, LONG, |_: &Call| Ok(())));
-    let mut waiting = [one(), one()];
+fn only_so_many_bytes_wait_for_a_disk_that_hangs() {
+    let (pool, release) = hung_pool(4 * EACH);
+    let mut waiting = [holding(pool, Operation::Get, 0), holding(pool, Operation::Set, 3 * EACH)];
     assert!(waiting.iter_mut().all(|one| begin(one).is_pending()));
-    let error = pollster::block_on(one()).unwrap_err();
-    assert_eq!(error.kind(), BackendErrorKind::Backpressure);
-    assert!(error.is_unprocessed());
+    assert!(is_refused(holding(pool, Operation::Get, 0)));
+    let [get, set] = waiting;
+    // What is not waited for any more is not counted.
+    drop(set);
+    let mut set = holding(pool, Operation::Set, 2 * EACH);
+    assert!(begin(&mut set).is_pending());
     drop(release);
-    for one in waiting {
+    pollster::block_on(get).unwrap();
+    pollster::block_on(set).unwrap();
+    pollster::block_on(holding(pool, Operation::Set, 9 * EACH)).unwrap();
+}
+
+#[test]
+fn what_came_too_late_is_not_counted() {
+    let (pool, _release) = hung_pool(EACH);
+    for _ in 0..3 {
+        let soon = Duration::from_millis(1);
+        let one = task::run_in(pool, Operation::Get, 0, soon, |_: &Call| Ok(()));
+        assert!(pollster::block_on(one).unwrap_err().is_timeout());
+    }
+}
+
+#[test]
+fn many_small_ones_at_once_are_let_in() {
+    let (pool, release) = hung_pool(MAX_WAITING);
+    let mut many: Vec<_> = (0..100_000).map(|_| holding(pool, Operation::Get, 0)).collect();
+    assert!(many.iter_mut().all(|one| begin(one).is_pending()));
+    drop(release);
+    for one in many {
         pollster::block_on(one).unwrap();
     }
-    pollster::block_on(one()).unwrap();
+}
+
+#[test]
+fn removals_are_let_in_where_others_are_refused() {
+    let (pool, _release) = hung_pool(EACH);
+    let mut get = holding(pool, Operation::Get, 0);
+    assert!(begin(&mut get).is_pending());
+    let removals = [Operation::Delete, Operation::DeleteMany, Operation::Fence];
+    let mut removals = removals.map(|operation| holding(pool, operation, 0));
+    assert!(removals.iter_mut().all(|one| begin(one).is_pending()));
+    assert!(is_refused(holding(pool, Operation::Set, 0)));
+    // They have a bound, too.
+    assert!(is_refused(holding(pool, Operation::Delete, 0)));
 }
 
 #[test]
 fn a_value_does_not_wait_longer_than_its_caller() {
-    let (pool, _release) = hung_pool(10);
+    let (pool, _release) = hung_pool(10 * EACH);
     let value = Arc::new(());
     let one = |timeout| {
         let value = Arc::clone(&value);
@@ -121,7 +177,7 @@ fn a_value_does_not_wait_longer_than_its_caller() {
             drop(value);
             Ok(())
         };
-        Box::pin(task::run_in(pool, Operation::Set, timeout, work))
+        Box::pin(task::run_in(pool, Operation::Set, 0, timeout, work))
     };
     let mut left = one(LONG);
     assert!(begin(&mut left).is_pending());
@@ -145,7 +201,7 @@ fn what_a_batch_has_done_in_time_is_done() {
         }
         Ok(*item)
     };
-    let results = pollster::block_on(backend.run_many(Operation::SetMany, items, work));
+    let results = pollster::block_on(backend.run_many(Operation::SetMany, items, 0, work));
     assert_eq!(results.len(), 3);
     assert_eq!(*results[0].as_ref().unwrap(), 1);
     for late in &results[1..] {

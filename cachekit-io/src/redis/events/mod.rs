@@ -145,6 +145,10 @@ pub(super) struct Telling<'a> {
 impl Drop for Telling<'_> {
     fn drop(&mut self) {
         let shared = &self.events.0;
+        // A forked child changed nothing: the operation failed. Locks of its parent's threads may stay locked there.
+        if !shared.background.is_of_this_process() {
+            return;
+        }
         shared.listeners.publish(|| {
             let key = self.key.into();
             if self.deleted {

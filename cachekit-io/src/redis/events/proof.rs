@@ -22,6 +22,7 @@ impl Events {
         // A listener may have subscribed after the connections were opened.
         // Never cancelled half-way, because the gap is sent at its end.
         let settling = shared.background.spawn(Arc::clone(shared).settle());
+        let settling = settling.ok_or_else(too_slow)?;
         let settled = shared.background.before(deadline, settling).await;
         settled.and_then(Result::ok).ok_or_else(too_slow)?;
         // The server confirmed that it tracks, and sends events on the same connection.

@@ -81,9 +81,25 @@ fn a_silent_node_costs_others_no_answer() {
     let names: Vec<_> = keys.iter().map(String::as_str).collect();
     round_trip(&client, &keys);
     let silent = cluster.owner_of(cluster.slot_of(&keys[0]));
-    let answers = |key: &String| cluster.owner_of(cluster.slot_of(key)).port() != silent.port();
-    let answers: Vec<_> = keys.iter().map(answers).collect();
+    let answers_to = |key: &String| cluster.owner_of(cluster.slot_of(key)).port() != silent.port();
+    let answers: Vec<_> = keys.iter().map(answers_to).collect();
     assert!(answers.contains(&true) && !answers[0]);
+    // These are read again, together with their time to live.
+    let windowed: Vec<_> = (100..130).map(|id| format!("user:{id}")).collect();
+    let windowed_answers: Vec<_> = windowed.iter().map(answers_to).collect();
+    assert!(windowed_answers.contains(&true) && windowed_answers.contains(&false));
+    let options = SetOptions::new().ttl(LONG).stale_ttl(LONG);
+    let with_window = entries(&windowed).into_iter();
+    let with_window: Vec<_> = with_window.map(|it| it.with_options(options.clone())).collect();
+    let stored = wait(client.batch().unwrap().set_many(&with_window));
+    assert!(stored.iter().all(Result::is_ok));
+    let windowed: Vec<_> = windowed.iter().map(String::as_str).collect();
+    // This one's part is repeated elsewhere.
+    let moves = answers.iter().position(|answers| *answers).unwrap();
+    let slot = cluster.slot_of(&keys[moves]);
+    let not_to = [silent.port(), cluster.owner_of(slot).port()];
+    let mut primaries = cluster.nodes()[..3].iter();
+    cluster.move_slot(slot, primaries.find(|node| !not_to.contains(&node.port())).unwrap());
 
     // Less than the others need to replace the silent one.
     let client = client.with_timeout(Duration::from_millis(300));
@@ -91,12 +107,16 @@ fn a_silent_node_costs_others_no_answer() {
     let paused = silent.pause();
     let stored = wait(batch.set_many(&entries(&keys)));
     let found = wait(batch.get_many(&names));
+    let found_windowed = wait(batch.get_many(&windowed));
     let deleted = wait(batch.delete_many(&names));
     drop(paused);
     for (place, _) in answers.iter().enumerate().filter(|(_, answers)| **answers) {
         assert!(stored[place].is_ok(), "{:?}", stored[place]);
         assert!(matches!(found[place], Ok(Some(_))), "{:?}", found[place]);
         assert!(matches!(deleted[place], Ok(true)), "{:?}", deleted[place]);
+    }
+    for (found, answers) in found_windowed.iter().zip(windowed_answers) {
+        assert!(!answers || matches!(found, Ok(Some(_))), "{found:?}");
     }
     for result in [stored[0].is_err(), found[0].is_err(), deleted[0].is_err()] {
         assert!(result, "it did not answer");
