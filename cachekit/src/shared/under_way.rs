@@ -2,7 +2,8 @@
 //!
 //! Such a write can reach the backend after the removal that was meant for its value. So a task that no caller can
 //! cancel finishes it ([`runtime::finish`]), and deletes what it wrote if the entry was killed or its key was deleted
-//! meanwhile, or if a newer write to a backend without locks began. Until that is done, no call of this process looks up the key: [`is_overtaken`] says so.
+//! meanwhile, or if a newer write to a backend without locks began. Until that is done, no call of this process looks up
+//! the key: [`is_overtaken`] says so.
 
 use std::collections::HashMap;
 use std::pin::pin;
