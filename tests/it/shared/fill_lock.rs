@@ -222,9 +222,9 @@ struct Late {
 
 impl Late {
     fn new(memory: &MemoryBackend, gate: &Gate, busy: bool) -> (Arc<Self>, mpsc::Receiver<()>) {
-        let (released, releases) = mpsc::channel();
+        let (released, told) = mpsc::channel();
         let (memory, gate) = (memory.clone(), gate.clone());
-        (Arc::new(Self { memory, gate, busy, released }), releases)
+        (Arc::new(Self { memory, gate, busy, released }), told)
     }
 }
 
