@@ -61,10 +61,11 @@
 //! to a recorder. Durations of runs and of backend operations are measured from the first [`publish`] on, and recorded
 //! as they end.
 
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+use cachekit_io::per_process::PerProcess;
 
 use crate::cached_function::Tier;
 use crate::contained::contained;
@@ -83,7 +84,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 static METADATA: Metadata<'static> = Metadata::new("cachekit", Level::INFO, None);
 
-/// Publishes once a second, on its own thread, until the process ends. Further calls do nothing.
+/// Publishes once a second, on its own thread, until the process ends. Further calls do nothing, except in a
+/// forked child: it has no such thread until it calls this.
 ///
 /// For exporters that push, and for those that are scraped through their own listener. A program that serves its own
 /// scrapes calls [`publish`] there instead, and needs no thread.
@@ -94,8 +96,9 @@ static METADATA: Metadata<'static> = Metadata::new("cachekit", Level::INFO, None
 /// cachekit::metrics::start();
 /// ```
 pub fn start() {
-    static STARTED: Once = Once::new();
-    STARTED.call_once(|| {
+    // A forked child has none of its parent's threads.
+    static STARTED: PerProcess<OnceLock<()>> = PerProcess::new();
+    STARTED.get().get_or_init(|| {
         // Measure from now on, not from the end of the first second.
         observe::measure();
         let publishing = || {

@@ -1,8 +1,10 @@
 //! The hit ratio over time: how many calls each of the last periods had, and how many a cache answered.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
+
+use cachekit_io::per_process::PerProcess;
 
 use crate::contained::contained;
 use crate::report::{self, Report};
@@ -42,6 +44,14 @@ struct Track {
 /// The periods of all functions that were called.
 pub(super) struct History {
     period: Duration,
+    /// A forked child has no thread that samples, and that of its parent may have held the lock.
+    process: PerProcess<Process>,
+}
+
+/// The history in one process.
+#[derive(Default)]
+struct Process {
+    sampled: OnceLock<()>,
     tracks: Mutex<Tracks>,
 }
 
@@ -55,18 +65,25 @@ struct Tracks {
 impl History {
     /// Starts to take samples, on its own thread, as long as there is a reader.
     pub(super) fn start(period: Duration) -> Arc<Self> {
-        let history = Arc::new(Self { period, tracks: Mutex::default() });
-        // Earlier counts are not part of the first period.
-        history.begins(&report::all());
-        let weak = Arc::downgrade(&history);
-        let sampling = move || sample(&weak, period);
-        // If no thread can be started, there is no history, and the rest of the page works.
-        let _ = std::thread::Builder::new().name("cachekit-page".into()).spawn(sampling);
+        let history = Arc::new(Self { period, process: PerProcess::new() });
+        history.sampled();
         history
     }
 
+    /// Starts to take samples unless this process does. A forked child starts when the page is first read there.
+    pub(super) fn sampled(self: &Arc<Self>) {
+        self.process.get().sampled.get_or_init(|| {
+            // Earlier counts are not part of the first period.
+            self.begins(&report::all());
+            let (weak, period) = (Arc::downgrade(self), self.period);
+            let sampling = move || sample(&weak, period);
+            // If no thread can be started, there is no history, and the rest of the page works.
+            let _ = std::thread::Builder::new().name("cachekit-page".into()).spawn(sampling);
+        });
+    }
+
     fn tracks(&self) -> MutexGuard<'_, Tracks> {
-        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.process.get().tracks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn period(&self) -> Duration {
@@ -135,7 +152,7 @@ mod tests {
     use super::*;
 
     fn history() -> History {
-        History { period: Duration::from_secs(1), tracks: Mutex::default() }
+        History { period: Duration::from_secs(1), process: PerProcess::new() }
     }
 
     fn sample_of(calls: u64, served: u64) -> Sample {

@@ -178,6 +178,7 @@ impl Serving {
             .token
             .is_some()
             .then(|| self.invalidations.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+        self.history.sampled();
         let figures = figures::figures(&report::all(), &self.history, changes);
         json(StatusCode::OK, &figures)
     }

@@ -25,11 +25,6 @@ pub(crate) struct FillLock {
 }
 
 impl FillLock {
-    /// For a lock that was requested at this time.
-    pub(crate) fn new(remote_entry: &RemoteEntry, token: LockToken, asked: Instant) -> Self {
-        Self { remote_entry: remote_entry.clone(), token: Some(token), until: asked + LEASE }
-    }
-
     /// The proof of the lock, until the lease is over: after that another process may have had the lock.
     pub(crate) fn token(&self) -> Option<LockToken> {
         self.token.clone().filter(|_| Instant::now() < self.until)
@@ -47,23 +42,30 @@ impl Drop for FillLock {
 /// What the backend says to a request for the lock.
 pub(crate) type Acquired = Result<Option<LockToken>, BackendError>;
 
-/// A request for the lock. Dropped before the answer, it gives back what it may have got.
+/// A request for the lock, for a [`LEASE`]. Dropped before the answer, it gives back what it may have got. Its answer is
+/// a lock that gives itself back, because it may come after its caller has given up.
 pub(crate) struct Request {
     remote_entry: RemoteEntry,
     answer: Option<BoxFuture<'static, Acquired>>,
+    asked: Instant,
     sent: bool,
 }
 
 impl Request {
     pub(crate) fn new(remote_entry: RemoteEntry, answer: BoxFuture<'static, Acquired>) -> Self {
-        Self { remote_entry, answer: Some(answer), sent: false }
+        Self { remote_entry, answer: Some(answer), asked: Instant::now(), sent: false }
+    }
+
+    fn granted(&self, token: LockToken) -> FillLock {
+        let remote_entry = self.remote_entry.clone();
+        FillLock { remote_entry, token: Some(token), until: self.asked + LEASE }
     }
 }
 
 impl Future for Request {
-    type Output = Acquired;
+    type Output = Result<Option<FillLock>, BackendError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Acquired> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Taken out: one that panics is not polled again.
         let Some(mut answer) = self.answer.take() else { return Poll::Pending };
         self.sent = true;
@@ -71,7 +73,7 @@ impl Future for Request {
         if polled.is_pending() {
             self.answer = Some(answer);
         }
-        polled
+        polled.map_ok(|token| token.map(|token| self.granted(token)))
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use cachekit_io::{FenceToken, LockToken};
 
-use super::fill_lock::{FillLock, LEASE};
+use super::fill_lock::FillLock;
 use super::remote_entry::{Failed, RemoteEntry, Written};
 use crate::entry::Fate;
 use crate::store::Store;
@@ -117,9 +117,7 @@ impl Guard {
         store: &Store,
         until: Instant,
     ) -> Result<bool, Failed> {
-        let asked = Instant::now();
-        let token = remote_entry.try_acquire(store, until, LEASE).await?;
-        self.lock = token.map(|token| FillLock::new(remote_entry, token, asked));
+        self.lock = remote_entry.try_acquire(store, until).await?;
         Ok(self.lock.is_some())
     }
 

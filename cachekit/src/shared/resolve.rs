@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use cachekit_io::env::{Refused, Source, asked_for};
+use cachekit_io::per_process::PerProcess;
 use cachekit_io::{Backend, BackendError, BackendErrorKind, Operation};
 
 use super::connect::connect;
@@ -108,20 +109,28 @@ pub(crate) fn backend(tier: Tier) -> Resolved {
             }
             resolved
         }
-        (None, Tier::Io) => cachekit_io().map(Some),
+        (None, Tier::Io) => cachekit_io(),
     }
 }
 
-/// The backend of the environment for `#[cache]`. Read once.
+/// What was found in the environment, which is read once.
+#[derive(Default)]
+struct Found {
+    found: OnceLock<Resolved>,
+    told: AtomicBool,
+}
+
+/// The backend of the environment for `#[cache]`.
 fn from_environment() -> Resolved {
-    static RESOLVED: OnceLock<Resolved> = OnceLock::new();
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    let resolved = RESOLVED
+    // A backend of the parent has its threads and connections, so a forked child connects by itself.
+    static RESOLVED: PerProcess<Found> = PerProcess::new();
+    let Found { found, told } = RESOLVED.get();
+    let resolved = found
         .get_or_init(|| {
             match asked_for(is_built, |name| std::env::var_os(name)) {
                 Ok(None) => Ok(None),
                 // `#[cache::io]` functions have the same client.
-                Ok(Some(Source::CachekitIo)) => cachekit_io().map(Some),
+                Ok(Some(Source::CachekitIo)) => cachekit_io(),
                 Ok(Some(source)) => connect(source).map(Some),
                 Err(refused) => {
                     let error =
@@ -131,16 +140,16 @@ fn from_environment() -> Resolved {
             }
         })
         .clone();
-    tell(&TOLD, resolved.as_ref().err());
+    tell(told, resolved.as_ref().err());
     resolved
 }
 
 /// The client of cachekit.io. Built once, when it is first needed; a failure lasts.
-fn cachekit_io() -> Result<Arc<dyn Backend>, BackendError> {
-    static CLIENT: OnceLock<Result<Arc<dyn Backend>, BackendError>> = OnceLock::new();
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    let client = CLIENT.get_or_init(|| connect(Source::CachekitIo)).clone();
-    tell(&TOLD, client.as_ref().err());
+fn cachekit_io() -> Resolved {
+    static CLIENT: PerProcess<Found> = PerProcess::new();
+    let Found { found, told } = CLIENT.get();
+    let client = found.get_or_init(|| connect(Source::CachekitIo).map(Some)).clone();
+    tell(told, client.as_ref().err());
     client
 }
 

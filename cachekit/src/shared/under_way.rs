@@ -2,7 +2,8 @@
 //!
 //! Such a write can reach the backend after the removal that was meant for its value. So a task that no caller can
 //! cancel finishes it ([`runtime::finish`]), and deletes what it wrote if the entry was killed or its key was deleted
-//! meanwhile. Until that is done, no call of this process looks up the key: [`is_overtaken`] says so.
+//! meanwhile, or if a newer write to a backend without locks began. Until that is done, no call of this process looks up
+//! the key: [`is_overtaken`] says so.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -61,9 +62,13 @@ fn backend_key(backend: &Arc<dyn Backend>, key: &str) -> BackendKey {
 pub(super) fn mark(backend: &Arc<dyn Backend>, key: &str) {
     // Always under the lock: a write that registers later sees that its entry was killed.
     if let Some(found) = lock(&WRITES).get(&backend_key(backend, key)) {
-        for write in found {
-            write.marked.store(true, Ordering::Relaxed);
-        }
+        mark_all(found);
+    }
+}
+
+fn mark_all(writes: &[Arc<Write>]) {
+    for write in writes {
+        write.marked.store(true, Ordering::Relaxed);
     }
 }
 
@@ -87,12 +92,17 @@ struct Registered {
 }
 
 impl Registered {
-    fn new(backend: &Arc<dyn Backend>, key: &str, fate: Arc<Fate>) -> Self {
+    /// If the write `overtakes`, those in flight to the same key are marked.
+    fn new(backend: &Arc<dyn Backend>, key: &str, fate: Arc<Fate>, overtakes: bool) -> Self {
         let key = backend_key(backend, key);
         let write = Arc::new(Write { fate, marked: AtomicBool::new(false) });
         let mut writes = lock(&WRITES);
         COUNT.fetch_add(1, Ordering::Relaxed);
-        writes.entry(key.clone()).or_default().push(Arc::clone(&write));
+        let found = writes.entry(key.clone()).or_default();
+        if overtakes {
+            mark_all(found);
+        }
+        found.push(Arc::clone(&write));
         drop(writes);
         Self { backend: Arc::clone(backend), key, write }
     }
@@ -144,7 +154,11 @@ impl Followed {
     /// `None`: the entry was killed before, and nothing is written.
     pub(super) fn begin(self) -> Option<BoxFuture<'static, Result<bool, Failed>>> {
         let backend = self.remote_entry.backend();
-        let registered = Registered::new(backend, self.remote_entry.key(), Arc::clone(&self.fate));
+        // Without a lock, the backend would let an older write land on top of this one, if its caller gave up or its
+        // entry was evicted.
+        let overtakes = self.options.lock.is_none();
+        let fate = Arc::clone(&self.fate);
+        let registered = Registered::new(backend, self.remote_entry.key(), fate, overtakes);
         // Only now: an invalidation from here on finds the write in the table.
         if self.fate.is_dead() {
             return None;

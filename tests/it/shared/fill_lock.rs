@@ -1,6 +1,6 @@
 //! On a miss, one process runs the function; the others wait for its value, for a while.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use cachekit::cache;
@@ -212,10 +212,24 @@ fn a_panic_and_a_dropped_call_give_the_lock_back() {
 
 /// Grants locks at once, and says so once its gate is open.
 #[derive(Debug)]
-struct Late(MemoryBackend, Gate);
+struct Late {
+    memory: MemoryBackend,
+    gate: Gate,
+    /// It keeps the thread that drives it until then.
+    busy: bool,
+    released: mpsc::Sender<()>,
+}
+
+impl Late {
+    fn new(memory: &MemoryBackend, gate: &Gate, busy: bool) -> (Arc<Self>, mpsc::Receiver<()>) {
+        let (released, told) = mpsc::channel();
+        let (memory, gate) = (memory.clone(), gate.clone());
+        (Arc::new(Self { memory, gate, busy, released }), told)
+    }
+}
 
 impl Backend for Late {
-    cachekit_tests::delegate!(0: get set delete exists health);
+    cachekit_tests::delegate!(memory: get set delete exists health);
 
     fn locks(&self) -> Option<&dyn Locks> {
         Some(self)
@@ -229,8 +243,12 @@ impl Locks for Late {
         lease: Duration,
     ) -> BoxFuture<'a, Result<Option<LockToken>, BackendError>> {
         Box::pin(async move {
-            let granted = self.0.locks().unwrap().try_acquire(key, lease).await;
-            self.1.passed().await;
+            let granted = self.memory.locks().unwrap().try_acquire(key, lease).await;
+            if self.busy {
+                self.gate.pass();
+            } else {
+                self.gate.passed().await;
+            }
             granted
         })
     }
@@ -240,7 +258,11 @@ impl Locks for Late {
         key: &'a str,
         token: &'a LockToken,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.locks().unwrap().release(key, token)
+        Box::pin(async move {
+            let released = self.memory.locks().unwrap().release(key, token).await;
+            let _ = self.released.send(());
+            released
+        })
     }
 }
 
@@ -251,7 +273,8 @@ fn a_call_that_goes_before_the_lock_is_granted_does_not_keep_it() {
         n
     }
     let (memory, gate) = (MemoryBackend::new(), Gate::new());
-    let late = Scope::new().with_backend(Arc::new(Late(memory.clone(), gate.clone())));
+    let (backend, _releases) = Late::new(&memory, &gate, false);
+    let late = Scope::new().with_backend(backend);
     late.run(|| {
         let mut given_up = Polled::new(value(1));
         assert_eq!(given_up.poll(), None);
@@ -263,6 +286,30 @@ fn a_call_that_goes_before_the_lock_is_granted_does_not_keep_it() {
     other.run(|| {
         assert_eq!(block_on(value(1)), 1);
         assert_eq!(value::stats().lock_waits, 0);
+    });
+}
+
+#[test]
+fn a_lock_that_is_granted_after_a_sync_caller_gave_up_is_given_back() {
+    #[cache(ttl = 60)]
+    fn value(n: u64) -> u64 {
+        n
+    }
+    // It keeps the thread of all backends busy, so other tests must not be there.
+    let name =
+        "shared::fill_lock::a_lock_that_is_granted_after_a_sync_caller_gave_up_is_given_back";
+    in_child(name, || {
+        let (memory, gate) = (MemoryBackend::new(), Gate::new());
+        let (backend, releases) = Late::new(&memory, &gate, true);
+        let late = Scope::new().with_backend(backend);
+        let late = late.with_shared_budget(Duration::from_millis(500));
+        // Its time is up while the request is being driven.
+        assert_eq!(late.run(|| value(1)), 1);
+        gate.wait_reached();
+        gate.open();
+        releases.recv_timeout(Duration::from_secs(30)).expect("the lock is given back");
+        let other = Scope::new().with_backend(Arc::new(memory));
+        assert_eq!(other.run(|| (value(1), value::stats().lock_waits)), (1, 0));
     });
 }
 

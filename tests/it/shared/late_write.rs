@@ -1,10 +1,11 @@
 //! Backends that refuse no write: one that reaches them after the removal meant for its value is taken back, whatever
-//! becomes of its caller, and until then no call of the process looks there.
+//! becomes of its caller, and until then no call of the process looks there. The same holds for one that reaches them after
+//! the write of a newer run.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cachekit::cache;
@@ -19,7 +20,7 @@ use cachekit_tests::{Gate, Polled, block_on};
 use crate::secure::{keyring, machine_with};
 
 /// What the functions read, for each test.
-static NOW: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
+static NOW: [AtomicU32; 9] = [const { AtomicU32::new(0) }; 9];
 
 fn now(test: u32) -> u32 {
     NOW[test as usize].load(Ordering::SeqCst)
@@ -311,6 +312,52 @@ fn what_is_not_invalidated_is_not_taken_back() {
     }
 }
 
+/// A way to this store that refuses no write.
+fn plain(store: &MemoryBackend) -> FaultyBackend {
+    let way = FaultyBackend::new(store.clone());
+    way.hide(Capability::Fencing);
+    way.hide(Capability::Locks);
+    way
+}
+
+/// Writes begin when the gate is open.
+fn waits_for(gate: &Gate) -> Fault {
+    let gate = gate.clone();
+    let wait = Fault::wait(move || {
+        let gate = gate.clone();
+        async move { gate.passed().await }
+    });
+    wait.on(Operation::Set)
+}
+
+#[test]
+fn a_write_of_an_older_run_is_taken_back() {
+    // Nothing in this process says that its value is gone.
+    #[cache::secure(ttl = 60, namespace = "late", l1 = off)]
+    fn uncopied(test: u32) -> u32 {
+        now(test)
+    }
+    let (store, gate) = (MemoryBackend::new(), Gate::new());
+    let slow = plain(&store);
+    slow.inject(waits_for(&gate).times(1));
+    let scope = machine_with(&slow, keyring(1, &[]));
+    let scope = scope.with_shared_budget(Duration::from_millis(500));
+    let before = now(8);
+    // It returns without an answer.
+    assert_eq!(scope.run(|| uncopied(8)), before);
+    gate.wait_reached();
+    change(8);
+    assert!(scope.run(|| uncopied(8)) > before);
+    gate.open();
+    let until = Instant::now() + Duration::from_secs(20);
+    let other = machine_with(&plain(&store), keyring(1, &[]));
+    while slow.count(Operation::Delete) == 0 || other.run(|| uncopied::peek(&8)) == Some(before) {
+        assert!(Instant::now() < until, "it was not taken back");
+        std::thread::yield_now();
+    }
+    assert!(other.run(|| uncopied(8)) > before);
+}
+
 #[test]
 fn a_move_to_a_new_keys_place_is_taken_back() {
     #[cache::secure(ttl = 60, namespace = "late")]
@@ -318,12 +365,7 @@ fn a_move_to_a_new_keys_place_is_taken_back() {
         now(test)
     }
     let store = MemoryBackend::new();
-    let plain = || {
-        let way = FaultyBackend::new(store.clone());
-        way.hide(Capability::Fencing);
-        way.hide(Capability::Locks);
-        way
-    };
+    let plain = || plain(&store);
     let before = machine_with(&plain(), keyring(1, &[])).run(|| {
         let before = block_on(sealed(7));
         settle();
@@ -331,14 +373,7 @@ fn a_move_to_a_new_keys_place_is_taken_back() {
     });
     change(7);
     let (way, gate) = (plain(), Gate::new());
-    let hook = gate.clone();
-    way.inject(
-        Fault::wait(move || {
-            let gate = hook.clone();
-            async move { gate.passed().await }
-        })
-        .on(Operation::Set),
-    );
+    way.inject(waits_for(&gate));
     let rotated = machine_with(&way, keyring(2, &[1]));
     let mut call = Polled::new(rotated.wrap(sealed(7)));
     assert!(call.poll().is_none(), "it is being moved");

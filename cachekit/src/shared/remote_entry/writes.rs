@@ -13,7 +13,7 @@ use super::{Failed, RemoteEntry, answer, said};
 use crate::entry::Fate;
 use crate::observe::Operation as Observation;
 use crate::scope;
-use crate::shared::fill_lock::{Acquired, Request};
+use crate::shared::fill_lock::{Acquired, FillLock, LEASE, Request};
 use crate::shared::guard::WriteRight;
 use crate::shared::runtime::{self, Driver};
 use crate::shared::under_way::{self, Followed};
@@ -66,15 +66,14 @@ impl RemoteEntry {
         &self,
         store: &Store,
         until: Instant,
-        lease: Duration,
-    ) -> Result<Option<LockToken>, Failed> {
+    ) -> Result<Option<FillLock>, Failed> {
         // Owned: the request outlives a call that is given up or late, because the backend may have granted the lock.
         let entry = self.clone();
         self.ask(store, until, Operation::Lock, move |_, _| {
             let (backend, key) = (Arc::clone(&entry.backend), entry.key.clone());
             let answer = Box::pin(async move {
                 match backend.locks() {
-                    Some(locks) => locks.try_acquire(&key, lease).await,
+                    Some(locks) => locks.try_acquire(&key, LEASE).await,
                     None => Ok(None),
                 }
             });
