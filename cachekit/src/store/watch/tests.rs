@@ -12,11 +12,11 @@ use crate::sync::{Mutex, lock};
 fn a_watcher_that_cannot_be_started_leaves_none_on_its_list() {
     let store = flights();
     let wait = Arc::new(Wait::new(true));
-    let watched = || Watched { store: store.downgrade(), hash: HASH, wait: Arc::clone(&wait) };
-    let watcher = Watcher { list: Mutex::new(vec![watched()]), running: AtomicBool::new(false) };
+    let one = || Watched { store: store.downgrade(), hash: HASH, wait: Arc::clone(&wait) };
+    let watcher = Watcher { list: Mutex::new(vec![one()]), running: AtomicBool::new(false) };
     let other_came = || {
         // Another waiter, that relies on this watcher.
-        lock(&watcher.list).push(watched());
+        lock(&watcher.list).push(one());
         assert!(watcher.runs(|| unreachable!("it is being started")));
         false
     };
