@@ -15,6 +15,8 @@ use crate::sync::lock;
 #[cfg(not(cachekit_model))]
 pub(super) mod fills;
 #[cfg(not(cachekit_model))]
+mod sizes;
+#[cfg(not(cachekit_model))]
 mod waiters;
 
 pub(super) const CALLER: Caller = Caller { asynchronous: false, asks: false };
@@ -291,65 +293,6 @@ fn a_store_of_nothing_holds_nothing() {
         assert!(store.is_disabled());
         put(&store, 1, None, 1);
         assert!(!found(&store, 1) && store.len() == 0 && store.weight() == 0);
-    }
-}
-
-#[test]
-fn a_store_that_shrinks_gives_memory_back() {
-    let many = if cfg!(miri) { 500 } else { 20_000_u64 };
-    let (store, _) = store(many);
-    let slots = || store.shards.iter().map(|shard| lock(&shard.inner).slots.len()).sum::<usize>();
-    (0..many).for_each(|n| _ = call(&store, n, None));
-    let before = slots();
-    // The entries in use are those that stay.
-    let kept: Vec<u64> = (0..many).filter(|n| found(&store, *n)).collect();
-    let Look::Lead(row) = store.look(hash(many), CALLER) else { panic!("alone") };
-    let flight = Flight::new(store.clone(), hash(many), row, false);
-    store.resize(64);
-    check(&store);
-    assert!(flight.land(entry(&store, many, None, 1), 0));
-    store.purge();
-    check(&store);
-    let shards = store.shards.len();
-    assert!(slots() <= 64 * 3 + shards * 40 && slots() < before / 2, "{} of {before}", slots());
-    let left = kept.iter().filter(|n| found(&store, **n)).count();
-    assert!(store.len() <= 64 && left + 1 >= store.len(), "{left} of {}", store.len());
-    // It works on, and grows again.
-    store.resize(many);
-    (0..many).for_each(|n| _ = call(&store, n, None));
-    check(&store);
-    let again = (0..many).filter(|n| found(&store, *n)).count();
-    assert!(again * 10 >= kept.len() * 9, "{again} of {}", kept.len());
-}
-
-#[test]
-fn a_weighted_store_that_shrinks_gives_memory_back() {
-    let (store, _) = store_of(Capacity::Weight(1_000_000));
-    (0..1_000).for_each(|n| _ = put(&store, n, None, 1_000));
-    store.resize(50_000);
-    check(&store);
-    assert_eq!(store.len(), 50);
-    let slots: usize = store.shards.iter().map(|shard| lock(&shard.inner).slots.len()).sum();
-    assert!(slots < 100, "{slots}");
-}
-
-#[test]
-fn two_that_resize_at_once_leave_one_size() {
-    for _ in 0..if cfg!(miri) { 5 } else { 500 } {
-        let (store, _) = store(5_000);
-        let barrier = std::sync::Barrier::new(2);
-        std::thread::scope(|scope| {
-            for room in [0, 100] {
-                let (store, barrier) = (&store, &barrier);
-                scope.spawn(move || {
-                    barrier.wait();
-                    store.resize(room);
-                });
-            }
-        });
-        let room: u64 = store.shards.iter().map(|shard| lock(&shard.inner).room).sum();
-        assert_eq!(store.is_disabled(), room == 0);
-        assert!([0, 100].contains(&room), "{room}");
     }
 }
 
