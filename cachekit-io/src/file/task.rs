@@ -108,9 +108,17 @@ impl<T> Slot<T> {
         let before = std::mem::replace(&mut *state, State::Settled(outcome));
         drop(state);
         if let State::Waiting { waker: Some(waker), work } = before {
-            drop(work);
-            waker.wake();
+            contained(|| drop(work));
+            contained(|| waker.wake());
         }
+    }
+}
+
+/// Runs foreign code on a thread that others depend on. If it panics, that is over with it.
+fn contained(run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        // Dropping it could panic again.
+        std::mem::forget(panic);
     }
 }
 

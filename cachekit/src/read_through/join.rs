@@ -287,9 +287,10 @@ where
         if ticket.is_outdated() {
             return self.served_before();
         }
-        if ticket.is_resident() {
+        if ticket.is_resident() && !ticket.entry().head().is_evicted() {
             return None;
         }
+        // Another call, or `set`, may have stored a value where the stale one made room.
         let entry = self.store.fresh(self.hash)?;
         read::<S>(self.held(&*entry)?).ok()
     }

@@ -99,7 +99,8 @@ impl Registered {
         let mut writes = lock(&WRITES);
         COUNT.fetch_add(1, Ordering::Relaxed);
         let found = writes.entry(key.clone()).or_default();
-        if overtakes {
+        // One that was overtaken itself is not begun.
+        if overtakes && !write.fate.is_dead() {
             mark_all(found);
         }
         found.push(Arc::clone(&write));

@@ -3,11 +3,12 @@
 use super::eviction::Challenge;
 use super::index::Index;
 use super::shard::{Inner, SPARE};
+use super::sketch::Sketch;
 use super::slot::{MAIN, NO_QUEUE, NONE, Slot, WINDOW};
 
 impl Inner {
-    /// Makes the tables as small as the room, or the entries, if they are more than twice as large: what walks all slots, and what is
-    /// done after so many insertions, would keep to the old size.
+    /// Makes the tables as small as the room, or the entries, if they are more than twice as large: what walks all
+    /// slots, and what is done after so many insertions, would keep to the old size.
     ///
     /// Running fills know the numbers of their slots. While there are some, nothing is done; the next call may.
     pub(super) fn compact(&mut self) {
@@ -38,7 +39,11 @@ impl Inner {
             }
         }
         (self.slots, self.index, self.free) = (slots, index, NONE);
-        self.sketch.fold(most);
+        if self.entries == 0 {
+            self.sketch = Sketch::new();
+        } else {
+            self.sketch.fold(most);
+        }
         self.sketch.fit(self.slots.capacity().min(most));
         // They name slots by their old numbers.
         self.challenge = Challenge::default();

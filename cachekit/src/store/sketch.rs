@@ -78,13 +78,20 @@ impl Sketch {
     }
 
     /// Gives back the groups that so many entries do not need. A counter has the higher of two counts then.
+    ///
+    /// Halved afterwards: of so many counts the highest is often the most that a counter has, and counters that are all
+    /// full count no more, and would never be halved.
     pub(super) fn fold(&mut self, entries: usize) {
         let needed = entries.saturating_mul(GROUPS).max(FEWEST);
+        if self.groups.len() / 2 < needed {
+            return;
+        }
         while self.groups.len() / 2 >= needed {
             let (lower, upper) = self.groups.split_at(self.groups.len() / 2);
             let higher = |(a, b): (&Group, &Group)| std::array::from_fn(|at| a[at].max(b[at]));
             self.groups = lower.iter().zip(upper).map(higher).collect();
         }
+        self.age();
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use crate::{Backend, BackendError, BackendErrorKind, Operation, SetOptions};
 use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -131,6 +131,35 @@ fn only_so_many_bytes_wait_for_a_disk_that_hangs() {
     pollster::block_on(get).unwrap();
     pollster::block_on(set).unwrap();
     pollster::block_on(holding(pool, Operation::Set, 9 * EACH)).unwrap();
+}
+
+/// Panics when it is called.
+struct Bomb;
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_takes_no_thread_with_it() {
+    let (pool, release) = hung_pool(9 * EACH);
+    let waker = Waker::from(Arc::new(Bomb));
+    let mut bombs: Vec<_> = (0..3).map(|_| holding(pool, Operation::Get, 0)).collect();
+    for bomb in &mut bombs {
+        assert!(bomb.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(release);
+    // The only thread of the pool answers.
+    pollster::block_on(holding(pool, Operation::Get, 0)).unwrap();
+    // So does the one that ends what is late.
+    let (pool, _release) = hung_pool(9 * EACH);
+    let soon = Duration::from_millis(1);
+    let mut late = Box::pin(task::run_in(pool, Operation::Get, 0, soon, |_: &Call| Ok(())));
+    assert!(late.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let next = task::run_in(pool, Operation::Get, 0, soon, |_: &Call| Ok(()));
+    assert!(pollster::block_on(next).unwrap_err().is_timeout());
 }
 
 #[test]

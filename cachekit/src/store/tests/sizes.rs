@@ -60,3 +60,21 @@ fn two_that_resize_at_once_leave_one_size() {
         assert!([0, 100].contains(&room), "{room}");
     }
 }
+
+#[test]
+fn a_sketch_that_shrinks_counts_on() {
+    let mut sketch = Sketch::new();
+    sketch.fit(5_000);
+    // Many keys that are asked for often.
+    (0..20).for_each(|_| (0..2_000).for_each(|n| _ = sketch.increment(hash(n))));
+    let before = (0..2_000).filter(|n| sketch.estimate(hash(*n)) == 15).count();
+    assert!(before > 1_000, "{before}");
+    sketch.fold(16);
+    sketch.fit(16);
+    let full = |sketch: &Sketch| (0..1_000).filter(|n| sketch.estimate(hash(*n)) == 15).count();
+    assert_eq!(full(&sketch), 0);
+    // What is asked for from now on is told apart from what is not.
+    (0..1_000).for_each(|_| _ = sketch.increment(hash(7)));
+    assert!(full(&sketch) < 300, "{}", full(&sketch));
+    assert!(sketch.estimate(hash(7)) >= 8);
+}
