@@ -126,7 +126,7 @@ impl Registration {
         Some(Self { keeper, list, index })
     }
 
-    /// Whether the keeper is that of this process. In a forked child the parent's lists may stay locked for ever, and no
+    /// Whether the keeper is that of this process. In a forked child the parent's lists may be locked without end, and no
     /// thread looks at them.
     fn is_kept(&self) -> bool {
         std::ptr::eq(self.keeper, KEEPER.get())

@@ -66,7 +66,7 @@ impl Background {
     }
 
     /// Runs a future there. In a forked child it is dropped: the runtime is one of the parent, which the child would
-    /// wake, or wait for a lock of it for ever.
+    /// wake, or wait for a lock that no thread unlocks.
     pub(crate) fn spawn<F>(self, future: F) -> Option<tokio::task::JoinHandle<F::Output>>
     where
         F: Future<Output: Send> + Send + 'static,

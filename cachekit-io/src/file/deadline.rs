@@ -57,7 +57,7 @@ pub(super) fn set(at: Instant, late: Weak<dyn Late>) -> io::Result<Entry> {
 
 /// Cancels a deadline.
 pub(super) fn cancel(entry: &Entry) {
-    // In a forked child the parent's list may stay locked for ever, and means nothing.
+    // A forked child must not touch the list of its parent: it may be locked, and no thread unlocks it.
     if std::ptr::eq(entry.of, DEADLINES.get()) {
         entry.of.lock().pending.remove(&entry.at);
     }

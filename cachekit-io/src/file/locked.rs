@@ -46,6 +46,7 @@ impl Locked {
             if Instant::now() >= call.deadline {
                 return Err(call.late("a file stayed locked"));
             }
+            // Another process holds it, and cannot wake us: `flock` without blocking has no other way to wait.
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -109,7 +109,7 @@ impl Pool {
     }
 
     /// Whether its threads are of this process: a forked child has none of them, and its copy of the queue may stay
-    /// locked for ever.
+    /// locked, and no thread unlocks it.
     pub(super) fn is_of_this_process(&self) -> bool {
         self.process == std::process::id()
     }

@@ -1,4 +1,4 @@
-//! How entries leave: who is told, and what lets go of their values.
+//! How entries leave a cache: what listeners hear, and when the values are dropped.
 
 use super::*;
 

@@ -90,7 +90,7 @@ async fn what_a_clock_that_was_right_wrote_is_kept() {
         assert!(store.get(&key, now).await.expect("works").is_some());
         store.close().await;
     }
-    // It was to stay for ever: it cannot outlive that.
+    // An entry without a TTL is kept: it has no end that it could outlive.
     let (store, key) = reopened(&Disk::new(), START.plus_seconds(60), START, None).await;
     assert!(store.get(&key, START).await.expect("works").is_some());
     store.close().await;
