@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # How many crates the default features of ours may link, ours included. Procedural macros and build
 # scripts are compiled but not linked and do not count.
-BUDGETS = {"cachekit": 19, "cachekit-io": 2}
+BUDGETS = {"cachekit": 20, "cachekit-io": 4}
 
 # The crates that people depend on.
 PUBLISHED = ["cachekit", "cachekit-io", "cachekit-macros", "cachekit-server", "cachekit-cli"]

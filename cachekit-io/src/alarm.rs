@@ -1,7 +1,7 @@
 //! Deadlines of operations, enforced by one thread of the process: [`Alarm`].
 //!
 //! Nearly every operation ends long before its deadline, so setting a deadline and removing it must be cheap: a
-//! slot in a list, and no system call but for the id of the process. The thread scans the lists when the earliest
+//! slot in a list, and no system call. The thread scans the lists when the earliest
 //! deadline arrives that it knew of when it looked last. By then most of the deadlines are gone, and it sleeps on until
 //! the next.
 //!

@@ -1,19 +1,45 @@
-//! State of a process that a forked child does not take over: [`PerProcess`].
+//! Which process this is, for state that a forked child does not take over: [`Process`] and [`PerProcess`].
 //!
 //! After a fork the child has a copy of all memory, but only one thread: threads that are recorded as running are not
-//! there, and locks that they held stay locked. So what depends on threads is found by the id of the process.
+//! there, and locks that they held stay locked. So what depends on threads knows the process that it belongs to.
+//!
+//! The C library tells of a fork (`pthread_atfork`, POSIX.1-2017), so the question costs one load. A process that is made
+//! past the C library, by a system call of the program's own, is taken for its parent.
 //!
 //! Not part of the public interface: `cachekit` uses it for its own thread.
 
+// Miri knows no `pthread_atfork`.
+#[cfg(not(miri))]
+use forkguard::Guard;
+#[cfg(miri)]
+use forkguard::pid::Guard;
 use std::fmt;
 use std::sync::OnceLock;
+
+/// A process, as it is told from those that are forked from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Process(Guard);
+
+impl Process {
+    /// The process of the caller.
+    pub(crate) fn current() -> Self {
+        Self(Guard::default())
+    }
+
+    /// Whether the caller is in this process, and not in one that was forked from it.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        // A guard says of each fork once. Its copy leaves what this one knows.
+        !self.0.clone().detected_fork()
+    }
+}
 
 /// A value that each process makes for itself, also a forked child.
 pub struct PerProcess<T>(OnceLock<Of<T>>);
 
 /// The value of one process, and of what was forked from it.
 struct Of<T> {
-    process: u32,
+    process: Process,
     value: T,
     child: OnceLock<Box<Self>>,
 }
@@ -26,14 +52,11 @@ impl<T: Default> PerProcess<T> {
 
     /// The value of this process.
     pub fn get(&self) -> &T {
-        self.of(std::process::id())
-    }
-
-    fn of(&self, process: u32) -> &T {
-        let make = || Of { process, value: T::default(), child: OnceLock::new() };
+        let make =
+            || Of { process: Process::current(), value: T::default(), child: OnceLock::new() };
         let mut of = self.0.get_or_init(make);
         // One step for each fork between the first process and this one.
-        while of.process != process {
+        while !of.process.is_current() {
             of = of.child.get_or_init(|| Box::new(make()));
         }
         &of.value
@@ -52,5 +75,5 @@ impl<T> fmt::Debug for PerProcess<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -20,12 +20,12 @@ use crate::timed::{self, Before};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Background {
     handle: &'static Handle,
-    /// The process that has the thread. A forked child has a copy of everything else.
-    process: u32,
+    /// The thread, which one process has. A forked child has a copy of everything else.
+    running: &'static Running,
 }
 
 /// The thread of one process.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Running {
     handle: OnceLock<Handle>,
     starting: Mutex<()>,
@@ -37,7 +37,7 @@ impl Background {
     /// Starts the thread at the first call.
     pub(crate) fn start() -> io::Result<Self> {
         let running = RUNNING.get();
-        let here = |handle| Self { handle, process: std::process::id() };
+        let here = |handle| Self { handle, running };
         if let Some(handle) = running.handle.get() {
             return Ok(here(handle));
         }
@@ -57,7 +57,7 @@ impl Background {
     /// Whether the thread is one of this process. After a fork it is not, and the child must not use the connections
     /// either: they are those of the parent.
     pub(crate) fn is_of_this_process(self) -> bool {
-        self.process == std::process::id()
+        std::ptr::eq(self.running, RUNNING.get())
     }
 
     /// Whether this is its thread, which must not be blocked.

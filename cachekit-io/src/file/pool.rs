@@ -3,7 +3,7 @@
 //! They are threads of the standard library, so any executor can poll the backend's futures. Threads are
 //! started when there is work, and end when there is none for a while.
 
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, Process};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +53,7 @@ pub(super) struct Pool {
     max_threads: usize,
     max_waiting: usize,
     /// The process that has the threads.
-    process: u32,
+    process: Process,
 }
 
 #[derive(Default)]
@@ -105,13 +105,13 @@ impl Pool {
 
     pub(super) fn bounded(max_threads: usize, max_waiting: usize) -> Self {
         let (queue, work, next) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
-        Self { queue, work, next, max_threads, max_waiting, process: std::process::id() }
+        Self { queue, work, next, max_threads, max_waiting, process: Process::current() }
     }
 
     /// Whether its threads are of this process: a forked child has none of them, and its copy of the queue may stay
     /// locked, and no thread unlocks it.
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == std::process::id()
+        self.process.is_current()
     }
 
     /// For the next job.
