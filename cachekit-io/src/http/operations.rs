@@ -12,7 +12,7 @@ use crate::wire::{freshness, header};
 use crate::{BackendError, BackendErrorKind, Expiry, Fetched, Health, Operation, SetOptions};
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::time::{Duration, Instant};
 
 impl CachekitIo {
@@ -30,8 +30,8 @@ impl CachekitIo {
             return Err(Failure::malformed("the value came with a content encoding")
                 .into_error(Operation::Get, Some(key)));
         }
-        let freshness_lines = lines(&answer.headers, header::FRESHNESS);
-        let fresh_for_lines = lines(&answer.headers, header::FRESH_FOR);
+        let freshness_lines = lines(&answer.headers, &FRESHNESS);
+        let fresh_for_lines = lines(&answer.headers, &FRESH_FOR);
         Ok(Some(freshness::fetched(answer.body, freshness_lines, fresh_for_lines)))
     }
 
@@ -185,8 +185,15 @@ impl CachekitIo {
     }
 }
 
+// Read of every answer: a name in the form of the map costs half as much to find as text.
+static FRESHNESS: HeaderName = HeaderName::from_static(header::FRESHNESS);
+static FRESH_FOR: HeaderName = HeaderName::from_static(header::FRESH_FOR);
+
 /// The lines of a header, as bytes.
-fn lines<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+fn lines<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
 }
 
