@@ -25,9 +25,10 @@
 //! # What a call does
 //!
 //! A hit compares the arguments themselves, checks the expiry against a coarse clock and clones the value:
-//! no lock, no allocation, no write to memory that another thread reads. A miss runs the function once,
-//! however many callers arrive at the same time; the others wait for its result. An invalidation takes effect
-//! for all threads at once and beats every run that started before it.
+//! no lock, no allocation, no write to memory that another thread reads. On a miss one caller runs the function,
+//! however many callers arrive at the same time; the others wait for its result. If it takes longer than 2 seconds (sync)
+//! or 5 seconds (async), a waiter runs the function, too. An invalidation takes effect for all threads at once and beats
+//! every run that started before it.
 //!
 //! # Features
 //!
