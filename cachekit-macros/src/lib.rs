@@ -255,7 +255,9 @@ use crate::model::{Model, Tier};
 /// ```
 ///
 /// Capacity, weight and similar settings then belong to that cache, and there is no companion. The values stay in
-/// this process.
+/// this process. If the expression does not mention `self`, the cache is one for all objects, and a method states what
+/// `self` means, as without `in`. The key shows no types: those of the block around are named in it, or left out with
+/// `skip(Self)`.
 ///
 /// ## `name`, `vis` and `crate`: the generated code
 ///

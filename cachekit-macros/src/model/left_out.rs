@@ -43,12 +43,12 @@ fn decided(
     for name in function.turbofish() {
         let skipped = view.skipped(name);
         if view.is_for_all_languages() {
-            match (skipped, view.reason_besides_arguments(name)) {
+            match (skipped, view.reason_besides_arguments(&name.to_string())) {
                 (None, _) => view.ask_for_all_languages(name, errors),
                 (Some(skipped), Some(reason)) => {
                     errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"));
                 }
-                (Some(_), None) if view.argument_of(name).is_none() => left_out.push(name.clone()),
+                (Some(_), None) if view.argument_of(&name.to_string()).is_none() => left_out.push(name.clone()),
                 // Entries of this process are still distinguished by it.
                 (Some(_), None) => {}
             }
@@ -113,7 +113,7 @@ pub(super) fn is_type_parameter(
 }
 
 /// The function, as seen by the key.
-struct View<'a> {
+pub(super) struct View<'a> {
     args: &'a Args,
     function: &'a Function,
     /// The arguments that the key shows.
@@ -123,7 +123,7 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     /// `None` if a part of it could not be read.
-    fn of(args: &'a Args, function: &'a Function, parameters: &'a [Parameter]) -> Option<Self> {
+    pub(super) fn of(args: &'a Args, function: &'a Function, parameters: &'a [Parameter]) -> Option<Self> {
         let free = match (args.key.is_given(), args.key.value()) {
             (true, None) => return None,
             (_, Some(key)) if is_unreadable(key) => return None,
@@ -149,6 +149,11 @@ impl<'a> View<'a> {
 
     /// Why a type is part of the identity of the stored value.
     fn reason(&self, name: &Ident) -> Option<String> {
+        self.reason_for(&name.to_string())
+    }
+
+    /// The same for the parameter of this name, which may be one of the block around.
+    pub(super) fn reason_for(&self, name: &str) -> Option<String> {
         let argument = self.argument_of(name).map(|argument| {
             format!("it is in the type of `{argument}`, which is a part of the key")
         });
@@ -156,15 +161,13 @@ impl<'a> View<'a> {
     }
 
     /// An argument in the key whose type contains it.
-    fn argument_of(&self, name: &Ident) -> Option<&'a Ident> {
-        let word = name.to_string();
-        let argument = self.kept.iter().find(|argument| mentions(&argument.ty, &word))?;
+    fn argument_of(&self, name: &str) -> Option<&'a Ident> {
+        let argument = self.kept.iter().find(|argument| mentions(&argument.ty, name))?;
         Some(argument.names.first().unwrap_or(&argument.ident))
     }
 
-    fn reason_besides_arguments(&self, name: &Ident) -> Option<String> {
-        let word = name.to_string();
-        if mentions(&self.function.sig.output, &word) {
+    fn reason_besides_arguments(&self, name: &str) -> Option<String> {
+        if mentions(&self.function.sig.output, name) {
             return Some("it is in the return type, and so decides what is stored".to_owned());
         }
         let of_self = match self.args.self_key.value() {
@@ -176,10 +179,11 @@ impl<'a> View<'a> {
             ("self", of_self),
             ("tenant", self.args.tenant.value()),
             ("backend", self.args.backend.value()),
+            ("in", self.args.own_cache.value()),
         ];
         let named = named
             .into_iter()
-            .find(|(_, expr)| expr.is_some_and(|expr: &Expr| mentions(expr, &word)));
+            .find(|(_, expr)| expr.is_some_and(|expr: &Expr| mentions(expr, name)));
         named.map(|(option, _)| format!("`{option}` names it"))
     }
 
@@ -244,7 +248,7 @@ impl<'a> View<'a> {
         );
     }
 
-    fn skip_with(&self, names: &[String], word: &str) -> String {
+    pub(super) fn skip_with(&self, names: &[String], word: &str) -> String {
         if self.args.key.is_given() || names.is_empty() {
             return format!("skip({word})");
         }
@@ -261,8 +265,15 @@ impl<'a> View<'a> {
             .params
             .iter()
             .any(|param| matches!(param, GenericParam::Const(param) if param.ident == *name));
-        let part =
-            if is_const { name.to_string() } else { format!("std::any::type_name::<{name}>()") };
+        if is_const {
+            self.key_with(&name.to_string())
+        } else {
+            self.key_with(&format!("std::any::type_name::<{name}>()"))
+        }
+    }
+
+    /// The key of the arguments with one more part.
+    pub(super) fn key_with(&self, part: &str) -> String {
         let names: Vec<String> = self
             .kept
             .iter()

@@ -24,7 +24,7 @@ pub(super) fn check(
     }
     if tier == Tier::Io && stays {
         errors.at(
-            args.self_key.name().or(args.own_cache.name()).unwrap_or(&function.sig.ident),
+            args.own_cache.name().or(args.self_key.name()).unwrap_or(&function.sig.ident),
             "this keeps the values in this process, and `#[cache::io]` shares them: write `#[cache::local]`, \
              or say what identifies the instance everywhere with `self = key(self.id)`",
         );
@@ -42,7 +42,7 @@ pub(super) fn check(
                      `#[cache]`, or remove it"
                 ),
             );
-        } else if stays && args.self_key.is_given() {
+        } else if stays && !args.own_cache.is_given() {
             errors.at(
                 option,
                 format_args!(

@@ -116,6 +116,37 @@ fn a_method_says_what_self_means() {
 }
 
 #[test]
+fn over_a_cache_for_all_objects_too() {
+    let method = "fn f(&self, x: u8) -> u8 { x }";
+    for options in [
+        "in = USERS",
+        "in = USERS, key = x",
+        "in = self::USERS",
+        "in = config.self_cache()",
+        "in = caches().with(|this| this.users)",
+    ] {
+        refuses(options, method, "&self", "this cache is not one of `self`");
+        refuses(options, method, "&self", "`self = shared`");
+    }
+    refuses("in = users", "fn f(self, users: &Users) -> u8 { x }", "self", "`self = instance`");
+    for options in [
+        "in = USERS, self = shared",
+        "in = USERS, self = instance",
+        "in = USERS, self = key(self.id)",
+        "in = USERS, self = key(\"{self.id}\"), key = x",
+        "in = USERS, key = (self.id, x)",
+        "in = mine!(self => users)",
+        "in = caches(&self).users",
+    ] {
+        accepts(options, method);
+    }
+    // One mistake, not two.
+    refuses("in", method, "in", "`in = USERS`");
+    refuses("in = USERS, self = key(x)", method, "x", "does not mention `self`");
+    refuses("in = USERS, self = shared, version = 2", method, "version", "in this process only");
+}
+
+#[test]
 fn skipped_arguments_exist() {
     let function = "fn f(db: &Db, (a, b): (u8, u8), State(ctx): State) -> u8 { 1 }";
     accepts("skip(db, ctx)", function);
