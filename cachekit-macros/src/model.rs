@@ -23,6 +23,8 @@ use crate::fragments;
 use crate::signature::{Form, Function, Parameter, Returned};
 
 pub(crate) use companion::Companion;
+#[cfg(test)]
+pub(crate) use companion::skipped_in;
 pub(crate) use key::Part;
 pub(crate) use stale::pointee;
 

@@ -90,7 +90,10 @@ fn check_around(
     } else if open.in_self {
         (format!("every `{name}` of the `impl`"), "std::any::type_name::<Self>()")
     } else {
-        (format!("every `{name}` around the function"), &*format!("std::any::type_name::<{name}>()"))
+        (
+            format!("every `{name}` around the function"),
+            &*format!("std::any::type_name::<{name}>()"),
+        )
     };
     let in_key = view.key_with(part);
     errors.at(

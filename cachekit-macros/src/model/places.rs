@@ -5,7 +5,7 @@ use proc_macro2::Span;
 use super::Tier;
 use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::{Function, Parameter, mentions};
+use crate::signature::{Free, Function, Parameter};
 
 /// Checks the attribute and the options of the shared tier. `stays` means that the values
 /// cannot leave the process.
@@ -89,9 +89,10 @@ fn check_backend(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
     let backend = args.backend.value().map(|backend| (backend, "backend"));
     let tenant = args.tenant.value().map(|tenant| (tenant, "tenant"));
     for (expr, what) in backend.into_iter().chain(tenant) {
+        let free = Free::of(expr);
         for parameter in parameters.iter().filter(|parameter| parameter.pattern.is_some()) {
             let mut names = parameter.names.iter();
-            let Some(name) = names.find(|name| mentions(expr, &name.to_string())) else { continue };
+            let Some(name) = names.find(|name| free.has(name)) else { continue };
             errors.at(
                 expr,
                 format_args!(

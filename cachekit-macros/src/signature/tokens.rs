@@ -1,26 +1,7 @@
 //! Searches in tokens that are not parsed.
 
-use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::LitStr;
-
-use crate::template::inline_names;
-
-/// Whether `word` occurs anywhere in the tokens, including macros and the strings that they may fill in.
-pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
-    any(tokens.into_token_stream(), &mut |token| match token {
-        TokenTree::Ident(ident) => ident == word,
-        TokenTree::Literal(literal) => fills_in(literal, word),
-        _ => false,
-    })
-}
-
-/// Whether it is a string like `"{word}"`.
-fn fills_in(literal: &Literal, word: &str) -> bool {
-    let word = word.strip_prefix("r#").unwrap_or(word);
-    syn::parse2::<LitStr>(TokenTree::from(literal.clone()).into())
-        .is_ok_and(|text| inline_names(&text.value()).iter().any(|name| name == word))
-}
 
 /// Where a path begins with `name`, as in `name::Type`, unless the next part is one of `known`; or `None`, if
 /// the tokens declare something of that name themselves.
@@ -88,13 +69,6 @@ fn flattened(tokens: TokenStream) -> Vec<TokenTree> {
         }
     }
     flat
-}
-
-fn any(tokens: TokenStream, holds: &mut impl FnMut(&TokenTree) -> bool) -> bool {
-    tokens.into_iter().any(|token| match &token {
-        TokenTree::Group(group) => any(group.stream(), holds),
-        _ => holds(&token),
-    })
 }
 
 /// Whether `Self` is used, which only happens inside an `impl` or a `trait`.

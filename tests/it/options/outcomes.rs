@@ -246,3 +246,34 @@ fn a_panic_stores_nothing() {
     assert_eq!((fragile(1), fragile(1)), (1, 1));
     assert_eq!(RUNS.take(), 2);
 }
+
+const TTL: Duration = Duration::from_secs(60);
+
+#[test]
+fn set_knows_what_an_option_says_without_a_call() {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Page {
+        id: u64,
+        path: String,
+    }
+    /// Fields, a key and a constant that are called like the arguments.
+    #[cache(
+        capacity = 100,
+        if = |page| page.id != 0,
+        weight = |(id, _), page| page.path.len() as u64 + id,
+        ttl = self::TTL
+    )]
+    fn page(id: u64, path: &str) -> Page {
+        Page { id, path: path.to_owned() }
+    }
+
+    let test = isolate();
+    let told = |id| Page { id, path: "told".to_owned() };
+    page::set(&1, "/", told(1));
+    assert_eq!((page(1, "/"), page::stats().weight), (told(1), 5));
+    page::set(&1, "/", told(0));
+    assert!(!page::contains(&1, "/"));
+    page::set(&2, "/", told(2));
+    test.clock().advance(TTL);
+    assert!(!page::contains(&2, "/"));
+}
