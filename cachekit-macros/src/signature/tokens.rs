@@ -75,25 +75,63 @@ fn flattened(tokens: TokenStream) -> Vec<TokenTree> {
 ///
 /// Items that declare their own `Self` do not count: a free function may contain a whole `impl`.
 pub(crate) fn mentions_self_type(tokens: impl ToTokens) -> bool {
-    let mut own_self = false;
+    let mut head: Option<Head> = None;
     for token in tokens.into_token_stream() {
+        if let Some(of_item) = &mut head {
+            if of_item.ends_at(&token) {
+                head = None;
+            }
+            continue;
+        }
         match token {
-            TokenTree::Ident(ident) if ident == "Self" && !own_self => return true,
-            TokenTree::Ident(ident) if brings_self(&ident.to_string()) => own_self = true,
-            // `impl Trait` in a type, `struct Unit;`, `trait` as a fragment: the item is over.
-            TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '=') => {
-                own_self = false;
+            TokenTree::Ident(ident) if ident == "Self" => return true,
+            TokenTree::Ident(ident) if brings_self(&ident.to_string()) => {
+                head = Some(Head::default());
             }
-            TokenTree::Group(group) if own_self && group.delimiter() == Delimiter::Brace => {
-                own_self = false;
-            }
-            TokenTree::Group(group) if !own_self && mentions_self_type(group.stream()) => {
-                return true;
-            }
+            TokenTree::Group(group) if mentions_self_type(group.stream()) => return true,
             _ => {}
         }
     }
     false
+}
+
+/// What was read of an item that declares its own `Self`, before its braces.
+#[derive(Default)]
+struct Head {
+    /// How many `<` are open.
+    angles: usize,
+    in_where: bool,
+    /// Whether the next `>` is the end of an arrow.
+    arrow: bool,
+}
+
+impl Head {
+    /// Whether the item is over, with its braces or without: `impl Trait` in a type, `struct Unit;`, `trait` as a fragment.
+    fn ends_at(&mut self, token: &TokenTree) -> bool {
+        let arrow = std::mem::take(&mut self.arrow);
+        match token {
+            TokenTree::Ident(word) => {
+                self.in_where |= word == "where";
+                false
+            }
+            // Between `<` and `>` it is the value of a `const` parameter.
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && self.angles == 0,
+            TokenTree::Literal(_) => false,
+            TokenTree::Punct(punct) => {
+                self.arrow =
+                    matches!(punct.as_char(), '-' | '=') && punct.spacing() == Spacing::Joint;
+                match punct.as_char() {
+                    ';' => return true,
+                    ',' => return self.angles == 0 && !self.in_where,
+                    '=' => return self.angles == 0,
+                    '<' => self.angles += 1,
+                    '>' if !arrow => self.angles = self.angles.saturating_sub(1),
+                    _ => {}
+                }
+                false
+            }
+        }
+    }
 }
 
 fn brings_self(word: &str) -> bool {

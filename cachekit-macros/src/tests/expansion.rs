@@ -118,6 +118,24 @@ fn methods_have_a_handle_where_one_may_stand() {
 fn self_in_an_inner_item_makes_no_method() {
     let inner = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } 1 }";
     assert!(has("", inner, "struct f {"));
+    for head in [
+        "impl<A, B> P<A, B>",
+        "impl<T> P<T> where T: Iterator<Item = u8>",
+        "impl<A, B> P<A, B> where A: Copy, B: Fn(A, u8) -> A,",
+        "impl<const N: usize> P<{ N + 1 }, [u8; 2]>",
+        "impl<F: Fn(u8) -> u8, G> From<(F, G)> for P<F, G>",
+        "trait P<A, B = Vec<A>>: Into<A> + PartialEq<B>",
+        "enum P<A, B> where A: Into<B>, B: Sized",
+    ] {
+        let inner = format!("fn f() -> u8 {{ {head} {{ fn new() -> Self {{ Self }} }} 1 }}");
+        assert!(has("", &inner, "struct f {"), "{head}");
+        // What follows is outside of it again.
+        let method = inner.replace(" 1 }", " Self::g() }");
+        assert!(!has("", &method, "struct f"), "{head}");
+    }
+    for types in ["impl Into<A>, x: Self", "impl Fn(A) -> B, x: Self", "struct => Self::g()"] {
+        assert!(!has("", &format!("fn f() -> u8 {{ m!({types}) }}"), "struct f"), "{types}");
+    }
     let method = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } Self::g() }";
     assert!(!has("", method, "struct f"));
     assert!(!has("", "fn f(x: impl Into<Self>) -> u8 { 1 }", "struct f"));
