@@ -277,3 +277,37 @@ fn set_knows_what_an_option_says_without_a_call() {
     test.clock().advance(TTL);
     assert!(!page::contains(&2, "/"));
 }
+
+#[test]
+fn what_an_option_rejects_reaches_no_other() {
+    #[cache(
+        capacity = 100,
+        if = |rows| !rows.is_empty(),
+        ttl = |rows| Duration::from_secs(u64::from(rows[0])),
+        weight = |_, rows| u64::from(60 / rows[0])
+    )]
+    fn rows(first: Option<u32>) -> Vec<u32> {
+        first.into_iter().collect()
+    }
+    #[cache(
+        capacity = 100,
+        if = |rows| !rows.is_empty(),
+        ttl = |rows| Duration::from_secs(u64::from(rows[0])),
+        weight = |_, rows| u64::from(60 / rows[0])
+    )]
+    async fn fallible(first: Option<u32>) -> Result<Vec<u32>, String> {
+        Ok(rows(first))
+    }
+
+    let _test = isolate();
+    // Empty: no TTL and no weight. No TTL: no weight.
+    assert_eq!((rows(None), rows(Some(0)), rows(Some(5))), (vec![], vec![0], vec![5]));
+    assert_eq!((rows::stats().entries, rows::stats().weight), (1, 12));
+    rows::set(&Some(5), vec![]);
+    assert!(!rows::contains(&Some(5)));
+    assert_eq!(block_on(fallible(None)), Ok(vec![]));
+    assert_eq!(fallible::stats().entries, 0);
+    // What is not stored says why, by the first option that rejects it.
+    assert_eq!(rows::explain(&None).not_stored, Some(cachekit::explain::NotStored::Condition));
+    assert_eq!(rows::explain(&Some(0)).not_stored, Some(cachekit::explain::NotStored::NoTime));
+}
