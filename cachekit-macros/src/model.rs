@@ -1,6 +1,7 @@
 //! A validated function. Building it is the only step that can fail; from here on code is written.
 
 mod companion;
+mod future;
 mod interop;
 mod key;
 mod left_out;
@@ -118,6 +119,7 @@ impl Model {
         let interop_types = interop::decides_types(&args);
         secure::check(tier, stays_here, &args, &function, &mut errors);
         stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
+        future::check(&args, (&function, &parameters), &returned, &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };
         check_returned(&function, &returned, (tier, &args), &mut errors);
 

@@ -3,6 +3,7 @@
 
 mod around;
 mod behind;
+mod borrowed;
 mod free;
 mod named;
 mod parameter;
@@ -20,6 +21,7 @@ use crate::args::Args;
 use crate::fragments;
 
 pub(crate) use around::Around;
+pub(crate) use borrowed::borrows;
 pub(crate) use free::Free;
 pub(crate) use named::{Node, awaits, names};
 pub(crate) use parameter::{Form, Parameter};

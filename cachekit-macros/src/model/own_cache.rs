@@ -2,7 +2,7 @@
 //! calls apart.
 
 use super::left_out::View;
-use crate::args::{Args, SelfKey};
+use crate::args::Args;
 use crate::diagnostics::Errors;
 use crate::signature::{Around, Free, Function, Parameter};
 
@@ -27,7 +27,7 @@ pub(super) fn check(
     }
     check_options(args, errors);
     // The object's type determines these, and that of an instance, too.
-    if is_of_self(args) || matches!(args.self_key.value(), Some(SelfKey::Instance(_))) {
+    if is_of_self(args) || args.is_of_instance() {
         return;
     }
     check_around(args, (function, parameters), errors);
