@@ -191,13 +191,21 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     let mut generics = model.kept_generics();
     let result = ours("R", mixed);
     generics.params.push(syn::parse_quote!(#result));
-    let (generics, _, bounds) = generics.split_for_impl();
     let arguments = model.borrowed_arguments();
     // For a `Result`, the value that is stored. A type under another name is passed as a whole.
     let whole = &model.returned.value;
-    let seen = returned_value(whole);
-    let look = Ident::new(if seen.is_some() { "LookAtValue" } else { "LookAt" }, mixed);
-    let seen = seen.unwrap_or(whole);
+    let (look, seen) = if is_named_result(whole) {
+        // Which type it is, a trait says: the name may be that of an alias, or of a type of the user. Its parameter makes the
+        // bound one that is checked where `with` is called.
+        let holds = quote_spanned!(mixed=> #private::companion::HoldsOk<#result>);
+        let clause = generics.make_where_clause();
+        clause.predicates.push(syn::parse_quote!(#whole: #holds));
+        ("LookAtValue", quote_spanned!(mixed=> <#whole as #holds>::Ok))
+    } else {
+        ("LookAt", quote!(#whole))
+    };
+    let look = Ident::new(look, mixed);
+    let (generics, _, bounds) = generics.split_for_impl();
     let on = on_call_path(model);
     let run = ours("look", mixed);
     quote_spanned! {mixed=>
@@ -214,15 +222,15 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     }
 }
 
-/// `T` of what is written `Result<T, …>`.
-fn returned_value(ty: &syn::Type) -> Option<&syn::Type> {
-    let syn::Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
-    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        syn::GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })
+/// Whether it is written `Result<T, …>`.
+fn is_named_result(ty: &syn::Type) -> bool {
+    let syn::Type::Path(path) = ty else { return false };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result");
+    let Some(syn::PathArguments::AngleBracketed(arguments)) = last.map(|last| &last.arguments)
+    else {
+        return false;
+    };
+    arguments.args.iter().any(|argument| matches!(argument, syn::GenericArgument::Type(_)))
 }
 
 /// Calls the function past its entry. The arguments are those of the function.
