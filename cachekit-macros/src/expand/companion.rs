@@ -212,6 +212,7 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
         /// Runs a closure on the cached value of these arguments in place: nothing is cloned, and the function does not
         /// run. `None` if there is no value in this process. It counts as a use. A value that is kept sealed is opened for
         /// it.
+        #[allow(clippy::impl_trait_in_params)]
         #[inline]
         pub fn with #generics (
             #(#arguments,)*
