@@ -209,6 +209,28 @@ impl Model {
         (!lints.is_empty()).then(|| quote!(#[allow(#(#lints),*)]))
     }
 
+    /// The attributes that say with which features of the processor the function is compiled: where it may be called. For
+    /// items that call it.
+    fn target_features(&self) -> TokenStream {
+        let is_one = |meta: &Meta| meta.path().is_ident("target_feature");
+        let attributes = self.function.attrs.iter().filter_map(|attr| {
+            if is_one(&attr.meta) {
+                return Some(quote!(#attr));
+            }
+            let Meta::List(list) = &attr.meta else { return None };
+            if !list.path.is_ident("cfg_attr") {
+                return None;
+            }
+            let list = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(list.tokens.clone());
+            let list = list.unwrap_or_default();
+            let condition = list.first()?;
+            let mut features = list.iter().skip(1).filter(|meta| is_one(meta)).peekable();
+            features.peek()?;
+            Some(quote!(#[cfg_attr(#condition, #(#features),*)]))
+        });
+        attributes.collect()
+    }
+
     /// For items that call the function: if it is deprecated, that is no news at its own name.
     fn deprecated(&self) -> Option<TokenStream> {
         let is_deprecated =

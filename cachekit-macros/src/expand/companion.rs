@@ -270,7 +270,7 @@ fn refresh(model: &Model) -> TokenStream {
             #call
         }
     };
-    let deprecated = model.deprecated();
+    let (deprecated, features) = (model.deprecated(), model.target_features());
     // Lints look at the span of the signature, which must not end with the user's tokens.
     let bounds = if bounds.is_some() { quote!(#bounds) } else { quote_spanned!(mixed=> where) };
     let safety_doc = match safety {
@@ -286,6 +286,7 @@ fn refresh(model: &Model) -> TokenStream {
         /// Runs the function and replaces the entry of these arguments.
         #safety_doc
         #deprecated
+        #features
         #[inline]
         pub #safety fn refresh #generics (#(#arguments),*) -> #returned #bounds {
             #run
