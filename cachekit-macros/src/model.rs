@@ -99,7 +99,7 @@ impl Model {
         let written = args.clone();
         let mut args = Args::parse(fragments::options(args), &mut errors);
         let mut parameters = function.parameters();
-        same_text::check(&written, &parameters, &mut errors);
+        same_text::check(&args, &parameters, &mut errors);
         says::fill_templates(&mut args, &function, &parameters, &mut errors);
         let returned = Returned::of(&function.sig);
         check_kind(&function, &mut errors);
