@@ -49,7 +49,7 @@ fn decided(
                     errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"));
                 }
                 (Some(_), None) if view.argument_of(&name.to_string()).is_none() => {
-                    left_out.push(name.clone())
+                    left_out.push(name.clone());
                 }
                 // Entries of this process are still distinguished by it.
                 (Some(_), None) => {}

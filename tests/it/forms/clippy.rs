@@ -31,10 +31,17 @@ pub(super) fn ruled(a: u8, b: bool, _trace: u32, d: char) -> Result<u8, String> 
     if b && d == 'x' { Ok(a) } else { Err(d.to_string()) }
 }
 
-#[cache(key = (a.len(), b, d))]
-fn seven(a: Cow<'_, str>, b: Option<&u8>, c: u8, d: u8, e: u8, f: u8, g: u8) -> Option<u8> {
-    let borrowed = matches!(a, Cow::Borrowed(_));
-    b.map(|b| b + c + d + e + f + g + u8::from(borrowed))
+#[cache(key = (text.len(), first, bb))]
+fn seven(
+    text: Cow<'_, str>,
+    first: Option<&u8>,
+    bb: u8,
+    cc: u8,
+    dd: u8,
+    ee: u8,
+    ff: u8,
+) -> Option<String> {
+    first.map(|first| text.into_owned() + &(first + bb + cc + dd + ee + ff).to_string())
 }
 
 #[cache(ttl = 60, stale = 5)]
@@ -67,7 +74,7 @@ fn clippy_has_nothing_to_say() {
         (plain(1), ruled(1, true, 0, 'x'), ruled::contains(&1, &true, &0, &'x')),
         (1, Ok(1), true)
     );
-    assert_eq!(seven(Cow::Borrowed("a"), Some(&1), 1, 1, 1, 1, 1), Some(7));
+    assert_eq!(seven(Cow::Borrowed("a"), Some(&1), 1, 1, 1, 1, 1).as_deref(), Some("a6"));
     assert_eq!(block_on(later("a", (1, 2))), 4);
     let shop = Shop { tenant: 2, own: Cache::new(3) };
     assert_eq!((shop.to_price(4, ""), shop.own(4)), (8, 6));
