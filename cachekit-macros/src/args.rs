@@ -114,6 +114,32 @@ impl Args {
         args
     }
 
+    /// Every expression that a call evaluates.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let lifetimes = [&self.ttl_ok, &self.ttl_none, &self.ttl_err];
+        let lifetimes = lifetimes.into_iter().filter_map(|slot| match slot.value()? {
+            Lifetime::Fixed(..) => None,
+            Lifetime::Computed(expr) | Lifetime::FromValue(expr) => Some(expr),
+        });
+        let of_self = self.self_key.value().and_then(|meaning| match meaning {
+            SelfKey::Part(part) => Some(part),
+            SelfKey::Shared | SelfKey::Instance(_) => None,
+        });
+        let slots = [
+            &self.weight,
+            &self.key,
+            &self.condition,
+            &self.backend,
+            &self.tenant,
+            &self.own_cache,
+        ];
+        slots.into_iter().filter_map(Slot::value).chain(of_self).chain(lifetimes)
+    }
+
+    pub(crate) fn is_of_instance(&self) -> bool {
+        matches!(self.self_key.value(), Some(SelfKey::Instance(_)))
+    }
+
     fn read_option(&mut self, input: ParseStream<'_>, errors: &mut Errors) {
         // Some options are keywords.
         let Ok(name) = input.call(Ident::parse_any) else {

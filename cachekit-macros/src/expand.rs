@@ -16,15 +16,22 @@ mod rules;
 mod secure;
 mod spans;
 
+use std::collections::HashSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Generics, Meta, Token};
+use syn::{Attribute, Generics, Meta, Token, Type};
 
+use crate::args::Capacity;
 use crate::crate_path::Item;
 use crate::model::{Companion, Model, Tier};
 use crate::names::ours;
+use crate::signature::plain;
+
+/// So many arguments are never too many for clippy, not even with one more.
+const FEW_ARGUMENTS: usize = 3;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let function = function::expand(model);
@@ -144,8 +151,8 @@ impl Model {
     /// The levels of lints that the user sets at the function, for the items next to it: they repeat the user's tokens.
     ///
     /// No lint of the compiler has another level there, because `#[allow(…)]` is an error under the user's `#![forbid(…)]`.
-    /// Instead, all tokens that a lint could be reported at have spans of the expansion. Clippy also looks at names and
-    /// types that are the user's, and has nothing to say here.
+    /// Instead, all tokens that a lint could be reported at have spans of the expansion. Most lints of clippy look at these,
+    /// too; the others are allowed one by one, where they would be reported.
     fn levels_of_lints(&self) -> TokenStream {
         let levels = self.function.attrs.iter().filter_map(|attr| {
             let path = attr.path();
@@ -166,10 +173,62 @@ impl Model {
                 (false, false) => Some(quote!(#attr)),
             }
         });
-        let clippy = quote! {
-            #[allow(clippy::all, clippy::nursery, clippy::pedantic, clippy::restriction)]
+        self.clippy().into_iter().chain(levels).collect()
+    }
+
+    /// The lints of clippy that look at what the user wrote, whatever is written around it.
+    fn clippy(&self) -> Option<TokenStream> {
+        let named = |ty: &Type, name: &str| match plain(ty) {
+            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == name),
+            _ => false,
         };
-        std::iter::once(clippy).chain(levels).collect()
+        let mut lints = Vec::new();
+        if self.parameters.len() >= FEW_ARGUMENTS {
+            lints.push(quote!(clippy::too_many_arguments));
+        }
+        for parameter in &self.parameters {
+            // Companions get all arguments by reference.
+            if named(&parameter.ty, "Cow") {
+                lints.push(quote!(clippy::ptr_arg));
+            } else if named(&parameter.ty, "Option") {
+                lints.push(quote!(clippy::ref_option_ref));
+            }
+            // Unused by the body; the key uses it.
+            if parameter.ident.to_string().starts_with('_') {
+                lints.push(quote!(clippy::used_underscore_binding));
+            }
+        }
+        if self.returned.is_async() {
+            lints.push(quote!(clippy::future_not_send));
+        }
+        if let Some(Capacity::Computed(_)) = &self.options.capacity {
+            lints.push(quote!(clippy::default_numeric_fallback));
+        }
+        let mut seen = HashSet::new();
+        lints.retain(|lint| seen.insert(lint.to_string()));
+        (!lints.is_empty()).then(|| quote!(#[allow(#(#lints),*)]))
+    }
+
+    /// The attributes that say with which features of the processor the function is compiled: where it may be called. For
+    /// items that call it.
+    fn target_features(&self) -> TokenStream {
+        let is_one = |meta: &Meta| meta.path().is_ident("target_feature");
+        let attributes = self.function.attrs.iter().filter_map(|attr| {
+            if is_one(&attr.meta) {
+                return Some(quote!(#attr));
+            }
+            let Meta::List(list) = &attr.meta else { return None };
+            if !list.path.is_ident("cfg_attr") {
+                return None;
+            }
+            let list = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(list.tokens.clone());
+            let list = list.unwrap_or_default();
+            let condition = list.first()?;
+            let mut features = list.iter().skip(1).filter(|meta| is_one(meta)).peekable();
+            features.peek()?;
+            Some(quote!(#[cfg_attr(#condition, #(#features),*)]))
+        });
+        attributes.collect()
     }
 
     /// For items that call the function: if it is deprecated, that is no news at its own name.

@@ -81,23 +81,26 @@ use crate::model::{Model, Tier};
 /// user::contains(&42).await;      // is there one?
 /// user::set(&42, Ok(jane)).await; // put one there
 /// user::refresh(42).await;        // run the function and replace it
-/// user::key(&42);                 // what it is stored under
+/// user::with(&42, |jane| jane.id); // look at the value in place, without a copy
+/// user::explain(&42).await;       // which tier would answer a call, and why
+/// user::key(&42);                 // identifies the call, for logs
 /// user::stats();                  // counters of the whole function
-/// user::clear().await;            // drop everything
+/// user::clear().await;            // drop all of its entries in this process
+/// user::purge();                  // drop those of them that have expired
 /// ```
 ///
-/// Its functions are `async` if the function is. They borrow their arguments, and leave out the skipped
-/// ones, except for `refresh`, which calls the function. With arguments of type `impl Trait` there
-/// are only `stats` and `clear`.
+/// If the function is `async`, so are these, except `with`, `key`, `stats` and `purge`. They borrow their arguments, and
+/// leave out the skipped ones, except for `refresh`, which calls the function. With arguments of type `impl Trait` there
+/// are only `stats`, `clear` and `purge`.
 ///
-/// Each method gets a second method that returns a handle with the same operations:
+/// Each method gets a second method of its visibility that returns a handle with the same operations, except `with`:
 ///
 /// ```ignore
 /// shop.price_cache(&item).invalidate();
 /// ```
 ///
-/// A method without a visibility may belong to a trait `impl`, where nothing can be added. It has no
-/// handle, unless `name` asks for one.
+/// Methods of a trait's `impl` have none, because nothing can be added there. If the attribute cannot see in the source
+/// file that a private method is not one of these, as in code that a macro generated, `name` asks for a handle.
 ///
 /// # Options
 ///
@@ -255,7 +258,9 @@ use crate::model::{Model, Tier};
 /// ```
 ///
 /// Capacity, weight and similar settings then belong to that cache, and there is no companion. The values stay in
-/// this process.
+/// this process. If the expression does not mention `self`, the cache is one for all objects, and a method states what
+/// `self` means, as without `in`. The key shows no types: those of the block around are named in it, or left out with
+/// `skip(Self)`.
 ///
 /// ## `name`, `vis` and `crate`: the generated code
 ///

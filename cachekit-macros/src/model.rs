@@ -1,9 +1,11 @@
 //! A validated function. Building it is the only step that can fail; from here on code is written.
 
 mod companion;
+mod future;
 mod interop;
 mod key;
 mod left_out;
+mod own_cache;
 mod places;
 mod same_text;
 mod says;
@@ -22,6 +24,8 @@ use crate::fragments;
 use crate::signature::{Form, Function, Parameter, Returned};
 
 pub(crate) use companion::Companion;
+#[cfg(test)]
+pub(crate) use companion::skipped_in;
 pub(crate) use key::Part;
 pub(crate) use stale::pointee;
 
@@ -95,17 +99,17 @@ impl Model {
         let written = args.clone();
         let mut args = Args::parse(fragments::options(args), &mut errors);
         let mut parameters = function.parameters();
-        same_text::check(&written, &parameters, &mut errors);
+        same_text::check(&args, &parameters, &mut errors);
         says::fill_templates(&mut args, &function, &parameters, &mut errors);
         let returned = Returned::of(&function.sig);
         check_kind(&function, &mut errors);
         check_attributes(&function, &parameters, &mut errors);
-        check_own_cache(&args, &mut errors);
         let key = key::parts(&args, &function, &mut parameters, &mut errors);
         says::check(tier, &args, &function, &parameters, &mut errors);
         let left_out = left_out::choose(&args, &function, &mut parameters, &mut errors);
         let companion = Companion::choose((&args, &written), (&function, &parameters), &mut errors);
         left_out::check_place(&left_out, &args, &companion, &mut errors);
+        own_cache::check(&args, (&function, &parameters), &mut errors);
         // An instance's number means nothing to another process; and the user's own cache
         // is in this process, too.
         let stays_here =
@@ -115,6 +119,7 @@ impl Model {
         let interop_types = interop::decides_types(&args);
         secure::check(tier, stays_here, &args, &function, &mut errors);
         stale::check(&args, (&function, &parameters), (&returned, &companion), &mut errors);
+        future::check(&args, (&function, &parameters), &returned, &mut errors);
         let tier = if stays_here { Tier::Local } else { tier };
         check_returned(&function, &returned, (tier, &args), &mut errors);
 
@@ -246,37 +251,6 @@ fn check_returned(
     }
     if let Some((place, message)) = returned.mistake(tier != Tier::Local, args.ttl_err.is_given()) {
         errors.at(place, message);
-    }
-}
-
-/// With `in`, the cache is the user's: settings of a cache are made where it is built.
-fn check_own_cache(args: &Args, errors: &mut Errors) {
-    if !args.own_cache.is_given() {
-        return;
-    }
-    let on_the_builder = "belongs to the cache itself: with `in`, set it where that cache is built";
-    let no_companion =
-        "is for the companion, and with `in` there is none: call the cache's own methods";
-    let in_process = "is for entries in a shared tier, and a cache of your own is in this process only: remove it";
-    let receiver = "is not needed with `in`: whose cache it is says it; if more of `self` matters, name it in \
-                    `key = …`";
-    let conflicts = [
-        (args.capacity.name(), on_the_builder),
-        (args.weight.name(), on_the_builder),
-        (args.idle.name(), on_the_builder),
-        (args.name.name(), no_companion),
-        (args.vis.name(), no_companion),
-        (args.namespace.name(), in_process),
-        (args.version.name(), in_process),
-        (args.backend.name(), in_process),
-        (args.fill_lock.name(), in_process),
-        (args.stale.name(), "is not there for a cache of your own yet: remove it, or remove `in`"),
-        (args.self_key.name(), receiver),
-    ];
-    for (option, why) in conflicts {
-        if let Some(option) = option {
-            errors.at(option, format_args!("`{option}` {why}"));
-        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod around;
 mod behind;
+mod borrowed;
 mod free;
+mod named;
 mod parameter;
 mod returned;
 mod tokens;
@@ -19,10 +21,12 @@ use crate::args::Args;
 use crate::fragments;
 
 pub(crate) use around::Around;
+pub(crate) use borrowed::borrows;
 pub(crate) use free::Free;
+pub(crate) use named::{Node, awaits, names};
 pub(crate) use parameter::{Form, Parameter};
 pub(crate) use returned::{Flavor, Returned, plain};
-pub(crate) use tokens::{begins_path, mentions, mentions_self_type};
+pub(crate) use tokens::{begins_path, mentions_self_type};
 
 /// A function as far as we read it: the signature is parsed, the body stays unchanged, so
 /// that half-typed code keeps its own error messages.
@@ -79,7 +83,7 @@ impl Function {
     pub(crate) fn is_associated(&self, args: &Args) -> bool {
         self.receiver().is_some()
             || args.self_key.is_given()
-            || mentions(&self.sig, "Self")
+            || named::has_keyword(&self.sig, "Self")
             || self.body.as_ref().is_some_and(|body| mentions_self_type(body.stream()))
     }
 

@@ -65,15 +65,19 @@ impl Names<'_> {
             if let Ok(index) = field.parse::<usize>() {
                 let mut index = Literal::usize_unsuffixed(index);
                 index.set_span(text.span());
-                quote!(.#index)
+                Ok(quote!(.#index))
             } else {
-                // A field may have the name of a keyword.
-                let mut name =
-                    syn::parse_str(field).unwrap_or_else(|_| Ident::new_raw(field, text.span()));
+                let mut name = field_name(field).ok_or_else(|| {
+                    let advice = format!(
+                        "no field is called `{field}`: write `format!(…)` for anything else"
+                    );
+                    syn::Error::new(text.span(), advice)
+                })?;
                 name.set_span(text.span());
-                quote!(.#name)
+                Ok(quote!(.#name))
             }
         });
+        let fields: Vec<TokenStream> = fields.collect::<Result<_>>()?;
         Ok(quote!(#root #(#fields)*))
     }
 
@@ -97,6 +101,15 @@ impl Names<'_> {
         };
         Err(syn::Error::new(text.span(), format_args!("no argument is called `{root}`: {known}")))
     }
+}
+
+/// A field may have the name of a keyword, except for those that are no raw names either.
+fn field_name(field: &str) -> Option<Ident> {
+    let name = syn::parse::Parser::parse_str(Ident::parse_any, field).ok()?;
+    if matches!(field, "_" | "crate" | "self" | "Self" | "super") {
+        return None;
+    }
+    Some(syn::parse_str(field).unwrap_or_else(|_| Ident::new_raw(field, name.span())))
 }
 
 fn literal(text: &str, span: Span) -> Literal {

@@ -13,6 +13,7 @@ mod same_text;
 mod secure;
 mod sharing;
 mod stale;
+mod words;
 
 use std::str::FromStr;
 

@@ -12,7 +12,7 @@ mod generated;
 mod visit;
 
 pub use generated::{entries, whole};
-pub use visit::{LookAt, LookAtValue, MakeHandle, Visit, visit, visit_ruled};
+pub use visit::{HoldsOk, LookAt, LookAtValue, MakeHandle, Visit, visit, visit_ruled};
 
 /// `f::invalidate(…)`
 pub fn invalidate<R>(entry: Handle<R>) -> Invalidated {

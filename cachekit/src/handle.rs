@@ -100,7 +100,7 @@ impl<R> Inner<R> {
 
 /// One call of a sync cached method, by its key.
 ///
-/// A public method `fn price(&self, item: u32)` has a companion `fn price_cache(&self, item: &u32)` that
+/// A method `fn price(&self, item: u32)` has a companion `fn price_cache(&self, item: &u32)` that
 /// returns this.
 ///
 /// # Example

@@ -16,7 +16,7 @@
 //!
 //! - [`macro@cache`] and [`cache::local`] are the attributes; their pages list every option.
 //! - A function `user` gets a companion type `user` with `invalidate`, `refresh`, `peek`, `set`, `contains`,
-//!   `key`, `explain`, `stats` and `clear`; a public method `get` gets a companion `get_cache` that returns a
+//!   `key`, `with`, `explain`, `stats`, `clear` and `purge`; a method `get` gets a companion `get_cache` that returns a
 //!   [`Handle`].
 //! - [`Cache`] is the same cache as an object, for a struct's field or for code without attributes.
 //! - [`functions`] lists every annotated function with its policy and counters.

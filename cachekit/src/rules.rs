@@ -258,11 +258,16 @@ where
         let stored = S::stored(ret).is_some();
         let (keep, ttl, weight) = match (S::view(ret), S::error(ret)) {
             (Some(value), _) => {
+                // One after the other: what an option rejects need not make sense to the next.
+                if !self.keep_if.keep(value) {
+                    return Verdict { keep: false, ttl: NEVER, weight: 1, window: NEVER };
+                }
                 let ttl = match (S::kind(ret), self.ttl_none) {
                     (Kind::None, Some(ttl)) => ttl,
                     _ => self.ttl.ttl(value, general),
                 };
-                (self.keep_if.keep(value), ttl, self.weight.weight(key, value))
+                let weight = if stored && ttl > 0 { self.weight.weight(key, value) } else { 1 };
+                (true, ttl, weight)
             }
             (None, Some(error)) => (true, self.ttl_err.ttl(error, general), 1),
             (None, None) => (false, NEVER, 1),

@@ -113,12 +113,13 @@ pub(super) fn function(model: &Model) -> TokenStream {
     let boxed = quote_spanned!(at=> #private::Box::pin(async move { #call.await }));
     let cfgs = model.cfgs();
     let allowed = model.levels_of_lints();
-    let deprecated = model.deprecated();
+    let (deprecated, features) = (model.deprecated(), model.target_features());
     quote_spanned! {mixed=>
         #(#cfgs)*
         #[doc(hidden)]
         #allowed
         #deprecated
+        #features
         fn #name #generics (#(#parameters),*) -> ::core::pin::Pin<#private::Box<
             dyn ::core::future::Future<Output = #value> + ::core::marker::Send,
         >> #bounds {

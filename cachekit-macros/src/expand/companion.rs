@@ -191,19 +191,28 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     let mut generics = model.kept_generics();
     let result = ours("R", mixed);
     generics.params.push(syn::parse_quote!(#result));
-    let (generics, _, bounds) = generics.split_for_impl();
     let arguments = model.borrowed_arguments();
     // For a `Result`, the value that is stored. A type under another name is passed as a whole.
     let whole = &model.returned.value;
-    let seen = returned_value(whole);
-    let look = Ident::new(if seen.is_some() { "LookAtValue" } else { "LookAt" }, mixed);
-    let seen = seen.unwrap_or(whole);
+    let (look, seen) = if is_named_result(whole) {
+        // Which type it is, a trait says: the name may be that of an alias, or of a type of the user. Its parameter makes the
+        // bound one that is checked where `with` is called.
+        let holds = quote_spanned!(mixed=> #private::companion::HoldsOk<#result>);
+        let clause = generics.make_where_clause();
+        clause.predicates.push(syn::parse_quote!(#whole: #holds));
+        ("LookAtValue", quote_spanned!(mixed=> <#whole as #holds>::Ok))
+    } else {
+        ("LookAt", quote!(#whole))
+    };
+    let look = Ident::new(look, mixed);
+    let (generics, _, bounds) = generics.split_for_impl();
     let on = on_call_path(model);
     let run = ours("look", mixed);
     quote_spanned! {mixed=>
         /// Runs a closure on the cached value of these arguments in place: nothing is cloned, and the function does not
         /// run. `None` if there is no value in this process. It counts as a use. A value that is kept sealed is opened for
         /// it.
+        #[allow(clippy::impl_trait_in_params)]
         #[inline]
         pub fn with #generics (
             #(#arguments,)*
@@ -214,15 +223,15 @@ fn with(model: &Model, names: &[&Ident]) -> TokenStream {
     }
 }
 
-/// `T` of what is written `Result<T, …>`.
-fn returned_value(ty: &syn::Type) -> Option<&syn::Type> {
-    let syn::Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
-    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        syn::GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })
+/// Whether it is written `Result<T, …>`.
+fn is_named_result(ty: &syn::Type) -> bool {
+    let syn::Type::Path(path) = ty else { return false };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result");
+    let Some(syn::PathArguments::AngleBracketed(arguments)) = last.map(|last| &last.arguments)
+    else {
+        return false;
+    };
+    arguments.args.iter().any(|argument| matches!(argument, syn::GenericArgument::Type(_)))
 }
 
 /// Calls the function past its entry. The arguments are those of the function.
@@ -261,7 +270,7 @@ fn refresh(model: &Model) -> TokenStream {
             #call
         }
     };
-    let deprecated = model.deprecated();
+    let (deprecated, features) = (model.deprecated(), model.target_features());
     // Lints look at the span of the signature, which must not end with the user's tokens.
     let bounds = if bounds.is_some() { quote!(#bounds) } else { quote_spanned!(mixed=> where) };
     let safety_doc = match safety {
@@ -277,6 +286,7 @@ fn refresh(model: &Model) -> TokenStream {
         /// Runs the function and replaces the entry of these arguments.
         #safety_doc
         #deprecated
+        #features
         #[inline]
         pub #safety fn refresh #generics (#(#arguments),*) -> #returned #bounds {
             #run

@@ -1,15 +1,14 @@
 //! A function's generics without some of them.
 
 use proc_macro2::Ident;
-use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, Generics, Token, TypeParamBound, WherePredicate};
 
-use crate::signature::mentions;
+use crate::signature::{Node, names};
 
 /// Removes parameters, and every bound that mentions them.
 pub(super) fn leave_out(generics: &mut Generics, left_out: &[Ident]) {
-    let names: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+    let words: Vec<String> = left_out.iter().map(ToString::to_string).collect();
     let params = std::mem::take(&mut generics.params);
     generics.params = params
         .into_iter()
@@ -20,7 +19,7 @@ pub(super) fn leave_out(generics: &mut Generics, left_out: &[Ident]) {
         })
         .map(|mut param| {
             if let GenericParam::Type(param) = &mut param {
-                keep_other_bounds(&mut param.bounds, &names);
+                keep_other_bounds(&mut param.bounds, &words);
             }
             param
         })
@@ -31,21 +30,21 @@ pub(super) fn leave_out(generics: &mut Generics, left_out: &[Ident]) {
             .into_iter()
             .filter_map(|mut predicate| {
                 if let WherePredicate::Type(predicate) = &mut predicate
-                    && !speaks_of(&predicate.bounded_ty, &names)
+                    && !speaks_of(&predicate.bounded_ty, &words)
                 {
-                    keep_other_bounds(&mut predicate.bounds, &names);
+                    keep_other_bounds(&mut predicate.bounds, &words);
                 }
-                (!speaks_of(&predicate, &names)).then_some(predicate)
+                (!speaks_of(&predicate, &words)).then_some(predicate)
             })
             .collect();
     }
 }
 
-fn keep_other_bounds(bounds: &mut Punctuated<TypeParamBound, Token![+]>, names: &[String]) {
+fn keep_other_bounds(bounds: &mut Punctuated<TypeParamBound, Token![+]>, words: &[String]) {
     let all = std::mem::take(bounds);
-    *bounds = all.into_iter().filter(|bound| !speaks_of(bound, names)).collect();
+    *bounds = all.into_iter().filter(|bound| !speaks_of(bound, words)).collect();
 }
 
-fn speaks_of(tokens: &impl ToTokens, names: &[String]) -> bool {
-    names.iter().any(|name| mentions(tokens.to_token_stream(), name))
+fn speaks_of(node: &impl Node, words: &[String]) -> bool {
+    words.iter().any(|word| names(node, word))
 }

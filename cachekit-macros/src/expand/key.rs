@@ -3,16 +3,12 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::visit::{self, Visit};
-use syn::{
-    Expr, GenericArgument, GenericParam, Index, Lifetime, ParenthesizedGenericArguments,
-    PathArguments, Token, TraitBound, Type, TypeFnPtr, TypeReference,
-};
+use syn::{Expr, GenericArgument, Index, PathArguments, Token, Type};
 
 use super::spans::{Extent, heart, located};
 use crate::model::{Model, Part, Tier};
 use crate::names::ours;
-use crate::signature::{Form, Parameter, plain};
+use crate::signature::{Form, Parameter, borrows, plain};
 
 /// How the arguments arrive.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,40 +181,6 @@ fn borrowing_items(ty: &Type) -> Option<&Punctuated<Type, Token![,]>> {
         Type::Tuple(tuple) if tuple.elems.len() > 1 && borrows(ty) => Some(&tuple.elems),
         _ => None,
     }
-}
-
-/// Whether a type shows that its values borrow.
-fn borrows(ty: &Type) -> bool {
-    struct Finder<'a> {
-        found: bool,
-        /// Those of a `for<'a>` around.
-        bound: Vec<&'a Lifetime>,
-    }
-    impl<'a> Visit<'a> for Finder<'a> {
-        fn visit_type_reference(&mut self, reference: &'a TypeReference) {
-            self.found |= reference.lifetime.is_none();
-            visit::visit_type_reference(self, reference);
-        }
-        fn visit_lifetime(&mut self, lifetime: &'a Lifetime) {
-            self.found |= lifetime.ident != "static" && !self.bound.contains(&lifetime);
-        }
-        fn visit_trait_bound(&mut self, bound: &'a TraitBound) {
-            let lifetimes = bound.lifetimes.iter().flat_map(|bound| &bound.lifetimes);
-            let before = self.bound.len();
-            self.bound.extend(lifetimes.filter_map(|parameter| match parameter {
-                GenericParam::Lifetime(parameter) => Some(&parameter.lifetime),
-                _ => None,
-            }));
-            self.visit_path(&bound.path);
-            self.bound.truncate(before);
-        }
-        // Their arguments are not a part of the value.
-        fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
-        fn visit_parenthesized_generic_arguments(&mut self, _: &'a ParenthesizedGenericArguments) {}
-    }
-    let mut finder = Finder { found: false, bound: Vec::new() };
-    finder.visit_type(ty);
-    finder.found
 }
 
 /// The part of an expression. A tuple that is written out is a tuple of parts, since its items may be references: as a whole

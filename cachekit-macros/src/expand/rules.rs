@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Expr;
 
 use super::spans::{Extent, located};
 use crate::args::Lifetime;
 use crate::model::{Model, Tier};
 use crate::names::ours;
-use crate::signature::mentions;
+use crate::signature::{Free, awaits, names};
 
 /// The chain that collects them, or nothing if the site's policy is enough.
 pub(super) fn expand(model: &Model) -> Option<TokenStream> {
@@ -27,7 +28,7 @@ pub(super) fn expand(model: &Model) -> Option<TokenStream> {
     let rules = quote_spanned!(Span::mixed_site()=> #private::#holder::#method(&#miss));
     let rules = quote!(#rules #chain);
     // What awaits may go on elsewhere, where it is not inside.
-    if model.options.stale.is_none() || mentions(&chain, "await") {
+    if model.options.stale.is_none() || expressions(model).any(awaits) {
         return Some(rules);
     }
     // The call leads already: what the options call must be known to run inside of it.
@@ -50,7 +51,7 @@ pub(super) fn for_set(model: &Model) -> Option<TokenStream> {
         return None;
     }
     let mixed = Span::mixed_site();
-    if mentions_a_call(model, &expressions(model)) {
+    if expressions(model).any(|expr| mentions_a_call(model, expr)) {
         let private = model.private();
         return Some(quote_spanned!(mixed=> #private::unknown));
     }
@@ -58,34 +59,25 @@ pub(super) fn for_set(model: &Model) -> Option<TokenStream> {
     Some(quote_spanned!(mixed=> |#rules| #rules #chain))
 }
 
-/// What the user wrote in these options, without the names of our own methods.
-fn expressions(model: &Model) -> TokenStream {
+/// What the user wrote in these options.
+fn expressions(model: &Model) -> impl Iterator<Item = &Expr> {
     let options = &model.options;
-    let mut tokens = TokenStream::new();
-    for (_, lifetime) in
-        [&options.ttl_ok, &options.ttl_none, &options.ttl_err].into_iter().flatten()
-    {
-        match lifetime {
-            Lifetime::Fixed(..) => {}
-            Lifetime::Computed(expr) => expr.to_tokens(&mut tokens),
-            Lifetime::FromValue(closure) => closure.to_tokens(&mut tokens),
-        }
-    }
-    for (_, expr) in [&options.condition, &options.weight].into_iter().flatten() {
-        expr.to_tokens(&mut tokens);
-    }
-    tokens
+    let lifetimes = [&options.ttl_ok, &options.ttl_none, &options.ttl_err];
+    let lifetimes = lifetimes.into_iter().flatten().filter_map(|(_, lifetime)| match lifetime {
+        Lifetime::Fixed(..) => None,
+        Lifetime::Computed(expr) | Lifetime::FromValue(expr) => Some(expr),
+    });
+    let functions = [&options.condition, &options.weight].into_iter().flatten();
+    lifetimes.chain(functions.map(|(_, expr)| expr))
 }
 
-/// Whether an option's expression mentions an argument or `self`, or a type that is left out. A closure's own parameter
-/// of that name counts, too: then `set` only removes, which is never wrong.
-fn mentions_a_call(model: &Model, tokens: &TokenStream) -> bool {
-    let of_arguments = model
-        .parameters
-        .iter()
-        .flat_map(|parameter| parameter.names.iter().chain([&parameter.ident]));
-    mentions(tokens, "self")
-        || of_arguments.chain(&model.left_out).any(|name| mentions(tokens, &name.to_string()))
+/// Whether an option's expression uses an argument or `self`, or a type that is left out.
+fn mentions_a_call(model: &Model, expr: &Expr) -> bool {
+    let free = Free::of(expr);
+    let mut arguments = model.parameters.iter().flat_map(|parameter| &parameter.names);
+    free.has_self()
+        || arguments.any(|name| free.has(name))
+        || model.left_out.iter().any(|name| names(expr, &name.to_string()))
 }
 
 fn chain(model: &Model) -> TokenStream {

@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 
 use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::{Around, Function, Parameter, begins_path, mentions};
+use crate::signature::{Around, Free, Function, Parameter, begins_path};
 
 /// The item next to the function that works with its entries.
 pub(crate) enum Companion {
@@ -165,6 +165,7 @@ pub(crate) fn hidden<'a>(
 
 /// The first skipped argument that an expression names.
 pub(crate) fn skipped_in<'a>(expr: &syn::Expr, parameters: &'a [Parameter]) -> Option<&'a Ident> {
+    let free = Free::of(expr);
     let skipped = parameters.iter().filter(|parameter| parameter.skipped);
-    skipped.map(|parameter| &parameter.ident).find(|name| mentions(expr, &name.to_string()))
+    skipped.map(|parameter| &parameter.ident).find(|name| free.has(name))
 }

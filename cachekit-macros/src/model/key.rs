@@ -4,6 +4,7 @@ use proc_macro2::Ident;
 use syn::Expr;
 
 use super::left_out::is_type_parameter;
+use super::own_cache;
 use crate::args::{Args, SelfKey};
 use crate::diagnostics::{Errors, list, list_or, nearest};
 use crate::signature::{Free, Function, Parameter};
@@ -79,12 +80,15 @@ fn receiver_part(args: &Args, function: &Function, errors: &mut Errors) -> Optio
         // A key that could not be read may have mentioned it.
         let key_says_it =
             args.key.is_given() && args.key.value().is_none_or(|key| Free::of(key).has_self());
-        if !key_says_it && !args.own_cache.is_given() {
+        if !key_says_it && !own_cache::is_of_self(args) {
+            let why = if args.own_cache.is_given() { own_cache::NOT_OF_SELF } else { "" };
             errors.at(
                 receiver,
-                "say what `self` means for the key: `self = shared` if every instance gives the same result, \
-                 `self = instance` if each instance has entries of its own, or `self = key(self.id)` if this \
-                 part of it decides",
+                format_args!(
+                    "{why}say what `self` means for the key: `self = shared` if every instance gives the same result, \
+                     `self = instance` if each instance has entries of its own, or `self = key(self.id)` if this \
+                     part of it decides"
+                ),
             );
         }
         return None;
@@ -104,9 +108,10 @@ fn skipped<'a>(
     errors: &mut Errors,
 ) -> &'a [Ident] {
     let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
-    // With `interop` also the parameters around the function.
+    // Where a key shows no types, also the parameters around the function.
+    let shows_no_types = args.interop.is_given() || args.own_cache.is_given();
     let is_type = |name: &Ident| {
-        is_type_parameter(name, function, parameters) || (name == "Self" && args.interop.is_given())
+        is_type_parameter(name, function, parameters) || (name == "Self" && shows_no_types)
     };
     let only_types = !skipped.is_empty() && skipped.iter().all(is_type);
     if let (Some(option), true, false) = (args.skip.name(), args.key.is_given(), only_types) {

@@ -14,7 +14,7 @@ use super::interop::is_named_in_key;
 use super::says::is_unreadable;
 use crate::args::{Args, SelfKey};
 use crate::diagnostics::{Errors, list};
-use crate::signature::{Free, Function, Parameter, mentions};
+use crate::signature::{Free, Function, Parameter, names};
 
 /// The type and `const` parameters that `skip(…)` leaves out of the function's identity.
 pub(super) fn choose(
@@ -26,7 +26,7 @@ pub(super) fn choose(
     let left_out = decided(args, function, parameters, errors);
     // No companion could take these. With `key` they were not skipped.
     for parameter in parameters {
-        let names_it = |name: &Ident| mentions(&parameter.ty, &name.to_string());
+        let names_it = |name: &Ident| names(&parameter.ty, &name.to_string());
         parameter.skipped |= left_out.iter().any(names_it);
     }
     left_out
@@ -43,12 +43,14 @@ fn decided(
     for name in function.turbofish() {
         let skipped = view.skipped(name);
         if view.is_for_all_languages() {
-            match (skipped, view.reason_besides_arguments(name)) {
+            match (skipped, view.reason_besides_arguments(&name.to_string())) {
                 (None, _) => view.ask_for_all_languages(name, errors),
                 (Some(skipped), Some(reason)) => {
                     errors.at(skipped, format_args!("`{skipped}` cannot be left out: {reason}"));
                 }
-                (Some(_), None) if view.argument_of(name).is_none() => left_out.push(name.clone()),
+                (Some(_), None) if view.argument_of(&name.to_string()).is_none() => {
+                    left_out.push(name.clone());
+                }
                 // Entries of this process are still distinguished by it.
                 (Some(_), None) => {}
             }
@@ -113,7 +115,7 @@ pub(super) fn is_type_parameter(
 }
 
 /// The function, as seen by the key.
-struct View<'a> {
+pub(super) struct View<'a> {
     args: &'a Args,
     function: &'a Function,
     /// The arguments that the key shows.
@@ -123,7 +125,11 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     /// `None` if a part of it could not be read.
-    fn of(args: &'a Args, function: &'a Function, parameters: &'a [Parameter]) -> Option<Self> {
+    pub(super) fn of(
+        args: &'a Args,
+        function: &'a Function,
+        parameters: &'a [Parameter],
+    ) -> Option<Self> {
         let free = match (args.key.is_given(), args.key.value()) {
             (true, None) => return None,
             (_, Some(key)) if is_unreadable(key) => return None,
@@ -149,6 +155,11 @@ impl<'a> View<'a> {
 
     /// Why a type is part of the identity of the stored value.
     fn reason(&self, name: &Ident) -> Option<String> {
+        self.reason_for(&name.to_string())
+    }
+
+    /// The same for the parameter of this name, which may be one of the block around.
+    pub(super) fn reason_for(&self, name: &str) -> Option<String> {
         let argument = self.argument_of(name).map(|argument| {
             format!("it is in the type of `{argument}`, which is a part of the key")
         });
@@ -156,15 +167,13 @@ impl<'a> View<'a> {
     }
 
     /// An argument in the key whose type contains it.
-    fn argument_of(&self, name: &Ident) -> Option<&'a Ident> {
-        let word = name.to_string();
-        let argument = self.kept.iter().find(|argument| mentions(&argument.ty, &word))?;
+    fn argument_of(&self, name: &str) -> Option<&'a Ident> {
+        let argument = self.kept.iter().find(|argument| names(&argument.ty, name))?;
         Some(argument.names.first().unwrap_or(&argument.ident))
     }
 
-    fn reason_besides_arguments(&self, name: &Ident) -> Option<String> {
-        let word = name.to_string();
-        if mentions(&self.function.sig.output, &word) {
+    fn reason_besides_arguments(&self, name: &str) -> Option<String> {
+        if names(&self.function.sig.output, name) {
             return Some("it is in the return type, and so decides what is stored".to_owned());
         }
         let of_self = match self.args.self_key.value() {
@@ -176,17 +185,17 @@ impl<'a> View<'a> {
             ("self", of_self),
             ("tenant", self.args.tenant.value()),
             ("backend", self.args.backend.value()),
+            ("in", self.args.own_cache.value()),
         ];
-        let named = named
-            .into_iter()
-            .find(|(_, expr)| expr.is_some_and(|expr: &Expr| mentions(expr, &word)));
+        let named =
+            named.into_iter().find(|(_, expr)| expr.is_some_and(|expr: &Expr| names(expr, name)));
         named.map(|(option, _)| format!("`{option}` names it"))
     }
 
     /// Reports a parameter about which the author has not decided.
     fn ask(&self, name: &Ident, errors: &mut Errors) {
         let word = name.to_string();
-        let holder = self.dropped.iter().find(|argument| mentions(&argument.ty, &word));
+        let holder = self.dropped.iter().find(|argument| names(&argument.ty, &word));
         let names: Vec<String> =
             holder.iter().flat_map(|argument| &argument.names).map(ToString::to_string).collect();
         let in_key = self.in_key(name);
@@ -228,7 +237,7 @@ impl<'a> View<'a> {
         let in_key = self
             .in_key(name)
             .replace(&format!("std::any::type_name::<{name}>()"), &format!("{name}::NAME"));
-        let returned = mentions(&self.function.sig.output, &word);
+        let returned = names(&self.function.sig.output, &word);
         let skipped = self.args.skip.value().map_or(&[][..], Vec::as_slice);
         let skipped: Vec<String> = skipped.iter().map(ToString::to_string).collect();
         let skip = match self.skip_with(&skipped, &word) {
@@ -244,7 +253,7 @@ impl<'a> View<'a> {
         );
     }
 
-    fn skip_with(&self, names: &[String], word: &str) -> String {
+    pub(super) fn skip_with(&self, names: &[String], word: &str) -> String {
         if self.args.key.is_given() || names.is_empty() {
             return format!("skip({word})");
         }
@@ -261,8 +270,15 @@ impl<'a> View<'a> {
             .params
             .iter()
             .any(|param| matches!(param, GenericParam::Const(param) if param.ident == *name));
-        let part =
-            if is_const { name.to_string() } else { format!("std::any::type_name::<{name}>()") };
+        if is_const {
+            self.key_with(&name.to_string())
+        } else {
+            self.key_with(&format!("std::any::type_name::<{name}>()"))
+        }
+    }
+
+    /// The key of the arguments with one more part.
+    pub(super) fn key_with(&self, part: &str) -> String {
         let names: Vec<String> = self
             .kept
             .iter()

@@ -5,7 +5,7 @@ use proc_macro2::Span;
 use super::Tier;
 use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::{Function, Parameter, mentions};
+use crate::signature::{Free, Function, Parameter};
 
 /// Checks the attribute and the options of the shared tier. `stays` means that the values
 /// cannot leave the process.
@@ -24,7 +24,7 @@ pub(super) fn check(
     }
     if tier == Tier::Io && stays {
         errors.at(
-            args.self_key.name().or(args.own_cache.name()).unwrap_or(&function.sig.ident),
+            args.own_cache.name().or(args.self_key.name()).unwrap_or(&function.sig.ident),
             "this keeps the values in this process, and `#[cache::io]` shares them: write `#[cache::local]`, \
              or say what identifies the instance everywhere with `self = key(self.id)`",
         );
@@ -42,7 +42,7 @@ pub(super) fn check(
                      `#[cache]`, or remove it"
                 ),
             );
-        } else if stays && args.self_key.is_given() {
+        } else if stays && !args.own_cache.is_given() {
             errors.at(
                 option,
                 format_args!(
@@ -89,9 +89,10 @@ fn check_backend(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
     let backend = args.backend.value().map(|backend| (backend, "backend"));
     let tenant = args.tenant.value().map(|tenant| (tenant, "tenant"));
     for (expr, what) in backend.into_iter().chain(tenant) {
+        let free = Free::of(expr);
         for parameter in parameters.iter().filter(|parameter| parameter.pattern.is_some()) {
             let mut names = parameter.names.iter();
-            let Some(name) = names.find(|name| mentions(expr, &name.to_string())) else { continue };
+            let Some(name) = names.find(|name| free.has(name)) else { continue };
             errors.at(
                 expr,
                 format_args!(

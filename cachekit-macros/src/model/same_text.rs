@@ -3,22 +3,22 @@
 //! A macro can write such a function: to Rust they are different names, because they come from different places. Options
 //! name arguments by their text, so they could mean either.
 
-use proc_macro2::{TokenStream, TokenTree};
+use syn::LitStr;
 use syn::ext::IdentExt;
-use syn::{Lit, LitStr};
 
+use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::Parameter;
+use crate::signature::{Free, Parameter};
 use crate::template::inline_names;
 
-/// Refuses an option that names an argument by a text that two of them have. `written`: the options.
-pub(super) fn check(written: &TokenStream, parameters: &[Parameter], errors: &mut Errors) {
+/// Refuses an option that names an argument by a text that two of them have. Templates are not filled in yet.
+pub(super) fn check(args: &Args, parameters: &[Parameter], errors: &mut Errors) {
     for (index, parameter) in parameters.iter().enumerate() {
         // Within one pattern a name may stand twice, on both sides of a `|`.
         let before = || parameters[..index].iter().flat_map(|parameter| &parameter.names);
         let twice = parameter.names.iter().find(|name| {
             let text = name.unraw().to_string();
-            before().any(|other| other.unraw() == text.as_str()) && names(written, &text)
+            before().any(|other| other.unraw() == text.as_str()) && names(args, &text)
         });
         if let Some(name) = twice {
             errors.at(
@@ -32,17 +32,14 @@ pub(super) fn check(written: &TokenStream, parameters: &[Parameter], errors: &mu
     }
 }
 
-/// Whether the tokens name an argument of this text, or may: on their own, or in a string.
-fn names(tokens: &TokenStream, text: &str) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Group(group) => names(&group.stream(), text),
-        TokenTree::Ident(ident) => ident.unraw() == text,
-        TokenTree::Punct(_) => false,
-        TokenTree::Literal(literal) => match Lit::new(literal) {
-            Lit::Str(string) => is_in(&string, text),
-            _ => false,
-        },
-    })
+/// Whether an option names an argument of this text: in an expression, in a string, or in `skip`.
+fn names(args: &Args, text: &str) -> bool {
+    let skipped = args.skip.value().map_or(&[][..], Vec::as_slice);
+    skipped.iter().any(|name| name.unraw() == text)
+        || args
+            .expressions()
+            .map(Free::of)
+            .any(|free| free.has_text(text) || free.texts.iter().any(|string| is_in(string, text)))
 }
 
 fn is_in(string: &LitStr, text: &str) -> bool {

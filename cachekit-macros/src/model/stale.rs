@@ -1,12 +1,11 @@
 //! `stale`: whether the function can run again after its caller has left.
 
-use syn::visit::{self, Visit};
-use syn::{Lifetime, ReceiverKind, Safety, Type, TypeReference};
+use syn::{ReceiverKind, Safety, Type, TypeReference};
 
 use super::Companion;
 use crate::args::Args;
 use crate::diagnostics::Errors;
-use crate::signature::{Flavor, Form, Function, Parameter, Returned};
+use crate::signature::{Flavor, Form, Function, Parameter, Returned, borrows};
 
 /// Checks that all arguments can be copied and that the function can be called by its name.
 pub(super) fn check(
@@ -119,28 +118,4 @@ pub(crate) fn pointee(ty: &Type) -> &Type {
 
 fn is_static(reference: &TypeReference) -> bool {
     reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
-}
-
-/// Whether the type holds a borrow, as far as the tokens show.
-fn borrows(ty: &Type) -> bool {
-    struct Finder(bool);
-    impl Visit<'_> for Finder {
-        fn visit_type_reference(&mut self, reference: &TypeReference) {
-            self.0 |= !is_static(reference);
-            visit::visit_type_reference(self, reference);
-        }
-        fn visit_lifetime(&mut self, lifetime: &Lifetime) {
-            self.0 |= lifetime.ident != "static";
-        }
-        // A value of this type does not hold what the function takes and returns.
-        fn visit_type_fn_ptr(&mut self, _: &syn::TypeFnPtr) {}
-        fn visit_parenthesized_generic_arguments(
-            &mut self,
-            _: &syn::ParenthesizedGenericArguments,
-        ) {
-        }
-    }
-    let mut finder = Finder(false);
-    finder.visit_type(ty);
-    finder.0
 }

@@ -23,8 +23,17 @@ pub(crate) struct Around {
     pub(crate) of_self: bool,
     /// Whether it is an `impl` of a type, without a trait and without attributes that could rewrite it.
     pub(crate) inherent_impl: bool,
+    /// What the block leaves open: its type and `const` parameters, and first `Self`, if it is a `trait`.
+    pub(crate) parameters: Rc<[BlockParameter]>,
     /// The names of types and modules next to the function, with the keyword that declares them.
     types: Rc<[(String, &'static str)]>,
+}
+
+/// A type or `const` parameter of an `impl` or a `trait`.
+pub(crate) struct BlockParameter {
+    pub(crate) name: String,
+    /// Whether `Self` determines it.
+    pub(crate) in_self: bool,
 }
 
 /// The functions in a source file.
@@ -145,6 +154,7 @@ fn block_at(tokens: &[Token<'_>], open: Option<usize>) -> Around {
     let item = open.and_then(|open| item(&tokens[..open]));
     Around {
         of_self: item.as_ref().is_some_and(|(_, head)| is_block_of_self(head)),
+        parameters: item.as_ref().map(|(_, head)| parameters(head)).unwrap_or_default().into(),
         inherent_impl: item.is_some_and(|(attributes, head)| is_inherent_impl(&attributes, head)),
         types: types(beside).into(),
     }
@@ -170,18 +180,78 @@ fn is_block_of_self(head: &[Token<'_>]) -> bool {
     head.first().is_some_and(|first| matches!(first.text, "impl" | "trait"))
 }
 
+/// The type and `const` parameters of the block with this head.
+fn parameters(head: &[Token<'_>]) -> Vec<BlockParameter> {
+    let (mut found, generics) = match head {
+        [first, generics @ ..] if first.text == "impl" => (Vec::new(), generics),
+        [first, _, generics @ ..] if first.text == "trait" => {
+            (vec![BlockParameter { name: "Self".to_owned(), in_self: true }], generics)
+        }
+        _ => return Vec::new(),
+    };
+    let (names, rest) = declared(generics);
+    let of_self = match of_a_trait(rest) {
+        Some(at) => &rest[at + 1..],
+        None => rest,
+    };
+    let is_trait = !found.is_empty();
+    let end = of_self.iter().position(|token| token.text == "where").unwrap_or(of_self.len());
+    let of_self = &of_self[..end];
+    found.extend(names.into_iter().map(|name| BlockParameter {
+        name: name.to_owned(),
+        in_self: !is_trait && of_self.iter().any(|token| token.text == name),
+    }));
+    found
+}
+
+/// The names that `<…>` at the start of these tokens declares, without lifetimes, and the tokens after it.
+fn declared<'a, 's>(tokens: &'a [Token<'s>]) -> (Vec<&'s str>, &'a [Token<'s>]) {
+    let mut names = Vec::new();
+    let (mut depth, mut brackets) = (0_usize, 0_usize);
+    let mut begins = false;
+    for (index, token) in tokens.iter().enumerate() {
+        match (token.kind, token.text) {
+            (Kind::Open, _) => brackets += 1,
+            (Kind::Close, _) => brackets = brackets.saturating_sub(1),
+            _ if brackets > 0 => {}
+            (_, "<") => {
+                depth += 1;
+                begins = depth == 1;
+            }
+            // The end of `->`.
+            (_, ">") if index > 0 && tokens[index - 1].text == "-" => {}
+            (_, ">") if depth > 1 => depth -= 1,
+            (_, ">") => return (names, &tokens[index + 1..]),
+            // A fragment of a macro: what it stands for is unknown.
+            (_, "$") if depth > 0 => return (Vec::new(), &[]),
+            _ if depth == 0 => break,
+            (_, ",") if depth == 1 => begins = true,
+            (Kind::Lifetime, _) => begins = false,
+            (Kind::Word, name) if begins && name != "const" => {
+                names.push(name);
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    (Vec::new(), tokens)
+}
+
+/// The position of the `for` between a trait and its type. In `for<'a>`, the keyword belongs to a bound.
+fn of_a_trait(head: &[Token<'_>]) -> Option<usize> {
+    head.iter().enumerate().position(|(index, token)| {
+        token.text == "for"
+            && !matches!(&head[index + 1..], [open, lifetime, ..] if open.text == "<" && lifetime.kind == Kind::Lifetime)
+    })
+}
+
 /// Whether this is the head of an `impl` of a type.
 fn is_inherent_impl(attributes: &[&str], head: &[Token<'_>]) -> bool {
     let [first, head @ ..] = head else { return false };
-    // In `for<'a>`, the keyword belongs to a bound.
-    let of_a_trait = head.iter().enumerate().any(|(index, token)| {
-        token.text == "for"
-            && !matches!(&head[index + 1..], [open, lifetime, ..] if open.text == "<" && lifetime.kind == Kind::Lifetime)
-    });
     // `$($head)*` can stand for all of it.
     let repeated = head.windows(2).any(|pair| pair[0].text == "$" && pair[1].text == "(");
     first.text == "impl"
-        && !of_a_trait
+        && of_a_trait(head).is_none()
         && !repeated
         && attributes.iter().all(|name| HARMLESS.contains(name))
 }

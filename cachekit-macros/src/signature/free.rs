@@ -32,7 +32,12 @@ impl Free {
 
     /// Whether it uses the value of that name: a variable, or `self`.
     pub(crate) fn has(&self, name: &Ident) -> bool {
-        self.names.contains(&name.unraw().to_string())
+        self.has_text(&name.unraw().to_string())
+    }
+
+    /// The same by the name's text, without `r#`.
+    pub(crate) fn has_text(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     pub(crate) fn has_self(&self) -> bool {

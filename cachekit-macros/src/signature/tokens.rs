@@ -1,26 +1,7 @@
 //! Searches in tokens that are not parsed.
 
-use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::LitStr;
-
-use crate::template::inline_names;
-
-/// Whether `word` occurs anywhere in the tokens, including macros and the strings that they may fill in.
-pub(crate) fn mentions(tokens: impl ToTokens, word: &str) -> bool {
-    any(tokens.into_token_stream(), &mut |token| match token {
-        TokenTree::Ident(ident) => ident == word,
-        TokenTree::Literal(literal) => fills_in(literal, word),
-        _ => false,
-    })
-}
-
-/// Whether it is a string like `"{word}"`.
-fn fills_in(literal: &Literal, word: &str) -> bool {
-    let word = word.strip_prefix("r#").unwrap_or(word);
-    syn::parse2::<LitStr>(TokenTree::from(literal.clone()).into())
-        .is_ok_and(|text| inline_names(&text.value()).iter().any(|name| name == word))
-}
 
 /// Where a path begins with `name`, as in `name::Type`, unless the next part is one of `known`; or `None`, if
 /// the tokens declare something of that name themselves.
@@ -90,36 +71,67 @@ fn flattened(tokens: TokenStream) -> Vec<TokenTree> {
     flat
 }
 
-fn any(tokens: TokenStream, holds: &mut impl FnMut(&TokenTree) -> bool) -> bool {
-    tokens.into_iter().any(|token| match &token {
-        TokenTree::Group(group) => any(group.stream(), holds),
-        _ => holds(&token),
-    })
-}
-
 /// Whether `Self` is used, which only happens inside an `impl` or a `trait`.
 ///
 /// Items that declare their own `Self` do not count: a free function may contain a whole `impl`.
 pub(crate) fn mentions_self_type(tokens: impl ToTokens) -> bool {
-    let mut own_self = false;
+    let mut head: Option<Head> = None;
     for token in tokens.into_token_stream() {
+        if let Some(of_item) = &mut head {
+            if of_item.ends_at(&token) {
+                head = None;
+            }
+            continue;
+        }
         match token {
-            TokenTree::Ident(ident) if ident == "Self" && !own_self => return true,
-            TokenTree::Ident(ident) if brings_self(&ident.to_string()) => own_self = true,
-            // `impl Trait` in a type, `struct Unit;`, `trait` as a fragment: the item is over.
-            TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '=') => {
-                own_self = false;
+            TokenTree::Ident(ident) if ident == "Self" => return true,
+            TokenTree::Ident(ident) if brings_self(&ident.to_string()) => {
+                head = Some(Head::default());
             }
-            TokenTree::Group(group) if own_self && group.delimiter() == Delimiter::Brace => {
-                own_self = false;
-            }
-            TokenTree::Group(group) if !own_self && mentions_self_type(group.stream()) => {
-                return true;
-            }
+            TokenTree::Group(group) if mentions_self_type(group.stream()) => return true,
             _ => {}
         }
     }
     false
+}
+
+/// What was read of an item that declares its own `Self`, before its braces.
+#[derive(Default)]
+struct Head {
+    /// How many `<` are open.
+    angles: usize,
+    in_where: bool,
+    /// Whether the next `>` is the end of an arrow.
+    arrow: bool,
+}
+
+impl Head {
+    /// Whether the item is over, with its braces or without: `impl Trait` in a type, `struct Unit;`, `trait` as a fragment.
+    fn ends_at(&mut self, token: &TokenTree) -> bool {
+        let arrow = std::mem::take(&mut self.arrow);
+        match token {
+            TokenTree::Ident(word) => {
+                self.in_where |= word == "where";
+                false
+            }
+            // Between `<` and `>` it is the value of a `const` parameter.
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && self.angles == 0,
+            TokenTree::Literal(_) => false,
+            TokenTree::Punct(punct) => {
+                self.arrow =
+                    matches!(punct.as_char(), '-' | '=') && punct.spacing() == Spacing::Joint;
+                match punct.as_char() {
+                    ';' => return true,
+                    ',' => return self.angles == 0 && !self.in_where,
+                    '=' => return self.angles == 0,
+                    '<' => self.angles += 1,
+                    '>' if !arrow => self.angles = self.angles.saturating_sub(1),
+                    _ => {}
+                }
+                false
+            }
+        }
+    }
 }
 
 fn brings_self(word: &str) -> bool {

@@ -118,6 +118,24 @@ fn methods_have_a_handle_where_one_may_stand() {
 fn self_in_an_inner_item_makes_no_method() {
     let inner = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } 1 }";
     assert!(has("", inner, "struct f {"));
+    for head in [
+        "impl<A, B> P<A, B>",
+        "impl<T> P<T> where T: Iterator<Item = u8>",
+        "impl<A, B> P<A, B> where A: Copy, B: Fn(A, u8) -> A,",
+        "impl<const N: usize> P<{ N + 1 }, [u8; 2]>",
+        "impl<F: Fn(u8) -> u8, G> From<(F, G)> for P<F, G>",
+        "trait P<A, B = Vec<A>>: Into<A> + PartialEq<B>",
+        "enum P<A, B> where A: Into<B>, B: Sized",
+    ] {
+        let inner = format!("fn f() -> u8 {{ {head} {{ fn new() -> Self {{ Self }} }} 1 }}");
+        assert!(has("", &inner, "struct f {"), "{head}");
+        // What follows is outside of it again.
+        let method = inner.replace(" 1 }", " Self::g() }");
+        assert!(!has("", &method, "struct f"), "{head}");
+    }
+    for types in ["impl Into<A>, x: Self", "impl Fn(A) -> B, x: Self", "struct => Self::g()"] {
+        assert!(!has("", &format!("fn f() -> u8 {{ m!({types}) }}"), "struct f"), "{types}");
+    }
     let method = "fn f() -> u8 { struct A; impl A { fn new() -> Self { Self } } Self::g() }";
     assert!(!has("", method, "struct f"));
     assert!(!has("", "fn f(x: impl Into<Self>) -> u8 { 1 }", "struct f"));
@@ -166,9 +184,53 @@ fn inner_attributes_move_to_the_function() {
     assert!(has("", "fn f() -> u8 { #![allow(x)] 1 }", "#[allow(x)] fn f() -> u8"));
 }
 
-/// On companions: clippy looks at names and types that are the user's.
-const CLIPPY: &str =
-    "# [allow (clippy :: all , clippy :: nursery , clippy :: pedantic , clippy :: restriction)]";
+/// The expansion without the lints of clippy that it allows, and these.
+fn without_clippy(options: &str, function: &str) -> (String, Vec<String>) {
+    const START: &str = "# [allow (clippy";
+    let mut rest = expansion(options, function);
+    let mut allowed = Vec::new();
+    while let Some(at) = rest.find(START) {
+        let end = at + rest[at..].find(")]").expect("the attribute ends") + 2;
+        let list = rest[at..end].trim_start_matches("# [allow (").trim_end_matches(")]");
+        allowed.extend(list.split(',').map(|lint| lint.replace(' ', "").replace("clippy::", "")));
+        rest.replace_range(at..end, "");
+    }
+    allowed.sort();
+    allowed.dedup();
+    (rest, allowed)
+}
+
+#[test]
+fn no_group_of_lints_of_clippy_is_allowed() {
+    // Each is an error where the crate forbids it, and so is a group that has one that the crate forbids.
+    for (options, function, expected) in [
+        ("ttl = 60", "fn f(x: u64) -> u64 { x }", &["impl_trait_in_params"][..]),
+        ("self = shared", "pub fn f(&self, x: u64) -> u64 { x }", &[]),
+        ("in = USERS", "fn f(x: u64) -> u64 { x }", &[]),
+        (
+            "",
+            "pub fn f(_: u8, b: u8, c: u8) -> u8 { b }",
+            &["impl_trait_in_params", "too_many_arguments"],
+        ),
+        (
+            "capacity = 2 * 5",
+            "fn f(x: Cow<'_, str>) -> u8 { 1 }",
+            &["default_numeric_fallback", "impl_trait_in_params", "ptr_arg"],
+        ),
+        (
+            "self = shared",
+            "pub async fn f(&self, x: Option<&u8>) -> u8 { 1 }",
+            &["future_not_send", "ref_option_ref"],
+        ),
+        (
+            "in = USERS",
+            "fn f(_x: u64) -> () {}",
+            &["no_effect_underscore_binding", "unused_unit", "used_underscore_binding"],
+        ),
+    ] {
+        assert_eq!(without_clippy(options, function).1, expected, "{options} on {function}");
+    }
+}
 
 #[test]
 fn no_level_of_a_lint_of_the_compiler_is_set() {
@@ -179,8 +241,7 @@ fn no_level_of_a_lint_of_the_compiler_is_set() {
         ("self = shared", "pub async fn f(&self, x: u8) -> u8 { x }"),
         ("in = CACHE", "fn f(x: u8) -> u8 { x }"),
     ] {
-        let emitted = expansion(options, function);
-        let emitted = emitted.replace(CLIPPY, "");
+        let (emitted, _) = without_clippy(options, function);
         for level in ["allow", "expect", "warn", "deny"] {
             assert!(
                 !emitted.contains(&format!("# [{level}")),
@@ -196,8 +257,8 @@ fn levels_of_lints_that_the_user_sets_hold_for_companions() {
     assert!(has("", function, "#[allow(non_snake_case)] impl f"));
     let function = "#[expect(dead_code)] #[allow(deprecated)] fn f(x: Old) -> u8 { 1 }";
     assert!(has("", function, "#[allow(deprecated)] impl f"));
-    let emitted = expansion("", "#[expect(unused)] fn f(x: u8) -> u8 { x }");
-    assert!(!emitted.replace(CLIPPY, "").contains("# [allow"), "{emitted}");
+    let (emitted, _) = without_clippy("", "#[expect(unused)] fn f(x: u8) -> u8 { x }");
+    assert!(!emitted.contains("# [allow"), "{emitted}");
 }
 
 #[test]

@@ -84,6 +84,67 @@ fn functions_that_cannot_be_cached() {
 }
 
 #[test]
+fn a_future_that_must_not_borrow_holds_nothing_borrowed() {
+    let told = |fix: &str| format!("`async fn`, or {fix}");
+    for (options, function, place, fix, names) in [
+        (
+            "",
+            "fn f(x: &str) -> BoxFuture<'static, u8> { let n = x.len(); g(n) }",
+            "BoxFuture<'static, u8>",
+            "give it the lifetime `'_`",
+            "use `x`",
+        ),
+        (
+            "skip(x), self = shared",
+            "fn f(&self, x: &str) -> Pin<Box<dyn Future<Output = u8> + Send>> { let n = (x, self.n); g(n) }",
+            "Pin<Box<dyn Future<Output = u8> + Send>>",
+            "add `+ '_` to the `dyn Future`",
+            "use `self` and `x`",
+        ),
+        (
+            "key = id.len()",
+            "fn f(id: &[u8], _: &Db) -> Pin<Box<dyn Future<Output = u8> + 'static>> { g() }",
+            "Pin<Box<dyn Future<Output = u8> + 'static>>",
+            "`'_` in place of `'static`",
+            "use `id`:",
+        ),
+        (
+            "self = instance",
+            "fn f(&self) -> impl Future<Output = u8> + use<> { g() }",
+            "impl Future<Output = u8> + use<>",
+            "add `'_` to the `use<…>`",
+            "use `self`",
+        ),
+        (
+            "skip(x), ttl = x.ttl",
+            "fn f(x: Cow<'_, str>) -> impl Future<Output = u8> + 'static { not rust }",
+            "impl Future<Output = u8> + 'static",
+            "`'_` in place of `'static`",
+            "use `x`",
+        ),
+    ] {
+        refuses(options, function, place, &told(fix));
+        refuses(options, function, place, names);
+    }
+    for (options, function) in [
+        ("", "fn f(x: &'static str) -> BoxFuture<'static, u8> { g(x) }"),
+        ("", "fn f(x: &str) -> BoxFuture<'_, u8> { g(x) }"),
+        ("", "fn f<'a>(x: &'a str) -> Pin<Box<dyn Future<Output = u8> + 'a>> { g(x) }"),
+        ("", "fn f<T>(x: &str, t: T) -> impl Future<Output = u8> + use<'_, T> { g(x) }"),
+        // Since Rust 2024 it borrows; before that, the compiler says what to add.
+        ("", "fn f(x: &str) -> impl Future<Output = u8> { g(x) }"),
+        ("", "fn f(x: Box<dyn for<'a> Named<'a>>) -> BoxFuture<'static, u8> { g(x) }"),
+        ("self = shared", "fn f(self: Arc<Self>) -> BoxFuture<'static, u8> { g(self) }"),
+        // What neither uses is not in it.
+        ("self = shared", "fn f(&self, id: u8) -> BoxFuture<'static, u8> { g(id, self::ID) }"),
+        ("skip(db)", "fn f(db: &Db, id: u8) -> BoxFuture<'static, u8> { g(id.db, db::ID) }"),
+        ("key = db.id", "async fn f(db: &Db) -> u8 { g(db) }"),
+    ] {
+        accepts(options, function);
+    }
+}
+
+#[test]
 fn static_references_stay_in_the_process() {
     let method = "fn f(&self) -> &'static str { \"\" }";
     accepts("self = instance", method);
@@ -113,6 +174,37 @@ fn a_method_says_what_self_means() {
     refuses("self = foo", method, "foo", "expected `self = shared`");
     refuses("self = instance", "fn f(x: u8) -> u8 { x }", "self", "has no `self`");
     accepts("self = shared", "fn f(x: u8) -> u8 { x }");
+}
+
+#[test]
+fn over_a_cache_for_all_objects_too() {
+    let method = "fn f(&self, x: u8) -> u8 { x }";
+    for options in [
+        "in = USERS",
+        "in = USERS, key = x",
+        "in = self::USERS",
+        "in = config.self_cache()",
+        "in = caches().with(|this| this.users)",
+    ] {
+        refuses(options, method, "&self", "this cache is not one of `self`");
+        refuses(options, method, "&self", "`self = shared`");
+    }
+    refuses("in = users", "fn f(self, users: &Users) -> u8 { x }", "self", "`self = instance`");
+    for options in [
+        "in = USERS, self = shared",
+        "in = USERS, self = instance",
+        "in = USERS, self = key(self.id)",
+        "in = USERS, self = key(\"{self.id}\"), key = x",
+        "in = USERS, key = (self.id, x)",
+        "in = mine!(self => users)",
+        "in = caches(&self).users",
+    ] {
+        accepts(options, method);
+    }
+    // One mistake, not two.
+    refuses("in", method, "in", "`in = USERS`");
+    refuses("in = USERS, self = key(x)", method, "x", "does not mention `self`");
+    refuses("in = USERS, self = shared, version = 2", method, "version", "in this process only");
 }
 
 #[test]

@@ -73,6 +73,13 @@ fn a_cache_of_ones_own_does_not_see_types() {
     accepts("in = USERS, key = (T::ID, id)", function);
     accepts("in = USERS", "fn f<T: Kind>(id: T) -> u8 { 1 }");
     refuses("in = USERS, skip(ex)", "fn f<X>(ex: X, id: u8) -> u8 { 1 }", "X", "`skip(ex, X)`");
+    // Whose cache it is says it.
+    accepts("in = cache_of::<T>()", function);
+    accepts("in = T::CACHE", function);
+    // What is around is not known here, so this can be said in any case.
+    accepts("in = USERS, skip(Self)", "fn f(id: u8) -> u8 { Self::ID }");
+    accepts("in = USERS, skip(Self, T)", function);
+    accepts("in = USERS, skip(Self), key = id", "fn f(id: u8) -> u8 { Self::ID }");
 }
 
 #[test]

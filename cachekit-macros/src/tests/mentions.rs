@@ -141,6 +141,7 @@ fn templates_name_arguments_and_their_fields() {
         "\"user:{id}\"",
         "\"{id:04}-{pair.0:?}\"",
         "\"{{x}} {user.name.first} \"",
+        "\"{user.type}/{user.async}\"",
         "(\"a{id}\", user.id)",
         "&\"{id}\"",
     ] {
@@ -160,6 +161,14 @@ fn templates_name_arguments_and_their_fields() {
         ("\"{id}}\"", "a `}` without its `{`"),
         ("\"{id:width$}\"", "needs `format!(…)`"),
         ("\"{id:.*}\"", "needs `format!(…)`"),
+        ("\"{user.self}\"", "no field is called `self`"),
+        ("\"{user.crate.id}\"", "no field is called `crate`"),
+        ("\"{user.super}\"", "no field is called `super`"),
+        ("\"{user.Self}\"", "no field is called `Self`"),
+        ("\"{user._}\"", "no field is called `_`"),
+        // A letter, but not of Rust's names.
+        ("\"{user.x²}\"", "no field is called `x²`"),
+        ("\"{crate}\"", "no argument is called `crate`"),
     ] {
         refuses(&format!("key = {key}"), FUNCTION, key, message);
     }

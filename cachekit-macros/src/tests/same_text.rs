@@ -32,6 +32,10 @@ fn an_option_cannot_tell_them_apart() {
 fn an_option_that_names_neither_has_nothing_to_tell_apart() {
     accepts("ttl = 60", TWICE);
     accepts("key = id", "fn load(db: u8, db: u64, id: u8) -> u64 { 1 }");
+    // The word is there, and means something else.
+    for options in ["if = |v| v.db > 1", "ttl = db::TTL", "if = |db| *db > 1", "ttl = |v| v.db()"] {
+        accepts(options, TWICE);
+    }
     // One argument, whichever of the two it is.
     accepts("key = id", "fn load((Ok(id) | Err(id)): Result<u8, u8>) -> u64 { 1 }");
 }

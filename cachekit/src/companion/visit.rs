@@ -135,6 +135,24 @@ impl<Ret, O, F: FnOnce(&Ret) -> O> Visit<Ret> for LookAt<F> {
     });
 }
 
+/// The `Result` of the standard library, for a return type of that name: what the closure of `f::with(…)` gets.
+///
+/// `O`, the closure's result, only makes it a bound that the compiler checks where `with` is called: a function may return
+/// another type of this name.
+#[diagnostic::on_unimplemented(
+    message = "`with` passes the value of a `Result` of the standard library, and `{Self}` is another type",
+    label = "the return type is called `Result`",
+    note = "write the return type under another name, as in `type Answer = {Self};`: then the closure gets all of it"
+)]
+pub trait HoldsOk<O> {
+    /// The type of the value.
+    type Ok: 'static;
+}
+
+impl<T: 'static, E, O> HoldsOk<O> for Result<T, E> {
+    type Ok = T;
+}
+
 /// Runs a closure on the `Ok` in the value of the call.
 pub struct LookAtValue<F, T>(F, PhantomData<fn(&T)>);
 

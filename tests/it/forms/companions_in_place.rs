@@ -19,6 +19,34 @@ impl Clone for Costly {
     }
 }
 
+/// The error comes first.
+mod errors_first {
+    pub(super) type Result<E, T> = std::result::Result<T, E>;
+}
+
+/// No `Result`, in spite of its name.
+mod verdicts {
+    #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    pub(super) struct Result<T>(pub(super) T);
+}
+
+type Verdict = verdicts::Result<u32>;
+
+#[test]
+fn another_type_called_result_can_be_returned() {
+    #[cache]
+    fn cannot_be_looked_at(number: u32) -> verdicts::Result<u32> {
+        verdicts::Result(number)
+    }
+    #[cache]
+    fn whole(number: u32) -> Verdict {
+        verdicts::Result(number)
+    }
+    let _test = isolate();
+    assert_eq!((cannot_be_looked_at(1).0, cannot_be_looked_at::peek(&1).unwrap().0), (1, 1));
+    assert_eq!((whole(1).0, whole::with(&1, |verdict| verdict.0)), (1, Some(1)));
+}
+
 #[test]
 fn a_closure_looks_at_the_value_where_it_is() {
     type Outcome = Result<Costly, String>;
@@ -34,6 +62,10 @@ fn a_closure_looks_at_the_value_where_it_is() {
     }
     #[cache(ttl(ok = 60, err = 60))]
     fn both(number: u32) -> Result<Costly, String> {
+        if number > 9 { Err("too much".to_owned()) } else { Ok(Costly { number }) }
+    }
+    #[cache(ttl = 60)]
+    fn swapped(number: u32) -> errors_first::Result<String, Costly> {
         if number > 9 { Err("too much".to_owned()) } else { Ok(Costly { number }) }
     }
     #[cache(ttl = 60)]
@@ -57,6 +89,8 @@ fn a_closure_looks_at_the_value_where_it_is() {
         block_on(fallible(10, "a")).unwrap_err();
         both(3).unwrap();
         both(10).unwrap_err();
+        swapped(6).unwrap();
+        swapped(10).unwrap_err();
         optional(4);
         optional(10);
         by_another_name(5).unwrap();
@@ -66,6 +100,7 @@ fn a_closure_looks_at_the_value_where_it_is() {
             assert_eq!(plain::with(&1, |value| value.number), Some(1));
             assert_eq!(fallible::with(&2, "a", |value| value.number), Some(2));
             assert_eq!(both::with(&3, |value| value.number), Some(3));
+            assert_eq!(swapped::with(&6, |value| value.number), Some(6));
             assert_eq!(
                 optional::with(&4, |value| value.as_ref().map(|it| it.number)),
                 Some(Some(4))

@@ -2,6 +2,7 @@
 
 mod associated;
 mod asynchronous;
+mod clippy;
 mod companions;
 mod companions_in_place;
 mod fragments;

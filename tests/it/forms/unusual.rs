@@ -11,6 +11,48 @@ use cachekit_tests::{Runs, block_on};
 
 static RUNS: Runs = Runs::new();
 
+/// What calls the function again has the same features.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[test]
+#[expect(unsafe_code, reason = "a test has no target features")]
+fn functions_with_target_features() {
+    #[cache(ttl = 60)]
+    #[cfg_attr(target_arch = "x86_64", target_feature(enable = "sse2"))]
+    #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
+    fn conditional(n: u32) -> u32 {
+        RUNS.add();
+        inner(n)
+    }
+    #[cfg_attr(target_arch = "x86_64", target_feature(enable = "sse2"))]
+    #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
+    fn inner(n: u32) -> u32 {
+        n + 1
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[cache(ttl = 60, stale = 5)]
+    #[target_feature(enable = "sse2")]
+    fn of_this_machine(n: u32) -> u32 {
+        RUNS.add();
+        inner(n)
+    }
+    #[cfg_attr(target_arch = "x86_64", target_feature(enable = "sse2"))]
+    #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
+    fn calls() {
+        assert_eq!((conditional(1), conditional(1), conditional::refresh(1)), (2, 2, 2));
+        assert_eq!(RUNS.take(), 2);
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert_eq!((of_this_machine(1), of_this_machine::refresh(1)), (2, 2));
+            assert_eq!(RUNS.take(), 2);
+        }
+    }
+    let _test = isolate();
+    // SAFETY: every processor of these architectures has the feature.
+    unsafe {
+        calls();
+    }
+}
+
 #[test]
 fn impls_with_lifetimes() {
     struct Parser<'a> {

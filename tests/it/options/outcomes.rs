@@ -246,3 +246,68 @@ fn a_panic_stores_nothing() {
     assert_eq!((fragile(1), fragile(1)), (1, 1));
     assert_eq!(RUNS.take(), 2);
 }
+
+const TTL: Duration = Duration::from_secs(60);
+
+#[test]
+fn set_knows_what_an_option_says_without_a_call() {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Page {
+        id: u64,
+        path: String,
+    }
+    /// Fields, a key and a constant that are called like the arguments.
+    #[cache(
+        capacity = 100,
+        if = |page| page.id != 0,
+        weight = |(id, _), page| page.path.len() as u64 + id,
+        ttl = self::TTL
+    )]
+    fn page(id: u64, path: &str) -> Page {
+        Page { id, path: path.to_owned() }
+    }
+
+    let test = isolate();
+    let told = |id| Page { id, path: "told".to_owned() };
+    page::set(&1, "/", told(1));
+    assert_eq!((page(1, "/"), page::stats().weight), (told(1), 5));
+    page::set(&1, "/", told(0));
+    assert!(!page::contains(&1, "/"));
+    page::set(&2, "/", told(2));
+    test.clock().advance(TTL);
+    assert!(!page::contains(&2, "/"));
+}
+
+#[test]
+fn what_an_option_rejects_reaches_no_other() {
+    #[cache(
+        capacity = 100,
+        if = |rows| !rows.is_empty(),
+        ttl = |rows| Duration::from_secs(u64::from(rows[0])),
+        weight = |_, rows| u64::from(60 / rows[0])
+    )]
+    fn rows(first: Option<u32>) -> Vec<u32> {
+        first.into_iter().collect()
+    }
+    #[cache(
+        capacity = 100,
+        if = |rows| !rows.is_empty(),
+        ttl = |rows| Duration::from_secs(u64::from(rows[0])),
+        weight = |_, rows| u64::from(60 / rows[0])
+    )]
+    async fn fallible(first: Option<u32>) -> Result<Vec<u32>, String> {
+        Ok(rows(first))
+    }
+
+    let _test = isolate();
+    // Empty: no TTL and no weight. No TTL: no weight.
+    assert_eq!((rows(None), rows(Some(0)), rows(Some(5))), (vec![], vec![0], vec![5]));
+    assert_eq!((rows::stats().entries, rows::stats().weight), (1, 12));
+    rows::set(&Some(5), vec![]);
+    assert!(!rows::contains(&Some(5)));
+    assert_eq!(block_on(fallible(None)), Ok(vec![]));
+    assert_eq!(fallible::stats().entries, 0);
+    // What is not stored says why, by the first option that rejects it.
+    assert_eq!(rows::explain(&None).not_stored, Some(cachekit::explain::NotStored::Condition));
+    assert_eq!(rows::explain(&Some(0)).not_stored, Some(cachekit::explain::NotStored::NoTime));
+}

@@ -140,7 +140,7 @@ fn local_functions_never_leave() {
         fn price(&self, n: u32) -> u32 {
             n
         }
-        #[cache(in = cachekit::Cache::new(4))]
+        #[cache(in = cachekit::Cache::new(4), self = shared)]
         fn own(&self, n: u32) -> u32 {
             n
         }

@@ -118,6 +118,33 @@ fn types_and_modules_beside_the_function_are_known() {
 }
 
 #[test]
+fn the_parameters_of_the_block_are_known() {
+    for (source, expected) in [
+        ("impl A { fn here() {} }", ""),
+        ("impl<'a> A<'a> { fn here() {} }", ""),
+        ("impl B<u8> for A<C> { fn here() {} }", ""),
+        ("impl<T> A<T> { fn here() {} }", "T+"),
+        ("impl<'a, T: B<U, C> + 'a, U, const N: usize> A<T, [U; N]> { fn here() {} }", "T+ U+ N+"),
+        ("impl<#[cfg(x)] T: Fn(u8, U) -> V, U> A<T> { fn here() {} }", "T+ U-"),
+        ("impl<T, U> B<T> for A<U> where T: for<'a> C<'a> { fn here() {} }", "T- U+"),
+        ("impl<T> B for <T as C>::D { fn here() {} }", "T+"),
+        ("impl<r#type> A<r#type> { fn here() {} }", "type+"),
+        ("trait B { fn here() {} }", "Self+"),
+        ("pub trait B<T = Vec<u8>, U>: C<T> { fn here() {} }", "Self+ T- U-"),
+        ("macro_rules! m { ($t:ident) => { impl<$t: B> A<$t> { fn here() {} } } }", ""),
+        ("fn f<T>() { fn here() {} }", ""),
+        ("mod m { fn here() {} }", ""),
+    ] {
+        let around = around(source);
+        let found = around.parameters.iter().map(|parameter| {
+            let sign = if parameter.in_self { '+' } else { '-' };
+            format!("{}{sign}", parameter.name)
+        });
+        assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{source}");
+    }
+}
+
+#[test]
 fn places_are_found_in_characters() {
     let offset = |source: &str, line, column| File::read(source.to_owned()).offset(line, column);
     assert_eq!(offset("ab\nä here", 2, 2), Some(6));

@@ -32,6 +32,18 @@ impl Shop {
     }
 }
 
+mod verdicts {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct Result<T>(pub T);
+}
+
+#[cache]
+fn verdict(id: u64) -> verdicts::Result<u64> {
+    verdicts::Result(id)
+}
+
 fn main() {
     item::invalidate(5, "x").ignore();
     item::invalidate(&5).ignore();
@@ -41,4 +53,5 @@ fn main() {
     users::user::set(&5, "x");
     users::member::stats();
     Shop.price_cache(5).invalidate().ignore();
+    verdict::with(&5, |verdict| *verdict);
 }
