@@ -242,3 +242,30 @@ fn a_run_of_a_function_that_panics_gives_its_lead_up() {
     assert_eq!(miss.run(Defaults, || 2), 2);
     assert_eq!((call().ok(), store.running()), (Some(2), 0));
 }
+
+#[test]
+fn a_call_whose_leaders_are_all_cancelled_runs_the_function_itself_in_the_end() {
+    let store = stale_store().0;
+    store.clear();
+    let lead = || match look_up::<Returned>(&store, true, (NEVER, 0)) {
+        Err(miss) => miss,
+        Ok(_) => panic!("nothing is kept"),
+    };
+    let mut leader = Some(lead());
+    let mut waiter = pin!(call(&store, async { Ok(2) }));
+    let mut cancelled = 0;
+    let got = loop {
+        match poll(waiter.as_mut()) {
+            Poll::Ready(got) => break got,
+            Poll::Pending => assert!(cancelled < 100, "it waits for one after the other"),
+        }
+        drop(leader.take());
+        // Another call is faster than the waiter, every time.
+        leader = Some(lead());
+        cancelled += 1;
+    };
+    assert_eq!(got, Ok(2));
+    assert!(cancelled > 2, "a few are no reason: they say nothing of the function");
+    drop(leader);
+    assert_eq!(store.running(), 0);
+}

@@ -196,7 +196,8 @@ impl Inner {
         }
     }
 
-    /// A fill leaves the waiters that it may share with others.
+    /// A fill leaves the waiters that it may share with others. Gives them if their wait is over: then no fill has it, and no
+    /// caller can come to it any more.
     #[cold]
     fn leave(&mut self, at: u32, wait: Arc<Wait>, answers: bool) -> Option<Arc<Wait>> {
         if !answers {
