@@ -95,8 +95,8 @@ where
 
     /// Removes expired entries. Returns how many there were.
     ///
-    /// You rarely need it: an entry that is inserted into a full cache displaces an expired one first, and each
-    /// insertion checks a few others in passing. It is for values whose memory, or whose destructor, matters now.
+    /// You rarely need it: each insertion checks a few entries in passing, and those that have expired make room first. It
+    /// is for values whose memory, or whose destructor, matters now.
     ///
     /// # Example
     ///

@@ -270,8 +270,9 @@ impl Inner {
             // Nothing has expired: nothing needs to be looked at for that.
             self.make_room(at, MOST_PROMOTED, 0, out);
         } else {
-            self.make_room(at, MOST_PROMOTED, now, out);
+            // First: what has expired makes room for the others.
             self.sweep_some(at, now, out);
+            self.make_room(at, MOST_PROMOTED, now, out);
         }
     }
 

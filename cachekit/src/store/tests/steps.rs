@@ -72,3 +72,19 @@ fn an_insertion_looks_at_a_few_used_entries_of_main_and_no_more() {
         check(&store);
     }
 }
+
+#[test]
+fn an_insertion_that_comes_across_an_expired_entry_evicts_no_other() {
+    let (store, clock) = store(100);
+    for n in 0..100 {
+        call(&store, n, Some(Duration::from_secs(if n == 50 { 1 } else { 60 })));
+    }
+    clock.advance(Duration::from_secs(2));
+    // Each looks at two others in passing.
+    let gone = (1..=60).find(|n| {
+        call(&store, 1_000 + n, None);
+        assert_eq!(store.len(), 100);
+        store.stats().expirations == 1
+    });
+    assert!(gone.is_some_and(|n| store.stats().evictions == n - 1), "{gone:?}");
+}
