@@ -15,11 +15,11 @@ where
 {
     /// Replaces a value by the result of `f`, or stores the first one. Returns the new value.
     ///
-    /// Calls for one key run one after the other, so none is lost; calls for other keys do not wait. A running fill of
-    /// the key is not stored. If the key is inserted or invalidated while `f` runs, that change wins, and the result of
-    /// `f` is only returned. A nested call for the same key runs at once, and the outer call wins. If two threads nest
-    /// calls for each other's keys, they do not wait for each other: the results of the inner calls are then not
-    /// stored.
+    /// Calls for one key run one after the other, so none is lost; calls for other keys do not wait. A fill of the key
+    /// that is running, or begins while `f` runs, is not stored. If the key is inserted or invalidated while `f` runs, that
+    /// change wins, and the result of `f` is only returned. A nested call for the same key runs at once, and the outer call
+    /// wins. If two threads nest calls for each other's keys, they do not wait for each other: the results of the inner calls
+    /// are then not stored.
     ///
     /// # Panics
     ///

@@ -67,7 +67,9 @@ where
     /// Removes the values that `predicate` accepts. Returns how many there were. All running fills, of any key, are
     /// killed, because their results are not known yet.
     ///
-    /// Looks at every entry, without a lock. Values that are inserted meanwhile may stay.
+    /// Looks at every entry, without a lock. Values that are inserted meanwhile may stay. Entries that have expired and are
+    /// still there are looked at as well, for a use at the same moment may prolong one that is idle; what has expired is
+    /// removed and does not count.
     ///
     /// # Example
     ///
@@ -83,7 +85,7 @@ where
         self.store.count_invalidation();
         self.store.end_fills();
         let mut removed = 0;
-        for item in self {
+        for item in (Iter { with_expired: true, ..self.iter() }) {
             if predicate(item.key(), item.value()) {
                 removed += u64::from(self.store.remove_this(item.hash, &item.entry));
             }
@@ -93,8 +95,8 @@ where
 
     /// Removes expired entries. Returns how many there were.
     ///
-    /// You rarely need it: an entry that is inserted into a full cache displaces an expired one first, and each
-    /// insertion checks a few others in passing. It is for values whose memory, or whose destructor, matters now.
+    /// You rarely need it: each insertion checks a few entries in passing, and those that have expired make room first. It
+    /// is for values whose memory, or whose destructor, matters now.
     ///
     /// # Example
     ///
@@ -152,7 +154,7 @@ where
     /// assert_eq!(all, [("a", 1)]);
     /// ```
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter { cache: self, shard: 0, items: Vec::new().into_iter() }
+        Iter { cache: self, shard: 0, items: Vec::new().into_iter(), with_expired: false }
     }
 
     /// The entries with the time that each has left if it is used. Store them, and [import](Self::import) them when the
@@ -206,6 +208,7 @@ pub struct Iter<'a, K, V> {
     cache: &'a Cache<K, V>,
     shard: usize,
     items: std::vec::IntoIter<(u64, Resident)>,
+    with_expired: bool,
 }
 
 opaque!([K, V] "Iter", Iter<'_, K, V>);
@@ -223,7 +226,7 @@ where
             for (hash, entry) in self.items.by_ref() {
                 let Some(typed) = entry.typed::<K, V>() else { continue };
                 let left = left_of(typed, store.now());
-                if typed.head.is_alive() && left > 0 {
+                if typed.head.is_alive() && (left > 0 || self.with_expired) {
                     let left = (left != NEVER).then(|| clock::duration(left));
                     return Some(Item { hash, entry, left, types: PhantomData });
                 }

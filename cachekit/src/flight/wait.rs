@@ -157,10 +157,6 @@ impl Wait {
         Wakers(wakers)
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        lock(&self.state).landing.is_some()
-    }
-
     /// Removes it from the watcher if there are no waiters. The next waiter adds it again.
     pub(crate) fn ends_watch(&self) -> bool {
         let mut state = lock(&self.state);
@@ -232,6 +228,11 @@ impl Wait {
                 }
             }
         })
+    }
+
+    #[cfg(all(test, not(cachekit_model)))]
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.state).landing.is_some()
     }
 
     #[cfg(all(test, not(cachekit_model)))]

@@ -191,3 +191,56 @@ fn a_leader_that_waits_for_its_waiter() {
         assert_eq!(cache.get(&7), Some(2));
     });
 }
+
+/// Time alone, and an invalidation: a waiter steps in while the leader lands what it read before.
+#[test]
+fn a_caller_after_an_invalidation_gets_nothing_that_was_read_before_it() {
+    explore(|| {
+        let (cache, source) = (cache(), Arc::new(AtomicU64::new(1)));
+        let (begun, has_begun) = mpsc::channel();
+        let invalidated = Arc::new(AtomicBool::new(false));
+        let leader = {
+            let (cache, source) = (cache.clone(), Arc::clone(&source));
+            let invalidated = Arc::clone(&invalidated);
+            thread::spawn(move || {
+                cache.get_or_insert_with(&7, || {
+                    let read = source.load(Ordering::SeqCst);
+                    begun.send(()).unwrap();
+                    while !invalidated.load(Ordering::SeqCst) {
+                        thread::yield_now();
+                    }
+                    read
+                })
+            })
+        };
+        has_begun.recv().unwrap();
+        let waiter = {
+            let (cache, source) = (cache.clone(), Arc::clone(&source));
+            thread::spawn(move || {
+                cache.get_or_insert_with(&7, || {
+                    thread::yield_now();
+                    source.load(Ordering::SeqCst)
+                })
+            })
+        };
+        let watcher = thread::spawn(|| {
+            for now in [0, 5_000] {
+                thread::yield_now();
+                watch::tick(now);
+            }
+        });
+        watcher.join().unwrap();
+        source.store(2, Ordering::SeqCst);
+        cache.invalidate(&7);
+        invalidated.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            // Nothing is kept of it, so that the next one asks as well.
+            let seen = cache.get_or_try_insert_with(&7, || Err(()));
+            assert_ne!(seen, Ok(1), "from before the invalidation");
+        }
+        let seen = [leader, waiter].map(|caller| caller.join().unwrap());
+        assert!(seen.iter().all(|seen| matches!(seen, 1 | 2)), "{seen:?}");
+        assert!(matches!(cache.get(&7), None | Some(2)));
+        assert_eq!(cache.running(), 0);
+    });
+}

@@ -7,6 +7,7 @@ use shuttle::thread;
 
 use super::{cache, explore, fills_from};
 use crate::Cache;
+use crate::store::watch;
 
 fn add_one(cache: &Cache<u64, u64>) -> u64 {
     cache.upsert(7, |count| {
@@ -27,9 +28,12 @@ fn no_change_is_lost_to_another_or_to_a_fill() {
             .collect();
         let filler = {
             let cache = cache.clone();
-            // Runs before both changes and is stored, or is not stored.
+            // Runs before both changes and is stored, or is not stored. It may wait for one, and not forever.
             thread::spawn(move || cache.get_or_insert_with(&7, || 0))
         };
+        for now in [0, 5_000] {
+            watch::tick(now);
+        }
         let mut made: Vec<_> = changes.into_iter().map(|change| change.join().unwrap()).collect();
         made.sort_unstable();
         assert_eq!(made, [1, 2]);

@@ -87,15 +87,14 @@ pub(crate) trait TierBehind: Any + Send + Sync {
         !fate.is_dead()
     }
 
-    /// Writes a value that the function returned, unless it was invalidated meanwhile. False if the backend knows of an
-    /// invalidation: then it is not to be kept here either.
+    /// Writes a value that the function returned, unless it was invalidated meanwhile.
     fn write<'a>(
         &'a self,
         _fate: &'a Arc<Fate>,
         _prepared: &'a Prepared,
         _store: &'a StoreRef,
-    ) -> BoxFuture<'a, bool> {
-        Box::pin(async { true })
+    ) -> BoxFuture<'a, Write> {
+        Box::pin(async { Write::Missed })
     }
 
     /// This process keeps a value that is not in the backend.
@@ -167,6 +166,17 @@ pub(crate) enum Answer {
     StandDown,
     /// An entry that was not sealed for this call, and the function is not to run because of it.
     Refused(Error),
+}
+
+/// What became of a value that was to be written there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// It is there.
+    Stored,
+    /// It may not be there. This process may keep it all the same.
+    Missed,
+    /// The backend knows, or may know, of an invalidation or a newer value: it is not to be kept here either.
+    Outdated,
 }
 
 /// What became of an entry there that was to be removed.

@@ -21,6 +21,12 @@ use crate::store::{Caller, Flight, Join, Look, Row, block, drive, landing};
 /// queue behind one failing run after the other.
 pub(super) const MAX_FAILED_WAITS: u8 = 2;
 
+/// Waits that come to nothing, because their leaders are cancelled, until a caller waits for no other.
+///
+/// Many: they say nothing about the function, and callers that gave up together would all run it. But some number: a call
+/// comes to its end whatever others do, and never goes round and round.
+const MAX_WAITS_IN_VAIN: u8 = 16;
+
 /// An error that is shared with waiters.
 pub(super) type SharedError = Arc<dyn Any + Send + Sync>;
 
@@ -301,10 +307,21 @@ where
         None
     }
 
+    /// A wait came to nothing: try again, though not forever.
+    fn waited_in_vain(&mut self) -> Option<Begun<S::Return>> {
+        self.in_vain += 1;
+        if self.in_vain >= MAX_WAITS_IN_VAIN {
+            self.failed = MAX_FAILED_WAITS;
+        }
+        None
+    }
+
     /// The result of a wait. `None`: try again.
     fn waited(&mut self, landing: Option<Landing>, wait: &Arc<Wait>) -> Option<Begun<S::Return>> {
         let Some(landing) = landing else {
-            let row = self.store.relieve(self.hash, self.caller(), wait)?;
+            let Some(row) = self.store.relieve(self.hash, self.caller(), wait) else {
+                return self.waited_in_vain();
+            };
             return Some(self.leads(self.flight(row, true)));
         };
         let value = match landing {
@@ -321,7 +338,7 @@ where
                 self.failed += 1;
                 None
             }
-            Landing::Cancelled => None,
+            Landing::Cancelled => return self.waited_in_vain(),
         };
         value.map(Begun::Value)
     }

@@ -38,6 +38,8 @@ pub struct Miss<K, S: Shape> {
     pub(super) window: Ticks,
     /// Failed runs waited for.
     pub(super) failed: u8,
+    /// Waits that came to nothing.
+    pub(super) in_vain: u8,
     pub(super) behind: Behind<K, S>,
     /// Made when it is needed: a plain miss is carried about a few times, and should be small.
     pub(super) rare: Option<Box<Rare<K, S::Stored>>>,
@@ -75,6 +77,7 @@ impl<K, S: Shape> Miss<K, S> {
             ttl: times.0,
             window: times.1,
             failed: 0,
+            in_vain: 0,
             behind,
             rare: None,
             call: Call::default(),

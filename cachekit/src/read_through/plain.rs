@@ -124,6 +124,7 @@ where
             ttl: _,
             window: _,
             failed: _,
+            in_vain: _,
             shape: _,
         } = self;
         running.is_none()

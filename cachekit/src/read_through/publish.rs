@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Turn;
+use super::behind::Write;
 use super::join::SharedError;
 use super::miss::Miss;
 use super::plain::MAX_PLAIN;
@@ -114,18 +115,18 @@ where
             remote.unwritten(&fate, &self.store);
             remote.keep(value, verdict)
         } else {
-            let stored = Box::pin(remote.store(&fate, value, verdict, &self.store)).await;
-            if stored.is_none() && self.forced && !fate.is_dead() {
+            let (written, kept) = Box::pin(remote.store(&fate, value, verdict, &self.store)).await;
+            if written == Write::Outdated && self.forced && !fate.is_dead() {
                 // The backend knows of something newer: what the run was to replace goes all the same.
                 self.store.remove(self.hash, &|other| self.is_same(other));
             }
-            if matches!(stored, Some(None)) {
-                // It is there, and not to be here.
+            if written == Write::Stored && kept.is_none() {
+                // It is there, and not to be here. One that is nowhere is a refresh that failed.
                 if let Some(ticket) = self.take_refresh() {
                     ticket.stored();
                 }
             }
-            stored.flatten()
+            kept
         };
         self.settle(flight, ret, verdict, kept.filter(|_| !outdated));
     }

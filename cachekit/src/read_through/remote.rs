@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::behind::{Answer, NotAsked, Prepared, Removal, TierBehind};
+use super::behind::{Answer, NotAsked, Prepared, Removal, TierBehind, Write};
 use crate::cached_function::{FunctionRef, L1};
 use crate::entry::Fate;
 use crate::explain::Shared;
@@ -145,20 +145,20 @@ impl<S: Shape> Remote<S> {
         self.prepare(value, verdict).1
     }
 
-    /// Writes a value that the function returned. `None` if it is not to be kept anywhere: it was invalidated meanwhile.
-    /// Else what an entry of this process is to hold, if anything.
+    /// Writes a value that the function returned. And what an entry of this process is to hold of it, if anything.
     pub(crate) async fn store(
         &self,
         fate: &Arc<Fate>,
         value: &S::Value,
         verdict: Verdict,
         store: &StoreRef,
-    ) -> Option<Option<S::Stored>> {
+    ) -> (Write, Option<S::Stored>) {
         if !self.tier.may_keep(fate) {
-            return None;
+            return (Write::Outdated, None);
         }
         let (prepared, kept) = self.prepare(value, verdict);
-        self.tier.write(fate, &prepared, store).await.then_some(kept)
+        let written = self.tier.write(fate, &prepared, store).await;
+        (written, kept.filter(|_| written != Write::Outdated))
     }
 
     /// This process keeps a value that is not in the backend of the call, if there is one.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::{Asked, Driving, Found, Lookup, find};
 use crate::clock::{Clock, ClockSource, NEVER, Ticks, ticks};
+use crate::entry::{AnyEntry, Plan};
 use crate::rules::Defaults;
 use crate::shape::{OkOnly, OkShared, Plain, Shape};
 use crate::store::{Caller, Capacity, Store, StoreRef};
@@ -241,4 +242,68 @@ fn a_run_of_a_function_that_panics_gives_its_lead_up() {
     let Err(miss) = call() else { panic!("nothing is kept") };
     assert_eq!(miss.run(Defaults, || 2), 2);
     assert_eq!((call().ok(), store.running()), (Some(2), 0));
+}
+
+#[test]
+fn a_call_whose_leaders_are_all_cancelled_runs_the_function_itself_in_the_end() {
+    let store = stale_store().0;
+    store.clear();
+    let lead = || match look_up::<Returned>(&store, true, (NEVER, 0)) {
+        Err(miss) => miss,
+        Ok(_) => panic!("nothing is kept"),
+    };
+    let mut leader = Some(lead());
+    let mut waiter = pin!(call(&store, async { Ok(2) }));
+    let mut cancelled = 0;
+    let got = loop {
+        match poll(waiter.as_mut()) {
+            Poll::Ready(got) => break got,
+            Poll::Pending => assert!(cancelled < 100, "it waits for one after the other"),
+        }
+        drop(leader.take());
+        // Another call is faster than the waiter, every time.
+        leader = Some(lead());
+        cancelled += 1;
+    };
+    assert_eq!(got, Ok(2));
+    assert!(cancelled > 2, "a few are no reason: they say nothing of the function");
+    drop(leader);
+    assert_eq!(store.running(), 0);
+}
+
+#[test]
+fn a_refresh_that_starts_late_gives_way_to_a_value_that_was_set_where_the_stale_one_made_room() {
+    let clock = Clock::new();
+    let source = ClockSource::Manual(clock.clone());
+    let store = StoreRef::Shared(Arc::new(Store::new(Capacity::Entries(1), source, false)));
+    let ten_seconds = ticks(Duration::from_secs(10));
+    let ask = || match look_up::<Plain<u64>>(&store, false, (ten_seconds, ten_seconds)) {
+        Ok(value) => Asked::Value(value),
+        Err(miss) => miss.ask(),
+    };
+    let set = |hash: u64, value: u64| {
+        let entry = store.entry(hash, value, Plan::until(NEVER));
+        store.put(hash, Arc::new(entry));
+    };
+    for is_set in [false, true] {
+        let Asked::Lead(lead) = ask() else { panic!("nothing is kept") };
+        assert_eq!(lead.run(Defaults, || 1), 1);
+        clock.advance(Duration::from_secs(15));
+        let Asked::Stale(1, ticket) = ask() else { panic!("it is served stale") };
+        set(8, 8);
+        assert!(store.peek(7).is_none(), "there is room for one");
+        if is_set {
+            set(7, 5);
+        }
+        let got = ticket.carry_out(|| match ask() {
+            Asked::Lead(lead) => lead.run(Defaults, || 2),
+            Asked::Value(value) => value,
+            Asked::Stale(..) => panic!("what was stale is gone"),
+        });
+        let kept = store.fresh(7).and_then(|it| Some(it.typed::<u64, u64>()?.value));
+        assert_eq!((got, kept), if is_set { (5, Some(5)) } else { (2, Some(2)) });
+        assert_eq!(store.running(), 0);
+        store.clear();
+    }
+    assert_eq!((store.stats().refreshes, store.stats().failed_refreshes), (1, 0));
 }

@@ -14,7 +14,7 @@ use crate::entry::Fate;
 use crate::flight::Purpose;
 use crate::format::encoded::Proof;
 use crate::read_through::behind::{
-    Answer, Encoder, Explained, NotAsked, Prepared, Reader, Removal, TierBehind, Use,
+    Answer, Encoder, Explained, NotAsked, Prepared, Reader, Removal, TierBehind, Use, Write,
 };
 use crate::rules::Verdict;
 use crate::sealed::{BlindedKey, SealedBytes};
@@ -117,9 +117,9 @@ impl TierBehind for SharedTier {
         fate: &'a Arc<Fate>,
         prepared: &'a Prepared,
         store: &'a StoreRef,
-    ) -> BoxFuture<'a, bool> {
+    ) -> BoxFuture<'a, Write> {
         if !self.unambiguous {
-            return Box::pin(async { true });
+            return Box::pin(async { Write::Missed });
         }
         Box::pin(self.publish(fate, prepared, store))
     }

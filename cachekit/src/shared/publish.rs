@@ -13,24 +13,23 @@ use super::remote_entry::{RemoteEntry, Written};
 use super::tier::SharedTier;
 use crate::clock;
 use crate::entry::Fate;
-use crate::read_through::behind::Prepared;
+use crate::read_through::behind::{Prepared, Write};
 use crate::store::StoreRef;
 
 /// How often a value from a caller is written again if others write in between.
 const ATTEMPTS: usize = 3;
 
 impl SharedTier {
-    /// Writes the function's result, under the guard that was taken before it ran. False if the value must not
-    /// be kept in this process either: the backend knows of an invalidation, or may know of one.
+    /// Writes the function's result, under the guard that was taken before it ran.
     pub(super) async fn publish(
         &self,
         fate: &Arc<Fate>,
         prepared: &Prepared,
         store: &StoreRef,
-    ) -> bool {
+    ) -> Write {
         let until = prepared.until.unwrap_or_else(|| self.remote_entry.deadline());
         if !self.may_write(fate) {
-            return false;
+            return Write::Outdated;
         }
         let permit = if self.given_up {
             // The time was used up before the function ran.
@@ -67,20 +66,20 @@ impl SharedTier {
                     // If a fence guards the write, no other task does this.
                     RemoteEntry::delete_all(&[&self.remote_entry], store, until).await;
                 }
-                true
+                Write::Stored
             }
             // The stored value is newer.
-            Written::Overtaken => false,
+            Written::Overtaken => Write::Outdated,
             // The value that a forced run was to replace must not stay there for other processes.
             missed => {
                 if self.is_forced() {
                     self.leave_nothing(fate, store, until).await;
                 }
-                let kept = missed == Written::Unknown;
-                if kept {
-                    self.kept_alone(fate, store);
+                if missed != Written::Unknown {
+                    return Write::Outdated;
                 }
-                kept
+                self.kept_alone(fate, store);
+                Write::Missed
             }
         }
     }

@@ -21,6 +21,9 @@ use crate::entry::Fate;
 use crate::scope::pending::Guard as PendingGuard;
 use crate::store::StoreRef;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a write is followed after its caller has stopped waiting for it.
 const FOLLOWED: Duration = Duration::from_secs(30);
 

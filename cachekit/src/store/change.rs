@@ -168,15 +168,19 @@ impl Store {
         let mut out = Out::default();
         let mut inner = lock(&self.shard(hash).inner);
         let at = inner.find(hash).filter(|at| inner.holds(*at, entry));
-        let over = entry.head().is_over(self.sweeping_now(NEVER, 0));
-        let alive = at.is_some() && entry.head().kill() && !over;
+        let head = entry.head();
+        let alive = at.is_some() && head.kill();
+        // Only now: until then a use may have moved its time.
+        let now = self.sweeping_now(NEVER, 0);
+        let cause = if head.is_over(now) { Cause::Expired } else { Cause::Removed };
+        let was_fresh = alive && head.expires() > now;
         if let Some(at) = at {
             inner.kill_fills(at);
-            inner.take(at, if over { Cause::Expired } else { Cause::Removed }, &mut out);
+            inner.take(at, cause, &mut out);
         }
         drop(inner);
         self.let_go(out);
-        alive
+        was_fresh
     }
 
     /// Ends all fills that are running.

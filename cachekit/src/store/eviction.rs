@@ -18,8 +18,19 @@ use super::slot::{MAIN, NONE, WINDOW};
 use crate::clock::Ticks;
 use crate::entry::{self, Resident};
 
-/// Used or worn entries of main that one eviction passes over.
-const MOST_PASSED: usize = 16;
+/// Used or worn entries of main that one candidate passes over.
+pub(super) const MOST_PASSED: usize = 16;
+
+/// Used entries of main that get another turn before one goes, because the window grew.
+///
+/// CLOCK would go on until it finds one that was not used, once around if all were: too long under the lock. Where so many
+/// in a row were used, most were, and the next one goes as one of them. The others keep their turn, so the hand gets to
+/// entries that are not used a few evictions later.
+pub(super) const MOST_SPARED: usize = 64;
+
+/// Entries that one insertion moves from the window to main while that has room. More than one, so that a window that has
+/// become smaller gets there; few, for all happens under the lock.
+pub(super) const MOST_PROMOTED: u32 = 8;
 
 /// More uses than this are not told apart.
 const MOST_USES: u8 = 3;
@@ -89,13 +100,16 @@ impl Inner {
     /// Makes room for one entry that has just come in, where entries have no weight and none has expired.
     #[inline(always)]
     pub(super) fn make_room_for_one(&mut self, newest: u32, out: &mut Out) {
-        if self.held > self.room && self.in_window > self.window.own {
+        let mut promotions = MOST_PROMOTED;
+        if self.in_window > self.window.own {
             // Two at least, and the newest is the last.
             let oldest = self.slot(u32::from(WINDOW)).next;
-            self.judge(oldest, false, 0, out);
+            let fits = self.fits_main(1);
+            promotions -= u32::from(fits);
+            self.judge(oldest, false, fits, 0, out);
         }
-        if self.held > self.room {
-            self.make_room(newest, 0, out);
+        if self.held > self.room || self.in_window > self.window.own {
+            self.make_room(newest, promotions, 0, out);
         }
     }
 
@@ -132,25 +146,53 @@ impl Inner {
     }
 
     /// Takes entries out until the rest fits. `newest` has just come in and stays, unless nothing else is left.
+    ///
+    /// What the window has too much of goes on to main as long as that has room: so many at each call, for a shard that
+    /// becomes full all at once would have almost all of its entries to move.
     #[inline(never)]
-    pub(super) fn make_room(&mut self, newest: u32, now: Ticks, out: &mut Out) {
-        while self.held > self.room {
-            match self.first_but(WINDOW, newest) {
-                Some(at) if self.in_window > self.window.own => {
-                    self.judge(at, self.weighted, now, out);
+    pub(super) fn make_room(
+        &mut self,
+        newest: u32,
+        mut promotions: u32,
+        now: Ticks,
+        out: &mut Out,
+    ) {
+        loop {
+            let is_full = self.held > self.room;
+            let oldest = self.first_but(MAIN, newest);
+            if let Some(at) = oldest.filter(|at| is_full && self.is_over(*at, now)) {
+                self.take(at, Cause::Expired, out);
+                continue;
+            }
+            let candidate = self.first_but(WINDOW, newest);
+            if let Some(at) = candidate.filter(|_| self.in_window > self.window.own) {
+                let fits = promotions > 0 && self.fits_main(self.weight_at(at));
+                if fits || is_full {
+                    promotions -= u32::from(fits);
+                    self.judge(at, self.weighted, fits, now, out);
+                    continue;
                 }
-                candidate => match (self.first_but(MAIN, newest), candidate) {
-                    (Some(_), _) => self.evict_from_main(newest, now, out),
-                    (None, Some(at)) => self.take(at, Cause::Evicted, out),
-                    (None, None) => {
-                        let Some(last) = self.first(WINDOW).or_else(|| self.first(MAIN)) else {
-                            return;
-                        };
-                        self.take(last, Cause::Evicted, out);
-                    }
-                },
+            }
+            if !is_full {
+                return;
+            }
+            match (oldest, candidate) {
+                (Some(_), _) => self.evict_from_main(newest, now, out),
+                (None, Some(at)) => self.take(at, Cause::Evicted, out),
+                (None, None) => {
+                    let Some(last) = self.first(WINDOW).or_else(|| self.first(MAIN)) else {
+                        return;
+                    };
+                    self.take(last, Cause::Evicted, out);
+                }
             }
         }
+    }
+
+    /// Whether main has room for so much more.
+    #[inline(always)]
+    fn fits_main(&self, weight: u64) -> bool {
+        self.held - self.in_window + weight <= self.window.main
     }
 
     #[inline]
@@ -164,22 +206,21 @@ impl Inner {
     }
 
     /// The window's oldest entry: it goes, by itself or with others, or goes on to main, which another may have to leave for
-    /// it. `weighted` is the shard's; given, so that it may be known where this is inlined.
+    /// it unless it `fits`. `weighted` is the shard's; given, so that it may be known where this is inlined.
     #[inline(always)]
-    fn judge(&mut self, at: u32, weighted: bool, now: Ticks, out: &mut Out) {
+    fn judge(&mut self, at: u32, weighted: bool, fits: bool, now: Ticks, out: &mut Out) {
         if self.is_over(at, now) {
             self.take(at, Cause::Expired, out);
             return;
         }
         let weight = if weighted { self.weight_at(at) } else { 1 };
-        let has_room = self.held - self.in_window + weight <= self.window.main;
         // Estimated now: what the key was worth when it came in is past.
         let hash = self.slot(at).hash;
         let mut worth = self.sketch.estimate(hash);
         let Some(entry) = self.slot(at).entry.as_ref() else { return };
         let looked = entry.look();
         let used = looked.0.take_visit();
-        if goes_by_itself(used, worth) && !has_room {
+        if goes_by_itself(used, worth) && !fits {
             let end = entry::evict(entry, looked);
             self.window.adapt(used);
             self.leaves(at, weight, (Cause::Evicted, end), out);
@@ -189,7 +230,7 @@ impl Inner {
         if used {
             worth = self.sketch.increment(hash);
         }
-        if has_room {
+        if fits {
             self.promote(at, weight);
         } else {
             self.contest(at, weight, used, worth, now, out);
@@ -271,9 +312,9 @@ impl Inner {
         true
     }
 
-    /// Main is too large, because the window grew: its oldest entry goes, unless it was used.
+    /// Main is too large, because the window grew: its oldest entry goes, unless it was used and few before it were.
     fn evict_from_main(&mut self, newest: u32, now: Ticks, out: &mut Out) {
-        let mut turns = self.entries;
+        let mut turns = MOST_SPARED;
         while let Some(at) = self.first_but(MAIN, newest) {
             if self.is_over(at, now) {
                 self.take(at, Cause::Expired, out);

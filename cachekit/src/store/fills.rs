@@ -140,7 +140,7 @@ impl Inner {
     }
 
     /// Whether a caller that comes now may wait for a fill. Not if its waiters wait for another as well that
-    /// was ended: they began before that, and may have its value; a newcomer may not.
+    /// was ended: they began before that, and may have its value; a newcomer may not. A wait that is over is at no fill.
     fn takes_newcomers(&self, at: u32, fill: &Fill) -> bool {
         let ended = |wait| {
             let ended = |fill: &Fill| fill.is(KILLED) || fill.is_outdated();
@@ -199,13 +199,20 @@ impl Inner {
 
     /// A waiter's own run, beside the leader that it waited for in vain. Its answer ends the wait of all others, and so
     /// does the leader's. `None`: the wait is over.
+    ///
+    /// A wait is over from when no fill has it any more ([`leave`](Self::leave)). Its waiters are told a moment later, without
+    /// the lock; were it taken up meanwhile, callers that come now would be told as well.
     pub(super) fn relieve(&mut self, at: u32, caller: Caller, wait: &Arc<Wait>) -> Option<Row> {
-        if wait.is_over() {
+        self.settle(at);
+        let (mut goes_on, mut led) = (false, false);
+        for (_, fill) in self.fills_at(at).filter(|(_, fill)| fill.waits_at(wait)) {
+            goes_on = true;
+            // Callers that come later join the leader, unless that one is left behind.
+            led |= fill.is_joinable();
+        }
+        if !goes_on {
             return None;
         }
-        self.settle(at);
-        // Callers that come later join the leader, unless that one is left behind.
-        let led = self.fills_at(at).any(|(_, fill)| fill.waits_at(wait) && fill.is_joinable());
         let row = self.start(at, caller, !led);
         if let Some(fill) = self.fill(row) {
             fill.rare().wait = Some(Arc::clone(wait));

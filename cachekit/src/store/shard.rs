@@ -6,7 +6,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::eviction::{Challenge, Window};
+use super::eviction::{Challenge, MOST_PROMOTED, Window};
 use super::fills::Fills;
 use super::index::{Hole, Index};
 use super::lists::{admit, unlink};
@@ -268,10 +268,11 @@ impl Inner {
         }
         if self.sweep.earliest > now {
             // Nothing has expired: nothing needs to be looked at for that.
-            self.make_room(at, 0, out);
+            self.make_room(at, MOST_PROMOTED, 0, out);
         } else {
-            self.make_room(at, now, out);
+            // First: what has expired makes room for the others.
             self.sweep_some(at, now, out);
+            self.make_room(at, MOST_PROMOTED, now, out);
         }
     }
 
@@ -323,7 +324,7 @@ impl Inner {
         self.room = room;
         self.window.resize(room);
         while self.held > self.room {
-            self.make_room(NONE, now, out);
+            self.make_room(NONE, MOST_PROMOTED, now, out);
         }
         self.compact();
     }

@@ -17,6 +17,8 @@ pub(super) mod fills;
 #[cfg(not(cachekit_model))]
 mod sizes;
 #[cfg(not(cachekit_model))]
+mod steps;
+#[cfg(not(cachekit_model))]
 mod waiters;
 
 pub(super) const CALLER: Caller = Caller { asynchronous: false, asks: false };

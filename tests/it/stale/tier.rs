@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use cachekit::cache;
 use cachekit::testing::{Scope, settle};
 use cachekit_io::testing::{Fault, FaultyBackend};
 use cachekit_io::{BackendErrorKind, Capability, ManualClock, MemoryBackend, Operation};
 use cachekit_tests::block_on;
+use serde::ser::Error;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::shared::tier::machine;
 use crate::stale::{Source, TTL, shared};
@@ -145,4 +148,83 @@ fn what_was_removed_there_is_not_brought_back() {
     gate.open();
     a.run(settle);
     assert_eq!(machine(&backend).run(call), Ok(2));
+}
+
+/// This process keeps no copy.
+#[cache::secure(ttl = 60, stale = 30, namespace = "stale-tier", l1 = off, skip(source))]
+fn uncopied(id: u32, source: Source) -> u32 {
+    assert_eq!(id, 1);
+    source.read()
+}
+
+#[test]
+fn a_refresh_whose_value_the_shared_tier_does_not_take_has_failed() {
+    let source = Source::default();
+    let call = || uncopied(1, source.clone());
+    let counted = || (uncopied::stats().refreshes, uncopied::stats().failed_refreshes);
+    let (a, clock, backend) = shared_machine();
+    a.run(|| {
+        assert_eq!(call(), 0);
+        settle();
+        clock.advance(TTL + Duration::from_secs(1));
+        source.set(1);
+        // It is full, or a replica: it reads, and does not write.
+        for write in [Operation::Set, Operation::SetFenced] {
+            backend.inject(Fault::fail(BackendErrorKind::QuotaExceeded).on(write));
+        }
+        for _ in 0..3 {
+            assert_eq!(call(), 0);
+            settle();
+        }
+        assert_eq!((source.runs(), counted()), (2, (0, 1)), "it is left alone for a moment");
+        backend.heal();
+        a.clock().advance(Duration::from_secs(1));
+        assert_eq!(call(), 0);
+        settle();
+        assert_eq!((call(), source.runs(), counted()), (1, 3, (1, 1)));
+    });
+}
+
+/// A value that does not always serialize.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Picky(u32);
+
+impl Serialize for Picky {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 == 13 {
+            return Err(S::Error::custom("unlucky"));
+        }
+        serializer.serialize_newtype_struct("Picky", &self.0)
+    }
+}
+
+#[cache::secure(ttl = 60, stale = 30, namespace = "stale-tier", skip(source))]
+fn picky(id: u32, source: Source) -> Picky {
+    assert_eq!(id, 1);
+    Picky(source.read())
+}
+
+#[test]
+fn a_refresh_whose_value_is_stored_nowhere_is_tried_again() {
+    let source = Source::default();
+    let call = || picky(1, source.clone()).0;
+    let counted = || (picky::stats().refreshes, picky::stats().failed_refreshes);
+    let (a, clock, _) = shared_machine();
+    a.run(|| {
+        assert_eq!(call(), 0);
+        settle();
+        clock.advance(TTL + Duration::from_secs(1));
+        a.clock().advance(TTL + Duration::from_secs(1));
+        source.set(13);
+        assert_eq!(call(), 0);
+        settle();
+        source.set(2);
+        assert_eq!(call(), 0);
+        settle();
+        assert_eq!((source.runs(), counted()), (2, (0, 1)), "it is left alone for a moment");
+        a.clock().advance(Duration::from_secs(1));
+        assert_eq!(call(), 0);
+        settle();
+        assert_eq!((call(), source.runs(), counted()), (2, 3, (1, 1)));
+    });
 }

@@ -1,6 +1,8 @@
 //! How entries leave a cache: what listeners hear, and when the values are dropped.
 
 use super::*;
+use crate::clock::ticks;
+use crate::entry::{AnyEntry, Plan};
 
 #[test]
 fn listeners_hear_of_everything_that_leaves_and_may_call_back() {
@@ -75,10 +77,33 @@ fn what_has_expired_was_no_value_however_it_is_removed() {
         cache.insert(1, 1);
         clock.advance(secs(61));
         assert!(!remove(&cache), "{name}");
-        // A predicate is not asked about it; the next purge finds it.
-        cache.purge();
         assert_eq!(*heard.lock().unwrap(), [Cause::Expired], "{name}");
     }
+}
+
+#[test]
+fn a_predicate_removes_what_may_still_be_served_though_it_has_expired() {
+    let clock = Clock::new();
+    let cache = Cache::<u64, u64>::builder().idle(secs(10)).clock(&clock).build();
+    cache.insert(1, 1);
+    let found = cache.store.peek(cache.hash(&1)).unwrap();
+    clock.advance(secs(10));
+    // A use that read the clock a moment ago ends while the predicate is asked: from here on it is in use again.
+    let asked = |_: &u64, _: &u64| {
+        assert!(found.head().serves(|| cache.store.now() - 1));
+        true
+    };
+    assert_eq!((cache.invalidate_if(asked), cache.get(&1)), (1, None));
+
+    // One that is served while it is refreshed.
+    let minute = ticks(secs(60));
+    let plan = Plan { window: minute, ..Plan::until(cache.store.now() + minute) };
+    cache.store.put(cache.hash(&2), Arc::new(cache.store.entry(2_u64, 2_u64, plan)));
+    clock.advance(secs(61));
+    let served =
+        || cache.store.peek(cache.hash(&2)).is_some_and(|it| cache.store.serves_stale(&*it));
+    assert!(served());
+    assert_eq!((cache.invalidate_if(|_, value| *value == 2), served()), (0, false));
 }
 
 #[test]

@@ -44,15 +44,20 @@ impl Drop for Ended {
 
 impl Inner {
     /// Puts an end to the fills of this key that started before: this one has a value to be kept, and a newer one. The
-    /// fills that it runs inside of are spared; they end later, and have used what this one has.
+    /// fills that it runs inside of are spared; they end later, and have used what this one has. If it changes a value, all
+    /// others end, as for a value that is put here: a run that started meanwhile has not seen the change.
     ///
     /// True if a run is under way that started later: its value is to replace this one in every tier.
     pub(in crate::store) fn overtake(&mut self, row: Row, out: &mut Out) -> bool {
         let Some(fill) = self.fill(row).filter(|fill| !fill.is(KILLED)) else { return false };
-        let (at, start) = (fill.at, fill.start);
+        let (at, start, changes) = (fill.at, fill.start, fill.is(CHANGING));
         let (mut younger, mut changing) = (false, false);
         self.each_fill(at, |other, fill| {
             if other == row || fill.is(KILLED) || wait_graph::contains(other.flight()) {
+                return;
+            }
+            if changes {
+                fill.kill();
                 return;
             }
             if fill.is(CHANGING) {
@@ -196,7 +201,8 @@ impl Inner {
         }
     }
 
-    /// A fill leaves the waiters that it may share with others.
+    /// A fill leaves the waiters that it may share with others. Gives them if their wait is over: then no fill has it, and no
+    /// caller can come to it any more.
     #[cold]
     fn leave(&mut self, at: u32, wait: Arc<Wait>, answers: bool) -> Option<Arc<Wait>> {
         if !answers {

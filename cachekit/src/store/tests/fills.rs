@@ -244,6 +244,41 @@ fn a_run_does_not_come_between_a_change() {
     assert!(lands(&store, changes, 2));
 }
 
+#[test]
+fn a_change_is_not_lost_to_a_run_that_began_while_it_was_made() {
+    for removes in [false, true] {
+        let store = flights();
+        store.put(HASH, value(&store, 1));
+        let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
+        let changes = flight(&store, row, false);
+        // Forced, or of a waiter that took the change for a fill that takes too long; and one that asks the shared tier.
+        let runs = [beside(&store, false), beside(&store, true)];
+        if removes {
+            changes.land_nothing();
+        } else {
+            assert!(lands(&store, changes, 2));
+        }
+        for run in runs {
+            run.runs();
+            assert!(!lands(&store, run, 3), "it did not see the change");
+        }
+        assert_eq!(kept(&store), (!removes).then_some(2));
+        assert_eq!(store.running(), 0);
+    }
+}
+
+#[test]
+fn a_change_within_a_change_leaves_that_one_alone() {
+    let store = flights();
+    let Turn::Mine(row) = store.turn(HASH) else { panic!("there is no other") };
+    let around = flight(&store, row, false);
+    on_chain(around.id(), || {
+        let Turn::Alone(row) = store.turn(HASH) else { panic!("it would wait for itself") };
+        assert!(lands(&store, flight(&store, row, true), 1));
+    });
+    assert!(lands(&store, around, 2));
+}
+
 fn on_chain<R>(flight: FlightId, f: impl FnOnce() -> R) -> R {
     let _running = wait_graph::enter(flight);
     f()

@@ -9,6 +9,7 @@ use super::{CALLER, check};
 use crate::entry::Resident;
 use crate::flight::{Landing, Wait};
 use crate::store::{Caller, StoreRef, landing, watch};
+use crate::sync::lock;
 
 #[derive(Default)]
 struct Woken(AtomicUsize);
@@ -185,4 +186,26 @@ fn a_caller_that_comes_after_an_answer_waits_for_another() {
     let late = waits(&store, true);
     assert!(!Arc::ptr_eq(&late, &wait) && !late.is_over());
     drop(leader);
+}
+
+#[test]
+fn a_waiter_takes_up_no_wait_that_has_ended_and_whose_waiters_do_not_know_yet() {
+    for answers in [true, false] {
+        let store = flights();
+        let leader = leads(&store, false);
+        let wait = waits(&store, false);
+        store.remove(HASH, &|_| true);
+        // The leader has ended its fill, and is about to tell the waiters.
+        let ended = lock(&store.shard(HASH).inner).end(leader.into_row(), answers);
+        let relief = store.relieve(HASH, CALLER, &wait).map(|row| flight(&store, row, true));
+        assert!(relief.is_none(), "callers that come now would join it, and get what is told");
+        let newcomer = leads(&store, false);
+        let late = waits(&store, false);
+        let old = value(&store, 1);
+        ended.land(|| if answers { Landing::Ready(old) } else { Landing::Cancelled });
+        assert!(wait.is_over() && !late.is_over());
+        assert!(newcomer.land(value(&store, 2), 0));
+        assert_eq!(store.running(), 0);
+        check(&store);
+    }
 }
