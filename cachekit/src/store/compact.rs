@@ -1,6 +1,6 @@
 //! Gives memory back that a shard no longer needs.
 
-use super::eviction::Challenge;
+use super::challenge::Challenge;
 use super::index::Index;
 use super::shard::{Inner, SPARE};
 use super::sketch::Sketch;

@@ -14,6 +14,7 @@ use crate::observe::Observed;
 use crate::sync::{Mutex, lock};
 use crate::thread_cache;
 
+mod challenge;
 mod change;
 mod compact;
 mod counting;

@@ -6,7 +6,8 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::eviction::{Challenge, MOST_PROMOTED, Window};
+use super::challenge::Challenge;
+use super::eviction::{MOST_PROMOTED, Window};
 use super::fills::Fills;
 use super::index::{Hole, Index};
 use super::lists::{admit, unlink};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::ticks;
-use crate::entry::{AnyEntry, Plan};
+use crate::entry::Plan;
 
 #[test]
 fn listeners_hear_of_everything_that_leaves_and_may_call_back() {
