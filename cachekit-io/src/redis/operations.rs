@@ -186,9 +186,14 @@ impl Redis {
         let call = self.quiet_script(entry, call, |answer| *answer == Value::Int(1));
         // A fenced write that is repeated finds its own fence moved.
         let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
+        let telling = options.replaces.then(|| self.shared.events.overtakes(entry.key));
         let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
-        integer(operation, entry.key, &answered.answer)
-            .map(|answer| Answered { answer, repeated: answered.repeated })
+        let answer = integer(operation, entry.key, &answered.answer)?;
+        // A refused repetition does not say what became of the first attempt.
+        if let Some(telling) = telling.filter(|_| answer != 1 && !answered.repeated) {
+            telling.settle();
+        }
+        Ok(Answered { answer, repeated: answered.repeated })
     }
 
     pub(super) async fn do_delete(&self, key: &str) -> Result<bool, BackendError> {

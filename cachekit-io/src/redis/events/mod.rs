@@ -6,7 +6,8 @@
 //! ends, or gives no sign of life, everything is in doubt and listeners hear of a gap.
 //!
 //! Where tracking is refused (no permission, no RESP3, a proxy), clients tell each other over a channel.
-//! Then fills and what other programs do is not told, nor what expires or is evicted.
+//! Then fills and what other programs do is not told, nor what expires or is evicted. A fenced write that replaces what
+//! others may hold says so ([`SetOptions::replaces`](crate::SetOptions::replaces)), and is told.
 //!
 //! While there is neither, a gap follows each operation, before the caller has the answer: so nothing is kept. Fills
 //! are written all the same, if their fence stands.
@@ -124,14 +125,25 @@ impl Events {
 
     /// This backend is about to delete the key. It is told when the guard is dropped, however that ends.
     pub(super) fn deletes<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        Telling { events: self, key, deleted: true }
+        self.telling(key, Some(|key| InvalidationEvent::Deleted { key }))
     }
 
     /// This backend is about to overwrite the key.
     pub(super) fn replaces<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        Telling { events: self, key, deleted: false }
+        self.telling(key, Some(|key| InvalidationEvent::Replaced { key }))
+    }
+
+    /// The same with a fence or under a lock. Own listeners are not told of that.
+    pub(super) fn overtakes<'a>(&'a self, key: &'a str) -> Telling<'a> {
+        self.telling(key, None)
+    }
+
+    fn telling<'a>(&'a self, key: &'a str, own: Option<MakeEvent>) -> Telling<'a> {
+        Telling { events: self, key, own, settled: AtomicBool::new(false) }
     }
 }
+
+type MakeEvent = fn(Arc<str>) -> InvalidationEvent;
 
 /// Tells of a change that this backend makes, when it is dropped: the change may have taken effect even if
 /// the operation failed or was given up.
@@ -139,7 +151,17 @@ impl Events {
 pub(super) struct Telling<'a> {
     events: &'a Events,
     key: &'a str,
-    deleted: bool,
+    /// What this backend's own listeners are told.
+    own: Option<MakeEvent>,
+    /// Other clients need not be told.
+    settled: AtomicBool,
+}
+
+impl Telling<'_> {
+    /// Nothing changed.
+    pub(super) fn settle(&self) {
+        self.settled.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Telling<'_> {
@@ -149,16 +171,13 @@ impl Drop for Telling<'_> {
         if !shared.background.is_of_this_process() {
             return;
         }
-        shared.listeners.publish(|| {
-            let key = self.key.into();
-            if self.deleted {
-                InvalidationEvent::Deleted { key }
-            } else {
-                InvalidationEvent::Replaced { key }
-            }
-        });
+        if let Some(event) = self.own {
+            shared.listeners.publish(|| event(self.key.into()));
+        }
         // Clients that track hear it from the server.
-        shared.outbox.add(shared, &shared.names.entry(self.key));
+        if !self.settled.load(Ordering::Relaxed) {
+            shared.outbox.add(shared, &shared.names.entry(self.key));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::{Heard, built, fence, fill, get, set};
-use crate::{Backend, InvalidationEvent, Redis};
+use crate::{Backend, InvalidationEvent, Redis, SetOptions};
+use bytes::Bytes;
 use cachekit_test_servers::{Node, eventually};
 use futures_util::StreamExt;
 use pollster::block_on;
@@ -52,6 +53,37 @@ fn tells_and_hears(first: &Redis, second: &Redis) {
     heard.wait_for_change("last");
     assert_eq!(heard.about("filled"), 0);
     assert_eq!(heard.about("own"), 1, "told by the backend itself, and not by the channel again");
+}
+
+#[test]
+fn a_guarded_write_that_replaces_a_value_is_told_if_it_takes_effect() {
+    let node = Node::start();
+    let client = || built(Redis::builder().url(format!("{}?protocol=resp2", node.url())));
+    let (hears, writes) = (client(), client());
+    let (fencing, locks) = (writes.fencing().unwrap(), writes.locks().unwrap());
+    let value = || Bytes::from_static(b"new");
+    let heard = listening(&hears);
+    for key in ["fenced", "refused", "locked"] {
+        set(&hears, key, "old");
+    }
+    heard.forget();
+
+    let old = fence(&writes, "refused");
+    assert!(fill(&writes, "refused", "newer", &old));
+    let options = SetOptions::new().replacing();
+    assert!(!block_on(fencing.set_fenced("refused", value(), &options, &old)).unwrap());
+
+    let token = fence(&writes, "fenced");
+    assert!(block_on(fencing.set_fenced("fenced", value(), &options, &token)).unwrap());
+    heard.wait_for_change("fenced");
+
+    let lock = block_on(locks.try_acquire("locked", Duration::from_secs(60))).unwrap().unwrap();
+    let filled = SetOptions::new().lock(lock);
+    block_on(writes.set("locked", value(), &filled)).unwrap();
+    assert_eq!(heard.about("locked"), 0, "a fill");
+    block_on(writes.set("locked", value(), &filled.replacing())).unwrap();
+    heard.wait_for_change("locked");
+    assert_eq!(heard.about("refused"), 0);
 }
 
 #[test]
