@@ -17,12 +17,14 @@ mod echo;
 mod message;
 mod outbox;
 mod proof;
+mod telling;
 mod tracking;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::echo::Quiet;
+pub(super) use self::telling::{Announced, Telling};
 
 use self::channel::Channel;
 use self::echo::Echoes;
@@ -120,63 +122,6 @@ impl Events {
         let shared = &self.0;
         if shared.is_wanted() && !connection.is_heard() && !shared.channel.is_heard() {
             shared.gap();
-        }
-    }
-
-    /// This backend is about to delete the key. It is told when the guard is dropped, however that ends.
-    pub(super) fn deletes<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        self.telling(key, Some(|key| InvalidationEvent::Deleted { key }))
-    }
-
-    /// This backend is about to overwrite the key.
-    pub(super) fn replaces<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        self.telling(key, Some(|key| InvalidationEvent::Replaced { key }))
-    }
-
-    /// The same with a fence or under a lock. Own listeners are not told of that.
-    pub(super) fn overtakes<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        self.telling(key, None)
-    }
-
-    fn telling<'a>(&'a self, key: &'a str, own: Option<MakeEvent>) -> Telling<'a> {
-        Telling { events: self, key, own, settled: AtomicBool::new(false) }
-    }
-}
-
-type MakeEvent = fn(Arc<str>) -> InvalidationEvent;
-
-/// Tells of a change that this backend makes, when it is dropped: the change may have taken effect even if
-/// the operation failed or was given up.
-#[must_use]
-pub(super) struct Telling<'a> {
-    events: &'a Events,
-    key: &'a str,
-    /// What this backend's own listeners are told.
-    own: Option<MakeEvent>,
-    /// Other clients need not be told.
-    settled: AtomicBool,
-}
-
-impl Telling<'_> {
-    /// Nothing changed.
-    pub(super) fn settle(&self) {
-        self.settled.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Telling<'_> {
-    fn drop(&mut self) {
-        let shared = &self.events.0;
-        // A forked child changed nothing: the operation failed. Locks of its parent's threads may stay locked there.
-        if !shared.background.is_of_this_process() {
-            return;
-        }
-        if let Some(event) = self.own {
-            shared.listeners.publish(|| event(self.key.into()));
-        }
-        // Clients that track hear it from the server.
-        if !self.settled.load(Ordering::Relaxed) {
-            shared.outbox.add(shared, &shared.names.entry(self.key));
         }
     }
 }

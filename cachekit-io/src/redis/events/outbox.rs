@@ -1,4 +1,4 @@
-//! What other clients are to be told over the channel.
+//! What other clients are still to be told over the channel: what could not be told together with the change.
 
 use super::super::Shared as Backend;
 use super::super::failure::{Failure, Then};
@@ -69,6 +69,11 @@ impl Outbox {
         }
         waiting.add(name);
         !std::mem::replace(&mut waiting.sending, true)
+    }
+
+    /// Whether the server refused a message a moment ago.
+    pub(super) fn is_silent(&self) -> bool {
+        self.lock().silent_until.is_some_and(|until| Instant::now() < until)
     }
 
     /// The server does not let this user publish.

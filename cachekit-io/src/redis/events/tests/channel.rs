@@ -1,5 +1,5 @@
 use super::{Heard, built, fence, fill, get, set};
-use crate::{Backend, InvalidationEvent, Redis, SetOptions};
+use crate::{Backend, BatchEntry, InvalidationEvent, Redis, SetOptions};
 use bytes::Bytes;
 use cachekit_test_servers::{Node, eventually};
 use futures_util::StreamExt;
@@ -126,6 +126,8 @@ fn without_any_way_to_hear_nothing_is_trusted() {
         heard.forget();
         assert!(fill(&redis, "filled", "v", &token));
         assert!(heard.has(&InvalidationEvent::Gap), "before the fill is confirmed");
+        // It is not told, and done all the same.
+        assert!(block_on(redis.delete("filled")).unwrap());
     }
 }
 
@@ -160,6 +162,51 @@ fn published(node: &Node) -> u64 {
     let stats = node.info("cmdstat_publish").unwrap_or_default();
     let calls = stats.split(',').find_map(|part| part.strip_prefix("calls="));
     calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[test]
+fn what_is_confirmed_has_been_said() {
+    let node = Node::start();
+    let redis = super::client(&node);
+    let said_at_once = |change: &dyn Fn()| {
+        let before = published(&node);
+        change();
+        published(&node) - before
+    };
+    let value = || Bytes::from_static(b"v");
+    let (fencing, batch) = (redis.fencing().unwrap(), redis.batch().unwrap());
+    for _ in 0..20 {
+        assert_eq!(said_at_once(&|| set(&redis, "k", "v")), 1);
+        assert_eq!(said_at_once(&|| assert!(block_on(redis.delete("k")).unwrap())), 1);
+        let token = fence(&redis, "k");
+        let replaces = || {
+            let options = SetOptions::new().replacing();
+            assert!(block_on(fencing.set_fenced("k", value(), &options, &token)).unwrap());
+        };
+        assert_eq!(said_at_once(&replaces), 1);
+        let entries = ["a", "b", "c"].map(|key| BatchEntry::new(key, value()));
+        let set_many = || block_on(batch.set_many(&entries)).into_iter().for_each(Result::unwrap);
+        assert_eq!(said_at_once(&set_many), 1);
+        let delete_many =
+            || assert!(block_on(batch.delete_many(&["a", "b"])).iter().all(Result::is_ok));
+        assert_eq!(said_at_once(&delete_many), 1);
+    }
+}
+
+#[test]
+fn more_than_one_message_holds_is_said_too() {
+    let node = strict_node();
+    let (redis, talker) = (super::client(&node), client(&node, "talker"));
+    let heard = listening(&talker);
+    let keys: Vec<_> = (0..1000).map(|number| format!("{number:0>100}")).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    heard.forget();
+    let before = published(&node);
+    assert!(block_on(redis.batch().unwrap().delete_many(&keys)).iter().all(Result::is_ok));
+    assert!(published(&node) >= before + 3);
+    for key in [keys[0], keys[500], keys[999]] {
+        heard.wait_for_change(key);
+    }
 }
 
 #[test]
