@@ -250,15 +250,27 @@ impl Redis {
         let shared = &self.shared;
         let mut by_node: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
         let mut nowhere: Vec<(usize, Option<Sent<P>>)> = Vec::new();
-        // One after the other: all but the first find the map there.
+        // One after the other: all but the first find the map there. Where a slot has no node, its part waits for one by
+        // itself, as do those that come after it: each look-up takes time that the others have.
+        let mut failed: Option<Option<Failure>> = None;
         for (place, part) in parts.iter().enumerate() {
-            match deadline.bound(shared.topology.node(part.slot)).await {
-                Some(Ok(node)) => match by_node.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &node)) {
+            let found = match (shared.topology.known_node(part.slot), &failed) {
+                (Some(node), _) => Ok(node),
+                (None, Some(failure)) => Err(failure.clone()),
+                (None, None) => match deadline.bound(shared.topology.node(part.slot)).await {
+                    Some(found) => found.map_err(Some),
+                    None => Err(None),
+                },
+            };
+            match found {
+                Ok(node) => match by_node.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &node)) {
                     Some((_, places)) => places.push(place),
                     None => by_node.push((node, vec![place])),
                 },
-                Some(Err(failure)) => nowhere.push((place, Some((Err(failure), false)))),
-                None => nowhere.push((place, None)),
+                Err(failure) => {
+                    failed = Some(failure.clone());
+                    nowhere.push((place, failure.map(|failure| (Err(failure), false))));
+                }
             }
         }
         let (parts, finish) = (&parts, &finish);
