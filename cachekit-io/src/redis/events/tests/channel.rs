@@ -1,3 +1,4 @@
+use super::super::outbox::{Patience, send};
 use super::{Heard, built, fence, fill, get, set};
 use crate::{Backend, BatchEntry, InvalidationEvent, Redis, SetOptions};
 use bytes::Bytes;
@@ -225,6 +226,26 @@ fn what_a_client_that_is_gone_could_not_say_is_still_said() {
 }
 
 #[test]
+fn what_was_refused_is_said_once_it_is_allowed() {
+    let node = strict_node();
+    let talker = client(&node, "talker");
+    let heard = listening(&talker);
+    let redis = client(&node, "mute");
+    let (backend, events) = (Arc::clone(&redis.shared), Arc::clone(&redis.shared.events.0));
+    assert!(events.outbox.note("k"));
+    let patience = Patience { silence: Duration::from_millis(50), linger: Duration::ZERO };
+    redis.shared.background.spawn(send(Arc::clone(&events), backend, patience));
+    eventually(
+        "it is refused",
+        || if events.outbox.is_silent() { Ok(()) } else { Err("no".into()) },
+    );
+    heard.forget();
+    node.admin(&["ACL", "SETUSER", "mute", "&cachekit:*"]);
+    // No other change happens.
+    heard.wait_for("what was not said", &InvalidationEvent::Gap);
+}
+
+#[test]
 fn a_client_that_is_gone_is_forgotten_in_the_end() {
     let node = Node::start();
     let redis = super::client(&node);
@@ -233,7 +254,8 @@ fn a_client_that_is_gone_is_forgotten_in_the_end() {
     node.stop();
     assert!(events.outbox.note("k"));
     drop(redis);
-    block_on(super::super::outbox::send(events, backend, Duration::ZERO));
+    let patience = Patience { silence: Duration::ZERO, linger: Duration::ZERO };
+    block_on(send(events, backend, patience));
     assert_eq!(held.strong_count(), 0);
 }
 
