@@ -173,6 +173,14 @@ async fn without_tracking_a_change_reaches_the_memory_of_another_process() {
         let mut keeper = Keeper::start(OVER_THE_CHANNEL, &url);
         assert_eq!(keeper.hears(), COMPUTED.to_string());
         let in_scope = |change: BoxFuture<'static, ()>| runtime.block_on(scope.wrap(change));
+        // Until it listens at the channel, this process trusts no value either.
+        in_scope(Box::pin(async {
+            let until = Instant::now() + DEADLINE;
+            while answer::stats().hits == 0 {
+                assert!(Instant::now() < until, "this process keeps nothing");
+                answer(1).await;
+            }
+        }));
         for value in 1..=CHANGES_OF_EACH_KIND {
             keeper.sees(value, || in_scope(Box::pin(async move { answer::set(&1, value).await })));
             // A run that is asked for, whatever is there.
