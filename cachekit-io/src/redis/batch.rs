@@ -356,7 +356,9 @@ async fn send_to<P: Piece>(
     let told = events.announce(&connection, &tellings);
     let (answers, (), ()) = join3(connection.many(&pipeline), told, echoes).await;
     if !answers.as_ref().is_ok_and(|answers| answers.len() == count) {
-        tellings.iter().for_each(|telling| telling.reopen());
+        for telling in &tellings {
+            telling.reopen();
+        }
     }
     events.used(&connection);
     let mut answers = match answers {

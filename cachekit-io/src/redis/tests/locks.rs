@@ -34,16 +34,13 @@ fn a_lock_that_is_granted_too_late_is_released() {
     for key in ["late", "left"] {
         set_with(&client, key, "v", &SetOptions::new()).unwrap();
         let paused = node.pause();
-        match key {
-            "late" => {
-                let late = wait(hasty.try_acquire(key, LONG)).unwrap_err();
-                assert!(late.is_timeout(), "{late}");
-            }
-            _ => {
-                let mut left = locks.try_acquire(key, LONG);
-                let context = &mut Context::from_waker(Waker::noop());
-                assert!(left.as_mut().poll(context).is_pending());
-            }
+        if key == "late" {
+            let late = wait(hasty.try_acquire(key, LONG)).unwrap_err();
+            assert!(late.is_timeout(), "{late}");
+        } else {
+            let mut left = locks.try_acquire(key, LONG);
+            let context = &mut Context::from_waker(Waker::noop());
+            assert!(left.as_mut().poll(context).is_pending());
         }
         drop(paused);
         // Over the same connection: the server has seen the request by now.

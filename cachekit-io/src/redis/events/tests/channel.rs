@@ -60,29 +60,29 @@ fn tells_and_hears(first: &Redis, second: &Redis) {
 fn a_guarded_write_that_replaces_a_value_is_told_if_it_takes_effect() {
     let node = Node::start();
     let client = || built(Redis::builder().url(format!("{}?protocol=resp2", node.url())));
-    let (hears, writes) = (client(), client());
-    let (fencing, locks) = (writes.fencing().unwrap(), writes.locks().unwrap());
+    let (listener, writer) = (client(), client());
+    let (fencing, locks) = (writer.fencing().unwrap(), writer.locks().unwrap());
     let value = || Bytes::from_static(b"new");
-    let heard = listening(&hears);
+    let heard = listening(&listener);
     for key in ["fenced", "refused", "locked"] {
-        set(&hears, key, "old");
+        set(&listener, key, "old");
     }
     heard.forget();
 
-    let old = fence(&writes, "refused");
-    assert!(fill(&writes, "refused", "newer", &old));
+    let old = fence(&writer, "refused");
+    assert!(fill(&writer, "refused", "newer", &old));
     let options = SetOptions::new().replacing();
     assert!(!block_on(fencing.set_fenced("refused", value(), &options, &old)).unwrap());
 
-    let token = fence(&writes, "fenced");
+    let token = fence(&writer, "fenced");
     assert!(block_on(fencing.set_fenced("fenced", value(), &options, &token)).unwrap());
     heard.wait_for_change("fenced");
 
     let lock = block_on(locks.try_acquire("locked", Duration::from_secs(60))).unwrap().unwrap();
     let filled = SetOptions::new().lock(lock);
-    block_on(writes.set("locked", value(), &filled)).unwrap();
+    block_on(writer.set("locked", value(), &filled)).unwrap();
     assert_eq!(heard.about("locked"), 0, "a fill");
-    block_on(writes.set("locked", value(), &filled.replacing())).unwrap();
+    block_on(writer.set("locked", value(), &filled.replacing())).unwrap();
     heard.wait_for_change("locked");
     assert_eq!(heard.about("refused"), 0);
 }

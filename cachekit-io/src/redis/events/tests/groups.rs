@@ -70,9 +70,8 @@ fn a_primary_that_is_cut_off_from_its_cluster_is_a_gap() {
     heard.forget();
     // It answers, and no other node does.
     let paused: Vec<_> = cluster.nodes()[1..].iter().map(Node::pause).collect();
-    eventually("the connection to it is given up", || match connection.is_closed() {
-        true => Ok(()),
-        false => Err("it is in use".to_owned()),
+    eventually("the connection to it is given up", || {
+        if connection.is_closed() { Ok(()) } else { Err("it is in use".to_owned()) }
     });
     heard.wait_for("it is cut off", &InvalidationEvent::Gap);
     assert_eq!(primary.admin(&["PING"]).text(), "PONG");
