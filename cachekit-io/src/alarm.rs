@@ -7,10 +7,10 @@
 //!
 //! Not part of the public interface: `cachekit` uses it to bound its calls to any backend.
 
+use crate::contained::contained;
 use crate::per_process::PerProcess;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -222,10 +222,8 @@ impl Keeper {
                 }
             }
             for waker in due.drain(..) {
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    // All other waits depend on this thread, and dropping it could panic again.
-                    std::mem::forget(panic);
-                }
+                // All other waits depend on this thread.
+                contained(|| waker.wake());
             }
         }
     }

@@ -64,6 +64,7 @@ mod attempts;
 mod backoff;
 #[doc(hidden)]
 pub mod circuit;
+mod contained;
 mod contract;
 #[doc(hidden)]
 pub mod env;

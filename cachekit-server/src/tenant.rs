@@ -125,7 +125,7 @@ pub(crate) struct Account {
 
 #[derive(Default)]
 struct Counters {
-    /// When the bucket would be empty again if it were filled at once, in microseconds since 1970.
+    /// When the bucket would be empty again if it were filled at once, in nanoseconds since 1970.
     full_until: u64,
     day: u64,
     today: u64,
@@ -207,12 +207,13 @@ impl Counters {
     /// The bucket after one more request: the generic cell rate algorithm.
     fn rate(&self, limits: &TenantLimits, now: Timestamp) -> Result<u64, Denied> {
         let Some(rate) = limits.requests_per_second else { return Ok(self.full_until) };
-        let now = now.as_millis().saturating_mul(1000);
-        let interval = (1_000_000 / u64::from(rate.max(1))).max(1);
+        let now = now.as_millis().saturating_mul(1_000_000);
+        // Rounded up: never more requests than the rate.
+        let interval = 1_000_000_000_u64.div_ceil(u64::from(rate.max(1)));
         let after = self.full_until.max(now).saturating_add(interval);
-        let tolerated = now.saturating_add(interval * u64::from(limits.burst()));
+        let tolerated = now.saturating_add(interval.saturating_mul(u64::from(limits.burst())));
         if after > tolerated {
-            let wait = (after - tolerated).div_ceil(1_000_000).max(1);
+            let wait = (after - tolerated).div_ceil(1_000_000_000).max(1);
             return Err(Denied::Rate(wait));
         }
         Ok(after)

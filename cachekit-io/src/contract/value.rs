@@ -165,6 +165,10 @@ pub struct SetOptions {
     /// Other programs read the value and do not know our layout, so it is stored unchanged. A store that would
     /// otherwise write the stale window into the value drops the entry at the end of [`ttl`](Self::ttl).
     pub verbatim: bool,
+    /// What this write replaces may be held as current by other processes. A backend whose processes notify each other
+    /// reports a plain write in any case, and a write with a fence or under a lock only with this: most of those fill
+    /// an entry that no process has.
+    pub replaces: bool,
 }
 
 impl SetOptions {
@@ -194,6 +198,12 @@ impl SetOptions {
     /// Stored unchanged, for programs that do not know our layout.
     pub fn verbatim(mut self) -> Self {
         self.verbatim = true;
+        self
+    }
+
+    /// Replaces what other processes may hold as current.
+    pub fn replacing(mut self) -> Self {
+        self.replaces = true;
         self
     }
 

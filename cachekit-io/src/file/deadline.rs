@@ -1,5 +1,6 @@
 //! The thread that ends the wait for a disk that does not answer.
 
+use crate::contained::contained;
 use crate::per_process::PerProcess;
 use std::collections::BTreeMap;
 use std::io;
@@ -84,9 +85,12 @@ impl Deadlines {
             let late = list.pending.remove(&at);
             // A waker is foreign code: it runs without a lock.
             drop(list);
-            if let Some(late) = late.and_then(|late| late.upgrade()) {
-                late.late();
-            }
+            // As does the destructor of what waited, if this is the last to hold it.
+            contained(|| {
+                if let Some(late) = late.and_then(|late| late.upgrade()) {
+                    late.late();
+                }
+            });
             list = self.lock();
         }
     }

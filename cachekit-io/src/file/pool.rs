@@ -3,6 +3,7 @@
 //! They are threads of the standard library, so any executor can poll the backend's futures. Threads are
 //! started when there is work, and end when there is none for a while.
 
+use crate::contained::contained;
 use crate::per_process::{PerProcess, Process};
 use std::collections::BTreeMap;
 use std::io;
@@ -123,7 +124,7 @@ impl Pool {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the job on a thread of the pool. It must not panic.
+    /// Runs the job on a thread of the pool.
     pub(super) fn run(&'static self, ticket: Ticket, load: Load, job: Job) -> Result<(), Refused> {
         let most = self.max_waiting.saturating_mul(if load.removes { FOR_REMOVALS } else { 1 });
         let mut queue = self.queue();
@@ -168,7 +169,8 @@ impl Pool {
             if let Some(job) = queue.take_first() {
                 queue.working += 1;
                 drop(queue);
-                job();
+                // What it holds is dropped with it, and may be foreign.
+                contained(job);
                 queue = self.queue();
                 queue.working -= 1;
                 continue;

@@ -3,9 +3,9 @@
 use super::deadline::{self, Late};
 use super::failure::Call;
 use super::pool::{Load, Pool, Refused, Ticket};
+use crate::contained::contained;
 use crate::{BackendError, BackendErrorKind, Operation};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
@@ -92,8 +92,7 @@ impl<T> Slot<T> {
 
     fn run(&self) {
         let Some(work) = self.work() else { return };
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.call)));
-        let outcome = outcome.unwrap_or_else(|_| {
+        let outcome = contained(|| work(&self.call)).unwrap_or_else(|| {
             Err(self.call.error(BackendErrorKind::Permanent, "a defect of the backend"))
         });
         self.settle(outcome);
@@ -107,18 +106,13 @@ impl<T> Slot<T> {
         }
         let before = std::mem::replace(&mut *state, State::Settled(outcome));
         drop(state);
-        if let State::Waiting { waker: Some(waker), work } = before {
+        if let State::Waiting { waker, work } = before {
             contained(|| drop(work));
-            contained(|| waker.wake());
+            // None where the time was up before the first poll.
+            if let Some(waker) = waker {
+                contained(|| waker.wake());
+            }
         }
-    }
-}
-
-/// Runs foreign code on a thread that others depend on. If it panics, that is over with it.
-fn contained(run: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        // Dropping it could panic again.
-        std::mem::forget(panic);
     }
 }
 
@@ -173,3 +167,6 @@ impl<T> Drop for Task<T> {
         drop(before);
     }
 }
+
+#[cfg(test)]
+mod tests;

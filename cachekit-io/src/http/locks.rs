@@ -39,12 +39,13 @@ impl CachekitIo {
     }
 
     /// Takes the lock of this key for `lease`, waiting until `deadline` at most for it to be free. Looks
-    /// again and again, more and more rarely, at random moments.
+    /// again and again, more and more rarely, at random moments. A look that is not answered by then goes on in the
+    /// background, and gives back what it gets.
     ///
     /// # Errors
     ///
     /// The first failure of a look, as for [`acquire_lock`](Self::acquire_lock). That another client
-    /// holds the lock to the end is no failure: `None`.
+    /// holds the lock to the end, or that the last look was not answered by then, is no failure: `None`.
     pub async fn acquire_lock_wait(
         &self,
         key: &str,
@@ -52,8 +53,16 @@ impl CachekitIo {
         deadline: Instant,
     ) -> Result<Option<LockGuard>, BackendError> {
         for made in 0.. {
-            if let Some(guard) = self.acquire_lock(key, lease).await? {
-                return Ok(Some(guard));
+            let (client, locked) = (self.clone(), key.to_owned());
+            let mut look = Box::pin(async move { client.acquire_lock(&locked, lease).await });
+            match self.shared.background.before(deadline, look.as_mut()).await {
+                Some(Ok(Some(guard))) => return Ok(Some(guard)),
+                Some(Ok(None)) => {}
+                Some(Err(error)) => return Err(error),
+                None => {
+                    self.shared.background.spawn(async move { drop(look.await) });
+                    return Ok(None);
+                }
             }
             let next = Instant::now() + POLLS.wait(made);
             if next >= deadline {

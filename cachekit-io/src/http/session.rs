@@ -1,9 +1,9 @@
 //! What every request reports about its process.
 
+use crate::contained::contained;
 use crate::wire::header;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -64,7 +64,7 @@ impl L1 {
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         let Some(provider) = self.provider.as_ref().filter(|_| self.enabled) else { return };
         // A counter that panics must not fail the request.
-        let Ok(metrics) = catch_unwind(AssertUnwindSafe(|| provider())) else {
+        let Some(metrics) = contained(|| provider()) else {
             headers.insert(
                 HeaderName::from_static(header::L1_STATUS),
                 HeaderValue::from_static(header::L1_DISABLED),

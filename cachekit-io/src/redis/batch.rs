@@ -1,6 +1,7 @@
 //! Many keys: one round trip for each node, all nodes at the same time.
 
 use super::copies::Writes;
+use super::events::{Announced, Telling};
 use super::failure::{Failure, Then};
 use super::layout::Found;
 use super::node::Node;
@@ -10,7 +11,7 @@ use super::send::{Deadline, Repeat};
 use super::{Redis, Shared};
 use crate::{BackendError, BatchEntry, BatchResults, Fetched, Operation};
 use ::redis::{Cmd, Pipeline, Value};
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use std::collections::HashMap;
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -21,8 +22,8 @@ struct Part<'a, R> {
     request: R,
     /// The entry that is filled.
     fills: Option<&'a str>,
-    /// The entry that is written or removed.
-    writes: Option<&'a str>,
+    /// The entry that is written or removed, and who has to be told.
+    writes: Option<(&'a str, &'a Telling<'a>)>,
 }
 
 /// How a part is written among others, and its answer found among theirs.
@@ -162,17 +163,19 @@ impl Redis {
         // Locks are compared by a script, one by one.
         let (locked, plain): (Vec<_>, Vec<_>) =
             stored.into_iter().partition(|&place| items[place].options.lock.is_some());
+        let tellings = plain.iter().map(|&place| self.shared.events.replaces(items[place].key));
+        let tellings: Vec<_> = tellings.collect();
         let parts: Vec<_> = plain
             .iter()
-            .filter_map(|&place| {
+            .zip(&tellings)
+            .filter_map(|(&place, telling)| {
                 let (entry, item) = (entries[place].as_ref().ok()?, &items[place]);
                 let request = self.set_together(entry, item.value.clone(), &item.options);
-                let name = Some(&*entry.name);
-                Some(Part { slot: entry.slot, request, fills: name, writes: name })
+                let name = &*entry.name;
+                let writes = Some((name, telling));
+                Some(Part { slot: entry.slot, request, fills: Some(name), writes })
             })
             .collect();
-        let told = plain.iter().map(|&place| self.shared.events.replaces(items[place].key));
-        let _told: Vec<_> = told.collect();
         let guarded = join_all(locked.iter().map(async |&place| {
             let item = &items[place];
             self.do_set(item.key, item.value.clone(), &item.options).await
@@ -201,15 +204,17 @@ impl Redis {
     pub(super) async fn do_delete_many(&self, keys: &[&str]) -> BatchResults<bool> {
         const DELETE_MANY: Operation = Operation::DeleteMany;
         let entries: Vec<_> = keys.iter().map(|key| self.entry(DELETE_MANY, key)).collect();
-        let asked = entries.iter().enumerate().filter_map(|(place, entry)| {
-            let entry = entry.as_ref().ok()?;
+        let asked = entries.iter().enumerate();
+        let asked = asked.filter_map(|(place, entry)| Some((place, entry.as_ref().ok()?)));
+        let (places, asked): (Vec<_>, Vec<_>) = asked.unzip();
+        let tellings = asked.iter().map(|entry| self.shared.events.deletes(entry.key));
+        let tellings: Vec<_> = tellings.collect();
+        let parts = asked.iter().zip(&tellings).map(|(entry, telling)| {
             let request = self.delete_command(entry);
-            let writes = Some(&*entry.name);
-            Some((place, Part { slot: entry.slot, request, fills: None, writes }))
+            let writes = Some((&*entry.name, telling));
+            Part { slot: entry.slot, request, fills: None, writes }
         });
-        let (places, parts): (Vec<_>, Vec<_>) = asked.unzip();
-        let told = places.iter().map(|&place| self.shared.events.deletes(keys[place]));
-        let _told: Vec<_> = told.collect();
+        let parts: Vec<_> = parts.collect();
         let deadline = match self.deadline(DELETE_MANY, None) {
             Ok(deadline) => deadline,
             Err(error) => return failed(&entries, &error),
@@ -245,15 +250,27 @@ impl Redis {
         let shared = &self.shared;
         let mut by_node: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
         let mut nowhere: Vec<(usize, Option<Sent<P>>)> = Vec::new();
-        // One after the other: all but the first find the map there.
+        // One after the other: all but the first find the map there. Where a slot has no node, its part waits for one by
+        // itself, as do those that come after it: each look-up takes time that the others have.
+        let mut failed: Option<Option<Failure>> = None;
         for (place, part) in parts.iter().enumerate() {
-            match deadline.bound(shared.topology.node(part.slot)).await {
-                Some(Ok(node)) => match by_node.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &node)) {
+            let found = match (shared.topology.known_node(part.slot), &failed) {
+                (Some(node), _) => Ok(node),
+                (None, Some(failure)) => Err(failure.clone()),
+                (None, None) => match deadline.bound(shared.topology.node(part.slot)).await {
+                    Some(found) => found.map_err(Some),
+                    None => Err(None),
+                },
+            };
+            match found {
+                Ok(node) => match by_node.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &node)) {
                     Some((_, places)) => places.push(place),
                     None => by_node.push((node, vec![place])),
                 },
-                Some(Err(failure)) => nowhere.push((place, Some((Err(failure), false)))),
-                None => nowhere.push((place, None)),
+                Err(failure) => {
+                    failed = Some(failure.clone());
+                    nowhere.push((place, failure.map(|failure| (Err(failure), false))));
+                }
             }
         }
         let (parts, finish) = (&parts, &finish);
@@ -295,8 +312,8 @@ impl Redis {
         }
         let (shared, slot, request) = (&self.shared, part.slot, &part.request);
         let again = match part.writes {
-            Some(name) => {
-                let request = Writes { name, request };
+            Some((name, telling)) => {
+                let request = Announced { telling, request: Writes { name, request } };
                 shared.before(deadline, slot, &request, Repeat::Yes).await
             }
             None => shared.before(deadline, slot, request, Repeat::Yes).await,
@@ -329,11 +346,20 @@ async fn send_to<P: Piece>(
     }
     let writing = places.iter().map(|&place| events.writes(&connection, parts[place].fills?));
     let mut writing: Vec<_> = writing.collect();
-    let answers = if writing.iter().any(Option::is_some) {
-        join(connection.many(&pipeline), connection.has_answered()).await.0
-    } else {
-        connection.many(&pipeline).await
+    let tellings = places.iter().filter_map(|&place| parts[place].writes);
+    let tellings: Vec<_> = tellings.map(|(_, telling)| telling).collect();
+    let echoes = async {
+        if writing.iter().any(Option::is_some) {
+            connection.has_answered().await;
+        }
     };
+    let told = events.announce(&connection, &tellings);
+    let (answers, (), ()) = join3(connection.many(&pipeline), told, echoes).await;
+    if !answers.as_ref().is_ok_and(|answers| answers.len() == count) {
+        for telling in &tellings {
+            telling.reopen();
+        }
+    }
     events.used(&connection);
     let mut answers = match answers {
         Ok(answers) if answers.len() == count => answers,
@@ -349,11 +375,14 @@ async fn send_to<P: Piece>(
         if let Some(writing) = writing.as_mut().filter(|_| answer.is_ok()) {
             writing.stored();
         }
+        if let Some((_, telling)) = parts[place].writes.filter(|_| answer.is_err()) {
+            telling.reopen();
+        }
         read.push((answer, false));
     }
     let written = places.iter().zip(&read).filter(|(_, (answer, _))| answer.is_ok());
     let last = written.filter_map(|(&place, _)| parts[place].writes).last();
-    if let Some(name) = last
+    if let Some((name, _)) = last
         && let Err(failure) = shared.copied(node, &connection, name, false).await
     {
         // Those that took effect are not confirmed.

@@ -1,4 +1,7 @@
 //! The slots of a Cluster and their owners.
+//!
+//! They are fetched at the first use, whenever a node cannot be reached or answers that it does not have a slot, and every
+//! few seconds, because a primary that was cut off from the others still answers.
 
 use super::address::Address;
 use super::dial::Dialer;
@@ -7,14 +10,18 @@ use super::flights::{Flight, Flights};
 use super::keys::SLOTS;
 use super::node::Node;
 use crate::BackendErrorKind;
+use crate::runtime::Background;
 use ::redis::Value;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// How long one node has to answer before the next is tried.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the owners are fetched, at the latest.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 type Nodes = HashMap<Address, Arc<Node>>;
 
@@ -26,6 +33,7 @@ pub(super) struct Cluster {
     /// All nodes seen recently. Also held while `map` is replaced.
     nodes: Mutex<Nodes>,
     refreshes: Flights<(), ()>,
+    is_watched: AtomicBool,
 }
 
 /// The owner of each slot.
@@ -64,6 +72,7 @@ impl Cluster {
             map: ArcSwap::from_pointee(Map::empty()),
             nodes: Mutex::default(),
             refreshes: Flights::default(),
+            is_watched: AtomicBool::new(false),
         })
     }
 
@@ -130,7 +139,11 @@ impl Cluster {
     }
 
     fn join_refresh(self: &Arc<Self>) -> Flight<()> {
-        let executor = self.dialer.background.own_executor();
+        let background = self.dialer.background;
+        if !self.is_watched.swap(true, Ordering::Relaxed) {
+            background.spawn(watch(Arc::downgrade(self), background));
+        }
+        let executor = background.own_executor();
         self.refreshes.join((), &executor.handle, || {
             let cluster = Arc::clone(self);
             async move { cluster.ask_around().await }
@@ -140,20 +153,29 @@ impl Cluster {
     async fn ask_around(&self) -> Result<(), Failure> {
         let mut asked: Vec<Address> = self.lock().keys().cloned().collect();
         fastrand::shuffle(&mut asked);
+        // Primaries first: there is a connection already, and the end of one to a replica drops copies for nothing.
+        let map = self.map.load_full();
+        asked.sort_by_key(|address| !map.owners.iter().any(|owner| owner.address() == address));
         let unasked: Vec<_> = self.seeds.iter().filter(|seed| !asked.contains(seed)).collect();
         asked.extend(unasked.into_iter().cloned());
-        let mut last = None;
+        let (mut last, mut cut_off) = (None, None);
         for address in asked {
             let node = self.at(&address);
             let answer = ask_one(&node);
             match self.dialer.background.before(Instant::now() + PATIENCE, answer).await {
-                Some(Ok(ranges)) => {
+                Some(Ok((ranges, false))) => {
                     self.replace(&address, ranges);
                     return Ok(());
                 }
+                Some(Ok((ranges, true))) => cut_off = cut_off.or(Some((address, ranges))),
                 Some(Err(failure)) => last = Some(failure),
                 None => {}
             }
+        }
+        // All nodes that answer say so: the Cluster as a whole has failed, and knows nothing better.
+        if let Some((address, ranges)) = cut_off {
+            self.replace(&address, ranges);
+            return Ok(());
         }
         Err(last.map_or_else(unanswered, |failure| match failure.then {
             Then::Stop => failure,
@@ -206,17 +228,54 @@ struct Range {
     replicas: Vec<Address>,
 }
 
-async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
+/// Whether what `CLUSTER INFO` answered says that the node does not reach most of the others, or that slots have no node.
+/// A node that does not let this user ask counts as healthy.
+pub(super) fn is_cut_off(info: &Value) -> bool {
+    let text: &[u8] = match info {
+        Value::BulkString(text) => text,
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => text.as_bytes(),
+        _ => return false,
+    };
+    text.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_end() == b"cluster_state:fail")
+}
+
+/// Asks whether the node [is cut off](is_cut_off).
+pub(super) fn state_command() -> ::redis::Cmd {
     let mut command = ::redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let answer = node.connection().await?.ask(&command).await.map_err(|failure| {
-        if failure.kind == BackendErrorKind::Permanent {
-            let context = "the server is not part of a Cluster: write the URL as redis://";
-            return Failure::new(BackendErrorKind::Configuration, Then::Stop, context);
+    command.arg("INFO");
+    command
+}
+
+/// Fetches the owners of slots as long as the client exists.
+async fn watch(cluster: Weak<Cluster>, background: Background) {
+    loop {
+        // Clients do not all query at once.
+        let pause = ASK_EVERY.mul_f64(0.5 + fastrand::f64() / 2.0);
+        background.sleep(Instant::now() + pause).await;
+        let Some(cluster) = cluster.upgrade() else { return };
+        cluster.refresh().await;
+    }
+}
+
+/// The owners of slots as a node knows them, and whether the node [is cut off](is_cut_off).
+async fn ask_one(node: &Arc<Node>) -> Result<(Vec<Range>, bool), Failure> {
+    let mut both = ::redis::pipe();
+    both.add_command(state_command()).cmd("CLUSTER").arg("SLOTS");
+    let answers = node.connection().await?.many(&both).await;
+    let answers = answers.map_err(|error| Failure::of(&error))?;
+    let [info, slots] = answers.as_slice() else { return Err(Failure::malformed()) };
+    let ranges = match slots {
+        Value::Array(ranges) => ranges,
+        Value::ServerError(error) => {
+            let failure = Failure::server(error);
+            if failure.kind == BackendErrorKind::Permanent {
+                let context = "the server is not part of a Cluster: write the URL as redis://";
+                return Err(Failure::new(BackendErrorKind::Configuration, Then::Stop, context));
+            }
+            return Err(failure);
         }
-        failure
-    })?;
-    let Value::Array(ranges) = answer else { return Err(Failure::malformed()) };
+        _ => return Err(Failure::malformed()),
+    };
     let ranges: Vec<_> = ranges.iter().filter_map(|value| range(value, node.address())).collect();
     if ranges.is_empty() {
         // A node that was reset, or does not know the other nodes yet.
@@ -226,7 +285,7 @@ async fn ask_one(node: &Arc<Node>) -> Result<Vec<Range>, Failure> {
             "a node knows no slots",
         ));
     }
-    Ok(ranges)
+    Ok((ranges, is_cut_off(info)))
 }
 
 /// `[first, last, [host, port, ...], ...]`.

@@ -3,6 +3,9 @@
 //! A fence is a random word stored next to the entry. Every write and delete removes it in the same step,
 //! and a fenced write compares it in the same step. A missing fence, for whatever reason, refuses the
 //! fill.
+//!
+//! A fill that stores nothing leaves its fence until its life is over. It does not remove it: other fills of the key that run
+//! meanwhile have the same fence, and would be refused.
 
 use super::Redis;
 use super::operations::malformed;

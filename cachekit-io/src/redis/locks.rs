@@ -10,6 +10,9 @@ use crate::{BackendError, BackendErrorKind, LockToken, Operation};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// For how long it is tried to release a lock of which no caller knows.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
+
 impl Redis {
     pub(super) async fn do_acquire(
         &self,
@@ -25,14 +28,21 @@ impl Redis {
         }
         let beside = self.shared.names.beside(&entry.name);
         let token = Uuid::new_v4().to_string();
-        let lease = layout::millis(lease).to_string();
+        let (held, lease) = (lease, layout::millis(lease).to_string());
         let call = Call {
             script: &scripts::ACQUIRE,
             keys: &[&beside.lock, &beside.held],
             arguments: &[token.as_bytes(), lease.as_bytes()],
         };
-        let answered = self.send(LOCK, Some(key), entry.slot, &call, Repeat::Yes).await?;
-        let acquired = integer(LOCK, key, &answered.answer)? == 1;
+        // Only from here on: without time for it, nothing is sent.
+        let deadline = self.deadline(LOCK, Some(key))?;
+        let mut doubt = Doubt { redis: self, key, token: Some(token.clone()), lease: held };
+        let sent = self.shared.before(deadline, entry.slot, &call, Repeat::Yes).await;
+        let answered = sent.map_err(|failure| failure.into_error(LOCK, Some(key)));
+        if !answered.as_ref().is_err_and(may_be_granted) {
+            doubt.token = None;
+        }
+        let acquired = integer(LOCK, key, &answered?.answer)? == 1;
         Ok(acquired.then(|| LockToken::new(token)))
     }
 
@@ -53,5 +63,32 @@ impl Redis {
         let released = integer(UNLOCK, key, &answered.answer)? == 1;
         // The first of two attempts may have released it.
         Ok(released || answered.repeated)
+    }
+}
+
+/// Whether the server may have granted a lock although this is the answer.
+fn may_be_granted(error: &BackendError) -> bool {
+    (error.is_timeout() || error.is_transient()) && !error.is_unprocessed()
+}
+
+/// The server may grant a lock, or may have, and no caller will know of it: it came too late, or the caller has left. The
+/// others would wait for all of its lease. When this is dropped, the lock is released in the background.
+struct Doubt<'a> {
+    redis: &'a Redis,
+    key: &'a str,
+    token: Option<String>,
+    lease: Duration,
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        let Some(token) = self.token.take() else { return };
+        // The server may be slow. Once the lease is over, nothing is left to do.
+        let timeout = self.redis.timeout.max(self.lease.min(MOST_PATIENCE));
+        let (redis, key) = (self.redis.with_timeout(timeout), self.key.to_owned());
+        self.redis.shared.background.spawn(async move {
+            // If it does not work, the lease ends by itself.
+            let _ = redis.do_release(&key, &LockToken::new(token)).await;
+        });
     }
 }

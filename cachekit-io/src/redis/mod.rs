@@ -69,7 +69,7 @@
 //! `K%held` and, for a second, `K%copied`; in a Cluster `{K}:lock` and so on, which have the entry's slot. An access
 //! control list user needs the patterns `~prefix*` (in a Cluster also `~{prefix*`) and the commands `get`, `set`,
 //! `del`, `exists`, `mget`, `pttl`, `pexpire`, `strlen`, `getrange`, `multi`, `exec`, `eval`, `evalsha`, `ping`, and
-//! `info`; with Sentinels `role`, in a Cluster `cluster|slots` and `asking`, with a database other than 0
+//! `info`; with Sentinels `role`, in a Cluster `cluster|slots`, `cluster|info` and `asking`, with a database other than 0
 //! `select`, and `wait` for confirmation by replicas.
 //!
 //! # Events

@@ -1,7 +1,7 @@
 //! The operations on single keys.
 
 use super::Redis;
-use super::events::Quiet;
+use super::events::{Announced, Quiet, Telling};
 use super::failure::Failure;
 use super::layout::{self, Found, MAGIC};
 use super::request::{Call, Request, Together};
@@ -91,8 +91,9 @@ impl Redis {
                 _ => Err(BackendError::new(BackendErrorKind::Superseded, SET).with_key(key)),
             };
         }
-        let _told = self.shared.events.replaces(key);
+        let telling = self.shared.events.replaces(key);
         let set = self.set_together(&entry, value, options);
+        let set = Announced { telling: &telling, request: set };
         let set = self.quiet(&entry, set, |_| true);
         self.send(SET, Some(key), entry.slot, &set, Repeat::Yes).await?;
         Ok(())
@@ -173,6 +174,9 @@ impl Redis {
         let beside = self.shared.names.beside(&entry.name);
         let millis = stored.millis.unwrap_or(0).to_string();
         let lock = lock.map_or("", LockToken::as_str);
+        let telling = options.replaces.then(|| self.shared.events.overtakes(entry.key));
+        let message = telling.as_ref().and_then(Telling::message);
+        let (channel, message) = message.unwrap_or_default();
         let call = Call {
             script: &scripts::SET_IF,
             keys: &[&entry.name, &beside.fence, &beside.held, &beside.lock],
@@ -181,21 +185,29 @@ impl Redis {
                 millis.as_bytes(),
                 lock.as_bytes(),
                 fence.unwrap_or_default().as_bytes(),
+                channel.as_bytes(),
+                &message,
             ],
         };
-        let call = self.quiet_script(entry, call, |answer| *answer == Value::Int(1));
+        let call = self.quiet_script(entry, call, |answer| matches!(answer, Value::Int(1 | 2)));
         // A fenced write that is repeated finds its own fence moved.
         let repeat = if fence.is_some() { Repeat::No } else { Repeat::Yes };
         let answered = self.send(operation, Some(entry.key), entry.slot, &call, repeat).await?;
-        integer(operation, entry.key, &answered.answer)
-            .map(|answer| Answered { answer, repeated: answered.repeated })
+        let answer = integer(operation, entry.key, &answered.answer)?;
+        // A refused repetition does not say what became of the first attempt.
+        let is_settled = answer == 2 || (answer != 1 && !answered.repeated);
+        if let Some(telling) = telling.filter(|_| is_settled) {
+            telling.settle();
+        }
+        Ok(Answered { answer: answer.min(1), repeated: answered.repeated })
     }
 
     pub(super) async fn do_delete(&self, key: &str) -> Result<bool, BackendError> {
         const DELETE: Operation = Operation::Delete;
         let entry = self.entry(DELETE, key)?;
-        let _told = self.shared.events.deletes(key);
+        let telling = self.shared.events.deletes(key);
         let delete = self.delete_command(&entry);
+        let delete = Announced { telling: &telling, request: delete };
         let delete = self.quiet(&entry, delete, |answer| matches!(answer, Value::Int(1..)));
         let answered = self.send(DELETE, Some(key), entry.slot, &delete, Repeat::Yes).await?;
         // The removed key may have been only a fence, and the first of two attempts may have removed the

@@ -40,7 +40,8 @@ macro_rules! script {
 }
 
 // Keys: entry, fence, held, lock. Arguments: value, milliseconds to live or 0, lock token or nothing,
-// fence token or nothing. Answers 1, 0 if the fence moved, -1 if the lock is lost or was overtaken.
+// fence token or nothing, channel and message to others or nothing. Answers 1, 2 if the message was sent, too, 0 if the
+// fence moved, -1 if the lock is lost or was overtaken.
 script!(
     SET_IF,
     with_id!(
@@ -62,6 +63,8 @@ script!(
          redis.call('EXISTS', KEYS[1])
          redis.call('DEL', KEYS[2])
          if ARGV[3] == '' then redis.call('DEL', KEYS[3]) end
+         -- Not everyone who may write may publish.
+         if ARGV[5] ~= '' and type(redis.pcall('PUBLISH', ARGV[5], ARGV[6])) == 'number' then return 2 end
          return 1"
     )
 );

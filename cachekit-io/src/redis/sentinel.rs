@@ -12,12 +12,14 @@ use crate::BackendErrorKind;
 use crate::runtime::Background;
 use ::redis::Value;
 use arc_swap::ArcSwapOption;
+use futures_util::future::join_all;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How long one Sentinel has to answer before the next is tried.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often they are queried, at the latest.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// A group of servers with Sentinels.
@@ -25,7 +27,7 @@ pub(super) struct Sentinel {
     sentinels: Vec<Arc<Node>>,
     group: String,
     servers: Arc<Dialer>,
-    /// Which Sentinel answered last.
+    /// Which Sentinel is queried first: one that agreed with most of the others, or the last that answered.
     first: AtomicUsize,
     current: ArcSwapOption<Node>,
     /// The last primary, in use or not: what is known about an unreachable server is kept.
@@ -115,6 +117,28 @@ impl Sentinel {
         node
     }
 
+    /// Queries all Sentinels, and follows most of them: one that was cut off with the former primary still names that.
+    /// If there are as many for the current one as for another, it stays.
+    pub(super) async fn follow(&self) {
+        let answers = self.sentinels.iter().map(async |sentinel| {
+            let asked = self.ask_one(sentinel);
+            self.background().before(Instant::now() + PATIENCE, asked).await.and_then(Result::ok)
+        });
+        let answers = join_all(answers).await;
+        let current = self.known_primary();
+        let is_current =
+            |named: &Address| current.as_ref().is_some_and(|current| current.address() == named);
+        let votes =
+            |named: &Address| answers.iter().flatten().filter(|other| *other == named).count();
+        let named =
+            answers.iter().enumerate().filter_map(|(index, named)| Some((index, named.as_ref()?)));
+        let best = named.max_by_key(|(_, named)| (votes(named), is_current(named)));
+        if let Some((index, address)) = best {
+            self.first.store(index, Ordering::Relaxed);
+            self.settle(address.clone());
+        }
+    }
+
     /// Queries one Sentinel after the other.
     async fn ask(&self) -> Result<Address, Failure> {
         let count = self.sentinels.len();
@@ -165,15 +189,13 @@ impl Sentinel {
 async fn watch(sentinel: Weak<Sentinel>, background: Background) {
     loop {
         // Clients do not all query at once.
-        let pause = ASK_EVERY.mul_f64(0.75 + fastrand::f64() / 2.0);
+        let pause = ASK_EVERY.mul_f64(0.5 + fastrand::f64() / 2.0);
         background.sleep(Instant::now() + pause).await;
         let Some(sentinel) = sentinel.upgrade() else { return };
         if sentinel.current.load().is_none() {
             continue;
         }
-        if let Ok(address) = sentinel.ask().await {
-            sentinel.settle(address);
-        }
+        sentinel.follow().await;
     }
 }
 

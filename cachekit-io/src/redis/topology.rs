@@ -50,6 +50,15 @@ impl Topology {
         }
     }
 
+    /// The same if it is known.
+    pub(super) fn known_node(&self, slot: u16) -> Option<Arc<Node>> {
+        match self {
+            Self::Single(node) => Some(Arc::clone(node)),
+            Self::Sentinel(sentinel) => sentinel.known_primary(),
+            Self::Cluster(cluster) => cluster.known_owner(slot),
+        }
+    }
+
     /// A connection to the primary of a slot, if one is open and no server must be queried for it; and the server, if
     /// it [may be doubted](Self::doubt).
     pub(super) fn link_at_once(&self, slot: u16) -> Option<(Option<Arc<Node>>, Arc<Connection>)> {
@@ -68,6 +77,14 @@ impl Topology {
             Self::Single(node) => Ok(vec![Arc::clone(node)]),
             Self::Sentinel(sentinel) => Ok(vec![sentinel.primary().await?]),
             Self::Cluster(cluster) => cluster.primaries().await,
+        }
+    }
+
+    /// The Cluster, if it is one.
+    pub(super) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match self {
+            Self::Cluster(cluster) => Some(cluster),
+            _ => None,
         }
     }
 

@@ -30,6 +30,23 @@ fn a_bucket_gives_its_burst_and_then_its_rate() {
 }
 
 #[test]
+fn a_high_rate_is_kept() {
+    for rate in [300_000, 600_000, 999_999] {
+        let limits = TenantLimits {
+            requests_per_second: Some(rate),
+            burst: Some(1000),
+            ..TenantLimits::default()
+        };
+        let tenants = tenants();
+        let admitted =
+            |millis| (0..2000).filter(|_| tenants.admit("a", &limits, at(millis)).is_ok()).count();
+        assert_eq!(admitted(0), 1000, "{rate}");
+        let of_a_milli = usize::try_from(rate / 1000).unwrap();
+        assert!((of_a_milli - 1..=of_a_milli).contains(&admitted(1)), "{rate}");
+    }
+}
+
+#[test]
 fn a_day_ends_at_midnight_and_refusals_cost_nothing() {
     let limits = TenantLimits {
         requests_per_second: Some(1),

@@ -89,7 +89,7 @@ impl<'a> Frame<'a> {
         Self {
             created_ms: now_ms(),
             fresh_ms: 0,
-            // For as long as the backend keeps it, and the reader allows.
+            // For the copy that the reader keeps: as long as the reader allows.
             stale_ms: u64::MAX,
             weight: 1,
             value: Encoded::interop(document),

@@ -1,6 +1,7 @@
 //! `Vary`: which stored response answers a request (RFC 9111 §4.1).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
@@ -90,12 +91,7 @@ pub(super) struct Rule {
 
 impl Rule {
     pub(super) fn new(fields: Vec<Box<str>>) -> Arc<Self> {
-        // Keyed at random for each process and counted up within it, so no two are equal, in any process.
-        let random = || {
-            use std::hash::{BuildHasher, Hasher};
-            std::hash::RandomState::new().build_hasher().finish()
-        };
-        Arc::new(Self { fields, number: (random(), random()), variants: Mutex::default() })
+        Arc::new(Self { fields, number: number(), variants: Mutex::default() })
     }
 
     /// Whether it distinguishes all requests that these fields distinguish.
@@ -120,9 +116,23 @@ impl Rule {
     }
 }
 
+/// A number that no other rule has, in any process.
+fn number() -> (u64, u64) {
+    // Not the standard library's keys of hash tables: forked siblings begin with the same ones.
+    let random = || getrandom::u64().ok();
+    random().zip(random()).unwrap_or_else(|| {
+        // Where the system has no random bytes, two rules of this process differ at least.
+        let random = || RandomState::new().hash_one(std::process::id());
+        (random(), random())
+    })
+}
+
 fn has_room(variants: &mut HashMap<u64, Ticks>, variant: u64, most: usize, now: Ticks) -> bool {
     if !variants.contains_key(&variant) && variants.len() >= most {
         variants.retain(|_, until| *until > now);
     }
     variants.contains_key(&variant) || variants.len() < most
 }
+
+#[cfg(all(test, unix))]
+mod tests;

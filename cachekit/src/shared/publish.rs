@@ -49,6 +49,7 @@ impl SharedTier {
                     if let Some(run) = self.take_run() {
                         run.give_way();
                     }
+                    let value = if self.is_forced() { replacing(value) } else { value };
                     self.remote_entry.write(store, until, right, fate, value).await
                 }
             },
@@ -109,7 +110,7 @@ impl SharedTier {
         // Writes of older runs that are still in flight must not land on top of this one.
         let on_its_way = self.is_overtaken();
         self.remote_entries().for_each(RemoteEntry::overtake);
-        let value = self.value_of(prepared, store);
+        let value = self.value_of(prepared, store).map(replacing);
         let Some(value) = value.filter(|_| !on_its_way) else { return false };
         for _ in 0..ATTEMPTS {
             let mut guard = Guard::of(&self.remote_entry);
@@ -193,4 +194,10 @@ impl SharedTier {
         }
         Some((bytes, options))
     }
+}
+
+/// The same write, of which other processes are told: they may hold the value that it replaces. A fill of an entry that
+/// was not there tells no process.
+fn replacing((value, options): (Bytes, SetOptions)) -> (Bytes, SetOptions) {
+    (value, options.replacing())
 }

@@ -43,6 +43,9 @@ fn a_frame_has_its_time() {
     assert_eq!(at(&sharp, 1_500), None);
     let endless = Frame { fresh_ms: 0, stale_ms: 0, ..frame.clone() };
     assert_eq!(at(&endless, u64::MAX), Some(Use::Fresh { remaining: NEVER, window: 0, weight: 1 }));
+    let bare = Frame::around(&b""[..]);
+    let now = bare.created_ms;
+    assert_eq!(served_as(&bare, &Fetched::stale(Bytes::new()), NEVER, now), None, "since when?");
     let long = Frame { fresh_ms: u64::MAX, stale_ms: u64::MAX, ..frame };
     let left = at(&long, u64::MAX);
     assert!(matches!(left, Some(Use::Fresh { remaining, .. }) if remaining < NEVER));

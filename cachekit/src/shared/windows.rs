@@ -31,6 +31,11 @@ pub(crate) fn served_as(
         };
         return Some(Use::Fresh { remaining, window, weight: frame.weight });
     }
+    // A document without a header (`interop`) does not say when it was written. That the backend calls it stale does not
+    // say for how long it has been: the reader's window may be over.
+    if frame.fresh_ms == 0 {
+        return None;
+    }
     let window_ms = frame.stale_ms.min(millis(window));
     let end = frame.fresh_ms.saturating_add(window_ms);
     (window_ms > 0 && age_ms < end).then_some(Use::Stale)

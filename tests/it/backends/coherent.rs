@@ -1,4 +1,5 @@
 //! Over Redis, the memory of one process hears of what another one changes, and of a lost connection.
+//! By client-side tracking, and without it over the channel on which processes tell each other.
 //!
 //! How long that takes is printed: `cargo test --workspace --test it -- backends::coherent --nocapture`.
 
@@ -9,15 +10,21 @@ use std::time::{Duration, Instant};
 
 use cachekit::cache;
 use cachekit::testing::Scope;
-use cachekit_io::Redis;
+use cachekit_io::{BoxFuture, Redis};
 use cachekit_test_servers::Node;
 
 use crate::service::{child, is_child};
 
 const TEST: &str = "backends::coherent::a_change_in_one_process_reaches_the_memory_of_another";
 
+const OVER_THE_CHANNEL: &str =
+    "backends::coherent::without_tracking_a_change_reaches_the_memory_of_another_process";
+
 /// How often a value is changed.
 const CHANGES: u64 = 200;
+
+/// How often it is set, refreshed and invalidated over the channel.
+const CHANGES_OF_EACH_KIND: u64 = 20;
 
 /// How often the connections are killed.
 const LOSSES: u64 = 5;
@@ -35,7 +42,7 @@ async fn answer(id: u32) -> u64 {
 }
 
 /// The other process: it calls the function, whose value it has in its memory, until that is another one.
-async fn keeper() {
+async fn keeper(hits: u64) {
     let mut value = answer(1).await;
     println!("\nreport {value}");
     for line in std::io::stdin().lines() {
@@ -51,7 +58,7 @@ async fn keeper() {
         println!("report {value}");
     }
     let stats = answer::stats();
-    assert!(stats.hits > CHANGES, "it had a copy: {stats:?}");
+    assert!(stats.hits > hits, "it had a copy: {stats:?}");
 }
 
 /// The other process, seen from here.
@@ -62,12 +69,12 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(server: &Node) -> Self {
-        let mut program = child(TEST);
+    fn start(test: &str, url: &str) -> Self {
+        let mut program = child(test);
         for name in ["CACHEKIT_API_KEY", "CACHEKIT_FILE_CACHE_DIR", "REDIS_URL"] {
             program.env_remove(name);
         }
-        program.env("CACHEKIT_REDIS_URL", server.url());
+        program.env("CACHEKIT_REDIS_URL", url);
         let mut process =
             program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the keeper");
         let says = process.stdin.take().expect("piped");
@@ -108,14 +115,14 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_in_one_process_reaches_the_memory_of_another() {
     if is_child(TEST) {
-        return keeper().await;
+        return keeper(CHANGES).await;
     }
     tokio::task::block_in_place(|| {
         let runtime = tokio::runtime::Handle::current();
         let server = Node::start();
         let backend = Redis::builder().url(server.url()).build().unwrap();
         let scope = Scope::new().with_backend(Arc::new(backend));
-        let mut keeper = Keeper::start(&server);
+        let mut keeper = Keeper::start(TEST, &server.url());
         assert_eq!(keeper.hears(), COMPUTED.to_string());
 
         let mut took: Vec<_> = (1..=CHANGES)
@@ -147,6 +154,41 @@ async fn a_change_in_one_process_reaches_the_memory_of_another() {
                     answer::set(&1, CHANGES + loss).await;
                 }));
             });
+        }
+        keeper.end();
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_tracking_a_change_reaches_the_memory_of_another_process() {
+    if is_child(OVER_THE_CHANNEL) {
+        return keeper(CHANGES_OF_EACH_KIND).await;
+    }
+    tokio::task::block_in_place(|| {
+        let runtime = tokio::runtime::Handle::current();
+        let server = Node::start();
+        let url = format!("{}?protocol=resp2", server.url());
+        let backend = Redis::builder().url(&url).build().unwrap();
+        let scope = Scope::new().with_backend(Arc::new(backend));
+        let mut keeper = Keeper::start(OVER_THE_CHANNEL, &url);
+        assert_eq!(keeper.hears(), COMPUTED.to_string());
+        let in_scope = |change: BoxFuture<'static, ()>| runtime.block_on(scope.wrap(change));
+        // Until it listens at the channel, this process trusts no value either.
+        in_scope(Box::pin(async {
+            let until = Instant::now() + DEADLINE;
+            while answer::stats().hits == 0 {
+                assert!(Instant::now() < until, "this process keeps nothing");
+                answer(1).await;
+            }
+        }));
+        for value in 1..=CHANGES_OF_EACH_KIND {
+            keeper.sees(value, || in_scope(Box::pin(async move { answer::set(&1, value).await })));
+            // A run that is asked for, whatever is there.
+            let refresh = async { assert_eq!(answer::refresh(1).await, COMPUTED) };
+            keeper.sees(COMPUTED, || in_scope(Box::pin(refresh)));
+            keeper.sees(value, || in_scope(Box::pin(async move { answer::set(&1, value).await })));
+            let invalidate = async { assert!(answer::invalidate(&1).await.is_confirmed()) };
+            keeper.sees(COMPUTED, || in_scope(Box::pin(invalidate)));
         }
         keeper.end();
     });

@@ -9,7 +9,7 @@ use cachekit::testing::Scope;
 use cachekit::{ErrorKind, cache, interop};
 use cachekit_io::envelope::interop::InteropEnvelope;
 use cachekit_io::testing::FaultyBackend;
-use cachekit_io::{Backend, MemoryBackend, SetOptions};
+use cachekit_io::{Backend, ManualClock, MemoryBackend, SetOptions};
 use cachekit_tests::{Runs, block_on};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,27 @@ struct User {
 
 fn user(id: u64) -> User {
     User { id, name: format!("user {id}") }
+}
+
+#[test]
+fn what_is_stale_since_an_unknown_time_is_a_miss() {
+    #[cache(interop = "price", namespace = "users", ttl = 60, stale = "10s")]
+    fn price(item: u64) -> u64 {
+        item
+    }
+    let clock = ManualClock::new();
+    let memory = MemoryBackend::builder().clock(clock.clock()).build();
+    let backend = FaultyBackend::new(memory);
+    let key = interop::key("users", "price", &(1,)).unwrap();
+    // The window of the writer is longer.
+    let hour = Duration::from_secs(3600);
+    let options = SetOptions::new().ttl(Duration::from_secs(60)).stale_ttl(hour);
+    let written = interop::encode_value(&7).unwrap();
+    block_on(backend.set(key.as_str(), written.into(), &options)).unwrap();
+    machine(&backend).run(|| assert_eq!(price(1), 7));
+    clock.advance(hour);
+    assert!(block_on(backend.get(key.as_str())).unwrap().is_some_and(|found| !found.is_fresh()));
+    machine(&backend).run(|| assert_eq!(price(1), 1));
 }
 
 #[test]

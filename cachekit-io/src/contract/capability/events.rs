@@ -14,8 +14,9 @@ pub type InvalidationListener = Arc<dyn Fn(&InvalidationEvent) + Send + Sync>;
 ///
 /// An event is sent after the write took effect, at least once and in no particular order, even for
 /// writes and deletes through this very backend. A fill with a fence or under a lock need not be
-/// reported to the backend that wrote it. Entries that expire or are evicted need not be reported,
-/// but may be. An extra event is harmless. When events may have been lost, the backend sends a
+/// reported to the backend that wrote it, and not to others either if it does not say that it
+/// [replaces](crate::SetOptions::replaces) what they may hold. Entries that expire or are evicted need
+/// not be reported, but may be. An extra event is harmless. When events may have been lost, the backend sends a
 /// [`Gap`](InvalidationEvent::Gap) before it returns anything that is read afterwards.
 ///
 /// # Example

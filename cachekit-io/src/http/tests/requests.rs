@@ -249,3 +249,22 @@ async fn waiting_for_a_lock_ends() {
     let now = std::time::Instant::now();
     assert!(server.client().acquire_lock_wait("k", DAY, now).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_look_at_a_lock_ends_in_time_and_gives_back_what_comes_late() {
+    let (answer, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let (sender, mut released) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::new(move |seen| {
+        if seen.method == Method::DELETE {
+            sender.send(seen.header("x-cachekit-lock-id").unwrap().to_owned()).unwrap();
+        } else {
+            held.lock().unwrap().recv().unwrap();
+        }
+        reply(200, r#"{"lock_id":"late"}"#)
+    });
+    let soon = std::time::Instant::now() + Duration::from_millis(50);
+    assert!(server.client().acquire_lock_wait("k", DAY, soon).await.unwrap().is_none());
+    answer.send(()).unwrap();
+    assert_eq!(released.recv().await.unwrap(), "late");
+}

@@ -6,7 +6,8 @@
 //! ends, or gives no sign of life, everything is in doubt and listeners hear of a gap.
 //!
 //! Where tracking is refused (no permission, no RESP3, a proxy), clients tell each other over a channel.
-//! Then fills and what other programs do is not told, nor what expires or is evicted.
+//! Then fills and what other programs do is not told, nor what expires or is evicted. A fenced write that replaces what
+//! others may hold says so ([`SetOptions::replaces`](crate::SetOptions::replaces)), and is told.
 //!
 //! While there is neither, a gap follows each operation, before the caller has the answer: so nothing is kept. Fills
 //! are written all the same, if their fence stands.
@@ -16,12 +17,14 @@ mod echo;
 mod message;
 mod outbox;
 mod proof;
+mod telling;
 mod tracking;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::echo::Quiet;
+pub(super) use self::telling::{Announced, Telling};
 
 use self::channel::Channel;
 use self::echo::Echoes;
@@ -120,45 +123,6 @@ impl Events {
         if shared.is_wanted() && !connection.is_heard() && !shared.channel.is_heard() {
             shared.gap();
         }
-    }
-
-    /// This backend is about to delete the key. It is told when the guard is dropped, however that ends.
-    pub(super) fn deletes<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        Telling { events: self, key, deleted: true }
-    }
-
-    /// This backend is about to overwrite the key.
-    pub(super) fn replaces<'a>(&'a self, key: &'a str) -> Telling<'a> {
-        Telling { events: self, key, deleted: false }
-    }
-}
-
-/// Tells of a change that this backend makes, when it is dropped: the change may have taken effect even if
-/// the operation failed or was given up.
-#[must_use]
-pub(super) struct Telling<'a> {
-    events: &'a Events,
-    key: &'a str,
-    deleted: bool,
-}
-
-impl Drop for Telling<'_> {
-    fn drop(&mut self) {
-        let shared = &self.events.0;
-        // A forked child changed nothing: the operation failed. Locks of its parent's threads may stay locked there.
-        if !shared.background.is_of_this_process() {
-            return;
-        }
-        shared.listeners.publish(|| {
-            let key = self.key.into();
-            if self.deleted {
-                InvalidationEvent::Deleted { key }
-            } else {
-                InvalidationEvent::Replaced { key }
-            }
-        });
-        // Clients that track hear it from the server.
-        shared.outbox.add(shared, &shared.names.entry(self.key));
     }
 }
 

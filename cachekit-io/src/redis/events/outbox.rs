@@ -1,4 +1,4 @@
-//! What other clients are to be told over the channel.
+//! What other clients are still to be told over the channel: what could not be told together with the change.
 
 use super::super::Shared as Backend;
 use super::super::failure::{Failure, Then};
@@ -15,10 +15,17 @@ use std::time::{Duration, Instant};
 const LIMIT: usize = 4096;
 /// How many keys are put into one message, if they find room.
 const AT_ONCE: usize = 1024;
-/// For how long nothing is published after the server refused a message.
-const SILENCE: Duration = Duration::from_secs(60);
-/// For how long a client that is gone is kept for what it could not tell yet.
-const LINGER: Duration = Duration::from_secs(60);
+/// How long what cannot be told is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// For how long nothing is published after the server refused a message.
+    pub(super) silence: Duration,
+    /// For how long a client that is gone is kept for what it could not tell yet.
+    pub(super) linger: Duration,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const USUAL: Patience = Patience { silence: MINUTE, linger: MINUTE };
 
 /// The changes still to be told. A key is in it once, however often it changed.
 #[derive(Default)]
@@ -57,7 +64,7 @@ impl Outbox {
     pub(super) fn add(&self, shared: &Arc<Shared>, name: &str) {
         let Some(backend) = shared.backend() else { return };
         if self.note(name) {
-            shared.background.spawn(send(Arc::clone(shared), backend, LINGER));
+            shared.background.spawn(send(Arc::clone(shared), backend, USUAL));
         }
     }
 
@@ -71,12 +78,18 @@ impl Outbox {
         !std::mem::replace(&mut waiting.sending, true)
     }
 
-    /// The server does not let this user publish.
-    fn refused(&self) {
-        let mut waiting = self.lock();
-        let silent_until = Some(Instant::now() + SILENCE);
-        // What is not told from here on is told in one word afterwards.
-        *waiting = Waiting { silent_until, all: true, ..Waiting::default() };
+    /// Whether the server refused a message a moment ago.
+    pub(super) fn is_silent(&self) -> bool {
+        self.lock().silent_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// The server does not let this user publish. What was and is not told is told in one word afterwards, by the task
+    /// that is at work.
+    fn refused(&self, silence: Duration) -> Instant {
+        let until = Instant::now() + silence;
+        let silent_until = Some(until);
+        *self.lock() = Waiting { silent_until, all: true, sending: true, ..Waiting::default() };
+        until
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -85,26 +98,30 @@ impl Outbox {
 }
 
 /// Tells what waits until nothing does. It owns the backend: a client may be dropped right after a delete.
-pub(super) async fn send(shared: Arc<Shared>, backend: Arc<Backend>, linger: Duration) {
+pub(super) async fn send(shared: Arc<Shared>, backend: Arc<Backend>, patience: Patience) {
     let mut failures: u32 = 0;
     let mut alone: Option<Instant> = None;
     loop {
-        match shared.send_some(&backend).await {
+        let again = match shared.send_some(&backend).await {
             Ok(true) => return,
-            Ok(false) => failures = 0,
+            Ok(false) => {
+                failures = 0;
+                continue;
+            }
             Err(Failure { then: Then::Stop, kind, .. }) if kind != BackendErrorKind::Transient => {
-                return shared.outbox.refused();
+                shared.outbox.refused(patience.silence)
             }
             Err(_) => {
-                if Arc::strong_count(&backend) > 1 {
-                    alone = None;
-                } else if alone.get_or_insert_with(Instant::now).elapsed() >= linger {
-                    return;
-                }
-                shared.background.sleep(Instant::now() + PAUSES.wait(failures)).await;
                 failures = failures.saturating_add(1);
+                Instant::now() + PAUSES.wait(failures - 1)
             }
+        };
+        if Arc::strong_count(&backend) > 1 {
+            alone = None;
+        } else if alone.get_or_insert_with(Instant::now).elapsed() >= patience.linger {
+            return;
         }
+        shared.background.sleep(again).await;
     }
 }
 

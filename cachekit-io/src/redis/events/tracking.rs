@@ -1,5 +1,6 @@
 //! Client-side tracking: the server sends events about changes of everything that a connection read.
 
+use super::super::cluster::{is_cut_off, state_command};
 use super::super::connection::Connection;
 use super::super::failure::{Failure, Then};
 use super::Shared;
@@ -97,18 +98,29 @@ impl Shared {
     /// Checks whether the server still sends all events.
     async fn check(&self, connection: &Connection) {
         // A primary answers at once. A server that became a replica answers with an error: it may
-        // have lost its primary, and then receives no changes.
-        let mut command = ::redis::cmd("WAIT");
-        command.arg(0).arg(0);
-        let asked = connection.one(&command);
-        let told = match self.background.before(Instant::now() + PATIENCE, asked).await {
-            Some(Ok(Value::ServerError(error))) => !is_demoted(&error),
-            Some(answer) => answer.is_ok(),
-            None => false,
+        // have lost its primary, and then receives no changes. Neither does a primary that the rest of its Cluster has
+        // replaced, and it does not know that: it only knows that it is cut off.
+        let backend = self.backend();
+        let cluster = backend.as_ref().and_then(|backend| backend.topology.cluster());
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("WAIT").arg(0).arg(0);
+        if cluster.is_some() {
+            pipeline.add_command(state_command());
+        }
+        let asked = connection.many(&pipeline);
+        let answers = self.background.before(Instant::now() + PATIENCE, asked).await;
+        let answers = answers.and_then(Result::ok).unwrap_or_default();
+        let is_primary = match answers.first() {
+            Some(Value::ServerError(error)) => !is_demoted(error),
+            answer => answer.is_some(),
         };
-        if !told || connection.is_closed() {
+        let is_alone = answers.get(1).is_some_and(is_cut_off);
+        if !is_primary || is_alone || connection.is_closed() {
             connection.close();
             self.lost(connection.heard());
+        }
+        if let Some(cluster) = cluster.filter(|_| is_alone) {
+            cluster.begin_refresh();
         }
     }
 }

@@ -1,6 +1,8 @@
 use super::{LONG, client, set_with, wait};
 use crate::{Backend, BackendErrorKind, LockToken, SetOptions};
-use cachekit_test_servers::Node;
+use cachekit_test_servers::{Node, eventually};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 #[test]
 fn locks_contend_with_those_of_other_clients() {
@@ -18,6 +20,35 @@ fn locks_contend_with_those_of_other_clients() {
     assert!(left > 3_500_000, "{left}");
     assert!(wait(locks.release("k", &token)).unwrap());
     assert_eq!(node.admin(&["DBSIZE"]).integer(), Some(0));
+}
+
+#[test]
+fn a_lock_that_is_granted_too_late_is_released() {
+    let node = Node::start();
+    let client = client(&node);
+    let locks = client.locks().unwrap();
+    let hasty = client.with_timeout(Duration::from_millis(100));
+    let hasty = hasty.locks().unwrap();
+    // From now on the server knows the script.
+    drop(wait(locks.try_acquire("first", LONG)).unwrap().unwrap());
+    for key in ["late", "left"] {
+        set_with(&client, key, "v", &SetOptions::new()).unwrap();
+        let paused = node.pause();
+        if key == "late" {
+            let late = wait(hasty.try_acquire(key, LONG)).unwrap_err();
+            assert!(late.is_timeout(), "{late}");
+        } else {
+            let mut left = locks.try_acquire(key, LONG);
+            let context = &mut Context::from_waker(Waker::noop());
+            assert!(left.as_mut().poll(context).is_pending());
+        }
+        drop(paused);
+        // Over the same connection: the server has seen the request by now.
+        eventually("the lock is free", || match wait(locks.try_acquire(key, LONG)).unwrap() {
+            Some(_) => Ok(()),
+            None => Err(key.to_owned()),
+        });
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod bounded;
 mod cluster;
 mod conformance;
 mod copies;
+mod cut_off;
 mod env;
 mod errors;
 mod exchange;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Answers commands with bytes, given the number of the connection; nothing ends the connection.
-fn serve(answer: impl Fn(usize, &[String]) -> Vec<Vec<u8>> + Send + Sync + 'static) -> String {
+pub(super) fn serve(
+    answer: impl Fn(usize, &[String]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}?protocol=resp2", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -133,4 +135,41 @@ fn a_cluster_node_spoken_to_alone_names_the_url_to_use() {
     let url = serve(|_, _| vec![b"-ERR This instance has cluster support disabled\r\n".to_vec()]);
     let error = get(&client(url.replace("redis://", "redis-cluster://")), "k").unwrap_err();
     assert!(error.to_string().contains("redis://"), "{error}");
+}
+
+#[test]
+fn slots_without_a_node_are_looked_up_once_before_a_batch_is_sent() {
+    let (asked, port) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let before = Arc::new(AtomicUsize::new(usize::MAX));
+    let (counted, own, noted) = (Arc::clone(&asked), Arc::clone(&port), Arc::clone(&before));
+    let url = serve(move |_, command| {
+        let words: Vec<_> = command.iter().map(String::as_str).collect();
+        vec![match words[..] {
+            ["CLUSTER", "SLOTS"] => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                // The upper half of the slots has no node.
+                let port = own.load(Ordering::SeqCst);
+                format!("*1\r\n*3\r\n:0\r\n:8191\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
+                    .into_bytes()
+            }
+            ["MGET", ..] => {
+                noted.fetch_min(counted.load(Ordering::SeqCst), Ordering::SeqCst);
+                let nothing = "$-1\r\n".repeat(words.len() - 1);
+                format!("*{}\r\n{nothing}", words.len() - 1).into_bytes()
+            }
+            _ => b"+OK\r\n".to_vec(),
+        }]
+    });
+    let address = url.strip_prefix("redis://127.0.0.1:").unwrap();
+    port.store(address.split_once('?').unwrap().0.parse().unwrap(), Ordering::SeqCst);
+    let url = url.replace("redis://", "redis-cluster://");
+    let timeout = std::time::Duration::from_millis(500);
+    let client = Redis::builder().url(url).timeout(timeout).build().unwrap();
+    let keys: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    let found = super::wait(client.batch().unwrap().get_many(&keys));
+    let (have, lack): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+    assert!(have.len() > 20 && lack.len() > 20, "{} {}", have.len(), lack.len());
+    // One for the map, one for the first slot that is not in it.
+    assert!(before.load(Ordering::SeqCst) <= 3, "{before:?} look-ups before anything was sent");
 }

@@ -1,5 +1,7 @@
+use super::super::outbox::{Patience, send};
 use super::{Heard, built, fence, fill, get, set};
-use crate::{Backend, InvalidationEvent, Redis};
+use crate::{Backend, BatchEntry, InvalidationEvent, Redis, SetOptions};
+use bytes::Bytes;
 use cachekit_test_servers::{Node, eventually};
 use futures_util::StreamExt;
 use pollster::block_on;
@@ -55,6 +57,37 @@ fn tells_and_hears(first: &Redis, second: &Redis) {
 }
 
 #[test]
+fn a_guarded_write_that_replaces_a_value_is_told_if_it_takes_effect() {
+    let node = Node::start();
+    let client = || built(Redis::builder().url(format!("{}?protocol=resp2", node.url())));
+    let (listener, writer) = (client(), client());
+    let (fencing, locks) = (writer.fencing().unwrap(), writer.locks().unwrap());
+    let value = || Bytes::from_static(b"new");
+    let heard = listening(&listener);
+    for key in ["fenced", "refused", "locked"] {
+        set(&listener, key, "old");
+    }
+    heard.forget();
+
+    let old = fence(&writer, "refused");
+    assert!(fill(&writer, "refused", "newer", &old));
+    let options = SetOptions::new().replacing();
+    assert!(!block_on(fencing.set_fenced("refused", value(), &options, &old)).unwrap());
+
+    let token = fence(&writer, "fenced");
+    assert!(block_on(fencing.set_fenced("fenced", value(), &options, &token)).unwrap());
+    heard.wait_for_change("fenced");
+
+    let lock = block_on(locks.try_acquire("locked", Duration::from_secs(60))).unwrap().unwrap();
+    let filled = SetOptions::new().lock(lock);
+    block_on(writer.set("locked", value(), &filled)).unwrap();
+    assert_eq!(heard.about("locked"), 0, "a fill");
+    block_on(writer.set("locked", value(), &filled.replacing())).unwrap();
+    heard.wait_for_change("locked");
+    assert_eq!(heard.about("refused"), 0);
+}
+
+#[test]
 fn without_permission_to_track_backends_tell_each_other() {
     let node = strict_node();
     tells_and_hears(&client(&node, "talker"), &client(&node, "talker"));
@@ -94,6 +127,8 @@ fn without_any_way_to_hear_nothing_is_trusted() {
         heard.forget();
         assert!(fill(&redis, "filled", "v", &token));
         assert!(heard.has(&InvalidationEvent::Gap), "before the fill is confirmed");
+        // It is not told, and done all the same.
+        assert!(block_on(redis.delete("filled")).unwrap());
     }
 }
 
@@ -131,6 +166,51 @@ fn published(node: &Node) -> u64 {
 }
 
 #[test]
+fn what_is_confirmed_has_been_said() {
+    let node = Node::start();
+    let redis = super::client(&node);
+    let said_at_once = |change: &dyn Fn()| {
+        let before = published(&node);
+        change();
+        published(&node) - before
+    };
+    let value = || Bytes::from_static(b"v");
+    let (fencing, batch) = (redis.fencing().unwrap(), redis.batch().unwrap());
+    for _ in 0..20 {
+        assert_eq!(said_at_once(&|| set(&redis, "k", "v")), 1);
+        assert_eq!(said_at_once(&|| assert!(block_on(redis.delete("k")).unwrap())), 1);
+        let token = fence(&redis, "k");
+        let replaces = || {
+            let options = SetOptions::new().replacing();
+            assert!(block_on(fencing.set_fenced("k", value(), &options, &token)).unwrap());
+        };
+        assert_eq!(said_at_once(&replaces), 1);
+        let entries = ["a", "b", "c"].map(|key| BatchEntry::new(key, value()));
+        let set_many = || block_on(batch.set_many(&entries)).into_iter().for_each(Result::unwrap);
+        assert_eq!(said_at_once(&set_many), 1);
+        let delete_many =
+            || assert!(block_on(batch.delete_many(&["a", "b"])).iter().all(Result::is_ok));
+        assert_eq!(said_at_once(&delete_many), 1);
+    }
+}
+
+#[test]
+fn more_than_one_message_holds_is_said_too() {
+    let node = strict_node();
+    let (redis, talker) = (super::client(&node), client(&node, "talker"));
+    let heard = listening(&talker);
+    let keys: Vec<_> = (0..1000).map(|number| format!("{number:0>100}")).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    heard.forget();
+    let before = published(&node);
+    assert!(block_on(redis.batch().unwrap().delete_many(&keys)).iter().all(Result::is_ok));
+    assert!(published(&node) >= before + 3);
+    for key in [keys[0], keys[500], keys[999]] {
+        heard.wait_for_change(key);
+    }
+}
+
+#[test]
 fn what_a_client_that_is_gone_could_not_say_is_still_said() {
     let node = Node::start();
     let redis = super::client(&node);
@@ -146,6 +226,26 @@ fn what_a_client_that_is_gone_could_not_say_is_still_said() {
 }
 
 #[test]
+fn what_was_refused_is_said_once_it_is_allowed() {
+    let node = strict_node();
+    let talker = client(&node, "talker");
+    let heard = listening(&talker);
+    let redis = client(&node, "mute");
+    let (backend, events) = (Arc::clone(&redis.shared), Arc::clone(&redis.shared.events.0));
+    assert!(events.outbox.note("k"));
+    let patience = Patience { silence: Duration::from_millis(50), linger: Duration::ZERO };
+    redis.shared.background.spawn(send(Arc::clone(&events), backend, patience));
+    eventually(
+        "it is refused",
+        || if events.outbox.is_silent() { Ok(()) } else { Err("no".into()) },
+    );
+    heard.forget();
+    node.admin(&["ACL", "SETUSER", "mute", "&cachekit:*"]);
+    // No other change happens.
+    heard.wait_for("what was not said", &InvalidationEvent::Gap);
+}
+
+#[test]
 fn a_client_that_is_gone_is_forgotten_in_the_end() {
     let node = Node::start();
     let redis = super::client(&node);
@@ -154,7 +254,8 @@ fn a_client_that_is_gone_is_forgotten_in_the_end() {
     node.stop();
     assert!(events.outbox.note("k"));
     drop(redis);
-    block_on(super::super::outbox::send(events, backend, Duration::ZERO));
+    let patience = Patience { silence: Duration::ZERO, linger: Duration::ZERO };
+    block_on(send(events, backend, patience));
     assert_eq!(held.strong_count(), 0);
 }
 

@@ -1,6 +1,6 @@
 use super::{Heard, built, get_again, is_told};
 use crate::{InvalidationEvent, Redis};
-use cachekit_test_servers::{Cluster, Node, SentinelGroup};
+use cachekit_test_servers::{Cluster, Node, SentinelGroup, eventually};
 
 #[test]
 fn a_failover_of_a_sentinel_group_is_a_gap_and_the_new_primary_tells() {
@@ -53,4 +53,31 @@ fn every_primary_of_a_cluster_tells_wherever_a_slot_moves() {
     heard.wait_for("the primary is killed", &InvalidationEvent::Gap);
     get_again(&redis, "a");
     is_told(&redis, &heard, "a", || drop(owner("a").admin(&["SET", "a", "y"])));
+}
+
+#[test]
+fn a_primary_that_is_cut_off_from_its_cluster_is_a_gap() {
+    let cluster = Cluster::start();
+    let primary = &cluster.nodes()[0];
+    let redis = built(Redis::builder().url(format!("redis-cluster://{}", primary.address())));
+    let key = (0..).map(|number| number.to_string());
+    let owns = |key: &String| cluster.owner_of(cluster.slot_of(key)).port() == primary.port();
+    let key = key.into_iter().find(owns).unwrap();
+    let heard = Heard::by(&redis);
+    is_told(&redis, &heard, &key, || drop(primary.admin(&["SET", &key, "v"])));
+    let slot = cluster.slot_of(&key);
+    let (_, connection) = redis.shared.topology.link_at_once(slot).unwrap();
+    heard.forget();
+    // It answers, and no other node does.
+    let paused: Vec<_> = cluster.nodes()[1..].iter().map(Node::pause).collect();
+    eventually("the connection to it is given up", || {
+        if connection.is_closed() { Ok(()) } else { Err("it is in use".to_owned()) }
+    });
+    heard.wait_for("it is cut off", &InvalidationEvent::Gap);
+    assert_eq!(primary.admin(&["PING"]).text(), "PONG");
+    drop(paused);
+    cluster.wait_until_agreed();
+    is_told(&redis, &heard, &key, || {
+        drop(cluster.owner_of(cluster.slot_of(&key)).admin(&["SET", &key, "w"]));
+    });
 }
