@@ -43,7 +43,7 @@ pub(crate) struct Says {
 /// How often, and how long to wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// Attempts that are made without a wait. After them, what would be one waits.
+    /// How many attempts are made without a wait. Further attempts of this kind wait.
     pub(crate) at_once: u32,
     /// Attempts that are made after a wait.
     pub(crate) later: u32,

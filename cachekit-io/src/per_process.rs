@@ -3,8 +3,8 @@
 //! After a fork the child has a copy of all memory, but only one thread: threads that are recorded as running are not
 //! there, and locks that they held stay locked. So what depends on threads knows the process that it belongs to.
 //!
-//! The C library tells of a fork (`pthread_atfork`, POSIX.1-2017), so the question costs one load. A process that is made
-//! past the C library, by a system call of the program's own, is taken for its parent.
+//! The C library reports a fork (`pthread_atfork`, POSIX.1-2017), so the check costs one load. A child that the
+//! program makes by its own system call, without the C library, is mistaken for its parent.
 //!
 //! Not part of the public interface: `cachekit` uses it for its own thread.
 

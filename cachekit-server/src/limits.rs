@@ -44,8 +44,8 @@ pub struct Limits {
     /// up to 4 MiB. Without it: 256 MiB, or twice what is set aside if that is more. With less than what is set aside the
     /// server does not start.
     pub max_unread_bytes: Option<usize>,
-    /// What all answers that their peers have not taken yet may hold together, in bytes. Answers beyond it
-    /// wait, and their values are not loaded before there is room; a value always fits alone.
+    /// How many bytes all answers together may hold that their peers have not received yet. Further answers wait, and
+    /// their values are loaded once there is space. A single value always fits.
     pub max_sending_bytes: usize,
     /// What the answers to one tenant may hold of that. Without it: a quarter of the whole.
     pub max_sending_bytes_per_tenant: Option<usize>,

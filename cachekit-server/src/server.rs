@@ -340,7 +340,7 @@ impl Running {
         Arc::clone(&self.service)
     }
 
-    /// Accepts these API keys from now on, and no others. What tenants spent stays spent.
+    /// Accepts these API keys from now on, and no others. The rates and quotas that tenants have used stay used.
     ///
     /// # Errors
     ///
@@ -365,8 +365,9 @@ impl Running {
         self.service.metrics.reloaded(well);
     }
 
-    /// Stops: is not ready for [`Limits::drain_delay`], then accepts nothing new, says goodbye on every connection, and waits for running requests up
-    /// to [`Limits::drain_timeout`]; then cuts what is left. `/readyz` answers `503` meanwhile.
+    /// Shuts the server down. For [`Limits::drain_delay`] it is not ready but still accepts connections. Then it
+    /// accepts no new connection, announces the end on every connection, waits for running requests up to
+    /// [`Limits::drain_timeout`], and cuts the rest. `/readyz` answers `503` meanwhile.
     ///
     /// Returns whether everything ended by itself.
     pub async fn shutdown(mut self) -> bool {

@@ -55,9 +55,10 @@ use std::time::{Duration, Instant};
 /// A directory that the processes of one machine share.
 ///
 /// Clones are cheap. All work is done on its own threads, at most 16 in the process, and every operation has a
-/// deadline: futures can be polled by any executor, and none of them blocks on a disk. What waits for a thread holds
-/// at most 256 MiB, each operation counting as its values and 1 KiB; behind a disk that does not keep up, more fails at once
-/// with [`Backpressure`](BackendErrorKind::Backpressure). Removals and fences are let in up to four times as much.
+/// deadline: futures can be polled by any executor, and none of them blocks on a disk. Operations that wait for a
+/// thread hold at most 256 MiB, where each counts as its values plus 1 KiB. If the disk does not keep up, further
+/// operations fail at once with [`Backpressure`](BackendErrorKind::Backpressure). For removals and fences the limit
+/// is four times as high.
 ///
 /// # Differences from other backends
 ///

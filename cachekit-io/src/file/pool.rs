@@ -14,12 +14,12 @@ use std::time::Duration;
 /// Maximum number of threads. A disk gains nothing from more, and a hung disk should not fill the process with
 /// them.
 const MAX_THREADS: usize = 16;
-/// How many bytes wait for a thread at most. Many small jobs come at once on a healthy disk, too; what holds more
-/// memory than this waits for a disk that does not keep up.
+/// How many bytes may wait for a thread. Many small jobs at once are normal even on a healthy disk; if they hold more
+/// memory than this, the disk does not keep up.
 pub(super) const MAX_WAITING: usize = 256 << 20;
 /// What a job counts beside the bytes that it holds.
 pub(super) const EACH: usize = 1 << 10;
-/// How many times as many bytes wait where a removal is concerned: it is small, and without it a stale value stays.
+/// The limit for removals, as a multiple of the other limit: a removal is small, and without it a stale value stays.
 const FOR_REMOVALS: usize = 4;
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub(super) type Ticket = u64;
 pub(super) struct Load {
     /// The bytes that it holds.
     pub(super) held: usize,
-    /// Whether it ends what others would be served.
+    /// Whether it removes an entry that other callers would be served.
     pub(super) removes: bool,
 }
 

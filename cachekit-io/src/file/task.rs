@@ -52,7 +52,7 @@ pub(super) async fn run_in<T: Send + 'static>(
     task.await
 }
 
-/// Whether others would be served what is not true any more if it were refused.
+/// Whether other callers would be served an outdated value if it were refused.
 fn removes(operation: Operation) -> bool {
     use Operation as O;
     matches!(operation, O::Delete | O::DeleteMany | O::Fence | O::Unlock)

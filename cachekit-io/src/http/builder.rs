@@ -120,7 +120,7 @@ impl CachekitIoBuilder {
         self
     }
 
-    /// How many connections there may be, 10 at first; from 1 to 1,000. With HTTP/2 the second is made
+    /// The maximum number of connections, from 1 to 1,000; 10 by default. With HTTP/2 the second connection is opened
     /// when the first is full.
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections;
@@ -173,14 +173,15 @@ impl CachekitIoBuilder {
         self
     }
 
-    /// Whether the caller looks into a cache in the process first; the service is told. Not at first.
+    /// Whether the caller looks into a cache in the process first, which each request reports to the service. False
+    /// by default.
     pub fn l1(mut self, enabled: bool) -> Self {
         self.l1.enabled = enabled;
         self
     }
 
-    /// Who tells how often the caches answered. Asked for each request when [`l1`](Self::l1) is on; it
-    /// must be quick. If it panics, the request goes without counts.
+    /// A closure that returns how often the caches answered. It is called for each request if [`l1`](Self::l1) is on,
+    /// and must be quick. If it panics, the request is sent without counts.
     pub fn session_metrics(
         mut self,
         provider: impl Fn() -> SessionMetrics + Send + Sync + 'static,
@@ -189,14 +190,14 @@ impl CachekitIoBuilder {
         self
     }
 
-    /// The largest answer taken, in bytes: 25 MiB and 64 KiB at first. A larger one is refused while
-    /// it is read.
+    /// The largest answer that is accepted, in bytes; 25 MiB and 64 KiB by default. A larger one is refused while it
+    /// is read.
     pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
         self.max_answer_bytes = bytes;
         self
     }
 
-    /// Looks up hosts differently. The check of the addresses found stays.
+    /// Resolves host names differently. The addresses that it returns are still checked.
     #[cfg(any(test, feature = "testing"))]
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Arc::new(resolver);

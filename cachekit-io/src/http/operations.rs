@@ -60,8 +60,7 @@ impl CachekitIo {
         Ok(())
     }
 
-    /// Removes the entry. The service does not tell whether there was one: `true`, unless it says that
-    /// there was nothing.
+    /// Removes the entry. Returns `true` unless the service says that there was no entry; not every service does.
     pub async fn delete(&self, key: &str) -> Result<bool, BackendError> {
         let target = self.target(Operation::Delete, key, Part::Value)?;
         let call = Call::new(Method::DELETE, target, SMALL_BODY);

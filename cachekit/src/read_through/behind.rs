@@ -34,7 +34,7 @@ pub(crate) trait TierBehind: Any + Send + Sync {
     /// What an entry of this process holds.
     fn keeps(&self) -> L1;
 
-    /// For a call that wants no value past its time: such a one is nothing.
+    /// For a call that accepts no stale value: a stale value counts as a miss.
     #[cfg(feature = "tower")]
     fn take_nothing_stale(&mut self) {}
 

@@ -104,10 +104,11 @@ where
             return;
         };
         let fate = self.fate();
-        // Before the write, whose own echo ends what this one is for. From there on the flight knows who invalidates.
+        // Checked before the write, because the echo of the write kills the entry that this refresh replaces. From
+        // here on, the flight notices invalidations.
         let outdated = self.is_outdated();
-        // First: of an older run nothing is to be kept in any tier once this one is. If a younger one is under way, the
-        // shared tier is for that one, which a write of ours could only disturb.
+        // Before anything is kept: once the value of this run is, no tier may keep the value of an older run. If a
+        // younger run is in flight, the shared tier is left to that run.
         let has_younger = !outdated && flight.overtake();
         let verdict = self.in_window(ret, verdict);
         let Some(remote) = self.behind.made() else { return };
@@ -117,11 +118,12 @@ where
         } else {
             let (written, kept) = Box::pin(remote.store(&fate, value, verdict, &self.store)).await;
             if written == Write::Outdated && self.forced && !fate.is_dead() {
-                // The backend knows of something newer: what the run was to replace goes all the same.
+                // The backend has a newer value. The entry that this run should replace is out of date all the same.
                 self.store.remove(self.hash, &|other| self.is_same(other));
             }
             if written == Write::Stored && kept.is_none() {
-                // It is there, and not to be here. One that is nowhere is a refresh that failed.
+                // The backend has the value, and this process may not keep it. If no tier has the value, the refresh
+                // has failed.
                 if let Some(ticket) = self.take_refresh() {
                     ticket.stored();
                 }

@@ -7,8 +7,9 @@ use super::layer::Inner;
 use super::stats::count;
 use crate::background;
 
-/// Ends what is stored under its keys, in this process and in the shared tier. If it is dropped before it has done so, because
-/// its future was dropped or there never was one, this process has it at once, and the tier in the background.
+/// Invalidates the entries under its keys, in this process and in the shared tier. If it is dropped before that,
+/// because its future was dropped or never made, the entries of this process are removed at once, and those of the
+/// tier in the background.
 pub(super) struct Ending {
     inner: Arc<Inner>,
     keys: Vec<Key>,

@@ -3,14 +3,14 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// How many counts there are. Two keys may share one, and then the end of one response makes the other one stand in for no
-/// failure of a run that is under way: with many counts, changes of other pages do not take that from a page.
+/// Number of counts. Two keys may share a count. Then an invalidation of one also keeps the stale response of the
+/// other from standing in for the failure of a run in flight. With many counts that is rare.
 const COUNTS: usize = 1 << 16;
 
 /// Counts of ended entries, by the hash of their keys.
 ///
-/// They are for a run over a response that this process does not have itself, or whose rule it does not have. What it has shows
-/// by its own end that it was ended.
+/// They are for a run over a response that this process does not have itself, or whose rule it does not have. If it
+/// has the entry, the entry itself shows whether it was invalidated.
 #[derive(Default)]
 pub(super) struct Ends {
     /// Made when the first entry ends.

@@ -37,7 +37,7 @@ struct Responses;
 pub(super) enum Wanted {
     /// Whatever may be served, if only while the handler runs again.
     Any,
-    /// What is fresh, or the run of the handler that makes it.
+    /// Only a fresh response, or the run of the handler that makes one.
     Fresh,
     /// Nothing: the handler runs, and its response replaces what is there.
     Run,
@@ -164,8 +164,8 @@ impl Engine {
         entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone())
     }
 
-    /// What this process has of a key. Past its time it counts only if the tier still has it, where this process does not hear
-    /// of changes: an invalidation elsewhere would not have taken it away here.
+    /// What this process has under a key. If the process gets no events, a stale entry counts only if the tier still
+    /// has it, because an invalidation by another process would not have removed it here.
     pub(super) async fn held(&self, key: &Key) -> Held {
         let Some(entry) = self.store.peek(self.place(key)) else { return Held::Other };
         let own = entry.of_key::<Key, Entry>(|own| own == key).map(|entry| entry.value.clone());
@@ -220,9 +220,9 @@ impl Engine {
         }
     }
 
-    /// Whether a rule that this process has, or another call's run, still leads to its variants. If the backend tells of
-    /// changes, an invalidation elsewhere has taken it away here, too. If not, the backend is asked: so nothing that was
-    /// invalidated there is found by it.
+    /// Whether a rule, from this process or from the run of another call, still leads to its variants. If the backend
+    /// sends events, an invalidation by another process has removed the rule here, too. If not, the rule is read from
+    /// the backend, so that it does not lead to variants that were invalidated there.
     pub(super) async fn stands(&self, key: &Key, rule: &Rule) -> bool {
         if self.hears(key) {
             return true;

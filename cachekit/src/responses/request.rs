@@ -185,9 +185,10 @@ impl Naming {
         self.keys_at(partition.as_deref(), &hosts, Resource::of(&uri), own.as_deref())
     }
 
-    /// The hosts at which a request may change something. A `GET` that names two is not stored, so what is stored at one of
-    /// many is what a handler takes for the host of such a request: the authority, or the first or the last line. More of them
-    /// would be removals that a client may have as many of as it can send lines.
+    /// The hosts at which a request may change something. If a request names several hosts, the handler takes one of
+    /// them for the host: the authority, or the first or the last `Host` line. Only these are invalidated, because a
+    /// `GET` that names two hosts is never stored, and otherwise a client could cause as many removals as it can send
+    /// lines.
     pub(super) fn hosts_to_change(&self, parts: &Parts) -> Vec<String> {
         let mut lines = lines_of_host(parts);
         let (first, last) = (lines.next(), lines.last());

@@ -31,8 +31,9 @@ use crate::read_through::Ticket;
 ///
 /// Its clones share the cache, and so do all services that one layer made.
 ///
-/// It is always ready. The service behind it is asked whether it is ready when it is to run, so hits and requests that wait
-/// for another one's run take no permit of a limit behind the cache. A limit for them as well stands outside.
+/// It is always ready. It waits until the service behind it is ready only when that service has to run. So hits, and
+/// requests that wait for the run of another request, take no permit of a limit behind the cache. To limit these
+/// requests, too, put the limit outside.
 #[derive(Clone, Debug)]
 pub struct CachedResponses<S> {
     service: S,

@@ -40,11 +40,12 @@ struct LedBy {
     shows: Shows,
 }
 
-/// By what an entry shows that it was ended while the handler ran.
+/// How to find out that an entry was invalidated while the handler ran.
 enum Shows {
-    /// It stands in this process, until then.
+    /// This process has the entry until it is invalidated.
     ByItself,
-    /// Another process has it, or had it. So often were entries of its key ended in this one before it was found.
+    /// Another process has the entry, or had it. How often this process had invalidated entries of the key before the
+    /// entry was found.
     ByCount(u64),
 }
 
@@ -143,7 +144,8 @@ where
         is_led_to && is_there()
     }
 
-    /// What those who wait for a run that failed get: the stale response, if it may stand in, to each that may have it.
+    /// What the requests that wait for a failed run get: the stale response, if it may stand in for the failure, and
+    /// if the request may have it.
     pub(super) fn fails(&self) -> Result<Entry, NotStored> {
         let now = self.inner.engine.now();
         let over = self.over.as_ref().ok_or(NotStored)?;

@@ -20,8 +20,9 @@ pub struct ResponseStats {
     pub passes: u64,
     /// Answers without a body, because the client already has it (304).
     pub not_modified: u64,
-    /// Requests that invalidated stored responses, each once: changes, and those whose answer says that a stale response is no
-    /// more, or that responses vary on more than was known. And calls of `invalidate` and `clear`.
+    /// Requests that invalidated stored responses, each counted once: changes, and requests whose answer says that a
+    /// stale response is no longer valid, or that responses vary on more fields than were known. Calls of
+    /// `invalidate` and `clear` count, too.
     pub invalidations: u64,
     /// Entries of this process: responses, and what they vary on.
     pub entries: u64,

@@ -16,19 +16,19 @@ use crate::scope;
 #[derive(Default)]
 pub(crate) struct Known {
     pub(super) breaker: Breaker,
-    /// Made when the first copy is to be kept here; `None` inside if the backend tells no news.
+    /// Made when the first copy is to be kept here; `None` inside if the backend sends no events.
     coherence: OnceLock<Option<Arc<Coherence>>>,
     /// The backend is no longer in use. Calls that still run with it keep nothing here.
     ended: AtomicBool,
 }
 
 impl Known {
-    /// The listener to the backend's news, if there is one already.
+    /// The listener to the backend's events, if there is one already.
     pub(super) fn coherence(&self) -> Option<&Arc<Coherence>> {
         self.coherence.get()?.as_ref()
     }
 
-    /// The listener to the backend's news, subscribed now if it was not before. `None` if the backend tells none.
+    /// The listener to the backend's events, subscribed now if it was not before. `None` if the backend sends none.
     pub(crate) fn listens(&self, backend: &Arc<dyn Backend>) -> Option<&Arc<Coherence>> {
         let coherence = self.coherence.get_or_init(|| Coherence::subscribe(backend)).as_ref()?;
         if self.ended.load(Ordering::SeqCst) {

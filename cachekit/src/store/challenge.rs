@@ -2,14 +2,14 @@
 
 use super::slot::NONE;
 
-/// Decides where a candidate and the first entry that it does not beat are worth the same.
+/// Decides between a candidate and an entry of main that are worth the same.
 ///
-/// Mostly the entry stays. But counters end at 15, and those of an old entry can be those of keys in use: an entry that is
-/// no longer used would stay forever. A candidate that comes back, while the entry has stood and was not used, has been
-/// asked for once more than that one. Which of the candidates comes back is not known, so one is remembered, and another
-/// after twice as many: a loop of whatever length is found, as in Brent's algorithm for cycles ("An Improved Monte Carlo
-/// Factorization Algorithm", BIT 1980). In a loop over more keys than there is room for, the entry is used before any
-/// candidate comes back, and stays.
+/// Usually the entry stays. But counters end at 15, and an old entry may share its counters with keys in use, so an
+/// entry that is no longer used could stay forever. A candidate that comes back before the entry is used has been
+/// requested once more often than the entry, and wins. It is not known which candidate will come back. So one is
+/// remembered, and replaced by a later one each time the number of candidates has doubled. This finds a loop of any
+/// length, as in Brent's algorithm for cycles ("An Improved Monte Carlo Factorization Algorithm", BIT 1980). In a
+/// loop over more keys than there is room for, the entry is used before any candidate comes back, and stays.
 pub(super) struct Challenge {
     /// The entry that stands.
     opponent: u32,
@@ -17,7 +17,7 @@ pub(super) struct Challenge {
     candidate: u64,
     /// How many have lost to it.
     lost: u32,
-    /// So many more entries of main have stood as long, and lose as well unless they were used.
+    /// How many more entries of main have been unused for as long. They lose, too, unless they were used since.
     stale: usize,
 }
 

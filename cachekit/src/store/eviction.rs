@@ -113,10 +113,11 @@ impl Inner {
         }
     }
 
-    /// Lets an entry into a slot and the oldest of the window out, where entries have no weight and none has expired: if
-    /// there is no room for one more, and the oldest goes by itself. Else nothing is done.
+    /// Puts an entry into a slot and evicts the oldest entry of the window, if the shard is full and that entry is
+    /// evicted without a look at main. Otherwise nothing is done. Only for entries without a weight, of which none
+    /// has expired.
     ///
-    /// The same as to let it in and then to make room, in one step: most misses come to this where keys do not come back.
+    /// The same as adding the entry and then making room, in one step. If keys do not come back, most misses take it.
     #[inline(always)]
     pub(super) fn turn_over(&mut self, at: u32, entry: &mut Option<Resident>) -> Option<Gone> {
         let in_main = self.held - self.in_window;

@@ -53,8 +53,8 @@ impl Inner {
         Row { at, ticket }
     }
 
-    /// Starts the fill of a hash that has no slot yet. Mostly nothing ever has to do with it but its leader: then it ends
-    /// where it begins, in the slot.
+    /// Starts the fill of a hash that has no slot yet. Usually only its leader ever looks at it; then it needs no row
+    /// and stays in the slot until it ends.
     #[inline(always)]
     pub(super) fn start_new(&mut self, hash: u64, hole: Hole, bits: u8) -> Row {
         let ticket = self.fills.next_start();
@@ -229,7 +229,7 @@ impl Inner {
         Arc::strong_count(&wait) > ours
     }
 
-    /// The shared tier is asked for this fill, and what it says of its key can end it.
+    /// The shared tier is consulted for this fill, so its events about the key can kill the fill.
     pub(super) fn asks(&mut self, row: Row, fate: &Arc<Fate>) {
         let Some(fill) = self.fill(row) else { return };
         fill.rare().fate = Some(Arc::clone(fate));

@@ -80,7 +80,7 @@ impl Flight {
         self.with(Inner::runs);
     }
 
-    /// Puts an end to the fills of this key that started before: this one has a value to be kept, and a newer one.
+    /// Kills the fills of this key that started earlier: this fill has a newer value that is to be kept.
     ///
     /// True if a run is under way that started later: its value is to replace this one in every tier.
     pub(crate) fn overtake(&self) -> bool {
@@ -90,8 +90,8 @@ impl Flight {
         younger
     }
 
-    /// Has the callers that wait go on with an old value while this fill replaces it. False, and nothing is done, if
-    /// another one is at it.
+    /// Lets the waiters continue with the stale value while this fill replaces it. False, and nothing changes, if
+    /// another fill already does that.
     pub(crate) fn refreshes(&self, old: &Resident) -> bool {
         let ended = self.with(Inner::refreshes);
         let begun = ended.is_some();

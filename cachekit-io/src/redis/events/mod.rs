@@ -1,16 +1,16 @@
-//! News of what others changed.
+//! Events about changes by other clients.
 //!
-//! The server itself tells: with client-side tracking it remembers what each connection reads, and says
-//! when that changes, by whatever client and for whatever reason. A connection that carries operations is
-//! put into use only once tracking is on, so what was read over it is told as long as it is there; when it
-//! ends, or gives no sign of life, everything is in doubt and listeners hear of a gap.
+//! With client-side tracking, the server remembers what each connection reads, and sends an event when any of that
+//! changes, whichever client changes it and for whatever reason. A connection is used for operations only once
+//! tracking is on, so as long as it exists, the server reports changes of everything that was read over it. When it
+//! ends, or shows no sign of life, any entry may have changed, and listeners get a gap.
 //!
-//! Where tracking is refused (no permission, no RESP3, a proxy), clients tell each other over a channel.
-//! Then fills and what other programs do is not told, nor what expires or is evicted. A fenced write that replaces what
-//! others may hold says so ([`SetOptions::replaces`](crate::SetOptions::replaces)), and is told.
+//! If tracking is refused (no permission, no RESP3, a proxy), clients notify each other over a channel. Then there
+//! are no events about fills, changes by other programs, expiry or eviction. A fenced write that replaces what other
+//! clients may hold says so ([`SetOptions::replaces`](crate::SetOptions::replaces)), and is published.
 //!
-//! While there is neither, a gap follows each operation, before the caller has the answer: so nothing is kept. Fills
-//! are written all the same, if their fence stands.
+//! While neither works, a gap follows each operation before the caller has the answer, so nothing is kept. Fills are
+//! written all the same, if their fence holds.
 
 mod channel;
 mod echo;
@@ -117,7 +117,7 @@ impl Events {
         self.0.is_wanted()
     }
 
-    /// This connection was used: a gap if changes of what was read or written over it would not be told.
+    /// This connection was used: sends a gap if no event would report changes of what was read or written over it.
     pub(super) fn used(&self, connection: &Connection) {
         let shared = &self.0;
         if shared.is_wanted() && !connection.is_heard() && !shared.channel.is_heard() {

@@ -1,4 +1,5 @@
-//! What other clients are still to be told over the channel: what could not be told together with the change.
+//! The changes that are still to be published on the channel, because they could not be published together with the
+//! change itself.
 
 use super::super::Shared as Backend;
 use super::super::failure::{Failure, Then};
@@ -11,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many keys wait to be told. Beyond it others are told that everything changed.
+/// How many keys may wait to be published. Above that, one message says that everything changed.
 const LIMIT: usize = 4096;
 /// How many keys are put into one message, if they find room.
 const AT_ONCE: usize = 1024;
@@ -20,7 +21,7 @@ const AT_ONCE: usize = 1024;
 pub(super) struct Patience {
     /// For how long nothing is published after the server refused a message.
     pub(super) silence: Duration,
-    /// For how long a client that is gone is kept for what it could not tell yet.
+    /// How long a dropped client is kept alive to publish what it could not publish yet.
     pub(super) linger: Duration,
 }
 

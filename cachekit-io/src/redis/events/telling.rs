@@ -29,7 +29,8 @@ pub(in super::super) struct Telling<'a> {
 }
 
 impl Events {
-    /// This backend is about to delete the key. It is told when the guard is dropped, however that ends.
+    /// This backend is about to delete the key. The event is sent when the guard is dropped, however the operation
+    /// ends.
     pub(in super::super) fn deletes<'a>(&'a self, key: &'a str) -> Telling<'a> {
         self.telling(key, Some(|key| InvalidationEvent::Deleted { key }))
     }

@@ -201,8 +201,8 @@ impl RemoteEntry {
         }
     }
 
-    /// Deletes each of these, such that none is lost because there are others. Whatever bounds the calls of a backend may
-    /// refuse a removal: a circuit breaker that probes its backend by one call, a limit without a queue.
+    /// Deletes each of these entries, even if a layer around the backend refuses some removals because of the others.
+    /// A circuit breaker that probes its backend with one call may do that, and so may a limit without a queue.
     async fn delete_each(entries: Vec<Self>, until: Instant) -> Vec<Result<bool, Failed>> {
         let delete =
             |entry: &Self| Box::pin(entry.delete_until(until)) as BoxFuture<'static, Result<_, _>>;

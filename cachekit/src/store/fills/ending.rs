@@ -156,8 +156,8 @@ impl Inner {
         self.fill(row).is_some_and(|fill| !fill.is(KILLED | PASSED))
     }
 
-    /// Has the callers that wait for a fill go on with an old value while it replaces that one. `None`, and nothing is
-    /// done, if another fill of the hash is at it.
+    /// Lets the callers that wait for a fill continue with the stale value while the fill replaces it. `None`, and
+    /// nothing changes, if another fill of the hash already does that.
     pub(in crate::store) fn refreshes(&mut self, row: Row) -> Option<Ended> {
         let at = self.fill(row)?.at;
         if self.fills_at(at).any(|(_, fill)| fill.is(REFRESHING)) {

@@ -16,7 +16,7 @@ pub(super) const ASKING: u8 = 1;
 pub(super) const PASSED: u8 = 2;
 /// What it computes is not stored.
 pub(in crate::store) const KILLED: u8 = 4;
-/// The values of other calls do not come from here: its caller has been told to go on with an old one.
+/// No other call gets its value: its waiters have continued with the stale value.
 pub(super) const REFRESHING: u8 = 8;
 /// It runs for its caller alone: forced, or re-entrant, or its waiters have been let go of.
 pub(super) const ALONE: u8 = 16;
@@ -107,7 +107,7 @@ impl Fill {
         !self.is(ALONE | KILLED) && !self.is_outdated()
     }
 
-    /// The shared tier's news have ended it.
+    /// An event of the shared tier has killed it.
     #[inline]
     pub(super) fn is_outdated(&self) -> bool {
         match &self.rare {
