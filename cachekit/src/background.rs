@@ -1,8 +1,8 @@
 //! Runs functions in the background, without a caller that waits.
 //!
 //! An async function runs on the caller's executor: on the spawner that the program installed, or on the Tokio
-//! runtime around the call (feature `tokio`). A sync function runs on one of two threads of this crate, which are
-//! started when first needed; so does an async function whose caller is certainly not on Tokio. Without the feature
+//! runtime around the call (feature `tokio`). A sync function runs on one of a few threads of this crate, which are
+//! started when needed; so does an async function whose caller is certainly not on Tokio. Without the feature
 //! we cannot tell, and our threads drive no timer and no socket, so an async function is not started.
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,7 +25,8 @@ static SPAWNER: RwLock<Option<Spawner>> = RwLock::new(None);
 /// functions run on the Tokio runtime of their caller, if the feature `tokio` is on and there is one, and on a
 /// thread of this crate if there is none. Without the feature, the call that would start the refresh is the
 /// refresh: it runs the function in its own task and returns the new value. Other calls are served the old value
-/// meanwhile. Sync functions always run on a thread of this crate.
+/// meanwhile. Sync functions always run on a thread of this crate, inside of the Tokio runtime of their caller if there is
+/// one (feature `tokio`).
 ///
 /// # Example
 ///
@@ -70,15 +71,15 @@ pub(crate) fn spawn_future(future: impl Future<Output = ()> + Send + 'static) {
     // Otherwise it is dropped: the refresh that it would have been counts as failed.
 }
 
-/// Runs a closure in the caller's test scope, on a thread of this crate.
+/// Runs a closure in the caller's test scope and inside of its runtime, on a thread of this crate.
 pub(crate) fn spawn_closure(run: impl FnOnce() + Send + 'static) {
     let pending = scope::pending();
     let scope = scope::current();
-    submit(Box::new(move || {
+    submit(Box::new(runtime::inside(move || {
         let _pending = pending;
         match scope {
             Some(scope) => scope.run(run),
             None => run(),
         }
-    }));
+    })));
 }

@@ -9,6 +9,10 @@ pub(crate) fn spawn(future: BoxFuture<'static, ()>) -> Result<(), BoxFuture<'sta
     Err(future)
 }
 
+pub(crate) fn inside<R>(run: impl FnOnce() -> R) -> impl FnOnce() -> R {
+    run
+}
+
 pub(crate) fn parked<R>(block: impl FnOnce() -> R) -> R {
     block()
 }

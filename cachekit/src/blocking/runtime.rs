@@ -22,6 +22,16 @@ pub(crate) fn spawn(future: BoxFuture<'static, ()>) -> Result<(), BoxFuture<'sta
     }
 }
 
+/// The closure, to be run on another thread inside of the runtime around this one: it may use its timers and sockets, and
+/// spawn tasks, as it can here.
+pub(crate) fn inside<R>(run: impl FnOnce() -> R) -> impl FnOnce() -> R {
+    let runtime = Handle::try_current().ok();
+    move || {
+        let _inside = runtime.as_ref().map(Handle::enter);
+        run()
+    }
+}
+
 /// Blocks this thread. On a worker of a multi-threaded Tokio runtime, the runtime continues without it: its other
 /// tasks, timers and sockets may be what this thread waits for.
 pub(crate) fn parked<R>(block: impl FnOnce() -> R) -> R {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{CacheKey, Fidelity, Form};
 
 macro_rules! by_value {
-    ($fidelity:expr; $($type:ty),* $(,)?) => {$(
+    ($fidelity:expr, $copy:path; $($type:ty),* $(,)?) => {$(
         impl CacheKey for $type {
             type Owned = $type;
             const COPIES_PLAINLY: bool = true;
@@ -33,7 +33,7 @@ macro_rules! by_value {
             }
             #[inline]
             fn to_owned_key(&self) -> $type {
-                ToOwned::to_owned(self)
+                $copy(self)
             }
             #[inline]
             fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
@@ -44,7 +44,7 @@ macro_rules! by_value {
 }
 
 by_value!(
-    Fidelity::Full;
+    Fidelity::Full, ToOwned::to_owned;
     u8,
     u16,
     u32,
@@ -74,7 +74,7 @@ by_value!(
 );
 
 by_value!(
-    Fidelity::Partial;
+    Fidelity::Partial, ToOwned::to_owned;
     Duration,
     Instant,
     SystemTime,
@@ -90,7 +90,7 @@ by_value!(
 );
 
 macro_rules! by_borrow {
-    ($fidelity:expr; $($borrowed:ty => $owned:ty),* $(,)?) => {$(
+    ($fidelity:expr, $copy:path; $($borrowed:ty => $owned:ty),* $(,)?) => {$(
         impl CacheKey for $borrowed {
             type Owned = $owned;
             const COPIES_PLAINLY: bool = true;
@@ -105,7 +105,7 @@ macro_rules! by_borrow {
             }
             #[inline]
             fn to_owned_key(&self) -> $owned {
-                ToOwned::to_owned(self)
+                $copy(self)
             }
             #[inline]
             fn fidelity(_owned: &Self::Owned, _form: Form) -> Fidelity {
@@ -113,12 +113,18 @@ macro_rules! by_borrow {
             }
         }
 
-        by_value!($fidelity; $owned);
+        by_value!($fidelity, $copy; $owned);
     )*};
 }
 
-by_borrow!(Fidelity::Full; str => String);
-by_borrow!(Fidelity::Partial; Path => PathBuf, OsStr => OsString, CStr => CString);
+by_borrow!(Fidelity::Full, ToOwned::to_owned; str => String);
+by_borrow!(Fidelity::Partial, ToOwned::to_owned; OsStr => OsString, CStr => CString);
+by_borrow!(Fidelity::Partial, spelled_alike; Path => PathBuf);
+
+/// Equal paths in one spelling: `a//b`, `a/./b` and `a/b/` are `a/b`. In a shared tier equal keys have to give equal bytes.
+fn spelled_alike(path: &Path) -> PathBuf {
+    path.components().collect()
+}
 
 /// A float in a key: `-0.0` is `0.0`, and NaN equals NaN.
 ///

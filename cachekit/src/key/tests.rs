@@ -74,6 +74,21 @@ fn hashes_are_the_standard_ones() {
 }
 
 #[test]
+fn equal_paths_are_kept_in_one_spelling() {
+    use std::path::{Path, PathBuf};
+    for spelled in ["a/b", "a//b", "a/./b", "a/b/", "a/b/."] {
+        let path = Path::new(spelled);
+        assert_eq!(path.to_owned_key().as_os_str(), "a/b", "{spelled}");
+        assert_eq!(path.to_owned().to_owned_key().as_os_str(), "a/b", "{spelled}");
+        assert_eq!(Some(path).to_owned_key(), Some(PathBuf::from("a/b")));
+    }
+    // These are other paths.
+    for other in ["/a/b", "./a/b", "a/../a/b", ""] {
+        assert_eq!(Path::new(other).to_owned_key().as_os_str(), other);
+    }
+}
+
+#[test]
 #[allow(clippy::needless_borrow)] // As generated: the references are the point.
 fn copies_of_foreign_types_may_run_foreign_code() {
     fn plainly<K: CacheKey>(_key: K) -> bool {

@@ -321,3 +321,27 @@ fn a_refresh_replaces_what_is_there() {
     assert_eq!(b.run(read::stats).shared_hits, 1);
     assert_eq!(backend.count(Operation::Delete), 0);
 }
+
+/// How often the page at a path was read.
+static PAGES: AtomicU32 = AtomicU32::new(0);
+
+#[cache(ttl = 600)]
+fn page(path: &std::path::Path) -> u32 {
+    let _ = path;
+    PAGES.fetch_add(1, Ordering::SeqCst)
+}
+
+#[test]
+fn equal_paths_are_one_entry_in_every_tier_however_they_are_spelled() {
+    use std::path::Path;
+    let (one, other, _) = machines();
+    let at = |scope: &cachekit::testing::Scope, path: &str| scope.run(|| page(Path::new(path)));
+    let first = at(&one, "a//b");
+    assert_eq!(at(&other, "a/./b"), first, "it is in the shared tier");
+    let ended = one.run(|| page::invalidate(Path::new("a/b/")));
+    assert!(ended.was_cached() && ended.is_confirmed());
+    assert!(at(&one, "a//b") > first);
+    one.run(|| page::set(Path::new("a/b"), 99));
+    other.run(|| cachekit::functions().iter().for_each(|function| drop(function.clear_local())));
+    assert_eq!(at(&other, "a/b/."), 99);
+}

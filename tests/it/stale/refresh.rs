@@ -33,6 +33,60 @@ fn async_functions_refresh_on_the_runtime_of_their_caller() {
 }
 
 #[test]
+fn sync_functions_refresh_inside_of_the_runtime_of_their_caller() {
+    #[cache::local(ttl = 60, stale = 30, key = ())]
+    fn with_timers(source: &Source) -> u32 {
+        // Both panic outside of a runtime.
+        let runtime = tokio::runtime::Handle::current();
+        drop(runtime.spawn(async {}));
+        source.read()
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (scope, source) = (Scope::new(), Source::default());
+    runtime.block_on(scope.wrap(async {
+        assert_eq!(with_timers(&source), 0);
+        scope.clock().advance(TTL);
+        source.set(1);
+        assert_eq!(with_timers(&source), 0);
+        settled().await;
+        assert_eq!(with_timers(&source), 1);
+    }));
+    let stats = scope.run(with_timers::stats);
+    assert_eq!((stats.refreshes, stats.failed_refreshes), (1, 0));
+}
+
+#[test]
+fn refreshes_that_hang_keep_no_other_function_from_its_own() {
+    static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
+    #[cache::local(ttl = 60, stale = 30, skip(source))]
+    fn hangs(id: u32, source: Source) -> u32 {
+        if source.read() == 1 {
+            GATE.pass();
+        }
+        id
+    }
+    #[cache::local(ttl = 60, stale = 30, skip(source))]
+    fn read(source: Source) -> u32 {
+        source.read()
+    }
+    let (stuck, scope, source) = (Scope::new(), Scope::new(), Source::default());
+    stuck.run(|| (0..4).for_each(|id| drop(hangs(id, source.clone()))));
+    scope.run(|| read(source.clone()));
+    stuck.clock().advance(TTL);
+    scope.clock().advance(TTL);
+    source.set(1);
+    stuck.run(|| (0..4).for_each(|id| drop(hangs(id, source.clone()))));
+    GATE.wait_reached();
+    scope.run(|| {
+        assert_eq!(read(source.clone()), 0, "stale");
+        settle();
+        assert_eq!(read(source.clone()), 1);
+    });
+    GATE.open();
+    stuck.run(settle);
+}
+
+#[test]
 fn a_refresh_is_kept_though_its_stale_entry_made_room() {
     static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
     #[cache::local(ttl = 60, stale = 30, capacity = 1, skip(source))]

@@ -59,7 +59,7 @@ impl Graveyard {
 
     fn order(coherence: &Arc<Coherence>) {
         let job = Job(Some((Arc::clone(coherence), coherence.pending.start())));
-        workers::submit(Box::new(move || job.run()));
+        workers::finish(Box::new(move || job.run()));
     }
 }
 
