@@ -14,7 +14,7 @@ use ::redis::Value;
 use arc_swap::ArcSwapOption;
 use futures_util::future::join_all;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// How long one Sentinel has to answer before the next is tried.
@@ -30,8 +30,9 @@ pub(super) struct Sentinel {
     /// Which Sentinel is queried first: one that agreed with most of the others, or the last that answered.
     first: AtomicUsize,
     current: ArcSwapOption<Node>,
-    /// The last primary, in use or not: what is known about an unreachable server is kept.
-    latest: ArcSwapOption<Node>,
+    /// The last primary, in use or not: what is known about an unreachable server is kept. Also held while `current` is
+    /// replaced.
+    latest: Mutex<Option<Arc<Node>>>,
     searches: Flights<(), Arc<Node>>,
     is_watched: AtomicBool,
 }
@@ -50,7 +51,7 @@ impl Sentinel {
             servers,
             first: AtomicUsize::new(0),
             current: ArcSwapOption::default(),
-            latest: ArcSwapOption::default(),
+            latest: Mutex::default(),
             searches: Flights::default(),
             is_watched: AtomicBool::new(false),
         })
@@ -88,55 +89,86 @@ impl Sentinel {
 
     /// The primary must be looked up again.
     pub(super) fn forget(&self, node: &Arc<Node>) {
-        let current = self.current.load();
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, node)) {
-            self.current.compare_and_swap(&current, None);
-            node.close();
+        {
+            let _latest = self.lock();
+            if !self.known_primary().is_some_and(|current| Arc::ptr_eq(&current, node)) {
+                return;
+            }
+            self.current.store(None);
         }
+        node.close();
     }
 
     fn background(&self) -> Background {
         self.servers.background
     }
 
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Node>>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes this server the primary.
     fn settle(&self, address: Address) -> Arc<Node> {
-        let latest = self.latest.load_full();
-        let node = match latest {
-            Some(node) if *node.address() == address => node,
-            former => {
-                let node = Node::new(address, Arc::clone(&self.servers));
-                self.latest.store(Some(Arc::clone(&node)));
-                if let Some(former) = former {
-                    former.close();
-                }
-                node
-            }
-        };
-        self.current.store(Some(Arc::clone(&node)));
+        let (node, former) = self.settle_in(&mut self.lock(), address);
+        close(former);
         node
     }
 
+    /// The same; also returns the former one, which has to be closed.
+    fn settle_in(
+        &self,
+        latest: &mut Option<Arc<Node>>,
+        address: Address,
+    ) -> (Arc<Node>, Option<Arc<Node>>) {
+        let (node, former) = match latest {
+            Some(node) if *node.address() == address => (Arc::clone(node), None),
+            _ => {
+                let node = Node::new(address, Arc::clone(&self.servers));
+                let former = latest.replace(Arc::clone(&node));
+                (node, former)
+            }
+        };
+        self.current.store(Some(Arc::clone(&node)));
+        (node, former)
+    }
+
     /// Queries all Sentinels, and follows most of them: one that was cut off with the former primary still names that.
-    /// If there are as many for the current one as for another, it stays.
     pub(super) async fn follow(&self) {
-        let answers = self.sentinels.iter().map(async |sentinel| {
-            let asked = self.ask_one(sentinel);
-            self.background().before(Instant::now() + PATIENCE, asked).await.and_then(Result::ok)
-        });
-        let answers = join_all(answers).await;
-        let current = self.known_primary();
-        let is_current =
-            |named: &Address| current.as_ref().is_some_and(|current| current.address() == named);
-        let votes =
-            |named: &Address| answers.iter().flatten().filter(|other| *other == named).count();
-        let named =
-            answers.iter().enumerate().filter_map(|(index, named)| Some((index, named.as_ref()?)));
-        let best = named.max_by_key(|(_, named)| (votes(named), is_current(named)));
-        if let Some((index, address)) = best {
-            self.first.store(index, Ordering::Relaxed);
-            self.settle(address.clone());
+        let before = self.known_primary();
+        let Some((index, address)) = self.named_by_most(before.as_ref()).await else { return };
+        let former = {
+            let mut latest = self.lock();
+            let current = self.known_primary();
+            // One Sentinel may have taken a second. An operation that failed meanwhile knows better.
+            if current.as_ref().map(Arc::as_ptr) != before.as_ref().map(Arc::as_ptr) {
+                return;
+            }
+            self.settle_in(&mut latest, address).1
+        };
+        self.first.store(index, Ordering::Relaxed);
+        close(former);
+    }
+
+    /// The server that most Sentinels name, and the number of one that does. If as many name another, the newer
+    /// configuration decides; if that is not known, the current primary stays.
+    async fn named_by_most(&self, current: Option<&Arc<Node>>) -> Option<(usize, Address)> {
+        let answers = join_all(self.sentinels.iter().map(|sentinel| self.ask_in_time(sentinel)));
+        let answers = answers.await.into_iter().enumerate();
+        let named: Vec<_> =
+            answers.filter_map(|(index, named)| Some((index, named?.ok()?))).collect();
+        let votes = |address: &Address| named.iter().filter(|(_, other)| other == address).count();
+        let most = named.iter().map(|(_, address)| votes(address)).max()?;
+        let best = named.iter().filter(|(_, address)| votes(address) == most);
+        let best: Vec<_> = best.cloned().collect();
+        if best.iter().all(|(_, address)| *address == best[0].1) {
+            return best.into_iter().next();
         }
+        let epochs = join_all(best.iter().map(|(index, _)| self.epoch(*index))).await;
+        let is_current =
+            |named: &Address| current.is_some_and(|current| current.address() == named);
+        let best = best.into_iter().zip(epochs);
+        let best = best.max_by_key(|((_, named), epoch)| (*epoch, is_current(named)));
+        best.map(|(named, _)| named)
     }
 
     /// Queries one Sentinel after the other.
@@ -146,9 +178,7 @@ impl Sentinel {
         let mut last = None;
         for offset in 0..count {
             let index = (first + offset) % count;
-            let asked = self.ask_one(&self.sentinels[index]);
-            let answer = self.background().before(Instant::now() + PATIENCE, asked).await;
-            match answer {
+            match self.ask_in_time(&self.sentinels[index]).await {
                 Some(Ok(address)) => {
                     self.first.store(index, Ordering::Relaxed);
                     return Ok(address);
@@ -158,6 +188,11 @@ impl Sentinel {
             }
         }
         Err(last.map_or_else(unanswered, |failure| failure.and_then(Then::Elsewhere)))
+    }
+
+    /// Queries one Sentinel; `None` if it takes too long.
+    async fn ask_in_time(&self, sentinel: &Arc<Node>) -> Option<Result<Address, Failure>> {
+        self.background().before(Instant::now() + PATIENCE, self.ask_one(sentinel)).await
     }
 
     async fn ask_one(&self, sentinel: &Arc<Node>) -> Result<Address, Failure> {
@@ -182,6 +217,34 @@ impl Sentinel {
             },
             _ => Err(Failure::malformed()),
         }
+    }
+
+    /// Which configuration of the group this Sentinel knows: each failover has a higher number. `None` if it does not say.
+    pub(super) async fn epoch(&self, index: usize) -> Option<u64> {
+        let asked = async {
+            let mut command = ::redis::cmd("SENTINEL");
+            command.arg("MASTER").arg(&self.group);
+            self.sentinels.get(index)?.connection().await.ok()?.ask(&command).await.ok()
+        };
+        let fields = match self.background().before(Instant::now() + PATIENCE, asked).await?? {
+            Value::Array(fields) => fields,
+            Value::Map(fields) => {
+                fields.into_iter().flat_map(|(name, value)| [name, value]).collect()
+            }
+            _ => return None,
+        };
+        fields.chunks_exact(2).find_map(|field| match field {
+            [Value::BulkString(name), Value::BulkString(epoch)] if name == b"config-epoch" => {
+                std::str::from_utf8(epoch).ok()?.parse().ok()
+            }
+            _ => None,
+        })
+    }
+}
+
+fn close(former: Option<Arc<Node>>) {
+    if let Some(former) = former {
+        former.close();
     }
 }
 

@@ -1,6 +1,7 @@
-use super::{get, recovers, set};
+use super::super::topology::Topology;
+use super::{get, recovers, set, wait};
 use crate::Redis;
-use cachekit_test_servers::SentinelGroup;
+use cachekit_test_servers::{SentinelGroup, eventually};
 use std::time::{Duration, Instant};
 
 fn client(group: &SentinelGroup) -> Redis {
@@ -16,6 +17,13 @@ fn a_failover_is_followed() {
     group.failover();
     recovers(&client, "a failover of a Sentinel group in good order");
     assert_eq!(group.primary().admin(&["GET", "k"]).text(), "after");
+    let Topology::Sentinel(sentinels) = &client.shared.topology else { panic!("no group") };
+    for index in 0..group.sentinels().len() {
+        eventually("the Sentinel knows of the failover", || match wait(sentinels.epoch(index)) {
+            Some(1..) => Ok(()),
+            epoch => Err(format!("{epoch:?}")),
+        });
+    }
 }
 
 #[test]
