@@ -4,14 +4,17 @@
 use super::Redis;
 use super::operations::integer;
 use super::request::Call;
-use super::send::Repeat;
+use super::send::{Answered, Repeat};
 use super::{layout, scripts};
 use crate::{BackendError, BackendErrorKind, LockToken, Operation};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// For how long it is tried to release a lock of which no caller knows.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
+/// The pauses before these attempts; the last one is made when the patience ends.
+const PAUSES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(4), MOST_PATIENCE];
 
 impl Redis {
     pub(super) async fn do_acquire(
@@ -51,6 +54,17 @@ impl Redis {
         key: &str,
         token: &LockToken,
     ) -> Result<bool, BackendError> {
+        let released = self.release_once(key, token).await?;
+        // The first of two attempts may have released it.
+        Ok(released.answer || released.repeated)
+    }
+
+    /// Whether this released it.
+    async fn release_once(
+        &self,
+        key: &str,
+        token: &LockToken,
+    ) -> Result<Answered<bool>, BackendError> {
         const UNLOCK: Operation = Operation::Unlock;
         let entry = self.entry(UNLOCK, key)?;
         let beside = self.shared.names.beside(&entry.name);
@@ -60,9 +74,24 @@ impl Redis {
             arguments: &[token.as_str().as_bytes()],
         };
         let answered = self.send(UNLOCK, Some(key), entry.slot, &call, Repeat::Yes).await?;
-        let released = integer(UNLOCK, key, &answered.answer)? == 1;
-        // The first of two attempts may have released it.
-        Ok(released || answered.repeated)
+        let answer = integer(UNLOCK, key, &answered.answer)? == 1;
+        Ok(Answered { answer, repeated: answered.repeated })
+    }
+
+    /// Releases a lock that may be granted only later: the request for it may still be on its way over another connection.
+    async fn release_when_granted(self, key: &str, token: &LockToken, patience: Duration) {
+        let end = Instant::now() + patience;
+        for pause in PAUSES {
+            let at = (Instant::now() + pause).min(end);
+            self.shared.background.sleep(at).await;
+            // The server may be slow.
+            let left = end.saturating_duration_since(Instant::now());
+            let released = self.with_timeout(left.max(self.timeout)).release_once(key, token).await;
+            // If it does not work, the lease ends by itself.
+            if released.is_ok_and(|released| released.answer) || at == end {
+                return;
+            }
+        }
     }
 }
 
@@ -83,12 +112,11 @@ struct Doubt<'a> {
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
         let Some(token) = self.token.take() else { return };
-        // The server may be slow. Once the lease is over, nothing is left to do.
-        let timeout = self.redis.timeout.max(self.lease.min(MOST_PATIENCE));
-        let (redis, key) = (self.redis.with_timeout(timeout), self.key.to_owned());
+        // Once the lease is over, nothing is left to do.
+        let patience = self.redis.timeout.max(self.lease.min(MOST_PATIENCE));
+        let (redis, key) = (self.redis.clone(), self.key.to_owned());
         self.redis.shared.background.spawn(async move {
-            // If it does not work, the lease ends by itself.
-            let _ = redis.do_release(&key, &LockToken::new(token)).await;
+            redis.release_when_granted(&key, &LockToken::new(token), patience).await;
         });
     }
 }

@@ -1,6 +1,10 @@
+use super::super::scripts;
+use super::scripted::serve;
 use super::{LONG, client, set_with, wait};
-use crate::{Backend, BackendErrorKind, LockToken, SetOptions};
+use crate::{Backend, BackendErrorKind, LockToken, Redis, SetOptions};
 use cachekit_test_servers::{Node, eventually};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -49,6 +53,39 @@ fn a_lock_that_is_granted_too_late_is_released() {
             None => Err(key.to_owned()),
         });
     }
+}
+
+#[test]
+fn a_lock_that_is_granted_after_its_release_is_released_again() {
+    let releases = Arc::new(AtomicUsize::new(0));
+    let (freed, held) = mpsc::channel();
+    let (freed, held) = (Mutex::new(freed), Mutex::new(held));
+    let counted = Arc::clone(&releases);
+    let url = serve(move |_, command| {
+        if command[0] != "EVALSHA" {
+            return vec![b"+OK\r\n".to_vec()];
+        }
+        if command[1] == scripts::ACQUIRE.hash() {
+            // It was on its way for so long that the release arrived before it.
+            held.lock().unwrap().recv().unwrap();
+            return vec![b":1\r\n".to_vec()];
+        }
+        assert_eq!(command[1], scripts::RELEASE.hash());
+        let before = counted.fetch_add(1, Ordering::SeqCst);
+        freed.lock().unwrap().send(()).unwrap();
+        vec![format!(":{}\r\n", before.min(1)).into_bytes()]
+    });
+    let client = Redis::builder().url(url).timeout(Duration::from_millis(100)).build().unwrap();
+    // Connections of such a runtime are not used for the release.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    let late = runtime.block_on(client.locks().unwrap().try_acquire("k", LONG)).unwrap_err();
+    assert!(late.is_timeout(), "{late}");
+    eventually("nothing is left to do", || match Arc::strong_count(&client.shared) {
+        1 => Ok(()),
+        count => Err(count.to_string()),
+    });
+    assert_eq!(releases.load(Ordering::SeqCst), 2);
 }
 
 #[test]
