@@ -38,14 +38,15 @@ impl CachekitIo {
         }))
     }
 
-    /// Takes the lock of this key for `lease`, waiting until `deadline` at most for it to be free. Looks
-    /// again and again, more and more rarely, at random moments. A look that is not answered by then goes on in the
-    /// background, and gives back what it gets.
+    /// Takes the lock of this key for `lease`, waiting until `deadline` at most for it to be free. The first look has the
+    /// client's timeout, so that a free lock is taken whatever the deadline is. Then it looks again and again, more and
+    /// more rarely, at random moments. Such a look that is not answered by the deadline goes on in the background, and
+    /// gives back what it gets.
     ///
     /// # Errors
     ///
     /// The first failure of a look, as for [`acquire_lock`](Self::acquire_lock). That another client
-    /// holds the lock to the end, or that the last look was not answered by then, is no failure: `None`.
+    /// holds the lock to the end, or that a later look was not answered by then, is no failure: `None`.
     pub async fn acquire_lock_wait(
         &self,
         key: &str,
@@ -55,7 +56,11 @@ impl CachekitIo {
         for made in 0.. {
             let (client, locked) = (self.clone(), key.to_owned());
             let mut look = Box::pin(async move { client.acquire_lock(&locked, lease).await });
-            match self.shared.background.before(deadline, look.as_mut()).await {
+            let answer = match made {
+                0 => Some(look.as_mut().await),
+                _ => self.shared.background.before(deadline, look.as_mut()).await,
+            };
+            match answer {
                 Some(Ok(Some(guard))) => return Ok(Some(guard)),
                 Some(Ok(None)) => {}
                 Some(Err(error)) => return Err(error),
