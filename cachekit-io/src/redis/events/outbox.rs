@@ -98,8 +98,9 @@ impl Outbox {
     }
 }
 
-/// Tells what waits until nothing does. It owns the backend: a client may be dropped right after a delete.
-pub(super) async fn send(shared: Arc<Shared>, backend: Arc<Backend>, patience: Patience) {
+/// Tells what waits until nothing does. It owns the backend: a client may be dropped right after a delete. It does not while
+/// it may not publish.
+pub(super) async fn send(mut shared: Arc<Shared>, mut backend: Arc<Backend>, patience: Patience) {
     let mut failures: u32 = 0;
     let mut alone: Option<Instant> = None;
     loop {
@@ -110,7 +111,17 @@ pub(super) async fn send(shared: Arc<Shared>, backend: Arc<Backend>, patience: P
                 continue;
             }
             Err(Failure { then: Then::Stop, kind, .. }) if kind != BackendErrorKind::Transient => {
-                shared.outbox.refused(patience.silence)
+                let until = shared.outbox.refused(patience.silence);
+                let (background, held) = (shared.background, Arc::downgrade(&backend));
+                drop((shared, backend));
+                if held.strong_count() == 0 {
+                    return;
+                }
+                background.sleep(until).await;
+                let Some(still) = held.upgrade() else { return };
+                shared = Arc::clone(&still.events.0);
+                backend = still;
+                continue;
             }
             Err(_) => {
                 failures = failures.saturating_add(1);

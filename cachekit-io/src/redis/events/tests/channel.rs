@@ -259,6 +259,47 @@ fn a_client_that_is_gone_is_forgotten_in_the_end() {
     assert_eq!(held.strong_count(), 0);
 }
 
+/// A client that may not publish, with a change to be told.
+fn mute_client(node: &Node) -> Redis {
+    let redis = client(node, "mute");
+    assert!(redis.shared.events.0.outbox.note("k"));
+    redis
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const PATIENT: Patience = Patience { silence: HOUR, linger: HOUR };
+
+#[test]
+fn a_client_that_is_gone_is_not_kept_for_what_it_may_not_say() {
+    let node = strict_node();
+    let redis = mute_client(&node);
+    let (backend, events) = (Arc::clone(&redis.shared), Arc::clone(&redis.shared.events.0));
+    let (background, held) = (redis.shared.background, Arc::downgrade(&backend));
+    drop(redis);
+    let sent = background.spawn(send(events, backend, PATIENT)).unwrap();
+    eventually("it is given up", || {
+        if sent.is_finished() && held.strong_count() == 0 { Ok(()) } else { Err("no".into()) }
+    });
+}
+
+#[test]
+fn a_client_that_goes_while_it_is_silent_is_not_kept() {
+    let node = strict_node();
+    let redis = mute_client(&node);
+    let (backend, events) = (Arc::clone(&redis.shared), Arc::clone(&redis.shared.events.0));
+    let held = Arc::downgrade(&backend);
+    redis.shared.background.spawn(send(Arc::clone(&events), backend, PATIENT));
+    eventually(
+        "it is refused",
+        || if events.outbox.is_silent() { Ok(()) } else { Err("no".into()) },
+    );
+    drop(redis);
+    eventually("it is dropped", || match held.strong_count() {
+        0 => Ok(()),
+        count => Err(count.to_string()),
+    });
+}
+
 #[test]
 fn what_could_not_be_said_is_said_later_and_once() {
     use super::super::message::{CHANNEL, Message};
