@@ -12,7 +12,8 @@ use super::node::Node;
 use crate::BackendErrorKind;
 use crate::runtime::Background;
 use ::redis::Value;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the owners are fetched, at the latest.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How many nodes are asked at once where the first one does not answer.
+const AT_ONCE: usize = 3;
 
 type Nodes = HashMap<Address, Arc<Node>>;
 
@@ -34,6 +37,10 @@ pub(super) struct Cluster {
     nodes: Mutex<Nodes>,
     refreshes: Flights<(), ()>,
     is_watched: AtomicBool,
+    /// The node that answered last.
+    asked: ArcSwapOption<Address>,
+    /// Most primaries said that they [are cut off](is_cut_off), and no node that it is not.
+    has_failed: AtomicBool,
 }
 
 /// The owner of each slot.
@@ -51,6 +58,11 @@ impl Map {
     fn owner(&self, slot: u16) -> Option<&Arc<Node>> {
         let executor = usize::from(*self.slots.get(usize::from(slot))?).checked_sub(1)?;
         self.owners.get(executor)
+    }
+
+    /// Whether this node owns slots.
+    fn has(&self, address: &Address) -> bool {
+        self.owners.iter().any(|owner| owner.address() == address)
     }
 
     /// The number of an owner in `slots`.
@@ -73,6 +85,8 @@ impl Cluster {
             nodes: Mutex::default(),
             refreshes: Flights::default(),
             is_watched: AtomicBool::new(false),
+            asked: ArcSwapOption::default(),
+            has_failed: AtomicBool::new(false),
         })
     }
 
@@ -150,31 +164,39 @@ impl Cluster {
         })
     }
 
+    /// Whether the Cluster as a whole has failed, as far as is known. Without most of the primaries, the others cannot
+    /// replace any.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
     async fn ask_around(&self) -> Result<(), Failure> {
-        let mut asked: Vec<Address> = self.lock().keys().cloned().collect();
-        fastrand::shuffle(&mut asked);
-        // Primaries first: there is a connection already, and the end of one to a replica drops copies for nothing.
-        let map = self.map.load_full();
-        asked.sort_by_key(|address| !map.owners.iter().any(|owner| owner.address() == address));
-        let unasked: Vec<_> = self.seeds.iter().filter(|seed| !asked.contains(seed)).collect();
-        asked.extend(unasked.into_iter().cloned());
-        let (mut last, mut cut_off) = (None, None);
-        for address in asked {
-            let node = self.at(&address);
-            let answer = ask_one(&node);
-            match self.dialer.background.before(Instant::now() + PATIENCE, answer).await {
-                Some(Ok((ranges, false))) => {
-                    self.replace(&address, ranges);
-                    return Ok(());
+        let before = self.map.load_full();
+        let (mut last, mut cut_off, mut failed) = (None, None, 0);
+        for group in self.order(&before) {
+            let asked = group.into_iter().map(|address| self.ask_in_time(address));
+            let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
+            while let Some((address, answer)) = answers.next().await {
+                match answer {
+                    Some(Ok((ranges, false))) => {
+                        self.has_failed.store(false, Ordering::Relaxed);
+                        self.replace(&address, ranges, None);
+                        self.asked.store(Some(Arc::new(address)));
+                        return Ok(());
+                    }
+                    Some(Ok((ranges, true))) => {
+                        failed += usize::from(before.has(&address));
+                        cut_off = cut_off.or(Some((address, ranges)));
+                    }
+                    Some(Err(failure)) => last = Some(failure),
+                    None => {}
                 }
-                Some(Ok((ranges, true))) => cut_off = cut_off.or(Some((address, ranges))),
-                Some(Err(failure)) => last = Some(failure),
-                None => {}
             }
         }
-        // All nodes that answer say so: the Cluster as a whole has failed, and knows nothing better.
+        self.has_failed.store(2 * failed > before.owners.len(), Ordering::Relaxed);
+        // All nodes that answer say so: none knows better.
         if let Some((address, ranges)) = cut_off {
-            self.replace(&address, ranges);
+            self.replace(&address, ranges, Some(&before));
             return Ok(());
         }
         Err(last.map_or_else(unanswered, |failure| match failure.then {
@@ -183,9 +205,51 @@ impl Cluster {
         }))
     }
 
-    /// Applies a node's answer.
-    fn replace(&self, answering: &Address, ranges: Vec<Range>) {
+    /// The nodes in the order in which they are asked: one group after the other.
+    fn order(&self, map: &Map) -> [Vec<Address>; 3] {
+        // Primaries first: there may be a connection already.
+        let (mut owners, mut others): (Vec<_>, Vec<_>) =
+            self.lock().keys().cloned().partition(|address| map.has(address));
+        let unasked = |seed: &&Address| !owners.contains(seed) && !others.contains(seed);
+        let unasked: Vec<_> = self.seeds.iter().filter(unasked).cloned().collect();
+        others.extend(unasked);
+        fastrand::shuffle(&mut owners);
+        fastrand::shuffle(&mut others);
+        // The background thread needs a connection of its own. So as long as one node answers, it is the only one asked.
+        let asked = self.asked.load();
+        let asked =
+            asked.as_ref().and_then(|asked| owners.iter().position(|other| *other == **asked));
+        if let Some(asked) = asked {
+            owners.swap(0, asked);
+        }
+        let rest = if owners.is_empty() { &mut others } else { &mut owners };
+        let first = rest.drain(..rest.len().min(1)).collect();
+        [first, owners, others]
+    }
+
+    /// Asks a node; `None` if it takes too long.
+    async fn ask_in_time(&self, address: Address) -> (Address, Option<Result<Known, Failure>>) {
+        // What is read is read from primaries: the end of a connection to another node is no reason to drop copies.
+        let is_used = {
+            let map = self.map.load();
+            map.owners.is_empty() || map.has(&address)
+        };
+        let node = if is_used {
+            self.at(&address)
+        } else {
+            Node::new(address.clone(), Arc::new(self.dialer.unwatched()))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let answer = self.dialer.background.before(deadline, ask_one(&node)).await;
+        (address, answer)
+    }
+
+    /// Applies a node's answer; if a map is given, only over that one.
+    fn replace(&self, answering: &Address, ranges: Vec<Range>, over: Option<&Arc<Map>>) {
         let mut nodes = self.lock();
+        if over.is_some_and(|over| !Arc::ptr_eq(over, &self.map.load())) {
+            return;
+        }
         let mut map = Map::empty();
         let mut heard: Vec<Address> = vec![answering.clone()];
         for range in ranges {
@@ -258,7 +322,10 @@ async fn watch(cluster: Weak<Cluster>, background: Background) {
 }
 
 /// The owners of slots as a node knows them, and whether the node [is cut off](is_cut_off).
-async fn ask_one(node: &Arc<Node>) -> Result<(Vec<Range>, bool), Failure> {
+type Known = (Vec<Range>, bool);
+
+/// Asks a node what it knows.
+async fn ask_one(node: &Arc<Node>) -> Result<Known, Failure> {
     let mut both = ::redis::pipe();
     both.add_command(state_command()).cmd("CLUSTER").arg("SLOTS");
     let answers = node.connection().await?.many(&both).await;

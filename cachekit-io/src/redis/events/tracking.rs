@@ -96,7 +96,7 @@ impl Shared {
     }
 
     /// Checks whether the server still sends all events.
-    async fn check(&self, connection: &Connection) {
+    pub(super) async fn check(&self, connection: &Connection) {
         // A primary answers at once. A server that became a replica answers with an error: it may
         // have lost its primary, and then receives no changes. Neither does a primary that the rest of its Cluster has
         // replaced, and it does not know that: it only knows that it is cut off.
@@ -114,13 +114,17 @@ impl Shared {
             Some(Value::ServerError(error)) => !is_demoted(error),
             answer => answer.is_some(),
         };
-        let is_alone = answers.get(1).is_some_and(is_cut_off);
+        let is_alone = match cluster.filter(|_| answers.get(1).is_some_and(is_cut_off)) {
+            Some(cluster) => {
+                // If most of the primaries say so, none is replaced, and copies are as good as before.
+                self.background.before(Instant::now() + PATIENCE, cluster.refresh()).await;
+                !cluster.has_failed()
+            }
+            None => false,
+        };
         if !is_primary || is_alone || connection.is_closed() {
             connection.close();
             self.lost(connection.heard());
-        }
-        if let Some(cluster) = cluster.filter(|_| is_alone) {
-            cluster.begin_refresh();
         }
     }
 }

@@ -14,7 +14,8 @@ mod faults;
 mod fences;
 mod keys;
 mod locks;
-mod scripted;
+mod refreshes;
+pub(super) mod scripted;
 mod sentinel;
 
 use crate::{Backend, BackendError, Redis, RedisBuilder, SetOptions};

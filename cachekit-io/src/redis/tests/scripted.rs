@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Answers commands with bytes, given the number of the connection; nothing ends the connection.
-pub(super) fn serve(
+pub(in crate::redis) fn serve(
     answer: impl Fn(usize, &[String]) -> Vec<Vec<u8>> + Send + Sync + 'static,
 ) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,6 +1,10 @@
 use super::{Heard, built, get_again, is_told};
+use crate::redis::tests::scripted::serve;
 use crate::{InvalidationEvent, Redis};
 use cachekit_test_servers::{Cluster, Node, SentinelGroup, eventually};
+use pollster::block_on;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 #[test]
 fn a_failover_of_a_sentinel_group_is_a_gap_and_the_new_primary_tells() {
@@ -80,4 +84,42 @@ fn a_primary_that_is_cut_off_from_its_cluster_is_a_gap() {
     is_told(&redis, &heard, &key, || {
         drop(cluster.owner_of(cluster.slot_of(&key)).admin(&["SET", &key, "w"]));
     });
+}
+
+#[test]
+fn a_cluster_that_failed_as_a_whole_is_no_gap_every_second() {
+    let (first, second) = (Arc::new(AtomicU16::new(0)), Arc::new(AtomicBool::new(true)));
+    let urls = [0, 1].map(|number| {
+        let (port, second_failed) = (Arc::clone(&first), Arc::clone(&second));
+        serve(move |_, command| {
+            let words: Vec<_> = command.iter().map(String::as_str).collect();
+            vec![match words[..] {
+                ["CLUSTER", "INFO"] if number == 0 || second_failed.load(Ordering::SeqCst) => {
+                    b"+cluster_state:fail\r\n".to_vec()
+                }
+                ["CLUSTER", "SLOTS"] => {
+                    let port = port.load(Ordering::SeqCst);
+                    format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
+                        .into_bytes()
+                }
+                ["GET", _] => b"$-1\r\n".to_vec(),
+                _ => b"+OK\r\n".to_vec(),
+            }]
+        })
+    });
+    let ports = urls.map(|url| url.split([':', '?']).nth(2).unwrap().parse::<u16>().unwrap());
+    first.store(ports[0], Ordering::SeqCst);
+    let [one, other] = ports;
+    let url = format!("redis-cluster://127.0.0.1:{one},127.0.0.1:{other}?protocol=resp2");
+    let redis = built(Redis::builder().url(url));
+    get_again(&redis, "k");
+    let topology = &redis.shared.topology;
+    let (_, connection) = topology.link_at_once(0).unwrap();
+    let events = &redis.shared.events.0;
+    block_on(events.check(&connection));
+    assert!(!connection.is_closed(), "all nodes say the same");
+    second.store(false, Ordering::SeqCst);
+    block_on(topology.cluster().unwrap().refresh());
+    block_on(events.check(&connection));
+    assert!(connection.is_closed(), "the others go on without it");
 }
