@@ -46,10 +46,10 @@
 //! # Connections
 //!
 //! Each server has one connection that all callers share, one more for callers on each current-thread
-//! runtime, and one for sync calls; in a Cluster one node has one more, over which the owners of slots are fetched. Any executor can poll the futures: on a tokio
-//! runtime connections are driven there, otherwise by one background thread. A connection that does not answer a ping
-//! within two seconds is given up. It is pinged after 15 quiet seconds, as soon as answers are overdue,
-//! and every second while there is a listener.
+//! runtime, and one for sync calls. In a Cluster, one node has one more, over which the owners of slots are fetched.
+//! Any executor can poll the futures: on a tokio runtime connections are driven there, otherwise by one background
+//! thread. A connection that does not answer a ping within two seconds is given up. It is pinged after 15 quiet
+//! seconds, as soon as answers are overdue, and every second while there is a listener.
 //!
 //! Each new connection reads the password and the certificates and resolves names anew: a rotated
 //! password ([`RedisBuilder::password_file`], [`RedisBuilder::credentials`]), a replaced certificate and a
