@@ -1,4 +1,4 @@
-//! Which process this is, for state that a forked child does not take over: [`Process`] and [`PerProcess`].
+//! Which process this is, for state that a forked child does not take over: `Process` and [`PerProcess`].
 //!
 //! After a fork the child has a copy of all memory, but only one thread: threads that are recorded as running are not
 //! there, and locks that they held stay locked. So what depends on threads knows the process that it belongs to.
