@@ -70,12 +70,17 @@ fn refreshes_that_hang_keep_no_other_function_from_its_own() {
         source.read()
     }
     let (stuck, scope, source) = (Scope::new(), Scope::new(), Source::default());
-    stuck.run(|| (0..4).for_each(|id| drop(hangs(id, source.clone()))));
+    let call = || {
+        for id in 0..4 {
+            assert_eq!(hangs(id, source.clone()), id);
+        }
+    };
+    stuck.run(call);
     scope.run(|| read(source.clone()));
     stuck.clock().advance(TTL);
     scope.clock().advance(TTL);
     source.set(1);
-    stuck.run(|| (0..4).for_each(|id| drop(hangs(id, source.clone()))));
+    stuck.run(call);
     GATE.wait_reached();
     scope.run(|| {
         assert_eq!(read(source.clone()), 0, "stale");
